@@ -1,0 +1,265 @@
+//! Checksums as Debian's formats hold them: typed, of fixed size, in lower-case hexadecimal.
+
+use crate::error::Error;
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! checksum {
+    ($(#[$doc:meta])* $name:ident, $len:literal, $what:literal, $rule:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; $len]);
+
+        impl $name {
+            /// Size in bytes.
+            pub const LEN: usize = $len;
+
+            /// Makes a checksum of its bytes.
+            pub const fn from_bytes(bytes: [u8; $len]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes.
+            pub const fn as_bytes(&self) -> &[u8; $len] {
+                &self.0
+            }
+
+            /// Reads the checksum from exactly
+            #[doc = concat!(stringify!($len), " times two hexadecimal digits of either case.")]
+            pub fn parse(text: &str) -> Result<Self, Error> {
+                Self::parse_bytes(text.as_bytes())
+            }
+
+            /// As [`parse`](Self::parse), from bytes.
+            pub fn parse_bytes(text: &[u8]) -> Result<Self, Error> {
+                let mut bytes = [0; $len];
+                if text.len() != 2 * $len || decode_hex(text, &mut bytes).is_none() {
+                    return Err(Error::value($what, text, $rule));
+                }
+                Ok(Self(bytes))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut hex = [0; 2 * $len];
+                encode_hex(&self.0, &mut hex);
+                f.write_str(std::str::from_utf8(&hex).map_err(|_| fmt::Error)?)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                Self::parse(text)
+            }
+        }
+
+        impl AsRef<[u8]> for $name {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+    };
+}
+
+checksum!(
+    /// A SHA-256 checksum, the one that APT relies on.
+    ///
+    /// ```
+    /// use deb_parse::checksum::Sha256;
+    /// let empty = Sha256::of(b"");
+    /// assert!(empty.to_string().starts_with("e3b0c442"));
+    /// assert_eq!(empty.to_string().parse::<Sha256>().ok(), Some(empty));
+    /// ```
+    Sha256, 32, "SHA-256", "must be 64 hexadecimal digits"
+);
+checksum!(
+    /// A BLAKE3 checksum.
+    Blake3, 32, "BLAKE3", "must be 64 hexadecimal digits"
+);
+checksum!(
+    /// An MD5 checksum. It proves nothing; old formats still carry it.
+    Md5, 16, "MD5", "must be 32 hexadecimal digits"
+);
+checksum!(
+    /// A SHA-1 checksum. It proves nothing; old formats still carry it.
+    Sha1, 20, "SHA-1", "must be 40 hexadecimal digits"
+);
+checksum!(
+    /// A SHA-512 checksum.
+    Sha512, 64, "SHA-512", "must be 128 hexadecimal digits"
+);
+
+impl Sha256 {
+    /// Computes the checksum of `data`.
+    pub fn of(data: &[u8]) -> Self {
+        use sha2::Digest;
+        Self(sha2::Sha256::digest(data).into())
+    }
+}
+
+impl Sha512 {
+    /// Computes the checksum of `data`.
+    pub fn of(data: &[u8]) -> Self {
+        use sha2::Digest;
+        Self(sha2::Sha512::digest(data).into())
+    }
+}
+
+impl Blake3 {
+    /// Computes the checksum of `data`.
+    pub fn of(data: &[u8]) -> Self {
+        Self(*blake3::hash(data).as_bytes())
+    }
+}
+
+fn decode_hex(text: &[u8], bytes: &mut [u8]) -> Option<()> {
+    let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    for (pair, byte) in text.chunks_exact(2).zip(bytes) {
+        let &[high, low] = pair else { return None };
+        *byte = digit(high)? << 4 | digit(low)?;
+    }
+    Some(())
+}
+
+fn encode_hex(bytes: &[u8], hex: &mut [u8]) {
+    let digit = |d: u8| if d < 10 { b'0' + d } else { b'a' + d - 10 };
+    for (byte, pair) in bytes.iter().zip(hex.chunks_exact_mut(2)) {
+        if let [high, low] = pair {
+            *high = digit(byte >> 4);
+            *low = digit(byte & 15);
+        }
+    }
+}
+
+/// Which checksums to compute besides SHA-256 and BLAKE3, which are always computed.
+///
+/// MD5 and SHA-1 need the cargo features `md5` and `sha1`; asking for one that the build lacks is an
+/// [`Error::Unsupported`]. They cost more time than all the rest together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HashSet {
+    /// Compute MD5.
+    pub md5: bool,
+    /// Compute SHA-1.
+    pub sha1: bool,
+    /// Compute SHA-512.
+    pub sha512: bool,
+}
+
+/// What a [`Hasher`] found out about the bytes it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Hashes {
+    /// Number of bytes.
+    pub size: u64,
+    /// SHA-256.
+    pub sha256: Sha256,
+    /// BLAKE3.
+    pub blake3: Blake3,
+    /// MD5, if it was asked for.
+    pub md5: Option<Md5>,
+    /// SHA-1, if it was asked for.
+    pub sha1: Option<Sha1>,
+    /// SHA-512, if it was asked for.
+    pub sha512: Option<Sha512>,
+}
+
+/// Computes several checksums in one pass.
+///
+/// ```
+/// use deb_parse::checksum::{HashSet, Hasher, Sha256};
+/// let mut hasher = Hasher::new(HashSet::default())?;
+/// hasher.update(b"two ");
+/// hasher.update(b"pieces");
+/// let hashes = hasher.finish();
+/// assert_eq!((hashes.size, hashes.sha256), (10, Sha256::of(b"two pieces")));
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Hasher {
+    size: u64,
+    sha256: sha2::Sha256,
+    blake3: blake3::Hasher,
+    #[cfg(feature = "md5")]
+    md5: Option<md5::Md5>,
+    #[cfg(feature = "sha1")]
+    sha1: Option<sha1::Sha1>,
+    sha512: Option<sha2::Sha512>,
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+impl Hasher {
+    /// Starts to compute SHA-256, BLAKE3 and those in `set`.
+    pub fn new(set: HashSet) -> Result<Self, Error> {
+        if set.md5 && !cfg!(feature = "md5") {
+            return Err(Error::Unsupported { format: "MD5", feature: "md5" });
+        }
+        if set.sha1 && !cfg!(feature = "sha1") {
+            return Err(Error::Unsupported { format: "SHA-1", feature: "sha1" });
+        }
+        Ok(Self {
+            size: 0,
+            sha256: sha2::Sha256::default(),
+            blake3: blake3::Hasher::new(),
+            #[cfg(feature = "md5")]
+            md5: set.md5.then(md5::Md5::default),
+            #[cfg(feature = "sha1")]
+            sha1: set.sha1.then(sha1::Sha1::default),
+            sha512: set.sha512.then(sha2::Sha512::default),
+        })
+    }
+
+    /// Takes in the next piece.
+    pub fn update(&mut self, data: &[u8]) {
+        use sha2::Digest;
+        self.size += data.len() as u64;
+        // Small steps: the second hash finds the bytes still in the nearest cache.
+        for piece in data.chunks(16 * 1024) {
+            self.sha256.update(piece);
+            self.blake3.update(piece);
+            #[cfg(feature = "md5")]
+            if let Some(md5) = &mut self.md5 {
+                md5.update(piece);
+            }
+            #[cfg(feature = "sha1")]
+            if let Some(sha1) = &mut self.sha1 {
+                sha1.update(piece);
+            }
+            if let Some(sha512) = &mut self.sha512 {
+                sha512.update(piece);
+            }
+        }
+    }
+
+    /// Gives the checksums of all that was taken in.
+    pub fn finish(self) -> Hashes {
+        use sha2::Digest;
+        Hashes {
+            size: self.size,
+            sha256: Sha256(self.sha256.finalize().into()),
+            blake3: Blake3(*self.blake3.finalize().as_bytes()),
+            #[cfg(feature = "md5")]
+            md5: self.md5.map(|md5| Md5(md5.finalize().into())),
+            #[cfg(not(feature = "md5"))]
+            md5: None,
+            #[cfg(feature = "sha1")]
+            sha1: self.sha1.map(|sha1| Sha1(sha1.finalize().into())),
+            #[cfg(not(feature = "sha1"))]
+            sha1: None,
+            sha512: self.sha512.map(|sha512| Sha512(sha512.finalize().into())),
+        }
+    }
+}

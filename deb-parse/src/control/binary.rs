@@ -1,0 +1,144 @@
+//! The control file of a binary package.
+
+use super::{Fields, require};
+use crate::deb822::{self, Paragraph};
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::name::{Architecture, PackageName, SourceName};
+use crate::version::Version;
+
+/// The control file of a binary package (Policy 5.3), checked and owned.
+///
+/// ```
+/// use deb_parse::{Limits, control::BinaryControl};
+/// let text = b"Package: hello\nVersion: 2.10-3+b1\nArchitecture: amd64\nSource: hello-src (2.10-3)\nDescription: greets\n";
+/// let control = BinaryControl::parse(text, &Limits::default())?;
+/// assert_eq!(control.package().as_str(), "hello");
+/// assert_eq!(control.source().0.as_str(), "hello-src");
+/// assert_eq!(control.source().1.as_str(), "2.10-3");
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct BinaryControl {
+    text: Box<[u8]>,
+    package: PackageName,
+    version: Version,
+    architecture: Architecture,
+    source: (SourceName, Version),
+    installed_size: Option<u64>,
+}
+
+impl BinaryControl {
+    /// Reads the text of a file `control`, which must be exactly one paragraph without comments.
+    ///
+    /// `Package`, `Version` and `Architecture` must be there and valid; `Source` and `Installed-Size` must be valid if
+    /// they are there, and so must every relationship field.
+    pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
+        if text.len() > limits.control() {
+            return Err(Error::Limit { what: "bytes of the control file", limit: limits.control() as u64 });
+        }
+        let paragraphs = deb822::parse(text, limits)?;
+        let &[paragraph] = paragraphs.as_slice() else {
+            let rule = "must be exactly one paragraph";
+            return Err(Error::value("control file", text, rule));
+        };
+        if let Some(at) = comment_or_return(text) {
+            let line = text.get(..at).unwrap_or_default().iter().filter(|c| **c == b'\n').count() as u64 + 1;
+            let rule = "a control file must have neither comments nor carriage returns (Policy 5.1)";
+            return Err(Error::Syntax { line, column: 1, field: None, rule });
+        }
+
+        let [package, version, architecture, source, size] =
+            paragraph.get_many(["Package", "Version", "Architecture", "Source", "Installed-Size"]);
+        let package = require("Package", package, PackageName::parse)?;
+        let version = require("Version", version, Version::parse)?;
+        let architecture = require("Architecture", architecture, Architecture::parse)?;
+        let source = match source {
+            None => (SourceName::parse(package.as_str())?, version.clone()),
+            Some(source) => require("Source", Some(source), |text| parse_source(text, &version))?,
+        };
+        let installed_size =
+            size.map(|size| require("Installed-Size", Some(size), parse_size)).transpose()?;
+        super::check_relations(paragraph, limits)?;
+
+        let mut text = paragraph.as_bytes().to_vec();
+        if text.last() != Some(&b'\n') {
+            text.push(b'\n');
+        }
+        Ok(Self { text: text.into(), package, version, architecture, source, installed_size })
+    }
+
+    /// Name of the package (field `Package`).
+    pub fn package(&self) -> &PackageName {
+        &self.package
+    }
+
+    /// Version of the package (field `Version`).
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// Architecture of the package (field `Architecture`).
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// Name and version of the source package (field `Source`); those of the package itself where none are written.
+    pub fn source(&self) -> (&SourceName, &Version) {
+        (&self.source.0, &self.source.1)
+    }
+
+    /// Estimated size when installed, in KiB (field `Installed-Size`).
+    pub fn installed_size(&self) -> Option<u64> {
+        self.installed_size
+    }
+
+    /// The paragraph.
+    pub fn paragraph(&self) -> Paragraph<'_> {
+        Paragraph::new(&self.text, 0)
+    }
+
+    /// The text as it was in the package, with exactly one newline at its end.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+impl Fields for BinaryControl {
+    fn paragraph(&self) -> Paragraph<'_> {
+        Paragraph::new(&self.text, 0)
+    }
+}
+
+/// Reads `name` or `name (version)`.
+pub(super) fn parse_source(text: &str, version: &Version) -> Result<(SourceName, Version), Error> {
+    match text.split_once(['(', ' ', '\t']) {
+        None => Ok((SourceName::parse(text)?, version.clone())),
+        Some((name, _)) => {
+            let rest = text.get(name.len()..).unwrap_or_default().trim_matches([' ', '\t']);
+            let inner = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).ok_or_else(|| {
+                Error::value(
+                    "source",
+                    text,
+                    "must be a name, or a name and a version in parentheses (Policy 5.6.1)",
+                )
+            })?;
+            Ok((SourceName::parse(name)?, Version::parse(inner.trim_matches([' ', '\t']))?))
+        }
+    }
+}
+
+pub(super) fn parse_size(text: &str) -> Result<u64, Error> {
+    let digits = !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    let number = if digits { text.parse().ok() } else { None };
+    number.ok_or_else(|| Error::value("size", text, "must be a number without sign or unit"))
+}
+
+fn comment_or_return(text: &[u8]) -> Option<usize> {
+    let comment = if text.first() == Some(&b'#') {
+        Some(0)
+    } else {
+        memchr::memmem::find(text, b"\n#").map(|at| at + 1)
+    };
+    comment.or_else(|| memchr::memchr(b'\r', text))
+}

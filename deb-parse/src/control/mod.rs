@@ -1,0 +1,101 @@
+//! Typed views of the paragraphs that Policy chapter 5 describes.
+//!
+//! Each kind of paragraph has a type that makes sure that the fields are there and valid which it must have. The
+//! accessors of all other fields come from the trait [`Fields`] and are the same for all kinds.
+
+mod binary;
+mod changes;
+mod fields;
+mod files;
+mod index;
+mod release;
+mod source;
+
+pub use binary::BinaryControl;
+pub use changes::{Buildinfo, Changes};
+pub use fields::{Fields, MultiArch};
+pub use files::{ChangesFile, FileEntry};
+pub use index::{PackagesStanza, SourcesStanza};
+pub use release::Release;
+pub use source::Dsc;
+
+use crate::clearsign;
+use crate::deb822::{self, Paragraph};
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::relation;
+
+/// Relationship fields of binary packages (Policy 7.2, 7.5, 7.8).
+pub const BINARY_RELATIONS: [&str; 10] = [
+    "Depends",
+    "Pre-Depends",
+    "Recommends",
+    "Suggests",
+    "Enhances",
+    "Breaks",
+    "Conflicts",
+    "Provides",
+    "Replaces",
+    "Built-Using",
+];
+
+/// Fields that an archive's index adds to a package's control paragraph. What a package brings along under these names
+/// says nothing about it and must be dropped before the index's own are written.
+pub const INDEX_FIELDS: [&str; 9] =
+    ["Filename", "Size", "MD5sum", "SHA1", "SHA256", "SHA512", "BLAKE3", "Status", "Description-md5"];
+
+/// Whether an archive's index, and not the package, has the say about the field `name`; see [`INDEX_FIELDS`].
+///
+/// ```
+/// assert!(deb_parse::control::is_index_field("filename"));
+/// assert!(!deb_parse::control::is_index_field("Section"));
+/// ```
+pub fn is_index_field(name: &str) -> bool {
+    INDEX_FIELDS.iter().any(|field| field.eq_ignore_ascii_case(name))
+}
+
+/// Reads a field that must be there.
+fn require<T>(
+    field: &'static str,
+    value: Option<&[u8]>,
+    parse: impl FnOnce(&str) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let value = value.ok_or(Error::Missing { field })?;
+    let text = std::str::from_utf8(value)
+        .map_err(|_| Error::value("value", value, "must be UTF-8").in_field(field))?;
+    parse(text).map_err(|error| error.in_field(field))
+}
+
+/// Reads the one paragraph of a file that may be clear-signed.
+fn signed_paragraph(text: &[u8], limits: &Limits) -> Result<Box<[u8]>, Error> {
+    if text.len() > limits.text() {
+        return Err(Error::Limit { what: "bytes of the text", limit: limits.text() as u64 });
+    }
+    let payload = if clearsign::is_signed(text) { clearsign::payload(text)? } else { text.into() };
+    let paragraphs = deb822::parse(&payload, limits)?;
+    match paragraphs.as_slice() {
+        [paragraph] => Ok(paragraph.as_bytes().into()),
+        _ => Err(Error::value("file", text, "must be exactly one paragraph")),
+    }
+}
+
+/// Checks that every relationship field follows the grammar.
+fn check_relations(paragraph: Paragraph<'_>, limits: &Limits) -> Result<(), Error> {
+    for (field, value) in BINARY_RELATIONS.into_iter().zip(paragraph.get_many(BINARY_RELATIONS)) {
+        if value.is_some() {
+            require(field, value, |text| {
+                for (number, relation) in relation::iter(text).enumerate() {
+                    relation?;
+                    if number >= limits.relations() {
+                        return Err(Error::Limit {
+                            what: "relations in a field",
+                            limit: limits.relations() as u64,
+                        });
+                    }
+                }
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! The outer layer of a package: an `ar` archive of the common form (deb(5)).
+//!
+//! Every field of a member's header has a fixed width and is filled with blanks:
+//!
+//! ```text
+//! name 16 | mtime 12 | owner 6 | group 6 | mode 8 | size 10 | "`\n"
+//! ```
+//!
+//! Only name and size mean anything in a package; as in dpkg, the others are not looked at.
+
+use super::source::Source;
+use crate::error::{Error, Quoted};
+use nom::bytes::complete::{tag, take};
+use nom::{IResult, Parser};
+use std::io::Read;
+
+pub(super) const MAGIC: &[u8] = b"!<arch>\n";
+pub(super) const HEADER_LEN: usize = 60;
+
+/// Name and size of a member.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) name: String,
+    pub(super) size: u64,
+}
+
+pub(super) fn read_magic<R: Read>(source: &mut Source<R>) -> Result<(), Error> {
+    let mut magic = [0; MAGIC.len()];
+    if source.read_full(&mut magic)? < magic.len() || magic != MAGIC {
+        return Err(Error::archive("file", "is no .deb: an `ar` archive must start with `!<arch>` (deb(5))"));
+    }
+    Ok(())
+}
+
+/// Reads the next member's header; nothing at the end of the file.
+pub(super) fn read_header<R: Read>(source: &mut Source<R>) -> Result<Option<Header>, Error> {
+    let offset = source.position();
+    let mut bytes = [0; HEADER_LEN];
+    match source.read_full(&mut bytes)? {
+        0 => Ok(None),
+        HEADER_LEN => parse_header(&bytes)
+            .map(Some)
+            .map_err(|rule| Error::archive(format!("ar header at byte {offset}"), rule)),
+        _ => Err(Error::archive(format!("ar header at byte {offset}"), "is cut short")),
+    }
+}
+
+fn parse_header(bytes: &[u8; HEADER_LEN]) -> Result<Header, String> {
+    let fields: IResult<&[u8], (&[u8], &[u8], &[u8], &[u8])> =
+        (take(16usize), take(32usize), take(10usize), tag(&b"`\n"[..])).parse(bytes);
+    let (_, (name, _, size, _)) =
+        fields.map_err(|_| "must end with a grave accent and a newline".to_owned())?;
+    Ok(Header { name: parse_name(name)?, size: parse_size(size)? })
+}
+
+/// The name without the blanks after it, and without the one slash that GNU `ar` puts at its end.
+fn parse_name(field: &[u8]) -> Result<String, String> {
+    let name = field.trim_ascii_end();
+    let name = name.strip_suffix(b"/").unwrap_or(name);
+    match std::str::from_utf8(name) {
+        Ok(text) if !name.is_empty() && name.iter().all(|c| c.is_ascii_graphic() && *c != b'/') => {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!("member name {} must be visible ASCII characters without `/`", Quoted::new(field))),
+    }
+}
+
+fn parse_size(field: &[u8]) -> Result<u64, String> {
+    let digits = field.strip_suffix(b" ").map_or(field, <[u8]>::trim_ascii_end);
+    let text = std::str::from_utf8(digits).unwrap_or_default();
+    if text.is_empty() || !text.bytes().all(|c| c.is_ascii_digit()) {
+        return Err(format!("member size {} must be a decimal number", Quoted::new(field)));
+    }
+    text.parse().map_err(|_| "member size is too large".to_owned())
+}
+
+/// Writes a member with its header.
+pub(super) fn write_member(out: &mut Vec<u8>, name: &str, mtime: u64, content: &[u8]) -> Result<(), Error> {
+    let header = format!("{name:<16}{mtime:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 100_644, content.len());
+    if header.len() != HEADER_LEN {
+        return Err(Error::value("ar member", name, "its name, time or size does not fit into the header"));
+    }
+    out.extend_from_slice(header.as_bytes());
+    out.extend_from_slice(content);
+    if content.len() % 2 == 1 {
+        out.push(b'\n');
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! The control archive: `control` and the small files beside it.
+
+use super::compression::Unpacked;
+use super::tar::{EntryKind, Tar};
+use crate::control::BinaryControl;
+use crate::error::{Error, Quoted};
+use crate::limits::Limits;
+use std::collections::HashSet;
+use std::io::Read;
+
+const SCRIPTS: [&str; 5] = ["config", "postinst", "postrm", "preinst", "prerm"];
+/// dpkg takes no longer names of files in the control archive.
+const MAX_NAME: usize = 100;
+
+pub(super) struct ControlArchive {
+    pub(super) control: BinaryControl,
+    pub(super) scripts: Vec<String>,
+    pub(super) names: Vec<String>,
+    pub(super) conffiles: Option<Vec<u8>>,
+    pub(super) md5sums: Option<Vec<u8>>,
+    pub(super) triggers: Option<Vec<u8>>,
+}
+
+/// Reads a control archive to its end. It must hold plain files by plain names, each once.
+pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<ControlArchive, Error> {
+    let mut tar = Tar::new(input, false, limits.path());
+    let mut seen = HashSet::new();
+    let mut control = None;
+    let (mut conffiles, mut md5sums, mut triggers) = (None, None, None);
+    let mut entries = 0;
+    while let Some(entry) = tar.next()? {
+        entries += 1;
+        if entries > limits.control_entries() {
+            let limit = limits.control_entries() as u64;
+            return Err(Error::Limit { what: "entries of the control archive", limit }.within(tar.name()));
+        }
+        let quoted = Quoted::new(&entry.path);
+        let error = |rule: &str| Err(tar.error(&format!("{quoted}: {rule}")));
+        if entry.kind == EntryKind::Directory && matches!(entry.path.as_slice(), b"." | b"./") {
+            if entry.mode & 0o700 != 0o700 {
+                return error("the owner must be able to read and write the directory");
+            }
+            if !seen.insert(".".to_owned()) {
+                return error("the directory occurs twice");
+            }
+            continue;
+        }
+        if entry.kind == EntryKind::Directory {
+            return error("dpkg allows no directories in the control archive");
+        }
+        if entry.kind != EntryKind::File {
+            return error("only regular files are allowed in the control archive");
+        }
+        let path = entry.path.strip_prefix(b"./").unwrap_or(&entry.path);
+        let name = match std::str::from_utf8(path) {
+            Ok(name) if is_plain_name(name) => name.to_owned(),
+            _ => {
+                return error(
+                    "a file in the control archive must have a plain name of at most 100 characters",
+                );
+            }
+        };
+        if !seen.insert(name.clone()) {
+            return error("the file occurs twice");
+        }
+        let place = || format!("{}: {quoted}", tar.name());
+        match name.as_str() {
+            "control" => {
+                if entry.size > limits.control() as u64 {
+                    let limit = limits.control() as u64;
+                    return Err(Error::Limit { what: "bytes of the control file", limit }.within(place()));
+                }
+                let place = place();
+                let text = tar.read_content(limits.control())?;
+                control = Some(BinaryControl::parse(&text, limits).map_err(|error| error.within(place))?);
+            }
+            "conffiles" => conffiles = Some(tar.read_content(limits.control())?),
+            "triggers" => triggers = Some(tar.read_content(limits.control())?),
+            "md5sums" => md5sums = Some(tar.read_content(usize::MAX)?),
+            _ => {}
+        }
+    }
+    let control = control.ok_or_else(|| tar.error("the file `control` is missing"))?;
+    seen.remove(".");
+    let mut names: Vec<String> = seen.into_iter().collect();
+    names.sort_unstable();
+    let scripts = names.iter().filter(|name| SCRIPTS.contains(&name.as_str())).cloned().collect();
+    Ok(ControlArchive { control, scripts, names, conffiles, md5sums, triggers })
+}
+
+fn is_plain_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len())
+        && !matches!(name, "." | "..")
+        && name.bytes().all(|c| c.is_ascii_graphic() && !b"/\\".contains(&c))
+}

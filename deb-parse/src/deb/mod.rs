@@ -1,0 +1,18 @@
+//! Binary packages: `.deb` archives (deb(5)), read in one pass and written reproducibly.
+//!
+//! A package is an `ar` archive of `debian-binary`, `control.tar` and `data.tar`, the latter two mostly compressed. Formats
+//! as old as these leave much room in which two programs read two different things out of one file. What [`read`] takes it
+//! reads exactly as dpkg does; what dpkg or another tool could read otherwise is refused, with the rule that it breaks.
+
+mod ar;
+mod build;
+mod compression;
+mod control_archive;
+mod package;
+mod source;
+mod tar;
+
+pub use build::Builder;
+pub use compression::Compression;
+pub use package::{Data, FileEntry, Options, Package, read};
+pub use tar::EntryKind;

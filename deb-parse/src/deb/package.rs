@@ -1,0 +1,338 @@
+//! One pass over a package.
+
+use super::ar::{self, Header};
+use super::compression::{Compression, Unpacked};
+use super::control_archive::{self, ControlArchive};
+use super::source::{Member, Source};
+use super::tar::{EntryKind, Tar};
+use crate::checksum::{Blake3, HashSet, Hasher, Md5, Sha1, Sha256, Sha512};
+use crate::control::BinaryControl;
+use crate::error::{Error, Quoted};
+use crate::limits::Limits;
+use std::io::Read;
+
+/// How [`read`] reads.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Limits.
+    pub limits: Limits,
+    /// Checksums to compute besides SHA-256 and BLAKE3.
+    pub hashes: HashSet,
+    /// What to do with the data archive.
+    pub data: Data,
+}
+
+/// What to do with the data archive of a package.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Data {
+    /// Hash it with the rest of the file, without unpacking it. Only its name is checked, and that it starts as its
+    /// compression format does.
+    Skip,
+    /// Unpack it to its end, check it, and list the files in it.
+    #[default]
+    List,
+}
+
+/// An entry of a package's data archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileEntry {
+    /// Path below the root, such as `usr/bin/hello`, without `./` before it or `/` after it. It has no `..` and no
+    /// newline, but need not be UTF-8.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Size in bytes; 0 unless it is a file.
+    pub size: u64,
+    /// Permissions.
+    pub mode: u32,
+    /// What a symbolic link points to, or the path of which a hard link is another name; empty for others.
+    pub target: Vec<u8>,
+}
+
+/// What one pass over a package found out.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Package {
+    /// The control file.
+    pub control: BinaryControl,
+    /// Size of the package file in bytes.
+    pub size: u64,
+    /// SHA-256 of the package file.
+    pub sha256: Sha256,
+    /// BLAKE3 of the package file.
+    pub blake3: Blake3,
+    /// MD5 of the package file, if it was asked for.
+    pub md5: Option<Md5>,
+    /// SHA-1 of the package file, if it was asked for.
+    pub sha1: Option<Sha1>,
+    /// SHA-512 of the package file, if it was asked for.
+    pub sha512: Option<Sha512>,
+    /// Names of the maintainer scripts: some of `config`, `postinst`, `postrm`, `preinst`, `prerm`, sorted.
+    pub maintainer_scripts: Vec<String>,
+    /// Names of all files in the control archive, sorted.
+    pub control_files: Vec<String>,
+    /// The lines of `conffiles`, which are paths or a flag and a path.
+    pub conffiles: Vec<String>,
+    /// The content of `md5sums`, if it is there.
+    pub md5sums: Option<Vec<u8>>,
+    /// The content of `triggers`, if it is there.
+    pub triggers: Option<Vec<u8>>,
+    /// Compression of the control archive.
+    pub control_compression: Compression,
+    /// Compression of the data archive.
+    pub data_compression: Compression,
+    /// The entries of the data archive in their order, with [`Data::List`].
+    pub files: Option<Vec<FileEntry>>,
+    /// Size when installed in KiB, summed as dpkg-gencontrol does (files rounded up, 1 for all else), with
+    /// [`Data::List`].
+    pub installed_size: Option<u64>,
+}
+
+/// Reads a package from its first to its last byte.
+///
+/// ```
+/// use deb_parse::{PackageName, Version, Architecture, deb};
+/// let bytes = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, Architecture::parse("all")?)
+///     .description("greets")
+///     .file("usr/bin/hello", "#!/bin/sh\necho hello\n", 0o755)
+///     .build()?;
+/// let package = deb::read(&bytes[..], &deb::Options::default())?;
+/// assert_eq!(package.control.package().as_str(), "hello");
+/// assert_eq!(package.size, bytes.len() as u64);
+/// assert_eq!(package.files.unwrap().last().unwrap().path, b"usr/bin/hello");
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
+///
+/// # Errors
+/// One for everything that the module's documentation says is refused, naming the member, the file and the rule;
+/// [`Error::Limit`] for what is too large; [`Error::Io`] for what `input` gives.
+pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
+    let mut source = Source::new(input, Hasher::new(options.hashes)?);
+    ar::read_magic(&mut source)?;
+    let mut reading = Reading { options, control: None, data: None };
+    let mut members = 0;
+    while let Some(header) = ar::read_header(&mut source)? {
+        members += 1;
+        if members > options.limits.members() {
+            let limit = options.limits.members() as u64;
+            return Err(Error::Limit { what: "members of the ar archive", limit });
+        }
+        reading.member(&mut source, &header, members)?;
+    }
+    let Some((control_compression, control)) = reading.control else {
+        return Err(Error::archive("file", "the member `control.tar` is missing (deb(5))"));
+    };
+    let Some((data_compression, data)) = reading.data else {
+        return Err(Error::archive("file", "the member `data.tar` is missing (deb(5))"));
+    };
+    let ControlArchive { control, scripts, names, conffiles, md5sums, triggers } = control;
+    let hashes = source.finish();
+    let (files, installed_size) = data.unzip();
+    Ok(Package {
+        control,
+        size: hashes.size,
+        sha256: hashes.sha256,
+        blake3: hashes.blake3,
+        md5: hashes.md5,
+        sha1: hashes.sha1,
+        sha512: hashes.sha512,
+        maintainer_scripts: scripts,
+        control_files: names,
+        conffiles: conffiles.map(|text| lines(&text)).unwrap_or_default(),
+        md5sums,
+        triggers,
+        control_compression,
+        data_compression,
+        files,
+        installed_size,
+    })
+}
+
+type Listing = (Vec<FileEntry>, u64);
+
+struct Reading<'o> {
+    options: &'o Options,
+    control: Option<(Compression, ControlArchive)>,
+    data: Option<(Compression, Option<Listing>)>,
+}
+
+impl Reading<'_> {
+    fn member<R: Read>(
+        &mut self,
+        source: &mut Source<R>,
+        header: &Header,
+        number: usize,
+    ) -> Result<(), Error> {
+        let (name, size) = (header.name.as_str(), header.size);
+        let limits = &self.options.limits;
+        let quoted = || Quoted::new(name).to_string();
+        if number == 1 {
+            if name != "debian-binary" {
+                return Err(Error::archive(quoted(), "the first member must be `debian-binary` (deb(5))"));
+            }
+            return read_version(source, header);
+        }
+        let control = name.strip_prefix("control.tar");
+        let data = name.strip_prefix("data.tar");
+        match (&self.control, &self.data) {
+            // deb(5): members whose names start with an underscore may stand before the data and are passed over.
+            (_, None) if name.starts_with('_') => {}
+            (None, _) => {
+                let Some(format) = control.and_then(Compression::for_control) else {
+                    return Err(Error::archive(
+                        quoted(),
+                        "`control.tar`, plain or as .gz, .xz or .zst, must come here (deb(5))",
+                    ));
+                };
+                let limit = limits.control_unpacked();
+                let limited = "bytes of the unpacked control archive";
+                let input = Unpacked::new(Member::new(source, name, size), format, limits, limit, limited)?;
+                self.control = Some((format, control_archive::read(input, limits)?));
+                return skip_padding(source, size);
+            }
+            (Some(_), None) => {
+                let Some(format) = data.and_then(Compression::for_data) else {
+                    let rule =
+                        "`data.tar`, plain or as .gz, .xz, .zst, .bz2 or .lzma, must come here (deb(5))";
+                    return Err(Error::archive(quoted(), rule));
+                };
+                self.data = Some((format, self.read_data(Member::new(source, name, size), format)?));
+                return match self.options.data {
+                    Data::Skip => Ok(()),
+                    Data::List => skip_padding(source, size),
+                };
+            }
+            (Some(_), Some(_)) => {
+                if control.is_some() || data.is_some() || name == "debian-binary" {
+                    return Err(Error::archive(quoted(), "the member occurs a second time"));
+                }
+            }
+        }
+        Member::new(source, name, size).skip(size)
+    }
+
+    fn read_data<R: Read>(
+        &self,
+        mut member: Member<'_, R>,
+        format: Compression,
+    ) -> Result<Option<Listing>, Error> {
+        let limits = &self.options.limits;
+        match self.options.data {
+            Data::Skip => {
+                let name = member.name();
+                if !format.matches(member.fill()?) {
+                    return Err(Error::archive(name, "is not compressed as its name says"));
+                }
+                let size = member.left();
+                member.skip(size)?;
+                Ok(None)
+            }
+            Data::List => {
+                let limit = if format == Compression::None { u64::MAX } else { limits.data_unpacked() };
+                let limited = "bytes of the unpacked data archive";
+                list(Unpacked::new(member, format, limits, limit, limited)?, limits).map(Some)
+            }
+        }
+    }
+}
+
+/// Reads the member `debian-binary`: the version of the format, 2.x, in a line that others may follow.
+fn read_version<R: Read>(source: &mut Source<R>, header: &Header) -> Result<(), Error> {
+    /// dpkg reads no more.
+    const MAX: u64 = 39;
+    let place = header.name.as_str();
+    if header.size > MAX {
+        return Err(Error::archive(place, "must not be longer than 39 bytes"));
+    }
+    let mut text = vec![0; usize::try_from(header.size).unwrap_or_default()];
+    if source.read_full(&mut text)? < text.len() {
+        return Err(Error::archive(place, "is cut short: the file ends inside this member"));
+    }
+    let line = text.iter().position(|c| *c == b'\n').and_then(|end| text.get(..end));
+    let minor = line.and_then(|line| line.strip_prefix(b"2."));
+    if !minor.is_some_and(|minor| !minor.is_empty() && minor.iter().all(u8::is_ascii_digit)) {
+        return Err(Error::archive(place, "must be the format version 2.0 and a newline (deb(5))"));
+    }
+    skip_padding(source, header.size)
+}
+
+/// Members start at even bytes.
+fn skip_padding<R: Read>(source: &mut Source<R>, size: u64) -> Result<(), Error> {
+    if size % 2 == 1 && !source.fill()?.is_empty() {
+        source.consume(1);
+    }
+    Ok(())
+}
+
+/// Walks the data archive to its end.
+fn list<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<Listing, Error> {
+    let mut tar = Tar::new(input, true, limits.path());
+    let mut files = Vec::new();
+    let (mut bytes, mut installed) = (0usize, 0u64);
+    while let Some(entry) = tar.next()? {
+        let error = |rule: &str| tar.error(&format!("{}: {rule}", Quoted::new(&entry.path)));
+        let path = plain_path(&entry.path).map_err(error)?;
+        if path.is_empty() {
+            if entry.kind != EntryKind::Directory {
+                return Err(error("only a directory can be the root"));
+            }
+            continue;
+        }
+        let link = matches!(entry.kind, EntryKind::HardLink | EntryKind::Symlink);
+        let target = match entry.kind {
+            EntryKind::HardLink => plain_path(&entry.target).map_err(error)?,
+            EntryKind::Symlink => entry.target,
+            _ => Vec::new(),
+        };
+        if link && target.is_empty() {
+            return Err(tar.error(&format!("{}: a link must have a target", Quoted::new(&path))));
+        }
+        bytes += path.len() + target.len();
+        if files.len() == limits.data_entries() {
+            let limit = limits.data_entries() as u64;
+            return Err(Error::Limit { what: "entries of the data archive", limit }.within(tar.name()));
+        }
+        if bytes > limits.list_bytes() {
+            let limit = limits.list_bytes() as u64;
+            return Err(Error::Limit { what: "bytes of all path names of the data archive", limit }
+                .within(tar.name()));
+        }
+        installed = installed.saturating_add(match entry.kind {
+            EntryKind::File => entry.size.div_ceil(1024),
+            _ => 1,
+        });
+        files.push(FileEntry { path, kind: entry.kind, size: entry.size, mode: entry.mode, target });
+    }
+    Ok((files, installed))
+}
+
+/// Takes the `./` and `/` before a path and the `/` after it off.
+fn plain_path(path: &[u8]) -> Result<Vec<u8>, &'static str> {
+    if path.contains(&b'\n') {
+        return Err("dpkg allows no newline in a path");
+    }
+    let mut plain = Vec::with_capacity(path.len());
+    for element in path.split(|c| *c == b'/') {
+        match element {
+            b"" | b"." => {}
+            b".." => return Err("a path must not have `..`"),
+            _ => {
+                if !plain.is_empty() {
+                    plain.push(b'/');
+                }
+                plain.extend_from_slice(element);
+            }
+        }
+    }
+    Ok(plain)
+}
+
+fn lines(text: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(text)
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
+}

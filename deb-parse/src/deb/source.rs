@@ -1,0 +1,130 @@
+//! The bytes of a package on their way through: read in big pieces, hashed, and handed on.
+
+use crate::checksum::{Hasher, Hashes};
+use crate::error::Error;
+use std::io::{ErrorKind, Read};
+
+/// Reads from `R` and hashes what is read.
+pub(super) struct Source<R> {
+    input: R,
+    hasher: Hasher,
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    position: u64,
+}
+
+impl<R: Read> Source<R> {
+    const PIECE: usize = 128 * 1024;
+
+    pub(super) fn new(input: R, hasher: Hasher) -> Self {
+        Self { input, hasher, buffer: vec![0; Self::PIECE].into(), start: 0, end: 0, position: 0 }
+    }
+
+    /// Bytes consumed so far.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The bytes that were read and not consumed; none at the end of the file.
+    pub(super) fn fill(&mut self) -> Result<&[u8], Error> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            loop {
+                match self.input.read(&mut self.buffer) {
+                    Ok(length) => {
+                        self.end = length;
+                        break;
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            self.hasher.update(self.buffer.get(..self.end).unwrap_or_default());
+        }
+        Ok(self.buffer.get(self.start..self.end).unwrap_or_default())
+    }
+
+    pub(super) fn consume(&mut self, length: usize) {
+        self.start += length;
+        self.position += length as u64;
+    }
+
+    /// Fills `out` as far as the file goes; gives how far.
+    pub(super) fn read_full(&mut self, out: &mut [u8]) -> Result<usize, Error> {
+        let mut done = 0;
+        while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            let available = self.fill()?;
+            let length = available.len().min(rest.len());
+            if length == 0 {
+                break;
+            }
+            for (to, from) in rest.iter_mut().zip(available) {
+                *to = *from;
+            }
+            self.consume(length);
+            done += length;
+        }
+        Ok(done)
+    }
+
+    /// The checksums of everything, which must have been read to its end.
+    pub(super) fn finish(self) -> Hashes {
+        self.hasher.finish()
+    }
+}
+
+/// The bytes of one member.
+pub(super) struct Member<'a, R> {
+    source: &'a mut Source<R>,
+    name: &'a str,
+    left: u64,
+}
+
+impl<'a, R: Read> Member<'a, R> {
+    pub(super) fn new(source: &'a mut Source<R>, name: &'a str, size: u64) -> Self {
+        Self { source, name, left: size }
+    }
+
+    pub(super) fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// Bytes not consumed yet.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// The next bytes of the member; none at its end. A file that ends before the member does is an error.
+    pub(super) fn fill(&mut self) -> Result<&[u8], Error> {
+        if self.left == 0 {
+            return Ok(&[]);
+        }
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let available = self.source.fill()?;
+        if available.is_empty() {
+            return Err(Error::archive(self.name, "is cut short: the file ends inside this member"));
+        }
+        Ok(available.get(..left.min(available.len())).unwrap_or(available))
+    }
+
+    pub(super) fn consume(&mut self, length: usize) {
+        self.left -= length as u64;
+        self.source.consume(length);
+    }
+
+    /// Reads the member to its end, and the byte after a member of odd size.
+    pub(super) fn skip(mut self, size: u64) -> Result<(), Error> {
+        loop {
+            let length = self.fill()?.len();
+            if length == 0 {
+                break;
+            }
+            self.consume(length);
+        }
+        if size % 2 == 1 && !self.source.fill()?.is_empty() {
+            self.source.consume(1);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+use std::fmt;
+
+/// A piece of foreign text, made safe to print.
+///
+/// Control characters, invisible and bidirectional characters and bytes that are no UTF-8 are written as escapes,
+/// and the text is cut after 80 characters, so that a message can go to a terminal or a log as it is.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Quoted(Box<str>);
+
+impl Quoted {
+    const MAX_CHARS: usize = 80;
+
+    /// Quotes `text` in double quotes.
+    ///
+    /// ```
+    /// assert_eq!(deb_parse::Quoted::new(b"a\x1b[31m\n").to_string(), r#""a\u{1b}[31m\n""#);
+    /// ```
+    pub fn new(text: impl AsRef<[u8]>) -> Self {
+        let mut out = String::from("\"");
+        let mut chars = 0;
+        'text: for chunk in text.as_ref().utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if chars == Self::MAX_CHARS {
+                    out.push('…');
+                    break 'text;
+                }
+                chars += 1;
+                match c {
+                    '"' | '\\' => out.extend(['\\', c]),
+                    ' '..='~' => out.push(c),
+                    _ if c.is_alphanumeric() => out.push(c),
+                    _ => out.extend(c.escape_default()),
+                }
+            }
+            for byte in chunk.invalid() {
+                out.push_str(&format!("\\x{byte:02x}"));
+            }
+        }
+        out.push('"');
+        Self(out.into())
+    }
+}
+
+impl fmt::Display for Quoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Quoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why something was refused.
+///
+/// The text of an error is one line and names what was read, where, and the rule that was broken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A name (package, architecture, suite and so on), version, checksum or relation breaks its grammar.
+    #[error("{what} {value}: {rule}")]
+    Value {
+        /// What the text was meant to be, such as `package name`.
+        what: &'static str,
+        /// The text.
+        value: Quoted,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+    /// Text is no deb822, or no clear-signed message.
+    #[error("line {line}, column {column}{}: {rule}", in_field(.field.as_ref()))]
+    Syntax {
+        /// Line, counted from 1.
+        line: u64,
+        /// Column in bytes, counted from 1.
+        column: u64,
+        /// The field in which the error lies, if it lies in one.
+        field: Option<Quoted>,
+        /// The rule that is broken.
+        rule: &'static str,
+    },
+    /// A field that must be there is missing.
+    #[error("field {field} is missing")]
+    Missing {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// The value of a field breaks the grammar of that field.
+    #[error("field {field}: {what} {value}: {rule}")]
+    Field {
+        /// Name of the field.
+        field: &'static str,
+        /// What the text was meant to be.
+        what: &'static str,
+        /// The part of the value that is wrong.
+        value: Quoted,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+    /// A `.deb` file is not built as deb(5) says, or in a way that programs read differently.
+    #[error("{place}: {rule}")]
+    Archive {
+        /// The member or file within the archive, such as `control.tar.xz: "./postinst"`.
+        place: String,
+        /// The rule that is broken.
+        rule: String,
+    },
+    /// The error lies in a file inside the archive.
+    #[error("{place}: {error}")]
+    Within {
+        /// The member or file within the archive.
+        place: String,
+        /// What is wrong there. It is part of this error's text, and so it is no `source()`.
+        error: Box<Error>,
+    },
+    /// Something is larger than the limit set for it in [`Limits`](crate::Limits).
+    #[error("{what} exceeds the limit of {limit}")]
+    Limit {
+        /// What is too large, with its unit, such as `bytes of the unpacked control archive`.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// This build lacks the cargo feature that reads or writes a compression format.
+    #[error("{format} compression is not part of this build (cargo feature `{feature}`)")]
+    Unsupported {
+        /// The format.
+        format: &'static str,
+        /// The cargo feature of this crate that adds it.
+        feature: &'static str,
+    },
+    /// The reader or writer passed in by the caller failed.
+    #[error("input or output failed")]
+    Io(#[from] std::io::Error),
+}
+
+fn in_field(field: Option<&Quoted>) -> String {
+    field.map_or_else(String::new, |name| format!(", field {name}"))
+}
+
+impl Error {
+    pub(crate) fn value(what: &'static str, value: impl AsRef<[u8]>, rule: &'static str) -> Self {
+        Self::Value { what, value: Quoted::new(value), rule }
+    }
+
+    pub(crate) fn archive(place: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self::Archive { place: place.into(), rule: rule.into() }
+    }
+
+    /// Says that a wrong value stood in `field`.
+    pub(crate) fn in_field(self, field: &'static str) -> Self {
+        match self {
+            Self::Value { what, value, rule } => Self::Field { field, what, value, rule },
+            other => other,
+        }
+    }
+
+    /// Says where in an archive the error lies. Failures of the caller's reader are passed on as they are.
+    pub(crate) fn within(self, place: impl Into<String>) -> Self {
+        match self {
+            Self::Io(_) | Self::Archive { .. } | Self::Within { .. } => self,
+            other => Self::Within { place: place.into(), error: Box::new(other) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_text_is_safe_to_print() {
+        let text = b"a\x1b]0;x\x07\xff\xe2\x80\xae\xc3\xa9\n\"";
+        assert_eq!(Quoted::new(text).to_string(), r#""a\u{1b}]0;x\u{7}\xff\u{202e}é\n\"""#);
+        assert_eq!(Quoted::new([b'a'; 1000]).to_string().chars().count(), 83);
+        assert!(Quoted::new([0xff; 1000]).to_string().len() < 400);
+    }
+}

@@ -1,0 +1,409 @@
+//! Relationship fields (Policy 7.1): `Depends`, `Build-Depends`, `Provides` and their like.
+//!
+//! ```text
+//! relations    = alternatives *( "," alternatives )
+//! alternatives = relation *( "|" relation )
+//! relation     = name [ ":" architecture ] [ "(" operator version ")" ]
+//!                [ "[" 1*( ["!"] architecture ) "]" ] *( "<" 1*( ["!"] profile ) ">" )
+//! ```
+//!
+//! Blanks and newlines may stand between all parts. Empty alternatives (a comma at the end, say) are passed over, as dpkg
+//! does.
+
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::name::{PackageName, check_package};
+use crate::version::{Version, VersionRef};
+use nom::bytes::complete::{tag, take_while, take_while1};
+use nom::character::complete::char;
+use nom::combinator::{opt, value};
+use nom::sequence::{delimited, preceded};
+use nom::{IResult, Parser};
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+/// How a version must stand to the one in a relation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operator {
+    /// `<<`: strictly earlier.
+    Earlier,
+    /// `<=`: earlier or equal. The obsolete `<` means this too.
+    EarlierOrEqual,
+    /// `=`: equal.
+    Equal,
+    /// `>=`: later or equal. The obsolete `>` means this too.
+    LaterOrEqual,
+    /// `>>`: strictly later.
+    Later,
+}
+
+impl Operator {
+    /// The operator as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Earlier => "<<",
+            Self::EarlierOrEqual => "<=",
+            Self::Equal => "=",
+            Self::LaterOrEqual => ">=",
+            Self::Later => ">>",
+        }
+    }
+
+    /// Whether a version that compares to the relation's as `order` is allowed.
+    pub fn allows(self, order: Ordering) -> bool {
+        match self {
+            Self::Earlier => order.is_lt(),
+            Self::EarlierOrEqual => order.is_le(),
+            Self::Equal => order.is_eq(),
+            Self::LaterOrEqual => order.is_ge(),
+            Self::Later => order.is_gt(),
+        }
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One relation, borrowed from the text of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RelationRef<'a> {
+    name: &'a str,
+    qualifier: Option<&'a str>,
+    version: Option<(Operator, VersionRef<'a>)>,
+    architectures: Option<&'a str>,
+    profiles: &'a str,
+    alternative: bool,
+}
+
+impl<'a> RelationRef<'a> {
+    /// The name of the package.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The architecture after the name, such as `any` in `python3:any`.
+    pub fn qualifier(&self) -> Option<&'a str> {
+        self.qualifier
+    }
+
+    /// The demand on the version.
+    pub fn version(&self) -> Option<(Operator, VersionRef<'a>)> {
+        self.version
+    }
+
+    /// The architectures in brackets; each may have `!` before it.
+    pub fn architectures(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.architectures.into_iter().flat_map(|list| list.split_ascii_whitespace())
+    }
+
+    /// The build profile lists, one for each pair of `<>`, of names that may have `!` before them.
+    pub fn profiles(&self) -> impl Iterator<Item = std::str::SplitAsciiWhitespace<'a>> + use<'a> {
+        let inner = |list: &'a str| list.split_once('>').map_or(list, |(inner, _)| inner);
+        self.profiles.split('<').skip(1).map(move |list| inner(list).split_ascii_whitespace())
+    }
+
+    /// Whether this is an alternative to the relation before it (`|`) rather than a new demand (`,`).
+    pub fn is_alternative(&self) -> bool {
+        self.alternative
+    }
+}
+
+/// Goes through the relations of a field one by one, without allocating.
+///
+/// ```
+/// let names: Vec<_> = deb_parse::relation::iter("libc6 (>= 2.36), default-mta | mail-transport-agent")
+///     .map(|relation| relation.map(|r| (r.name(), r.is_alternative())))
+///     .collect::<Result<_, _>>()?;
+/// assert_eq!(names, [("libc6", false), ("default-mta", false), ("mail-transport-agent", true)]);
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
+pub fn iter(text: &str) -> Iter<'_> {
+    Iter { rest: text, alternative: false }
+}
+
+/// Iterator over the relations of a field; made by [`iter`]. It ends after the first error.
+#[derive(Clone, Debug)]
+pub struct Iter<'a> {
+    rest: &'a str,
+    alternative: bool,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Result<RelationRef<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start =
+            if self.alternative { blanks(self.rest) } else { self.rest.trim_start_matches(is_separator) };
+        if start.is_empty() && !self.alternative {
+            return None;
+        }
+        let alternative = std::mem::take(&mut self.alternative);
+        match relation(start).and_then(|(rest, relation)| {
+            match rest.as_bytes().first() {
+                None | Some(b',') => {}
+                Some(b'|') => self.alternative = true,
+                Some(_) => return Err((rest, "a relation must be followed by `,` or `|` (Policy 7.1)")),
+            }
+            self.rest = rest.get(1..).unwrap_or_default();
+            Ok(RelationRef { alternative, ..relation })
+        }) {
+            Ok(relation) => Some(Ok(relation)),
+            Err((at, rule)) => {
+                self.rest = "";
+                self.alternative = false;
+                Some(Err(Error::value("relation", if at.is_empty() { start } else { at }, rule)))
+            }
+        }
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+fn is_separator(c: char) -> bool {
+    c == ',' || is_blank(c)
+}
+
+fn blanks(text: &str) -> &str {
+    text.trim_start_matches(is_blank)
+}
+
+type Refused<'a> = (&'a str, &'static str);
+
+/// Reads one relation and the blanks after it; on error, gives the place and the rule.
+fn relation(text: &str) -> Result<(&str, RelationRef<'_>), Refused<'_>> {
+    let word: IResult<&str, &str> =
+        take_while1(|c: char| c.is_ascii_alphanumeric() || "+-.".contains(c)).parse(text);
+    let (rest, name) = word.map_err(|_| (text, "a relation must start with a package name (Policy 7.1)"))?;
+    check_package(name).map_err(|rule| (text, rule))?;
+
+    let qualifier: IResult<&str, Option<&str>> =
+        opt(preceded(char(':'), take_while(is_architecture_char))).parse(rest);
+    let (rest, qualifier) = qualifier.map_err(|_| (rest, "unreachable"))?;
+    if qualifier == Some("") {
+        return Err((rest, "an architecture must follow the `:`"));
+    }
+
+    let rest = blanks(rest);
+    let (rest, version) = match rest.strip_prefix('(') {
+        None => (rest, None),
+        Some(inner) => {
+            let (rest, version) = constraint(inner)?;
+            (blanks(rest), Some(version))
+        }
+    };
+
+    let (rest, architectures) = match rest.strip_prefix('[') {
+        None => (rest, None),
+        Some(inner) => {
+            let (list, rest) = inner.split_once(']').ok_or((rest, "the `]` is missing"))?;
+            if list.split_ascii_whitespace().next().is_none()
+                || !list.split_ascii_whitespace().all(is_restriction)
+            {
+                return Err((
+                    inner,
+                    "brackets must hold architectures, each with or without `!` (Policy 7.1)",
+                ));
+            }
+            (blanks(rest), Some(list))
+        }
+    };
+
+    let mut end = rest;
+    while let Some(inner) = end.strip_prefix('<') {
+        let (list, rest) =
+            inner.split_once('>').ok_or((end, "the `>` of a build profile list is missing"))?;
+        if list.split_ascii_whitespace().next().is_none() || !list.split_ascii_whitespace().all(is_profile) {
+            return Err((
+                inner,
+                "angle brackets must hold build profiles, each with or without `!` (Policy 7.1)",
+            ));
+        }
+        end = blanks(rest);
+    }
+    let profiles = rest.get(..rest.len() - end.len()).unwrap_or_default();
+    Ok((end, RelationRef { name, qualifier, version, architectures, profiles, alternative: false }))
+}
+
+fn is_architecture_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-'
+}
+
+fn is_restriction(word: &str) -> bool {
+    let name = word.strip_prefix('!').unwrap_or(word);
+    !name.is_empty() && name.chars().all(is_architecture_char)
+}
+
+fn is_profile(word: &str) -> bool {
+    let name = word.strip_prefix('!').unwrap_or(word);
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+/// Reads what stands in parentheses, and the closing one.
+fn constraint(text: &str) -> Result<(&str, (Operator, VersionRef<'_>)), Refused<'_>> {
+    let operator: IResult<&str, Operator> = preceded(
+        take_while(is_blank),
+        nom::branch::alt((
+            value(Operator::Earlier, tag("<<")),
+            value(Operator::EarlierOrEqual, tag("<=")),
+            value(Operator::EarlierOrEqual, tag("<")),
+            value(Operator::LaterOrEqual, tag(">=")),
+            value(Operator::Later, tag(">>")),
+            value(Operator::LaterOrEqual, tag(">")),
+            value(Operator::Equal, tag("=")),
+        )),
+    )
+    .parse(text);
+    let (rest, operator) =
+        operator.map_err(|_| (text, "parentheses must start with `<<`, `<=`, `=`, `>=` or `>>`"))?;
+    let version: IResult<&str, &str> =
+        delimited(take_while(is_blank), take_while(|c| c != ')' && !is_blank(c)), take_while(is_blank))
+            .parse(rest);
+    let (after, version) = version.map_err(|_| (rest, "unreachable"))?;
+    let version = VersionRef::check(version).map_err(|rule| (rest, rule))?;
+    let after = after.strip_prefix(')').ok_or((rest, "the `)` after a version is missing"))?;
+    Ok((after, (operator, version)))
+}
+
+/// A name in a list of architectures or build profiles, with or without `!`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Restriction {
+    negated: bool,
+    name: Box<str>,
+}
+
+impl Restriction {
+    fn new(word: &str) -> Self {
+        let name = word.strip_prefix('!');
+        Self { negated: name.is_some(), name: name.unwrap_or(word).into() }
+    }
+
+    /// Whether `!` stands before the name.
+    pub fn is_negated(&self) -> bool {
+        self.negated
+    }
+
+    /// The name of the architecture or profile.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for Restriction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.negated { "!" } else { "" }, self.name)
+    }
+}
+
+/// One relation that owns its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Relation {
+    /// The name of the package.
+    pub name: PackageName,
+    /// The architecture after the name, such as `any` in `python3:any`.
+    pub qualifier: Option<Box<str>>,
+    /// The demand on the version.
+    pub version: Option<(Operator, Version)>,
+    /// The architectures in brackets.
+    pub architectures: Vec<Restriction>,
+    /// The build profile lists, one for each pair of `<>`.
+    pub profiles: Vec<Vec<Restriction>>,
+}
+
+impl Relation {
+    fn new(relation: &RelationRef<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            name: PackageName::parse(relation.name)?,
+            qualifier: relation.qualifier.map(Into::into),
+            version: relation.version.map(|(operator, version)| (operator, version.to_owned())),
+            architectures: relation.architectures().map(Restriction::new).collect(),
+            profiles: relation.profiles().map(|list| list.map(Restriction::new).collect()).collect(),
+        })
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        if let Some(qualifier) = &self.qualifier {
+            write!(f, ":{qualifier}")?;
+        }
+        if let Some((operator, version)) = &self.version {
+            write!(f, " ({operator} {version})")?;
+        }
+        let list = |f: &mut fmt::Formatter<'_>, open, list: &[Restriction], close| {
+            for (number, restriction) in list.iter().enumerate() {
+                write!(f, "{}{restriction}", if number == 0 { open } else { " " })?;
+            }
+            f.write_str(if list.is_empty() { "" } else { close })
+        };
+        list(f, " [", &self.architectures, "]")?;
+        self.profiles.iter().try_for_each(|profiles| list(f, " <", profiles, ">"))
+    }
+}
+
+/// The value of a relationship field: every one of the alternatives lists must be met by one of its relations.
+///
+/// ```
+/// use deb_parse::{Limits, relation::Relations};
+/// let relations = Relations::parse("a(>=1) ,b:any|c [linux-any  !arm64] <!nocheck>,", &Limits::default())?;
+/// assert_eq!(relations.to_string(), "a (>= 1), b:any | c [linux-any !arm64] <!nocheck>");
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relations(Vec<Vec<Relation>>);
+
+impl Relations {
+    /// Reads the value of a field.
+    pub fn parse(text: &str, limits: &Limits) -> Result<Self, Error> {
+        let mut all: Vec<Vec<Relation>> = Vec::new();
+        for (number, relation) in iter(text).enumerate() {
+            if number == limits.relations() {
+                return Err(Error::Limit { what: "relations in a field", limit: number as u64 });
+            }
+            let relation = relation?;
+            let owned = Relation::new(&relation)?;
+            match all.last_mut() {
+                Some(alternatives) if relation.is_alternative() => alternatives.push(owned),
+                _ => all.push(vec![owned]),
+            }
+        }
+        Ok(Self(all))
+    }
+
+    /// The lists of alternatives; none of them is empty.
+    pub fn all(&self) -> &[Vec<Relation>] {
+        &self.0
+    }
+
+    /// Whether there is no relation.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromStr for Relations {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::parse(text, &Limits::default())
+    }
+}
+
+impl fmt::Display for Relations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, alternatives) in self.0.iter().enumerate() {
+            f.write_str(if number == 0 { "" } else { ", " })?;
+            for (number, relation) in alternatives.iter().enumerate() {
+                write!(f, "{}{relation}", if number == 0 { "" } else { " | " })?;
+            }
+        }
+        Ok(())
+    }
+}
