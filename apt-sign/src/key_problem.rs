@@ -62,8 +62,8 @@ impl KeyProblem {
 impl fmt::Display for KeyProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotYetValid { created } => write!(f, "it was made only at {}", unix(*created)),
-            Self::Expired { at } => write!(f, "it expired at {}", unix(*at)),
+            Self::NotYetValid { created } => write!(f, "it was made only at {}", utc(*created)),
+            Self::Expired { at } => write!(f, "it expired at {}", utc(*at)),
             Self::Revoked => f.write_str("it is revoked"),
             Self::WeakSelfSignature { hash } => {
                 write!(f, "its self-signature rests on {hash}, which apt refuses")
@@ -71,15 +71,52 @@ impl fmt::Display for KeyProblem {
             Self::WeakAlgorithm { algorithm } => write!(f, "apt refuses {algorithm} keys"),
             Self::NoSigningKey => f.write_str("no part of it may sign"),
             Self::Unusable { reason } => f.write_str(reason),
-            Self::ExpiresSoon { at } => write!(f, "it expires at {}", unix(*at)),
+            Self::ExpiresSoon { at } => write!(f, "it expires at {}", utc(*at)),
             Self::ShortRsa { bits } => write!(f, "apt refuses RSA keys of {bits} bits from February 2030"),
             Self::VersionSix => f.write_str("it is a version 6 key, which apt before version 3 refuses"),
         }
     }
 }
 
-/// Seconds since 1970 the way `date -d` reads them; a calendar is more than this crate needs.
-fn unix(time: SystemTime) -> String {
+/// A moment in UTC as ISO 8601 writes it. OpenPGP times are 32 bits of seconds, so no calendar crate is needed.
+fn utc(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    format!("@{seconds}")
+    let (mut days, second) = (seconds / 86_400, seconds % 86_400);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{:02}Z", days + 1, second % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::utc;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn moments_as_date_prints_them() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+            (1_780_000_000, "2026-05-28T20:26:40Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(utc(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), text);
+        }
+    }
 }

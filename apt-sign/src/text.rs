@@ -8,14 +8,13 @@ use crate::Error;
 
 /// The longest line that can be signed, in bytes, its newline not counted.
 ///
-/// GnuPG 2.2 cuts a line of a clear-signed message at 20,000 bytes and then finds the signature bad; this
-/// leaves room for the escape in front of a dash.
+/// GnuPG 2.2 cuts off what goes beyond some 20,000 bytes and then finds the signature bad.
 pub const MAX_LINE: usize = 16_384;
 
 /// Checks that a text can be clear-signed so that every verifier gives back the same bytes.
 ///
 /// The text is UTF-8; it is one or more lines, each ended by a line feed; no line is longer than [`MAX_LINE`] or
-/// ends in white space; the only control character is the tab; it does not end in an empty line.
+/// ends in white space; the only control character is the tab.
 ///
 /// # Errors
 ///
@@ -33,15 +32,10 @@ pub fn check_text(text: &[u8]) -> Result<(), Error> {
     let Some(body) = text.strip_suffix(b"\n") else {
         return Err(Error::Text { line: line_number(text), rule: "the last line has no newline" });
     };
-    let mut last = 0;
     for (index, line) in body.split(|b| *b == b'\n').enumerate() {
-        last = index + 1;
         if let Some(rule) = broken_rule(line) {
-            return Err(Error::Text { line: last, rule });
+            return Err(Error::Text { line: index + 1, rule });
         }
-    }
-    if body.is_empty() || body.ends_with(b"\n") {
-        return Err(Error::Text { line: last, rule: "the last line is empty" });
     }
     Ok(())
 }
@@ -75,15 +69,13 @@ mod tests {
     fn refusals_name_line_and_rule() {
         insta::assert_snapshot!(
             [
-                &b""[..], b"\n", b"a", b"a\n\n", b"a\nb \n", b"a\t\n", b"a\r\n", b"a\x0c\n", b"a\n\xff\n", b"a\0b\n",
+                &b""[..], b"a", b"a\nb \n", b"a\t\n", b"a\r\n", b"a\x0c\n", b"a\n\xff\n", b"a\0b\n",
             ]
             .map(rule)
             .join("\n"),
             @r"
         line 1: text cannot be clear-signed: the last line has no newline
-        line 1: text cannot be clear-signed: the last line is empty
         line 1: text cannot be clear-signed: the last line has no newline
-        line 2: text cannot be clear-signed: the last line is empty
         line 2: text cannot be clear-signed: it ends in white space
         line 1: text cannot be clear-signed: it ends in white space
         line 1: text cannot be clear-signed: it has a control character

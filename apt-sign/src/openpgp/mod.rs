@@ -3,6 +3,7 @@
 mod armor;
 mod certificate;
 mod cleartext;
+mod key_file;
 mod keyring;
 mod policy;
 mod secret_key;
