@@ -103,8 +103,9 @@ impl SecretKey {
         if let Some(problem) = suitability::find(&self.0, time).into_iter().find(KeyProblem::is_fatal) {
             return Err(refuse(problem));
         }
-        let unusable =
-            |e: sequoia_openpgp::anyhow::Error| refuse(KeyProblem::Unusable { reason: format!("{e:#}") });
+        let unusable = |e: sequoia_openpgp::anyhow::Error| {
+            refuse(KeyProblem::Unusable { reason: e.root_cause().to_string() })
+        };
         let policy = policy::at(time);
         let valid = self.0.with_policy(&policy, time).map_err(unusable)?;
         valid

@@ -32,10 +32,13 @@ pub(super) fn find(cert: &Cert, time: SystemTime) -> Vec<KeyProblem> {
 }
 
 fn find_at(cert: &Cert, time: SystemTime, problems: &mut Vec<KeyProblem>) {
+    // First, since a backend that lacks the algorithm could not even check that the key is bound.
+    problems.extend(weak_algorithm(cert.primary_key().key()));
     let lenient = policy::lenient();
     let valid = match cert.with_policy(&lenient, time) {
         Ok(valid) => valid,
-        Err(error) => return problems.push(KeyProblem::Unusable { reason: format!("{error:#}") }),
+        Err(_) if problems.iter().any(KeyProblem::is_fatal) => return,
+        Err(error) => return problems.push(KeyProblem::Unusable { reason: error.root_cause().to_string() }),
     };
     if matches!(valid.revocation_status(), RevocationStatus::Revoked(_)) {
         problems.push(KeyProblem::Revoked);
@@ -43,7 +46,7 @@ fn find_at(cert: &Cert, time: SystemTime, problems: &mut Vec<KeyProblem>) {
     let expiry = |at: SystemTime| {
         if at <= time {
             Some(KeyProblem::Expired { at })
-        } else if at <= time + SOON {
+        } else if at.duration_since(time).is_ok_and(|left| left <= SOON) {
             Some(KeyProblem::ExpiresSoon { at })
         } else {
             None
@@ -52,7 +55,6 @@ fn find_at(cert: &Cert, time: SystemTime, problems: &mut Vec<KeyProblem>) {
     let primary = valid.primary_key();
     problems.extend(primary.key_expiration_time().and_then(expiry));
     problems.extend(weak_hash(primary.binding_signature()));
-    problems.extend(weak_algorithm(primary.key()));
 
     let candidates: Vec<_> = valid.keys().supported().for_signing().collect();
     let Some(key) = candidates
@@ -76,7 +78,7 @@ fn find_at(cert: &Cert, time: SystemTime, problems: &mut Vec<KeyProblem>) {
     if !problems.iter().any(KeyProblem::is_fatal)
         && let Err(error) = cert.with_policy(&policy::at(time), time)
     {
-        problems.push(KeyProblem::Unusable { reason: format!("{error:#}") });
+        problems.push(KeyProblem::Unusable { reason: error.root_cause().to_string() });
     }
 }
 
@@ -102,5 +104,43 @@ fn weak_algorithm<R: key::KeyRole>(
             ..
         } => refused(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sequoia_openpgp::{Profile, cert::CipherSuite, types::KeyFlags};
+
+    fn made() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000)
+    }
+
+    fn builder() -> CertBuilder<'static> {
+        CertBuilder::new().set_cipher_suite(CipherSuite::Cv25519).set_creation_time(made())
+    }
+
+    #[test]
+    fn version_six_is_a_warning() {
+        let (cert, _) =
+            builder().set_profile(Profile::RFC9580).unwrap().add_signing_subkey().generate().unwrap();
+        assert_eq!(find(&cert, made()), [KeyProblem::VersionSix]);
+    }
+
+    #[test]
+    fn a_key_that_only_certifies_cannot_sign() {
+        let (cert, _) = builder().generate().unwrap();
+        assert_eq!(find(&cert, made()), [KeyProblem::NoSigningKey]);
+    }
+
+    #[test]
+    fn the_end_of_the_signing_subkey_counts() {
+        let validity = Duration::from_secs(40 * 24 * 60 * 60);
+        let (cert, _) =
+            builder().add_subkey(KeyFlags::empty().set_signing(), validity, None).generate().unwrap();
+        let at = made() + validity;
+        assert_eq!(find(&cert, made()), []);
+        assert_eq!(find(&cert, at - SOON), [KeyProblem::ExpiresSoon { at }]);
+        assert_eq!(find(&cert, at), [KeyProblem::Expired { at }]);
     }
 }

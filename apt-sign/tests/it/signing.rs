@@ -155,7 +155,7 @@ fn the_two_forms_of_signature_are_not_exchangeable() {
     let message = String::from_utf8(signed.inline().to_vec()).unwrap();
     let start = message.find("-----BEGIN PGP SIGNATURE").unwrap();
     let text = TEXT.strip_suffix(b"\n").unwrap();
-    let refused = signer.keyring().verify_detached(text, message[start..].as_bytes(), now());
+    let refused = signer.keyring().verify_detached(text, &message.as_bytes()[start..], now());
     assert!(matches!(refused, Err(Error::BadSignature { .. })), "{refused:?}");
 
     let detached = signer.sign(TEXT, now()).unwrap();
