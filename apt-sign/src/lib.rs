@@ -52,4 +52,6 @@ pub use signer::{Signed, Signer};
 pub use text::{MAX_LINE, check_text};
 
 #[cfg(feature = "openpgp")]
-pub use openpgp::{Certificate, Keyring, OpenPgpSigner, SecretArmor, SecretKey, SignedBy, Verified};
+pub use openpgp::{
+    Certificate, CommandSigner, Keyring, OpenPgpSigner, SecretArmor, SecretKey, SignedBy, Verified,
+};

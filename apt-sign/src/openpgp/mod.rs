@@ -3,6 +3,7 @@
 mod armor;
 mod certificate;
 mod cleartext;
+mod external;
 mod key_file;
 mod keyring;
 mod policy;
@@ -12,6 +13,7 @@ mod suitability;
 mod verify;
 
 pub use certificate::Certificate;
+pub use external::CommandSigner;
 pub use keyring::Keyring;
 pub use secret_key::{SecretArmor, SecretKey};
 pub use signer::OpenPgpSigner;

@@ -8,6 +8,7 @@
     clippy::print_stderr
 )]
 
+mod external;
 mod key_file;
 mod keys;
 mod signing;
