@@ -1,1 +1,57 @@
-//! Placeholder replaced as the crate is written.
+//! Signing and verifying of APT repository metadata: `InRelease`, `Release.gpg`, keys and keyrings.
+//!
+//! The crate knows nothing of APT beyond "these bytes". A [`Signer`] turns a text into a [`Signed`]: the
+//! clear-signed form (`InRelease`) and the detached signature (`Release.gpg`). A `Signed` exists only after
+//! both have been read back and verified, so what reaches a client is never the unchecked output of a signer.
+//!
+//! Verification returns the signed text and nothing else: bytes before, between or after the armored parts
+//! of a message make it invalid ([CVE-2013-1051](https://security-tracker.debian.org/tracker/CVE-2013-1051)).
+//!
+//! Nothing here reads the clock; every judgement about a key takes the time as an argument.
+//!
+#![cfg_attr(
+    feature = "openpgp",
+    doc = r#"
+```
+use apt_sign::{Keyring, OpenPgpSigner, SecretKey, Signer};
+use std::time::{Duration, SystemTime};
+
+let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+let key = SecretKey::generate("Example archive <archive@example.org>", now, None)?;
+let keyring = Keyring::new(vec![key.certificate()]);
+
+let signer = OpenPgpSigner::new(vec![key])?;
+let signed = signer.sign(b"Suite: bookworm\nCodename: bookworm\n", now)?;
+
+let verified = keyring.verify_inline(signed.inline(), now)?;
+assert_eq!(verified.text(), b"Suite: bookworm\nCodename: bookworm\n");
+# Ok::<(), apt_sign::Error>(())
+```
+"#
+)]
+//!
+//! # Features
+//!
+//! `crypto-rust` (default), `crypto-nettle` and `crypto-openssl` choose the cryptographic library, and exactly
+//! one of them may be on in a program. With none of them only the types that need no cryptography remain:
+//! [`Signer`], [`Signed`], [`Fingerprint`], [`KeyProblem`], [`Error`] and [`check_text`].
+
+mod error;
+mod fingerprint;
+mod key_problem;
+mod signer;
+mod text;
+
+#[cfg(feature = "openpgp")]
+mod openpgp;
+
+pub use error::Error;
+pub use fingerprint::Fingerprint;
+pub use key_problem::KeyProblem;
+pub use signer::{Signed, Signer};
+pub use text::{MAX_LINE, check_text};
+
+#[cfg(feature = "openpgp")]
+pub use openpgp::{
+    Certificate, CommandSigner, Keyring, OpenPgpSigner, SecretArmor, SecretKey, SignedBy, Verified,
+};

@@ -1,0 +1,140 @@
+//! The one error type of the crate.
+
+use crate::{Fingerprint, KeyProblem};
+use std::path::PathBuf;
+
+/// What went wrong while signing, verifying, or reading a key.
+///
+/// The message of a variant never repeats that of its source: print the whole chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text cannot be clear-signed so that every verifier gives back the same bytes; see
+    /// [`check_text`](crate::check_text).
+    #[error("line {line}: text cannot be clear-signed: {rule}")]
+    Text {
+        /// Line number, from 1.
+        line: usize,
+        /// The rule that the line breaks.
+        rule: &'static str,
+    },
+
+    /// A fingerprint is not 40 (version 4) or 64 (version 6) hexadecimal digits.
+    #[error("not an OpenPGP fingerprint: expected 40 or 64 hexadecimal digits")]
+    Fingerprint,
+
+    /// A signer was given no key, or the same key twice.
+    #[error("unusable set of signing keys: {rule}")]
+    Keys {
+        /// The rule that the set breaks.
+        rule: &'static str,
+    },
+
+    /// A key must not be used to sign at the time asked for.
+    #[error("key {fingerprint} cannot sign: {problem}")]
+    Key {
+        /// The certificate of the key.
+        fingerprint: Fingerprint,
+        /// Why not.
+        problem: KeyProblem,
+    },
+
+    /// The secret part of a key is protected by a password, and none or the wrong one was given.
+    #[error("key {fingerprint} is locked: {}", if *.given { "wrong password" } else { "a password is needed" })]
+    Locked {
+        /// The certificate of the key.
+        fingerprint: Fingerprint,
+        /// Whether a password was given.
+        given: bool,
+    },
+
+    /// Bytes are not what they should be: a certificate, a secret key, a keyring, a signed message.
+    #[error("not {expected}")]
+    Malformed {
+        /// What was expected, with its article.
+        expected: &'static str,
+        /// What the parser says.
+        #[source]
+        source: Option<BoxError>,
+    },
+
+    /// A clear-signed message is not framed as one, or has bytes outside the signed part.
+    #[error("line {line}: not a well-formed clear-signed message: {rule}")]
+    Framing {
+        /// Line number, from 1.
+        line: usize,
+        /// The rule that the line breaks.
+        rule: &'static str,
+    },
+
+    /// No signature was made by a key of the keyring.
+    #[error("signed by none of the trusted keys (signatures by: {})", list(.issuers))]
+    UnknownSigner {
+        /// Key identifiers named by the signatures; an unverified claim.
+        issuers: Vec<String>,
+    },
+
+    /// A trusted key is said to have made a signature, and it does not hold.
+    #[error("bad signature")]
+    BadSignature {
+        /// Why it does not hold.
+        #[source]
+        source: Option<BoxError>,
+    },
+
+    /// What a signer returned is not a signature by this certificate over the text it was given.
+    #[error("the signer's output is not signed by {fingerprint}")]
+    NotSignedBy {
+        /// The certificate whose signature is missing.
+        fingerprint: Fingerprint,
+    },
+
+    /// What a signer returned holds another text than the one it was given.
+    #[error("the signer's output holds another text than the one to be signed")]
+    OtherText,
+
+    /// A key file could not be read or written.
+    #[error("cannot {verb} {}", .path.display())]
+    Io {
+        /// What was tried.
+        verb: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+
+    /// A key file lies where others can read or replace it.
+    #[error("refusing key file {}: {rule}", .path.display())]
+    KeyFile {
+        /// The file or its directory.
+        path: PathBuf,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+
+    /// A program that signs for us failed.
+    #[error("signing program {program}: {reason}")]
+    Program {
+        /// The program.
+        program: String,
+        /// What it did, with the end of what it wrote to standard error.
+        reason: String,
+    },
+
+    /// The cryptographic library failed.
+    #[error("cannot {verb}")]
+    Crypto {
+        /// What was tried.
+        verb: &'static str,
+        /// What the library says.
+        source: BoxError,
+    },
+}
+
+/// The error of a library below, as a source.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+fn list(issuers: &[String]) -> String {
+    if issuers.is_empty() { "nobody".to_owned() } else { issuers.join(", ") }
+}

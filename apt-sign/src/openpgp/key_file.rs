@@ -1,0 +1,133 @@
+//! Secret keys in files; the only module that touches the file system.
+//!
+//! A key file is a regular file of mode 0600 or less, in a directory of mode 0700 or less, both owned by the user that
+//! runs us. Everything is checked on what is opened, not on a name that could be exchanged in between.
+
+use super::SecretKey;
+use crate::Error;
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags, RawMode, Stat},
+    io::Errno,
+};
+use sequoia_openpgp::crypto::mem::Protected;
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{Read as _, Write as _},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+/// More than any key needs; keeps a wrong path from filling the memory.
+const MAX_SIZE: u64 = 1024 * 1024;
+
+impl SecretKey {
+    /// Reads a key file; see [`SecretKey::from_bytes`] for its content.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyFile`] when others could read or exchange the file: a mode wider than 0600 (its directory: 0700),
+    /// another owner, a symbolic link, not a regular file. [`Error::Io`] when it cannot be read, and what
+    /// [`SecretKey::from_bytes`] finds.
+    pub fn load(path: &Path, password: Option<&str>) -> Result<Self, Error> {
+        let (directory, name) = open_directory(path)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file =
+            rustix::fs::openat(&directory, name, flags, Mode::empty()).map_err(|errno| match errno {
+                Errno::LOOP => refused(path, "it is a symbolic link"),
+                other => io("open key file", path)(other),
+            })?;
+        let stat = rustix::fs::fstat(&file).map_err(io("examine key file", path))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(refused(path, "it is not a regular file"));
+        }
+        check(&stat, 0o177, path, "its mode is wider than 0600")?;
+        let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+        if size > MAX_SIZE {
+            return Err(refused(path, "it is larger than 1 MiB"));
+        }
+        // Room for all of it, so that no copy is left behind by growing; wiped once it is `Protected`.
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
+        let read = File::from(file).take(MAX_SIZE).read_to_end(&mut bytes);
+        let bytes = Protected::from(bytes);
+        read.map_err(|source| Error::Io { verb: "read key file", path: path.to_owned(), source })?;
+        Self::from_bytes(&bytes, password)
+    }
+
+    /// Writes the key to a *new* file of mode 0600, not protected by a password; when this returns, the file is on the
+    /// disk. The directory is made, with mode 0700, when it is missing and its parent is there.
+    ///
+    /// The file appears whole or not at all, and never in place of another.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], also when there is a file of that name; [`Error::KeyFile`] for a directory that is open to others.
+    pub fn save_new(&self, path: &Path) -> Result<(), Error> {
+        let armor = self.to_armored()?;
+        let parent = parent(path);
+        match rustix::fs::mkdir(parent, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(io("make directory", parent)(errno)),
+        }
+        let (directory, name) = open_directory(path)?;
+        let mut draft = name.to_owned();
+        draft.push(format!(".{}.new", std::process::id()));
+        let written = write_draft(&directory, &draft, armor.as_bytes(), path).and_then(|()| {
+            rustix::fs::linkat(&directory, &draft, &directory, name, AtFlags::empty())
+                .map_err(io("create key file", path))
+        });
+        // Whether or not it got its name, the draft must go.
+        let removed = rustix::fs::unlinkat(&directory, &draft, AtFlags::empty());
+        written?;
+        removed.map_err(io("remove the draft of key file", path))?;
+        rustix::fs::fsync(&directory).map_err(io("sync the directory of key file", path))
+    }
+}
+
+fn write_draft(directory: &OwnedFd, draft: &OsStr, bytes: &[u8], path: &Path) -> Result<(), Error> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = rustix::fs::openat(directory, draft, flags, mode).map_err(io("create key file", path))?;
+    rustix::fs::fchmod(&file, mode).map_err(io("set the mode of key file", path))?;
+    let mut file = File::from(file);
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|source| Error::Io { verb: "write key file", path: path.to_owned(), source })
+}
+
+/// Opens the directory of a key file, and checks that nobody else can put something else there.
+fn open_directory(path: &Path) -> Result<(OwnedFd, &OsStr), Error> {
+    let name = path.file_name().ok_or_else(|| refused(path, "it names no file"))?;
+    let parent = parent(path);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory =
+        rustix::fs::open(parent, flags, Mode::empty()).map_err(io("open the directory of key file", path))?;
+    let stat = rustix::fs::fstat(&directory).map_err(io("examine the directory of key file", path))?;
+    check(&stat, 0o077, parent, "the mode of the directory is wider than 0700")?;
+    Ok((directory, name))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn check(stat: &Stat, forbidden: RawMode, path: &Path, rule: &'static str) -> Result<(), Error> {
+    if stat.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(refused(path, "it belongs to another user"));
+    }
+    if stat.st_mode & forbidden != 0 {
+        return Err(refused(path, rule));
+    }
+    Ok(())
+}
+
+fn refused(path: &Path, rule: &'static str) -> Error {
+    Error::KeyFile { path: path.to_owned(), rule }
+}
+
+fn io(verb: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {
+    let path: PathBuf = path.to_owned();
+    move |errno| Error::Io { verb, path, source: errno.into() }
+}

@@ -1,0 +1,20 @@
+//! Keys, signatures and keyrings by OpenPGP; the only part that sees the cryptographic library.
+
+mod armor;
+mod certificate;
+mod cleartext;
+mod external;
+mod key_file;
+mod keyring;
+mod policy;
+mod secret_key;
+mod signer;
+mod suitability;
+mod verify;
+
+pub use certificate::Certificate;
+pub use external::CommandSigner;
+pub use keyring::Keyring;
+pub use secret_key::{SecretArmor, SecretKey};
+pub use signer::OpenPgpSigner;
+pub use verify::{SignedBy, Verified};

@@ -1,0 +1,177 @@
+//! Secret keys: made, read, written; never shown.
+
+use super::{Certificate, armor, certificate, policy, suitability};
+use crate::{Error, Fingerprint, KeyProblem};
+use sequoia_openpgp::{
+    Cert, Packet, Profile,
+    armor::Kind,
+    cert::{CertBuilder, CertParser, CipherSuite, amalgamation::key::PrimaryKey as _},
+    crypto::{KeyPair, Password, mem::Protected},
+    parse::Parse,
+    serialize::SerializeInto,
+    types::KeyFlags,
+};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+/// A key that can sign. Its memory is wiped when it is dropped, and `Debug` shows the fingerprint only.
+pub struct SecretKey(Cert);
+
+impl SecretKey {
+    /// Makes a key: one version 4 Ed25519 key that both certifies and signs, bound by SHA-512.
+    ///
+    /// Every apt from Debian 11 on takes it, by gpgv and by `sqv`. There is no subkey: it would lie in the same file, and
+    /// to replace it clients would need a new certificate just the same. `created` is cut to whole seconds; without
+    /// `validity` the key never expires, which spares clients of gpgv the day on which every old signature turns bad.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`] when the time cannot be written in OpenPGP (before 1970, after 2106), or the library fails.
+    pub fn generate(user_id: &str, created: SystemTime, validity: Option<Duration>) -> Result<Self, Error> {
+        CertBuilder::new()
+            .set_profile(Profile::RFC4880)
+            .and_then(|builder| {
+                builder
+                    .set_cipher_suite(CipherSuite::Cv25519)
+                    .set_primary_key_flags(KeyFlags::empty().set_certification().set_signing())
+                    .set_creation_time(created)
+                    .set_validity_period(validity)
+                    .add_userid(user_id)
+                    .generate()
+            })
+            .map(|(cert, _revocation)| Self(cert))
+            .map_err(|e| Error::Crypto { verb: "make a key", source: e.into() })
+    }
+
+    /// Reads one secret key, armored or binary, as `gpg --export-secret-keys` writes it.
+    ///
+    /// The parts that `password` opens are kept open in memory. Parts that are not there (`gpg` leaves a stub for a
+    /// primary key kept elsewhere) are no hindrance as long as one can sign.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] for anything but one key with a secret part; [`Error::Locked`] when no part can be opened.
+    pub fn from_bytes(bytes: &[u8], password: Option<&str>) -> Result<Self, Error> {
+        let malformed = |source| Error::Malformed { expected: "one OpenPGP secret key", source };
+        let mut certs = Vec::new();
+        for block in armor::blocks(bytes) {
+            for cert in CertParser::from_bytes(block).map_err(|e| malformed(Some(e.into())))? {
+                certs.push(cert.map_err(|e| malformed(Some(e.into())))?);
+            }
+        }
+        match (certs.pop(), certs.is_empty()) {
+            (Some(cert), true) if cert.is_tsk() => unlock(cert, password).map(Self),
+            _ => Err(malformed(None)),
+        }
+    }
+
+    /// The key as one armor block, *not* protected by a password.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`], when the library fails to write.
+    pub fn to_armored(&self) -> Result<SecretArmor, Error> {
+        let failed = |e: sequoia_openpgp::anyhow::Error| Error::Crypto {
+            verb: "write a secret key",
+            source: e.into(),
+        };
+        let packets = Protected::from(self.0.as_tsk().to_vec().map_err(failed)?);
+        Ok(SecretArmor(Protected::from(armor::write(Kind::SecretKey, &packets)?)))
+    }
+
+    /// The public part.
+    #[must_use]
+    pub fn certificate(&self) -> Certificate {
+        Certificate::of(self.0.clone())
+    }
+
+    /// The fingerprint of the primary key.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        certificate::fingerprint(&self.0.fingerprint())
+    }
+
+    pub(super) fn version(&self) -> u8 {
+        self.0.primary_key().key().version()
+    }
+
+    /// The part that signs at `time`: of several the newest, as `gpg` chooses.
+    pub(super) fn signing_pair(&self, time: SystemTime) -> Result<KeyPair, Error> {
+        let refuse = |problem| Error::Key { fingerprint: self.fingerprint(), problem };
+        if let Some(problem) = suitability::find(&self.0, time).into_iter().find(KeyProblem::is_fatal) {
+            return Err(refuse(problem));
+        }
+        let unusable = |e: sequoia_openpgp::anyhow::Error| {
+            refuse(KeyProblem::Unusable { reason: e.root_cause().to_string() })
+        };
+        let policy = policy::at(time);
+        let valid = self.0.with_policy(&policy, time).map_err(unusable)?;
+        valid
+            .keys()
+            .supported()
+            .alive()
+            .revoked(false)
+            .for_signing()
+            .unencrypted_secret()
+            .max_by_key(|k| k.key().creation_time())
+            .ok_or_else(|| refuse(KeyProblem::NoSigningKey))?
+            .key()
+            .clone()
+            .into_keypair()
+            .map_err(unusable)
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretKey({})", self.fingerprint())
+    }
+}
+
+fn unlock(cert: Cert, password: Option<&str>) -> Result<Cert, Error> {
+    let password = password.map(Password::from);
+    let mut opened: Vec<Packet> = Vec::new();
+    let mut open = false;
+    for key in cert.keys().secret() {
+        if !key.key().secret().is_encrypted() {
+            open = true;
+        } else if let Some(password) = &password
+            && let Ok(plain) = key.key().clone().decrypt_secret(password)
+        {
+            opened.push(if key.primary() {
+                plain.role_into_primary().into()
+            } else {
+                plain.role_into_subordinate().into()
+            });
+        }
+    }
+    if !open && opened.is_empty() {
+        return Err(Error::Locked {
+            fingerprint: certificate::fingerprint(&cert.fingerprint()),
+            given: password.is_some(),
+        });
+    }
+    let (cert, _) = cert
+        .insert_packets(opened)
+        .map_err(|e| Error::Crypto { verb: "open a secret key", source: e.into() })?;
+    Ok(cert)
+}
+
+/// An armored secret key; its memory is wiped when it is dropped, and `Debug` shows nothing of it.
+pub struct SecretArmor(Protected);
+
+impl SecretArmor {
+    /// The armor, to be written where nobody else can read it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretArmor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretArmor(..)")
+    }
+}

@@ -1,0 +1,110 @@
+//! Signing with keys held in this process.
+
+use super::{Certificate, Keyring, SecretKey};
+use crate::{Error, Fingerprint, KeyProblem, Signed, Signer, check_text};
+use sequoia_openpgp::{
+    anyhow,
+    armor::Kind,
+    crypto::KeyPair,
+    serialize::stream::{Armorer, Message, Signer as Stream},
+    types::HashAlgorithm,
+};
+use std::{collections::BTreeSet, io::Write as _, time::SystemTime};
+
+/// Signs with one or more keys held in memory.
+///
+/// Two keys are what a rotation needs: sign with the old and the new one until every client has the new certificate.
+#[derive(Debug)]
+pub struct OpenPgpSigner {
+    keys: Vec<SecretKey>,
+    keyring: Keyring,
+}
+
+impl OpenPgpSigner {
+    /// Takes the keys that are to sign, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Keys`] without any key, with one given twice, or with version 4 and version 6 keys together: gpgv 2.2
+    /// refuses the whole message then. Whether a key may sign is a question of time, so [`Signer::sign`] answers it;
+    /// see [`OpenPgpSigner::problems`].
+    pub fn new(keys: Vec<SecretKey>) -> Result<Self, Error> {
+        let Some(first) = keys.first() else {
+            return Err(Error::Keys { rule: "there is none" });
+        };
+        if keys.iter().any(|key| key.version() != first.version()) {
+            return Err(Error::Keys {
+                rule: "gpgv refuses signatures by version 4 and version 6 keys together",
+            });
+        }
+        let different: BTreeSet<_> = keys.iter().map(SecretKey::fingerprint).collect();
+        if different.len() != keys.len() {
+            return Err(Error::Keys { rule: "a key is there twice" });
+        }
+        let keyring = Keyring::new(keys.iter().map(SecretKey::certificate).collect());
+        Ok(Self { keys, keyring })
+    }
+
+    /// The certificates of the keys: what clients need.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Everything that speaks against signing at `time`, by key; [`KeyProblem::is_fatal`] tells what will be refused.
+    #[must_use]
+    pub fn problems(&self, time: SystemTime) -> Vec<(Fingerprint, KeyProblem)> {
+        let of = |c: &Certificate| {
+            let fingerprint = c.fingerprint();
+            c.problems(time).into_iter().map(move |problem| (fingerprint.clone(), problem))
+        };
+        self.keyring.certificates().iter().flat_map(of).collect()
+    }
+
+    fn pairs(&self, time: SystemTime) -> Result<Vec<KeyPair>, Error> {
+        self.keys.iter().map(|key| key.signing_pair(time)).collect()
+    }
+}
+
+impl Signer for OpenPgpSigner {
+    fn fingerprints(&self) -> Vec<Fingerprint> {
+        self.keyring.fingerprints()
+    }
+
+    fn sign(&self, text: &[u8], time: SystemTime) -> Result<Signed, Error> {
+        check_text(text)?;
+        let failed = |e: anyhow::Error| Error::Crypto { verb: "sign", source: e.into() };
+        let pairs = self.pairs(time)?;
+        let inline = inline(text, pairs.clone(), time).map_err(failed)?;
+        let detached = detached(text, pairs, time).map_err(failed)?;
+        Signed::verify(text.to_vec(), inline, detached, &self.keyring, time)
+    }
+}
+
+fn inline(text: &[u8], pairs: Vec<KeyPair>, time: SystemTime) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() + 4096);
+    let mut stream = stack(Message::new(&mut bytes), pairs, time)?.cleartext().build()?;
+    // The newline before the signature belongs to the frame. With our own as well, gpgv would give back one too many.
+    stream.write_all(text.strip_suffix(b"\n").unwrap_or(text))?;
+    stream.finalize()?;
+    Ok(bytes)
+}
+
+fn detached(text: &[u8], pairs: Vec<KeyPair>, time: SystemTime) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(4096);
+    let armor = Armorer::new(Message::new(&mut bytes)).kind(Kind::Signature).build()?;
+    let mut stream = stack(armor, pairs, time)?.detached().build()?;
+    stream.write_all(text)?;
+    stream.finalize()?;
+    Ok(bytes)
+}
+
+fn stack<'a>(sink: Message<'a>, pairs: Vec<KeyPair>, time: SystemTime) -> anyhow::Result<Stream<'a>> {
+    let mut pairs = pairs.into_iter();
+    let first = pairs.next().ok_or_else(|| anyhow::anyhow!("no key"))?;
+    let mut stream = Stream::new(sink, first)?;
+    for pair in pairs {
+        stream = stream.add_signer(pair)?;
+    }
+    Ok(stream.hash_algo(HashAlgorithm::SHA512)?.creation_time(time))
+}

@@ -1,0 +1,81 @@
+//! Key files: made safely, and refused when others could read or exchange them.
+
+use crate::key;
+use apt_sign::{Error, SecretKey};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+};
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+fn rule(path: &Path) -> &'static str {
+    match SecretKey::load(path, None) {
+        Err(Error::KeyFile { rule, .. }) => rule,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_saved_key_is_private_and_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("keys/prod.asc");
+    let made = key("prod");
+    made.save_new(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(fs::metadata(dir.path().join("keys")).unwrap().permissions().mode() & 0o7777, 0o700);
+    assert_eq!(fs::read_dir(dir.path().join("keys")).unwrap().count(), 1, "the draft is gone");
+    let loaded = SecretKey::load(&path, None).unwrap();
+    assert_eq!(loaded.certificate(), made.certificate());
+}
+
+#[test]
+fn a_key_file_is_never_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("keys/prod.asc");
+    let first = key("first");
+    first.save_new(&path).unwrap();
+    let error = key("second").save_new(&path).unwrap_err();
+    assert!(matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists));
+    assert_eq!(SecretKey::load(&path, None).unwrap().fingerprint(), first.fingerprint());
+    assert_eq!(fs::read_dir(dir.path().join("keys")).unwrap().count(), 1);
+}
+
+#[test]
+fn files_open_to_others_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("keys/prod.asc");
+    key("prod").save_new(&path).unwrap();
+    for mode in [0o644, 0o640, 0o604, 0o620, 0o700, 0o666] {
+        chmod(&path, mode);
+        assert_eq!(rule(&path), "its mode is wider than 0600", "{mode:o}");
+    }
+    chmod(&path, 0o400);
+    SecretKey::load(&path, None).unwrap();
+    for mode in [0o777, 0o755, 0o710, 0o1777] {
+        chmod(path.parent().unwrap(), mode);
+        assert_eq!(rule(&path), "the mode of the directory is wider than 0700", "{mode:o}");
+        let refused = key("other").save_new(&path.with_file_name("other.asc"));
+        assert!(matches!(refused, Err(Error::KeyFile { .. })));
+    }
+}
+
+#[test]
+fn links_and_other_files_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("keys/prod.asc");
+    key("prod").save_new(&path).unwrap();
+    symlink(&path, path.with_file_name("link")).unwrap();
+    assert_eq!(rule(&path.with_file_name("link")), "it is a symbolic link");
+    fs::create_dir(path.with_file_name("directory")).unwrap();
+    assert_eq!(rule(&path.with_file_name("directory")), "it is not a regular file");
+    let large = path.with_file_name("large");
+    fs::File::create(&large).unwrap().set_len(1024 * 1024 + 1).unwrap();
+    chmod(&large, 0o600);
+    assert_eq!(rule(&large), "it is larger than 1 MiB");
+    let missing = SecretKey::load(&path.with_file_name("missing"), None).unwrap_err();
+    assert!(matches!(missing, Error::Io { .. }));
+}

@@ -1,0 +1,34 @@
+//! Whole journeys: keys made, texts signed, signatures read by us and by Debian's verifiers.
+#![cfg(feature = "openpgp")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
+mod external;
+mod key_file;
+mod keys;
+mod signing;
+mod verifiers;
+
+use apt_sign::{OpenPgpSigner, SecretKey, Signed, Signer};
+use std::time::{Duration, SystemTime};
+
+/// A moment in 2026 at which everything here is signed.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000)
+}
+
+fn key(name: &str) -> SecretKey {
+    SecretKey::generate(&format!("{name} <{name}@example.org>"), now() - DAY, None).unwrap()
+}
+
+fn sign(keys: Vec<SecretKey>, text: &[u8]) -> Signed {
+    OpenPgpSigner::new(keys).unwrap().sign(text, now()).unwrap()
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const TEXT: &[u8] = b"Origin: Example\nSuite: bookworm\nSHA256:\n abc 12 main/binary-amd64/Packages\n- dash\n--- dashes\nFrom me\n\n indented\nSnapshots: no\n";

@@ -1,0 +1,119 @@
+//! Debian's own verifiers read what we sign. A verifier that is not installed is named and skipped.
+
+use crate::{TEXT, key, sign};
+use apt_sign::{Keyring, SecretKey, Signed};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+use tempfile::TempDir;
+
+/// Whether a program is there; says so if it is not.
+pub(crate) fn installed(program: &str) -> bool {
+    let found =
+        ["/usr/bin", "/usr/local/bin", "/bin"].iter().any(|dir| Path::new(dir).join(program).exists());
+    if !found {
+        eprintln!("SKIPPED: {program} is not installed");
+    }
+    found
+}
+
+/// A directory with the keyring, the text and both signed forms as files.
+struct Files {
+    dir: TempDir,
+}
+
+impl Files {
+    fn new(signed: &Signed, keyring: &Keyring) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("keyring.gpg"), keyring.binary().unwrap()).unwrap();
+        fs::write(dir.path().join("keyring.asc"), keyring.armored().unwrap()).unwrap();
+        fs::write(dir.path().join("Release"), signed.text()).unwrap();
+        fs::write(dir.path().join("Release.gpg"), signed.detached()).unwrap();
+        fs::write(dir.path().join("InRelease"), signed.inline()).unwrap();
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Runs a verifier here, or says that it is not there.
+    fn run(&self, program: &str, arguments: &[&str]) -> Option<Output> {
+        if !installed(program) {
+            return None;
+        }
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env("LC_ALL", "C")
+            .env("GNUPGHOME", self.dir.path())
+            .output()
+            .unwrap();
+        Some(output)
+    }
+}
+
+fn good(output: &Output) -> usize {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    said.matches("Good signature").count()
+}
+
+fn keyring(keys: &[&SecretKey]) -> Keyring {
+    Keyring::new(keys.iter().map(|key| key.certificate()).collect())
+}
+
+#[test]
+fn gpgv_accepts_one_and_two_keys() {
+    let (one, two) = (key("one"), key("two"));
+    let both = keyring(&[&one, &two]);
+    for (count, keys) in [(1, vec![one]), (2, vec![key("third"), two])] {
+        let ring = Keyring::new(
+            [both.certificates(), &keys.iter().map(SecretKey::certificate).collect::<Vec<_>>()].concat(),
+        );
+        let files = Files::new(&sign(keys, TEXT), &ring);
+        let ring = files.path("keyring.gpg");
+        let ring = ring.to_str().unwrap();
+        let Some(output) = files.run("gpgv", &["--keyring", ring, "--output", "text", "InRelease"]) else {
+            return;
+        };
+        assert_eq!(good(&output), count);
+        assert_eq!(fs::read(files.path("text")).unwrap(), TEXT);
+        let output = files.run("gpgv", &["--keyring", ring, "Release.gpg", "Release"]).unwrap();
+        assert_eq!(good(&output), count);
+    }
+}
+
+#[test]
+fn gpgv_refuses_a_changed_text_and_a_foreign_key() {
+    let one = key("one");
+    let ring = keyring(&[&one]);
+    let files = Files::new(&sign(vec![one], TEXT), &ring);
+    let changed =
+        String::from_utf8(fs::read(files.path("InRelease")).unwrap()).unwrap().replace("abc 12", "abc 13");
+    fs::write(files.path("changed"), changed).unwrap();
+    let Some(output) = files.run("gpgv", &["--keyring", "./keyring.gpg", "changed"]) else { return };
+    assert!(!output.status.success());
+
+    fs::write(files.path("keyring.gpg"), keyring(&[&key("other")]).binary().unwrap()).unwrap();
+    let output = files.run("gpgv", &["--keyring", "./keyring.gpg", "InRelease"]).unwrap();
+    assert!(!output.status.success());
+}
+
+#[test]
+fn sqv_accepts_the_detached_signature() {
+    let (one, two) = (key("one"), key("two"));
+    let ring = keyring(&[&one, &two]);
+    let files = Files::new(&sign(vec![one, two], TEXT), &ring);
+    let arguments = ["--keyring", "keyring.asc", "--signatures", "2", "Release.gpg", "Release"];
+    let Some(output) = files.run("sqv", &arguments) else { return };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let signers = String::from_utf8(output.stdout).unwrap();
+    let mut signers: Vec<_> = signers.lines().collect();
+    signers.sort_unstable();
+    let mut expected: Vec<_> = ring.fingerprints().iter().map(ToString::to_string).collect();
+    expected.sort_unstable();
+    assert_eq!(signers, expected);
+}
