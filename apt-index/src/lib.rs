@@ -1,1 +1,52 @@
-//! Placeholder replaced as the crate is written.
+//! APT repository indices as pure values: stanzas and options in, a plan of files out.
+//!
+//! This crate knows how a published Debian repository looks, and nothing of where it is kept: no clock, no disk, no
+//! signing key. It renders
+//!
+//! * the stanza of a `Packages` index from a binary package's control file ([`Stanza`]),
+//! * whole `Packages` indices, cut into independently compressed [segments](Layout) so that a later change costs in
+//!   proportion to the change and not to the index ([`Builder`], [`update`]),
+//! * the `Release` file that lists them ([`Release`]),
+//! * and the paths they all live under ([`RelPath`], [`pool_path`]).
+//!
+//! ```
+//! use apt_index::{Builder, Encoding, IndexOptions, Stanza};
+//!
+//! let options = IndexOptions::new(vec![Encoding::Xz, Encoding::Gz]);
+//! let mut index = Builder::new(&options);
+//! index.push(&Stanza::parse(b"Package: hello\nVersion: 2.10-3\nArchitecture: amd64\n")?)?;
+//! let rendered = index.finish()?;
+//! assert_eq!(rendered.files().len(), 2);
+//! assert_eq!(rendered.layout().stanzas(), 1);
+//! # Ok::<(), apt_index::Error>(())
+//! ```
+//!
+//! The rules follow the [Debian repository format](https://wiki.debian.org/DebianRepository/Format) and what apt 2.6 to
+//! 3.3 were seen to accept; each is named where it is applied.
+
+#![forbid(unsafe_code)]
+
+mod digest;
+mod encoding;
+mod error;
+mod index;
+mod layout;
+mod parallel;
+mod path;
+mod pool;
+mod release;
+mod stanza;
+mod update;
+mod xz;
+
+pub use digest::{HashState, ResumableSha256};
+pub use encoding::Encoding;
+pub use error::Error;
+pub use index::{Builder, IndexOptions, Part, Rendered, RenderedFile};
+pub use layout::Layout;
+pub use parallel::parallel_map;
+pub use path::RelPath;
+pub use pool::pool_path;
+pub use release::{Release, ReleaseFile};
+pub use stanza::{FileFacts, Stanza};
+pub use update::{Change, PreviousFiles, update};

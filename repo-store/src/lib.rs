@@ -1,1 +1,84 @@
-//! Placeholder replaced as the crate is written.
+//! A content-addressed, versioned store for APT repositories.
+//!
+//! The store works like git: package files and everything known of them are immutable objects named by their hash, each
+//! change of a repository is a commit, and going back is moving a pointer.
+//!
+//! * [`Store`] opens a store; [`Store::add`] takes package files in.
+//! * [`Revision`] is a repository as it was after a commit; [`Store::history`] and [`Store::resolve`] find one.
+//! * [`Store::transact`] is the only way to change a repository; [`Store::plan_promotion`], [`Store::plan_removal`] and
+//!   [`Store::roll_back`] are built on it.
+//! * [`Store::publish`] renders a repository, has it signed, and switches clients over by one rename.
+//!
+//! ```
+//! use camino::Utf8Path;
+//! use deb_parse::{Architecture, PackageName, SuiteName, Version, deb};
+//! use repo_store::{AddOptions, Context, RepositoryName, RepositorySettings, Store, SuiteSettings};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let root = Utf8Path::from_path(directory.path()).unwrap();
+//! let store = Store::create(root)?;
+//! let amd64 = Architecture::parse("amd64")?;
+//! let suite = SuiteSettings::new(SuiteName::parse("bookworm")?, vec![amd64.clone()]);
+//! let preprod = RepositorySettings::new(RepositoryName::parse("preprod")?, vec![suite]);
+//!
+//! let file = root.join("hello.deb");
+//! let package = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, amd64).build()?;
+//! std::fs::write(&file, package)?;
+//!
+//! let context = Context {
+//!     actor: "doc".to_owned(),
+//!     now: jiff::Timestamp::now(),
+//!     threads: std::num::NonZeroUsize::MIN,
+//! };
+//! let report = store.add(&preprod, &[file], &AddOptions::default(), &context)?;
+//! assert_eq!(report.added.len(), 1);
+//! let head = store.head(&preprod.name)?.expect("something was committed");
+//! assert_eq!(head.records(&SuiteName::parse("bookworm")?)?.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The library reads no environment, clock or terminal: those come in through [`Context`].
+
+#![forbid(unsafe_code)]
+
+mod chunk;
+mod commit;
+mod difference;
+mod edit;
+mod error;
+mod files;
+mod id;
+mod import;
+mod incoming;
+mod name;
+mod objects;
+mod promote;
+mod publish;
+mod record;
+mod revision;
+mod route;
+mod select;
+mod settings;
+mod snapshot;
+pub mod storage;
+mod store;
+mod transaction;
+
+pub use commit::Commit;
+pub use difference::Difference;
+pub use error::Error;
+pub use files::mode;
+pub use id::{BlobId, ChunkId, CommitId, SnapshotId};
+pub use import::{AddOptions, AddReport, Added, Refused};
+pub use incoming::{IncomingOptions, IncomingReport, Left};
+pub use name::RepositoryName;
+pub use promote::{ChangePlan, PromoteOptions};
+pub use publish::{PublicationId, PublishReport};
+pub use record::{Digests, Record, RecordKey};
+pub use revision::Revision;
+pub use route::{Markers, Route, route};
+pub use select::Selector;
+pub use settings::{RepositorySettings, SuiteSettings};
+pub use snapshot::Snapshot;
+pub use store::Store;
+pub use transaction::{Committed, Context, Inserted, Transaction};

@@ -1,0 +1,108 @@
+use std::fmt;
+
+use deb_parse::checksum::Sha256;
+use sha2::Digest as _;
+use sha2::digest::common::hazmat::{SerializableState, SerializedState};
+
+/// The state of a SHA-256 computation after some prefix of a file, kept so that a file which only changes behind that
+/// prefix need not be hashed again from its start.
+///
+/// Written as lower-case hexadecimal. It is tied to the hash library's major version; a state of another length is
+/// refused when parsed, and the caller hashes from the start.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HashState(Vec<u8>);
+
+impl HashState {
+    /// Reads back what [`Display`](fmt::Display) wrote; `None` when `text` is no such state.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if !digits.len().is_multiple_of(2) {
+            return None;
+        }
+        let bytes: Option<Vec<u8>> = digits
+            .chunks_exact(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+            .collect();
+        let state = Self(bytes?);
+        ResumableSha256::resume(&state).map(|_| state)
+    }
+}
+
+impl fmt::Display for HashState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for HashState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HashState({self})")
+    }
+}
+
+/// SHA-256 that counts bytes and whose state can be saved and taken up again.
+///
+/// ```
+/// use apt_index::ResumableSha256;
+///
+/// let mut whole = ResumableSha256::default();
+/// whole.update(b"base");
+/// let state = whole.state();
+/// whole.update(b"tail");
+///
+/// let mut resumed = ResumableSha256::resume(&state).unwrap();
+/// resumed.update(b"tail");
+/// assert_eq!(whole.finish(), resumed.finish());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ResumableSha256(sha2::Sha256);
+
+impl ResumableSha256 {
+    /// Takes up a saved state; `None` when it was not written by this version of the hash library.
+    #[must_use]
+    pub fn resume(state: &HashState) -> Option<Self> {
+        let serialized = SerializedState::<sha2::Sha256>::try_from(state.0.as_slice()).ok()?;
+        sha2::Sha256::deserialize(&serialized).ok().map(Self)
+    }
+
+    /// Hashes `bytes`.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The state after what was hashed so far.
+    #[must_use]
+    pub fn state(&self) -> HashState {
+        HashState(self.0.serialize().to_vec())
+    }
+
+    /// The digest of all that was hashed.
+    #[must_use]
+    pub fn finish(self) -> Sha256 {
+        Sha256::from_bytes(self.0.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_survives_being_written_down() {
+        let mut hash = ResumableSha256::default();
+        hash.update(&[7; 1000]);
+        let state = HashState::parse(&hash.state().to_string()).unwrap();
+        hash.update(b"end");
+        let mut other = ResumableSha256::resume(&state).unwrap();
+        other.update(b"end");
+        assert_eq!(other.finish(), hash.finish());
+    }
+
+    #[test]
+    fn what_is_no_state_is_refused() {
+        for bad in ["", "0", "zz", "00", &"0".repeat(4000)] {
+            assert!(HashState::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+use std::fmt;
+use std::io::{Read as _, Write as _};
+
+use crate::{Error, xz};
+
+/// How an index file is compressed.
+///
+/// apt asks for `.xz` first and for `.zst` last when several are listed, and debootstrap knows no zstd: so
+/// [`Encoding::DEFAULT`] is xz for every client and gz for foreign tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// Not compressed. `Release` always lists this form, whether the file is published or not: without it apt silently
+    /// ignores the index.
+    Plain,
+    /// xz: blocks of one stream, as apt reads only the first stream of a file.
+    Xz,
+    /// gzip: a member for every segment.
+    Gz,
+    /// Zstandard: a frame for every segment.
+    Zst,
+}
+
+impl Encoding {
+    /// What is published when nothing else is asked for.
+    pub const DEFAULT: [Self; 2] = [Self::Xz, Self::Gz];
+
+    /// Every encoding, in the order in which a segment is cheapest to read back.
+    pub(crate) const CHEAPEST_FIRST: [Self; 4] = [Self::Plain, Self::Zst, Self::Gz, Self::Xz];
+
+    /// The ending of the file name, with its dot; empty for [`Encoding::Plain`].
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Xz => ".xz",
+            Self::Gz => ".gz",
+            Self::Zst => ".zst",
+        }
+    }
+
+    /// The name used in configurations: `none`, `xz`, `gz`, `zst`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "none",
+            Self::Xz => "xz",
+            Self::Gz => "gz",
+            Self::Zst => "zst",
+        }
+    }
+
+    /// The encoding of that [`name`](Self::name), if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::CHEAPEST_FIRST.into_iter().find(|encoding| encoding.name() == name)
+    }
+
+    /// Compresses `text` on its own, ready to be joined to others of its kind.
+    pub(crate) fn encode(self, text: &[u8]) -> Result<Piece, Error> {
+        let bytes = match self {
+            Self::Plain => Ok(text.to_vec()),
+            Self::Xz => return xz::encode_block(text).map_err(|source| self.error(source)),
+            Self::Gz => gzip(text),
+            Self::Zst => zstd::bulk::compress(text, 19),
+        }
+        .map_err(|source| self.error(source))?;
+        Ok(Piece { size: bytes.len() as u64, bytes })
+    }
+
+    /// Undoes [`encode`](Self::encode) for a piece that held `plain` bytes.
+    pub(crate) fn decode(self, piece: &[u8], plain: u64) -> Result<Vec<u8>, Error> {
+        let capacity = usize::try_from(plain).unwrap_or(usize::MAX);
+        let mut text = Vec::new();
+        match self {
+            Self::Plain => Ok(piece.to_vec()),
+            Self::Xz => xz::decode_block(piece, plain),
+            Self::Zst => zstd::bulk::decompress(piece, capacity),
+            // One byte more than expected, so that a longer member is noticed and not cut.
+            Self::Gz => flate2::read::GzDecoder::new(piece)
+                .take(plain.saturating_add(1))
+                .read_to_end(&mut text)
+                .map(|_| text),
+        }
+        .map_err(|source| self.error(source))
+    }
+
+    /// Bytes that stand before the first piece of a file.
+    pub(crate) fn header(self) -> &'static [u8] {
+        match self {
+            Self::Xz => &xz::STREAM_HEADER,
+            Self::Plain | Self::Gz | Self::Zst => &[],
+        }
+    }
+
+    /// Bytes that stand behind the last piece of a file; `sizes` are each piece's own size and the size of its text.
+    pub(crate) fn trailer(self, mut sizes: impl Iterator<Item = (u64, u64)>) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::Xz => Ok(xz::stream_trailer(sizes)),
+            Self::Plain => Ok(Vec::new()),
+            // A file of no bytes at all is no valid file of these kinds: an index without a segment needs an empty one.
+            Self::Gz | Self::Zst if sizes.next().is_none() => self.encode(b"").map(|piece| piece.bytes),
+            Self::Gz | Self::Zst => Ok(Vec::new()),
+        }
+    }
+
+    /// How many bytes a piece of that size takes in the file.
+    pub(crate) fn stored(self, size: u64) -> u64 {
+        match self {
+            Self::Xz => size.next_multiple_of(4),
+            Self::Plain | Self::Gz | Self::Zst => size,
+        }
+    }
+
+    fn error(self, source: std::io::Error) -> Error {
+        Error::Encoding { encoding: self, source }
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One compressed segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    /// What stands in the file, padding included.
+    pub(crate) bytes: Vec<u8>,
+    /// The size without padding: what the xz index wants to know.
+    pub(crate) size: u64,
+}
+
+/// Level 6: with this implementation level 9 makes `Packages` larger, not smaller.
+fn gzip(text: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = flate2::GzBuilder::new().mtime(0).write(Vec::new(), flate2::Compression::new(6));
+    encoder.write_all(text)?;
+    encoder.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoding_gives_back_what_went_in() {
+        for encoding in Encoding::CHEAPEST_FIRST {
+            for text in [&b""[..], b"a", &b"Package: hello\n\n".repeat(5000)] {
+                let piece = encoding.encode(text).unwrap();
+                assert_eq!(encoding.stored(piece.size), piece.bytes.len() as u64, "{encoding}");
+                assert_eq!(encoding.decode(&piece.bytes, text.len() as u64).unwrap(), text, "{encoding}");
+            }
+            assert_eq!(Encoding::from_name(encoding.name()), Some(encoding));
+        }
+    }
+
+    #[test]
+    fn a_damaged_piece_is_an_error() {
+        for encoding in [Encoding::Xz, Encoding::Gz, Encoding::Zst] {
+            let mut piece = encoding.encode(&b"Package: hello\n\n".repeat(50)).unwrap().bytes;
+            let middle = piece.len() / 2;
+            piece[middle] ^= 0xff;
+            assert!(encoding.decode(&piece, 800).map_or(true, |text| text != b"Package: hello\n\n".repeat(50)));
+            assert!(encoding.decode(&piece[..middle], 800).is_err(), "{encoding}");
+        }
+    }
+}

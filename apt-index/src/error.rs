@@ -1,0 +1,59 @@
+use crate::Encoding;
+
+/// What can go wrong while rendering.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A path that could leave the published tree or that a client could not ask for.
+    #[error("`{path}` cannot be a path of a published tree: {rule}")]
+    Path {
+        /// The path as given, control characters escaped.
+        path: String,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
+    /// A stanza that would break the index it goes into.
+    #[error("a stanza of the index is broken: {rule}")]
+    Stanza {
+        /// The rule it breaks.
+        rule: &'static str,
+    },
+    /// A field of `Release` whose value would break the file.
+    #[error("the Release field `{field}` cannot hold {value:?}")]
+    ReleaseField {
+        /// The field.
+        field: &'static str,
+        /// The refused value.
+        value: String,
+    },
+    /// A compressor or decompressor failed.
+    #[error("cannot process {encoding} data")]
+    Encoding {
+        /// The compression concerned.
+        encoding: Encoding,
+        /// What the compressor said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A recorded [`Layout`](crate::Layout) that cannot be read.
+    #[error("the recorded layout of an index cannot be read: {what}")]
+    Layout {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The files a [`Layout`](crate::Layout) describes could not be read back.
+    #[error("cannot read the previous {encoding} index")]
+    Previous {
+        /// The compression of the file concerned.
+        encoding: Encoding,
+        /// What reading it said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The previous index is not what its layout says, so it cannot be built upon: render it anew.
+    #[error("the previous index does not match its recorded layout: {what}")]
+    Diverged {
+        /// What differs.
+        what: &'static str,
+    },
+}

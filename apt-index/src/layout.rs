@@ -1,0 +1,176 @@
+use std::fmt::Write as _;
+
+use deb_parse::deb822;
+
+use crate::{Encoding, Error, HashState};
+
+/// How a published index is cut into segments: what is needed to change the index without rendering it anew.
+///
+/// A segment is a run of stanzas that was compressed on its own. apt does not care for the order of stanzas, so an index
+/// is a cold base in large segments followed by a hot tail of small ones, and whatever is added goes to the end. The
+/// layout belongs to the publication, as a file beside it; the content of a suite does not depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub(crate) encodings: Vec<Encoding>,
+    pub(crate) segments: Vec<Segment>,
+    /// In rising order of segments.
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// One independently compressed run of stanzas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// The smallest and the greatest package name in it: a search for a package skips the others.
+    pub(crate) first: String,
+    pub(crate) last: String,
+    pub(crate) stanzas: u64,
+    /// Bytes of text.
+    pub(crate) plain: u64,
+    /// Bytes of each compressed form without padding, in the order of [`Layout::encodings`].
+    pub(crate) sizes: Vec<u64>,
+}
+
+/// The states of the hashes behind the first `segments` segments, so that these need not be hashed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) segments: usize,
+    pub(crate) plain: HashState,
+    /// In the order of [`Layout::encodings`].
+    pub(crate) encoded: Vec<HashState>,
+}
+
+impl Layout {
+    /// The number of stanzas in the index.
+    #[must_use]
+    pub fn stanzas(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.stanzas).sum()
+    }
+
+    /// The number of segments the index is cut into.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// The fields that record this layout, for a paragraph of the caller's; [`parse`](Self::parse) reads them back.
+    #[must_use]
+    pub fn to_fields(&self) -> String {
+        let names: Vec<&str> = self.encodings.iter().map(|encoding| encoding.name()).collect();
+        let mut text = format!("Encodings: {}\n", names.join(" "));
+        // Writing to a String cannot fail.
+        if !self.marks.is_empty() {
+            text.push_str("Marks:\n");
+        }
+        for Mark { segments, plain, encoded } in &self.marks {
+            let _ = write!(text, " {segments} {plain}");
+            for state in encoded {
+                let _ = write!(text, " {state}");
+            }
+            text.push('\n');
+        }
+        if !self.segments.is_empty() {
+            text.push_str("Segments:\n");
+        }
+        for Segment { first, last, stanzas, plain, sizes } in &self.segments {
+            let _ = write!(text, " {first} {last} {stanzas} {plain}");
+            for size in sizes {
+                let _ = write!(text, " {size}");
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Reads a layout from the paragraph that holds its fields.
+    ///
+    /// # Errors
+    /// [`Error::Layout`] when a field is missing or malformed. A hash state written with another version of the hash
+    /// library is no error: it is left out, and the next update hashes the whole index once.
+    pub fn parse(paragraph: &deb822::Paragraph<'_>) -> Result<Self, Error> {
+        let names = paragraph.get_str("Encodings").ok_or_else(|| broken("no field `Encodings`"))?;
+        let encodings: Vec<Encoding> = names
+            .split_ascii_whitespace()
+            .map(|name| Encoding::from_name(name).ok_or_else(|| broken(&format!("no encoding `{name}`"))))
+            .collect::<Result<_, _>>()?;
+        let segments: Vec<Segment> = lines(paragraph, "Segments")
+            .map(|line| {
+                Segment::parse(line, encodings.len()).ok_or_else(|| broken(&format!("segment `{line}`")))
+            })
+            .collect::<Result<_, _>>()?;
+        let marks = lines(paragraph, "Marks")
+            .filter_map(|line| Mark::parse(line, encodings.len()))
+            .filter(|mark| mark.segments <= segments.len())
+            .collect();
+        Ok(Self { encodings, segments, marks })
+    }
+
+    /// Where the first `segments` segments end in the file of the `nth` encoding.
+    pub(crate) fn end_of(&self, nth: usize, segments: usize) -> u64 {
+        let Some(encoding) = self.encodings.get(nth) else { return 0 };
+        let sizes = self.segments.iter().take(segments).filter_map(|segment| segment.sizes.get(nth));
+        encoding.header().len() as u64 + sizes.map(|size| encoding.stored(*size)).sum::<u64>()
+    }
+}
+
+impl Segment {
+    fn parse(line: &str, encodings: usize) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let first = words.next()?.to_owned();
+        let last = words.next()?.to_owned();
+        let mut numbers = words.map(|word| word.parse().ok());
+        let (stanzas, plain) = (numbers.next()??, numbers.next()??);
+        let sizes: Vec<u64> = numbers.collect::<Option<_>>()?;
+        (sizes.len() == encodings).then_some(Self { first, last, stanzas, plain, sizes })
+    }
+}
+
+impl Mark {
+    fn parse(line: &str, encodings: usize) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let segments = words.next()?.parse().ok()?;
+        let plain = HashState::parse(words.next()?)?;
+        let encoded: Vec<HashState> = words.map(HashState::parse).collect::<Option<_>>()?;
+        (encoded.len() == encodings).then_some(Self { segments, plain, encoded })
+    }
+}
+
+fn lines<'a>(paragraph: &deb822::Paragraph<'a>, field: &str) -> impl Iterator<Item = &'a str> {
+    let value = paragraph.get_str(field).unwrap_or_default();
+    value.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+fn broken(what: &str) -> Error {
+    Error::Layout { what: what.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Builder, IndexOptions, Stanza};
+
+    #[test]
+    fn a_layout_reads_back_as_it_was_written() {
+        let mut options = IndexOptions::new(vec![Encoding::Xz, Encoding::Gz]);
+        options.base = 100;
+        options.tail = 40;
+        for count in [0, 1, 30] {
+            let mut builder = Builder::new(&options);
+            for n in 0..count {
+                let text = format!("Package: p{n:03}\nVersion: 1\n");
+                builder.push(&Stanza::parse(text.as_bytes()).unwrap()).unwrap();
+            }
+            let layout = builder.finish().unwrap().into_layout();
+            let text = layout.to_fields();
+            let paragraph = deb822::paragraphs(text.as_bytes()).next().unwrap();
+            assert_eq!(Layout::parse(&paragraph).unwrap(), layout, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_layout_is_refused() {
+        for bad in ["Segments:\n a b 1 2 3\n", "Encodings: lz4\n", "Encodings: xz\nSegments:\n a b 1 2\n"] {
+            let paragraph = deb822::paragraphs(bad.as_bytes()).next().unwrap();
+            assert!(Layout::parse(&paragraph).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use std::fmt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::{Architecture, Component, SuiteName};
+
+use crate::Error;
+
+/// The longest path apt and common file systems handle everywhere, in bytes.
+const MAX_LENGTH: usize = 1024;
+
+/// A path inside a published tree, relative to the archive root.
+///
+/// It cannot be empty, absolute, hold an element that is empty, `.` or `..`, or any control character, blank or
+/// backslash: whatever is joined to it stays below the root it is joined to.
+///
+/// ```
+/// use apt_index::RelPath;
+/// assert!(RelPath::parse("pool/main/h/hello/hello_2.10-3_amd64.deb").is_ok());
+/// assert!(RelPath::parse("pool/../../etc/passwd").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RelPath(Utf8PathBuf);
+
+impl RelPath {
+    /// Checks `path`.
+    ///
+    /// # Errors
+    /// [`Error::Path`] names the rule that `path` breaks.
+    pub fn parse(path: &str) -> Result<Self, Error> {
+        match broken_rule(path) {
+            None => Ok(Self(Utf8PathBuf::from(path))),
+            Some(rule) => Err(Error::Path { path: path.escape_debug().take(200).collect(), rule }),
+        }
+    }
+
+    /// The path below this one called `element`, which may itself hold slashes.
+    ///
+    /// # Errors
+    /// [`Error::Path`] when the result would not be a valid path.
+    pub fn join(&self, element: &str) -> Result<Self, Error> {
+        Self::parse(&format!("{}/{element}", self.0))
+    }
+
+    /// The directory of the index of `component` for `architecture`, relative to the directory of the suite.
+    ///
+    /// ```
+    /// use apt_index::RelPath;
+    /// use deb_parse::{Architecture, Component};
+    ///
+    /// let path = RelPath::binary_directory(&Component::parse("main")?, &Architecture::parse("amd64")?);
+    /// assert_eq!(path.as_str(), "main/binary-amd64");
+    /// # Ok::<(), deb_parse::Error>(())
+    /// ```
+    #[must_use]
+    pub fn binary_directory(component: &Component, architecture: &Architecture) -> Self {
+        Self(Utf8PathBuf::from(format!("{component}/binary-{architecture}")))
+    }
+
+    /// The directory of a suite: `dists/<suite>`.
+    #[must_use]
+    pub fn suite_directory(suite: &SuiteName) -> Self {
+        Self(Utf8PathBuf::from(format!("dists/{suite}")))
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The path as a path.
+    #[must_use]
+    pub fn as_path(&self) -> &Utf8Path {
+        &self.0
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.0.components().count()
+    }
+}
+
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl AsRef<Utf8Path> for RelPath {
+    fn as_ref(&self) -> &Utf8Path {
+        &self.0
+    }
+}
+
+fn broken_rule(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        return Some("it is empty");
+    }
+    if path.len() > MAX_LENGTH {
+        return Some("it is longer than 1024 bytes");
+    }
+    if path.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+        return Some("it holds a blank, a backslash or a control character");
+    }
+    if path.split('/').any(|element| matches!(element, "" | "." | "..")) {
+        return Some("an element of it is empty, `.` or `..`");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_leave_the_tree_are_refused() {
+        for bad in ["", "/etc", "a//b", "a/", "./a", "a/../b", "a b", "a\nb", "a\\b", "a\u{7f}", "a\u{85}b"] {
+            assert!(RelPath::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(RelPath::parse(&"x/".repeat(600)).is_err());
+    }
+
+    #[test]
+    fn component_with_a_slash_keeps_its_directories() {
+        let component = Component::parse("updates/main").unwrap();
+        let path = RelPath::binary_directory(&component, &Architecture::parse("arm64").unwrap());
+        assert_eq!(path.as_str(), "updates/main/binary-arm64");
+        assert_eq!(path.depth(), 3);
+    }
+}

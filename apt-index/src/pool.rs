@@ -1,0 +1,78 @@
+use deb_parse::{Architecture, Component, PackageName, SourceName, Version};
+
+use crate::{Error, RelPath};
+
+/// Where a binary package lies in the pool: a function of what its control file says, never of how the file was called
+/// when it arrived.
+///
+/// The layout is Debian's: `pool/<component>/<prefix>/<source>/<package>_<version>_<architecture>.deb`, where the
+/// prefix is the first letter of the source package, or its first four when it starts with `lib`. The file name leaves
+/// the epoch out, as everywhere in Debian; so that `1:2.0` and `2.0` can stand side by side, a version with an epoch has
+/// a directory of its own below the source's.
+///
+/// ```
+/// use apt_index::pool_path;
+/// use deb_parse::{Architecture, Component, PackageName, SourceName, Version};
+///
+/// let path = pool_path(
+///     &Component::parse("main")?,
+///     &SourceName::parse("libzstd")?,
+///     &PackageName::parse("zstd")?,
+///     &Version::parse("1.5.4+dfsg2-5")?,
+///     &Architecture::parse("amd64")?,
+/// ).unwrap();
+/// assert_eq!(path.as_str(), "pool/main/libz/libzstd/zstd_1.5.4+dfsg2-5_amd64.deb");
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Path`] when the path would be longer than [`RelPath`] allows.
+pub fn pool_path(
+    component: &Component,
+    source: &SourceName,
+    package: &PackageName,
+    version: &Version,
+    architecture: &Architecture,
+) -> Result<RelPath, Error> {
+    let text = version.as_str();
+    let (epoch, rest) = text.split_once(':').unwrap_or(("", text));
+    let epoch = if epoch.is_empty() { String::new() } else { format!("epoch-{epoch}/") };
+    let prefix = prefix(source.as_str());
+    RelPath::parse(&format!("pool/{component}/{prefix}/{source}/{epoch}{package}_{rest}_{architecture}.deb"))
+}
+
+/// A source called `lib` is a legal name: it gets the prefix `lib`, not a slice past its end.
+fn prefix(source: &str) -> &str {
+    let length = if source.starts_with("lib") { 4 } else { 1 };
+    source.get(..length).unwrap_or(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(source: &str, package: &str, version: &str) -> String {
+        pool_path(
+            &Component::parse("main").unwrap(),
+            &SourceName::parse(source).unwrap(),
+            &PackageName::parse(package).unwrap(),
+            &Version::parse(version).unwrap(),
+            &Architecture::parse("amd64").unwrap(),
+        )
+        .unwrap()
+        .to_string()
+    }
+
+    #[test]
+    fn a_package_called_lib_has_a_place() {
+        assert_eq!(path("lib", "lib", "1"), "pool/main/lib/lib/lib_1_amd64.deb");
+        assert_eq!(path("liba", "liba", "1"), "pool/main/liba/liba/liba_1_amd64.deb");
+        assert_eq!(path("li", "li", "1"), "pool/main/l/li/li_1_amd64.deb");
+    }
+
+    #[test]
+    fn versions_that_differ_in_the_epoch_do_not_meet() {
+        assert_eq!(path("hello", "hello", "1:2.0"), "pool/main/h/hello/epoch-1/hello_2.0_amd64.deb");
+        assert_ne!(path("hello", "hello", "2:2.0"), path("hello", "hello", "2.0"));
+    }
+}

@@ -1,0 +1,191 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use deb_parse::checksum::Sha256;
+use deb_parse::{Architecture, Component, SuiteName};
+use jiff::Timestamp;
+
+use crate::{Error, RelPath};
+
+/// What `Release` says of one index file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReleaseFile {
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: Sha256,
+}
+
+/// The `Release` file of a suite.
+///
+/// It lists SHA-256 only: every stronger hash would move the directory in which clients look for by-hash files, and
+/// debootstrap knows nothing stronger. It ends with a field behind the list, because debootstrap loses the last line of
+/// an `InRelease` file.
+///
+/// ```
+/// use apt_index::{RelPath, Release, ReleaseFile};
+/// use deb_parse::{Architecture, Component, SuiteName, checksum::Sha256};
+///
+/// let mut release = Release::new(SuiteName::parse("bookworm")?, jiff::Timestamp::UNIX_EPOCH);
+/// release.architectures = vec![Architecture::parse("amd64")?];
+/// release.components = vec![Component::parse("main")?];
+/// let path = RelPath::parse("main/binary-amd64/Packages").unwrap();
+/// release.files.insert(path, ReleaseFile { size: 0, sha256: Sha256::from_bytes([0; 32]) });
+/// let text = release.render().unwrap();
+/// assert!(text.starts_with("Suite: bookworm\n"));
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Release {
+    /// Who publishes it. Clients refuse a later change of this field, so choose it once.
+    pub origin: Option<String>,
+    /// The name of the repository. Clients refuse a later change of this field, so choose it once.
+    pub label: Option<String>,
+    /// The directory below `dists/`, given as both `Suite` and `Codename`.
+    pub suite: SuiteName,
+    /// When it was made; must never lie ahead of the clients' clocks nor before the one published last.
+    pub date: Timestamp,
+    /// Until when clients accept it.
+    pub valid_until: Option<Timestamp>,
+    /// Whether clients install from it only when told to (`NotAutomatic`).
+    pub not_automatic: bool,
+    /// Whether clients upgrade from it by themselves what was once installed (`ButAutomaticUpgrades`).
+    pub but_automatic_upgrades: bool,
+    /// The architectures with an index of their own.
+    pub architectures: Vec<Architecture>,
+    /// The components.
+    pub components: Vec<Component>,
+    /// One line for people.
+    pub description: Option<String>,
+    /// The template of the address under which earlier publications can be had, with `@SNAPSHOTID@` in it.
+    pub snapshots: Option<String>,
+    /// The id of the content, so that anybody can tell which state of the suite this is.
+    pub content: Option<String>,
+    /// The index files, relative to the directory of the suite.
+    pub files: BTreeMap<RelPath, ReleaseFile>,
+}
+
+impl Release {
+    /// A release with nothing in it.
+    #[must_use]
+    pub fn new(suite: SuiteName, date: Timestamp) -> Self {
+        Self {
+            origin: None,
+            label: None,
+            suite,
+            date,
+            valid_until: None,
+            not_automatic: false,
+            but_automatic_upgrades: false,
+            architectures: Vec::new(),
+            components: Vec::new(),
+            description: None,
+            snapshots: None,
+            content: None,
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// The text to sign.
+    ///
+    /// # Errors
+    /// [`Error::ReleaseField`] for a value with a line break or control character in it.
+    pub fn render(&self) -> Result<String, Error> {
+        let mut text = String::new();
+        let mut field = |name: &'static str, value: Option<String>| {
+            let Some(value) = value else { return Ok(()) };
+            if value.trim().is_empty() || value.chars().any(char::is_control) {
+                return Err(Error::ReleaseField { field: name, value });
+            }
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name}: {value}");
+            Ok(())
+        };
+        let yes = |condition: bool| condition.then(|| "yes".to_owned());
+        let suite = self.suite.to_string();
+        field("Origin", self.origin.clone())?;
+        field("Label", self.label.clone())?;
+        field("Suite", Some(suite.clone()))?;
+        field("Codename", Some(suite))?;
+        field("Date", Some(date(self.date)))?;
+        field("Valid-Until", self.valid_until.map(date))?;
+        field("NotAutomatic", yes(self.not_automatic))?;
+        field("ButAutomaticUpgrades", yes(self.but_automatic_upgrades))?;
+        field("Acquire-By-Hash", yes(true))?;
+        // Stanzas of architecture `all` stand in every index: an index of their own would only be asked for in vain.
+        field("No-Support-for-Architecture-all", Some("Packages".to_owned()))?;
+        field("Architectures", joined(&self.architectures))?;
+        field("Components", joined(&self.components))?;
+        field("Description", self.description.clone())?;
+        field("Snapshots", self.snapshots.clone())?;
+        text.push_str("SHA256:\n");
+        for (path, ReleaseFile { size, sha256 }) in &self.files {
+            let _ = writeln!(text, " {sha256} {size:>10} {path}");
+        }
+        // See the type's documentation: something must stand behind the list.
+        let content = self.content.as_deref().filter(|content| !content.chars().any(char::is_control));
+        let _ = writeln!(text, "X-Content: {}", content.unwrap_or("unnamed"));
+        Ok(text)
+    }
+}
+
+fn joined<T: ToString>(items: &[T]) -> Option<String> {
+    let words: Vec<String> = items.iter().map(T::to_string).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// The one form of a date that every apt accepts without a warning: RFC 5322 in `UTC`.
+fn date(time: Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    fn release() -> Release {
+        let mut release =
+            Release::new(SuiteName::parse("bookworm").unwrap(), "2026-03-01T07:08:09Z".parse().unwrap());
+        release.architectures = ["amd64", "arm64"].map(|a| Architecture::parse(a).unwrap()).to_vec();
+        release.components = vec![Component::parse("main").unwrap()];
+        release.origin = Some("Example".to_owned());
+        release.valid_until = Some("2026-03-08T07:08:09Z".parse().unwrap());
+        release.content = Some("abc".to_owned());
+        for (path, size) in [("main/binary-amd64/Packages", 1234), ("main/binary-amd64/Packages.xz", 99)] {
+            let file = ReleaseFile { size, sha256: Sha256::from_bytes([1; 32]) };
+            release.files.insert(RelPath::parse(path).unwrap(), file);
+        }
+        release
+    }
+
+    #[test]
+    fn the_last_line_is_no_index() {
+        assert_snapshot!(release().render().unwrap(), @"
+        Origin: Example
+        Suite: bookworm
+        Codename: bookworm
+        Date: Sun, 01 Mar 2026 07:08:09 UTC
+        Valid-Until: Sun, 08 Mar 2026 07:08:09 UTC
+        Acquire-By-Hash: yes
+        No-Support-for-Architecture-all: Packages
+        Architectures: amd64 arm64
+        Components: main
+        SHA256:
+         0101010101010101010101010101010101010101010101010101010101010101       1234 main/binary-amd64/Packages
+         0101010101010101010101010101010101010101010101010101010101010101         99 main/binary-amd64/Packages.xz
+        X-Content: abc
+        ");
+    }
+
+    #[test]
+    fn a_value_cannot_smuggle_a_line() {
+        for bad in ["a\nSHA256: x", "", " ", "a\r", "a\u{1b}[2J"] {
+            let mut release = release();
+            release.label = Some(bad.to_owned());
+            assert!(release.render().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The law: whatever was added and removed in whatever order, the files hold exactly the stanzas they should, each file
+//! is valid for a reader that stops after the first stream, and what the plan says of it is true.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Builder, Part};
+
+/// The files of one published index, and how many bytes were read back from them.
+struct Published {
+    files: BTreeMap<Encoding, Vec<u8>>,
+    layout: Layout,
+    read: Cell<u64>,
+}
+
+impl PreviousFiles for Published {
+    fn read(&self, encoding: Encoding, range: Range<u64>) -> std::io::Result<Vec<u8>> {
+        self.read.set(self.read.get() + range.end - range.start);
+        Ok(self.files[&encoding][range.start as usize..range.end as usize].to_vec())
+    }
+}
+
+fn publish(rendered: &Rendered, previous: Option<&Published>) -> Published {
+    let mut files = BTreeMap::new();
+    for file in rendered.files() {
+        let mut bytes = Vec::new();
+        for part in file.parts() {
+            match part {
+                Part::Bytes(new) => bytes.extend_from_slice(new),
+                Part::Previous(range) => bytes.extend_from_slice(
+                    &previous.unwrap().files[&file.encoding()][range.start as usize..range.end as usize],
+                ),
+            }
+        }
+        let mut hash = crate::ResumableSha256::default();
+        hash.update(&bytes);
+        assert_eq!((bytes.len() as u64, hash.finish()), (file.size(), file.sha256()), "{}", file.encoding());
+        files.insert(file.encoding(), bytes);
+    }
+    Published { files, layout: rendered.layout().clone(), read: Cell::new(0) }
+}
+
+/// The text as a client of each encoding reads it; all must agree with what the plan says of the plain file.
+fn text(published: &Published, rendered: &Rendered) -> Vec<u8> {
+    let mut texts = published.files.iter().map(|(encoding, bytes)| {
+        let mut text = Vec::new();
+        match encoding {
+            Encoding::Xz => xz2::read::XzDecoder::new(bytes.as_slice()).read_to_end(&mut text),
+            Encoding::Gz => flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text),
+            Encoding::Zst => zstd::Decoder::new(bytes.as_slice()).unwrap().read_to_end(&mut text),
+            Encoding::Plain => bytes.as_slice().read_to_end(&mut text),
+        }
+        .unwrap();
+        text
+    });
+    let first = texts.next().unwrap();
+    assert!(texts.all(|other| other == first));
+    let mut hash = crate::ResumableSha256::default();
+    hash.update(&first);
+    assert_eq!(rendered.plain(), (first.len() as u64, hash.finish()));
+    first
+}
+
+fn stanzas(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut stanzas: Vec<_> = deb822::paragraphs(text).map(|p| p.as_bytes().to_vec()).collect();
+    stanzas.sort_unstable();
+    stanzas
+}
+
+fn stanza(number: u16) -> Vec<u8> {
+    let filler = "x".repeat(usize::from(number % 90));
+    format!("Package: p{:04}\nVersion: {number}\nDescription: {filler}\n", number % 500).into_bytes()
+}
+
+fn options() -> IndexOptions {
+    let mut options = IndexOptions::new(vec![Encoding::Xz, Encoding::Gz, Encoding::Zst, Encoding::Plain]);
+    (options.base, options.tail) = (6000, 300);
+    options
+}
+
+fn build(numbers: &[u16]) -> Rendered {
+    let mut builder = Builder::new(&options());
+    for number in numbers {
+        builder.push(&Stanza::parse(&stanza(*number)).unwrap()).unwrap();
+    }
+    builder.finish().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn an_updated_index_holds_what_a_new_one_would(
+        start in prop::collection::btree_set(0_u16..2000, 0..150),
+        steps in prop::collection::vec(
+            (prop::collection::btree_set(0_u16..2000, 0..40), prop::collection::vec(any::<prop::sample::Index>(), 0..6)),
+            1..12,
+        ),
+    ) {
+        let mut present: Vec<u16> = start.into_iter().collect();
+        let mut rendered = build(&present);
+        let mut published = publish(&rendered, None);
+        for (added, removed) in steps {
+            let mut gone: Vec<u16> =
+                removed.iter().filter(|_| !present.is_empty()).map(|nth| present[nth.index(present.len())]).collect();
+            gone.sort_unstable();
+            gone.dedup();
+            present.retain(|number| !gone.contains(number));
+            let new: Vec<u16> = added.into_iter().filter(|n| !present.contains(n) && !gone.contains(n)).collect();
+            present.extend(&new);
+
+            let bytes = |numbers: &[u16]| numbers.iter().map(|n| stanza(*n)).collect::<Vec<_>>();
+            let (gone, new) = (bytes(&gone), bytes(&new));
+            let change = Change {
+                removed: gone.iter().map(|s| Stanza::parse(s).unwrap()).collect(),
+                added: new.iter().map(|s| Stanza::parse(s).unwrap()).collect(),
+            };
+            rendered = update(&published.layout, &published, &change, &options()).unwrap();
+            published = publish(&rendered, Some(&published));
+            let mut expected = bytes(&present);
+            expected.sort_unstable();
+            prop_assert_eq!(stanzas(&text(&published, &rendered)), expected);
+            prop_assert_eq!(rendered.layout().stanzas(), present.len() as u64);
+        }
+    }
+}
+
+/// Adds the numbers one by one and returns the last state.
+fn add_each(mut published: Published, numbers: impl Iterator<Item = u16>) -> Published {
+    for number in numbers {
+        let bytes = stanza(number);
+        let change = Change { removed: vec![], added: vec![Stanza::parse(&bytes).unwrap()] };
+        let rendered = update(&published.layout, &published, &change, &options()).unwrap();
+        published = publish(&rendered, Some(&published));
+    }
+    published
+}
+
+#[test]
+fn adding_one_reads_back_no_more_from_a_large_index_than_from_a_small_one() {
+    let read = |size: u16| {
+        let rendered = build(&(0..size).collect::<Vec<_>>());
+        let published = add_each(publish(&rendered, None), 10_000..10_003);
+        published.read.set(0);
+        let bytes = stanza(20_000);
+        let change = Change { removed: vec![], added: vec![Stanza::parse(&bytes).unwrap()] };
+        update(&published.layout, &published, &change, &options()).unwrap();
+        published.read.get()
+    };
+    let (small, large) = (read(300), read(6000));
+    assert!(large <= small.max(options().base as u64) * 2, "{small} bytes at 300, {large} at 6000");
+}
+
+#[test]
+fn single_additions_do_not_leave_many_small_segments() {
+    let published = add_each(publish(&build(&[]), None), 0..600);
+    let total: u64 = published.layout.segments.iter().map(|s| s.plain).sum();
+    let bound = 2 * total / options().base as u64 + 40;
+    assert!((published.layout.segments() as u64) < bound, "{} segments", published.layout.segments());
+}
+
+#[test]
+fn what_is_not_there_cannot_be_removed() {
+    let published = publish(&build(&[1, 2, 3]), None);
+    let bytes = stanza(4);
+    let change = Change { removed: vec![Stanza::parse(&bytes).unwrap()], added: vec![] };
+    assert!(matches!(
+        update(&published.layout, &published, &change, &options()),
+        Err(Error::Diverged { .. })
+    ));
+}
+
+#[test]
+fn damaged_previous_files_are_noticed_or_survived() {
+    for nth in 0..options().encodings.len() {
+        let mut published = publish(&build(&(0..50).collect::<Vec<_>>()), None);
+        let encoding = published.layout.encodings[nth];
+        let file = published.files.get_mut(&encoding).unwrap();
+        let middle = file.len() / 2;
+        file[middle] ^= 1;
+        let bytes = stanza(7);
+        let change = Change { removed: vec![Stanza::parse(&bytes).unwrap()], added: vec![] };
+        // The decoders check; the plain form is compared with the removed stanza only. Either way: no panic.
+        let _ = update(&published.layout, &published, &change, &options());
+    }
+}

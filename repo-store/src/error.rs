@@ -1,0 +1,187 @@
+use camino::Utf8PathBuf;
+use deb_parse::{Architecture, Component, SuiteName};
+
+use crate::{RecordKey, RepositoryName};
+
+/// What can go wrong in the store.
+///
+/// Messages do not repeat their source: print the chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused something.
+    #[error("cannot {verb} {path}")]
+    Io {
+        /// What was tried: `read`, `create`, `link`…
+        verb: &'static str,
+        /// On which file or directory.
+        path: Utf8PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is no store at that place.
+    #[error("{path} is not the root of a store")]
+    NoStore {
+        /// The place.
+        path: Utf8PathBuf,
+    },
+    /// There is a store already.
+    #[error("{path} is the root of a store already")]
+    StoreExists {
+        /// The place.
+        path: Utf8PathBuf,
+    },
+    /// The store was written by a newer version.
+    #[error("the store has format {found}, this program knows formats up to {known}")]
+    NewerFormat {
+        /// The format found.
+        found: u32,
+        /// The newest format known.
+        known: u32,
+    },
+    /// An object of the store is not what its name says, or cannot be read as what it should be.
+    #[error("the store's {kind} {id} is damaged: {what}")]
+    Damaged {
+        /// Which kind of object.
+        kind: &'static str,
+        /// Its id or key.
+        id: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// An object that another one refers to is not there.
+    #[error("the store's {kind} {id} is missing")]
+    Missing {
+        /// Which kind of object.
+        kind: &'static str,
+        /// Its id or key.
+        id: String,
+    },
+    /// A name that cannot be a repository's, or the name of no repository.
+    #[error("`{name}` is not a repository here")]
+    UnknownRepository {
+        /// The name, control characters escaped.
+        name: String,
+    },
+    /// The repository has no such suite.
+    #[error("{repository} has no suite `{suite}`")]
+    UnknownSuite {
+        /// The repository.
+        repository: RepositoryName,
+        /// The suite asked for.
+        suite: SuiteName,
+    },
+    /// No commit of the repository is meant by that.
+    #[error("{repository} has no commit `{revision}`")]
+    UnknownRevision {
+        /// The repository.
+        repository: RepositoryName,
+        /// What was asked for, as written.
+        revision: String,
+    },
+    /// A file that is not an acceptable package.
+    #[error("{file}")]
+    Package {
+        /// The file as given by the caller.
+        file: Utf8PathBuf,
+        /// Which rule it breaks, and where.
+        #[source]
+        source: deb_parse::Error,
+    },
+    /// Something that is not a regular file, or changed while it was read.
+    #[error("{file} {what}")]
+    NotAFile {
+        /// The file as given by the caller.
+        file: Utf8PathBuf,
+        /// What it is instead.
+        what: &'static str,
+    },
+    /// A package built for a release that the repository does not have.
+    #[error("{key} is built for {release}, and no suite of {repository} is for that release")]
+    NoSuiteForRelease {
+        /// The package.
+        key: RecordKey,
+        /// The release its version names.
+        release: String,
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// A package for an architecture that the suite does not publish.
+    #[error("{key}: {suite} does not publish the architecture {architecture}")]
+    UnlistedArchitecture {
+        /// The package.
+        key: RecordKey,
+        /// The suite.
+        suite: SuiteName,
+        /// The package's architecture.
+        architecture: Architecture,
+    },
+    /// A package for a component that the suite does not have.
+    #[error("{key}: {suite} has no component `{component}`")]
+    UnlistedComponent {
+        /// The package.
+        key: RecordKey,
+        /// The suite.
+        suite: SuiteName,
+        /// The component asked for.
+        component: Component,
+    },
+    /// The same name, version and architecture with another content: clients could not tell them apart.
+    #[error("{key} is in {repository} already{place}, with another content")]
+    Conflict {
+        /// The package.
+        key: RecordKey,
+        /// The repository.
+        repository: RepositoryName,
+        /// Where it stands, as words that continue the sentence.
+        place: String,
+    },
+    /// Others changed the repository again and again while this change was being made.
+    #[error("{repository} changed {times} times while this change was being committed")]
+    Contended {
+        /// The repository.
+        repository: RepositoryName,
+        /// How often the change was tried.
+        times: u32,
+    },
+    /// An index could not be rendered.
+    #[error("cannot render the indices of {suite}")]
+    Index {
+        /// The suite.
+        suite: SuiteName,
+        /// Why.
+        #[source]
+        source: apt_index::Error,
+    },
+    /// A stanza could not be made of a package.
+    #[error("{file} cannot be listed in an index")]
+    Stanza {
+        /// The file as given by the caller.
+        file: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: apt_index::Error,
+    },
+    /// The metadata could not be signed.
+    #[error("cannot sign the Release file of {suite}")]
+    Sign {
+        /// The suite.
+        suite: SuiteName,
+        /// Why.
+        #[source]
+        source: apt_sign::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err` on anything that touches a path.
+    pub(crate) fn io(verb: &'static str, path: impl Into<Utf8PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { verb, path, source }
+    }
+
+    pub(crate) fn damaged(kind: &'static str, id: impl ToString, what: impl Into<String>) -> Self {
+        Self::Damaged { kind, id: id.to_string(), what: what.into() }
+    }
+}

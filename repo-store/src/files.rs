@@ -1,0 +1,186 @@
+//! The few things done to a local file system, each with the care that durability asks for.
+//!
+//! A file is written under a temporary name, synced, and only then given its real one; whoever creates or renames
+//! something syncs the directory that holds it. Modes are set explicitly, so the umask does not matter.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::time::{Duration, SystemTime};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{FlockOperation, flock};
+
+use crate::Error;
+
+/// The modes of everything the store makes. `docs/design.md` has the same table for people.
+pub mod mode {
+    /// Directories that a web server or another user of the machine may read.
+    pub const DIRECTORY: u32 = 0o755;
+    /// Files that never change: blobs, objects, everything published.
+    pub const IMMUTABLE: u32 = 0o444;
+    /// Files that are replaced or appended to: references, logs.
+    pub const MUTABLE: u32 = 0o644;
+    /// The directory of secret keys.
+    pub const SECRET_DIRECTORY: u32 = 0o700;
+}
+
+/// Above this many files one `syncfs` is cheaper than a sync of each.
+const SYNC_EACH: usize = 64;
+
+/// Creates `path` and what is missing above it, and returns the directories whose entries changed.
+pub(crate) fn create_directories(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+    let mut changed = Vec::new();
+    let missing: Vec<&Utf8Path> = path.ancestors().take_while(|p| !p.as_str().is_empty() && !p.is_dir()).collect();
+    for directory in missing.into_iter().rev() {
+        match fs::create_dir(directory) {
+            Ok(()) => set_mode(directory, mode::DIRECTORY)?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && directory.is_dir() => {}
+            Err(error) => return Err(Error::io("create", directory)(error)),
+        }
+        changed.extend(directory.parent().map(Utf8Path::to_owned));
+    }
+    Ok(changed)
+}
+
+/// Sets the mode bits of `path`.
+pub(crate) fn set_mode(path: &Utf8Path, mode: u32) -> Result<(), Error> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))
+}
+
+/// Creates a file that must not exist yet.
+pub(crate) fn create_new(path: &Utf8Path, mode: u32) -> Result<File, Error> {
+    // 0600 until it is complete; the final mode is set through the handle and so not subject to the umask.
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(Error::io("create", path))?;
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
+    Ok(file)
+}
+
+/// Writes a whole new file, not yet synced.
+pub(crate) fn write_new(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<File, Error> {
+    let mut file = create_new(path, mode)?;
+    file.write_all(bytes).map_err(Error::io("write", path))?;
+    Ok(file)
+}
+
+/// Replaces `path` by `bytes` in one step, durably. `temporary` is a name in the same file system that is free.
+pub(crate) fn replace(path: &Utf8Path, bytes: &[u8], temporary: &Utf8Path) -> Result<(), Error> {
+    remove_if_present(temporary)?;
+    let file = write_new(temporary, bytes, mode::MUTABLE)?;
+    file.sync_all().map_err(Error::io("sync", temporary))?;
+    fs::rename(temporary, path).map_err(Error::io("replace", path))?;
+    path.parent().map_or(Ok(()), sync_path)
+}
+
+/// Makes `path` another name of `original`. Says whether it was new; an existing name is left alone.
+pub(crate) fn link(original: &Utf8Path, path: &Utf8Path) -> Result<bool, Error> {
+    match fs::hard_link(original, path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(Error::io("make a hard link at", path)(error)),
+    }
+}
+
+/// Makes `path` a symbolic link to `target`, replacing one that is there in one step. The directory is not yet synced.
+pub(crate) fn point(path: &Utf8Path, target: &str, temporary: &Utf8Path) -> Result<(), Error> {
+    remove_if_present(temporary)?;
+    std::os::unix::fs::symlink(target, temporary).map_err(Error::io("create", temporary))?;
+    fs::rename(temporary, path).map_err(Error::io("switch", path))
+}
+
+/// Removes a file or link; it is no error when there is none.
+pub(crate) fn remove_if_present(path: &Utf8Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The bytes of a file; `None` when there is none. Any other failure is an error, never taken for absence.
+pub(crate) fn read_if_present(path: &Utf8Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
+/// The names in a directory, sorted; none when the directory does not exist.
+pub(crate) fn names_in(path: &Utf8Path) -> Result<Vec<String>, Error> {
+    let entries = match path.read_dir_utf8() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("list", path)(error)),
+    };
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.map(|entry| entry.file_name().to_owned()).map_err(Error::io("list", path)))
+        .collect::<Result<_, _>>()?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Sets the modification time of a file, in whole seconds since 1970.
+pub(crate) fn set_modified(path: &Utf8Path, seconds: i64) -> Result<(), Error> {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    file.set_modified(time).map_err(Error::io("set the time of", path))
+}
+
+/// Makes one file or directory survive a power cut.
+pub(crate) fn sync_path(path: &Utf8Path) -> Result<(), Error> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("sync", path))
+}
+
+/// Makes all these files and directories survive a power cut.
+///
+/// All must lie on one file system.
+pub(crate) fn sync_all(mut paths: Vec<Utf8PathBuf>) -> Result<(), Error> {
+    paths.sort_unstable();
+    paths.dedup();
+    match paths.first() {
+        Some(first) if paths.len() > SYNC_EACH => {
+            let file = File::open(first).map_err(Error::io("open", first))?;
+            rustix::fs::syncfs(&file).map_err(|error| Error::io("sync the file system of", first)(error.into()))
+        }
+        _ => paths.iter().try_for_each(|path| sync_path(path)),
+    }
+}
+
+/// An exclusive lock on a file. The kernel releases it when the process ends, however that happens; the file stays.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Waits for the lock.
+    pub(crate) fn acquire(path: &Utf8Path) -> Result<Self, Error> {
+        Self::with(path, FlockOperation::LockExclusive)
+            .map_err(|error| Error::io("lock", path)(error))
+    }
+
+    /// Takes the lock if nobody holds it.
+    pub(crate) fn try_acquire(path: &Utf8Path) -> Result<Option<Self>, Error> {
+        match Self::with(path, FlockOperation::NonBlockingLockExclusive) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(Error::io("lock", path)(error)),
+        }
+    }
+
+    fn with(path: &Utf8Path, operation: FlockOperation) -> std::io::Result<Self> {
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(mode::MUTABLE).open(path)?;
+        loop {
+            match flock(&file, operation) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => return result.map(|()| Self { _file: file }).map_err(Into::into),
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use deb_parse::SuiteName;
+
+use crate::{
+    Committed, Context, Error, Inserted, Record, RecordKey, RepositoryName, RepositorySettings, Revision, Selector,
+    Store,
+};
+
+/// What to take from one repository to another.
+#[derive(Clone, Debug, Default)]
+pub struct PromoteOptions {
+    /// The packages; of each the newest version unless one is named. None together with [`everything`](Self::everything).
+    pub selectors: Vec<Selector>,
+    /// All that the other repository lacks.
+    pub everything: bool,
+    /// Only these suites; all that both repositories have when empty.
+    pub suites: Vec<SuiteName>,
+    /// With each package all others built from the same version of the same source package.
+    pub whole_source: bool,
+}
+
+/// A change that was computed and not yet made: records to put into or take out of suites.
+#[derive(Clone, Debug, Default)]
+pub struct ChangePlan {
+    /// The records, by suite, in order.
+    pub records: BTreeMap<SuiteName, Vec<Arc<Record>>>,
+    /// Selectors that match nothing.
+    pub unmatched: Vec<Selector>,
+}
+
+impl ChangePlan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.values().all(Vec::is_empty)
+    }
+
+    /// Each record once, with the suites it concerns, in order.
+    #[must_use]
+    pub fn by_record(&self) -> Vec<(Arc<Record>, Vec<SuiteName>)> {
+        let mut records: BTreeMap<&RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
+        for (suite, record) in self.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r))) {
+            let entry = records.entry(record.key()).or_insert_with(|| (Arc::clone(record), Vec::new()));
+            entry.1.push(suite.clone());
+        }
+        records.into_values().collect()
+    }
+
+    fn describe(&self, verb: &str) -> String {
+        let keys: Vec<String> = self.by_record().iter().map(|(record, _)| record.key().to_string()).collect();
+        match keys.as_slice() {
+            few if few.len() <= 3 => format!("{verb} {}", few.join(", ")),
+            [first, rest @ ..] => format!("{verb} {first} and {} more", rest.len()),
+            [] => verb.to_owned(),
+        }
+    }
+}
+
+impl Store {
+    /// What a promotion would bring from one repository to another.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that either repository lacks.
+    pub fn plan_promotion(
+        &self,
+        from: &RepositorySettings,
+        to: &RepositorySettings,
+        options: &PromoteOptions,
+    ) -> Result<ChangePlan, Error> {
+        for settings in [from, to] {
+            if let Some(suite) = options.suites.iter().find(|suite| settings.suite(suite).is_none()) {
+                return Err(crate::store::unknown_suite(&settings.name, suite));
+            }
+        }
+        let asked = |suite: &SuiteName| options.suites.is_empty() || options.suites.contains(suite);
+        let suites = from.suites.iter().map(|suite| &suite.name);
+        let suites = suites.filter(|suite| asked(suite) && to.suite(suite).is_some());
+        let Some(source) = self.head(&from.name)? else {
+            return Ok(ChangePlan { unmatched: options.selectors.clone(), ..ChangePlan::default() });
+        };
+        let target = self.head(&to.name)?;
+        let mut plan = ChangePlan::default();
+        let mut matched = vec![false; options.selectors.len()];
+        for suite in suites {
+            let there = match &target {
+                Some(target) => target.snapshot(suite)?,
+                None => crate::Snapshot::default(),
+            };
+            let mut chosen: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
+            if options.everything {
+                let missing = self.difference(&source.snapshot(suite)?, &there)?.only_first;
+                chosen.extend(missing.into_iter().map(|record| (record.key().clone(), record)));
+            }
+            for (selector, matched) in options.selectors.iter().zip(&mut matched) {
+                let found = selector.newest_in(&source, suite)?;
+                *matched |= !found.is_empty();
+                chosen.extend(found.into_iter().map(|record| (record.key().clone(), record)));
+            }
+            if options.whole_source && !chosen.is_empty() {
+                let sources: BTreeSet<_> = chosen.values().map(|record| source_of(record)).collect();
+                let siblings = source.records(suite)?;
+                let siblings = siblings.into_iter().filter(|record| sources.contains(&source_of(record)));
+                chosen.extend(siblings.map(|record| (record.key().clone(), record)));
+            }
+            let mut missing = Vec::new();
+            for record in chosen.into_values() {
+                // The very same file there is nothing to do; another file of that name is for the promotion to refuse.
+                let found = there.get(&self.objects(), record.key())?;
+                if found.is_none_or(|found| found.blob() != record.blob()) {
+                    missing.push(record);
+                }
+            }
+            plan.records.insert(suite.clone(), missing);
+        }
+        let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
+        plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
+        Ok(plan)
+    }
+
+    /// Carries out a promotion as planned.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the repository has one of the packages with another content.
+    pub fn promote(
+        &self,
+        plan: &ChangePlan,
+        from: &RepositoryName,
+        to: &RepositoryName,
+        context: &Context,
+    ) -> Result<Committed, Error> {
+        let (committed, ()) = self.transact(to, context, |transaction| {
+            let mut new = ChangePlan::default();
+            for (suite, record) in plan.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r))) {
+                if transaction.insert(suite, record)? == Inserted::New {
+                    new.records.entry(suite.clone()).or_default().push(Arc::clone(record));
+                }
+            }
+            Ok((new.describe(&format!("promote from {from}:")), ()))
+        })?;
+        Ok(committed)
+    }
+
+    /// What a removal would take out of a repository: every version that a selector matches.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that the repository lacks.
+    pub fn plan_removal(
+        &self,
+        repository: &RepositorySettings,
+        selectors: &[Selector],
+        suites: &[SuiteName],
+    ) -> Result<ChangePlan, Error> {
+        if let Some(suite) = suites.iter().find(|suite| repository.suite(suite).is_none()) {
+            return Err(crate::store::unknown_suite(&repository.name, suite));
+        }
+        let Some(head) = self.head(&repository.name)? else {
+            return Ok(ChangePlan { unmatched: selectors.to_vec(), ..ChangePlan::default() });
+        };
+        let mut plan = ChangePlan::default();
+        let mut matched = vec![false; selectors.len()];
+        let asked = |suite: &&SuiteName| suites.is_empty() || suites.contains(suite);
+        for suite in head.commit().suites.keys().filter(asked) {
+            let mut chosen: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
+            for (selector, matched) in selectors.iter().zip(&mut matched) {
+                let found = selector.all_in(&head, suite)?;
+                *matched |= !found.is_empty();
+                chosen.extend(found.into_iter().map(|record| (record.key().clone(), record)));
+            }
+            plan.records.insert(suite.clone(), chosen.into_values().collect());
+        }
+        let unmatched = selectors.iter().zip(matched).filter(|(_, matched)| !matched);
+        plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
+        Ok(plan)
+    }
+
+    /// Carries out a removal as planned. The files stay in the store and in the pool: a rollback brings them back.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn remove(
+        &self,
+        plan: &ChangePlan,
+        repository: &RepositoryName,
+        context: &Context,
+    ) -> Result<Committed, Error> {
+        let (committed, ()) = self.transact(repository, context, |transaction| {
+            for (suite, record) in plan.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r))) {
+                transaction.remove(suite, record.key())?;
+            }
+            Ok((plan.describe("remove"), ()))
+        })?;
+        Ok(committed)
+    }
+
+    /// Gives suites of a repository the content they had in an earlier state: all suites when none is named. The history goes
+    /// on: a rollback is a commit like any other and can be rolled back itself.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that neither state knows.
+    pub fn roll_back(
+        &self,
+        target: &Revision<'_>,
+        suites: &[SuiteName],
+        context: &Context,
+    ) -> Result<Committed, Error> {
+        let wanted = &target.commit().suites;
+        let (committed, ()) = self.transact(target.repository(), context, |transaction| {
+            let present: BTreeSet<SuiteName> =
+                transaction.base().iter().flat_map(|base| base.commit().suites.keys().cloned()).collect();
+            let all: BTreeSet<SuiteName> = present.union(&wanted.keys().cloned().collect()).cloned().collect();
+            if let Some(suite) = suites.iter().find(|suite| !all.contains(*suite)) {
+                return Err(crate::store::unknown_suite(target.repository(), suite));
+            }
+            for suite in all.iter().filter(|suite| suites.is_empty() || suites.contains(suite)) {
+                transaction.replace(suite, wanted.get(suite).copied());
+            }
+            let names: Vec<&str> = suites.iter().map(SuiteName::as_str).collect();
+            let what = if names.is_empty() { String::new() } else { format!("{} ", names.join(", ")) };
+            let (sequence, id) = (target.commit().sequence, target.id().short());
+            Ok((format!("roll back {what}to {sequence} ({id})"), ()))
+        })?;
+        Ok(committed)
+    }
+}
+
+fn source_of(record: &Record) -> (String, String) {
+    let (name, version) = record.source();
+    (name.to_string(), version.as_str().to_owned())
+}

@@ -1,0 +1,191 @@
+//! From a commit to a signed tree that clients read.
+//!
+//! ```text
+//! public/<repository>/
+//!   dists -> .publications/<id>/dists        switched by one rename
+//!   pool/…                                   hard links to the store's blobs
+//!   snapshot/<id>/dists, pool                every publication kept, as an archive root of its own
+//!   .publications/<id>/dists/<suite>/        InRelease, Release, Release.gpg, indices under their plain names
+//!   .by-hash/SHA256/<digest>                 every index file; the `by-hash` of each directory is a link to it
+//! ```
+//!
+//! A publication is built where nobody looks, synced, and then shown by renaming one symbolic link. Index files are named by
+//! their digest in one directory for all publications: a client that read an older `InRelease` still finds what it names, also
+//! after going back, and an unchanged index costs a hard link.
+
+mod indices;
+mod publication;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use apt_index::{Encoding, RelPath, Release};
+use apt_sign::Signer;
+use deb_parse::SuiteName;
+use jiff::Timestamp;
+use publication::{Publication, PublishedSuite};
+pub use publication::PublicationId;
+
+use crate::storage::Storage as _;
+use crate::{Context, Error, RepositorySettings, Revision, Store, SuiteSettings};
+
+/// What a publication did.
+#[derive(Clone, Debug)]
+pub struct PublishReport {
+    /// The new publication; `None` when clients already see exactly that.
+    pub publication: Option<PublicationId>,
+    /// The suites that were rendered and signed anew.
+    pub suites: Vec<SuiteName>,
+}
+
+/// With less than this share of its validity left, a suite is signed anew even though nothing changed.
+const RESIGN_BELOW: i32 = 2;
+
+impl Store {
+    /// Shows clients the current state of a repository.
+    ///
+    /// When this returns, the publication is durable. When clients see that state already, nothing is written. Several may call
+    /// this at once: they take turns, and whoever comes late finds nothing left to do.
+    ///
+    /// # Errors
+    /// When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
+    pub fn publish(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        let _lock = self.publishing_lock(&repository.name)?;
+        let head = self.head(&repository.name)?;
+        let current = Publication::current(self, &repository.name)?;
+        let keys = signer.fingerprints().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+
+        let mut kept = BTreeMap::new();
+        let mut wanted = Vec::new();
+        for suite in &repository.suites {
+            let snapshot = head.as_ref().and_then(|head| head.commit().suites.get(&suite.name).copied());
+            let settings = settings_digest(repository, suite, &keys);
+            let before = current.as_ref().and_then(|current| current.suites.get(&suite.name));
+            match before {
+                Some(before)
+                    if before.snapshot == snapshot
+                        && before.settings == settings
+                        && !expires_soon(before, repository, context.now) =>
+                {
+                    kept.insert(suite.name.clone(), before.clone());
+                }
+                _ => wanted.push(Wanted { suite, snapshot, settings, before }),
+            }
+        }
+        if let Some(current) = &current
+            && wanted.is_empty()
+            && kept.len() == current.suites.len()
+        {
+            return Ok(PublishReport { publication: None, suites: Vec::new() });
+        }
+
+        let tree = tree::Tree::new(self, &repository.name, context.now)?;
+        let rendered = indices::render(self, repository, &wanted, &tree, context)?;
+        let mut suites = kept.clone();
+        let names: Vec<SuiteName> = wanted.iter().map(|wanted| wanted.suite.name.clone()).collect();
+        for (wanted, indices) in wanted.into_iter().zip(rendered) {
+            let published = sign_suite(repository, &wanted, indices, &tree, signer, context)?;
+            suites.insert(wanted.suite.name.clone(), published);
+        }
+        for suite in kept.keys() {
+            let previous = current.as_ref().map(|current| current.id);
+            tree.keep_suite(suite, previous)?;
+        }
+        let commit = head.as_ref().map(Revision::id);
+        let publication = Publication { id: tree.id(), commit, suites };
+        tree.show(&publication)?;
+
+        let commit = commit.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        let (now, actor) = (context.now, context.actor.replace(char::is_control, " "));
+        let line = format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
+        self.storage().append_line(&Self::log_key(), &line)?;
+        Ok(PublishReport { publication: Some(publication.id), suites: names })
+    }
+}
+
+/// A suite to be rendered.
+struct Wanted<'a> {
+    suite: &'a SuiteSettings,
+    snapshot: Option<crate::SnapshotId>,
+    settings: String,
+    before: Option<&'a PublishedSuite>,
+}
+
+/// Everything besides the content that decides what a suite looks like, as a digest: when it changes the suite is rendered
+/// anew.
+fn settings_digest(repository: &RepositorySettings, suite: &SuiteSettings, keys: &str) -> String {
+    let RepositorySettings { name, suites: _, origin, label, url, encodings, valid_for } = repository;
+    let text = format!("{name:?} {origin:?} {label:?} {url:?} {encodings:?} {valid_for:?} {suite:?} {keys}");
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+fn expires_soon(before: &PublishedSuite, repository: &RepositorySettings, now: Timestamp) -> bool {
+    let (Some(until), Some(valid_for)) = (before.valid_until, repository.valid_for) else { return false };
+    until.duration_since(now) < valid_for / RESIGN_BELOW
+}
+
+fn sign_suite(
+    repository: &RepositorySettings,
+    wanted: &Wanted<'_>,
+    indices: BTreeMap<String, publication::PublishedIndex>,
+    tree: &tree::Tree<'_>,
+    signer: &dyn Signer,
+    context: &Context,
+) -> Result<PublishedSuite, Error> {
+    let suite = wanted.suite;
+    let index_error = |source| Error::Index { suite: suite.name.clone(), source };
+    // Clients drop a Release older than the one they have, and refuse one from the future: when the clock was set back, the
+    // last date is given again.
+    let date = wanted.before.map_or(context.now, |before| before.date.max(context.now));
+    let mut release = Release::new(suite.name.clone(), date);
+    release.origin.clone_from(&repository.origin);
+    release.label.clone_from(&repository.label);
+    release.description.clone_from(&suite.description);
+    release.valid_until = repository.valid_for.and_then(|time| date.checked_add(time).ok());
+    release.not_automatic = suite.not_automatic;
+    release.but_automatic_upgrades = suite.but_automatic_upgrades;
+    release.architectures.clone_from(&suite.architectures);
+    release.components.clone_from(&suite.components);
+    release.snapshots =
+        repository.url.as_ref().map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
+    release.content = wanted.snapshot.map(|snapshot| snapshot.to_string());
+    for (path, index) in &indices {
+        release.files.insert(RelPath::parse(path).map_err(index_error)?, index.plain);
+        for (encoding, file) in index.files.iter().filter(|(encoding, _)| **encoding != Encoding::Plain) {
+            let path = format!("{path}{}", encoding.extension());
+            release.files.insert(RelPath::parse(&path).map_err(index_error)?, *file);
+        }
+    }
+    let text = release.render().map_err(index_error)?;
+    let seconds = u64::try_from(context.now.as_second()).unwrap_or(0);
+    let signed = signer
+        .sign(text.as_bytes(), SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+        .map_err(|source| Error::Sign { suite: suite.name.clone(), source })?;
+    tree.write_suite(&suite.name, &indices, &signed)?;
+    Ok(PublishedSuite {
+        snapshot: wanted.snapshot,
+        settings: wanted.settings.clone(),
+        date,
+        valid_until: release.valid_until,
+        indices,
+    })
+}
+
+/// Removes the directory of a publication that was never shown.
+fn discard(path: &camino::Utf8Path) -> Result<(), Error> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The symbolic link that leads from a directory `depth` levels below the repository's root to one in the root.
+fn way_up(depth: usize, name: &str) -> String {
+    format!("{}{name}", "../".repeat(depth))
+}

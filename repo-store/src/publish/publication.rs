@@ -1,0 +1,227 @@
+//! What is remembered of a publication: which content it shows, and how its indices are laid out, so that the next one
+//! costs only the change.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fmt::Write as _;
+
+use apt_index::{Encoding, Layout, ReleaseFile};
+use deb_parse::{SuiteName, deb822};
+use jiff::Timestamp;
+
+use crate::storage::{Key, Storage as _};
+use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
+
+/// The id of a publication: the moment at which it was made, as `20261121T083000Z`.
+///
+/// It is also the modification time of the publication's `InRelease` files, which must rise with every publication or clients
+/// would not fetch the new one: so in a burst the ids run ahead of the clock, a second for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PublicationId(i64);
+
+const FORM: &str = "%Y%m%dT%H%M%SZ";
+
+impl PublicationId {
+    /// The id for a publication made now, after those with the ids `earlier`.
+    pub(crate) fn next(now: Timestamp, earlier: impl Iterator<Item = Self>) -> Self {
+        Self(earlier.map(|id| id.0 + 1).fold(now.as_second(), i64::max))
+    }
+
+    /// Reads an id; `None` when `text` is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let time = jiff::civil::DateTime::strptime(FORM, text).ok()?;
+        let id = Self(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second());
+        (id.to_string() == text).then_some(id)
+    }
+
+    /// Seconds since 1970.
+    #[must_use]
+    pub fn seconds(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for PublicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
+        write!(f, "{}", time.strftime(FORM))
+    }
+}
+
+/// A publication of one repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Publication {
+    pub(crate) id: PublicationId,
+    pub(crate) commit: Option<CommitId>,
+    pub(crate) suites: BTreeMap<SuiteName, PublishedSuite>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PublishedSuite {
+    pub(crate) snapshot: Option<SnapshotId>,
+    /// A digest of everything besides the content that decided what the suite looks like.
+    pub(crate) settings: String,
+    /// The `Date` of its Release file.
+    pub(crate) date: Timestamp,
+    pub(crate) valid_until: Option<Timestamp>,
+    /// By path without the compression's ending, such as `main/binary-amd64/Packages`.
+    pub(crate) indices: BTreeMap<String, PublishedIndex>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PublishedIndex {
+    pub(crate) plain: ReleaseFile,
+    pub(crate) files: BTreeMap<Encoding, ReleaseFile>,
+    pub(crate) layout: Layout,
+}
+
+impl Publication {
+    fn key(repository: &RepositoryName, id: PublicationId) -> Key {
+        Key::named("publications", &format!("{repository}/{id}"))
+    }
+
+    /// The publication that clients see. `None` when there is none or its record is gone: then nothing can be built upon, and
+    /// everything is rendered anew.
+    pub(crate) fn current(store: &Store, repository: &RepositoryName) -> Result<Option<Self>, Error> {
+        let public = store.public(repository);
+        let Ok(target) = public.join("dists").read_link_utf8() else { return Ok(None) };
+        let id = target.parent().and_then(|parent| parent.file_name()).and_then(PublicationId::parse);
+        let Some(id) = id.filter(|_| public.join(&target).is_dir()) else { return Ok(None) };
+        let bytes = store.storage().read(&Self::key(repository, id))?;
+        Ok(bytes.and_then(|bytes| Self::parse(&bytes)).filter(|publication| publication.id == id))
+    }
+
+    /// Writes it down, durably.
+    pub(crate) fn write(&self, store: &Store, repository: &RepositoryName) -> Result<(), Error> {
+        let key = Self::key(repository, self.id);
+        let path = store.storage().local_path(&key);
+        // A publication of that id that was never switched to may have been left behind by a crash.
+        path.map_or(Ok(()), |path| files::remove_if_present(&path))?;
+        store.storage().put(&key, self.to_text().as_bytes())?;
+        store.storage().sync()
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!("Publication: {}\n", self.id);
+        // Writing to a String cannot fail.
+        if let Some(commit) = self.commit {
+            let _ = writeln!(text, "Commit: {commit}");
+        }
+        for (name, suite) in &self.suites {
+            let _ = writeln!(text, "\nSuite: {name}");
+            if let Some(snapshot) = suite.snapshot {
+                let _ = writeln!(text, "Snapshot: {snapshot}");
+            }
+            let _ = writeln!(text, "Settings: {}\nDate: {}", suite.settings, suite.date);
+            if let Some(until) = suite.valid_until {
+                let _ = writeln!(text, "Valid-Until: {until}");
+            }
+            for (path, index) in &suite.indices {
+                let ReleaseFile { size, sha256 } = index.plain;
+                let _ = writeln!(text, "\nIndex: {path}\nPlain: {size} {sha256}\nFiles:");
+                for (encoding, ReleaseFile { size, sha256 }) in &index.files {
+                    let _ = writeln!(text, " {encoding} {size} {sha256}");
+                }
+                text.push_str(&index.layout.to_fields());
+            }
+        }
+        text
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let mut paragraphs = deb822::paragraphs(text);
+        let first = paragraphs.next()?;
+        let mut publication = Self {
+            id: PublicationId::parse(first.get_str("Publication")?)?,
+            commit: first.get_str("Commit").map(str::parse).transpose().ok()?,
+            suites: BTreeMap::new(),
+        };
+        let mut open: Option<(SuiteName, PublishedSuite)> = None;
+        for paragraph in paragraphs {
+            if let Some(name) = paragraph.get_str("Suite") {
+                let suite = PublishedSuite {
+                    snapshot: paragraph.get_str("Snapshot").map(str::parse).transpose().ok()?,
+                    settings: paragraph.get_str("Settings")?.to_owned(),
+                    date: paragraph.get_str("Date")?.parse().ok()?,
+                    valid_until: paragraph.get_str("Valid-Until").map(str::parse).transpose().ok()?,
+                    indices: BTreeMap::new(),
+                };
+                publication.suites.extend(open.replace((SuiteName::parse(name).ok()?, suite)));
+            } else {
+                let path = paragraph.get_str("Index")?.to_owned();
+                let mut files = BTreeMap::new();
+                for line in paragraph.get_str("Files")?.lines().filter(|line| !line.trim().is_empty()) {
+                    let (encoding, file) = line.trim().split_once(' ')?;
+                    files.insert(Encoding::from_name(encoding)?, release_file(file)?);
+                }
+                let plain = release_file(paragraph.get_str("Plain")?)?;
+                let index = PublishedIndex { plain, files, layout: Layout::parse(&paragraph).ok()? };
+                open.as_mut()?.1.indices.insert(path, index);
+            }
+        }
+        publication.suites.extend(open);
+        Some(publication)
+    }
+}
+
+fn release_file(text: &str) -> Option<ReleaseFile> {
+    let (size, sha256) = text.split_once(' ')?;
+    Some(ReleaseFile { size: size.parse().ok()?, sha256: sha256.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_rise_even_when_the_clock_does_not() {
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let first = PublicationId::next(now, std::iter::empty());
+        let second = PublicationId::next(now, [first].into_iter());
+        assert_eq!(second.seconds(), first.seconds() + 1);
+        let earlier = Timestamp::from_second(1_000).unwrap();
+        assert!(PublicationId::next(earlier, [second, first].into_iter()) > second);
+        assert_eq!(PublicationId::parse(&first.to_string()), Some(first));
+        assert_eq!(first.to_string(), "20260921T141320Z");
+        for bad in ["", "..", "20260921", "20260921T141320Zx", "20269921T133320Z"] {
+            assert_eq!(PublicationId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_publication_reads_back_as_it_was_written() {
+        let options = apt_index::IndexOptions::new(vec![Encoding::Xz, Encoding::Gz]);
+        let mut builder = apt_index::Builder::new(&options);
+        builder.push(&apt_index::Stanza::parse(b"Package: a\nVersion: 1\n").unwrap()).unwrap();
+        let rendered = builder.finish().unwrap();
+        let file = ReleaseFile { size: 7, sha256: rendered.plain().1 };
+        let index = PublishedIndex {
+            plain: file,
+            files: BTreeMap::from([(Encoding::Xz, file), (Encoding::Gz, file)]),
+            layout: rendered.into_layout(),
+        };
+        let suite = |indices| PublishedSuite {
+            snapshot: Some(SnapshotId::of(b"s")),
+            settings: "abc".to_owned(),
+            date: Timestamp::UNIX_EPOCH,
+            valid_until: None,
+            indices,
+        };
+        let publication = Publication {
+            id: PublicationId(1_790_000_000),
+            commit: Some(CommitId::of(b"c")),
+            suites: BTreeMap::from([
+                (SuiteName::parse("a").unwrap(), suite(BTreeMap::new())),
+                (
+                    SuiteName::parse("b").unwrap(),
+                    suite(BTreeMap::from([
+                        ("main/binary-amd64/Packages".to_owned(), index.clone()),
+                        ("main/binary-arm64/Packages".to_owned(), index),
+                    ])),
+                ),
+            ]),
+        };
+        assert_eq!(Publication::parse(publication.to_text().as_bytes()).unwrap(), publication);
+    }
+}

@@ -1,0 +1,223 @@
+//! The published tree on disk: everything is written aside, made durable, and shown by one rename.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+use apt_index::{Encoding, Part, ReleaseFile, Rendered, RenderedFile};
+use apt_sign::Signed;
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::SuiteName;
+use deb_parse::checksum::Sha256;
+use jiff::Timestamp;
+
+use super::publication::{Publication, PublicationId, PublishedIndex};
+use crate::files::{self, mode};
+use crate::storage::{Key, Storage as _};
+use crate::{Error, Record, RepositoryName, Store};
+
+const PUBLICATIONS: &str = ".publications";
+const BY_HASH: &str = ".by-hash";
+
+/// A publication that is being built.
+pub(super) struct Tree<'a> {
+    store: &'a Store,
+    repository: RepositoryName,
+    public: Utf8PathBuf,
+    id: PublicationId,
+    /// Files and directories that were made or changed and not yet synced.
+    changed: Mutex<Vec<Utf8PathBuf>>,
+}
+
+impl<'a> Tree<'a> {
+    /// Starts a publication newer than all that clients may have seen. The caller holds the publishing lock.
+    pub(super) fn new(store: &'a Store, repository: &RepositoryName, now: Timestamp) -> Result<Self, Error> {
+        let public = store.public(repository);
+        let mut changed = files::create_directories(&public.join(BY_HASH).join("SHA256"))?;
+        for directory in [PUBLICATIONS, "snapshot", "pool"] {
+            changed.extend(files::create_directories(&public.join(directory))?);
+        }
+        let names = files::names_in(&public.join(PUBLICATIONS))?;
+        let id = PublicationId::next(now, names.iter().filter_map(|name| PublicationId::parse(name)));
+        // What a crash left half built has no record yet.
+        for name in &names {
+            let record = Key::named("publications", &format!("{repository}/{name}"));
+            if !store.storage().contains(&record)? {
+                super::discard(&public.join("snapshot").join(name))?;
+                super::discard(&public.join(PUBLICATIONS).join(name))?;
+            }
+        }
+        Ok(Self { store, repository: repository.clone(), public, id, changed: Mutex::new(changed) })
+    }
+
+    pub(super) fn id(&self) -> PublicationId {
+        self.id
+    }
+
+    /// Where an index file lies under the name of its digest.
+    pub(super) fn by_hash(&self, digest: &Sha256) -> Utf8PathBuf {
+        self.public.join(BY_HASH).join("SHA256").join(digest.to_string())
+    }
+
+    fn suite_directory(&self, id: PublicationId, suite: &SuiteName) -> Utf8PathBuf {
+        self.public.join(PUBLICATIONS).join(id.to_string()).join("dists").join(suite.as_str())
+    }
+
+    fn note(&self, paths: impl IntoIterator<Item = Utf8PathBuf>) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
+    }
+
+    fn link(&self, original: &Utf8Path, path: &Utf8Path) -> Result<bool, Error> {
+        if let Some(parent) = path.parent() {
+            self.note(files::create_directories(parent)?);
+            self.note([parent.to_owned()]);
+        }
+        files::link(original, path)
+    }
+
+    /// Links a package into the pool.
+    pub(super) fn link_pool(&self, record: &Record) -> Result<(), Error> {
+        let path = record.pool_path()?;
+        let new = self.link(&self.store.blob_path(record.blob())?, &self.public.join(&path))?;
+        if !new && self.store.pool_path_is_taken(&self.repository, path.as_path(), record.blob())? {
+            return Err(Error::Conflict {
+                key: record.key().clone(),
+                repository: self.repository.clone(),
+                place: format!(" (as {path} in the pool)"),
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes the files of an index under the names of their digests. `previous` is the index it was made from.
+    pub(super) fn write_index(
+        &self,
+        rendered: Rendered,
+        previous: Option<&PublishedIndex>,
+    ) -> Result<PublishedIndex, Error> {
+        let mut files = BTreeMap::new();
+        for file in rendered.files() {
+            let before = previous.and_then(|previous| previous.files.get(&file.encoding()));
+            self.write_by_hash(file, before)?;
+            files.insert(file.encoding(), ReleaseFile { size: file.size(), sha256: file.sha256() });
+        }
+        let (size, sha256) = rendered.plain();
+        Ok(PublishedIndex { plain: ReleaseFile { size, sha256 }, files, layout: rendered.into_layout() })
+    }
+
+    fn write_by_hash(&self, file: &RenderedFile, previous: Option<&ReleaseFile>) -> Result<(), Error> {
+        let path = self.by_hash(&file.sha256());
+        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == file.size()) {
+            return Ok(());
+        }
+        let temporary = self.store.storage().temporary()?;
+        let mut output = files::create_new(&temporary, mode::IMMUTABLE)?;
+        for part in file.parts() {
+            match part {
+                Part::Bytes(bytes) => output.write_all(bytes).map_err(Error::io("write", &temporary))?,
+                Part::Previous(range) => {
+                    let source = previous.map(|previous| self.by_hash(&previous.sha256)).unwrap_or_default();
+                    let mut copy = || {
+                        let mut input = File::open(&source)?;
+                        input.seek(SeekFrom::Start(range.start))?;
+                        let length = range.end - range.start;
+                        if std::io::copy(&mut input.take(length), &mut output)? == length {
+                            Ok(())
+                        } else {
+                            Err(std::io::ErrorKind::UnexpectedEof.into())
+                        }
+                    };
+                    copy().map_err(Error::io("copy a part of", &source))?;
+                }
+            }
+        }
+        // Replaces what may be there with another length: a file that a full disk cut short.
+        fs::rename(&temporary, &path).map_err(Error::io("create", &path))?;
+        self.note([path]);
+        self.note([self.public.join(BY_HASH).join("SHA256")]);
+        Ok(())
+    }
+
+    /// Writes the directory of a suite that was rendered.
+    pub(super) fn write_suite(
+        &self,
+        suite: &SuiteName,
+        indices: &BTreeMap<String, PublishedIndex>,
+        signed: &Signed,
+    ) -> Result<(), Error> {
+        let directory = self.suite_directory(self.id, suite);
+        self.note(files::create_directories(&directory)?);
+        for (path, index) in indices {
+            for (encoding, file) in &index.files {
+                let name = directory.join(format!("{path}{}", Encoding::extension(*encoding)));
+                self.link(&self.by_hash(&file.sha256), &name)?;
+            }
+            let parent = Utf8Path::new(path).parent().unwrap_or(Utf8Path::new(""));
+            // Up from the index: its own directories, the suite, `dists`, the publication, `.publications`.
+            let target = super::way_up(parent.components().count() + 4, BY_HASH);
+            let link = directory.join(parent).join("by-hash");
+            self.note(files::create_directories(&directory.join(parent))?);
+            std::os::unix::fs::symlink(target, &link).map_err(Error::io("create", &link))?;
+            self.note([directory.join(parent)]);
+        }
+        for (name, bytes) in
+            [("Release", signed.text()), ("Release.gpg", signed.detached()), ("InRelease", signed.inline())]
+        {
+            let path = directory.join(name);
+            files::write_new(&path, bytes, mode::IMMUTABLE)?;
+            files::set_modified(&path, self.id.seconds())?;
+            self.note([path]);
+        }
+        self.note([directory]);
+        Ok(())
+    }
+
+    /// Shows a suite as it stands in the publication before.
+    pub(super) fn keep_suite(&self, suite: &SuiteName, previous: Option<PublicationId>) -> Result<(), Error> {
+        let Some(previous) = previous else { return Ok(()) };
+        self.copy_by_links(&self.suite_directory(previous, suite), &self.suite_directory(self.id, suite))
+    }
+
+    fn copy_by_links(&self, from: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
+        self.note(files::create_directories(to)?);
+        self.note([to.to_owned()]);
+        for name in files::names_in(from)? {
+            let (original, copy) = (from.join(&name), to.join(&name));
+            let kind = fs::symlink_metadata(&original).map_err(Error::io("look at", &original))?;
+            if kind.is_dir() {
+                self.copy_by_links(&original, &copy)?;
+            } else if kind.is_symlink() {
+                let target = original.read_link_utf8().map_err(Error::io("read", &original))?;
+                std::os::unix::fs::symlink(target, &copy).map_err(Error::io("create", &copy))?;
+            } else {
+                files::link(&original, &copy)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable and switches clients over.
+    pub(super) fn show(self, publication: &Publication) -> Result<(), Error> {
+        let id = self.id.to_string();
+        // A repository without suites still has a directory to point at.
+        let dists = self.public.join(PUBLICATIONS).join(&id).join("dists");
+        self.note(files::create_directories(&dists)?);
+        let snapshot = self.public.join("snapshot").join(&id);
+        self.note(files::create_directories(&snapshot)?);
+        let links = [
+            ("dists", format!("{}/dists", super::way_up(2, &format!("{PUBLICATIONS}/{id}")))),
+            ("pool", super::way_up(2, "pool")),
+        ];
+        for (name, target) in links {
+            let link = snapshot.join(name);
+            std::os::unix::fs::symlink(target, &link).map_err(Error::io("create", &link))?;
+        }
+        self.note([snapshot]);
+        files::sync_all(self.changed.into_inner().unwrap_or_else(PoisonError::into_inner))?;
+        publication.write(self.store, &self.repository)?;
+        let temporary = self.public.join(".dists.new");
+        files::point(&self.public.join("dists"), &format!("{PUBLICATIONS}/{id}/dists"), &temporary)?;
+        files::sync_path(&self.public)
+    }
+}

@@ -1,0 +1,241 @@
+use std::cmp::Ordering;
+use std::fmt;
+
+use apt_index::{FileFacts, Stanza, pool_path};
+use deb_parse::control::BinaryControl;
+use deb_parse::{Architecture, Component, PackageName, SourceName, Version, deb822};
+
+use crate::{BlobId, Error};
+
+/// What tells one package file of a suite from all others.
+///
+/// Ordered by name, then version as dpkg orders them, then architecture. Versions that dpkg takes for equal, such as `1.0`
+/// and `1.0-0`, make equal keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordKey {
+    /// The package's name.
+    pub package: PackageName,
+    /// Its version.
+    pub version: Version,
+    /// Its architecture, which may be `all`.
+    pub architecture: Architecture,
+}
+
+impl Ord for RecordKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.package
+            .cmp(&other.package)
+            .then_with(|| self.version.cmp(&other.version))
+            .then_with(|| self.architecture.cmp(&other.architecture))
+    }
+}
+
+impl PartialOrd for RecordKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.package, self.version, self.architecture)
+    }
+}
+
+impl RecordKey {
+    /// Reads what [`Display`](fmt::Display) writes.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let key = Self {
+            package: PackageName::parse(words.next()?).ok()?,
+            version: Version::parse(words.next()?).ok()?,
+            architecture: Architecture::parse(words.next()?).ok()?,
+        };
+        words.next().is_none().then_some(key)
+    }
+}
+
+/// What the store knows of one package file in a suite: its stanza exactly as it is published, and below it the fields
+/// that only the store reads.
+///
+/// ```text
+/// Package: hello                       ┐
+/// …                                    │ the stanza
+/// SHA256: 2e2…                         ┘
+/// Store-Blob: <BLAKE3 of the file>     ┐ ours
+/// Store-Component: main                ┘
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    key: RecordKey,
+    blob: BlobId,
+    component: Component,
+    text: Vec<u8>,
+    /// Where the stanza ends in `text`.
+    stanza: usize,
+}
+
+const BLOB: &str = "Store-Blob";
+const COMPONENT: &str = "Store-Component";
+/// Fields of a package's own control file that start like ours would be taken for ours.
+const PREFIX: &str = "Store-";
+
+impl Record {
+    /// The record of a package file, placed in `component`.
+    ///
+    /// # Errors
+    /// [`apt_index::Error`] when the control file cannot be listed in an index.
+    pub fn new(
+        control: &BinaryControl,
+        component: Component,
+        blob: BlobId,
+        size: u64,
+        digests: &Digests,
+    ) -> Result<Self, apt_index::Error> {
+        let key = RecordKey {
+            package: control.package().clone(),
+            version: control.version().clone(),
+            architecture: control.architecture().clone(),
+        };
+        let (source, _) = control.source();
+        let facts = FileFacts {
+            filename: pool_path(&component, source, &key.package, &key.version, &key.architecture)?,
+            size,
+            sha256: digests.sha256,
+            md5: digests.md5,
+            sha1: digests.sha1,
+        };
+        let paragraph = control.paragraph();
+        if paragraph.fields().any(|field| starts_with_ignoring_case(field.name(), PREFIX)) {
+            return Err(apt_index::Error::Stanza { rule: "fields named `Store-…` are reserved" });
+        }
+        let mut text = Stanza::render(control, &facts)?.into_bytes();
+        let stanza = text.len();
+        text.extend_from_slice(format!("{BLOB}: {blob}\n{COMPONENT}: {component}\n").as_bytes());
+        Ok(Self { key, blob, component, text, stanza })
+    }
+
+    /// Reads a record; `None` when `text` is none.
+    pub(crate) fn parse(paragraph: &deb822::Paragraph<'_>) -> Option<Self> {
+        let mut wanted: [Option<&[u8]>; 5] = [None; 5];
+        let mut stanza = 0;
+        for field in paragraph.fields() {
+            let name = field.name();
+            if !name.starts_with(PREFIX) {
+                stanza += field.as_bytes().len();
+            }
+            let place = match name {
+                "Package" => 0,
+                "Version" => 1,
+                "Architecture" => 2,
+                BLOB => 3,
+                COMPONENT => 4,
+                _ => continue,
+            };
+            if let Some(slot) = wanted.get_mut(place) {
+                *slot = Some(field.value());
+            }
+        }
+        let [package, version, architecture, blob, component] =
+            wanted.map(|value| value.and_then(|value| std::str::from_utf8(value).ok()));
+        let mut text = paragraph.as_bytes().to_vec();
+        if text.last() != Some(&b'\n') {
+            text.push(b'\n');
+        }
+        Some(Self {
+            key: RecordKey {
+                package: PackageName::parse(package?).ok()?,
+                version: Version::parse(version?).ok()?,
+                architecture: Architecture::parse(architecture?).ok()?,
+            },
+            blob: blob?.parse().ok()?,
+            component: Component::parse(component?).ok()?,
+            text,
+            stanza,
+        })
+    }
+
+    /// Name, version and architecture.
+    #[must_use]
+    pub fn key(&self) -> &RecordKey {
+        &self.key
+    }
+
+    /// The package file.
+    #[must_use]
+    pub fn blob(&self) -> BlobId {
+        self.blob
+    }
+
+    /// The component it is listed in.
+    #[must_use]
+    pub fn component(&self) -> &Component {
+        &self.component
+    }
+
+    /// The stanza as it is published.
+    #[must_use]
+    pub fn stanza(&self) -> &[u8] {
+        self.text.get(..self.stanza).unwrap_or_default()
+    }
+
+    /// The value of a field of the stanza, as text.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        deb822::paragraphs(self.stanza()).next()?.get_str(name)
+    }
+
+    /// Where the file lies in the published tree.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when the record does not say so in a usable way.
+    pub fn pool_path(&self) -> Result<apt_index::RelPath, Error> {
+        let filename = self.field("Filename").unwrap_or_default();
+        apt_index::RelPath::parse(filename)
+            .map_err(|error| Error::damaged("record", &self.key, error.to_string()))
+    }
+
+    /// The source package it was built from, and that package's version.
+    #[must_use]
+    pub fn source(&self) -> (SourceName, Version) {
+        let own = || (self.key.package.as_str(), self.key.version.as_str());
+        let (name, version) = match self.field("Source") {
+            None => own(),
+            Some(value) => match value.split_once(" (") {
+                Some((name, version)) => (name, version.trim_end_matches(')')),
+                None => (value, own().1),
+            },
+        };
+        let parsed = SourceName::parse(name.trim()).ok().zip(Version::parse(version.trim()).ok());
+        // A record was made from a checked control file; should it ever say something else, it stands for itself.
+        parsed.or_else(|| SourceName::parse(own().0).ok().zip(Some(self.key.version.clone()))).unwrap_or_else(|| {
+            unreachable!("every package name is a source name")
+        })
+    }
+
+    /// The whole text, as it stands in a chunk.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The size of the package file in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.field("Size").and_then(|size| size.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// The digests of a package file that its index entry shows.
+#[derive(Clone, Debug)]
+pub struct Digests {
+    /// What apt checks.
+    pub sha256: deb_parse::checksum::Sha256,
+    /// For tools that want no other.
+    pub md5: Option<deb_parse::checksum::Md5>,
+    /// For tools that want no other.
+    pub sha1: Option<deb_parse::checksum::Sha1>,
+}
+
+fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}

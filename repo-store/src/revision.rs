@@ -1,0 +1,172 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deb_parse::{PackageName, SuiteName};
+use jiff::Timestamp;
+
+use crate::{Commit, CommitId, Error, Record, RecordKey, RepositoryName, Snapshot, Store};
+
+/// A repository as it was after one of its commits.
+#[derive(Debug)]
+pub struct Revision<'a> {
+    store: &'a Store,
+    repository: RepositoryName,
+    id: CommitId,
+    commit: Commit,
+}
+
+impl<'a> Revision<'a> {
+    pub(crate) fn new(store: &'a Store, repository: RepositoryName, id: CommitId, commit: Commit) -> Self {
+        Self { store, repository, id, commit }
+    }
+
+    /// The id of the commit.
+    #[must_use]
+    pub fn id(&self) -> CommitId {
+        self.id
+    }
+
+    /// The commit.
+    #[must_use]
+    pub fn commit(&self) -> &Commit {
+        &self.commit
+    }
+
+    /// The repository it is a state of.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// The content of a suite; empty when the repository had nothing in it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn snapshot(&self, suite: &SuiteName) -> Result<Snapshot, Error> {
+        self.store.empty_or(self.commit.suites.get(suite).copied())
+    }
+
+    /// Every record of a suite, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn records(&self, suite: &SuiteName) -> Result<Vec<Arc<Record>>, Error> {
+        self.snapshot(suite)?.iterate(self.store.objects()).collect()
+    }
+
+    /// Every version and architecture of a package in a suite, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn versions(&self, suite: &SuiteName, package: &PackageName) -> Result<Vec<Arc<Record>>, Error> {
+        self.snapshot(suite)?.versions(&self.store.objects(), package)
+    }
+
+    /// The record of one key in a suite.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn get(&self, suite: &SuiteName, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
+        self.snapshot(suite)?.get(&self.store.objects(), key)
+    }
+
+    /// The state before this one; `None` for the first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn parent(&self) -> Result<Option<Self>, Error> {
+        self.commit.parent.map(|id| self.store.revision(&self.repository, id)).transpose()
+    }
+
+    /// What each suite has now and had not before, and the other way round. Suites that did not change are left out.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn changes(&self) -> Result<BTreeMap<SuiteName, crate::Difference>, Error> {
+        let before = self.parent()?;
+        let mut changes = BTreeMap::new();
+        let mut suites: Vec<&SuiteName> = self.commit.suites.keys().collect();
+        suites.extend(before.iter().flat_map(|parent| parent.commit.suites.keys()));
+        suites.sort_unstable();
+        suites.dedup();
+        for suite in suites {
+            let old = before.as_ref().and_then(|parent| parent.commit.suites.get(suite).copied());
+            let new = self.commit.suites.get(suite).copied();
+            if old != new {
+                let (old, new) = (self.store.empty_or(old)?, self.store.empty_or(new)?);
+                changes.insert(suite.clone(), self.store.difference(&old, &new)?);
+            }
+        }
+        Ok(changes)
+    }
+}
+
+impl Store {
+    /// The states of a repository, newest first. Each is read when it is asked for.
+    ///
+    /// # Errors
+    /// Each item can fail when the store cannot be read; nothing follows it then.
+    pub fn history<'a>(
+        &'a self,
+        repository: &RepositoryName,
+    ) -> impl Iterator<Item = Result<Revision<'a>, Error>> + 'a {
+        let mut next = Some(self.head(repository));
+        std::iter::from_fn(move || {
+            let revision = match next.take()? {
+                Ok(None) => return None,
+                Ok(Some(revision)) => revision,
+                Err(error) => return Some(Err(error)),
+            };
+            next = revision.commit.parent.map(|id| self.revision(&revision.repository, id).map(Some));
+            Some(Ok(revision))
+        })
+    }
+
+    /// The state of a repository that `revision` means:
+    ///
+    /// * a sequence number as `history` shows it: `12`
+    /// * the first eight or more digits of a commit id
+    /// * a time, `2026-11-21` or `2026-11-21T08:30:00Z`: the last state that was made no later. A day means its end.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRevision`] when it means none.
+    pub fn resolve(&self, repository: &RepositoryName, revision: &str) -> Result<Revision<'_>, Error> {
+        let wanted = Wanted::parse(revision);
+        for candidate in self.history(repository) {
+            let candidate = candidate?;
+            if wanted.as_ref().is_some_and(|wanted| wanted.is(&candidate)) {
+                return Ok(candidate);
+            }
+        }
+        let revision = revision.escape_debug().take(100).collect();
+        Err(Error::UnknownRevision { repository: repository.clone(), revision })
+    }
+}
+
+/// What the text of a revision asks for.
+enum Wanted {
+    Sequence(u64),
+    Id(String),
+    Until(Timestamp),
+}
+
+impl Wanted {
+    fn parse(text: &str) -> Option<Self> {
+        if text.len() < 8 && text.bytes().all(|b| b.is_ascii_digit()) {
+            return text.parse().ok().map(Self::Sequence);
+        }
+        if text.len() >= 8 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Some(Self::Id(text.to_ascii_lowercase()));
+        }
+        let end_of_day = || format!("{text}T23:59:59.999999999Z").parse().ok();
+        text.parse().ok().or_else(end_of_day).map(Self::Until)
+    }
+
+    fn is(&self, revision: &Revision<'_>) -> bool {
+        match self {
+            Self::Sequence(number) => revision.commit.sequence == *number,
+            Self::Id(digits) => revision.id.to_string().starts_with(digits.as_str()),
+            Self::Until(time) => revision.commit.date <= *time,
+        }
+    }
+}

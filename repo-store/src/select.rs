@@ -1,0 +1,97 @@
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use deb_parse::{PackageName, SuiteName, Version};
+use wildmatch::WildMatch;
+
+use crate::{Error, Record, Revision};
+
+/// Which packages are meant: `hello`, `hello=2.10-3`, `lib*`, `*=1.0`.
+///
+/// In a name, `*` stands for any run of characters and `?` for one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selector {
+    text: String,
+    name: Name,
+    version: Option<Version>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Name {
+    Exact(PackageName),
+    Pattern(WildMatch),
+}
+
+impl FromStr for Selector {
+    type Err = deb_parse::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, version) = match text.split_once('=') {
+            Some((name, version)) => (name, Some(Version::parse(version)?)),
+            None => (text, None),
+        };
+        let name = if name.contains(['*', '?']) {
+            Name::Pattern(WildMatch::new(name))
+        } else {
+            Name::Exact(PackageName::parse(name)?)
+        };
+        Ok(Self { text: text.to_owned(), name, version })
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Selector {
+    /// Whether a record is meant.
+    #[must_use]
+    pub fn matches(&self, record: &Record) -> bool {
+        let key = record.key();
+        let named = match &self.name {
+            Name::Exact(name) => *name == key.package,
+            Name::Pattern(pattern) => pattern.matches(key.package.as_str()),
+        };
+        named && self.version.as_ref().is_none_or(|version| *version == key.version)
+    }
+
+    /// Every record of a suite that is meant, in order. An exact name reads only the chunks that can hold it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn all_in(&self, revision: &Revision<'_>, suite: &SuiteName) -> Result<Vec<Arc<Record>>, Error> {
+        let mut records = match &self.name {
+            Name::Exact(name) => revision.versions(suite, name)?,
+            Name::Pattern(_) => revision.records(suite)?,
+        };
+        records.retain(|record| self.matches(record));
+        Ok(records)
+    }
+
+    /// Like [`all_in`](Self::all_in), but of each package only the newest version, unless a version is asked for.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn newest_in(&self, revision: &Revision<'_>, suite: &SuiteName) -> Result<Vec<Arc<Record>>, Error> {
+        let records = self.all_in(revision, suite)?;
+        if self.version.is_some() {
+            return Ok(records);
+        }
+        // In the order of keys the newest version of a package comes last, once for each architecture.
+        let mut newest: Vec<Arc<Record>> = Vec::new();
+        for record in records.into_iter().rev() {
+            let last = newest.last().map(|last| last.key());
+            let older = last.is_some_and(|last| {
+                last.package == record.key().package && last.version != record.key().version
+            });
+            if !older {
+                newest.push(record);
+            }
+        }
+        newest.reverse();
+        Ok(newest)
+    }
+}

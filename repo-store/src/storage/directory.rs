@@ -1,0 +1,274 @@
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Key, Staged, Storage};
+use crate::Error;
+use crate::files::{self, Lock, mode};
+
+/// A storage in a directory of a local file system.
+///
+/// ```text
+/// <directory>/<area>/…     kept files, mode 0444
+/// <directory>/locks/       one empty file for each reference; held with flock, so never stale
+/// <directory>/tmp/<pid>-…/ files on their way, in one directory for each process that writes
+/// ```
+///
+/// A process holds a lock on its temporary directory for as long as it lives. Whoever opens the storage to write
+/// removes the directories whose lock is free: their owners died.
+#[derive(Debug)]
+pub struct Directory {
+    root: Utf8PathBuf,
+    session: OnceLock<Session>,
+    /// Files and directories that were changed and not yet synced.
+    unsynced: Mutex<Vec<Utf8PathBuf>>,
+}
+
+impl Directory {
+    /// Makes a new, empty storage in `root`, which may exist if it is empty of storage.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a directory cannot be made.
+    pub fn create(root: &Utf8Path) -> Result<Self, Error> {
+        let mut changed = Vec::new();
+        for area in ["tmp", "locks"] {
+            changed.extend(files::create_directories(&root.join(area))?);
+        }
+        files::sync_all(changed)?;
+        Self::open(root)
+    }
+
+    /// Opens the storage in `root`.
+    ///
+    /// # Errors
+    /// [`Error::NoStore`] when there is none.
+    pub fn open(root: &Utf8Path) -> Result<Self, Error> {
+        if !root.join("tmp").is_dir() {
+            return Err(Error::NoStore { path: root.to_owned() });
+        }
+        Ok(Self { root: root.to_owned(), session: OnceLock::new(), unsynced: Mutex::default() })
+    }
+
+    fn path(&self, key: &Key) -> Utf8PathBuf {
+        self.root.join(key.as_str())
+    }
+
+    fn session(&self) -> Result<&Session, Error> {
+        if let Some(session) = self.session.get() {
+            return Ok(session);
+        }
+        let session = Session::start(&self.root.join("tmp"))?;
+        Ok(self.session.get_or_init(|| session))
+    }
+
+    fn unsynced(&self, paths: impl IntoIterator<Item = Utf8PathBuf>) {
+        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
+    }
+
+    /// A lock for the thing of that name, held until dropped.
+    pub(crate) fn lock(&self, name: &str) -> Result<Lock, Error> {
+        Lock::acquire(&self.root.join("locks").join(name))
+    }
+
+    /// A path below the storage's own temporary directory that nobody else uses.
+    pub(crate) fn temporary(&self) -> Result<Utf8PathBuf, Error> {
+        Ok(self.session()?.next_path())
+    }
+}
+
+/// The temporary directory of this process.
+#[derive(Debug)]
+struct Session {
+    directory: Utf8PathBuf,
+    _lock: Lock,
+    next: AtomicU64,
+}
+
+impl Session {
+    fn start(area: &Utf8Path) -> Result<Self, Error> {
+        Self::sweep(area)?;
+        let process = std::process::id();
+        for attempt in 0_u32.. {
+            let directory = area.join(format!("{process}-{attempt}"));
+            match fs::create_dir(&directory) {
+                Ok(()) => {
+                    files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
+                    let lock = Lock::acquire(&directory.join("lock"))?;
+                    // Between making the lock file and holding it, a sweep may have taken the directory for abandoned.
+                    if directory.join("lock").exists() {
+                        return Ok(Self { directory, _lock: lock, next: AtomicU64::new(0) });
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("create", directory)(error)),
+            }
+        }
+        Err(Error::NoStore { path: area.to_owned() })
+    }
+
+    /// Removes what processes left behind that ended without cleaning up.
+    fn sweep(area: &Utf8Path) -> Result<(), Error> {
+        for name in files::names_in(area)? {
+            let directory = area.join(name);
+            let lock = directory.join("lock");
+            // A directory without a lock file is being made this moment, or its owner died making it: a minute tells.
+            let abandoned = if lock.exists() {
+                Lock::try_acquire(&lock)?.is_some()
+            } else {
+                let age = fs::metadata(&directory).and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+                age.is_some_and(|age| age.as_secs() > 60)
+            };
+            if abandoned {
+                // Another process may be sweeping too: what is gone already is as good as removed.
+                match fs::remove_dir_all(&directory) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(Error::io("remove", directory)(error));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn next_path(&self) -> Utf8PathBuf {
+        self.directory.join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Not being able to is no loss: the next process that writes sweeps.
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+struct StagedFile<'a> {
+    storage: &'a Directory,
+    path: Utf8PathBuf,
+    /// `None` once writing has ended.
+    file: Option<File>,
+}
+
+impl Write for StagedFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.as_mut().ok_or(ErrorKind::BrokenPipe)?.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Staged for StagedFile<'_> {
+    fn finish(&mut self) -> Result<(), Error> {
+        self.file = None;
+        Ok(())
+    }
+
+    fn keep(self: Box<Self>, key: &Key) -> Result<(), Error> {
+        let path = self.storage.path(key);
+        let parent = path.parent().unwrap_or(&self.storage.root);
+        self.storage.unsynced(files::create_directories(parent)?);
+        files::link(&self.path, &path)?;
+        // Also when it was there already: whoever put it there may not have synced it yet.
+        self.storage.unsynced([parent.to_owned(), path]);
+        Ok(())
+    }
+}
+
+impl Drop for StagedFile<'_> {
+    fn drop(&mut self) {
+        // The session's directory goes as a whole in the end.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Storage for Directory {
+    fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, Error> {
+        files::read_if_present(&self.path(key))
+    }
+
+    fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + Send>>, Error> {
+        let path = self.path(key);
+        match File::open(&path) {
+            Ok(file) => Ok(Some(Box::new(file))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("open", path)(error)),
+        }
+    }
+
+    fn contains(&self, key: &Key) -> Result<bool, Error> {
+        let path = self.path(key);
+        path.try_exists().map_err(Error::io("look for", path))
+    }
+
+    fn stage(&self) -> Result<Box<dyn Staged + '_>, Error> {
+        let path = self.session()?.next_path();
+        let file = files::create_new(&path, mode::IMMUTABLE)?;
+        Ok(Box::new(StagedFile { storage: self, path, file: Some(file) }))
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        let paths = std::mem::take(&mut *self.unsynced.lock().unwrap_or_else(PoisonError::into_inner));
+        files::sync_all(paths)
+    }
+
+    fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, Error> {
+        let path = self.path(key);
+        let parent = path.parent().unwrap_or(&self.root);
+        files::sync_all(files::create_directories(parent)?)?;
+        let temporary = self.session()?.next_path();
+        let _lock = self.lock(&key.as_str().replace('/', "."))?;
+        if files::read_if_present(&path)?.as_deref() != expected {
+            return Ok(false);
+        }
+        files::replace(&path, new, &temporary)?;
+        Ok(true)
+    }
+
+    fn append_line(&self, key: &Key, line: &str) -> Result<(), Error> {
+        let path = self.path(key);
+        let parent = path.parent().unwrap_or(&self.root);
+        files::sync_all(files::create_directories(parent)?)?;
+        let _lock = self.lock(&key.as_str().replace('/', "."))?;
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .read(true)
+            .append(true)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        let mut append = || {
+            // A crash may have cut the last line short: the new one starts on a line of its own.
+            let mut last = [b'\n'];
+            if file.seek(SeekFrom::End(0))? > 0 {
+                file.seek(SeekFrom::End(-1))?;
+                file.read_exact(&mut last)?;
+            }
+            let start = if last == *b"\n" { "" } else { "\n" };
+            file.write_all(format!("{start}{line}\n").as_bytes())?;
+            file.sync_data()
+        };
+        append().map_err(Error::io("append to", &path))
+    }
+
+    fn list(&self, area: &str) -> Result<Vec<Key>, Error> {
+        let mut keys = Vec::new();
+        let mut directories = vec![area.to_owned()];
+        while let Some(directory) = directories.pop() {
+            for name in files::names_in(&self.root.join(&directory))? {
+                let below = format!("{directory}/{name}");
+                if self.root.join(&below).is_dir() { directories.push(below) } else { keys.push(Key(below)) }
+            }
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    fn local_path(&self, key: &Key) -> Option<Utf8PathBuf> {
+        Some(self.path(key))
+    }
+}

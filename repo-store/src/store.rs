@@ -1,0 +1,188 @@
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::SuiteName;
+
+use crate::files::{self, Lock};
+use crate::objects::Objects;
+use crate::revision::Revision;
+use crate::storage::{Directory, Key, Storage};
+use crate::{BlobId, Commit, CommitId, Difference, Error, RepositoryName, Snapshot};
+
+/// The newest format this version reads and the one it writes. `docs/store-format.md` describes it.
+const FORMAT: u32 = 1;
+
+/// Everything one installation keeps.
+///
+/// ```text
+/// <root>/store/format       the number of the format
+/// <root>/store/blobs/       package files by BLAKE3
+/// <root>/store/objects/     chunks, snapshots, commits by BLAKE3 of their text
+/// <root>/store/refs/        one small file for each repository: the id of its current commit
+/// <root>/store/ops/log      who did what when, one line each
+/// <root>/store/publications/ what was published when, and how it is laid out
+/// <root>/store/tmp, locks   see [`Directory`](crate::storage::Directory)
+/// <root>/public/<name>/     what clients of the repository `name` see
+/// ```
+///
+/// Nothing but references is ever overwritten. Reading takes no lock; changing a repository locks its reference for the
+/// moment of the swap.
+#[derive(Debug)]
+pub struct Store {
+    root: Utf8PathBuf,
+    storage: Directory,
+}
+
+impl Store {
+    /// Makes an empty store in `root`, which is created if need be.
+    ///
+    /// # Errors
+    /// [`Error::StoreExists`] when there is one already.
+    pub fn create(root: &Utf8Path) -> Result<Self, Error> {
+        let directory = root.join("store");
+        if directory.join("format").exists() {
+            return Err(Error::StoreExists { path: root.to_owned() });
+        }
+        let storage = Directory::create(&directory)?;
+        for area in ["store/blobs", "store/objects", "store/refs", "store/ops", "store/publications", "public"] {
+            files::sync_all(files::create_directories(&root.join(area))?)?;
+        }
+        // Last, so that a store that was not made to the end is not taken for one.
+        files::replace(&directory.join("format"), format!("{FORMAT}\n").as_bytes(), &storage.temporary()?)?;
+        Self::open(root)
+    }
+
+    /// Opens the store in `root`.
+    ///
+    /// # Errors
+    /// [`Error::NoStore`] when there is none, [`Error::NewerFormat`] when a newer version wrote it.
+    pub fn open(root: &Utf8Path) -> Result<Self, Error> {
+        let format = root.join("store/format");
+        let no_store = || Error::NoStore { path: root.to_owned() };
+        let text = files::read_if_present(&format)?.ok_or_else(no_store)?;
+        let found: u32 = std::str::from_utf8(&text)
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .ok_or_else(|| Error::damaged("format file", &format, "it holds no number"))?;
+        if found > FORMAT {
+            return Err(Error::NewerFormat { found, known: FORMAT });
+        }
+        Ok(Self { root: root.to_owned(), storage: Directory::open(&root.join("store"))? })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    /// The directory that clients of a repository see.
+    #[must_use]
+    pub fn public(&self, repository: &RepositoryName) -> Utf8PathBuf {
+        self.root.join("public").join(repository.as_str())
+    }
+
+    pub(crate) fn storage(&self) -> &Directory {
+        &self.storage
+    }
+
+    pub(crate) fn objects(&self) -> Objects<'_> {
+        Objects(&self.storage)
+    }
+
+    pub(crate) fn blob_key(blob: BlobId) -> Key {
+        Key::object("blobs", &blob)
+    }
+
+    pub(crate) fn ref_key(repository: &RepositoryName) -> Key {
+        Key::named("refs", repository.as_str())
+    }
+
+    /// Waits for the right to publish a repository.
+    pub(crate) fn publishing_lock(&self, repository: &RepositoryName) -> Result<Lock, Error> {
+        self.storage.lock(&format!("publish.{repository}"))
+    }
+
+    /// The file that holds a package, for reading.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when the store does not have it.
+    pub fn blob_path(&self, blob: BlobId) -> Result<Utf8PathBuf, Error> {
+        let key = Self::blob_key(blob);
+        match self.storage.local_path(&key) {
+            Some(path) if self.storage.contains(&key)? => Ok(path),
+            _ => Err(Error::Missing { kind: BlobId::KIND, id: blob.to_string() }),
+        }
+    }
+
+    /// The current state of a repository; `None` before its first commit.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn head(&self, repository: &RepositoryName) -> Result<Option<Revision<'_>>, Error> {
+        let Some(bytes) = self.storage.read(&Self::ref_key(repository))? else { return Ok(None) };
+        let id = std::str::from_utf8(&bytes)
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .ok_or_else(|| Error::damaged("reference", repository, "it holds no commit id"))?;
+        self.revision(repository, id).map(Some)
+    }
+
+    /// A state of a repository by its id.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when the store has no such commit.
+    pub fn revision(&self, repository: &RepositoryName, id: CommitId) -> Result<Revision<'_>, Error> {
+        let commit = Commit::read(&self.objects(), id)?;
+        Ok(Revision::new(self, repository.clone(), id, commit))
+    }
+
+    /// What one suite at one moment has that another has not, and the other way round.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn difference(&self, first: &Snapshot, second: &Snapshot) -> Result<Difference, Error> {
+        Difference::between(&self.objects(), first, second)
+    }
+
+    /// The lines of the operation log, oldest first: time, actor, repository, commit before and after, and the operation in
+    /// words, parted by tabs.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn operations(&self) -> Result<Vec<String>, Error> {
+        let bytes = self.storage.read(&Self::log_key())?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+    }
+
+    pub(crate) fn log_key() -> Key {
+        Key::named("ops", "log")
+    }
+
+    /// Whether a file of another content was published under that pool path before and is still there.
+    pub(crate) fn pool_path_is_taken(
+        &self,
+        repository: &RepositoryName,
+        path: &Utf8Path,
+        blob: BlobId,
+    ) -> Result<bool, Error> {
+        use std::os::unix::fs::MetadataExt as _;
+        let published = self.public(repository).join(path);
+        let metadata = match std::fs::symlink_metadata(&published) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::io("look at", published)(error)),
+        };
+        let own = self.blob_path(blob)?;
+        let own = std::fs::metadata(&own).map_err(Error::io("look at", &own))?;
+        Ok((metadata.dev(), metadata.ino()) != (own.dev(), own.ino()))
+    }
+
+    /// The suites a commit of `repository` knows, for messages and lookups.
+    pub(crate) fn empty_or(&self, snapshot: Option<crate::SnapshotId>) -> Result<Snapshot, Error> {
+        snapshot.map_or_else(|| Ok(Snapshot::default()), |id| Snapshot::read(&self.objects(), id))
+    }
+}
+
+/// A suite asked for that neither the commit nor the settings know.
+pub(crate) fn unknown_suite(repository: &RepositoryName, suite: &SuiteName) -> Error {
+    Error::UnknownSuite { repository: repository.clone(), suite: suite.clone() }
+}

@@ -1,0 +1,288 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use deb_parse::SuiteName;
+use jiff::Timestamp;
+
+use crate::edit::{self, Edit};
+use crate::store::Store;
+use crate::storage::Storage as _;
+use crate::{
+    ChunkId, Commit, CommitId, Error, Record, RecordKey, RepositoryName, Revision, Snapshot, SnapshotId, chunk,
+};
+
+/// Who does something, and when.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The person or job, as the history shows it.
+    pub actor: String,
+    /// The present time. The libraries know no clock.
+    pub now: Timestamp,
+    /// How many threads may be used.
+    pub threads: std::num::NonZeroUsize,
+}
+
+/// The right to change a repository: everything happens in memory and in unreferenced objects until it is committed.
+///
+/// It exists only inside [`Store::transact`].
+#[derive(Debug)]
+pub struct Transaction<'a> {
+    store: &'a Store,
+    repository: RepositoryName,
+    base: Option<Revision<'a>>,
+    snapshots: BTreeMap<SuiteName, Snapshot>,
+    edits: BTreeMap<SuiteName, BTreeMap<RecordKey, Edit>>,
+    replaced: BTreeMap<SuiteName, SnapshotId>,
+    chunks: ChunkCache,
+}
+
+/// What became of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The new commit; `None` when there was nothing to change.
+    pub commit: Option<CommitId>,
+}
+
+/// Whether an insertion changes anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It was not there.
+    New,
+    /// The very same file is there.
+    AlreadyThere,
+}
+
+/// How often a change is tried on top of what others committed in the meantime.
+const ATTEMPTS: u32 = 100;
+
+impl Store {
+    /// Changes a repository: `change` is called with a [`Transaction`] and returns the operation in words and a result of its
+    /// own. When others committed first, it is called again on top of what they made.
+    ///
+    /// When this returns, the change is durable.
+    ///
+    /// # Errors
+    /// Whatever `change` returns, and [`Error::Contended`] when others were faster a hundred times. The repository is as it
+    /// was in every such case.
+    pub fn transact<T>(
+        &self,
+        repository: &RepositoryName,
+        context: &Context,
+        mut change: impl FnMut(&mut Transaction<'_>) -> Result<(String, T), Error>,
+    ) -> Result<(Committed, T), Error> {
+        for _ in 0..ATTEMPTS {
+            let mut transaction = Transaction::begin(self, repository)?;
+            let (operation, result) = change(&mut transaction)?;
+            match transaction.commit(context, operation)? {
+                Outcome::Committed(commit) => return Ok((Committed { commit }, result)),
+                Outcome::LostRace => {}
+            }
+        }
+        Err(Error::Contended { repository: repository.clone(), times: ATTEMPTS })
+    }
+}
+
+enum Outcome {
+    Committed(Option<CommitId>),
+    LostRace,
+}
+
+impl<'a> Transaction<'a> {
+    fn begin(store: &'a Store, repository: &RepositoryName) -> Result<Self, Error> {
+        let base = store.head(repository)?;
+        let mut snapshots = BTreeMap::new();
+        for suite in base.iter().flat_map(|base| base.commit().suites.keys()) {
+            if let Some(base) = &base {
+                snapshots.insert(suite.clone(), base.snapshot(suite)?);
+            }
+        }
+        Ok(Self {
+            store,
+            repository: repository.clone(),
+            base,
+            snapshots,
+            edits: BTreeMap::new(),
+            replaced: BTreeMap::new(),
+            chunks: ChunkCache::default(),
+        })
+    }
+
+    /// The state that is being changed; `None` before the first commit.
+    #[must_use]
+    pub fn base(&self) -> Option<&Revision<'a>> {
+        self.base.as_ref()
+    }
+
+    /// Puts a record into a suite.
+    ///
+    /// Inserting many in the order of their keys is fastest.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when any suite of the repository has that name, version and architecture with another content,
+    /// or its pool still holds such a file: clients could not tell them apart.
+    pub fn insert(&mut self, suite: &SuiteName, record: &Arc<Record>) -> Result<Inserted, Error> {
+        let key = record.key();
+        let suites: BTreeSet<SuiteName> = self.snapshots.keys().chain(self.edits.keys()).cloned().collect();
+        let mut there = false;
+        let mut known = false;
+        for other in &suites {
+            let Some(found) = self.get(other, key)? else { continue };
+            if found.blob() != record.blob() {
+                return Err(self.conflict(key, format!(" ({other})")));
+            }
+            known = true;
+            there |= other == suite;
+        }
+        if there {
+            return Ok(Inserted::AlreadyThere);
+        }
+        if !known {
+            let path = record.pool_path()?;
+            if self.store.pool_path_is_taken(&self.repository, path.as_path(), record.blob())? {
+                return Err(self.conflict(key, " (no longer in a suite, but still in the pool)".to_owned()));
+            }
+        }
+        self.edits.entry(suite.clone()).or_default().insert(key.clone(), Edit::Insert(Arc::clone(record)));
+        Ok(Inserted::New)
+    }
+
+    /// Takes a record out of a suite; says whether it was there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn remove(&mut self, suite: &SuiteName, key: &RecordKey) -> Result<bool, Error> {
+        let there = self.get(suite, key)?.is_some();
+        if there {
+            self.edits.entry(suite.clone()).or_default().insert(key.clone(), Edit::Remove);
+        }
+        Ok(there)
+    }
+
+    /// Gives a suite the content it had in another state of the repository. Edits made so far to it are dropped.
+    pub fn replace(&mut self, suite: &SuiteName, content: Option<SnapshotId>) {
+        self.edits.remove(suite);
+        match content {
+            Some(snapshot) => {
+                self.replaced.insert(suite.clone(), snapshot);
+            }
+            None => {
+                self.replaced.remove(suite);
+                self.snapshots.remove(suite);
+            }
+        }
+    }
+
+    /// Forgets every edit.
+    pub fn clear(&mut self) {
+        self.edits.clear();
+        self.replaced.clear();
+    }
+
+    /// The record of a key in a suite, as the transaction would leave it.
+    fn get(&mut self, suite: &SuiteName, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
+        match self.edits.get(suite).and_then(|edits| edits.get(key)) {
+            Some(Edit::Insert(record)) => return Ok(Some(Arc::clone(record))),
+            Some(Edit::Remove) => return Ok(None),
+            None => {}
+        }
+        let Some(snapshot) = self.snapshots.get(suite) else { return Ok(None) };
+        self.chunks.find(self.store, snapshot, key)
+    }
+
+    fn conflict(&self, key: &RecordKey, place: String) -> Error {
+        Error::Conflict { key: key.clone(), repository: self.repository.clone(), place }
+    }
+
+    fn commit(self, context: &Context, operation: String) -> Result<Outcome, Error> {
+        let objects = self.store.objects();
+        let base = self.base.as_ref().map(|base| (base.id(), base.commit()));
+        let before = base.map(|(_, commit)| commit.suites.clone()).unwrap_or_default();
+        let mut after = before.clone();
+        after.retain(|suite, _| self.snapshots.contains_key(suite));
+        after.extend(self.replaced);
+        // Suites that start equal and change alike stay equal: most packages go to every suite.
+        let mut done: Vec<(Option<SnapshotId>, BTreeMap<RecordKey, Edit>, SnapshotId)> = Vec::new();
+        for (suite, edits) in self.edits {
+            let start = before.get(&suite).copied();
+            let alike = done.iter().find(|(other, their, _)| *other == start && same_edits(their, &edits));
+            let id = if let Some((_, _, id)) = alike {
+                *id
+            } else {
+                let empty = Snapshot::default();
+                let snapshot = self.snapshots.get(&suite).unwrap_or(&empty);
+                let id = edit::apply(snapshot, &objects, &edits)?.write(&objects)?;
+                done.push((start, edits, id));
+                id
+            };
+            after.insert(suite, id);
+        }
+        if after == before {
+            return Ok(Outcome::Committed(None));
+        }
+        let commit = Commit {
+            parent: base.map(|(id, _)| id),
+            sequence: base.map_or(0, |(_, commit)| commit.sequence) + 1,
+            date: context.now,
+            actor: context.actor.clone(),
+            operation,
+            suites: after,
+        };
+        let id = commit.write(&objects)?;
+        // Everything the reference will lead to must survive a power cut before the reference does.
+        let storage = self.store.storage();
+        storage.sync()?;
+        let line = |id: CommitId| format!("{id}\n").into_bytes();
+        let expected = commit.parent.map(line);
+        let key = Store::ref_key(&self.repository);
+        if !storage.compare_and_swap(&key, expected.as_deref(), &line(id))? {
+            return Ok(Outcome::LostRace);
+        }
+        let parent = commit.parent.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        let Commit { date, actor, operation, .. } = &commit;
+        let clean = |text: &str| text.replace(char::is_control, " ");
+        let entry =
+            format!("{date}\t{}\t{}\t{parent}\t{id}\t{}", clean(actor), self.repository, clean(operation));
+        storage.append_line(&Store::log_key(), &entry)?;
+        Ok(Outcome::Committed(Some(id)))
+    }
+}
+
+fn same_edits(first: &BTreeMap<RecordKey, Edit>, second: &BTreeMap<RecordKey, Edit>) -> bool {
+    first.len() == second.len()
+        && first.iter().zip(second).all(|((key, edit), (other_key, other))| {
+            key == other_key
+                && match (edit, other) {
+                    (Edit::Insert(a), Edit::Insert(b)) => Arc::ptr_eq(a, b) || a == b,
+                    (Edit::Remove, Edit::Remove) => true,
+                    _ => false,
+                }
+        })
+}
+
+/// The chunks looked at last. Lookups come in the order of keys, and suites share most chunks, so few are enough.
+#[derive(Debug, Default)]
+struct ChunkCache {
+    chunks: HashMap<ChunkId, Vec<Arc<Record>>>,
+}
+
+impl ChunkCache {
+    const KEPT: usize = 32;
+
+    fn find(
+        &mut self,
+        store: &Store,
+        snapshot: &Snapshot,
+        key: &RecordKey,
+    ) -> Result<Option<Arc<Record>>, Error> {
+        let Some(id) = snapshot.chunk_for(key) else { return Ok(None) };
+        if self.chunks.len() >= Self::KEPT && !self.chunks.contains_key(&id) {
+            self.chunks.clear();
+        }
+        let records = match self.chunks.entry(id) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(chunk::read(&store.objects(), id)?),
+        };
+        let place = records.binary_search_by(|record| record.key().cmp(key)).ok();
+        Ok(place.and_then(|place| records.get(place)).map(Arc::clone))
+    }
+}
