@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -65,13 +64,12 @@ impl Body {
             }
             Content::File { left: 0, .. } => Ok(None),
             Content::File { file, offset, left } => {
-                let mut piece = vec![0; usize::try_from(PIECE.min(*left)).unwrap_or_default()];
-                let read = file.read_at(&mut piece, *offset)?;
+                let mut piece = Vec::with_capacity(usize::try_from(PIECE.min(*left)).unwrap_or_default());
+                let read = rustix::io::pread(&*file, rustix::buffer::spare_capacity(&mut piece), *offset)?;
                 if read == 0 {
                     // Published files never shrink; the length is promised already, so the connection has to break.
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                piece.truncate(read);
                 *offset += read as u64;
                 *left -= read as u64;
                 Ok(Some(piece.into()))

@@ -61,7 +61,7 @@ impl ShutdownHandle {
 impl Server {
     /// Listens at `address` (port 0: any free port) and opens the site's directory. Nothing is answered before [`Server::run`].
     pub(crate) fn bind(address: impl ToSocketAddrs, site: Site) -> io::Result<Self> {
-        let tree = Tree::open(&site.root)?;
+        let tree = Tree::open(&site.root, site.access.keys().cloned())?;
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);

@@ -4,11 +4,13 @@
 //! and `by-hash` are symlinks; any step above the repository's own directory fails, however a name or a link is
 //! written and whatever is renamed meanwhile. So a link cannot reach around another repository's access rules either.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::SystemTime;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use camino::Utf8Path;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -18,7 +20,19 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub(crate) struct Tree {
     root: OwnedFd,
+    repositories: BTreeMap<String, RwLock<Option<Repository>>>,
 }
+
+/// A repository's directory, kept open for [`KEPT`].
+#[derive(Clone, Debug)]
+struct Repository {
+    directory: Arc<OwnedFd>,
+    opened: Instant,
+}
+
+/// How long a repository's directory is used before it is looked up again, as somebody may have put another in its place.
+/// Looking it up for every request would make a 304 a tenth slower.
+const KEPT: Duration = Duration::from_secs(1);
 
 /// A regular file of the tree, opened, with what its inode said at that moment.
 #[derive(Debug)]
@@ -35,7 +49,8 @@ const LOOKUP_TRIES: u32 = 32;
 
 impl Tree {
     /// Opens the root directory. Fails as well where the kernel is older than 5.6 or a sandbox hides openat2(2).
-    pub(crate) fn open(root: &Utf8Path) -> io::Result<Self> {
+    /// The repositories need not exist yet.
+    pub(crate) fn open(root: &Utf8Path, repositories: impl Iterator<Item = String>) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::openat2(
             rustix::fs::CWD,
@@ -51,12 +66,12 @@ impl Tree {
             };
             io::Error::new(io::Error::from(errno).kind(), format!("{root}: {what}: {errno}"))
         })?;
-        Ok(Self { root })
+        Ok(Self { root, repositories: repositories.map(|name| (name, RwLock::default())).collect() })
     }
 
     /// Opens the file at `inner` within `repository`; `None` when there is no regular file of that name in there.
     pub(crate) fn file(&self, repository: &str, inner: &[u8]) -> io::Result<Option<OpenFile>> {
-        let directory = match beneath(&self.root, repository.as_bytes(), OFlags::PATH | OFlags::DIRECTORY) {
+        let directory = match self.repository(repository) {
             Err(errno) => return absent(errno),
             Ok(directory) => directory,
         };
@@ -71,6 +86,20 @@ impl Tree {
         }
         let (size, inode, modified) = (metadata.len(), metadata.ino(), metadata.modified()?);
         Ok(Some(OpenFile { file, size, inode, modified }))
+    }
+
+    fn repository(&self, name: &str) -> Result<Arc<OwnedFd>, Errno> {
+        let slot = self.repositories.get(name).ok_or(Errno::NOENT)?;
+        // A panic cannot leave a slot half written, so a poisoned lock is as good as any.
+        let kept = slot.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(kept) = kept.filter(|kept| kept.opened.elapsed() < KEPT) {
+            return Ok(kept.directory);
+        }
+        let opened = Instant::now();
+        let directory = Arc::new(beneath(&self.root, name.as_bytes(), OFlags::PATH | OFlags::DIRECTORY)?);
+        let repository = Repository { directory: Arc::clone(&directory), opened };
+        *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(repository);
+        Ok(directory)
     }
 }
 
