@@ -6,6 +6,7 @@
 //! What it does not do: TLS, compression, directory listings, uploads. Sites with more than plain needs put a proxy in front.
 
 mod body;
+mod buffer;
 mod conditional;
 mod connection;
 mod kind;

@@ -19,7 +19,8 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
-use super::body::{Body, Content, InFlight, Log};
+use super::body::{Body, Content, InFlight, Log, Part};
+use super::buffer::Buffers;
 use super::conditional::{Selection, Validators, select, whole_seconds};
 use super::connection::Pulse;
 use super::kind::{cache_control, is_immutable, media_type};
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) tree: Tree,
     pub(crate) access: std::collections::BTreeMap<String, Access>,
     pub(crate) log: Option<Arc<Log>>,
+    pub(crate) buffers: Arc<Buffers>,
     /// One permit per password being checked: slow schemes must leave processors for serving.
     pub(crate) logins: Semaphore,
 }
@@ -106,7 +108,7 @@ async fn answer(shared: &Arc<Shared>, peer: IpAddr, request: &Request<Incoming>)
         Some(inner) => match shared.tree.file(path.repository(), inner) {
             Err(error) => Answer::trouble(&error),
             Ok(None) => Answer::not_found(),
-            Ok(Some(file)) => send(file, inner, access.is_restricted(), request),
+            Ok(Some(file)) => send(file, inner, access.is_restricted(), request, &shared.buffers),
         },
     };
     answer.user = user;
@@ -157,15 +159,21 @@ fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
 }
 
 /// The answer for a file that exists and may be read.
-fn send(file: OpenFile, inner: &[u8], restricted: bool, request: &Request<Incoming>) -> Answer {
+fn send(
+    file: OpenFile,
+    inner: &[u8],
+    restricted: bool,
+    request: &Request<Incoming>,
+    buffers: &Arc<Buffers>,
+) -> Answer {
     let immutable = is_immutable(inner);
     let validators = validators(&file, immutable);
     let selection = select(request.headers(), request.method() == Method::GET, &validators, file.size);
     let OpenFile { file, size, .. } = file;
     let (status, content) = match selection {
-        Selection::Whole => (StatusCode::OK, Content::File { file, offset: 0, left: size }),
+        Selection::Whole => (StatusCode::OK, Content::File(Part::new(file, 0, size, buffers))),
         Selection::Part { start, length } => {
-            (StatusCode::PARTIAL_CONTENT, Content::File { file, offset: start, left: length })
+            (StatusCode::PARTIAL_CONTENT, Content::File(Part::new(file, start, length, buffers)))
         }
         Selection::NotModified => (StatusCode::NOT_MODIFIED, Content::Empty),
         Selection::PreconditionFailed => {

@@ -66,7 +66,7 @@ impl Server {
         listener.set_nonblocking(true)?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let logins = Semaphore::new((processors / 2).max(1));
-        let shared = Shared { tree, access: site.access, log: None, logins };
+        let shared = Shared { tree, access: site.access, log: None, buffers: Arc::default(), logins };
         Ok(Self { listener, shared, limits: Limits::default(), stop: watch::Sender::new(false) })
     }
 
