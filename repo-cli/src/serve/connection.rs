@@ -1,0 +1,198 @@
+//! One connection: a socket as hyper wants it, and a watch over clients that do nothing.
+
+use std::future::Future as _;
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::respond::{Shared, respond};
+
+/// Largest head of a request, in bytes; and with it, what an idle connection may hold.
+const HEAD_LIMIT: usize = 16 * 1024;
+/// Most bytes taken from the socket in one read.
+const READ_SIZE: usize = 4096;
+
+/// What a connection did last, and when: the one place that its timeouts are decided from.
+///
+/// A timer that is armed anew for each request and each write would cost more than a small answer does. So the events only
+/// leave the time here, and one timer per connection looks at it now and then.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    born: Instant,
+    beat: AtomicU64,
+    busy: AtomicBool,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { born: Instant::now(), beat: AtomicU64::new(0), busy: AtomicBool::new(false) }
+    }
+
+    fn beat(&self) {
+        let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.beat.store(since, Ordering::Relaxed);
+    }
+
+    /// A request's head has come in whole.
+    pub(crate) fn work(&self) {
+        self.busy.store(true, Ordering::Relaxed);
+        self.beat();
+    }
+
+    /// An answer is done with; the next request may begin.
+    pub(crate) fn rest(&self) {
+        self.busy.store(false, Ordering::Relaxed);
+        self.beat();
+    }
+
+    /// How long the client may still do nothing; `None` when its time is up.
+    ///
+    /// Bytes of a request's head do not count as doing something, or one byte a minute would hold a connection for ever.
+    fn patience(&self, limits: Timeouts) -> Option<Duration> {
+        let limit = if self.busy.load(Ordering::Relaxed) { limits.stall } else { limits.request };
+        let last = Duration::from_millis(self.beat.load(Ordering::Relaxed));
+        (last + limit).checked_sub(self.born.elapsed()).filter(|left| !left.is_zero())
+    }
+}
+
+/// How long a client may do nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// From the start or the last answer until the next request has come in whole.
+    pub(crate) request: Duration,
+    /// Without taking a single byte of an answer.
+    pub(crate) stall: Duration,
+}
+
+/// Serves one connection until it ends, its client does nothing for too long, or the server stops: then the answer in
+/// progress is finished and no further request is read.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    peer: IpAddr,
+    shared: Arc<Shared>,
+    timeouts: Timeouts,
+    mut stop: watch::Receiver<bool>,
+) {
+    // Answers are written whole; waiting to fill segments would only delay the last one.
+    let _ = stream.set_nodelay(true);
+    let pulse = Arc::new(Pulse::new());
+    let socket = Socket { stream, pulse: Arc::clone(&pulse) };
+    let service = service_fn(|request| respond(Arc::clone(&shared), Arc::clone(&pulse), peer, request));
+    let connection = http1::Builder::new()
+        .half_close(true)
+        .max_buf_size(HEAD_LIMIT)
+        .header_read_timeout(None)
+        .serve_connection(socket, service);
+    let mut connection = pin!(connection);
+    let mut watch = pin!(tokio::time::sleep(timeouts.request));
+    let stopping = stop.clone();
+    let mut stopped = pin!(stop.wait_for(|stop| *stop));
+    let (mut told, mut registered) = (false, false);
+    std::future::poll_fn(|cx| {
+        // A task's waker stays the same for its life, so registering for the stop once is enough; each poll of that
+        // future would take a lock that all connections share.
+        if !registered {
+            registered = true;
+            let _ = stopped.as_mut().poll(cx);
+        }
+        if !told && *stopping.borrow() {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        while watch.as_mut().poll(cx).is_ready() {
+            match pulse.patience(timeouts) {
+                None => return Poll::Ready(()),
+                Some(left) => watch.as_mut().reset(tokio::time::Instant::now() + left),
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// A TCP stream that keeps the pulse.
+struct Socket {
+    stream: TcpStream,
+    pulse: Arc<Pulse>,
+}
+
+impl Read for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut into: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut buffer = [0; READ_SIZE];
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            let wanted = into.remaining().min(READ_SIZE);
+            match self.stream.try_read(buffer.get_mut(..wanted).unwrap_or_default()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(read) => {
+                    into.put_slice(buffer.get(..read).unwrap_or_default());
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+impl Socket {
+    fn poll_send<F>(&self, cx: &mut Context<'_>, send: F) -> Poll<io::Result<usize>>
+    where
+        F: Fn(&TcpStream) -> io::Result<usize>,
+    {
+        loop {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match send(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(written) => {
+                    self.pulse.beat();
+                    return Poll::Ready(Ok(written));
+                }
+            }
+        }
+    }
+}
+
+impl Write for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, |stream| stream.try_write(buffer))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, |stream| stream.try_write_vectored(buffers))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
+        Poll::Ready(result.map_err(Into::into))
+    }
+}

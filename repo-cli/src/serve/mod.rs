@@ -1,0 +1,29 @@
+//! The server of `repo-cli serve`: published trees over plain HTTP/1.1, read-only, as apt clients of all ages like it.
+//!
+//! A request walks down these modules: `connection` (socket, timeouts) → `respond` (the order of the rules) → `path`,
+//! `site` (who may), `users` and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
+//!
+//! What it does not do: TLS, compression, directory listings, uploads. Sites with more than plain needs put a proxy in front.
+
+mod body;
+mod buffer;
+mod conditional;
+mod connection;
+mod kind;
+mod log;
+mod network;
+mod password;
+mod path;
+mod respond;
+mod server;
+mod site;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod users;
+
+pub(crate) use log::LogEntry;
+pub(crate) use network::{IpNetwork, IpNetworkError};
+pub(crate) use server::{Limits, Server, ShutdownHandle};
+pub(crate) use site::{Access, Site};
+pub(crate) use users::{Users, UsersError};

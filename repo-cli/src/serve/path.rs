@@ -1,0 +1,166 @@
+//! The path of a request: percent-decoded once, checked, split into the repository and what lies inside it.
+//!
+//! What comes out can be opened beneath a directory without another look: it holds no `..`, no dot file, no NUL or
+//! control byte, no backslash, no slash that was hidden behind percent-encoding. Bytes beyond ASCII pass through.
+
+/// A request path of well-formed syntax.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RequestPath {
+    repository: String,
+    inner: Option<Vec<u8>>,
+}
+
+/// The path breaks a rule that every client who means well keeps: broken percent-encoding, control bytes,
+/// backslashes, percent-encoded slashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed request path")]
+pub(crate) struct MalformedPath;
+
+impl RequestPath {
+    /// Reads the path of a request target (what stands before any `?`), as it came over the wire.
+    ///
+    /// Empty and `.` elements vanish, as apt asks for `/prod/./Packages` of a flat repository (sources.list(5)).
+    pub(crate) fn parse(raw: &str) -> Result<Self, MalformedPath> {
+        let rest = raw.strip_prefix('/').ok_or(MalformedPath)?;
+        let mut repository = None;
+        let mut inner = Vec::with_capacity(rest.len());
+        let mut servable = true;
+        for element in rest.split('/') {
+            let decoded = decode(element)?;
+            if decoded.is_empty() || decoded == b"." {
+                continue;
+            }
+            // Publications and shared by-hash directories live in dot directories, reached through symlinks only.
+            servable &= !decoded.starts_with(b".");
+            if repository.is_none() {
+                repository = Some(String::from_utf8(decoded).map_err(|_| MalformedPath)?);
+                continue;
+            }
+            if !inner.is_empty() {
+                inner.push(b'/');
+            }
+            inner.extend_from_slice(&decoded);
+        }
+        servable &= !inner.is_empty() && !rest.ends_with('/');
+        Ok(Self { repository: repository.unwrap_or_default(), inner: servable.then_some(inner) })
+    }
+
+    /// The first element: the repository; empty for `/`.
+    pub(crate) fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// The path below the repository's directory; `None` when nothing can ever be served under this path.
+    pub(crate) fn inner(&self) -> Option<&[u8]> {
+        self.inner.as_deref()
+    }
+}
+
+fn decode(element: &str) -> Result<Vec<u8>, MalformedPath> {
+    let mut decoded = Vec::with_capacity(element.len());
+    let mut bytes = element.bytes();
+    while let Some(byte) = bytes.next() {
+        let byte = match byte {
+            b'%' => hex(bytes.next())? << 4 | hex(bytes.next())?,
+            plain => plain,
+        };
+        if byte < 0x20 || byte == 0x7f || byte == b'\\' || byte == b'/' {
+            return Err(MalformedPath);
+        }
+        decoded.push(byte);
+    }
+    Ok(decoded)
+}
+
+fn hex(digit: Option<u8>) -> Result<u8, MalformedPath> {
+    match digit {
+        Some(digit @ b'0'..=b'9') => Ok(digit - b'0'),
+        Some(digit @ b'a'..=b'f') => Ok(digit - b'a' + 10),
+        Some(digit @ b'A'..=b'F') => Ok(digit - b'A' + 10),
+        _ => Err(MalformedPath),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn parsed(raw: &str) -> (String, Option<String>) {
+        let path = RequestPath::parse(raw).unwrap();
+        let inner = path.inner().map(|inner| String::from_utf8(inner.to_vec()).unwrap());
+        (path.repository().to_owned(), inner)
+    }
+
+    #[test]
+    fn paths_that_name_a_file() {
+        for (raw, repository, inner) in [
+            ("/prod/dists/trixie/InRelease", "prod", "dists/trixie/InRelease"),
+            ("/prod/pool/main/g/g%2b%2B/g++_1%2b2_amd64.deb", "prod", "pool/main/g/g++/g++_1+2_amd64.deb"),
+            ("//prod//./pool/x", "prod", "pool/x"),
+            ("/prod/%252e%252e/x", "prod", "%2e%2e/x"),
+            ("/prod/a%20b~c", "prod", "a b~c"),
+        ] {
+            assert_eq!(parsed(raw), (repository.to_owned(), Some(inner.to_owned())), "{raw}");
+        }
+    }
+
+    #[test]
+    fn paths_that_name_nothing() {
+        for raw in [
+            "/",
+            "//",
+            "/prod",
+            "/prod/",
+            "/prod/dists/",
+            "/prod/.publications/1/dists/x",
+            "/prod/dists/%2egit/x",
+            "/prod/../etc/passwd",
+            "/prod/%2e%2e/%2E%2e/etc/passwd",
+            "/..",
+            "/../etc/passwd",
+            "/.hidden/x",
+            "/prod/dists/...",
+            "/prod/.",
+        ] {
+            assert_eq!(parsed(raw).1, None, "{raw}");
+        }
+    }
+
+    #[test]
+    fn malformed_paths() {
+        for raw in [
+            "",
+            "prod/x",
+            "*",
+            "/prod/%",
+            "/prod/%2",
+            "/prod/%zz",
+            "/prod/%+1",
+            "/prod/%00",
+            "/prod/x%00.deb",
+            "/prod/%0a",
+            "/prod/%7f",
+            "/prod/..%5c..%5cx",
+            "/prod/a\\b",
+            "/prod/%2f",
+            "/prod%2fx",
+            "/prod/..%2f..%2fetc/passwd",
+            "/%ff/x",
+        ] {
+            assert_eq!(RequestPath::parse(raw), Err(MalformedPath), "{raw}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_leads_outside(raw in "/(%(2e|2E|2f|5c|00|25|41)|[./a\\\\])*") {
+            if let Ok(path) = RequestPath::parse(&raw) && let Some(inner) = path.inner() {
+                let safe = |element: &[u8]| !element.is_empty() && element[0] != b'.' && !element.contains(&b'\\');
+                prop_assert!(inner.split(|byte| *byte == b'/').all(safe));
+                prop_assert!(safe(path.repository().as_bytes()) && !path.repository().contains('/'));
+            }
+        }
+    }
+}

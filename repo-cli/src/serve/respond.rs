@@ -1,0 +1,272 @@
+//! From a request to its answer.
+//!
+//! The order of the rules matters: what a client may not see must look the same whether it exists or not. So a repository's
+//! network and password come before the question whether there is such a file.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use base64::Engine as _;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{
+    ACCEPT_RANGES, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use tokio::sync::Semaphore;
+
+use super::body::{Body, Content, InFlight, Log, Part};
+use super::buffer::Buffers;
+use super::conditional::{Selection, Validators, select, whole_seconds};
+use super::connection::Pulse;
+use super::kind::{cache_control, is_immutable, media_type};
+use super::log::{LogEntry, escape};
+use super::password::PASSWORD_LIMIT;
+use super::path::RequestPath;
+use super::site::Access;
+use super::tree::{OpenFile, Tree};
+
+/// How long a login may wait for others to be checked before it gets a 503.
+const LOGIN_PATIENCE: Duration = Duration::from_secs(20);
+
+/// What all connections of a server share.
+pub(crate) struct Shared {
+    pub(crate) tree: Tree,
+    pub(crate) access: std::collections::BTreeMap<String, Access>,
+    pub(crate) log: Option<Arc<Log>>,
+    pub(crate) buffers: Arc<Buffers>,
+    /// One permit per password being checked: slow schemes must leave processors for serving.
+    pub(crate) logins: Semaphore,
+}
+
+/// An answer without its body's bookkeeping.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    content: Content,
+    user: Option<String>,
+    problem: Option<String>,
+}
+
+/// Answers one request. Every failure is an answer too.
+pub(crate) async fn respond(
+    shared: Arc<Shared>,
+    pulse: Arc<Pulse>,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let started = Instant::now();
+    pulse.work();
+    let answer = match answer(&shared, peer, &request).await {
+        Ok(answer) | Err(answer) => answer,
+    };
+    let log = shared.log.clone().map(|log| {
+        let entry = LogEntry {
+            peer,
+            user: answer.user,
+            method: escape(request.method().as_str().as_bytes()),
+            path: escape(request.uri().path().as_bytes()),
+            agent: request.headers().get(USER_AGENT).map(|agent| escape(agent.as_bytes())),
+            status: answer.status.as_u16(),
+            bytes: 0,
+            duration: Duration::ZERO,
+            problem: answer.problem,
+        };
+        (log, entry)
+    });
+    let content = if request.method() == Method::HEAD { Content::Empty } else { answer.content };
+    let mut response = Response::new(Body::new(content, InFlight { pulse, started, log }));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    Ok(response)
+}
+
+/// The rules in their order. Both sides of the result are answers; `Err` is where a rule stopped the request.
+async fn answer(shared: &Arc<Shared>, peer: IpAddr, request: &Request<Incoming>) -> Result<Answer, Answer> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Err(Answer::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
+            .with(ALLOW, HeaderValue::from_static("GET, HEAD")));
+    }
+    if !request.body().is_end_stream() {
+        // We will not read the body, so what follows on this connection could not be told from it.
+        return Err(Answer::error(StatusCode::BAD_REQUEST, "a request here has no body\n")
+            .with(CONNECTION, HeaderValue::from_static("close")));
+    }
+    let path = RequestPath::parse(request.uri().path())
+        .map_err(|_| Answer::error(StatusCode::BAD_REQUEST, "malformed path\n"))?;
+    let Some(access) = shared.access.get(path.repository()) else { return Err(Answer::not_found()) };
+    if !access.admits(peer) {
+        return Err(Answer::error(StatusCode::FORBIDDEN, "not from this address\n"));
+    }
+    let user = log_in(shared, path.repository(), access, request.headers()).await?;
+    let mut answer = match path.inner() {
+        None => Answer::not_found(),
+        Some(inner) => match shared.tree.file(path.repository(), inner) {
+            Err(error) => Answer::trouble(&error),
+            Ok(None) => Answer::not_found(),
+            Ok(Some(file)) => send(file, inner, access.is_restricted(), request, &shared.buffers),
+        },
+    };
+    answer.user = user;
+    Ok(answer)
+}
+
+/// Checks the password where one is asked for, and gives the user's name.
+async fn log_in(
+    shared: &Arc<Shared>,
+    repository: &str,
+    access: &Access,
+    headers: &HeaderMap,
+) -> Result<Option<String>, Answer> {
+    let Some(users) = &access.users else { return Ok(None) };
+    let Some((name, password)) = credentials(headers) else { return Err(Answer::unauthorized(repository)) };
+    if users.known(&name, &password).is_some() {
+        return Ok(Some(escape(name.as_bytes())));
+    }
+    let Ok(Ok(permit)) = tokio::time::timeout(LOGIN_PATIENCE, shared.logins.acquire()).await else {
+        return Err(Answer::busy("too many logins at once\n"));
+    };
+    let shown = escape(name.as_bytes());
+    let (cloned, key) = (Arc::clone(shared), repository.to_owned());
+    let right = tokio::task::spawn_blocking(move || {
+        let users = cloned.access.get(&key).and_then(|access| access.users.as_ref());
+        users.is_some_and(|users| users.verify(&name, &password))
+    })
+    .await;
+    drop(permit);
+    if right.unwrap_or(false) { Ok(Some(shown)) } else { Err(Answer::unauthorized(repository)) }
+}
+
+/// The name and password of `Authorization: Basic …` (RFC 7617).
+fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
+    let value = headers.get(AUTHORIZATION)?.as_bytes();
+    let (scheme, encoded) = value.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"Basic ") {
+        return None;
+    }
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.trim_ascii()).ok()?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    let (name, password) = decoded.split_at_checked(colon)?;
+    let password = password.get(1..)?;
+    if password.len() > PASSWORD_LIMIT {
+        return None;
+    }
+    Some((String::from_utf8(name.to_vec()).ok()?, password.to_vec()))
+}
+
+/// The answer for a file that exists and may be read.
+fn send(
+    file: OpenFile,
+    inner: &[u8],
+    restricted: bool,
+    request: &Request<Incoming>,
+    buffers: &Arc<Buffers>,
+) -> Answer {
+    let immutable = is_immutable(inner);
+    let validators = validators(&file, immutable);
+    let selection = select(request.headers(), request.method() == Method::GET, &validators, file.size);
+    let OpenFile { file, size, .. } = file;
+    let (status, content) = match selection {
+        Selection::Whole => (StatusCode::OK, Content::File(Part::new(file, 0, size, buffers))),
+        Selection::Part { start, length } => {
+            (StatusCode::PARTIAL_CONTENT, Content::File(Part::new(file, start, length, buffers)))
+        }
+        Selection::NotModified => (StatusCode::NOT_MODIFIED, Content::Empty),
+        Selection::PreconditionFailed => {
+            return Answer::error(StatusCode::PRECONDITION_FAILED, "it has changed\n");
+        }
+        Selection::Unsatisfiable => {
+            return Answer::error(StatusCode::RANGE_NOT_SATISFIABLE, "the range begins behind the end\n")
+                .with(CONTENT_RANGE, text(format!("bytes */{size}")));
+        }
+    };
+    let length = match selection {
+        Selection::Part { length, .. } => length,
+        _ => size,
+    };
+    let mut answer =
+        Answer { status, headers: HeaderMap::with_capacity(10), content, user: None, problem: None }
+            .with(LAST_MODIFIED, text(httpdate::fmt_http_date(validators.modified)))
+            .with(ETAG, text(validators.etag))
+            .with(CACHE_CONTROL, HeaderValue::from_static(cache_control(immutable, restricted)));
+    if selection == Selection::NotModified {
+        return answer;
+    }
+    if let Selection::Part { start, length } = selection {
+        answer = answer.with(CONTENT_RANGE, text(format!("bytes {start}-{}/{size}", start + length - 1)));
+    }
+    answer
+        .with(CONTENT_TYPE, HeaderValue::from_static(media_type(inner)))
+        .with(CONTENT_LENGTH, length.into())
+        .with(ACCEPT_RANGES, HeaderValue::from_static("bytes"))
+        .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+}
+
+/// The validators of a file.
+///
+/// Under `pool` and `by-hash` a name never gets other bytes, so size and time make a strong tag that also holds across
+/// replicas of the tree. Elsewhere the tag is weak, and tells two publications within one second apart by inode and nanoseconds.
+fn validators(file: &OpenFile, immutable: bool) -> Validators {
+    /// The last second of the year 9999, beyond which HTTP has no dates.
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    let since = file.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LAST);
+    let etag = if immutable {
+        format!("\"{:x}-{:x}\"", file.size, since.as_secs())
+    } else {
+        format!("W/\"{:x}-{:x}-{:x}\"", file.inode, file.size, since.as_nanos())
+    };
+    Validators { etag, modified: whole_seconds(SystemTime::UNIX_EPOCH + since) }
+}
+
+impl Answer {
+    fn error(status: StatusCode, body: &'static str) -> Self {
+        let headers = HeaderMap::with_capacity(6);
+        Self { status, headers, content: Content::Text(body), user: None, problem: None }
+            .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+            .with(CONTENT_LENGTH, body.len().into())
+            // A 404 of a file about to be published must not outlive that.
+            .with(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    fn not_found() -> Self {
+        Self::error(StatusCode::NOT_FOUND, "not found\n")
+    }
+
+    fn unauthorized(repository: &str) -> Self {
+        let realm: String =
+            repository.chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\')).collect();
+        Self::error(StatusCode::UNAUTHORIZED, "user name and password, please\n")
+            .with(WWW_AUTHENTICATE, text(format!("Basic realm=\"{realm}\", charset=\"UTF-8\"")))
+    }
+
+    fn busy(body: &'static str) -> Self {
+        Self::error(StatusCode::SERVICE_UNAVAILABLE, body).with(RETRY_AFTER, HeaderValue::from_static("5"))
+    }
+
+    /// A file that may well exist, and that we cannot open.
+    fn trouble(error: &io::Error) -> Self {
+        use rustix::io::Errno;
+        let passing =
+            [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::INTR].map(Errno::raw_os_error);
+        let mut answer = match error.raw_os_error() {
+            Some(errno) if passing.contains(&errno) => Self::busy("try again\n"),
+            _ => Self::error(StatusCode::INTERNAL_SERVER_ERROR, "the server cannot read this file\n"),
+        };
+        answer.problem = Some(error.to_string());
+        answer
+    }
+}
+
+/// A header value of text that we made ourselves, of printable ASCII only.
+fn text(value: String) -> HeaderValue {
+    HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

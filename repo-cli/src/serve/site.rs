@@ -1,0 +1,38 @@
+//! What is served, and to whom.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use camino::Utf8PathBuf;
+
+use super::{IpNetwork, Users};
+
+/// A directory of published repositories.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// The directory that holds `<repository>/{dists,pool,…}`.
+    pub(crate) root: Utf8PathBuf,
+    /// The repositories served, by the first element of the path, and who may read each. Others do not exist.
+    pub(crate) access: BTreeMap<String, Access>,
+}
+
+/// Who may read a repository. The default is everyone.
+#[derive(Debug, Default)]
+pub(crate) struct Access {
+    /// Where clients may come from; empty: from anywhere.
+    pub(crate) allow: Vec<IpNetwork>,
+    /// Who may log in; `None`: no password is asked.
+    pub(crate) users: Option<Users>,
+}
+
+impl Access {
+    /// Tells whether clients at this address may ask at all.
+    pub(crate) fn admits(&self, address: IpAddr) -> bool {
+        self.allow.is_empty() || self.allow.iter().any(|network| network.contains(address))
+    }
+
+    /// Tells whether anything is asked of clients, so that answers must not sit in caches that others share.
+    pub(crate) fn is_restricted(&self) -> bool {
+        !self.allow.is_empty() || self.users.is_some()
+    }
+}

@@ -1,0 +1,130 @@
+//! Opening files of the published tree, and never anything outside it.
+//!
+//! The kernel keeps the promise (openat2(2), `RESOLVE_BENEATH`): symlinks inside a repository are followed, as `dists`
+//! and `by-hash` are symlinks; any step above the repository's own directory fails, however a name or a link is
+//! written and whatever is renamed meanwhile. So a link cannot reach around another repository's access rules either.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use camino::Utf8Path;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+/// The directory that holds the repositories, open for as long as the server lives.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    root: OwnedFd,
+    repositories: BTreeMap<String, RwLock<Option<Repository>>>,
+}
+
+/// A repository's directory, kept open for [`KEPT`].
+#[derive(Clone, Debug)]
+struct Repository {
+    directory: Arc<OwnedFd>,
+    opened: Instant,
+}
+
+/// How long a repository's directory is used before it is looked up again, as somebody may have put another in its place.
+/// Looking it up for every request would make a 304 a tenth slower.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// A regular file of the tree, opened, with what its inode said at that moment.
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    pub(crate) file: File,
+    pub(crate) size: u64,
+    pub(crate) inode: u64,
+    pub(crate) modified: SystemTime,
+}
+
+/// How often a lookup that ran into somebody's rename is tried again. The kernel gives up a lookup through `..` (every
+/// `by-hash` link has some) when anything at all is renamed meanwhile; publishing renames a lot.
+const LOOKUP_TRIES: u32 = 32;
+
+impl Tree {
+    /// Opens the root directory. Fails as well where the kernel is older than 5.6 or a sandbox hides openat2(2).
+    /// The repositories need not exist yet.
+    pub(crate) fn open(root: &Utf8Path, repositories: impl Iterator<Item = String>) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::openat2(
+            rustix::fs::CWD,
+            root.as_std_path(),
+            flags,
+            Mode::empty(),
+            ResolveFlags::empty(),
+        )
+        .map_err(|errno| {
+            let what = match errno {
+                Errno::NOSYS => "openat2(2) is not available (Linux 5.6 or newer is needed)",
+                _ => "cannot open the directory to serve",
+            };
+            io::Error::new(io::Error::from(errno).kind(), format!("{root}: {what}: {errno}"))
+        })?;
+        Ok(Self { root, repositories: repositories.map(|name| (name, RwLock::default())).collect() })
+    }
+
+    /// Opens the file at `inner` within `repository`; `None` when there is no regular file of that name in there.
+    pub(crate) fn file(&self, repository: &str, inner: &[u8]) -> io::Result<Option<OpenFile>> {
+        let directory = match self.repository(repository) {
+            Err(errno) => return absent(errno),
+            Ok(directory) => directory,
+        };
+        // NONBLOCK: to open a FIFO must not hang. On regular files it has no effect.
+        let file = match beneath(&directory, inner, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY) {
+            Err(errno) => return absent(errno),
+            Ok(file) => File::from(file),
+        };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        let (size, inode, modified) = (metadata.len(), metadata.ino(), metadata.modified()?);
+        Ok(Some(OpenFile { file, size, inode, modified }))
+    }
+
+    fn repository(&self, name: &str) -> Result<Arc<OwnedFd>, Errno> {
+        let slot = self.repositories.get(name).ok_or(Errno::NOENT)?;
+        // A panic cannot leave a slot half written, so a poisoned lock is as good as any.
+        let kept = slot.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(kept) = kept.filter(|kept| kept.opened.elapsed() < KEPT) {
+            return Ok(kept.directory);
+        }
+        let opened = Instant::now();
+        let directory = Arc::new(beneath(&self.root, name.as_bytes(), OFlags::PATH | OFlags::DIRECTORY)?);
+        let repository = Repository { directory: Arc::clone(&directory), opened };
+        *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(repository);
+        Ok(directory)
+    }
+}
+
+fn beneath(directory: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let mut tries = 0;
+    loop {
+        match rustix::fs::openat2(directory, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) if tries < LOOKUP_TRIES => tries += 1,
+            done => return done,
+        }
+    }
+}
+
+/// Errors that say "no such file for you", and so are an answer rather than a failure.
+fn absent(errno: Errno) -> io::Result<Option<OpenFile>> {
+    match errno {
+        Errno::NOENT
+        | Errno::NOTDIR
+        | Errno::XDEV
+        | Errno::LOOP
+        | Errno::NAMETOOLONG
+        | Errno::ISDIR
+        | Errno::NXIO
+        | Errno::NODEV => Ok(None),
+        other => Err(other.into()),
+    }
+}

@@ -1,0 +1,128 @@
+//! Users and their passwords, read from a file in the format of htpasswd(1).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::OnceLock;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::password::PasswordHash;
+
+/// The users who may read a repository.
+///
+/// A password that was right once is known by a keyed hash from then on, so that a slow scheme such as bcrypt costs its
+/// time once per user and not once per request. The key is random and lives in this value only; passwords are not kept.
+pub(crate) struct Users {
+    users: BTreeMap<String, User>,
+    key: [u8; 32],
+}
+
+struct User {
+    hash: PasswordHash,
+    /// At most one per user, since a hash has one password: so memory is bounded by the file.
+    verified: OnceLock<blake3::Hash>,
+}
+
+/// Why a file of users cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum UsersError {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A line is not `NAME:HASH` with a hash we take. The hash itself is never shown.
+    #[error("{path}:{line}: {reason}")]
+    Line {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// The rule that is broken.
+        reason: &'static str,
+    },
+    /// The system gave no random numbers for the key of the cache.
+    #[error("cannot get random numbers")]
+    Random(#[source] io::Error),
+}
+
+impl Users {
+    /// Reads a file in htpasswd's format: `NAME:HASH` lines, empty lines and `#` comments.
+    pub(crate) fn load(path: &Utf8Path) -> Result<Self, UsersError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| UsersError::Read { path: path.into(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Like [`Users::load`], of a text; `path` is what errors name.
+    pub(crate) fn parse(text: &str, path: &Utf8Path) -> Result<Self, UsersError> {
+        let mut users = BTreeMap::new();
+        for (index, line) in text.lines().enumerate() {
+            let error = |reason| UsersError::Line { path: path.into(), line: index + 1, reason };
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (name, rest) = line.split_once(':').ok_or_else(|| error("a line reads NAME:HASH"))?;
+            if name.is_empty() || name.chars().any(char::is_control) {
+                return Err(error("the user's name is empty or holds control characters"));
+            }
+            // Some tools write further fields, as in passwd(5).
+            let hash = rest.split_once(':').map_or(rest, |(hash, _)| hash);
+            let hash = PasswordHash::parse(hash).map_err(error)?;
+            if users.insert(name.to_owned(), User { hash, verified: OnceLock::new() }).is_some() {
+                return Err(error("this user has a line already"));
+            }
+        }
+        let mut key = [0; 32];
+        let mut filled = 0;
+        while let Some(rest) = key.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())
+                .map_err(|errno| UsersError::Random(errno.into()))?;
+        }
+        Ok(Self { users, key })
+    }
+
+    /// Answers at once when this password was right before; `None` when only [`Users::verify`] can tell.
+    pub(crate) fn known(&self, name: &str, password: &[u8]) -> Option<()> {
+        let verified = self.users.get(name)?.verified.get()?;
+        // Equality of BLAKE3 hashes takes constant time.
+        (*verified == self.digest(name, password)).then_some(())
+    }
+
+    /// Tells whether this is the user's password. Takes as long as the scheme wants: call it where blocking is fine.
+    pub(crate) fn verify(&self, name: &str, password: &[u8]) -> bool {
+        if self.known(name, password).is_some() {
+            return true;
+        }
+        let Some(user) = self.users.get(name) else {
+            // As slow as for a known user, so that time does not tell which names exist.
+            if let Some(other) = self.users.values().next() {
+                other.hash.verify(password);
+            }
+            return false;
+        };
+        let right = user.hash.verify(password);
+        if right {
+            user.verified.get_or_init(|| self.digest(name, password));
+        }
+        right
+    }
+
+    fn digest(&self, name: &str, password: &[u8]) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(password);
+        hasher.finalize()
+    }
+}
+
+impl fmt::Debug for Users {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Users").field("names", &self.users.keys()).finish_non_exhaustive()
+    }
+}
