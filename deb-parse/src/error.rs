@@ -17,14 +17,9 @@ impl Quoted {
     /// ```
     pub fn new(text: impl AsRef<[u8]>) -> Self {
         let mut out = String::from("\"");
-        let mut chars = 0;
-        'text: for chunk in text.as_ref().utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if chars == Self::MAX_CHARS {
-                    out.push('…');
-                    break 'text;
-                }
-                chars += 1;
+        let mut left = Self::MAX_CHARS;
+        for chunk in text.as_ref().utf8_chunks() {
+            for c in chunk.valid().chars().take(left) {
                 match c {
                     '"' | '\\' => out.extend(['\\', c]),
                     ' '..='~' => out.push(c),
@@ -32,8 +27,16 @@ impl Quoted {
                     _ => out.extend(c.escape_default()),
                 }
             }
-            for byte in chunk.invalid() {
+            let valid = chunk.valid().chars().take(left + 1).count();
+            for byte in chunk.invalid().iter().take(left.saturating_sub(valid)) {
                 out.push_str(&format!("\\x{byte:02x}"));
+            }
+            match left.checked_sub(valid + chunk.invalid().len()) {
+                Some(rest) => left = rest,
+                None => {
+                    out.push('…');
+                    break;
+                }
             }
         }
         out.push('"');
@@ -175,6 +178,7 @@ mod tests {
         let text = b"a\x1b]0;x\x07\xff\xe2\x80\xae\xc3\xa9\n\"";
         assert_eq!(Quoted::new(text).to_string(), r#""a\u{1b}]0;x\u{7}\xff\u{202e}é\n\"""#);
         assert_eq!(Quoted::new([b'a'; 1000]).to_string().chars().count(), 83);
-        assert!(Quoted::new([0xff; 1000]).to_string().len() < 400);
+        assert_eq!(Quoted::new([0xff; 1000]).to_string().len(), 80 * 4 + "…".len() + 2);
+        assert_eq!(Quoted::new([b'a'; 80]).to_string().len(), 82);
     }
 }

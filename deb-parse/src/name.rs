@@ -148,7 +148,7 @@ fn letter(c: u8) -> bool {
     c.is_ascii_alphanumeric()
 }
 
-pub(crate) fn check_package(text: &str) -> Result<(), &'static str> {
+fn check_package(text: &str) -> Result<(), &'static str> {
     if text.len() > MAX_LEN {
         Err("must not be longer than 200 bytes")
     } else if text.len() < 2 {

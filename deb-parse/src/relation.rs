@@ -12,7 +12,6 @@
 
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::name::{PackageName, check_package};
 use crate::version::{Version, VersionRef};
 use nom::bytes::complete::{tag, take_while, take_while1};
 use nom::character::complete::char;
@@ -22,6 +21,8 @@ use nom::{IResult, Parser};
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+
+const MAX_NAME: usize = 200;
 
 /// How a version must stand to the one in a relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,42 +123,65 @@ impl<'a> RelationRef<'a> {
 /// # Ok::<(), deb_parse::Error>(())
 /// ```
 pub fn iter(text: &str) -> Iter<'_> {
-    Iter { rest: text, alternative: false }
+    Iter { rest: text, expected: Expected::Start, binary: false }
+}
+
+/// As [`iter`], for a field of a binary package, where dpkg takes neither empty relations nor restrictions.
+pub(crate) fn iter_binary(text: &str) -> Iter<'_> {
+    Iter { rest: text, expected: Expected::Start, binary: true }
 }
 
 /// Iterator over the relations of a field; made by [`iter`]. It ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
     rest: &'a str,
-    alternative: bool,
+    expected: Expected,
+    binary: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Start,
+    AfterComma,
+    AfterBar,
+    Nothing,
 }
 
 impl<'a> Iterator for Iter<'a> {
     type Item = Result<RelationRef<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let expected = std::mem::replace(&mut self.expected, Expected::Nothing);
+        let passes_commas = !self.binary && expected != Expected::AfterBar;
         let start =
-            if self.alternative { blanks(self.rest) } else { self.rest.trim_start_matches(is_separator) };
-        if start.is_empty() && !self.alternative {
+            if passes_commas { self.rest.trim_start_matches(is_separator) } else { blanks(self.rest) };
+        if expected == Expected::Nothing || start.is_empty() && (passes_commas || expected == Expected::Start)
+        {
             return None;
         }
-        let alternative = std::mem::take(&mut self.alternative);
-        match relation(start).and_then(|(rest, relation)| {
-            match rest.as_bytes().first() {
-                None | Some(b',') => {}
-                Some(b'|') => self.alternative = true,
-                Some(_) => return Err((rest, "a relation must be followed by `,` or `|` (Policy 7.1)")),
-            }
-            self.rest = rest.get(1..).unwrap_or_default();
-            Ok(RelationRef { alternative, ..relation })
-        }) {
-            Ok(relation) => Some(Ok(relation)),
+        let (rest, mut relation) = match relation(start) {
+            Ok(read) => read,
             Err((at, rule)) => {
-                self.rest = "";
-                self.alternative = false;
-                Some(Err(Error::value("relation", if at.is_empty() { start } else { at }, rule)))
+                return Some(Err(Error::value("relation", if at.is_empty() { start } else { at }, rule)));
             }
+        };
+        if self.binary && (relation.architectures.is_some() || !relation.profiles.is_empty()) {
+            let rule =
+                "a binary package must not restrict its relations to architectures or profiles (Policy 7.1)";
+            return Some(Err(Error::value("relation", start, rule)));
         }
+        self.expected = match rest.as_bytes().first() {
+            None => Expected::Nothing,
+            Some(b',') => Expected::AfterComma,
+            Some(b'|') => Expected::AfterBar,
+            Some(_) => {
+                let rule = "a relation must be followed by `,` or `|` (Policy 7.1)";
+                return Some(Err(Error::value("relation", rest, rule)));
+            }
+        };
+        self.rest = rest.get(1..).unwrap_or_default();
+        relation.alternative = expected == Expected::AfterBar;
+        Some(Ok(relation))
     }
 }
 
@@ -177,10 +201,14 @@ type Refused<'a> = (&'a str, &'static str);
 
 /// Reads one relation and the blanks after it; on error, gives the place and the rule.
 fn relation(text: &str) -> Result<(&str, RelationRef<'_>), Refused<'_>> {
-    let word: IResult<&str, &str> =
-        take_while1(|c: char| c.is_ascii_alphanumeric() || "+-.".contains(c)).parse(text);
+    let word: IResult<&str, &str> = take_while1(is_name_char).parse(text);
     let (rest, name) = word.map_err(|_| (text, "a relation must start with a package name (Policy 7.1)"))?;
-    check_package(name).map_err(|rule| (text, rule))?;
+    if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || name.len() > MAX_NAME {
+        return Err((
+            text,
+            "a package name must start with a letter or digit and have at most 200 characters",
+        ));
+    }
 
     let qualifier: IResult<&str, Option<&str>> =
         opt(preceded(char(':'), take_while(is_architecture_char))).parse(rest);
@@ -228,6 +256,11 @@ fn relation(text: &str) -> Result<(&str, RelationRef<'_>), Refused<'_>> {
     }
     let profiles = rest.get(..rest.len() - end.len()).unwrap_or_default();
     Ok((end, RelationRef { name, qualifier, version, architectures, profiles, alternative: false }))
+}
+
+/// The names that dpkg takes here, which are more than those that Policy lets a package have.
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_')
 }
 
 fn is_architecture_char(c: char) -> bool {
@@ -304,8 +337,8 @@ impl fmt::Display for Restriction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Relation {
-    /// The name of the package.
-    pub name: PackageName,
+    /// The name of the package. Not every name that dpkg takes in a relation is one that a package can have.
+    pub name: Box<str>,
     /// The architecture after the name, such as `any` in `python3:any`.
     pub qualifier: Option<Box<str>>,
     /// The demand on the version.
@@ -317,14 +350,14 @@ pub struct Relation {
 }
 
 impl Relation {
-    fn new(relation: &RelationRef<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            name: PackageName::parse(relation.name)?,
+    fn new(relation: &RelationRef<'_>) -> Self {
+        Self {
+            name: relation.name.into(),
             qualifier: relation.qualifier.map(Into::into),
             version: relation.version.map(|(operator, version)| (operator, version.to_owned())),
             architectures: relation.architectures().map(Restriction::new).collect(),
             profiles: relation.profiles().map(|list| list.map(Restriction::new).collect()).collect(),
-        })
+        }
     }
 }
 
@@ -368,7 +401,7 @@ impl Relations {
                 return Err(Error::Limit { what: "relations in a field", limit: number as u64 });
             }
             let relation = relation?;
-            let owned = Relation::new(&relation)?;
+            let owned = Relation::new(&relation);
             match all.last_mut() {
                 Some(alternatives) if relation.is_alternative() => alternatives.push(owned),
                 _ => all.push(vec![owned]),

@@ -1,6 +1,6 @@
 //! The control file of a binary package.
 
-use super::{Fields, require};
+use super::{Fields, binary_rules, require};
 use crate::deb822::{self, Paragraph};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -32,7 +32,8 @@ impl BinaryControl {
     /// Reads the text of a file `control`, which must be exactly one paragraph without comments.
     ///
     /// `Package`, `Version` and `Architecture` must be there and valid; `Source` and `Installed-Size` must be valid if
-    /// they are there, and so must every relationship field.
+    /// they are there. What dpkg would not install or reads otherwise than the text says is refused: relations that break
+    /// their grammar, obsolete names of fields, `Multi-Arch: same` together with `all`, and so on.
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         if text.len() > limits.control() {
             return Err(Error::Limit { what: "bytes of the control file", limit: limits.control() as u64 });
@@ -59,13 +60,13 @@ impl BinaryControl {
         };
         let installed_size =
             size.map(|size| require("Installed-Size", Some(size), parse_size)).transpose()?;
-        super::check_relations(paragraph, limits)?;
-
         let mut text = paragraph.as_bytes().to_vec();
         if text.last() != Some(&b'\n') {
             text.push(b'\n');
         }
-        Ok(Self { text: text.into(), package, version, architecture, source, installed_size })
+        let control = Self { text: text.into(), package, version, architecture, source, installed_size };
+        binary_rules::check(&control, limits)?;
+        Ok(control)
     }
 
     /// Name of the package (field `Package`).

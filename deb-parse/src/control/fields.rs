@@ -21,8 +21,9 @@ pub enum MultiArch {
 
 impl MultiArch {
     fn parse(text: &str) -> Result<Self, Error> {
-        match text {
-            "no" => Ok(Self::No),
+        // Like dpkg, takes any case, and nothing for the default.
+        match text.to_ascii_lowercase().as_str() {
+            "" | "no" => Ok(Self::No),
             "same" => Ok(Self::Same),
             "foreign" => Ok(Self::Foreign),
             "allowed" => Ok(Self::Allowed),
@@ -70,12 +71,12 @@ macro_rules! fields {
 
             /// Whether the package is essential (field `Essential: yes`).
             fn is_essential(&self) -> bool {
-                self.paragraph().get("Essential") == Some(b"yes")
+                self.paragraph().get("Essential").is_some_and(|value| value.eq_ignore_ascii_case(b"yes"))
             }
 
             /// Whether the package is protected (field `Protected: yes`).
             fn is_protected(&self) -> bool {
-                self.paragraph().get("Protected") == Some(b"yes")
+                self.paragraph().get("Protected").is_some_and(|value| value.eq_ignore_ascii_case(b"yes"))
             }
         }
     };

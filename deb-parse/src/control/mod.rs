@@ -4,6 +4,7 @@
 //! accessors of all other fields come from the trait [`Fields`] and are the same for all kinds.
 
 mod binary;
+mod binary_rules;
 mod changes;
 mod fields;
 mod files;
@@ -20,29 +21,14 @@ pub use release::Release;
 pub use source::Dsc;
 
 use crate::clearsign;
-use crate::deb822::{self, Paragraph};
+use crate::deb822;
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::relation;
-
-/// Relationship fields of binary packages (Policy 7.2, 7.5, 7.8).
-pub const BINARY_RELATIONS: [&str; 10] = [
-    "Depends",
-    "Pre-Depends",
-    "Recommends",
-    "Suggests",
-    "Enhances",
-    "Breaks",
-    "Conflicts",
-    "Provides",
-    "Replaces",
-    "Built-Using",
-];
 
 /// Fields that an archive's index adds to a package's control paragraph. What a package brings along under these names
 /// says nothing about it and must be dropped before the index's own are written.
 pub const INDEX_FIELDS: [&str; 9] =
-    ["Filename", "Size", "MD5sum", "SHA1", "SHA256", "SHA512", "BLAKE3", "Status", "Description-md5"];
+    ["Filename", "Size", "MD5sum", "SHA1", "SHA256", "SHA512", "BLAKE3", "Conffiles", "Description-md5"];
 
 /// Whether an archive's index, and not the package, has the say about the field `name`; see [`INDEX_FIELDS`].
 ///
@@ -77,25 +63,4 @@ fn signed_paragraph(text: &[u8], limits: &Limits) -> Result<Box<[u8]>, Error> {
         [paragraph] => Ok(paragraph.as_bytes().into()),
         _ => Err(Error::value("file", text, "must be exactly one paragraph")),
     }
-}
-
-/// Checks that every relationship field follows the grammar.
-fn check_relations(paragraph: Paragraph<'_>, limits: &Limits) -> Result<(), Error> {
-    for (field, value) in BINARY_RELATIONS.into_iter().zip(paragraph.get_many(BINARY_RELATIONS)) {
-        if value.is_some() {
-            require(field, value, |text| {
-                for (number, relation) in relation::iter(text).enumerate() {
-                    relation?;
-                    if number >= limits.relations() {
-                        return Err(Error::Limit {
-                            what: "relations in a field",
-                            limit: limits.relations() as u64,
-                        });
-                    }
-                }
-                Ok(())
-            })?;
-        }
-    }
-    Ok(())
 }

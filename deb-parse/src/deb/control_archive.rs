@@ -72,9 +72,20 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
                 }
                 let place = place();
                 let text = tar.read_content(limits.control())?;
+                if !text.ends_with(b"\n") {
+                    return Err(Error::archive(
+                        place,
+                        "the file must end with a newline, or dpkg does not read it",
+                    ));
+                }
                 control = Some(BinaryControl::parse(&text, limits).map_err(|error| error.within(place))?);
             }
-            "conffiles" => conffiles = Some(tar.read_content(limits.control())?),
+            "conffiles" => {
+                let place = place();
+                let text = tar.read_content(limits.control())?;
+                check_conffiles(&text).map_err(|rule| Error::archive(place, rule))?;
+                conffiles = Some(text);
+            }
             "triggers" => triggers = Some(tar.read_content(limits.control())?),
             "md5sums" => md5sums = Some(tar.read_content(usize::MAX)?),
             _ => {}
@@ -86,6 +97,20 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
     names.sort_unstable();
     let scripts = names.iter().filter(|name| SCRIPTS.contains(&name.as_str())).cloned().collect();
     Ok(ControlArchive { control, scripts, names, conffiles, md5sums, triggers })
+}
+
+/// Checks what dpkg checks, so that a package that is taken can be installed.
+fn check_conffiles(text: &[u8]) -> Result<(), &'static str> {
+    if !text.is_empty() && !text.ends_with(b"\n") {
+        return Err("the file must end with a newline");
+    }
+    for line in text.split(|c| *c == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+        let path = line.strip_prefix(b"remove-on-upgrade ").map_or(line, <[u8]>::trim_ascii_start);
+        if !path.starts_with(b"/") {
+            return Err("a conffile must be an absolute path (deb-conffiles(5))");
+        }
+    }
+    Ok(())
 }
 
 fn is_plain_name(name: &str) -> bool {

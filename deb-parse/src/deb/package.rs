@@ -239,11 +239,10 @@ impl Reading<'_> {
 
 /// Reads the member `debian-binary`: the version of the format, 2.x, in a line that others may follow.
 fn read_version<R: Read>(source: &mut Source<R>, header: &Header) -> Result<(), Error> {
-    /// dpkg reads no more.
-    const MAX: u64 = 39;
+    const MAX: u64 = 1024;
     let place = header.name.as_str();
     if header.size > MAX {
-        return Err(Error::archive(place, "must not be longer than 39 bytes"));
+        return Err(Error::archive(place, "must not be longer than 1024 bytes"));
     }
     let mut text = vec![0; usize::try_from(header.size).unwrap_or_default()];
     if source.read_full(&mut text)? < text.len() {

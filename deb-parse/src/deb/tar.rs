@@ -43,6 +43,7 @@ pub(super) struct Tar<'a, R> {
     /// Bytes of the current entry's content that were not read.
     left: u64,
     padding: usize,
+    started: bool,
     long_names: bool,
     path_limit: usize,
 }
@@ -50,7 +51,7 @@ pub(super) struct Tar<'a, R> {
 impl<'a, R: Read> Tar<'a, R> {
     /// Starts to read. `long_names` says whether GNU tar's records for long names are allowed.
     pub(super) fn new(input: Unpacked<'a, R>, long_names: bool, path_limit: usize) -> Self {
-        Self { input, left: 0, padding: 0, long_names, path_limit }
+        Self { input, left: 0, padding: 0, started: false, long_names, path_limit }
     }
 
     pub(super) fn name(&self) -> &'a str {
@@ -67,8 +68,11 @@ impl<'a, R: Read> Tar<'a, R> {
             let mut block = [0; BLOCK];
             match self.input.read_full(&mut block)? {
                 BLOCK => {}
-                _ => return Err(self.error("the tar archive is cut short: its end mark is missing")),
+                // As for dpkg, the end of the input will do as the end mark, but an archive of nothing will not.
+                0 if self.started && long_path.is_none() && long_target.is_none() => return Ok(None),
+                _ => return Err(self.error("the tar archive is cut short")),
             }
+            self.started = true;
             if block.iter().all(|c| *c == 0) {
                 if long_path.is_some() || long_target.is_some() {
                     return Err(self.error("a long name must be followed by its entry"));
@@ -201,7 +205,7 @@ impl RawHeader {
         }
         let prefix = match field(257, 265) {
             b"ustar\x0000" => text(field(345, 500)),
-            b"ustar  \0" | [0, 0, 0, 0, 0, 0, 0, 0] => b"",
+            b"ustar  \0" | [0, 0, 0, 0, 0, 0, 0, 0] => &b""[..],
             _ => return Err(format!("{}: the header is neither of POSIX nor of GNU tar", quoted())),
         };
         let mut path = prefix.to_vec();
@@ -213,6 +217,9 @@ impl RawHeader {
         // Sizes are added up below; none of this size exists.
         if size > i64::MAX as u64 / 2 {
             return Err(format!("{}: the size is too large", quoted()));
+        }
+        if octal(field(108, 116)).is_none() || octal(field(116, 124)).is_none() {
+            return Err(format!("{}: owner or group is no number", quoted()));
         }
         let mode = octal(field(100, 108)).ok_or_else(|| format!("{}: the mode is no number", quoted()))?;
         let mode = u32::try_from(mode & 0o7777).unwrap_or_default();

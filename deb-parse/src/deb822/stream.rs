@@ -10,7 +10,8 @@ use std::io::Read;
 ///
 /// ```
 /// use deb_parse::{Limits, deb822::Reader};
-/// let mut reader = Reader::new(&b"Package: a\n\nPackage: b\n"[..], &Limits::default());
+/// let limits = Limits::default();
+/// let mut reader = Reader::new(&b"Package: a\n\nPackage: b\n"[..], &limits);
 /// let mut names = Vec::new();
 /// while let Some(paragraph) = reader.next()? {
 ///     names.extend(paragraph.get_str("Package").map(str::to_owned));
@@ -47,18 +48,15 @@ impl<'l, R: Read> Reader<'l, R> {
     // A paragraph borrows from the reader, which an `Iterator` cannot express.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Paragraph<'_>>, Error> {
-        let mut searched = self.start;
-        loop {
-            if self.ended || self.has_paragraph(&mut searched) {
-                break;
-            }
+        let mut searched = Search { at: self.start, in_paragraph: false };
+        while !self.ended && !searched.finds_end(&self.buffer) {
             if self.buffer.len() - self.start > self.limits.stanza() + Self::PIECE {
                 return Err(Error::Limit {
                     what: "bytes of a paragraph",
                     limit: self.limits.stanza() as u64,
                 });
             }
-            searched -= self.start;
+            searched.at -= self.start;
             self.buffer.drain(..self.start);
             self.start = 0;
             let got = (&mut self.input).take(Self::PIECE as u64).read_to_end(&mut self.buffer)?;
@@ -72,23 +70,27 @@ impl<'l, R: Read> Reader<'l, R> {
         self.start = end;
         Ok(Some(Paragraph::new(paragraph.as_bytes(), offset)))
     }
+}
 
-    /// Whether the buffer holds a whole paragraph and the start of the line after it. `searched` is how far it was
-    /// looked at before.
-    fn has_paragraph(&mut self, searched: &mut usize) -> bool {
-        let mut in_paragraph = false;
-        let mut at = self.start;
-        while let Some(rest) = self.buffer.get(at..) {
-            let Some(length) = memchr::memchr(b'\n', rest) else { break };
+/// How far the buffer was searched for the end of the paragraph that it starts with.
+struct Search {
+    at: usize,
+    in_paragraph: bool,
+}
+
+impl Search {
+    /// Goes on through the whole lines in `buffer`.
+    fn finds_end(&mut self, buffer: &[u8]) -> bool {
+        while let Some(rest) = buffer.get(self.at..)
+            && let Some(length) = memchr::memchr(b'\n', rest)
+        {
             match rest.get(..length) {
-                Some(b"" | b"\r") if in_paragraph => return true,
-                Some(b"" | b"\r") => {}
-                Some([b'#', ..]) => {}
-                _ => in_paragraph = true,
+                Some(b"" | b"\r") if self.in_paragraph => return true,
+                Some(b"" | b"\r" | [b'#', ..]) => {}
+                _ => self.in_paragraph = true,
             }
-            at += length + 1;
+            self.at += length + 1;
         }
-        *searched = at;
         false
     }
 }

@@ -1,0 +1,105 @@
+//! What dpkg demands of a binary package's control file besides the fields that identify it. A package that dpkg cannot
+//! install, or reads otherwise than the text says, is refused here.
+
+use super::fields::MultiArch;
+use super::{Fields as _, require};
+use crate::control::BinaryControl;
+use crate::deb822::Paragraph;
+use crate::error::{Error, Quoted};
+use crate::limits::Limits;
+use crate::relation;
+
+/// Relationship fields that dpkg reads (Policy 7.2, 7.5), and whether they may have alternatives.
+const RELATIONS: [(&str, bool); 9] = [
+    ("Depends", true),
+    ("Pre-Depends", true),
+    ("Recommends", true),
+    ("Suggests", true),
+    ("Enhances", true),
+    ("Breaks", false),
+    ("Conflicts", false),
+    ("Provides", false),
+    ("Replaces", false),
+];
+
+/// Old names that dpkg still reads as those of other fields: `Revision: 5` makes version 1 into 1-5.
+const OBSOLETE: [&str; 6] =
+    ["Revision", "Package-Revision", "Package_Revision", "Class", "Optional", "Recommended"];
+
+/// Fields that only dpkg's own database may have.
+const DATABASE: [&str; 4] = ["Status", "Config-Version", "Triggers-Awaited", "Triggers-Pending"];
+
+pub(super) fn check(control: &BinaryControl, limits: &Limits) -> Result<(), Error> {
+    let paragraph = control.paragraph();
+    for field in paragraph.fields() {
+        let is_any_of = |names: &[&str]| names.iter().any(|name| field.has_name(name));
+        let rule = if is_any_of(&OBSOLETE) {
+            "the name is obsolete, and dpkg takes it for that of another field"
+        } else if is_any_of(&DATABASE) {
+            "only dpkg's database may have this field"
+        } else if field.name().len() < 2 {
+            "dpkg allows no field names of one character"
+        } else {
+            continue;
+        };
+        return Err(Error::Value { what: "field name", value: Quoted::new(field.name()), rule });
+    }
+    for (field, alternatives) in RELATIONS {
+        check_relations(paragraph, field, alternatives, limits)?;
+    }
+    for field in ["Essential", "Protected", "Important", "Build-Essential"] {
+        check_boolean(paragraph, field)?;
+    }
+    if control.multi_arch()? == MultiArch::Same && control.architecture().is_all() {
+        return Err(Error::value("Multi-Arch", "same", "dpkg does not allow it with architecture `all`")
+            .in_field("Multi-Arch"));
+    }
+    match paragraph.get("Section") {
+        None | Some(b"") => Ok(()),
+        section => require("Section", section, check_section),
+    }
+}
+
+fn check_relations(
+    paragraph: Paragraph<'_>,
+    field: &'static str,
+    alternatives: bool,
+    limits: &Limits,
+) -> Result<(), Error> {
+    let Some(value) = paragraph.get(field) else { return Ok(()) };
+    require(field, Some(value), |text| {
+        if text.starts_with(['\n', '\r']) {
+            return Err(Error::value("relation", text, "must start in the line of the field's name"));
+        }
+        for (number, relation) in relation::iter_binary(text).enumerate() {
+            if relation?.is_alternative() && !alternatives {
+                return Err(Error::value("relation", text, "must not have alternatives (Policy 7.5)"));
+            }
+            if number >= limits.relations() {
+                return Err(Error::Limit { what: "relations in a field", limit: limits.relations() as u64 });
+            }
+        }
+        Ok(())
+    })
+}
+
+fn check_boolean(paragraph: Paragraph<'_>, field: &'static str) -> Result<(), Error> {
+    match paragraph.get(field) {
+        None | Some(b"") => Ok(()),
+        Some(value) if value.eq_ignore_ascii_case(b"yes") || value.eq_ignore_ascii_case(b"no") => Ok(()),
+        Some(value) => Err(Error::value("value", value, "must be `yes` or `no`").in_field(field)),
+    }
+}
+
+/// A section must not lead a program out of a directory.
+fn check_section(text: &str) -> Result<(), Error> {
+    if text.split('/').any(|element| matches!(element.trim(), "" | "." | "..")) || text.contains(['\n', '\\'])
+    {
+        return Err(Error::value(
+            "section",
+            text,
+            "must be one name, or several with a `/` between each (Policy 2.4)",
+        ));
+    }
+    Ok(())
+}
