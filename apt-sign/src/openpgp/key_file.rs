@@ -63,23 +63,49 @@ impl SecretKey {
     ///
     /// [`Error::Io`], also when there is a file of that name; [`Error::KeyFile`] for a directory that is open to others.
     pub fn save_new(&self, path: &Path) -> Result<(), Error> {
-        let armor = self.to_armored()?;
         let parent = parent(path);
         match rustix::fs::mkdir(parent, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(io("make directory", parent)(errno)),
         }
+        // Unlike a rename, a link never replaces what is there.
+        self.write(path, |directory, draft, name| {
+            rustix::fs::linkat(directory, draft, directory, name, AtFlags::empty())?;
+            rustix::fs::unlinkat(directory, draft, AtFlags::empty())
+        })
+    }
+
+    /// Writes the key in place of the same key in an older state, such as one that was prolonged. Otherwise like
+    /// [`SecretKey::save_new`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyFile`] when another key lies there; [`Error::Io`], also when there is none; and those of
+    /// [`SecretKey::load`].
+    pub fn save_over(&self, path: &Path) -> Result<(), Error> {
+        // A locked key is refused too: it would lose its password.
+        if Self::load(path, None)?.fingerprint() != self.fingerprint() {
+            return Err(refused(path, "it holds another key"));
+        }
+        self.write(path, |directory, draft, name| rustix::fs::renameat(directory, draft, directory, name))
+    }
+
+    /// Writes a draft beside the file, gives it its name by `place`, and waits until all is on the disk.
+    fn write(
+        &self,
+        path: &Path,
+        place: impl FnOnce(&OwnedFd, &OsStr, &OsStr) -> Result<(), Errno>,
+    ) -> Result<(), Error> {
         let (directory, name) = open_directory(path)?;
         let mut draft = name.to_owned();
         draft.push(format!(".{}.new", std::process::id()));
-        let written = write_draft(&directory, &draft, armor.as_bytes(), path).and_then(|()| {
-            rustix::fs::linkat(&directory, &draft, &directory, name, AtFlags::empty())
-                .map_err(io("create key file", path))
-        });
-        // Whether or not it got its name, the draft must go.
-        let removed = rustix::fs::unlinkat(&directory, &draft, AtFlags::empty());
-        written?;
-        removed.map_err(io("remove the draft of key file", path))?;
+        let written = write_draft(&directory, &draft, self.to_armored()?.as_bytes(), path)
+            .and_then(|()| place(&directory, &draft, name).map_err(io("create key file", path)));
+        if let Err(error) = written {
+            // It may not be there, and the first error tells more than this one could.
+            let _ = rustix::fs::unlinkat(&directory, &draft, AtFlags::empty());
+            return Err(error);
+        }
         rustix::fs::fsync(&directory).map_err(io("sync the directory of key file", path))
     }
 }

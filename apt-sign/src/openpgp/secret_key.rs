@@ -22,14 +22,18 @@ pub struct SecretKey(Cert);
 impl SecretKey {
     /// Makes a key: one version 4 Ed25519 key that both certifies and signs, bound by SHA-512.
     ///
-    /// Every apt from Debian 11 on takes it, by gpgv and by `sqv`. There is no subkey: it would lie in the same file, and
+    /// Both gpgv 2.2 (apt 2.6) and `sqv` (apt 3) take it. There is no subkey: it would lie in the same file, and
     /// to replace it clients would need a new certificate just the same. `created` is cut to whole seconds; without
     /// `validity` the key never expires, which spares clients of gpgv the day on which every old signature turns bad.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`] when the time cannot be written in OpenPGP (before 1970, after 2106), or the library fails.
+    /// [`Error::Malformed`] when `user_id` is empty or has control characters; [`Error::Crypto`] when the time cannot be
+    /// written in OpenPGP (before 1970, after 2106), or the library fails.
     pub fn generate(user_id: &str, created: SystemTime, validity: Option<Duration>) -> Result<Self, Error> {
+        if user_id.is_empty() || user_id.contains(char::is_control) {
+            return Err(Error::Malformed { expected: "a user ID of one line of text", source: None });
+        }
         CertBuilder::new()
             .set_profile(Profile::RFC4880)
             .and_then(|builder| {
@@ -91,6 +95,14 @@ impl SecretKey {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         certificate::fingerprint(&self.0.fingerprint())
+    }
+
+    pub(super) fn of(cert: Cert) -> Self {
+        Self(cert)
+    }
+
+    pub(super) fn cert(&self) -> &Cert {
+        &self.0
     }
 
     pub(super) fn version(&self) -> u8 {

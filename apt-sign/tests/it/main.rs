@@ -11,15 +11,16 @@
 mod external;
 mod key_file;
 mod keys;
+mod lifetime;
 mod signing;
 mod verifiers;
 
 use apt_sign::{OpenPgpSigner, SecretKey, Signed, Signer};
 use std::time::{Duration, SystemTime};
 
-/// A moment in 2026 at which everything here is signed.
+/// The moment in June 2025 at which everything here is signed; in the past, since Debian's verifiers go by the clock.
 fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000)
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000)
 }
 
 fn key(name: &str) -> SecretKey {
