@@ -182,3 +182,36 @@ impl VerificationHelper for Helper<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Error, Keyring, OpenPgpSigner, SecretKey, Signer as _};
+    use sequoia_openpgp::armor::{Reader, ReaderMode};
+    use std::{
+        io::Read as _,
+        time::{Duration, SystemTime},
+    };
+
+    fn signature(key: SecretKey, text: &[u8], time: SystemTime) -> Vec<u8> {
+        let signed = OpenPgpSigner::new(vec![key]).unwrap().sign(text, time).unwrap();
+        let mut packets = Vec::new();
+        Reader::from_bytes(signed.detached(), ReaderMode::VeryTolerant).read_to_end(&mut packets).unwrap();
+        packets
+    }
+
+    #[test]
+    fn one_bad_signature_of_a_trusted_key_spoils_a_good_one() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000);
+        let key = || SecretKey::generate("key", time, None).unwrap();
+        let (one, two) = (key(), key());
+        let both = Keyring::new(vec![one.certificate(), two.certificate()]);
+        let only_one = Keyring::new(vec![one.certificate()]);
+        let (good, other) = (signature(one, b"text\n", time), signature(two, b"other\n", time));
+        for mixed in [[good.clone(), other.clone()].concat(), [other, good].concat()] {
+            let refused = both.verify_detached(b"text\n", &mixed, time);
+            assert!(matches!(refused, Err(Error::BadSignature { source: Some(_) })), "{refused:?}");
+            // What a stranger says of the text is no concern of ours.
+            assert_eq!(only_one.verify_detached(b"text\n", &mixed, time).unwrap().signers().len(), 1);
+        }
+    }
+}

@@ -1,11 +1,12 @@
 //! Debian's own verifiers read what we sign. A verifier that is not installed is named and skipped.
 
 use crate::{TEXT, key, sign};
-use apt_sign::{Keyring, SecretKey, Signed};
+use apt_sign::{Error, Keyring, SecretKey, Signed};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::SystemTime,
 };
 use tempfile::TempDir;
 
@@ -183,4 +184,25 @@ fn apt_accepts_the_repository() {
     }
     let stranger = key("stranger").certificate().armored_for_sources().unwrap();
     assert!(!update(&stranger, "InRelease").status.success());
+}
+
+/// The other way round: we read what Debian signs, where this machine has it.
+#[test]
+fn we_accept_the_releases_of_debian() {
+    let Ok(keyring) = fs::read("/usr/share/keyrings/debian-archive-keyring.gpg") else {
+        eprintln!("SKIPPED: debian-archive-keyring is not installed");
+        return;
+    };
+    let keyring = Keyring::parse(&keyring).unwrap();
+    let lists = fs::read_dir("/var/lib/apt/lists").into_iter().flatten().flatten().map(|entry| entry.path());
+    for path in lists.filter(|path| path.to_string_lossy().ends_with("_InRelease")) {
+        let message = fs::read(&path).unwrap();
+        match keyring.verify_inline(&message, SystemTime::now()) {
+            Ok(verified) => assert!(verified.text().starts_with(b"Origin: Debian\n"), "{}", path.display()),
+            Err(Error::UnknownSigner { .. }) => eprintln!("SKIPPED: {} is not Debian's", path.display()),
+            Err(error) => panic!("{}: {error:?}", path.display()),
+        }
+        let with_junk = [b"junk\n".as_slice(), &message].concat();
+        assert!(matches!(keyring.verify_inline(&with_junk, SystemTime::now()), Err(Error::Framing { .. })));
+    }
 }
