@@ -11,8 +11,9 @@
 //! -----END PGP SIGNATURE-----
 //! ```
 //!
-//! Lax readers of this frame have let unsigned text into apt more than once (CVE-2013-1051), so nothing may stand
-//! before or after it, `Hash` is the only header, and a dash must be escaped. This reader shares no code with the writer.
+//! Lax readers of this frame have let unsigned text into apt more than once (CVE-2013-1051), so nothing may
+//! stand before or after it, `Hash` is the only header, and a dash must be escaped. This reader shares no
+//! code with the writer.
 
 use crate::Error;
 

@@ -1,7 +1,8 @@
 //! Secret keys in files; the only module that touches the file system.
 //!
-//! A key file is a regular file of mode 0600 or less, in a directory of mode 0700 or less, both owned by the user that
-//! runs us. Everything is checked on what is opened, not on a name that could be exchanged in between.
+//! A key file is a regular file of mode 0600 or less, in a directory of mode 0700 or less, both owned by the
+//! user that runs us. Everything is checked on what is opened, not on a name that could be exchanged in
+//! between.
 
 use super::SecretKey;
 use crate::Error;
@@ -11,7 +12,7 @@ use rustix::{
 };
 use sequoia_openpgp::crypto::mem::Protected;
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::File,
     io::{Read as _, Write as _},
     os::fd::OwnedFd,
@@ -26,9 +27,9 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`Error::KeyFile`] when others could read or exchange the file: a mode wider than 0600 (its directory: 0700),
-    /// another owner, a symbolic link, not a regular file. [`Error::Io`] when it cannot be read, and what
-    /// [`SecretKey::from_bytes`] finds.
+    /// [`Error::KeyFile`] when others could read or exchange the file: a mode wider than 0600 (its directory:
+    /// 0700), another owner, a symbolic link, not a regular file. [`Error::Io`] when it cannot be read, and
+    /// what [`SecretKey::from_bytes`] finds.
     pub fn load(path: &Path, password: Option<&str>) -> Result<Self, Error> {
         let (directory, name) = open_directory(path)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -54,14 +55,16 @@ impl SecretKey {
         Self::from_bytes(&bytes, password)
     }
 
-    /// Writes the key to a *new* file of mode 0600, not protected by a password; when this returns, the file is on the
-    /// disk. The directory is made, with mode 0700, when it is missing and its parent is there.
+    /// Writes the key to a *new* file of mode 0600, not protected by a password; when this returns, the file
+    /// is on the disk. The directory is made, with mode 0700, when it is missing and its parent is there.
     ///
-    /// The file appears whole or not at all, and never in place of another.
+    /// The file appears whole or not at all, and never in place of another; a crash may leave a draft beside
+    /// it, as private as the key, whose name ends in `.new`.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], also when there is a file of that name; [`Error::KeyFile`] for a directory that is open to others.
+    /// [`Error::Io`], also when there is a file of that name; [`Error::KeyFile`] for a directory that is open
+    /// to others.
     pub fn save_new(&self, path: &Path) -> Result<(), Error> {
         let parent = parent(path);
         match rustix::fs::mkdir(parent, Mode::RWXU) {
@@ -75,8 +78,8 @@ impl SecretKey {
         })
     }
 
-    /// Writes the key in place of the same key in an older state, such as one that was prolonged. Otherwise like
-    /// [`SecretKey::save_new`].
+    /// Writes the key in place of the same key in an older state, such as one that was prolonged. Otherwise
+    /// like [`SecretKey::save_new`].
     ///
     /// # Errors
     ///
@@ -97,8 +100,7 @@ impl SecretKey {
         place: impl FnOnce(&OwnedFd, &OsStr, &OsStr) -> Result<(), Errno>,
     ) -> Result<(), Error> {
         let (directory, name) = open_directory(path)?;
-        let mut draft = name.to_owned();
-        draft.push(format!(".{}.new", std::process::id()));
+        let draft = draft_name(name)?;
         let written = write_draft(&directory, &draft, self.to_armored()?.as_bytes(), path)
             .and_then(|()| place(&directory, &draft, name).map_err(io("create key file", path)));
         if let Err(error) = written {
@@ -108,6 +110,17 @@ impl SecretKey {
         }
         rustix::fs::fsync(&directory).map_err(io("sync the directory of key file", path))
     }
+}
+
+/// A name that no other draft has: not that of another thread, nor of one that a crash left behind.
+fn draft_name(name: &OsStr) -> Result<OsString, Error> {
+    let mut random = [0; 8];
+    sequoia_openpgp::crypto::random(&mut random)
+        .map_err(|e| Error::Crypto { verb: "draw a random name", source: e.into() })?;
+    let mut draft = OsString::from(".");
+    draft.push(name);
+    draft.push(format!(".{:016x}.new", u64::from_ne_bytes(random)));
+    Ok(draft)
 }
 
 fn write_draft(directory: &OwnedFd, draft: &OsStr, bytes: &[u8], path: &Path) -> Result<(), Error> {

@@ -1,4 +1,5 @@
-//! Changing how long a key lives: prolonging and revoking it. Clients learn of either by the new certificate alone.
+//! Changing how long a key lives: prolonging and revoking it. Clients learn of either by the new certificate
+//! alone.
 
 use super::{Certificate, SecretKey, policy};
 use crate::Error;
@@ -23,15 +24,16 @@ pub enum RevocationReason {
 }
 
 impl SecretKey {
-    /// The same key with another end: it expires at `expires`, or never. Also brings back a key that has expired.
+    /// The same key with another end: it expires at `expires`, or never. Also brings back a key that has
+    /// expired.
     ///
     /// Its new certificate must reach the clients before the old end: gpgv goes by the end that it knows.
     /// Subkeys keep the ends they have.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`] when the secret part of the primary key is locked or kept elsewhere, or `expires` is not after the
-    /// key was made.
+    /// [`Error::Crypto`] when the secret part of the primary key is locked or kept elsewhere, or `expires` is
+    /// not after the key was made.
     pub fn with_expiry(&self, expires: Option<SystemTime>, time: SystemTime) -> Result<Self, Error> {
         let failed = |e: anyhow::Error| Error::Crypto { verb: "change the end of a key", source: e.into() };
         let signatures = self.bind_anew(expires, time).map_err(failed)?;

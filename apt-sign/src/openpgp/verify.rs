@@ -26,8 +26,8 @@ impl Verified {
         Self { text, signers }
     }
 
-    /// The signed text. Of a clear-signed message: its lines without white space at their ends (which no signature
-    /// covers), each ended by a line feed.
+    /// The signed text. Of a clear-signed message: its lines without white space at their ends (which no
+    /// signature covers), each ended by a line feed.
     #[must_use]
     pub fn text(&self) -> &[u8] {
         &self.text
@@ -61,13 +61,14 @@ pub struct SignedBy {
 impl Signed {
     /// Checks what a signer returned for `text`, and makes a `Signed` of it.
     ///
-    /// Both forms are read back through the verification that [`Keyring`](super::Keyring) offers: each must hold exactly
-    /// `text` and be signed by *every* certificate of the keyring.
+    /// Both forms are read back through the verification that [`Keyring`](super::Keyring) offers: each must
+    /// hold exactly `text` and be signed by *every* certificate of the keyring.
     ///
     /// # Errors
     ///
     /// Those of [`Keyring::verify_inline`](super::Keyring::verify_inline) and
-    /// [`Keyring::verify_detached`](super::Keyring::verify_detached); [`Error::OtherText`], [`Error::NotSignedBy`].
+    /// [`Keyring::verify_detached`](super::Keyring::verify_detached); [`Error::OtherText`],
+    /// [`Error::NotSignedBy`].
     pub fn verify(
         text: Vec<u8>,
         inline: Vec<u8>,

@@ -1,4 +1,5 @@
-//! Keys and keyrings: written, read again, judged. The keys in `data/` were made with GnuPG 2.2 for these tests.
+//! Keys and keyrings: written, read again, judged. The keys in `data/` were made with GnuPG 2.2 for these
+//! tests.
 
 use crate::{DAY, TEXT, key, now};
 use apt_sign::{Certificate, Error, Fingerprint, Keyring, OpenPgpSigner, SecretKey, Signer};

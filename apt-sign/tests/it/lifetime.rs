@@ -8,7 +8,8 @@ fn short_lived() -> SecretKey {
     SecretKey::generate("short", now() - DAY, Some(2 * DAY)).unwrap()
 }
 
-/// Whether apt, which goes by the status lines of gpgv, would take `TEXT` signed by `key` when it knows `certificate`.
+/// Whether apt, which goes by the status lines of gpgv, would take `TEXT` signed by `key` when it knows
+/// `certificate`.
 fn gpgv(key: SecretKey, certificate: Certificate) -> Option<bool> {
     let files = Files::new(&sign(vec![key], TEXT), &Keyring::new(vec![certificate]));
     let output = files.run("gpgv", &["--status-fd", "1", "--keyring", "./keyring.gpg", "InRelease"])?;

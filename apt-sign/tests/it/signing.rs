@@ -148,7 +148,8 @@ fn white_space_added_at_line_ends_is_dropped() {
     }
 }
 
-/// Text and binary signatures hash a lone CR differently from what they show; neither may stand in for the other.
+/// Text and binary signatures hash a lone CR differently from what they show; neither may stand in for the
+/// other.
 #[test]
 fn the_two_forms_of_signature_are_not_exchangeable() {
     let (signer, signed) = &*SIGNED;
