@@ -68,7 +68,8 @@ impl Signed {
     ///
     /// Those of [`Keyring::verify_inline`](super::Keyring::verify_inline) and
     /// [`Keyring::verify_detached`](super::Keyring::verify_detached); [`Error::OtherText`],
-    /// [`Error::NotSignedBy`].
+    /// [`Error::NotSignedBy`]; and
+    /// [`Error::Malformed`] for a form that is not armored or has CR LF line ends.
     pub fn verify(
         text: Vec<u8>,
         inline: Vec<u8>,
@@ -76,6 +77,12 @@ impl Signed {
         keyring: &super::Keyring,
         time: SystemTime,
     ) -> Result<Self, Error> {
+        // We would read more than this, but it is the one form that every apt has been seen to take.
+        let plain = detached.starts_with(b"-----BEGIN PGP SIGNATURE-----\n") && !detached.contains(&b'\r');
+        if !plain || inline.contains(&b'\r') {
+            let expected = "an armored signature whose lines end in LF alone";
+            return Err(Error::Malformed { expected, source: None });
+        }
         let from_inline = keyring.verify_inline(&inline, time)?;
         if from_inline.text() != text {
             return Err(Error::OtherText);
