@@ -18,12 +18,13 @@ use std::{fmt, str::FromStr};
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// Reads a fingerprint; spaces between digits and lower case are accepted, as `gpg` prints and people type them.
+    /// Reads a fingerprint; spaces between digits and lower case are accepted, as `gpg` prints and people
+    /// type them.
     ///
     /// # Errors
     ///
-    /// [`Error::Fingerprint`] for anything but 40 or 64 hexadecimal digits. Key identifiers (8 or 16 digits) are
-    /// refused, since two keys can be made to share one.
+    /// [`Error::Fingerprint`] for anything but 40 or 64 hexadecimal digits. Key identifiers (8 or 16 digits)
+    /// are refused, since two keys can be made to share one.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let digits: String = text.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_uppercase()).collect();
         let good = matches!(digits.len(), 40 | 64) && digits.bytes().all(|b| b.is_ascii_hexdigit());
@@ -41,8 +42,8 @@ impl Fingerprint {
         &self.0
     }
 
-    /// The 16 digits of the key identifier, which `gpgv` and apt print: the last 16 of a version 4 fingerprint,
-    /// the first 16 of a version 6 one.
+    /// The 16 digits of the key identifier, which `gpgv` and apt print: the last 16 of a version 4
+    /// fingerprint, the first 16 of a version 6 one.
     #[must_use]
     pub fn short(&self) -> &str {
         let start = if self.0.len() == 40 { 24 } else { 0 };

@@ -78,7 +78,8 @@ impl fmt::Display for KeyProblem {
     }
 }
 
-/// A moment in UTC as ISO 8601 writes it. OpenPGP times are 32 bits of seconds, so no calendar crate is needed.
+/// A moment in UTC as ISO 8601 writes it. OpenPGP times are 32 bits of seconds, so no calendar crate is
+/// needed.
 fn utc(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let (mut days, second) = (seconds / 86_400, seconds % 86_400);

@@ -32,9 +32,9 @@ assert_eq!(verified.text(), b"Suite: bookworm\nCodename: bookworm\n");
 //!
 //! # Features
 //!
-//! `crypto-rust` (default), `crypto-nettle` and `crypto-openssl` choose the cryptographic library, and exactly
-//! one of them may be on in a program. With none of them only the types that need no cryptography remain:
-//! [`Signer`], [`Signed`], [`Fingerprint`], [`KeyProblem`], [`Error`] and [`check_text`].
+//! `crypto-rust` (default), `crypto-nettle` and `crypto-openssl` choose the cryptographic library, and
+//! exactly one of them may be on in a program. With none of them only the types that need no cryptography
+//! remain: [`Signer`], [`Signed`], [`Fingerprint`], [`KeyProblem`], [`Error`] and [`check_text`].
 
 mod error;
 mod fingerprint;
@@ -53,5 +53,6 @@ pub use text::{MAX_LINE, check_text};
 
 #[cfg(feature = "openpgp")]
 pub use openpgp::{
-    Certificate, CommandSigner, Keyring, OpenPgpSigner, SecretArmor, SecretKey, SignedBy, Verified,
+    Certificate, CommandSigner, Keyring, OpenPgpSigner, RevocationReason, SecretArmor, SecretKey, SignedBy,
+    Verified,
 };

@@ -19,14 +19,14 @@ pub trait Signer: Send + Sync {
 
     /// Signs `text` with every key, the signatures of each form in one armor block.
     ///
-    /// `time`, cut to whole seconds, becomes the time of the signatures, and is the time at which the keys must be
-    /// valid. Two calls never return the same bytes, since signatures carry a random salt: sign again only when the
-    /// text has changed.
+    /// `time`, cut to whole seconds, becomes the time of the signatures, and is the time at which the keys
+    /// must be valid. Two calls never return the same bytes, since signatures carry a random salt: sign again
+    /// only when the text has changed.
     ///
     /// # Errors
     ///
-    /// [`Error::Text`] when [`check_text`](crate::check_text) refuses the text, [`Error::Key`] when a key is expired,
-    /// revoked or too weak; whatever else keeps the signer from signing with *all* its keys.
+    /// [`Error::Text`] when [`check_text`](crate::check_text) refuses the text, [`Error::Key`] when a key is
+    /// expired, revoked or too weak; whatever else keeps the signer from signing with *all* its keys.
     fn sign(&self, text: &[u8], time: SystemTime) -> Result<Signed, Error>;
 }
 

@@ -1,8 +1,9 @@
 //! The texts that can be clear-signed and come back unchanged.
 //!
-//! The cleartext framework ([RFC 9580, section 7](https://www.rfc-editor.org/rfc/rfc9580.html#section-7)) signs
-//! lines, not bytes: white space at the end of a line is not covered by the signature, line ends are
-//! normalised, and the last one belongs to the frame. A text whose bytes must survive therefore avoids all three.
+//! The cleartext framework ([RFC 9580, section 7](https://www.rfc-editor.org/rfc/rfc9580.html#section-7))
+//! signs lines, not bytes: white space at the end of a line is not covered by the signature, line ends are
+//! normalised, and the last one belongs to the frame. A text whose bytes must survive therefore avoids all
+//! three.
 
 use crate::Error;
 
@@ -13,8 +14,8 @@ pub const MAX_LINE: usize = 16_384;
 
 /// Checks that a text can be clear-signed so that every verifier gives back the same bytes.
 ///
-/// The text is UTF-8; it is one or more lines, each ended by a line feed; no line is longer than [`MAX_LINE`] or
-/// ends in white space; the only control character is the tab.
+/// The text is UTF-8; it is one or more lines, each ended by a line feed; no line is longer than [`MAX_LINE`]
+/// or ends in white space; the only control character is the tab.
 ///
 /// # Errors
 ///

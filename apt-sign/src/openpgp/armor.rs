@@ -7,8 +7,8 @@ use std::io::Write;
 const BEGIN: &[u8] = b"-----BEGIN PGP ";
 const END: &[u8] = b"-----END PGP ";
 
-/// Cuts a file into the pieces that each hold one run of packets: every armor block, or the whole file when it is
-/// binary. Text between blocks is skipped, as comments are common there.
+/// Cuts a file into the pieces that each hold one run of packets: every armor block, or the whole file when
+/// it is binary. Text between blocks is skipped, as comments are common there.
 pub(super) fn blocks(bytes: &[u8]) -> Vec<&[u8]> {
     // The first octet of a packet always has its top bit set; no armor has.
     if bytes.first().is_some_and(|b| b & 0x80 != 0) {
@@ -33,8 +33,8 @@ pub(super) fn blocks(bytes: &[u8]) -> Vec<&[u8]> {
 
 /// Writes one armor block without headers.
 ///
-/// apt 2.6 strips the armor of an `.asc` with a filter that takes header lines of any block but the first for data,
-/// so there must be none.
+/// apt 2.6 strips the armor of an `.asc` with a filter that takes header lines of any block but the first for
+/// data, so there must be none.
 pub(super) fn write(kind: Kind, packets: &[u8]) -> Result<Vec<u8>, Error> {
     let failed =
         |source: Box<dyn std::error::Error + Send + Sync>| Error::Crypto { verb: "write armor", source };

@@ -33,7 +33,8 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] for anything else, including two certificates (see [`Keyring::parse`](super::Keyring::parse)).
+    /// [`Error::Malformed`] for anything else, including two certificates (see
+    /// [`Keyring::parse`](super::Keyring::parse)).
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let malformed = |source| Error::Malformed { expected: "one OpenPGP certificate", source };
         let mut certificates = Self::parse_all(bytes).map_err(|e| malformed(Some(e.into())))?;
@@ -79,7 +80,8 @@ impl Certificate {
         fingerprint(&self.0.fingerprint())
     }
 
-    /// The names and addresses that the certificate claims, in its own order; bytes that are not UTF-8 are replaced.
+    /// The names and addresses that the certificate claims, in its own order; bytes that are not UTF-8 are
+    /// replaced.
     #[must_use]
     pub fn user_ids(&self) -> Vec<String> {
         self.0.userids().map(|u| String::from_utf8_lossy(u.userid().value()).into_owned()).collect()
@@ -122,8 +124,8 @@ impl Certificate {
         text(armor::write(Kind::PublicKey, &self.binary()?)?)
     }
 
-    /// The packets as they are (`.gpg`). Never write these to a file named `.asc`, nor armor to one named `.gpg`:
-    /// apt 2.6 goes by the name.
+    /// The packets as they are (`.gpg`). Never write these to a file named `.asc`, nor armor to one named
+    /// `.gpg`: apt 2.6 goes by the name.
     ///
     /// # Errors
     ///
@@ -132,8 +134,9 @@ impl Certificate {
         self.0.to_vec().map_err(|e| Error::Crypto { verb: "write a certificate", source: e.into() })
     }
 
-    /// The value of a `Signed-By` field with the certificate in it, for a deb822 `.sources` file (sources.list(5)): to be
-    /// written right after `Signed-By:`, it starts with a newline and has none at its end.
+    /// The value of a `Signed-By` field with the certificate in it, for a deb822 `.sources` file
+    /// (sources.list(5)): to be written right after `Signed-By:`, it starts with a newline and has none at
+    /// its end.
     ///
     /// # Errors
     ///

@@ -11,8 +11,9 @@
 //! -----END PGP SIGNATURE-----
 //! ```
 //!
-//! Lax readers of this frame have let unsigned text into apt more than once (CVE-2013-1051), so nothing may stand
-//! before or after it, `Hash` is the only header, and a dash must be escaped. This reader shares no code with the writer.
+//! Lax readers of this frame have let unsigned text into apt more than once (CVE-2013-1051), so nothing may
+//! stand before or after it, `Hash` is the only header, and a dash must be escaped. This reader shares no
+//! code with the writer.
 
 use crate::Error;
 
@@ -113,4 +114,43 @@ fn trim_end(mut line: &[u8]) -> &[u8] {
         line = shorter;
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_undone_and_line_ends_made_one() {
+        let message = b"-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA256\nHash: SHA512\n\nplain \t\n- -dash\n- From\r\n\n\
+            -----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----\n\n";
+        let parts = split(message).unwrap();
+        assert_eq!(parts.text, b"plain\n-dash\nFrom\n\n");
+        assert!(parts.signature.starts_with(SIGNATURE) && parts.signature.ends_with(b"-----\n\n"));
+    }
+
+    #[test]
+    fn refusals_name_the_line() {
+        let begin = "-----BEGIN PGP SIGNED MESSAGE-----\n";
+        let messages = [
+            String::new(),
+            format!("{begin}Comment: none\n\n"),
+            format!("{begin}\n-----BEGIN PGP SIGNATURE-----\n"),
+            format!("{begin}\na\nb\n-c\n"),
+            format!("{begin}\na\n-----BEGIN PGP SIGNATURE-----\nAAAA\n-----END PGP MESSAGE-----\n"),
+            format!("{begin}\na\n-----BEGIN PGP SIGNATURE-----\n-----END PGP SIGNATURE-----\n\nb\n"),
+        ];
+        let found = messages.map(|message| match split(message.as_bytes()) {
+            Err(Error::Framing { line, rule }) => format!("{line}: {rule}"),
+            other => panic!("{other:?}"),
+        });
+        insta::assert_snapshot!(found.join("\n"), @r"
+        1: it does not start with the line of a signed message
+        2: only Hash headers and an empty line may stand before the text
+        3: the text is missing
+        5: a dash at the start is not escaped
+        6: the signature has no end
+        7: something follows the signature
+        ");
+    }
 }

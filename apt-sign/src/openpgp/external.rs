@@ -1,4 +1,5 @@
-//! Signing by another program: gpg with its agent and cards, or whatever speaks to a key that never leaves its device.
+//! Signing by another program: gpg with its agent and cards, or whatever speaks to a key that never leaves
+//! its device.
 
 use super::Keyring;
 use crate::{Error, Fingerprint, KeyProblem, Signed, Signer, check_text};
@@ -24,9 +25,10 @@ const MAX_COMPLAINT: u64 = 4096;
 
 /// Signs by running a program, whose output is verified before it is used.
 ///
-/// The program is run twice with the text on its standard input: once with the further argument `--clear-sign`, once with
-/// `--detach-sign`. It writes the armored result to its standard output, one block with the signatures of all keys, and exits
-/// with status 0. That is how `gpg --armor --local-user …` behaves. It runs in the environment of the calling process.
+/// The program is run twice with the text on its standard input: once with the further argument
+/// `--clear-sign`, once with `--detach-sign`. It writes the armored result to its standard output, one block
+/// with the signatures of all keys, and exits with status 0. That is how `gpg --armor --local-user …`
+/// behaves. It runs in the environment of the calling process.
 ///
 /// ```no_run
 /// # fn signer(token: &[u8]) -> Result<(), apt_sign::Error> {
@@ -59,8 +61,8 @@ impl CommandSigner {
         Ok(Self { program: program.into(), arguments, keyring, timeout: Duration::from_secs(60) })
     }
 
-    /// Signs with `gpg`, which finds the secret keys of these certificates in `home` (by default, in its own home), asks its
-    /// agent, and speaks to smart cards.
+    /// Signs with `gpg`, which finds the secret keys of these certificates in `home` (by default, in its own
+    /// home), asks its agent, and speaks to smart cards.
     ///
     /// # Errors
     ///
@@ -155,7 +157,8 @@ impl CommandSigner {
     }
 }
 
-/// Keeps the first `limit` bytes of a pipe, read in a thread of its own: a grandchild may hold it open for ever.
+/// Keeps the first `limit` bytes of a pipe, read in a thread of its own: a grandchild may hold it open for
+/// ever.
 fn collect(mut pipe: impl Read + Send + 'static, limit: u64) -> Receiver<Vec<u8>> {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
@@ -174,8 +177,8 @@ impl Signer for CommandSigner {
         self.keyring.fingerprints()
     }
 
-    /// Signs as [`Signer::sign`] has it, but that the program goes by its own clock, which may be ahead of `time` by no
-    /// more than what the call takes and ten seconds.
+    /// Signs as [`Signer::sign`] has it, but that the program goes by its own clock, which may be ahead of
+    /// `time` by no more than what the call takes and ten seconds.
     fn sign(&self, text: &[u8], time: SystemTime) -> Result<Signed, Error> {
         check_text(text)?;
         for certificate in self.keyring.certificates() {

@@ -1,7 +1,8 @@
 //! Secret keys in files; the only module that touches the file system.
 //!
-//! A key file is a regular file of mode 0600 or less, in a directory of mode 0700 or less, both owned by the user that
-//! runs us. Everything is checked on what is opened, not on a name that could be exchanged in between.
+//! A key file is a regular file of mode 0600 or less, in a directory of mode 0700 or less, both owned by the
+//! user that runs us. Everything is checked on what is opened, not on a name that could be exchanged in
+//! between.
 
 use super::SecretKey;
 use crate::Error;
@@ -11,7 +12,7 @@ use rustix::{
 };
 use sequoia_openpgp::crypto::mem::Protected;
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::File,
     io::{Read as _, Write as _},
     os::fd::OwnedFd,
@@ -26,9 +27,9 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`Error::KeyFile`] when others could read or exchange the file: a mode wider than 0600 (its directory: 0700),
-    /// another owner, a symbolic link, not a regular file. [`Error::Io`] when it cannot be read, and what
-    /// [`SecretKey::from_bytes`] finds.
+    /// [`Error::KeyFile`] when others could read or exchange the file: a mode wider than 0600 (its directory:
+    /// 0700), another owner, a symbolic link, not a regular file. [`Error::Io`] when it cannot be read, and
+    /// what [`SecretKey::from_bytes`] finds.
     pub fn load(path: &Path, password: Option<&str>) -> Result<Self, Error> {
         let (directory, name) = open_directory(path)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -54,34 +55,72 @@ impl SecretKey {
         Self::from_bytes(&bytes, password)
     }
 
-    /// Writes the key to a *new* file of mode 0600, not protected by a password; when this returns, the file is on the
-    /// disk. The directory is made, with mode 0700, when it is missing and its parent is there.
+    /// Writes the key to a *new* file of mode 0600, not protected by a password; when this returns, the file
+    /// is on the disk. The directory is made, with mode 0700, when it is missing and its parent is there.
     ///
-    /// The file appears whole or not at all, and never in place of another.
+    /// The file appears whole or not at all, and never in place of another; a crash may leave a draft beside
+    /// it, as private as the key, whose name ends in `.new`.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], also when there is a file of that name; [`Error::KeyFile`] for a directory that is open to others.
+    /// [`Error::Io`], also when there is a file of that name; [`Error::KeyFile`] for a directory that is open
+    /// to others.
     pub fn save_new(&self, path: &Path) -> Result<(), Error> {
-        let armor = self.to_armored()?;
         let parent = parent(path);
         match rustix::fs::mkdir(parent, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(io("make directory", parent)(errno)),
         }
+        // Unlike a rename, a link never replaces what is there.
+        self.write(path, |directory, draft, name| {
+            rustix::fs::linkat(directory, draft, directory, name, AtFlags::empty())?;
+            rustix::fs::unlinkat(directory, draft, AtFlags::empty())
+        })
+    }
+
+    /// Writes the key in place of the same key in an older state, such as one that was prolonged. Otherwise
+    /// like [`SecretKey::save_new`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyFile`] when another key lies there; [`Error::Io`], also when there is none; and those of
+    /// [`SecretKey::load`].
+    pub fn save_over(&self, path: &Path) -> Result<(), Error> {
+        // A locked key is refused too: it would lose its password.
+        if Self::load(path, None)?.fingerprint() != self.fingerprint() {
+            return Err(refused(path, "it holds another key"));
+        }
+        self.write(path, |directory, draft, name| rustix::fs::renameat(directory, draft, directory, name))
+    }
+
+    /// Writes a draft beside the file, gives it its name by `place`, and waits until all is on the disk.
+    fn write(
+        &self,
+        path: &Path,
+        place: impl FnOnce(&OwnedFd, &OsStr, &OsStr) -> Result<(), Errno>,
+    ) -> Result<(), Error> {
         let (directory, name) = open_directory(path)?;
-        let mut draft = name.to_owned();
-        draft.push(format!(".{}.new", std::process::id()));
-        let written = write_draft(&directory, &draft, armor.as_bytes(), path).and_then(|()| {
-            rustix::fs::linkat(&directory, &draft, &directory, name, AtFlags::empty())
-                .map_err(io("create key file", path))
-        });
-        // Whether or not it got its name, the draft must go.
-        let removed = rustix::fs::unlinkat(&directory, &draft, AtFlags::empty());
-        written?;
-        removed.map_err(io("remove the draft of key file", path))?;
+        let draft = draft_name(name)?;
+        let written = write_draft(&directory, &draft, self.to_armored()?.as_bytes(), path)
+            .and_then(|()| place(&directory, &draft, name).map_err(io("create key file", path)));
+        if let Err(error) = written {
+            // It may not be there, and the first error tells more than this one could.
+            let _ = rustix::fs::unlinkat(&directory, &draft, AtFlags::empty());
+            return Err(error);
+        }
         rustix::fs::fsync(&directory).map_err(io("sync the directory of key file", path))
     }
+}
+
+/// A name that no other draft has: not that of another thread, nor of one that a crash left behind.
+fn draft_name(name: &OsStr) -> Result<OsString, Error> {
+    let mut random = [0; 8];
+    sequoia_openpgp::crypto::random(&mut random)
+        .map_err(|e| Error::Crypto { verb: "draw a random name", source: e.into() })?;
+    let mut draft = OsString::from(".");
+    draft.push(name);
+    draft.push(format!(".{:016x}.new", u64::from_ne_bytes(random)));
+    Ok(draft)
 }
 
 fn write_draft(directory: &OwnedFd, draft: &OsStr, bytes: &[u8], path: &Path) -> Result<(), Error> {

@@ -72,7 +72,8 @@ impl Keyring {
         Ok(bytes)
     }
 
-    /// The value of a `Signed-By` field with all certificates in it; see [`Certificate::armored_for_sources`].
+    /// The value of a `Signed-By` field with all certificates in it; see
+    /// [`Certificate::armored_for_sources`].
     ///
     /// # Errors
     ///
@@ -83,15 +84,16 @@ impl Keyring {
 
     /// Verifies a clear-signed message (`InRelease`) and returns the signed text, and nothing but that text.
     ///
-    /// One good signature by any certificate of the keyring is enough; signatures by keys outside it are ignored, and
-    /// one by a key inside it that does not hold spoils the message. Keys are judged as they were when they signed
-    /// (as `sqv` does; gpgv also refuses keys that have expired since), algorithms by what is known at `time`.
+    /// One good signature by any certificate of the keyring is enough; signatures by keys outside it are
+    /// ignored, and one by a key inside it that does not hold spoils the message. Keys are judged as they
+    /// were when they signed (as `sqv` does; gpgv also refuses keys that have expired since), algorithms by
+    /// what is known at `time`.
     ///
     /// # Errors
     ///
-    /// [`Error::Framing`] for a message that is not framed exactly as section 7 of RFC 9580 has it, or with anything
-    /// before or after it; [`Error::UnknownSigner`] or [`Error::BadSignature`] when it is not signed by the keyring;
-    /// [`Error::Malformed`] for a broken signature block.
+    /// [`Error::Framing`] for a message that is not framed exactly as section 7 of RFC 9580 has it, or with
+    /// anything before or after it; [`Error::UnknownSigner`] or [`Error::BadSignature`] when it is not signed
+    /// by the keyring; [`Error::Malformed`] for a broken signature block.
     pub fn verify_inline(&self, message: &[u8], time: SystemTime) -> Result<Verified, Error> {
         let parts = cleartext::split(message)?;
         // The last newline belongs to the frame, and is not signed.

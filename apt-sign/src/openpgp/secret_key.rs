@@ -22,14 +22,19 @@ pub struct SecretKey(Cert);
 impl SecretKey {
     /// Makes a key: one version 4 Ed25519 key that both certifies and signs, bound by SHA-512.
     ///
-    /// Every apt from Debian 11 on takes it, by gpgv and by `sqv`. There is no subkey: it would lie in the same file, and
-    /// to replace it clients would need a new certificate just the same. `created` is cut to whole seconds; without
-    /// `validity` the key never expires, which spares clients of gpgv the day on which every old signature turns bad.
+    /// Both gpgv 2.2 (apt 2.6) and `sqv` (apt 3) take it. There is no subkey: it would lie in the same file,
+    /// and to replace it clients would need a new certificate just the same. `created` is cut to whole
+    /// seconds; without `validity` the key never expires, which spares clients of gpgv the day on which every
+    /// old signature turns bad.
     ///
     /// # Errors
     ///
-    /// [`Error::Crypto`] when the time cannot be written in OpenPGP (before 1970, after 2106), or the library fails.
+    /// [`Error::Malformed`] when `user_id` is empty or has control characters; [`Error::Crypto`] when the
+    /// time cannot be written in OpenPGP (before 1970, after 2106), or the library fails.
     pub fn generate(user_id: &str, created: SystemTime, validity: Option<Duration>) -> Result<Self, Error> {
+        if user_id.is_empty() || user_id.contains(char::is_control) {
+            return Err(Error::Malformed { expected: "a user ID of one line of text", source: None });
+        }
         CertBuilder::new()
             .set_profile(Profile::RFC4880)
             .and_then(|builder| {
@@ -47,12 +52,13 @@ impl SecretKey {
 
     /// Reads one secret key, armored or binary, as `gpg --export-secret-keys` writes it.
     ///
-    /// The parts that `password` opens are kept open in memory. Parts that are not there (`gpg` leaves a stub for a
-    /// primary key kept elsewhere) are no hindrance as long as one can sign.
+    /// The parts that `password` opens are kept open in memory. Parts that are not there (`gpg` leaves a stub
+    /// for a primary key kept elsewhere) are no hindrance as long as one can sign.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] for anything but one key with a secret part; [`Error::Locked`] when no part can be opened.
+    /// [`Error::Malformed`] for anything but one key with a secret part; [`Error::Locked`] when no part can
+    /// be opened.
     pub fn from_bytes(bytes: &[u8], password: Option<&str>) -> Result<Self, Error> {
         let malformed = |source| Error::Malformed { expected: "one OpenPGP secret key", source };
         let mut certs = Vec::new();
@@ -91,6 +97,14 @@ impl SecretKey {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         certificate::fingerprint(&self.0.fingerprint())
+    }
+
+    pub(super) fn of(cert: Cert) -> Self {
+        Self(cert)
+    }
+
+    pub(super) fn cert(&self) -> &Cert {
+        &self.0
     }
 
     pub(super) fn version(&self) -> u8 {

@@ -13,7 +13,8 @@ use std::{collections::BTreeSet, io::Write as _, time::SystemTime};
 
 /// Signs with one or more keys held in memory.
 ///
-/// Two keys are what a rotation needs: sign with the old and the new one until every client has the new certificate.
+/// Two keys are what a rotation needs: sign with the old and the new one until every client has the new
+/// certificate.
 #[derive(Debug)]
 pub struct OpenPgpSigner {
     keys: Vec<SecretKey>,
@@ -25,9 +26,9 @@ impl OpenPgpSigner {
     ///
     /// # Errors
     ///
-    /// [`Error::Keys`] without any key, with one given twice, or with version 4 and version 6 keys together: gpgv 2.2
-    /// refuses the whole message then. Whether a key may sign is a question of time, so [`Signer::sign`] answers it;
-    /// see [`OpenPgpSigner::problems`].
+    /// [`Error::Keys`] without any key, with one given twice, or with version 4 and version 6 keys together:
+    /// gpgv 2.2 refuses the whole message then. Whether a key may sign is a question of time, so
+    /// [`Signer::sign`] answers it; see [`OpenPgpSigner::problems`].
     pub fn new(keys: Vec<SecretKey>) -> Result<Self, Error> {
         let Some(first) = keys.first() else {
             return Err(Error::Keys { rule: "there is none" });
@@ -51,7 +52,8 @@ impl OpenPgpSigner {
         &self.keyring
     }
 
-    /// Everything that speaks against signing at `time`, by key; [`KeyProblem::is_fatal`] tells what will be refused.
+    /// Everything that speaks against signing at `time`, by key; [`KeyProblem::is_fatal`] tells what will be
+    /// refused.
     #[must_use]
     pub fn problems(&self, time: SystemTime) -> Vec<(Fingerprint, KeyProblem)> {
         let of = |c: &Certificate| {
@@ -84,7 +86,8 @@ impl Signer for OpenPgpSigner {
 fn inline(text: &[u8], pairs: Vec<KeyPair>, time: SystemTime) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() + 4096);
     let mut stream = stack(Message::new(&mut bytes), pairs, time)?.cleartext().build()?;
-    // The newline before the signature belongs to the frame. With our own as well, gpgv would give back one too many.
+    // The newline before the signature belongs to the frame. With our own as well, gpgv would give back one
+    // too many.
     stream.write_all(text.strip_suffix(b"\n").unwrap_or(text))?;
     stream.finalize()?;
     Ok(bytes)

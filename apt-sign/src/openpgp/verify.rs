@@ -26,8 +26,8 @@ impl Verified {
         Self { text, signers }
     }
 
-    /// The signed text. Of a clear-signed message: its lines without white space at their ends (which no signature
-    /// covers), each ended by a line feed.
+    /// The signed text. Of a clear-signed message: its lines without white space at their ends (which no
+    /// signature covers), each ended by a line feed.
     #[must_use]
     pub fn text(&self) -> &[u8] {
         &self.text
@@ -61,13 +61,15 @@ pub struct SignedBy {
 impl Signed {
     /// Checks what a signer returned for `text`, and makes a `Signed` of it.
     ///
-    /// Both forms are read back through the verification that [`Keyring`](super::Keyring) offers: each must hold exactly
-    /// `text` and be signed by *every* certificate of the keyring.
+    /// Both forms are read back through the verification that [`Keyring`](super::Keyring) offers: each must
+    /// hold exactly `text` and be signed by *every* certificate of the keyring.
     ///
     /// # Errors
     ///
     /// Those of [`Keyring::verify_inline`](super::Keyring::verify_inline) and
-    /// [`Keyring::verify_detached`](super::Keyring::verify_detached); [`Error::OtherText`], [`Error::NotSignedBy`].
+    /// [`Keyring::verify_detached`](super::Keyring::verify_detached); [`Error::OtherText`],
+    /// [`Error::NotSignedBy`]; and
+    /// [`Error::Malformed`] for a form that is not armored or has CR LF line ends.
     pub fn verify(
         text: Vec<u8>,
         inline: Vec<u8>,
@@ -75,6 +77,12 @@ impl Signed {
         keyring: &super::Keyring,
         time: SystemTime,
     ) -> Result<Self, Error> {
+        // We would read more than this, but it is the one form that every apt has been seen to take.
+        let plain = detached.starts_with(b"-----BEGIN PGP SIGNATURE-----\n") && !detached.contains(&b'\r');
+        if !plain || inline.contains(&b'\r') {
+            let expected = "an armored signature whose lines end in LF alone";
+            return Err(Error::Malformed { expected, source: None });
+        }
         let from_inline = keyring.verify_inline(&inline, time)?;
         if from_inline.text() != text {
             return Err(Error::OtherText);
@@ -180,5 +188,38 @@ impl VerificationHelper for Helper<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Error, Keyring, OpenPgpSigner, SecretKey, Signer as _};
+    use sequoia_openpgp::armor::{Reader, ReaderMode};
+    use std::{
+        io::Read as _,
+        time::{Duration, SystemTime},
+    };
+
+    fn signature(key: SecretKey, text: &[u8], time: SystemTime) -> Vec<u8> {
+        let signed = OpenPgpSigner::new(vec![key]).unwrap().sign(text, time).unwrap();
+        let mut packets = Vec::new();
+        Reader::from_bytes(signed.detached(), ReaderMode::VeryTolerant).read_to_end(&mut packets).unwrap();
+        packets
+    }
+
+    #[test]
+    fn one_bad_signature_of_a_trusted_key_spoils_a_good_one() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000);
+        let key = || SecretKey::generate("key", time, None).unwrap();
+        let (one, two) = (key(), key());
+        let both = Keyring::new(vec![one.certificate(), two.certificate()]);
+        let only_one = Keyring::new(vec![one.certificate()]);
+        let (good, other) = (signature(one, b"text\n", time), signature(two, b"other\n", time));
+        for mixed in [[good.clone(), other.clone()].concat(), [other, good].concat()] {
+            let refused = both.verify_detached(b"text\n", &mixed, time);
+            assert!(matches!(refused, Err(Error::BadSignature { source: Some(_) })), "{refused:?}");
+            // What a stranger says of the text is no concern of ours.
+            assert_eq!(only_one.verify_detached(b"text\n", &mixed, time).unwrap().signers().len(), 1);
+        }
     }
 }

@@ -100,10 +100,13 @@ fn output_that_does_not_verify_is_refused() {
     let inline = String::from_utf8(signed.inline().to_vec()).unwrap();
     fs::write(dir.join("changed"), inline.replace("bookworm", "bullseye")).unwrap();
     let refusal = |program: &str| script.signer(program).sign(TEXT, now()).unwrap_err();
-    assert!(matches!(refusal("cat"), Error::Framing { .. }));
-    assert!(matches!(refusal("true"), Error::Framing { .. }));
-    assert!(matches!(refusal("cat changed"), Error::BadSignature { .. }));
-    assert!(matches!(refusal("cat ./--clear-sign"), Error::BadSignature { .. } | Error::Malformed { .. }));
+    let sign_detached = "test $1 = --detach-sign && cat ./$1";
+    assert!(matches!(refusal(&format!("{sign_detached} || cat")), Error::Framing { .. }));
+    assert!(matches!(refusal(&format!("{sign_detached} || true")), Error::Framing { .. }));
+    assert!(matches!(refusal(&format!("{sign_detached} || cat changed")), Error::BadSignature { .. }));
+    assert!(matches!(refusal("true"), Error::Malformed { .. }));
+    assert!(matches!(refusal("cat ./--clear-sign"), Error::Malformed { .. }));
+    assert!(matches!(refusal("sed 's/$/\\r/' ./$1"), Error::Malformed { .. }));
     assert!(matches!(script.signer("cat ./$1").sign(b"Suite: other\n", now()), Err(Error::OtherText)));
     let stranger = Keyring::new(vec![key("stranger").certificate()]);
     let program = format!("cat {}/$1", dir.display());

@@ -1,4 +1,5 @@
-//! Keys and keyrings: written, read again, judged. The keys in `data/` were made with GnuPG 2.2 for these tests.
+//! Keys and keyrings: written, read again, judged. The keys in `data/` were made with GnuPG 2.2 for these
+//! tests.
 
 use crate::{DAY, TEXT, key, now};
 use apt_sign::{Certificate, Error, Fingerprint, Keyring, OpenPgpSigner, SecretKey, Signer};
@@ -15,18 +16,24 @@ const LOCKED: &[u8] = include_bytes!("data/locked.asc");
 /// The primary key is a stub; of the two subkeys the older one expires on 2026-04-02.
 const SUBKEYS: &[u8] = include_bytes!("data/subkeys.asc");
 
+/// When the keys in `data/` are judged: the newest of them are of January 2026.
+fn later() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000)
+}
+
 #[test]
 fn keys_of_each_kind_are_described_and_judged() {
     let of = |bytes: &[u8]| {
         let certificate = Certificate::parse(bytes).unwrap();
-        let problems = certificate.problems(now()).into_iter().map(|p| {
+        let problems = certificate.problems(later()).into_iter().map(|p| {
             let weight = if p.is_fatal() { "refused" } else { "warning" };
             format!("\n  {weight}: {p}")
         });
         let problems: String = problems.collect();
         format!("{} {}{problems}", certificate.user_ids().join(", "), certificate.algorithm())
     };
-    let fresh = SecretKey::generate("fresh", now(), Some(30 * DAY)).unwrap().certificate().armored().unwrap();
+    let fresh =
+        SecretKey::generate("fresh", later(), Some(30 * DAY)).unwrap().certificate().armored().unwrap();
     insta::assert_snapshot!(
         [RSA1024, RSA2048, DSA, BRAINPOOL, SHA1, REVOKED, LOCKED, SUBKEYS, fresh.as_bytes()].map(of).join("\n"),
         @r"
@@ -62,14 +69,14 @@ fn a_locked_key_needs_its_password() {
         }
     }
     let key = SecretKey::from_bytes(LOCKED, Some("open sesame")).unwrap();
-    OpenPgpSigner::new(vec![key]).unwrap().sign(TEXT, now()).unwrap();
+    OpenPgpSigner::new(vec![key]).unwrap().sign(TEXT, later()).unwrap();
 }
 
 #[test]
 fn the_newest_subkey_signs_for_a_primary_key_kept_elsewhere() {
     let signer = OpenPgpSigner::new(vec![SecretKey::from_bytes(SUBKEYS, None).unwrap()]).unwrap();
-    let signed = signer.sign(TEXT, now()).unwrap();
-    let verified = signer.keyring().verify_inline(signed.inline(), now()).unwrap();
+    let signed = signer.sign(TEXT, later()).unwrap();
+    let verified = signer.keyring().verify_inline(signed.inline(), later()).unwrap();
     let by = &verified.signers()[0];
     assert_eq!(by.certificate.to_string(), "397EFACE105CAB628E99F16D98EFA0E766B92FCA");
     let subkeys = &verified.signers().iter().map(|s| s.key.short().to_owned()).collect::<Vec<_>>();
@@ -176,6 +183,15 @@ fn times_that_openpgp_cannot_write_are_errors() {
         let _ = signer.keyring().verify_inline(signed.inline(), time);
     }
     assert!(SecretKey::generate("odd", now(), Some(Duration::MAX)).is_err());
+}
+
+#[test]
+fn user_ids_are_one_line_of_text() {
+    for user_id in ["", "a\nb", "\u{1b}[2J"] {
+        assert!(matches!(SecretKey::generate(user_id, now(), None), Err(Error::Malformed { .. })));
+    }
+    let key = SecretKey::generate("Ärchiv <ä@example.org>", now(), None).unwrap();
+    assert_eq!(key.certificate().user_ids(), ["Ärchiv <ä@example.org>"]);
 }
 
 #[test]

@@ -11,15 +11,17 @@
 mod external;
 mod key_file;
 mod keys;
+mod lifetime;
 mod signing;
 mod verifiers;
 
 use apt_sign::{OpenPgpSigner, SecretKey, Signed, Signer};
 use std::time::{Duration, SystemTime};
 
-/// A moment in 2026 at which everything here is signed.
+/// The moment in June 2025 at which everything here is signed; in the past, since Debian's verifiers go by
+/// the clock.
 fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000)
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000)
 }
 
 fn key(name: &str) -> SecretKey {
@@ -31,4 +33,14 @@ fn sign(keys: Vec<SecretKey>, text: &[u8]) -> Signed {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const TEXT: &[u8] = b"Origin: Example\nSuite: bookworm\nSHA256:\n abc 12 main/binary-amd64/Packages\n- dash\n--- dashes\nFrom me\n\n indented\nSnapshots: no\n";
+const TEXT: &[u8] = b"Origin: Example
+Suite: bookworm
+SHA256:
+ abc 12 main/binary-amd64/Packages
+- dash
+--- dashes
+From me
+
+ indented
+Snapshots: no
+";

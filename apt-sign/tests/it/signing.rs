@@ -148,7 +148,8 @@ fn white_space_added_at_line_ends_is_dropped() {
     }
 }
 
-/// Text and binary signatures hash a lone CR differently from what they show; neither may stand in for the other.
+/// Text and binary signatures hash a lone CR differently from what they show; neither may stand in for the
+/// other.
 #[test]
 fn the_two_forms_of_signature_are_not_exchangeable() {
     let (signer, signed) = &*SIGNED;
@@ -206,11 +207,11 @@ fn keys_sign_only_while_they_are_valid() {
     insta::assert_snapshot!(
         [now() - second, now(), now() + DAY - second, now() + DAY, now() + 400 * DAY].map(problem).join("\n"),
         @r"
-    key KEY cannot sign: it was made only at 2026-05-28T20:26:40Z
+    key KEY cannot sign: it was made only at 2025-06-15T15:06:40Z
     signed
     signed
-    key KEY cannot sign: it expired at 2026-05-29T20:26:40Z
-    key KEY cannot sign: it expired at 2026-05-29T20:26:40Z
+    key KEY cannot sign: it expired at 2025-06-16T15:06:40Z
+    key KEY cannot sign: it expired at 2025-06-16T15:06:40Z
     "
     );
 }

@@ -1,11 +1,12 @@
 //! Debian's own verifiers read what we sign. A verifier that is not installed is named and skipped.
 
 use crate::{TEXT, key, sign};
-use apt_sign::{Keyring, SecretKey, Signed};
+use apt_sign::{Error, Keyring, SecretKey, Signed};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::SystemTime,
 };
 use tempfile::TempDir;
 
@@ -20,12 +21,12 @@ pub(crate) fn installed(program: &str) -> bool {
 }
 
 /// A directory with the keyring, the text and both signed forms as files.
-struct Files {
+pub(crate) struct Files {
     dir: TempDir,
 }
 
 impl Files {
-    fn new(signed: &Signed, keyring: &Keyring) -> Self {
+    pub(crate) fn new(signed: &Signed, keyring: &Keyring) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("keyring.gpg"), keyring.binary().unwrap()).unwrap();
         fs::write(dir.path().join("keyring.asc"), keyring.armored().unwrap()).unwrap();
@@ -40,7 +41,7 @@ impl Files {
     }
 
     /// Runs a verifier here, or says that it is not there.
-    fn run(&self, program: &str, arguments: &[&str]) -> Option<Output> {
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Option<Output> {
         if !installed(program) {
             return None;
         }
@@ -116,4 +117,92 @@ fn sqv_accepts_the_detached_signature() {
     let mut expected: Vec<_> = ring.fingerprints().iter().map(ToString::to_string).collect();
     expected.sort_unstable();
     assert_eq!(signers, expected);
+}
+
+/// apt itself, on a repository of one empty suite, with the key named in each of the three ways.
+#[test]
+fn apt_accepts_the_repository() {
+    if !installed("apt-get") {
+        return;
+    }
+    let release = "Origin: Example\nSuite: stable\nCodename: stable\nDate: Thu, 28 May 2026 20:26:40 UTC\n\
+        Architectures: amd64\nComponents: main\nSHA256:\n \
+        e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 0 main/binary-amd64/Packages\nSnapshots: no\n";
+    let (old, new) = (key("old"), key("new"));
+    let known = keyring(&[&new]);
+    let files = Files::new(&sign(vec![old, new], release.as_bytes()), &known);
+    let root = files.dir.path();
+    let repository = root.join("dists/stable");
+    fs::create_dir_all(repository.join("main/binary-amd64")).unwrap();
+    fs::write(repository.join("main/binary-amd64/Packages"), "").unwrap();
+    for directory in ["lists/partial", "cache/archives/partial", "parts", "trusted"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    fs::write(root.join("status"), "").unwrap();
+    let at = root.display();
+    let field = known.armored_for_sources().unwrap();
+    let arguments: Vec<String> = [
+        format!("Dir::State::lists={at}/lists"),
+        format!("Dir::State::status={at}/status"),
+        format!("Dir::Cache={at}/cache"),
+        format!("Dir::Etc::sourcelist={at}/example.sources"),
+        format!("Dir::Etc::sourceparts={at}/parts"),
+        format!("Dir::Etc::trusted={at}/trusted.gpg"),
+        format!("Dir::Etc::trustedparts={at}/trusted"),
+        "APT::Architecture=amd64".to_owned(),
+        "APT::Architectures=amd64".to_owned(),
+        "APT::Sandbox::User=root".to_owned(),
+        "Acquire::Check-Date=false".to_owned(),
+        "Acquire::Languages=none".to_owned(),
+    ]
+    .iter()
+    .flat_map(|option| ["-o".to_owned(), option.clone()])
+    .chain(["update".to_owned(), "--error-on=any".to_owned()])
+    .collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let update = |signed_by: &str, form: &str| {
+        let sources =
+            format!("Types: deb\nURIs: file:{at}\nSuites: stable\nComponents: main\nSigned-By:{signed_by}\n");
+        fs::write(root.join("example.sources"), sources).unwrap();
+        for file in ["InRelease", "Release", "Release.gpg"] {
+            let _ = fs::remove_file(repository.join(file));
+        }
+        for file in form.split(' ') {
+            fs::copy(root.join(file), repository.join(file)).unwrap();
+        }
+        for left in fs::read_dir(root.join("lists")).unwrap() {
+            let _ = fs::remove_file(left.unwrap().path());
+        }
+        files.run("apt-get", &arguments).unwrap()
+    };
+    for form in ["InRelease", "Release Release.gpg"] {
+        for signed_by in [field.clone(), format!(" {at}/keyring.asc"), format!(" {at}/keyring.gpg")] {
+            let output = update(&signed_by, form);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{form}, Signed-By:{signed_by}: {said}");
+        }
+    }
+    let stranger = key("stranger").certificate().armored_for_sources().unwrap();
+    assert!(!update(&stranger, "InRelease").status.success());
+}
+
+/// The other way round: we read what Debian signs, where this machine has it.
+#[test]
+fn we_accept_the_releases_of_debian() {
+    let Ok(keyring) = fs::read("/usr/share/keyrings/debian-archive-keyring.gpg") else {
+        eprintln!("SKIPPED: debian-archive-keyring is not installed");
+        return;
+    };
+    let keyring = Keyring::parse(&keyring).unwrap();
+    let lists = fs::read_dir("/var/lib/apt/lists").into_iter().flatten().flatten().map(|entry| entry.path());
+    for path in lists.filter(|path| path.to_string_lossy().ends_with("_InRelease")) {
+        let message = fs::read(&path).unwrap();
+        match keyring.verify_inline(&message, SystemTime::now()) {
+            Ok(verified) => assert!(verified.text().starts_with(b"Origin: Debian\n"), "{}", path.display()),
+            Err(Error::UnknownSigner { .. }) => eprintln!("SKIPPED: {} is not Debian's", path.display()),
+            Err(error) => panic!("{}: {error:?}", path.display()),
+        }
+        let with_junk = [b"junk\n".as_slice(), &message].concat();
+        assert!(matches!(keyring.verify_inline(&with_junk, SystemTime::now()), Err(Error::Framing { .. })));
+    }
 }
