@@ -23,7 +23,7 @@ mod tree;
 mod users;
 
 pub(crate) use log::LogEntry;
-pub(crate) use network::{IpNetwork, IpNetworkError};
-pub(crate) use server::{Limits, Server, ShutdownHandle};
+pub(crate) use network::IpNetwork;
+pub(crate) use server::Server;
 pub(crate) use site::{Access, Site};
 pub(crate) use users::{Users, UsersError};

@@ -71,6 +71,7 @@ impl Server {
     }
 
     /// Sets other limits than the default ones.
+    #[cfg(test)]
     pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self

@@ -1,0 +1,80 @@
+use camino::Utf8PathBuf;
+use clap::{Parser, Subcommand};
+
+use crate::cmd;
+
+/// Manages APT repositories: every version kept, every change undoable, signed metadata switched in one step.
+#[derive(Debug, Parser)]
+#[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every verb knows.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The directory that holds repo.toml [default: the nearest one upwards]
+    #[arg(long, global = true, env = "REPO_ROOT", value_name = "DIR", hide_env_values = true)]
+    pub(crate) root: Option<Utf8PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print nothing but errors and what was asked for
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Who does this, as the history shows it [default: the user]
+    #[arg(long, global = true, env = "REPO_ACTOR", value_name = "NAME", hide_env_values = true)]
+    pub(crate) actor: Option<String>,
+}
+
+/// Shared by all verbs that change a repository.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct ChangeArguments {
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Leave publishing to a later `publish`
+    #[arg(long)]
+    pub(crate) no_publish: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set up, fill, publish and serve a store in one go: to see how it works
+    Quickstart(cmd::quickstart::QuickstartArguments),
+    /// Make a store with its repositories, a signing key and a commented repo.toml
+    Init(cmd::init::InitArguments),
+    /// Add package files to a repository
+    Add(cmd::add::AddArguments),
+    /// Take finished packages out of drop folders
+    Incoming(cmd::incoming::IncomingArguments),
+    /// List what a repository holds
+    List(cmd::list::ListArguments),
+    /// List every version of a package
+    Versions(cmd::versions::VersionsArguments),
+    /// Show everything known of a package
+    Show(cmd::show::ShowArguments),
+    /// Compare two states of suites or repositories
+    Diff(cmd::diff::DiffArguments),
+    /// Copy packages from one repository to another
+    Promote(cmd::promote::PromoteArguments),
+    /// Take packages out of a repository
+    Remove(cmd::remove::RemoveArguments),
+    /// List what was done to a repository
+    History(cmd::history::HistoryArguments),
+    /// Give a repository the content it had before
+    Rollback(cmd::rollback::RollbackArguments),
+    /// Show clients the current state of repositories
+    Publish(cmd::publish::PublishArguments),
+    /// Serve the published repositories over HTTP
+    Serve(cmd::serve::ServeArguments),
+    /// Print what a client needs to install from a repository
+    ClientConfig(cmd::client_config::ClientConfigArguments),
+    /// Make, list and export signing keys
+    Key(cmd::key::KeyArguments),
+}

@@ -1,0 +1,144 @@
+use camino::Utf8PathBuf;
+use deb_parse::{Component, SuiteName};
+use repo_store::{AddOptions, AddReport, Added, Inserted, Route};
+use serde::Serialize;
+
+use crate::args::ChangeArguments;
+use crate::error::{self, Failure, Outcome};
+use crate::output::{Output, count, joined};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct AddArguments {
+    /// The repository to add to
+    repository: String,
+    /// The package files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<Utf8PathBuf>,
+    #[command(flatten)]
+    placement: PlacementArguments,
+    /// Add the good files even when others are refused
+    #[arg(long)]
+    keep_going: bool,
+    /// Unpack the data archive of each file to check it to the end
+    #[arg(long)]
+    check_data: bool,
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+/// Where packages go.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct PlacementArguments {
+    /// Put them into this suite, whatever their versions say; may be given several times
+    #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
+    suites: Vec<SuiteName>,
+    /// Put them into this component, whatever their sections say
+    #[arg(long, value_name = "NAME", value_parser = Component::parse)]
+    component: Option<Component>,
+}
+
+impl PlacementArguments {
+    pub(crate) fn options(self) -> AddOptions {
+        AddOptions { suites: self.suites, component: self.component, ..AddOptions::default() }
+    }
+}
+
+pub(crate) fn run(arguments: AddArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let repository = session.repository(&arguments.repository)?;
+    let options = AddOptions {
+        keep_going: arguments.keep_going,
+        check_data: arguments.check_data,
+        dry_run: arguments.change.dry_run,
+        ..arguments.placement.options()
+    };
+    let report = session.store.add(repository, &arguments.files, &options, &session.context())?;
+    let complete = report.refused.is_empty() || options.keep_going;
+    print(&report, complete, options.dry_run, output);
+    if report.committed.commit.is_some() {
+        session.publish_after(repository, arguments.change, output)?;
+    }
+    Ok(if report.refused.is_empty() { Outcome::Done } else { Outcome::Refused })
+}
+
+#[derive(Serialize)]
+struct AddedJson<'a> {
+    file: &'a str,
+    package: &'a str,
+    version: &'a str,
+    architecture: &'a str,
+    suites: Vec<&'a str>,
+    route: &'static str,
+    new: bool,
+}
+
+#[derive(Serialize)]
+struct RefusedJson<'a> {
+    file: &'a str,
+    error: String,
+}
+
+/// Prints what was added and what was refused. `complete`: whether the good files were taken.
+pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &Output) {
+    let added: Vec<AddedJson<'_>> = report
+        .added
+        .iter()
+        .map(|added| AddedJson {
+            file: added.file.as_str(),
+            package: added.key.package.as_str(),
+            version: added.key.version.as_str(),
+            architecture: added.key.architecture.as_str(),
+            suites: added.route.suites().iter().map(SuiteName::as_str).collect(),
+            route: match added.route {
+                Route::Everywhere(_) => "everywhere",
+                Route::Release { .. } => "release",
+                Route::Chosen(_) => "chosen",
+            },
+            new: is_new(added),
+        })
+        .collect();
+    let refused: Vec<RefusedJson<'_>> = report
+        .refused
+        .iter()
+        .map(|refused| RefusedJson { file: refused.file.as_str(), error: error::chain(&refused.error) })
+        .collect();
+    let commit = report.committed.commit.map(|id| id.to_string());
+    let document =
+        serde_json::json!({ "added": added, "refused": refused, "commit": commit, "dry_run": dry_run });
+    output.result(&document, || {
+        for added in report.added.iter().filter(|_| complete) {
+            output.say(&line(added, dry_run));
+        }
+    });
+    for refused in &report.refused {
+        let text = error::chain(&refused.error);
+        let named = text.contains(refused.file.as_str());
+        let text = if named { text } else { format!("{}: {text}", refused.file) };
+        output.problem(&text, error::store_hint(&refused.error).as_deref());
+    }
+    if !report.refused.is_empty() {
+        let total = report.added.len() + report.refused.len();
+        let refused = format!("{} of {} refused", report.refused.len(), count(total, "file"));
+        let rest = if complete { "the others were added" } else { "nothing was added; --keep-going adds the others" };
+        let rest = if report.added.is_empty() { String::new() } else { format!(": {rest}") };
+        output.note(&format!("{refused}{rest}"));
+    }
+}
+
+fn is_new(added: &Added) -> bool {
+    added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New)
+}
+
+fn line(added: &Added, dry_run: bool) -> String {
+    let verb = match (is_new(added), dry_run) {
+        (true, false) => "added",
+        (true, true) => "would add",
+        (false, _) => "already there:",
+    };
+    let why = match &added.route {
+        Route::Everywhere(_) => " (every suite)".to_owned(),
+        Route::Release { marker, .. } => format!(" (built for {marker})"),
+        Route::Chosen(_) => String::new(),
+    };
+    format!("{verb} {} -> {}{why}", added.key, joined(added.route.suites()))
+}

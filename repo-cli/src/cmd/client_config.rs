@@ -1,0 +1,75 @@
+use deb_parse::SuiteName;
+use repo_store::RepositorySettings;
+
+use crate::error::{Failure, Outcome};
+use crate::output::Output;
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ClientConfigArguments {
+    /// The repository
+    repository: String,
+    /// The suite of the client's release; may be given several times [default: all]
+    #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
+    suites: Vec<SuiteName>,
+    /// The address under which the client reaches the repositories [default: as configured]
+    #[arg(long)]
+    url: Option<String>,
+    /// Print the entry for /etc/apt/auth.conf.d instead, for a client that needs a password
+    #[arg(long)]
+    auth: bool,
+}
+
+pub(crate) fn run(
+    arguments: ClientConfigArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let repository = session.repository(&arguments.repository)?;
+    if let Some(suite) = arguments.suites.iter().find(|suite| repository.suite(suite).is_none()) {
+        let (repository, suite) = (repository.name.clone(), suite.clone());
+        return Err(repo_store::Error::UnknownSuite { repository, suite }.into());
+    }
+    let url = arguments.url.map(|url| url.trim_end_matches('/').to_owned());
+    let url = url.or_else(|| session.config.url());
+    let url = url.unwrap_or_else(|| format!("http://{}", session.config.listen()));
+    let sources = sources(session, repository, &arguments.suites, &url)?;
+    let auth = auth(repository, &url);
+    output.result(&serde_json::json!({ "sources": sources, "auth": auth }), || {
+        output.line(if arguments.auth { auth.trim_end() } else { sources.trim_end() });
+    });
+    Ok(Outcome::Done)
+}
+
+/// The deb822 entry for `/etc/apt/sources.list.d/`, with the key in it.
+pub(crate) fn sources(
+    session: &Session,
+    repository: &RepositorySettings,
+    suites: &[SuiteName],
+    url: &str,
+) -> Result<String, Failure> {
+    let chosen: Vec<_> = repository
+        .suites
+        .iter()
+        .filter(|suite| suites.is_empty() || suites.contains(&suite.name))
+        .collect();
+    let names: Vec<&str> = chosen.iter().map(|suite| suite.name.as_str()).collect();
+    let mut components: Vec<&str> = Vec::new();
+    for component in chosen.iter().flat_map(|suite| &suite.components) {
+        if !components.contains(&component.as_str()) {
+            components.push(component.as_str());
+        }
+    }
+    let key = session.keys().keyring()?.armored_for_sources()?;
+    Ok(format!(
+        "Types: deb\nURIs: {url}/{}\nSuites: {}\nComponents: {}\nSigned-By:{key}",
+        repository.name,
+        names.join(" "),
+        components.join(" "),
+    ))
+}
+
+/// The entry for `/etc/apt/auth.conf.d/`. Over plain HTTP apt sends it only when the scheme is named.
+pub(crate) fn auth(repository: &RepositorySettings, url: &str) -> String {
+    format!("machine {url}/{}\nlogin USER\npassword PASSWORD\n", repository.name)
+}

@@ -1,0 +1,109 @@
+use deb_parse::PackageName;
+use repo_store::{Record, Revision};
+use serde::Serialize;
+
+use crate::error::{Failure, Outcome};
+use crate::output::Output;
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct HistoryArguments {
+    /// The repository
+    repository: String,
+    /// Only what concerns this package, and how
+    #[arg(value_parser = PackageName::parse)]
+    package: Option<PackageName>,
+    /// How many entries to show, the newest first; 0 for all
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    limit: usize,
+}
+
+#[derive(Serialize)]
+struct CommitJson {
+    sequence: u64,
+    commit: String,
+    date: String,
+    actor: String,
+    operation: String,
+    added: usize,
+    removed: usize,
+    changes: Vec<ChangeJson>,
+}
+
+#[derive(Serialize)]
+struct ChangeJson {
+    suite: String,
+    change: &'static str,
+    version: String,
+    architecture: String,
+}
+
+pub(crate) fn run(arguments: HistoryArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let repository = session.repository(&arguments.repository)?;
+    let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
+    let mut entries = Vec::new();
+    for revision in session.store.history(&repository.name) {
+        if entries.len() >= limit {
+            break;
+        }
+        let entry = entry(&revision?, arguments.package.as_ref())?;
+        if arguments.package.is_none() || !entry.changes.is_empty() {
+            entries.push(entry);
+        }
+    }
+    output.result(&serde_json::json!({ "history": entries }), || {
+        let rows: Vec<[String; 6]> = entries
+            .iter()
+            .map(|entry| {
+                let changes = if arguments.package.is_some() {
+                    let lines = entry.changes.iter().map(|change| {
+                        let sign = if change.change == "added" { '+' } else { '-' };
+                        format!("{sign}{} {} {}", change.version, change.architecture, change.suite)
+                    });
+                    lines.collect::<Vec<_>>().join(", ")
+                } else {
+                    format!("+{} -{}", entry.added, entry.removed)
+                };
+                [
+                    entry.sequence.to_string(),
+                    entry.commit.chars().take(12).collect(),
+                    entry.date.clone(),
+                    entry.actor.clone(),
+                    changes,
+                    entry.operation.clone(),
+                ]
+            })
+            .collect();
+        output.table(["NUMBER", "COMMIT", "TIME", "BY", "CHANGES", "OPERATION"], &rows);
+    });
+    Ok(Outcome::Done)
+}
+
+fn entry(revision: &Revision<'_>, package: Option<&PackageName>) -> Result<CommitJson, Failure> {
+    let commit = revision.commit();
+    let mut entry = CommitJson {
+        sequence: commit.sequence,
+        commit: revision.id().to_string(),
+        date: commit.date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        actor: commit.actor.clone(),
+        operation: commit.operation.clone(),
+        added: 0,
+        removed: 0,
+        changes: Vec::new(),
+    };
+    for (suite, difference) in revision.changes()? {
+        entry.added += difference.only_second.len();
+        entry.removed += difference.only_first.len();
+        let change = |record: &Record, change| ChangeJson {
+            suite: suite.to_string(),
+            change,
+            version: record.key().version.to_string(),
+            architecture: record.key().architecture.to_string(),
+        };
+        let concerns = |record: &&std::sync::Arc<Record>| package == Some(&record.key().package);
+        let removed = difference.only_first.iter().filter(concerns).map(|record| change(record, "removed"));
+        let added = difference.only_second.iter().filter(concerns).map(|record| change(record, "added"));
+        entry.changes.extend(removed.chain(added));
+    }
+    Ok(entry)
+}

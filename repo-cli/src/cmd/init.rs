@@ -1,0 +1,149 @@
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::{Architecture, SuiteName};
+use repo_store::{RepositoryName, Store};
+
+use crate::args::Global;
+use crate::error::{Failure, Outcome};
+use crate::keys::Keys;
+use crate::output::{Output, joined};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct InitArguments {
+    /// Where [default: the current directory]
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArguments,
+}
+
+/// What a new store looks like.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct LayoutArguments {
+    /// A repository; may be given several times [default: preprod and prod]
+    #[arg(long = "repository", value_name = "NAME")]
+    pub(crate) repositories: Vec<String>,
+    /// A suite; may be given several times [default: bookworm and trixie]
+    #[arg(long = "suite", value_name = "NAME")]
+    pub(crate) suites: Vec<String>,
+    /// An architecture; may be given several times [default: amd64 and arm64]
+    #[arg(long = "architecture", value_name = "NAME")]
+    pub(crate) architectures: Vec<String>,
+    /// Who publishes, as clients see it; better never changed later
+    #[arg(long, value_name = "TEXT", default_value = "In-house packages")]
+    pub(crate) origin: String,
+    /// The address under which clients will reach the repositories
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+}
+
+pub(crate) fn run(arguments: InitArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+    let directory = arguments.directory.or_else(|| global.root.clone());
+    let directory = directory.map_or_else(crate::session::current_directory, Ok)?;
+    init(&directory, &arguments.layout, output)?;
+    let session = Session::open(&Global { root: Some(directory), ..global.clone() })?;
+    for repository in session.config.repositories() {
+        session.publish(repository, output)?;
+    }
+    output.result(&serde_json::json!({ "root": session.root }), || {});
+    Ok(Outcome::Done)
+}
+
+/// Makes the store, its key and its configuration.
+pub(crate) fn init(root: &Utf8Path, layout: &LayoutArguments, output: &Output) -> Result<(), Failure> {
+    let text = configuration(layout)?;
+    let path = root.join("repo.toml");
+    if path.exists() {
+        return Err(repo_store::Error::StoreExists { path: root.to_owned() }.into());
+    }
+    Store::create(root)?;
+    let key = Keys::new(root).generate(&format!("{} (archive signing key)", layout.origin))?;
+    // Last: a directory with a repo.toml is a store that was made to the end.
+    std::fs::write(&path, text).map_err(Failure::io("write", &path))?;
+    output.say(&format!("made a store in {root}: configure it in {path}"));
+    output.say(&format!("made a signing key: {}", key.fingerprint()));
+    Ok(())
+}
+
+fn configuration(layout: &LayoutArguments) -> Result<String, Failure> {
+    let names = |given: &[String], default: &[&str]| -> Vec<String> {
+        if given.is_empty() { default.iter().map(|name| (*name).to_owned()).collect() } else { given.to_vec() }
+    };
+    let repositories = names(&layout.repositories, &["preprod", "prod"]);
+    let suites = names(&layout.suites, &["bookworm", "trixie"]);
+    let architectures = names(&layout.architectures, &["amd64", "arm64"]);
+    for name in &repositories {
+        RepositoryName::parse(name)?;
+    }
+    let argument = |name: &String, source| Failure::Argument { argument: name.clone(), source };
+    for name in &suites {
+        SuiteName::parse(name).map_err(|source| argument(name, source))?;
+    }
+    for name in &architectures {
+        Architecture::parse(name).map_err(|source| argument(name, source))?;
+    }
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let list = |names: &[String]| joined(&names.iter().map(|name| quoted(name)).collect::<Vec<_>>());
+    let url = match &layout.url {
+        Some(url) => format!("url = {}", quoted(url)),
+        None => "#url = \"https://packages.example.org\"".to_owned(),
+    };
+    let tables: Vec<String> =
+        repositories.iter().map(|name| format!("[repositories.{}]\n", quoted_key(name))).collect();
+    Ok(TEMPLATE
+        .replace("@ORIGIN@", &quoted(&layout.origin))
+        .replace("@URL@", &url)
+        .replace("@SUITES@", &list(&suites))
+        .replace("@ARCHITECTURES@", &list(&architectures))
+        .replace("@REPOSITORIES@", &tables.join("\n")))
+}
+
+/// A repository's name as a key of a table; a name with a dot needs quotes.
+fn quoted_key(name: &str) -> String {
+    if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
+}
+
+const TEMPLATE: &str = r#"# What this store publishes. Keep this file in version control; it is all the configuration there is.
+# Files repo.d/*.toml are read on top of it: tables are merged, lists appended.
+
+# Who publishes, as clients see it. They refuse a later change, so choose it once.
+origin = @ORIGIN@
+
+# The address under which clients reach public/: used in what is handed out to them.
+@URL@
+
+# A suite for each release that packages are for. A package whose version names a release (1.2-1+deb12u1, 1.2-1~jammy1)
+# goes to the suites of that release, any other to all. Instead of the list: suites_file = "suites.list", one name a line.
+suites = [@SUITES@]
+
+# The architectures published, besides `all`. Instead of the list: architectures_file = "architectures.list".
+architectures = [@ARCHITECTURES@]
+
+# The first is for packages that name none in their section.
+components = ["main"]
+
+# Compressed forms of each index, of xz, gz, zst and none.
+#compress = ["xz", "gz"]
+
+# After how long clients refuse what was published last, against replayed old states. `publish` signs anew in time.
+#valid_for = "14d"
+
+# "manual": changes are shown to clients by `publish` only.
+#publish = "auto"
+
+[serve]
+#listen = "127.0.0.1:8080"
+
+# The repositories. For each: the addresses that may read it, a file of users as `htpasswd -B` makes it, suites if not all.
+#   allow = ["10.0.0.0/8", "2001:db8::/32"]
+#   users = "prod.htpasswd"
+#   suites = ["bookworm"]
+@REPOSITORIES@
+# What one suite has of its own.
+#[suite.bookworm]
+#architectures = ["amd64"]
+#components = ["main", "contrib"]
+#markers = ["bookworm", "deb12", "bpo12"]     # what in a version says that a package was built for this suite
+#description = "Packages for our bookworm machines"
+#not_automatic = true                         # clients install from it only when told to
+"#;

@@ -1,0 +1,87 @@
+use clap::Subcommand;
+
+use crate::error::{Failure, Outcome};
+use crate::output::Output;
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct KeyArguments {
+    #[command(subcommand)]
+    command: KeyCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum KeyCommand {
+    /// Make another key: from the next publication on every key signs
+    Generate {
+        /// Whose key it is, as clients see it
+        #[arg(long, value_name = "TEXT", default_value = "Archive signing key")]
+        name: String,
+    },
+    /// List the keys
+    List,
+    /// Print the public keys, as clients need them
+    Export {
+        /// In binary, for a file that ends in .gpg
+        #[arg(long)]
+        binary: bool,
+    },
+}
+
+pub(crate) fn run(arguments: KeyArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    match arguments.command {
+        KeyCommand::Generate { name } => {
+            let key = session.keys().generate(&name)?;
+            let fingerprint = key.fingerprint().to_string();
+            output.result(&serde_json::json!({ "fingerprint": fingerprint }), || {
+                output.line(&fingerprint);
+            });
+            output.say("clients must get it (`client-config`) before the old one may go");
+        }
+        KeyCommand::List => list(session, output)?,
+        KeyCommand::Export { binary } => {
+            let keyring = session.keys().keyring()?;
+            if binary {
+                output.bytes(&keyring.binary()?);
+            } else {
+                output.line(keyring.armored()?.trim_end());
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn list(session: &Session, output: &Output) -> Result<(), Failure> {
+    let now = std::time::SystemTime::now();
+    let day = |time| {
+        let time = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        time.strftime("%Y-%m-%d").to_string()
+    };
+    let mut rows = Vec::new();
+    let mut json = Vec::new();
+    for key in session.keys().load()? {
+        let certificate = key.certificate();
+        let problems: Vec<String> = certificate.problems(now).iter().map(ToString::to_string).collect();
+        let expires = certificate.expires().map(day);
+        json.push(serde_json::json!({
+            "fingerprint": certificate.fingerprint().to_string(),
+            "algorithm": certificate.algorithm(),
+            "created": day(certificate.created()),
+            "expires": expires,
+            "user_ids": certificate.user_ids(),
+            "problems": problems,
+        }));
+        rows.push([
+            certificate.fingerprint().to_string(),
+            certificate.algorithm(),
+            day(certificate.created()),
+            expires.unwrap_or_else(|| "never".to_owned()),
+            certificate.user_ids().join(", "),
+            problems.join("; "),
+        ]);
+    }
+    output.result(&serde_json::json!({ "keys": json }), || {
+        output.table(["FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "NAME", "PROBLEMS"], &rows);
+    });
+    Ok(())
+}

@@ -1,0 +1,91 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deb_parse::SuiteName;
+use repo_store::{Record, RecordKey, Selector};
+use serde::Serialize;
+
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, joined};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ListArguments {
+    /// The repository
+    repository: String,
+    /// Only these packages: names or patterns, with =VERSION if wanted
+    #[arg(value_name = "PACKAGE")]
+    selectors: Vec<Selector>,
+    /// Only this suite; may be given several times
+    #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
+    suites: Vec<SuiteName>,
+}
+
+/// A package file and the suites it is in.
+#[derive(Serialize)]
+pub(crate) struct ListedJson {
+    pub(crate) package: String,
+    pub(crate) version: String,
+    pub(crate) architecture: String,
+    pub(crate) component: String,
+    pub(crate) suites: Vec<String>,
+    pub(crate) size: u64,
+}
+
+impl ListedJson {
+    pub(crate) fn new(record: &Record, suites: &[SuiteName]) -> Self {
+        let key = record.key();
+        Self {
+            package: key.package.to_string(),
+            version: key.version.to_string(),
+            architecture: key.architecture.to_string(),
+            component: record.component().to_string(),
+            suites: suites.iter().map(ToString::to_string).collect(),
+            size: record.size(),
+        }
+    }
+}
+
+pub(crate) fn run(arguments: ListArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let repository = session.repository(&arguments.repository)?;
+    let mut found: BTreeMap<RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
+    let head = session.store.head(&repository.name)?;
+    let known = |suite: &SuiteName| {
+        repository.suite(suite).is_some()
+            || head.as_ref().is_some_and(|head| head.commit().suites.contains_key(suite))
+    };
+    if let Some(suite) = arguments.suites.iter().find(|suite| !known(suite)) {
+        let (repository, suite) = (repository.name.clone(), suite.clone());
+        return Err(repo_store::Error::UnknownSuite { repository, suite }.into());
+    }
+    if let Some(head) = &head {
+        let asked = |suite: &&SuiteName| arguments.suites.is_empty() || arguments.suites.contains(suite);
+        for suite in head.commit().suites.keys().filter(asked) {
+            let mut records = Vec::new();
+            if arguments.selectors.is_empty() {
+                records = head.records(suite)?;
+            }
+            for selector in &arguments.selectors {
+                records.extend(selector.all_in(head, suite)?);
+            }
+            for record in records {
+                let entry = found.entry(record.key().clone()).or_insert_with(|| (record, Vec::new()));
+                if !entry.1.contains(suite) {
+                    entry.1.push(suite.clone());
+                }
+            }
+        }
+    }
+    let listed: Vec<ListedJson> =
+        found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
+    output.result(&serde_json::json!({ "packages": listed }), || {
+        let rows: Vec<[String; 4]> = listed
+            .iter()
+            .map(|one| {
+                [one.package.clone(), one.version.clone(), one.architecture.clone(), joined(&one.suites)]
+            })
+            .collect();
+        output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"], &rows);
+    });
+    Ok(Outcome::Done)
+}

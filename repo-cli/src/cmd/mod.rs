@@ -1,0 +1,47 @@
+//! The verbs, a file for each: its arguments, one call into the library, and what it prints.
+
+pub(crate) mod add;
+pub(crate) mod client_config;
+pub(crate) mod diff;
+pub(crate) mod history;
+pub(crate) mod incoming;
+pub(crate) mod init;
+pub(crate) mod key;
+pub(crate) mod list;
+pub(crate) mod promote;
+pub(crate) mod publish;
+pub(crate) mod quickstart;
+pub(crate) mod remove;
+pub(crate) mod rollback;
+pub(crate) mod serve;
+pub(crate) mod show;
+pub(crate) mod versions;
+
+use crate::args::{Arguments, Command};
+use crate::error::{Failure, Outcome};
+use crate::output::Output;
+use crate::session::Session;
+
+/// Runs the verb that was asked for.
+pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
+    let global = arguments.global;
+    let session = || Session::open(&global);
+    match arguments.command {
+        Command::Quickstart(arguments) => quickstart::run(arguments, &global, output),
+        Command::Init(arguments) => init::run(arguments, &global, output),
+        Command::Add(arguments) => add::run(arguments, &session()?, output),
+        Command::Incoming(arguments) => incoming::run(arguments, &session()?, output),
+        Command::List(arguments) => list::run(arguments, &session()?, output),
+        Command::Versions(arguments) => versions::run(arguments, &session()?, output),
+        Command::Show(arguments) => show::run(arguments, &session()?, output),
+        Command::Diff(arguments) => diff::run(arguments, &session()?, output),
+        Command::Promote(arguments) => promote::run(arguments, &session()?, output),
+        Command::Remove(arguments) => remove::run(arguments, &session()?, output),
+        Command::History(arguments) => history::run(arguments, &session()?, output),
+        Command::Rollback(arguments) => rollback::run(arguments, &session()?, output),
+        Command::Publish(arguments) => publish::run(arguments, &session()?, output),
+        Command::Serve(arguments) => serve::run(arguments, &session()?, output),
+        Command::ClientConfig(arguments) => client_config::run(arguments, &session()?, output),
+        Command::Key(arguments) => key::run(arguments, &session()?, output),
+    }
+}

@@ -1,0 +1,91 @@
+use deb_parse::SuiteName;
+use repo_store::{ChangePlan, PromoteOptions, Selector};
+
+use super::list::ListedJson;
+use crate::args::ChangeArguments;
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, count, joined};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct PromoteArguments {
+    /// Names or patterns; of each package the newest version, or the one named with =VERSION
+    #[arg(value_name = "PACKAGE[=VERSION]", required_unless_present = "all")]
+    selectors: Vec<Selector>,
+    /// All that the other repository lacks
+    #[arg(long, conflicts_with = "selectors")]
+    all: bool,
+    /// The repository to take them from
+    #[arg(long, value_name = "REPOSITORY")]
+    from: String,
+    /// The repository to bring them to
+    #[arg(long, value_name = "REPOSITORY")]
+    to: String,
+    /// Only in this suite; may be given several times
+    #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
+    suites: Vec<SuiteName>,
+    /// Take along all packages built from the same version of the same source package
+    #[arg(long)]
+    whole_source: bool,
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+pub(crate) fn run(arguments: PromoteArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let (from, to) = (session.repository(&arguments.from)?, session.repository(&arguments.to)?);
+    let options = PromoteOptions {
+        selectors: arguments.selectors,
+        everything: arguments.all,
+        suites: arguments.suites,
+        whole_source: arguments.whole_source,
+    };
+    let plan = session.store.plan_promotion(from, to, &options)?;
+    check_matched(&plan)?;
+    let moved = plan.by_record();
+    let mut commit = None;
+    if !arguments.change.dry_run && !plan.is_empty() {
+        commit = session.store.promote(&plan, &from.name, &to.name, &session.context())?.commit;
+    }
+    print_plan(&plan, commit.map(|id| id.to_string()), arguments.change.dry_run, output);
+    let what = count(moved.len(), "package");
+    output.say(&match (moved.is_empty(), arguments.change.dry_run) {
+        (true, _) => format!("nothing to promote: {} has it all", to.name),
+        (false, true) => format!("would promote {what} from {} to {}", from.name, to.name),
+        (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
+    });
+    if commit.is_some() {
+        session.publish_after(to, arguments.change, output)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// A name that matches nothing is a slip of the pen: nothing is done then.
+pub(crate) fn check_matched(plan: &ChangePlan) -> Result<(), Failure> {
+    if plan.unmatched.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::NoMatch(plan.unmatched.iter().map(ToString::to_string).collect()))
+}
+
+/// The records of a plan as a table or in JSON.
+pub(crate) fn print_plan(plan: &ChangePlan, commit: Option<String>, dry_run: bool, output: &Output) {
+    let records = plan.by_record();
+    let listed: Vec<ListedJson> =
+        records.iter().map(|(record, suites)| ListedJson::new(record, suites)).collect();
+    let document = serde_json::json!({ "packages": listed, "commit": commit, "dry_run": dry_run });
+    output.result(&document, || {
+        let rows: Vec<[String; 4]> = records
+            .iter()
+            .map(|(record, suites)| {
+                let key = record.key();
+                [
+                    key.package.to_string(),
+                    key.version.to_string(),
+                    key.architecture.to_string(),
+                    joined(suites),
+                ]
+            })
+            .collect();
+        output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"], &rows);
+    });
+}

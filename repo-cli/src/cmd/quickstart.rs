@@ -1,0 +1,108 @@
+use camino::{Utf8Path, Utf8PathBuf};
+use repo_store::AddOptions;
+
+use super::init::{self, LayoutArguments};
+use super::{add, client_config, serve};
+use crate::args::Global;
+use crate::config::DEFAULT_LISTEN;
+use crate::error::{Failure, Outcome};
+use crate::examples;
+use crate::output::Output;
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct QuickstartArguments {
+    /// Where to make the store; one that is there already is used as it is
+    #[arg(value_name = "DIR")]
+    directory: Utf8PathBuf,
+    /// Packages to add to the first repository [default: three small examples, built on the spot]
+    #[arg(value_name = "FILE")]
+    files: Vec<Utf8PathBuf>,
+    #[command(flatten)]
+    layout: LayoutArguments,
+    /// Where to listen; another port is taken when this one is in use
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_LISTEN)]
+    listen: String,
+    /// Write a line to standard error for each request
+    #[arg(long)]
+    log: bool,
+    /// Do everything but serve
+    #[arg(long)]
+    no_serve: bool,
+}
+
+pub(crate) fn run(arguments: QuickstartArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+    let root = &arguments.directory;
+    let fresh = !root.join("repo.toml").exists();
+    if fresh {
+        init::init(root, &arguments.layout, output)?;
+    }
+    let session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?;
+    let Some(first) = session.config.repositories().next() else {
+        return Err(Failure::UnknownRepository { name: "preprod".to_owned(), known: Vec::new() });
+    };
+    let mut files = arguments.files;
+    if files.is_empty() && fresh {
+        files = examples::write(&root.join("examples"))?;
+    }
+    let mut outcome = Outcome::Done;
+    if !files.is_empty() {
+        // Showing what works comes first here: one bad file of many is reported, not fatal.
+        let options = AddOptions { keep_going: true, ..AddOptions::default() };
+        let report = session.store.add(first, &files, &options, &session.context())?;
+        add::print(&report, true, false, output);
+        if !report.refused.is_empty() {
+            outcome = Outcome::Refused;
+        }
+    }
+    for repository in session.config.repositories() {
+        session.publish(repository, output)?;
+    }
+    if arguments.no_serve {
+        print_next_steps(&session, root, &format!("http://{}", arguments.listen), output)?;
+        return Ok(outcome);
+    }
+    let server = serve::bind(&session, &arguments.listen).or_else(|failure| match failure {
+        Failure::Io { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            let host = arguments.listen.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
+            output.note(&format!("{} is in use: another port is taken", arguments.listen));
+            serve::bind(&session, &format!("{host}:0"))
+        }
+        other => Err(other),
+    })?;
+    let address = server.local_addr().map_err(Failure::io("listen on", &arguments.listen))?;
+    let url = session.config.url().unwrap_or_else(|| format!("http://{address}"));
+    print_next_steps(&session, root, &url, output)?;
+    output.say(&format!("\nserving http://{address} until Ctrl-C"));
+    serve::run_until_interrupted(server, arguments.log, output)?;
+    Ok(outcome)
+}
+
+/// Exactly what to paste on a client, and what to try next.
+fn print_next_steps(session: &Session, root: &Utf8Path, url: &str, output: &Output) -> Result<(), Failure> {
+    let repositories: Vec<_> = session.config.repositories().collect();
+    let Some(first) = repositories.first() else { return Ok(()) };
+    let suite = first.suites.first().map(|suite| suite.name.clone());
+    let suites: Vec<_> = suite.into_iter().collect();
+    let sources = client_config::sources(session, first, &suites, url)?;
+    output.say("\n# On a client, as root (for another release, change `Suites`):\n");
+    output.say(&format!("cat > /etc/apt/sources.list.d/{}.sources <<'END'\n{}\nEND", first.name, sources.trim_end()));
+    if session.config.needs_password(&first.name) {
+        let auth = client_config::auth(first, url);
+        output.say(&format!(
+            "install -m 600 /dev/stdin /etc/apt/auth.conf.d/{}.conf <<'END'\n{}\nEND",
+            first.name,
+            auth.trim_end()
+        ));
+    }
+    output.say("apt update");
+    output.say("\n# Here, in another terminal:\n");
+    output.say(&format!("export REPO_ROOT={root}"));
+    output.say(&format!("repo-cli list {}", first.name));
+    if let Some(second) = repositories.get(1) {
+        output.say(&format!("repo-cli diff {} {}", first.name, second.name));
+        output.say(&format!("repo-cli promote --all --from {} --to {}", first.name, second.name));
+        output.say(&format!("repo-cli history {}", second.name));
+    }
+    Ok(())
+}

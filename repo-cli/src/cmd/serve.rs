@@ -1,0 +1,52 @@
+use crate::error::{Failure, Outcome};
+use crate::output::Output;
+use crate::serve::{Server, Site};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ServeArguments {
+    /// Where to listen [default: as configured, or 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Write a line to standard error for each request
+    #[arg(long)]
+    log: bool,
+}
+
+pub(crate) fn run(arguments: ServeArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let listen = arguments.listen.unwrap_or_else(|| session.config.listen().to_owned());
+    let server = bind(session, &listen)?;
+    let address = server.local_addr().map_err(Failure::io("listen on", &listen))?;
+    for repository in session.config.repositories() {
+        output.say(&format!("serving http://{address}/{}", repository.name));
+    }
+    output.result(&serde_json::json!({ "listen": address.to_string() }), || {});
+    run_until_interrupted(server, arguments.log, output)
+}
+
+/// A server for the published repositories, listening.
+pub(crate) fn bind(session: &Session, listen: &str) -> Result<Server, Failure> {
+    let site = Site { root: session.root.join("public"), access: session.config.access()? };
+    Server::bind(listen, site).map_err(Failure::io("listen on", listen))
+}
+
+/// Serves until the program is asked to end, then finishes the requests under way.
+pub(crate) fn run_until_interrupted(
+    mut server: Server,
+    log: bool,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    if log {
+        server = server.with_log(|entry| {
+            use std::io::Write as _;
+            let _ = writeln!(std::io::stderr().lock(), "{entry}");
+        });
+    }
+    let handle = server.shutdown_handle();
+    ctrlc::set_handler(move || handle.shutdown())
+        .map_err(|error| Failure::Other(format!("cannot watch for signals: {error}")))?;
+    output.flush();
+    server.run().map_err(Failure::io("serve", "requests"))?;
+    output.say("stopped");
+    Ok(Outcome::Done)
+}

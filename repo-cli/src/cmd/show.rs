@@ -1,0 +1,55 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deb_parse::SuiteName;
+use repo_store::{Record, RecordKey, Selector};
+
+use super::list::ListedJson;
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, joined};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ShowArguments {
+    /// The repository
+    repository: String,
+    /// The package: its newest version, or the one named with =VERSION
+    #[arg(value_name = "PACKAGE")]
+    selector: Selector,
+}
+
+pub(crate) fn run(arguments: ShowArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let repository = session.repository(&arguments.repository)?;
+    let mut found: BTreeMap<RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
+    if let Some(head) = session.store.head(&repository.name)? {
+        for suite in head.commit().suites.keys() {
+            for record in arguments.selector.newest_in(&head, suite)? {
+                let entry = found.entry(record.key().clone()).or_insert_with(|| (record, Vec::new()));
+                entry.1.push(suite.clone());
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(Failure::NoMatch(vec![arguments.selector.to_string()]));
+    }
+    let json: Vec<serde_json::Value> = found
+        .values()
+        .map(|(record, suites)| {
+            serde_json::json!({
+                "entry": ListedJson::new(record, suites),
+                "blob": record.blob().to_string(),
+                "stanza": String::from_utf8_lossy(record.stanza()),
+            })
+        })
+        .collect();
+    output.result(&serde_json::json!({ "packages": json }), || {
+        for (place, (record, suites)) in found.values().enumerate() {
+            if place > 0 {
+                output.line("");
+            }
+            output.line(&format!("# {} in {}: {}", record.key(), repository.name, joined(suites)));
+            output.line(String::from_utf8_lossy(record.stanza()).trim_end());
+        }
+    });
+    Ok(Outcome::Done)
+}

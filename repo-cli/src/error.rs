@@ -1,0 +1,165 @@
+//! Failures as people see them: what went wrong, what to do about it, and with which status the program ends.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::process::ExitCode;
+
+use camino::Utf8PathBuf;
+
+/// How a verb ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done: status 0.
+    Done,
+    /// Something was refused, and said so already: status 1.
+    Refused,
+    /// `diff` found differences: status 3.
+    Different,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::Refused => Self::from(1),
+            Outcome::Different => Self::from(3),
+        }
+    }
+}
+
+/// What made a verb fail.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The store or one of its operations.
+    #[error(transparent)]
+    Store(#[from] repo_store::Error),
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] apt_sign::Error),
+    /// A name or version given on the command line.
+    #[error("`{argument}` is not usable")]
+    Argument {
+        /// As given.
+        argument: String,
+        /// The rule it breaks.
+        #[source]
+        source: deb_parse::Error,
+    },
+    /// repo.toml or a file it names.
+    #[error("{path}: {what}")]
+    Config {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong in it.
+        what: String,
+    },
+    /// No repo.toml was found.
+    #[error("there is no repo.toml in {place}")]
+    NoRoot {
+        /// Where it was looked for.
+        place: String,
+    },
+    /// A repository that is not configured.
+    #[error("there is no repository `{name}`")]
+    UnknownRepository {
+        /// The name given, escaped.
+        name: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// There is nothing to sign with.
+    #[error("there is no signing key in {path}")]
+    NoKey {
+        /// The directory looked in.
+        path: Utf8PathBuf,
+    },
+    /// Names or patterns that match no package.
+    #[error("no package matches {}", .0.join(", "))]
+    NoMatch(Vec<String>),
+    /// Something the operating system refused.
+    #[error("cannot {verb} {path}")]
+    Io {
+        /// What was tried.
+        verb: &'static str,
+        /// On what.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file of users of a repository.
+    #[error(transparent)]
+    Users(#[from] crate::serve::UsersError),
+    /// Anything to be said in one sentence.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Failure {
+    pub(crate) fn io(verb: &'static str, path: impl fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_string();
+        move |source| Self::Io { verb, path, source }
+    }
+
+    /// Status 1: wrong usage ends with 2 before any verb runs.
+    #[expect(clippy::unused_self, reason = "the place where other statuses would be chosen")]
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(1)
+    }
+
+    /// What to do about it, where that is known.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => store_hint(error),
+            Self::NoRoot { .. } => {
+                Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
+            }
+            Self::UnknownRepository { known, .. } if known.is_empty() => {
+                Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
+            }
+            Self::UnknownRepository { known, .. } => Some(format!("there are: {}", known.join(", "))),
+            Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
+            Self::NoMatch(_) => Some("`repo-cli list REPOSITORY` shows what there is".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// What to do about an error of the store: advice stands here and not in the library.
+pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
+    use repo_store::Error;
+    let hint = match error {
+        Error::Conflict { .. } => {
+            "a package that changes needs a new version: clients cannot tell two files of one version apart"
+        }
+        Error::NoSuiteForRelease { .. } => {
+            "name the suites with --suite, or configure a suite for that release in repo.toml"
+        }
+        Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",
+        Error::UnlistedComponent { .. } => "add it to `components` in repo.toml, or choose one with --component",
+        Error::UnknownSuite { .. } => "the suites are listed in repo.toml",
+        Error::UnknownRevision { .. } => {
+            "`repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do"
+        }
+        Error::NewerFormat { .. } => "use the version of repo-cli that wrote the store, or a newer one",
+        Error::Damaged { .. } | Error::Missing { .. } => "restore the file from a backup of store/",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        // A transparent error shows its source's words as its own.
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        source = cause.source();
+    }
+    text
+}

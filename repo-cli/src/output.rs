@@ -1,0 +1,124 @@
+//! What people and programs see: results on standard output, talk on standard error.
+
+use std::cell::RefCell;
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::error::{self, Failure};
+
+/// Where everything is printed. Only this module writes to the terminal.
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+    /// Collects lines so that a long listing is not written line by line.
+    lines: RefCell<io::BufWriter<io::Stdout>>,
+}
+
+/// The number of the JSON form. Fields may be added to it; none is removed or changes its meaning.
+const JSON_FORMAT: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a, T: Serialize> {
+    format: u32,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        let lines = RefCell::new(io::BufWriter::with_capacity(64 << 10, io::stdout()));
+        Self { json: global.json, quiet: global.quiet, lines }
+    }
+
+    /// One JSON document on standard output, if that was asked for, or else what `text` prints.
+    pub(crate) fn result<T: Serialize>(&self, content: &T, text: impl FnOnce()) {
+        if self.json {
+            let document = Document { format: JSON_FORMAT, content };
+            if let Ok(json) = serde_json::to_string(&document) {
+                self.line(&json);
+            }
+        } else {
+            text();
+        }
+    }
+
+    /// One line of a result.
+    pub(crate) fn line(&self, text: &str) {
+        let mut out = self.lines.borrow_mut();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
+        // A reader that has seen enough, such as `head`, is no reason to fail.
+        let _ = written;
+    }
+
+    /// Bytes that are no text.
+    pub(crate) fn bytes(&self, bytes: &[u8]) {
+        let _ = self.lines.borrow_mut().write_all(bytes);
+    }
+
+    /// A line about what was done; not with `--quiet` nor in JSON.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet && !self.json {
+            self.line(text);
+        }
+    }
+
+    /// Makes sure that everything printed so far is seen.
+    pub(crate) fn flush(&self) {
+        let _ = self.lines.borrow_mut().flush();
+    }
+
+    /// A line of talk on standard error.
+    pub(crate) fn note(&self, text: &str) {
+        self.flush();
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// A failure, and what to do about it.
+    pub(crate) fn error(&self, failure: &Failure) {
+        self.problem(&error::chain(failure), failure.hint().as_deref());
+    }
+
+    /// Something refused, and what to do about it.
+    pub(crate) fn problem(&self, what: &str, hint: Option<&str>) {
+        self.note(&format!("error: {what}"));
+        if let Some(hint) = hint {
+            self.note(&format!("hint: {hint}"));
+        }
+    }
+
+    /// Rows under a head, each column as wide as its longest cell.
+    pub(crate) fn table<const N: usize>(&self, head: [&str; N], rows: &[[String; N]]) {
+        if rows.is_empty() {
+            return;
+        }
+        let head = head.map(str::to_owned);
+        let all = || std::iter::once(&head).chain(rows);
+        let width = |column: usize| {
+            all().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..N).map(width).collect();
+        for row in all() {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+            self.line(cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// A number of things in words: `1 package`, `2 packages`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{ending}")
+}
+
+/// Names in one line.
+pub(crate) fn joined<T: ToString>(names: &[T]) -> String {
+    names.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,67 @@
+use std::str::FromStr;
+
+use deb_parse::SuiteName;
+use repo_store::{RepositorySettings, Revision};
+
+use crate::error::Failure;
+use crate::session::Session;
+
+/// What `diff` compares: `REPOSITORY[/SUITE][@REVISION]`.
+#[derive(Clone, Debug)]
+pub(crate) struct RevisionSpec {
+    pub(crate) text: String,
+    repository: String,
+    suite: Option<SuiteName>,
+    revision: Option<String>,
+}
+
+impl FromStr for RevisionSpec {
+    type Err = deb_parse::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (place, revision) = match text.split_once('@') {
+            Some((place, revision)) => (place, Some(revision.to_owned())),
+            None => (text, None),
+        };
+        let (repository, suite) = match place.split_once('/') {
+            Some((repository, suite)) => (repository, Some(SuiteName::parse(suite)?)),
+            None => (place, None),
+        };
+        Ok(Self { text: text.to_owned(), repository: repository.to_owned(), suite, revision })
+    }
+}
+
+impl RevisionSpec {
+    /// The repository, and its state; `None` for a repository in which nothing was ever changed.
+    pub(crate) fn resolve<'a>(
+        &self,
+        session: &'a Session,
+    ) -> Result<(&'a RepositorySettings, Option<Revision<'a>>), Failure> {
+        let settings = session.repository(&self.repository)?;
+        let revision = match &self.revision {
+            Some(revision) => Some(session.store.resolve(&settings.name, revision)?),
+            None => session.store.head(&settings.name)?,
+        };
+        Ok((settings, revision))
+    }
+
+    /// The suites meant: the one named, or all of the repository.
+    pub(crate) fn suites(
+        &self,
+        settings: &RepositorySettings,
+        revision: Option<&Revision<'_>>,
+    ) -> Vec<SuiteName> {
+        if let Some(suite) = &self.suite {
+            return vec![suite.clone()];
+        }
+        let mut suites: Vec<SuiteName> = settings.suites.iter().map(|suite| suite.name.clone()).collect();
+        let others = revision.into_iter().flat_map(|revision| revision.commit().suites.keys());
+        suites.extend(others.filter(|suite| settings.suite(suite).is_none()).cloned());
+        suites
+    }
+
+    /// Whether one suite is named.
+    pub(crate) fn names_a_suite(&self) -> bool {
+        self.suite.is_some()
+    }
+}

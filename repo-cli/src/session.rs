@@ -1,0 +1,110 @@
+//! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
+
+use std::num::NonZeroUsize;
+
+use apt_sign::Signer as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use repo_store::{Context, RepositorySettings, Store};
+
+use crate::args::{ChangeArguments, Global};
+use crate::config::Config;
+use crate::error::Failure;
+use crate::keys::Keys;
+use crate::output::{Output, joined};
+
+/// An open store with its configuration.
+pub(crate) struct Session {
+    pub(crate) root: Utf8PathBuf,
+    pub(crate) store: Store,
+    pub(crate) config: Config,
+    actor: String,
+}
+
+impl Session {
+    /// Opens the store in the directory given, or in the nearest one upwards that has a `repo.toml`.
+    pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
+        let root = find_root(global)?;
+        Ok(Self {
+            config: Config::load(&root)?,
+            store: Store::open(&root)?,
+            actor: actor(global),
+            root,
+        })
+    }
+
+    /// Who acts, when, and on how many threads.
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            actor: self.actor.clone(),
+            now: Timestamp::now(),
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+
+    /// The settings of a configured repository.
+    pub(crate) fn repository(&self, name: &str) -> Result<&RepositorySettings, Failure> {
+        self.config.repository(name)
+    }
+
+    pub(crate) fn keys(&self) -> Keys {
+        Keys::new(&self.root)
+    }
+
+    /// Publishes a repository after a change, unless that is left for later, and says so.
+    pub(crate) fn publish_after(
+        &self,
+        repository: &RepositorySettings,
+        arguments: ChangeArguments,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        if arguments.no_publish || !self.config.publishes_at_once() {
+            output.say(&format!("not published yet: `repo-cli publish {}` does", repository.name));
+            return Ok(());
+        }
+        self.publish(repository, output).map(drop)
+    }
+
+    /// Publishes a repository and says so. The id of the publication, if there was anything to publish.
+    pub(crate) fn publish(
+        &self,
+        repository: &RepositorySettings,
+        output: &Output,
+    ) -> Result<repo_store::PublishReport, Failure> {
+        let context = self.context();
+        let signer = self.keys().signer()?;
+        for (fingerprint, problem) in signer.problems(std::time::SystemTime::now()) {
+            output.note(&format!("warning: key {}: {problem}", fingerprint.short()));
+        }
+        debug_assert!(!signer.fingerprints().is_empty());
+        let report = self.store.publish(repository, &signer, &context)?;
+        if let Some(id) = report.publication {
+            output.say(&format!("published {} {id}: {}", repository.name, joined(&report.suites)));
+        }
+        Ok(report)
+    }
+}
+
+fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
+    if let Some(root) = &global.root {
+        let found = root.join("repo.toml").exists();
+        return if found { Ok(root.clone()) } else { Err(Failure::NoRoot { place: root.to_string() }) };
+    }
+    let here = current_directory()?;
+    let found = here.ancestors().find(|directory| directory.join("repo.toml").exists());
+    found.map(Utf8Path::to_owned).ok_or_else(|| Failure::NoRoot { place: format!("{here} or above") })
+}
+
+/// The directory the program was started in.
+pub(crate) fn current_directory() -> Result<Utf8PathBuf, Failure> {
+    let here = std::env::current_dir().map_err(Failure::io("find", "the current directory"))?;
+    Utf8PathBuf::from_path_buf(here)
+        .map_err(|path| Failure::Other(format!("{} is not valid UTF-8", path.display())))
+}
+
+/// The person, behind `sudo` too.
+fn actor(global: &Global) -> String {
+    let from_environment = || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let user = || format!("uid {}", rustix::process::getuid().as_raw());
+    global.actor.clone().or_else(from_environment).filter(|name| !name.is_empty()).unwrap_or_else(user)
+}
