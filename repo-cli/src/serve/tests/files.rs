@@ -187,6 +187,34 @@ fn by_hash_is_found_while_things_are_renamed() {
     });
 }
 
+/// Bytes that the page cache does not hold take another way through the server.
+#[test]
+fn a_file_that_only_the_disk_has() {
+    let served = Served::new();
+    let path = served.path("prod/pool/main/h/hello/hello_1.0_all.deb");
+    let expected = std::fs::read(&path).unwrap();
+    for _ in 0..4 {
+        let file = std::fs::File::open(&path).unwrap();
+        file.sync_all().unwrap();
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        assert!(served.get(DEB).body == expected);
+    }
+}
+
+#[test]
+fn a_file_cut_short_breaks_the_connection_rather_than_the_promise() {
+    let served = Served::new();
+    let path = served.path("prod/pool/large");
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len(64 << 20).unwrap();
+    let mut client = served.connect();
+    client.send("GET", "/prod/pool/large", &[]);
+    client.stream.fill_buf().unwrap();
+    file.set_len(0).unwrap();
+    assert!(client.rest().len() < 64 << 20);
+    assert_eq!(served.get(IN_RELEASE).status, 200);
+}
+
 #[test]
 fn an_unreadable_file_is_our_trouble_and_logged() {
     let served = Served::new();
