@@ -1,5 +1,8 @@
 //! Which files are served, as what, and which never.
 
+use std::time::Instant;
+
+use super::super::tree::Tree;
 use super::*;
 
 #[test]
@@ -169,20 +172,23 @@ fn a_replaced_repository_is_seen_soon() {
 #[test]
 fn by_hash_is_found_while_things_are_renamed() {
     let served = Served::new();
-    let (a, b) = (served.path("prod/a"), served.path("prod/b"));
-    std::fs::create_dir(&a).unwrap();
-    let until = std::time::Instant::now() + Duration::from_millis(500);
+    let tree = Tree::open(&served.path(""), ["prod".to_owned()].into_iter()).unwrap();
+    let until = Instant::now() + Duration::from_millis(700);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while std::time::Instant::now() < until {
-                std::fs::rename(&a, &b).unwrap();
-                std::fs::rename(&b, &a).unwrap();
-            }
-        });
-        let mut client = served.connect();
-        while std::time::Instant::now() < until {
-            client.send("GET", "/prod/dists/trixie/main/binary-amd64/by-hash/SHA256/0f", &[]);
-            assert_eq!(client.reply("GET").status, 200);
+        for name in ["a", "b", "c"] {
+            let (here, there) =
+                (served.path("prod").join(name), served.path("prod").join(format!("{name}{name}")));
+            std::fs::create_dir(&here).unwrap();
+            scope.spawn(move || {
+                while Instant::now() < until {
+                    std::fs::rename(&here, &there).unwrap();
+                    std::fs::rename(&there, &here).unwrap();
+                }
+            });
+        }
+        while Instant::now() < until {
+            let found = tree.file("prod", b"dists/trixie/main/binary-amd64/by-hash/SHA256/0f");
+            assert_eq!(found.unwrap().unwrap().size, 13);
         }
     });
 }
