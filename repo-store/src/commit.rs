@@ -5,7 +5,7 @@ use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
 
 use crate::objects::Objects;
-use crate::{CommitId, Error, SnapshotId};
+use crate::{CommitId, Context, Error, SnapshotId};
 
 /// A state of one repository: one snapshot for each suite, who made it when and how, and the state before it.
 ///
@@ -20,10 +20,10 @@ use crate::{CommitId, Error, SnapshotId};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// The state before; `None` in the first commit.
+    /// The state before; `None` in the state in which a repository starts.
     pub parent: Option<CommitId>,
-    /// 1 for the first commit of a repository, then one more for each. Commits are ordered by this, never by time: clocks
-    /// jump.
+    /// 0 for the state in which every repository starts, then one more for each commit. Commits are ordered by this, never
+    /// by time: clocks jump.
     pub sequence: u64,
     /// When it was made.
     pub date: Timestamp,
@@ -36,6 +36,18 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// The state in which every repository starts, so that the first change can be undone like any other.
+    pub(crate) fn root(context: &Context) -> Self {
+        Self {
+            parent: None,
+            sequence: 0,
+            date: context.now,
+            actor: context.actor.clone(),
+            operation: "create".to_owned(),
+            suites: BTreeMap::new(),
+        }
+    }
+
     pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<CommitId, Error> {
         let text = self.to_text();
         let id = CommitId::of(text.as_bytes());

@@ -219,9 +219,13 @@ impl<'a> Transaction<'a> {
         if after == before {
             return Ok(Outcome::Committed(None));
         }
+        let (parent, sequence) = match base {
+            Some((id, commit)) => (id, commit.sequence),
+            None => (Commit::root(context).write(&objects)?, 0),
+        };
         let commit = Commit {
-            parent: base.map(|(id, _)| id),
-            sequence: base.map_or(0, |(_, commit)| commit.sequence) + 1,
+            parent: Some(parent),
+            sequence: sequence + 1,
             date: context.now,
             actor: context.actor.clone(),
             operation,
@@ -232,12 +236,11 @@ impl<'a> Transaction<'a> {
         let storage = self.store.storage();
         storage.sync()?;
         let line = |id: CommitId| format!("{id}\n").into_bytes();
-        let expected = commit.parent.map(line);
+        let expected = base.map(|(id, _)| line(id));
         let key = Store::ref_key(&self.repository);
         if !storage.compare_and_swap(&key, expected.as_deref(), &line(id))? {
             return Ok(Outcome::LostRace);
         }
-        let parent = commit.parent.map_or_else(|| "-".to_owned(), |id| id.to_string());
         let Commit { date, actor, operation, .. } = &commit;
         let clean = |text: &str| text.replace(char::is_control, " ");
         let entry =

@@ -139,3 +139,34 @@ fn opaque(etag: &str) -> &str {
 fn date(headers: &HeaderMap, name: impl AsHeaderName) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever is asked for, a part lies within the file and is not empty.
+        #[test]
+        fn parts_lie_within_the_file(
+            range in "bytes=[0-9]{0,3}-[0-9]{0,3}|bytes=(0|18446744073709551615|18446744073709551616)?-[0-9]{0,20}|.*",
+            size in 0..300u64,
+        ) {
+            if let Selection::Part { start, length } = parse_range(&range, size) {
+                prop_assert!(length > 0 && start < size && length <= size - start, "{range} of {size}: {start}+{length}");
+            }
+        }
+
+        /// A plain range gives what slicing gives.
+        #[test]
+        fn plain_ranges_are_slices(first in 0..40u64, last in 0..40u64, size in 0..30u64) {
+            let bytes: Vec<u64> = (0..size).collect();
+            let expected: Vec<u64> = bytes.iter().copied().filter(|n| (first..=last).contains(n)).collect();
+            match parse_range(&format!("bytes={first}-{last}"), size) {
+                Selection::Part { start, length } => prop_assert_eq!((start..start + length).collect::<Vec<_>>(), expected),
+                Selection::Unsatisfiable => prop_assert!(first >= size && first <= last),
+                other => prop_assert!(other == Selection::Whole && first > last),
+            }
+        }
+    }
+}

@@ -94,7 +94,9 @@ pub(crate) async fn serve(
         .header_read_timeout(None)
         .serve_connection(socket, service);
     let mut connection = pin!(connection);
-    let mut watch = pin!(tokio::time::sleep(timeouts.request));
+    // Which timeout counts can change until the next look, so the longer one must not be slept through.
+    let look = timeouts.request.min(timeouts.stall);
+    let mut watch = pin!(tokio::time::sleep(look));
     let stopping = stop.clone();
     let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let (mut told, mut registered) = (false, false);
@@ -115,7 +117,7 @@ pub(crate) async fn serve(
         while watch.as_mut().poll(cx).is_ready() {
             match pulse.patience(timeouts) {
                 None => return Poll::Ready(()),
-                Some(left) => watch.as_mut().reset(tokio::time::Instant::now() + left),
+                Some(left) => watch.as_mut().reset(tokio::time::Instant::now() + left.min(look)),
             }
         }
         Poll::Pending

@@ -127,8 +127,13 @@ async fn accept(
     while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let served =
-                    connection::serve(stream, peer.ip(), Arc::clone(&shared), timeouts, stop.clone());
+                let served = connection::serve(
+                    stream,
+                    peer.ip().to_canonical(),
+                    Arc::clone(&shared),
+                    timeouts,
+                    stop.clone(),
+                );
                 tokio::spawn(async move {
                     served.await;
                     drop(slot);

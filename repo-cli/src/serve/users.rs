@@ -101,7 +101,7 @@ impl Users {
             return true;
         }
         let Some(user) = self.users.get(name) else {
-            // As slow as for a known user, so that time does not tell which names exist.
+            // As slow as for a known user, so that time does not tell which names exist (in a file of one scheme).
             if let Some(other) = self.users.values().next() {
                 other.hash.verify(password);
             }

@@ -1,0 +1,156 @@
+//! Networks and passwords.
+
+use base64::Engine as _;
+
+use super::super::{IpNetwork, Users};
+use super::*;
+
+/// The password of each is `open sesame`; made by htpasswd(1) of Apache 2.4 and openssl-passwd(1).
+const USERS: &str = include_str!("users.htpasswd");
+
+fn basic(login: &str) -> String {
+    format!("Authorization: Basic {}", base64::engine::general_purpose::STANDARD.encode(login))
+}
+
+fn users() -> Users {
+    Users::parse(USERS, Utf8Path::new("users")).unwrap()
+}
+
+fn locked(allow: &[&str], users: Option<Users>) -> Served {
+    let allow = allow.iter().map(|network| IpNetwork::parse(network).unwrap()).collect();
+    let access = [("prod".to_owned(), Access::default()), ("locked".to_owned(), Access { allow, users })];
+    Served::with(BTreeMap::from(access), Limits::default())
+}
+
+const LOCKED: &str = "/locked/dists/trixie/InRelease";
+
+#[test]
+fn every_scheme_knows_its_password() {
+    let users = users();
+    for name in ["bcrypt", "bcrypt-2b", "apr1", "sha", "sha256", "sha512", "sha256-rounds"] {
+        assert!(!users.verify(name, b"open sesam"), "{name}");
+        assert!(!users.verify(name, b""), "{name}");
+        assert!(users.known(name, b"open sesame").is_none(), "{name}");
+        assert!(users.verify(name, b"open sesame"), "{name}");
+        assert!(users.known(name, b"open sesame").is_some(), "{name}");
+        assert!(users.known(name, b"open sesam").is_none(), "{name}");
+    }
+    assert!(!users.verify("nobody", b"open sesame"));
+}
+
+#[test]
+fn bad_files_of_users_are_refused_by_line() {
+    let refuse = |text: &str| Users::parse(text, Utf8Path::new("users")).unwrap_err().to_string();
+    assert_eq!(refuse("# users\n\nanna"), "users:3: a line reads NAME:HASH");
+    assert_eq!(refuse(":{SHA}x"), "users:1: the user's name is empty or holds control characters");
+    let twice = format!("{0}\n{0}\n", USERS.lines().find(|line| line.starts_with("sha:")).unwrap());
+    assert_eq!(refuse(&twice), "users:2: this user has a line already");
+    for hash in [
+        "open sesame",
+        "",
+        "rl1kYh2Y0J6Lg",
+        "$1$abcdefgh$0123456789012345678901",
+        "$2y$31$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+        "$2y$03$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+        "$2y$10$R9h/cIPz0gi.URNNX3kh2O",
+        "$apr1$toolongsalt$0123456789012345678901",
+        "{SHA}AAAA",
+        "{SHA}!",
+        "$5$rounds=999999999$salt$0123456789012345678901234567890123456789012",
+        "$5$rounds=1$salt$0123456789012345678901234567890123456789012",
+        "$6$salt$short",
+    ] {
+        let error = refuse(&format!("anna:{hash}"));
+        assert!(error.starts_with("users:1: "), "{hash}: {error}");
+        assert!(hash.len() < 5 || !error.contains(hash), "the hash is shown: {error}");
+    }
+    let error = Users::load(Utf8Path::new("/nonexistent/users")).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read /nonexistent/users");
+}
+
+#[test]
+fn secrets_do_not_show() {
+    let shown = format!("{:?}", users());
+    assert!(shown.contains("bcrypt") && !shown.contains("$2y$"), "{shown}");
+}
+
+#[test]
+fn a_password_is_asked_for() {
+    let served = locked(&[], Some(users()));
+    for (field, status) in [
+        ("X: y".to_owned(), 401),
+        (basic("bcrypt:open sesame"), 200),
+        (basic("bcrypt:open sesame"), 200),
+        (basic("bcrypt:wrong"), 401),
+        (basic("nobody:open sesame"), 401),
+        (basic("bcrypt"), 401),
+        (basic(":"), 401),
+        (basic(&format!("bcrypt:{}", "x".repeat(9000))), 401),
+        (basic("apr1:open sesame").replace("Basic", "bASIC"), 200),
+        (basic("bcrypt:open sesame").replace("Basic", "Bearer"), 401),
+        ("Authorization: Basic !!!".to_owned(), 401),
+        ("Authorization: Basic".to_owned(), 401),
+    ] {
+        let reply = served.request("GET", LOCKED, &[&field]);
+        assert_eq!(reply.status, status, "{field}");
+        match status {
+            401 => assert_eq!(reply.header("www-authenticate"), "Basic realm=\"locked\", charset=\"UTF-8\""),
+            _ => assert_eq!(reply.header("cache-control"), "private, no-cache"),
+        }
+    }
+    assert_eq!(served.get(IN_RELEASE).status, 200, "the other repository asks for nothing");
+}
+
+/// What exists and what does not look the same to those who may not look.
+#[test]
+fn rules_come_before_files() {
+    let served = locked(&[], Some(users()));
+    for path in ["/locked/none", "/locked/", "/locked", "/locked/.hidden", "/locked/../x", LOCKED] {
+        assert_eq!(served.get(path).status, 401, "{path}");
+    }
+    assert_eq!(served.request("GET", "/locked/none", &[&basic("sha:open sesame")]).status, 404);
+    let served = locked(&["192.0.2.0/24"], Some(users()));
+    for path in ["/locked/none", LOCKED] {
+        assert_eq!(served.request("GET", path, &[&basic("sha:open sesame")]).status, 403, "{path}");
+    }
+}
+
+#[test]
+fn networks_decide() {
+    for (allow, status) in [
+        (&["127.0.0.0/8"][..], 200),
+        (&["192.0.2.0/24", "::1", "127.0.0.1"], 200),
+        (&["192.0.2.0/24"], 403),
+        (&["::/0"], 403),
+    ] {
+        let served = locked(allow, None);
+        let reply = served.get(LOCKED);
+        assert_eq!(reply.status, status, "{allow:?}");
+        if status == 200 {
+            assert_eq!(reply.header("cache-control"), "private, no-cache");
+        }
+    }
+}
+
+#[test]
+fn who_logged_in_is_logged() {
+    let served = locked(&[], Some(users()));
+    served.request("GET", LOCKED, &[&basic("sha:open sesame")]);
+    served.request("GET", LOCKED, &[&basic("sha:wrong")]);
+    let log = served.logged(2);
+    assert_eq!(log[0].user.as_deref(), Some("sha"));
+    assert_eq!((log[1].status, log[1].user.as_deref()), (401, None));
+    assert!(!format!("{log:?}").contains("sesame"));
+}
+
+/// Many clients log in at once with a slow hash: all are let in, and the slow work is not done for each.
+#[test]
+fn a_rush_of_logins() {
+    let served = locked(&[], Some(users()));
+    let field = basic("bcrypt:open sesame");
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| assert_eq!(served.request("GET", LOCKED, &[&field]).status, 200));
+        }
+    });
+}

@@ -1,0 +1,196 @@
+//! The server as a client sees it: raw requests over TCP against a bound server and a temporary tree.
+
+mod access;
+mod conditional;
+mod connections;
+mod files;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::symlink;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Access, Limits, LogEntry, Server, ShutdownHandle, Site};
+
+/// 2025-01-01 00:00:00 UTC, the mtime of every file of the tree.
+const MODIFIED: u64 = 1_735_689_600;
+const MODIFIED_DATE: &str = "Wed, 01 Jan 2025 00:00:00 GMT";
+const DEB: &str = "/prod/pool/main/h/hello/hello_1.0_all.deb";
+const IN_RELEASE: &str = "/prod/dists/trixie/InRelease";
+
+/// A running server over a tree of its own; ends when dropped.
+struct Served {
+    directory: tempfile::TempDir,
+    address: SocketAddr,
+    handle: ShutdownHandle,
+    log: Arc<Mutex<Vec<LogEntry>>>,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+/// What came back.
+#[derive(Debug)]
+struct Reply {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Served {
+    /// `prod` for everyone.
+    fn new() -> Self {
+        Self::with(BTreeMap::from([("prod".to_owned(), Access::default())]), Limits::default())
+    }
+
+    fn with(access: BTreeMap<String, Access>, limits: Limits) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap().join("public");
+        plant(&root);
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let entries = Arc::clone(&log);
+        let server = Server::bind("127.0.0.1:0", Site { root, access })
+            .unwrap()
+            .with_limits(limits)
+            .with_log(move |entry| entries.lock().unwrap().push(entry.clone()));
+        let (address, handle) = (server.local_addr().unwrap(), server.shutdown_handle());
+        let thread = Some(std::thread::spawn(|| server.run()));
+        Self { directory, address, handle, log, thread }
+    }
+
+    fn path(&self, inner: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.directory.path()).unwrap().join("public").join(inner)
+    }
+
+    fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Client { stream: BufReader::new(stream) }
+    }
+
+    /// One request on a connection of its own; `fields` are whole lines.
+    fn request(&self, method: &str, path: &str, fields: &[&str]) -> Reply {
+        let mut client = self.connect();
+        client.send(method, path, fields);
+        client.reply(method)
+    }
+
+    fn get(&self, path: &str) -> Reply {
+        self.request("GET", path, &[])
+    }
+
+    /// The log, once it has this many entries.
+    fn logged(&self, count: usize) -> Vec<LogEntry> {
+        for _ in 0..400 {
+            let log = self.log.lock().unwrap();
+            if log.len() >= count {
+                return log.clone();
+            }
+            drop(log);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{count} entries never came: {:?}", self.log.lock().unwrap());
+    }
+
+    fn stop(&mut self) {
+        self.handle.shutdown();
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap().unwrap();
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    fn write(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    fn send(&mut self, method: &str, path: &str, fields: &[&str]) {
+        let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+        self.write(format!("{method} {path} HTTP/1.1\r\nHost: repo\r\n{fields}\r\n").as_bytes());
+    }
+
+    fn reply(&mut self, method: &str) -> Reply {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no status: {line:?}")).parse().unwrap();
+        let mut headers = BTreeMap::new();
+        loop {
+            line.clear();
+            self.stream.read_line(&mut line).unwrap();
+            let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+            headers.insert(name.to_ascii_lowercase(), value.to_owned());
+        }
+        let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; if method == "HEAD" || status == 304 { 0 } else { length }];
+        self.stream.read_exact(&mut body).unwrap();
+        Reply { status, headers, body }
+    }
+
+    /// Everything until the server closes the connection.
+    fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        // A reset counts as closed.
+        let _ = self.stream.read_to_end(&mut rest);
+        rest
+    }
+}
+
+impl Reply {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}
+
+/// A published tree as the store lays it out, with traps beside and inside it.
+fn plant(root: &Utf8Path) {
+    let file = |path: &str, content: &[u8]| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(MODIFIED);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    };
+    file("prod/.publications/7/dists/trixie/InRelease", b"Origin: Test\n");
+    file("prod/.publications/7/dists/trixie/main/binary-amd64/Packages.xz", b"not really xz");
+    file("prod/.by-hash/SHA256/0f", b"index by hash");
+    file(
+        "prod/pool/main/h/hello/hello_1.0_all.deb",
+        &(0..2_000_000u32).map(|n| (n % 251) as u8).collect::<Vec<_>>(),
+    );
+    file("prod/pool/main/g/g++/g++_1+2_all.deb", b"plus");
+    file("prod/pool/empty", b"");
+    file("prod/.secret", b"secret");
+    file("locked/dists/trixie/InRelease", b"Origin: Locked\n");
+    file("unlisted/dists/trixie/InRelease", b"secret");
+    file("../secret", b"secret");
+    let link = |target: &str, path: &str| symlink(target, root.join(path)).unwrap();
+    link(".publications/7/dists", "prod/dists");
+    link("../../../../../../.by-hash", "prod/dists/trixie/main/binary-amd64/by-hash");
+    link("../../secret", "prod/escape");
+    link("/etc", "prod/etc");
+    link("../locked/dists/trixie/InRelease", "prod/neighbour");
+    link("loop", "prod/loop");
+    link("/proc/self/root", "prod/magic");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        root.join("prod/fifo").as_std_path(),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o644),
+        0,
+    )
+    .unwrap();
+}
