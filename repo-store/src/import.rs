@@ -108,8 +108,10 @@ impl Store {
         let change = |transaction: &mut Transaction<'_>| {
             let outcomes = insert(transaction)?;
             if complete(outcomes.iter().any(|(_, outcome)| outcome.is_err())) && !options.dry_run {
-                for (_, candidate) in &candidates {
-                    candidate.keep()?;
+                for ((_, candidate), (_, outcome)) in candidates.iter().zip(&outcomes) {
+                    if outcome.is_ok() {
+                        candidate.keep()?;
+                    }
                 }
             } else {
                 transaction.clear();
