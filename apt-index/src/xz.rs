@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn xz_itself_accepts_two_hundred_blocks() {
-        let texts: Vec<Vec<u8>> = (0..200).map(|n| format!("Package: p{n}\n\n").repeat(n).into_bytes()).collect();
+        let texts: Vec<Vec<u8>> =
+            (0..200).map(|n| format!("Package: p{n}\n\n").repeat(n).into_bytes()).collect();
         let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
         assert_eq!(first_stream(&splice(&texts)), texts.concat());
     }

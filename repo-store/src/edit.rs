@@ -82,7 +82,11 @@ fn push(
     if ends { close(open, result, objects) } else { Ok(()) }
 }
 
-fn close(open: &mut Vec<Arc<Record>>, result: &mut Vec<ChunkRef>, objects: &Objects<'_>) -> Result<(), Error> {
+fn close(
+    open: &mut Vec<Arc<Record>>,
+    result: &mut Vec<ChunkRef>,
+    objects: &Objects<'_>,
+) -> Result<(), Error> {
     let records = std::mem::take(open);
     if let Some(first) = records.first() {
         let (first, count) = (first.key().clone(), records.len() as u64);

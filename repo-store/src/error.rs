@@ -176,7 +176,10 @@ pub enum Error {
 
 impl Error {
     /// For `map_err` on anything that touches a path.
-    pub(crate) fn io(verb: &'static str, path: impl Into<Utf8PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(
+        verb: &'static str,
+        path: impl Into<Utf8PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { verb, path, source }
     }

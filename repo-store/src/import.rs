@@ -84,7 +84,8 @@ impl Store {
             return Err(crate::store::unknown_suite(&repository.name, suite));
         }
         let read = parallel_map(files, context.threads, |file| {
-            self.read_package(repository, file, options).map_err(|error| Refused { file: file.clone(), error })
+            self.read_package(repository, file, options)
+                .map_err(|error| Refused { file: file.clone(), error })
         });
         let (mut candidates, mut unreadable) = (Vec::new(), Vec::new());
         for (place, result) in read.into_iter().enumerate() {
@@ -262,13 +263,10 @@ fn is_ours(error: &Error) -> bool {
 }
 
 /// The component asked for, or the one its section names (`contrib/net`) if the repository has it, or the first.
-fn component_of(
-    repository: &RepositorySettings,
-    control: &BinaryControl,
-    options: &AddOptions,
-) -> Component {
+fn component_of(repository: &RepositorySettings, control: &BinaryControl, options: &AddOptions) -> Component {
     let components = || repository.suites.iter().flat_map(|suite| &suite.components);
-    let named = control.section().and_then(|section| section.rsplit_once('/')).map(|(component, _)| component);
+    let named =
+        control.section().and_then(|section| section.rsplit_once('/')).map(|(component, _)| component);
     let named = named.and_then(|name| components().find(|component| component.as_str() == name));
     let chosen = options.component.as_ref().or(named).or_else(|| components().next());
     // A repository without a suite takes no package, so the name does not matter then.
@@ -287,10 +285,18 @@ fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {
     let architecture = &record.key().architecture;
     let (key, suite_name) = (record.key().clone(), suite.name.clone());
     if !architecture.is_all() && !suite.architectures.contains(architecture) {
-        return Err(Error::UnlistedArchitecture { key, suite: suite_name, architecture: architecture.clone() });
+        return Err(Error::UnlistedArchitecture {
+            key,
+            suite: suite_name,
+            architecture: architecture.clone(),
+        });
     }
     if !suite.components.contains(record.component()) {
-        return Err(Error::UnlistedComponent { key, suite: suite_name, component: record.component().clone() });
+        return Err(Error::UnlistedComponent {
+            key,
+            suite: suite_name,
+            component: record.component().clone(),
+        });
     }
     Ok(())
 }

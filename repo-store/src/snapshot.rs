@@ -105,7 +105,11 @@ impl Snapshot {
     }
 
     /// Every version and architecture of a package, in order.
-    pub(crate) fn versions(&self, objects: &Objects<'_>, package: &PackageName) -> Result<Vec<Arc<Record>>, Error> {
+    pub(crate) fn versions(
+        &self,
+        objects: &Objects<'_>,
+        package: &PackageName,
+    ) -> Result<Vec<Arc<Record>>, Error> {
         let start = self.chunks.partition_point(|chunk| chunk.first.package < *package).saturating_sub(1);
         let mut found = Vec::new();
         for reference in self.chunks.iter().skip(start) {

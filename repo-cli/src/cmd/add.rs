@@ -119,7 +119,11 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
     if !report.refused.is_empty() {
         let total = report.added.len() + report.refused.len();
         let refused = format!("{} of {} refused", report.refused.len(), count(total, "file"));
-        let rest = if complete { "the others were added" } else { "nothing was added; --keep-going adds the others" };
+        let rest = if complete {
+            "the others were added"
+        } else {
+            "nothing was added; --keep-going adds the others"
+        };
         let rest = if report.added.is_empty() { String::new() } else { format!(": {rest}") };
         output.note(&format!("{refused}{rest}"));
     }

@@ -48,11 +48,8 @@ pub(crate) fn sources(
     suites: &[SuiteName],
     url: &str,
 ) -> Result<String, Failure> {
-    let chosen: Vec<_> = repository
-        .suites
-        .iter()
-        .filter(|suite| suites.is_empty() || suites.contains(&suite.name))
-        .collect();
+    let chosen: Vec<_> =
+        repository.suites.iter().filter(|suite| suites.is_empty() || suites.contains(&suite.name)).collect();
     let names: Vec<&str> = chosen.iter().map(|suite| suite.name.as_str()).collect();
     let mut components: Vec<&str> = Vec::new();
     for component in chosen.iter().flat_map(|suite| &suite.components) {

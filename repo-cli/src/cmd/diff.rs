@@ -54,9 +54,12 @@ pub(crate) fn run(arguments: DiffArguments, session: &Session, output: &Output) 
         }
     }
     let sides = [first.text.as_str(), second.text.as_str()];
-    output.result(&serde_json::json!({ "a": sides[0], "b": sides[1], "differences": json(&differences) }), || {
-        print(&differences, &format!("only in {}", sides[0]), &format!("only in {}", sides[1]), output);
-    });
+    output.result(
+        &serde_json::json!({ "a": sides[0], "b": sides[1], "differences": json(&differences) }),
+        || {
+            print(&differences, &format!("only in {}", sides[0]), &format!("only in {}", sides[1]), output);
+        },
+    );
     Ok(if differences.is_empty() { Outcome::Done } else { Outcome::Different })
 }
 

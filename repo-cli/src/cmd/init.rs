@@ -67,7 +67,11 @@ pub(crate) fn init(root: &Utf8Path, layout: &LayoutArguments, output: &Output) -
 
 fn configuration(layout: &LayoutArguments) -> Result<String, Failure> {
     let names = |given: &[String], default: &[&str]| -> Vec<String> {
-        if given.is_empty() { default.iter().map(|name| (*name).to_owned()).collect() } else { given.to_vec() }
+        if given.is_empty() {
+            default.iter().map(|name| (*name).to_owned()).collect()
+        } else {
+            given.to_vec()
+        }
     };
     let repositories = names(&layout.repositories, &["preprod", "prod"]);
     let suites = names(&layout.suites, &["bookworm", "trixie"]);

@@ -31,7 +31,11 @@ pub(crate) struct PromoteArguments {
     change: ChangeArguments,
 }
 
-pub(crate) fn run(arguments: PromoteArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: PromoteArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let (from, to) = (session.repository(&arguments.from)?, session.repository(&arguments.to)?);
     let options = PromoteOptions {
         selectors: arguments.selectors,

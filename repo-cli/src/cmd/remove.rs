@@ -21,7 +21,11 @@ pub(crate) struct RemoveArguments {
     change: ChangeArguments,
 }
 
-pub(crate) fn run(arguments: RemoveArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: RemoveArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let plan = session.store.plan_removal(repository, &arguments.selectors, &arguments.suites)?;
     check_matched(&plan)?;
