@@ -44,6 +44,7 @@ pub(super) struct Checker<'l> {
     limits: &'l Limits,
     line: u64,
     crlf: Option<bool>,
+    names: Names,
 }
 
 enum Line<'a> {
@@ -55,7 +56,7 @@ enum Line<'a> {
 
 impl<'l> Checker<'l> {
     pub(super) fn new(limits: &'l Limits) -> Self {
-        Self { limits, line: 0, crlf: None }
+        Self { limits, line: 0, crlf: None, names: Names::default() }
     }
 
     /// Reads the paragraph that starts at or after `start`; gives it and where to go on.
@@ -67,7 +68,7 @@ impl<'l> Checker<'l> {
         let mut begin = None;
         let mut offset = start;
         let mut field: Option<&'a [u8]> = None;
-        let mut names = Names { bits: [0; 4], few: Vec::new(), many: HashSet::new() };
+        self.names.clear();
         while let Some(rest) = text.get(offset..).filter(|rest| !rest.is_empty()) {
             let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
             self.line += 1;
@@ -85,13 +86,13 @@ impl<'l> Checker<'l> {
                 }
                 Line::Field { name } => {
                     begin.get_or_insert(offset);
-                    if names.len() == self.limits.fields() {
+                    if self.names.len() == self.limits.fields() {
                         return Err(Error::Limit {
                             what: "fields of a paragraph",
-                            limit: names.len() as u64,
+                            limit: self.limits.fields() as u64,
                         });
                     }
-                    if !names.insert(name) {
+                    if !self.names.insert(name) {
                         return Err(self.error(0, Some(name), "the field occurs twice in this paragraph"));
                     }
                     field = Some(name);
@@ -183,24 +184,31 @@ impl<'l> Checker<'l> {
     }
 }
 
-/// The names of a paragraph's fields.
-struct Names<'a> {
-    /// One bit for each hash of a name: most names are seen to be new without a look at the others.
+/// The names of a paragraph's fields, as hashes of 64 bits.
+#[derive(Default)]
+struct Names {
+    /// One bit for each hash: most names are seen to be new without a look at the others.
     bits: [u64; 4],
-    few: Vec<&'a [u8]>,
+    few: Vec<u64>,
     /// Used once there are more than [`Self::FEW`], so that the work stays in proportion to the text.
-    many: HashSet<Vec<u8>>,
+    many: HashSet<u64>,
 }
 
-impl<'a> Names<'a> {
+impl Names {
     const FEW: usize = 64;
+
+    fn clear(&mut self) {
+        self.bits = [0; 4];
+        self.few.clear();
+        self.many.clear();
+    }
 
     fn len(&self) -> usize {
         self.few.len() + self.many.len()
     }
 
     /// Adds a name; whether it is new.
-    fn insert(&mut self, name: &'a [u8]) -> bool {
+    fn insert(&mut self, name: &[u8]) -> bool {
         let hash = name.iter().fold(name.len() as u64, |hash, c| {
             (hash ^ u64::from(c.to_ascii_lowercase())).wrapping_mul(0x9e37_79b9_7f4a_7c15)
         });
@@ -209,14 +217,14 @@ impl<'a> Names<'a> {
             Some(bits) => std::mem::replace(bits, *bits | bit) & bit == 0,
             None => false,
         };
-        if !is_new && self.few.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+        if !is_new && self.few.contains(&hash) {
             return false;
         }
         if self.few.len() < Self::FEW {
-            self.few.push(name);
+            self.few.push(hash);
             return true;
         }
-        self.many.insert(name.to_ascii_lowercase())
+        self.many.insert(hash)
     }
 }
 

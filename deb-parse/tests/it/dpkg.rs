@@ -65,7 +65,7 @@ fn list(tar: &[u8]) -> Vec<String> {
 /// Unpacks into a root of its own with `dpkg --unpack`; what dpkg wrote into its database. `None` where dpkg is not
 /// installed or we are not root.
 pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<String, String>> {
-    if !run("id", &["-u"]).is_some_and(|output| output.stdout == b"0\n") {
+    if run("id", &["-u"]).is_none_or(|output| output.stdout != b"0\n") {
         eprintln!("skipped: dpkg --unpack needs root");
         return None;
     }

@@ -16,7 +16,8 @@ impl Header {
         let mode = if kind == b'5' { 0o755 } else { 0o644 };
         header.put(0, path);
         header.put(100, format!("{mode:07o}\0").as_bytes());
-        header.put(108, b"0000000\00000000\0");
+        header.put(108, b"0000000\0");
+        header.put(116, b"0000000\0");
         header.put(124, format!("{size:011o}\0").as_bytes());
         header.put(136, b"00000000000\0");
         header.put(156, &[kind]);
@@ -82,6 +83,9 @@ pub(crate) fn data_tar() -> Vec<u8> {
     Tar::new().dir("./usr/").file("./usr/probe", "hello").end()
 }
 
+/// A compressor.
+pub(crate) type Pack = fn(&[u8]) -> Vec<u8>;
+
 pub(crate) fn gz(data: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(data).unwrap();
@@ -135,8 +139,11 @@ pub(crate) fn member(name: &str, content: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Name and content.
+pub(crate) type Member<'a> = (&'a str, &'a [u8]);
+
 /// An archive of these members.
-pub(crate) fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn ar(members: &[Member<'_>]) -> Vec<u8> {
     let mut out = b"!<arch>\n".to_vec();
     for (name, content) in members {
         out.extend(member(name, content));
@@ -144,7 +151,7 @@ pub(crate) fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
     out
 }
 
-pub(crate) const VERSION: (&str, &[u8]) = ("debian-binary", b"2.0\n");
+pub(crate) const VERSION: Member<'static> = ("debian-binary", b"2.0\n");
 
 /// A sound package around this control archive.
 pub(crate) fn with_control_tar(tar: &[u8]) -> Vec<u8> {

@@ -26,7 +26,7 @@ fn with_control_member(name: &str, content: &[u8]) -> Vec<u8> {
 #[test]
 fn the_order_of_members_is_fixed() {
     let (c, d) = (control(), data());
-    let (c, d): ((&str, &[u8]), (&str, &[u8])) = (("control.tar.gz", &c), ("data.tar.gz", &d));
+    let (c, d): (Member<'_>, Member<'_>) = (("control.tar.gz", &c), ("data.tar.gz", &d));
     let plain = control_tar(CONTROL);
     assert_refused([
         ("no version", ar(&[c, d]), "first member must be `debian-binary`"),
@@ -142,7 +142,7 @@ fn members_are_one_stream() {
     let (first, second) = tar.split_at(1024);
     let control = control_tar(CONTROL);
     let (c1, c2) = control.split_at(512);
-    let formats: [(&str, fn(&[u8]) -> Vec<u8>); 5] =
+    let formats: [(&str, Pack); 5] =
         [(".gz", gz), (".xz", xz), (".zst", zst), (".bz2", bz2), (".lzma", lzma)];
     for (suffix, pack) in formats {
         let name = format!("data.tar{suffix}");
@@ -168,7 +168,7 @@ fn members_are_one_stream() {
 
 #[test]
 fn damage_is_found_wherever_it_is() {
-    let formats: [(&str, fn(&[u8]) -> Vec<u8>); 3] = [(".gz", gz), (".xz", xz), (".zst", zst)];
+    let formats: [(&str, Pack); 3] = [(".gz", gz), (".xz", xz), (".zst", zst)];
     for (suffix, pack) in formats {
         let packed = pack(&data_tar());
         let name = format!("data.tar{suffix}");
