@@ -297,8 +297,8 @@ impl Assembly {
                 options: options.clone(),
             })
         };
-        let usable = previous.marks.iter().enumerate().filter(|(_, mark)| mark.segments <= unchanged);
-        usable.last().and_then(at_mark).unwrap_or_else(|| Self::new(options))
+        let mut usable = previous.marks.iter().enumerate().filter(|(_, mark)| mark.segments <= unchanged);
+        usable.next_back().and_then(at_mark).unwrap_or_else(|| Self::new(options))
     }
 
     /// How many segments it holds.

@@ -44,7 +44,7 @@ pub(crate) fn read(objects: &Objects<'_>, id: ChunkId) -> Result<Vec<Arc<Record>
         .map(|paragraph| {
             Record::parse(&paragraph)
                 .map(Arc::new)
-                .ok_or_else(|| Error::damaged(ChunkId::KIND, id, "a record cannot be read"))
+                .ok_or_else(|| Error::damaged(ChunkId::KIND, &id, "a record cannot be read"))
         })
         .collect()
 }

@@ -184,7 +184,7 @@ impl Error {
         move |source| Self::Io { verb, path, source }
     }
 
-    pub(crate) fn damaged(kind: &'static str, id: impl ToString, what: impl Into<String>) -> Self {
+    pub(crate) fn damaged(kind: &'static str, id: &impl ToString, what: impl Into<String>) -> Self {
         Self::Damaged { kind, id: id.to_string(), what: what.into() }
     }
 }

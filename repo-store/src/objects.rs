@@ -37,7 +37,7 @@ impl Objects<'_> {
     }
 
     pub(crate) fn read<I: ObjectId>(&self, id: &I) -> Result<Vec<u8>, Error> {
-        let damaged = |what: &str| Error::damaged(I::KIND, id, what);
+        let damaged = |what: &str| Error::damaged(I::KIND, &id, what);
         let compressed = self
             .0
             .read(&Key::object(AREA, id))?

@@ -52,7 +52,7 @@ impl Snapshot {
 
     pub(crate) fn read(objects: &Objects<'_>, id: SnapshotId) -> Result<Self, Error> {
         let text = objects.read(&id)?;
-        Self::parse(&text).ok_or_else(|| Error::damaged(SnapshotId::KIND, id, "it is malformed"))
+        Self::parse(&text).ok_or_else(|| Error::damaged(SnapshotId::KIND, &id, "it is malformed"))
     }
 
     fn to_text(&self) -> String {

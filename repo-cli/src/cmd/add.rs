@@ -39,12 +39,13 @@ pub(crate) struct PlacementArguments {
 }
 
 impl PlacementArguments {
-    pub(crate) fn options(self) -> AddOptions {
-        AddOptions { suites: self.suites, component: self.component, ..AddOptions::default() }
+    pub(crate) fn options(&self) -> AddOptions {
+        let Self { suites, component } = self.clone();
+        AddOptions { suites, component, ..AddOptions::default() }
     }
 }
 
-pub(crate) fn run(arguments: AddArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let options = AddOptions {
         keep_going: arguments.keep_going,

@@ -29,7 +29,7 @@ pub(crate) struct DifferenceJson {
     architecture: String,
 }
 
-pub(crate) fn run(arguments: DiffArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(arguments: &DiffArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let (first, second) = (&arguments.first, &arguments.second);
     let (first_settings, first_revision) = first.resolve(session)?;
     let (second_settings, second_revision) = second.resolve(session)?;

@@ -39,7 +39,7 @@ struct ChangeJson {
 }
 
 pub(crate) fn run(
-    arguments: HistoryArguments,
+    arguments: &HistoryArguments,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {

@@ -29,7 +29,7 @@ pub(crate) struct IncomingArguments {
 }
 
 pub(crate) fn run(
-    arguments: IncomingArguments,
+    arguments: &IncomingArguments,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {

@@ -10,7 +10,7 @@ pub(crate) struct PublishArguments {
 }
 
 pub(crate) fn run(
-    arguments: PublishArguments,
+    arguments: &PublishArguments,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {

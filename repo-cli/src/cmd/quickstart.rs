@@ -32,7 +32,7 @@ pub(crate) struct QuickstartArguments {
 }
 
 pub(crate) fn run(
-    arguments: QuickstartArguments,
+    arguments: &QuickstartArguments,
     global: &Global,
     output: &Output,
 ) -> Result<Outcome, Failure> {
@@ -45,7 +45,7 @@ pub(crate) fn run(
     let Some(first) = session.config.repositories().next() else {
         return Err(Failure::UnknownRepository { name: "preprod".to_owned(), known: Vec::new() });
     };
-    let mut files = arguments.files;
+    let mut files = arguments.files.clone();
     if files.is_empty() && fresh {
         files = examples::write(&root.join("examples"))?;
     }

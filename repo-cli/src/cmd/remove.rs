@@ -22,7 +22,7 @@ pub(crate) struct RemoveArguments {
 }
 
 pub(crate) fn run(
-    arguments: RemoveArguments,
+    arguments: &RemoveArguments,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
@@ -33,7 +33,7 @@ pub(crate) fn run(
     if !arguments.change.dry_run {
         commit = session.store.remove(&plan, &repository.name, &session.context())?.commit;
     }
-    print_plan(&plan, commit.map(|id| id.to_string()), arguments.change.dry_run, output);
+    print_plan(&plan, commit, arguments.change.dry_run, output);
     let what = count(plan.by_record().len(), "package");
     output.say(&if arguments.change.dry_run {
         format!("would remove {what} from {}", repository.name)

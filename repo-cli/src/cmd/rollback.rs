@@ -23,7 +23,7 @@ pub(crate) struct RollbackArguments {
 }
 
 pub(crate) fn run(
-    arguments: RollbackArguments,
+    arguments: &RollbackArguments,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {

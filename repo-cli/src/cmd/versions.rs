@@ -20,7 +20,7 @@ pub(crate) struct VersionsArguments {
 }
 
 pub(crate) fn run(
-    arguments: VersionsArguments,
+    arguments: &VersionsArguments,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
