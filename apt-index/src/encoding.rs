@@ -161,7 +161,9 @@ mod tests {
             let mut piece = encoding.encode(&b"Package: hello\n\n".repeat(50)).unwrap().bytes;
             let middle = piece.len() / 2;
             piece[middle] ^= 0xff;
-            assert!(encoding.decode(&piece, 800).map_or(true, |text| text != b"Package: hello\n\n".repeat(50)));
+            assert!(
+                encoding.decode(&piece, 800).map_or(true, |text| text != b"Package: hello\n\n".repeat(50))
+            );
             assert!(encoding.decode(&piece[..middle], 800).is_err(), "{encoding}");
         }
     }

@@ -256,8 +256,12 @@ struct OpenFile {
 impl Assembly {
     pub(crate) fn new(options: &IndexOptions) -> Self {
         let files = options.encodings.iter().map(|encoding| {
-            let mut file =
-                OpenFile { encoding: *encoding, size: 0, hash: ResumableSha256::default(), parts: Vec::new() };
+            let mut file = OpenFile {
+                encoding: *encoding,
+                size: 0,
+                hash: ResumableSha256::default(),
+                parts: Vec::new(),
+            };
             file.push(encoding.header());
             file
         });
@@ -275,11 +279,12 @@ impl Assembly {
     pub(crate) fn resume(previous: &Layout, unchanged: usize, options: &IndexOptions) -> Self {
         let at_mark = |(nth, mark): (usize, &Mark)| {
             let kept = previous.segments.get(..mark.segments)?;
-            let files = previous.encodings.iter().zip(&mark.encoded).enumerate().map(|(nth, (encoding, state))| {
-                let size = previous.end_of(nth, mark.segments);
-                let hash = ResumableSha256::resume(state)?;
-                Some(OpenFile { encoding: *encoding, size, hash, parts: vec![Part::Previous(0..size)] })
-            });
+            let files =
+                previous.encodings.iter().zip(&mark.encoded).enumerate().map(|(nth, (encoding, state))| {
+                    let size = previous.end_of(nth, mark.segments);
+                    let hash = ResumableSha256::resume(state)?;
+                    Some(OpenFile { encoding: *encoding, size, hash, parts: vec![Part::Previous(0..size)] })
+                });
             Some(Self {
                 files: files.collect::<Option<_>>()?,
                 plain: ResumableSha256::resume(&mark.plain)?,
@@ -292,8 +297,8 @@ impl Assembly {
                 options: options.clone(),
             })
         };
-        let usable = previous.marks.iter().enumerate().filter(|(_, mark)| mark.segments <= unchanged);
-        usable.last().and_then(at_mark).unwrap_or_else(|| Self::new(options))
+        let mut usable = previous.marks.iter().enumerate().filter(|(_, mark)| mark.segments <= unchanged);
+        usable.next_back().and_then(at_mark).unwrap_or_else(|| Self::new(options))
     }
 
     /// How many segments it holds.

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-use deb_parse::control::BinaryControl;
 use deb_parse::checksum::{Md5, Sha1, Sha256};
+use deb_parse::control::BinaryControl;
 use deb_parse::{Limits, deb822};
 
 use crate::{Error, RelPath};
@@ -9,7 +9,16 @@ use crate::{Error, RelPath};
 /// Fields that describe the archive file and not the package: only we may write them, whatever a package's own control
 /// file says. `Status` belongs to dpkg's database, `Description-md5` to an index whose descriptions are kept apart.
 const OURS: [&str; 11] = [
-    "Filename", "Size", "MD5sum", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512", "MSDOS-Filename", "Status",
+    "Filename",
+    "Size",
+    "MD5sum",
+    "SHA1",
+    "SHA224",
+    "SHA256",
+    "SHA384",
+    "SHA512",
+    "MSDOS-Filename",
+    "Status",
     "Description-md5",
 ];
 
@@ -120,7 +129,10 @@ impl<'a> Stanza<'a> {
     #[must_use]
     pub fn package(&self) -> &str {
         // Checked to be UTF-8 when the stanza was made.
-        self.bytes.get(self.package.clone()).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+        self.bytes
+            .get(self.package.clone())
+            .and_then(|name| std::str::from_utf8(name).ok())
+            .unwrap_or_default()
     }
 
     /// The stanza, with its final newline and without the empty line that parts it from the next.
@@ -160,7 +172,8 @@ mod tests {
 
     #[test]
     fn the_control_file_is_kept_and_the_file_described_last() {
-        let control = b"Version: 2.10-3\nPackage: hello\nArchitecture: amd64\nMaintainer: A <a@example.org>\n\
+        let control =
+            b"Version: 2.10-3\nPackage: hello\nArchitecture: amd64\nMaintainer: A <a@example.org>\n\
             X-Own: kept\nFilename: ../../etc/passwd\nsha256: 00\nStatus: install ok installed\n\
             Description: greeting\n A long one.\n .\n With a paragraph.\n";
         let control = BinaryControl::parse(control, &Limits::default()).unwrap();

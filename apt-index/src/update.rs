@@ -71,7 +71,8 @@ impl<'a> Previous<'a> {
     /// Where a segment stands in the file of the `nth` encoding, and its bytes there.
     fn piece(&self, number: usize, nth: usize) -> Result<(Range<u64>, Vec<u8>), Error> {
         let range = self.layout.end_of(nth, number)..self.layout.end_of(nth, number + 1);
-        let encoding = *self.layout.encodings.get(nth).ok_or(Error::Diverged { what: "an encoding is missing" })?;
+        let encoding =
+            *self.layout.encodings.get(nth).ok_or(Error::Diverged { what: "an encoding is missing" })?;
         let bytes = self
             .files
             .read(encoding, range.clone())
@@ -102,7 +103,8 @@ impl<'a> Previous<'a> {
         let mut text = Text::default();
         for paragraph in deb822::paragraphs(&bytes) {
             if keep(paragraph.as_bytes()) {
-                let package = paragraph.get_str("Package").ok_or(Error::Diverged { what: "a stanza is broken" })?;
+                let package =
+                    paragraph.get_str("Package").ok_or(Error::Diverged { what: "a stanza is broken" })?;
                 text.push(package, paragraph.as_bytes());
             }
         }
@@ -186,11 +188,8 @@ fn add(
 /// consists of many small ones and each stanza is compressed only a bounded number of times.
 fn merge(segments: &mut Vec<Work>, previous: &Previous<'_>, options: &IndexOptions) -> Result<(), Error> {
     for (tier, size) in [(Tier::Middle, options.middle()), (Tier::Cold, options.base)] {
-        let smaller = segments
-            .iter()
-            .rev()
-            .take_while(|work| options.tier(work.plain(previous)) < tier)
-            .count();
+        let smaller =
+            segments.iter().rev().take_while(|work| options.tier(work.plain(previous)) < tier).count();
         let run = segments.len() - smaller;
         let total: u64 = segments.iter().skip(run).map(|work| work.plain(previous)).sum();
         if smaller < 2 || total < size as u64 {

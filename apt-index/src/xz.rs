@@ -108,8 +108,11 @@ pub(crate) fn stream_trailer(sizes: impl Iterator<Item = (u64, u64)>) -> Vec<u8>
     trailer
 }
 
-/// The blocks of a stream and, for each, its unpadded and its uncompressed size.
-fn take_apart(stream: &[u8]) -> Option<(&[u8], Vec<(u64, u64)>)> {
+/// The unpadded and the uncompressed size of a block.
+type BlockSizes = (u64, u64);
+
+/// The blocks of a stream and the sizes of each.
+fn take_apart(stream: &[u8]) -> Option<(&[u8], Vec<BlockSizes>)> {
     let footer = stream.get(stream.len().checked_sub(FOOTER)?..)?;
     let backward: [u8; 4] = footer.get(4..8)?.try_into().ok()?;
     let index_size = (usize::try_from(u32::from_le_bytes(backward)).ok()? + 1) * 4;
@@ -180,7 +183,8 @@ mod tests {
 
     #[test]
     fn xz_itself_accepts_two_hundred_blocks() {
-        let texts: Vec<Vec<u8>> = (0..200).map(|n| format!("Package: p{n}\n\n").repeat(n).into_bytes()).collect();
+        let texts: Vec<Vec<u8>> =
+            (0..200).map(|n| format!("Package: p{n}\n\n").repeat(n).into_bytes()).collect();
         let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
         assert_eq!(first_stream(&splice(&texts)), texts.concat());
     }

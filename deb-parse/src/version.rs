@@ -88,6 +88,22 @@ impl<'a> VersionRef<'a> {
         self.revision
     }
 
+    /// Gives bytes whose plain order is that of the versions: a key for sorting, or for a store that sorts by bytes.
+    ///
+    /// ```
+    /// use deb_parse::VersionRef;
+    /// assert!(VersionRef::parse("1.0~rc1")?.sort_key() < VersionRef::parse("1.0")?.sort_key());
+    /// assert_eq!(VersionRef::parse("1.0")?.sort_key(), VersionRef::parse("0:1.00-0")?.sort_key());
+    /// # Ok::<(), deb_parse::Error>(())
+    /// ```
+    pub fn sort_key(&self) -> Vec<u8> {
+        let mut key = self.epoch.to_be_bytes().to_vec();
+        for part in [self.upstream, self.revision.unwrap_or_default()] {
+            push_key(part.as_bytes(), &mut key);
+        }
+        key
+    }
+
     /// Makes an owned copy.
     pub fn to_owned(&self) -> Version {
         Version(self.text.into())
@@ -167,6 +183,11 @@ impl Version {
         split(&self.0)
     }
 
+    /// Gives bytes whose plain order is that of the versions; see [`VersionRef::sort_key`].
+    pub fn sort_key(&self) -> Vec<u8> {
+        self.as_ref().sort_key()
+    }
+
     /// The epoch; 0 if none is written.
     pub fn epoch(&self) -> u32 {
         self.as_ref().epoch
@@ -237,8 +258,7 @@ impl FromStr for Version {
 
 /// Compares two versions in dpkg's order, straight from their text, without allocating.
 ///
-/// The texts are taken as they are: what is no valid version is split at the first `:` and the last `-` all the same,
-/// and still has its place in one total order.
+/// The texts are taken as they are: what is no valid version still has its place in one total order.
 ///
 /// ```
 /// use std::cmp::Ordering;
@@ -254,16 +274,23 @@ pub fn compare(a: &str, b: &str) -> Ordering {
 
 /// Takes `text` apart without checking it.
 fn split(text: &str) -> VersionRef<'_> {
-    let (epoch, rest) = match text.split_once(':') {
-        None => (0, text),
-        Some((epoch, rest)) => match epoch.parse() {
-            Ok(epoch) => (epoch, rest),
-            Err(_) => (u32::MAX, rest),
-        },
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (epoch, start) = match text.as_bytes().get(digits) {
+        // Any epoch that is too large comes after all that are not: the order must be total for any text.
+        Some(b':') => {
+            (text.get(..digits).and_then(|epoch| epoch.parse().ok()).unwrap_or(u32::MAX), digits + 1)
+        }
+        _ => (0, 0),
     };
-    match rest.rsplit_once('-') {
+    let rest = text.get(start..).unwrap_or_default();
+    match rest.as_bytes().iter().rposition(|c| *c == b'-') {
         None => VersionRef { text, epoch, upstream: rest, revision: None },
-        Some((upstream, revision)) => VersionRef { text, epoch, upstream, revision: Some(revision) },
+        Some(at) => VersionRef {
+            text,
+            epoch,
+            upstream: rest.get(..at).unwrap_or_default(),
+            revision: rest.get(at + 1..),
+        },
     }
 }
 
@@ -279,7 +306,8 @@ fn weight(c: Option<&u8>) -> i32 {
 }
 
 /// Compares two upstream versions or two revisions: runs of other characters and of digits, by turns.
-fn compare_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
+fn compare_part(a: &[u8], b: &[u8]) -> Ordering {
+    let (mut a, mut b) = skip_common(a, b);
     loop {
         while a.first().is_some_and(|c| !c.is_ascii_digit()) || b.first().is_some_and(|c| !c.is_ascii_digit())
         {
@@ -298,6 +326,14 @@ fn compare_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
             return order;
         }
     }
+}
+
+/// Takes off what both start with, short of the digits of a number that may go on.
+fn skip_common<'a>(a: &'a [u8], b: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+    let common = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let digits = a.get(..common).unwrap_or_default().iter().rev().take_while(|c| c.is_ascii_digit()).count();
+    let from = common - digits;
+    (a.get(from..).unwrap_or_default(), b.get(from..).unwrap_or_default())
 }
 
 /// Splits off the digits that `part` starts with, without leading zeros.
@@ -323,4 +359,39 @@ fn hash_part<H: Hasher>(mut part: &[u8], state: &mut H) {
         }
     }
     state.write_u8(0xff);
+}
+
+/// Appends a part's sort key. Every character but a digit is preceded by its class, every number by its length:
+///
+/// ```text
+/// ~ 1 | end of the letters, or of the part 2 | letter 3 c | other character 4 c | digits of a number (base 255), number
+/// ```
+fn push_key(mut part: &[u8], key: &mut Vec<u8>) {
+    loop {
+        let other = part.iter().position(u8::is_ascii_digit).unwrap_or(part.len());
+        let (text, rest) = part.split_at(other);
+        for c in text {
+            match c {
+                b'~' => key.push(1),
+                c if c.is_ascii_alphabetic() => key.extend([3, *c]),
+                c => key.extend([4, *c]),
+            }
+        }
+        key.push(2);
+        let number;
+        (number, part) = split_number(rest);
+        // At most 200 bytes in a version; longer ones only where text was not checked.
+        let mut length = number.len();
+        while length >= 255 {
+            key.push(255);
+            length -= 255;
+        }
+        key.push(u8::try_from(length).unwrap_or(255));
+        key.extend_from_slice(number);
+        if part.is_empty() {
+            // Where this part ends another one can only go on with a character, of class 1, 3 or 4.
+            key.push(2);
+            return;
+        }
+    }
 }

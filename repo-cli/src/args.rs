@@ -6,7 +6,9 @@ use crate::cmd;
 /// Manages APT repositories: every version kept, every change undoable, signed metadata switched in one step.
 #[derive(Debug, Parser)]
 #[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
-#[command(after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences.")]
+#[command(
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences."
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,

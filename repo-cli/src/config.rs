@@ -81,7 +81,8 @@ impl Config {
         let mut access = BTreeMap::new();
         for (name, table) in &self.file.repositories {
             let networks = table.allow.iter().map(|text| {
-                IpNetwork::parse(text).map_err(|error| self.wrong(&format!("repositories.{name}.allow: {error}")))
+                IpNetwork::parse(text)
+                    .map_err(|error| self.wrong(&format!("repositories.{name}.allow: {error}")))
             });
             let allow = networks.collect::<Result<Vec<_>, _>>()?;
             let users = table.users.as_ref().map(|path| Users::load(&self.root.join(path))).transpose()?;
@@ -121,7 +122,9 @@ impl Config {
         let suite = self.checked(name, SuiteName::parse)?;
         let architectures = table.architectures.as_deref().unwrap_or(architectures);
         if architectures.is_empty() {
-            return Err(self.wrong(&format!("the suite {name} has no architectures: list them in `architectures`")));
+            return Err(
+                self.wrong(&format!("the suite {name} has no architectures: list them in `architectures`"))
+            );
         }
         let mut settings = SuiteSettings::new(suite, self.all(architectures, Architecture::parse)?);
         if let Some(all) = settings.architectures.iter().find(|architecture| architecture.is_all()) {
@@ -156,7 +159,8 @@ impl Config {
                 .iter()
                 .map(|wanted| {
                     let found = suites.iter().find(|suite| suite.name.as_str() == wanted);
-                    let unknown = || self.wrong(&format!("repositories.{name}.suites: `suites` has no `{wanted}`"));
+                    let unknown =
+                        || self.wrong(&format!("repositories.{name}.suites: `suites` has no `{wanted}`"));
                     found.cloned().ok_or_else(unknown)
                 })
                 .collect::<Result<_, _>>()?,
@@ -177,10 +181,10 @@ impl Config {
             }
         }
         if let Some(text) = table.valid_for.as_ref().or(self.file.valid_for.as_ref()) {
-            settings.valid_for = Some(
-                file::duration(text)
-                    .ok_or_else(|| self.wrong(&format!("valid_for: `{text}` is no time such as 14d or 36h")))?,
-            );
+            settings.valid_for =
+                Some(file::duration(text).ok_or_else(|| {
+                    self.wrong(&format!("valid_for: `{text}` is no time such as 14d or 36h"))
+                })?);
         }
         Ok(settings)
     }

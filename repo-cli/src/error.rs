@@ -136,7 +136,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "name the suites with --suite, or configure a suite for that release in repo.toml"
         }
         Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",
-        Error::UnlistedComponent { .. } => "add it to `components` in repo.toml, or choose one with --component",
+        Error::UnlistedComponent { .. } => {
+            "add it to `components` in repo.toml, or choose one with --component"
+        }
         Error::UnknownSuite { .. } => "the suites are listed in repo.toml",
         Error::UnknownRevision { .. } => {
             "`repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do"

@@ -25,12 +25,7 @@ impl Session {
     /// Opens the store in the directory given, or in the nearest one upwards that has a `repo.toml`.
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let root = find_root(global)?;
-        Ok(Self {
-            config: Config::load(&root)?,
-            store: Store::open(&root)?,
-            actor: actor(global),
-            root,
-        })
+        Ok(Self { config: Config::load(&root)?, store: Store::open(&root)?, actor: actor(global), root })
     }
 
     /// Who acts, when, and on how many threads.
@@ -104,7 +99,8 @@ pub(crate) fn current_directory() -> Result<Utf8PathBuf, Failure> {
 
 /// The person, behind `sudo` too.
 fn actor(global: &Global) -> String {
-    let from_environment = || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let from_environment =
+        || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     let user = || format!("uid {}", rustix::process::getuid().as_raw());
     global.actor.clone().or_else(from_environment).filter(|name| !name.is_empty()).unwrap_or_else(user)
 }

@@ -42,7 +42,9 @@ pub(crate) fn read(objects: &Objects<'_>, id: ChunkId) -> Result<Vec<Arc<Record>
     let text = objects.read(&id)?;
     deb822::paragraphs(&text)
         .map(|paragraph| {
-            Record::parse(&paragraph).map(Arc::new).ok_or_else(|| Error::damaged(ChunkId::KIND, id, "a record cannot be read"))
+            Record::parse(&paragraph)
+                .map(Arc::new)
+                .ok_or_else(|| Error::damaged(ChunkId::KIND, &id, "a record cannot be read"))
         })
         .collect()
 }

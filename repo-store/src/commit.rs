@@ -57,7 +57,7 @@ impl Commit {
 
     pub(crate) fn read(objects: &Objects<'_>, id: CommitId) -> Result<Self, Error> {
         let text = objects.read(&id)?;
-        Self::parse(&text).ok_or_else(|| Error::damaged(CommitId::KIND, id, "it is malformed"))
+        Self::parse(&text).ok_or_else(|| Error::damaged(CommitId::KIND, &id, "it is malformed"))
     }
 
     fn to_text(&self) -> String {

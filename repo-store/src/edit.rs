@@ -27,8 +27,7 @@ pub(crate) fn apply(
     let mut open: Vec<Arc<Record>> = Vec::new();
     let mut edits = edits.iter().peekable();
     let mut chunks = snapshot.chunks().iter().peekable();
-    loop {
-        let Some(reference) = chunks.next() else { break };
+    while let Some(reference) = chunks.next() {
         let end = chunks.peek().map(|next| next.first.clone());
         let here = |key: &RecordKey| end.as_ref().is_none_or(|end| key < end);
         let touched = edits.peek().is_some_and(|(key, _)| here(key));
@@ -82,7 +81,11 @@ fn push(
     if ends { close(open, result, objects) } else { Ok(()) }
 }
 
-fn close(open: &mut Vec<Arc<Record>>, result: &mut Vec<ChunkRef>, objects: &Objects<'_>) -> Result<(), Error> {
+fn close(
+    open: &mut Vec<Arc<Record>>,
+    result: &mut Vec<ChunkRef>,
+    objects: &Objects<'_>,
+) -> Result<(), Error> {
     let records = std::mem::take(open);
     if let Some(first) = records.first() {
         let (first, count) = (first.key().clone(), records.len() as u64);

@@ -176,12 +176,15 @@ pub enum Error {
 
 impl Error {
     /// For `map_err` on anything that touches a path.
-    pub(crate) fn io(verb: &'static str, path: impl Into<Utf8PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(
+        verb: &'static str,
+        path: impl Into<Utf8PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { verb, path, source }
     }
 
-    pub(crate) fn damaged(kind: &'static str, id: impl ToString, what: impl Into<String>) -> Self {
+    pub(crate) fn damaged(kind: &'static str, id: &impl ToString, what: impl Into<String>) -> Self {
         Self::Damaged { kind, id: id.to_string(), what: what.into() }
     }
 }

@@ -31,7 +31,8 @@ const SYNC_EACH: usize = 64;
 /// Creates `path` and what is missing above it, and returns the directories whose entries changed.
 pub(crate) fn create_directories(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
     let mut changed = Vec::new();
-    let missing: Vec<&Utf8Path> = path.ancestors().take_while(|p| !p.as_str().is_empty() && !p.is_dir()).collect();
+    let missing: Vec<&Utf8Path> =
+        path.ancestors().take_while(|p| !p.as_str().is_empty() && !p.is_dir()).collect();
     for directory in missing.into_iter().rev() {
         match fs::create_dir(directory) {
             Ok(()) => set_mode(directory, mode::DIRECTORY)?,
@@ -147,7 +148,8 @@ pub(crate) fn sync_all(mut paths: Vec<Utf8PathBuf>) -> Result<(), Error> {
     match paths.first() {
         Some(first) if paths.len() > SYNC_EACH => {
             let file = File::open(first).map_err(Error::io("open", first))?;
-            rustix::fs::syncfs(&file).map_err(|error| Error::io("sync the file system of", first)(error.into()))
+            rustix::fs::syncfs(&file)
+                .map_err(|error| Error::io("sync the file system of", first)(error.into()))
         }
         _ => paths.iter().try_for_each(|path| sync_path(path)),
     }
@@ -162,8 +164,7 @@ pub(crate) struct Lock {
 impl Lock {
     /// Waits for the lock.
     pub(crate) fn acquire(path: &Utf8Path) -> Result<Self, Error> {
-        Self::with(path, FlockOperation::LockExclusive)
-            .map_err(|error| Error::io("lock", path)(error))
+        Self::with(path, FlockOperation::LockExclusive).map_err(|error| Error::io("lock", path)(error))
     }
 
     /// Takes the lock if nobody holds it.
@@ -176,8 +177,13 @@ impl Lock {
     }
 
     fn with(path: &Utf8Path, operation: FlockOperation) -> std::io::Result<Self> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(mode::MUTABLE).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(mode::MUTABLE)
+            .open(path)?;
         loop {
             match flock(&file, operation) {
                 Err(rustix::io::Errno::INTR) => {}

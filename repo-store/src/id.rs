@@ -3,14 +3,7 @@ use std::str::FromStr;
 
 use deb_parse::checksum::Blake3;
 
-/// The BLAKE3 of an object's bytes, which is also its name in the store.
-///
-/// Each kind of object has an id type of its own, so that one cannot be taken for another:
-///
-/// ```compile_fail
-/// fn wants_a_commit(_: repo_store::CommitId) {}
-/// fn has_a_snapshot(id: repo_store::SnapshotId) { wants_a_commit(id) }
-/// ```
+/// Each kind of object has an id type of its own, the BLAKE3 of the object's bytes, so that one cannot be taken for another.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
@@ -74,7 +67,12 @@ id!(
     "snapshot"
 );
 id!(
-    /// The id of a commit.
+    /// The id of a commit. No other kind of id can stand for one:
+    ///
+    /// ```compile_fail
+    /// fn wants_a_commit(_: repo_store::CommitId) {}
+    /// fn has_a_snapshot(id: repo_store::SnapshotId) { wants_a_commit(id) }
+    /// ```
     CommitId,
     "commit"
 );

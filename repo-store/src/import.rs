@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Read, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -83,31 +84,29 @@ impl Store {
         if let Some(suite) = options.suites.iter().find(|suite| repository.suite(suite).is_none()) {
             return Err(crate::store::unknown_suite(&repository.name, suite));
         }
-        let read = parallel_map(files, context.threads, |file| {
-            self.read_package(repository, file, options).map_err(|error| Refused { file: file.clone(), error })
-        });
-        let (mut candidates, mut unreadable) = (Vec::new(), Vec::new());
+        let read = parallel_map(files, context.threads, |file| self.read_package(repository, file, options));
+        // The outcome for each file, by its place among those given.
+        let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
+        let mut candidates = Vec::new();
         for (place, result) in read.into_iter().enumerate() {
             match result {
                 Ok(candidate) => candidates.push((place, candidate)),
-                Err(Refused { error, .. }) if is_ours(&error) => return Err(error),
-                Err(refused) => unreadable.push((place, refused)),
+                Err(error) if is_ours(&error) => return Err(error),
+                Err(error) => {
+                    refused.insert(place, error);
+                }
             }
         }
         // The order of keys, in which insertion is fastest.
         candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
 
-        let insert = |transaction: &mut Transaction<'_>| {
+        let change = |transaction: &mut Transaction<'_>| {
             let mut outcomes = Vec::with_capacity(candidates.len());
             for (place, candidate) in &candidates {
                 outcomes.push((*place, candidate.insert(transaction)?));
             }
-            Ok::<_, Error>(outcomes)
-        };
-        let complete = |refused: bool| options.keep_going || !(refused || !unreadable.is_empty());
-        let change = |transaction: &mut Transaction<'_>| {
-            let outcomes = insert(transaction)?;
-            if complete(outcomes.iter().any(|(_, outcome)| outcome.is_err())) && !options.dry_run {
+            let all_good = refused.is_empty() && outcomes.iter().all(|(_, outcome)| outcome.is_ok());
+            if (all_good || options.keep_going) && !options.dry_run {
                 for ((_, candidate), (_, outcome)) in candidates.iter().zip(&outcomes) {
                     if outcome.is_ok() {
                         candidate.keep()?;
@@ -120,20 +119,18 @@ impl Store {
         };
         let (committed, outcomes) = self.transact(&repository.name, context, change)?;
 
-        let (mut added, mut refused) = (Vec::new(), unreadable);
+        let mut added = BTreeMap::new();
         for (place, outcome) in outcomes {
             match outcome {
-                Ok(one) => added.push((place, one)),
-                Err(one) => refused.push((place, one)),
+                Ok(one) => drop(added.insert(place, one)),
+                Err(error) => drop(refused.insert(place, error)),
             }
         }
-        added.sort_by_key(|(place, _)| *place);
-        refused.sort_by_key(|(place, _)| *place);
-        Ok(AddReport {
-            added: added.into_iter().map(|(_, one)| one).collect(),
-            refused: refused.into_iter().map(|(_, one)| one).collect(),
-            committed,
-        })
+        let refused = refused.into_iter().filter_map(|(place, error)| {
+            let file = files.get(place)?.clone();
+            Some(Refused { file, error })
+        });
+        Ok(AddReport { added: added.into_values().collect(), refused: refused.collect(), committed })
     }
 
     /// Reads a file to its end: into the store's waiting room, unless it is a dry run.
@@ -193,14 +190,13 @@ struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    fn insert(&self, transaction: &mut Transaction<'_>) -> Result<Result<Added, Refused>, Error> {
+    /// The inner error is the package's own fault, the outer one the store's.
+    fn insert(&self, transaction: &mut Transaction<'_>) -> Result<Result<Added, Error>, Error> {
         let mut suites = Vec::new();
         for suite in self.route.suites() {
             match transaction.insert(suite, &self.record) {
                 Ok(inserted) => suites.push((suite.clone(), inserted)),
-                Err(error @ Error::Conflict { .. }) => {
-                    return Ok(Err(Refused { file: self.file.clone(), error }));
-                }
+                Err(error @ Error::Conflict { .. }) => return Ok(Err(error)),
                 Err(error) => return Err(error),
             }
         }
@@ -264,13 +260,10 @@ fn is_ours(error: &Error) -> bool {
 }
 
 /// The component asked for, or the one its section names (`contrib/net`) if the repository has it, or the first.
-fn component_of(
-    repository: &RepositorySettings,
-    control: &BinaryControl,
-    options: &AddOptions,
-) -> Component {
+fn component_of(repository: &RepositorySettings, control: &BinaryControl, options: &AddOptions) -> Component {
     let components = || repository.suites.iter().flat_map(|suite| &suite.components);
-    let named = control.section().and_then(|section| section.rsplit_once('/')).map(|(component, _)| component);
+    let named =
+        control.section().and_then(|section| section.rsplit_once('/')).map(|(component, _)| component);
     let named = named.and_then(|name| components().find(|component| component.as_str() == name));
     let chosen = options.component.as_ref().or(named).or_else(|| components().next());
     // A repository without a suite takes no package, so the name does not matter then.
@@ -289,16 +282,24 @@ fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {
     let architecture = &record.key().architecture;
     let (key, suite_name) = (record.key().clone(), suite.name.clone());
     if !architecture.is_all() && !suite.architectures.contains(architecture) {
-        return Err(Error::UnlistedArchitecture { key, suite: suite_name, architecture: architecture.clone() });
+        return Err(Error::UnlistedArchitecture {
+            key,
+            suite: suite_name,
+            architecture: architecture.clone(),
+        });
     }
     if !suite.components.contains(record.component()) {
-        return Err(Error::UnlistedComponent { key, suite: suite_name, component: record.component().clone() });
+        return Err(Error::UnlistedComponent {
+            key,
+            suite: suite_name,
+            component: record.component().clone(),
+        });
     }
     Ok(())
 }
 
 /// The operation in words: the packages, or how many when there are more than a few.
-fn describe(outcomes: &[(usize, Result<Added, Refused>)]) -> String {
+fn describe(outcomes: &[(usize, Result<Added, Error>)]) -> String {
     let names: Vec<String> = outcomes
         .iter()
         .filter_map(|(_, outcome)| outcome.as_ref().ok())
@@ -306,7 +307,7 @@ fn describe(outcomes: &[(usize, Result<Added, Refused>)]) -> String {
         .map(|added| added.key.to_string())
         .collect();
     match names.as_slice() {
-        [few @ ..] if few.len() <= 3 => format!("add {}", few.join(", ")),
+        few if few.len() <= 3 => format!("add {}", few.join(", ")),
         [first, rest @ ..] => format!("add {first} and {} more", rest.len()),
         [] => "add".to_owned(),
     }

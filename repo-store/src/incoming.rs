@@ -76,12 +76,8 @@ impl Store {
                 Name::Other => left.push(Left { file, why: "is no .deb file" }),
             }
         }
-        let add = AddOptions {
-            keep_going: true,
-            check_data: true,
-            refuse_links: true,
-            ..options.add.clone()
-        };
+        let add =
+            AddOptions { keep_going: true, check_data: true, refuse_links: true, ..options.add.clone() };
         let before: Vec<_> = candidates.iter().map(|file| fs::symlink_metadata(file).ok()).collect();
         let mut report = self.add(repository, &candidates, &add, context)?;
         let refused = std::mem::take(&mut report.refused);
@@ -121,7 +117,10 @@ enum Name {
 
 impl Name {
     fn of(name: &str) -> Self {
-        if name.starts_with('.') || name.ends_with(".part") || name.ends_with(".filepart") || name.ends_with(".tmp")
+        if name.starts_with('.')
+            || name.ends_with(".part")
+            || name.ends_with(".filepart")
+            || name.ends_with(".tmp")
         {
             Self::Unfinished
         } else if [".deb", ".udeb", ".ddeb"].iter().any(|ending| name.ends_with(ending)) {

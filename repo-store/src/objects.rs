@@ -37,7 +37,7 @@ impl Objects<'_> {
     }
 
     pub(crate) fn read<I: ObjectId>(&self, id: &I) -> Result<Vec<u8>, Error> {
-        let damaged = |what: &str| Error::damaged(I::KIND, id, what);
+        let damaged = |what: &str| Error::damaged(I::KIND, &id, what);
         let compressed = self
             .0
             .read(&Key::object(AREA, id))?
@@ -45,7 +45,8 @@ impl Objects<'_> {
         let size = zstd::zstd_safe::get_frame_content_size(&compressed).ok().flatten();
         let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAXIMUM);
         let size = size.ok_or_else(|| damaged("it is no zstd frame of a known size"))?;
-        let text = zstd::bulk::decompress(&compressed, size).map_err(|_| damaged("it does not decompress"))?;
+        let text =
+            zstd::bulk::decompress(&compressed, size).map_err(|_| damaged("it does not decompress"))?;
         if I::of(&text) == *id { Ok(text) } else { Err(damaged("its content has another hash")) }
     }
 }

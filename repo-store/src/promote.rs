@@ -4,8 +4,8 @@ use std::sync::Arc;
 use deb_parse::SuiteName;
 
 use crate::{
-    Committed, Context, Error, Inserted, Record, RecordKey, RepositoryName, RepositorySettings, Revision, Selector,
-    Store,
+    Committed, Context, Error, Inserted, Record, RecordKey, RepositoryName, RepositorySettings, Revision,
+    Selector, Store,
 };
 
 /// What to take from one repository to another.
@@ -41,7 +41,9 @@ impl ChangePlan {
     #[must_use]
     pub fn by_record(&self) -> Vec<(Arc<Record>, Vec<SuiteName>)> {
         let mut records: BTreeMap<&RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
-        for (suite, record) in self.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r))) {
+        for (suite, record) in
+            self.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r)))
+        {
             let entry = records.entry(record.key()).or_insert_with(|| (Arc::clone(record), Vec::new()));
             entry.1.push(suite.clone());
         }
@@ -132,7 +134,9 @@ impl Store {
     ) -> Result<Committed, Error> {
         let (committed, ()) = self.transact(to, context, |transaction| {
             let mut new = ChangePlan::default();
-            for (suite, record) in plan.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r))) {
+            for (suite, record) in
+                plan.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r)))
+            {
                 if transaction.insert(suite, record)? == Inserted::New {
                     new.records.entry(suite.clone()).or_default().push(Arc::clone(record));
                 }
@@ -186,7 +190,9 @@ impl Store {
         context: &Context,
     ) -> Result<Committed, Error> {
         let (committed, ()) = self.transact(repository, context, |transaction| {
-            for (suite, record) in plan.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r))) {
+            for (suite, record) in
+                plan.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r)))
+            {
                 transaction.remove(suite, record.key())?;
             }
             Ok((plan.describe("remove"), ()))
@@ -209,7 +215,8 @@ impl Store {
         let (committed, ()) = self.transact(target.repository(), context, |transaction| {
             let present: BTreeSet<SuiteName> =
                 transaction.base().iter().flat_map(|base| base.commit().suites.keys().cloned()).collect();
-            let all: BTreeSet<SuiteName> = present.union(&wanted.keys().cloned().collect()).cloned().collect();
+            let all: BTreeSet<SuiteName> =
+                present.union(&wanted.keys().cloned().collect()).cloned().collect();
             if let Some(suite) = suites.iter().find(|suite| !all.contains(*suite)) {
                 return Err(crate::store::unknown_suite(target.repository(), suite));
             }

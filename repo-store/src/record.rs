@@ -208,9 +208,9 @@ impl Record {
         };
         let parsed = SourceName::parse(name.trim()).ok().zip(Version::parse(version.trim()).ok());
         // A record was made from a checked control file; should it ever say something else, it stands for itself.
-        parsed.or_else(|| SourceName::parse(own().0).ok().zip(Some(self.key.version.clone()))).unwrap_or_else(|| {
-            unreachable!("every package name is a source name")
-        })
+        parsed
+            .or_else(|| SourceName::parse(own().0).ok().zip(Some(self.key.version.clone())))
+            .unwrap_or_else(|| unreachable!("every package name is a source name"))
     }
 
     /// The whole text, as it stands in a chunk.

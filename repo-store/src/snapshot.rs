@@ -52,7 +52,7 @@ impl Snapshot {
 
     pub(crate) fn read(objects: &Objects<'_>, id: SnapshotId) -> Result<Self, Error> {
         let text = objects.read(&id)?;
-        Self::parse(&text).ok_or_else(|| Error::damaged(SnapshotId::KIND, id, "it is malformed"))
+        Self::parse(&text).ok_or_else(|| Error::damaged(SnapshotId::KIND, &id, "it is malformed"))
     }
 
     fn to_text(&self) -> String {
@@ -105,7 +105,11 @@ impl Snapshot {
     }
 
     /// Every version and architecture of a package, in order.
-    pub(crate) fn versions(&self, objects: &Objects<'_>, package: &PackageName) -> Result<Vec<Arc<Record>>, Error> {
+    pub(crate) fn versions(
+        &self,
+        objects: &Objects<'_>,
+        package: &PackageName,
+    ) -> Result<Vec<Arc<Record>>, Error> {
         let start = self.chunks.partition_point(|chunk| chunk.first.package < *package).saturating_sub(1);
         let mut found = Vec::new();
         for reference in self.chunks.iter().skip(start) {

@@ -42,7 +42,9 @@ impl Store {
             return Err(Error::StoreExists { path: root.to_owned() });
         }
         let storage = Directory::create(&directory)?;
-        for area in ["store/blobs", "store/objects", "store/refs", "store/ops", "store/publications", "public"] {
+        for area in
+            ["store/blobs", "store/objects", "store/refs", "store/ops", "store/publications", "public"]
+        {
             files::sync_all(files::create_directories(&root.join(area))?)?;
         }
         // Last, so that a store that was not made to the end is not taken for one.
@@ -171,8 +173,12 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(Error::io("look at", published)(error)),
         };
-        let own = self.blob_path(blob)?;
-        let own = std::fs::metadata(&own).map_err(Error::io("look at", &own))?;
+        let own = match self.blob_path(blob) {
+            Ok(own) => std::fs::metadata(&own).map_err(Error::io("look at", &own))?,
+            // A file that the store does not have cannot be the one in the pool.
+            Err(Error::Missing { .. }) => return Ok(true),
+            Err(error) => return Err(error),
+        };
         Ok((metadata.dev(), metadata.ino()) != (own.dev(), own.ino()))
     }
 

@@ -5,10 +5,11 @@ use deb_parse::SuiteName;
 use jiff::Timestamp;
 
 use crate::edit::{self, Edit};
-use crate::store::Store;
 use crate::storage::Storage as _;
+use crate::store::Store;
 use crate::{
-    ChunkId, Commit, CommitId, Error, Record, RecordKey, RepositoryName, Revision, Snapshot, SnapshotId, chunk,
+    ChunkId, Commit, CommitId, Error, Record, RecordKey, RepositoryName, Revision, Snapshot, SnapshotId,
+    chunk,
 };
 
 /// Who does something, and when.
@@ -283,7 +284,9 @@ impl ChunkCache {
         }
         let records = match self.chunks.entry(id) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(chunk::read(&store.objects(), id)?),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(chunk::read(&store.objects(), id)?)
+            }
         };
         let place = records.binary_search_by(|record| record.key().cmp(key)).ok();
         Ok(place.and_then(|place| records.get(place)).map(Arc::clone))

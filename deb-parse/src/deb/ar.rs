@@ -46,7 +46,8 @@ pub(super) fn read_header<R: Read>(source: &mut Source<R>) -> Result<Option<Head
 }
 
 fn parse_header(bytes: &[u8; HEADER_LEN]) -> Result<Header, String> {
-    let fields: IResult<&[u8], (&[u8], &[u8], &[u8], &[u8])> =
+    type Fields<'a> = (&'a [u8], &'a [u8], &'a [u8], &'a [u8]);
+    let fields: IResult<&[u8], Fields<'_>> =
         (take(16usize), take(32usize), take(10usize), tag(&b"`\n"[..])).parse(bytes);
     let (_, (name, _, size, _)) =
         fields.map_err(|_| "must end with a grave accent and a newline".to_owned())?;
@@ -66,8 +67,7 @@ fn parse_name(field: &[u8]) -> Result<String, String> {
 }
 
 fn parse_size(field: &[u8]) -> Result<u64, String> {
-    let digits = field.strip_suffix(b" ").map_or(field, <[u8]>::trim_ascii_end);
-    let text = std::str::from_utf8(digits).unwrap_or_default();
+    let text = std::str::from_utf8(field).unwrap_or_default().trim_end_matches(' ');
     if text.is_empty() || !text.bytes().all(|c| c.is_ascii_digit()) {
         return Err(format!("member size {} must be a decimal number", Quoted::new(field)));
     }

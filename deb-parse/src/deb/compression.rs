@@ -3,7 +3,7 @@
 //! dpkg reads the first xz stream or zstd frame of a member and silently stops there, so whatever follows the first
 //! stream is refused: another program might read on.
 
-use super::source::Member;
+use super::source::{Member, copy};
 use crate::error::Error;
 use crate::limits::Limits;
 use std::io::{Read, Write};
@@ -158,10 +158,7 @@ impl Codec {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, String> {
         match self {
             Self::None => {
-                for (to, from) in output.iter_mut().zip(input) {
-                    *to = *from;
-                }
-                let length = input.len().min(output.len());
+                let length = copy(output, input);
                 Ok(Step { consumed: length, produced: length, ended: false })
             }
             #[cfg(feature = "gz")]

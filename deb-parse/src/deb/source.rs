@@ -55,12 +55,9 @@ impl<R: Read> Source<R> {
         let mut done = 0;
         while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
             let available = self.fill()?;
-            let length = available.len().min(rest.len());
+            let length = copy(rest, available);
             if length == 0 {
                 break;
-            }
-            for (to, from) in rest.iter_mut().zip(available) {
-                *to = *from;
             }
             self.consume(length);
             done += length;
@@ -127,4 +124,13 @@ impl<'a, R: Read> Member<'a, R> {
         }
         Ok(())
     }
+}
+
+/// Copies as much as fits; gives how much.
+pub(super) fn copy(to: &mut [u8], from: &[u8]) -> usize {
+    let length = to.len().min(from.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..length), from.get(..length)) {
+        to.copy_from_slice(from);
+    }
+    length
 }

@@ -46,12 +46,22 @@ pub(super) struct Tar<'a, R> {
     started: bool,
     long_names: bool,
     path_limit: usize,
+    /// Takes in what is passed over.
+    scratch: Box<[u8]>,
 }
 
 impl<'a, R: Read> Tar<'a, R> {
     /// Starts to read. `long_names` says whether GNU tar's records for long names are allowed.
     pub(super) fn new(input: Unpacked<'a, R>, long_names: bool, path_limit: usize) -> Self {
-        Self { input, left: 0, padding: 0, started: false, long_names, path_limit }
+        Self {
+            input,
+            left: 0,
+            padding: 0,
+            started: false,
+            long_names,
+            path_limit,
+            scratch: vec![0; 32 * 1024].into(),
+        }
     }
 
     pub(super) fn name(&self) -> &'a str {
@@ -87,8 +97,8 @@ impl<'a, R: Read> Tar<'a, R> {
                 b'L' => &mut long_path,
                 b'K' => &mut long_target,
                 _ => {
-                    let kind = header.kind().map_err(|rule| self.error(&rule))?;
-                    let path = long_path.unwrap_or(header.path);
+                    let path = long_path.unwrap_or_else(|| header.path.clone());
+                    let kind = header.kind(&path).map_err(|rule| self.error(&rule))?;
                     let target = long_target.unwrap_or(header.target);
                     if path.len() > self.path_limit {
                         let limit = self.path_limit as u64;
@@ -142,11 +152,10 @@ impl<'a, R: Read> Tar<'a, R> {
     }
 
     fn skip_content(&mut self) -> Result<(), Error> {
-        let mut piece = [0; 16 * 1024];
         let mut left = self.left + self.padding as u64;
         while left > 0 {
-            let want = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
-            if self.input.read_full(piece.get_mut(..want).unwrap_or_default())? < want {
+            let want = usize::try_from(left).unwrap_or(usize::MAX).min(self.scratch.len());
+            if self.input.read_full(self.scratch.get_mut(..want).unwrap_or_default())? < want {
                 return Err(self.error("the tar archive is cut short inside an entry"));
             }
             left -= want as u64;
@@ -157,13 +166,12 @@ impl<'a, R: Read> Tar<'a, R> {
 
     /// Makes sure that nothing but zeros follows the end mark: what does would be read by some programs only.
     fn check_end(&mut self) -> Result<(), Error> {
-        let mut piece = [0; 16 * 1024];
         loop {
-            let length = self.input.read_full(&mut piece)?;
-            if piece.iter().take(length).any(|c| *c != 0) {
+            let length = self.input.read_full(&mut self.scratch)?;
+            if self.scratch.iter().take(length).any(|c| *c != 0) {
                 return Err(self.error("nothing may follow the end mark of the tar archive"));
             }
-            if length < piece.len() {
+            if length < self.scratch.len() {
                 return Ok(());
             }
         }
@@ -227,11 +235,13 @@ impl RawHeader {
         Ok(Self { path, mode, size, kind_byte, target: text(field(157, 257)).to_vec() })
     }
 
-    fn kind(&self) -> Result<EntryKind, String> {
+    /// The kind of the entry, whose path may be longer than this header can hold.
+    fn kind(&self, path: &[u8]) -> Result<EntryKind, String> {
+        let quoted = || Quoted::new(path);
         Ok(match self.kind_byte {
-            // Before POSIX, a directory was a file whose name ended in a slash.
-            0 | b'0' if self.path.ends_with(b"/") => {
-                return Err(format!("{}: a file's name must not end in `/`", Quoted::new(&self.path)));
+            // Before POSIX, such a file was a directory. GNU tar still reads it as one, dpkg does not.
+            0 | b'0' if path.ends_with(b"/") => {
+                return Err(format!("{}: a file's name must not end in `/`", quoted()));
             }
             0 | b'0' => EntryKind::File,
             b'1' => EntryKind::HardLink,
@@ -240,16 +250,8 @@ impl RawHeader {
             b'4' => EntryKind::BlockDevice,
             b'5' => EntryKind::Directory,
             b'6' => EntryKind::Fifo,
-            b'x' | b'g' => {
-                return Err(format!("{}: pax records are not supported by dpkg", Quoted::new(&self.path)));
-            }
-            kind => {
-                return Err(format!(
-                    "{}: entry type {} is unknown",
-                    Quoted::new(&self.path),
-                    Quoted::new([kind])
-                ));
-            }
+            b'x' | b'g' => return Err(format!("{}: pax records are not supported by dpkg", quoted())),
+            kind => return Err(format!("{}: entry type {} is unknown", quoted(), Quoted::new([kind]))),
         })
     }
 

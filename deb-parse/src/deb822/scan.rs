@@ -13,7 +13,10 @@ use memchr::memmem;
 /// assert_eq!(versions, ["1", "2"]);
 /// ```
 pub fn paragraphs(text: &[u8]) -> Paragraphs<'_> {
-    Paragraphs { text, offset: 0 }
+    // All lines end alike, so the first one tells.
+    let first = memchr::memchr(b'\n', text).and_then(|at| text.get(..at)).unwrap_or_default();
+    let end: &[u8] = if first.ends_with(b"\r") { b"\n\r\n" } else { b"\n\n" };
+    Paragraphs { text, offset: 0, end: memmem::Finder::new(end) }
 }
 
 /// Iterator over the paragraphs of a text; made by [`paragraphs`].
@@ -21,6 +24,8 @@ pub fn paragraphs(text: &[u8]) -> Paragraphs<'_> {
 pub struct Paragraphs<'a> {
     text: &'a [u8],
     offset: usize,
+    /// Finds the end of the last line of a paragraph and the empty line after it.
+    end: memmem::Finder<'static>,
 }
 
 impl<'a> Iterator for Paragraphs<'a> {
@@ -31,7 +36,7 @@ impl<'a> Iterator for Paragraphs<'a> {
             let rest = self.text.get(self.offset..)?;
             let start = self.offset + blank_lines(rest);
             let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
-            let length = paragraph_length(rest);
+            let length = self.end.find(rest).map_or(rest.len(), |at| at + 1);
             self.offset = start + length;
             let paragraph = Paragraph { text: rest.get(..length)?, offset: start };
             // Comments that stand alone are no paragraph.
@@ -52,11 +57,6 @@ fn blank_lines(text: &[u8]) -> usize {
             _ => return length,
         }
     }
-}
-
-/// Length of the lines up to the next empty one, including their last newline.
-fn paragraph_length(text: &[u8]) -> usize {
-    memmem::find(text, b"\n\n").map_or(text.len(), |at| at + 1)
 }
 
 /// One paragraph (stanza): a slice of the text it was found in.
@@ -116,19 +116,81 @@ impl<'a> Paragraph<'a> {
     pub fn get_many<const N: usize>(&self, names: [&str; N]) -> [Option<&'a [u8]>; N] {
         let mut values = [None; N];
         let mut missing = N;
-        for field in self.fields() {
+        // One bit for each letter that a name starts with, in either case, turns most lines away.
+        let starts = names.iter().fold(0u32, |bits, name| bits | first_bit(name.as_bytes()));
+        let mut rest = self.text;
+        while missing > 0 && !rest.is_empty() {
+            let field = RawField::split(&mut rest);
+            if first_bit(field.text) & starts == 0 {
+                continue;
+            }
             for (name, value) in names.iter().zip(&mut values) {
                 if value.is_none() && field.has_name(name) {
-                    *value = Some(field.value());
+                    *value = Some(field.value(name.len()));
                     missing -= 1;
                 }
-            }
-            if missing == 0 {
-                break;
             }
         }
         values
     }
+}
+
+fn first_bit(text: &[u8]) -> u32 {
+    text.first().map_or(0, |c| 1 << (c & 31))
+}
+
+/// The lines of a field, or of what stands where one should.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct RawField<'a> {
+    text: &'a [u8],
+    /// Whether one of the lines is a comment.
+    comments: bool,
+}
+
+impl<'a> RawField<'a> {
+    /// Splits the first field off. A comment belongs to the field before it: the field may go on after the comment.
+    #[inline]
+    fn split(text: &mut &'a [u8]) -> Self {
+        let mut end = 0;
+        let mut comments = false;
+        loop {
+            let line = text.get(end..).unwrap_or_default();
+            let Some(length) = memchr::memchr(b'\n', line) else {
+                end = text.len();
+                break;
+            };
+            end += length + 1;
+            match line.get(length + 1) {
+                Some(b' ' | b'\t') => {}
+                Some(b'#') => comments = true,
+                _ => break,
+            }
+        }
+        let (field, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+        *text = rest;
+        Self { text: field, comments }
+    }
+
+    #[inline]
+    fn has_name(&self, name: &str) -> bool {
+        self.text.get(name.len()) == Some(&b':')
+            && self.text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+            && is_field_start(self.text)
+    }
+
+    #[inline]
+    fn value(&self, name: usize) -> &'a [u8] {
+        let mut value = self.text.get(name + 1..).unwrap_or_default();
+        if self.comments {
+            value = without_last_comments(value);
+        }
+        trim_value(value)
+    }
+}
+
+/// Whether a line can be the first of a field by its first byte.
+fn is_field_start(line: &[u8]) -> bool {
+    !matches!(line.first(), None | Some(b'#' | b'-' | b':'))
 }
 
 impl std::fmt::Debug for Paragraph<'_> {
@@ -150,54 +212,46 @@ impl<'a> Iterator for Fields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Field<'a>> {
-        loop {
-            let line = memchr::memchr(b'\n', self.rest).map_or(self.rest.len(), |at| at + 1);
-            let mut end = line;
-            // A comment line belongs to the field before it: the field may go on after the comment.
-            while let Some(b' ' | b'\t' | b'#') = self.rest.get(end) {
-                let rest = self.rest.get(end..).unwrap_or_default();
-                end += memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            }
-            let (field, rest) = self.rest.split_at_checked(end)?;
-            if field.is_empty() {
-                return None;
-            }
-            self.rest = rest;
-            let first = field.get(..line).unwrap_or(field);
+        while !self.rest.is_empty() {
+            let raw = RawField::split(&mut self.rest);
             // What is no field (a comment, or a line without a colon in text that is not valid) is passed over.
-            if let Some(colon) = memchr::memchr(b':', first)
-                && let Some(name) = first.get(..colon)
-                && name.iter().all(u8::is_ascii_graphic)
-                && !matches!(first.first(), Some(b'#' | b'-' | b':'))
-                && let Ok(name) = std::str::from_utf8(name)
-            {
-                return Some(Field { name, text: field });
+            let name = raw.text.iter().position(|c| !is_name_byte(*c)).unwrap_or_default();
+            if is_field_start(raw.text) && raw.text.get(name) == Some(&b':') {
+                return Some(Field { name, raw });
             }
         }
+        None
     }
 }
 
+/// Whether a byte may be part of a field's name.
+pub(super) fn is_name_byte(c: u8) -> bool {
+    c.is_ascii_graphic() && c != b':'
+}
+
 /// One field: a name and a value, borrowed from the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
-    name: &'a str,
-    text: &'a [u8],
+    /// Length of the name, which is ASCII.
+    name: usize,
+    raw: RawField<'a>,
 }
 
 impl<'a> Field<'a> {
     /// The name as written.
     pub fn name(&self) -> &'a str {
-        self.name
+        std::str::from_utf8(self.raw.text.get(..self.name).unwrap_or_default()).unwrap_or_default()
     }
 
     /// Whether the field has this name, whose case does not matter.
     pub fn has_name(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
+        self.name == name.len() && self.raw.has_name(name)
     }
 
-    /// The value without the blanks around it; lines after the first keep their indentation and newlines.
+    /// The value without the blanks around it; lines after the first keep their indentation and newlines, and so do
+    /// comments between them.
     pub fn value(&self) -> &'a [u8] {
-        trim_value(self.text.get(self.name.len() + 1..).unwrap_or_default())
+        self.raw.value(self.name)
     }
 
     /// The value as text, unless it is no UTF-8.
@@ -205,9 +259,30 @@ impl<'a> Field<'a> {
         std::str::from_utf8(self.value()).ok()
     }
 
-    /// The lines of the field as they are, with their newlines.
+    /// The lines of the field as they are, with their newlines and the comments that follow them.
     pub fn as_bytes(&self) -> &'a [u8] {
-        self.text
+        self.raw.text
+    }
+}
+
+impl std::fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Field")
+            .field("name", &self.name())
+            .field("value", &String::from_utf8_lossy(self.value()))
+            .finish()
+    }
+}
+
+/// Takes comment lines off the end.
+fn without_last_comments(mut value: &[u8]) -> &[u8] {
+    loop {
+        let last = value.strip_suffix(b"\n").unwrap_or(value);
+        let start = memchr::memrchr(b'\n', last).map_or(0, |at| at + 1);
+        match value.split_at_checked(start) {
+            Some((before, [b'#', ..])) if start > 0 => value = before,
+            _ => return value,
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! The strict reader: every rule of the syntax is checked, and an error says where it was broken.
 
-use super::scan::Paragraph;
+use super::scan::{Paragraph, is_name_byte};
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while, take_while1};
-use nom::combinator::eof;
+use nom::combinator::{eof, rest};
 use nom::{IResult, Parser};
 use std::collections::HashSet;
 
@@ -44,18 +44,19 @@ pub(super) struct Checker<'l> {
     limits: &'l Limits,
     line: u64,
     crlf: Option<bool>,
+    names: Names,
 }
 
 enum Line<'a> {
     Blank,
     Comment,
-    Field { name: &'a [u8], value: &'a [u8] },
+    Field { name: &'a [u8] },
     Continuation(&'a [u8]),
 }
 
 impl<'l> Checker<'l> {
     pub(super) fn new(limits: &'l Limits) -> Self {
-        Self { limits, line: 0, crlf: None }
+        Self { limits, line: 0, crlf: None, names: Names::default() }
     }
 
     /// Reads the paragraph that starts at or after `start`; gives it and where to go on.
@@ -67,33 +68,35 @@ impl<'l> Checker<'l> {
         let mut begin = None;
         let mut offset = start;
         let mut field: Option<&'a [u8]> = None;
-        let mut seen: HashSet<Vec<u8>> = HashSet::new();
+        self.names.clear();
         while let Some(rest) = text.get(offset..).filter(|rest| !rest.is_empty()) {
             let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let raw = rest.get(..length).unwrap_or_default();
             self.line += 1;
-            let line = self.strip_end(raw)?;
+            let line = self.strip_end(rest.get(..length).unwrap_or_default())?;
             match self.line(line)? {
                 Line::Blank => {
-                    if begin.is_some() && field.is_some() {
+                    if field.is_some() {
                         break;
                     }
                     begin = None;
                 }
                 Line::Comment => {
                     begin.get_or_insert(offset);
-                    self.check_bytes(line, 0, None)?;
+                    self.check_bytes(line, None)?;
                 }
-                Line::Field { name, value } => {
+                Line::Field { name } => {
                     begin.get_or_insert(offset);
-                    if seen.len() == self.limits.fields() {
-                        return Err(Error::Limit { what: "fields of a paragraph", limit: seen.len() as u64 });
+                    if self.names.len() == self.limits.fields() {
+                        return Err(Error::Limit {
+                            what: "fields of a paragraph",
+                            limit: self.limits.fields() as u64,
+                        });
                     }
-                    if !seen.insert(name.to_ascii_lowercase()) {
+                    if !self.names.insert(name) {
                         return Err(self.error(0, Some(name), "the field occurs twice in this paragraph"));
                     }
                     field = Some(name);
-                    self.check_bytes(value, line.len() - value.len(), field)?;
+                    self.check_bytes(line, field)?;
                 }
                 Line::Continuation(value) => {
                     if field.is_none() {
@@ -103,7 +106,11 @@ impl<'l> Checker<'l> {
                             "the first line of a paragraph must not be indented",
                         ));
                     }
-                    self.check_bytes(value, line.len() - value.len(), field)?;
+                    if value.iter().all(|c| matches!(c, b' ' | b'\t')) {
+                        let rule = "a line must not be of blanks alone: programs differ in whether it ends the paragraph";
+                        return Err(self.error(0, None, rule));
+                    }
+                    self.check_bytes(line, field)?;
                 }
             }
             offset += length;
@@ -139,23 +146,15 @@ impl<'l> Checker<'l> {
 
     fn line<'a>(&self, line: &'a [u8]) -> Result<Line<'a>, Error> {
         let grammar: IResult<&[u8], Line<'_>> = alt((
+            (take_while1(is_name_byte), tag(&b":"[..])).map(|(name, _)| Line::Field { name }),
+            (alt((tag(&b" "[..]), tag(&b"\t"[..]))), rest).map(|(_, value)| Line::Continuation(value)),
             eof.map(|_| Line::Blank),
             tag(&b"#"[..]).map(|_| Line::Comment),
-            (alt((tag(&b" "[..]), tag(&b"\t"[..]))), nom::combinator::rest)
-                .map(|(_, rest)| Line::Continuation(rest)),
-            (take_while1(is_name_byte), tag(&b":"[..]), nom::combinator::rest)
-                .map(|(name, _, value)| Line::Field { name, value }),
         ))
         .parse_complete(line);
         match grammar {
-            Ok((_, Line::Continuation(value))) if value.iter().all(|c| matches!(c, b' ' | b'\t')) => {
-                Err(self.error(
-                    0,
-                    None,
-                    "a line must not be of blanks alone: programs differ in whether it ends the paragraph",
-                ))
-            }
-            Ok((_, Line::Field { name: [b'-', ..], .. })) => {
+            Ok((_, Line::Field { name: [b'#', ..] })) => Ok(Line::Comment),
+            Ok((_, Line::Field { name: [b'-', ..] })) => {
                 Err(self.error(0, None, "a field name must not start with a hyphen (Policy 5.1)"))
             }
             Ok((_, line)) => Ok(line),
@@ -172,12 +171,11 @@ impl<'l> Checker<'l> {
         }
     }
 
-    /// Checks that `value`, which starts at byte `column` of the line, has no character that a program may take for
-    /// the end of a line or of the text.
-    fn check_bytes(&self, value: &[u8], column: usize, field: Option<&[u8]>) -> Result<(), Error> {
-        match forbidden(value) {
+    /// Checks that `line` has no character that a program may take for the end of a line or of the text.
+    fn check_bytes(&self, line: &[u8], field: Option<&[u8]>) -> Result<(), Error> {
+        match forbidden(line) {
             None => Ok(()),
-            Some((at, rule)) => Err(self.error(column + at, field, rule)),
+            Some((at, rule)) => Err(self.error(at, field, rule)),
         }
     }
 
@@ -186,17 +184,61 @@ impl<'l> Checker<'l> {
     }
 }
 
-fn is_name_byte(c: u8) -> bool {
-    c.is_ascii_graphic() && c != b':'
+/// The names of a paragraph's fields, as hashes of 64 bits.
+#[derive(Default)]
+struct Names {
+    /// One bit for each hash: most names are seen to be new without a look at the others.
+    bits: [u64; 4],
+    few: Vec<u64>,
+    /// Used once there are more than [`Self::FEW`], so that the work stays in proportion to the text.
+    many: HashSet<u64>,
 }
 
-/// Finds the first character of a value's line that must not be there.
-pub(super) fn forbidden(value: &[u8]) -> Option<(usize, &'static str)> {
-    let suspect = |c: &u8| (*c < b' ' && *c != b'\t') || *c == 0x7f || *c == 0xc2 || *c == 0xe2;
+impl Names {
+    const FEW: usize = 64;
+
+    fn clear(&mut self) {
+        self.bits = [0; 4];
+        self.few.clear();
+        self.many.clear();
+    }
+
+    fn len(&self) -> usize {
+        self.few.len() + self.many.len()
+    }
+
+    /// Adds a name; whether it is new.
+    fn insert(&mut self, name: &[u8]) -> bool {
+        let hash = name.iter().fold(name.len() as u64, |hash, c| {
+            (hash ^ u64::from(c.to_ascii_lowercase())).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        });
+        let bit = 1 << (hash >> 58);
+        let is_new = match usize::try_from(hash >> 56 & 3).ok().and_then(|at| self.bits.get_mut(at)) {
+            Some(bits) => std::mem::replace(bits, *bits | bit) & bit == 0,
+            None => false,
+        };
+        if !is_new && self.few.contains(&hash) {
+            return false;
+        }
+        if self.few.len() < Self::FEW {
+            self.few.push(hash);
+            return true;
+        }
+        self.many.insert(hash)
+    }
+}
+
+/// Finds the first character of a line that must not be in it.
+pub(super) fn forbidden(line: &[u8]) -> Option<(usize, &'static str)> {
+    let is_suspect = |c: u8| (c < b' ' && c != b'\t') | (c == 0x7f) | (c == 0xc2) | (c == 0xe2);
+    // Without a branch inside, this becomes vector code; hardly a line needs the second look.
+    if !line.iter().fold(false, |found, c| found | is_suspect(*c)) {
+        return None;
+    }
     let mut from = 0;
-    while let Some(at) = value.get(from..)?.iter().position(suspect) {
+    while let Some(at) = line.get(from..)?.iter().position(|c| is_suspect(*c)) {
         let at = from + at;
-        match value.get(at..)? {
+        match line.get(at..)? {
             [0xc2, 0x80..=0x9f, ..] => return Some((at, "a value must not have control characters")),
             [0xe2, 0x80, 0xa8 | 0xa9, ..] => {
                 return Some((at, "a value must not have Unicode line separators"));

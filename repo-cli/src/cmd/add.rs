@@ -39,12 +39,13 @@ pub(crate) struct PlacementArguments {
 }
 
 impl PlacementArguments {
-    pub(crate) fn options(self) -> AddOptions {
-        AddOptions { suites: self.suites, component: self.component, ..AddOptions::default() }
+    pub(crate) fn options(&self) -> AddOptions {
+        let Self { suites, component } = self.clone();
+        AddOptions { suites, component, ..AddOptions::default() }
     }
 }
 
-pub(crate) fn run(arguments: AddArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let options = AddOptions {
         keep_going: arguments.keep_going,
@@ -119,7 +120,11 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
     if !report.refused.is_empty() {
         let total = report.added.len() + report.refused.len();
         let refused = format!("{} of {} refused", report.refused.len(), count(total, "file"));
-        let rest = if complete { "the others were added" } else { "nothing was added; --keep-going adds the others" };
+        let rest = if complete {
+            "the others were added"
+        } else {
+            "nothing was added; --keep-going adds the others"
+        };
         let rest = if report.added.is_empty() { String::new() } else { format!(": {rest}") };
         output.note(&format!("{refused}{rest}"));
     }

@@ -21,7 +21,7 @@ pub(crate) struct ClientConfigArguments {
 }
 
 pub(crate) fn run(
-    arguments: ClientConfigArguments,
+    arguments: &ClientConfigArguments,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
@@ -30,7 +30,7 @@ pub(crate) fn run(
         let (repository, suite) = (repository.name.clone(), suite.clone());
         return Err(repo_store::Error::UnknownSuite { repository, suite }.into());
     }
-    let url = arguments.url.map(|url| url.trim_end_matches('/').to_owned());
+    let url = arguments.url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
     let url = url.or_else(|| session.config.url());
     let url = url.unwrap_or_else(|| format!("http://{}", session.config.listen()));
     let sources = sources(session, repository, &arguments.suites, &url)?;
@@ -48,11 +48,8 @@ pub(crate) fn sources(
     suites: &[SuiteName],
     url: &str,
 ) -> Result<String, Failure> {
-    let chosen: Vec<_> = repository
-        .suites
-        .iter()
-        .filter(|suite| suites.is_empty() || suites.contains(&suite.name))
-        .collect();
+    let chosen: Vec<_> =
+        repository.suites.iter().filter(|suite| suites.is_empty() || suites.contains(&suite.name)).collect();
     let names: Vec<&str> = chosen.iter().map(|suite| suite.name.as_str()).collect();
     let mut components: Vec<&str> = Vec::new();
     for component in chosen.iter().flat_map(|suite| &suite.components) {

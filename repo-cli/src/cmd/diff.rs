@@ -29,7 +29,7 @@ pub(crate) struct DifferenceJson {
     architecture: String,
 }
 
-pub(crate) fn run(arguments: DiffArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(arguments: &DiffArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let (first, second) = (&arguments.first, &arguments.second);
     let (first_settings, first_revision) = first.resolve(session)?;
     let (second_settings, second_revision) = second.resolve(session)?;
@@ -54,9 +54,12 @@ pub(crate) fn run(arguments: DiffArguments, session: &Session, output: &Output) 
         }
     }
     let sides = [first.text.as_str(), second.text.as_str()];
-    output.result(&serde_json::json!({ "a": sides[0], "b": sides[1], "differences": json(&differences) }), || {
-        print(&differences, &format!("only in {}", sides[0]), &format!("only in {}", sides[1]), output);
-    });
+    output.result(
+        &serde_json::json!({ "a": sides[0], "b": sides[1], "differences": json(&differences) }),
+        || {
+            print(&differences, &format!("only in {}", sides[0]), &format!("only in {}", sides[1]), output);
+        },
+    );
     Ok(if differences.is_empty() { Outcome::Done } else { Outcome::Different })
 }
 

@@ -38,7 +38,11 @@ struct ChangeJson {
     architecture: String,
 }
 
-pub(crate) fn run(arguments: HistoryArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: &HistoryArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
     let mut entries = Vec::new();

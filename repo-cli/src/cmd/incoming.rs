@@ -28,7 +28,11 @@ pub(crate) struct IncomingArguments {
     change: ChangeArguments,
 }
 
-pub(crate) fn run(arguments: IncomingArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: &IncomingArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let add = AddOptions { dry_run: arguments.change.dry_run, ..arguments.placement.options() };
     let options = IncomingOptions { patience: Duration::from_secs(arguments.patience), add };

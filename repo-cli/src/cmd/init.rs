@@ -37,8 +37,8 @@ pub(crate) struct LayoutArguments {
     pub(crate) url: Option<String>,
 }
 
-pub(crate) fn run(arguments: InitArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
-    let directory = arguments.directory.or_else(|| global.root.clone());
+pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+    let directory = arguments.directory.clone().or_else(|| global.root.clone());
     let directory = directory.map_or_else(crate::session::current_directory, Ok)?;
     init(&directory, &arguments.layout, output)?;
     let session = Session::open(&Global { root: Some(directory), ..global.clone() })?;
@@ -67,7 +67,11 @@ pub(crate) fn init(root: &Utf8Path, layout: &LayoutArguments, output: &Output) -
 
 fn configuration(layout: &LayoutArguments) -> Result<String, Failure> {
     let names = |given: &[String], default: &[&str]| -> Vec<String> {
-        if given.is_empty() { default.iter().map(|name| (*name).to_owned()).collect() } else { given.to_vec() }
+        if given.is_empty() {
+            default.iter().map(|name| (*name).to_owned()).collect()
+        } else {
+            given.to_vec()
+        }
     };
     let repositories = names(&layout.repositories, &["preprod", "prod"]);
     let suites = names(&layout.suites, &["bookworm", "trixie"]);

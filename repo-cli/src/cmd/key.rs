@@ -28,10 +28,10 @@ enum KeyCommand {
     },
 }
 
-pub(crate) fn run(arguments: KeyArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    match arguments.command {
+pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    match &arguments.command {
         KeyCommand::Generate { name } => {
-            let key = session.keys().generate(&name)?;
+            let key = session.keys().generate(name)?;
             let fingerprint = key.fingerprint().to_string();
             output.result(&serde_json::json!({ "fingerprint": fingerprint }), || {
                 output.line(&fingerprint);
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: KeyArguments, session: &Session, output: &Output) -
         KeyCommand::List => list(session, output)?,
         KeyCommand::Export { binary } => {
             let keyring = session.keys().keyring()?;
-            if binary {
+            if *binary {
                 output.bytes(&keyring.binary()?);
             } else {
                 output.line(keyring.armored()?.trim_end());

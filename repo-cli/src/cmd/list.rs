@@ -46,7 +46,7 @@ impl ListedJson {
     }
 }
 
-pub(crate) fn run(arguments: ListArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let mut found: BTreeMap<RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
     let head = session.store.head(&repository.name)?;

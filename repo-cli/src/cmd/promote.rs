@@ -1,5 +1,5 @@
 use deb_parse::SuiteName;
-use repo_store::{ChangePlan, PromoteOptions, Selector};
+use repo_store::{ChangePlan, CommitId, PromoteOptions, Selector};
 
 use super::list::ListedJson;
 use crate::args::ChangeArguments;
@@ -31,12 +31,16 @@ pub(crate) struct PromoteArguments {
     change: ChangeArguments,
 }
 
-pub(crate) fn run(arguments: PromoteArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: &PromoteArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let (from, to) = (session.repository(&arguments.from)?, session.repository(&arguments.to)?);
     let options = PromoteOptions {
-        selectors: arguments.selectors,
+        selectors: arguments.selectors.clone(),
         everything: arguments.all,
-        suites: arguments.suites,
+        suites: arguments.suites.clone(),
         whole_source: arguments.whole_source,
     };
     let plan = session.store.plan_promotion(from, to, &options)?;
@@ -46,7 +50,7 @@ pub(crate) fn run(arguments: PromoteArguments, session: &Session, output: &Outpu
     if !arguments.change.dry_run && !plan.is_empty() {
         commit = session.store.promote(&plan, &from.name, &to.name, &session.context())?.commit;
     }
-    print_plan(&plan, commit.map(|id| id.to_string()), arguments.change.dry_run, output);
+    print_plan(&plan, commit, arguments.change.dry_run, output);
     let what = count(moved.len(), "package");
     output.say(&match (moved.is_empty(), arguments.change.dry_run) {
         (true, _) => format!("nothing to promote: {} has it all", to.name),
@@ -68,11 +72,11 @@ pub(crate) fn check_matched(plan: &ChangePlan) -> Result<(), Failure> {
 }
 
 /// The records of a plan as a table or in JSON.
-pub(crate) fn print_plan(plan: &ChangePlan, commit: Option<String>, dry_run: bool, output: &Output) {
+pub(crate) fn print_plan(plan: &ChangePlan, commit: Option<CommitId>, dry_run: bool, output: &Output) {
     let records = plan.by_record();
     let listed: Vec<ListedJson> =
         records.iter().map(|(record, suites)| ListedJson::new(record, suites)).collect();
-    let document = serde_json::json!({ "packages": listed, "commit": commit, "dry_run": dry_run });
+    let document = serde_json::json!({ "packages": listed, "commit": commit.map(|id| id.to_string()), "dry_run": dry_run });
     output.result(&document, || {
         let rows: Vec<[String; 4]> = records
             .iter()

@@ -9,7 +9,11 @@ pub(crate) struct PublishArguments {
     repositories: Vec<String>,
 }
 
-pub(crate) fn run(arguments: PublishArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: &PublishArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let repositories = if arguments.repositories.is_empty() {
         session.config.repositories().collect()
     } else {

@@ -31,7 +31,11 @@ pub(crate) struct QuickstartArguments {
     no_serve: bool,
 }
 
-pub(crate) fn run(arguments: QuickstartArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: &QuickstartArguments,
+    global: &Global,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let root = &arguments.directory;
     let fresh = !root.join("repo.toml").exists();
     if fresh {
@@ -41,7 +45,7 @@ pub(crate) fn run(arguments: QuickstartArguments, global: &Global, output: &Outp
     let Some(first) = session.config.repositories().next() else {
         return Err(Failure::UnknownRepository { name: "preprod".to_owned(), known: Vec::new() });
     };
-    let mut files = arguments.files;
+    let mut files = arguments.files.clone();
     if files.is_empty() && fresh {
         files = examples::write(&root.join("examples"))?;
     }
@@ -86,7 +90,11 @@ fn print_next_steps(session: &Session, root: &Utf8Path, url: &str, output: &Outp
     let suites: Vec<_> = suite.into_iter().collect();
     let sources = client_config::sources(session, first, &suites, url)?;
     output.say("\n# On a client, as root (for another release, change `Suites`):\n");
-    output.say(&format!("cat > /etc/apt/sources.list.d/{}.sources <<'END'\n{}\nEND", first.name, sources.trim_end()));
+    output.say(&format!(
+        "cat > /etc/apt/sources.list.d/{}.sources <<'END'\n{}\nEND",
+        first.name,
+        sources.trim_end()
+    ));
     if session.config.needs_password(&first.name) {
         let auth = client_config::auth(first, url);
         output.say(&format!(

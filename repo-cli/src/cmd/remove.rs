@@ -21,7 +21,11 @@ pub(crate) struct RemoveArguments {
     change: ChangeArguments,
 }
 
-pub(crate) fn run(arguments: RemoveArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: &RemoveArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let plan = session.store.plan_removal(repository, &arguments.selectors, &arguments.suites)?;
     check_matched(&plan)?;
@@ -29,7 +33,7 @@ pub(crate) fn run(arguments: RemoveArguments, session: &Session, output: &Output
     if !arguments.change.dry_run {
         commit = session.store.remove(&plan, &repository.name, &session.context())?.commit;
     }
-    print_plan(&plan, commit.map(|id| id.to_string()), arguments.change.dry_run, output);
+    print_plan(&plan, commit, arguments.change.dry_run, output);
     let what = count(plan.by_record().len(), "package");
     output.say(&if arguments.change.dry_run {
         format!("would remove {what} from {}", repository.name)

@@ -22,14 +22,20 @@ pub(crate) struct RollbackArguments {
     change: ChangeArguments,
 }
 
-pub(crate) fn run(arguments: RollbackArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: &RollbackArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let target = session.store.resolve(&repository.name, &arguments.to)?;
     let mut differences = BTreeMap::new();
     if let Some(head) = session.store.head(&repository.name)? {
         let known: Vec<SuiteName> =
             head.commit().suites.keys().chain(target.commit().suites.keys()).cloned().collect();
-        for suite in known.iter().filter(|suite| arguments.suites.is_empty() || arguments.suites.contains(suite)) {
+        for suite in
+            known.iter().filter(|suite| arguments.suites.is_empty() || arguments.suites.contains(suite))
+        {
             let difference = session.store.difference(&head.snapshot(suite)?, &target.snapshot(suite)?)?;
             if !difference.is_empty() {
                 differences.insert(suite.clone(), difference);

@@ -13,10 +13,14 @@ pub(crate) struct ServeArguments {
     log: bool,
 }
 
-pub(crate) fn run(arguments: ServeArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    let listen = arguments.listen.unwrap_or_else(|| session.config.listen().to_owned());
-    let server = bind(session, &listen)?;
-    let address = server.local_addr().map_err(Failure::io("listen on", &listen))?;
+pub(crate) fn run(
+    arguments: &ServeArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let listen = arguments.listen.as_deref().unwrap_or_else(|| session.config.listen());
+    let server = bind(session, listen)?;
+    let address = server.local_addr().map_err(Failure::io("listen on", listen))?;
     for repository in session.config.repositories() {
         output.say(&format!("serving http://{address}/{}", repository.name));
     }

@@ -18,7 +18,7 @@ pub(crate) struct ShowArguments {
     selector: Selector,
 }
 
-pub(crate) fn run(arguments: ShowArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let mut found: BTreeMap<RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
     if let Some(head) = session.store.head(&repository.name)? {

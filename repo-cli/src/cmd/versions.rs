@@ -19,7 +19,11 @@ pub(crate) struct VersionsArguments {
     repositories: Vec<String>,
 }
 
-pub(crate) fn run(arguments: VersionsArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    arguments: &VersionsArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let repositories = if arguments.repositories.is_empty() {
         session.config.repositories().collect()
     } else {

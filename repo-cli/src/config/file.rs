@@ -142,7 +142,10 @@ mod tests {
     #[test]
     fn drop_ins_add_to_lists_and_tables() {
         let mut table: Table = "suites = ['a']\nurl = 'x'\n[repositories.prod]\nlabel = 'p'".parse().unwrap();
-        merge(&mut table, "suites = ['b']\nurl = 'y'\n[repositories.prod]\nvalid_for = '1d'".parse().unwrap());
+        merge(
+            &mut table,
+            "suites = ['b']\nurl = 'y'\n[repositories.prod]\nvalid_for = '1d'".parse().unwrap(),
+        );
         let file: File = table.try_into().unwrap();
         assert_eq!(file.suites, ["a", "b"]);
         assert_eq!(file.url.as_deref(), Some("y"));

@@ -25,5 +25,7 @@ mod users;
 pub(crate) use log::LogEntry;
 pub(crate) use network::IpNetwork;
 pub(crate) use server::Server;
+#[cfg(test)]
+use server::{Limits, ShutdownHandle};
 pub(crate) use site::{Access, Site};
 pub(crate) use users::{Users, UsersError};

@@ -95,7 +95,9 @@ impl<'a> Content<'a> {
     /// Packages shown before are in the pool already.
     fn link_pool(&self, store: &Store, tree: &Tree<'_>) -> Result<(), Error> {
         match &self.before {
-            Some((_, difference)) => difference.only_second.iter().try_for_each(|record| tree.link_pool(record)),
+            Some((_, difference)) => {
+                difference.only_second.iter().try_for_each(|record| tree.link_pool(record))
+            }
             None => self.snapshot.iterate(store.objects()).try_for_each(|record| tree.link_pool(&*record?)),
         }
     }
@@ -195,7 +197,8 @@ impl OpenFiles {
 impl PreviousFiles for OpenFiles {
     fn read(&self, encoding: Encoding, range: Range<u64>) -> std::io::Result<Vec<u8>> {
         let file = self.0.get(&encoding).ok_or(std::io::ErrorKind::NotFound)?;
-        let length = usize::try_from(range.end - range.start).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+        let length =
+            usize::try_from(range.end - range.start).map_err(|_| std::io::ErrorKind::InvalidInput)?;
         let mut bytes = vec![0; length];
         file.read_exact_at(&mut bytes, range.start)?;
         Ok(bytes)

@@ -24,8 +24,8 @@ use apt_index::{Encoding, RelPath, Release};
 use apt_sign::Signer;
 use deb_parse::SuiteName;
 use jiff::Timestamp;
-use publication::{Publication, PublishedSuite};
 pub use publication::PublicationId;
+use publication::{Publication, PublishedSuite};
 
 use crate::storage::Storage as _;
 use crate::{Context, Error, RepositorySettings, Revision, Store, SuiteSettings};
@@ -103,7 +103,8 @@ impl Store {
 
         let commit = commit.map_or_else(|| "-".to_owned(), |id| id.to_string());
         let (now, actor) = (context.now, context.actor.replace(char::is_control, " "));
-        let line = format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
+        let line =
+            format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
         self.storage().append_line(&Self::log_key(), &line)?;
         Ok(PublishReport { publication: Some(publication.id), suites: names })
     }

@@ -118,7 +118,8 @@ impl Session {
             let abandoned = if lock.exists() {
                 Lock::try_acquire(&lock)?.is_some()
             } else {
-                let age = fs::metadata(&directory).and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+                let age =
+                    fs::metadata(&directory).and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
                 age.is_some_and(|age| age.as_secs() > 60)
             };
             if abandoned {

@@ -1,0 +1,21 @@
+//! All integration tests, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
+mod ar_cases;
+mod bomb_cases;
+mod builder;
+mod control_archive_cases;
+mod deb822_laws;
+mod dpkg;
+mod field_cases;
+mod fixture;
+mod member_cases;
+mod relation_laws;
+mod valid_cases;
+mod version_laws;

@@ -1,0 +1,117 @@
+//! Package files go in whole or not at all.
+
+use deb_parse::Component;
+use repo_store::{AddOptions, Error, Inserted, Route};
+
+use crate::fixture::{Fixture, context, files_below, suite};
+
+#[test]
+fn a_package_goes_where_its_version_says() {
+    let fixture = Fixture::new();
+    let everywhere = fixture.package("hello", "1.0", "amd64", "a");
+    let release = fixture.package("hello", "1.0+deb12u1", "amd64", "b");
+    let report = fixture.add(&[release, everywhere]);
+    let routes: Vec<_> = report.added.iter().map(|added| added.route.clone()).collect();
+    assert_eq!(
+        routes,
+        [
+            Route::Release { marker: "deb12u1".to_owned(), suites: vec![suite("bookworm")] },
+            Route::Everywhere(vec![suite("bookworm"), suite("trixie")]),
+        ]
+    );
+    let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
+    assert_eq!(head.records(&suite("bookworm")).unwrap().len(), 2);
+    assert_eq!(head.records(&suite("trixie")).unwrap().len(), 1);
+}
+
+#[test]
+fn the_same_file_again_changes_nothing() {
+    let fixture = Fixture::new();
+    let file = fixture.package("hello", "1.0", "amd64", "a");
+    fixture.add(std::slice::from_ref(&file));
+    let before = files_below(fixture.store.root());
+    let report = fixture.add(&[file]);
+    assert_eq!(report.committed.commit, None);
+    assert!(report.added[0].suites.iter().all(|(_, inserted)| *inserted == Inserted::AlreadyThere));
+    assert_eq!(files_below(fixture.store.root()), before);
+}
+
+#[test]
+fn one_bad_file_keeps_the_others_out_unless_told_otherwise() {
+    let fixture = Fixture::new();
+    let good = fixture.package("hello", "1.0", "amd64", "a");
+    let bad = good.with_file_name("bad.deb");
+    std::fs::write(&bad, "no package").unwrap();
+    let before = files_below(fixture.store.root());
+    let report = fixture.add(&[good.clone(), bad.clone()]);
+    assert_eq!((report.refused.len(), report.committed.commit), (1, None));
+    assert!(matches!(report.refused[0].error, Error::Package { .. }));
+
+    let options = AddOptions { keep_going: true, dry_run: true, ..AddOptions::default() };
+    fixture.store.add(&fixture.preprod, &[good.clone(), bad.clone()], &options, &context(0)).unwrap();
+    let without_waiting_room = |files: Vec<camino::Utf8PathBuf>| -> Vec<camino::Utf8PathBuf> {
+        files.into_iter().filter(|file| !file.as_str().contains("/store/tmp/")).collect()
+    };
+    assert_eq!(without_waiting_room(files_below(fixture.store.root())), before, "nothing may have changed");
+
+    let options = AddOptions { dry_run: false, ..options };
+    let report = fixture.store.add(&fixture.preprod, &[good, bad], &options, &context(0)).unwrap();
+    assert_eq!((report.added.len(), report.refused.len()), (1, 1));
+    assert!(report.committed.commit.is_some());
+}
+
+#[test]
+fn one_version_has_one_content_in_all_suites_of_a_repository() {
+    let fixture = Fixture::new();
+    let first = fixture.package("hello", "1.0+deb12u1", "amd64", "one");
+    let other = fixture.package("hello", "1.0+deb12u1", "amd64", "other");
+    fixture.add(&[first]);
+    for suites in [vec![], vec![suite("trixie")]] {
+        let options = AddOptions { suites, ..AddOptions::default() };
+        let report =
+            fixture.store.add(&fixture.preprod, std::slice::from_ref(&other), &options, &context(0)).unwrap();
+        let error = &report.refused[0].error;
+        assert_eq!(
+            error.to_string(),
+            "hello 1.0+deb12u1 amd64 is in preprod already (bookworm), with another content"
+        );
+    }
+}
+
+#[test]
+fn two_contents_of_one_version_in_one_go_are_refused() {
+    let fixture = Fixture::new();
+    let files = ["one", "other"].map(|content| fixture.package("hello", "1.0", "amd64", content));
+    let report = fixture.add(&files);
+    assert_eq!((report.added.len(), report.refused.len(), report.committed.commit), (1, 1, None));
+}
+
+#[test]
+fn what_no_suite_publishes_is_refused() {
+    let fixture = Fixture::new();
+    let refused = |file, options: &AddOptions| {
+        let report = fixture.store.add(&fixture.preprod, &[file], options, &context(0)).unwrap();
+        report.refused[0].error.to_string()
+    };
+    let usual = AddOptions::default();
+    assert_eq!(
+        refused(fixture.package("hello", "1.0", "riscv64", ""), &usual),
+        "hello 1.0 riscv64: bookworm does not publish the architecture riscv64"
+    );
+    assert_eq!(
+        refused(fixture.package("hello", "1.0~jammy1", "amd64", ""), &usual),
+        "hello 1.0~jammy1 amd64 is built for jammy1, and no suite of preprod is for that release"
+    );
+    let contrib = AddOptions { component: Some(Component::parse("contrib").unwrap()), ..usual };
+    assert_eq!(
+        refused(fixture.package("hello", "1.0", "amd64", ""), &contrib),
+        "hello 1.0 amd64: bookworm has no component `contrib`"
+    );
+}
+
+#[test]
+fn versions_that_differ_in_the_epoch_stand_side_by_side() {
+    let fixture = Fixture::new();
+    let files = ["1.0", "1:1.0"].map(|version| fixture.package("hello", version, "amd64", version));
+    assert_eq!(fixture.add(&files).added.len(), 2);
+}

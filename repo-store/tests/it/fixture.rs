@@ -1,0 +1,109 @@
+//! A store in a temporary directory, and packages for it.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::Sha256;
+use deb_parse::control::BinaryControl;
+use deb_parse::deb::Builder;
+use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName, Version};
+use jiff::Timestamp;
+use repo_store::{
+    AddOptions, AddReport, BlobId, Context, Digests, Record, RepositoryName, RepositorySettings, Store,
+    SuiteSettings,
+};
+
+/// A store, and a directory beside it for files.
+pub(crate) struct Fixture {
+    directory: tempfile::TempDir,
+    pub(crate) store: Store,
+    pub(crate) preprod: RepositorySettings,
+}
+
+impl Fixture {
+    /// With the suites `bookworm` and `trixie`.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(&path(directory.path()).join("root")).unwrap();
+        Self { directory, store, preprod: settings("preprod", &["bookworm", "trixie"]) }
+    }
+
+    /// Writes a package file that installs one file with `content`.
+    pub(crate) fn package(
+        &self,
+        name: &str,
+        version: &str,
+        architecture: &str,
+        content: &str,
+    ) -> Utf8PathBuf {
+        let bytes = Builder::new(
+            PackageName::parse(name).unwrap(),
+            Version::parse(version).unwrap(),
+            Architecture::parse(architecture).unwrap(),
+        )
+        .description(format!("test package {name}"))
+        .file(format!("usr/share/{name}/content"), content, 0o644)
+        .build()
+        .unwrap();
+        let digest = BlobId::of(&bytes).short();
+        let file = path(self.directory.path()).join(format!("{name}-{digest}.deb"));
+        std::fs::write(&file, bytes).unwrap();
+        file
+    }
+
+    pub(crate) fn add(&self, files: &[Utf8PathBuf]) -> AddReport {
+        self.store.add(&self.preprod, files, &AddOptions::default(), &context(0)).unwrap()
+    }
+}
+
+pub(crate) fn settings(name: &str, suites: &[&str]) -> RepositorySettings {
+    let architectures = ["amd64", "arm64"].map(|name| Architecture::parse(name).unwrap()).to_vec();
+    let suites = suites.iter().map(|suite| SuiteSettings::new(self::suite(suite), architectures.clone()));
+    RepositorySettings::new(RepositoryName::parse(name).unwrap(), suites.collect())
+}
+
+pub(crate) fn suite(name: &str) -> SuiteName {
+    SuiteName::parse(name).unwrap()
+}
+
+/// A moment some seconds after a fixed one.
+pub(crate) fn context(seconds: i64) -> Context {
+    Context {
+        actor: "tester".to_owned(),
+        now: Timestamp::from_second(1_790_000_000 + seconds).unwrap(),
+        threads: NonZeroUsize::new(2).unwrap(),
+    }
+}
+
+/// A record of a package that is in no file: for what looks at records only.
+pub(crate) fn record(name: &str, version: &str) -> Arc<Record> {
+    let control = format!(
+        "Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: Test <test@example.org>\n\
+         Description: synthetic package\n Only its control data exists.\n"
+    );
+    let control = BinaryControl::parse(control.as_bytes(), &Limits::default()).unwrap();
+    let blob = BlobId::of(format!("{name} {version}").as_bytes());
+    let digests = Digests { sha256: Sha256::from_bytes([0; 32]), md5: None, sha1: None };
+    Arc::new(Record::new(&control, Component::parse("main").unwrap(), blob, 1, &digests).unwrap())
+}
+
+/// Every file below a directory.
+pub(crate) fn files_below(directory: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let mut found = Vec::new();
+    for entry in directory.read_dir_utf8().unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files_below(entry.path()));
+        } else {
+            found.push(entry.path().to_owned());
+        }
+    }
+    found.sort();
+    found
+}
+
+fn path(path: &Path) -> Utf8PathBuf {
+    Utf8PathBuf::from_path_buf(path.to_owned()).unwrap()
+}

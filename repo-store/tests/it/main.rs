@@ -1,0 +1,7 @@
+//! What the store promises, seen through its public interface.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod adding;
+mod fixture;
+mod publishing;
+mod sharing;

@@ -1,0 +1,218 @@
+//! Publications: switched in one step, never rewritten without need, and always newer than the one before.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::time::{Duration, SystemTime};
+
+use apt_sign::{OpenPgpSigner, SecretKey};
+use camino::Utf8Path;
+use deb_parse::deb822;
+use repo_store::PublishReport;
+
+use crate::fixture::{Fixture, context, files_below, suite};
+
+fn signer() -> OpenPgpSigner {
+    let created = SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000);
+    OpenPgpSigner::new(vec![SecretKey::generate("Test", created, None).unwrap()]).unwrap()
+}
+
+fn publish(fixture: &Fixture, signer: &OpenPgpSigner, seconds: i64) -> PublishReport {
+    fixture.store.publish(&fixture.preprod, signer, &context(seconds)).unwrap()
+}
+
+/// The packages and versions that a client reading the index of a suite sees.
+fn visible(fixture: &Fixture, suite: &str) -> Vec<String> {
+    let directory = fixture.store.public(&fixture.preprod.name).join("dists").join(suite);
+    let file = std::fs::read(directory.join("main/binary-amd64/Packages.gz")).unwrap();
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&*file), &mut text).unwrap();
+    let mut found: Vec<String> = deb822::paragraphs(&text)
+        .map(|stanza| {
+            let file = stanza.get_str("Filename").unwrap();
+            assert!(fixture.store.public(&fixture.preprod.name).join(file).is_file(), "{file}");
+            format!("{} {}", stanza.get_str("Package").unwrap(), stanza.get_str("Version").unwrap())
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn release_field(fixture: &Fixture, suite: &str, field: &str) -> String {
+    let path = fixture.store.public(&fixture.preprod.name).join("dists").join(suite).join("Release");
+    let text = std::fs::read(path).unwrap();
+    deb822::paragraphs(&text).next().unwrap().get_str(field).unwrap_or_default().to_owned()
+}
+
+fn modified(fixture: &Fixture, suite: &str) -> i64 {
+    let path = fixture.store.public(&fixture.preprod.name).join("dists").join(suite).join("InRelease");
+    std::fs::metadata(path).unwrap().mtime()
+}
+
+/// Inode and time of every file below a directory.
+fn identities(directory: &Utf8Path) -> BTreeMap<String, (u64, i64)> {
+    let identity = |path: &Utf8Path| {
+        let metadata = std::fs::symlink_metadata(path).unwrap();
+        (metadata.ino(), metadata.mtime())
+    };
+    files_below(directory).iter().map(|path| (path.to_string(), identity(path))).collect()
+}
+
+#[test]
+fn publishing_again_without_a_change_rewrites_nothing() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    assert!(publish(&fixture, &signer, 0).publication.is_some());
+    let before = identities(&fixture.store.root().join("public"));
+    assert_eq!(publish(&fixture, &signer, 100).publication, None);
+    assert_eq!(identities(&fixture.store.root().join("public")), before);
+}
+
+#[test]
+fn a_change_of_one_suite_leaves_the_files_of_the_other_alone() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    publish(&fixture, &signer, 0);
+    let dists = fixture.store.public(&fixture.preprod.name).join("dists");
+    let inode = |name: &str| std::fs::metadata(dists.join(name)).unwrap().ino();
+    let (trixie, bookworm) = (inode("trixie/InRelease"), inode("bookworm/InRelease"));
+    fixture.add(&[fixture.package("hello", "1.1+deb12u1", "amd64", "b")]);
+    let report = publish(&fixture, &signer, 10);
+    assert_eq!(report.suites, [suite("bookworm")]);
+    assert_eq!(inode("trixie/InRelease"), trixie);
+    assert_ne!(inode("bookworm/InRelease"), bookworm);
+    assert_eq!(visible(&fixture, "trixie"), ["hello 1.0"]);
+    assert_eq!(visible(&fixture, "bookworm"), ["hello 1.0", "hello 1.1+deb12u1"]);
+}
+
+#[test]
+fn going_back_is_a_newer_publication_of_the_old_content() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    publish(&fixture, &signer, 0);
+    let (first_date, first_time) = (release_field(&fixture, "trixie", "Date"), modified(&fixture, "trixie"));
+    fixture.add(&[fixture.package("hello", "2.0", "amd64", "b")]);
+    publish(&fixture, &signer, 60);
+    assert_eq!(visible(&fixture, "trixie"), ["hello 1.0", "hello 2.0"]);
+
+    let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
+    fixture.store.roll_back(&target, &[], &context(120)).unwrap();
+    publish(&fixture, &signer, 120);
+    assert_eq!(visible(&fixture, "trixie"), ["hello 1.0"]);
+    assert_ne!(release_field(&fixture, "trixie", "Date"), first_date);
+    assert_eq!(modified(&fixture, "trixie"), first_time + 120);
+
+    let start = fixture.store.resolve(&fixture.preprod.name, "0").unwrap();
+    fixture.store.roll_back(&start, &[], &context(180)).unwrap();
+    publish(&fixture, &signer, 180);
+    assert_eq!(visible(&fixture, "trixie"), [""; 0]);
+    let history: Vec<_> = fixture
+        .store
+        .history(&fixture.preprod.name)
+        .map(|revision| revision.unwrap().commit().sequence)
+        .collect();
+    assert_eq!(history, [4, 3, 2, 1, 0], "a rollback takes nothing out of the history");
+}
+
+#[test]
+fn the_time_of_in_release_rises_in_a_burst_and_when_the_clock_is_set_back() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    let mut last = 0;
+    let mut last_date = String::new();
+    for (number, seconds) in [0, 0, 0, -5000, -4999].into_iter().enumerate() {
+        fixture.add(&[fixture.package("hello", &format!("{number}"), "amd64", "a")]);
+        publish(&fixture, &signer, seconds);
+        assert!(modified(&fixture, "trixie") > last);
+        last = modified(&fixture, "trixie");
+        let date = release_field(&fixture, "trixie", "Date");
+        assert!(last_date.is_empty() || date == last_date, "{date} after {last_date}");
+        last_date = date;
+    }
+}
+
+#[test]
+fn an_index_named_by_an_older_publication_stays_after_going_forth_and_back() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    let public = fixture.store.public(&fixture.preprod.name);
+    let by_hash = || files_below(&public.join(".by-hash"));
+    let mut seen = Vec::new();
+    for (number, go_back) in [(0, false), (1, false), (2, true), (3, false)] {
+        if go_back {
+            let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
+            fixture.store.roll_back(&target, &[], &context(number)).unwrap();
+        } else {
+            fixture.add(&[fixture.package("hello", &format!("{number}"), "amd64", "a")]);
+        }
+        publish(&fixture, &signer, number);
+        let now = by_hash();
+        assert!(seen.iter().all(|file| now.contains(file)));
+        seen = now;
+    }
+    let listed = public.join("dists/trixie/main/binary-amd64/by-hash/SHA256");
+    assert_eq!(
+        std::fs::read_dir(listed).unwrap().count(),
+        seen.len(),
+        "clients reach them through the suite"
+    );
+}
+
+#[test]
+fn a_removed_package_stays_in_the_pool() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    publish(&fixture, &signer, 0);
+    let selectors = ["hello".parse().unwrap()];
+    let plan = fixture.store.plan_removal(&fixture.preprod, &selectors, &[]).unwrap();
+    fixture.store.remove(&plan, &fixture.preprod.name, &context(1)).unwrap();
+    publish(&fixture, &signer, 1);
+    let file = fixture.store.public(&fixture.preprod.name).join("pool/main/h/hello/hello_1.0_amd64.deb");
+    assert!(file.is_file());
+    // And so another content cannot take its name.
+    let report = fixture.add(&[fixture.package("hello", "1.0", "amd64", "other")]);
+    assert!(report.refused[0].error.to_string().contains("still in the pool"));
+}
+
+#[test]
+fn pool_files_are_hard_links_of_the_blobs() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    publish(&fixture, &signer, 0);
+    let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
+    let record = &head.records(&suite("trixie")).unwrap()[0];
+    let blob = std::fs::metadata(fixture.store.blob_path(record.blob()).unwrap()).unwrap();
+    let pool = fixture.store.public(&fixture.preprod.name).join(record.pool_path().unwrap());
+    assert_eq!(std::fs::metadata(pool).unwrap().ino(), blob.ino());
+    assert_eq!(blob.mode() & 0o777, 0o444);
+}
+
+#[test]
+fn what_a_crash_left_half_built_is_cleared_away() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    publish(&fixture, &signer, 0);
+    let public = fixture.store.public(&fixture.preprod.name);
+    let half = public.join(".publications/20990101T000000Z/dists/trixie");
+    std::fs::create_dir_all(&half).unwrap();
+    std::fs::write(half.join("InRelease"), "half").unwrap();
+    fixture.add(&[fixture.package("hello", "1.1", "amd64", "b")]);
+    publish(&fixture, &signer, 10);
+    assert!(!half.exists());
+    assert_eq!(visible(&fixture, "trixie"), ["hello 1.0", "hello 1.1"]);
+}
+
+#[test]
+fn a_lost_record_or_a_damaged_index_costs_time_and_nothing_else() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    publish(&fixture, &signer, 0);
+    std::fs::remove_dir_all(fixture.store.root().join("store/publications")).unwrap();
+    fixture.add(&[fixture.package("hello", "1.1", "amd64", "b")]);
+    publish(&fixture, &signer, 10);
+    assert_eq!(visible(&fixture, "trixie"), ["hello 1.0", "hello 1.1"]);
+
+    for file in files_below(&fixture.store.public(&fixture.preprod.name).join(".by-hash")) {
+        std::fs::remove_file(file).unwrap();
+    }
+    fixture.add(&[fixture.package("hello", "1.2", "amd64", "c")]);
+    publish(&fixture, &signer, 20);
+    assert_eq!(visible(&fixture, "trixie"), ["hello 1.0", "hello 1.1", "hello 1.2"]);
+}

@@ -1,0 +1,158 @@
+//! Snapshots are canonical, share what they have in common, and a change writes only what it touches.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::fixture::{Fixture, context, files_below, record, suite};
+
+fn insert(fixture: &Fixture, versions: impl IntoIterator<Item = (String, String)>) {
+    let records: Vec<_> = versions.into_iter().map(|(name, version)| record(&name, &version)).collect();
+    fixture
+        .store
+        .transact(&fixture.preprod.name, &context(0), |transaction| {
+            for record in &records {
+                transaction.insert(&suite("bookworm"), record)?;
+            }
+            Ok(("insert".to_owned(), ()))
+        })
+        .unwrap();
+}
+
+fn remove(fixture: &Fixture, name: &str, version: &str) {
+    let gone = record(name, version);
+    fixture
+        .store
+        .transact(&fixture.preprod.name, &context(0), |transaction| {
+            assert!(transaction.remove(&suite("bookworm"), gone.key())?);
+            Ok(("remove".to_owned(), ()))
+        })
+        .unwrap();
+}
+
+fn names(count: usize) -> impl Iterator<Item = (String, String)> {
+    (0..count).map(|number| (format!("package{number:05}"), format!("1.{number}")))
+}
+
+#[test]
+fn adding_one_to_a_large_suite_writes_one_chunk_one_snapshot_and_one_commit() {
+    let fixture = Fixture::new();
+    insert(&fixture, names(5000));
+    let objects = fixture.store.root().join("store/objects");
+    let before = files_below(&objects);
+    for (number, place) in ["aaa", "package02500x", "zzz"].into_iter().enumerate() {
+        insert(&fixture, [(place.to_owned(), "1.0".to_owned())]);
+        let after = files_below(&objects).len() - before.len();
+        // The new record may itself end a chunk, which then becomes two.
+        let allowed = 3 * (number + 1)..=4 * (number + 1);
+        assert!(allowed.contains(&after), "{after} objects after {} additions", number + 1);
+    }
+}
+
+#[test]
+fn equal_suites_share_every_object() {
+    let fixture = Fixture::new();
+    let records: Vec<_> = names(300).map(|(name, version)| record(&name, &version)).collect();
+    fixture
+        .store
+        .transact(&fixture.preprod.name, &context(0), |transaction| {
+            for record in &records {
+                transaction.insert(&suite("bookworm"), record)?;
+                transaction.insert(&suite("trixie"), record)?;
+            }
+            Ok(("insert".to_owned(), ()))
+        })
+        .unwrap();
+    let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
+    let snapshots: Vec<_> = head.commit().suites.values().collect();
+    assert_eq!(snapshots[0], snapshots[1]);
+    assert_eq!(head.records(&suite("trixie")).unwrap(), records);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn the_way_to_a_content_leaves_no_trace_in_its_snapshot(
+        steps in prop::collection::vec((0_u32..400, 0_u32..4, any::<bool>()), 1..60),
+        start in prop::collection::btree_set(0_u32..400, 0..300),
+    ) {
+        let name = |number: u32| format!("p{number:03}");
+        let step_by_step = Fixture::new();
+        let mut content: BTreeMap<(String, String), ()> =
+            start.iter().map(|number| ((name(*number), "1.0".to_owned()), ())).collect();
+        insert(&step_by_step, content.keys().cloned());
+        for (number, version, adding) in steps {
+            let key = (name(number), format!("1.{version}"));
+            if adding {
+                content.insert(key.clone(), ());
+                insert(&step_by_step, [key]);
+            } else if content.remove(&key).is_some() {
+                remove(&step_by_step, &key.0, &key.1);
+            }
+        }
+        let at_once = Fixture::new();
+        insert(&at_once, content.keys().cloned());
+
+        let suites = |fixture: &Fixture| {
+            let head = fixture.store.head(&fixture.preprod.name).unwrap();
+            head.map(|head| (head.commit().suites.clone(), head.records(&suite("bookworm")).unwrap()))
+        };
+        let (by_step, direct) = (suites(&step_by_step), suites(&at_once));
+        let held = by_step.as_ref().map_or(0, |(_, records)| records.len());
+        prop_assert_eq!(held, content.len());
+        if !content.is_empty() {
+            prop_assert_eq!(by_step, direct);
+        }
+    }
+
+    #[test]
+    fn a_difference_is_what_one_side_lacks(
+        first in prop::collection::btree_set(0_u32..300, 0..200),
+        second in prop::collection::btree_set(0_u32..300, 0..200),
+    ) {
+        let fixture = Fixture::new();
+        let load = |suite_name: &str, numbers: &std::collections::BTreeSet<u32>| {
+            fixture.store.transact(&fixture.preprod.name, &context(0), |transaction| {
+                for number in numbers {
+                    transaction.insert(&suite(suite_name), &record(&format!("p{number}"), "1.0"))?;
+                }
+                Ok(("insert".to_owned(), ()))
+            }).unwrap();
+        };
+        load("bookworm", &first);
+        load("trixie", &second);
+        let Some(head) = fixture.store.head(&fixture.preprod.name).unwrap() else { return Ok(()) };
+        let snapshot = |name| head.snapshot(&suite(name)).unwrap();
+        let difference = fixture.store.difference(&snapshot("bookworm"), &snapshot("trixie")).unwrap();
+        prop_assert_eq!(difference.only_first.len(), first.difference(&second).count());
+        prop_assert_eq!(difference.only_second.len(), second.difference(&first).count());
+    }
+}
+
+#[test]
+fn writers_that_race_lose_nothing() {
+    let fixture = Fixture::new();
+    let root = fixture.store.root().to_owned();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let (root, name) = (&root, &fixture.preprod.name);
+            scope.spawn(move || {
+                // Each opens the store itself, as separate processes do.
+                let store = repo_store::Store::open(root).unwrap();
+                for number in 0..10 {
+                    let record = record(&format!("w{writer}n{number}"), "1.0");
+                    store
+                        .transact(name, &context(0), |transaction| {
+                            transaction.insert(&suite("bookworm"), &record)?;
+                            Ok(("insert".to_owned(), ()))
+                        })
+                        .unwrap();
+                }
+            });
+        }
+    });
+    let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
+    assert_eq!(head.records(&suite("bookworm")).unwrap().len(), 40);
+    assert_eq!(head.commit().sequence, 40);
+    assert_eq!(fixture.store.operations().unwrap().len(), 40);
+}
