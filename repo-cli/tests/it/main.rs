@@ -4,6 +4,8 @@
 mod bad_input;
 mod client;
 mod http;
+mod published;
+mod rules;
 
 use testkit::Environment;
 
