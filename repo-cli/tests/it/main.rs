@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod client;
+mod crashes;
 mod http;
 mod published;
 mod rules;
