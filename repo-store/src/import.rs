@@ -107,8 +107,10 @@ impl Store {
             }
             let all_good = refused.is_empty() && outcomes.iter().all(|(_, outcome)| outcome.is_ok());
             if (all_good || options.keep_going) && !options.dry_run {
-                for (_, candidate) in &candidates {
-                    candidate.keep()?;
+                for ((_, candidate), (_, outcome)) in candidates.iter().zip(&outcomes) {
+                    if outcome.is_ok() {
+                        candidate.keep()?;
+                    }
                 }
             } else {
                 transaction.clear();
