@@ -3,7 +3,10 @@
 
 mod bad_input;
 mod client;
+mod crashes;
 mod http;
+mod published;
+mod rules;
 
 use testkit::Environment;
 
