@@ -15,6 +15,7 @@ mod deb822_laws;
 mod dpkg;
 mod field_cases;
 mod fixture;
+mod fuzz_replay;
 mod member_cases;
 mod relation_laws;
 mod valid_cases;
