@@ -47,6 +47,9 @@ impl Compression {
             .or_else(|| [Self::Bzip2, Self::Lzma].into_iter().find(|format| format.suffix() == suffix))
     }
 
+    /// How many of the first bytes of a member tell its format.
+    pub(super) const MAGIC_LEN: usize = 262;
+
     /// Whether `start`, the first bytes of a member, can be of this format.
     pub(super) fn matches(self, start: &[u8]) -> bool {
         match self {
@@ -232,7 +235,7 @@ impl<'a, R: Read> Unpacked<'a, R> {
         limited: &'static str,
     ) -> Result<Self, Error> {
         let name = member.name();
-        if format != Compression::None && !format.matches(member.fill()?) {
+        if format != Compression::None && !format.matches(member.peek(Compression::MAGIC_LEN)?) {
             return Err(Error::archive(name, "is not compressed as its name says"));
         }
         let codec = Codec::new(format, limits).map_err(|error| error.within(name))?;

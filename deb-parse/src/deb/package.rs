@@ -221,7 +221,7 @@ impl Reading<'_> {
         match self.options.data {
             Data::Skip => {
                 let name = member.name();
-                if !format.matches(member.fill()?) {
+                if !format.matches(member.peek(Compression::MAGIC_LEN)?) {
                     return Err(Error::archive(name, "is not compressed as its name says"));
                 }
                 let size = member.left();

@@ -37,11 +37,7 @@ fn a_control_archive_unpacks_to_64_mib_at_most() {
         |name: &str, content: Vec<u8>| ar(&[VERSION, (name, &content), ("data.tar.gz", &gz(&data_tar()))]);
     let start = [&Tar::new().file("./control", CONTROL).0[..], &huge_file("./x", SIZE)[512..]].concat();
     assert_refused([
-        (
-            "gz",
-            control("control.tar.gz", gz_zeros(&start, SIZE)),
-            "unpacked control archive exceeds the limit of 67108864",
-        ),
+        ("gz", control("control.tar.gz", gz_zeros(&start, SIZE)), "unpacked control archive"),
         ("zst", control("control.tar.zst", zst_zeros(&start, SIZE)), "unpacked control archive"),
         ("xz", control("control.tar.xz", xz_zeros(&start, SIZE)), "unpacked control archive"),
         (
@@ -52,7 +48,7 @@ fn a_control_archive_unpacks_to_64_mib_at_most() {
         (
             "control itself",
             control("control.tar.gz", gz_zeros(&huge_file("./control", SIZE), SIZE)),
-            "control file exceeds the limit of 1048576",
+            "more than 1048576 bytes of the control file",
         ),
         (
             "zeros after the end",
@@ -75,7 +71,7 @@ fn a_data_archive_unpacks_to_its_limit_at_most() {
         let error = deb::read(&bytes[..], &options).unwrap_err().to_string();
         assert_eq!(
             error,
-            format!("{name}: bytes of the unpacked data archive exceeds the limit of 10485760")
+            format!("{name}: more than 10485760 bytes of the unpacked data archive, which is the limit")
         );
         assert!(read(&bytes).is_ok(), "{name} fits the default");
     }
@@ -121,7 +117,7 @@ fn entries_and_names_are_limited() {
         many = many.file(&format!("./{number}"), "");
     }
     assert_refused([
-        ("control files", with_control_tar(&many.clone().end()), "entries of the control archive exceeds"),
+        ("control files", with_control_tar(&many.clone().end()), "entries of the control archive"),
         (
             "long name",
             with_data_tar(
@@ -144,7 +140,7 @@ fn fields_and_relations_are_limited() {
     let many_relations = vec!["aa"; 20_000].join(" | ");
     let many_dependencies = vec!["aa"; 20_000].join(", ");
     assert_refused([
-        ("fields", with_control(format!("{CONTROL}{many_fields}")), "fields of a paragraph exceeds"),
+        ("fields", with_control(format!("{CONTROL}{many_fields}")), "fields of a paragraph"),
         (
             "alternatives",
             with_control(control_but("", &format!("Depends: {many_relations}"))),
@@ -158,12 +154,12 @@ fn fields_and_relations_are_limited() {
         (
             "a line of 100 MB",
             with_control(control_but("", &format!("X-Long: {}", "a".repeat(60_000_000)))),
-            "control file exceeds",
+            "bytes of the control file",
         ),
         (
             "control of 1 MiB and a byte",
             with_control(control_but("", &format!("X-Long: {}", "a".repeat(1 << 20)))),
-            "control file exceeds",
+            "bytes of the control file",
         ),
     ]);
 }
