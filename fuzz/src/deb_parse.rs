@@ -8,8 +8,11 @@ use deb_parse::relation::{self, Relations};
 use deb_parse::version::compare;
 use deb_parse::{Error, Limits, Version, clearsign};
 
+/// Panics if it does not hold for these bytes.
+pub type Law = fn(&[u8]);
+
 /// All laws by the names of their fuzz targets.
-pub const LAWS: &[(&str, fn(&[u8]))] = &[
+pub const LAWS: &[(&str, Law)] = &[
     ("deb822_readers_agree", deb822_readers_agree),
     ("deb822_round_trip", deb822_round_trip),
     ("version_total_order", version_total_order),

@@ -1,10 +1,11 @@
 //! One pass over a package.
 
 use super::ar::{self, Header};
-use super::compression::{Compression, Unpacked};
+use super::compression::Compression;
 use super::control_archive::{self, ControlArchive};
 use super::source::{Member, Source};
 use super::tar::{EntryKind, Tar};
+use super::unpacked::Unpacked;
 use crate::checksum::{Blake3, HashSet, Hasher, Md5, Sha1, Sha256, Sha512};
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
