@@ -12,6 +12,9 @@ use crate::error::{Error, Quoted};
 use crate::limits::Limits;
 use std::io::Read;
 
+/// How many times larger than packed a data archive may be in any case; see [`Limits::data_unpacked`].
+const HONEST_RATIO: u64 = 20;
+
 /// How [`read`] reads.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -230,7 +233,7 @@ impl Reading<'_> {
                 Ok(None)
             }
             Data::List => {
-                let limit = if format == Compression::None { u64::MAX } else { limits.data_unpacked() };
+                let limit = limits.data_unpacked().max(member.left().saturating_mul(HONEST_RATIO));
                 let limited = "bytes of the unpacked data archive";
                 list(Unpacked::new(member, format, limits, limit, limited)?, limits).map(Some)
             }

@@ -25,6 +25,16 @@ fn xz_zeros(start: &[u8], size: u64) -> Vec<u8> {
     zeros(xz2::write::XzEncoder::new(Vec::new(), 0), start, size).finish().unwrap()
 }
 
+/// What no format packs any smaller.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    std::iter::repeat_with(&mut next).take(size).collect()
+}
+
 fn huge_file(path: &str, size: u64) -> Vec<u8> {
     let header = Header::new(path.as_bytes(), b'0', 0).with(124, format!("{size:011o}\0").as_bytes());
     Tar::new().raw(&header, b"").0
@@ -74,6 +84,12 @@ fn a_data_archive_unpacks_to_its_limit_at_most() {
             format!("{name}: more than 10485760 bytes of the unpacked data archive, which is the limit")
         );
         assert!(read(&bytes).is_ok(), "{name} fits the default");
+    }
+    // Large, and honestly so.
+    let noise = [&huge_file("./x", 12 << 20)[..], &noise(12 << 20), &[0; 1024]].concat();
+    for (name, content) in [("data.tar", noise.clone()), ("data.tar.zst", zst(&noise))] {
+        let bytes = ar(&[VERSION, ("control.tar.gz", &gz(&control_tar(CONTROL))), (name, &content)]);
+        assert!(deb::read(&bytes[..], &options).is_ok(), "{name}");
     }
 }
 
