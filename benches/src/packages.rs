@@ -7,13 +7,42 @@ use deb_parse::deb::{Builder, Compression};
 use deb_parse::{Architecture, Error, Limits, PackageName, Version};
 
 const STEMS: [&str; 16] = [
-    "lib", "python3-", "golang-", "node-", "ruby-", "php-", "fonts-", "gnome-", "kde-", "r-cran-", "texlive-", "linux-",
-    "perl-", "haskell-", "rust-", "",
+    "lib", "python3-", "golang-", "node-", "ruby-", "php-", "fonts-", "gnome-", "kde-", "r-cran-",
+    "texlive-", "linux-", "perl-", "haskell-", "rust-", "",
 ];
 const WORDS: [&str; 32] = [
-    "archive", "agent", "backup", "binary", "cache", "client", "collection", "common", "daemon", "data", "debug", "driver",
-    "engine", "filter", "format", "gateway", "index", "library", "manager", "metrics", "mirror", "network", "parser",
-    "proxy", "queue", "record", "server", "storage", "stream", "tools", "utility", "viewer",
+    "archive",
+    "agent",
+    "backup",
+    "binary",
+    "cache",
+    "client",
+    "collection",
+    "common",
+    "daemon",
+    "data",
+    "debug",
+    "driver",
+    "engine",
+    "filter",
+    "format",
+    "gateway",
+    "index",
+    "library",
+    "manager",
+    "metrics",
+    "mirror",
+    "network",
+    "parser",
+    "proxy",
+    "queue",
+    "record",
+    "server",
+    "storage",
+    "stream",
+    "tools",
+    "utility",
+    "viewer",
 ];
 const SECTIONS: [&str; 8] = ["admin", "devel", "libs", "net", "python", "text", "utils", "web"];
 
@@ -61,7 +90,8 @@ pub fn control(number: u64) -> String {
     }
     let _ = writeln!(text, "Version: {}.{}-{}", numbers.below(20), numbers.below(40), numbers.below(5) + 1);
     text.push_str("Architecture: amd64\n");
-    let _ = writeln!(text, "Maintainer: {} Team <{}@example.org>", numbers.pick(&WORDS), numbers.pick(&WORDS));
+    let _ =
+        writeln!(text, "Maintainer: {} Team <{}@example.org>", numbers.pick(&WORDS), numbers.pick(&WORDS));
     let _ = writeln!(text, "Installed-Size: {}", numbers.below(20_000) + 10);
     let _ = write!(text, "Depends: libc6 (>= 2.{})", numbers.below(20) + 17);
     for _ in 0..numbers.below(6) {
@@ -70,7 +100,13 @@ pub fn control(number: u64) -> String {
     }
     let _ = write!(text, "\nSection: {}\nPriority: optional\nMulti-Arch: foreign\n", numbers.pick(&SECTIONS));
     let _ = writeln!(text, "Homepage: https://{}.example.org/{}", numbers.pick(&WORDS), name(number));
-    let _ = writeln!(text, "Description: {} {} for {}", numbers.pick(&WORDS), numbers.pick(&WORDS), numbers.pick(&WORDS));
+    let _ = writeln!(
+        text,
+        "Description: {} {} for {}",
+        numbers.pick(&WORDS),
+        numbers.pick(&WORDS),
+        numbers.pick(&WORDS)
+    );
     for _ in 0..numbers.below(5) + 2 {
         text.push(' ');
         for _ in 0..10 {
@@ -95,10 +131,11 @@ pub fn archive(number: u64) -> Result<Vec<u8>, Error> {
         Builder::new(PackageName::parse(package)?, Version::parse(version)?, Architecture::parse("amd64")?)
             .compression(Compression::Gzip);
     for field in parsed.paragraph().fields() {
-        if !matches!(field.name(), "Package" | "Version" | "Architecture" | "Installed-Size" | "Description") {
+        if !matches!(field.name(), "Package" | "Version" | "Architecture" | "Installed-Size" | "Description")
+        {
             builder = builder.field(field.name(), field.value());
         }
     }
-    let description = parsed.paragraph().get_str("Description").unwrap_or_default().replace("\n ", "\n ");
+    let description = parsed.paragraph().get_str("Description").unwrap_or_default();
     builder.description(description).file(format!("usr/share/{package}/readme"), package, 0o644).build()
 }

@@ -161,7 +161,7 @@ impl Store {
         let record = Record::new(&package.control, component, blob, package.size, &digests)
             .map_err(|source| Error::Stanza { file: path.to_owned(), source })?;
         let route = if options.suites.is_empty() {
-            route(repository, record.key())?
+            route(repository, &record.key().version)
         } else {
             Route::Chosen(options.suites.clone())
         };

@@ -113,7 +113,7 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
             architecture: added.key.architecture.as_str(),
             suites: added.route.suites().iter().map(SuiteName::as_str).collect(),
             route: match added.route {
-                Route::Everywhere(_) => "everywhere",
+                Route::Everywhere { .. } => "everywhere",
                 Route::Release { .. } => "release",
                 Route::Chosen(_) => "chosen",
             },
@@ -163,7 +163,10 @@ fn line(added: &Added, dry_run: bool) -> String {
         (false, _) => "already there:",
     };
     let why = match &added.route {
-        Route::Everywhere(_) => " (every suite)".to_owned(),
+        Route::Everywhere { foreign: None, .. } => " (every suite)".to_owned(),
+        Route::Everywhere { foreign: Some(marker), .. } => {
+            format!(" (every suite; none is for {marker}, choose with --suite if that is wrong)")
+        }
         Route::Release { marker, .. } => format!(" (built for {marker})"),
         Route::Chosen(_) => String::new(),
     };
