@@ -185,8 +185,13 @@ impl Lock {
 
     fn with(path: &Utf8Path, operation: FlockOperation) -> std::io::Result<Self> {
         let create = operation == FlockOperation::LockExclusive;
-        let file =
-            OpenOptions::new().read(true).write(true).create(create).truncate(false).mode(mode::MUTABLE).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(create)
+            .truncate(false)
+            .mode(mode::MUTABLE)
+            .open(path)?;
         loop {
             match flock(&file, operation) {
                 Err(rustix::io::Errno::INTR) => {}
