@@ -333,13 +333,49 @@ fn history() {
 fn rollback() {
     let environment = filled_store();
     environment.add("preprod", &["hello=3.0"]);
-    insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1", "--dry-run"]), @"");
+    insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1", "--dry-run"]), @"
+    status: 0
+    ---- stdout
+    SUITE     PACKAGE  VERSION  ARCHITECTURE
+    bookworm  hello    3.0      all           goes
+    trixie    hello    3.0      all           goes
+    would roll preprod back to 1 (<ID>)
+    ");
     insta::assert_snapshot!(
-        environment.run(&["rollback", "preprod", "--to", "1", "--suite", "trixie"]), @"");
-    insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @"");
-    insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1"]), @"");
-    insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "77"]), @"");
-    insta::assert_snapshot!(environment.run(&["rollback", "preprod"]), @"");
+        environment.run(&["rollback", "preprod", "--to", "1", "--suite", "trixie"]), @"
+    status: 0
+    ---- stdout
+    SUITE   PACKAGE  VERSION  ARCHITECTURE
+    trixie  hello    3.0      all           goes
+    rolled preprod back to 1 (<ID>)
+    published preprod <PUBLICATION>: trixie
+    ");
+    insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"commit":"<ID>","differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"bookworm","version":"3.0"}],"dry_run":false,"to":"<ID>"}
+    "#);
+    insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1"]), @"
+    status: 0
+    ---- stdout
+    nothing to roll back: preprod is as it was in 1 (<ID>)
+    ");
+    insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "77"]), @"
+    status: 1
+    ---- stderr
+    error: preprod has no commit `77`
+    hint: `repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do
+    ");
+    insta::assert_snapshot!(environment.run(&["rollback", "preprod"]), @"
+    status: 2
+    ---- stderr
+    error: the following required arguments were not provided:
+      --to <REVISION>
+
+    Usage: repo-cli rollback --to <REVISION> --root <DIR> --actor <NAME> <REPOSITORY>
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
