@@ -162,33 +162,48 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock.
+    /// Waits for the lock on a file, which is made if need be.
     pub(crate) fn acquire(path: &Utf8Path) -> Result<Self, Error> {
-        Self::with(path, FlockOperation::LockExclusive).map_err(|error| Error::io("lock", path)(error))
-    }
-
-    /// Takes the lock if nobody holds it.
-    pub(crate) fn try_acquire(path: &Utf8Path) -> Result<Option<Self>, Error> {
-        match Self::with(path, FlockOperation::NonBlockingLockExclusive) {
-            Ok(lock) => Ok(Some(lock)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(mode::MUTABLE);
+        let file = options.open(path).map_err(Error::io("lock", path))?;
+        match lock(&file, FlockOperation::LockExclusive) {
+            Ok(()) => Ok(Self { _file: file }),
             Err(error) => Err(Error::io("lock", path)(error)),
         }
     }
+}
 
-    fn with(path: &Utf8Path, operation: FlockOperation) -> std::io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(mode::MUTABLE)
-            .open(path)?;
-        loop {
-            match flock(&file, operation) {
-                Err(rustix::io::Errno::INTR) => {}
-                result => return result.map(|()| Self { _file: file }).map_err(Into::into),
-            }
+/// What came of trying to lock a file.
+#[derive(Debug)]
+pub(crate) enum LockAttempt {
+    /// Nobody held it; now we do.
+    Taken(#[expect(dead_code, reason = "held, not used")] Lock),
+    /// Somebody holds it.
+    Held,
+    /// There is no such file.
+    Absent,
+}
+
+/// Locks a file that is there, if nobody holds it.
+pub(crate) fn try_lock(path: &Utf8Path) -> Result<LockAttempt, Error> {
+    let file = match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(LockAttempt::Absent),
+        Err(error) => return Err(Error::io("lock", path)(error)),
+    };
+    match lock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(LockAttempt::Taken(Lock { _file: file })),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(LockAttempt::Held),
+        Err(error) => Err(Error::io("lock", path)(error)),
+    }
+}
+
+fn lock(file: &File, operation: FlockOperation) -> std::io::Result<()> {
+    loop {
+        match flock(file, operation) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return result.map_err(Into::into),
         }
     }
 }

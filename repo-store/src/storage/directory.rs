@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Key, Staged, Storage};
 use crate::Error;
-use crate::files::{self, Lock, mode};
+use crate::files::{self, Lock, LockAttempt, mode};
 
 /// A storage in a directory of a local file system.
 ///
@@ -113,14 +113,17 @@ impl Session {
     fn sweep(area: &Utf8Path) -> Result<(), Error> {
         for name in files::names_in(area)? {
             let directory = area.join(name);
-            let lock = directory.join("lock");
-            // A directory without a lock file is being made this moment, or its owner died making it: a minute tells.
-            let abandoned = if lock.exists() {
-                Lock::try_acquire(&lock)?.is_some()
-            } else {
-                let age =
-                    fs::metadata(&directory).and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
-                age.is_some_and(|age| age.as_secs() > 60)
+            let attempt = files::try_lock(&directory.join("lock"))?;
+            let abandoned = match &attempt {
+                // Held until the directory is gone: an owner who is just about to lock it will find out.
+                LockAttempt::Taken(_lock) => true,
+                LockAttempt::Held => false,
+                // It is being made this moment, or its owner died making it: a minute tells.
+                LockAttempt::Absent => {
+                    let modified = fs::metadata(&directory).and_then(|metadata| metadata.modified());
+                    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+                    age.is_some_and(|age| age.as_secs() > 60)
+                }
             };
             if abandoned {
                 // Another process may be sweeping too: what is gone already is as good as removed.
