@@ -3,9 +3,9 @@
 //! A file is written under a temporary name, synced, and only then given its real one; whoever creates or renames
 //! something syncs the directory that holds it. Modes are set explicitly, so the umask does not matter.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -158,52 +158,45 @@ pub(crate) fn sync_all(mut paths: Vec<Utf8PathBuf>) -> Result<(), Error> {
 /// An exclusive lock on a file. The kernel releases it when the process ends, however that happens; the file stays.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
-    /// Waits for the lock on a file, which is made if need be.
+    /// Waits for the lock.
     pub(crate) fn acquire(path: &Utf8Path) -> Result<Self, Error> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(mode::MUTABLE);
-        let file = options.open(path).map_err(Error::io("lock", path))?;
-        match lock(&file, FlockOperation::LockExclusive) {
-            Ok(()) => Ok(Self { _file: file }),
+        Self::with(path, FlockOperation::LockExclusive).map_err(|error| Error::io("lock", path)(error))
+    }
+
+    /// Takes the lock if nobody holds it. Unlike [`acquire`](Self::acquire) it does not make the file.
+    pub(crate) fn try_acquire(path: &Utf8Path) -> Result<Option<Self>, Error> {
+        match Self::with(path, FlockOperation::NonBlockingLockExclusive) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(Error::io("lock", path)(error)),
         }
     }
-}
 
-/// What came of trying to lock a file.
-#[derive(Debug)]
-pub(crate) enum LockAttempt {
-    /// Nobody held it; now we do.
-    Taken(#[expect(dead_code, reason = "held, not used")] Lock),
-    /// Somebody holds it.
-    Held,
-    /// There is no such file.
-    Absent,
-}
-
-/// Locks a file that is there, if nobody holds it.
-pub(crate) fn try_lock(path: &Utf8Path) -> Result<LockAttempt, Error> {
-    let file = match OpenOptions::new().read(true).write(true).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(LockAttempt::Absent),
-        Err(error) => return Err(Error::io("lock", path)(error)),
-    };
-    match lock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(LockAttempt::Taken(Lock { _file: file })),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(LockAttempt::Held),
-        Err(error) => Err(Error::io("lock", path)(error)),
+    /// Whether `path` is still the file that is locked, and not removed or another one by now.
+    pub(crate) fn is_at(&self, path: &Utf8Path) -> bool {
+        let id = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let (own, there) = (self.file.metadata().map(id), fs::metadata(path).map(id));
+        own.ok().zip(there.ok()).is_some_and(|(own, there)| own == there)
     }
-}
 
-fn lock(file: &File, operation: FlockOperation) -> std::io::Result<()> {
-    loop {
-        match flock(file, operation) {
-            Err(rustix::io::Errno::INTR) => {}
-            result => return result.map_err(Into::into),
+    fn with(path: &Utf8Path, operation: FlockOperation) -> std::io::Result<Self> {
+        let create = operation == FlockOperation::LockExclusive;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(create)
+            .truncate(false)
+            .mode(mode::MUTABLE)
+            .open(path)?;
+        loop {
+            match flock(&file, operation) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => return result.map(|()| Self { file }).map_err(Into::into),
+            }
         }
     }
 }

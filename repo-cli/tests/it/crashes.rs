@@ -2,6 +2,7 @@
 //!
 //! A few moments are tried in an ordinary run, spread over the command; all of them with `REPO_TEST_EXHAUSTIVE=1`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -101,8 +102,9 @@ impl Scene {
         self.environment.finish(command.args(self.command))
     }
 
-    /// How many of the system calls the command makes. `None` where nothing can be traced.
-    fn calls(&self) -> Option<usize> {
+    /// The system calls the command makes, each with how many of its kind there were by then. `None` where nothing can be
+    /// traced.
+    fn calls(&self) -> Option<Vec<(String, usize)>> {
         self.restore();
         let log = self.environment.path("strace.log");
         let output = self.traced(&["-o", log.as_str(), "-e", &format!("trace={CALLS}")]);
@@ -110,13 +112,22 @@ impl Scene {
             testkit::skipped("strace cannot trace here");
             return None;
         }
-        Some(fs::read_to_string(log).unwrap().lines().filter(|line| line.contains('(')).count())
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let log = fs::read_to_string(log).unwrap();
+        // `PID CALL(ARGUMENTS) = RESULT`
+        let names = log.lines().filter_map(|line| line.split_once('(')?.0.split_whitespace().last());
+        let count = |name: &str| {
+            let count = seen.entry(name.to_owned()).or_default();
+            *count += 1;
+            (name.to_owned(), *count)
+        };
+        Some(names.map(count).collect())
     }
 
-    /// Runs the command and kills it at the given call.
-    fn killed_at(&self, call: usize) -> Output {
-        let inject = format!("inject={CALLS}:signal=KILL:when={call}");
-        self.traced(&["-o", "/dev/null", "-e", &format!("trace={CALLS}"), "-e", &inject])
+    /// Runs the command and kills it when it makes the given call.
+    fn killed_at(&self, (name, number): &(String, usize)) -> Output {
+        let inject = format!("inject={name}:signal=KILL:when={number}");
+        self.traced(&["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject])
     }
 
     fn crash_at_calls(&self) {
@@ -124,25 +135,27 @@ impl Scene {
             return;
         }
         let Some(calls) = self.calls() else { return };
-        assert!(calls > 20, "strace saw only {calls} calls");
+        assert!(calls.len() > 20, "strace saw only {calls:?}");
         let mut killed = 0;
-        for call in moments(calls) {
+        for place in moments(calls.len()) {
             self.restore();
-            let moment = format!("{:?} killed at call {call} of {calls}", self.command);
+            let call = &calls[place];
+            let moment = format!("{:?} killed at {call:?}, {place} of {}", self.command, calls.len());
             let output = self.killed_at(call);
             killed += usize::from(output.status != Some(0));
             self.check_published(&moment);
             // And once more, somewhere else, before anything was repaired.
-            let second = call * 7 % calls + 1;
+            let second = &calls[place * 7 % calls.len()];
             let _ = self.killed_at(second);
-            let moment = format!("{moment} and then at call {second}");
+            let moment = format!("{moment} and then at {second:?}");
             self.check(&moment);
             self.check_again(&moment);
         }
         assert!(killed > 0, "nothing was killed");
         if exhaustive() {
+            let calls = calls.len();
             testkit::note(&format!(
-                "{:?}: killed at {killed} of {calls} calls, and at a second one each",
+                "{:?}: killed at {killed} of {calls} calls, and at a second one",
                 self.command
             ));
         }
@@ -173,12 +186,12 @@ fn exhaustive() -> bool {
     std::env::var_os("REPO_TEST_EXHAUSTIVE").is_some_and(|value| value == "1")
 }
 
-/// Numbers from 1 to `count`: all, or some that are spread evenly, the last ones among them.
+/// Numbers below `count`: all, or some that are spread evenly, the last one among them.
 fn moments(count: usize) -> Vec<usize> {
     if exhaustive() {
-        return (1..=count).collect();
+        return (0..count).collect();
     }
-    (1..=MOMENTS).map(|step| count * step / MOMENTS).collect()
+    (1..=MOMENTS).map(|step| count * step / MOMENTS - 1).collect()
 }
 
 fn adding() -> Scene {

@@ -5,6 +5,7 @@ mod bad_input;
 mod client;
 mod crashes;
 mod http;
+mod output;
 mod published;
 mod rules;
 

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Key, Staged, Storage};
 use crate::Error;
-use crate::files::{self, Lock, LockAttempt, mode};
+use crate::files::{self, Lock, mode};
 
 /// A storage in a directory of a local file system.
 ///
@@ -97,8 +97,9 @@ impl Session {
                 Ok(()) => {
                     files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
                     let lock = Lock::acquire(&directory.join("lock"))?;
-                    // Between making the lock file and holding it, a sweep may have taken the directory for abandoned.
-                    if directory.join("lock").exists() {
+                    // Between making the lock file and holding it, a sweep may have taken the directory for abandoned,
+                    // and others may have made one of the same name since.
+                    if lock.is_at(&directory.join("lock")) {
                         return Ok(Self { directory, _lock: lock, next: AtomicU64::new(0) });
                     }
                 }
@@ -113,26 +114,22 @@ impl Session {
     fn sweep(area: &Utf8Path) -> Result<(), Error> {
         for name in files::names_in(area)? {
             let directory = area.join(name);
-            let attempt = files::try_lock(&directory.join("lock"))?;
-            let abandoned = match &attempt {
-                // Held until the directory is gone: an owner who is just about to lock it will find out.
-                LockAttempt::Taken(_lock) => true,
-                LockAttempt::Held => false,
-                // It is being made this moment, or its owner died making it: a minute tells.
-                LockAttempt::Absent => {
-                    let modified = fs::metadata(&directory).and_then(|metadata| metadata.modified());
-                    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-                    age.is_some_and(|age| age.as_secs() > 60)
-                }
+            let lock = directory.join("lock");
+            // Held while the directory is removed: its owner, if it is just starting, waits for it and then sees.
+            let held = match Lock::try_acquire(&lock) {
+                Ok(None) => continue,
+                Ok(held) => held.filter(|held| held.is_at(&lock)),
+                Err(_) => None,
             };
-            if abandoned {
-                // Another process may be sweeping too: what is gone already is as good as removed.
-                match fs::remove_dir_all(&directory) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        return Err(Error::io("remove", directory)(error));
-                    }
-                    _ => {}
-                }
+            // A directory without a lock file is being made this moment, or its owner died making it: a minute tells.
+            let old = || {
+                let age =
+                    fs::metadata(&directory).and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+                age.is_some_and(|age| age.as_secs() > 60)
+            };
+            if held.is_some() || old() {
+                // Others may be sweeping too, or the owner is ending: whoever writes next tries again.
+                let _ = fs::remove_dir_all(&directory);
             }
         }
         Ok(())
