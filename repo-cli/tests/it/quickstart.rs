@@ -81,7 +81,7 @@ fn the_whole_text() {
 
     # Here, in another terminal:
 
-    export REPO_ROOT=demo
+    export REPO_ROOT=<DIR>/demo
     repo-cli list preprod
     repo-cli diff preprod prod
     repo-cli promote --all --from preprod --to prod
