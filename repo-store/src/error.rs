@@ -1,7 +1,7 @@
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 
-use crate::{RecordKey, RepositoryName};
+use crate::{RecordKey, RepositoryName, TagName};
 
 /// What can go wrong in the store.
 ///
@@ -79,6 +79,30 @@ pub enum Error {
         repository: RepositoryName,
         /// What was asked for, as written.
         revision: String,
+    },
+    /// A name that cannot be a tag's.
+    #[error(
+        "`{name}` cannot be the name of a tag: letters, digits, `.`, `_`, `-`, a letter first, no commit id"
+    )]
+    InvalidTag {
+        /// The name, control characters escaped.
+        name: String,
+    },
+    /// The tag stands for another state already.
+    #[error("{repository} has a tag `{tag}` for another state")]
+    TagExists {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag.
+        tag: TagName,
+    },
+    /// The repository has no such tag.
+    #[error("{repository} has no tag `{tag}`")]
+    UnknownTag {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag asked for.
+        tag: TagName,
     },
     /// A file that is not an acceptable package.
     #[error("{file}")]

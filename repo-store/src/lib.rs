@@ -62,6 +62,7 @@ mod settings;
 mod snapshot;
 pub mod storage;
 mod store;
+mod tag;
 mod transaction;
 
 pub use commit::Commit;
@@ -81,4 +82,5 @@ pub use select::Selector;
 pub use settings::{RepositorySettings, SuiteSettings};
 pub use snapshot::Snapshot;
 pub use store::Store;
+pub use tag::{Tag, TagName};
 pub use transaction::{Committed, Context, Inserted, Transaction};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use deb_parse::{PackageName, SuiteName};
 use jiff::Timestamp;
 
-use crate::{Commit, CommitId, Error, Record, RecordKey, RepositoryName, Snapshot, Store};
+use crate::{Commit, CommitId, Error, Record, RecordKey, RepositoryName, Snapshot, Store, TagName};
 
 /// A repository as it was after one of its commits.
 #[derive(Debug)]
@@ -126,11 +126,17 @@ impl Store {
     ///
     /// * a sequence number as `history` shows it: `12`
     /// * the first eight or more digits of a commit id
+    /// * the name of a [tag](Store::tag)
     /// * a time, `2026-11-21` or `2026-11-21T08:30:00Z`: the last state that was made no later. A day means its end.
     ///
     /// # Errors
     /// [`Error::UnknownRevision`] when it means none.
     pub fn resolve(&self, repository: &RepositoryName, revision: &str) -> Result<Revision<'_>, Error> {
+        if let Ok(tag) = TagName::parse(revision)
+            && let Some(id) = self.tagged(repository, &tag)?
+        {
+            return self.revision(repository, id);
+        }
         let wanted = Wanted::parse(revision);
         for candidate in self.history(repository) {
             let candidate = candidate?;

@@ -5,3 +5,4 @@ mod adding;
 mod fixture;
 mod publishing;
 mod sharing;
+mod tagging;
