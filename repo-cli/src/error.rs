@@ -132,9 +132,6 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Conflict { .. } => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
         }
-        Error::NoSuiteForRelease { .. } => {
-            "name the suites with --suite, or configure a suite for that release in repo.toml"
-        }
         Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",
         Error::UnlistedComponent { .. } => {
             "add it to `components` in repo.toml, or choose one with --component"

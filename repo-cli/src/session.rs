@@ -32,7 +32,8 @@ impl Session {
     pub(crate) fn context(&self) -> Context {
         Context {
             actor: self.actor.clone(),
-            now: Timestamp::now(),
+            // Whole seconds, as they are shown: a time copied from `history` means the commit it was copied from.
+            now: Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }

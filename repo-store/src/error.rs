@@ -121,16 +121,6 @@ pub enum Error {
         /// What it is instead.
         what: &'static str,
     },
-    /// A package built for a release that the repository does not have.
-    #[error("{key} is built for {release}, and no suite of {repository} is for that release")]
-    NoSuiteForRelease {
-        /// The package.
-        key: RecordKey,
-        /// The release its version names.
-        release: String,
-        /// The repository.
-        repository: RepositoryName,
-    },
     /// A package for an architecture that the suite does not publish.
     #[error("{key}: {suite} does not publish the architecture {architecture}")]
     UnlistedArchitecture {

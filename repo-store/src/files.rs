@@ -39,7 +39,9 @@ pub(crate) fn create_directories(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Er
             Err(error) if error.kind() == ErrorKind::AlreadyExists && directory.is_dir() => {}
             Err(error) => return Err(Error::io("create", directory)(error)),
         }
-        changed.extend(directory.parent().map(Utf8Path::to_owned));
+        // The parent of a relative path of one part is empty, which names no directory.
+        let parent = directory.parent().filter(|parent| !parent.as_str().is_empty());
+        changed.push(parent.unwrap_or(Utf8Path::new(".")).to_owned());
     }
     Ok(changed)
 }

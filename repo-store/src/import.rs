@@ -107,8 +107,10 @@ impl Store {
             }
             let all_good = refused.is_empty() && outcomes.iter().all(|(_, outcome)| outcome.is_ok());
             if (all_good || options.keep_going) && !options.dry_run {
-                for (_, candidate) in &candidates {
-                    candidate.keep()?;
+                for ((_, candidate), (_, outcome)) in candidates.iter().zip(&outcomes) {
+                    if outcome.is_ok() {
+                        candidate.keep()?;
+                    }
                 }
             } else {
                 transaction.clear();
@@ -159,7 +161,7 @@ impl Store {
         let record = Record::new(&package.control, component, blob, package.size, &digests)
             .map_err(|source| Error::Stanza { file: path.to_owned(), source })?;
         let route = if options.suites.is_empty() {
-            route(repository, record.key())?
+            route(repository, &record.key().version)
         } else {
             Route::Chosen(options.suites.clone())
         };

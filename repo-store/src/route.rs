@@ -5,7 +5,7 @@
 
 use deb_parse::{SuiteName, Version};
 
-use crate::{Error, RecordKey, RepositorySettings};
+use crate::{RepositorySettings, SuiteSettings};
 
 /// Words that mark a version as built for one release, such as `deb12` and `bookworm`.
 ///
@@ -68,8 +68,13 @@ impl Markers {
 /// Where a package goes, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// Its version names no release: to every suite.
-    Everywhere(Vec<SuiteName>),
+    /// Its version names no release that there is a suite for: to every suite.
+    Everywhere {
+        /// The suites.
+        suites: Vec<SuiteName>,
+        /// What looks like the name of another release in its version, which is worth a second look.
+        foreign: Option<String>,
+    },
     /// Its version names a release: to the suites of that release.
     Release {
         /// The part of the version from the marker on.
@@ -86,43 +91,36 @@ impl Route {
     #[must_use]
     pub fn suites(&self) -> &[SuiteName] {
         match self {
-            Self::Everywhere(suites) | Self::Release { suites, .. } | Self::Chosen(suites) => suites,
+            Self::Everywhere { suites, .. } | Self::Release { suites, .. } | Self::Chosen(suites) => suites,
         }
     }
 }
 
 /// Finds the suites of a package by its version. When several releases are named, the last one counts: that is what was
 /// appended last, as in `1.0-1+deb12u1~bpo11+1`.
-///
-/// # Errors
-/// [`Error::NoSuiteForRelease`] when the version names a release and the repository has no suite for it: the package would
-/// be wrong everywhere.
-pub fn route(repository: &RepositorySettings, key: &RecordKey) -> Result<Route, Error> {
-    let version = version_without_epoch(&key.version);
+#[must_use]
+pub fn route(repository: &RepositorySettings, version: &Version) -> Route {
+    let version = without_epoch(version);
+    let here = repository.suites.iter().filter_map(|suite| suite.markers.last_in(version)).max();
     let elsewhere = KNOWN.iter().flat_map(|(name, words)| std::iter::once(name).chain(*words));
     let elsewhere = elsewhere.filter_map(|word| last_occurrence(version, word)).max();
-    let here = repository.suites.iter().filter_map(|suite| suite.markers.last_in(version)).max();
-    let Some(place) = here.max(elsewhere) else {
-        return Ok(Route::Everywhere(repository.suites.iter().map(|suite| suite.name.clone()).collect()));
-    };
-    let suites: Vec<SuiteName> = repository
-        .suites
-        .iter()
-        .filter(|suite| suite.markers.last_in(version) == Some(place))
-        .map(|suite| suite.name.clone())
-        .collect();
-    let marker = version.get(place..).unwrap_or_default().to_owned();
-    if suites.is_empty() {
-        return Err(Error::NoSuiteForRelease {
-            key: key.clone(),
-            release: marker,
-            repository: repository.name.clone(),
-        });
+    let from = |place: usize| version.get(place..).unwrap_or_default().to_owned();
+    let names =
+        |suites: &mut dyn Iterator<Item = &SuiteSettings>| suites.map(|suite| suite.name.clone()).collect();
+    match here.max(elsewhere) {
+        Some(place) if here == Some(place) => Route::Release {
+            marker: from(place),
+            suites: names(
+                &mut repository.suites.iter().filter(|suite| suite.markers.last_in(version) == here),
+            ),
+        },
+        foreign => {
+            Route::Everywhere { suites: names(&mut repository.suites.iter()), foreign: foreign.map(from) }
+        }
     }
-    Ok(Route::Release { marker, suites })
 }
 
-fn version_without_epoch(version: &Version) -> &str {
+fn without_epoch(version: &Version) -> &str {
     let text = version.as_str();
     text.split_once(':').map_or(text, |(_, rest)| rest)
 }
@@ -143,25 +141,18 @@ fn last_occurrence(version: &str, word: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use deb_parse::{Architecture, PackageName};
-
     use super::*;
-    use crate::{RepositoryName, SuiteSettings};
+    use crate::RepositoryName;
 
     fn routed(version: &str) -> String {
         let suites = ["bookworm", "trixie", "jammy", "jessie", "bookworm-acme", "internal"];
         let suites =
             suites.map(|name| SuiteSettings::new(SuiteName::parse(name).unwrap(), Vec::new())).to_vec();
         let settings = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), suites);
-        let key = RecordKey {
-            package: PackageName::parse("hello").unwrap(),
-            version: Version::parse(version).unwrap(),
-            architecture: Architecture::parse("amd64").unwrap(),
-        };
-        match route(&settings, &key) {
-            Ok(Route::Everywhere(_)) => "everywhere".to_owned(),
-            Ok(route) => route.suites().iter().map(SuiteName::as_str).collect::<Vec<_>>().join(" "),
-            Err(error) => error.to_string(),
+        match route(&settings, &Version::parse(version).unwrap()) {
+            Route::Everywhere { foreign: None, .. } => "everywhere".to_owned(),
+            Route::Everywhere { foreign: Some(marker), .. } => format!("everywhere, but see {marker}"),
+            route => route.suites().iter().map(SuiteName::as_str).collect::<Vec<_>>().join(" "),
         }
     }
 
@@ -182,6 +173,8 @@ mod tests {
             ("1.2-1~bpo13+1", "trixie"),
             ("1.2-1+deb12u1~jammy1", "jammy"),
             ("1.2-1~internal2", "internal"),
+            ("1.2-1+deb11u1", "everywhere, but see deb11u1"),
+            ("1.2-1+deb12u1~bpo11+1", "everywhere, but see bpo11+1"),
             ("2.0deb12", "everywhere"),
             ("2.0+deb1", "everywhere"),
             ("2.0+deb120", "everywhere"),
@@ -189,14 +182,5 @@ mod tests {
         ] {
             assert_eq!(routed(version), suites, "{version}");
         }
-    }
-
-    #[test]
-    fn a_release_without_a_suite_is_refused() {
-        assert_eq!(
-            routed("1.2-1+deb11u1"),
-            "hello 1.2-1+deb11u1 amd64 is built for deb11u1, and no suite of preprod is for that release"
-        );
-        assert!(routed("1.2-1+deb12u1~bpo11+1").contains("bpo11"));
     }
 }

@@ -1,1 +1,42 @@
-//! Placeholder replaced as the crate is written.
+//! What the tests of this workspace share: a place of their own to run in, small packages, a server, a real apt.
+//!
+//! Everything here panics when it fails: it is called by tests only.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod apt;
+mod environment;
+mod output;
+pub mod package;
+mod server;
+mod tree;
+
+pub use apt::Apt;
+pub use environment::Environment;
+pub use output::Output;
+pub use server::Server;
+pub use tree::Tree;
+
+/// Whether a program is installed.
+#[must_use]
+pub fn is_installed(program: &str) -> bool {
+    let directories = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+    directories.iter().any(|directory| std::path::Path::new(directory).join(program).exists())
+}
+
+/// Whether all these programs are installed. If not, says so where it is seen even though the test passes.
+#[must_use]
+pub fn all_installed(programs: &[&str]) -> bool {
+    let missing = programs.iter().find(|program| !is_installed(program));
+    if let Some(program) = missing {
+        skipped(&format!("{program} is not installed"));
+    }
+    missing.is_none()
+}
+
+/// Says that a test could not be run, where it is seen even though the test passes.
+pub fn skipped(why: &str) {
+    use std::io::Write as _;
+    let test = std::thread::current().name().unwrap_or("test").to_owned();
+    // Not `eprintln!`, which the test harness keeps to itself.
+    let _ = writeln!(std::io::stderr().lock(), "SKIPPED: {why} ({test})");
+}

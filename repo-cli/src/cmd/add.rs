@@ -12,7 +12,7 @@ use crate::session::Session;
 pub(crate) struct AddArguments {
     /// The repository to add to
     repository: String,
-    /// The package files
+    /// The package files; a directory stands for the .deb files in it
     #[arg(required = true, value_name = "FILE")]
     files: Vec<Utf8PathBuf>,
     #[command(flatten)]
@@ -53,13 +53,35 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         dry_run: arguments.change.dry_run,
         ..arguments.placement.options()
     };
-    let report = session.store.add(repository, &arguments.files, &options, &session.context())?;
+    let files = with_directories_read(&arguments.files)?;
+    let report = session.store.add(repository, &files, &options, &session.context())?;
     let complete = report.refused.is_empty() || options.keep_going;
     print(&report, complete, options.dry_run, output);
     if report.committed.commit.is_some() {
         session.publish_after(repository, arguments.change, output)?;
     }
     Ok(if report.refused.is_empty() { Outcome::Done } else { Outcome::Refused })
+}
+
+/// The files, and in place of each directory the package files in it, in the order of their names.
+pub(crate) fn with_directories_read(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>, Failure> {
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = path.read_dir_utf8().map_err(Failure::io("list", path))?;
+        let found = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
+        let mut found = found.collect::<Result<Vec<_>, _>>().map_err(Failure::io("list", path))?;
+        found.retain(|file| matches!(file.extension(), Some("deb" | "udeb" | "ddeb")));
+        if found.is_empty() {
+            return Err(Failure::Other(format!("there is no .deb file in {path}")));
+        }
+        found.sort_unstable();
+        files.extend(found);
+    }
+    Ok(files)
 }
 
 #[derive(Serialize)]
@@ -91,7 +113,7 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
             architecture: added.key.architecture.as_str(),
             suites: added.route.suites().iter().map(SuiteName::as_str).collect(),
             route: match added.route {
-                Route::Everywhere(_) => "everywhere",
+                Route::Everywhere { .. } => "everywhere",
                 Route::Release { .. } => "release",
                 Route::Chosen(_) => "chosen",
             },
@@ -141,7 +163,10 @@ fn line(added: &Added, dry_run: bool) -> String {
         (false, _) => "already there:",
     };
     let why = match &added.route {
-        Route::Everywhere(_) => " (every suite)".to_owned(),
+        Route::Everywhere { foreign: None, .. } => " (every suite)".to_owned(),
+        Route::Everywhere { foreign: Some(marker), .. } => {
+            format!(" (every suite; none is for {marker}, choose with --suite if that is wrong)")
+        }
         Route::Release { marker, .. } => format!(" (built for {marker})"),
         Route::Chosen(_) => String::new(),
     };

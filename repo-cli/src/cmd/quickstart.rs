@@ -15,7 +15,7 @@ pub(crate) struct QuickstartArguments {
     /// Where to make the store; one that is there already is used as it is
     #[arg(value_name = "DIR")]
     directory: Utf8PathBuf,
-    /// Packages to add to the first repository [default: three small examples, built on the spot]
+    /// Packages to add to the first repository, or directories of them [default: three small examples]
     #[arg(value_name = "FILE")]
     files: Vec<Utf8PathBuf>,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(crate) fn run(
     let Some(first) = session.config.repositories().next() else {
         return Err(Failure::UnknownRepository { name: "preprod".to_owned(), known: Vec::new() });
     };
-    let mut files = arguments.files.clone();
+    let mut files = add::with_directories_read(&arguments.files)?;
     if files.is_empty() && fresh {
         files = examples::write(&root.join("examples"))?;
     }

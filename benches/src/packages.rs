@@ -1,0 +1,141 @@
+//! Synthetic packages.
+
+use std::fmt::Write as _;
+
+use deb_parse::control::BinaryControl;
+use deb_parse::deb::{Builder, Compression};
+use deb_parse::{Architecture, Error, Limits, PackageName, Version};
+
+const STEMS: [&str; 16] = [
+    "lib", "python3-", "golang-", "node-", "ruby-", "php-", "fonts-", "gnome-", "kde-", "r-cran-",
+    "texlive-", "linux-", "perl-", "haskell-", "rust-", "",
+];
+const WORDS: [&str; 32] = [
+    "archive",
+    "agent",
+    "backup",
+    "binary",
+    "cache",
+    "client",
+    "collection",
+    "common",
+    "daemon",
+    "data",
+    "debug",
+    "driver",
+    "engine",
+    "filter",
+    "format",
+    "gateway",
+    "index",
+    "library",
+    "manager",
+    "metrics",
+    "mirror",
+    "network",
+    "parser",
+    "proxy",
+    "queue",
+    "record",
+    "server",
+    "storage",
+    "stream",
+    "tools",
+    "utility",
+    "viewer",
+];
+const SECTIONS: [&str; 8] = ["admin", "devel", "libs", "net", "python", "text", "utils", "web"];
+
+/// A small generator of numbers (xorshift64*): good enough to vary text, and the same everywhere.
+#[derive(Clone, Debug)]
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// Numbers for this seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % limit.max(1)
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        let place = usize::try_from(self.below(from.len() as u64)).unwrap_or(0);
+        from.get(place).copied().unwrap_or_default()
+    }
+}
+
+/// The name of the package with that number.
+#[must_use]
+pub fn name(number: u64) -> String {
+    let mut numbers = Numbers::new(number);
+    let (stem, first, second) = (numbers.pick(&STEMS), numbers.pick(&WORDS), numbers.pick(&WORDS));
+    format!("{stem}{first}-{second}{number}")
+}
+
+/// The control file of the package with that number.
+#[must_use]
+pub fn control(number: u64) -> String {
+    let mut numbers = Numbers::new(number ^ 0xc0ff_ee00);
+    let mut text = format!("Package: {}\n", name(number));
+    // Writing to a String cannot fail.
+    if number.is_multiple_of(3) {
+        let _ = writeln!(text, "Source: {}", name(number / 3 * 3));
+    }
+    let _ = writeln!(text, "Version: {}.{}-{}", numbers.below(20), numbers.below(40), numbers.below(5) + 1);
+    text.push_str("Architecture: amd64\n");
+    let _ =
+        writeln!(text, "Maintainer: {} Team <{}@example.org>", numbers.pick(&WORDS), numbers.pick(&WORDS));
+    let _ = writeln!(text, "Installed-Size: {}", numbers.below(20_000) + 10);
+    let _ = write!(text, "Depends: libc6 (>= 2.{})", numbers.below(20) + 17);
+    for _ in 0..numbers.below(6) {
+        let (other, major) = (name(numbers.below(5000)), numbers.below(9));
+        let _ = write!(text, ", {other} (>= {major}.{})", numbers.below(30));
+    }
+    let _ = write!(text, "\nSection: {}\nPriority: optional\nMulti-Arch: foreign\n", numbers.pick(&SECTIONS));
+    let _ = writeln!(text, "Homepage: https://{}.example.org/{}", numbers.pick(&WORDS), name(number));
+    let _ = writeln!(
+        text,
+        "Description: {} {} for {}",
+        numbers.pick(&WORDS),
+        numbers.pick(&WORDS),
+        numbers.pick(&WORDS)
+    );
+    for _ in 0..numbers.below(5) + 2 {
+        text.push(' ');
+        for _ in 0..10 {
+            text.push_str(numbers.pick(&WORDS));
+            text.push(' ');
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text
+}
+
+/// The package file with that number.
+///
+/// # Errors
+/// None for any number: the control data is valid.
+pub fn archive(number: u64) -> Result<Vec<u8>, Error> {
+    let text = control(number);
+    let parsed = BinaryControl::parse(text.as_bytes(), &Limits::default())?;
+    let (package, version) = (parsed.package().as_str(), parsed.version().as_str());
+    let mut builder =
+        Builder::new(PackageName::parse(package)?, Version::parse(version)?, Architecture::parse("amd64")?)
+            .compression(Compression::Gzip);
+    for field in parsed.paragraph().fields() {
+        if !matches!(field.name(), "Package" | "Version" | "Architecture" | "Installed-Size" | "Description")
+        {
+            builder = builder.field(field.name(), field.value());
+        }
+    }
+    let description = parsed.paragraph().get_str("Description").unwrap_or_default();
+    builder.description(description).file(format!("usr/share/{package}/readme"), package, 0o644).build()
+}

@@ -1,0 +1,347 @@
+//! Files that are no acceptable packages: one clear line each, status 1, and the store as it was, byte for byte.
+
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use testkit::package::{archive, builder, with_control, with_control_members};
+use testkit::{Environment, Tree};
+
+use crate::{configure, store};
+
+/// A store with one package in both repositories.
+fn filled_store() -> Environment {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    environment
+}
+
+/// Adds one file, which must be refused without a trace, and returns what was said.
+#[track_caller]
+fn refused(environment: &Environment, file: &Utf8Path, options: &[&str]) -> String {
+    let mut arguments = vec!["add", "preprod", file.as_str()];
+    arguments.extend(options);
+    let before = Tree::of(&environment.root());
+    let output = environment.run(&arguments).ends_with(1);
+    before.is_still(&Tree::of(&environment.root()), &output.to_string());
+    assert_eq!(output.stdout, "", "{output}");
+    let lines: Vec<&str> = output.stderr.lines().collect();
+    assert_eq!(lines.iter().filter(|line| line.starts_with("error: ")).count(), 1, "{output}");
+    let said = output.to_string();
+    said.split_once("---- stderr\n").unwrap().1.trim_end().to_owned()
+}
+
+/// Like [`refused`], of a file with these bytes.
+#[track_caller]
+fn refused_bytes(environment: &Environment, bytes: impl AsRef<[u8]>) -> String {
+    let file = environment.write("files/bad.deb", bytes);
+    refused(environment, &file, &[])
+}
+
+const CONTROL: &str =
+    "Package: hello\nVersion: 2.0\nArchitecture: all\nMaintainer: T <t@example.org>\nDescription: x\n";
+
+#[test]
+fn what_the_helper_calls_good_is_taken() {
+    let environment = filled_store();
+    let file = environment.write("files/good.deb", with_control(CONTROL));
+    let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+}
+
+#[test]
+fn files_that_are_no_archives() {
+    let environment = filled_store();
+    insta::assert_snapshot!(refused_bytes(&environment, "This is no package.\n"), @"
+    error: <DIR>/files/bad.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    1 of 1 file refused
+    ");
+    insta::assert_snapshot!(refused_bytes(&environment, ""), @"
+    error: <DIR>/files/bad.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    1 of 1 file refused
+    ");
+    let good = fs::read(environment.package("other", "1.0", "all")).unwrap();
+    for length in [7, 30, 90, good.len() / 2, good.len() - 1] {
+        let said = refused_bytes(&environment, &good[..length]);
+        assert!(said.contains("files/bad.deb: "), "cut at {length}: {said}");
+    }
+    insta::assert_snapshot!(refused_bytes(&environment, &good[..good.len() - 20]), @"
+    error: <DIR>/files/bad.deb: data.tar.gz: is cut short: the file ends inside this member
+    1 of 1 file refused
+    ");
+    insta::assert_snapshot!(refused_bytes(&environment, archive(&[("debian-binary", b"2.0\n")])), @"
+    error: <DIR>/files/bad.deb: file: the member `control.tar` is missing (deb(5))
+    1 of 1 file refused
+    ");
+}
+
+#[test]
+fn control_files_that_lack_a_field() {
+    let environment = filled_store();
+    for field in ["Package", "Version", "Architecture"] {
+        let lines = CONTROL.lines().filter(|line| !line.starts_with(&format!("{field}:")));
+        let control = lines.fold(String::new(), |text, line| text + line + "\n");
+        let said = refused_bytes(&environment, with_control(&control));
+        assert!(said.contains(&format!("`{field}`")) || said.contains(field), "{said}");
+        if field == "Version" {
+            insta::assert_snapshot!(said, @r#"
+            error: <DIR>/files/bad.deb: control.tar: "./control": field Version is missing
+            1 of 1 file refused
+            "#);
+        }
+    }
+}
+
+#[test]
+fn names_that_would_leave_the_pool() {
+    let environment = filled_store();
+    let mut said = Vec::new();
+    for (old, new) in [
+        ("Package: hello", "Package: ../hello"),
+        ("Package: hello", "Package: a/b"),
+        ("Package: hello", "Package: Hello"),
+        ("Version: 2.0", "Version: 2.0/../../x"),
+        ("Architecture: all", "Architecture: ../all"),
+        ("Architecture: all", "Architecture: any"),
+        ("Version: 2.0", "Version: 2.0\nSource: ../../x"),
+        ("Version: 2.0", "Version: 2.0\nSource: hello (../1)"),
+        ("Version: 2.0", "Version: 2.0\nSource: .."),
+    ] {
+        said.push(refused_bytes(&environment, with_control(&CONTROL.replace(old, new))));
+    }
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    error: <DIR>/files/bad.deb: control.tar: "./control": field Package: package name "../hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": field Package: package name "a/b": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": field Package: package name "Hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": field Version: version "2.0/../../x": the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": field Architecture: architecture "../all": must be one name of lower-case letters, digits and `-` (Policy 11.1)
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": field Architecture: architecture "any": is not an architecture that a binary package can have (Policy 5.6.8)
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": field Source: source package name "../../x": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": field Source: version "../1": the upstream version must start with a digit (Policy 5.6.12)
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": field Source: source package name "..": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    1 of 1 file refused
+    "#);
+}
+
+#[test]
+fn a_section_never_leaves_the_pool() {
+    let environment = filled_store();
+    let control = CONTROL.replace("Version: 2.0", "Version: 2.0\nSection: ../../x");
+    let file = environment.write("files/section.deb", with_control(&control));
+    let output = environment.run(&["add", "preprod", file.as_str()]);
+    if output.status == Some(0) {
+        assert!(environment.public("preprod").join("pool/main/h/hello/hello_2.0_all.deb").exists());
+    }
+    assert!(!environment.path("x").exists() && !environment.root().join("x").exists());
+}
+
+#[test]
+fn archives_that_two_programs_would_read_differently() {
+    let environment = filled_store();
+    let other = CONTROL.replace("hello", "evil");
+    let mut said = Vec::new();
+    for members in [
+        [("./control", CONTROL), ("./control", other.as_str())],
+        [("./control", CONTROL), ("control", other.as_str())],
+    ] {
+        said.push(refused_bytes(&environment, with_control_members(&members)));
+    }
+    let good = with_control(CONTROL);
+    let mut twice = good.clone();
+    twice.extend(&good[8..]);
+    said.push(refused_bytes(&environment, twice));
+    said.push(refused_bytes(&environment, with_control(&format!("{CONTROL}\n{other}"))));
+    said.push(refused_bytes(&environment, with_control(&format!("{CONTROL}Version: 3.0\n"))));
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    error: <DIR>/files/bad.deb: control.tar: "./control": the file occurs twice
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "control": the file occurs twice
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: "debian-binary": the member occurs a second time
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": control file "Package: hello\nVersion: 2.0\nArchitecture: all\nMaintainer: T <t@example.org>\nDesc…": must be exactly one paragraph
+    1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 6, column 1, field "Version": the field occurs twice in this paragraph
+    1 of 1 file refused
+    "#);
+}
+
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let environment = filled_store();
+    if !testkit::all_installed(&["mkfifo"]) {
+        return;
+    }
+    let fifo = environment.path("files/fifo.deb");
+    let _ = environment.finish(environment.other(&["mkfifo", "files/fifo.deb"]).arg("--mode=600")).succeeds();
+    insta::assert_snapshot!(refused(&environment, &fifo, &[]), @"
+    error: <DIR>/files/fifo.deb is not a regular file
+    1 of 1 file refused
+    ");
+    insta::assert_snapshot!(refused(&environment, &environment.path("files"), &[]), @"
+    error: <DIR>/files is not a regular file
+    1 of 1 file refused
+    ");
+    insta::assert_snapshot!(refused(&environment, &environment.path("files/none.deb"), &[]), @"
+    error: cannot open <DIR>/files/none.deb: No such file or directory (os error 2)
+    1 of 1 file refused
+    ");
+    insta::assert_snapshot!(refused(&environment, Utf8Path::new("/dev/zero"), &[]), @"
+    error: /dev/zero is not a regular file
+    1 of 1 file refused
+    ");
+}
+
+#[test]
+fn the_same_version_with_another_content() {
+    let environment = store();
+    let file = environment.package("hello", "1.0", "all");
+    let suites = "suites = [\"trixie\"]\n";
+    configure(&environment, suites);
+    let _ = environment.run(&["add", "preprod", "--suite", "bookworm", file.as_str()]).succeeds();
+    let changed = environment.build("hello", "1.0", "all", |builder| builder.description("something else"));
+    insta::assert_snapshot!(refused(&environment, &changed, &["--suite", "bookworm"]), @"
+    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
+    hint: a package that changes needs a new version: clients cannot tell two files of one version apart
+    1 of 1 file refused
+    ");
+    insta::assert_snapshot!(refused(&environment, &changed, &["--suite", "trixie"]), @"
+    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
+    hint: a package that changes needs a new version: clients cannot tell two files of one version apart
+    1 of 1 file refused
+    ");
+    // Taken out of every suite its file stays in the pool for those who still have the older index.
+    let _ = environment.run(&["remove", "preprod", "hello"]).succeeds();
+    insta::assert_snapshot!(refused(&environment, &changed, &[]), @"
+    error: the store's package file <ID> is missing
+    hint: restore the file from a backup of store/
+    ");
+    let original = environment.package("hello", "1.0", "all");
+    let _ = environment.run(&["add", "preprod", original.as_str()]).succeeds();
+}
+
+#[test]
+fn two_files_of_one_version_in_one_command() {
+    let environment = filled_store();
+    let first = environment.package("twin", "1.0", "all");
+    let second = environment.path("files/second.deb");
+    fs::write(&second, builder("twin", "1.0", "all").description("the other").build().unwrap()).unwrap();
+    let before = Tree::of(&environment.root());
+    let output = environment.run(&["add", "preprod", first.as_str(), second.as_str()]).ends_with(1);
+    before.is_still(&Tree::of(&environment.root()), &output.to_string());
+    insta::assert_snapshot!(output, @"
+    status: 1
+    ---- stderr
+    error: <DIR>/files/second.deb: twin 1.0 all is in preprod already (bookworm), with another content
+    hint: a package that changes needs a new version: clients cannot tell two files of one version apart
+    1 of 2 files refused: nothing was added; --keep-going adds the others
+    ");
+}
+
+#[test]
+fn packages_for_what_is_not_published() {
+    let environment = filled_store();
+    let mut said = Vec::new();
+    for (version, architecture, options) in [
+        ("2.0", "riscv64", &[][..]),
+        ("2.0", "all", &["--component", "contrib"]),
+        ("2.0", "all", &["--suite", "sid"]),
+    ] {
+        let file = environment.package("other", version, architecture);
+        said.push(refused(&environment, &file, options));
+    }
+    insta::assert_snapshot!(said.join("\n"), @"
+    error: <DIR>/files/other_2.0_riscv64.deb: other 2.0 riscv64: bookworm does not publish the architecture riscv64
+    hint: add it to `architectures` in repo.toml
+    1 of 1 file refused
+    error: <DIR>/files/other_2.0_all.deb: other 2.0 all: bookworm has no component `contrib`
+    hint: add it to `components` in repo.toml, or choose one with --component
+    1 of 1 file refused
+    error: preprod has no suite `sid`
+    hint: the suites are listed in repo.toml
+    ");
+}
+
+#[test]
+fn a_package_called_lib_is_a_legal_one() {
+    let environment = filled_store();
+    let file = environment.package("lib", "1.0", "all");
+    let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+    assert!(environment.public("preprod").join("pool/main/lib/lib/lib_1.0_all.deb").is_file());
+}
+
+#[test]
+fn fields_that_only_an_index_may_have_are_dropped() {
+    let environment = filled_store();
+    let control = format!("{CONTROL}Filename: pool/x.deb\nSize: 1\nSHA256: 00\nMD5sum: 00\n");
+    let file = environment.write("files/own.deb", with_control(&control));
+    let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+    let shown = environment.run(&["show", "preprod", "hello=2.0"]).succeeds().stdout;
+    let field = |name: &str| {
+        let values = shown.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        values.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(field("Filename"), ["pool/main/h/hello/hello_2.0_all.deb"], "{shown}");
+    assert_eq!(field("Size"), [fs::metadata(&file).unwrap().len().to_string()], "{shown}");
+    assert_eq!(field("SHA256").len(), 1, "{shown}");
+    assert_ne!(field("SHA256"), ["00"], "{shown}");
+    assert!(field("MD5sum").iter().all(|value| value != "00"), "{shown}");
+}
+
+/// One good file, one broken one, and one of another content than what is there.
+fn mixture(environment: &Environment) -> [Utf8PathBuf; 3] {
+    let good = environment.package("good", "1.0", "all");
+    let broken = environment.write("files/broken.deb", "no package");
+    let changed = environment.build("hello", "1.0", "all", |builder| builder.description("changed"));
+    [good, broken, changed]
+}
+
+#[test]
+fn one_bad_file_of_several_stops_all() {
+    let environment = filled_store();
+    let files = mixture(&environment);
+    let mut arguments = vec!["add", "preprod"];
+    arguments.extend(files.iter().map(|file| file.as_str()));
+    let before = Tree::of(&environment.root());
+    let output = environment.run(&arguments).ends_with(1);
+    before.is_still(&Tree::of(&environment.root()), &output.to_string());
+    insta::assert_snapshot!(output, @"
+    status: 1
+    ---- stderr
+    error: <DIR>/files/broken.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
+    hint: a package that changes needs a new version: clients cannot tell two files of one version apart
+    2 of 3 files refused: nothing was added; --keep-going adds the others
+    ");
+}
+
+#[test]
+fn the_good_ones_are_taken_with_keep_going() {
+    let environment = filled_store();
+    let files = mixture(&environment);
+    let mut arguments = vec!["add", "preprod", "--keep-going"];
+    arguments.extend(files.iter().map(|file| file.as_str()));
+    let output = environment.run(&arguments).ends_with(1);
+    insta::assert_snapshot!(output, @"
+    status: 1
+    ---- stdout
+    added good 1.0 all -> bookworm (every suite)
+    published preprod <PUBLICATION>: bookworm
+    ---- stderr
+    error: <DIR>/files/broken.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
+    hint: a package that changes needs a new version: clients cannot tell two files of one version apart
+    2 of 3 files refused: the others were added
+    ");
+    assert!(environment.public("preprod").join("pool/main/g/good/good_1.0_all.deb").is_file());
+    let blobs = Tree::of(&environment.root().join("store/blobs"));
+    let files = blobs.paths().filter(|path| path.components().count() == 2).count();
+    assert_eq!(files, 2, "hello and good, and nothing of the files refused");
+    assert_eq!(Tree::of(&environment.root().join("store/tmp")).paths().count(), 1, "nothing is left behind");
+}

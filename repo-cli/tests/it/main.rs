@@ -1,0 +1,21 @@
+//! The program as people, clients and faults meet it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod bad_input;
+mod client;
+mod http;
+
+use testkit::Environment;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_repo-cli");
+
+/// A store with `preprod` and `prod`, each with the suite bookworm for amd64.
+fn store() -> Environment {
+    Environment::with_store(PROGRAM, &["bookworm"])
+}
+
+/// Lays text over the configuration, as a drop-in.
+fn configure(environment: &Environment, text: &str) {
+    std::fs::create_dir_all(environment.root().join("repo.d")).unwrap();
+    environment.write("store/repo.d/test.toml", text);
+}

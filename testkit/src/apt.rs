@@ -1,0 +1,134 @@
+use std::fs;
+
+use camino::Utf8PathBuf;
+
+use crate::{Environment, Output};
+
+/// The machine's apt with directories of its own: nothing of the machine's configuration is read, nothing is installed,
+/// and no root is needed.
+#[derive(Debug)]
+pub struct Apt<'e> {
+    environment: &'e Environment,
+    root: Utf8PathBuf,
+}
+
+const CONFIGURATION: &str = r#"Dir "@ROOT@";
+Dir::State::status "@ROOT@/var/lib/dpkg/status";
+Dir::Bin::methods "/usr/lib/apt/methods";
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; };
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Acquire::http::Proxy "DIRECT";
+Acquire::Retries "0";
+"#;
+
+impl<'e> Apt<'e> {
+    /// A client without sources. `None`, and a line that says so, when there is no apt on this machine.
+    ///
+    /// # Panics
+    /// When its directories cannot be made.
+    #[must_use]
+    pub fn new(environment: &'e Environment, name: &str) -> Option<Self> {
+        if !crate::all_installed(&["apt-get", "apt-cache"]) {
+            return None;
+        }
+        let root = environment.path(name);
+        for directory in [
+            "etc/apt/apt.conf.d",
+            "etc/apt/auth.conf.d",
+            "etc/apt/preferences.d",
+            "etc/apt/sources.list.d",
+            "etc/apt/trusted.gpg.d",
+            "var/cache/apt/archives/partial",
+            "var/lib/apt/lists/partial",
+            "var/lib/dpkg",
+            "downloads",
+        ] {
+            fs::create_dir_all(root.join(directory)).expect("a directory");
+        }
+        fs::write(root.join("var/lib/dpkg/status"), "").expect("an empty status file");
+        let configuration = CONFIGURATION.replace("@ROOT@", root.as_str());
+        fs::write(root.join("etc/apt/apt.conf"), configuration).expect("a configuration");
+        Some(Self { environment, root })
+    }
+
+    /// Writes `/etc/apt/sources.list.d/NAME.sources`.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn source(&self, name: &str, text: &str) {
+        fs::write(self.root.join(format!("etc/apt/sources.list.d/{name}.sources")), text).expect("a source");
+    }
+
+    /// Writes `/etc/apt/auth.conf.d/NAME.conf`.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn auth(&self, name: &str, text: &str) {
+        fs::write(self.root.join(format!("etc/apt/auth.conf.d/{name}.conf")), text).expect("an entry");
+    }
+
+    /// A path below the client's root.
+    #[must_use]
+    pub fn path(&self, name: &str) -> Utf8PathBuf {
+        self.root.join(name)
+    }
+
+    /// Runs `apt-get`; files it downloads land in `downloads`.
+    pub fn get(&self, arguments: &[&str]) -> Output {
+        self.run("apt-get", arguments)
+    }
+
+    /// `apt-get update`; any message is an error.
+    pub fn update(&self) -> Output {
+        self.get(&["update", "-o", "APT::Update::Error-Mode=any"])
+    }
+
+    /// `apt-cache policy`.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn policy(&self, package: &str) -> String {
+        self.run("apt-cache", &["policy", package]).succeeds().stdout
+    }
+
+    /// The version that would be installed; `None` when there is none.
+    #[must_use]
+    pub fn candidate(&self, package: &str) -> Option<String> {
+        let policy = self.policy(package);
+        let candidate = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "))?;
+        (candidate != "(none)").then(|| candidate.to_owned())
+    }
+
+    /// Every version that can be installed, the newest first.
+    #[must_use]
+    pub fn versions(&self, package: &str) -> Vec<String> {
+        let output = self.run("apt-cache", &["madison", package]);
+        let versions = output.stdout.lines().filter_map(|line| line.split('|').nth(1));
+        versions.map(|version| version.trim().to_owned()).collect()
+    }
+
+    /// `apt-get download`: the bytes of the package.
+    ///
+    /// # Panics
+    /// When that fails.
+    #[must_use]
+    pub fn download(&self, package: &str) -> Vec<u8> {
+        let directory = self.path("downloads");
+        fs::remove_dir_all(&directory).expect("a clean directory");
+        fs::create_dir(&directory).expect("a directory");
+        let _ = self.get(&["download", package]).succeeds();
+        let mut files = directory.read_dir_utf8().expect("a directory");
+        let file = files.next().expect("a downloaded file").expect("an entry");
+        fs::read(file.path()).expect("its bytes")
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        let mut command = self.environment.other(&[program]);
+        command.args(arguments).env("APT_CONFIG", self.path("etc/apt/apt.conf"));
+        command.current_dir(self.path("downloads"));
+        self.environment.finish(&mut command)
+    }
+}
