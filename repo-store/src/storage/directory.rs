@@ -115,14 +115,21 @@ impl Session {
             let directory = area.join(name);
             let lock = directory.join("lock");
             // A directory without a lock file is being made this moment, or its owner died making it: a minute tells.
-            let abandoned = if lock.exists() {
-                Lock::try_acquire(&lock)?.is_some()
+            let held = if lock.exists() {
+                match Lock::try_acquire(&lock) {
+                    Ok(held) => held.map(Some),
+                    // Swept by another process in this moment.
+                    Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+                    Err(error) => return Err(error),
+                }
             } else {
                 let age =
                     fs::metadata(&directory).and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
-                age.is_some_and(|age| age.as_secs() > 60)
+                age.is_some_and(|age| age.as_secs() > 60).then_some(None)
             };
-            if abandoned {
+            // Held until the directory is gone: an owner that is only just taking its lock waits for it, and then sees that it
+            // has to make another directory.
+            if let Some(_held) = held {
                 // Another process may be sweeping too: what is gone already is as good as removed.
                 match fs::remove_dir_all(&directory) {
                     Err(error) if error.kind() != ErrorKind::NotFound => {
