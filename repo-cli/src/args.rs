@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Rollback(cmd::rollback::RollbackArguments),
     /// Name a state of a repository, so that it is kept and can be found
     Tag(cmd::tag::TagArguments),
+    /// Take out old versions by the rules in repo.toml
+    Retention(cmd::retention::RetentionArguments),
     /// Show clients the current state of repositories
     Publish(cmd::publish::PublishArguments),
     /// Serve the published repositories over HTTP

@@ -159,6 +159,12 @@ pub enum Error {
         /// How often the change was tried.
         times: u32,
     },
+    /// The repository changed after a plan for it was made.
+    #[error("{repository} has changed since this was planned")]
+    Outdated {
+        /// The repository.
+        repository: RepositoryName,
+    },
     /// An index could not be rendered.
     #[error("cannot render the indices of {suite}")]
     Index {
