@@ -1,6 +1,7 @@
 //! `repo.toml`: what the administrator decided. Everything in it is text that belongs in version control.
 
 mod file;
+mod keeping;
 
 use std::collections::BTreeMap;
 

@@ -101,6 +101,12 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// Whatever the storage says.
     fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, Error>;
 
+    /// Removes the reference under `key` if it still holds `expected`, durably; says whether it did.
+    ///
+    /// # Errors
+    /// Whatever the storage says.
+    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error>;
+
     /// Appends one line to the log under `key`.
     ///
     /// # Errors
@@ -157,6 +163,10 @@ mod tests {
         assert!(!storage.compare_and_swap(&head, None, b"b").unwrap());
         assert!(storage.compare_and_swap(&head, Some(b"a"), b"b").unwrap());
         assert_eq!(storage.read(&head).unwrap().unwrap(), b"b");
+        assert!(!storage.compare_and_remove(&head, b"a").unwrap());
+        assert!(storage.compare_and_remove(&head, b"b").unwrap());
+        assert!(!storage.compare_and_remove(&head, b"b").unwrap());
+        assert_eq!(storage.read(&head).unwrap(), None);
 
         let log = Key::named("ops", "log");
         storage.append_line(&log, "one").unwrap();

@@ -12,9 +12,11 @@ pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
 pub(crate) mod remove;
+pub(crate) mod retention;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod show;
+pub(crate) mod tag;
 pub(crate) mod versions;
 
 use crate::args::{Arguments, Command};
@@ -39,6 +41,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Remove(arguments) => remove::run(&arguments, &session()?, output),
         Command::History(arguments) => history::run(&arguments, &session()?, output),
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
+        Command::Tag(arguments) => tag::run(&arguments, &session()?, output),
+        Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),

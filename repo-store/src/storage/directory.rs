@@ -239,6 +239,17 @@ impl Storage for Directory {
         Ok(true)
     }
 
+    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error> {
+        let path = self.path(key);
+        let _lock = self.lock(&key.as_str().replace('/', "."))?;
+        if files::read_if_present(&path)?.as_deref() != Some(expected) {
+            return Ok(false);
+        }
+        files::remove_if_present(&path)?;
+        path.parent().map_or(Ok(()), files::sync_path)?;
+        Ok(true)
+    }
+
     fn append_line(&self, key: &Key, line: &str) -> Result<(), Error> {
         let path = self.path(key);
         let parent = path.parent().unwrap_or(&self.root);

@@ -4,4 +4,6 @@
 mod adding;
 mod fixture;
 mod publishing;
+mod retention;
 mod sharing;
+mod tagging;
