@@ -3,12 +3,13 @@
 //! A file is written under a temporary name, synced, and only then given its real one; whoever creates or renames
 //! something syncs the directory that holds it. Modes are set explicitly, so the umask does not matter.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::Error;
@@ -155,10 +156,79 @@ pub(crate) fn sync_all(mut paths: Vec<Utf8PathBuf>) -> Result<(), Error> {
     }
 }
 
+/// When anything about a file changed last, its names and mode included. Unlike the modification time nobody can set it.
+pub(crate) fn changed(metadata: &fs::Metadata) -> Timestamp {
+    let nanoseconds = i32::try_from(metadata.ctime_nsec()).unwrap_or(0);
+    Timestamp::new(metadata.ctime(), nanoseconds).unwrap_or(Timestamp::MAX)
+}
+
+/// Makes a file count as changed just now, without a change that a reader sees. Says whether it is still there.
+///
+/// This and [`remove_settled`] lock the file against each other.
+pub(crate) fn touch(path: &Utf8Path) -> Result<bool, Error> {
+    let Some(file) = open_if_present(path)? else { return Ok(false) };
+    lock_file(&file, FlockOperation::LockShared).map_err(Error::io("lock", path))?;
+    if !is_named(&file, path)? {
+        return Ok(false);
+    }
+    // Setting the mode to what it is sets the change time, and nothing else.
+    file.set_permissions(fs::Permissions::from_mode(mode::IMMUTABLE)).map_err(Error::io("touch", path))?;
+    Ok(true)
+}
+
+/// Removes a file and before it `others`, more names of it, unless it changed at `settled` or later or somebody is just touching
+/// it. Says whether it did.
+pub(crate) fn remove_settled(
+    path: &Utf8Path,
+    others: &[&Utf8Path],
+    settled: Timestamp,
+) -> Result<bool, Error> {
+    let Some(file) = open_if_present(path)? else { return Ok(false) };
+    match lock_file(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+        result => result.map_err(Error::io("lock", path))?,
+    }
+    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    if changed(&metadata) >= settled || !is_named(&file, path)? {
+        return Ok(false);
+    }
+    for name in others.iter().chain([&path]) {
+        remove_if_present(name)?;
+    }
+    Ok(true)
+}
+
+fn open_if_present(path: &Utf8Path) -> Result<Option<File>, Error> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("open", path)(error)),
+    }
+}
+
+/// Whether `path` still is a name of an open file.
+fn is_named(file: &File, path: &Utf8Path) -> Result<bool, Error> {
+    let open = file.metadata().map_err(Error::io("look at", path))?;
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("look at", path)(error)),
+    }
+}
+
+fn lock_file(file: &File, operation: FlockOperation) -> std::io::Result<()> {
+    loop {
+        match flock(file, operation) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return result.map_err(Into::into),
+        }
+    }
+}
+
 /// An exclusive lock on a file. The kernel releases it when the process ends, however that happens; the file stays.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -167,7 +237,7 @@ impl Lock {
         Self::with(path, FlockOperation::LockExclusive).map_err(|error| Error::io("lock", path)(error))
     }
 
-    /// Takes the lock if nobody holds it.
+    /// Takes the lock if nobody holds it. Unlike [`acquire`](Self::acquire) it does not make the file.
     pub(crate) fn try_acquire(path: &Utf8Path) -> Result<Option<Self>, Error> {
         match Self::with(path, FlockOperation::NonBlockingLockExclusive) {
             Ok(lock) => Ok(Some(lock)),
@@ -176,19 +246,23 @@ impl Lock {
         }
     }
 
+    /// Whether `path` is still the file that is locked, and not removed or another one by now.
+    pub(crate) fn is_at(&self, path: &Utf8Path) -> bool {
+        let id = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let (own, there) = (self.file.metadata().map(id), fs::metadata(path).map(id));
+        own.ok().zip(there.ok()).is_some_and(|(own, there)| own == there)
+    }
+
     fn with(path: &Utf8Path, operation: FlockOperation) -> std::io::Result<Self> {
+        let create = operation == FlockOperation::LockExclusive;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .create(true)
+            .create(create)
             .truncate(false)
             .mode(mode::MUTABLE)
             .open(path)?;
-        loop {
-            match flock(&file, operation) {
-                Err(rustix::io::Errno::INTR) => {}
-                result => return result.map(|()| Self { _file: file }).map_err(Into::into),
-            }
-        }
+        lock_file(&file, operation)?;
+        Ok(Self { file })
     }
 }

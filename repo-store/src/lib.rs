@@ -47,6 +47,7 @@ mod difference;
 mod edit;
 mod error;
 mod files;
+mod gc;
 mod history;
 mod id;
 mod import;
@@ -72,6 +73,7 @@ pub use commit::Commit;
 pub use difference::Difference;
 pub use error::Error;
 pub use files::mode;
+pub use gc::{Garbage, GcOptions, GcReport, Why};
 pub use history::KeepHistory;
 pub use id::{BlobId, ChunkId, CommitId, SnapshotId};
 pub use import::{AddOptions, AddReport, Added, Refused};
@@ -89,3 +91,8 @@ pub use snapshot::Snapshot;
 pub use store::Store;
 pub use tag::{Tag, TagName};
 pub use transaction::{Committed, Context, Inserted, Transaction};
+
+/// The examples of the workspace's README, so that they keep compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -57,8 +57,6 @@ pub(crate) fn run(
         (true, true) => format!("would bring back {what} to {name}"),
         (true, false) => format!("brought back {what} to {name}"),
     });
-    if commit.is_some() {
-        session.publish_after(repository, arguments.change, output)?;
-    }
+    session.publish_after(repository, commit, arguments.change, output)?;
     Ok(Outcome::Done)
 }

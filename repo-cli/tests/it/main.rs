@@ -3,7 +3,11 @@
 
 mod bad_input;
 mod client;
+mod crashes;
 mod http;
+mod output;
+mod published;
+mod rules;
 
 use testkit::Environment;
 

@@ -17,8 +17,10 @@ use crate::files::{self, mode};
 use crate::storage::{Key, Storage as _};
 use crate::{Error, Record, RepositoryName, Store};
 
-const PUBLICATIONS: &str = ".publications";
-const BY_HASH: &str = ".by-hash";
+/// The directory of a repository with its publications.
+pub(crate) const PUBLICATIONS: &str = ".publications";
+/// The directory of a repository with the index files of all its publications.
+pub(crate) const BY_HASH: &str = ".by-hash";
 
 /// A publication that is being built.
 pub(super) struct Tree<'a> {
@@ -109,6 +111,8 @@ impl<'a> Tree<'a> {
     fn write_by_hash(&self, file: &RenderedFile, previous: Option<&ReleaseFile>) -> Result<(), Error> {
         let path = self.by_hash(&file.sha256());
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == file.size()) {
+            // Whoever wrote it may have been killed before syncing it.
+            self.note([path]);
             return Ok(());
         }
         let temporary = self.store.storage().temporary()?;

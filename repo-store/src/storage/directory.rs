@@ -1,9 +1,13 @@
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
+
+use deb_parse::checksum::Blake3;
+use jiff::Timestamp;
 
 use super::{Key, Staged, Storage};
 use crate::Error;
@@ -73,6 +77,48 @@ impl Directory {
         Lock::acquire(&self.root.join("locks").join(name))
     }
 
+    /// The present by the clock that stamps the files: no file that comes later has an earlier time.
+    pub(crate) fn now(&self) -> Result<Timestamp, Error> {
+        let path = self.session()?.next_path();
+        files::create_new(&path, mode::IMMUTABLE)?;
+        let metadata = fs::metadata(&path).map_err(Error::io("look at", &path))?;
+        files::remove_if_present(&path)?;
+        Ok(files::changed(&metadata))
+    }
+
+    /// When the oldest of the other processes began that are writing at the moment. Those that died without a word were swept
+    /// away when this one began.
+    pub(crate) fn oldest_other_writer(&self) -> Result<Option<Timestamp>, Error> {
+        let own = &self.session()?.directory;
+        let area = self.root.join("tmp");
+        let mut oldest = None;
+        for directory in files::names_in(&area)?.into_iter().map(|name| area.join(name)) {
+            if directory == *own {
+                continue;
+            }
+            // One without a lock file has only just begun, or has ended by now.
+            let lock = directory.join("lock");
+            let began = match fs::metadata(&lock) {
+                Ok(metadata) => files::changed(&metadata),
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(Error::io("look at", lock)(error)),
+            };
+            oldest = Some(oldest.map_or(began, |oldest: Timestamp| oldest.min(began)));
+        }
+        Ok(oldest)
+    }
+
+    /// The ids of everything in an area of content-addressed files. Files of other names are not ours.
+    pub(crate) fn ids(&self, area: &str) -> Result<HashSet<Blake3>, Error> {
+        let mut ids = HashSet::new();
+        for first in files::names_in(&self.root.join(area))? {
+            for rest in files::names_in(&self.root.join(area).join(&first))? {
+                ids.extend(format!("{first}{rest}").parse::<Blake3>());
+            }
+        }
+        Ok(ids)
+    }
+
     /// A path below the storage's own temporary directory that nobody else uses.
     pub(crate) fn temporary(&self) -> Result<Utf8PathBuf, Error> {
         Ok(self.session()?.next_path())
@@ -97,8 +143,9 @@ impl Session {
                 Ok(()) => {
                     files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
                     let lock = Lock::acquire(&directory.join("lock"))?;
-                    // Between making the lock file and holding it, a sweep may have taken the directory for abandoned.
-                    if directory.join("lock").exists() {
+                    // Between making the lock file and holding it, a sweep may have taken the directory for abandoned,
+                    // and others may have made one of the same name since.
+                    if lock.is_at(&directory.join("lock")) {
                         return Ok(Self { directory, _lock: lock, next: AtomicU64::new(0) });
                     }
                 }
@@ -114,29 +161,21 @@ impl Session {
         for name in files::names_in(area)? {
             let directory = area.join(name);
             let lock = directory.join("lock");
+            // Held while the directory is removed: its owner, if it is just starting, waits for it and then sees.
+            let held = match Lock::try_acquire(&lock) {
+                Ok(None) => continue,
+                Ok(held) => held.filter(|held| held.is_at(&lock)),
+                Err(_) => None,
+            };
             // A directory without a lock file is being made this moment, or its owner died making it: a minute tells.
-            let held = if lock.exists() {
-                match Lock::try_acquire(&lock) {
-                    Ok(held) => held.map(Some),
-                    // Swept by another process in this moment.
-                    Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
-                    Err(error) => return Err(error),
-                }
-            } else {
+            let old = || {
                 let age =
                     fs::metadata(&directory).and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
-                age.is_some_and(|age| age.as_secs() > 60).then_some(None)
+                age.is_some_and(|age| age.as_secs() > 60)
             };
-            // Held until the directory is gone: an owner that is only just taking its lock waits for it, and then sees that it
-            // has to make another directory.
-            if let Some(_held) = held {
-                // Another process may be sweeping too: what is gone already is as good as removed.
-                match fs::remove_dir_all(&directory) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        return Err(Error::io("remove", directory)(error));
-                    }
-                    _ => {}
-                }
+            if held.is_some() || old() {
+                // Others may be sweeping too, or the owner is ending: whoever writes next tries again.
+                let _ = fs::remove_dir_all(&directory);
             }
         }
         Ok(())
@@ -181,7 +220,8 @@ impl Staged for StagedFile<'_> {
         let path = self.storage.path(key);
         let parent = path.parent().unwrap_or(&self.storage.root);
         self.storage.unsynced(files::create_directories(parent)?);
-        files::link(&self.path, &path)?;
+        // What is there already must count as new, or garbage collection could take it away before anything refers to it.
+        while !files::link(&self.path, &path)? && !files::touch(&path)? {}
         // Also when it was there already: whoever put it there may not have synced it yet.
         self.storage.unsynced([parent.to_owned(), path]);
         Ok(())
