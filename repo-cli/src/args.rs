@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Tag(cmd::tag::TagArguments),
     /// Take out old versions by the rules in repo.toml
     Retention(cmd::retention::RetentionArguments),
+    /// Remove files that nothing refers to any more
+    Gc(cmd::gc::GcArguments),
     /// Show clients the current state of repositories
     Publish(cmd::publish::PublishArguments),
     /// Serve the published repositories over HTTP

@@ -55,7 +55,7 @@ pub trait Staged: Write + Send {
     fn finish(&mut self) -> Result<(), Error>;
 
     /// Gives the file its key. When something is there already it stays, and this file is discarded: content-addressed
-    /// files of one key are equal.
+    /// files of one key are equal. Either way the file counts as new from now on: garbage collection leaves it alone.
     ///
     /// # Errors
     /// Whatever the storage says.

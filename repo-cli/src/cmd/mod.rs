@@ -3,6 +3,7 @@
 pub(crate) mod add;
 pub(crate) mod client_config;
 pub(crate) mod diff;
+pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod incoming;
 pub(crate) mod init;
@@ -43,6 +44,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
         Command::Tag(arguments) => tag::run(&arguments, &session()?, output),
         Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
+        Command::Gc(arguments) => gc::run(&arguments, &session()?, output),
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),

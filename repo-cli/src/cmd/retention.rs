@@ -82,8 +82,8 @@ pub(crate) fn run(
         } else {
             output.say(&format!("{name}: removed {what}: `repo-cli rollback` brings them back"));
         }
-        if commit.is_some() {
-            session.publish_after(repository, arguments.change, output)?;
+        if drastic.is_empty() || arguments.yes {
+            session.publish_after(repository, commit, arguments.change, output)?;
         }
     }
     output.result(&serde_json::json!({ "retention": documents }), || {});

@@ -153,7 +153,7 @@ fn one_line(error: &toml::de::Error) -> String {
 }
 
 /// A time such as `14d`, `36h` or `90m`.
-pub(super) fn duration(text: &str) -> Option<SignedDuration> {
+pub(crate) fn duration(text: &str) -> Option<SignedDuration> {
     let unit_starts = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at_checked(unit_starts)?;
     let seconds = match unit.trim() {

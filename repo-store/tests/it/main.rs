@@ -3,6 +3,7 @@
 
 mod adding;
 mod fixture;
+mod gc;
 mod publishing;
 mod retention;
 mod sharing;
