@@ -17,8 +17,8 @@ use crate::files::{self, mode};
 use crate::storage::{Key, Storage as _};
 use crate::{Error, Record, RepositoryName, Store};
 
-const PUBLICATIONS: &str = ".publications";
-const BY_HASH: &str = ".by-hash";
+pub(super) const PUBLICATIONS: &str = ".publications";
+pub(super) const BY_HASH: &str = ".by-hash";
 
 /// A publication that is being built.
 pub(super) struct Tree<'a> {
@@ -197,8 +197,8 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Makes everything durable and switches clients over.
-    pub(super) fn show(self, publication: &Publication) -> Result<(), Error> {
+    /// Makes everything durable, announces it in the operation log, and switches clients over.
+    pub(super) fn show(self, publication: &Publication, announcement: &str) -> Result<(), Error> {
         let id = self.id.to_string();
         // A repository without suites still has a directory to point at.
         let dists = self.public.join(PUBLICATIONS).join(&id).join("dists");
@@ -216,6 +216,7 @@ impl<'a> Tree<'a> {
         self.note([snapshot]);
         files::sync_all(self.changed.into_inner().unwrap_or_else(PoisonError::into_inner))?;
         publication.write(self.store, &self.repository)?;
+        self.store.storage().append_line(&Store::log_key(), announcement)?;
         let temporary = self.public.join(".dists.new");
         files::point(&self.public.join("dists"), &format!("{PUBLICATIONS}/{id}/dists"), &temporary)?;
         files::sync_path(&self.public)

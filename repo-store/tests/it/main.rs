@@ -3,5 +3,7 @@
 
 mod adding;
 mod fixture;
+mod fsck;
+mod permissions;
 mod publishing;
 mod sharing;
