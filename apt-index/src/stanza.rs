@@ -174,7 +174,7 @@ mod tests {
     fn the_control_file_is_kept_and_the_file_described_last() {
         let control =
             b"Version: 2.10-3\nPackage: hello\nArchitecture: amd64\nMaintainer: A <a@example.org>\n\
-            X-Own: kept\nFilename: ../../etc/passwd\nsha256: 00\nStatus: install ok installed\n\
+            X-Own: kept\nFilename: ../../etc/passwd\nsha256: 00\n\
             Description: greeting\n A long one.\n .\n With a paragraph.\n";
         let control = BinaryControl::parse(control, &Limits::default()).unwrap();
         let stanza = Stanza::render(&control, &facts()).unwrap();

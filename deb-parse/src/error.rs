@@ -119,9 +119,9 @@ pub enum Error {
         error: Box<Error>,
     },
     /// Something is larger than the limit set for it in [`Limits`](crate::Limits).
-    #[error("{what} exceeds the limit of {limit}")]
+    #[error("more than {limit} {what}, which is the limit")]
     Limit {
-        /// What is too large, with its unit, such as `bytes of the unpacked control archive`.
+        /// What there is too much of, such as `bytes of the unpacked control archive`.
         what: &'static str,
         /// The limit.
         limit: u64,

@@ -354,7 +354,7 @@ impl Relation {
         Self {
             name: relation.name.into(),
             qualifier: relation.qualifier.map(Into::into),
-            version: relation.version.map(|(operator, version)| (operator, version.to_owned())),
+            version: relation.version.map(|(operator, version)| (operator, version.to_version())),
             architectures: relation.architectures().map(Restriction::new).collect(),
             profiles: relation.profiles().map(|list| list.map(Restriction::new).collect()).collect(),
         }

@@ -105,7 +105,7 @@ impl<'a> VersionRef<'a> {
     }
 
     /// Makes an owned copy.
-    pub fn to_owned(&self) -> Version {
+    pub fn to_version(&self) -> Version {
         Version(self.text.into())
     }
 }
@@ -170,7 +170,7 @@ pub struct Version(Box<str>);
 impl Version {
     /// Checks `text` as [`VersionRef::parse`] does and takes a copy of it.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        Ok(VersionRef::parse(text)?.to_owned())
+        Ok(VersionRef::parse(text)?.to_version())
     }
 
     /// The version as written.
@@ -179,28 +179,28 @@ impl Version {
     }
 
     /// The parts, borrowed.
-    pub fn as_ref(&self) -> VersionRef<'_> {
+    pub fn parts(&self) -> VersionRef<'_> {
         split(&self.0)
     }
 
     /// Gives bytes whose plain order is that of the versions; see [`VersionRef::sort_key`].
     pub fn sort_key(&self) -> Vec<u8> {
-        self.as_ref().sort_key()
+        self.parts().sort_key()
     }
 
     /// The epoch; 0 if none is written.
     pub fn epoch(&self) -> u32 {
-        self.as_ref().epoch
+        self.parts().epoch
     }
 
     /// The upstream version.
     pub fn upstream(&self) -> &str {
-        self.as_ref().upstream
+        self.parts().upstream
     }
 
     /// The revision, if one is written.
     pub fn revision(&self) -> Option<&str> {
-        self.as_ref().revision
+        self.parts().revision
     }
 }
 
@@ -226,7 +226,7 @@ impl Eq for Version {}
 
 impl Hash for Version {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_ref().hash(state);
+        self.parts().hash(state);
     }
 }
 

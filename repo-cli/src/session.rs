@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use apt_sign::Signer as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use repo_store::{Context, RepositorySettings, Store};
+use repo_store::{CommitId, Context, RepositorySettings, Store};
 
 use crate::args::{ChangeArguments, Global};
 use crate::config::Config;
@@ -48,17 +48,25 @@ impl Session {
     }
 
     /// Publishes a repository after a change, unless that is left for later, and says so.
+    ///
+    /// Also when there was nothing to commit: a verb that was interrupted between committing and publishing is completed by
+    /// giving it again.
     pub(crate) fn publish_after(
         &self,
         repository: &RepositorySettings,
+        commit: Option<CommitId>,
         arguments: ChangeArguments,
         output: &Output,
     ) -> Result<(), Failure> {
-        if arguments.no_publish || !self.config.publishes_at_once() {
+        let at_once = !arguments.no_publish && self.config.publishes_at_once();
+        if at_once && !arguments.dry_run {
+            self.publish(repository, output).inspect_err(|_| {
+                output.note("the change is in the store, but clients do not see it yet: `publish` shows it");
+            })?;
+        } else if commit.is_some() {
             output.say(&format!("not published yet: `repo-cli publish {}` does", repository.name));
-            return Ok(());
         }
-        self.publish(repository, output).map(drop)
+        Ok(())
     }
 
     /// Publishes a repository and says so. The id of the publication, if there was anything to publish.

@@ -3,9 +3,9 @@
 //! A file is written under a temporary name, synced, and only then given its real one; whoever creates or renames
 //! something syncs the directory that holds it. Modes are set explicitly, so the umask does not matter.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -147,7 +147,7 @@ pub(crate) fn sync_all(mut paths: Vec<Utf8PathBuf>) -> Result<(), Error> {
 /// An exclusive lock on a file. The kernel releases it when the process ends, however that happens; the file stays.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -156,7 +156,7 @@ impl Lock {
         Self::with(path, FlockOperation::LockExclusive).map_err(|error| Error::io("lock", path)(error))
     }
 
-    /// Takes the lock if nobody holds it.
+    /// Takes the lock if nobody holds it. Unlike [`acquire`](Self::acquire) it does not make the file.
     pub(crate) fn try_acquire(path: &Utf8Path) -> Result<Option<Self>, Error> {
         match Self::with(path, FlockOperation::NonBlockingLockExclusive) {
             Ok(lock) => Ok(Some(lock)),
@@ -165,11 +165,19 @@ impl Lock {
         }
     }
 
+    /// Whether `path` is still the file that is locked, and not removed or another one by now.
+    pub(crate) fn is_at(&self, path: &Utf8Path) -> bool {
+        let id = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let (own, there) = (self.file.metadata().map(id), fs::metadata(path).map(id));
+        own.ok().zip(there.ok()).is_some_and(|(own, there)| own == there)
+    }
+
     fn with(path: &Utf8Path, operation: FlockOperation) -> std::io::Result<Self> {
+        let create = operation == FlockOperation::LockExclusive;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .create(true)
+            .create(create)
             .truncate(false)
             .mode(mode::MUTABLE)
             .open(path)?;
@@ -180,7 +188,7 @@ impl Lock {
         loop {
             match flock(&file, operation) {
                 Err(rustix::io::Errno::INTR) => {}
-                result => return result.map(|()| Self { _file: file }).map_err(Into::into),
+                result => return result.map(|()| Self { file }).map_err(Into::into),
             }
         }
     }

@@ -89,3 +89,8 @@ pub use settings::{RepositorySettings, SuiteSettings};
 pub use snapshot::Snapshot;
 pub use store::Store;
 pub use transaction::{Committed, Context, Inserted, Transaction};
+
+/// The examples of the workspace's README, so that they keep compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -221,4 +221,29 @@ mod tests {
         });
         assert_eq!(Directory::open(&path).unwrap().read(&head).unwrap().unwrap(), b"100");
     }
+
+    #[test]
+    fn whoever_starts_takes_nobody_elses_directory_for_abandoned() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
+        Directory::create(&path).unwrap();
+        for round in 0..30 {
+            let start = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for writer in 0..8 {
+                    let (storage, start) = (Directory::open(&path).unwrap(), &start);
+                    scope.spawn(move || {
+                        start.wait();
+                        for object in 0..3 {
+                            let key = Key::named("objects", &format!("{round}-{writer}-{object}"));
+                            storage.put(&key, b"content").unwrap();
+                        }
+                    });
+                }
+            });
+        }
+        let storage = Directory::open(&path).unwrap();
+        assert_eq!(storage.list("objects").unwrap().len(), 30 * 8 * 3);
+        assert_eq!(storage.list("tmp").unwrap(), [], "nothing is left behind");
+    }
 }

@@ -35,8 +35,13 @@ pub fn all_installed(programs: &[&str]) -> bool {
 
 /// Says that a test could not be run, where it is seen even though the test passes.
 pub fn skipped(why: &str) {
+    note(&format!("SKIPPED: {why}"));
+}
+
+/// Prints a line where it is seen even though the test passes.
+pub fn note(text: &str) {
     use std::io::Write as _;
-    let test = std::thread::current().name().unwrap_or("test").to_owned();
+    let thread = std::thread::current();
     // Not `eprintln!`, which the test harness keeps to itself.
-    let _ = writeln!(std::io::stderr().lock(), "SKIPPED: {why} ({test})");
+    let _ = writeln!(std::io::stderr().lock(), "{text} ({})", thread.name().unwrap_or("test"));
 }

@@ -1,5 +1,6 @@
 //! The control file of a binary package.
 
+use super::text::Text;
 use super::{Fields, binary_rules, require};
 use crate::deb822::{self, Paragraph};
 use crate::error::Error;
@@ -20,7 +21,7 @@ use crate::version::Version;
 /// ```
 #[derive(Clone, Debug)]
 pub struct BinaryControl {
-    text: Box<[u8]>,
+    text: Text,
     package: PackageName,
     version: Version,
     architecture: Architecture,
@@ -60,11 +61,8 @@ impl BinaryControl {
         };
         let installed_size =
             size.map(|size| require("Installed-Size", Some(size), parse_size)).transpose()?;
-        let mut text = paragraph.as_bytes().to_vec();
-        if text.last() != Some(&b'\n') {
-            text.push(b'\n');
-        }
-        let control = Self { text: text.into(), package, version, architecture, source, installed_size };
+        let text = Text::with_newline(paragraph);
+        let control = Self { text, package, version, architecture, source, installed_size };
         binary_rules::check(&control, limits)?;
         Ok(control)
     }
@@ -96,18 +94,18 @@ impl BinaryControl {
 
     /// The paragraph.
     pub fn paragraph(&self) -> Paragraph<'_> {
-        Paragraph::new(&self.text, 0)
+        self.text.paragraph()
     }
 
     /// The text as it was in the package, with exactly one newline at its end.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.text
+        self.text.as_bytes()
     }
 }
 
 impl Fields for BinaryControl {
     fn paragraph(&self) -> Paragraph<'_> {
-        Paragraph::new(&self.text, 0)
+        self.text.paragraph()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::binary::parse_source;
 use super::files::{self, ChangesFile, FileEntry, Paths};
+use super::text::Text;
 use super::{Fields, require, signed_paragraph};
 use crate::deb822::Paragraph;
 use crate::error::Error;
@@ -22,7 +23,7 @@ use crate::version::Version;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Changes {
-    text: Box<[u8]>,
+    text: Text,
     source: SourceName,
     version: Version,
     files: Vec<FileEntry>,
@@ -33,7 +34,7 @@ impl Changes {
     /// verified.
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         let text = signed_paragraph(text, limits)?;
-        let paragraph = Paragraph::new(&text, 0);
+        let paragraph = text.paragraph();
         let version = require("Version", paragraph.get("Version"), Version::parse)?;
         let (source, _) = require("Source", paragraph.get("Source"), |text| parse_source(text, &version))?;
         let files = files::read(paragraph, files::SOURCE, Paths::Names)?;
@@ -67,13 +68,13 @@ impl Changes {
 
     /// The paragraph.
     pub fn paragraph(&self) -> Paragraph<'_> {
-        Paragraph::new(&self.text, 0)
+        self.text.paragraph()
     }
 }
 
 impl Fields for Changes {
     fn paragraph(&self) -> Paragraph<'_> {
-        Paragraph::new(&self.text, 0)
+        self.text.paragraph()
     }
 }
 
@@ -88,7 +89,7 @@ impl Fields for Changes {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Buildinfo {
-    text: Box<[u8]>,
+    text: Text,
     source: SourceName,
     version: Version,
     files: Vec<FileEntry>,
@@ -99,7 +100,7 @@ impl Buildinfo {
     /// verified.
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         let text = signed_paragraph(text, limits)?;
-        let paragraph = Paragraph::new(&text, 0);
+        let paragraph = text.paragraph();
         let version = require("Version", paragraph.get("Version"), Version::parse)?;
         let (source, _) = require("Source", paragraph.get("Source"), |text| parse_source(text, &version))?;
         let files = files::read(paragraph, files::BUILDINFO, Paths::Names)?;
@@ -143,12 +144,12 @@ impl Buildinfo {
 
     /// The paragraph.
     pub fn paragraph(&self) -> Paragraph<'_> {
-        Paragraph::new(&self.text, 0)
+        self.text.paragraph()
     }
 }
 
 impl Fields for Buildinfo {
     fn paragraph(&self) -> Paragraph<'_> {
-        Paragraph::new(&self.text, 0)
+        self.text.paragraph()
     }
 }

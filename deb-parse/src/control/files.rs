@@ -62,6 +62,11 @@ pub(super) fn read(paragraph: Paragraph<'_>, names: Names, paths: Paths) -> Resu
             let (Some(hash), Some(size), Some(path)) = (words.next(), words.next(), words.next_back()) else {
                 return Err(bad(field, line, "must have a checksum, a size and a name"));
             };
+            // The list `Files` of a .changes has section and priority before the name.
+            let between = words.count();
+            if between != 0 && (field, between) != ("Files", 2) {
+                return Err(bad(field, line, "must have a checksum, a size and a name without blanks"));
+            }
             if !is_safe(path, paths) {
                 return Err(bad(
                     field,
@@ -118,7 +123,7 @@ fn lines<'a>(
 ) -> Result<impl Iterator<Item = &'a str> + use<'a>, Error> {
     let value = value.unwrap_or_default();
     let text = std::str::from_utf8(value).map_err(|_| bad(field, value, "must be UTF-8"))?;
-    Ok(text.lines().filter(|line| !line.trim_ascii().is_empty()))
+    Ok(text.lines().map(str::trim_ascii).filter(|line| !line.is_empty()))
 }
 
 pub(super) fn is_safe(path: &str, paths: Paths) -> bool {

@@ -11,6 +11,7 @@ mod files;
 mod index;
 mod release;
 mod source;
+mod text;
 
 pub use binary::BinaryControl;
 pub use changes::{Buildinfo, Changes};
@@ -24,6 +25,7 @@ use crate::clearsign;
 use crate::deb822;
 use crate::error::Error;
 use crate::limits::Limits;
+use text::Text;
 
 /// Fields that an archive's index adds to a package's control paragraph. What a package brings along under these names
 /// says nothing about it and must be dropped before the index's own are written.
@@ -53,14 +55,14 @@ fn require<T>(
 }
 
 /// Reads the one paragraph of a file that may be clear-signed.
-fn signed_paragraph(text: &[u8], limits: &Limits) -> Result<Box<[u8]>, Error> {
+fn signed_paragraph(text: &[u8], limits: &Limits) -> Result<Text, Error> {
     if text.len() > limits.text() {
         return Err(Error::Limit { what: "bytes of the text", limit: limits.text() as u64 });
     }
     let payload = if clearsign::is_signed(text) { clearsign::payload(text)? } else { text.into() };
     let paragraphs = deb822::parse(&payload, limits)?;
     match paragraphs.as_slice() {
-        [paragraph] => Ok(paragraph.as_bytes().into()),
+        [paragraph] => Ok(Text::new(*paragraph)),
         _ => Err(Error::value("file", text, "must be exactly one paragraph")),
     }
 }

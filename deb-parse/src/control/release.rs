@@ -2,6 +2,7 @@
 
 use super::files::{self, FileEntry, Paths};
 use super::signed_paragraph;
+use super::text::Text;
 use crate::deb822::Paragraph;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -19,7 +20,7 @@ use crate::limits::Limits;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Release {
-    text: Box<[u8]>,
+    text: Text,
     files: Vec<FileEntry>,
 }
 
@@ -39,7 +40,7 @@ impl Release {
     /// is not verified. The paragraph may be as large as [`Limits::text`] allows.
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         let text = signed_paragraph(text, &limits.clone().with_stanza(limits.text()))?;
-        let files = files::read(Paragraph::new(&text, 0), files::RELEASE, Paths::Relative)?;
+        let files = files::read(text.paragraph(), files::RELEASE, Paths::Relative)?;
         Ok(Self { text, files })
     }
 
@@ -88,6 +89,6 @@ impl Release {
 
     /// The paragraph.
     pub fn paragraph(&self) -> Paragraph<'_> {
-        Paragraph::new(&self.text, 0)
+        self.text.paragraph()
     }
 }

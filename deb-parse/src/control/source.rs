@@ -1,6 +1,7 @@
 //! The control file of a source package: `.dsc`.
 
 use super::files::{self, FileEntry, Paths};
+use super::text::Text;
 use super::{Fields, require, signed_paragraph};
 use crate::deb822::Paragraph;
 use crate::error::Error;
@@ -19,7 +20,7 @@ use crate::version::Version;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Dsc {
-    text: Box<[u8]>,
+    text: Text,
     source: SourceName,
     version: Version,
     files: Vec<FileEntry>,
@@ -29,7 +30,7 @@ impl Dsc {
     /// Reads a `.dsc`. If it is clear-signed, what was signed is read and nothing else; the signature is not verified.
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         let text = signed_paragraph(text, limits)?;
-        let paragraph = Paragraph::new(&text, 0);
+        let paragraph = text.paragraph();
         let source = require("Source", paragraph.get("Source"), SourceName::parse)?;
         let version = require("Version", paragraph.get("Version"), Version::parse)?;
         let files = files::read(paragraph, files::SOURCE, Paths::Names)?;
@@ -58,12 +59,12 @@ impl Dsc {
 
     /// The paragraph.
     pub fn paragraph(&self) -> Paragraph<'_> {
-        Paragraph::new(&self.text, 0)
+        self.text.paragraph()
     }
 }
 
 impl Fields for Dsc {
     fn paragraph(&self) -> Paragraph<'_> {
-        Paragraph::new(&self.text, 0)
+        self.text.paragraph()
     }
 }

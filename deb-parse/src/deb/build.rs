@@ -1,7 +1,7 @@
 //! Writes packages: the same input gives the same bytes, always.
 
 use super::compression::Compression;
-use super::{ar, tar};
+use super::{ar, codec, tar};
 use crate::deb822::ParagraphBuf;
 use crate::error::Error;
 use crate::name::{Architecture, PackageName};
@@ -150,9 +150,9 @@ impl Builder {
         let suffix = self.compression.suffix();
         let mut out = ar::MAGIC.to_vec();
         ar::write_member(&mut out, "debian-binary", self.mtime, b"2.0\n")?;
-        let control = self.compression.compress(&self.control_archive(&tree)?)?;
+        let control = codec::compress(self.compression, &self.control_archive(&tree)?)?;
         ar::write_member(&mut out, &format!("control.tar{suffix}"), self.mtime, &control)?;
-        let data = self.compression.compress(&self.data_archive(&tree)?)?;
+        let data = codec::compress(self.compression, &self.data_archive(&tree)?)?;
         ar::write_member(&mut out, &format!("data.tar{suffix}"), self.mtime, &data)?;
         Ok(out)
     }

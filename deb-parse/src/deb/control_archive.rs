@@ -1,7 +1,7 @@
 //! The control archive: `control` and the small files beside it.
 
-use super::compression::Unpacked;
 use super::tar::{EntryKind, Tar};
+use super::unpacked::Unpacked;
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;

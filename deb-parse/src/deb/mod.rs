@@ -6,11 +6,13 @@
 
 mod ar;
 mod build;
+mod codec;
 mod compression;
 mod control_archive;
 mod package;
 mod source;
 mod tar;
+mod unpacked;
 
 pub use build::Builder;
 pub use compression::Compression;

@@ -1,15 +1,19 @@
 //! One pass over a package.
 
 use super::ar::{self, Header};
-use super::compression::{Compression, Unpacked};
+use super::compression::Compression;
 use super::control_archive::{self, ControlArchive};
 use super::source::{Member, Source};
 use super::tar::{EntryKind, Tar};
+use super::unpacked::Unpacked;
 use crate::checksum::{Blake3, HashSet, Hasher, Md5, Sha1, Sha256, Sha512};
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
 use std::io::Read;
+
+/// How many times larger than packed a data archive may be in any case; see [`Limits::data_unpacked`].
+const HONEST_RATIO: u64 = 20;
 
 /// How [`read`] reads.
 #[derive(Clone, Debug, Default)]
@@ -221,7 +225,7 @@ impl Reading<'_> {
         match self.options.data {
             Data::Skip => {
                 let name = member.name();
-                if !format.matches(member.fill()?) {
+                if !format.matches(member.peek(Compression::MAGIC_LEN)?) {
                     return Err(Error::archive(name, "is not compressed as its name says"));
                 }
                 let size = member.left();
@@ -229,7 +233,7 @@ impl Reading<'_> {
                 Ok(None)
             }
             Data::List => {
-                let limit = if format == Compression::None { u64::MAX } else { limits.data_unpacked() };
+                let limit = limits.data_unpacked().max(member.left().saturating_mul(HONEST_RATIO));
                 let limited = "bytes of the unpacked data archive";
                 list(Unpacked::new(member, format, limits, limit, limited)?, limits).map(Some)
             }

@@ -28,21 +28,32 @@ impl<R: Read> Source<R> {
 
     /// The bytes that were read and not consumed; none at the end of the file.
     pub(super) fn fill(&mut self) -> Result<&[u8], Error> {
-        if self.start == self.end {
-            (self.start, self.end) = (0, 0);
-            loop {
-                match self.input.read(&mut self.buffer) {
-                    Ok(length) => {
-                        self.end = length;
-                        break;
-                    }
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            self.hasher.update(self.buffer.get(..self.end).unwrap_or_default());
+        self.peek(1)
+    }
+
+    /// As [`fill`](Self::fill), and at least `length` of them unless the file ends before; `length` is far below a piece.
+    pub(super) fn peek(&mut self, length: usize) -> Result<&[u8], Error> {
+        if self.end - self.start < length {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            while self.end < length && self.read_more()? > 0 {}
         }
         Ok(self.buffer.get(self.start..self.end).unwrap_or_default())
+    }
+
+    /// Reads and hashes what the input has; gives its length.
+    fn read_more(&mut self) -> Result<usize, Error> {
+        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let length = loop {
+            match self.input.read(free) {
+                Ok(length) => break length.min(free.len()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.hasher.update(free.get(..length).unwrap_or_default());
+        self.end += length;
+        Ok(length)
     }
 
     pub(super) fn consume(&mut self, length: usize) {
@@ -94,11 +105,16 @@ impl<'a, R: Read> Member<'a, R> {
 
     /// The next bytes of the member; none at its end. A file that ends before the member does is an error.
     pub(super) fn fill(&mut self) -> Result<&[u8], Error> {
+        self.peek(1)
+    }
+
+    /// As [`fill`](Self::fill), and at least `length` of them unless the member ends before.
+    pub(super) fn peek(&mut self, length: usize) -> Result<&[u8], Error> {
         if self.left == 0 {
             return Ok(&[]);
         }
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let available = self.source.fill()?;
+        let available = self.source.peek(length.min(left))?;
         if available.is_empty() {
             return Err(Error::archive(self.name, "is cut short: the file ends inside this member"));
         }

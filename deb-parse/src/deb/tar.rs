@@ -2,7 +2,7 @@
 //!
 //! Nothing is ever extracted; entries are looked at one by one in constant memory.
 
-use super::compression::Unpacked;
+use super::unpacked::Unpacked;
 use crate::error::{Error, Quoted};
 use std::io::Read;
 

@@ -25,6 +25,16 @@ fn xz_zeros(start: &[u8], size: u64) -> Vec<u8> {
     zeros(xz2::write::XzEncoder::new(Vec::new(), 0), start, size).finish().unwrap()
 }
 
+/// What no format packs any smaller.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    std::iter::repeat_with(&mut next).take(size).collect()
+}
+
 fn huge_file(path: &str, size: u64) -> Vec<u8> {
     let header = Header::new(path.as_bytes(), b'0', 0).with(124, format!("{size:011o}\0").as_bytes());
     Tar::new().raw(&header, b"").0
@@ -37,11 +47,7 @@ fn a_control_archive_unpacks_to_64_mib_at_most() {
         |name: &str, content: Vec<u8>| ar(&[VERSION, (name, &content), ("data.tar.gz", &gz(&data_tar()))]);
     let start = [&Tar::new().file("./control", CONTROL).0[..], &huge_file("./x", SIZE)[512..]].concat();
     assert_refused([
-        (
-            "gz",
-            control("control.tar.gz", gz_zeros(&start, SIZE)),
-            "unpacked control archive exceeds the limit of 67108864",
-        ),
+        ("gz", control("control.tar.gz", gz_zeros(&start, SIZE)), "unpacked control archive"),
         ("zst", control("control.tar.zst", zst_zeros(&start, SIZE)), "unpacked control archive"),
         ("xz", control("control.tar.xz", xz_zeros(&start, SIZE)), "unpacked control archive"),
         (
@@ -52,7 +58,7 @@ fn a_control_archive_unpacks_to_64_mib_at_most() {
         (
             "control itself",
             control("control.tar.gz", gz_zeros(&huge_file("./control", SIZE), SIZE)),
-            "control file exceeds the limit of 1048576",
+            "more than 1048576 bytes of the control file",
         ),
         (
             "zeros after the end",
@@ -75,9 +81,15 @@ fn a_data_archive_unpacks_to_its_limit_at_most() {
         let error = deb::read(&bytes[..], &options).unwrap_err().to_string();
         assert_eq!(
             error,
-            format!("{name}: bytes of the unpacked data archive exceeds the limit of 10485760")
+            format!("{name}: more than 10485760 bytes of the unpacked data archive, which is the limit")
         );
         assert!(read(&bytes).is_ok(), "{name} fits the default");
+    }
+    // Large, and honestly so.
+    let noise = [&huge_file("./x", 12 << 20)[..], &noise(12 << 20), &[0; 1024]].concat();
+    for (name, content) in [("data.tar", noise.clone()), ("data.tar.zst", zst(&noise))] {
+        let bytes = ar(&[VERSION, ("control.tar.gz", &gz(&control_tar(CONTROL))), (name, &content)]);
+        assert!(deb::read(&bytes[..], &options).is_ok(), "{name}");
     }
 }
 
@@ -121,7 +133,7 @@ fn entries_and_names_are_limited() {
         many = many.file(&format!("./{number}"), "");
     }
     assert_refused([
-        ("control files", with_control_tar(&many.clone().end()), "entries of the control archive exceeds"),
+        ("control files", with_control_tar(&many.clone().end()), "entries of the control archive"),
         (
             "long name",
             with_data_tar(
@@ -144,7 +156,7 @@ fn fields_and_relations_are_limited() {
     let many_relations = vec!["aa"; 20_000].join(" | ");
     let many_dependencies = vec!["aa"; 20_000].join(", ");
     assert_refused([
-        ("fields", with_control(format!("{CONTROL}{many_fields}")), "fields of a paragraph exceeds"),
+        ("fields", with_control(format!("{CONTROL}{many_fields}")), "fields of a paragraph"),
         (
             "alternatives",
             with_control(control_but("", &format!("Depends: {many_relations}"))),
@@ -158,12 +170,12 @@ fn fields_and_relations_are_limited() {
         (
             "a line of 100 MB",
             with_control(control_but("", &format!("X-Long: {}", "a".repeat(60_000_000)))),
-            "control file exceeds",
+            "bytes of the control file",
         ),
         (
             "control of 1 MiB and a byte",
             with_control(control_but("", &format!("X-Long: {}", "a".repeat(1 << 20)))),
-            "control file exceeds",
+            "bytes of the control file",
         ),
     ]);
 }

@@ -128,3 +128,57 @@ fn hard_cases_of_paths() {
         assert!(files.iter().any(|file| file.target == name.as_bytes()));
     }
 }
+
+/// However the input comes, and wherever a member starts in the reader's buffer.
+#[test]
+fn pieces_of_any_size_read_alike() {
+    struct Pieces<'a>(&'a [u8], usize);
+    impl std::io::Read for Pieces<'_> {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            let length = self.1.min(self.0.len()).min(out.len());
+            out[..length].copy_from_slice(&self.0[..length]);
+            self.0 = &self.0[length..];
+            Ok(length)
+        }
+    }
+    for format in FORMATS {
+        for script in [0, 130_000, 131_000] {
+            // Not to be compressed, so that the data start where a piece ends.
+            let mut noise = deb_parse::checksum::Sha256::of(b"").as_bytes().to_vec();
+            while noise.len() < script {
+                noise.extend(deb_parse::checksum::Sha512::of(&noise[noise.len() - 32..]).as_bytes());
+            }
+            let bytes = builder().compression(format).maintainer_script("prerm", noise).build().unwrap();
+            let expected = deb::read(&bytes[..], &Options::default()).unwrap();
+            for data in [deb::Data::Skip, deb::Data::List] {
+                for size in [1, 7, 4096, 131_072] {
+                    let options = Options { data, ..Options::default() };
+                    let package = deb::read(Pieces(&bytes, size), &options).unwrap();
+                    assert_eq!(
+                        (package.size, package.sha256, package.blake3),
+                        (expected.size, expected.sha256, expected.blake3)
+                    );
+                    assert_eq!(package.sha256, deb_parse::checksum::Sha256::of(&bytes));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn failures_of_the_input_are_passed_on() {
+    struct Failing<'a>(&'a [u8]);
+    impl std::io::Read for Failing<'_> {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            match std::io::Read::read(&mut self.0, out)? {
+                0 => Err(std::io::Error::other("disk on fire")),
+                length => Ok(length),
+            }
+        }
+    }
+    let bytes = builder().build().unwrap();
+    for length in [0, 100, bytes.len() / 2, bytes.len()] {
+        let error = deb::read(Failing(&bytes[..length]), &Options::default()).unwrap_err();
+        assert!(matches!(error, deb_parse::Error::Io(_)), "{error}");
+    }
+}

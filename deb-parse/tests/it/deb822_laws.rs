@@ -131,12 +131,12 @@ fn errors_have_their_place() {
 fn limits_hold() {
     let limits = Limits::default().with_stanza(100).with_fields(3).with_text(1000);
     let message = |text: String| deb822::parse(text.as_bytes(), &limits).unwrap_err().to_string();
-    insta::assert_snapshot!(message("A: 1\n".repeat(300)), @"bytes of the text exceeds the limit of 1000");
-    insta::assert_snapshot!(message(format!("A: {}\n", "b".repeat(100))), @"bytes of a paragraph exceeds the limit of 100");
-    insta::assert_snapshot!(message("A: 1\nB: 1\nC: 1\nD: 1\n".into()), @"fields of a paragraph exceeds the limit of 3");
+    insta::assert_snapshot!(message("A: 1\n".repeat(300)), @"more than 1000 bytes of the text, which is the limit");
+    insta::assert_snapshot!(message(format!("A: {}\n", "b".repeat(100))), @"more than 100 bytes of a paragraph, which is the limit");
+    insta::assert_snapshot!(message("A: 1\nB: 1\nC: 1\nD: 1\n".into()), @"more than 3 fields of a paragraph, which is the limit");
     let endless = std::io::Read::take(std::io::repeat(b'a'), 10 << 20);
     let mut reader = Reader::new(endless, &limits);
-    insta::assert_snapshot!(reader.next().unwrap_err(), @"bytes of a paragraph exceeds the limit of 100");
+    insta::assert_snapshot!(reader.next().unwrap_err(), @"more than 100 bytes of a paragraph, which is the limit");
 }
 
 #[test]

@@ -129,7 +129,7 @@ proptest! {
         prop_assert_eq!(compare(&a, &b), naive(&a, &b));
         let (x, y) = (Version::parse(&a).unwrap(), Version::parse(&b).unwrap());
         prop_assert_eq!(x.cmp(&y), naive(&a, &b));
-        prop_assert_eq!(x.as_ref().cmp(&y.as_ref()), naive(&a, &b));
+        prop_assert_eq!(x.parts().cmp(&y.parts()), naive(&a, &b));
         prop_assert_eq!(x.sort_key().cmp(&y.sort_key()), naive(&a, &b));
         if x == y {
             prop_assert_eq!(hash(&x), hash(&y));
@@ -159,7 +159,7 @@ proptest! {
         let revision = version.revision().map(|revision| format!("-{revision}")).unwrap_or_default();
         let end = format!("{}{revision}", version.upstream());
         prop_assert!(text.ends_with(&end));
-        prop_assert_eq!(version.to_owned().to_string(), text);
+        prop_assert_eq!(version.to_version().to_string(), text);
     }
 }
 

@@ -57,8 +57,8 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     let report = session.store.add(repository, &files, &options, &session.context())?;
     let complete = report.refused.is_empty() || options.keep_going;
     print(&report, complete, options.dry_run, output);
-    if report.committed.commit.is_some() {
-        session.publish_after(repository, arguments.change, output)?;
+    if complete {
+        session.publish_after(repository, report.committed.commit, arguments.change, output)?;
     }
     Ok(if report.refused.is_empty() { Outcome::Done } else { Outcome::Refused })
 }

@@ -37,7 +37,7 @@ pub(crate) fn run(
     let add = AddOptions { dry_run: arguments.change.dry_run, ..arguments.placement.options() };
     let options = IncomingOptions { patience: Duration::from_secs(arguments.patience), add };
     let mut outcome = Outcome::Done;
-    let mut changed = false;
+    let mut commit = None;
     for folder in &arguments.folders {
         let found = session.store.take_incoming(repository, folder, &options, &session.context())?;
         for left in &found.left {
@@ -47,10 +47,8 @@ pub(crate) fn run(
         if !found.report.refused.is_empty() {
             outcome = Outcome::Refused;
         }
-        changed |= found.report.committed.commit.is_some();
+        commit = found.report.committed.commit.or(commit);
     }
-    if changed {
-        session.publish_after(repository, arguments.change, output)?;
-    }
+    session.publish_after(repository, commit, arguments.change, output)?;
     Ok(outcome)
 }

@@ -57,9 +57,7 @@ pub(crate) fn run(
         (false, true) => format!("would promote {what} from {} to {}", from.name, to.name),
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     });
-    if commit.is_some() {
-        session.publish_after(to, arguments.change, output)?;
-    }
+    session.publish_after(to, commit, arguments.change, output)?;
     Ok(Outcome::Done)
 }
 

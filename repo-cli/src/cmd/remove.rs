@@ -40,8 +40,6 @@ pub(crate) fn run(
     } else {
         format!("removed {what} from {}: `repo-cli rollback` brings them back", repository.name)
     });
-    if commit.is_some() {
-        session.publish_after(repository, arguments.change, output)?;
-    }
+    session.publish_after(repository, commit, arguments.change, output)?;
     Ok(Outcome::Done)
 }

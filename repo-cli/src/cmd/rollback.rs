@@ -59,8 +59,6 @@ pub(crate) fn run(
         (false, true) => format!("would roll {} back to {sequence} ({id})", repository.name),
         (false, false) => format!("rolled {} back to {sequence} ({id})", repository.name),
     });
-    if commit.is_some() {
-        session.publish_after(repository, arguments.change, output)?;
-    }
+    session.publish_after(repository, commit, arguments.change, output)?;
     Ok(Outcome::Done)
 }

@@ -80,7 +80,7 @@ fn control_files_that_lack_a_field() {
         let lines = CONTROL.lines().filter(|line| !line.starts_with(&format!("{field}:")));
         let control = lines.fold(String::new(), |text, line| text + line + "\n");
         let said = refused_bytes(&environment, with_control(&control));
-        assert!(said.contains(&format!("`{field}`")) || said.contains(field), "{said}");
+        assert!(said.contains(&format!("field {field} is missing")), "{said}");
         if field == "Version" {
             insta::assert_snapshot!(said, @r#"
             error: <DIR>/files/bad.deb: control.tar: "./control": field Version is missing
@@ -104,6 +104,7 @@ fn names_that_would_leave_the_pool() {
         ("Version: 2.0", "Version: 2.0\nSource: ../../x"),
         ("Version: 2.0", "Version: 2.0\nSource: hello (../1)"),
         ("Version: 2.0", "Version: 2.0\nSource: .."),
+        ("Version: 2.0", "Version: 2.0\nSection: ../../x"),
     ] {
         said.push(refused_bytes(&environment, with_control(&CONTROL.replace(old, new))));
     }
@@ -126,19 +127,9 @@ fn names_that_would_leave_the_pool() {
     1 of 1 file refused
     error: <DIR>/files/bad.deb: control.tar: "./control": field Source: source package name "..": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
+    error: <DIR>/files/bad.deb: control.tar: "./control": field Section: section "../../x": must be one name, or several with a `/` between each (Policy 2.4)
+    1 of 1 file refused
     "#);
-}
-
-#[test]
-fn a_section_never_leaves_the_pool() {
-    let environment = filled_store();
-    let control = CONTROL.replace("Version: 2.0", "Version: 2.0\nSection: ../../x");
-    let file = environment.write("files/section.deb", with_control(&control));
-    let output = environment.run(&["add", "preprod", file.as_str()]);
-    if output.status == Some(0) {
-        assert!(environment.public("preprod").join("pool/main/h/hello/hello_2.0_all.deb").exists());
-    }
-    assert!(!environment.path("x").exists() && !environment.root().join("x").exists());
 }
 
 #[test]
@@ -184,10 +175,7 @@ fn what_is_no_file_is_refused_at_once() {
     error: <DIR>/files/fifo.deb is not a regular file
     1 of 1 file refused
     ");
-    insta::assert_snapshot!(refused(&environment, &environment.path("files"), &[]), @"
-    error: <DIR>/files is not a regular file
-    1 of 1 file refused
-    ");
+    insta::assert_snapshot!(refused(&environment, &environment.path("store"), &[]), @"error: there is no .deb file in <DIR>/store");
     insta::assert_snapshot!(refused(&environment, &environment.path("files/none.deb"), &[]), @"
     error: cannot open <DIR>/files/none.deb: No such file or directory (os error 2)
     1 of 1 file refused
@@ -219,8 +207,9 @@ fn the_same_version_with_another_content() {
     // Taken out of every suite its file stays in the pool for those who still have the older index.
     let _ = environment.run(&["remove", "preprod", "hello"]).succeeds();
     insta::assert_snapshot!(refused(&environment, &changed, &[]), @"
-    error: the store's package file <ID> is missing
-    hint: restore the file from a backup of store/
+    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (no longer in a suite, but still in the pool), with another content
+    hint: a package that changes needs a new version: clients cannot tell two files of one version apart
+    1 of 1 file refused
     ");
     let original = environment.package("hello", "1.0", "all");
     let _ = environment.run(&["add", "preprod", original.as_str()]).succeeds();

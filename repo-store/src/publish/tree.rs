@@ -109,6 +109,8 @@ impl<'a> Tree<'a> {
     fn write_by_hash(&self, file: &RenderedFile, previous: Option<&ReleaseFile>) -> Result<(), Error> {
         let path = self.by_hash(&file.sha256());
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == file.size()) {
+            // Whoever wrote it may have been killed before syncing it.
+            self.note([path]);
             return Ok(());
         }
         let temporary = self.store.storage().temporary()?;

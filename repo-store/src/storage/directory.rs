@@ -137,8 +137,9 @@ impl Session {
                 Ok(()) => {
                     files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
                     let lock = Lock::acquire(&directory.join("lock"))?;
-                    // Between making the lock file and holding it, a sweep may have taken the directory for abandoned.
-                    if directory.join("lock").exists() {
+                    // Between making the lock file and holding it, a sweep may have taken the directory for abandoned,
+                    // and others may have made one of the same name since.
+                    if lock.is_at(&directory.join("lock")) {
                         return Ok(Self { directory, _lock: lock, next: AtomicU64::new(0) });
                     }
                 }
@@ -154,25 +155,33 @@ impl Session {
         for name in files::names_in(area)? {
             let directory = area.join(name);
             let lock = directory.join("lock");
+            // Held while the directory is removed: its owner, if it is just starting, waits for it and then sees.
+            let held = match Lock::try_acquire(&lock) {
+                Ok(None) => continue,
+                Ok(held) => held.filter(|held| held.is_at(&lock)),
+                Err(_) => None,
+            };
             // A directory without a lock file is being made this moment, or its owner died making it: a minute tells.
-            let abandoned = if lock.exists() {
-                Lock::try_acquire(&lock)?.is_some()
-            } else {
+            let old = || {
                 let age =
                     fs::metadata(&directory).and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
                 age.is_some_and(|age| age.as_secs() > 60)
             };
-            if abandoned {
-                // Another process may be sweeping too: what is gone already is as good as removed.
-                match fs::remove_dir_all(&directory) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        return Err(Error::io("remove", directory)(error));
-                    }
-                    _ => {}
-                }
+            if held.is_some() || old() {
+                // Others may be sweeping too, or the owner is ending: whoever writes next tries again.
+                Self::remove(&directory);
             }
         }
         Ok(())
+    }
+
+    /// Removes a directory that nobody else uses. Not being able to is no loss: whoever writes next sweeps.
+    fn remove(directory: &Utf8Path) {
+        // The lock file last: without it the rest would pass for a directory that is just being made.
+        for name in files::names_in(directory).unwrap_or_default().iter().filter(|name| *name != "lock") {
+            let _ = fs::remove_file(directory.join(name));
+        }
+        let _ = fs::remove_dir_all(directory);
     }
 
     fn next_path(&self) -> Utf8PathBuf {
@@ -182,8 +191,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Not being able to is no loss: the next process that writes sweeps.
-        let _ = fs::remove_dir_all(&self.directory);
+        Self::remove(&self.directory);
     }
 }
 

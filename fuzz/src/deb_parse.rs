@@ -1,0 +1,278 @@
+//! Laws of the crate `deb-parse`: plain functions that panic where one is broken.
+
+use deb_parse::checksum::{Blake3, HashSet, Sha256};
+use deb_parse::control::{BinaryControl, Buildinfo, Changes, Dsc, Release};
+use deb_parse::deb::{self, Data, Options, Package};
+use deb_parse::deb822::{self, Paragraph, ParagraphBuf, Reader};
+use deb_parse::relation::{self, Relations};
+use deb_parse::version::compare;
+use deb_parse::{Error, Limits, Version, clearsign};
+
+/// Panics if it does not hold for these bytes.
+pub type Law = fn(&[u8]);
+
+/// All laws by the names of their fuzz targets.
+pub const LAWS: &[(&str, Law)] = &[
+    ("deb822_readers_agree", deb822_readers_agree),
+    ("deb822_round_trip", deb822_round_trip),
+    ("version_total_order", version_total_order),
+    ("relation_round_trip", relation_round_trip),
+    ("control_read", control_read),
+    ("release_read", release_read),
+    ("clearsign_payload", clearsign_payload),
+    ("deb_read", deb_read),
+    ("deb_control_archive", deb_control_archive),
+    ("deb_data_archive", deb_data_archive),
+];
+
+/// Small enough that no input takes long.
+fn limits() -> Limits {
+    Limits::default()
+        .with_control_unpacked(4 << 20)
+        .with_data_unpacked(16 << 20)
+        .with_xz_memory(32 << 20)
+        .with_zstd_window_log(23)
+}
+
+/// An error is one line that is safe to print.
+fn check_error(error: &Error) {
+    let text = error.to_string();
+    assert!(!text.is_empty() && text.len() < 4000 && !text.contains(char::is_control), "{text:?}");
+}
+
+type Fields = Vec<(String, Vec<u8>)>;
+
+fn fields(paragraph: Paragraph<'_>) -> Fields {
+    paragraph.fields().map(|field| (field.name().to_owned(), field.value().to_vec())).collect()
+}
+
+/// What the strict reader takes, the fast one and the stream read alike; what it refuses, the stream refuses alike.
+pub fn deb822_readers_agree(text: &[u8]) {
+    let limits = limits();
+    let fast: Vec<Paragraph<'_>> = deb822::paragraphs(text).collect();
+    for paragraph in &fast {
+        assert_eq!(paragraph.as_bytes(), &text[paragraph.offset()..][..paragraph.as_bytes().len()]);
+    }
+    let mut streamed = Vec::new();
+    let mut reader = Reader::new(text, &limits);
+    let end = loop {
+        match reader.next() {
+            Ok(Some(paragraph)) => streamed.push((paragraph.offset(), fields(paragraph))),
+            Ok(None) => break None,
+            Err(error) => break Some(error.to_string()),
+        }
+    };
+    match deb822::parse(text, &limits) {
+        Ok(strict) => {
+            assert_eq!(strict, fast);
+            assert_eq!(end, None);
+            assert_eq!(streamed, strict.iter().map(|p| (p.offset(), fields(*p))).collect::<Vec<_>>());
+            for paragraph in strict {
+                assert!(paragraph.fields().next().is_some());
+                for field in paragraph.fields() {
+                    assert_eq!(paragraph.get(&field.name().to_ascii_uppercase()), Some(field.value()));
+                }
+            }
+        }
+        Err(error) => {
+            check_error(&error);
+            assert_eq!(end, Some(error.to_string()));
+        }
+    }
+}
+
+/// What the writer takes reads back as it was given.
+pub fn deb822_round_trip(text: &[u8]) {
+    let limits = limits();
+    if let Ok(strict) = deb822::parse(text, &limits) {
+        for paragraph in strict {
+            // Comments and a blank first line are not kept, so not everything that is read can be written.
+            if let Ok(owned) = ParagraphBuf::from_paragraph(paragraph) {
+                let written = owned.to_bytes();
+                assert_eq!(
+                    deb822::parse(&written, &limits).unwrap().iter().map(|p| fields(*p)).collect::<Vec<_>>(),
+                    [fields(paragraph)]
+                );
+            }
+        }
+    }
+    let mut owned = ParagraphBuf::new();
+    let mut expected = Fields::new();
+    for pair in text.split(|c| *c == 0xfe) {
+        let (name, value) = pair.split_at(pair.iter().position(|c| *c == 0xff).unwrap_or(pair.len()));
+        let (Ok(name), value) = (std::str::from_utf8(name), value.get(1..).unwrap_or_default()) else {
+            continue;
+        };
+        match owned.push(name, value) {
+            Ok(()) => expected.push((name.to_owned(), value.to_vec())),
+            Err(error) => check_error(&error),
+        }
+    }
+    if !expected.is_empty() {
+        let written = owned.to_bytes();
+        let read = deb822::parse(&written, &Limits::default()).unwrap();
+        assert_eq!(read.iter().map(|p| fields(*p)).collect::<Vec<_>>(), [expected]);
+        assert_eq!(ParagraphBuf::parse(&written, &Limits::default()).unwrap(), owned);
+    }
+}
+
+/// The order of versions is total, and sort keys and equality follow it.
+pub fn version_total_order(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let all: Vec<&str> = text.split('\n').take(6).collect();
+    for a in &all {
+        assert!(compare(a, a).is_eq());
+        if let Err(error) = Version::parse(a) {
+            check_error(&error);
+        }
+        for b in &all {
+            assert_eq!(compare(a, b), compare(b, a).reverse());
+            if let (Ok(x), Ok(y)) = (Version::parse(a), Version::parse(b)) {
+                assert_eq!(x.cmp(&y), compare(a, b));
+                assert_eq!(x.parts().cmp(&y.parts()), compare(a, b));
+                assert_eq!(x.sort_key().cmp(&y.sort_key()), compare(a, b));
+            }
+            for c in &all {
+                if compare(a, b).is_le() && compare(b, c).is_le() {
+                    assert!(compare(a, c).is_le());
+                }
+            }
+        }
+    }
+}
+
+/// Relations that are taken are printed in a form that reads back the same.
+pub fn relation_round_trip(text: &[u8]) {
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    match text.parse::<Relations>() {
+        Ok(relations) => {
+            let printed = relations.to_string();
+            let again: Relations = printed.parse().unwrap();
+            assert_eq!(again, relations);
+            assert_eq!(again.to_string(), printed);
+            assert_eq!(relation::iter(text).count(), relations.all().iter().map(Vec::len).sum::<usize>());
+        }
+        Err(error) => check_error(&error),
+    }
+}
+
+fn check_control(control: &BinaryControl) {
+    let text = control.as_bytes();
+    let again = BinaryControl::parse(text, &Limits::default()).unwrap();
+    assert_eq!(
+        (again.as_bytes(), again.package(), again.version()),
+        (text, control.package(), control.version())
+    );
+    assert!(text.ends_with(b"\n") && !text.ends_with(b"\n\n") && !text.starts_with(b"\n"));
+    assert!(text.iter().all(|c| *c >= b' ' || matches!(c, b'\n' | b'\t')));
+    assert_eq!(deb822::paragraphs(text).count(), 1);
+    for name in [
+        control.package().as_str(),
+        control.source().0.as_str(),
+        control.version().as_str(),
+        control.architecture().as_str(),
+    ] {
+        assert!(
+            !name.is_empty() && !name.contains(['/', '\\', ' ', '\n']) && !name.starts_with('.'),
+            "{name}"
+        );
+    }
+}
+
+/// Control files are refused or hold nothing that could spoil an index.
+pub fn control_read(text: &[u8]) {
+    let limits = limits();
+    match BinaryControl::parse(text, &limits) {
+        Ok(control) => check_control(&control),
+        Err(error) => check_error(&error),
+    }
+    let files =
+        match (Dsc::parse(text, &limits), Changes::parse(text, &limits), Buildinfo::parse(text, &limits)) {
+            (Ok(dsc), _, _) => dsc.files().to_vec(),
+            (_, Ok(changes), _) => changes.files().to_vec(),
+            (_, _, Ok(info)) => info.files().to_vec(),
+            (Err(a), Err(b), Err(c)) => return [a, b, c].iter().for_each(check_error),
+        };
+    assert!(files.iter().all(|file| !file.path.contains('/') && file.path != ".."));
+}
+
+/// The paths of a Release stay below it.
+pub fn release_read(text: &[u8]) {
+    match Release::parse(text, &limits()) {
+        Ok(release) => {
+            for file in release.files() {
+                assert!(
+                    !file.path.starts_with('/')
+                        && !file.path.split('/').any(|element| matches!(element, "" | "." | ".."))
+                );
+            }
+        }
+        Err(error) => check_error(&error),
+    }
+}
+
+/// A payload is a run of the text's lines, and nothing may be added around the message.
+pub fn clearsign_payload(text: &[u8]) {
+    match clearsign::payload(text) {
+        Ok(payload) => {
+            assert!(clearsign::is_signed(text));
+            assert!(payload.len() < text.len());
+            assert!(clearsign::payload(&[b"A: 1\n", text].concat()).is_err());
+            assert!(clearsign::payload(&[text, b"\nA: 1\n"].concat()).is_err());
+            assert!(payload.is_empty() || payload.ends_with(b"\n"));
+        }
+        Err(error) => check_error(&error),
+    }
+}
+
+fn read(bytes: &[u8], data: Data) -> Option<Package> {
+    match deb::read(bytes, &Options { limits: limits(), hashes: HashSet::default(), data }) {
+        Ok(package) => Some(package),
+        Err(error) => {
+            check_error(&error);
+            None
+        }
+    }
+}
+
+/// A package is refused or read whole, and every part cut off is missed.
+pub fn deb_read(bytes: &[u8]) {
+    let Some(package) = read(bytes, Data::List) else { return };
+    check_control(&package.control);
+    assert_eq!(
+        (package.size, package.sha256, package.blake3),
+        (bytes.len() as u64, Sha256::of(bytes), Blake3::of(bytes))
+    );
+    for file in package.files.iter().flatten() {
+        assert!(
+            !file.path.starts_with(b"/")
+                && !file.path.split(|c| *c == b'/').any(|element| matches!(element, b"" | b"." | b".."))
+        );
+        assert!(!file.path.contains(&b'\n') && !file.path.contains(&0));
+    }
+    let skipped = read(bytes, Data::Skip).expect("skipping the data refuses no more than listing it");
+    assert_eq!((skipped.control.as_bytes(), skipped.sha256), (package.control.as_bytes(), package.sha256));
+}
+
+fn member(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut out = format!("{name:<16}0           0     0     100644  {:<10}`\n", content.len()).into_bytes();
+    out.extend_from_slice(content);
+    out.resize(out.len().next_multiple_of(2), b'\n');
+    out
+}
+
+/// The same for bytes in the place of the control archive.
+pub fn deb_control_archive(tar: &[u8]) {
+    let data = member("data.tar", &[0; 1024]);
+    deb_read(
+        &[b"!<arch>\n", &member("debian-binary", b"2.0\n")[..], &member("control.tar", tar), &data].concat(),
+    );
+}
+
+/// The same for bytes in the place of the data archive.
+pub fn deb_data_archive(tar: &[u8]) {
+    let control = member("control.tar", include_bytes!("../seeds/deb_control_archive/plain.tar"));
+    deb_read(
+        &[b"!<arch>\n", &member("debian-binary", b"2.0\n")[..], &control, &member("data.tar", tar)].concat(),
+    );
+}

@@ -1,0 +1,4 @@
+//! What must hold for any bytes: one module of laws for each crate. The fuzz targets run them on nightly, and
+//! `cargo test` replays them on stable over `seeds/` and `regressions/`.
+
+pub mod deb_parse;

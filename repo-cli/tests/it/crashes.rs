@@ -1,0 +1,350 @@
+//! `kill -9` at any moment, and a system that refuses any call: clients see the old state or the new one, every verb works,
+//! and the command can be given again.
+//!
+//! A few moments are tried in an ordinary run, spread over the command; all of them with `REPO_TEST_EXHAUSTIVE=1`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use testkit::{Environment, Output, Tree};
+
+use crate::published::{Content, Published};
+use crate::{PROGRAM, store};
+
+/// System calls that change something or name what is to be changed. `?`: not every architecture has each.
+const CALLS: &str = "?write,?writev,?pwrite64,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,?mkdir,\
+    ?mkdirat,?unlink,?unlinkat,?rmdir,?fsync,?fdatasync,?syncfs,?openat,?fchmod,?chmod,?fchmodat,?copy_file_range,\
+    ?sendfile,?ftruncate,?utimensat,?flock";
+
+/// How many moments an ordinary run tries for each command.
+const MOMENTS: usize = 5;
+
+/// A command about to be given to a store that stands as prepared.
+struct Scene {
+    environment: Environment,
+    command: &'static [&'static str],
+    published: Published,
+    old: Content,
+    new: Content,
+}
+
+impl Scene {
+    /// `repository`: the one whose published tree the command changes.
+    fn new(environment: Environment, repository: &str, command: &'static [&'static str]) -> Self {
+        let published = Published::of(&environment, repository);
+        let old = published.read().unwrap();
+        environment.package("sweeper", "1.0", "all");
+        fs::rename(environment.root(), environment.path("template")).unwrap();
+        let mut scene = Self { environment, command, published, old: old.clone(), new: old };
+        scene.restore();
+        let _ = scene.environment.run(command).succeeds();
+        scene.new = scene.published.read().unwrap();
+        assert_ne!(scene.old, scene.new, "the command does something");
+        scene
+    }
+
+    /// Puts the store back to how it was prepared.
+    fn restore(&self) {
+        let root = self.environment.root();
+        if root.exists() {
+            fs::remove_dir_all(&root).unwrap();
+        }
+        let template = self.environment.path("template");
+        let mut copy = self.environment.other(&["cp", "-a", template.as_str(), root.as_str()]);
+        let _ = self.environment.finish(&mut copy).succeeds();
+    }
+
+    /// What clients see must be the old state or the new one.
+    fn check_published(&self, moment: &str) {
+        let content = self.published.read().unwrap_or_else(|wrong| panic!("{moment}: {wrong}"));
+        assert!(content == self.old || content == self.new, "{moment}: a mixture: {content:?}");
+    }
+
+    /// What must hold after a crash.
+    fn check(&self, moment: &str) {
+        self.check_published(moment);
+        for verb in [
+            &["list", "preprod"][..],
+            &["list", "prod"],
+            &["history", "preprod"],
+            &["history", "prod"],
+            &["versions", "hello"],
+            &["show", "preprod", "hello"],
+            &["key", "list"],
+        ] {
+            let output = self.environment.run(verb);
+            assert_eq!(output.status, Some(0), "{moment}: {verb:?}: {output}");
+        }
+        let difference = self.environment.run(&["diff", "preprod", "prod"]);
+        assert!(matches!(difference.status, Some(0 | 3)), "{moment}: {difference}");
+    }
+
+    /// What must hold after the command was given again.
+    fn check_again(&self, moment: &str) {
+        let output = self.environment.run(self.command);
+        assert_eq!(output.status, Some(0), "{moment}: {output}");
+        let content = self.published.read().unwrap_or_else(|wrong| panic!("{moment}, then again: {wrong}"));
+        assert_eq!(content, self.new, "{moment}, then again: {output}");
+        // Whoever writes next clears up. A directory whose owner died before it could lock it is left for a minute.
+        let sweeper = self.environment.path("files/sweeper_1.0_all.deb");
+        let _ = self.environment.run(&["add", "preprod", "--no-publish", sweeper.as_str()]).succeeds();
+        let left = Tree::of(&self.environment.root().join("store/tmp"));
+        let left: Vec<_> = left.paths().filter(|path| path.components().count() > 1).collect();
+        assert!(left.is_empty(), "{moment}, then again: left behind: {left:?}");
+    }
+
+    /// Runs the command under strace. On one processor, so that it has one thread and calls come in one order.
+    fn traced(&self, options: &[&str]) -> Output {
+        let mut wrapper = vec!["taskset", "-c", "0", "strace", "-f", "-qq"];
+        wrapper.extend(options);
+        wrapper.push("--");
+        let mut command = self.environment.wrapped(&wrapper);
+        self.environment.finish(command.args(self.command))
+    }
+
+    /// The system calls the command makes, each with how many of its kind there were by then. `None` where nothing can be
+    /// traced.
+    fn calls(&self) -> Option<Vec<(String, usize)>> {
+        self.restore();
+        let log = self.environment.path("strace.log");
+        let output = self.traced(&["-o", log.as_str(), "-e", &format!("trace={CALLS}")]);
+        if output.status != Some(0) {
+            testkit::skipped("strace cannot trace here");
+            return None;
+        }
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let log = fs::read_to_string(log).unwrap();
+        // `PID CALL(ARGUMENTS) = RESULT`
+        let names = log.lines().filter_map(|line| line.split_once('(')?.0.split_whitespace().last());
+        let count = |name: &str| {
+            let count = seen.entry(name.to_owned()).or_default();
+            *count += 1;
+            (name.to_owned(), *count)
+        };
+        Some(names.map(count).collect())
+    }
+
+    /// Runs the command and kills it when it makes the given call.
+    fn killed_at(&self, (name, number): &(String, usize)) -> Output {
+        let inject = format!("inject={name}:signal=KILL:when={number}");
+        self.traced(&["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject])
+    }
+
+    fn crash_at_calls(&self) {
+        if !testkit::all_installed(&["strace", "taskset"]) {
+            return;
+        }
+        let Some(calls) = self.calls() else { return };
+        assert!(calls.len() > 20, "strace saw only {calls:?}");
+        let mut killed = 0;
+        for place in moments(calls.len()) {
+            self.restore();
+            let call = &calls[place];
+            let moment = format!("{:?} killed at {call:?}, {place} of {}", self.command, calls.len());
+            let output = self.killed_at(call);
+            killed += usize::from(output.status != Some(0));
+            self.check_published(&moment);
+            // And once more, somewhere else, before anything was repaired.
+            let second = &calls[place * 7 % calls.len()];
+            let _ = self.killed_at(second);
+            let moment = format!("{moment} and then at {second:?}");
+            self.check(&moment);
+            self.check_again(&moment);
+        }
+        assert!(killed > 0, "nothing was killed");
+        if exhaustive() {
+            let calls = calls.len();
+            testkit::note(&format!(
+                "{:?}: killed at {killed} of {calls} calls, and at a second one",
+                self.command
+            ));
+        }
+    }
+
+    /// Runs the command where the given call fails, as on a full or broken disk.
+    fn failing_at(&self, (name, number): &(String, usize)) -> Output {
+        let error = match name.as_str() {
+            "fsync" | "fdatasync" | "syncfs" | "unlink" | "unlinkat" | "rmdir" => "EIO",
+            "openat" => "EMFILE",
+            "flock" => "ENOLCK",
+            _ => "ENOSPC",
+        };
+        let inject = format!("inject={name}:error={error}:when={number}");
+        self.traced(&["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject])
+    }
+
+    fn errors_at_calls(&self) {
+        if !testkit::all_installed(&["strace", "taskset"]) {
+            return;
+        }
+        let Some(calls) = self.calls() else { return };
+        let mut failed = 0;
+        for place in moments(calls.len()) {
+            self.restore();
+            let call = &calls[place];
+            let output = self.failing_at(call);
+            let moment =
+                format!("{:?} failing at {call:?}, {place} of {}: {output}", self.command, calls.len());
+            self.check(&moment);
+            assert!(!output.stderr.contains("panicked"), "{moment}");
+            if output.status == Some(0) {
+                let content = self.published.read().unwrap();
+                assert_eq!(content, self.new, "{moment}: success without having done it");
+            } else {
+                failed += 1;
+            }
+            self.check_again(&moment);
+        }
+        assert!(failed > 0, "nothing failed");
+        if exhaustive() {
+            testkit::note(&format!("{:?}: failed at {failed} of {} calls", self.command, calls.len()));
+        }
+    }
+
+    fn crash_after_delays(&self) {
+        self.restore();
+        let start = Instant::now();
+        let _ = self.environment.run(self.command).succeeds();
+        let whole = start.elapsed();
+        let steps = if exhaustive() { 100 } else { MOMENTS };
+        for step in 0..steps {
+            self.restore();
+            let delay = whole.mul_f64(step as f64 / steps as f64);
+            let moment = format!("{:?} killed after {delay:?}", self.command);
+            let mut command = self.environment.command();
+            let mut child = command.args(self.command).stdout(std::process::Stdio::null()).spawn().unwrap();
+            std::thread::sleep(delay.max(Duration::from_micros(100)));
+            let _ = child.kill();
+            child.wait().unwrap();
+            self.check(&moment);
+            self.check_again(&moment);
+        }
+    }
+}
+
+fn exhaustive() -> bool {
+    std::env::var_os("REPO_TEST_EXHAUSTIVE").is_some_and(|value| value == "1")
+}
+
+/// Numbers below `count`: all, or some that are spread evenly, the last one among them.
+fn moments(count: usize) -> Vec<usize> {
+    if exhaustive() {
+        return (0..count).collect();
+    }
+    (1..=MOMENTS).map(|step| count * step / MOMENTS - 1).collect()
+}
+
+fn adding() -> Scene {
+    const COMMAND: &[&str] =
+        &["add", "preprod", "files/hello_2.0+deb12u1_all.deb", "files/other_1.0_all.deb"];
+    // One suite gets both packages, the other one of them: the two must change together.
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    environment.add("preprod", &["hello=1.0"]);
+    environment.package("hello", "2.0+deb12u1", "all");
+    environment.package("other", "1.0", "all");
+    Scene::new(environment, "preprod", COMMAND)
+}
+
+fn publishing() -> Scene {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let file = environment.package("hello", "2.0", "all");
+    let _ = environment.run(&["add", "preprod", "--no-publish", file.as_str()]).succeeds();
+    Scene::new(environment, "preprod", &["publish"])
+}
+
+fn promoting() -> Scene {
+    const COMMAND: &[&str] = &["promote", "--all", "--from", "preprod", "--to", "prod"];
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let _ = environment.run(COMMAND).succeeds();
+    environment.add("preprod", &["hello=2.0"]);
+    Scene::new(environment, "prod", COMMAND)
+}
+
+fn rolling_back() -> Scene {
+    const COMMAND: &[&str] = &["rollback", "prod", "--to", "1"];
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    environment.add("prod", &["hello=1.0"]);
+    environment.add("prod", &["hello=2.0"]);
+    Scene::new(environment, "prod", COMMAND)
+}
+
+fn taking_in() -> Scene {
+    const COMMAND: &[&str] = &["incoming", "preprod", "store/incoming", "--once"];
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    fs::create_dir(environment.root().join("incoming")).unwrap();
+    for version in ["2.0", "3.0"] {
+        let file = environment.package("hello", version, "all");
+        fs::rename(&file, environment.root().join("incoming").join(file.file_name().unwrap())).unwrap();
+    }
+    Scene::new(environment, "preprod", COMMAND)
+}
+
+#[test]
+fn add_killed_at_system_calls() {
+    adding().crash_at_calls();
+}
+
+#[test]
+fn add_killed_after_a_while() {
+    adding().crash_after_delays();
+}
+
+#[test]
+fn publish_killed_at_system_calls() {
+    publishing().crash_at_calls();
+}
+
+#[test]
+fn publish_killed_after_a_while() {
+    publishing().crash_after_delays();
+}
+
+#[test]
+fn promote_killed_at_system_calls() {
+    promoting().crash_at_calls();
+}
+
+#[test]
+fn promote_killed_after_a_while() {
+    promoting().crash_after_delays();
+}
+
+#[test]
+fn rollback_killed_at_system_calls() {
+    rolling_back().crash_at_calls();
+}
+
+#[test]
+fn rollback_killed_after_a_while() {
+    rolling_back().crash_after_delays();
+}
+
+#[test]
+fn incoming_killed_at_system_calls() {
+    taking_in().crash_at_calls();
+}
+
+#[test]
+fn add_with_failing_system_calls() {
+    adding().errors_at_calls();
+}
+
+#[test]
+fn publish_with_failing_system_calls() {
+    publishing().errors_at_calls();
+}
+
+#[test]
+fn promote_with_failing_system_calls() {
+    promoting().errors_at_calls();
+}
+
+#[test]
+fn incoming_with_failing_system_calls() {
+    taking_in().errors_at_calls();
+}

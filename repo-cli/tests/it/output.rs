@@ -1,0 +1,626 @@
+//! What every verb prints, as text and as JSON, and with which status it ends.
+
+use serde_json::Value;
+use testkit::{Environment, Tree};
+
+use crate::{PROGRAM, configure, store};
+
+/// A store in which preprod has two versions of a package and a third package built for one release.
+fn filled_store() -> Environment {
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    environment.add("preprod", &["hello=1.0", "hello=2.0", "agent=0.9+deb12u1"]);
+    environment
+}
+
+#[test]
+fn init() {
+    let environment = Environment::new(PROGRAM);
+    insta::assert_snapshot!(environment.run(&["init"]), @"
+    status: 0
+    ---- stdout
+    made a store in <DIR>/store: configure it in <DIR>/store/repo.toml
+    made a signing key: <FINGERPRINT>
+    published preprod <PUBLICATION>: bookworm, trixie
+    published prod <PUBLICATION>: bookworm, trixie
+    ");
+    insta::assert_snapshot!(environment.run(&["init"]), @"
+    status: 1
+    ---- stderr
+    error: <DIR>/store is the root of a store already
+    ");
+    insta::assert_snapshot!(environment.run(&["init", "other", "--suite", "../x"]), @r#"
+    status: 1
+    ---- stderr
+    error: `../x` is not usable: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
+    "#);
+    assert!(!environment.path("other").exists());
+}
+
+#[test]
+fn add() {
+    let environment = store();
+    let file = environment.package("hello", "1.0", "all");
+    let other = environment.package("hello", "1.0", "amd64");
+    insta::assert_snapshot!(environment.run(&["add", "preprod", "--dry-run", file.as_str()]), @"
+    status: 0
+    ---- stdout
+    would add hello 1.0 all -> bookworm (every suite)
+    ");
+    insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
+    status: 0
+    ---- stdout
+    added hello 1.0 all -> bookworm (every suite)
+    published preprod <PUBLICATION>: bookworm
+    ");
+    insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
+    status: 0
+    ---- stdout
+    already there: hello 1.0 all -> bookworm (every suite)
+    ");
+    insta::assert_snapshot!(environment.run(&["add", "preprod", "--no-publish", other.as_str()]), @"
+    status: 0
+    ---- stdout
+    added hello 1.0 amd64 -> bookworm (every suite)
+    not published yet: `repo-cli publish preprod` does
+    ");
+    insta::assert_snapshot!(environment.run(&["--json", "add", "prod", file.as_str(), other.as_str()]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"added":[{"architecture":"all","file":"<DIR>/files/hello_1.0_all.deb","new":true,"package":"hello","route":"everywhere","suites":["bookworm"],"version":"1.0"},{"architecture":"amd64","file":"<DIR>/files/hello_1.0_amd64.deb","new":true,"package":"hello","route":"everywhere","suites":["bookworm"],"version":"1.0"}],"commit":"<ID>","dry_run":false,"refused":[]}
+    "#);
+}
+
+#[test]
+fn list() {
+    let environment = filled_store();
+    insta::assert_snapshot!(environment.run(&["list", "preprod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION      ARCHITECTURE  SUITES
+    agent    0.9+deb12u1  all           bookworm
+    hello    1.0          all           bookworm, trixie
+    hello    2.0          all           bookworm, trixie
+    ");
+    insta::assert_snapshot!(environment.run(&["list", "preprod", "hello=2.0", "--suite", "trixie"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    2.0      all           trixie
+    ");
+    insta::assert_snapshot!(environment.run(&["list", "prod"]), @"status: 0");
+    insta::assert_snapshot!(environment.run(&["list", "stage"]), @"
+    status: 1
+    ---- stderr
+    error: there is no repository `stage`
+    hint: there are: preprod, prod
+    ");
+    insta::assert_snapshot!(environment.run(&["list", "preprod", "--suite", "sid"]), @"
+    status: 1
+    ---- stderr
+    error: preprod has no suite `sid`
+    hint: the suites are listed in repo.toml
+    ");
+    insta::assert_snapshot!(environment.run(&["--json", "list", "preprod", "agent"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"packages":[{"architecture":"all","component":"main","package":"agent","size":664,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    "#);
+}
+
+#[test]
+fn versions() {
+    let environment = filled_store();
+    environment.add("prod", &["hello=1.0"]);
+    insta::assert_snapshot!(environment.run(&["versions", "hello"]), @"
+    status: 0
+    ---- stdout
+    VERSION  ARCHITECTURE  REPOSITORY  SUITES
+    2.0      all           preprod     bookworm, trixie
+    1.0      all           preprod     bookworm, trixie
+    1.0      all           prod        bookworm, trixie
+    ");
+    insta::assert_snapshot!(environment.run(&["versions", "nothing"]), @"
+    status: 1
+    ---- stderr
+    error: no package matches nothing
+    hint: `repo-cli list REPOSITORY` shows what there is
+    ");
+    insta::assert_snapshot!(environment.run(&["--json", "versions", "agent"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"versions":[{"entry":{"architecture":"all","component":"main","package":"agent","size":664,"suites":["bookworm"],"version":"0.9+deb12u1"},"repository":"preprod"}]}
+    "#);
+}
+
+#[test]
+fn show() {
+    let environment = filled_store();
+    insta::assert_snapshot!(environment.run(&["show", "preprod", "agent"]), @"
+    status: 0
+    ---- stdout
+    # agent 0.9+deb12u1 all in preprod: bookworm
+    Package: agent
+    Version: 0.9+deb12u1
+    Architecture: all
+    Installed-Size: 4
+    Maintainer: Test <test@example.org>
+    Section: misc
+    Priority: optional
+    Description: a package of the tests
+    Filename: pool/main/a/agent/agent_0.9+deb12u1_all.deb
+    Size: 664
+    SHA256: <ID>
+    ");
+    insta::assert_snapshot!(environment.run(&["show", "preprod", "hello=3.0"]), @"
+    status: 1
+    ---- stderr
+    error: no package matches hello=3.0
+    hint: `repo-cli list REPOSITORY` shows what there is
+    ");
+    insta::assert_snapshot!(environment.run(&["--json", "show", "preprod", "agent"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"packages":[{"blob":"<ID>","entry":{"architecture":"all","component":"main","package":"agent","size":664,"suites":["bookworm"],"version":"0.9+deb12u1"},"stanza":"Package: agent\nVersion: 0.9+deb12u1\nArchitecture: all\nInstalled-Size: 4\nMaintainer: Test <test@example.org>\nSection: misc\nPriority: optional\nDescription: a package of the tests\nFilename: pool/main/a/agent/agent_0.9+deb12u1_all.deb\nSize: 664\nSHA256: <ID>\n"}]}
+    "#);
+}
+
+#[test]
+fn diff() {
+    let environment = filled_store();
+    environment.add("prod", &["hello=1.0"]);
+    insta::assert_snapshot!(environment.run(&["diff", "preprod", "prod"]), @"
+    status: 3
+    ---- stdout
+    SUITE     PACKAGE  VERSION      ARCHITECTURE
+    bookworm  agent    0.9+deb12u1  all           only in preprod
+    bookworm  hello    2.0          all           only in preprod
+    trixie    hello    2.0          all           only in preprod
+    ");
+    insta::assert_snapshot!(environment.run(&["diff", "preprod/bookworm", "preprod/trixie"]), @"
+    status: 3
+    ---- stdout
+    SUITE     PACKAGE  VERSION      ARCHITECTURE
+    bookworm  agent    0.9+deb12u1  all           only in preprod/bookworm
+    ");
+    insta::assert_snapshot!(environment.run(&["diff", "preprod@0", "preprod@0"]), @"status: 0");
+    insta::assert_snapshot!(environment.run(&["--json", "diff", "preprod/trixie", "prod/trixie"]), @r#"
+    status: 3
+    ---- stdout
+    {"format":1,"a":"preprod/trixie","b":"prod/trixie","differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"trixie","version":"2.0"}]}
+    "#);
+    insta::assert_snapshot!(environment.run(&["diff", "preprod", "stage"]), @"
+    status: 1
+    ---- stderr
+    error: there is no repository `stage`
+    hint: there are: preprod, prod
+    ");
+}
+
+#[test]
+fn promote() {
+    let environment = filled_store();
+    let promote =
+        |more: &[&str]| environment.run(&[&["promote", "--from", "preprod", "--to", "prod"], more].concat());
+    insta::assert_snapshot!(promote(&["hello=1.0", "--dry-run"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    1.0      all           bookworm, trixie
+    would promote 1 package from preprod to prod
+    ");
+    insta::assert_snapshot!(promote(&["hello=1.0"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    1.0      all           bookworm, trixie
+    promoted 1 package from preprod to prod
+    published prod <PUBLICATION>: bookworm, trixie
+    ");
+    insta::assert_snapshot!(promote(&["hello=1.0"]), @"
+    status: 0
+    ---- stdout
+    nothing to promote: prod has it all
+    ");
+    insta::assert_snapshot!(promote(&["hell*", "nothing*"]), @"
+    status: 1
+    ---- stderr
+    error: no package matches nothing*
+    hint: `repo-cli list REPOSITORY` shows what there is
+    ");
+    insta::assert_snapshot!(promote(&["a*", "--json"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"commit":"<ID>","dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":664,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    "#);
+    insta::assert_snapshot!(promote(&["--all"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    2.0      all           bookworm, trixie
+    promoted 1 package from preprod to prod
+    published prod <PUBLICATION>: bookworm, trixie
+    ");
+    insta::assert_snapshot!(promote(&[]), @"
+    status: 2
+    ---- stderr
+    error: the following required arguments were not provided:
+      <PACKAGE[=VERSION]>...
+
+    Usage: repo-cli promote --from <REPOSITORY> --to <REPOSITORY> --root <DIR> --actor <NAME> <PACKAGE[=VERSION]>...
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn packages_of_one_source_are_promoted_together_when_asked() {
+    let environment = store();
+    for name in ["greet", "libgreet1"] {
+        let file = environment.build(name, "1.0", "amd64", |builder| builder.field("Source", "greeting"));
+        let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+    }
+    environment.add("preprod", &["other=1.0"]);
+    let arguments = ["promote", "greet", "--whole-source", "--from", "preprod", "--to", "prod"];
+    insta::assert_snapshot!(environment.run(&arguments), @"
+    status: 0
+    ---- stdout
+    PACKAGE    VERSION  ARCHITECTURE  SUITES
+    greet      1.0      amd64         bookworm
+    libgreet1  1.0      amd64         bookworm
+    promoted 2 packages from preprod to prod
+    published prod <PUBLICATION>: bookworm
+    ");
+}
+
+#[test]
+fn remove() {
+    let environment = filled_store();
+    insta::assert_snapshot!(environment.run(&["remove", "preprod", "hello=1.0", "--dry-run"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    1.0      all           bookworm, trixie
+    would remove 1 package from preprod
+    ");
+    insta::assert_snapshot!(environment.run(&["remove", "preprod", "hello=1.0"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    1.0      all           bookworm, trixie
+    removed 1 package from preprod: `repo-cli rollback` brings them back
+    published preprod <PUBLICATION>: bookworm, trixie
+    ");
+    insta::assert_snapshot!(environment.run(&["remove", "preprod", "hello=1.0"]), @"
+    status: 1
+    ---- stderr
+    error: no package matches hello=1.0
+    hint: `repo-cli list REPOSITORY` shows what there is
+    ");
+    insta::assert_snapshot!(environment.run(&["--json", "remove", "preprod", "agent"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"commit":"<ID>","dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":664,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    "#);
+}
+
+#[test]
+fn history() {
+    let environment = filled_store();
+    environment.add("preprod", &["hello=3.0"]);
+    insta::assert_snapshot!(environment.run(&["history", "preprod"]), @"
+    status: 0
+    ---- stdout
+    NUMBER  COMMIT        TIME                  BY      CHANGES  OPERATION
+    2       <ID>  <TIME>  tester  +2 -0    add hello 3.0 all
+    1       <ID>  <TIME>  tester  +5 -0    add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    0       <ID>  <TIME>  tester  +0 -0    create
+    ");
+    insta::assert_snapshot!(environment.run(&["history", "preprod", "agent"]), @"
+    status: 0
+    ---- stdout
+    NUMBER  COMMIT        TIME                  BY      CHANGES                    OPERATION
+    1       <ID>  <TIME>  tester  +0.9+deb12u1 all bookworm  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    ");
+    insta::assert_snapshot!(environment.run(&["history", "prod"]), @"status: 0");
+    insta::assert_snapshot!(environment.run(&["--json", "history", "preprod", "--limit", "1"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"history":[{"actor":"tester","added":2,"changes":[],"commit":"<ID>","date":"<TIME>","operation":"add hello 3.0 all","removed":0,"sequence":2}]}
+    "#);
+}
+
+#[test]
+fn rollback() {
+    let environment = filled_store();
+    environment.add("preprod", &["hello=3.0"]);
+    insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1", "--dry-run"]), @"
+    status: 0
+    ---- stdout
+    SUITE     PACKAGE  VERSION  ARCHITECTURE
+    bookworm  hello    3.0      all           goes
+    trixie    hello    3.0      all           goes
+    would roll preprod back to 1 (<ID>)
+    ");
+    insta::assert_snapshot!(
+        environment.run(&["rollback", "preprod", "--to", "1", "--suite", "trixie"]), @"
+    status: 0
+    ---- stdout
+    SUITE   PACKAGE  VERSION  ARCHITECTURE
+    trixie  hello    3.0      all           goes
+    rolled preprod back to 1 (<ID>)
+    published preprod <PUBLICATION>: trixie
+    ");
+    insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"commit":"<ID>","differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"bookworm","version":"3.0"}],"dry_run":false,"to":"<ID>"}
+    "#);
+    insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1"]), @"
+    status: 0
+    ---- stdout
+    nothing to roll back: preprod is as it was in 1 (<ID>)
+    ");
+    insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "77"]), @"
+    status: 1
+    ---- stderr
+    error: preprod has no commit `77`
+    hint: `repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do
+    ");
+    insta::assert_snapshot!(environment.run(&["rollback", "preprod"]), @"
+    status: 2
+    ---- stderr
+    error: the following required arguments were not provided:
+      --to <REVISION>
+
+    Usage: repo-cli rollback --to <REVISION> --root <DIR> --actor <NAME> <REPOSITORY>
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn publish() {
+    let environment = store();
+    let file = environment.package("hello", "1.0", "all");
+    let _ = environment.run(&["add", "preprod", "--no-publish", file.as_str()]).succeeds();
+    insta::assert_snapshot!(environment.run(&["publish"]), @"
+    status: 0
+    ---- stdout
+    published preprod <PUBLICATION>: bookworm
+    prod is published as it is
+    ");
+    insta::assert_snapshot!(environment.run(&["--json", "publish", "prod"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"published":[{"publication":null,"repository":"prod","suites":[]}]}
+    "#);
+    for key in environment.root().join("keys").read_dir_utf8().unwrap() {
+        std::fs::remove_file(key.unwrap().path()).unwrap();
+    }
+    insta::assert_snapshot!(environment.run(&["publish"]), @"
+    status: 1
+    ---- stderr
+    error: there is no signing key in <DIR>/store/keys
+    hint: make one with `repo-cli key generate`
+    ");
+}
+
+#[test]
+fn client_config() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    insta::assert_snapshot!(environment.run(&["client-config", "prod"]), @"
+    status: 0
+    ---- stdout
+    Types: deb
+    URIs: http://127.0.0.1:<PORT>/prod
+    Suites: bookworm trixie
+    Components: main
+    Signed-By:
+     -----BEGIN PGP PUBLIC KEY BLOCK-----
+     <KEY>
+     -----END PGP PUBLIC KEY BLOCK-----
+    ");
+    let url = ["--url", "https://packages.example.org/"];
+    let run = |more: &[&str]| environment.run(&[&["client-config", "prod"], &url[..], more].concat());
+    insta::assert_snapshot!(run(&["--suite", "trixie"]), @"
+    status: 0
+    ---- stdout
+    Types: deb
+    URIs: https://packages.example.org/prod
+    Suites: trixie
+    Components: main
+    Signed-By:
+     -----BEGIN PGP PUBLIC KEY BLOCK-----
+     <KEY>
+     -----END PGP PUBLIC KEY BLOCK-----
+    ");
+    insta::assert_snapshot!(run(&["--auth"]), @"
+    status: 0
+    ---- stdout
+    machine https://packages.example.org/prod
+    login USER
+    password PASSWORD
+    ");
+    insta::assert_snapshot!(run(&["--suite", "sid"]), @"
+    status: 1
+    ---- stderr
+    error: prod has no suite `sid`
+    hint: the suites are listed in repo.toml
+    ");
+}
+
+#[test]
+fn key() {
+    let environment = store();
+    insta::assert_snapshot!(environment.run(&["key", "list"]), @"
+    status: 0
+    ---- stdout
+    FINGERPRINT                               ALGORITHM  CREATED     EXPIRES  NAME                                     PROBLEMS
+    <FINGERPRINT>  ed25519    <DAY>  never    In-house packages (archive signing key)
+    ");
+    insta::assert_snapshot!(environment.run(&["key", "generate", "--name", "Second <k@example.org>"]), @"
+    status: 0
+    ---- stdout
+    <FINGERPRINT>
+    clients must get it (`client-config`) before the old one may go
+    ");
+    insta::assert_snapshot!(environment.run(&["key", "export"]), @"
+    status: 0
+    ---- stdout
+    -----BEGIN PGP PUBLIC KEY BLOCK-----
+     <KEY>
+    -----END PGP PUBLIC KEY BLOCK-----
+    ");
+    insta::assert_snapshot!(environment.run(&["--json", "key", "list"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"keys":[{"algorithm":"ed25519","created":"<DAY>","expires":null,"fingerprint":"<FINGERPRINT>","problems":[],"user_ids":["In-house packages (archive signing key)"]},{"algorithm":"ed25519","created":"<DAY>","expires":null,"fingerprint":"<FINGERPRINT>","problems":[],"user_ids":["Second <k@example.org>"]}]}
+    "#);
+}
+
+#[test]
+fn a_key_that_others_may_read_is_not_used() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let environment = store();
+    let key = environment.root().join("keys").read_dir_utf8().unwrap().next().unwrap().unwrap().into_path();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let file = environment.package("hello", "1.0", "all");
+    insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
+    status: 1
+    ---- stdout
+    added hello 1.0 all -> bookworm (every suite)
+    ---- stderr
+    the change is in the store, but clients do not see it yet: `publish` shows it
+    error: refusing key file <DIR>/store/keys/<FINGERPRINT>.asc: its mode is wider than 0600
+    ");
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let environment = store();
+    for arguments in [
+        &[][..],
+        &["frobnicate"],
+        &["add"],
+        &["add", "preprod"],
+        &["list", "preprod", "--frobnicate"],
+        &["promote", "hello", "--all", "--from", "preprod", "--to", "prod"],
+        &["incoming", "preprod", "drop"],
+        &["add", "preprod", "x.deb", "--suite", "../x"],
+    ] {
+        let output = environment.run(arguments).ends_with(2);
+        assert_eq!(output.stdout, "", "{output}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn without_a_store_there_is_a_hint() {
+    let environment = Environment::new(PROGRAM);
+    insta::assert_snapshot!(environment.run(&["list", "preprod"]), @"
+    status: 1
+    ---- stderr
+    error: there is no repo.toml in <DIR>/store
+    hint: make one with `repo-cli init`, or name its directory with --root
+    ");
+    let mut command = environment.command();
+    command.env_remove("REPO_ROOT").args(["list", "preprod"]);
+    insta::assert_snapshot!(environment.finish(&mut command), @"
+    status: 1
+    ---- stderr
+    error: there is no repo.toml in <DIR> or above
+    hint: make one with `repo-cli init`, or name its directory with --root
+    ");
+}
+
+#[test]
+fn the_store_is_found_from_directories_below_it() {
+    let environment = filled_store();
+    let mut command = environment.command();
+    command.env_remove("REPO_ROOT").args(["list", "preprod", "agent"]);
+    let output = environment.finish(command.current_dir(environment.public("prod"))).succeeds();
+    assert!(output.stdout.contains("agent"), "{output}");
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let environment = filled_store();
+    environment.add("prod", &["hello=1.0"]);
+    std::fs::create_dir(environment.root().join("incoming")).unwrap();
+    let file = environment.package("new", "1.0", "all");
+    std::fs::copy(&file, environment.root().join("incoming/new.deb")).unwrap();
+    environment.write("store/incoming/broken.deb", "no package");
+    for (status, arguments) in [
+        (0, &["add", "preprod", file.as_str()][..]),
+        (0, &["promote", "--all", "--from", "preprod", "--to", "prod"]),
+        (0, &["remove", "preprod", "hello"]),
+        (0, &["rollback", "preprod", "--to", "0"]),
+        (1, &["incoming", "preprod", "store/incoming", "--once", "--patience", "0"]),
+    ] {
+        let before = Tree::of(&environment.root());
+        let output = environment.run(&[arguments, &["--dry-run"]].concat()).ends_with(status);
+        before.is_still(&Tree::of(&environment.root()), &output.to_string());
+        let output = environment.run(&[arguments, &["--dry-run", "--json"]].concat()).ends_with(status);
+        before.is_still(&Tree::of(&environment.root()), &output.to_string());
+        let document: Value = serde_json::from_str(output.stdout.trim()).unwrap();
+        assert_eq!(document["dry_run"], Value::Bool(true), "{output}");
+        assert_eq!(document["commit"], Value::Null, "{output}");
+    }
+}
+
+#[test]
+fn json_is_one_document_on_standard_output_and_nothing_else() {
+    let environment = filled_store();
+    let file = environment.package("new", "1.0", "all");
+    let fresh = environment.path("fresh");
+    for arguments in [
+        &["init", fresh.as_str()][..],
+        &["list", "preprod"],
+        &["versions", "hello"],
+        &["show", "preprod", "hello"],
+        &["diff", "preprod", "preprod"],
+        &["history", "preprod"],
+        &["add", "preprod", file.as_str()],
+        &["promote", "--all", "--from", "preprod", "--to", "prod"],
+        &["remove", "preprod", "hello"],
+        &["rollback", "preprod", "--to", "0"],
+        &["publish"],
+        &["client-config", "prod"],
+        &["key", "list"],
+        &["key", "generate"],
+    ] {
+        let output = environment.run(&[&["--json"], arguments].concat()).succeeds();
+        assert_eq!(output.stdout.lines().count(), 1, "{output}");
+        let document: Value = serde_json::from_str(&output.stdout).unwrap();
+        assert_eq!(document["format"], 1, "{output}");
+        assert_eq!(output.stderr, "", "{output}");
+    }
+}
+
+#[test]
+fn quiet_verbs_say_nothing_but_what_was_asked_for() {
+    let environment = filled_store();
+    let file = environment.package("new", "1.0", "all");
+    let output = environment.run(&["--quiet", "add", "preprod", file.as_str()]).succeeds();
+    assert_eq!(output.text(), "");
+    let output = environment.run(&["--quiet", "list", "preprod", "new"]).succeeds();
+    assert!(output.stdout.contains("new"), "{output}");
+}
+
+#[test]
+fn publishing_can_be_left_to_publish() {
+    let environment = store();
+    configure(&environment, "publish = \"manual\"\n");
+    let file = environment.package("hello", "1.0", "all");
+    insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
+    status: 0
+    ---- stdout
+    added hello 1.0 all -> bookworm (every suite)
+    not published yet: `repo-cli publish preprod` does
+    ");
+    insta::assert_snapshot!(environment.run(&["publish", "preprod"]), @"
+    status: 0
+    ---- stdout
+    published preprod <PUBLICATION>: bookworm
+    ");
+}
