@@ -105,6 +105,7 @@ fn print_next_steps(session: &Session, root: &Utf8Path, url: &str, output: &Outp
     }
     output.say("apt update");
     output.say("\n# Here, in another terminal:\n");
+    let root = root.canonicalize_utf8().map_err(Failure::io("find", root))?;
     output.say(&format!("export REPO_ROOT={root}"));
     output.say(&format!("repo-cli list {}", first.name));
     if let Some(second) = repositories.get(1) {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use camino::Utf8Path;
 use testkit::{Apt, Environment, Server, Tree};
@@ -296,6 +297,35 @@ fn what_an_older_release_names_stays_while_others_are_published() {
     let _ = environment.run(&["rollback", "prod", "--to", "2"]).succeeds();
     let _ = environment.run(&["remove", "prod", "hello"]).succeeds();
     check("a removal");
+}
+
+#[test]
+fn updates_succeed_while_others_publish() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let server = environment.serve();
+    let Some(apt) = client(&environment, &server, "prod") else { return };
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for version in 1..=10 {
+                environment.add("prod", &[format!("hello=2.{version}").as_str()]);
+                let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
+            }
+        });
+        let reader = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let _ = apt.update().succeeds();
+                let _ = apt.download("hello");
+            }
+        });
+        let written = writer.join();
+        done.store(true, Ordering::Relaxed);
+        reader.join().unwrap();
+        written.unwrap();
+    });
+    let _ = apt.update().succeeds();
+    assert_eq!(apt.versions("hello"), ["1.0"]);
 }
 
 #[test]

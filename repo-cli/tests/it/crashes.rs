@@ -1,4 +1,5 @@
-//! `kill -9` at any moment: clients see the old state or the new one, every verb works, and the command can be given again.
+//! `kill -9` at any moment, and a system that refuses any call: clients see the old state or the new one, every verb works,
+//! and the command can be given again.
 //!
 //! A few moments are tried in an ordinary run, spread over the command; all of them with `REPO_TEST_EXHAUSTIVE=1`.
 
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use testkit::{Environment, Output, Tree};
 
 use crate::published::{Content, Published};
-use crate::store;
+use crate::{PROGRAM, store};
 
 /// System calls that change something or name what is to be changed. `?`: not every architecture has each.
 const CALLS: &str = "?write,?writev,?pwrite64,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,?mkdir,\
@@ -161,6 +162,46 @@ impl Scene {
         }
     }
 
+    /// Runs the command where the given call fails, as on a full or broken disk.
+    fn failing_at(&self, (name, number): &(String, usize)) -> Output {
+        let error = match name.as_str() {
+            "fsync" | "fdatasync" | "syncfs" | "unlink" | "unlinkat" | "rmdir" => "EIO",
+            "openat" => "EMFILE",
+            "flock" => "ENOLCK",
+            _ => "ENOSPC",
+        };
+        let inject = format!("inject={name}:error={error}:when={number}");
+        self.traced(&["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject])
+    }
+
+    fn errors_at_calls(&self) {
+        if !testkit::all_installed(&["strace", "taskset"]) {
+            return;
+        }
+        let Some(calls) = self.calls() else { return };
+        let mut failed = 0;
+        for place in moments(calls.len()) {
+            self.restore();
+            let call = &calls[place];
+            let output = self.failing_at(call);
+            let moment =
+                format!("{:?} failing at {call:?}, {place} of {}: {output}", self.command, calls.len());
+            self.check(&moment);
+            assert!(!output.stderr.contains("panicked"), "{moment}");
+            if output.status == Some(0) {
+                let content = self.published.read().unwrap();
+                assert_eq!(content, self.new, "{moment}: success without having done it");
+            } else {
+                failed += 1;
+            }
+            self.check_again(&moment);
+        }
+        assert!(failed > 0, "nothing failed");
+        if exhaustive() {
+            testkit::note(&format!("{:?}: failed at {failed} of {} calls", self.command, calls.len()));
+        }
+    }
+
     fn crash_after_delays(&self) {
         self.restore();
         let start = Instant::now();
@@ -195,10 +236,12 @@ fn moments(count: usize) -> Vec<usize> {
 }
 
 fn adding() -> Scene {
-    const COMMAND: &[&str] = &["add", "preprod", "files/hello_2.0_all.deb", "files/other_1.0_all.deb"];
-    let environment = store();
+    const COMMAND: &[&str] =
+        &["add", "preprod", "files/hello_2.0+deb12u1_all.deb", "files/other_1.0_all.deb"];
+    // One suite gets both packages, the other one of them: the two must change together.
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
     environment.add("preprod", &["hello=1.0"]);
-    environment.package("hello", "2.0", "all");
+    environment.package("hello", "2.0+deb12u1", "all");
     environment.package("other", "1.0", "all");
     Scene::new(environment, "preprod", COMMAND)
 }
@@ -284,4 +327,24 @@ fn rollback_killed_after_a_while() {
 #[test]
 fn incoming_killed_at_system_calls() {
     taking_in().crash_at_calls();
+}
+
+#[test]
+fn add_with_failing_system_calls() {
+    adding().errors_at_calls();
+}
+
+#[test]
+fn publish_with_failing_system_calls() {
+    publishing().errors_at_calls();
+}
+
+#[test]
+fn promote_with_failing_system_calls() {
+    promoting().errors_at_calls();
+}
+
+#[test]
+fn incoming_with_failing_system_calls() {
+    taking_in().errors_at_calls();
 }

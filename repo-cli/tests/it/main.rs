@@ -3,10 +3,14 @@
 
 mod bad_input;
 mod client;
+mod concurrency;
 mod crashes;
 mod http;
+mod incoming;
 mod output;
 mod published;
+mod quickstart;
+mod routing;
 mod rules;
 
 use testkit::Environment;

@@ -175,10 +175,19 @@ impl Session {
             };
             if held.is_some() || old() {
                 // Others may be sweeping too, or the owner is ending: whoever writes next tries again.
-                let _ = fs::remove_dir_all(&directory);
+                Self::remove(&directory);
             }
         }
         Ok(())
+    }
+
+    /// Removes a directory that nobody else uses. Not being able to is no loss: whoever writes next sweeps.
+    fn remove(directory: &Utf8Path) {
+        // The lock file last: without it the rest would pass for a directory that is just being made.
+        for name in files::names_in(directory).unwrap_or_default().iter().filter(|name| *name != "lock") {
+            let _ = fs::remove_file(directory.join(name));
+        }
+        let _ = fs::remove_dir_all(directory);
     }
 
     fn next_path(&self) -> Utf8PathBuf {
@@ -188,8 +197,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Not being able to is no loss: the next process that writes sweeps.
-        let _ = fs::remove_dir_all(&self.directory);
+        Self::remove(&self.directory);
     }
 }
 

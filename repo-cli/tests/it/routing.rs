@@ -1,0 +1,144 @@
+//! Which suites there are, and which of them a package goes to.
+
+use testkit::Environment;
+
+use crate::published::Published;
+use crate::{PROGRAM, configure};
+
+fn with_suites(suites: &[&str]) -> Environment {
+    Environment::with_store(PROGRAM, suites)
+}
+
+/// Replaces a line of repo.toml that starts with `old`.
+fn reconfigure(environment: &Environment, old: &str, new: &str) {
+    let text = std::fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    assert!(text.lines().any(|line| line.starts_with(old)), "{text}");
+    let lines = text.lines().map(|line| if line.starts_with(old) { new } else { line });
+    environment.write("store/repo.toml", lines.collect::<Vec<_>>().join("\n"));
+}
+
+/// Adds one package and returns what was said.
+fn added(environment: &Environment, version: &str, options: &[&str]) -> String {
+    let file = environment.package("hello", version, "all");
+    let arguments = [&["add", "preprod", "--no-publish", file.as_str()], options].concat();
+    let output = environment.run(&arguments).succeeds();
+    output.stdout.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_version_that_names_a_release_goes_to_its_suite_only() {
+    let environment = with_suites(&["bookworm", "jammy", "jessie"]);
+    let lines = [
+        added(&environment, "1.0", &[]),
+        added(&environment, "1.1+deb12u1", &[]),
+        added(&environment, "1.2-1+jessie8", &[]),
+        added(&environment, "1.3-1~bookworm1", &[]),
+        added(&environment, "1.4~ubuntu22.04.1", &[]),
+        added(&environment, "1.5-1~jammy1", &[]),
+        added(&environment, "1.6-1~jammy1", &["--suite", "bookworm"]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @"
+    added hello 1.0 all -> bookworm, jammy, jessie (every suite)
+    added hello 1.1+deb12u1 all -> bookworm (built for deb12u1)
+    added hello 1.2-1+jessie8 all -> jessie (built for jessie8)
+    added hello 1.3-1~bookworm1 all -> bookworm (built for bookworm1)
+    added hello 1.4~ubuntu22.04.1 all -> jammy (built for ubuntu22.04.1)
+    added hello 1.5-1~jammy1 all -> jammy (built for jammy1)
+    added hello 1.6-1~jammy1 all -> bookworm
+    ");
+}
+
+#[test]
+fn a_suite_may_have_markers_of_its_own() {
+    let environment = with_suites(&["bookworm", "jammy"]);
+    configure(&environment, "[suite.bookworm]\nmarkers = [\"acme12\"]\n");
+    insta::assert_snapshot!(added(&environment, "1.0+acme12", &[]), @"added hello 1.0+acme12 all -> bookworm (built for acme12)");
+}
+
+#[test]
+fn suites_and_architectures_may_come_from_lists() {
+    let environment = with_suites(&["bookworm"]);
+    reconfigure(&environment, "suites = ", "suites_file = \"suites.list\"");
+    reconfigure(&environment, "architectures = ", "architectures_file = \"architectures.list\"");
+    environment.write("store/suites.list", "# Ours\nbookworm\n\ntrixie   # the new one\n");
+    environment.write("store/architectures.list", "amd64\nriscv64\n");
+    let file = environment.package("hello", "1.0", "riscv64");
+    let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+    let content = Published::of(&environment, "preprod").read().unwrap();
+    assert_eq!(content["bookworm"].len(), 1);
+    assert_eq!(content["trixie"].len(), 1);
+    assert!(environment.public("preprod").join("dists/trixie/main/binary-riscv64/Packages.xz").exists());
+}
+
+#[test]
+fn a_repository_may_have_fewer_suites_and_a_suite_other_architectures() {
+    let environment = with_suites(&["bookworm", "trixie"]);
+    configure(
+        &environment,
+        "[repositories.prod]\nsuites = [\"trixie\"]\n[suite.trixie]\narchitectures = [\"arm64\"]\ncomponents = [\"main\", \"extra\"]\n",
+    );
+    let _ = environment.run(&["publish"]).succeeds();
+    let content = Published::of(&environment, "prod").read().unwrap();
+    assert_eq!(content.keys().collect::<Vec<_>>(), ["trixie"]);
+    let dists = environment.public("prod").join("dists/trixie");
+    assert!(dists.join("extra/binary-arm64/Packages.xz").exists());
+    assert!(!dists.join("main/binary-amd64").exists());
+}
+
+#[test]
+fn a_section_may_name_the_component() {
+    let environment = with_suites(&["bookworm"]);
+    configure(&environment, "components = [\"contrib\"]\n");
+    let file = environment.path("files/net.deb");
+    let control = "Package: net\nVersion: 1\nArchitecture: all\nSection: contrib/net\n\
+        Maintainer: T <t@example.org>\nDescription: x\n";
+    environment.write("files/net.deb", testkit::package::with_control(control));
+    let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+    assert!(environment.public("preprod").join("pool/contrib/n/net/net_1_all.deb").is_file());
+}
+
+#[test]
+fn a_repository_added_by_a_drop_in_is_there_at_once() {
+    let environment = with_suites(&["bookworm"]);
+    configure(&environment, "[repositories.staging]\nlabel = \"Staging\"\n");
+    environment.add("staging", &["hello=1.0"]);
+    let release =
+        std::fs::read_to_string(environment.public("staging").join("dists/bookworm/Release")).unwrap();
+    assert!(release.contains("Label: Staging\n"), "{release}");
+}
+
+#[test]
+fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
+    let mut said = Vec::new();
+    for text in [
+        "sutes = [\"x\"]\n",
+        "suites = [\"../x\"]\n",
+        "architectures = [\"all\"]\n",
+        "valid_for = \"soon\"\n",
+        "compress = [\"rar\"]\n",
+        "[repositories.prod]\nsuites = [\"sid\"]\n",
+        "[repositories.\"../x\"]\n",
+        "[suite.sid]\n",
+        "this is no TOML\n",
+        "suites_file = \"none.list\"\n",
+    ] {
+        let environment = Environment::new(PROGRAM);
+        std::fs::create_dir_all(environment.root()).unwrap();
+        let _ = environment.run(&["init", "--suite", "bookworm", "--architecture", "amd64"]).succeeds();
+        configure(&environment, text);
+        let output = environment.run(&["list", "prod"]).ends_with(1);
+        said.push(output.to_string().split_once("---- stderr\n").unwrap().1.trim_end().to_owned());
+    }
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    error: <DIR>/store/repo.toml with its repo.d: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `valid_for`, `publish`, `serve`, `repositories`, `suite`
+    error: <DIR>/store/repo.toml: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
+    error: <DIR>/store/repo.toml: `all` is no architecture to list: such packages are in every index anyway
+    error: <DIR>/store/repo.toml: valid_for: `soon` is no time such as 14d or 36h
+    error: <DIR>/store/repo.toml: compress: `rar` is none of xz, gz, zst, none
+    error: <DIR>/store/repo.toml: repositories.prod.suites: `suites` has no `sid`
+    error: <DIR>/store/repo.toml: `../x` cannot be the name of a repository
+    error: <DIR>/store/repo.toml: [suite.sid]: `suites` has no such name
+    error: <DIR>/store/repo.d/test.toml: line 1: key with no value, expected `=`
+    error: <DIR>/store/repo.toml: `suites` and `suites_file` exclude each other
+    "#);
+}
