@@ -169,13 +169,11 @@ components = ["main"]
 #keep_for = "30d"                             # counted from when it came to the suite
 #kept_by = ["prod"]                           # what these hold stays here too
 
-# How far back `rollback`, `history` and `diff` reach: a time, or a number of states; for ever when not set. Also below
-# [repositories.NAME]. Tagged states stay.
-#keep_history = "365d"
-
-# What nothing refers to any more is removed by `repo-cli gc` after that time.
+# What `repo-cli gc` leaves.
 #[gc]
-#grace = "7d"
+#grace = "7d"                                 # what nothing refers to stays for that long
+#keep_history = "365d"                        # how far back `rollback` reaches: a time or a number of states; for ever when
+#                                             # not set. [repositories.NAME] may have its own. Tagged states stay.
 
 # What one suite has of its own.
 #[suite.bookworm]
