@@ -60,7 +60,9 @@ impl Session {
     ) -> Result<(), Failure> {
         let at_once = !arguments.no_publish && self.config.publishes_at_once();
         if at_once && !arguments.dry_run {
-            self.publish(repository, output)?;
+            self.publish(repository, output).inspect_err(|_| {
+                output.note("the change is in the store, but clients do not see it yet: `publish` shows it");
+            })?;
         } else if commit.is_some() {
             output.say(&format!("not published yet: `repo-cli publish {}` does", repository.name));
         }

@@ -490,6 +490,7 @@ fn a_key_that_others_may_read_is_not_used() {
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
     ---- stderr
+    the change is in the store, but clients do not see it yet: `publish` shows it
     error: refusing key file <DIR>/store/keys/<FINGERPRINT>.asc: its mode is wider than 0600
     ");
 }
