@@ -44,6 +44,11 @@ impl Output {
         }
     }
 
+    /// Whether the result is one JSON document.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// One line of a result.
     pub(crate) fn line(&self, text: &str) {
         let mut out = self.lines.borrow_mut();

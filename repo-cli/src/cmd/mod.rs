@@ -3,6 +3,7 @@
 pub(crate) mod add;
 pub(crate) mod client_config;
 pub(crate) mod diff;
+pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod incoming;
 pub(crate) mod init;
@@ -12,9 +13,11 @@ pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
 pub(crate) mod remove;
+pub(crate) mod retention;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod show;
+pub(crate) mod tag;
 pub(crate) mod versions;
 
 use crate::args::{Arguments, Command};
@@ -39,6 +42,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Remove(arguments) => remove::run(&arguments, &session()?, output),
         Command::History(arguments) => history::run(&arguments, &session()?, output),
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
+        Command::Tag(arguments) => tag::run(&arguments, &session()?, output),
+        Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
+        Command::Gc(arguments) => gc::run(&arguments, &session()?, output),
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),

@@ -24,8 +24,10 @@ use apt_index::{Encoding, RelPath, Release};
 use apt_sign::Signer;
 use deb_parse::SuiteName;
 use jiff::Timestamp;
+pub(crate) use publication::Publication;
 pub use publication::PublicationId;
-use publication::{Publication, PublishedSuite};
+use publication::PublishedSuite;
+pub(crate) use tree::{BY_HASH, PUBLICATIONS};
 
 use crate::storage::Storage as _;
 use crate::{Context, Error, RepositorySettings, Revision, Store, SuiteSettings};

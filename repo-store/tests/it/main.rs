@@ -3,5 +3,8 @@
 
 mod adding;
 mod fixture;
+mod gc;
 mod publishing;
+mod retention;
 mod sharing;
+mod tagging;
