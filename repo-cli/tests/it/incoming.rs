@@ -186,3 +186,26 @@ fn a_missing_folder_does_not_hold_back_what_came_from_another() {
     let published = Published::of(&environment, "preprod").read().unwrap();
     assert_eq!(published["bookworm"].iter().collect::<Vec<_>>(), ["hello 1.0 all"]);
 }
+
+#[test]
+fn out_of_file_handles_nothing_is_rejected() {
+    if !testkit::all_installed(&["strace", "taskset"]) {
+        return;
+    }
+    let (environment, folder) = with_folder();
+    let file = drop_in(&environment, "hello", "1.0");
+    let before = Tree::of(&folder);
+    let arguments =
+        ["taskset", "-c", "0", "strace", "-f", "-qq", "-o", "/dev/null", "-P", "drop/hello_1.0_all.deb"];
+    let inject = ["-e", "trace=openat", "-e", "inject=openat:error=EMFILE", "--"];
+    let mut command = environment.wrapped(&[&arguments[..], &inject].concat());
+    let output = environment.finish(command.args(["incoming", "preprod", "drop", "--once"]));
+    if output.stderr.contains("ptrace") {
+        testkit::skipped("strace cannot trace here");
+        return;
+    }
+    assert_eq!(output.status, Some(1), "{output}");
+    before.is_still(&Tree::of(&folder), &output.to_string());
+    let _ = take(&environment, &[]).succeeds();
+    assert!(!file.exists(), "taken when there are handles again");
+}
