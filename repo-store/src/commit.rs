@@ -5,7 +5,7 @@ use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
 
 use crate::objects::Objects;
-use crate::{CommitId, Context, Error, SnapshotId};
+use crate::{CommitId, Context, Error, RepositoryName, SnapshotId};
 
 /// A state of one repository: one snapshot for each suite, who made it when and how, and the state before it.
 ///
@@ -55,6 +55,13 @@ impl Commit {
         Ok(id)
     }
 
+    /// The line of the operation log that announces it; `id` is its own id.
+    pub(crate) fn log_line(&self, repository: &RepositoryName, id: CommitId) -> String {
+        let parent = self.parent.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        let (date, actor, operation) = (self.date, one_line(&self.actor), one_line(&self.operation));
+        format!("{date}\t{actor}\t{repository}\t{parent}\t{id}\t{operation}")
+    }
+
     pub(crate) fn read(objects: &Objects<'_>, id: CommitId) -> Result<Self, Error> {
         let text = objects.read(&id)?;
         Self::parse(&text).ok_or_else(|| Error::damaged(CommitId::KIND, &id, "it is malformed"))
@@ -78,7 +85,7 @@ impl Commit {
         text
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let paragraph = deb822::paragraphs(text).next()?;
         let suites = paragraph.get_str("Suites").unwrap_or_default();
         let suites = suites.lines().map(str::trim_start).filter(|line| !line.is_empty()).map(|line| {
@@ -100,7 +107,7 @@ impl Commit {
 }
 
 /// Free text as one line that cannot break the paragraph or a terminal; long text is cut.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect();
     let clean = clean.trim();
     if clean.is_empty() { "unknown".to_owned() } else { clean.to_owned() }

@@ -13,18 +13,7 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::Error;
-
-/// The modes of everything the store makes. `docs/design.md` has the same table for people.
-pub mod mode {
-    /// Directories that a web server or another user of the machine may read.
-    pub const DIRECTORY: u32 = 0o755;
-    /// Files that never change: blobs, objects, everything published.
-    pub const IMMUTABLE: u32 = 0o444;
-    /// Files that are replaced or appended to: references, logs.
-    pub const MUTABLE: u32 = 0o644;
-    /// The directory of secret keys.
-    pub const SECRET_DIRECTORY: u32 = 0o700;
-}
+pub(crate) use crate::permissions::mode;
 
 /// Above this many files one `syncfs` is cheaper than a sync of each.
 const SYNC_EACH: usize = 64;
@@ -262,6 +251,10 @@ impl Lock {
             .truncate(false)
             .mode(mode::MUTABLE)
             .open(path)?;
+        // Whoever made it may have had another umask.
+        if file.metadata()?.permissions().mode() & 0o777 != mode::MUTABLE {
+            file.set_permissions(fs::Permissions::from_mode(mode::MUTABLE))?;
+        }
         lock_file(&file, operation)?;
         Ok(Self { file })
     }

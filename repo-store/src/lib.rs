@@ -43,10 +43,12 @@
 
 mod chunk;
 mod commit;
+mod copy;
 mod difference;
 mod edit;
 mod error;
 mod files;
+mod fsck;
 mod gc;
 mod history;
 mod id;
@@ -54,6 +56,8 @@ mod import;
 mod incoming;
 mod name;
 mod objects;
+mod oplog;
+mod permissions;
 mod promote;
 mod publish;
 mod record;
@@ -72,13 +76,16 @@ mod transaction;
 pub use commit::Commit;
 pub use difference::Difference;
 pub use error::Error;
-pub use files::mode;
+pub use fsck::{
+    Affected, FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, SignatureCheck, SignedSuite,
+};
 pub use gc::{Garbage, GcOptions, GcReport, Why};
 pub use history::KeepHistory;
 pub use id::{BlobId, ChunkId, CommitId, SnapshotId};
 pub use import::{AddOptions, AddReport, Added, Refused};
 pub use incoming::{IncomingOptions, IncomingReport, Left};
 pub use name::RepositoryName;
+pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
 pub use promote::{ChangePlan, PromoteOptions};
 pub use publish::{PublicationId, PublishReport};
 pub use record::{Digests, Record, RecordKey};

@@ -25,15 +25,49 @@ macro_rules! object_id {
 }
 object_id!(ChunkId, SnapshotId, CommitId);
 
-const AREA: &str = "objects";
+pub(crate) const AREA: &str = "objects";
 /// Text of one object; a chunk of the largest records stays far below.
 const MAXIMUM: usize = 1 << 30;
+
+/// What starts the frame behind the text's: a skippable one (RFC 8878, section 3.1.2) of 32 bytes. Every zstd passes over it.
+const SEAL: [u8; 8] = [0x5e, 0x2a, 0x4d, 0x18, 32, 0, 0, 0];
+
+/// Appends a digest of the compressed bytes.
+///
+/// The object's name guards its text. It cannot guard the file: zstd leaves bits that change the compressed form and not the
+/// text, and a decaying disk should be noticed at the first of them.
+fn seal(bytes: &mut Vec<u8>) {
+    let digest = blake3::hash(bytes);
+    bytes.extend_from_slice(&SEAL);
+    bytes.extend_from_slice(digest.as_bytes());
+}
+
+/// The bytes of the file of an object with this text.
+pub(crate) fn compress(text: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut bytes = zstd::bulk::compress(text, 3).map_err(Error::io("compress", "an object"))?;
+    seal(&mut bytes);
+    Ok(bytes)
+}
+
+/// Whether the bytes of an object's file are those that were written.
+pub(crate) fn is_sealed(bytes: &[u8]) -> bool {
+    bytes.split_last_chunk::<32>().is_some_and(|(rest, digest)| {
+        rest.strip_suffix(&SEAL).is_some_and(|frame| blake3::hash(frame).as_bytes() == digest)
+    })
+}
+
+/// The text of an object's file; in words what is wrong when it has none.
+pub(crate) fn decompress(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten();
+    let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAXIMUM);
+    let size = size.ok_or("it is no zstd frame of a known size")?;
+    zstd::bulk::decompress(bytes, size).map_err(|_| "it does not decompress")
+}
 
 impl Objects<'_> {
     pub(crate) fn write<I: ObjectId>(&self, id: &I, text: &[u8]) -> Result<(), Error> {
         let key = Key::object(AREA, id);
-        let compressed = zstd::bulk::compress(text, 3).map_err(Error::io("compress", key.as_str()))?;
-        self.0.put(&key, &compressed)
+        self.0.put(&key, &compress(text)?)
     }
 
     pub(crate) fn read<I: ObjectId>(&self, id: &I) -> Result<Vec<u8>, Error> {
@@ -42,11 +76,7 @@ impl Objects<'_> {
             .0
             .read(&Key::object(AREA, id))?
             .ok_or_else(|| Error::Missing { kind: I::KIND, id: id.to_string() })?;
-        let size = zstd::zstd_safe::get_frame_content_size(&compressed).ok().flatten();
-        let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAXIMUM);
-        let size = size.ok_or_else(|| damaged("it is no zstd frame of a known size"))?;
-        let text =
-            zstd::bulk::decompress(&compressed, size).map_err(|_| damaged("it does not decompress"))?;
+        let text = decompress(&compressed).map_err(damaged)?;
         if I::of(&text) == *id { Ok(text) } else { Err(damaged("its content has another hash")) }
     }
 }

@@ -78,7 +78,7 @@ impl Snapshot {
         text
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let paragraph = deb822::paragraphs(text).next()?;
         let chunks = paragraph.get_str("Chunks").unwrap_or_default();
         let chunks = chunks.lines().map(str::trim_start).filter(|line| !line.is_empty()).map(|line| {

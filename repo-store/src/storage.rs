@@ -107,7 +107,22 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// Whatever the storage says.
     fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error>;
 
-    /// Appends one line to the log under `key`.
+    /// Like [`compare_and_swap`](Self::compare_and_swap), and appends `line` to the log under `log` before the reference is
+    /// replaced, so that no state goes unannounced. A failure may leave the line behind without its state.
+    ///
+    /// # Errors
+    /// Whatever the storage says.
+    fn log_and_swap(
+        &self,
+        key: &Key,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        log: &Key,
+        line: &str,
+    ) -> Result<bool, Error>;
+
+    /// Appends one line and a check of it and the line before to the log under `key`, durably. A line that a crash cut short
+    /// is dropped: nobody was told of it.
     ///
     /// # Errors
     /// Whatever the storage says.
@@ -171,7 +186,11 @@ mod tests {
         let log = Key::named("ops", "log");
         storage.append_line(&log, "one").unwrap();
         storage.append_line(&log, "two").unwrap();
-        assert_eq!(storage.read(&log).unwrap().unwrap(), b"one\ntwo\n");
+        assert!(!storage.log_and_swap(&head, Some(b"a"), b"c", &log, "lost").unwrap());
+        assert!(storage.log_and_swap(&head, Some(b"b"), b"c", &log, "three").unwrap());
+        let bytes = storage.read(&log).unwrap().unwrap();
+        let lines: Vec<_> = crate::oplog::lines(&bytes).map(|line| (line.text, line.intact)).collect();
+        assert_eq!(lines, [("one", true), ("two", true), ("three", true)]);
     }
 
     #[test]

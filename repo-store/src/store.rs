@@ -5,10 +5,12 @@ use crate::files::{self, Lock};
 use crate::objects::Objects;
 use crate::revision::Revision;
 use crate::storage::{Directory, Key, Storage};
-use crate::{BlobId, Commit, CommitId, Difference, Error, RepositoryName, Snapshot};
+use crate::{BlobId, Commit, CommitId, Difference, Error, RepositoryName, Snapshot, oplog};
 
 /// The newest format this version reads and the one it writes. `docs/store-format.md` describes it.
 const FORMAT: u32 = 1;
+/// What the format file holds.
+pub(crate) const FORMAT_FILE: &[u8] = b"1\n";
 
 /// Everything one installation keeps.
 ///
@@ -48,7 +50,7 @@ impl Store {
             files::sync_all(files::create_directories(&root.join(area))?)?;
         }
         // Last, so that a store that was not made to the end is not taken for one.
-        files::replace(&directory.join("format"), format!("{FORMAT}\n").as_bytes(), &storage.temporary()?)?;
+        files::replace(&directory.join("format"), FORMAT_FILE, &storage.temporary()?)?;
         Self::open(root)
     }
 
@@ -146,13 +148,13 @@ impl Store {
     }
 
     /// The lines of the operation log, oldest first: time, actor, repository, commit before and after, and the operation in
-    /// words, parted by tabs.
+    /// words, parted by tabs. A line that was damaged is left out; [`fsck`](Self::fsck) tells.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn operations(&self) -> Result<Vec<String>, Error> {
         let bytes = self.storage.read(&Self::log_key())?.unwrap_or_default();
-        Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+        Ok(oplog::lines(&bytes).filter(|line| line.intact).map(|line| line.text.to_owned()).collect())
     }
 
     pub(crate) fn log_key() -> Key {

@@ -239,15 +239,12 @@ impl<'a> Transaction<'a> {
         let line = |id: CommitId| format!("{id}\n").into_bytes();
         let expected = base.map(|(id, _)| line(id));
         let key = Store::ref_key(&self.repository);
-        if !storage.compare_and_swap(&key, expected.as_deref(), &line(id))? {
-            return Ok(Outcome::LostRace);
+        let entry = commit.log_line(&self.repository, id);
+        if storage.log_and_swap(&key, expected.as_deref(), &line(id), &Store::log_key(), &entry)? {
+            Ok(Outcome::Committed(Some(id)))
+        } else {
+            Ok(Outcome::LostRace)
         }
-        let Commit { date, actor, operation, .. } = &commit;
-        let clean = |text: &str| text.replace(char::is_control, " ");
-        let entry =
-            format!("{date}\t{}\t{}\t{parent}\t{id}\t{}", clean(actor), self.repository, clean(operation));
-        storage.append_line(&Store::log_key(), &entry)?;
-        Ok(Outcome::Committed(Some(id)))
     }
 }
 

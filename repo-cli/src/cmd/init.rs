@@ -1,3 +1,5 @@
+use std::os::unix::fs::PermissionsExt as _;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
 use repo_store::{RepositoryName, Store};
@@ -60,6 +62,8 @@ pub(crate) fn init(root: &Utf8Path, layout: &LayoutArguments, output: &Output) -
     let key = Keys::new(root).generate(&format!("{} (archive signing key)", layout.origin))?;
     // Last: a directory with a repo.toml is a store that was made to the end.
     std::fs::write(&path, text).map_err(Failure::io("write", &path))?;
+    let mode = std::fs::Permissions::from_mode(repo_store::mode::MUTABLE);
+    std::fs::set_permissions(&path, mode).map_err(Failure::io("set the mode of", &path))?;
     output.say(&format!("made a store in {root}: configure it in {path}"));
     output.say(&format!("made a signing key: {}", key.fingerprint()));
     Ok(())

@@ -13,6 +13,7 @@
 //! their digest in one directory for all publications: a client that read an older `InRelease` still finds what it names, also
 //! after going back, and an unchanged index costs a hard link.
 
+mod expected;
 mod indices;
 mod publication;
 mod tree;
@@ -23,13 +24,13 @@ use std::time::{Duration, SystemTime};
 use apt_index::{Encoding, RelPath, Release};
 use apt_sign::Signer;
 use deb_parse::SuiteName;
+pub(crate) use expected::{Entry, Expected, File};
 use jiff::Timestamp;
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;
-use publication::PublishedSuite;
+use publication::{PublishedSuite, SignedFiles};
 pub(crate) use tree::{BY_HASH, PUBLICATIONS};
 
-use crate::storage::Storage as _;
 use crate::{Context, Error, RepositorySettings, Revision, Store, SuiteSettings};
 
 /// What a publication did.
@@ -101,13 +102,11 @@ impl Store {
         }
         let commit = head.as_ref().map(Revision::id);
         let publication = Publication { id: tree.id(), commit, suites };
-        tree.show(&publication)?;
-
         let commit = commit.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        let (now, actor) = (context.now, context.actor.replace(char::is_control, " "));
+        let (now, actor) = (context.now, crate::commit::one_line(&context.actor));
         let line =
             format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
-        self.storage().append_line(&Self::log_key(), &line)?;
+        tree.show(&publication, &line)?;
         Ok(PublishReport { publication: Some(publication.id), suites: names })
     }
 }
@@ -176,6 +175,8 @@ fn sign_suite(
         settings: wanted.settings.clone(),
         date,
         valid_until: release.valid_until,
+        made_in: tree.id(),
+        signed: SignedFiles::of(&signed),
         indices,
     })
 }

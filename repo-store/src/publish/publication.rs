@@ -6,8 +6,12 @@ use std::fmt;
 use std::fmt::Write as _;
 
 use apt_index::{Encoding, Layout, ReleaseFile};
+use apt_sign::Signed;
+
+use deb_parse::checksum::Sha256;
 use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
+use sha2::Digest as _;
 
 use crate::storage::{Key, Storage as _};
 use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
@@ -18,6 +22,9 @@ use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
 /// would not fetch the new one: so in a burst the ids run ahead of the clock, a second for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PublicationId(i64);
+
+/// The last line of a record, with the BLAKE3 of everything above the empty line before it.
+const CHECK: &str = "BLAKE3: ";
 
 const FORM: &str = "%Y%m%dT%H%M%SZ";
 
@@ -65,8 +72,43 @@ pub(crate) struct PublishedSuite {
     /// The `Date` of its Release file.
     pub(crate) date: Timestamp,
     pub(crate) valid_until: Option<Timestamp>,
+    /// The publication it was made and signed in; those after it that changed nothing show the same files.
+    pub(crate) made_in: PublicationId,
+    /// The signed files.
+    pub(crate) signed: SignedFiles,
     /// By path without the compression's ending, such as `main/binary-amd64/Packages`.
     pub(crate) indices: BTreeMap<String, PublishedIndex>,
+}
+
+/// What lies beside the indices of a suite. A signature can be changed in places that no verification looks at, so these are
+/// remembered to the byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SignedFiles {
+    pub(crate) in_release: ReleaseFile,
+    pub(crate) release: ReleaseFile,
+    pub(crate) release_gpg: ReleaseFile,
+}
+
+impl SignedFiles {
+    const NAMES: [&str; 3] = ["InRelease", "Release", "Release.gpg"];
+
+    pub(crate) fn of(signed: &Signed) -> Self {
+        let file = |bytes: &[u8]| ReleaseFile {
+            size: bytes.len() as u64,
+            sha256: Sha256::from_bytes(sha2::Sha256::digest(bytes).into()),
+        };
+        Self {
+            in_release: file(signed.inline()),
+            release: file(signed.text()),
+            release_gpg: file(signed.detached()),
+        }
+    }
+
+    /// Each with its name in the directory of the suite.
+    pub(crate) fn by_name(&self) -> [(&'static str, ReleaseFile); 3] {
+        let [in_release, release, release_gpg] = Self::NAMES;
+        [(in_release, self.in_release), (release, self.release), (release_gpg, self.release_gpg)]
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +119,7 @@ pub(crate) struct PublishedIndex {
 }
 
 impl Publication {
-    fn key(repository: &RepositoryName, id: PublicationId) -> Key {
+    pub(crate) fn key(repository: &RepositoryName, id: PublicationId) -> Key {
         Key::named("publications", &format!("{repository}/{id}"))
     }
 
@@ -124,7 +166,11 @@ impl Publication {
             if let Some(snapshot) = suite.snapshot {
                 let _ = writeln!(text, "Snapshot: {snapshot}");
             }
-            let _ = writeln!(text, "Settings: {}\nDate: {}", suite.settings, suite.date);
+            let PublishedSuite { settings, date, made_in, .. } = suite;
+            let _ = writeln!(text, "Settings: {settings}\nDate: {date}\nMade-In: {made_in}");
+            for (name, ReleaseFile { size, sha256 }) in suite.signed.by_name() {
+                let _ = writeln!(text, "{name}: {size} {sha256}");
+            }
             if let Some(until) = suite.valid_until {
                 let _ = writeln!(text, "Valid-Until: {until}");
             }
@@ -137,11 +183,19 @@ impl Publication {
                 text.push_str(&index.layout.to_fields());
             }
         }
+        let check = blake3::hash(text.as_bytes());
+        let _ = writeln!(text, "\n{CHECK}{check}");
         text
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
-        let mut paragraphs = deb822::paragraphs(text);
+    /// Reads what [`write`](Self::write) wrote; `None` when it was changed since.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let (content, check) = text.rsplit_once(&format!("\n{CHECK}"))?;
+        if check != format!("{}\n", blake3::hash(content.as_bytes())) {
+            return None;
+        }
+        let mut paragraphs = deb822::paragraphs(content.as_bytes());
         let first = paragraphs.next()?;
         let mut publication = Self {
             id: PublicationId::parse(first.get_str("Publication")?)?,
@@ -156,6 +210,12 @@ impl Publication {
                     settings: paragraph.get_str("Settings")?.to_owned(),
                     date: paragraph.get_str("Date")?.parse().ok()?,
                     valid_until: paragraph.get_str("Valid-Until").map(str::parse).transpose().ok()?,
+                    made_in: PublicationId::parse(paragraph.get_str("Made-In")?)?,
+                    signed: SignedFiles {
+                        in_release: release_file(paragraph.get_str("InRelease")?)?,
+                        release: release_file(paragraph.get_str("Release")?)?,
+                        release_gpg: release_file(paragraph.get_str("Release.gpg")?)?,
+                    },
                     indices: BTreeMap::new(),
                 };
                 publication.suites.extend(open.replace((SuiteName::parse(name).ok()?, suite)));
@@ -217,6 +277,8 @@ mod tests {
             settings: "abc".to_owned(),
             date: Timestamp::UNIX_EPOCH,
             valid_until: None,
+            made_in: PublicationId(1_780_000_000),
+            signed: SignedFiles { in_release: file, release: file, release_gpg: file },
             indices,
         };
         let publication = Publication {
@@ -233,6 +295,12 @@ mod tests {
                 ),
             ]),
         };
-        assert_eq!(Publication::parse(publication.to_text().as_bytes()).unwrap(), publication);
+        let text = publication.to_text();
+        assert_eq!(Publication::parse(text.as_bytes()).unwrap(), publication);
+        for position in 0..text.len() {
+            let mut changed = text.clone().into_bytes();
+            changed[position] ^= 1;
+            assert_eq!(Publication::parse(&changed), None, "byte {position}");
+        }
     }
 }

@@ -201,8 +201,8 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Makes everything durable and switches clients over.
-    pub(super) fn show(self, publication: &Publication) -> Result<(), Error> {
+    /// Makes everything durable, announces it in the operation log, and switches clients over.
+    pub(super) fn show(self, publication: &Publication, announcement: &str) -> Result<(), Error> {
         let id = self.id.to_string();
         // A repository without suites still has a directory to point at.
         let dists = self.public.join(PUBLICATIONS).join(&id).join("dists");
@@ -220,6 +220,7 @@ impl<'a> Tree<'a> {
         self.note([snapshot]);
         files::sync_all(self.changed.into_inner().unwrap_or_else(PoisonError::into_inner))?;
         publication.write(self.store, &self.repository)?;
+        self.store.storage().append_line(&Store::log_key(), announcement)?;
         let temporary = self.public.join(".dists.new");
         files::point(&self.public.join("dists"), &format!("{PUBLICATIONS}/{id}/dists"), &temporary)?;
         files::sync_path(&self.public)

@@ -10,8 +10,8 @@ use deb_parse::checksum::Blake3;
 use jiff::Timestamp;
 
 use super::{Key, Staged, Storage};
-use crate::Error;
 use crate::files::{self, Lock, mode};
+use crate::{Error, oplog};
 
 /// A storage in a directory of a local file system.
 ///
@@ -72,6 +72,27 @@ impl Directory {
         self.unsynced.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
     }
 
+    /// Replaces a reference if it still holds `expected`; `announce` runs when that is certain and before it is done.
+    fn swap(
+        &self,
+        key: &Key,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        announce: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let path = self.path(key);
+        let parent = path.parent().unwrap_or(&self.root);
+        files::sync_all(files::create_directories(parent)?)?;
+        let temporary = self.session()?.next_path();
+        let _lock = self.lock(&key.as_str().replace('/', "."))?;
+        if files::read_if_present(&path)?.as_deref() != expected {
+            return Ok(false);
+        }
+        announce()?;
+        files::replace(&path, new, &temporary)?;
+        Ok(true)
+    }
+
     /// A lock for the thing of that name, held until dropped.
     pub(crate) fn lock(&self, name: &str) -> Result<Lock, Error> {
         Lock::acquire(&self.root.join("locks").join(name))
@@ -123,6 +144,25 @@ impl Directory {
     pub(crate) fn temporary(&self) -> Result<Utf8PathBuf, Error> {
         Ok(self.session()?.next_path())
     }
+}
+
+/// Appends a line to a log, behind the last one that is whole.
+fn append(file: &mut File, line: &str) -> std::io::Result<()> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(end.saturating_sub(oplog::TAIL)))?;
+    file.read_to_end(&mut tail)?;
+    if tail.last().is_some_and(|last| *last != b'\n') {
+        file.seek(SeekFrom::Start(0))?;
+        tail.clear();
+        file.read_to_end(&mut tail)?;
+        tail.truncate(tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
+        end = tail.len() as u64;
+        file.set_len(end)?;
+    }
+    file.seek(SeekFrom::Start(end))?;
+    file.write_all(oplog::seal(&tail, line).as_bytes())?;
+    file.sync_data()
 }
 
 /// The temporary directory of this process.
@@ -274,16 +314,18 @@ impl Storage for Directory {
     }
 
     fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, Error> {
-        let path = self.path(key);
-        let parent = path.parent().unwrap_or(&self.root);
-        files::sync_all(files::create_directories(parent)?)?;
-        let temporary = self.session()?.next_path();
-        let _lock = self.lock(&key.as_str().replace('/', "."))?;
-        if files::read_if_present(&path)?.as_deref() != expected {
-            return Ok(false);
-        }
-        files::replace(&path, new, &temporary)?;
-        Ok(true)
+        self.swap(key, expected, new, || Ok(()))
+    }
+
+    fn log_and_swap(
+        &self,
+        key: &Key,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        log: &Key,
+        line: &str,
+    ) -> Result<bool, Error> {
+        self.swap(key, expected, new, || self.append_line(log, line))
     }
 
     fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error> {
@@ -300,26 +342,22 @@ impl Storage for Directory {
     fn append_line(&self, key: &Key, line: &str) -> Result<(), Error> {
         let path = self.path(key);
         let parent = path.parent().unwrap_or(&self.root);
-        files::sync_all(files::create_directories(parent)?)?;
+        let mut changed = files::create_directories(parent)?;
         let _lock = self.lock(&key.as_str().replace('/', "."))?;
+        let is_new = !path.exists();
         let mut file = fs::OpenOptions::new()
             .create(true)
+            .truncate(false)
             .read(true)
-            .append(true)
+            .write(true)
             .open(&path)
             .map_err(Error::io("open", &path))?;
-        let mut append = || {
-            // A crash may have cut the last line short: the new one starts on a line of its own.
-            let mut last = [b'\n'];
-            if file.seek(SeekFrom::End(0))? > 0 {
-                file.seek(SeekFrom::End(-1))?;
-                file.read_exact(&mut last)?;
-            }
-            let start = if last == *b"\n" { "" } else { "\n" };
-            file.write_all(format!("{start}{line}\n").as_bytes())?;
-            file.sync_data()
-        };
-        append().map_err(Error::io("append to", &path))
+        if is_new {
+            files::set_mode(&path, mode::MUTABLE)?;
+            changed.push(parent.to_owned());
+        }
+        files::sync_all(changed)?;
+        append(&mut file, line).map_err(Error::io("append to", &path))
     }
 
     fn list(&self, area: &str) -> Result<Vec<Key>, Error> {

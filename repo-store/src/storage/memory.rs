@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use camino::Utf8PathBuf;
 
 use super::{Key, Staged, Storage};
-use crate::Error;
+use crate::{Error, oplog};
 
 /// A storage that is gone with the process: for tests.
 #[derive(Debug, Default)]
@@ -85,11 +85,26 @@ impl Storage for Memory {
         Ok(unchanged)
     }
 
+    fn log_and_swap(
+        &self,
+        key: &Key,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        log: &Key,
+        line: &str,
+    ) -> Result<bool, Error> {
+        let swapped = self.compare_and_swap(key, expected, new)?;
+        if swapped {
+            self.append_line(log, line)?;
+        }
+        Ok(swapped)
+    }
+
     fn append_line(&self, key: &Key, line: &str) -> Result<(), Error> {
         let mut files = self.files();
         let log = files.entry(key.clone()).or_default();
-        log.extend_from_slice(line.as_bytes());
-        log.push(b'\n');
+        let sealed = oplog::seal(log, line);
+        log.extend_from_slice(sealed.as_bytes());
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use apt_sign::{OpenPgpSigner, SecretKey};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 use deb_parse::control::BinaryControl;
@@ -11,8 +13,8 @@ use deb_parse::deb::Builder;
 use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName, Version};
 use jiff::Timestamp;
 use repo_store::{
-    AddOptions, AddReport, BlobId, Context, Digests, Record, RepositoryName, RepositorySettings, Store,
-    SuiteSettings,
+    AddOptions, AddReport, BlobId, Context, Digests, PublishReport, Record, RepositoryName,
+    RepositorySettings, Store, SuiteSettings,
 };
 
 /// A store, and a directory beside it for files.
@@ -87,6 +89,33 @@ pub(crate) fn record(name: &str, version: &str) -> Arc<Record> {
     let blob = BlobId::of(format!("{name} {version}").as_bytes());
     let digests = Digests { sha256: Sha256::from_bytes([0; 32]), md5: None, sha1: None };
     Arc::new(Record::new(&control, Component::parse("main").unwrap(), blob, 1, &digests).unwrap())
+}
+
+pub(crate) fn signer() -> OpenPgpSigner {
+    OpenPgpSigner::new(vec![secret_key()]).unwrap()
+}
+
+pub(crate) fn secret_key() -> SecretKey {
+    let created = SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000);
+    SecretKey::generate("Test", created, None).unwrap()
+}
+
+pub(crate) fn publish(fixture: &Fixture, signer: &OpenPgpSigner, seconds: i64) -> PublishReport {
+    fixture.store.publish(&fixture.preprod, signer, &context(seconds)).unwrap()
+}
+
+/// Every file, link and directory below a directory.
+pub(crate) fn everything_below(directory: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let mut found = Vec::new();
+    for entry in directory.read_dir_utf8().unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(everything_below(entry.path()));
+        }
+        found.push(entry.path().to_owned());
+    }
+    found.sort();
+    found
 }
 
 /// Every file below a directory.

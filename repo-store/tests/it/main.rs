@@ -3,7 +3,9 @@
 
 mod adding;
 mod fixture;
+mod fsck;
 mod gc;
+mod permissions;
 mod publishing;
 mod retention;
 mod sharing;

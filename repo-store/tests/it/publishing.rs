@@ -2,23 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::{Duration, SystemTime};
 
-use apt_sign::{OpenPgpSigner, SecretKey};
 use camino::Utf8Path;
 use deb_parse::deb822;
-use repo_store::PublishReport;
 
-use crate::fixture::{Fixture, context, files_below, suite};
-
-fn signer() -> OpenPgpSigner {
-    let created = SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000);
-    OpenPgpSigner::new(vec![SecretKey::generate("Test", created, None).unwrap()]).unwrap()
-}
-
-fn publish(fixture: &Fixture, signer: &OpenPgpSigner, seconds: i64) -> PublishReport {
-    fixture.store.publish(&fixture.preprod, signer, &context(seconds)).unwrap()
-}
+use crate::fixture::{Fixture, context, files_below, publish, signer, suite};
 
 /// The packages and versions that a client reading the index of a suite sees.
 fn visible(fixture: &Fixture, suite: &str) -> Vec<String> {

@@ -1,0 +1,255 @@
+//! From references over commits and snapshots to package files, in memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use camino::Utf8PathBuf;
+use deb_parse::checksum::Blake3;
+use deb_parse::{SuiteName, deb822};
+
+use super::contents::{Contents, Subject};
+use super::report::{Affected, Problem, ProblemKind};
+use crate::storage::Key;
+use crate::{
+    BlobId, ChunkId, Commit, CommitId, Record, RecordKey, RepositoryName, Snapshot, SnapshotId, Store,
+};
+
+/// An object's text, read as what it is.
+#[derive(Debug)]
+pub(super) enum Object {
+    Commit(Commit),
+    Snapshot(Snapshot),
+    Chunk(Vec<Listed>),
+    /// Its hash is right, so it was written like this: by another program.
+    Malformed,
+}
+
+/// A record, as far as it refers to a file.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) key: RecordKey,
+    pub(super) blob: BlobId,
+    /// Below the repository's public directory.
+    pub(super) path: Utf8PathBuf,
+    pub(super) size: u64,
+}
+
+impl Object {
+    pub(super) fn parse(text: &[u8]) -> Self {
+        let object = if text.starts_with(b"Parent:") || text.starts_with(b"Sequence:") {
+            Commit::parse(text).map(Self::Commit)
+        } else if text.starts_with(b"Records:") {
+            Snapshot::parse(text).map(Self::Snapshot)
+        } else {
+            let listed = |paragraph: deb822::Paragraph<'_>| {
+                let record = Record::parse(&paragraph)?;
+                let path = record.pool_path().ok()?.as_path().to_owned();
+                Some(Listed { key: record.key().clone(), blob: record.blob(), path, size: record.size() })
+            };
+            deb822::paragraphs(text).map(listed).collect::<Option<_>>().map(Self::Chunk)
+        };
+        object.unwrap_or(Self::Malformed)
+    }
+}
+
+/// Where a snapshot is shown.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    repository: RepositoryName,
+    suite: SuiteName,
+    current: bool,
+}
+
+/// What can be reached from where.
+pub(super) struct Graph<'a> {
+    contents: &'a Contents,
+    places: HashMap<SnapshotId, Vec<Place>>,
+    /// What is referred to and is not there, with the repository that needs it if it is known without looking further.
+    missing: BTreeMap<Blake3, Vec<Affected>>,
+    /// The ids of commits on the way from each head, and of those before that are no longer kept.
+    pub(super) history: BTreeMap<RepositoryName, HashSet<CommitId>>,
+    pub(super) commits: BTreeMap<RepositoryName, Vec<CommitId>>,
+}
+
+impl<'a> Graph<'a> {
+    pub(super) fn new(contents: &'a Contents) -> Self {
+        Self {
+            contents,
+            places: HashMap::new(),
+            missing: BTreeMap::new(),
+            history: BTreeMap::new(),
+            commits: BTreeMap::new(),
+        }
+    }
+
+    /// The commit of that id, if it can be read.
+    pub(super) fn commit(&self, id: CommitId) -> Option<&'a Commit> {
+        match self.contents.objects.get(&id.0) {
+            Some(Object::Commit(commit)) => Some(commit),
+            _ => None,
+        }
+    }
+
+    pub(super) fn snapshot(&self, id: SnapshotId) -> Option<&'a Snapshot> {
+        match self.contents.objects.get(&id.0) {
+            Some(Object::Snapshot(snapshot)) => Some(snapshot),
+            _ => None,
+        }
+    }
+
+    /// The records of a snapshot, as far as its chunks can be read.
+    pub(super) fn listed(&self, id: SnapshotId) -> impl Iterator<Item = &'a Listed> {
+        let chunks = self.snapshot(id).map(Snapshot::chunks).unwrap_or_default();
+        chunks.iter().flat_map(|chunk| self.chunk(chunk.id).unwrap_or_default())
+    }
+
+    fn chunk(&self, id: ChunkId) -> Option<&'a [Listed]> {
+        match self.contents.objects.get(&id.0) {
+            Some(Object::Chunk(listed)) => Some(listed),
+            _ => None,
+        }
+    }
+
+    /// Follows the history of a repository from `head`. `ends_before` are commits that were given up on purpose.
+    pub(super) fn follow(
+        &mut self,
+        repository: &RepositoryName,
+        head: CommitId,
+        ends_before: &HashSet<CommitId>,
+    ) {
+        let mut next = Some(head);
+        while let Some(id) = next {
+            if !self.history.entry(repository.clone()).or_default().insert(id) || ends_before.contains(&id) {
+                return;
+            }
+            let Some(commit) = self.commit(id) else {
+                self.miss(id.0, repository, None, id == head);
+                return;
+            };
+            self.commits.entry(repository.clone()).or_default().push(id);
+            for (suite, snapshot) in &commit.suites {
+                self.show(repository, suite, *snapshot, id == head);
+            }
+            next = commit.parent;
+        }
+    }
+
+    /// Notes that a snapshot is the content of a suite.
+    pub(super) fn show(
+        &mut self,
+        repository: &RepositoryName,
+        suite: &SuiteName,
+        id: SnapshotId,
+        current: bool,
+    ) {
+        let places = self.places.entry(id).or_default();
+        match places.iter_mut().find(|place| place.repository == *repository && place.suite == *suite) {
+            Some(place) => place.current |= current,
+            None => places.push(Place { repository: repository.clone(), suite: suite.clone(), current }),
+        }
+    }
+
+    fn miss(&mut self, id: Blake3, repository: &RepositoryName, suite: Option<&SuiteName>, current: bool) {
+        self.missing.entry(id).or_default().push(Affected {
+            repository: repository.clone(),
+            suite: suite.cloned(),
+            package: None,
+            current,
+        });
+    }
+
+    /// Everything that is referred to and cannot be used, and what each of these affects.
+    ///
+    /// A damaged object that something refers to is among them, so that what it affects is known.
+    pub(super) fn unusable(mut self) -> Unusable {
+        let mut blobs: BTreeMap<BlobId, BTreeSet<Affected>> = BTreeMap::new();
+        let mut sizes = HashMap::new();
+        for (id, places) in std::mem::take(&mut self.places) {
+            let Some(snapshot) = self.snapshot(id) else {
+                for place in &places {
+                    self.miss(id.0, &place.repository, Some(&place.suite), place.current);
+                }
+                continue;
+            };
+            for chunk in snapshot.chunks() {
+                let Some(listed) = self.chunk(chunk.id) else {
+                    for place in &places {
+                        self.miss(chunk.id.0, &place.repository, Some(&place.suite), place.current);
+                    }
+                    continue;
+                };
+                for record in listed.iter().filter(|record| !self.contents.blobs.contains(&record.blob)) {
+                    sizes.insert(record.blob, record.size);
+                    let affected = places.iter().map(|place| Affected {
+                        repository: place.repository.clone(),
+                        suite: Some(place.suite.clone()),
+                        package: Some(record.key.clone()),
+                        current: place.current,
+                    });
+                    blobs.entry(record.blob).or_default().extend(affected);
+                }
+            }
+        }
+        let objects = self.missing.into_iter().map(|(id, affected)| (id, affected.into_iter().collect()));
+        Unusable { objects: objects.collect(), blobs, sizes }
+    }
+}
+
+/// What is referred to and cannot be used.
+pub(super) struct Unusable {
+    pub(super) objects: BTreeMap<Blake3, BTreeSet<Affected>>,
+    pub(super) blobs: BTreeMap<BlobId, BTreeSet<Affected>>,
+    /// The sizes of those blobs, in bytes.
+    pub(super) sizes: HashMap<BlobId, u64>,
+}
+
+impl Unusable {
+    /// What a damaged file affects.
+    pub(super) fn affected_by(&self, subject: Subject) -> Vec<Affected> {
+        let affected = match subject {
+            Subject::Blob(id) => self.blobs.get(&id),
+            Subject::Object(id) => self.objects.get(&id),
+            Subject::Index => None,
+        };
+        strongest(affected.into_iter().flatten().cloned())
+    }
+
+    /// The problems of those that are not there at all. `known` are those that a problem tells of already.
+    pub(super) fn missing(&self, known: &HashSet<Blake3>, contents: &Contents) -> Vec<(Subject, Problem)> {
+        let objects = self.objects.keys().map(|id| (Subject::Object(*id), *id, Key::object("objects", id)));
+        let blobs = self.blobs.keys().map(|id| (Subject::Blob(*id), id.0, Store::blob_key(*id)));
+        let missing = objects.chain(blobs).filter(|(_, id, _)| !known.contains(id));
+        let problem = |(subject, id, key): (Subject, Blake3, Key)| {
+            let (kind, what) = if contents.objects.contains_key(&id) {
+                (ProblemKind::Damaged, "it is not the kind of object that is referred to")
+            } else {
+                (ProblemKind::Missing, "it is referred to and not there")
+            };
+            let path = Utf8PathBuf::from(format!("store/{key}"));
+            (subject, Problem { kind, path, what: what.to_owned(), affects: self.affected_by(subject) })
+        };
+        missing.map(problem).collect()
+    }
+}
+
+/// One entry for each thing: that it is current says more than that it is in the history.
+fn strongest(affected: impl Iterator<Item = Affected>) -> Vec<Affected> {
+    let mut strongest: BTreeMap<_, bool> = BTreeMap::new();
+    for Affected { repository, suite, package, current } in affected {
+        *strongest.entry((repository, suite, package)).or_default() |= current;
+    }
+    let entry = |((repository, suite, package), current)| Affected { repository, suite, package, current };
+    strongest.into_iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_told_apart_by_its_first_field() {
+        assert!(matches!(Object::parse(b"Records: 0\n"), Object::Snapshot(_)));
+        let commit = b"Sequence: 0\nDate: 2026-03-01T07:08:09Z\nActor: a\nOperation: create\n";
+        assert!(matches!(Object::parse(commit), Object::Commit(_)));
+        assert!(matches!(Object::parse(b"Package: a\nVersion: 1\n"), Object::Malformed));
+    }
+}

@@ -1,0 +1,165 @@
+//! References and the operation log, each of which tells when the other is wrong.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::graph::Graph;
+use super::report::{Affected, Problem, ProblemKind};
+use crate::storage::Storage as _;
+use crate::{CommitId, Error, PublicationId, RepositoryName, Store, files, oplog};
+
+/// The references and the log as they stood at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    pub(super) heads: BTreeMap<RepositoryName, CommitId>,
+    /// References that hold no commit id, with what is wrong.
+    pub(super) unreadable: BTreeMap<RepositoryName, String>,
+    log: Vec<u8>,
+    pub(super) announced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
+    /// For each repository, in the order of the log: announced commits, and what each was based on.
+    pub(super) commits: BTreeMap<RepositoryName, Vec<(CommitId, CommitId)>>,
+    pub(super) problems: Vec<Problem>,
+}
+
+const LOG: &str = "store/ops/log";
+
+impl Journal {
+    pub(super) fn read(store: &Store) -> Result<Self, Error> {
+        let mut journal = Self::default();
+        // Nothing is announced while this is held, so no reference can be ahead of the log. A copy of a store on a read-only
+        // medium cannot be locked and needs not be.
+        let lock = store.storage().lock("ops.log").ok();
+        for name in files::names_in(&store.root().join("store/refs"))? {
+            let path = Utf8Path::new("store/refs").join(&name);
+            let Ok(repository) = RepositoryName::parse(&name) else {
+                journal.report(ProblemKind::Stray, path, "no such file belongs here", None);
+                continue;
+            };
+            match store.storage().read(&Store::ref_key(&repository)) {
+                Ok(None) => {}
+                Ok(Some(bytes)) => match head(&bytes) {
+                    Some(id) => drop(journal.heads.insert(repository, id)),
+                    None => drop(journal.unreadable.insert(repository, "it holds no commit id".to_owned())),
+                },
+                Err(error) => {
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    journal.unreadable.insert(repository, source.unwrap_or_default());
+                }
+            }
+        }
+        match store.storage().read(&Store::log_key()) {
+            Ok(log) => journal.log = log.unwrap_or_default(),
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                journal.report(ProblemKind::Unreadable, LOG.into(), &source, None);
+            }
+        }
+        drop(lock);
+        journal.read_log();
+        Ok(journal)
+    }
+
+    fn read_log(&mut self) {
+        let log = std::mem::take(&mut self.log);
+        let broken: Vec<usize> =
+            oplog::lines(&log).filter(|line| !line.intact).map(|line| line.number).collect();
+        if let Some(first) = broken.first() {
+            let what = format!("line {first} is not what was written, or not all that was");
+            self.report(ProblemKind::Damaged, LOG.into(), &what, None);
+        }
+        for entry in oplog::lines(&log).filter(|line| line.intact).filter_map(|line| line.entry()) {
+            let Ok(repository) = RepositoryName::parse(entry.repository) else { continue };
+            let publication = entry.operation.strip_prefix("publish ").and_then(PublicationId::parse);
+            if let Some(id) = publication.filter(|_| entry.before == entry.after) {
+                self.announced.entry(repository.clone()).or_default().insert(id);
+            }
+            if let (Ok(before), Ok(after)) = (entry.before.parse(), entry.after.parse()) {
+                self.commits.entry(repository).or_default().push((before, after));
+            }
+        }
+        self.log = log;
+    }
+
+    /// The bytes of the log.
+    pub(super) fn log(&self) -> &[u8] {
+        &self.log
+    }
+
+    fn report(
+        &mut self,
+        kind: ProblemKind,
+        path: Utf8PathBuf,
+        what: &str,
+        repository: Option<&RepositoryName>,
+    ) {
+        let affects = repository.map(|repository| Affected {
+            repository: repository.clone(),
+            suite: None,
+            package: None,
+            current: true,
+        });
+        let affects = affects.into_iter().collect();
+        self.problems.push(Problem { kind, path, what: what.to_owned(), affects });
+    }
+
+    /// Compares references and log. `published` are the commits that publications show.
+    pub(super) fn check(
+        &mut self,
+        graph: &Graph<'_>,
+        published: &BTreeMap<RepositoryName, BTreeSet<CommitId>>,
+    ) {
+        let repositories: BTreeSet<RepositoryName> = (self.commits.keys())
+            .chain(self.heads.keys())
+            .chain(published.keys())
+            .chain(self.unreadable.keys())
+            .cloned()
+            .collect();
+        let mut unlogged = 0;
+        for repository in &repositories {
+            let path = Utf8Path::new("store/refs").join(repository.as_str());
+            let lines = self.commits.get(repository).map(Vec::as_slice).unwrap_or_default();
+            let announced: HashSet<CommitId> = lines.iter().map(|(_, after)| *after).collect();
+            // What something was built upon or published was the head once; the last line may announce what never came to be.
+            let mut done: Vec<CommitId> = lines.iter().map(|(before, _)| *before).collect();
+            done.retain(|id| announced.contains(id));
+            done.extend(published.get(repository).into_iter().flatten());
+            if let Some(what) = self.unreadable.get(repository).cloned() {
+                self.report(ProblemKind::Damaged, path, &what, Some(repository));
+                continue;
+            }
+            if !self.heads.contains_key(repository) {
+                if !done.is_empty() {
+                    let what = "the operation log or a publication tells of commits";
+                    self.report(ProblemKind::Missing, path, what, Some(repository));
+                }
+                continue;
+            }
+            let history = graph.history.get(repository);
+            let whole = graph.commits.get(repository).map(Vec::as_slice).unwrap_or_default();
+            unlogged += whole
+                .iter()
+                .filter(|id| graph.commit(**id).is_some_and(|commit| commit.sequence > 0))
+                .filter(|id| !announced.contains(id))
+                .count();
+            // Of those that were done only the last must still be known: older ones may have been given up.
+            let last = done.iter().filter_map(|id| Some((graph.commit(*id)?.sequence, *id))).max();
+            if let Some((_, last)) = last
+                && !history.is_some_and(|history| history.contains(&last))
+            {
+                let what = format!("it does not lead to commit {}, which was current once", last.short());
+                self.report(ProblemKind::Damaged, path, &what, Some(repository));
+            }
+        }
+        if unlogged > 0 {
+            let what = format!("{unlogged} commits that are in the history are not in it");
+            self.report(ProblemKind::Damaged, LOG.into(), &what, None);
+        }
+    }
+}
+
+/// The commit id in the bytes of a reference.
+pub(super) fn head(bytes: &[u8]) -> Option<CommitId> {
+    let id: CommitId = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?.parse().ok()?;
+    (format!("{id}\n").as_bytes() == bytes).then_some(id)
+}

@@ -1,0 +1,366 @@
+//! The published trees, compared with the records of their publications.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::SuiteName;
+
+use super::contents::{Contents, Fault, blake3_of, sha256_of};
+use super::graph::Graph;
+use super::inventory::{Found, Inventory};
+use super::report::{Affected, Problem, ProblemKind};
+use super::{FsckOptions, SignedSuite};
+use crate::publish::{Entry, Expected, Publication};
+use crate::storage::Storage as _;
+use crate::{BlobId, PublicationId, RepositoryName, Store};
+
+/// The records of all publications of one repository.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    pub(super) readable: BTreeMap<PublicationId, Publication>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// How a problem with a published entry can be put right.
+#[derive(Clone, Debug)]
+pub(super) enum Remedy {
+    /// Make it again from what the store has.
+    Entry(RepositoryName, Expected),
+    /// Link the blob into the pool.
+    Pool(Utf8PathBuf, BlobId),
+    /// Let `dists` lead to this publication.
+    Dists(RepositoryName, String),
+}
+
+impl Records {
+    pub(super) fn read(store: &Store, repository: &RepositoryName) -> Self {
+        let mut records = Self::default();
+        let area = store.root().join("store/publications").join(repository.as_str());
+        for name in crate::files::names_in(&area).unwrap_or_default() {
+            let path = Utf8Path::new("store/publications").join(repository.as_str()).join(&name);
+            let mut report = |kind, what: String| {
+                let affects = vec![affected(repository, None)];
+                records.problems.push(Problem { kind, path: path.clone(), what, affects });
+            };
+            let Some(id) = PublicationId::parse(&name) else {
+                report(ProblemKind::Stray, "no such file belongs here".to_owned());
+                continue;
+            };
+            match store.storage().read(&Publication::key(repository, id)) {
+                Ok(None) => {}
+                Ok(Some(bytes)) => match Publication::parse(&bytes).filter(|found| found.id == id) {
+                    Some(publication) => drop(records.readable.insert(id, publication)),
+                    None => report(
+                        ProblemKind::Damaged,
+                        "it is not what was written: the next `publish` renders anew without it".to_owned(),
+                    ),
+                },
+                Err(error) => {
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    report(ProblemKind::Unreadable, source.unwrap_or_default());
+                }
+            }
+        }
+        records
+    }
+}
+
+fn affected(repository: &RepositoryName, suite: Option<&SuiteName>) -> Affected {
+    Affected { repository: repository.clone(), suite: suite.cloned(), package: None, current: true }
+}
+
+/// The check of one repository's tree.
+pub(super) struct Published<'a> {
+    pub(super) store: &'a Store,
+    pub(super) repository: &'a RepositoryName,
+    pub(super) inventory: &'a Inventory,
+    pub(super) contents: &'a Contents,
+    pub(super) graph: &'a Graph<'a>,
+    pub(super) records: &'a Records,
+    /// Publications that the operation log announces.
+    pub(super) announced: &'a BTreeSet<PublicationId>,
+    pub(super) options: &'a FsckOptions<'a>,
+    pub(super) problems: Vec<(Option<Remedy>, Problem)>,
+    /// How many files were compared.
+    pub(super) compared: u64,
+}
+
+impl Published<'_> {
+    fn public(&self) -> Utf8PathBuf {
+        Utf8Path::new("public").join(self.repository.as_str())
+    }
+
+    fn report(
+        &mut self,
+        remedy: Option<Remedy>,
+        kind: ProblemKind,
+        path: Utf8PathBuf,
+        what: impl Into<String>,
+        affects: Vec<Affected>,
+    ) {
+        self.problems.push((remedy, Problem { kind, path, what: what.into(), affects }));
+    }
+
+    pub(super) fn check(&mut self) {
+        let public = self.public();
+        let records = self.records;
+        let mut known: BTreeSet<Utf8PathBuf> = BTreeSet::new();
+        let mut checked: BTreeSet<Expected> = BTreeSet::new();
+        for publication in records.readable.values() {
+            // It may have been collected since its record was read.
+            let key = Publication::key(self.repository, publication.id);
+            if !self.store.storage().contains(&key).unwrap_or(true) {
+                continue;
+            }
+            for (_, expected) in publication.expected() {
+                known.insert(public.join(&expected.path));
+                if !checked.contains(&expected) {
+                    self.check_entry(&expected);
+                    checked.insert(expected);
+                }
+            }
+        }
+        self.check_pool();
+        self.check_dists();
+        self.check_strays(&known);
+    }
+
+    fn check_entry(&mut self, expected: &Expected) {
+        let path = self.public().join(&expected.path);
+        let suite = suite_of(&expected.path);
+        let affects = vec![affected(self.repository, suite.as_ref())];
+        let remedy = Some(Remedy::Entry(self.repository.clone(), expected.clone()));
+        self.compared += 1;
+        let Some(found) = self.inventory.get(&path).copied() else {
+            if self.store.root().join(&path).symlink_metadata().is_err() {
+                self.report(remedy, ProblemKind::Missing, path, "clients are told of it", affects);
+            }
+            return;
+        };
+        let wrong = match &expected.entry {
+            Entry::Symbolic { target } => {
+                let is = self.store.root().join(&path).read_link_utf8();
+                (!found.is_link || is.as_deref().ok() != Some(Utf8Path::new(target)))
+                    .then(|| Fault::Damaged("it is not the symbolic link that belongs here"))
+            }
+            _ if !found.is_file() => Some(Fault::Damaged("it is not a regular file")),
+            // Read already; what is wrong with it was told, but not whom it affects.
+            Entry::Stored(_) => (!self.contents.indices.contains(&path))
+                .then(|| Fault::Damaged("its content has another hash than its name says")),
+            Entry::Link { to, file } => {
+                let to = self.public().join(to);
+                let same = self.inventory.get(&to).map(|found| found.identity) == Some(found.identity);
+                if same && self.contents.indices.contains(&to) {
+                    None
+                } else {
+                    self.compare(&path, &found, file)
+                }
+            }
+            Entry::Signed { file, made_in, .. } => {
+                if found.modified != made_in.seconds() {
+                    let what =
+                        format!("it was last modified at {}, not at {}", found.modified, made_in.seconds());
+                    let remedy = remedy.clone();
+                    self.report(remedy, ProblemKind::Time, path.clone(), what, affects.clone());
+                }
+                self.compare(&path, &found, file)
+            }
+        };
+        if let Some(problem) = wrong.and_then(|fault| fault.problem(&path)) {
+            self.problems.push((remedy, Problem { affects, ..problem }));
+        }
+    }
+
+    fn compare(&self, path: &Utf8Path, found: &Found, file: &crate::publish::File) -> Option<Fault> {
+        const OTHER: Fault = Fault::Damaged("its content is not what was published");
+        if found.size != file.size {
+            return Some(OTHER);
+        }
+        match sha256_of(&self.store.root().join(path)) {
+            Ok(digest) => (digest != file.sha256).then_some(OTHER),
+            Err(fault) => Some(fault),
+        }
+    }
+
+    /// Every package that a publication lists is in the pool, and everything in the pool is a blob.
+    fn check_pool(&mut self) {
+        let public = self.public();
+        let mut wanted: BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)> = BTreeMap::new();
+        for publication in self.records.readable.values() {
+            for (suite, published) in &publication.suites {
+                for listed in published.snapshot.into_iter().flat_map(|id| self.graph.listed(id)) {
+                    let entry =
+                        wanted.entry(public.join(&listed.path)).or_insert((listed.blob, BTreeSet::new()));
+                    entry.1.insert(Affected {
+                        package: Some(listed.key.clone()),
+                        ..affected(self.repository, Some(suite))
+                    });
+                }
+            }
+        }
+        let blob_path = |id: BlobId| Utf8PathBuf::from(format!("store/{}", Store::blob_key(id)));
+        for (path, (blob, affects)) in &wanted {
+            self.compared += 1;
+            let affects: Vec<Affected> = affects.iter().cloned().collect();
+            let remedy = Some(Remedy::Pool(path.clone(), *blob));
+            let Some(found) = self.inventory.get(path) else {
+                if self.store.root().join(path).symlink_metadata().is_err() {
+                    self.report(
+                        remedy,
+                        ProblemKind::Missing,
+                        path.clone(),
+                        "clients are told of it",
+                        affects,
+                    );
+                }
+                continue;
+            };
+            let same =
+                self.inventory.get(&blob_path(*blob)).map(|blob| blob.identity) == Some(found.identity);
+            let fault = if !found.is_file() {
+                Some(Fault::Damaged("it is not a regular file"))
+            } else if same && self.contents.blobs.contains(blob) {
+                None
+            } else {
+                match blake3_of(&self.store.root().join(path)) {
+                    // Harmless to clients; the store would take it for another file of that name.
+                    Ok(digest) if digest == blob.0 => {
+                        Some(Fault::Damaged("it is a copy of the package file and no hard link to it"))
+                    }
+                    Ok(_) if same => Some(Fault::Damaged("it is a hard link to a damaged package file")),
+                    Ok(_) => Some(Fault::Damaged("it is another file than clients are told of")),
+                    Err(fault) => Some(fault),
+                }
+            };
+            if let Some(problem) = fault.and_then(|fault| fault.problem(path)) {
+                self.problems.push((remedy, Problem { affects, ..problem }));
+            }
+        }
+        let blobs: HashMap<(u64, u64), &Utf8Path> = self
+            .inventory
+            .below(Utf8Path::new("store/blobs"))
+            .filter(|(_, found)| found.is_file())
+            .map(|(path, found)| (found.identity, path))
+            .collect();
+        for (path, found) in self.inventory.below(&public.join("pool")) {
+            if found.is_directory() || wanted.contains_key(path) || blobs.contains_key(&found.identity) {
+                continue;
+            }
+            let full = self.store.root().join(path);
+            let is_copy = found.is_file()
+                && blake3_of(&full).is_ok_and(|digest| self.contents.blobs.contains(&BlobId(digest)));
+            if !is_copy && full.symlink_metadata().is_ok() {
+                let what = "it is no package file of the store and no publication lists it".to_owned();
+                let problem =
+                    Problem { kind: ProblemKind::Stray, path: path.to_owned(), what, affects: Vec::new() };
+                self.problems.push((None, problem));
+            }
+        }
+    }
+
+    /// What clients see is a publication that is wholly there, and its signatures hold.
+    fn check_dists(&mut self) {
+        let dists = self.public().join("dists");
+        let affects = vec![affected(self.repository, None)];
+        let newest = self.records.readable.values().rfind(|known| self.announced.contains(&known.id));
+        let remedy = newest.map(|newest| Remedy::Dists(self.repository.clone(), newest.dists_target()));
+        let Some(found) = self.inventory.get(&dists) else {
+            if newest.is_some() {
+                let what = "no client finds anything";
+                self.report(remedy, ProblemKind::Missing, dists, what, affects);
+            }
+            return;
+        };
+        let target = self.store.root().join(&dists).read_link_utf8().unwrap_or_default();
+        let current = self.records.readable.values().find(|known| target == known.dists_target());
+        let Some(current) = current else {
+            let id = target.parent().and_then(Utf8Path::file_name).and_then(PublicationId::parse);
+            let is_there = id.is_some_and(|id| {
+                self.inventory.get(&self.public().join(".publications").join(id.to_string())).is_some()
+            });
+            let what = match id {
+                _ if !found.is_link => "it is not a symbolic link".to_owned(),
+                Some(id) if is_there => {
+                    let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
+                    if self.inventory.get(&record).is_some() {
+                        // Told of where the records are read.
+                        return;
+                    }
+                    let what =
+                        "the record of what clients see is gone: the next `publish` renders anew without it";
+                    self.report(None, ProblemKind::Missing, record, what, affects);
+                    return;
+                }
+                _ => format!("it leads to {target}, which is no publication"),
+            };
+            self.report(remedy, ProblemKind::Damaged, dists, what, affects);
+            return;
+        };
+        let Some(check) = self.options.signatures else { return };
+        let directory = self.store.root().join(self.public()).join(current.directory()).join("dists");
+        for suite in current.suites.keys() {
+            let read = |name| std::fs::read(directory.join(suite.as_str()).join(name));
+            let (Ok(in_release), Ok(release), Ok(release_gpg)) =
+                (read("InRelease"), read("Release"), read("Release.gpg"))
+            else {
+                // That they are not there was told already.
+                continue;
+            };
+            let signed =
+                SignedSuite { in_release: &in_release, release: &release, release_gpg: &release_gpg };
+            if let Err(error) = check(signed) {
+                let path = self.public().join(current.directory()).join("dists").join(suite.as_str());
+                let affects = vec![affected(self.repository, Some(suite))];
+                self.report(None, ProblemKind::Signature, path, error.to_string(), affects);
+            }
+        }
+    }
+
+    /// Files that clients could see and that no publication put there; records that are gone.
+    fn check_strays(&mut self, known: &BTreeSet<Utf8PathBuf>) {
+        let publications = self.public().join(".publications");
+        let unreadable: BTreeSet<&str> =
+            self.records.problems.iter().filter_map(|problem| problem.path.file_name()).collect();
+        for (path, found) in self.inventory.below(&publications) {
+            let Ok(relative) = path.strip_prefix(&publications) else { continue };
+            let Some(name) = relative.iter().next() else { continue };
+            let id = PublicationId::parse(name);
+            if id.is_some_and(|id| self.records.readable.contains_key(&id)) {
+                if !found.is_directory() && !known.contains(path) {
+                    let what = "no publication put it there".to_owned();
+                    let problem = Problem {
+                        kind: ProblemKind::Stray,
+                        path: path.to_owned(),
+                        what,
+                        affects: Vec::new(),
+                    };
+                    self.problems.push((None, problem));
+                }
+            } else if relative == name
+                && let Some(id) = id.filter(|id| self.announced.contains(id))
+                && !unreadable.contains(name)
+                && Some(&*id.to_string()) != self.current_name().as_deref()
+            {
+                // What was never announced is being built, or was when a crash came: the next `publish` clears it away.
+                let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
+                let what = "the record of a publication that is still there is gone".to_owned();
+                let affects = vec![affected(self.repository, None)];
+                self.problems
+                    .push((None, Problem { kind: ProblemKind::Missing, path: record, what, affects }));
+            }
+        }
+    }
+
+    /// The directory that `dists` leads into.
+    fn current_name(&self) -> Option<String> {
+        let target = self.store.root().join(self.public()).join("dists").read_link_utf8().ok()?;
+        target.parent()?.file_name().map(str::to_owned)
+    }
+}
+
+/// The suite that a path below `.publications/<id>/dists/` belongs to.
+fn suite_of(path: &Utf8Path) -> Option<SuiteName> {
+    let mut names = path.iter();
+    (names.next() == Some(".publications") && names.nth(1) == Some("dists"))
+        .then(|| names.next().and_then(|name| SuiteName::parse(name).ok()))?
+}

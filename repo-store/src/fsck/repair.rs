@@ -1,0 +1,439 @@
+//! Putting right what a check found: from what the store has twice, and from true copies elsewhere.
+//!
+//! Nothing is overwritten: a damaged file is moved to `store/damaged/`. A pool file is a hard link to its blob, shares its
+//! bytes and so its damage; when a blob is replaced its names in the pools are too.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::Blake3;
+
+use super::contents::{blake3_of, sha256_of};
+use super::inventory::Found;
+use super::journal::Journal;
+use super::published::Remedy;
+use super::sources::Sources;
+use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem};
+use crate::copy::{Digest, copy};
+use crate::files::{self, mode};
+use crate::permissions::Permission;
+use crate::publish::{Entry, Expected};
+use crate::{BlobId, Commit, CommitId, Context, Error, PublicationId, RepositoryName, Store, objects, oplog};
+
+/// What a repair did.
+#[derive(Clone, Debug, Default)]
+pub struct RepairReport {
+    /// What was put right, in the order in which it was.
+    pub repaired: Vec<Problem>,
+    /// The state after it: what is left needs a true copy or a person.
+    pub remaining: FsckReport,
+}
+
+/// A repaired object may lead to others that are missing too: a commit, its snapshots, their chunks, their files.
+const ROUNDS: usize = 6;
+
+impl Store {
+    /// Checks everything and puts right what can be: modes; names in the published trees; damaged and missing files of which
+    /// a true copy is found in one of `sources`, which may be other roots, backups of one, or directories of package files.
+    ///
+    /// A copy is taken only when its hash is that of the file it replaces.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn repair(
+        &self,
+        options: &FsckOptions<'_>,
+        sources: &[Utf8PathBuf],
+        context: &Context,
+    ) -> Result<RepairReport, Error> {
+        let mut report = RepairReport::default();
+        let mut sources = Sources::new(self, sources);
+        for _ in 0..ROUNDS {
+            let found = self.examine(options, context)?;
+            let mut repair =
+                Repair { store: self, found: &found, sources: &mut sources, changed: Vec::new() };
+            let repaired = repair.run()?;
+            files::sync_all(repair.changed)?;
+            report.remaining = found.report;
+            if repaired.is_empty() {
+                break;
+            }
+            report.repaired.extend(repaired);
+        }
+        Ok(report)
+    }
+}
+
+struct Repair<'a> {
+    store: &'a Store,
+    found: &'a Findings,
+    sources: &'a mut Sources,
+    changed: Vec<Utf8PathBuf>,
+}
+
+impl Repair<'_> {
+    fn run(&mut self) -> Result<Vec<Problem>, Error> {
+        let mut done = Vec::new();
+        let mut findings: Vec<&Finding> = self.found.findings.iter().collect();
+        // What others are made from comes first.
+        findings.sort_by_key(|finding| match &finding.remedy {
+            Fix::Blob(_) | Fix::Object(_) => 0,
+            Fix::Record | Fix::Reference(_) => 1,
+            Fix::Published(Remedy::Entry(
+                _,
+                Expected { entry: Entry::Stored(_) | Entry::Signed { .. }, .. },
+            )) => 2,
+            Fix::Log => 3,
+            Fix::Published(_) | Fix::Mode | Fix::Nothing => 4,
+        });
+        for Finding { problem, remedy } in findings {
+            let path = self.store.root().join(&problem.path);
+            let repaired = match remedy {
+                Fix::Blob(id) => self.blob(*id, &path, problem)?,
+                Fix::Object(id) => self.object(*id, &path, problem)?,
+                Fix::Record => self.record(&problem.path)?,
+                Fix::Reference(repository) => self.reference(repository)?,
+                Fix::Published(remedy) => self.published(remedy)?,
+                Fix::Log => self.log()?,
+                Fix::Mode => self.mode(&problem.path)?,
+                Fix::Nothing => false,
+            };
+            if repaired {
+                done.push(problem.clone());
+            }
+        }
+        Ok(done)
+    }
+
+    /// Moves what lies at `path` to `store/damaged/`.
+    fn move_aside(&mut self, path: &Utf8Path) -> Result<(), Error> {
+        let directory = self.store.root().join("store/damaged");
+        if !directory.is_dir() {
+            self.changed.extend(files::create_directories(&directory)?);
+            files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
+        }
+        let name = path.strip_prefix(self.store.root()).unwrap_or(path).as_str().replace('/', ".");
+        let free = (0_u32..).map(|number| directory.join(format!("{name}.{number}")));
+        let Some(aside) = free.into_iter().find(|aside| aside.symlink_metadata().is_err()) else {
+            return Ok(());
+        };
+        match fs::rename(path, &aside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("move aside", path)(error))
+            }
+            _ => {
+                self.changed.push(directory);
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives a finished temporary file its place, and moves aside what lies there.
+    fn place(&mut self, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
+        files::sync_path(temporary)?;
+        let parent = path.parent().unwrap_or(path);
+        self.changed.extend(files::create_directories(parent)?);
+        if path.symlink_metadata().is_ok() {
+            self.move_aside(path)?;
+        }
+        fs::rename(temporary, path).map_err(Error::io("create", path))?;
+        self.changed.push(parent.to_owned());
+        Ok(())
+    }
+
+    fn blob(&mut self, id: BlobId, path: &Utf8Path, problem: &Problem) -> Result<bool, Error> {
+        if blake3_of(path).is_ok_and(|found| found == id.0) {
+            return Ok(false);
+        }
+        let Some(source) = self.sources.blob(id, self.found.sizes.get(&id).copied()) else {
+            return self.forget(path, problem);
+        };
+        let is_missing = path.symlink_metadata().is_err();
+        if is_missing && source.starts_with(self.store.root().join("public")) {
+            // The pool kept the very file.
+            self.link(&source, path)?;
+            return Ok(true);
+        }
+        let temporary = self.store.storage().temporary()?;
+        if !copy(&source, &temporary, Digest::Blake3(id.0), mode::IMMUTABLE)? {
+            return Ok(false);
+        }
+        let damaged = path.symlink_metadata().ok().map(|metadata| Found::of(&metadata));
+        if let Some(damaged) = &damaged {
+            // Clients ask for pool files by their time too.
+            files::set_modified(&temporary, damaged.modified)?;
+        }
+        self.place(&temporary, path)?;
+        if let Some(damaged) = damaged.filter(Found::is_file) {
+            self.point_pools_at(path, damaged.identity)?;
+        }
+        Ok(true)
+    }
+
+    /// Every name that a damaged file has in the pools becomes one of the file that replaced it.
+    fn point_pools_at(&mut self, blob: &Utf8Path, damaged: (u64, u64)) -> Result<(), Error> {
+        let public = self.store.root().join("public");
+        let mut directories: Vec<Utf8PathBuf> =
+            files::names_in(&public)?.iter().map(|name| public.join(name).join("pool")).collect();
+        while let Some(directory) = directories.pop() {
+            for name in files::names_in(&directory)? {
+                let path = directory.join(name);
+                let Ok(metadata) = path.symlink_metadata() else { continue };
+                if metadata.is_dir() {
+                    directories.push(path);
+                } else if Found::of(&metadata).identity == damaged {
+                    self.link(blob, &path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes `path` a name of `original`, in place of what is there.
+    fn link(&mut self, original: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
+        let parent = path.parent().unwrap_or(path);
+        self.changed.extend(files::create_directories(parent)?);
+        let temporary = self.store.storage().temporary()?;
+        files::link(original, &temporary)?;
+        fs::rename(&temporary, path).map_err(Error::io("replace", path))?;
+        // A rename between two names of one file does nothing.
+        files::remove_if_present(&temporary)?;
+        self.changed.push(parent.to_owned());
+        Ok(())
+    }
+
+    /// Moves a damaged file aside that nothing refers to, when that is certain.
+    fn forget(&mut self, path: &Utf8Path, problem: &Problem) -> Result<bool, Error> {
+        let is_there = path.symlink_metadata().is_ok();
+        let certain = self.found.is_complete && problem.affects.is_empty() && is_there;
+        if certain {
+            self.move_aside(path)?;
+        }
+        Ok(certain)
+    }
+
+    fn object(&mut self, id: Blake3, path: &Utf8Path, problem: &Problem) -> Result<bool, Error> {
+        let own = fs::read(path).ok().and_then(|bytes| objects::decompress(&bytes).ok());
+        let own = own.filter(|text| blake3::hash(text).as_bytes() == id.as_bytes());
+        let Some(text) = own.or_else(|| self.sources.object(id)) else {
+            return self.forget(path, problem);
+        };
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, &objects::compress(&text)?, mode::IMMUTABLE)?;
+        self.place(&temporary, path)?;
+        Ok(true)
+    }
+
+    /// A record from elsewhere; or else a publication that nobody is shown is given up with its record.
+    fn record(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        let mut names = path.iter().skip(2);
+        let repository = names.next().and_then(|name| RepositoryName::parse(name).ok());
+        let Some((repository, id)) = repository.zip(names.next().and_then(PublicationId::parse)) else {
+            return Ok(false);
+        };
+        let path = self.store.root().join(path);
+        if let Some(bytes) = self.sources.record(&repository, id) {
+            let temporary = self.store.storage().temporary()?;
+            files::write_new(&temporary, &bytes, mode::IMMUTABLE)?;
+            self.place(&temporary, &path)?;
+            return Ok(true);
+        }
+        let public = self.store.public(&repository);
+        let directory = public.join(".publications").join(id.to_string());
+        if public
+            .join("dists")
+            .read_link_utf8()
+            .is_ok_and(|target| target.starts_with(format!(".publications/{id}")))
+        {
+            return Ok(false);
+        }
+        let _lock = self.store.publishing_lock(&repository)?;
+        self.move_aside(&path)?;
+        self.move_aside(&directory)?;
+        self.move_aside(&public.join("snapshot").join(id.to_string()))?;
+        Ok(true)
+    }
+
+    /// The newest commit that the log, a publication or another root tells of.
+    fn reference(&mut self, repository: &RepositoryName) -> Result<bool, Error> {
+        let logged =
+            self.found.journal.commits.get(repository).into_iter().flatten().map(|(_, after)| *after);
+        let candidates: BTreeSet<CommitId> = logged.chain(self.sources.heads(repository)).collect();
+        let objects = self.store.objects();
+        let sequence = |id| Commit::read(&objects, id).ok().map(|commit| (commit.sequence, id));
+        let Some((_, newest)) = candidates.into_iter().filter_map(sequence).max() else { return Ok(false) };
+        let key = Store::ref_key(repository);
+        let path = self.store.root().join("store").join(key.as_str());
+        let _lock = self.store.storage().lock(&key.as_str().replace('/', "."))?;
+        let line = format!("{newest}\n");
+        if fs::read(&path).is_ok_and(|bytes| bytes == line.as_bytes()) {
+            return Ok(false);
+        }
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, line.as_bytes(), mode::MUTABLE)?;
+        self.place(&temporary, &path)?;
+        Ok(true)
+    }
+
+    fn published(&mut self, remedy: &Remedy) -> Result<bool, Error> {
+        match remedy {
+            Remedy::Pool(path, blob) => {
+                let blob_path = self.store.root().join("store").join(Store::blob_key(*blob).as_str());
+                let path = self.store.root().join(path);
+                if !blake3_of(&blob_path).is_ok_and(|found| found == blob.0) {
+                    return Ok(false);
+                }
+                if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                    self.move_aside(&path)?;
+                }
+                self.link(&blob_path, &path)?;
+                Ok(true)
+            }
+            Remedy::Dists(repository, target) => {
+                let public = self.store.public(repository);
+                let dists = public.join("dists");
+                if dists.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()) {
+                    self.move_aside(&dists)?;
+                }
+                files::point(&dists, target, &public.join(".dists.new"))?;
+                self.changed.push(public);
+                Ok(true)
+            }
+            Remedy::Entry(repository, expected) => self.entry(repository, expected),
+        }
+    }
+
+    fn entry(&mut self, repository: &RepositoryName, expected: &Expected) -> Result<bool, Error> {
+        let public = self.store.public(repository);
+        let path = public.join(&expected.path);
+        let is = |path: &Utf8Path, file: &crate::publish::File| {
+            let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+            is_file && sha256_of(path).is_ok_and(|digest| digest == file.sha256)
+        };
+        if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            self.move_aside(&path)?;
+        }
+        match &expected.entry {
+            Entry::Symbolic { target } => {
+                let parent = path.parent().unwrap_or(&path);
+                self.changed.extend(files::create_directories(parent)?);
+                files::point(&path, target, &self.store.storage().temporary()?)?;
+                self.changed.push(parent.to_owned());
+                Ok(true)
+            }
+            Entry::Link { to, file } => {
+                let original = public.join(to);
+                let good = is(&original, file);
+                if good {
+                    self.link(&original, &path)?;
+                }
+                Ok(good)
+            }
+            Entry::Stored(file) | Entry::Signed { file, .. } => {
+                let made_in = match &expected.entry {
+                    Entry::Signed { made_in, .. } => Some(*made_in),
+                    _ => None,
+                };
+                let good = is(&path, file);
+                if !good {
+                    let own = self.twins(repository, file).into_iter().find(|twin| is(twin, file));
+                    let relative = Utf8Path::new("public").join(repository.as_str()).join(&expected.path);
+                    let source = own.or_else(|| self.sources.published(&relative, file.sha256));
+                    let Some(source) = source else { return Ok(false) };
+                    let temporary = self.store.storage().temporary()?;
+                    if !copy(&source, &temporary, Digest::Sha256(file.sha256), mode::IMMUTABLE)? {
+                        return Ok(false);
+                    }
+                    self.place(&temporary, &path)?;
+                }
+                if let Some(made_in) = made_in {
+                    files::set_modified(&path, made_in.seconds())?;
+                    self.changed.push(path);
+                }
+                Ok(made_in.is_some() || !good)
+            }
+        }
+    }
+
+    /// Every place of a repository's tree where a file of that content should lie.
+    fn twins(&self, repository: &RepositoryName, file: &crate::publish::File) -> Vec<Utf8PathBuf> {
+        let public = self.store.public(repository);
+        let records = super::published::Records::read(self.store, repository);
+        let entries = records.readable.values().flat_map(|publication| publication.expected());
+        let same = entries.filter(|(_, expected)| match &expected.entry {
+            Entry::Stored(other) | Entry::Link { file: other, .. } | Entry::Signed { file: other, .. } => {
+                other == file
+            }
+            Entry::Symbolic { .. } => false,
+        });
+        same.map(|(_, expected)| public.join(&expected.path)).collect()
+    }
+
+    /// Writes the log anew: every line that is intact here or elsewhere, and one for each commit that has none.
+    fn log(&mut self) -> Result<bool, Error> {
+        let journal: &Journal = &self.found.journal;
+        let _lock = self.store.storage().lock("ops.log")?;
+        let path = self.store.root().join("store").join(Store::log_key().as_str());
+        let now = files::read_if_present(&path).ok().flatten().unwrap_or_default();
+        if now != journal.log() {
+            // Somebody wrote since: the next round sees it.
+            return Ok(false);
+        }
+        let mut lines = intact(&now);
+        if let Some(other) = self.sources.logs().map(|log| intact(&log)).max_by_key(Vec::len) {
+            // The other one is older: what it lacks was written later.
+            lines.retain(|line| !other.contains(line));
+            lines.splice(0..0, other);
+        }
+        for (repository, head) in &journal.heads {
+            let mut lost = Vec::new();
+            let mut next = Some(*head);
+            while let Some(id) = next {
+                let Ok(commit) = Commit::read(&self.store.objects(), id) else { break };
+                let digits = id.to_string();
+                let tells =
+                    |line: &String| fields(line).is_some_and(|entry| entry.1 == digits && entry.0 != digits);
+                if commit.sequence > 0 && !lines.iter().any(tells) {
+                    lost.push((digits, commit.log_line(repository, id)));
+                }
+                next = commit.parent;
+            }
+            for (id, line) in lost.into_iter().rev() {
+                // Before whatever was built upon it or showed it.
+                let place =
+                    lines.iter().position(|line| fields(line).is_some_and(|(before, _)| before == id));
+                lines.insert(place.unwrap_or(lines.len()), line);
+            }
+        }
+        let mut log = Vec::new();
+        for line in &lines {
+            let sealed = oplog::seal(&log, line);
+            log.extend_from_slice(sealed.as_bytes());
+        }
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, &log, mode::MUTABLE)?;
+        self.place(&temporary, &path)?;
+        Ok(true)
+    }
+
+    fn mode(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        let full = self.store.root().join(path);
+        let Ok(metadata) = full.symlink_metadata() else { return Ok(false) };
+        let found = Found::of(&metadata);
+        let Some(line) = found.kind.and_then(|kind| Permission::of(path, kind)) else { return Ok(false) };
+        files::set_mode(&full, line.mode.corrected(found.mode & 0o777))?;
+        self.changed.push(full);
+        Ok(true)
+    }
+}
+
+fn intact(log: &[u8]) -> Vec<String> {
+    oplog::lines(log).filter(|line| line.intact).map(|line| line.text.to_owned()).collect()
+}
+
+/// The commits before and after, in a line of the log without its check.
+fn fields(line: &str) -> Option<(&str, &str)> {
+    let mut fields = line.split('\t').skip(3);
+    Some((fields.next()?, fields.next()?))
+}

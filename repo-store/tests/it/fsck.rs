@@ -1,0 +1,321 @@
+//! Whatever happens to a file of a store, the check finds it, says whom it affects, and a true copy puts it right.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use apt_sign::{Keyring, OpenPgpSigner};
+use camino::{Utf8Path, Utf8PathBuf};
+use repo_store::{FsckOptions, FsckReport, ProblemKind, RepairReport, SignedSuite, Store};
+
+use crate::fixture::{Fixture, context, everything_below, publish, secret_key, settings, signer};
+
+/// Two packages, two publications, one of which is history.
+fn small() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.preprod = settings("preprod", &["trixie"]);
+    fixture.preprod.suites[0].architectures.truncate(1);
+    let signer = signer();
+    for (number, version) in ["1.0", "1.1"].iter().enumerate() {
+        let seconds = i64::try_from(number).unwrap() * 60;
+        let file = fixture.package("hello", version, "amd64", version);
+        fixture
+            .store
+            .add(&fixture.preprod, &[file], &repo_store::AddOptions::default(), &context(seconds))
+            .unwrap();
+        publish(&fixture, &signer, seconds);
+    }
+    fixture
+}
+
+fn check(store: &Store) -> FsckReport {
+    store.fsck(&FsckOptions::default(), &context(1000)).unwrap()
+}
+
+fn repair(store: &Store, sources: &[Utf8PathBuf]) -> RepairReport {
+    store.repair(&FsckOptions::default(), sources, &context(1000)).unwrap()
+}
+
+fn lines(report: &FsckReport) -> Vec<String> {
+    report.problems.iter().map(ToString::to_string).collect()
+}
+
+/// The regular files that the check answers for.
+fn promised(root: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let outside = ["store/locks", "store/tmp"];
+    let mut files = everything_below(root);
+    files.retain(|path| {
+        let relative = path.strip_prefix(root).unwrap();
+        path.symlink_metadata().unwrap().is_file() && !outside.iter().any(|o| relative.starts_with(o))
+    });
+    files
+}
+
+/// Writes through the inode, as a decaying disk does, and leaves no other trace.
+fn overwrite(path: &Utf8Path, bytes: &[u8]) {
+    let metadata = fs::metadata(path).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(path, bytes).unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(metadata.modified().unwrap()).unwrap();
+    file.set_permissions(metadata.permissions()).unwrap();
+}
+
+/// The store with its problems, or the refusal to open it.
+fn found(root: &Utf8Path) -> Option<String> {
+    match Store::open(root) {
+        Err(error) => Some(error.to_string()),
+        Ok(store) => {
+            let report = check(&store);
+            report.problems.first().map(ToString::to_string)
+        }
+    }
+}
+
+#[test]
+fn a_whole_store_is_clean() {
+    let fixture = small();
+    let report = check(&fixture.store);
+    assert_eq!(lines(&report), [""; 0]);
+    assert_eq!(report.blobs, 2);
+    assert!(report.objects >= 7 && report.published > 10, "{report:?}");
+}
+
+#[test]
+fn an_empty_store_is_clean() {
+    assert_eq!(lines(&check(&Fixture::new().store)), [""; 0]);
+}
+
+/// Damages every `step`th byte of every file, starting with byte `start`, and lets the check look each time.
+fn flip(start: usize, step: usize) -> usize {
+    let fixture = small();
+    let root = fixture.store.root();
+    let mut tried = 0;
+    for path in promised(root) {
+        let bytes = fs::read(&path).unwrap();
+        for position in (start..bytes.len()).step_by(step) {
+            let mut changed = bytes.clone();
+            changed[position] ^= 1 << (position % 8);
+            overwrite(&path, &changed);
+            assert!(found(root).is_some(), "{path} byte {position}");
+            tried += 1;
+        }
+        overwrite(&path, &bytes);
+    }
+    assert_eq!(found(root), None, "the damage was undone");
+    tried
+}
+
+#[test]
+fn flipped_bytes_are_found() {
+    assert!(flip(0, 13) > 500);
+}
+
+#[test]
+#[ignore = "looks at the store once for each of its bytes: minutes"]
+fn every_flipped_byte_is_found() {
+    assert!(flip(0, 1) > 5_000);
+}
+
+#[test]
+fn files_cut_short_grown_lost_or_replaced_are_found() {
+    let fixture = small();
+    let root = fixture.store.root();
+    let elsewhere = root.parent().unwrap().join("elsewhere");
+    for path in promised(root) {
+        let bytes = fs::read(&path).unwrap();
+        let longer = [bytes.as_slice(), b"\n"].concat();
+        for changed in [&bytes[..0], &bytes[..bytes.len() - 1], &longer] {
+            overwrite(&path, changed);
+            assert!(found(root).is_some(), "{path} of {} bytes", changed.len());
+        }
+        overwrite(&path, &bytes);
+
+        fs::rename(&path, &elsewhere).unwrap();
+        assert!(found(root).is_some(), "{path} is gone");
+        fs::create_dir(&path).unwrap();
+        assert!(found(root).is_some(), "{path} is a directory");
+        fs::remove_dir(&path).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
+        assert!(found(root).is_some(), "{path} is a symbolic link");
+        fs::remove_file(&path).unwrap();
+        fs::rename(&elsewhere, &path).unwrap();
+    }
+    for path in everything_below(root) {
+        if path.symlink_metadata().unwrap().is_symlink() {
+            let target = fs::read_link(&path).unwrap();
+            fs::remove_file(&path).unwrap();
+            assert!(found(root).is_some(), "{path} is gone");
+            std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+            assert!(found(root).is_some(), "{path} leads elsewhere");
+            fs::remove_file(&path).unwrap();
+            std::os::unix::fs::symlink(target, &path).unwrap();
+        }
+    }
+    assert_eq!(found(root), None, "the damage was undone");
+}
+
+#[test]
+fn exchanged_files_are_found() {
+    let fixture = small();
+    let root = fixture.store.root();
+    for area in ["store/objects", "store/blobs", "store/publications", "public/preprod/.by-hash"] {
+        let files: Vec<_> =
+            promised(root).into_iter().filter(|path| path.starts_with(root.join(area))).collect();
+        for pair in files.windows(2) {
+            let (first, second) = (fs::read(&pair[0]).unwrap(), fs::read(&pair[1]).unwrap());
+            overwrite(&pair[0], &second);
+            overwrite(&pair[1], &first);
+            assert!(found(root).is_some(), "{} and {}", pair[0], pair[1]);
+            overwrite(&pair[0], &first);
+            overwrite(&pair[1], &second);
+        }
+    }
+    assert_eq!(found(root), None, "the damage was undone");
+}
+
+#[test]
+fn a_report_names_the_file_and_whom_it_affects() {
+    let fixture = small();
+    let store = &fixture.store;
+    let head = store.head(&fixture.preprod.name).unwrap().unwrap();
+    let record = head.records(&crate::fixture::suite("trixie")).unwrap().remove(1);
+    let blob = store.blob_path(record.blob()).unwrap();
+    overwrite(&blob, b"damaged");
+    let report = check(store);
+    let [pool, problem] = report.problems.as_slice() else { panic!("{report:?}") };
+    assert_eq!(pool.path, "public/preprod/pool/main/h/hello/hello_1.1_amd64.deb");
+    assert_eq!(pool.what, "it is a hard link to a damaged package file");
+    assert_eq!(store.root().join(&problem.path), blob);
+    assert_eq!(problem.kind, ProblemKind::Damaged);
+    let affects: Vec<String> = problem.affects.iter().map(ToString::to_string).collect();
+    assert_eq!(affects, ["preprod trixie hello 1.1 amd64"]);
+}
+
+#[test]
+fn a_signature_that_clients_refuse_is_found() {
+    let fixture = small();
+    let verify = |keyring: &Keyring, suite: SignedSuite<'_>| {
+        let now = std::time::SystemTime::now();
+        keyring.verify_inline(suite.in_release, now)?;
+        keyring.verify_detached(suite.release, suite.release_gpg, now).map(drop)
+    };
+    let kinds = |keyring: Keyring| {
+        let check = |suite: SignedSuite<'_>| verify(&keyring, suite);
+        let options = FsckOptions { signatures: Some(&check) };
+        let report = fixture.store.fsck(&options, &context(1000)).unwrap();
+        report.problems.iter().map(|problem| problem.kind).collect::<Vec<_>>()
+    };
+    let other = Keyring::new(vec![secret_key().certificate()]);
+    assert_eq!(kinds(other), [ProblemKind::Signature]);
+    let key = secret_key();
+    let own = Keyring::new(vec![key.certificate()]);
+    let file = fixture.package("hello", "2.0", "amd64", "c");
+    fixture.add(&[file]);
+    publish(&fixture, &OpenPgpSigner::new(vec![key]).unwrap(), 500);
+    assert_eq!(kinds(own), []);
+}
+
+#[test]
+fn modes_are_found_and_enforced() {
+    let fixture = small();
+    let root = fixture.store.root();
+    for path in everything_below(root) {
+        let metadata = path.symlink_metadata().unwrap();
+        let relative = path.strip_prefix(root).unwrap();
+        if !metadata.is_symlink() && !relative.starts_with("store/tmp") {
+            fs::set_permissions(&path, fs::Permissions::from_mode(metadata.mode() & 0o700 | 0o022)).unwrap();
+        }
+    }
+    let problems = check(&fixture.store).problems;
+    assert!(problems.len() > 30 && problems.iter().all(|p| p.kind == ProblemKind::Mode), "{problems:?}");
+    let report = repair(&fixture.store, &[]);
+    assert_eq!(report.repaired.len(), problems.len());
+    assert_eq!(lines(&report.remaining), [""; 0]);
+}
+
+/// A copy that shares no inode, with the times kept.
+fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
+    let status = std::process::Command::new("cp").args(["-a", from.as_str(), to.as_str()]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn a_true_copy_puts_any_file_right() {
+    let fixture = small();
+    let root = fixture.store.root();
+    let backup = root.parent().unwrap().join("backup");
+    copy_tree(root, &backup);
+    for path in promised(root) {
+        if path.ends_with("store/format") {
+            // A store without it cannot be opened, and the documentation says what is in it.
+            continue;
+        }
+        let before = fs::read(&path).unwrap();
+        let modified = fs::metadata(&path).unwrap().mtime();
+        for damage in ["flip", "delete"] {
+            if damage == "flip" {
+                let mut bytes = before.clone();
+                bytes[before.len() / 2] ^= 4;
+                overwrite(&path, &bytes);
+            } else {
+                fs::remove_file(&path).unwrap();
+            }
+            let report = repair(&fixture.store, std::slice::from_ref(&backup));
+            assert_eq!(lines(&report.remaining), [""; 0], "{path} {damage}");
+            assert!(!report.repaired.is_empty());
+            assert!(fs::read(&path).unwrap() == before, "{path} {damage}");
+            if path.starts_with(root.join("public")) {
+                assert_eq!(fs::metadata(&path).unwrap().mtime(), modified, "{path} {damage}");
+            }
+        }
+    }
+    let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
+    for record in head.records(&crate::fixture::suite("trixie")).unwrap() {
+        let blob = fs::metadata(fixture.store.blob_path(record.blob()).unwrap()).unwrap();
+        let pool = fixture.store.public(&fixture.preprod.name).join(record.pool_path().unwrap());
+        assert_eq!(fs::metadata(pool).unwrap().ino(), blob.ino(), "the pool holds the new file");
+    }
+}
+
+#[test]
+fn a_directory_of_packages_is_enough_for_a_package_file() {
+    let fixture = small();
+    let store = &fixture.store;
+    let packages = store.root().parent().unwrap().to_owned();
+    for blob in everything_below(&store.root().join("store/blobs")) {
+        if blob.is_file() {
+            overwrite(&blob, b"gone");
+        }
+    }
+    assert!(!repair(store, &[]).remaining.is_clean(), "a hard link is no true copy");
+    let report = repair(store, &[packages]);
+    assert_eq!(lines(&report.remaining), [""; 0]);
+    assert!(
+        store.root().join("store/damaged").read_dir_utf8().unwrap().count() >= 2,
+        "nothing is thrown away"
+    );
+}
+
+#[test]
+fn what_the_store_has_twice_needs_no_backup() {
+    let fixture = small();
+    let root = fixture.store.root();
+    let public = fixture.store.public(&fixture.preprod.name);
+    let dists = fs::read_link(public.join("dists")).unwrap();
+    fs::remove_dir_all(public.join("pool")).unwrap();
+    fs::remove_dir_all(public.join(".by-hash")).unwrap();
+    fs::remove_dir_all(public.join("snapshot")).unwrap();
+    fs::remove_file(public.join("dists")).unwrap();
+    fs::remove_file(root.join("store/refs/preprod")).unwrap();
+    let report = repair(&fixture.store, &[]);
+    assert_eq!(lines(&report.remaining), [""; 0]);
+    assert_eq!(fs::read_link(public.join("dists")).unwrap(), dists);
+
+    fs::write(root.join("store/ops/log"), "").unwrap();
+    assert_eq!(lines(&check(&fixture.store)).len(), 1);
+    let report = repair(&fixture.store, &[]);
+    assert_eq!(lines(&report.remaining), [""; 0]);
+    let operations = fixture.store.operations().unwrap();
+    assert_eq!(operations.len(), 2, "those of the commits come back: {operations:?}");
+    assert!(operations[0].contains("\tadd hello 1.0 amd64"), "in their order: {operations:?}");
+}
