@@ -44,6 +44,11 @@ impl Output {
         }
     }
 
+    /// Whether JSON was asked for.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// One line of a result.
     pub(crate) fn line(&self, text: &str) {
         let mut out = self.lines.borrow_mut();

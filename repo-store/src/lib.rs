@@ -41,6 +41,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backup;
 mod chunk;
 mod commit;
 mod copy;
@@ -68,6 +69,7 @@ pub mod storage;
 mod store;
 mod transaction;
 
+pub use backup::{BackupReport, RestoreReport};
 pub use commit::Commit;
 pub use difference::Difference;
 pub use error::Error;

@@ -1,8 +1,10 @@
 //! The verbs, a file for each: its arguments, one call into the library, and what it prints.
 
 pub(crate) mod add;
+pub(crate) mod backup;
 pub(crate) mod client_config;
 pub(crate) mod diff;
+pub(crate) mod fsck;
 pub(crate) mod history;
 pub(crate) mod incoming;
 pub(crate) mod init;
@@ -12,6 +14,7 @@ pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
 pub(crate) mod remove;
+pub(crate) mod restore;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod show;
@@ -40,6 +43,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::History(arguments) => history::run(&arguments, &session()?, output),
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
+        Command::Fsck(arguments) => fsck::run(&arguments, &session()?, output),
+        Command::Backup(arguments) => backup::run(&arguments, &session()?, output),
+        Command::Restore(arguments) => restore::run(&arguments, &global, output),
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
