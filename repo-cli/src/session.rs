@@ -89,6 +89,15 @@ impl Session {
     }
 }
 
+/// What `actor` does now, on all processors.
+pub(crate) fn context(actor: String) -> Context {
+    Context {
+        actor,
+        now: Timestamp::now(),
+        threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+    }
+}
+
 fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
     if let Some(root) = &global.root {
         let found = root.join("repo.toml").exists();
@@ -107,7 +116,7 @@ pub(crate) fn current_directory() -> Result<Utf8PathBuf, Failure> {
 }
 
 /// The person, behind `sudo` too.
-fn actor(global: &Global) -> String {
+pub(crate) fn actor(global: &Global) -> String {
     let from_environment =
         || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     let user = || format!("uid {}", rustix::process::getuid().as_raw());

@@ -53,7 +53,12 @@ impl Directory {
         if !root.join("tmp").is_dir() {
             return Err(Error::NoStore { path: root.to_owned() });
         }
-        Ok(Self { root: root.to_owned(), session: OnceLock::new(), unsynced: Mutex::default() })
+        Ok(Self::at(root))
+    }
+
+    /// The storage in `root`, which need not be one that can be written to.
+    pub(crate) fn at(root: &Utf8Path) -> Self {
+        Self { root: root.to_owned(), session: OnceLock::new(), unsynced: Mutex::default() }
     }
 
     fn path(&self, key: &Key) -> Utf8PathBuf {
