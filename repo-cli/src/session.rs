@@ -43,6 +43,24 @@ impl Session {
         self.config.repository(name)
     }
 
+    /// The settings of a repository that is about to be changed. When the change is to be published at once, it fails here
+    /// if it cannot be signed, and not when half of the work is done.
+    pub(crate) fn repository_to_change(
+        &self,
+        name: &str,
+        arguments: ChangeArguments,
+    ) -> Result<&RepositorySettings, Failure> {
+        let repository = self.repository(name)?;
+        if self.publishes(arguments) {
+            self.keys().signer()?;
+        }
+        Ok(repository)
+    }
+
+    fn publishes(&self, arguments: ChangeArguments) -> bool {
+        !arguments.no_publish && !arguments.dry_run && self.config.publishes_at_once()
+    }
+
     pub(crate) fn keys(&self) -> Keys {
         Keys::new(&self.root)
     }
@@ -58,8 +76,7 @@ impl Session {
         arguments: ChangeArguments,
         output: &Output,
     ) -> Result<(), Failure> {
-        let at_once = !arguments.no_publish && self.config.publishes_at_once();
-        if at_once && !arguments.dry_run {
+        if self.publishes(arguments) {
             self.publish(repository, output).inspect_err(|_| {
                 output.note("the change is in the store, but clients do not see it yet: `publish` shows it");
             })?;

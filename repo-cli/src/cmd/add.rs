@@ -46,7 +46,7 @@ impl PlacementArguments {
 }
 
 pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    let repository = session.repository(&arguments.repository)?;
+    let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     let options = AddOptions {
         keep_going: arguments.keep_going,
         check_data: arguments.check_data,

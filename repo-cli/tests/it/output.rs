@@ -489,11 +489,9 @@ fn a_key_that_others_may_read_is_not_used() {
     let file = environment.package("hello", "1.0", "all");
     insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
     status: 1
-    ---- stdout
-    added hello 1.0 all -> bookworm (every suite)
     ---- stderr
-    the change is in the store, but clients do not see it yet: `publish` shows it
     error: refusing key file <DIR>/store/keys/<FINGERPRINT>.asc: its mode is wider than 0600
+    hint: keys are files of mode 0600 in a directory of mode 0700, owned by who signs
     ");
 }
 

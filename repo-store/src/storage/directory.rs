@@ -276,6 +276,8 @@ impl Staged for StagedFile<'_> {
         // What is there already must count as new, or garbage collection could take it away before anything refers to it.
         while !files::link(&self.path, &path)? && !files::touch(&path)? {}
         // Also when it was there already: whoever put it there may not have synced it yet.
+        // The same goes for its directory.
+        self.storage.unsynced(parent.parent().map(Utf8Path::to_owned));
         self.storage.unsynced([parent.to_owned(), path]);
         Ok(())
     }
