@@ -287,7 +287,7 @@ fn remove() {
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE  SUITES
     hello    1.0      all           bookworm, trixie
-    removed 1 package from preprod: `repo-cli rollback` brings them back
+    removed 1 package from preprod: the same command with --undo brings them back
     published preprod <PUBLICATION>: bookworm, trixie
     ");
     insta::assert_snapshot!(environment.run(&["remove", "preprod", "hello=1.0"]), @"

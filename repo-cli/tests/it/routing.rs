@@ -127,10 +127,12 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         let _ = environment.run(&["init", "--suite", "bookworm", "--architecture", "amd64"]).succeeds();
         configure(&environment, text);
         let output = environment.run(&["list", "prod"]).ends_with(1);
-        said.push(output.to_string().split_once("---- stderr\n").unwrap().1.trim_end().to_owned());
+        // The fields that there are would only make this change with each new one.
+        let line = output.stderr.split(", expected one of").next().unwrap().trim_end().to_owned();
+        said.push(line.replace(environment.path("").as_str(), "<DIR>/"));
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/store/repo.toml with its repo.d: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `valid_for`, `publish`, `serve`, `repositories`, `suite`
+    error: <DIR>/store/repo.toml with its repo.d: unknown field `sutes`
     error: <DIR>/store/repo.toml: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
     error: <DIR>/store/repo.toml: `all` is no architecture to list: such packages are in every index anyway
     error: <DIR>/store/repo.toml: valid_for: `soon` is no time such as 14d or 36h
