@@ -1,0 +1,183 @@
+//! Reading, beside the limit: one pass of `memchr` over the same bytes.
+
+#![allow(clippy::unwrap_used)]
+
+use std::hint::black_box;
+use std::sync::LazyLock;
+
+use benches::inputs::{ARCHIVES, INDEX};
+use deb_parse::deb::{Data, Options};
+use deb_parse::deb822::{self, Paragraph};
+use deb_parse::{Limits, VersionRef, deb, relation, version};
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
+
+fn main() {
+    divan::main();
+}
+
+/// Counted by the plainest means at hand.
+static STANZAS: LazyLock<usize> =
+    LazyLock::new(|| INDEX.lines().filter(|line| line.starts_with("Package:")).count());
+
+static VERSIONS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| INDEX.lines().filter_map(|line| line.strip_prefix("Version: ")).collect());
+
+const RELATIONS: [&str; 9] = [
+    "Depends",
+    "Pre-Depends",
+    "Recommends",
+    "Suggests",
+    "Enhances",
+    "Breaks",
+    "Conflicts",
+    "Replaces",
+    "Provides",
+];
+
+static RELATION_FIELDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let fields = deb822::paragraphs(INDEX.as_bytes()).flat_map(|stanza| stanza.fields());
+    fields.filter(|field| RELATIONS.contains(&field.name())).filter_map(|f| f.value_str()).collect()
+});
+
+const FIVE: [&str; 5] = ["Package", "Version", "Architecture", "Filename", "SHA256"];
+
+fn over_index(bencher: Bencher<'_, '_>, mut work: impl FnMut(&'static [u8]) -> usize) {
+    let (text, expected) = (INDEX.as_bytes(), *STANZAS);
+    bencher.counter(BytesCount::of_slice(text)).bench_local(|| assert_eq!(work(black_box(text)), expected));
+}
+
+fn over_versions(bencher: Bencher<'_, '_>, mut compare: impl FnMut(&str, &str) -> std::cmp::Ordering) {
+    let versions = &*VERSIONS;
+    let (mut less, mut greater) = (0, 0);
+    for (a, b) in versions.iter().zip(versions.iter().skip(1)) {
+        let order = VersionRef::parse(a).unwrap().cmp(&VersionRef::parse(b).unwrap());
+        less += usize::from(order.is_lt());
+        greater += usize::from(order.is_gt());
+    }
+    bencher.counter(ItemsCount::new(versions.len() - 1)).bench_local(|| {
+        let (mut lower, mut higher) = (0, 0);
+        for (a, b) in versions.iter().zip(versions.iter().skip(1)) {
+            let order = compare(black_box(a), black_box(b));
+            lower += usize::from(order.is_lt());
+            higher += usize::from(order.is_gt());
+        }
+        assert_eq!((lower, higher), (less, greater));
+    });
+}
+
+fn over_archives(bencher: Bencher<'_, '_>, mut work: impl FnMut(&[u8]) -> deb_parse::checksum::Sha256) {
+    let expected: Vec<_> = ARCHIVES.iter().map(|bytes| deb_parse::checksum::Sha256::of(bytes)).collect();
+    bencher.counter(BytesCount::new(ARCHIVES.iter().map(Vec::len).sum::<usize>())).bench_local(|| {
+        for (bytes, expected) in ARCHIVES.iter().zip(&expected) {
+            assert_eq!(work(bytes), *expected);
+        }
+    });
+}
+
+#[divan::bench]
+fn limit_newlines(bencher: Bencher<'_, '_>) {
+    let (text, expected) = (INDEX.as_bytes(), INDEX.lines().count());
+    bencher
+        .counter(BytesCount::of_slice(text))
+        .bench_local(|| assert_eq!(memchr::memchr_iter(b'\n', black_box(text)).count(), expected));
+}
+
+#[divan::bench]
+fn limit_blank_lines(bencher: Bencher<'_, '_>) {
+    let finder = memchr::memmem::Finder::new(b"\n\n");
+    over_index(bencher, |text| finder.find_iter(text).count() + usize::from(!text.ends_with(b"\n\n")));
+}
+
+#[divan::bench]
+fn iterate(bencher: Bencher<'_, '_>) {
+    over_index(bencher, |text| deb822::paragraphs(text).map(black_box).count());
+}
+
+#[divan::bench]
+fn five_fields(bencher: Bencher<'_, '_>) {
+    let complete = |stanza: &Paragraph<'_>| black_box(stanza.get_many(FIVE)).iter().all(Option::is_some);
+    over_index(bencher, |text| deb822::paragraphs(text).filter(complete).count());
+}
+
+#[divan::bench]
+fn strict(bencher: Bencher<'_, '_>) {
+    let limits = Limits::default();
+    over_index(bencher, |text| deb822::parse(text, &limits).unwrap().len());
+}
+
+/// Bounded memory, from a reader.
+#[divan::bench]
+fn stream(bencher: Bencher<'_, '_>) {
+    let limits = Limits::default();
+    over_index(bencher, |text| {
+        let (mut reader, mut count) = (deb822::Reader::new(text, &limits), 0);
+        while reader.next().unwrap().is_some() {
+            count += 1;
+        }
+        count
+    });
+}
+
+/// Every relation field of the index, borrowed.
+#[divan::bench]
+fn relations(bencher: Bencher<'_, '_>) {
+    let fields = &*RELATION_FIELDS;
+    let expected: usize = fields.iter().map(|value| value.split([',', '|']).count()).sum();
+    bencher.counter(ItemsCount::new(fields.len())).bench_local(|| {
+        let count: usize = fields
+            .iter()
+            .map(|value| relation::iter(black_box(value)).inspect(|one| assert!(one.is_ok())).count())
+            .sum();
+        assert_eq!(count, expected);
+    });
+}
+
+#[divan::bench]
+fn limit_versions_as_bytes(bencher: Bencher<'_, '_>) {
+    let versions = &*VERSIONS;
+    bencher.counter(ItemsCount::new(versions.len() - 1)).bench_local(|| {
+        versions.iter().zip(versions.iter().skip(1)).filter(|(a, b)| black_box(a) < black_box(b)).count()
+    });
+}
+
+#[divan::bench]
+fn compare_versions(bencher: Bencher<'_, '_>) {
+    over_versions(bencher, version::compare);
+}
+
+#[divan::bench]
+fn sort_versions(bencher: Bencher<'_, '_>) {
+    bencher.counter(ItemsCount::new(VERSIONS.len())).with_inputs(|| VERSIONS.clone()).bench_local_values(
+        |mut versions| {
+            versions.sort_by(|a, b| version::compare(a, b));
+            assert!(versions.is_sorted_by(|a, b| version::compare(a, b).is_le()));
+            versions
+        },
+    );
+}
+
+/// What reading a package costs at the least: both its checksums.
+#[divan::bench]
+fn limit_hashes(bencher: Bencher<'_, '_>) {
+    over_archives(bencher, |bytes| {
+        black_box(blake3::hash(bytes));
+        deb_parse::checksum::Sha256::of(bytes)
+    });
+}
+
+#[divan::bench]
+fn deb_control_and_hashes(bencher: Bencher<'_, '_>) {
+    let options = Options { data: Data::Skip, ..Options::default() };
+    over_archives(bencher, |bytes| deb::read(bytes, &options).unwrap().sha256);
+}
+
+#[divan::bench]
+fn deb_with_file_list(bencher: Bencher<'_, '_>) {
+    let options = Options::default();
+    over_archives(bencher, |bytes| {
+        let package = deb::read(bytes, &options).unwrap();
+        assert!(package.files.is_some());
+        package.sha256
+    });
+}
