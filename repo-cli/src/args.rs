@@ -79,6 +79,12 @@ pub(crate) enum Command {
     Gc(cmd::gc::GcArguments),
     /// Show clients the current state of repositories
     Publish(cmd::publish::PublishArguments),
+    /// Check that everything in the store is what was written
+    Fsck(cmd::fsck::FsckArguments),
+    /// Copy what cannot be made again to another directory, while the store is in use
+    Backup(cmd::backup::BackupArguments),
+    /// Make a store from a backup
+    Restore(cmd::restore::RestoreArguments),
     /// Serve the published repositories over HTTP
     Serve(cmd::serve::ServeArguments),
     /// Print what a client needs to install from a repository

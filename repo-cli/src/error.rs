@@ -119,6 +119,9 @@ impl Failure {
             }
             Self::UnknownRepository { known, .. } => Some(format!("there are: {}", known.join(", "))),
             Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
+            Self::Key(apt_sign::Error::KeyFile { .. }) => {
+                Some("keys are files of mode 0600 in a directory of mode 0700, owned by who signs".to_owned())
+            }
             Self::NoMatch(_) => Some("`repo-cli list REPOSITORY` shows what there is".to_owned()),
             _ => None,
         }

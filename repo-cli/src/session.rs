@@ -43,6 +43,24 @@ impl Session {
         self.config.repository(name)
     }
 
+    /// The settings of a repository that is about to be changed. When the change is to be published at once, it fails here
+    /// if it cannot be signed, and not when half of the work is done.
+    pub(crate) fn repository_to_change(
+        &self,
+        name: &str,
+        arguments: ChangeArguments,
+    ) -> Result<&RepositorySettings, Failure> {
+        let repository = self.repository(name)?;
+        if self.publishes(arguments) {
+            self.keys().signer()?;
+        }
+        Ok(repository)
+    }
+
+    fn publishes(&self, arguments: ChangeArguments) -> bool {
+        !arguments.no_publish && !arguments.dry_run && self.config.publishes_at_once()
+    }
+
     pub(crate) fn keys(&self) -> Keys {
         Keys::new(&self.root)
     }
@@ -58,8 +76,7 @@ impl Session {
         arguments: ChangeArguments,
         output: &Output,
     ) -> Result<(), Failure> {
-        let at_once = !arguments.no_publish && self.config.publishes_at_once();
-        if at_once && !arguments.dry_run {
+        if self.publishes(arguments) {
             self.publish(repository, output).inspect_err(|_| {
                 output.note("the change is in the store, but clients do not see it yet: `publish` shows it");
             })?;
@@ -89,6 +106,15 @@ impl Session {
     }
 }
 
+/// What `actor` does now, on all processors.
+pub(crate) fn context(actor: String) -> Context {
+    Context {
+        actor,
+        now: Timestamp::now(),
+        threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+    }
+}
+
 fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
     if let Some(root) = &global.root {
         let found = root.join("repo.toml").exists();
@@ -107,7 +133,7 @@ pub(crate) fn current_directory() -> Result<Utf8PathBuf, Failure> {
 }
 
 /// The person, behind `sudo` too.
-fn actor(global: &Global) -> String {
+pub(crate) fn actor(global: &Global) -> String {
     let from_environment =
         || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     let user = || format!("uid {}", rustix::process::getuid().as_raw());

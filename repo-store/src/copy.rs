@@ -8,13 +8,15 @@ use camino::Utf8Path;
 use deb_parse::checksum::{Blake3, Sha256};
 use sha2::Digest as _;
 
-use crate::{Error, files};
+use crate::{Error, files, objects};
 
 /// What a copy must be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Digest {
     Blake3(Blake3),
     Sha256(Sha256),
+    /// An object with a text of that digest.
+    Sealed(Blake3),
     /// Nothing is known of it.
     Unknown,
 }
@@ -32,13 +34,20 @@ const PIECE: usize = 256 << 10;
 ///
 /// The bytes are read and written, never cloned by the file system: a clone shares the blocks, and so their decay.
 pub(crate) fn copy(from: &Utf8Path, to: &Utf8Path, digest: Digest, mode: u32) -> Result<bool, Error> {
+    if let Digest::Sealed(id) = digest {
+        let bytes = fs::read(from).map_err(Error::io("read", from))?;
+        let text = objects::decompress(&bytes).unwrap_or_default();
+        if blake3::hash(&text).as_bytes() != id.as_bytes() || !objects::is_sealed(&bytes) {
+            return Ok(false);
+        }
+    }
     let mut input = File::open(from).map_err(Error::io("open", from))?;
     let metadata = input.metadata().map_err(Error::io("look at", from))?;
     let mut output = files::create_new(to, 0o600)?;
     let mut hasher = match digest {
         Digest::Blake3(_) => Hasher::Blake3(Box::default()),
         Digest::Sha256(_) => Hasher::Sha256(sha2::Sha256::new()),
-        Digest::Unknown => Hasher::None,
+        Digest::Sealed(_) | Digest::Unknown => Hasher::None,
     };
     let size = usize::try_from(metadata.len()).unwrap_or(PIECE);
     let mut buffer = vec![0; size.clamp(1, PIECE)];

@@ -41,6 +41,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backup;
 mod chunk;
 mod commit;
 mod copy;
@@ -73,6 +74,7 @@ mod store;
 mod tag;
 mod transaction;
 
+pub use backup::{BackupReport, RestoreReport};
 pub use commit::Commit;
 pub use difference::Difference;
 pub use error::Error;

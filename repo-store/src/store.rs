@@ -61,6 +61,12 @@ impl Store {
     /// # Errors
     /// [`Error::NoStore`] when there is none, [`Error::NewerFormat`] when a newer version wrote it.
     pub fn open(root: &Utf8Path) -> Result<Self, Error> {
+        Self::check_format_of(root)?;
+        Ok(Self { root: root.to_owned(), storage: Directory::open(&root.join("store"))? })
+    }
+
+    /// Refuses what is no store, and what a newer version wrote.
+    pub(crate) fn check_format_of(root: &Utf8Path) -> Result<(), Error> {
         let format = root.join("store/format");
         let no_store = || Error::NoStore { path: root.to_owned() };
         let text = files::read_if_present(&format)?.ok_or_else(no_store)?;
@@ -71,7 +77,12 @@ impl Store {
         if found > FORMAT {
             return Err(Error::NewerFormat { found, known: FORMAT });
         }
-        Ok(Self { root: root.to_owned(), storage: Directory::open(&root.join("store"))? })
+        Ok(())
+    }
+
+    /// The store in `root`, whether it was made to its end or not.
+    pub(crate) fn at(root: &Utf8Path) -> Self {
+        Self { root: root.to_owned(), storage: Directory::at(&root.join("store")) }
     }
 
     /// Where it is.

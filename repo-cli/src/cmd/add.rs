@@ -46,7 +46,7 @@ impl PlacementArguments {
 }
 
 pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    let repository = session.repository(&arguments.repository)?;
+    let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     let options = AddOptions {
         keep_going: arguments.keep_going,
         check_data: arguments.check_data,
@@ -106,6 +106,7 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
     let added: Vec<AddedJson<'_>> = report
         .added
         .iter()
+        .filter(|_| complete)
         .map(|added| AddedJson {
             file: added.file.as_str(),
             package: added.key.package.as_str(),

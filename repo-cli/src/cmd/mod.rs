@@ -1,8 +1,10 @@
 //! The verbs, a file for each: its arguments, one call into the library, and what it prints.
 
 pub(crate) mod add;
+pub(crate) mod backup;
 pub(crate) mod client_config;
 pub(crate) mod diff;
+pub(crate) mod fsck;
 pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod incoming;
@@ -13,6 +15,7 @@ pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
 pub(crate) mod remove;
+pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod rollback;
 pub(crate) mod serve;
@@ -46,6 +49,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
         Command::Gc(arguments) => gc::run(&arguments, &session()?, output),
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
+        Command::Fsck(arguments) => fsck::run(&arguments, &session()?, output),
+        Command::Backup(arguments) => backup::run(&arguments, &session()?, output),
+        Command::Restore(arguments) => restore::run(&arguments, &global, output),
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),

@@ -36,7 +36,8 @@ pub(crate) fn run(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let (from, to) = (session.repository(&arguments.from)?, session.repository(&arguments.to)?);
+    let from = session.repository(&arguments.from)?;
+    let to = session.repository_to_change(&arguments.to, arguments.change)?;
     let options = PromoteOptions {
         selectors: arguments.selectors.clone(),
         everything: arguments.all,

@@ -29,13 +29,17 @@ pub(crate) fn run(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let repository = session.repository(&arguments.repository)?;
+    let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     let (selectors, suites) = (&arguments.selectors, &arguments.suites);
     let plan = if arguments.undo {
         session.store.plan_return(repository, selectors, suites)?
     } else {
         session.store.plan_removal(repository, selectors, suites)?
     };
+    if !plan.unmatched.is_empty() {
+        // Given again after it was cut short, it finds nothing to remove but what it removed still to be published.
+        session.publish_after(repository, None, arguments.change, output)?;
+    }
     check_matched(&plan)?;
     let mut commit = None;
     if !arguments.change.dry_run {

@@ -27,7 +27,7 @@ pub(crate) fn run(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let repository = session.repository(&arguments.repository)?;
+    let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     let target = session.store.resolve(&repository.name, &arguments.to)?;
     let mut differences = BTreeMap::new();
     if let Some(head) = session.store.head(&repository.name)? {

@@ -74,7 +74,9 @@ impl Journal {
             if let Some(id) = publication.filter(|_| entry.before == entry.after) {
                 self.announced.entry(repository.clone()).or_default().insert(id);
             }
-            if let (Ok(before), Ok(after)) = (entry.before.parse(), entry.after.parse()) {
+            if let (Ok(before), Ok(after)) = (entry.before.parse(), entry.after.parse())
+                && before != after
+            {
                 self.commits.entry(repository).or_default().push((before, after));
             }
         }

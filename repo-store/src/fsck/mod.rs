@@ -111,11 +111,13 @@ impl Store {
 
     fn examine(&self, options: &FsckOptions<'_>, context: &Context) -> Result<Findings, Error> {
         let mut findings: Vec<Finding> = Vec::new();
-        // First what refers to something, so that whatever is added meanwhile is not missed below.
+        // First what refers to something, so that whatever is added meanwhile is not missed below; and publications before
+        // the references that they follow.
+        let mut records: BTreeMap<RepositoryName, Records> = BTreeMap::new();
+        for repository in self.published_repositories()? {
+            records.insert(repository.clone(), Records::read(self, &repository));
+        }
         let mut journal = Journal::read(self)?;
-        let repositories = self.repositories_on_disk(&journal)?;
-        let records: BTreeMap<RepositoryName, Records> =
-            repositories.iter().map(|name| (name.clone(), Records::read(self, name))).collect();
         let inventory = Inventory::take(self.root());
         let contents = contents::read_all(self.root(), &inventory, context);
 
@@ -221,10 +223,9 @@ impl Store {
         Ok(Findings { report, findings, journal, sizes: unusable.sizes.into_iter().collect(), is_complete })
     }
 
-    /// The repositories that anything in the store tells of.
-    fn repositories_on_disk(&self, journal: &Journal) -> Result<BTreeSet<RepositoryName>, Error> {
-        let mut found: BTreeSet<RepositoryName> =
-            journal.heads.keys().chain(journal.commits.keys()).cloned().collect();
+    /// The repositories that have a publication or what is left of one.
+    fn published_repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
+        let mut found = BTreeSet::new();
         for area in ["store/publications", "public"] {
             let names = files::names_in(&self.root().join(area))?;
             found.extend(names.iter().filter_map(|name| RepositoryName::parse(name).ok()));

@@ -141,12 +141,12 @@ impl Published<'_> {
             Entry::Symbolic { target } => {
                 let is = self.store.root().join(&path).read_link_utf8();
                 (!found.is_link || is.as_deref().ok() != Some(Utf8Path::new(target)))
-                    .then(|| Fault::Damaged("it is not the symbolic link that belongs here"))
+                    .then_some(Fault::Damaged("it is not the symbolic link that belongs here"))
             }
             _ if !found.is_file() => Some(Fault::Damaged("it is not a regular file")),
             // Read already; what is wrong with it was told, but not whom it affects.
             Entry::Stored(_) => (!self.contents.indices.contains(&path))
-                .then(|| Fault::Damaged("its content has another hash than its name says")),
+                .then_some(Fault::Damaged("its content has another hash than its name says")),
             Entry::Link { to, file } => {
                 let to = self.public().join(to);
                 let same = self.inventory.get(&to).map(|found| found.identity) == Some(found.identity);
@@ -247,9 +247,13 @@ impl Published<'_> {
                 continue;
             }
             let full = self.store.root().join(path);
-            let is_copy = found.is_file()
-                && blake3_of(&full).is_ok_and(|digest| self.contents.blobs.contains(&BlobId(digest)));
-            if !is_copy && full.symlink_metadata().is_ok() {
+            // One that came after the blobs were listed is there by now.
+            let is_blob = |id| {
+                self.contents.blobs.contains(&id)
+                    || self.store.storage().contains(&Store::blob_key(id)).unwrap_or(false)
+            };
+            let is_known = found.is_file() && blake3_of(&full).is_ok_and(|digest| is_blob(BlobId(digest)));
+            if !is_known && full.symlink_metadata().is_ok() {
                 let what = "it is no package file of the store and no publication lists it".to_owned();
                 let problem =
                     Problem { kind: ProblemKind::Stray, path: path.to_owned(), what, affects: Vec::new() };
@@ -275,15 +279,15 @@ impl Published<'_> {
         let current = self.records.readable.values().find(|known| target == known.dists_target());
         let Some(current) = current else {
             let id = target.parent().and_then(Utf8Path::file_name).and_then(PublicationId::parse);
-            let is_there = id.is_some_and(|id| {
-                self.inventory.get(&self.public().join(".publications").join(id.to_string())).is_some()
-            });
+            // It may be newer than the inventory.
+            let public = self.store.root().join(self.public());
+            let is_there = id.is_some_and(|id| public.join(".publications").join(id.to_string()).is_dir());
             let what = match id {
                 _ if !found.is_link => "it is not a symbolic link".to_owned(),
                 Some(id) if is_there => {
                     let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
-                    if self.inventory.get(&record).is_some() {
-                        // Told of where the records are read.
+                    if self.store.root().join(&record).symlink_metadata().is_ok() {
+                        // It came since the records were read, or that it is damaged was told there.
                         return;
                     }
                     let what =
@@ -339,6 +343,8 @@ impl Published<'_> {
             } else if relative == name
                 && let Some(id) = id.filter(|id| self.announced.contains(id))
                 && !unreadable.contains(name)
+                // One that came since the records were read has its own.
+                && !self.store.storage().contains(&Publication::key(self.repository, id)).unwrap_or(true)
                 && Some(&*id.to_string()) != self.current_name().as_deref()
             {
                 // What was never announced is being built, or was when a crash came: the next `publish` clears it away.

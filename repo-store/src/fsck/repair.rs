@@ -18,7 +18,7 @@ use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem};
 use crate::copy::{Digest, copy};
 use crate::files::{self, mode};
 use crate::permissions::Permission;
-use crate::publish::{Entry, Expected};
+use crate::publish::{Entry, Expected, Publication};
 use crate::{BlobId, Commit, CommitId, Context, Error, PublicationId, RepositoryName, Store, objects, oplog};
 
 /// What a repair did.
@@ -360,7 +360,7 @@ impl Repair<'_> {
     fn twins(&self, repository: &RepositoryName, file: &crate::publish::File) -> Vec<Utf8PathBuf> {
         let public = self.store.public(repository);
         let records = super::published::Records::read(self.store, repository);
-        let entries = records.readable.values().flat_map(|publication| publication.expected());
+        let entries = records.readable.values().flat_map(Publication::expected);
         let same = entries.filter(|(_, expected)| match &expected.entry {
             Entry::Stored(other) | Entry::Link { file: other, .. } | Entry::Signed { file: other, .. } => {
                 other == file

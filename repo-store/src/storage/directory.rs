@@ -53,7 +53,12 @@ impl Directory {
         if !root.join("tmp").is_dir() {
             return Err(Error::NoStore { path: root.to_owned() });
         }
-        Ok(Self { root: root.to_owned(), session: OnceLock::new(), unsynced: Mutex::default() })
+        Ok(Self::at(root))
+    }
+
+    /// The storage in `root`, which need not be one that can be written to.
+    pub(crate) fn at(root: &Utf8Path) -> Self {
+        Self { root: root.to_owned(), session: OnceLock::new(), unsynced: Mutex::default() }
     }
 
     fn path(&self, key: &Key) -> Utf8PathBuf {
@@ -271,6 +276,8 @@ impl Staged for StagedFile<'_> {
         // What is there already must count as new, or garbage collection could take it away before anything refers to it.
         while !files::link(&self.path, &path)? && !files::touch(&path)? {}
         // Also when it was there already: whoever put it there may not have synced it yet.
+        // The same goes for its directory.
+        self.storage.unsynced(parent.parent().map(Utf8Path::to_owned));
         self.storage.unsynced([parent.to_owned(), path]);
         Ok(())
     }

@@ -1,0 +1,106 @@
+use std::time::SystemTime;
+
+use camino::Utf8PathBuf;
+use repo_store::{FsckOptions, FsckReport, Problem, SignedSuite};
+use serde_json::{Value, json};
+
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, count};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FsckArguments {
+    /// Put right what can be: modes, links, and files of which a true copy is found
+    #[arg(long)]
+    repair: bool,
+    /// Take true copies from here: a backup, another root, a directory of packages; may be given several times
+    #[arg(long, value_name = "DIR", requires = "repair")]
+    from: Vec<Utf8PathBuf>,
+}
+
+/// How many of those affected are listed; JSON has all.
+const SHOWN: usize = 5;
+
+pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    // Keys that cannot be used are a failure of their own, which names the file; without any, nothing can be verified.
+    let keyring = session.keys().keyring();
+    let keyring = match keyring {
+        Err(Failure::NoKey { .. }) => None,
+        found => Some(found?),
+    };
+    let check = |suite: SignedSuite<'_>| {
+        let Some(keyring) = &keyring else { return Ok(()) };
+        let now = SystemTime::now();
+        keyring.verify_inline(suite.in_release, now)?;
+        keyring.verify_detached(suite.release, suite.release_gpg, now).map(drop)
+    };
+    let options = FsckOptions { signatures: Some(&check) };
+    let (repaired, report) = if arguments.repair {
+        let report = session.store.repair(&options, &arguments.from, &session.context())?;
+        (report.repaired, report.remaining)
+    } else {
+        (Vec::new(), session.store.fsck(&options, &session.context())?)
+    };
+    print(&repaired, &report, arguments.repair, output);
+    Ok(if report.is_clean() { Outcome::Done } else { Outcome::Refused })
+}
+
+/// Prints what a check found.
+pub(crate) fn print(repaired: &[Problem], report: &FsckReport, repair: bool, output: &Output) {
+    let json = json!({
+        "clean": report.is_clean(),
+        "problems": report.problems.iter().map(to_json).collect::<Vec<_>>(),
+        "repaired": repaired.iter().map(to_json).collect::<Vec<_>>(),
+        "blobs": report.blobs,
+        "objects": report.objects,
+        "published": report.published,
+        "bytes": report.bytes,
+    });
+    output.result(&json, || {
+        for problem in repaired {
+            output.line(&format!("repaired: {problem}"));
+        }
+        for problem in &report.problems {
+            output.line(&problem.to_string());
+            for affected in problem.affects.iter().take(SHOWN) {
+                output.line(&format!("    affects {affected}"));
+            }
+            if problem.affects.len() > SHOWN {
+                output.line(&format!("    and {} more", problem.affects.len() - SHOWN));
+            }
+        }
+    });
+    let looked = format!(
+        "{}, {} and {} read",
+        count(usize::try_from(report.blobs).unwrap_or(usize::MAX), "package file"),
+        count(usize::try_from(report.objects).unwrap_or(usize::MAX), "object"),
+        count(usize::try_from(report.published).unwrap_or(usize::MAX), "published file"),
+    );
+    if report.is_clean() {
+        output.say(&format!("clean: {looked}"));
+    } else {
+        output.note(&format!("{}: {looked}", count(report.problems.len(), "problem")));
+        if !repair {
+            output.note("hint: `repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
+        }
+    }
+}
+
+fn to_json(problem: &Problem) -> Value {
+    let affects = problem.affects.iter().map(|affected| {
+        json!({
+            "repository": affected.repository.as_str(),
+            "suite": affected.suite.as_ref().map(ToString::to_string),
+            "package": affected.package.as_ref().map(|key| key.package.to_string()),
+            "version": affected.package.as_ref().map(|key| key.version.to_string()),
+            "architecture": affected.package.as_ref().map(|key| key.architecture.to_string()),
+            "current": affected.current,
+        })
+    });
+    json!({
+        "kind": problem.kind.name(),
+        "path": problem.path.as_str(),
+        "what": problem.what,
+        "affects": affects.collect::<Vec<_>>(),
+    })
+}

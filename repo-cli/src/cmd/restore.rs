@@ -1,0 +1,53 @@
+use camino::Utf8PathBuf;
+use repo_store::{FsckOptions, Store};
+use serde_json::json;
+
+use super::fsck;
+use crate::args::Global;
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, count};
+use crate::session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RestoreArguments {
+    /// The backup, or any copy of the files that `backup --list` names
+    #[arg(value_name = "BACKUP")]
+    backup: Utf8PathBuf,
+    /// Where to make the store: a new or empty directory
+    #[arg(value_name = "DIR")]
+    directory: Utf8PathBuf,
+}
+
+pub(crate) fn run(
+    arguments: &RestoreArguments,
+    global: &Global,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let context = session::context(session::actor(global));
+    let (store, report) = Store::restore(&arguments.backup, &arguments.directory, &context)?;
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    output.say(&format!(
+        "restored {} ({} bytes) and {} to {}",
+        count(number(report.copied), "file"),
+        report.bytes,
+        count(number(report.publications), "publication"),
+        arguments.directory
+    ));
+    for path in &report.damaged {
+        output.problem(&format!("{path} is damaged or missing in the backup"), None);
+    }
+    let found = store.fsck(&FsckOptions::default(), &context)?;
+    if output.is_json() {
+        let json = json!({
+            "copied": report.copied,
+            "bytes": report.bytes,
+            "publications": report.publications,
+            "damaged": report.damaged,
+            "clean": found.is_clean(),
+        });
+        output.result(&json, || {});
+    } else {
+        fsck::print(&[], &found, false, output);
+    }
+    Ok(if report.damaged.is_empty() && found.is_clean() { Outcome::Done } else { Outcome::Refused })
+}

@@ -1,0 +1,280 @@
+//! Backups: every file that cannot be made again, as copies that share nothing with the store; and a store from a backup.
+//!
+//! A backup is laid out like the root of a store, so it is also what [`Store::repair`] takes copies from. `docs/backup.md`
+//! has the list of paths for people.
+//!
+//! What refers is read first, in one moment, and written last: a backup that is cut short, or made while others add and
+//! publish, never refers to anything it does not hold. Files named by their hash are copied once and never removed.
+
+mod complete;
+mod plan;
+mod restore;
+
+use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use apt_index::parallel_map;
+use camino::{Utf8Path, Utf8PathBuf};
+use plan::Plan;
+pub use restore::RestoreReport;
+
+use crate::copy::copy;
+use crate::files::{self, mode};
+use crate::permissions::{EntryKind, ModeRule, Permission};
+use crate::{Context, Error, Store};
+
+/// What a backup did.
+#[derive(Clone, Debug, Default)]
+pub struct BackupReport {
+    /// Files that were copied.
+    pub copied: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// Files that were there already.
+    pub kept: u64,
+    /// Files of the store that are not what their names say, and of which the backup has no true copy from earlier.
+    pub damaged: Vec<Utf8PathBuf>,
+}
+
+impl Store {
+    /// The files that a backup must hold, from the root, those first that others refer to.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn backup_files(&self) -> Result<Vec<Utf8PathBuf>, Error> {
+        let plan = Plan::of(self)?;
+        let named = plan.named.into_iter().map(|(path, _)| path);
+        let published = plan.publications.into_iter().flat_map(|publication| {
+            let record = publication.record.0;
+            publication.files.into_iter().map(|(path, _)| path).chain([record])
+        });
+        let captured = plan.captured.into_iter().map(|(path, _)| path);
+        let links = plan.links.into_iter().map(|(path, _)| path);
+        let mut seen = std::collections::BTreeSet::new();
+        let all = named.chain(plan.plain).chain(published).chain(captured).chain(links);
+        Ok(all.filter(|path| seen.insert(path.clone())).collect())
+    }
+
+    /// Brings the backup in the directory `to`, which is made if need be, up to date.
+    ///
+    /// Every file is compared with its hash while it is copied. What is damaged is left out and named in the report; if the
+    /// backup has no true copy from earlier, then its references stay as they were. When this returns, the backup is durable.
+    ///
+    /// # Errors
+    /// When the store cannot be read or the backup not written.
+    pub fn backup(&self, to: &Utf8Path, context: &Context) -> Result<BackupReport, Error> {
+        let plan = Plan::of(self)?;
+        let target = Target::new(self.root(), to)?;
+        let mut damaged = target.copy_all(&plan.named, context)?;
+        for path in &plan.plain {
+            target.copy_changed(path)?;
+        }
+        let mut records = Vec::new();
+        for publication in &plan.publications {
+            let missing = target.copy_all(&publication.files, context)?;
+            if missing.is_empty() {
+                records.push(publication.record.clone());
+            }
+            damaged.extend(missing);
+        }
+        target.sync()?;
+        let missing = complete::missing(&Self::at(to), plan.heads())?;
+        if missing.is_empty() {
+            target.write_captured(&plan, &records)?;
+            target.sync()?;
+        }
+        damaged.extend(missing);
+        target.finish(damaged)
+    }
+}
+
+/// The directory a backup or a store is written to.
+struct Target<'a> {
+    from: &'a Utf8Path,
+    to: &'a Utf8Path,
+    temporary: Utf8PathBuf,
+    next: AtomicU64,
+    changed: Mutex<Vec<Utf8PathBuf>>,
+    copied: AtomicU64,
+    bytes: AtomicU64,
+    kept: AtomicU64,
+}
+
+impl<'a> Target<'a> {
+    fn new(from: &'a Utf8Path, to: &'a Utf8Path) -> Result<Self, Error> {
+        let temporary = to.join(".incomplete");
+        match fs::remove_dir_all(&temporary) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", temporary)(error));
+            }
+            _ => {}
+        }
+        let changed = files::create_directories(&temporary)?;
+        // Keys pass through it.
+        files::set_mode(&temporary, mode::SECRET_DIRECTORY)?;
+        Ok(Self {
+            from,
+            to,
+            temporary,
+            next: AtomicU64::new(0),
+            changed: Mutex::new(changed),
+            copied: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
+        })
+    }
+
+    fn note(&self, paths: impl IntoIterator<Item = Utf8PathBuf>) {
+        let mut changed = self.changed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        changed.extend(paths);
+    }
+
+    fn temporary(&self) -> Utf8PathBuf {
+        self.temporary.join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
+    }
+
+    /// Makes the directories of a path from the root, with the modes of the table.
+    fn parent(&self, path: &Utf8Path) -> Result<(), Error> {
+        let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty()) else { return Ok(()) };
+        let full = self.to.join(parent);
+        if full.is_dir() {
+            return Ok(());
+        }
+        let changed = files::create_directories(&full)?;
+        for directory in parent.ancestors().filter(|directory| !directory.as_str().is_empty()) {
+            let line = Permission::of(directory, EntryKind::Directory);
+            if let Some(ModeRule::Exactly(mode)) = line.map(|line| line.mode) {
+                files::set_mode(&self.to.join(directory), mode)?;
+            }
+        }
+        self.note(changed);
+        Ok(())
+    }
+
+    /// The mode of a copy: that of the table, or the original's as far as the table lets it.
+    fn mode(&self, path: &Utf8Path) -> Result<u32, Error> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let original = self.from.join(path);
+        let metadata = fs::metadata(&original).map_err(Error::io("look at", original))?;
+        let line = Permission::of(path, EntryKind::File);
+        let own = metadata.permissions().mode() & 0o777;
+        Ok(line.map_or(own & mode::ADMINISTRATION, |line| line.mode.corrected(own)))
+    }
+
+    fn place(&self, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
+        let full = self.to.join(path);
+        fs::rename(temporary, &full).map_err(Error::io("create", &full))?;
+        let size = fs::metadata(&full).map_err(Error::io("look at", &full))?.len();
+        self.copied.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(size, Ordering::Relaxed);
+        let parent = full.parent().map(Utf8Path::to_owned);
+        self.note(parent.into_iter().chain([full]));
+        Ok(())
+    }
+
+    /// Copies a file whose content its digest names, unless it is there. Says whether it is there in the end.
+    fn copy_named(&self, path: &Utf8Path, digest: crate::copy::Digest) -> Result<bool, Error> {
+        let (from, full) = (self.from.join(path), self.to.join(path));
+        let size =
+            |path: &Utf8Path| fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|m| m.len());
+        let there = size(&full);
+        if there.is_some() && there == size(&from) {
+            self.kept.fetch_add(1, Ordering::Relaxed);
+            return Ok(true);
+        }
+        self.parent(path)?;
+        let temporary = self.temporary();
+        match copy(&from, &temporary, digest, self.mode(path).unwrap_or(mode::IMMUTABLE)) {
+            Ok(true) => self.place(&temporary, path).map(|()| true),
+            Ok(false) => Ok(false),
+            // Collected since it was listed; if it was needed, the next look at the backup shows.
+            Err(Error::Io { path, source, .. })
+                if path == from && source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Copies files that their digests name, and returns those that are damaged.
+    fn copy_all(
+        &self,
+        named: &[(Utf8PathBuf, crate::copy::Digest)],
+        context: &Context,
+    ) -> Result<Vec<Utf8PathBuf>, Error> {
+        let results = parallel_map(named, context.threads, |(path, digest)| self.copy_named(path, *digest));
+        let mut damaged = Vec::new();
+        for ((path, _), result) in named.iter().zip(results) {
+            if !result? && self.from.join(path).exists() {
+                damaged.push(path.clone());
+            }
+        }
+        Ok(damaged)
+    }
+
+    /// Copies a file whose name says nothing of its content.
+    fn copy_changed(&self, path: &Utf8Path) -> Result<(), Error> {
+        let from = self.from.join(path);
+        let Some(bytes) = files::read_if_present(&from)? else { return Ok(()) };
+        if files::read_if_present(&self.to.join(path)).ok().flatten().as_ref() == Some(&bytes) {
+            self.kept.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        self.parent(path)?;
+        let temporary = self.temporary();
+        copy(&from, &temporary, crate::copy::Digest::Unknown, self.mode(path)?)?;
+        self.place(&temporary, path)
+    }
+
+    /// Writes what refers to other files, and removes what does not exist any more.
+    fn write_captured(&self, plan: &Plan, records: &[(Utf8PathBuf, Vec<u8>)]) -> Result<(), Error> {
+        for (path, bytes) in records.iter().chain(&plan.captured) {
+            if files::read_if_present(&self.to.join(path)).ok().flatten().as_ref() == Some(bytes) {
+                self.kept.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+            self.parent(path)?;
+            let temporary = self.temporary();
+            let line = Permission::of(path, EntryKind::File).map(|line| line.mode.corrected(0));
+            files::write_new(&temporary, bytes, line.unwrap_or(mode::MUTABLE))?;
+            self.place(&temporary, path)?;
+        }
+        for (path, target) in &plan.links {
+            let full = self.to.join(path);
+            if full.read_link_utf8().is_ok_and(|found| found == *target) {
+                continue;
+            }
+            self.parent(path)?;
+            files::point(&full, target.as_str(), &self.temporary())?;
+            self.note(full.parent().map(Utf8Path::to_owned));
+        }
+        for area in plan::MUTABLE_AREAS {
+            for path in plan::files_below(self.to, Utf8Path::new(area))? {
+                if !plan.captured.iter().any(|(kept, _)| *kept == path) {
+                    files::remove_if_present(&self.to.join(&path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        let changed =
+            std::mem::take(&mut *self.changed.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        files::sync_all(changed)
+    }
+
+    fn finish(self, mut damaged: Vec<Utf8PathBuf>) -> Result<BackupReport, Error> {
+        damaged.sort_unstable();
+        damaged.dedup();
+        fs::remove_dir_all(&self.temporary).map_err(Error::io("remove", &self.temporary))?;
+        Ok(BackupReport {
+            copied: self.copied.into_inner(),
+            bytes: self.bytes.into_inner(),
+            kept: self.kept.into_inner(),
+            damaged,
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! Whether a backup holds everything that a reference leads to.
+
+use std::collections::HashSet;
+
+use camino::Utf8PathBuf;
+
+use crate::objects::AREA;
+use crate::storage::{Key, Storage as _};
+use crate::{Commit, CommitId, Error, Snapshot, Store, chunk};
+
+/// The files, from the root, that these commits lead to and `store` does not have or cannot read.
+pub(super) fn missing(
+    store: &Store,
+    heads: impl IntoIterator<Item = CommitId>,
+) -> Result<Vec<Utf8PathBuf>, Error> {
+    let objects = store.objects();
+    let mut seen = HashSet::new();
+    let mut missing = Vec::new();
+    let mut lack = |key: Key| missing.push(Utf8PathBuf::from(format!("store/{key}")));
+    for head in heads {
+        let mut next = Some(head);
+        while let Some(id) = next {
+            if !seen.insert(id.0) {
+                break;
+            }
+            let Ok(commit) = Commit::read(&objects, id) else {
+                lack(Key::object(AREA, &id));
+                break;
+            };
+            for id in commit.suites.values() {
+                if !seen.insert(id.0) {
+                    continue;
+                }
+                let Ok(snapshot) = Snapshot::read(&objects, *id) else {
+                    lack(Key::object(AREA, id));
+                    continue;
+                };
+                for id in snapshot.chunks().iter().map(|chunk| chunk.id) {
+                    if !seen.insert(id.0) {
+                        continue;
+                    }
+                    let Ok(records) = chunk::read(&objects, id) else {
+                        lack(Key::object(AREA, &id));
+                        continue;
+                    };
+                    for blob in records.iter().map(|record| record.blob()) {
+                        let key = Store::blob_key(blob);
+                        if seen.insert(blob.0) && !store.storage().contains(&key)? {
+                            lack(key);
+                        }
+                    }
+                }
+            }
+            next = commit.parent;
+        }
+    }
+    Ok(missing)
+}

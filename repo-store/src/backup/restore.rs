@@ -1,0 +1,130 @@
+//! A store from a backup.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Target;
+use super::plan::Plan;
+use crate::copy::Digest;
+use crate::publish::{Entry, Expected, Publication};
+use crate::{Context, Error, RepositoryName, Snapshot, Store, files};
+
+/// What a restoration did.
+#[derive(Clone, Debug, Default)]
+pub struct RestoreReport {
+    /// Files that were copied.
+    pub copied: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// Publications whose trees were made again.
+    pub publications: u64,
+    /// Files of the backup that are not what their names say, or not there.
+    pub damaged: Vec<Utf8PathBuf>,
+}
+
+impl Store {
+    /// Makes a store in `to`, a new or empty directory, from the backup in `from`, which may be any copy of the files that
+    /// [`backup_files`](Self::backup_files) names. When this returns, the store is durable.
+    ///
+    /// The published trees are as they were, to the byte and the second: names that are links are made again.
+    ///
+    /// # Errors
+    /// [`Error::NoStore`] when `from` is no backup, [`Error::StoreExists`] when `to` is not empty.
+    pub fn restore(
+        from: &Utf8Path,
+        to: &Utf8Path,
+        context: &Context,
+    ) -> Result<(Self, RestoreReport), Error> {
+        if !files::names_in(to)?.is_empty() {
+            return Err(Error::StoreExists { path: to.to_owned() });
+        }
+        Self::check_format_of(from)?;
+        let plan = Plan::of_backup(&Self::at(from))?;
+        let target = Target::new(from, to)?;
+        for area in ["blobs", "objects", "refs", "ops", "publications", "tmp", "locks"] {
+            files::create_directories(&to.join("store").join(area))?;
+        }
+        files::create_directories(&to.join("public"))?;
+        let mut damaged = target.copy_all(&plan.named, context)?;
+        for path in &plan.plain {
+            target.copy_changed(path)?;
+        }
+        let store = Self::at(to);
+        let mut records = Vec::new();
+        for published in &plan.publications {
+            let (path, bytes) = &published.record;
+            let Some(publication) = Publication::parse(bytes) else { continue };
+            let repository = path.parent().and_then(Utf8Path::file_name).unwrap_or_default();
+            let missing = tree(&store, &target, &RepositoryName::parse(repository)?, &publication)?;
+            if missing.is_empty() {
+                records.push(published.record.clone());
+            }
+            damaged.extend(missing);
+        }
+        target.sync()?;
+        // The format comes last of what makes it a store.
+        target.write_captured(&plan, &records)?;
+        target.sync()?;
+        let report = target.finish(damaged)?;
+        let publications = records.len() as u64;
+        let super::BackupReport { copied, bytes, damaged, .. } = report;
+        Ok((Self::open(to)?, RestoreReport { copied, bytes, publications, damaged }))
+    }
+}
+
+/// Makes the tree of a publication again. Returns the files of it that the backup cannot give.
+fn tree(
+    store: &Store,
+    target: &Target<'_>,
+    repository: &RepositoryName,
+    publication: &Publication,
+) -> Result<Vec<Utf8PathBuf>, Error> {
+    let public = Utf8Path::new("public").join(repository.as_str());
+    let mut missing = Vec::new();
+    let dists = public.join(publication.directory()).join("dists").join("-");
+    target.parent(&dists)?;
+    for (_, Expected { path, entry }) in publication.expected() {
+        let path = public.join(path);
+        let full = target.to.join(&path);
+        target.parent(&path)?;
+        match entry {
+            Entry::Stored(file) => {
+                if !target.copy_named(&path, Digest::Sha256(file.sha256))? {
+                    missing.push(path);
+                }
+            }
+            Entry::Signed { file, made_in, first } => {
+                let first = target.to.join(&public).join(first);
+                if first != full && first.exists() {
+                    files::link(&first, &full)?;
+                } else if target.copy_named(&path, Digest::Sha256(file.sha256))? {
+                    files::set_modified(&full, made_in.seconds())?;
+                } else {
+                    missing.push(path);
+                }
+            }
+            Entry::Link { to, .. } => {
+                let original = target.to.join(&public).join(to);
+                if original.exists() {
+                    files::link(&original, &full)?;
+                }
+            }
+            Entry::Symbolic { target: leads_to } => {
+                files::point(&full, &leads_to, &target.temporary())?;
+            }
+        }
+        target.note(full.parent().map(Utf8Path::to_owned));
+    }
+    let objects = store.objects();
+    for snapshot in publication.suites.values().filter_map(|suite| suite.snapshot) {
+        // What cannot be followed is damaged and was told of.
+        let Ok(snapshot) = Snapshot::read(&objects, snapshot) else { continue };
+        for record in snapshot.iterate(objects).filter_map(Result::ok) {
+            let path = public.join(record.pool_path()?);
+            let Ok(blob) = store.blob_path(record.blob()) else { continue };
+            target.parent(&path)?;
+            files::link(&blob, &target.to.join(&path))?;
+            target.note(target.to.join(&path).parent().map(Utf8Path::to_owned));
+        }
+    }
+    Ok(missing)
+}
