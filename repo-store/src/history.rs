@@ -11,12 +11,13 @@
 //! then removed: an operation that had looked it up finishes in peace, and a history that was shortened by mistake can be
 //! lengthened again.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::storage::{Key, Storage as _};
-use crate::{CommitId, Error, RepositoryName, Store};
+use crate::{Commit, CommitId, Error, RepositoryName, Store};
 
 /// How much of a history is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +78,15 @@ impl Ends {
             let _ = writeln!(text, "{commit} {sequence} {since}");
         }
         text
+    }
+}
+
+impl Store {
+    /// The commits before which the history of a repository ends: those of them that are gone are not missed.
+    pub(crate) fn given_up(&self, repository: &RepositoryName) -> Result<HashSet<CommitId>, Error> {
+        let oldest = Ends::load(self, repository)?.0.into_iter().map(|end| end.commit);
+        // One that cannot be read is damage that shows elsewhere.
+        Ok(oldest.filter_map(|id| Commit::read(&self.objects(), id).ok()?.parent).collect())
     }
 }
 

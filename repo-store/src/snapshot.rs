@@ -55,9 +55,19 @@ impl Snapshot {
         Self::parse(&text).ok_or_else(|| Error::damaged(SnapshotId::KIND, &id, "it is malformed"))
     }
 
-    /// The ids of its chunks: all that is needed to know what it refers to.
-    pub(crate) fn chunk_ids(objects: &Objects<'_>, id: SnapshotId) -> Result<Vec<ChunkId>, Error> {
-        let text = objects.read(&id)?;
+    /// The ids of the chunks in the text of a snapshot that are not in `known`, the text of another: all that is needed to know
+    /// what it refers to. Neighbours in a history have nearly all lines in common, at the start and at the end.
+    pub(crate) fn chunk_ids(id: SnapshotId, text: &[u8], known: &[u8]) -> Result<Vec<ChunkId>, Error> {
+        const STEP: usize = 256;
+        let alike = |pair: &(&[u8], &[u8])| pair.0 == pair.1;
+        let start = STEP * text.chunks_exact(STEP).zip(known.chunks_exact(STEP)).take_while(alike).count();
+        let start = text.get(..start).and_then(|same| memchr::memrchr(b'\n', same)).map_or(0, |end| end + 1);
+        let (text, known) = (text.get(start..).unwrap_or_default(), known.get(start..).unwrap_or_default());
+        let end = STEP * text.rchunks_exact(STEP).zip(known.rchunks_exact(STEP)).take_while(alike).count();
+        // A line of which only the end is the same is read to its end.
+        let same = text.len() - end;
+        let rest = memchr::memchr(b'\n', text.get(same..).unwrap_or_default());
+        let text = text.get(..rest.map_or(text.len(), |line| same + line)).unwrap_or_default();
         let lines = text.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b" "));
         let ids = lines.map(|line| {
             let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
@@ -131,5 +141,49 @@ impl Snapshot {
             found.extend(records.into_iter().filter(|record| record.key().package == *package));
         }
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deb_parse::{Architecture, Version};
+
+    use super::*;
+
+    fn snapshot(numbers: impl IntoIterator<Item = u64>) -> Snapshot {
+        let chunk = |number: u64| ChunkRef {
+            id: ChunkId::of(&number.to_le_bytes()),
+            records: 1,
+            first: RecordKey {
+                package: PackageName::parse(&format!("package{number:05}")).unwrap(),
+                version: Version::parse("1.0").unwrap(),
+                architecture: Architecture::parse("all").unwrap(),
+            },
+        };
+        Snapshot::from_chunks(numbers.into_iter().map(chunk).collect())
+    }
+
+    #[test]
+    fn every_chunk_that_the_other_lacks_is_found() {
+        let id = SnapshotId::of(b"any");
+        for length in [0_u64, 1, 2, 3, 40] {
+            let known = snapshot(0..length);
+            let found = |wanted: &Snapshot, known: &Snapshot| {
+                let found =
+                    Snapshot::chunk_ids(id, wanted.to_text().as_bytes(), known.to_text().as_bytes()).unwrap();
+                let old: Vec<ChunkId> = known.chunks.iter().map(|chunk| chunk.id).collect();
+                wanted.chunks.iter().map(|chunk| chunk.id).all(|id| found.contains(&id) || old.contains(&id))
+            };
+            assert!(found(&known, &Snapshot::default()) && found(&Snapshot::default(), &known));
+            for place in 0..length {
+                let others = [
+                    snapshot((0..length).map(|number| if number == place { 77_777 } else { number })),
+                    snapshot((0..length).filter(|number| *number != place)),
+                    snapshot((0..=length).map(|number| if number > place { number - 1 } else { number })),
+                    snapshot((0..length).flat_map(|n| if n == place { vec![n, 88_888] } else { vec![n] })),
+                ];
+                assert!(others.iter().all(|other| found(other, &known) && found(&known, other)));
+            }
+        }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) const FORMAT_FILE: &[u8] = b"1\n";
 /// <root>/store/blobs/       package files by BLAKE3
 /// <root>/store/objects/     chunks, snapshots, commits by BLAKE3 of their text
 /// <root>/store/refs/        one small file for each repository: the id of its current commit
+/// <root>/store/tags/        the same for each tag of each repository
+/// <root>/store/history/     where the history of a repository ends, if it was shortened
 /// <root>/store/ops/log      who did what when, one line each
 /// <root>/store/publications/ what was published when, and how it is laid out
 /// <root>/store/tmp, locks   see [`Directory`](crate::storage::Directory)

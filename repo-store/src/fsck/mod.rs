@@ -123,7 +123,15 @@ impl Store {
 
         let mut graph = Graph::new(&contents);
         for (repository, head) in &journal.heads {
-            graph.follow(repository, *head, &HashSet::new());
+            graph.follow(repository, *head, &self.given_up(repository)?);
+        }
+        for repository in &repositories {
+            for tag in self.tags(repository)? {
+                // A tag holds one state, not those before it.
+                let parent =
+                    self.revision(repository, tag.commit).ok().and_then(|state| state.commit().parent);
+                graph.follow(repository, tag.commit, &parent.into_iter().collect());
+            }
         }
         let mut published = BTreeMap::<RepositoryName, BTreeSet<_>>::new();
         for (repository, records) in &records {

@@ -1,9 +1,10 @@
 //! What can be reached.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 
 use apt_index::parallel_map;
+use deb_parse::SuiteName;
 use deb_parse::checksum::Blake3;
 
 use crate::{ChunkId, Commit, CommitId, Error, Snapshot, SnapshotId, Store, chunk};
@@ -33,12 +34,15 @@ impl<'a> Marks<'a> {
 
     /// Commits whose states are kept. Those before them are not, unless they are given too.
     pub(super) fn commits(&mut self, commits: Vec<(CommitId, Commit)>) -> Result<(), Error> {
-        let mut snapshots = Vec::new();
+        // Suite by suite: neighbours are nearly alike then.
+        let mut snapshots: BTreeMap<SuiteName, Vec<SnapshotId>> = BTreeMap::new();
         for (id, commit) in commits {
             self.objects.remove(&id.0);
-            snapshots.extend(commit.suites.into_values());
+            for (suite, snapshot) in commit.suites {
+                snapshots.entry(suite).or_default().push(snapshot);
+            }
         }
-        self.snapshots(snapshots)
+        self.snapshots(snapshots.into_values().flatten().collect())
     }
 
     /// The same for commits that are not at hand.
@@ -53,11 +57,15 @@ impl<'a> Marks<'a> {
         snapshots.retain(|id| self.snapshots.insert(*id));
         for batch in snapshots.chunks(BATCH) {
             let objects = self.store.objects();
-            let read = parallel_map(batch, self.threads, |id| Snapshot::chunk_ids(&objects, *id));
+            let texts = parallel_map(batch, self.threads, |id| objects.read(id));
             let mut chunks = Vec::new();
-            for (id, found) in batch.iter().zip(read) {
+            let mut known = Vec::new();
+            for (id, text) in batch.iter().zip(texts) {
                 self.objects.remove(&id.0);
-                chunks.extend(found?.into_iter().filter(|id| self.chunks.insert(*id)));
+                let text = text?;
+                let found = Snapshot::chunk_ids(*id, &text, &known)?;
+                chunks.extend(found.into_iter().filter(|id| self.chunks.insert(*id)));
+                known = text;
             }
             self.read_chunks(&chunks)?;
         }

@@ -8,7 +8,7 @@ use apt_sign::{OpenPgpSigner, SecretKey};
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use repo_store::{AddOptions, Error, GcOptions, GcReport, KeepHistory, Store, TagName, Why};
+use repo_store::{AddOptions, Error, FsckOptions, GcOptions, GcReport, KeepHistory, Store, TagName, Why};
 
 use crate::fixture::{Fixture, context, files_below, suite};
 
@@ -246,6 +246,8 @@ fn a_tag_and_the_log_of_its_deletion_hold_a_state() {
     assert_eq!(first.records(&suite("trixie")).unwrap().len(), 1);
     assert!(first.parent().unwrap().is_none(), "what came before it is gone, and that is no damage");
     assert_eq!(present(store, "blobs").len(), 2);
+    let checked = store.fsck(&FsckOptions::default(), &context(12 * DAY)).unwrap();
+    assert_eq!(checked.problems, [], "what was given up is not missed");
 
     store.delete_tag(name, &tag, &context(20 * DAY)).unwrap();
     let week = GcOptions { grace: SignedDuration::from_hours(7 * 24), ..options.clone() };
