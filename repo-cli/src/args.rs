@@ -71,6 +71,12 @@ pub(crate) enum Command {
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
     Rollback(cmd::rollback::RollbackArguments),
+    /// Name a state of a repository, so that it is kept and can be found
+    Tag(cmd::tag::TagArguments),
+    /// Take out old versions by the rules in repo.toml
+    Retention(cmd::retention::RetentionArguments),
+    /// Remove files that nothing refers to any more
+    Gc(cmd::gc::GcArguments),
     /// Show clients the current state of repositories
     Publish(cmd::publish::PublishArguments),
     /// Check that everything in the store is what was written

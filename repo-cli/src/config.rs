@@ -1,12 +1,14 @@
 //! `repo.toml`: what the administrator decided. Everything in it is text that belongs in version control.
 
 mod file;
+mod keeping;
 
 use std::collections::BTreeMap;
 
 use apt_index::Encoding;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, Component, SuiteName};
+pub(crate) use file::duration as parse_duration;
 use file::{File, RepositoryTable, SuiteTable};
 use repo_store::{Markers, RepositoryName, RepositorySettings, SuiteSettings};
 

@@ -140,6 +140,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::UnknownRevision { .. } => {
             "`repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do"
         }
+        Error::TagExists { .. } => "delete it first with --delete, or choose another name",
+        Error::UnknownTag { .. } => "`repo-cli tag REPOSITORY` lists them",
         Error::NewerFormat { .. } => "use the version of repo-cli that wrote the store, or a newer one",
         Error::Damaged { .. } | Error::Missing { .. } => "restore the file from a backup of store/",
         _ => return None,

@@ -44,7 +44,7 @@ impl Output {
         }
     }
 
-    /// Whether JSON was asked for.
+    /// Whether the result is one JSON document.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use deb_parse::deb822;
 
 use crate::objects::Objects;
-use crate::{ChunkId, Error, Record, RecordKey};
+use crate::{BlobId, ChunkId, Error, Record, RecordKey};
 
 /// How many records a chunk holds on average. Changing this changes the ids of all snapshots made later.
 const AVERAGE: u64 = 96;
@@ -47,4 +47,16 @@ pub(crate) fn read(objects: &Objects<'_>, id: ChunkId) -> Result<Vec<Arc<Record>
                 .ok_or_else(|| Error::damaged(ChunkId::KIND, &id, "a record cannot be read"))
         })
         .collect()
+}
+
+/// The package files of a chunk's records, without reading the records.
+pub(crate) fn blobs(objects: &Objects<'_>, id: ChunkId) -> Result<Vec<BlobId>, Error> {
+    let text = objects.read(&id)?;
+    let field = format!("\n{}: ", crate::record::BLOB);
+    let values = memchr::memmem::find_iter(&text, field.as_bytes()).map(|place| {
+        let rest = text.get(place + field.len()..)?;
+        let value = rest.split(|byte| *byte == b'\n').next()?;
+        std::str::from_utf8(value).ok()?.parse().ok()
+    });
+    values.collect::<Option<_>>().ok_or_else(|| Error::damaged(ChunkId::KIND, &id, "a record cannot be read"))
 }

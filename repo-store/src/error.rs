@@ -1,7 +1,7 @@
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 
-use crate::{RecordKey, RepositoryName};
+use crate::{RecordKey, RepositoryName, TagName};
 
 /// What can go wrong in the store.
 ///
@@ -80,6 +80,30 @@ pub enum Error {
         /// What was asked for, as written.
         revision: String,
     },
+    /// A name that cannot be a tag's.
+    #[error(
+        "`{name}` cannot be the name of a tag: letters, digits, `.`, `_`, `-`, a letter first, no commit id"
+    )]
+    InvalidTag {
+        /// The name, control characters escaped.
+        name: String,
+    },
+    /// The tag stands for another state already.
+    #[error("{repository} has a tag `{tag}` for another state")]
+    TagExists {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag.
+        tag: TagName,
+    },
+    /// The repository has no such tag.
+    #[error("{repository} has no tag `{tag}`")]
+    UnknownTag {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag asked for.
+        tag: TagName,
+    },
     /// A file that is not an acceptable package.
     #[error("{file}")]
     Package {
@@ -134,6 +158,12 @@ pub enum Error {
         repository: RepositoryName,
         /// How often the change was tried.
         times: u32,
+    },
+    /// The repository changed after a plan for it was made.
+    #[error("{repository} has changed since this was planned")]
+    Outdated {
+        /// The repository.
+        repository: RepositoryName,
     },
     /// An index could not be rendered.
     #[error("cannot render the indices of {suite}")]

@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::Error;
@@ -144,6 +145,75 @@ pub(crate) fn sync_all(mut paths: Vec<Utf8PathBuf>) -> Result<(), Error> {
     }
 }
 
+/// When anything about a file changed last, its names and mode included. Unlike the modification time nobody can set it.
+pub(crate) fn changed(metadata: &fs::Metadata) -> Timestamp {
+    let nanoseconds = i32::try_from(metadata.ctime_nsec()).unwrap_or(0);
+    Timestamp::new(metadata.ctime(), nanoseconds).unwrap_or(Timestamp::MAX)
+}
+
+/// Makes a file count as changed just now, without a change that a reader sees. Says whether it is still there.
+///
+/// This and [`remove_settled`] lock the file against each other.
+pub(crate) fn touch(path: &Utf8Path) -> Result<bool, Error> {
+    let Some(file) = open_if_present(path)? else { return Ok(false) };
+    lock_file(&file, FlockOperation::LockShared).map_err(Error::io("lock", path))?;
+    if !is_named(&file, path)? {
+        return Ok(false);
+    }
+    // Setting the mode to what it is sets the change time, and nothing else.
+    file.set_permissions(fs::Permissions::from_mode(mode::IMMUTABLE)).map_err(Error::io("touch", path))?;
+    Ok(true)
+}
+
+/// Removes a file and before it `others`, more names of it, unless it changed at `settled` or later or somebody is just touching
+/// it. Says whether it did.
+pub(crate) fn remove_settled(
+    path: &Utf8Path,
+    others: &[&Utf8Path],
+    settled: Timestamp,
+) -> Result<bool, Error> {
+    let Some(file) = open_if_present(path)? else { return Ok(false) };
+    match lock_file(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+        result => result.map_err(Error::io("lock", path))?,
+    }
+    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    if changed(&metadata) >= settled || !is_named(&file, path)? {
+        return Ok(false);
+    }
+    for name in others.iter().chain([&path]) {
+        remove_if_present(name)?;
+    }
+    Ok(true)
+}
+
+fn open_if_present(path: &Utf8Path) -> Result<Option<File>, Error> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("open", path)(error)),
+    }
+}
+
+/// Whether `path` still is a name of an open file.
+fn is_named(file: &File, path: &Utf8Path) -> Result<bool, Error> {
+    let open = file.metadata().map_err(Error::io("look at", path))?;
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("look at", path)(error)),
+    }
+}
+
+fn lock_file(file: &File, operation: FlockOperation) -> std::io::Result<()> {
+    loop {
+        match flock(file, operation) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return result.map_err(Into::into),
+        }
+    }
+}
+
 /// An exclusive lock on a file. The kernel releases it when the process ends, however that happens; the file stays.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -185,11 +255,7 @@ impl Lock {
         if file.metadata()?.permissions().mode() & 0o777 != mode::MUTABLE {
             file.set_permissions(fs::Permissions::from_mode(mode::MUTABLE))?;
         }
-        loop {
-            match flock(&file, operation) {
-                Err(rustix::io::Errno::INTR) => {}
-                result => return result.map(|()| Self { file }).map_err(Into::into),
-            }
-        }
+        lock_file(&file, operation)?;
+        Ok(Self { file })
     }
 }

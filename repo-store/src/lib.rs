@@ -50,6 +50,8 @@ mod edit;
 mod error;
 mod files;
 mod fsck;
+mod gc;
+mod history;
 mod id;
 mod import;
 mod incoming;
@@ -60,6 +62,8 @@ mod permissions;
 mod promote;
 mod publish;
 mod record;
+mod removed;
+mod retention;
 mod revision;
 mod route;
 mod select;
@@ -67,6 +71,7 @@ mod settings;
 mod snapshot;
 pub mod storage;
 mod store;
+mod tag;
 mod transaction;
 
 pub use backup::{BackupReport, RestoreReport};
@@ -76,6 +81,8 @@ pub use error::Error;
 pub use fsck::{
     Affected, FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, SignatureCheck, SignedSuite,
 };
+pub use gc::{Garbage, GcOptions, GcReport, Why};
+pub use history::KeepHistory;
 pub use id::{BlobId, ChunkId, CommitId, SnapshotId};
 pub use import::{AddOptions, AddReport, Added, Refused};
 pub use incoming::{IncomingOptions, IncomingReport, Left};
@@ -84,12 +91,14 @@ pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, m
 pub use promote::{ChangePlan, PromoteOptions};
 pub use publish::{PublicationId, PublishReport};
 pub use record::{Digests, Record, RecordKey};
+pub use retention::{PackageClass, Reason, RetentionPlan, RetentionRule, Verdict, WildPattern};
 pub use revision::Revision;
 pub use route::{Markers, Route, route};
 pub use select::Selector;
 pub use settings::{RepositorySettings, SuiteSettings};
 pub use snapshot::Snapshot;
 pub use store::Store;
+pub use tag::{Tag, TagName};
 pub use transaction::{Committed, Context, Inserted, Transaction};
 
 /// The examples of the workspace's README, so that they keep compiling.

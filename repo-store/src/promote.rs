@@ -50,7 +50,7 @@ impl ChangePlan {
         records.into_values().collect()
     }
 
-    fn describe(&self, verb: &str) -> String {
+    pub(crate) fn describe(&self, verb: &str) -> String {
         let keys: Vec<String> = self.by_record().iter().map(|(record, _)| record.key().to_string()).collect();
         match keys.as_slice() {
             few if few.len() <= 3 => format!("{verb} {}", few.join(", ")),

@@ -75,7 +75,8 @@ pub struct Record {
     stanza: usize,
 }
 
-const BLOB: &str = "Store-Blob";
+/// The field with the id of the package file.
+pub(crate) const BLOB: &str = "Store-Blob";
 const COMPONENT: &str = "Store-Component";
 /// Fields of a package's own control file that start like ours would be taken for ours.
 const PREFIX: &str = "Store-";

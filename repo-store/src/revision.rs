@@ -4,7 +4,8 @@ use std::sync::Arc;
 use deb_parse::{PackageName, SuiteName};
 use jiff::Timestamp;
 
-use crate::{Commit, CommitId, Error, Record, RecordKey, RepositoryName, Snapshot, Store};
+use crate::history::Ends;
+use crate::{Commit, CommitId, Error, Record, RecordKey, RepositoryName, Snapshot, Store, TagName};
 
 /// A repository as it was after one of its commits.
 #[derive(Debug)]
@@ -70,12 +71,24 @@ impl<'a> Revision<'a> {
         self.snapshot(suite)?.get(&self.store.objects(), key)
     }
 
-    /// The state before this one; `None` for the first.
+    /// The state before this one; `None` for the first, and for the first that was kept when what came before is gone.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn parent(&self) -> Result<Option<Self>, Error> {
-        self.commit.parent.map(|id| self.store.revision(&self.repository, id)).transpose()
+        let Some(id) = self.commit.parent else { return Ok(None) };
+        match self.store.revision(&self.repository, id) {
+            Ok(parent) => Ok(Some(parent)),
+            Err(error @ Error::Missing { .. }) => {
+                let oldest = Ends::load(self.store, &self.repository)?.oldest();
+                if oldest.is_some_and(|oldest| self.commit.sequence <= oldest) {
+                    Ok(None)
+                } else {
+                    Err(error)
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// What each suite has now and had not before, and the other way round. Suites that did not change are left out.
@@ -102,7 +115,8 @@ impl<'a> Revision<'a> {
 }
 
 impl Store {
-    /// The states of a repository, newest first. Each is read when it is asked for.
+    /// The states of a repository, newest first, as far back as they are [kept](crate::KeepHistory). Each is read when it is
+    /// asked for.
     ///
     /// # Errors
     /// Each item can fail when the store cannot be read; nothing follows it then.
@@ -110,14 +124,18 @@ impl Store {
         &'a self,
         repository: &RepositoryName,
     ) -> impl Iterator<Item = Result<Revision<'a>, Error>> + 'a {
-        let mut next = Some(self.head(repository));
+        let ends = Ends::load(self, repository);
+        let oldest = ends.as_ref().ok().and_then(Ends::oldest);
+        let mut next = Some(ends.and_then(|_| self.head(repository)));
         std::iter::from_fn(move || {
             let revision = match next.take()? {
                 Ok(None) => return None,
                 Ok(Some(revision)) => revision,
                 Err(error) => return Some(Err(error)),
             };
-            next = revision.commit.parent.map(|id| self.revision(&revision.repository, id).map(Some));
+            let goes_on = oldest.is_none_or(|oldest| revision.commit.sequence > oldest);
+            let parent = revision.commit.parent.filter(|_| goes_on);
+            next = parent.map(|id| self.revision(&revision.repository, id).map(Some));
             Some(Ok(revision))
         })
     }
@@ -126,11 +144,17 @@ impl Store {
     ///
     /// * a sequence number as `history` shows it: `12`
     /// * the first eight or more digits of a commit id
+    /// * the name of a [tag](Store::tag)
     /// * a time, `2026-11-21` or `2026-11-21T08:30:00Z`: the last state that was made no later. A day means its end.
     ///
     /// # Errors
     /// [`Error::UnknownRevision`] when it means none.
     pub fn resolve(&self, repository: &RepositoryName, revision: &str) -> Result<Revision<'_>, Error> {
+        if let Ok(tag) = TagName::parse(revision)
+            && let Some(id) = self.tagged(repository, &tag)?
+        {
+            return self.revision(repository, id);
+        }
         let wanted = Wanted::parse(revision);
         for candidate in self.history(repository) {
             let candidate = candidate?;

@@ -55,6 +55,17 @@ impl Snapshot {
         Self::parse(&text).ok_or_else(|| Error::damaged(SnapshotId::KIND, &id, "it is malformed"))
     }
 
+    /// The ids of its chunks: all that is needed to know what it refers to.
+    pub(crate) fn chunk_ids(objects: &Objects<'_>, id: SnapshotId) -> Result<Vec<ChunkId>, Error> {
+        let text = objects.read(&id)?;
+        let lines = text.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b" "));
+        let ids = lines.map(|line| {
+            let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+            std::str::from_utf8(word).ok()?.parse().ok()
+        });
+        ids.collect::<Option<_>>().ok_or_else(|| Error::damaged(SnapshotId::KIND, &id, "it is malformed"))
+    }
+
     fn to_text(&self) -> String {
         let mut text = format!("Records: {}\n", self.records());
         if !self.chunks.is_empty() {

@@ -55,7 +55,7 @@ pub trait Staged: Write + Send {
     fn finish(&mut self) -> Result<(), Error>;
 
     /// Gives the file its key. When something is there already it stays, and this file is discarded: content-addressed
-    /// files of one key are equal.
+    /// files of one key are equal. Either way the file counts as new from now on: garbage collection leaves it alone.
     ///
     /// # Errors
     /// Whatever the storage says.
@@ -100,6 +100,12 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// # Errors
     /// Whatever the storage says.
     fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, Error>;
+
+    /// Removes the reference under `key` if it still holds `expected`, durably; says whether it did.
+    ///
+    /// # Errors
+    /// Whatever the storage says.
+    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error>;
 
     /// Like [`compare_and_swap`](Self::compare_and_swap), and appends `line` to the log under `log` before the reference is
     /// replaced, so that no state goes unannounced. A failure may leave the line behind without its state.
@@ -172,6 +178,10 @@ mod tests {
         assert!(!storage.compare_and_swap(&head, None, b"b").unwrap());
         assert!(storage.compare_and_swap(&head, Some(b"a"), b"b").unwrap());
         assert_eq!(storage.read(&head).unwrap().unwrap(), b"b");
+        assert!(!storage.compare_and_remove(&head, b"a").unwrap());
+        assert!(storage.compare_and_remove(&head, b"b").unwrap());
+        assert!(!storage.compare_and_remove(&head, b"b").unwrap());
+        assert_eq!(storage.read(&head).unwrap(), None);
 
         let log = Key::named("ops", "log");
         storage.append_line(&log, "one").unwrap();

@@ -188,8 +188,9 @@ impl Store {
         };
         let own = match self.blob_path(blob) {
             Ok(own) => std::fs::metadata(&own).map_err(Error::io("look at", &own))?,
-            // A file that the store does not have cannot be the one in the pool.
-            Err(Error::Missing { .. }) => return Ok(true),
+            // A file that the store does not have cannot be the one in the pool. Garbage collection removes first the one in the
+            // pool and then its own, so one that was on its way out is gone from the pool by now.
+            Err(Error::Missing { .. }) => return Ok(std::fs::symlink_metadata(&published).is_ok()),
             Err(error) => return Err(error),
         };
         Ok((metadata.dev(), metadata.ino()) != (own.dev(), own.ino()))

@@ -147,6 +147,26 @@ components = ["main"]
 #   users = "prod.htpasswd"
 #   suites = ["bookworm"]
 @REPOSITORIES@
+# Which versions stay when `repo-cli retention` runs. Of the rules for a package the first decides; what none matches stays.
+# A version stays when any limit says so, when it is tagged, and when it is the newest. All but the limits may be left out.
+#[[retention]]
+#repositories = ["preprod"]
+#suites = ["bookworm"]
+#packages = ["*-dbgsym"]                      # names
+#sections = ["debug"]
+#fields = { Origin = "Nightly*" }             # fields of the control file
+#keep_versions = 3                            # of each package and architecture
+#keep_for = "30d"                             # counted from when it came to the suite
+#kept_by = ["prod"]                           # what these hold stays here too
+
+# How far back `rollback`, `history` and `diff` reach: a time, or a number of states; for ever when not set. Also below
+# [repositories.NAME]. Tagged states stay.
+#keep_history = "365d"
+
+# What nothing refers to any more is removed by `repo-cli gc` after that time.
+#[gc]
+#grace = "7d"
+
 # What one suite has of its own.
 #[suite.bookworm]
 #architectures = ["amd64"]

@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod client_config;
 pub(crate) mod diff;
 pub(crate) mod fsck;
+pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod incoming;
 pub(crate) mod init;
@@ -15,9 +16,11 @@ pub(crate) mod publish;
 pub(crate) mod quickstart;
 pub(crate) mod remove;
 pub(crate) mod restore;
+pub(crate) mod retention;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod show;
+pub(crate) mod tag;
 pub(crate) mod versions;
 
 use crate::args::{Arguments, Command};
@@ -42,6 +45,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Remove(arguments) => remove::run(&arguments, &session()?, output),
         Command::History(arguments) => history::run(&arguments, &session()?, output),
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
+        Command::Tag(arguments) => tag::run(&arguments, &session()?, output),
+        Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
+        Command::Gc(arguments) => gc::run(&arguments, &session()?, output),
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
         Command::Fsck(arguments) => fsck::run(&arguments, &session()?, output),
         Command::Backup(arguments) => backup::run(&arguments, &session()?, output),

@@ -17,6 +17,9 @@ pub(crate) struct RemoveArguments {
     /// Only from this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
+    /// Bring back what the last such removal took out, as far as the history goes
+    #[arg(long)]
+    undo: bool,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -27,18 +30,32 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
-    let plan = session.store.plan_removal(repository, &arguments.selectors, &arguments.suites)?;
+    let (selectors, suites) = (&arguments.selectors, &arguments.suites);
+    let plan = if arguments.undo {
+        session.store.plan_return(repository, selectors, suites)?
+    } else {
+        session.store.plan_removal(repository, selectors, suites)?
+    };
     check_matched(&plan)?;
     let mut commit = None;
     if !arguments.change.dry_run {
-        commit = session.store.remove(&plan, &repository.name, &session.context())?.commit;
+        let context = session.context();
+        let committed = if arguments.undo {
+            session.store.bring_back(&plan, &repository.name, &context)?
+        } else {
+            session.store.remove(&plan, &repository.name, &context)?
+        };
+        commit = committed.commit;
     }
     print_plan(&plan, commit, arguments.change.dry_run, output);
-    let what = count(plan.by_record().len(), "package");
-    output.say(&if arguments.change.dry_run {
-        format!("would remove {what} from {}", repository.name)
-    } else {
-        format!("removed {what} from {}: `repo-cli rollback` brings them back", repository.name)
+    let (what, name) = (count(plan.by_record().len(), "package"), &repository.name);
+    output.say(&match (arguments.undo, arguments.change.dry_run) {
+        (false, true) => format!("would remove {what} from {name}"),
+        (false, false) => {
+            format!("removed {what} from {name}: the same command with --undo brings them back")
+        }
+        (true, true) => format!("would bring back {what} to {name}"),
+        (true, false) => format!("brought back {what} to {name}"),
     });
     session.publish_after(repository, commit, arguments.change, output)?;
     Ok(Outcome::Done)

@@ -26,6 +26,9 @@ pub(super) struct File {
     pub(super) serve: ServeTable,
     pub(super) repositories: BTreeMap<String, RepositoryTable>,
     pub(super) suite: BTreeMap<String, SuiteTable>,
+    pub(super) retention: Vec<RetentionTable>,
+    pub(super) keep_history: Option<HistoryLength>,
+    pub(super) gc: GcTable,
 }
 
 /// When changes are published.
@@ -51,6 +54,7 @@ pub(super) struct RepositoryTable {
     pub(super) valid_for: Option<String>,
     pub(super) allow: Vec<String>,
     pub(super) users: Option<Utf8PathBuf>,
+    pub(super) keep_history: Option<HistoryLength>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,6 +66,34 @@ pub(super) struct SuiteTable {
     pub(super) description: Option<String>,
     pub(super) not_automatic: bool,
     pub(super) but_automatic_upgrades: bool,
+}
+
+/// A rule of retention.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RetentionTable {
+    pub(super) repositories: Vec<String>,
+    pub(super) suites: Vec<String>,
+    pub(super) packages: Vec<String>,
+    pub(super) sections: Vec<String>,
+    pub(super) fields: BTreeMap<String, String>,
+    pub(super) keep_versions: Option<usize>,
+    pub(super) keep_for: Option<String>,
+    pub(super) kept_by: Vec<String>,
+}
+
+/// How much of a history is kept: so many states, or those of a time.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum HistoryLength {
+    States(u64),
+    Time(String),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct GcTable {
+    pub(super) grace: Option<String>,
 }
 
 impl File {
@@ -121,7 +153,7 @@ fn one_line(error: &toml::de::Error) -> String {
 }
 
 /// A time such as `14d`, `36h` or `90m`.
-pub(super) fn duration(text: &str) -> Option<SignedDuration> {
+pub(crate) fn duration(text: &str) -> Option<SignedDuration> {
     let unit_starts = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at_checked(unit_starts)?;
     let seconds = match unit.trim() {

@@ -8,6 +8,7 @@ mod crashes;
 mod http;
 mod incoming;
 mod output;
+mod power_cuts;
 mod published;
 mod quickstart;
 mod routing;

@@ -75,6 +75,8 @@ enum Fix {
     Published(Remedy),
     Record,
     Reference(RepositoryName),
+    Tag,
+    History,
     Log,
     Mode,
     /// A person has to look at it.
@@ -123,7 +125,10 @@ impl Store {
 
         let mut graph = Graph::new(&contents);
         for (repository, head) in &journal.heads {
-            graph.follow(repository, *head, &HashSet::new());
+            graph.follow(repository, *head, journal.oldest.get(repository).copied());
+        }
+        for ((repository, _), commit) in &journal.tags {
+            graph.keep(repository, *commit);
         }
         let mut published = BTreeMap::<RepositoryName, BTreeSet<_>>::new();
         for (repository, records) in &records {
@@ -178,6 +183,8 @@ impl Store {
             let reference = reference.and_then(|name| RepositoryName::parse(&name).ok());
             let remedy = match reference {
                 Some(repository) => Fix::Reference(repository),
+                None if problem.path.starts_with("store/tags") => Fix::Tag,
+                None if problem.path.starts_with("store/history") => Fix::History,
                 None if problem.path == "store/ops/log" => Fix::Log,
                 None => Fix::Nothing,
             };
@@ -211,7 +218,9 @@ impl Store {
             bytes: contents.bytes,
         };
         let is_complete = unusable.objects.is_empty()
-            && !findings.iter().any(|finding| matches!(finding.remedy, Fix::Reference(_) | Fix::Record));
+            && !findings.iter().any(|finding| {
+                matches!(finding.remedy, Fix::Reference(_) | Fix::Tag | Fix::History | Fix::Record)
+            });
         Ok(Findings { report, findings, journal, sizes: unusable.sizes.into_iter().collect(), is_complete })
     }
 

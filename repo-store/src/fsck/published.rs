@@ -107,13 +107,12 @@ impl Published<'_> {
         let mut known: BTreeSet<Utf8PathBuf> = BTreeSet::new();
         let mut checked: BTreeSet<Expected> = BTreeSet::new();
         for publication in records.readable.values() {
-            // It may have been collected since its record was read.
-            let key = Publication::key(self.repository, publication.id);
-            if !self.store.storage().contains(&key).unwrap_or(true) {
+            let expected = publication.expected();
+            known.extend(expected.iter().map(|(_, expected)| public.join(&expected.path)));
+            if self.is_going(publication) {
                 continue;
             }
-            for (_, expected) in publication.expected() {
-                known.insert(public.join(&expected.path));
+            for (_, expected) in expected {
                 if !checked.contains(&expected) {
                     self.check_entry(&expected);
                     checked.insert(expected);
@@ -123,6 +122,15 @@ impl Published<'_> {
         self.check_pool();
         self.check_dists();
         self.check_strays(&known);
+    }
+
+    /// Whether garbage collection took it away since its record was read, or began to: the archive root goes first.
+    fn is_going(&self, publication: &Publication) -> bool {
+        let root = self.store.root().join(self.public());
+        let archive = root.join("snapshot").join(publication.id.to_string());
+        let shown =
+            root.join("dists").read_link_utf8().is_ok_and(|target| target == publication.dists_target());
+        !shown && archive.symlink_metadata().is_err() && root.join("dists").symlink_metadata().is_ok()
     }
 
     fn check_entry(&mut self, expected: &Expected) {
@@ -186,7 +194,7 @@ impl Published<'_> {
     fn check_pool(&mut self) {
         let public = self.public();
         let mut wanted: BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)> = BTreeMap::new();
-        for publication in self.records.readable.values() {
+        for publication in self.records.readable.values().filter(|publication| !self.is_going(publication)) {
             for (suite, published) in &publication.suites {
                 for listed in published.snapshot.into_iter().flat_map(|id| self.graph.listed(id)) {
                     let entry =

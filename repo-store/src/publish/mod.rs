@@ -29,6 +29,7 @@ use jiff::Timestamp;
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;
 use publication::{PublishedSuite, SignedFiles};
+pub(crate) use tree::{BY_HASH, PUBLICATIONS};
 
 use crate::{Context, Error, RepositorySettings, Revision, Store, SuiteSettings};
 

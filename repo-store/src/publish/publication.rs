@@ -134,6 +134,17 @@ impl Publication {
         Ok(bytes.and_then(|bytes| Self::parse(&bytes)).filter(|publication| publication.id == id))
     }
 
+    /// A publication by its id; `None` when it has no record.
+    pub(crate) fn read(
+        store: &Store,
+        repository: &RepositoryName,
+        id: PublicationId,
+    ) -> Result<Option<Self>, Error> {
+        let Some(bytes) = store.storage().read(&Self::key(repository, id))? else { return Ok(None) };
+        let damaged = || Error::damaged("record of the publication", &id, "it is malformed");
+        Self::parse(&bytes).filter(|publication| publication.id == id).map(Some).ok_or_else(damaged)
+    }
+
     /// Writes it down, durably.
     pub(crate) fn write(&self, store: &Store, repository: &RepositoryName) -> Result<(), Error> {
         let key = Self::key(repository, self.id);

@@ -17,8 +17,10 @@ use crate::files::{self, mode};
 use crate::storage::{Key, Storage as _};
 use crate::{Error, Record, RepositoryName, Store};
 
-pub(super) const PUBLICATIONS: &str = ".publications";
-pub(super) const BY_HASH: &str = ".by-hash";
+/// The directory of a repository with its publications.
+pub(crate) const PUBLICATIONS: &str = ".publications";
+/// The directory of a repository with the index files of all its publications.
+pub(crate) const BY_HASH: &str = ".by-hash";
 
 /// A publication that is being built.
 pub(super) struct Tree<'a> {

@@ -1,9 +1,13 @@
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
+
+use deb_parse::checksum::Blake3;
+use jiff::Timestamp;
 
 use super::{Key, Staged, Storage};
 use crate::files::{self, Lock, mode};
@@ -97,6 +101,48 @@ impl Directory {
     /// A lock for the thing of that name, held until dropped.
     pub(crate) fn lock(&self, name: &str) -> Result<Lock, Error> {
         Lock::acquire(&self.root.join("locks").join(name))
+    }
+
+    /// The present by the clock that stamps the files: no file that comes later has an earlier time.
+    pub(crate) fn now(&self) -> Result<Timestamp, Error> {
+        let path = self.session()?.next_path();
+        files::create_new(&path, mode::IMMUTABLE)?;
+        let metadata = fs::metadata(&path).map_err(Error::io("look at", &path))?;
+        files::remove_if_present(&path)?;
+        Ok(files::changed(&metadata))
+    }
+
+    /// When the oldest of the other processes began that are writing at the moment. Those that died without a word were swept
+    /// away when this one began.
+    pub(crate) fn oldest_other_writer(&self) -> Result<Option<Timestamp>, Error> {
+        let own = &self.session()?.directory;
+        let area = self.root.join("tmp");
+        let mut oldest = None;
+        for directory in files::names_in(&area)?.into_iter().map(|name| area.join(name)) {
+            if directory == *own {
+                continue;
+            }
+            // One without a lock file has only just begun, or has ended by now.
+            let lock = directory.join("lock");
+            let began = match fs::metadata(&lock) {
+                Ok(metadata) => files::changed(&metadata),
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(Error::io("look at", lock)(error)),
+            };
+            oldest = Some(oldest.map_or(began, |oldest: Timestamp| oldest.min(began)));
+        }
+        Ok(oldest)
+    }
+
+    /// The ids of everything in an area of content-addressed files. Files of other names are not ours.
+    pub(crate) fn ids(&self, area: &str) -> Result<HashSet<Blake3>, Error> {
+        let mut ids = HashSet::new();
+        for first in files::names_in(&self.root.join(area))? {
+            for rest in files::names_in(&self.root.join(area).join(&first))? {
+                ids.extend(format!("{first}{rest}").parse::<Blake3>());
+            }
+        }
+        Ok(ids)
     }
 
     /// A path below the storage's own temporary directory that nobody else uses.
@@ -227,7 +273,8 @@ impl Staged for StagedFile<'_> {
         let path = self.storage.path(key);
         let parent = path.parent().unwrap_or(&self.storage.root);
         self.storage.unsynced(files::create_directories(parent)?);
-        files::link(&self.path, &path)?;
+        // What is there already must count as new, or garbage collection could take it away before anything refers to it.
+        while !files::link(&self.path, &path)? && !files::touch(&path)? {}
         // Also when it was there already: whoever put it there may not have synced it yet.
         self.storage.unsynced([parent.to_owned(), path]);
         Ok(())
@@ -284,6 +331,17 @@ impl Storage for Directory {
         line: &str,
     ) -> Result<bool, Error> {
         self.swap(key, expected, new, || self.append_line(log, line))
+    }
+
+    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error> {
+        let path = self.path(key);
+        let _lock = self.lock(&key.as_str().replace('/', "."))?;
+        if files::read_if_present(&path)?.as_deref() != Some(expected) {
+            return Ok(false);
+        }
+        files::remove_if_present(&path)?;
+        path.parent().map_or(Ok(()), files::sync_path)?;
+        Ok(true)
     }
 
     fn append_line(&self, key: &Key, line: &str) -> Result<(), Error> {

@@ -76,6 +76,15 @@ impl Storage for Memory {
         Ok(unchanged)
     }
 
+    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error> {
+        let mut files = self.files();
+        let unchanged = files.get(key).is_some_and(|bytes| bytes == expected);
+        if unchanged {
+            files.remove(key);
+        }
+        Ok(unchanged)
+    }
+
     fn log_and_swap(
         &self,
         key: &Key,

@@ -1,0 +1,83 @@
+use jiff::SignedDuration;
+use repo_store::GcOptions;
+use serde::Serialize;
+
+use crate::config::parse_duration;
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, count};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct GcArguments {
+    /// Keep what nothing refers to for that long, such as 7d or 12h [default: as configured, or 7d]
+    #[arg(long, value_name = "TIME", value_parser = grace)]
+    grace: Option<SignedDuration>,
+    /// List every file that would go, and why, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct GarbageJson {
+    path: String,
+    size: u64,
+    why: String,
+}
+
+pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let mut options = GcOptions { dry_run: arguments.dry_run, ..GcOptions::default() };
+    options.grace = arguments.grace.map_or_else(|| session.config.grace(), Ok)?;
+    for repository in session.config.repositories() {
+        let name = &repository.name;
+        options.keep_history.insert(name.clone(), session.config.keep_history(name)?);
+    }
+    let report = session.store.collect_garbage(&options, &session.context())?;
+    let removed: Vec<GarbageJson> = report
+        .removed
+        .iter()
+        .map(|file| GarbageJson { path: file.path.to_string(), size: file.size, why: file.why.to_string() })
+        .collect();
+    let shortened: Vec<_> = report
+        .shortened
+        .iter()
+        .map(|(name, oldest)| serde_json::json!({ "repository": name.as_str(), "oldest": oldest }))
+        .collect();
+    let document = serde_json::json!({
+        "removed": removed,
+        "freed": report.freed,
+        "shortened": shortened,
+        "dry_run": arguments.dry_run,
+    });
+    output.result(&document, || {
+        if arguments.dry_run {
+            let row = |file: &GarbageJson| [file.path.clone(), file.size.to_string(), file.why.clone()];
+            let rows: Vec<[String; 3]> = removed.iter().map(row).collect();
+            output.table(["FILE", "BYTES", "WHY"], &rows);
+        }
+    });
+    let will = if arguments.dry_run { "would " } else { "" };
+    for (name, oldest) in &report.shortened {
+        output.say(&format!("the history of {name} {will}begin at {oldest}"));
+    }
+    let (what, freed) = (count(removed.len(), "file"), bytes(report.freed));
+    output.say(&match (removed.is_empty(), arguments.dry_run) {
+        (true, _) => "nothing to remove".to_owned(),
+        (false, true) => format!("would remove {what} and free {freed}"),
+        (false, false) => format!("removed {what} and freed {freed}"),
+    });
+    Ok(Outcome::Done)
+}
+
+fn grace(text: &str) -> Result<SignedDuration, String> {
+    let none = || (text == "0").then_some(SignedDuration::ZERO);
+    parse_duration(text).or_else(none).ok_or_else(|| "expected a time such as 7d or 12h".to_owned())
+}
+
+/// A number of bytes for people.
+fn bytes(number: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.iter().find(|(size, _)| number >= *size) {
+        Some((size, unit)) => format!("{}.{} {unit}", number / size, number % size * 10 / size),
+        None => count(usize::try_from(number).unwrap_or(usize::MAX), "byte"),
+    }
+}

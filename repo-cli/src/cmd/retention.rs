@@ -1,0 +1,138 @@
+use repo_store::{CommitId, Error, RetentionPlan};
+use serde::Serialize;
+
+use crate::args::ChangeArguments;
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, count, joined};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RetentionArguments {
+    /// The repositories [default: all]
+    #[arg(value_name = "REPOSITORY")]
+    repositories: Vec<String>,
+    /// Also when a suite would lose more than half of what it holds
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+#[derive(Serialize)]
+struct VerdictJson {
+    suite: String,
+    package: String,
+    version: String,
+    architecture: String,
+    size: u64,
+    stays: bool,
+    why: String,
+}
+
+/// How often a plan is made anew because others changed the repository in the meantime.
+const ATTEMPTS: u32 = 10;
+
+pub(crate) fn run(
+    arguments: &RetentionArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let repositories = if arguments.repositories.is_empty() {
+        session.config.repositories().collect()
+    } else {
+        arguments.repositories.iter().map(|name| session.repository(name)).collect::<Result<Vec<_>, _>>()?
+    };
+    let mut documents = Vec::new();
+    let mut outcome = Outcome::Done;
+    for repository in repositories {
+        let rules = session.config.retention(&repository.name)?;
+        let mut attempt = 0;
+        let (plan, commit) = loop {
+            attempt += 1;
+            let context = session.context();
+            let plan = session.store.plan_retention(&repository.name, &rules, context.now)?;
+            let refused = !plan.drastic().is_empty() && !arguments.yes;
+            if arguments.change.dry_run || plan.is_empty() || refused {
+                break (plan, None);
+            }
+            match session.store.apply_retention(&plan, &context) {
+                Err(Error::Outdated { .. }) if attempt < ATTEMPTS => {}
+                result => break (plan, result?.commit),
+            }
+        };
+        documents.push(document(&plan, commit, arguments.change.dry_run));
+        let drastic = plan.drastic();
+        let mut files: Vec<_> = plan.going().map(|(_, verdict)| verdict.record.blob()).collect();
+        files.sort_unstable();
+        files.dedup();
+        let (what, name) = (count(files.len(), "package file"), &repository.name);
+        if arguments.change.dry_run || !drastic.is_empty() {
+            show(&plan, output);
+        }
+        if !drastic.is_empty() && !arguments.yes {
+            let what =
+                format!("{name}: more than half of {} would go; nothing was removed", joined(&drastic));
+            let hint = "look at the rules and at the clock; --yes does it all the same";
+            output.problem(&what, Some(hint));
+            outcome = Outcome::Refused;
+        } else if plan.is_empty() {
+            output.say(&format!("{name}: nothing to remove"));
+        } else if arguments.change.dry_run {
+            output.say(&format!("{name}: would remove {what}"));
+        } else {
+            output.say(&format!("{name}: removed {what}: `repo-cli rollback` brings them back"));
+        }
+        if drastic.is_empty() || arguments.yes {
+            session.publish_after(repository, commit, arguments.change, output)?;
+        }
+    }
+    output.result(&serde_json::json!({ "retention": documents }), || {});
+    Ok(outcome)
+}
+
+fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> serde_json::Value {
+    let verdicts: Vec<VerdictJson> = plan
+        .verdicts
+        .iter()
+        .flat_map(|(suite, verdicts)| verdicts.iter().map(move |verdict| (suite, verdict)))
+        .map(|(suite, verdict)| {
+            let key = verdict.record.key();
+            VerdictJson {
+                suite: suite.to_string(),
+                package: key.package.to_string(),
+                version: key.version.to_string(),
+                architecture: key.architecture.to_string(),
+                size: verdict.record.size(),
+                stays: verdict.stays(),
+                why: verdict.reason.to_string(),
+            }
+        })
+        .collect();
+    serde_json::json!({
+        "repository": plan.repository.as_str(),
+        "verdicts": verdicts,
+        "drastic": plan.drastic().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "commit": commit.map(|id| id.to_string()),
+        "dry_run": dry_run,
+    })
+}
+
+fn show(plan: &RetentionPlan, output: &Output) {
+    if output.is_json() {
+        return;
+    }
+    let mut rows = Vec::new();
+    for (suite, verdict) in plan.verdicts.iter().flat_map(|(suite, all)| all.iter().map(move |v| (suite, v)))
+    {
+        let key = verdict.record.key();
+        rows.push([
+            suite.to_string(),
+            key.package.to_string(),
+            key.version.to_string(),
+            key.architecture.to_string(),
+            if verdict.stays() { "stays" } else { "goes" }.to_owned(),
+            verdict.reason.to_string(),
+        ]);
+    }
+    output.table(["SUITE", "PACKAGE", "VERSION", "ARCHITECTURE", "", "WHY"], &rows);
+}

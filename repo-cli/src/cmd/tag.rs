@@ -1,0 +1,95 @@
+use repo_store::TagName;
+
+use crate::error::{Failure, Outcome};
+use crate::output::Output;
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct TagArguments {
+    /// The repository
+    repository: String,
+    /// The name to give or delete [default: list the tags]
+    #[arg(value_parser = TagName::parse)]
+    name: Option<TagName>,
+    /// The state: a number, commit or time as `history` shows them [default: the current one]
+    #[arg(requires = "name")]
+    revision: Option<String>,
+    /// Delete the tag
+    #[arg(long, requires = "name", conflicts_with = "revision")]
+    delete: bool,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let repository = &session.repository(&arguments.repository)?.name;
+    let Some(name) = &arguments.name else { return list(repository, session, output) };
+    let revision = if arguments.delete {
+        let tag = session.store.tags(repository)?.into_iter().find(|tag| tag.name == *name);
+        let unknown = || repo_store::Error::UnknownTag { repository: repository.clone(), tag: name.clone() };
+        session.store.revision(repository, tag.ok_or_else(unknown)?.commit)?
+    } else if let Some(revision) = &arguments.revision {
+        session.store.resolve(repository, revision)?
+    } else {
+        let nothing = || Failure::Other(format!("nothing was ever done to {repository}"));
+        session.store.head(repository)?.ok_or_else(nothing)?
+    };
+    if !arguments.dry_run {
+        if arguments.delete {
+            session.store.delete_tag(repository, name, &session.context())?;
+        } else {
+            session.store.tag(&revision, name, &session.context())?;
+        }
+    }
+    let (sequence, id) = (revision.commit().sequence, revision.id());
+    let document = serde_json::json!({
+        "tag": name.as_str(),
+        "sequence": sequence,
+        "commit": id.to_string(),
+        "deleted": arguments.delete,
+        "dry_run": arguments.dry_run,
+    });
+    output.result(&document, || {});
+    let verb = match (arguments.delete, arguments.dry_run) {
+        (false, false) => "tagged",
+        (false, true) => "would tag",
+        (true, false) => "no longer tagged",
+        (true, true) => "would no longer be tagged",
+    };
+    output.say(&format!("{verb} {name}: {sequence} ({}) of {repository}", id.short()));
+    Ok(Outcome::Done)
+}
+
+fn list(
+    repository: &repo_store::RepositoryName,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let mut rows = Vec::new();
+    for tag in session.store.tags(repository)? {
+        let revision = session.store.revision(repository, tag.commit)?;
+        let commit = revision.commit();
+        rows.push([
+            tag.name.to_string(),
+            commit.sequence.to_string(),
+            tag.commit.to_string(),
+            commit.date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            commit.operation.clone(),
+        ]);
+    }
+    let tags: Vec<_> = rows
+        .iter()
+        .map(|[tag, sequence, commit, date, operation]| {
+            let sequence: u64 = sequence.parse().unwrap_or(0);
+            serde_json::json!({ "tag": tag, "sequence": sequence, "commit": commit, "date": date, "operation": operation })
+        })
+        .collect();
+    output.result(&serde_json::json!({ "tags": tags }), || {
+        for [_, _, commit, _, _] in &mut rows {
+            commit.truncate(12);
+        }
+        output.table(["TAG", "NUMBER", "COMMIT", "TIME", "OPERATION"], &rows);
+    });
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,93 @@
+//! Exit status 0 means durable: what was done is there after the power is cut in the very next moment.
+//!
+//! The store lies on a file system of its own in a file, and `xfs_io`'s shutdown drops everything that was not synced. That
+//! needs root, loop devices and the tools; elsewhere the test says that it was skipped.
+
+use testkit::{Environment, Output};
+
+use crate::PROGRAM;
+use crate::published::Published;
+
+/// A file system in a file, mounted where the store lies.
+struct Disk<'e> {
+    environment: &'e Environment,
+}
+
+impl<'e> Disk<'e> {
+    /// `None` where this machine cannot mount one.
+    fn new(environment: &'e Environment, format: &[&str]) -> Option<Self> {
+        let disk = Self { environment };
+        std::fs::create_dir_all(environment.root()).unwrap();
+        let made = disk.run(&["truncate", "-s", "400M", "disk"]).status == Some(0)
+            && disk.run(&[format, &["disk"]].concat()).status == Some(0)
+            && disk.mount();
+        if !made {
+            testkit::skipped("no file system can be mounted here");
+        }
+        made.then_some(disk)
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.environment.finish(&mut self.environment.other(words))
+    }
+
+    fn mount(&self) -> bool {
+        self.run(&["mount", "-o", "loop", "disk", "store"]).status == Some(0)
+    }
+
+    /// Cuts the power and starts again.
+    fn cut(&self) {
+        let _ = self.run(&["xfs_io", "-x", "-c", "shutdown", "store"]).succeeds();
+        let _ = self.run(&["umount", "store"]).succeeds();
+        assert!(self.mount(), "it can be mounted again");
+    }
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        let _ = self.run(&["umount", "store"]);
+    }
+}
+
+fn what_is_done_stays_done(format: &[&str]) {
+    if !testkit::all_installed(&["mount", "umount", "truncate", "xfs_io", format[0]]) {
+        return;
+    }
+    let environment = Environment::new(PROGRAM);
+    let Some(disk) = Disk::new(&environment, format) else { return };
+    let init = ["init", "store", "--suite", "bookworm", "--architecture", "amd64"];
+    let _ = environment.run(&init).succeeds();
+    let old = environment.package("hello", "1.0", "amd64");
+    let new = environment.package("hello", "2.0", "amd64");
+    let commands: [&[&str]; 6] = [
+        &["add", "preprod", old.as_str()],
+        &["promote", "hello", "--from", "preprod", "--to", "prod"],
+        &["add", "preprod", new.as_str()],
+        &["promote", "--all", "--from", "preprod", "--to", "prod"],
+        &["rollback", "prod", "--to", "1"],
+        &["remove", "preprod", "hello=1.0"],
+    ];
+    let look = || {
+        ["preprod", "prod"].map(|repository| {
+            let history = environment.run(&["history", repository, "--json"]).succeeds().stdout;
+            let content = Published::of(&environment, repository).read();
+            (history, content.unwrap_or_else(|wrong| panic!("{repository}: {wrong}")))
+        })
+    };
+    for command in commands {
+        let _ = environment.run(command).succeeds();
+        let before = look();
+        disk.cut();
+        assert_eq!(look(), before, "after {command:?}");
+    }
+}
+
+#[test]
+fn what_is_done_stays_done_on_ext4() {
+    what_is_done_stays_done(&["mkfs.ext4", "-q"]);
+}
+
+#[test]
+fn what_is_done_stays_done_on_xfs() {
+    what_is_done_stays_done(&["mkfs.xfs", "-q"]);
+}

@@ -1,0 +1,137 @@
+//! What of a published tree is kept.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::ErrorKind;
+
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+
+use super::Why;
+use super::sweep::{Found, Sweep, files_below};
+use crate::publish::{BY_HASH, PUBLICATIONS, Publication};
+use crate::{CommitId, Error, PublicationId, RepositoryName, SnapshotId, Store, files};
+
+/// The publications of one repository, judged. Whoever makes one holds the publishing lock.
+pub(super) struct Survey {
+    repository: RepositoryName,
+    public: Utf8PathBuf,
+    kept: Vec<Publication>,
+    /// Those that go, by the names of their directories.
+    going: BTreeMap<String, Why>,
+    /// Whether the record of every kept publication is there, and so is known what they need.
+    complete: bool,
+}
+
+impl Survey {
+    pub(super) fn of(
+        store: &Store,
+        repository: &RepositoryName,
+        horizon: Timestamp,
+        tagged: &HashSet<CommitId>,
+    ) -> Result<Self, Error> {
+        let public = store.public(repository);
+        let link = public.join("dists");
+        let current = match link.read_link_utf8() {
+            Ok(target) => {
+                let id = target.parent().and_then(|parent| parent.file_name()).and_then(PublicationId::parse);
+                Some(id.ok_or_else(|| Error::damaged("link", &link, "it leads to no publication"))?)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io("read", link)(error)),
+        };
+        let records = store.root().join("store/publications").join(repository.as_str());
+        let mut names = BTreeSet::new();
+        for directory in [&records, &public.join(PUBLICATIONS), &public.join("snapshot")] {
+            names.extend(files::names_in(directory)?);
+        }
+        let ids: Vec<PublicationId> = names.iter().filter_map(|name| PublicationId::parse(name)).collect();
+        let (mut kept, mut going, mut complete) = (Vec::new(), BTreeMap::new(), true);
+        for (place, id) in ids.iter().enumerate() {
+            let publication = Publication::read(store, repository, *id)?;
+            // Each is replaced when the next one is made. One after the current was made by a process that then died.
+            let replaced = ids.get(place + 1).unwrap_or(id).seconds();
+            let recent = replaced >= horizon.as_second();
+            match publication {
+                Some(publication)
+                    if Some(*id) == current
+                        || recent
+                        || publication.commit.is_some_and(|commit| tagged.contains(&commit)) =>
+                {
+                    kept.push(publication);
+                }
+                Some(_) => drop(going.insert(id.to_string(), Why::Replaced(*id))),
+                None if Some(*id) == current => complete = false,
+                None => drop(going.insert(id.to_string(), Why::NeverShown)),
+            }
+        }
+        Ok(Self { repository: repository.clone(), public, kept, going, complete })
+    }
+
+    /// The content of the publications that are kept.
+    pub(super) fn snapshots(&self) -> impl Iterator<Item = SnapshotId> {
+        let suites = self.kept.iter().flat_map(|publication| publication.suites.values());
+        suites.filter_map(|suite| suite.snapshot)
+    }
+
+    /// Whether any publication goes.
+    pub(super) fn loses_something(&self) -> bool {
+        !self.going.is_empty()
+    }
+
+    /// Whether is known what the publications need that are kept.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The files in the pool that no kept publication lists.
+    pub(super) fn unlisted(&self, store: &Store) -> Result<Vec<Found>, Error> {
+        if !self.complete {
+            return Ok(Vec::new());
+        }
+        let mut listed = HashSet::new();
+        let mut chunks = HashSet::new();
+        for snapshot in self.snapshots().collect::<BTreeSet<_>>() {
+            for reference in store.empty_or(Some(snapshot))?.chunks() {
+                if chunks.insert(reference.id) {
+                    for record in crate::chunk::read(&store.objects(), reference.id)? {
+                        listed.insert(self.public.join(record.pool_path()?));
+                    }
+                }
+            }
+        }
+        let mut found = files_below(&self.public.join("pool"))?;
+        found.retain(|file| !listed.contains(&file.path));
+        Ok(found)
+    }
+
+    /// Removes the publications that go and the index files that no other names. Their records go last, so that a collection
+    /// that was cut short is made good by the next.
+    ///
+    /// Their archive roots below `snapshot/` go first: what has a record and no archive root is on its way out, and a check
+    /// does not miss what else is gone of it.
+    pub(super) fn remove(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
+        for (id, why) in &self.going {
+            sweep.remove_tree(&self.public.join("snapshot").join(id), *why)?;
+        }
+        if self.complete {
+            let suites = self.kept.iter().flat_map(|publication| publication.suites.values());
+            let indices = suites.flat_map(|suite| suite.indices.values());
+            let digests = indices.flat_map(|index| index.files.values().map(|file| file.sha256.to_string()));
+            let named: HashSet<String> = digests.collect();
+            let directory = self.public.join(BY_HASH).join("SHA256");
+            for name in files::names_in(&directory)?.into_iter().filter(|name| !named.contains(name)) {
+                sweep.remove(&Found::look(directory.join(name))?, Why::Unnamed)?;
+            }
+        }
+        for (id, why) in &self.going {
+            sweep.remove_tree(&self.public.join(PUBLICATIONS).join(id), *why)?;
+        }
+        for (id, why) in &self.going {
+            let record = store.root().join("store/publications").join(self.repository.as_str()).join(id);
+            if record.try_exists().map_err(Error::io("look at", &record))? {
+                sweep.remove(&Found::look(record)?, *why)?;
+            }
+        }
+        Ok(())
+    }
+}
