@@ -55,7 +55,7 @@ limits! {
     control_entries / with_control_entries: usize = 10_000;
     /// Bytes of the data archive of a package, unpacked. A larger one is taken all the same if it is not larger than
     /// 20 times what it is packed: that is what honest data come to, and the time it takes is in proportion to the file.
-    data_unpacked / with_data_unpacked: u64 = 4 << 30;
+    data_unpacked / with_data_unpacked: u64 = 2 << 30;
     /// Entries in the data archive of a package.
     data_entries / with_data_entries: usize = 2_000_000;
     /// Bytes of all path names in a file list.

@@ -256,7 +256,11 @@ pub(crate) fn open_regular(path: &Utf8Path, refuse_links: bool) -> Result<(File,
 
 /// Whether an error is the store's own trouble and not that of the file being added.
 fn is_ours(error: &Error) -> bool {
-    matches!(error, Error::Io { verb, .. } if !matches!(*verb, "open" | "look at"))
+    use rustix::io::Errno;
+    let Error::Io { verb, source, .. } = error else { return false };
+    // Out of handles or memory the process can open nothing: that says nothing about the file.
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(|errno| Some(errno.raw_os_error()));
+    !matches!(*verb, "open" | "look at") || exhausted.contains(&source.raw_os_error())
 }
 
 /// The component asked for, or the one its section names (`contrib/net`) if the repository has it, or the first.

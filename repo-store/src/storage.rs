@@ -187,7 +187,7 @@ mod tests {
         storage.append_line(&log, "one").unwrap();
         storage.append_line(&log, "two").unwrap();
         assert!(!storage.log_and_swap(&head, Some(b"a"), b"c", &log, "lost").unwrap());
-        assert!(storage.log_and_swap(&head, Some(b"b"), b"c", &log, "three").unwrap());
+        assert!(storage.log_and_swap(&head, None, b"c", &log, "three").unwrap());
         let bytes = storage.read(&log).unwrap().unwrap();
         let lines: Vec<_> = crate::oplog::lines(&bytes).map(|line| (line.text, line.intact)).collect();
         assert_eq!(lines, [("one", true), ("two", true), ("three", true)]);

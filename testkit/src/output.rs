@@ -114,8 +114,7 @@ fn placeholder(word: &str) -> Option<&'static str> {
     let hexadecimal = bytes.iter().all(|c| c.is_ascii_digit() || matches!(c, b'a'..=b'f'));
     let shape: String = word.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     match bytes.len() {
-        64 if hexadecimal => Some("<ID>"),
-        12 if hexadecimal && bytes.iter().any(|c| !c.is_ascii_digit()) => Some("<ID>"),
+        64 | 12 if hexadecimal => Some("<ID>"),
         40 if bytes.iter().all(|c| c.is_ascii_digit() || matches!(c, b'A'..=b'F')) => Some("<FINGERPRINT>"),
         _ if shape == "0000-00-00T00:00:00Z" => Some("<TIME>"),
         _ if shape == "00000000T000000Z" => Some("<PUBLICATION>"),

@@ -106,6 +106,7 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
     let added: Vec<AddedJson<'_>> = report
         .added
         .iter()
+        .filter(|_| complete)
         .map(|added| AddedJson {
             file: added.file.as_str(),
             package: added.key.package.as_str(),

@@ -55,9 +55,9 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
             output.table(["FILE", "BYTES", "WHY"], &rows);
         }
     });
-    let will = if arguments.dry_run { "would " } else { "" };
+    let begins = if arguments.dry_run { "would begin" } else { "begins" };
     for (name, oldest) in &report.shortened {
-        output.say(&format!("the history of {name} {will}begin at {oldest}"));
+        output.say(&format!("the history of {name} {begins} at {oldest}"));
     }
     let (what, freed) = (count(removed.len(), "file"), bytes(report.freed));
     output.say(&match (removed.is_empty(), arguments.dry_run) {

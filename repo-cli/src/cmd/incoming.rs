@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use repo_store::{AddOptions, IncomingOptions};
+use repo_store::{AddOptions, AddReport, Committed, IncomingOptions};
 
 use super::add::{self, PlacementArguments};
 use crate::args::ChangeArguments;
@@ -36,19 +36,29 @@ pub(crate) fn run(
     let repository = session.repository(&arguments.repository)?;
     let add = AddOptions { dry_run: arguments.change.dry_run, ..arguments.placement.options() };
     let options = IncomingOptions { patience: Duration::from_secs(arguments.patience), add };
-    let mut outcome = Outcome::Done;
-    let mut commit = None;
+    let mut all = AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
+    let mut failure = None;
     for folder in &arguments.folders {
-        let found = session.store.take_incoming(repository, folder, &options, &session.context())?;
-        for left in &found.left {
-            output.say(&format!("left {}: it {}", left.file, left.why));
+        match session.store.take_incoming(repository, folder, &options, &session.context()) {
+            Ok(found) => {
+                for left in &found.left {
+                    output.say(&format!("left {}: it {}", left.file, left.why));
+                }
+                all.added.extend(found.report.added);
+                all.refused.extend(found.report.refused);
+                all.committed.commit = found.report.committed.commit.or(all.committed.commit);
+            }
+            // What came out of the folders before is published all the same.
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
         }
-        add::print(&found.report, true, options.add.dry_run, output);
-        if !found.report.refused.is_empty() {
-            outcome = Outcome::Refused;
-        }
-        commit = found.report.committed.commit.or(commit);
     }
-    session.publish_after(repository, commit, arguments.change, output)?;
-    Ok(outcome)
+    add::print(&all, true, options.add.dry_run, output);
+    session.publish_after(repository, all.committed.commit, arguments.change, output)?;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
+    Ok(if all.refused.is_empty() { Outcome::Done } else { Outcome::Refused })
 }

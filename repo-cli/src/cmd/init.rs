@@ -1,5 +1,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
+use std::fs::File;
+use std::io::Write as _;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
 use repo_store::{RepositoryName, Store};
@@ -61,12 +64,19 @@ pub(crate) fn init(root: &Utf8Path, layout: &LayoutArguments, output: &Output) -
     Store::create(root)?;
     let key = Keys::new(root).generate(&format!("{} (archive signing key)", layout.origin))?;
     // Last: a directory with a repo.toml is a store that was made to the end.
-    std::fs::write(&path, text).map_err(Failure::io("write", &path))?;
+    write_durably(&path, &text).map_err(Failure::io("write", &path))?;
     let mode = std::fs::Permissions::from_mode(repo_store::mode::MUTABLE);
     std::fs::set_permissions(&path, mode).map_err(Failure::io("set the mode of", &path))?;
     output.say(&format!("made a store in {root}: configure it in {path}"));
     output.say(&format!("made a signing key: {}", key.fingerprint()));
     Ok(())
+}
+
+fn write_durably(path: &Utf8Path, text: &str) -> std::io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 fn configuration(layout: &LayoutArguments) -> Result<String, Failure> {
@@ -159,13 +169,11 @@ components = ["main"]
 #keep_for = "30d"                             # counted from when it came to the suite
 #kept_by = ["prod"]                           # what these hold stays here too
 
-# How far back `rollback`, `history` and `diff` reach: a time, or a number of states; for ever when not set. Also below
-# [repositories.NAME]. Tagged states stay.
-#keep_history = "365d"
-
-# What nothing refers to any more is removed by `repo-cli gc` after that time.
+# What `repo-cli gc` leaves.
 #[gc]
-#grace = "7d"
+#grace = "7d"                                 # what nothing refers to stays for that long
+#keep_history = "365d"                        # how far back `rollback` reaches: a time or a number of states; for ever when
+#                                             # not set. [repositories.NAME] may have its own. Tagged states stay.
 
 # What one suite has of its own.
 #[suite.bookworm]

@@ -27,7 +27,6 @@ pub(super) struct File {
     pub(super) repositories: BTreeMap<String, RepositoryTable>,
     pub(super) suite: BTreeMap<String, SuiteTable>,
     pub(super) retention: Vec<RetentionTable>,
-    pub(super) keep_history: Option<HistoryLength>,
     pub(super) gc: GcTable,
 }
 
@@ -94,6 +93,7 @@ pub(super) enum HistoryLength {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct GcTable {
     pub(super) grace: Option<String>,
+    pub(super) keep_history: Option<HistoryLength>,
 }
 
 impl File {

@@ -70,7 +70,7 @@ impl Config {
     pub(crate) fn keep_history(&self, repository: &RepositoryName) -> Result<KeepHistory, Failure> {
         let own =
             self.file.repositories.get(repository.as_str()).and_then(|table| table.keep_history.as_ref());
-        Ok(match own.or(self.file.keep_history.as_ref()) {
+        Ok(match own.or(self.file.gc.keep_history.as_ref()) {
             None => KeepHistory::Forever,
             Some(HistoryLength::States(0)) => {
                 return Err(self.wrong("keep_history is at least 1: the current state always stays"));

@@ -311,6 +311,18 @@ fn one_bad_file_of_several_stops_all() {
 }
 
 #[test]
+fn in_json_nothing_counts_as_added_when_one_stops_all() {
+    let environment = filled_store();
+    let files = mixture(&environment);
+    let mut arguments = vec!["--json", "add", "preprod"];
+    arguments.extend(files.iter().map(|file| file.as_str()));
+    let output = environment.run(&arguments).ends_with(1);
+    let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(document["added"].as_array().unwrap().len(), 0, "{output}");
+    assert_eq!(document["refused"].as_array().unwrap().len(), 2, "{output}");
+}
+
+#[test]
 fn the_good_ones_are_taken_with_keep_going() {
     let environment = filled_store();
     let files = mixture(&environment);

@@ -5,6 +5,7 @@ use std::fs;
 use camino::Utf8PathBuf;
 use testkit::{Environment, Output, Tree};
 
+use crate::published::Published;
 use crate::store;
 
 /// A store and a drop folder.
@@ -162,4 +163,49 @@ fn a_folder_that_is_not_there_is_an_error() {
     ---- stderr
     error: cannot list drop: No such file or directory (os error 2)
     ");
+}
+
+#[test]
+fn several_folders_make_one_publication_and_one_document() {
+    let (environment, _) = with_folder();
+    drop_in(&environment, "hello", "1.0");
+    fs::create_dir(environment.path("second")).unwrap();
+    let file = environment.package("other", "1.0", "all");
+    fs::rename(&file, environment.path("second/other.deb")).unwrap();
+    let output = environment.run(&["--json", "incoming", "preprod", "drop", "second", "--once"]).succeeds();
+    let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(document["added"].as_array().unwrap().len(), 2, "{output}");
+}
+
+#[test]
+fn a_missing_folder_does_not_hold_back_what_came_from_another() {
+    let (environment, _) = with_folder();
+    drop_in(&environment, "hello", "1.0");
+    let output = environment.run(&["incoming", "preprod", "drop", "missing", "--once"]).ends_with(1);
+    assert!(output.stderr.contains("missing"), "{output}");
+    let published = Published::of(&environment, "preprod").read().unwrap();
+    assert_eq!(published["bookworm"].iter().collect::<Vec<_>>(), ["hello 1.0 all"]);
+}
+
+#[test]
+fn out_of_file_handles_nothing_is_rejected() {
+    if !testkit::all_installed(&["strace", "taskset"]) {
+        return;
+    }
+    let (environment, folder) = with_folder();
+    let file = drop_in(&environment, "hello", "1.0");
+    let before = Tree::of(&folder);
+    let arguments =
+        ["taskset", "-c", "0", "strace", "-f", "-qq", "-o", "/dev/null", "-P", "drop/hello_1.0_all.deb"];
+    let inject = ["-e", "trace=openat", "-e", "inject=openat:error=EMFILE", "--"];
+    let mut command = environment.wrapped(&[&arguments[..], &inject].concat());
+    let output = environment.finish(command.args(["incoming", "preprod", "drop", "--once"]));
+    if output.stderr.contains("ptrace") {
+        testkit::skipped("strace cannot trace here");
+        return;
+    }
+    assert_eq!(output.status, Some(1), "{output}");
+    before.is_still(&Tree::of(&folder), &output.to_string());
+    let _ = take(&environment, &[]).succeeds();
+    assert!(!file.exists(), "taken when there are handles again");
 }
