@@ -18,7 +18,7 @@ fn first_file_below(directory: &Utf8Path) -> Utf8PathBuf {
 #[test]
 fn damage_is_reported_and_repaired_from_a_backup() {
     let environment = store();
-    environment.add("preprod", &["hello"]);
+    environment.add("preprod", &["hello=1.0"]);
     let backup = environment.path("backup");
     let _ = environment.run(&["fsck"]).succeeds();
     let _ = environment.run(&["backup", backup.as_str()]).succeeds();
@@ -39,7 +39,7 @@ fn damage_is_reported_and_repaired_from_a_backup() {
 #[test]
 fn a_restored_store_has_nothing_to_publish() {
     let environment = store();
-    environment.add("preprod", &["hello"]);
+    environment.add("preprod", &["hello=1.0"]);
     let (backup, restored) = (environment.path("backup"), environment.path("restored"));
     let _ = environment.run(&["backup", backup.as_str()]).succeeds();
     let _ = environment.run(&["restore", backup.as_str(), restored.as_str()]).succeeds();
@@ -53,7 +53,7 @@ fn a_restored_store_has_nothing_to_publish() {
 #[test]
 fn the_list_is_of_files_that_are_there() {
     let environment = store();
-    environment.add("preprod", &["hello"]);
+    environment.add("preprod", &["hello=1.0"]);
     let list = environment.run(&["backup", "--list"]).succeeds().stdout;
     assert!(list.lines().count() > 10);
     for line in list.lines() {

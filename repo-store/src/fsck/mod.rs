@@ -122,6 +122,10 @@ impl Store {
         let mut journal = Journal::read(self)?;
         let inventory = Inventory::take(self.root());
         let contents = contents::read_all(self.root(), &inventory, context);
+        // What garbage collection took away since was marked as going before.
+        for (repository, records) in &mut records {
+            records.readable.retain(|_, publication| !published::is_going(self, repository, publication));
+        }
 
         let mut graph = Graph::new(&contents);
         for (repository, head) in &journal.heads {

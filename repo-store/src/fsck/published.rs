@@ -65,6 +65,17 @@ impl Records {
     }
 }
 
+/// Whether garbage collection took a publication away, or began to: its archive root goes first, its record last.
+pub(super) fn is_going(store: &Store, repository: &RepositoryName, publication: &Publication) -> bool {
+    let public = store.public(repository);
+    let archive = public.join("snapshot").join(publication.id.to_string());
+    let dists = public.join("dists");
+    let shown = dists.read_link_utf8().is_ok_and(|target| target == publication.dists_target());
+    let is_there = |path: &Utf8Path| path.symlink_metadata().is_ok();
+    let recorded = store.storage().contains(&Publication::key(repository, publication.id)).unwrap_or(true);
+    !recorded || (!shown && !is_there(&archive) && is_there(&dists))
+}
+
 fn affected(repository: &RepositoryName, suite: Option<&SuiteName>) -> Affected {
     Affected { repository: repository.clone(), suite: suite.cloned(), package: None, current: true }
 }
@@ -109,9 +120,6 @@ impl Published<'_> {
         for publication in records.readable.values() {
             let expected = publication.expected();
             known.extend(expected.iter().map(|(_, expected)| public.join(&expected.path)));
-            if self.is_going(publication) {
-                continue;
-            }
             for (_, expected) in expected {
                 if !checked.contains(&expected) {
                     self.check_entry(&expected);
@@ -122,15 +130,6 @@ impl Published<'_> {
         self.check_pool();
         self.check_dists();
         self.check_strays(&known);
-    }
-
-    /// Whether garbage collection took it away since its record was read, or began to: the archive root goes first.
-    fn is_going(&self, publication: &Publication) -> bool {
-        let root = self.store.root().join(self.public());
-        let archive = root.join("snapshot").join(publication.id.to_string());
-        let shown =
-            root.join("dists").read_link_utf8().is_ok_and(|target| target == publication.dists_target());
-        !shown && archive.symlink_metadata().is_err() && root.join("dists").symlink_metadata().is_ok()
     }
 
     fn check_entry(&mut self, expected: &Expected) {
@@ -194,7 +193,7 @@ impl Published<'_> {
     fn check_pool(&mut self) {
         let public = self.public();
         let mut wanted: BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)> = BTreeMap::new();
-        for publication in self.records.readable.values().filter(|publication| !self.is_going(publication)) {
+        for publication in self.records.readable.values() {
             for (suite, published) in &publication.suites {
                 for listed in published.snapshot.into_iter().flat_map(|id| self.graph.listed(id)) {
                     let entry =

@@ -104,15 +104,18 @@ impl Survey {
         Ok(found)
     }
 
-    /// Removes the publications that go and the index files that no other names. Their records go last, so that a collection
-    /// that was cut short is made good by the next.
-    ///
-    /// Their archive roots below `snapshot/` go first: what has a record and no archive root is on its way out, and a check
-    /// does not miss what else is gone of it.
-    pub(super) fn remove(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
+    /// Removes the archive roots of the publications that go. This comes before all else: what has a record and no archive
+    /// root is on its way out, and a check does not miss what else is gone of it.
+    pub(super) fn begin(&self, sweep: &mut Sweep<'_>) -> Result<(), Error> {
         for (id, why) in &self.going {
             sweep.remove_tree(&self.public.join("snapshot").join(id), *why)?;
         }
+        Ok(())
+    }
+
+    /// Removes the publications that go and the index files that no other names. Their records go last, so that a collection
+    /// that was cut short is made good by the next.
+    pub(super) fn remove(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
         if self.complete {
             let suites = self.kept.iter().flat_map(|publication| publication.suites.values());
             let indices = suites.flat_map(|suite| suite.indices.values());
