@@ -176,6 +176,9 @@ impl Store {
         }
         let known_pools = surveys.iter().all(Survey::is_complete);
         let unlisted = sweep.pool_files_of_others(unlisted, &blobs)?;
+        for survey in &surveys {
+            survey.begin(&mut sweep)?;
+        }
         for blob in blobs {
             let names = unlisted.get(&blob.identity()).map_or(&[][..], Vec::as_slice);
             // Something may still show it that could not be looked at.

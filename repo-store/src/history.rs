@@ -4,20 +4,17 @@
 //! where it ends, in a small file for each repository, a line for each time it was shortened, the last one counting:
 //!
 //! ```text
-//! <commit> <sequence number> <when it was shortened>
+//! <commit> <sequence number> <when it was shortened> TAB <check, as in the operation log>
 //! ```
 //!
 //! Whoever walks the history ends at that commit. What lies before it is there for as long as the grace period still, and only
 //! then removed: an operation that had looked it up finishes in peace, and a history that was shortened by mistake can be
 //! lengthened again.
 
-use std::collections::HashSet;
-use std::fmt::Write as _;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::storage::{Key, Storage as _};
-use crate::{Commit, CommitId, Error, RepositoryName, Store};
+use crate::{CommitId, Error, RepositoryName, Store, oplog};
 
 /// How much of a history is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,8 +44,15 @@ impl Ends {
     pub(crate) fn load(store: &Store, repository: &RepositoryName) -> Result<Self, Error> {
         let Some(bytes) = store.storage().read(&key(repository))? else { return Ok(Self::default()) };
         let damaged = || Error::damaged("end of the history of", repository, "it is malformed");
-        let text = std::str::from_utf8(&bytes).map_err(|_| damaged())?;
-        text.lines().map(parse).collect::<Option<_>>().map(Self).ok_or_else(damaged)
+        Self::parse(&bytes).ok_or_else(damaged)
+    }
+
+    /// `None` when the lines are not what was written.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        oplog::lines(bytes)
+            .map(|line| parse(line.text).filter(|_| line.intact))
+            .collect::<Option<_>>()
+            .map(Self)
     }
 
     /// Replaces the file if it still says what `before` does.
@@ -71,22 +75,13 @@ impl Ends {
         self.0.last().map(|end| end.sequence)
     }
 
-    fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         for End { commit, sequence, since } in &self.0 {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{commit} {sequence} {since}");
+            let line = oplog::seal(text.as_bytes(), &format!("{commit} {sequence} {since}"));
+            text.push_str(&line);
         }
         text
-    }
-}
-
-impl Store {
-    /// The commits before which the history of a repository ends: those of them that are gone are not missed.
-    pub(crate) fn given_up(&self, repository: &RepositoryName) -> Result<HashSet<CommitId>, Error> {
-        let oldest = Ends::load(self, repository)?.0.into_iter().map(|end| end.commit);
-        // One that cannot be read is damage that shows elsewhere.
-        Ok(oldest.filter_map(|id| Commit::read(&self.objects(), id).ok()?.parent).collect())
     }
 }
 

@@ -7,6 +7,7 @@ mod concurrency;
 mod crashes;
 mod http;
 mod incoming;
+mod integrity;
 mod output;
 mod power_cuts;
 mod published;

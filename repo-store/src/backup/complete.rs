@@ -8,16 +8,16 @@ use crate::objects::AREA;
 use crate::storage::{Key, Storage as _};
 use crate::{Commit, CommitId, Error, Snapshot, Store, chunk};
 
-/// The files, from the root, that these commits lead to and `store` does not have or cannot read.
+/// The files, from the root, that these commits lead to, each as far back as the given number, and `store` does not have or cannot read.
 pub(super) fn missing(
     store: &Store,
-    heads: impl IntoIterator<Item = CommitId>,
+    heads: impl IntoIterator<Item = (CommitId, Option<u64>)>,
 ) -> Result<Vec<Utf8PathBuf>, Error> {
     let objects = store.objects();
     let mut seen = HashSet::new();
     let mut missing = Vec::new();
     let mut lack = |key: Key| missing.push(Utf8PathBuf::from(format!("store/{key}")));
-    for head in heads {
+    for (head, oldest) in heads {
         let mut next = Some(head);
         while let Some(id) = next {
             if !seen.insert(id.0) {
@@ -51,7 +51,7 @@ pub(super) fn missing(
                     }
                 }
             }
-            next = commit.parent;
+            next = commit.parent.filter(|_| oldest.is_none_or(|oldest| commit.sequence > oldest));
         }
     }
     Ok(missing)

@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Blake3;
 
 use crate::copy::Digest;
+use crate::history::Ends;
 use crate::publish::{Entry, Publication};
 use crate::storage::Storage as _;
 use crate::{CommitId, Error, PublicationId, RepositoryName, Store, files};
@@ -43,11 +44,19 @@ impl Plan {
         Self::make(store, false)
     }
 
-    /// The commits that the captured references name.
-    pub(super) fn heads(&self) -> Vec<CommitId> {
+    /// The commits that the captured references name, with the number of the oldest one before them that is kept.
+    pub(super) fn heads(&self) -> Vec<(CommitId, Option<u64>)> {
+        let content = |wanted: &Utf8Path| {
+            let found = self.captured.iter().find(|(path, _)| path == wanted);
+            found.map(|(_, bytes)| bytes.as_slice()).unwrap_or_default()
+        };
         let of_reference = |(path, bytes): &(Utf8PathBuf, Vec<u8>)| {
-            let names = path.starts_with("store/refs") || path.starts_with("store/tags");
-            std::str::from_utf8(bytes).ok().filter(|_| names)?.trim().parse().ok()
+            let id = std::str::from_utf8(bytes).ok()?.trim().parse().ok()?;
+            if path.starts_with("store/tags") {
+                return Some((id, Some(u64::MAX)));
+            }
+            let name = path.strip_prefix("store/refs").ok()?;
+            Some((id, Ends::parse(content(&Utf8Path::new("store/history").join(name)))?.oldest()))
         };
         self.captured.iter().filter_map(of_reference).collect()
     }

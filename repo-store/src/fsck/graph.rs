@@ -65,7 +65,7 @@ pub(super) struct Graph<'a> {
     places: HashMap<SnapshotId, Vec<Place>>,
     /// What is referred to and is not there, with the repository that needs it if it is known without looking further.
     missing: BTreeMap<Blake3, Vec<Affected>>,
-    /// The ids of commits on the way from each head, and of those before that are no longer kept.
+    /// The ids of commits on the way from each head, and of the one before that is no longer kept.
     pub(super) history: BTreeMap<RepositoryName, HashSet<CommitId>>,
     pub(super) commits: BTreeMap<RepositoryName, Vec<CommitId>>,
 }
@@ -109,16 +109,11 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Follows the history of a repository from `head`. `ends_before` are commits that were given up on purpose.
-    pub(super) fn follow(
-        &mut self,
-        repository: &RepositoryName,
-        head: CommitId,
-        ends_before: &HashSet<CommitId>,
-    ) {
+    /// Follows the history of a repository from `head` to the commit with the number `oldest`.
+    pub(super) fn follow(&mut self, repository: &RepositoryName, head: CommitId, oldest: Option<u64>) {
         let mut next = Some(head);
         while let Some(id) = next {
-            if !self.history.entry(repository.clone()).or_default().insert(id) || ends_before.contains(&id) {
+            if !self.history.entry(repository.clone()).or_default().insert(id) {
                 return;
             }
             let Some(commit) = self.commit(id) else {
@@ -129,7 +124,23 @@ impl<'a> Graph<'a> {
             for (suite, snapshot) in &commit.suites {
                 self.show(repository, suite, *snapshot, id == head);
             }
+            if oldest.is_some_and(|oldest| commit.sequence <= oldest) {
+                // It was current once, and need not be there any more.
+                self.history.entry(repository.clone()).or_default().extend(commit.parent);
+                return;
+            }
             next = commit.parent;
+        }
+    }
+
+    /// Notes that a commit is kept for itself, whatever came before it.
+    pub(super) fn keep(&mut self, repository: &RepositoryName, id: CommitId) {
+        let Some(commit) = self.commit(id) else {
+            self.miss(id.0, repository, None, false);
+            return;
+        };
+        for (suite, snapshot) in &commit.suites {
+            self.show(repository, suite, *snapshot, false);
         }
     }
 

@@ -6,8 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::graph::Graph;
 use super::report::{Affected, Problem, ProblemKind};
+use crate::history::Ends;
 use crate::storage::Storage as _;
-use crate::{CommitId, Error, PublicationId, RepositoryName, Store, files, oplog};
+use crate::{CommitId, Error, PublicationId, RepositoryName, Store, TagName, files, oplog};
 
 /// The references and the log as they stood at one moment.
 #[derive(Debug, Default)]
@@ -15,6 +16,12 @@ pub(super) struct Journal {
     pub(super) heads: BTreeMap<RepositoryName, CommitId>,
     /// References that hold no commit id, with what is wrong.
     pub(super) unreadable: BTreeMap<RepositoryName, String>,
+    /// The state that each tag stands for.
+    pub(super) tags: BTreeMap<(RepositoryName, TagName), CommitId>,
+    /// What the log says last of each tag: the state, or that it was deleted.
+    pub(super) logged_tags: BTreeMap<(RepositoryName, TagName), Option<CommitId>>,
+    /// The number of the oldest state that each history keeps, of those that were shortened.
+    pub(super) oldest: BTreeMap<RepositoryName, u64>,
     log: Vec<u8>,
     pub(super) announced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
     /// For each repository, in the order of the log: announced commits, and what each was based on.
@@ -48,6 +55,8 @@ impl Journal {
                 }
             }
         }
+        journal.read_tags(store)?;
+        journal.read_ends(store)?;
         match store.storage().read(&Store::log_key()) {
             Ok(log) => journal.log = log.unwrap_or_default(),
             Err(error) => {
@@ -58,6 +67,71 @@ impl Journal {
         drop(lock);
         journal.read_log();
         Ok(journal)
+    }
+
+    fn read_tags(&mut self, store: &Store) -> Result<(), Error> {
+        let area = store.root().join("store/tags");
+        for name in files::names_in(&area)? {
+            let Ok(repository) = RepositoryName::parse(&name) else { continue };
+            for name in files::names_in(&area.join(&name))? {
+                let path = Utf8Path::new("store/tags").join(repository.as_str()).join(&name);
+                let Ok(tag) = TagName::parse(&name) else {
+                    self.report(ProblemKind::Stray, path, "no such file belongs here", Some(&repository));
+                    continue;
+                };
+                match std::fs::read(store.root().join(&path)) {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => {
+                        self.report(ProblemKind::Unreadable, path, &error.to_string(), Some(&repository));
+                    }
+                    Ok(bytes) => match head(&bytes) {
+                        Some(id) => drop(self.tags.insert((repository.clone(), tag), id)),
+                        None => {
+                            self.report(
+                                ProblemKind::Damaged,
+                                path,
+                                "it holds no commit id",
+                                Some(&repository),
+                            );
+                        }
+                    },
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_ends(&mut self, store: &Store) -> Result<(), Error> {
+        for name in files::names_in(&store.root().join("store/history"))? {
+            let path = Utf8Path::new("store/history").join(&name);
+            let Ok(repository) = RepositoryName::parse(&name) else { continue };
+            match Ends::load(store, &repository) {
+                Ok(ends) => drop(ends.oldest().map(|oldest| self.oldest.insert(repository, oldest))),
+                Err(error) => self.report(ProblemKind::Damaged, path, &error.to_string(), Some(&repository)),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_tags(&mut self) {
+        let wrong: Vec<_> = self
+            .logged_tags
+            .iter()
+            .filter_map(|(name, logged)| Some((name.clone(), (*logged)?)))
+            .filter(|(name, logged)| self.tags.get(name) != Some(logged))
+            .map(|((repository, tag), _)| (repository, tag))
+            .collect();
+        for (repository, tag) in wrong {
+            let path = Utf8Path::new("store/tags").join(repository.as_str()).join(tag.as_str());
+            let is_there = self.tags.contains_key(&(repository.clone(), tag));
+            if is_there {
+                let what = "it stands for another state than the operation log says";
+                self.report(ProblemKind::Damaged, path, what, Some(&repository));
+            } else if !self.problems.iter().any(|problem| problem.path == path) {
+                let what = "the operation log tells of it";
+                self.report(ProblemKind::Missing, path, what, Some(&repository));
+            }
+        }
     }
 
     fn read_log(&mut self) {
@@ -73,6 +147,15 @@ impl Journal {
             let publication = entry.operation.strip_prefix("publish ").and_then(PublicationId::parse);
             if let Some(id) = publication.filter(|_| entry.before == entry.after) {
                 self.announced.entry(repository.clone()).or_default().insert(id);
+            }
+            if entry.before == entry.after {
+                let (deleted, name) = match entry.operation.strip_prefix("delete tag ") {
+                    Some(name) => (true, Some(name)),
+                    None => (false, entry.operation.strip_prefix("tag ")),
+                };
+                if let (Some(Ok(tag)), Ok(commit)) = (name.map(TagName::parse), entry.after.parse()) {
+                    self.logged_tags.insert((repository.clone(), tag), (!deleted).then_some(commit));
+                }
             }
             if let (Ok(before), Ok(after)) = (entry.before.parse(), entry.after.parse())
                 && before != after
@@ -117,6 +200,7 @@ impl Journal {
             .chain(self.unreadable.keys())
             .cloned()
             .collect();
+        self.check_tags();
         let mut unlogged = 0;
         for repository in &repositories {
             let path = Utf8Path::new("store/refs").join(repository.as_str());

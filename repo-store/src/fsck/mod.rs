@@ -75,6 +75,8 @@ enum Fix {
     Published(Remedy),
     Record,
     Reference(RepositoryName),
+    Tag,
+    History,
     Log,
     Mode,
     /// A person has to look at it.
@@ -120,18 +122,17 @@ impl Store {
         let mut journal = Journal::read(self)?;
         let inventory = Inventory::take(self.root());
         let contents = contents::read_all(self.root(), &inventory, context);
+        // What garbage collection took away since was marked as going before.
+        for (repository, records) in &mut records {
+            records.readable.retain(|_, publication| !published::is_going(self, repository, publication));
+        }
 
         let mut graph = Graph::new(&contents);
         for (repository, head) in &journal.heads {
-            graph.follow(repository, *head, &self.given_up(repository)?);
+            graph.follow(repository, *head, journal.oldest.get(repository).copied());
         }
-        for repository in &repositories {
-            for tag in self.tags(repository)? {
-                // A tag holds one state, not those before it.
-                let parent =
-                    self.revision(repository, tag.commit).ok().and_then(|state| state.commit().parent);
-                graph.follow(repository, tag.commit, &parent.into_iter().collect());
-            }
+        for ((repository, _), commit) in &journal.tags {
+            graph.keep(repository, *commit);
         }
         let mut published = BTreeMap::<RepositoryName, BTreeSet<_>>::new();
         for (repository, records) in &records {
@@ -186,6 +187,8 @@ impl Store {
             let reference = reference.and_then(|name| RepositoryName::parse(&name).ok());
             let remedy = match reference {
                 Some(repository) => Fix::Reference(repository),
+                None if problem.path.starts_with("store/tags") => Fix::Tag,
+                None if problem.path.starts_with("store/history") => Fix::History,
                 None if problem.path == "store/ops/log" => Fix::Log,
                 None => Fix::Nothing,
             };
@@ -219,7 +222,9 @@ impl Store {
             bytes: contents.bytes,
         };
         let is_complete = unusable.objects.is_empty()
-            && !findings.iter().any(|finding| matches!(finding.remedy, Fix::Reference(_) | Fix::Record));
+            && !findings.iter().any(|finding| {
+                matches!(finding.remedy, Fix::Reference(_) | Fix::Tag | Fix::History | Fix::Record)
+            });
         Ok(Findings { report, findings, journal, sizes: unusable.sizes.into_iter().collect(), is_complete })
     }
 

@@ -65,6 +65,17 @@ impl Records {
     }
 }
 
+/// Whether garbage collection took a publication away, or began to: its archive root goes first, its record last.
+pub(super) fn is_going(store: &Store, repository: &RepositoryName, publication: &Publication) -> bool {
+    let public = store.public(repository);
+    let archive = public.join("snapshot").join(publication.id.to_string());
+    let dists = public.join("dists");
+    let shown = dists.read_link_utf8().is_ok_and(|target| target == publication.dists_target());
+    let is_there = |path: &Utf8Path| path.symlink_metadata().is_ok();
+    let recorded = store.storage().contains(&Publication::key(repository, publication.id)).unwrap_or(true);
+    !recorded || (!shown && !is_there(&archive) && is_there(&dists))
+}
+
 fn affected(repository: &RepositoryName, suite: Option<&SuiteName>) -> Affected {
     Affected { repository: repository.clone(), suite: suite.cloned(), package: None, current: true }
 }
@@ -107,13 +118,9 @@ impl Published<'_> {
         let mut known: BTreeSet<Utf8PathBuf> = BTreeSet::new();
         let mut checked: BTreeSet<Expected> = BTreeSet::new();
         for publication in records.readable.values() {
-            // It may have been collected since its record was read.
-            let key = Publication::key(self.repository, publication.id);
-            if !self.store.storage().contains(&key).unwrap_or(true) {
-                continue;
-            }
-            for (_, expected) in publication.expected() {
-                known.insert(public.join(&expected.path));
+            let expected = publication.expected();
+            known.extend(expected.iter().map(|(_, expected)| public.join(&expected.path)));
+            for (_, expected) in expected {
                 if !checked.contains(&expected) {
                     self.check_entry(&expected);
                     checked.insert(expected);

@@ -17,9 +17,12 @@ use super::sources::Sources;
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem};
 use crate::copy::{Digest, copy};
 use crate::files::{self, mode};
+use crate::history::{End, Ends};
 use crate::permissions::Permission;
 use crate::publish::{Entry, Expected, Publication};
-use crate::{BlobId, Commit, CommitId, Context, Error, PublicationId, RepositoryName, Store, objects, oplog};
+use crate::{
+    BlobId, Commit, CommitId, Context, Error, PublicationId, RepositoryName, Store, TagName, objects, oplog,
+};
 
 /// What a repair did.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +54,13 @@ impl Store {
         let mut sources = Sources::new(self, sources);
         for _ in 0..ROUNDS {
             let found = self.examine(options, context)?;
-            let mut repair =
-                Repair { store: self, found: &found, sources: &mut sources, changed: Vec::new() };
+            let mut repair = Repair {
+                store: self,
+                found: &found,
+                sources: &mut sources,
+                now: context.now,
+                changed: Vec::new(),
+            };
             let repaired = repair.run()?;
             files::sync_all(repair.changed)?;
             report.remaining = found.report;
@@ -69,6 +77,7 @@ struct Repair<'a> {
     store: &'a Store,
     found: &'a Findings,
     sources: &'a mut Sources,
+    now: jiff::Timestamp,
     changed: Vec<Utf8PathBuf>,
 }
 
@@ -79,7 +88,7 @@ impl Repair<'_> {
         // What others are made from comes first.
         findings.sort_by_key(|finding| match &finding.remedy {
             Fix::Blob(_) | Fix::Object(_) => 0,
-            Fix::Record | Fix::Reference(_) => 1,
+            Fix::Record | Fix::Reference(_) | Fix::Tag | Fix::History => 1,
             Fix::Published(Remedy::Entry(
                 _,
                 Expected { entry: Entry::Stored(_) | Entry::Signed { .. }, .. },
@@ -94,6 +103,8 @@ impl Repair<'_> {
                 Fix::Object(id) => self.object(*id, &path, problem)?,
                 Fix::Record => self.record(&problem.path)?,
                 Fix::Reference(repository) => self.reference(repository)?,
+                Fix::Tag => self.tag(&problem.path)?,
+                Fix::History => self.history(&problem.path)?,
                 Fix::Published(remedy) => self.published(remedy)?,
                 Fix::Log => self.log()?,
                 Fix::Mode => self.mode(&problem.path)?,
@@ -273,6 +284,41 @@ impl Repair<'_> {
         let temporary = self.store.storage().temporary()?;
         files::write_new(&temporary, line.as_bytes(), mode::MUTABLE)?;
         self.place(&temporary, &path)?;
+        Ok(true)
+    }
+
+    /// What the operation log says it stands for.
+    fn tag(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        let mut names = path.iter().skip(2);
+        let repository = names.next().and_then(|name| RepositoryName::parse(name).ok());
+        let tag = names.next().and_then(|name| TagName::parse(name).ok());
+        let Some(name) = repository.zip(tag) else { return Ok(false) };
+        let Some(commit) = self.found.journal.logged_tags.get(&name).copied().flatten() else {
+            return Ok(false);
+        };
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, format!("{commit}\n").as_bytes(), mode::MUTABLE)?;
+        self.place(&temporary, &self.store.root().join(path))?;
+        Ok(true)
+    }
+
+    /// From elsewhere; or else nothing says any more where a history ends, and it ends where it does.
+    fn history(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        let Some(Ok(repository)) = path.file_name().map(RepositoryName::parse) else { return Ok(false) };
+        let text = self.sources.ends(path).or_else(|| {
+            let mut next = self.found.journal.heads.get(&repository).copied();
+            let mut last = None;
+            while let Some(commit) = next.and_then(|id| Commit::read(&self.store.objects(), id).ok()) {
+                last = next.map(|id| (id, commit.sequence));
+                next = commit.parent;
+            }
+            let (commit, sequence) = last?;
+            Some(Ends(vec![End { commit, sequence, since: self.now }]).to_text())
+        });
+        let Some(text) = text else { return Ok(false) };
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, text.as_bytes(), mode::MUTABLE)?;
+        self.place(&temporary, &self.store.root().join(path))?;
         Ok(true)
     }
 

@@ -7,6 +7,7 @@ use deb_parse::checksum::{Blake3, Sha256};
 
 use super::contents::{blake3_of, sha256_of};
 use super::journal;
+use crate::history::Ends;
 use crate::publish::Publication;
 use crate::storage::Key;
 use crate::{BlobId, CommitId, PublicationId, RepositoryName, Store, files, objects};
@@ -96,6 +97,11 @@ impl Sources {
     pub(super) fn published(&self, path: &Utf8Path, digest: Sha256) -> Option<Utf8PathBuf> {
         let paths = self.roots.iter().map(|root| root.join(path));
         paths.into_iter().find(|path| sha256_of(path).is_ok_and(|found| found == digest))
+    }
+
+    /// Where another root says that a history ends.
+    pub(super) fn ends(&self, path: &Utf8Path) -> Option<String> {
+        self.roots.iter().find_map(|root| Some(Ends::parse(&std::fs::read(root.join(path)).ok()?)?.to_text()))
     }
 
     /// The operation logs of other roots.

@@ -104,6 +104,15 @@ impl Survey {
         Ok(found)
     }
 
+    /// Removes the archive roots of the publications that go. This comes before all else: what has a record and no archive
+    /// root is on its way out, and a check does not miss what else is gone of it.
+    pub(super) fn begin(&self, sweep: &mut Sweep<'_>) -> Result<(), Error> {
+        for (id, why) in &self.going {
+            sweep.remove_tree(&self.public.join("snapshot").join(id), *why)?;
+        }
+        Ok(())
+    }
+
     /// Removes the publications that go and the index files that no other names. Their records go last, so that a collection
     /// that was cut short is made good by the next.
     pub(super) fn remove(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
@@ -118,7 +127,6 @@ impl Survey {
             }
         }
         for (id, why) in &self.going {
-            sweep.remove_tree(&self.public.join("snapshot").join(id), *why)?;
             sweep.remove_tree(&self.public.join(PUBLICATIONS).join(id), *why)?;
         }
         for (id, why) in &self.going {

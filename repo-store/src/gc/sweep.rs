@@ -121,12 +121,20 @@ impl<'a> Sweep<'a> {
         Ok(())
     }
 
-    /// Removes a directory with all that is in it; it is no error when there is none.
+    /// Removes a directory with all that is in it, in one step as others see it; it is no error when there is none.
     pub(super) fn remove_tree(&mut self, directory: &Utf8Path, why: Why) -> Result<(), Error> {
         for file in files_below(directory)? {
             self.note(&file, why);
         }
-        let removed = if self.dry_run { Ok(()) } else { fs::remove_dir_all(directory) };
+        if self.dry_run {
+            return Ok(());
+        }
+        let aside = self.store.storage().temporary()?;
+        let removed = match fs::rename(directory, &aside) {
+            Ok(()) => fs::remove_dir_all(&aside),
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => fs::remove_dir_all(directory),
+            Err(error) => Err(error),
+        };
         match removed {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", directory)(error)),
             _ => Ok(()),

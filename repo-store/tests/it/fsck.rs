@@ -5,11 +5,11 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use apt_sign::{Keyring, OpenPgpSigner};
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{FsckOptions, FsckReport, ProblemKind, RepairReport, SignedSuite, Store};
+use repo_store::{FsckOptions, FsckReport, ProblemKind, RepairReport, SignedSuite, Store, TagName};
 
 use crate::fixture::{Fixture, context, everything_below, publish, secret_key, settings, signer};
 
-/// Two packages, two publications, one of which is history.
+/// Two packages, two publications, one of which is history, and a tag.
 fn small() -> Fixture {
     let mut fixture = Fixture::new();
     fixture.preprod = settings("preprod", &["trixie"]);
@@ -24,6 +24,8 @@ fn small() -> Fixture {
             .unwrap();
         publish(&fixture, &signer, seconds);
     }
+    let first = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
+    fixture.store.tag(&first, &TagName::parse("first").unwrap(), &context(90)).unwrap();
     fixture
 }
 
@@ -171,6 +173,34 @@ fn exchanged_files_are_found() {
         }
     }
     assert_eq!(found(root), None, "the damage was undone");
+}
+
+#[test]
+fn a_shortened_history_is_whole_and_its_end_is_guarded() {
+    let fixture = small();
+    let store = &fixture.store;
+    let options = repo_store::GcOptions {
+        grace: jiff::SignedDuration::ZERO,
+        keep_history: [(fixture.preprod.name.clone(), repo_store::KeepHistory::States(1))].into(),
+        dry_run: false,
+    };
+    store.delete_tag(&fixture.preprod.name, &TagName::parse("first").unwrap(), &context(2000)).unwrap();
+    for round in 1..4 {
+        store.collect_garbage(&options, &context(10_000 * round)).unwrap();
+        assert_eq!(lines(&check(store)), [""; 0], "round {round}");
+    }
+    assert!(store.resolve(&fixture.preprod.name, "1").is_err(), "something was collected");
+    let end = store.root().join("store/history/preprod");
+    let bytes = fs::read(&end).unwrap();
+    for position in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[position] ^= 1 << (position % 8);
+        overwrite(&end, &changed);
+        assert!(!check(store).is_clean(), "byte {position}");
+    }
+    let report = repair(store, &[]);
+    assert_eq!(lines(&report.remaining), [""; 0]);
+    assert_eq!(store.history(&fixture.preprod.name).map(Result::unwrap).count(), 1);
 }
 
 #[test]
