@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use apt_index::{Encoding, Layout, ReleaseFile};
 use apt_sign::Signed;
+use camino::Utf8Path;
 
 use deb_parse::checksum::Sha256;
 use deb_parse::{SuiteName, deb822};
@@ -127,11 +128,17 @@ impl Publication {
     /// everything is rendered anew.
     pub(crate) fn current(store: &Store, repository: &RepositoryName) -> Result<Option<Self>, Error> {
         let public = store.public(repository);
-        let Ok(target) = public.join("dists").read_link_utf8() else { return Ok(None) };
-        let id = target.parent().and_then(|parent| parent.file_name()).and_then(PublicationId::parse);
-        let Some(id) = id.filter(|_| public.join(&target).is_dir()) else { return Ok(None) };
+        let Some(id) = Self::shown(&public).filter(|_| public.join("dists").is_dir()) else {
+            return Ok(None);
+        };
         let bytes = store.storage().read(&Self::key(repository, id))?;
         Ok(bytes.and_then(|bytes| Self::parse(&bytes)).filter(|publication| publication.id == id))
+    }
+
+    /// The id of the publication that `dists` leads to.
+    pub(crate) fn shown(public: &Utf8Path) -> Option<PublicationId> {
+        let target = public.join("dists").read_link_utf8().ok()?;
+        PublicationId::parse(target.parent()?.file_name()?)
     }
 
     /// A publication by its id; `None` when it has no record.

@@ -42,10 +42,12 @@ impl<'a> Tree<'a> {
         }
         let names = files::names_in(&public.join(PUBLICATIONS))?;
         let id = PublicationId::next(now, names.iter().filter_map(|name| PublicationId::parse(name)));
-        // What a crash left half built has no record yet.
+        // What a crash left half built has no record yet. What clients see stays, should its record be lost.
+        let shown = Publication::shown(&public);
         for name in &names {
             let record = Key::named("publications", &format!("{repository}/{name}"));
-            if !store.storage().contains(&record)? {
+            let is_shown = shown.is_some_and(|id| id.to_string() == *name);
+            if !is_shown && !store.storage().contains(&record)? {
                 super::discard(&public.join("snapshot").join(name))?;
                 super::discard(&public.join(PUBLICATIONS).join(name))?;
             }

@@ -194,7 +194,10 @@ fn a_lost_record_or_a_damaged_index_costs_time_and_nothing_else() {
     publish(&fixture, &signer, 0);
     std::fs::remove_dir_all(fixture.store.root().join("store/publications")).unwrap();
     fixture.add(&[fixture.package("hello", "1.1", "amd64", "b")]);
+    let public = fixture.store.public(&fixture.preprod.name);
+    let shown = public.join(public.join("dists").read_link_utf8().unwrap());
     publish(&fixture, &signer, 10);
+    assert!(shown.is_dir(), "a client in the middle of an update still reads it");
     assert_eq!(visible(&fixture, "trixie"), ["hello 1.0", "hello 1.1"]);
 
     for file in files_below(&fixture.store.public(&fixture.preprod.name).join(".by-hash")) {
