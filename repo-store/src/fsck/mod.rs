@@ -125,7 +125,7 @@ impl Store {
         for (repository, head) in &journal.heads {
             graph.follow(repository, *head, &self.given_up(repository)?);
         }
-        for repository in &repositories {
+        for repository in journal.heads.keys() {
             for tag in self.tags(repository)? {
                 // A tag holds one state, not those before it.
                 let parent =
