@@ -230,7 +230,9 @@ impl Journal {
                 .count();
             // Of those that were done only the last must still be known: older ones may have been given up.
             let last = done.iter().filter_map(|id| Some((graph.commit(*id)?.sequence, *id))).max();
-            if let Some((_, last)) = last
+            let oldest = self.oldest.get(repository).copied().unwrap_or_default();
+            if let Some((sequence, last)) = last
+                && sequence >= oldest
                 && !history.is_some_and(|history| history.contains(&last))
             {
                 let what = format!("it does not lead to commit {}, which was current once", last.short());
