@@ -113,7 +113,7 @@ impl<'a> Stanza<'a> {
             return Err(broken("it has something before or behind the paragraph"));
         }
         let package = match paragraph.fields().next() {
-            Some(field) if field.name() == "Package" => field.value(),
+            Some(field) if field.name().eq_ignore_ascii_case("Package") => field.value(),
             _ => return Err(broken("it does not start with the field `Package`")),
         };
         let start = subslice_start(&bytes, package).ok_or_else(|| broken("`Package` has no value"))?;

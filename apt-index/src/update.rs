@@ -90,7 +90,8 @@ impl<'a> Previous<'a> {
             .ok_or(Error::Diverged { what: "it has no file" })?;
         let encoding = *self.layout.encodings.get(nth).ok_or(Error::Diverged { what: "it has no file" })?;
         let segment = self.segment(number)?;
-        let text = encoding.decode(&self.piece(number, nth)?.1, segment.plain)?;
+        let damaged = |_| Error::Diverged { what: "a segment does not decompress" };
+        let text = encoding.decode(&self.piece(number, nth)?.1, segment.plain).map_err(damaged)?;
         if text.len() as u64 != segment.plain {
             return Err(Error::Diverged { what: "a segment has another size" });
         }

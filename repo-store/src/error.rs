@@ -121,6 +121,22 @@ pub enum Error {
         /// What it is instead.
         what: &'static str,
     },
+    /// Two repositories between which nothing can be promoted.
+    #[error("{from} and {to} have no suite in common")]
+    NoCommonSuite {
+        /// Where packages would come from.
+        from: RepositoryName,
+        /// Where they would go.
+        to: RepositoryName,
+    },
+    /// A repository in which no suite can take a package.
+    #[error("{key}: {repository} has no suite to put it into")]
+    NoSuite {
+        /// The package.
+        key: RecordKey,
+        /// The repository.
+        repository: RepositoryName,
+    },
     /// A package for an architecture that the suite does not publish.
     #[error("{key}: {suite} does not publish the architecture {architecture}")]
     UnlistedArchitecture {

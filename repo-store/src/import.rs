@@ -165,6 +165,9 @@ impl Store {
         } else {
             Route::Chosen(options.suites.clone())
         };
+        if route.suites().is_empty() {
+            return Err(Error::NoSuite { key: record.key().clone(), repository: repository.name.clone() });
+        }
         for suite in route.suites().iter().filter_map(|suite| repository.suite(suite)) {
             check_listed(suite, &record)?;
         }

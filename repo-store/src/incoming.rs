@@ -96,9 +96,9 @@ impl Store {
                 let place = candidates.iter().position(|file| *file == added.file);
                 let seen = place.and_then(|place| before.get(place)).and_then(Option::as_ref);
                 let now = fs::symlink_metadata(&added.file).ok();
-                let same = |a: &fs::Metadata, b: &fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+                let state = |m: &fs::Metadata| (m.dev(), m.ino(), m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
                 // Something else may have been moved to that name since.
-                if seen.zip(now.as_ref()).is_some_and(|(seen, now)| same(seen, now)) {
+                if seen.zip(now.as_ref()).is_some_and(|(seen, now)| state(seen) == state(now)) {
                     files::remove_if_present(&added.file)?;
                 }
             }

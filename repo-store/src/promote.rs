@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 
+use crate::transaction::ChunkCache;
 use crate::{
     Committed, Context, Error, Inserted, Record, RecordKey, RepositoryName, RepositorySettings, Revision,
     Selector, Store,
@@ -78,7 +79,10 @@ impl Store {
         }
         let asked = |suite: &SuiteName| options.suites.is_empty() || options.suites.contains(suite);
         let suites = from.suites.iter().map(|suite| &suite.name);
-        let suites = suites.filter(|suite| asked(suite) && to.suite(suite).is_some());
+        let suites: Vec<_> = suites.filter(|suite| asked(suite) && to.suite(suite).is_some()).collect();
+        if suites.is_empty() {
+            return Err(Error::NoCommonSuite { from: from.name.clone(), to: to.name.clone() });
+        }
         let Some(source) = self.head(&from.name)? else {
             return Ok(ChangePlan { unmatched: options.selectors.clone(), ..ChangePlan::default() });
         };
@@ -107,9 +111,10 @@ impl Store {
                 chosen.extend(siblings.map(|record| (record.key().clone(), record)));
             }
             let mut missing = Vec::new();
+            let mut chunks = ChunkCache::default();
             for record in chosen.into_values() {
                 // The very same file there is nothing to do; another file of that name is for the promotion to refuse.
-                let found = there.get(&self.objects(), record.key())?;
+                let found = chunks.find(self, &there, record.key())?;
                 if found.is_none_or(|found| found.blob() != record.blob()) {
                     missing.push(record);
                 }
@@ -121,7 +126,7 @@ impl Store {
         Ok(plan)
     }
 
-    /// Carries out a promotion as planned.
+    /// Carries out a promotion as planned, or with `dry_run` only finds out whether it could.
     ///
     /// # Errors
     /// [`Error::Conflict`] when the repository has one of the packages with another content.
@@ -130,6 +135,7 @@ impl Store {
         plan: &ChangePlan,
         from: &RepositoryName,
         to: &RepositoryName,
+        dry_run: bool,
         context: &Context,
     ) -> Result<Committed, Error> {
         let (committed, ()) = self.transact(to, context, |transaction| {
@@ -140,6 +146,9 @@ impl Store {
                 if transaction.insert(suite, record)? == Inserted::New {
                     new.records.entry(suite.clone()).or_default().push(Arc::clone(record));
                 }
+            }
+            if dry_run {
+                transaction.clear();
             }
             Ok((new.describe(&format!("promote from {from}:")), ()))
         })?;
@@ -204,7 +213,8 @@ impl Store {
     /// on: a rollback is a commit like any other and can be rolled back itself.
     ///
     /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that neither state knows.
+    /// [`Error::UnknownSuite`] for a suite that neither state knows; [`Error::Conflict`] when a package that would come back has
+    /// the name and version of another file that is there by now.
     pub fn roll_back(
         &self,
         target: &Revision<'_>,
@@ -220,8 +230,18 @@ impl Store {
             if let Some(suite) = suites.iter().find(|suite| !all.contains(*suite)) {
                 return Err(crate::store::unknown_suite(target.repository(), suite));
             }
+            let mut returning = Vec::new();
             for suite in all.iter().filter(|suite| suites.is_empty() || suites.contains(suite)) {
-                transaction.replace(suite, wanted.get(suite).copied());
+                let now = transaction.base().map(|base| base.snapshot(suite)).transpose()?.unwrap_or_default();
+                let difference = self.difference(&now, &target.snapshot(suite)?)?;
+                for record in &difference.only_first {
+                    transaction.remove(suite, record.key())?;
+                }
+                returning.extend(difference.only_second.into_iter().map(|record| (suite, record)));
+            }
+            // After all removals, and as carefully as a new package: another file of that version may have come since.
+            for (suite, record) in returning {
+                transaction.insert(suite, &record)?;
             }
             let names: Vec<&str> = suites.iter().map(SuiteName::as_str).collect();
             let what = if names.is_empty() { String::new() } else { format!("{} ", names.join(", ")) };

@@ -113,32 +113,23 @@ impl Record {
         let mut text = Stanza::render(control, &facts)?.into_bytes();
         let stanza = text.len();
         text.extend_from_slice(format!("{BLOB}: {blob}\n{COMPONENT}: {component}\n").as_bytes());
-        Ok(Self { key, blob, component, text, stanza })
+        let record = Self { key, blob, component, text, stanza };
+        // One record that cannot be read back would take its whole chunk with it.
+        let read = deb822::paragraphs(&record.text).next().and_then(|paragraph| Self::parse(&paragraph));
+        if read.as_ref() == Some(&record) {
+            Ok(record)
+        } else {
+            Err(apt_index::Error::Stanza { rule: "it does not read back as it was written" })
+        }
     }
 
     /// Reads a record; `None` when `text` is none.
     pub(crate) fn parse(paragraph: &deb822::Paragraph<'_>) -> Option<Self> {
-        let mut wanted: [Option<&[u8]>; 5] = [None; 5];
-        let mut stanza = 0;
-        for field in paragraph.fields() {
-            let name = field.name();
-            if !name.starts_with(PREFIX) {
-                stanza += field.as_bytes().len();
-            }
-            let place = match name {
-                "Package" => 0,
-                "Version" => 1,
-                "Architecture" => 2,
-                BLOB => 3,
-                COMPONENT => 4,
-                _ => continue,
-            };
-            if let Some(slot) = wanted.get_mut(place) {
-                *slot = Some(field.value());
-            }
-        }
+        let names = ["Package", "Version", "Architecture", BLOB, COMPONENT];
         let [package, version, architecture, blob, component] =
-            wanted.map(|value| value.and_then(|value| std::str::from_utf8(value).ok()));
+            paragraph.get_many(names).map(|value| value.and_then(|value| std::str::from_utf8(value).ok()));
+        let shipped = paragraph.fields().filter(|field| !starts_with_ignoring_case(field.name(), PREFIX));
+        let stanza = shipped.map(|field| field.as_bytes().len()).sum();
         let mut text = paragraph.as_bytes().to_vec();
         if text.last() != Some(&b'\n') {
             text.push(b'\n');

@@ -54,8 +54,8 @@ pub trait Staged: Write + Send {
     /// Whatever the storage says.
     fn finish(&mut self) -> Result<(), Error>;
 
-    /// Gives the file its key. When something is there already it stays, and this file is discarded: content-addressed
-    /// files of one key are equal. Either way the file counts as new from now on: garbage collection leaves it alone.
+    /// Gives the file its key; others see it there after the next [`sync`](Storage::sync). When something is there already it
+    /// stays, and this file is discarded: content-addressed files of one key are equal.
     ///
     /// # Errors
     /// Whatever the storage says.
@@ -93,6 +93,12 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// # Errors
     /// When that cannot be promised; it must then be assumed that they do not.
     fn sync(&self) -> Result<(), Error>;
+
+    /// Makes the reference under `key` survive a power cut as it stands, whoever wrote it.
+    ///
+    /// # Errors
+    /// When that cannot be promised.
+    fn settle(&self, key: &Key) -> Result<(), Error>;
 
     /// Replaces the reference under `key` if it still holds `expected` (`None`: if there is none), durably; says
     /// whether it did.
@@ -168,6 +174,7 @@ mod tests {
         let mut kept = storage.stage().unwrap();
         kept.write_all(b"kept").unwrap();
         kept.keep(&Key::object("objects", &"ff00")).unwrap();
+        assert!(storage.contains(&Key::object("objects", &"ff00")).unwrap(), "who keeps it sees it at once");
         storage.sync().unwrap();
         let keys: Vec<String> = storage.list("objects").unwrap().iter().map(Key::to_string).collect();
         assert_eq!(keys, ["objects/ab/cdef", "objects/ff/00"]);
@@ -248,6 +255,7 @@ mod tests {
                             let key = Key::named("objects", &format!("{round}-{writer}-{object}"));
                             storage.put(&key, b"content").unwrap();
                         }
+                        storage.sync().unwrap();
                     });
                 }
             });

@@ -33,7 +33,6 @@ pub struct Transaction<'a> {
     base: Option<Revision<'a>>,
     snapshots: BTreeMap<SuiteName, Snapshot>,
     edits: BTreeMap<SuiteName, BTreeMap<RecordKey, Edit>>,
-    replaced: BTreeMap<SuiteName, SnapshotId>,
     chunks: ChunkCache,
 }
 
@@ -103,7 +102,6 @@ impl<'a> Transaction<'a> {
             base,
             snapshots,
             edits: BTreeMap::new(),
-            replaced: BTreeMap::new(),
             chunks: ChunkCache::default(),
         })
     }
@@ -159,24 +157,9 @@ impl<'a> Transaction<'a> {
         Ok(there)
     }
 
-    /// Gives a suite the content it had in another state of the repository. Edits made so far to it are dropped.
-    pub fn replace(&mut self, suite: &SuiteName, content: Option<SnapshotId>) {
-        self.edits.remove(suite);
-        match content {
-            Some(snapshot) => {
-                self.replaced.insert(suite.clone(), snapshot);
-            }
-            None => {
-                self.replaced.remove(suite);
-                self.snapshots.remove(suite);
-            }
-        }
-    }
-
     /// Forgets every edit.
     pub fn clear(&mut self) {
         self.edits.clear();
-        self.replaced.clear();
     }
 
     /// The record of a key in a suite, as the transaction would leave it.
@@ -199,8 +182,6 @@ impl<'a> Transaction<'a> {
         let base = self.base.as_ref().map(|base| (base.id(), base.commit()));
         let before = base.map(|(_, commit)| commit.suites.clone()).unwrap_or_default();
         let mut after = before.clone();
-        after.retain(|suite, _| self.snapshots.contains_key(suite));
-        after.extend(self.replaced);
         // Suites that start equal and change alike stay equal: most packages go to every suite.
         let mut done: Vec<(Option<SnapshotId>, BTreeMap<RecordKey, Edit>, SnapshotId)> = Vec::new();
         for (suite, edits) in self.edits {
@@ -218,6 +199,8 @@ impl<'a> Transaction<'a> {
             after.insert(suite, id);
         }
         if after == before {
+            // What is there may have been put there by somebody who did not live to make it durable.
+            self.store.storage().settle(&Store::ref_key(&self.repository))?;
             return Ok(Outcome::Committed(None));
         }
         let (parent, sequence) = match base {
@@ -262,14 +245,14 @@ fn same_edits(first: &BTreeMap<RecordKey, Edit>, second: &BTreeMap<RecordKey, Ed
 
 /// The chunks looked at last. Lookups come in the order of keys, and suites share most chunks, so few are enough.
 #[derive(Debug, Default)]
-struct ChunkCache {
+pub(crate) struct ChunkCache {
     chunks: HashMap<ChunkId, Vec<Arc<Record>>>,
 }
 
 impl ChunkCache {
     const KEPT: usize = 32;
 
-    fn find(
+    pub(crate) fn find(
         &mut self,
         store: &Store,
         snapshot: &Snapshot,

@@ -48,8 +48,9 @@ pub(crate) fn run(
     check_matched(&plan)?;
     let moved = plan.by_record();
     let mut commit = None;
-    if !arguments.change.dry_run && !plan.is_empty() {
-        commit = session.store.promote(&plan, &from.name, &to.name, &session.context())?.commit;
+    if !plan.is_empty() {
+        let (dry_run, context) = (arguments.change.dry_run, session.context());
+        commit = session.store.promote(&plan, &from.name, &to.name, dry_run, &context)?.commit;
     }
     print_plan(&plan, commit, arguments.change.dry_run, output);
     let what = count(moved.len(), "package");

@@ -152,6 +152,9 @@ impl Job<'_> {
         options: &IndexOptions,
     ) -> Result<Option<PublishedIndex>, Error> {
         let Some(files) = OpenFiles::open(before, tree) else { return Ok(None) };
+        if !before.files.keys().copied().eq(sorted(&options.encodings)) {
+            return Ok(None);
+        }
         let removed = self.stanzas(&difference.only_first)?;
         let added = self.stanzas(&difference.only_second)?;
         if removed.is_empty() && added.is_empty() {
@@ -178,6 +181,12 @@ impl Job<'_> {
     fn error(&self, source: apt_index::Error) -> Error {
         Error::Index { suite: self.content.wanted.suite.name.clone(), source }
     }
+}
+
+fn sorted(encodings: &[Encoding]) -> Vec<Encoding> {
+    let mut sorted = encodings.to_vec();
+    sorted.sort_unstable();
+    sorted
 }
 
 /// The files of the index that was published before.

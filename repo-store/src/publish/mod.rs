@@ -31,7 +31,7 @@ pub use publication::PublicationId;
 use publication::{PublishedSuite, SignedFiles};
 pub(crate) use tree::{BY_HASH, PUBLICATIONS};
 
-use crate::{Context, Error, RepositorySettings, Revision, Store, SuiteSettings};
+use crate::{Context, Error, RepositorySettings, Revision, Store, SuiteSettings, files};
 
 /// What a publication did.
 #[derive(Clone, Debug)]
@@ -74,6 +74,7 @@ impl Store {
                 Some(before)
                     if before.snapshot == snapshot
                         && before.settings == settings
+                        && self.public(&repository.name).join("dists").join(&suite.name.as_str()).join("InRelease").is_file()
                         && !expires_soon(before, repository, context.now) =>
                 {
                     kept.insert(suite.name.clone(), before.clone());
@@ -85,6 +86,8 @@ impl Store {
             && wanted.is_empty()
             && kept.len() == current.suites.len()
         {
+            // Whoever showed it may not have lived to make that durable.
+            files::sync_path(&self.public(&repository.name))?;
             return Ok(PublishReport { publication: None, suites: Vec::new() });
         }
 
@@ -154,8 +157,10 @@ fn sign_suite(
     release.but_automatic_upgrades = suite.but_automatic_upgrades;
     release.architectures.clone_from(&suite.architectures);
     release.components.clone_from(&suite.components);
+    // Clients refuse a snapshot whose validity is over: what is to expire is no snapshot to go back to.
+    let url = repository.url.as_ref().filter(|_| repository.valid_for.is_none());
     release.snapshots =
-        repository.url.as_ref().map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
+        url.map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
     release.content = wanted.snapshot.map(|snapshot| snapshot.to_string());
     for (path, index) in &indices {
         release.files.insert(RelPath::parse(path).map_err(index_error)?, index.plain);

@@ -1,8 +1,8 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet, btree_map};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -27,8 +27,9 @@ use crate::{Error, oplog};
 pub struct Directory {
     root: Utf8PathBuf,
     session: OnceLock<Session>,
-    /// Files and directories that were changed and not yet synced.
-    unsynced: Mutex<Vec<Utf8PathBuf>>,
+    /// Files that were kept and not yet synced, by their temporary paths. They get their names when their content is durable:
+    /// a file that has its name is whole, whatever happened to who wrote it.
+    kept: Mutex<BTreeMap<Key, Utf8PathBuf>>,
 }
 
 impl Directory {
@@ -58,7 +59,7 @@ impl Directory {
 
     /// The storage in `root`, which need not be one that can be written to.
     pub(crate) fn at(root: &Utf8Path) -> Self {
-        Self { root: root.to_owned(), session: OnceLock::new(), unsynced: Mutex::default() }
+        Self { root: root.to_owned(), session: OnceLock::new(), kept: Mutex::default() }
     }
 
     fn path(&self, key: &Key) -> Utf8PathBuf {
@@ -73,8 +74,32 @@ impl Directory {
         Ok(self.session.get_or_init(|| session))
     }
 
-    fn unsynced(&self, paths: impl IntoIterator<Item = Utf8PathBuf>) {
-        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Utf8PathBuf>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the file of a key is at the moment.
+    fn place(&self, key: &Key) -> Utf8PathBuf {
+        self.kept().get(key).cloned().unwrap_or_else(|| self.path(key))
+    }
+
+    /// Gives a durable file its name, and returns the directories that must be synced.
+    fn name(&self, temporary: &Utf8Path, path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+        let parent = path.parent().unwrap_or(&self.root);
+        let mut changed = files::create_directories(parent)?;
+        // What is there already must count as new, or garbage collection could take it away before anything refers to it.
+        while !files::link(temporary, path)? && !files::touch(path)? {}
+        let length = |path| fs::metadata(path).map(|metadata| metadata.len()).map_err(Error::io("look at", path));
+        if length(path)? == length(temporary)? {
+            files::remove_if_present(temporary)?;
+        } else {
+            // What is there was cut short by something that is not ours to explain; this one is whole.
+            fs::rename(temporary, path).map_err(Error::io("replace", path))?;
+        }
+        // Also when it was there already: whoever put it there may not have synced its directory yet, nor that one's entry.
+        changed.push(parent.to_owned());
+        changed.extend(parent.parent().map(Utf8Path::to_owned));
+        Ok(changed)
     }
 
     /// Replaces a reference if it still holds `expected`; `announce` runs when that is certain and before it is done.
@@ -269,34 +294,31 @@ impl Staged for StagedFile<'_> {
         Ok(())
     }
 
-    fn keep(self: Box<Self>, key: &Key) -> Result<(), Error> {
-        let path = self.storage.path(key);
-        let parent = path.parent().unwrap_or(&self.storage.root);
-        self.storage.unsynced(files::create_directories(parent)?);
-        // What is there already must count as new, or garbage collection could take it away before anything refers to it.
-        while !files::link(&self.path, &path)? && !files::touch(&path)? {}
-        // Also when it was there already: whoever put it there may not have synced it yet.
-        // The same goes for its directory.
-        self.storage.unsynced(parent.parent().map(Utf8Path::to_owned));
-        self.storage.unsynced([parent.to_owned(), path]);
+    fn keep(mut self: Box<Self>, key: &Key) -> Result<(), Error> {
+        self.file = None;
+        if let btree_map::Entry::Vacant(place) = self.storage.kept().entry(key.clone()) {
+            place.insert(std::mem::take(&mut self.path));
+        }
         Ok(())
     }
 }
 
 impl Drop for StagedFile<'_> {
     fn drop(&mut self) {
-        // The session's directory goes as a whole in the end.
-        let _ = fs::remove_file(&self.path);
+        // The session's directory goes as a whole in the end. A file that was kept has no path here any more.
+        if !self.path.as_str().is_empty() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
 impl Storage for Directory {
     fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, Error> {
-        files::read_if_present(&self.path(key))
+        files::read_if_present(&self.place(key))
     }
 
     fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + Send>>, Error> {
-        let path = self.path(key);
+        let path = self.place(key);
         match File::open(&path) {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -305,7 +327,7 @@ impl Storage for Directory {
     }
 
     fn contains(&self, key: &Key) -> Result<bool, Error> {
-        let path = self.path(key);
+        let path = self.place(key);
         path.try_exists().map_err(Error::io("look for", path))
     }
 
@@ -316,8 +338,18 @@ impl Storage for Directory {
     }
 
     fn sync(&self) -> Result<(), Error> {
-        let paths = std::mem::take(&mut *self.unsynced.lock().unwrap_or_else(PoisonError::into_inner));
-        files::sync_all(paths)
+        let kept = std::mem::take(&mut *self.kept());
+        files::sync_all(kept.values().cloned().collect())?;
+        let mut changed = Vec::new();
+        for (key, temporary) in &kept {
+            changed.extend(self.name(temporary, &self.path(key))?);
+        }
+        files::sync_all(changed)
+    }
+
+    fn settle(&self, key: &Key) -> Result<(), Error> {
+        let path = self.path(key);
+        path.parent().filter(|directory| directory.is_dir()).map_or(Ok(()), files::sync_path)
     }
 
     fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, Error> {
@@ -381,6 +413,6 @@ impl Storage for Directory {
     }
 
     fn local_path(&self, key: &Key) -> Option<Utf8PathBuf> {
-        Some(self.path(key))
+        Some(self.place(key))
     }
 }

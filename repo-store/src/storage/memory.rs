@@ -67,6 +67,10 @@ impl Storage for Memory {
         Ok(())
     }
 
+    fn settle(&self, _: &Key) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, Error> {
         let mut files = self.files();
         let unchanged = files.get(key).map(Vec::as_slice) == expected;
