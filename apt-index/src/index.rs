@@ -4,7 +4,7 @@ use std::ops::Range;
 use deb_parse::checksum::Sha256;
 
 use crate::encoding::Piece;
-use crate::layout::{Mark, Segment};
+use crate::layout::{Mark, Segment, joined_check};
 use crate::{Encoding, Error, Layout, ResumableSha256, Stanza, parallel_map};
 
 /// How an index is cut and compressed.
@@ -76,8 +76,13 @@ pub struct RenderedFile {
 pub enum Part {
     /// New bytes.
     Bytes(Vec<u8>),
-    /// Bytes of the file of the same encoding that was published before: a range to copy.
-    Previous(Range<u64>),
+    /// Bytes of the file of the same encoding that was published before.
+    Previous {
+        /// The bytes to copy.
+        range: Range<u64>,
+        /// Their CRC32. When what is copied has another, the file was damaged: render the index anew.
+        crc32: u32,
+    },
 }
 
 impl Rendered {
@@ -283,7 +288,9 @@ impl Assembly {
                 previous.encodings.iter().zip(&mark.encoded).enumerate().map(|(nth, (encoding, state))| {
                     let size = previous.end_of(nth, mark.segments);
                     let hash = ResumableSha256::resume(state)?;
-                    Some(OpenFile { encoding: *encoding, size, hash, parts: vec![Part::Previous(0..size)] })
+                    let crc32 = previous.check_of(nth, mark.segments);
+                    let parts = vec![Part::Previous { range: 0..size, crc32 }];
+                    Some(OpenFile { encoding: *encoding, size, hash, parts })
                 });
             Some(Self {
                 files: files.collect::<Option<_>>()?,
@@ -314,6 +321,7 @@ impl Assembly {
             stanzas: text.stanzas,
             plain: text.bytes.len() as u64,
             sizes: pieces.iter().map(|piece| piece.size).collect(),
+            checks: pieces.iter().map(|piece| crc32fast::hash(&piece.bytes)).collect(),
         };
         for (file, piece) in self.files.iter_mut().zip(pieces) {
             file.push(&piece.bytes);
@@ -393,9 +401,13 @@ impl OpenFile {
     fn keep(&mut self, range: Range<u64>, bytes: &[u8]) {
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
+        let own = (crc32fast::hash(bytes), bytes.len() as u64);
         match self.parts.last_mut() {
-            Some(Part::Previous(last)) if last.end == range.start => last.end = range.end,
-            _ => self.parts.push(Part::Previous(range)),
+            Some(Part::Previous { range: last, crc32 }) if last.end == range.start => {
+                *crc32 = joined_check((*crc32, last.end - last.start), own).0;
+                last.end = range.end;
+            }
+            _ => self.parts.push(Part::Previous { range, crc32: own.0 }),
         }
     }
 }

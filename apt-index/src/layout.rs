@@ -28,6 +28,8 @@ pub(crate) struct Segment {
     pub(crate) plain: u64,
     /// Bytes of each compressed form without padding, in the order of [`Layout::encodings`].
     pub(crate) sizes: Vec<u64>,
+    /// CRC32 of each compressed form as it stands in its file: what is built upon must not have rotted on the disk.
+    pub(crate) checks: Vec<u32>,
 }
 
 /// The states of the hashes behind the first `segments` segments, so that these need not be hashed again.
@@ -71,10 +73,10 @@ impl Layout {
         if !self.segments.is_empty() {
             text.push_str("Segments:\n");
         }
-        for Segment { first, last, stanzas, plain, sizes } in &self.segments {
+        for Segment { first, last, stanzas, plain, sizes, checks } in &self.segments {
             let _ = write!(text, " {first} {last} {stanzas} {plain}");
-            for size in sizes {
-                let _ = write!(text, " {size}");
+            for (size, check) in sizes.iter().zip(checks) {
+                let _ = write!(text, " {size}/{check:08x}");
             }
             text.push('\n');
         }
@@ -104,6 +106,16 @@ impl Layout {
         Ok(Self { encodings, segments, marks })
     }
 
+    /// The CRC32 of the first `segments` segments of the file of the `nth` encoding, with what stands before them.
+    pub(crate) fn check_of(&self, nth: usize, segments: usize) -> u32 {
+        let Some(encoding) = self.encodings.get(nth) else { return 0 };
+        let header = (crc32fast::hash(encoding.header()), encoding.header().len() as u64);
+        let pieces = self.segments.iter().take(segments).filter_map(|segment| {
+            Some((*segment.checks.get(nth)?, encoding.stored(*segment.sizes.get(nth)?)))
+        });
+        pieces.fold(header, joined_check).0
+    }
+
     /// Where the first `segments` segments end in the file of the `nth` encoding.
     pub(crate) fn end_of(&self, nth: usize, segments: usize) -> u64 {
         let Some(encoding) = self.encodings.get(nth) else { return 0 };
@@ -117,10 +129,16 @@ impl Segment {
         let mut words = line.split_ascii_whitespace();
         let first = words.next()?.to_owned();
         let last = words.next()?.to_owned();
-        let mut numbers = words.map(|word| word.parse().ok());
-        let (stanzas, plain) = (numbers.next()??, numbers.next()??);
-        let sizes: Vec<u64> = numbers.collect::<Option<_>>()?;
-        (sizes.len() == encodings).then_some(Self { first, last, stanzas, plain, sizes })
+        let (stanzas, plain) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let (sizes, checks): (Vec<u64>, Vec<u32>) = words
+            .map(|word| {
+                let (size, check) = word.split_once('/')?;
+                Some((size.parse::<u64>().ok()?, u32::from_str_radix(check, 16).ok()?))
+            })
+            .collect::<Option<Vec<(u64, u32)>>>()?
+            .into_iter()
+            .unzip();
+        (sizes.len() == encodings).then_some(Self { first, last, stanzas, plain, sizes, checks })
     }
 }
 
@@ -132,6 +150,13 @@ impl Mark {
         let encoded: Vec<HashState> = words.map(HashState::parse).collect::<Option<_>>()?;
         (encoded.len() == encodings).then_some(Self { segments, plain, encoded })
     }
+}
+
+/// The CRC32 and length of two runs of bytes, one behind the other.
+pub(crate) fn joined_check(first: (u32, u64), second: (u32, u64)) -> (u32, u64) {
+    let mut hasher = crc32fast::Hasher::new_with_initial_len(first.0, first.1);
+    hasher.combine(&crc32fast::Hasher::new_with_initial_len(second.0, second.1));
+    (hasher.finalize(), first.1 + second.1)
 }
 
 fn lines<'a>(paragraph: &deb822::Paragraph<'a>, field: &str) -> impl Iterator<Item = &'a str> {
@@ -168,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_malformed_layout_is_refused() {
-        for bad in ["Segments:\n a b 1 2 3\n", "Encodings: lz4\n", "Encodings: xz\nSegments:\n a b 1 2\n"] {
+        for bad in ["Segments:\n a b 1 2 3\n", "Encodings: lz4\n", "Encodings: xz\nSegments:\n a b 1 2 3\n"] {
             let paragraph = deb822::paragraphs(bad.as_bytes()).next().unwrap();
             assert!(Layout::parse(&paragraph).is_err(), "{bad}");
         }

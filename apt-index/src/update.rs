@@ -80,6 +80,9 @@ impl<'a> Previous<'a> {
         if bytes.len() as u64 != range.end - range.start {
             return Err(Error::Diverged { what: "a file is shorter" });
         }
+        if self.segment(number)?.checks.get(nth) != Some(&crc32fast::hash(&bytes)) {
+            return Err(Error::Diverged { what: "a segment is damaged" });
+        }
         Ok((range, bytes))
     }
 

@@ -52,7 +52,7 @@ impl Published {
             parts.iter().fold(Vec::new(), |mut all, part| {
                 match part {
                     Part::Bytes(bytes) => all.extend_from_slice(bytes),
-                    Part::Previous(_) => unreachable!("there is none before the first"),
+                    Part::Previous { .. } => unreachable!("there is none before the first"),
                 }
                 all
             })

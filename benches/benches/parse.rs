@@ -181,3 +181,65 @@ fn deb_with_file_list(bencher: Bencher<'_, '_>) {
         package.sha256
     });
 }
+
+/// The same work by other crates. They are built with `--features peers`.
+#[cfg(feature = "peers")]
+mod peers {
+    use std::hint::black_box;
+    use std::str::FromStr as _;
+
+    use benches::inputs::INDEX;
+    use divan::Bencher;
+    use divan::counter::{BytesCount, ItemsCount};
+
+    use super::{FIVE, STANZAS, VERSIONS, over_versions};
+
+    fn over_index(bencher: Bencher<'_, '_>, mut work: impl FnMut(&'static str) -> usize) {
+        let (text, expected) = (INDEX.as_str(), *STANZAS);
+        bencher.counter(BytesCount::of_str(text)).bench_local(|| assert_eq!(work(black_box(text)), expected));
+    }
+
+    #[divan::bench]
+    fn iterate_deb822_fast(bencher: Bencher<'_, '_>) {
+        over_index(bencher, |text| {
+            deb822_fast::borrowed::iter_paragraphs_borrowed(text).filter(|stanza| stanza.is_ok()).count()
+        });
+    }
+
+    #[divan::bench]
+    fn five_fields_deb822_fast(bencher: Bencher<'_, '_>) {
+        over_index(bencher, |text| {
+            deb822_fast::borrowed::iter_paragraphs_borrowed(text)
+                .map(Result::unwrap)
+                .filter(|stanza| FIVE.iter().all(|field| black_box(stanza.get_single(field)).is_some()))
+                .count()
+        });
+    }
+
+    #[divan::bench(sample_count = 5, sample_size = 1)]
+    fn iterate_deb822_lossless(bencher: Bencher<'_, '_>) {
+        over_index(bencher, |text| deb822_lossless::Deb822::from_str(text).unwrap().paragraphs().count());
+    }
+
+    #[divan::bench]
+    fn compare_versions_deb_version(bencher: Bencher<'_, '_>) {
+        over_versions(bencher, deb_version::compare_versions);
+    }
+
+    /// From text, as it has no comparison without parsing.
+    #[divan::bench]
+    fn compare_versions_debversion(bencher: Bencher<'_, '_>) {
+        let parse = |text: &str| debversion::Version::from_str(text).unwrap();
+        over_versions(bencher, |a, b| parse(a).cmp(&parse(b)));
+    }
+
+    #[divan::bench]
+    fn sort_versions_debversion(bencher: Bencher<'_, '_>) {
+        bencher.counter(ItemsCount::new(VERSIONS.len())).bench_local(|| {
+            let mut versions: Vec<debversion::Version> =
+                VERSIONS.iter().map(|text| text.parse().unwrap()).collect();
+            versions.sort();
+            versions
+        });
+    }
+}

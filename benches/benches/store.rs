@@ -179,7 +179,7 @@ fn promote(bencher: Bencher<'_, '_>, size: u64, count: u64) {
     let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
     bencher.counter(ItemsCount::new(count)).with_inputs(|| filled.withhold(count)).bench_local_values(|()| {
         let plan = filled.store.plan_promotion(&filled.preprod, &filled.prod, &options).unwrap();
-        filled.store.promote(&plan, &filled.preprod.name, &filled.prod.name, &context()).unwrap();
+        filled.store.promote(&plan, &filled.preprod.name, &filled.prod.name, false, &context()).unwrap();
         assert_eq!(filled.count(&filled.prod), size);
     });
 }

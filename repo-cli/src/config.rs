@@ -177,7 +177,7 @@ impl Config {
                 Encoding::from_name(name).ok_or_else(unknown)
             });
             settings.encodings = encodings.collect::<Result<_, _>>()?;
-            settings.encodings.dedup();
+            settings.encodings = without_repeats(settings.encodings);
             if !settings.encodings.iter().any(|encoding| matches!(encoding, Encoding::Xz | Encoding::Gz)) {
                 return Err(self.wrong("compress: without xz or gz debootstrap finds no package"));
             }
@@ -193,14 +193,14 @@ impl Config {
 
     /// Names from the configuration itself, or from a file with one in each line.
     fn names(&self, what: &str, listed: &[String], path: Option<&Utf8Path>) -> Result<Vec<String>, Failure> {
-        let Some(path) = path else { return Ok(listed.to_vec()) };
+        let Some(path) = path else { return Ok(without_repeats(listed.to_vec())) };
         if !listed.is_empty() {
             return Err(self.wrong(&format!("`{what}` and `{what}_file` exclude each other")));
         }
         let path = self.root.join(path);
         let text = std::fs::read_to_string(&path).map_err(Failure::io("read", &path))?;
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-        Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
+        Ok(without_repeats(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()))
     }
 
     fn all<T>(
@@ -208,7 +208,7 @@ impl Config {
         texts: &[String],
         parse: impl Fn(&str) -> Result<T, deb_parse::Error>,
     ) -> Result<Vec<T>, Failure> {
-        texts.iter().map(|text| self.checked(text, &parse)).collect()
+        without_repeats(texts.to_vec()).iter().map(|text| self.checked(text, &parse)).collect()
     }
 
     fn checked<T>(
@@ -218,4 +218,15 @@ impl Config {
     ) -> Result<T, Failure> {
         parse(text).map_err(|error| self.wrong(&error.to_string()))
     }
+}
+
+/// The items in their order, each once: a drop-in may list again what is there.
+fn without_repeats<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut kept = Vec::with_capacity(items.len());
+    for item in items {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
 }

@@ -1,5 +1,6 @@
 //! What people and programs see: results on standard output, talk on standard error.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, Write as _};
 
@@ -51,6 +52,7 @@ impl Output {
 
     /// One line of a result.
     pub(crate) fn line(&self, text: &str) {
+        let text = &*harmless(text);
         let mut out = self.lines.borrow_mut();
         let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
         // A reader that has seen enough, such as `head`, is no reason to fail.
@@ -77,7 +79,7 @@ impl Output {
     /// A line of talk on standard error.
     pub(crate) fn note(&self, text: &str) {
         self.flush();
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
     }
 
     /// A failure, and what to do about it.
@@ -117,6 +119,20 @@ impl Drop for Output {
     }
 }
 
+/// The text without what a terminal would obey or show in another order: file names and package fields are others' words.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let escaped =
+        text.chars().map(|c| if obeyed(c) { c.escape_unicode().to_string() } else { c.to_string() });
+    Cow::Owned(escaped.collect())
+}
+
 /// A number of things in words: `1 package`, `2 packages`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
@@ -126,4 +142,15 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
 /// Names in one line.
 pub(crate) fn joined<T: ToString>(names: &[T]) -> String {
     names.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_words_do_not_move_the_cursor() {
+        assert_eq!(harmless("a\tb\nc"), "a\tb\nc");
+        assert_eq!(harmless("\u{1b}]0;x\u{7}\u{202e}gnp"), "\\u{1b}]0;x\\u{7}\\u{202e}gnp");
+    }
 }

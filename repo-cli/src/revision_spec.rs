@@ -60,6 +60,19 @@ impl RevisionSpec {
         suites
     }
 
+    /// A suite that neither the configuration nor the state knows is a slip of the pen, not an empty one.
+    pub(crate) fn check_suite(
+        &self,
+        settings: &RepositorySettings,
+        revision: Option<&Revision<'_>>,
+    ) -> Result<(), Failure> {
+        let Some(suite) = &self.suite else { return Ok(()) };
+        let known = settings.suite(suite).is_some()
+            || revision.is_some_and(|revision| revision.commit().suites.contains_key(suite));
+        let (repository, suite) = (settings.name.clone(), suite.clone());
+        if known { Ok(()) } else { Err(repo_store::Error::UnknownSuite { repository, suite }.into()) }
+    }
+
     /// Whether one suite is named.
     pub(crate) fn names_a_suite(&self) -> bool {
         self.suite.is_some()

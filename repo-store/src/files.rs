@@ -79,6 +79,24 @@ pub(crate) fn link(original: &Utf8Path, path: &Utf8Path) -> Result<bool, Error> 
     }
 }
 
+/// Like [`link`]; when `original` has as many names as its file system allows, `path` becomes a copy with its mode and time.
+pub(crate) fn link_or_copy(original: &Utf8Path, path: &Utf8Path) -> Result<bool, Error> {
+    match link(original, path) {
+        Err(Error::Io { source, .. })
+            if source.raw_os_error() == Some(rustix::io::Errno::MLINK.raw_os_error()) =>
+        {
+            let copy = || {
+                fs::copy(original, path)?;
+                let (file, metadata) = (File::open(path)?, fs::metadata(original)?);
+                file.set_modified(metadata.modified()?)?;
+                file.sync_all()
+            };
+            copy().map(|()| true).map_err(Error::io("copy a file to", path))
+        }
+        result => result,
+    }
+}
+
 /// Makes `path` a symbolic link to `target`, replacing one that is there in one step. The directory is not yet synced.
 pub(crate) fn point(path: &Utf8Path, target: &str, temporary: &Utf8Path) -> Result<(), Error> {
     remove_if_present(temporary)?;
@@ -110,7 +128,9 @@ pub(crate) fn names_in(path: &Utf8Path) -> Result<Vec<String>, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io("list", path)(error)),
     };
+    // A name that is no UTF-8 is none of ours: in a folder that others write to it must not stop everything.
     let mut names: Vec<String> = entries
+        .filter(|entry| !matches!(entry, Err(error) if error.kind() == ErrorKind::InvalidData))
         .map(|entry| entry.map(|entry| entry.file_name().to_owned()).map_err(Error::io("list", path)))
         .collect::<Result<_, _>>()?;
     names.sort_unstable();

@@ -1,6 +1,7 @@
 //! Folders into which others drop packages: a build server, `scp` from a CI job, people.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
@@ -96,7 +97,9 @@ impl Store {
                 let place = candidates.iter().position(|file| *file == added.file);
                 let seen = place.and_then(|place| before.get(place)).and_then(Option::as_ref);
                 let now = fs::symlink_metadata(&added.file).ok();
-                let state = |m: &fs::Metadata| (m.dev(), m.ino(), m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
+                let state = |m: &fs::Metadata| {
+                    (m.dev(), m.ino(), m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec())
+                };
                 // Something else may have been moved to that name since.
                 if seen.zip(now.as_ref()).is_some_and(|(seen, now)| state(seen) == state(now)) {
                     files::remove_if_present(&added.file)?;
@@ -152,7 +155,11 @@ fn reject(folder: &Utf8Path, refused: &Refused) -> Result<(), Error> {
         }
         target = aside.join(format!("{name}.{number}"));
     }
-    fs::rename(&refused.file, &target).map_err(Error::io("move aside", &refused.file))?;
+    match fs::rename(&refused.file, &target) {
+        // Somebody else took it away in the meantime.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        result => result.map_err(Error::io("move aside", &refused.file))?,
+    }
     let mut reason = refused.error.to_string();
     let mut source = std::error::Error::source(&refused.error);
     while let Some(error) = source {

@@ -232,7 +232,8 @@ impl Store {
             }
             let mut returning = Vec::new();
             for suite in all.iter().filter(|suite| suites.is_empty() || suites.contains(suite)) {
-                let now = transaction.base().map(|base| base.snapshot(suite)).transpose()?.unwrap_or_default();
+                let now =
+                    transaction.base().map(|base| base.snapshot(suite)).transpose()?.unwrap_or_default();
                 let difference = self.difference(&now, &target.snapshot(suite)?)?;
                 for record in &difference.only_first {
                     transaction.remove(suite, record.key())?;

@@ -213,6 +213,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_lost_its_content_is_replaced_by_the_next_that_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
+        let storage = Directory::create(&path).unwrap();
+        let key = Key::object("objects", &"abcdef");
+        std::fs::create_dir_all(path.join("objects/ab")).unwrap();
+        std::fs::write(path.join("objects/ab/cdef"), "").unwrap();
+        storage.put(&key, b"content").unwrap();
+        storage.sync().unwrap();
+        assert_eq!(Directory::open(&path).unwrap().read(&key).unwrap().unwrap(), b"content");
+    }
+
+    #[test]
     fn racing_writers_of_a_reference_lose_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();

@@ -199,7 +199,9 @@ impl<'a> Transaction<'a> {
             after.insert(suite, id);
         }
         if after == before {
-            // What is there may have been put there by somebody who did not live to make it durable.
+            // What is there may have been put there by somebody who did not live to make it durable, and a package that was
+            // lost comes back by adding it again.
+            self.store.storage().sync()?;
             self.store.storage().settle(&Store::ref_key(&self.repository))?;
             return Ok(Outcome::Committed(None));
         }

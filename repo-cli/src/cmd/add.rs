@@ -1,3 +1,5 @@
+use std::io::ErrorKind;
+
 use camino::Utf8PathBuf;
 use deb_parse::{Component, SuiteName};
 use repo_store::{AddOptions, AddReport, Added, Inserted, Route};
@@ -72,6 +74,9 @@ pub(crate) fn with_directories_read(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8Pat
             continue;
         }
         let entries = path.read_dir_utf8().map_err(Failure::io("list", path))?;
+        // A name that is no UTF-8 is no package's: those come with ASCII.
+        let entries =
+            entries.filter(|entry| !matches!(entry, Err(error) if error.kind() == ErrorKind::InvalidData));
         let found = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
         let mut found = found.collect::<Result<Vec<_>, _>>().map_err(Failure::io("list", path))?;
         found.retain(|file| matches!(file.extension(), Some("deb" | "udeb" | "ddeb")));

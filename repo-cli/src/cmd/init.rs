@@ -61,7 +61,11 @@ pub(crate) fn init(root: &Utf8Path, layout: &LayoutArguments, output: &Output) -
     if path.exists() {
         return Err(repo_store::Error::StoreExists { path: root.to_owned() }.into());
     }
-    Store::create(root)?;
+    match Store::create(root) {
+        // Without a repo.toml it was not made to the end.
+        Err(repo_store::Error::StoreExists { .. }) => drop(Store::open(root)?),
+        result => drop(result?),
+    }
     let key = Keys::new(root).generate(&format!("{} (archive signing key)", layout.origin))?;
     // Last: a directory with a repo.toml is a store that was made to the end.
     write_durably(&path, &text).map_err(Failure::io("write", &path))?;

@@ -258,6 +258,19 @@ fn packages_for_what_is_not_published() {
 }
 
 #[test]
+fn field_names_in_any_case_are_read_back_as_they_were_taken() {
+    let environment = filled_store();
+    let control =
+        "package: odd\nVERSION: 1.0\narchitecture: all\nmaintainer: A <a@example.org>\ndescription: odd\n";
+    let file = environment.write("files/odd.deb", with_control(control));
+    let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+    let listed = environment.run(&["list", "preprod", "odd"]).succeeds().stdout;
+    assert!(listed.contains("odd") && listed.contains("1.0"), "{listed}");
+    environment.add("preprod", &["after=1.0"]);
+    let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
 fn a_package_called_lib_is_a_legal_one() {
     let environment = filled_store();
     let file = environment.package("lib", "1.0", "all");

@@ -80,6 +80,36 @@ fn what_is_done_stays_done(format: &[&str]) {
         disk.cut();
         assert_eq!(look(), before, "after {command:?}");
     }
+    if !testkit::all_installed(&["strace"]) {
+        return;
+    }
+    // Killed before it made everything durable, then the power goes: the same command again must not build upon files that
+    // have their names and lost their content.
+    for call in 1..=12 {
+        let file = environment.package("late", &format!("1.{call}"), "amd64");
+        let inject = format!("inject=fsync,fdatasync,syncfs:signal=KILL:when={call}");
+        let wrapper = [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=fsync,fdatasync,syncfs",
+            "-e",
+            &inject,
+            "--",
+        ];
+        let mut killed = environment.wrapped(&wrapper);
+        let _ = environment.finish(killed.args(["add", "preprod", file.as_str()]));
+        disk.cut();
+        let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+        let [(_, content), _] = look();
+        assert!(
+            content["bookworm"].iter().any(|package| package.contains(&format!("late 1.{call} "))),
+            "{call}"
+        );
+    }
 }
 
 #[test]

@@ -140,7 +140,8 @@ impl Job<'_> {
             }
         }
         let rendered = builder.finish().map_err(|source| self.error(source))?;
-        tree.write_index(rendered, None)
+        tree.write_index(rendered, None)?
+            .ok_or_else(|| Error::damaged("index", &self.path, "it changed while it was written"))
     }
 
     /// The index as a change of the one before; `None` when that one cannot be built upon.
@@ -161,7 +162,7 @@ impl Job<'_> {
             return Ok(Some(before.clone()));
         }
         match update(&before.layout, &files, &Change { removed, added }, options) {
-            Ok(rendered) => tree.write_index(rendered, Some(before)).map(Some),
+            Ok(rendered) => tree.write_index(rendered, Some(before)),
             Err(apt_index::Error::Diverged { .. } | apt_index::Error::Previous { .. }) => Ok(None),
             Err(source) => Err(self.error(source)),
         }

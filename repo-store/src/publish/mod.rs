@@ -74,7 +74,12 @@ impl Store {
                 Some(before)
                     if before.snapshot == snapshot
                         && before.settings == settings
-                        && self.public(&repository.name).join("dists").join(&suite.name.as_str()).join("InRelease").is_file()
+                        && self
+                            .public(&repository.name)
+                            .join("dists")
+                            .join(suite.name.as_str())
+                            .join("InRelease")
+                            .is_file()
                         && !expires_soon(before, repository, context.now) =>
                 {
                     kept.insert(suite.name.clone(), before.clone());
@@ -159,8 +164,7 @@ fn sign_suite(
     release.components.clone_from(&suite.components);
     // Clients refuse a snapshot whose validity is over: what is to expire is no snapshot to go back to.
     let url = repository.url.as_ref().filter(|_| repository.valid_for.is_none());
-    release.snapshots =
-        url.map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
+    release.snapshots = url.map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
     release.content = wanted.snapshot.map(|snapshot| snapshot.to_string());
     for (path, index) in &indices {
         release.files.insert(RelPath::parse(path).map_err(index_error)?, index.plain);

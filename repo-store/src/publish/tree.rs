@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use apt_index::{Encoding, Part, ReleaseFile, Rendered, RenderedFile};
@@ -77,7 +78,7 @@ impl<'a> Tree<'a> {
             self.note(files::create_directories(parent)?);
             self.note([parent.to_owned()]);
         }
-        files::link(original, path)
+        files::link_or_copy(original, path)
     }
 
     /// Links a package into the pool.
@@ -94,55 +95,60 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Writes the files of an index under the names of their digests. `previous` is the index it was made from.
+    /// Writes the files of an index under the names of their digests. `previous` is the index it was made from; `None` comes
+    /// back when a file of that one is damaged.
     pub(super) fn write_index(
         &self,
         rendered: Rendered,
         previous: Option<&PublishedIndex>,
-    ) -> Result<PublishedIndex, Error> {
+    ) -> Result<Option<PublishedIndex>, Error> {
         let mut files = BTreeMap::new();
         for file in rendered.files() {
             let before = previous.and_then(|previous| previous.files.get(&file.encoding()));
-            self.write_by_hash(file, before)?;
+            if !self.write_by_hash(file, before)? {
+                return Ok(None);
+            }
             files.insert(file.encoding(), ReleaseFile { size: file.size(), sha256: file.sha256() });
         }
         let (size, sha256) = rendered.plain();
-        Ok(PublishedIndex { plain: ReleaseFile { size, sha256 }, files, layout: rendered.into_layout() })
+        Ok(Some(PublishedIndex {
+            plain: ReleaseFile { size, sha256 },
+            files,
+            layout: rendered.into_layout(),
+        }))
     }
 
-    fn write_by_hash(&self, file: &RenderedFile, previous: Option<&ReleaseFile>) -> Result<(), Error> {
+    /// Writes one file; `false` when what it was to be made from is damaged.
+    fn write_by_hash(&self, file: &RenderedFile, previous: Option<&ReleaseFile>) -> Result<bool, Error> {
         let path = self.by_hash(&file.sha256());
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == file.size()) {
-            // Whoever wrote it may have been killed before syncing it.
+        // It can be there already: after going back, or because somebody was killed before showing it. Its name alone proves
+        // nothing.
+        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == file.size())
+            && is_of_digest(&path, file.sha256())?
+        {
             self.note([path]);
-            return Ok(());
+            return Ok(true);
         }
         let temporary = self.store.storage().temporary()?;
         let mut output = files::create_new(&temporary, mode::IMMUTABLE)?;
         for part in file.parts() {
             match part {
                 Part::Bytes(bytes) => output.write_all(bytes).map_err(Error::io("write", &temporary))?,
-                Part::Previous(range) => {
-                    let source = previous.map(|previous| self.by_hash(&previous.sha256)).unwrap_or_default();
-                    let mut copy = || {
-                        let mut input = File::open(&source)?;
-                        input.seek(SeekFrom::Start(range.start))?;
-                        let length = range.end - range.start;
-                        if std::io::copy(&mut input.take(length), &mut output)? == length {
-                            Ok(())
-                        } else {
-                            Err(std::io::ErrorKind::UnexpectedEof.into())
-                        }
-                    };
-                    copy().map_err(Error::io("copy a part of", &source))?;
+                Part::Previous { range, crc32 } => {
+                    let Some(previous) = previous else { return Ok(false) };
+                    let source = self.by_hash(&previous.sha256);
+                    let copied = copy_range(&source, range, &mut output)
+                        .map_err(Error::io("copy a part of", &source))?;
+                    if copied != (range.end - range.start, *crc32) {
+                        files::remove_if_present(&temporary)?;
+                        return Ok(false);
+                    }
                 }
             }
         }
-        // Replaces what may be there with another length: a file that a full disk cut short.
         fs::rename(&temporary, &path).map_err(Error::io("create", &path))?;
-        self.note([path]);
-        self.note([self.public.join(BY_HASH).join("SHA256")]);
-        Ok(())
+        self.note([path, self.public.join(BY_HASH).join("SHA256")]);
+        Ok(true)
     }
 
     /// Writes the directory of a suite that was rendered.
@@ -197,7 +203,7 @@ impl<'a> Tree<'a> {
                 let target = original.read_link_utf8().map_err(Error::io("read", &original))?;
                 std::os::unix::fs::symlink(target, &copy).map_err(Error::io("create", &copy))?;
             } else {
-                files::link(&original, &copy)?;
+                files::link_or_copy(&original, &copy)?;
             }
         }
         Ok(())
@@ -226,5 +232,38 @@ impl<'a> Tree<'a> {
         let temporary = self.public.join(".dists.new");
         files::point(&self.public.join("dists"), &format!("{PUBLICATIONS}/{id}/dists"), &temporary)?;
         files::sync_path(&self.public)
+    }
+}
+
+/// Copies a range of a file and returns how many bytes that were and their CRC32.
+fn copy_range(source: &Utf8Path, range: &Range<u64>, output: &mut File) -> std::io::Result<(u64, u32)> {
+    let mut input = File::open(source)?;
+    input.seek(SeekFrom::Start(range.start))?;
+    let mut input = input.take(range.end - range.start);
+    let mut buffer = vec![0; 256 << 10];
+    let (mut length, mut hasher) = (0, crc32fast::Hasher::new());
+    loop {
+        let count = input.read(&mut buffer)?;
+        let bytes = buffer.get(..count).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok((length, hasher.finalize()));
+        }
+        hasher.update(bytes);
+        output.write_all(bytes)?;
+        length += count as u64;
+    }
+}
+
+/// Whether a file has that SHA-256.
+fn is_of_digest(path: &Utf8Path, digest: Sha256) -> Result<bool, Error> {
+    let mut hash = apt_index::ResumableSha256::default();
+    let mut input = File::open(path).map_err(Error::io("open", path))?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let count = input.read(&mut buffer).map_err(Error::io("read", path))?;
+        match buffer.get(..count) {
+            Some(bytes) if count > 0 => hash.update(bytes),
+            _ => return Ok(hash.finish() == digest),
+        }
     }
 }

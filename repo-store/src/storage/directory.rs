@@ -89,7 +89,8 @@ impl Directory {
         let mut changed = files::create_directories(parent)?;
         // What is there already must count as new, or garbage collection could take it away before anything refers to it.
         while !files::link(temporary, path)? && !files::touch(path)? {}
-        let length = |path| fs::metadata(path).map(|metadata| metadata.len()).map_err(Error::io("look at", path));
+        let length =
+            |path| fs::metadata(path).map(|metadata| metadata.len()).map_err(Error::io("look at", path));
         if length(path)? == length(temporary)? {
             files::remove_if_present(temporary)?;
         } else {

@@ -106,6 +106,32 @@ fn what_no_suite_publishes_is_refused() {
 }
 
 #[test]
+fn what_a_rollback_would_bring_back_beside_another_file_of_its_version_is_refused() {
+    let fixture = Fixture::new();
+    fixture.add(&[fixture.package("hello", "1.0+deb12u1", "amd64", "one")]);
+    let selectors = ["hello".parse().unwrap()];
+    let plan = fixture.store.plan_removal(&fixture.preprod, &selectors, &[]).unwrap();
+    fixture.store.remove(&plan, &fixture.preprod.name, &context(1)).unwrap();
+    let other = fixture.package("hello", "1.0+deb12u1", "amd64", "other");
+    let options = AddOptions { suites: vec![suite("trixie")], ..AddOptions::default() };
+    let report = fixture.store.add(&fixture.preprod, &[other], &options, &context(2)).unwrap();
+    assert!(report.committed.commit.is_some());
+    let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
+    let result = fixture.store.roll_back(&target, &[suite("bookworm")], &context(3));
+    assert!(matches!(result, Err(Error::Conflict { .. })), "{result:?}");
+    let whole = fixture.store.roll_back(&target, &[], &context(3)).unwrap();
+    assert!(whole.commit.is_some(), "the other file goes at the same time");
+}
+
+#[test]
+fn a_repository_without_suites_takes_nothing() {
+    let mut fixture = Fixture::new();
+    fixture.preprod.suites.clear();
+    let report = fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    assert!(matches!(report.refused[0].error, Error::NoSuite { .. }));
+}
+
+#[test]
 fn versions_that_differ_in_the_epoch_stand_side_by_side() {
     let fixture = Fixture::new();
     let files = ["1.0", "1:1.0"].map(|version| fixture.package("hello", version, "amd64", version));

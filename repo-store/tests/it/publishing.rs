@@ -187,6 +187,43 @@ fn what_a_crash_left_half_built_is_cleared_away() {
     assert_eq!(visible(&fixture, "trixie"), ["hello 1.0", "hello 1.1"]);
 }
 
+/// Every index file that the Release file of a suite names has the size and hash that it says.
+fn assert_indices_are_as_signed(fixture: &Fixture, suite: &str) {
+    let directory = fixture.store.public(&fixture.preprod.name).join("dists").join(suite);
+    let text = std::fs::read(directory.join("Release")).unwrap();
+    let release = deb_parse::control::Release::parse(&text, &deb_parse::Limits::default()).unwrap();
+    let mut seen = 0;
+    for file in release.files() {
+        let Ok(bytes) = std::fs::read(directory.join(&file.path)) else { continue };
+        assert_eq!(deb_parse::checksum::Sha256::of(&bytes), file.sha256.unwrap(), "{}", file.path);
+        seen += 1;
+    }
+    assert!(seen >= 4, "only {seen} files were looked at");
+}
+
+#[test]
+fn a_damaged_index_is_not_built_upon() {
+    for ending in ["xz", "gz"] {
+        let (fixture, signer) = (Fixture::new(), signer());
+        for number in 0..4 {
+            fixture.add(&[fixture.package("hello", &format!("{number}"), "amd64", "a")]);
+        }
+        publish(&fixture, &signer, 0);
+        let public = fixture.store.public(&fixture.preprod.name);
+        let index = public.join(format!("dists/trixie/main/binary-amd64/Packages.{ending}"));
+        let mut bytes = std::fs::read(&index).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x55;
+        // In place: the file under the name of its digest is the same one.
+        std::fs::set_permissions(&index, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        std::fs::write(&index, bytes).unwrap();
+        fixture.add(&[fixture.package("hello", "9", "amd64", "b")]);
+        publish(&fixture, &signer, 10);
+        assert_eq!(visible(&fixture, "trixie").len(), 5);
+        assert_indices_are_as_signed(&fixture, "trixie");
+    }
+}
+
 #[test]
 fn a_lost_record_or_a_damaged_index_costs_time_and_nothing_else() {
     let (fixture, signer) = (Fixture::new(), signer());
