@@ -43,6 +43,14 @@ impl Session {
         self.config.repository(name)
     }
 
+    /// The settings of the repositories named, or of all when none is.
+    pub(crate) fn repositories(&self, names: &[String]) -> Result<Vec<&RepositorySettings>, Failure> {
+        if names.is_empty() {
+            return Ok(self.config.repositories().collect());
+        }
+        names.iter().map(|name| self.repository(name)).collect()
+    }
+
     /// The settings of a repository that is about to be changed. When the change is to be published at once, it fails here
     /// if it cannot be signed, and not when half of the work is done.
     pub(crate) fn repository_to_change(

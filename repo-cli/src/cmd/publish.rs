@@ -14,11 +14,7 @@ pub(crate) fn run(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let repositories = if arguments.repositories.is_empty() {
-        session.config.repositories().collect()
-    } else {
-        arguments.repositories.iter().map(|name| session.repository(name)).collect::<Result<Vec<_>, _>>()?
-    };
+    let repositories = session.repositories(&arguments.repositories)?;
     let mut published = Vec::new();
     for repository in repositories {
         let report = session.publish(repository, output)?;

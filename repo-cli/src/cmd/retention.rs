@@ -37,11 +37,7 @@ pub(crate) fn run(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let repositories = if arguments.repositories.is_empty() {
-        session.config.repositories().collect()
-    } else {
-        arguments.repositories.iter().map(|name| session.repository(name)).collect::<Result<Vec<_>, _>>()?
-    };
+    let repositories = session.repositories(&arguments.repositories)?;
     let mut documents = Vec::new();
     let mut outcome = Outcome::Done;
     for repository in repositories {
