@@ -81,9 +81,7 @@ impl Store {
         options: &AddOptions,
         context: &Context,
     ) -> Result<AddReport, Error> {
-        if let Some(suite) = options.suites.iter().find(|suite| repository.suite(suite).is_none()) {
-            return Err(crate::store::unknown_suite(&repository.name, suite));
-        }
+        repository.check_suites(&options.suites)?;
         let read = parallel_map(files, context.threads, |file| self.read_package(repository, file, options));
         // The outcome for each file, by its place among those given.
         let mut refused: BTreeMap<usize, Error> = BTreeMap::new();

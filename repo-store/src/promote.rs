@@ -73,9 +73,7 @@ impl Store {
         options: &PromoteOptions,
     ) -> Result<ChangePlan, Error> {
         for settings in [from, to] {
-            if let Some(suite) = options.suites.iter().find(|suite| settings.suite(suite).is_none()) {
-                return Err(crate::store::unknown_suite(&settings.name, suite));
-            }
+            settings.check_suites(&options.suites)?;
         }
         let asked = |suite: &SuiteName| options.suites.is_empty() || options.suites.contains(suite);
         let suites = from.suites.iter().map(|suite| &suite.name);
@@ -165,9 +163,7 @@ impl Store {
         selectors: &[Selector],
         suites: &[SuiteName],
     ) -> Result<ChangePlan, Error> {
-        if let Some(suite) = suites.iter().find(|suite| repository.suite(suite).is_none()) {
-            return Err(crate::store::unknown_suite(&repository.name, suite));
-        }
+        repository.check_suites(suites)?;
         let Some(head) = self.head(&repository.name)? else {
             return Ok(ChangePlan { unmatched: selectors.to_vec(), ..ChangePlan::default() });
         };

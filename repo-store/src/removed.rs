@@ -22,9 +22,7 @@ impl Store {
         selectors: &[Selector],
         suites: &[SuiteName],
     ) -> Result<ChangePlan, Error> {
-        if let Some(suite) = suites.iter().find(|suite| repository.suite(suite).is_none()) {
-            return Err(crate::store::unknown_suite(&repository.name, suite));
-        }
+        repository.check_suites(suites)?;
         let mut chosen: BTreeMap<SuiteName, BTreeMap<RecordKey, Arc<Record>>> = BTreeMap::new();
         let mut open: Vec<&Selector> = selectors.iter().collect();
         let asked = |suite: &SuiteName| suites.is_empty() || suites.contains(suite);

@@ -2,7 +2,7 @@ use apt_index::Encoding;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
 
-use crate::{Markers, RepositoryName};
+use crate::{Error, Markers, RepositoryName};
 
 /// How a repository is set up: what the administrator decided, as values.
 #[derive(Clone, Debug)]
@@ -56,6 +56,17 @@ impl RepositorySettings {
             url: None,
             encodings: Encoding::DEFAULT.to_vec(),
             valid_for: None,
+        }
+    }
+
+    /// Checks that the repository has all of these suites.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] names the first that it lacks.
+    pub fn check_suites(&self, names: &[SuiteName]) -> Result<(), Error> {
+        match names.iter().find(|name| self.suite(name).is_none()) {
+            Some(unknown) => Err(crate::store::unknown_suite(&self.name, unknown)),
+            None => Ok(()),
         }
     }
 

@@ -26,10 +26,7 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
-    if let Some(suite) = arguments.suites.iter().find(|suite| repository.suite(suite).is_none()) {
-        let (repository, suite) = (repository.name.clone(), suite.clone());
-        return Err(repo_store::Error::UnknownSuite { repository, suite }.into());
-    }
+    repository.check_suites(&arguments.suites)?;
     let url = arguments.url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
     let url = url.or_else(|| session.config.url());
     let url = url.unwrap_or_else(|| format!("http://{}", session.config.listen()));
