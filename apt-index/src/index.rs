@@ -5,7 +5,7 @@ use deb_parse::checksum::Sha256;
 
 use crate::encoding::Piece;
 use crate::layout::{Mark, Segment, joined_check};
-use crate::{Encoding, Error, Layout, ResumableSha256, Stanza, parallel_map};
+use crate::{Encoding, Error, Item, Layout, ResumableSha256, parallel_map};
 
 /// How an index is cut and compressed.
 #[derive(Clone, Debug)]
@@ -60,6 +60,7 @@ pub struct Rendered {
     layout: Layout,
     plain: (u64, Sha256),
     files: Vec<RenderedFile>,
+    removed_lines: Option<Vec<Range<u64>>>,
 }
 
 /// One file of an index: which bytes, and what `Release` says of them.
@@ -104,6 +105,13 @@ impl Rendered {
         self.plain
     }
 
+    /// Which lines of the index before it is without, counted from 0, in order. All lines it has anew stand behind those it kept.
+    /// `None` when it was not made from another.
+    #[must_use]
+    pub fn removed_lines(&self) -> Option<&[Range<u64>]> {
+        self.removed_lines.as_deref()
+    }
+
     /// The files, one for each encoding of the options.
     #[must_use]
     pub fn files(&self) -> &[RenderedFile] {
@@ -137,7 +145,7 @@ impl RenderedFile {
     }
 }
 
-/// Renders an index from its stanzas, in the order in which they are pushed.
+/// Renders an index from its items, in the order in which they are pushed.
 ///
 /// Memory is bounded by a few segments of text and the compressed result, not by the text of the index.
 #[derive(Debug)]
@@ -161,12 +169,12 @@ impl Builder {
         }
     }
 
-    /// Adds a stanza.
+    /// Adds an item. All items of an index are of one type.
     ///
     /// # Errors
     /// [`Error::Encoding`] when a compressor fails.
-    pub fn push(&mut self, stanza: &Stanza<'_>) -> Result<(), Error> {
-        self.open.push(stanza.package(), stanza.as_bytes());
+    pub fn push<I: Item>(&mut self, item: &I) -> Result<(), Error> {
+        self.open.push::<I>(item.package(), item.as_bytes());
         if self.open.bytes.len() >= self.options.base {
             self.waiting.push(std::mem::take(&mut self.open));
         }
@@ -183,7 +191,7 @@ impl Builder {
             self.waiting.push(std::mem::take(&mut self.open));
         }
         self.compress_waiting()?;
-        self.assembly.finish()
+        self.assembly.finish(None)
     }
 
     fn compress_waiting(&mut self) -> Result<(), Error> {
@@ -210,7 +218,7 @@ pub(crate) fn compress(texts: &[Text], options: &IndexOptions) -> Result<Vec<Vec
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) stanzas: u64,
+    pub(crate) items: u64,
     first: String,
     last: String,
 }
@@ -218,7 +226,7 @@ pub(crate) struct Text {
 impl Text {
     pub(crate) fn append(&mut self, other: Self) {
         self.bytes.extend_from_slice(&other.bytes);
-        self.stanzas += other.stanzas;
+        self.items += other.items;
         if self.first.is_empty() || other.first < self.first {
             self.first = other.first;
         }
@@ -227,10 +235,10 @@ impl Text {
         }
     }
 
-    pub(crate) fn push(&mut self, package: &str, stanza: &[u8]) {
-        self.bytes.extend_from_slice(stanza);
-        self.bytes.push(b'\n');
-        self.stanzas += 1;
+    pub(crate) fn push<I: Item>(&mut self, package: &str, item: &[u8]) {
+        self.bytes.extend_from_slice(item);
+        self.bytes.extend_from_slice(I::SEPARATOR);
+        self.items += 1;
         if self.first.is_empty() || package < self.first.as_str() {
             package.clone_into(&mut self.first);
         }
@@ -238,6 +246,11 @@ impl Text {
             package.clone_into(&mut self.last);
         }
     }
+}
+
+/// How many lines end in `text`.
+pub(crate) fn lines_in(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 /// Joins segments into the files of an index, hashing as it goes.
@@ -318,7 +331,8 @@ impl Assembly {
         let segment = Segment {
             first: text.first.clone(),
             last: text.last.clone(),
-            stanzas: text.stanzas,
+            items: text.items,
+            lines: lines_in(&text.bytes),
             plain: text.bytes.len() as u64,
             sizes: pieces.iter().map(|piece| piece.size).collect(),
             checks: pieces.iter().map(|piece| crc32fast::hash(&piece.bytes)).collect(),
@@ -364,7 +378,7 @@ impl Assembly {
         });
     }
 
-    pub(crate) fn finish(self) -> Result<Rendered, Error> {
+    pub(crate) fn finish(self, removed_lines: Option<Vec<Range<u64>>>) -> Result<Rendered, Error> {
         let files = self.files.into_iter().enumerate().map(|(nth, mut file)| {
             let sizes = self.layout.segments.iter().filter_map(|s| Some((*s.sizes.get(nth)?, s.plain)));
             let trailer = file.encoding.trailer(sizes)?;
@@ -380,6 +394,7 @@ impl Assembly {
             files: files.collect::<Result<_, Error>>()?,
             plain: (self.plain_size, self.plain.finish()),
             layout: self.layout,
+            removed_lines,
         })
     }
 }

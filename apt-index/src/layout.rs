@@ -6,7 +6,7 @@ use crate::{Encoding, Error, HashState};
 
 /// How a published index is cut into segments: what is needed to change the index without rendering it anew.
 ///
-/// A segment is a run of stanzas that was compressed on its own. apt does not care for the order of stanzas, so an index
+/// A segment is a run of items that was compressed on its own. apt does not care for their order, so an index
 /// is a cold base in large segments followed by a hot tail of small ones, and whatever is added goes to the end. The
 /// layout belongs to the publication, as a file beside it; the content of a suite does not depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,13 +17,14 @@ pub struct Layout {
     pub(crate) marks: Vec<Mark>,
 }
 
-/// One independently compressed run of stanzas.
+/// One independently compressed run of items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     /// The smallest and the greatest package name in it: a search for a package skips the others.
     pub(crate) first: String,
     pub(crate) last: String,
-    pub(crate) stanzas: u64,
+    pub(crate) items: u64,
+    pub(crate) lines: u64,
     /// Bytes of text.
     pub(crate) plain: u64,
     /// Bytes of each compressed form without padding, in the order of [`Layout::encodings`].
@@ -42,16 +43,27 @@ pub(crate) struct Mark {
 }
 
 impl Layout {
-    /// The number of stanzas in the index.
+    /// The number of items in the index.
     #[must_use]
-    pub fn stanzas(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.stanzas).sum()
+    pub fn items(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.items).sum()
+    }
+
+    /// The number of lines in the index.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.lines).sum()
     }
 
     /// The number of segments the index is cut into.
     #[must_use]
     pub fn segments(&self) -> usize {
         self.segments.len()
+    }
+
+    /// The number of lines before the segment with that number.
+    pub(crate) fn lines_before(&self, segment: usize) -> u64 {
+        self.segments.iter().take(segment).map(|segment| segment.lines).sum()
     }
 
     /// The fields that record this layout, for a paragraph of the caller's; [`parse`](Self::parse) reads them back.
@@ -73,8 +85,8 @@ impl Layout {
         if !self.segments.is_empty() {
             text.push_str("Segments:\n");
         }
-        for Segment { first, last, stanzas, plain, sizes, checks } in &self.segments {
-            let _ = write!(text, " {first} {last} {stanzas} {plain}");
+        for Segment { first, last, items, lines, plain, sizes, checks } in &self.segments {
+            let _ = write!(text, " {first} {last} {items} {lines} {plain}");
             for (size, check) in sizes.iter().zip(checks) {
                 let _ = write!(text, " {size}/{check:08x}");
             }
@@ -129,7 +141,8 @@ impl Segment {
         let mut words = line.split_ascii_whitespace();
         let first = words.next()?.to_owned();
         let last = words.next()?.to_owned();
-        let (stanzas, plain) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let mut number = || words.next()?.parse::<u64>().ok();
+        let (items, lines, plain) = (number()?, number()?, number()?);
         let (sizes, checks): (Vec<u64>, Vec<u32>) = words
             .map(|word| {
                 let (size, check) = word.split_once('/')?;
@@ -138,7 +151,7 @@ impl Segment {
             .collect::<Option<Vec<(u64, u32)>>>()?
             .into_iter()
             .unzip();
-        (sizes.len() == encodings).then_some(Self { first, last, stanzas, plain, sizes, checks })
+        (sizes.len() == encodings).then_some(Self { first, last, items, lines, plain, sizes, checks })
     }
 }
 
@@ -193,7 +206,9 @@ mod tests {
 
     #[test]
     fn a_malformed_layout_is_refused() {
-        for bad in ["Segments:\n a b 1 2 3\n", "Encodings: lz4\n", "Encodings: xz\nSegments:\n a b 1 2 3\n"] {
+        for bad in
+            ["Segments:\n a b 1 1 2 3\n", "Encodings: lz4\n", "Encodings: xz\nSegments:\n a b 1 1 2 3\n"]
+        {
             let paragraph = deb822::paragraphs(bad.as_bytes()).next().unwrap();
             assert!(Layout::parse(&paragraph).is_err(), "{bad}");
         }

@@ -4,9 +4,11 @@
 //! signing key. It renders
 //!
 //! * the stanza of a `Packages` index from a binary package's control file ([`Stanza`]),
-//! * whole `Packages` indices, cut into independently compressed [segments](Layout) so that a later change costs in
+//! * the lines of a package in a `Contents` index ([`ContentsLines`]),
+//! * whole indices of either, cut into independently compressed [segments](Layout) so that a later change costs in
 //!   proportion to the change and not to the index ([`Builder`], [`update`]),
 //! * the `Release` file that lists them ([`Release`]),
+//! * the patches that lead from earlier states of an index to the present one ([`PatchHistory`]),
 //! * and the paths they all live under ([`RelPath`], [`pool_path`]).
 //!
 //! ```
@@ -17,7 +19,7 @@
 //! index.push(&Stanza::parse(b"Package: hello\nVersion: 2.10-3\nArchitecture: amd64\n")?)?;
 //! let rendered = index.finish()?;
 //! assert_eq!(rendered.files().len(), 2);
-//! assert_eq!(rendered.layout().stanzas(), 1);
+//! assert_eq!(rendered.layout().items(), 1);
 //! # Ok::<(), apt_index::Error>(())
 //! ```
 //!
@@ -26,27 +28,35 @@
 
 #![forbid(unsafe_code)]
 
+mod contents;
 mod digest;
 mod encoding;
 mod error;
 mod index;
+mod item;
 mod layout;
 mod parallel;
 mod path;
+mod pdiff;
 mod pool;
+mod previous;
 mod release;
 mod stanza;
 mod update;
 mod xz;
 
+pub use contents::ContentsLines;
 pub use digest::{HashState, ResumableSha256};
 pub use encoding::Encoding;
 pub use error::Error;
 pub use index::{Builder, IndexOptions, Part, Rendered, RenderedFile};
+pub use item::Item;
 pub use layout::Layout;
 pub use parallel::parallel_map;
 pub use path::RelPath;
+pub use pdiff::{PatchHistory, Patches};
 pub use pool::pool_path;
+pub use previous::PreviousFiles;
 pub use release::{Release, ReleaseFile};
 pub use stanza::{FileFacts, Stanza};
-pub use update::{Change, PreviousFiles, update};
+pub use update::{Change, update};

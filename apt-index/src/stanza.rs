@@ -4,7 +4,7 @@ use deb_parse::checksum::{Md5, Sha1, Sha256};
 use deb_parse::control::BinaryControl;
 use deb_parse::{Limits, deb822};
 
-use crate::{Error, RelPath};
+use crate::{Error, Item, RelPath};
 
 /// Fields that describe the archive file and not the package: only we may write them, whatever a package's own control
 /// file says. `Status` belongs to dpkg's database, `Description-md5` to an index whose descriptions are kept apart.
@@ -90,7 +90,7 @@ impl<'a> Stanza<'a> {
     /// [`Error::Stanza`] names what would break the index.
     ///
     /// ```
-    /// use apt_index::Stanza;
+    /// use apt_index::{Item as _, Stanza};
     /// assert_eq!(Stanza::parse(b"Package: hello\nVersion: 1\n")?.package(), "hello");
     /// assert!(Stanza::parse(b"Package: hello\n\nPackage: smuggled\n").is_err());
     /// # Ok::<(), apt_index::Error>(())
@@ -125,9 +125,23 @@ impl<'a> Stanza<'a> {
         Ok(Self { package, bytes })
     }
 
-    /// The name of the package.
+    /// The bytes, taken out.
     #[must_use]
-    pub fn package(&self) -> &str {
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes.into_owned()
+    }
+
+    /// The same stanza with bytes of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Stanza<'static> {
+        Stanza { bytes: Cow::Owned(self.bytes.into_owned()), package: self.package }
+    }
+}
+
+impl Item for Stanza<'_> {
+    const SEPARATOR: &'static [u8] = b"\n";
+
+    fn package(&self) -> &str {
         // Checked to be UTF-8 when the stanza was made.
         self.bytes
             .get(self.package.clone())
@@ -136,15 +150,12 @@ impl<'a> Stanza<'a> {
     }
 
     /// The stanza, with its final newline and without the empty line that parts it from the next.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
+    fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The bytes, taken out.
-    #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes.into_owned()
+    fn split(text: &[u8]) -> impl Iterator<Item = Option<(&str, &[u8])>> {
+        deb822::paragraphs(text).map(|paragraph| Some((paragraph.get_str("Package")?, paragraph.as_bytes())))
     }
 }
 

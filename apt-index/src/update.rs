@@ -1,43 +1,32 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use deb_parse::deb822;
-
-use crate::index::{Assembly, Text, Tier, compress};
-use crate::layout::Segment;
-use crate::{Encoding, Error, IndexOptions, Layout, Rendered, Stanza};
+use crate::index::{Assembly, Text, Tier, compress, lines_in};
+use crate::previous::Previous;
+use crate::{Error, IndexOptions, Item, Layout, PreviousFiles, Rendered};
 
 /// What differs between the index that was published and the one to publish.
-#[derive(Clone, Debug, Default)]
-pub struct Change<'a> {
-    /// Stanzas to take out, byte for byte as they were put in.
-    pub removed: Vec<Stanza<'a>>,
-    /// Stanzas to put in.
-    pub added: Vec<Stanza<'a>>,
-}
-
-/// Gives access to the files of the index that was published before.
-pub trait PreviousFiles {
-    /// The bytes of that range of the file of that encoding.
-    ///
-    /// # Errors
-    /// Whatever reading it says.
-    fn read(&self, encoding: Encoding, range: Range<u64>) -> std::io::Result<Vec<u8>>;
+#[derive(Clone, Debug)]
+pub struct Change<I> {
+    /// Items to take out, byte for byte as they were put in.
+    pub removed: Vec<I>,
+    /// Items to put in.
+    pub added: Vec<I>,
 }
 
 /// Renders an index that differs by `change` from the one that `layout` describes.
 ///
-/// The result holds the same stanzas as an index rendered anew, not in the same order: what is added stands in small
+/// The result holds the same items as an index rendered anew, not in the same order: what is added stands in small
 /// segments at the end, which are merged into larger ones as they pile up. The cost follows the change and the few
 /// segments it touches. Everything before them is copied as it is, and its hash is taken up from the layout's marks.
 ///
 /// # Errors
-/// [`Error::Diverged`] when the previous files are not what `layout` says or lack a removed stanza, and
+/// [`Error::Diverged`] when the previous files are not what `layout` says or lack a removed item, and
 /// [`Error::Previous`] when they cannot be read; render the index anew then. [`Error::Encoding`] when a compressor fails.
-pub fn update(
+pub fn update<I: Item>(
     layout: &Layout,
     previous: &dyn PreviousFiles,
-    change: &Change<'_>,
+    change: &Change<I>,
     options: &IndexOptions,
 ) -> Result<Rendered, Error> {
     if layout.encodings != options.encodings {
@@ -45,10 +34,10 @@ pub fn update(
     }
     let previous = Previous { layout, files: previous };
     let mut segments: Vec<Work> = (0..layout.segments.len()).map(Work::Kept).collect();
-    remove(&mut segments, &previous, &change.removed)?;
+    let removed_lines = remove(&mut segments, &previous, &change.removed)?;
     add(&mut segments, &previous, &change.added, options)?;
-    merge(&mut segments, &previous, options)?;
-    assemble(segments, &previous, options)
+    merge::<I>(&mut segments, &previous, options)?;
+    assemble(segments, &previous, options)?.finish(Some(removed_lines))
 }
 
 /// A segment of the new index.
@@ -56,64 +45,6 @@ enum Work {
     /// The segment with that number of the previous index, as it is.
     Kept(usize),
     New(Text),
-}
-
-struct Previous<'a> {
-    layout: &'a Layout,
-    files: &'a dyn PreviousFiles,
-}
-
-impl<'a> Previous<'a> {
-    fn segment(&self, number: usize) -> Result<&'a Segment, Error> {
-        self.layout.segments.get(number).ok_or(Error::Diverged { what: "a segment is missing" })
-    }
-
-    /// Where a segment stands in the file of the `nth` encoding, and its bytes there.
-    fn piece(&self, number: usize, nth: usize) -> Result<(Range<u64>, Vec<u8>), Error> {
-        let range = self.layout.end_of(nth, number)..self.layout.end_of(nth, number + 1);
-        let encoding =
-            *self.layout.encodings.get(nth).ok_or(Error::Diverged { what: "an encoding is missing" })?;
-        let bytes = self
-            .files
-            .read(encoding, range.clone())
-            .map_err(|source| Error::Previous { encoding, source })?;
-        if bytes.len() as u64 != range.end - range.start {
-            return Err(Error::Diverged { what: "a file is shorter" });
-        }
-        if self.segment(number)?.checks.get(nth) != Some(&crc32fast::hash(&bytes)) {
-            return Err(Error::Diverged { what: "a segment is damaged" });
-        }
-        Ok((range, bytes))
-    }
-
-    fn text(&self, number: usize) -> Result<Vec<u8>, Error> {
-        let nth = Encoding::CHEAPEST_FIRST
-            .iter()
-            .find_map(|encoding| self.layout.encodings.iter().position(|present| present == encoding))
-            .ok_or(Error::Diverged { what: "it has no file" })?;
-        let encoding = *self.layout.encodings.get(nth).ok_or(Error::Diverged { what: "it has no file" })?;
-        let segment = self.segment(number)?;
-        let damaged = |_| Error::Diverged { what: "a segment does not decompress" };
-        let text = encoding.decode(&self.piece(number, nth)?.1, segment.plain).map_err(damaged)?;
-        if text.len() as u64 != segment.plain {
-            return Err(Error::Diverged { what: "a segment has another size" });
-        }
-        Ok(text)
-    }
-
-    /// The stanzas of a segment for which `keep` holds, as a text to be changed.
-    fn reopened(&self, number: usize, keep: impl Fn(&[u8]) -> bool) -> Result<Text, Error> {
-        let bytes = self.text(number)?;
-        let mut text = Text::default();
-        for paragraph in deb822::paragraphs(&bytes) {
-            if keep(paragraph.as_bytes()) {
-                let package =
-                    paragraph.get_str("Package").ok_or(Error::Diverged { what: "a stanza is broken" })?;
-                text.push(package, paragraph.as_bytes());
-            }
-        }
-        Ok(text)
-    }
 }
 
 impl Work {
@@ -124,18 +55,24 @@ impl Work {
         }
     }
 
-    fn into_text(self, previous: &Previous<'_>) -> Result<Text, Error> {
+    fn into_text<I: Item>(self, previous: &Previous<'_>) -> Result<Text, Error> {
         match self {
-            Self::Kept(number) => previous.reopened(number, |_| true),
+            Self::Kept(number) => previous.reopened::<I>(number, |_| true),
             Self::New(text) => Ok(text),
         }
     }
 }
 
-fn remove(segments: &mut Vec<Work>, previous: &Previous<'_>, removed: &[Stanza<'_>]) -> Result<(), Error> {
-    let mut left: HashSet<&[u8]> = removed.iter().map(Stanza::as_bytes).collect();
-    let mut packages: Vec<&str> = removed.iter().map(Stanza::package).collect();
+/// Takes items out and says which lines of the previous index they were.
+fn remove<I: Item>(
+    segments: &mut Vec<Work>,
+    previous: &Previous<'_>,
+    removed: &[I],
+) -> Result<Vec<Range<u64>>, Error> {
+    let mut left: HashSet<&[u8]> = removed.iter().map(Item::as_bytes).collect();
+    let mut packages: Vec<&str> = removed.iter().map(Item::package).collect();
     packages.sort_unstable();
+    let mut removed_lines = Vec::new();
     // The tail first: what is taken back is most often what came last.
     for number in (0..segments.len()).rev() {
         if left.is_empty() {
@@ -146,51 +83,62 @@ fn remove(segments: &mut Vec<Work>, previous: &Previous<'_>, removed: &[Stanza<'
         if packages.get(candidates).is_none_or(|package| *package > segment.last.as_str()) {
             continue;
         }
-        let text = previous.reopened(number, |stanza| !left.contains(stanza))?;
-        if text.stanzas != segment.stanzas {
-            for paragraph in deb822::paragraphs(&previous.text(number)?) {
-                left.remove(paragraph.as_bytes());
+        let mut line = previous.layout.lines_before(number);
+        let text = previous.reopened::<I>(number, |item| {
+            let start = line;
+            line += lines_in(item) + lines_in(I::SEPARATOR);
+            let goes = left.remove(item);
+            if goes {
+                removed_lines.push(start..line);
             }
-            if let Some(work) = segments.get_mut(number) {
-                *work = Work::New(text);
-            }
+            !goes
+        })?;
+        if text.items != segment.items
+            && let Some(work) = segments.get_mut(number)
+        {
+            *work = Work::New(text);
         }
     }
     if !left.is_empty() {
-        return Err(Error::Diverged { what: "a stanza to remove is not in it" });
+        return Err(Error::Diverged { what: "an item to remove is not in it" });
     }
-    segments.retain(|work| !matches!(work, Work::New(text) if text.stanzas == 0));
-    Ok(())
+    segments.retain(|work| !matches!(work, Work::New(text) if text.items == 0));
+    removed_lines.sort_unstable_by_key(|lines| lines.start);
+    Ok(removed_lines)
 }
 
-fn add(
+fn add<I: Item>(
     segments: &mut Vec<Work>,
     previous: &Previous<'_>,
-    added: &[Stanza<'_>],
+    added: &[I],
     options: &IndexOptions,
 ) -> Result<(), Error> {
     if added.is_empty() {
         return Ok(());
     }
     let mut open = match segments.pop_if(|last| last.plain(previous) < options.tail as u64) {
-        Some(last) => last.into_text(previous)?,
+        Some(last) => last.into_text::<I>(previous)?,
         None => Text::default(),
     };
-    for stanza in added {
-        open.push(stanza.package(), stanza.as_bytes());
+    for item in added {
+        open.push::<I>(item.package(), item.as_bytes());
         if open.bytes.len() >= options.base {
             segments.push(Work::New(std::mem::take(&mut open)));
         }
     }
-    if open.stanzas > 0 {
+    if open.items > 0 {
         segments.push(Work::New(open));
     }
     Ok(())
 }
 
 /// Merges the small segments at the end when together they are as large as one of the next tier, so that the index never
-/// consists of many small ones and each stanza is compressed only a bounded number of times.
-fn merge(segments: &mut Vec<Work>, previous: &Previous<'_>, options: &IndexOptions) -> Result<(), Error> {
+/// consists of many small ones and each item is compressed only a bounded number of times.
+fn merge<I: Item>(
+    segments: &mut Vec<Work>,
+    previous: &Previous<'_>,
+    options: &IndexOptions,
+) -> Result<(), Error> {
     for (tier, size) in [(Tier::Middle, options.middle()), (Tier::Cold, options.base)] {
         let smaller =
             segments.iter().rev().take_while(|work| options.tier(work.plain(previous)) < tier).count();
@@ -201,14 +149,14 @@ fn merge(segments: &mut Vec<Work>, previous: &Previous<'_>, options: &IndexOptio
         }
         let mut merged = Text::default();
         for work in segments.drain(run..).collect::<Vec<_>>() {
-            merged.append(work.into_text(previous)?);
+            merged.append(work.into_text::<I>(previous)?);
         }
         segments.push(Work::New(merged));
     }
     Ok(())
 }
 
-fn assemble(segments: Vec<Work>, previous: &Previous<'_>, options: &IndexOptions) -> Result<Rendered, Error> {
+fn assemble(segments: Vec<Work>, previous: &Previous<'_>, options: &IndexOptions) -> Result<Assembly, Error> {
     let unchanged = segments
         .iter()
         .enumerate()
@@ -235,7 +183,7 @@ fn assemble(segments: Vec<Work>, previous: &Previous<'_>, options: &IndexOptions
             assembly.push_new(text, pieces);
         }
     }
-    assembly.finish()
+    Ok(assembly)
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn cold(bencher: Bencher<'_, '_>, size: u64) {
     let text = packages::index(size);
     bencher.counter(BytesCount::of_str(&text)).bench_local(|| {
         let rendered = render(&text);
-        assert_eq!(rendered.layout().stanzas(), size);
+        assert_eq!(rendered.layout().items(), size);
         assert_eq!(rendered.plain(), (text.len() as u64, Sha256::of(text.as_bytes())));
     });
 }
@@ -93,7 +93,7 @@ fn add_one(bencher: Bencher<'_, '_>, size: u64) {
     bencher.bench_local(|| {
         let change = Change { removed: vec![], added: vec![Stanza::parse(new.as_bytes()).unwrap()] };
         let rendered = update(&before.layout, &*before, &change, &options).unwrap();
-        assert_eq!(rendered.layout().stanzas(), size + 1);
+        assert_eq!(rendered.layout().items(), size + 1);
     });
 }
 
@@ -103,7 +103,7 @@ fn remove_one(bencher: Bencher<'_, '_>, size: u64) {
     let (before, options, old) = (published(size), options(), packages::stanza(size / 2));
     bencher.bench_local(|| {
         let change = Change { removed: vec![Stanza::parse(old.as_bytes()).unwrap()], added: vec![] };
-        let left = update(&before.layout, &*before, &change, &options).map(|new| new.layout().stanzas());
+        let left = update(&before.layout, &*before, &change, &options).map(|new| new.layout().items());
         assert_eq!(left.ok(), size.checked_sub(1));
     });
 }

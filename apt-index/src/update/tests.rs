@@ -7,8 +7,10 @@ use std::io::Read as _;
 
 use proptest::prelude::*;
 
+use deb_parse::deb822;
+
 use super::*;
-use crate::{Builder, Part};
+use crate::{Builder, Encoding, Part, Stanza};
 
 /// The files of one published index, and how many bytes were read back from them.
 struct Published {
@@ -121,14 +123,45 @@ proptest! {
                 removed: gone.iter().map(|s| Stanza::parse(s).unwrap()).collect(),
                 added: new.iter().map(|s| Stanza::parse(s).unwrap()).collect(),
             };
+            let before = text(&published, &rendered);
             rendered = update(&published.layout, &published, &change, &options()).unwrap();
             published = publish(&rendered, Some(&published));
+            let after = text(&published, &rendered);
+            prop_assert!(after.starts_with(&without(&before, rendered.removed_lines().unwrap())));
+            prop_assert_eq!(rendered.layout().lines(), lines_in(&after));
+            prop_assert_eq!(&cold(&after, rendered.layout()), &published.files);
             let mut expected = bytes(&present);
             expected.sort_unstable();
-            prop_assert_eq!(stanzas(&text(&published, &rendered)), expected);
-            prop_assert_eq!(rendered.layout().stanzas(), present.len() as u64);
+            prop_assert_eq!(stanzas(&after), expected);
+            prop_assert_eq!(rendered.layout().items(), present.len() as u64);
         }
     }
+}
+
+/// A text less some of its lines.
+fn without(text: &[u8], removed: &[Range<u64>]) -> Vec<u8> {
+    let lines = text.split_inclusive(|byte| *byte == b'\n').zip(0_u64..);
+    let kept = lines.filter(|(_, number)| !removed.iter().any(|range| range.contains(number)));
+    kept.flat_map(|(line, _)| line).copied().collect()
+}
+
+/// The files of an index of that text, cut as the layout says, with nothing taken from earlier files.
+fn cold(text: &[u8], layout: &Layout) -> BTreeMap<Encoding, Vec<u8>> {
+    let file = |encoding: &Encoding| {
+        let mut bytes = encoding.header().to_vec();
+        let (mut rest, mut sizes) = (text, Vec::new());
+        for segment in &layout.segments {
+            let (text, behind) = rest.split_at(usize::try_from(segment.plain).unwrap());
+            let piece = encoding.encode(text).unwrap();
+            bytes.extend_from_slice(&piece.bytes);
+            sizes.push((piece.size, segment.plain));
+            rest = behind;
+        }
+        assert!(rest.is_empty());
+        bytes.extend(encoding.trailer(sizes.into_iter()).unwrap());
+        (*encoding, bytes)
+    };
+    layout.encodings.iter().map(file).collect()
 }
 
 /// Adds the numbers one by one and returns the last state.

@@ -1,18 +1,18 @@
 //! Rendering the indices of suites, each from the change since it was published last where that is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use apt_index::{
-    Builder, Change, Encoding, IndexOptions, PreviousFiles, RelPath, Stanza, parallel_map, update,
-};
-use deb_parse::{Architecture, Component};
+use apt_index::{Builder, Change, Encoding, IndexOptions, Item, PreviousFiles, parallel_map, update};
+
+use deb_parse::PackageName;
 
 use super::Wanted;
+use super::kind::Kind;
 use super::publication::{PublishedIndex, PublishedSuite};
 use super::tree::Tree;
 use crate::{Context, Difference, Error, Record, RepositorySettings, Snapshot, Store};
@@ -104,12 +104,8 @@ impl<'a> Content<'a> {
 
     fn jobs((place, content): (usize, &'a Self)) -> Vec<Job<'a>> {
         let suite = content.wanted.suite;
-        let pairs = suite.components.iter().flat_map(|c| suite.architectures.iter().map(move |a| (c, a)));
-        let job = |(component, architecture)| {
-            let path = format!("{}/Packages", RelPath::binary_directory(component, architecture));
-            Job { place, content, component, architecture, path }
-        };
-        pairs.map(job).collect()
+        let kinds = Kind::of_suite(suite);
+        kinds.into_iter().map(|kind| Job { place, content, path: kind.path(), kind }).collect()
     }
 }
 
@@ -118,37 +114,99 @@ struct Job<'a> {
     /// The number of the content.
     place: usize,
     content: &'a Content<'a>,
-    component: &'a Component,
-    architecture: &'a Architecture,
+    kind: Kind<'a>,
     path: String,
 }
 
 impl Job<'_> {
     fn run(&self, store: &Store, tree: &Tree<'_>, options: &IndexOptions) -> Result<PublishedIndex, Error> {
+        match self.kind {
+            Kind::Packages(packages) => self.render(store, tree, options, |records| packages.items(records)),
+        }
+    }
+
+    /// Renders the index; `items` are those of some records of one package.
+    fn render<I: Item>(
+        &self,
+        store: &Store,
+        tree: &Tree<'_>,
+        options: &IndexOptions,
+        items: impl Fn(&[Arc<Record>]) -> Result<Vec<I>, apt_index::Error>,
+    ) -> Result<PublishedIndex, Error> {
         if let Some((before, difference)) = &self.content.before
             && let Some(index) = before.indices.get(&self.path)
-            && let Some(index) = self.updated(index, difference, tree, options)?
         {
-            return Ok(index);
-        }
-        let mut builder = Builder::new(options);
-        for record in self.content.snapshot.iterate(store.objects()) {
-            let record = record?;
-            if self.lists(&record) {
-                let stanza = Stanza::parse(record.stanza()).map_err(|source| self.error(source))?;
-                builder.push(&stanza).map_err(|source| self.error(source))?;
+            let change = self.change(store, before, difference, &items)?;
+            if let Some(index) = self.updated(index, &change, tree, options)? {
+                return Ok(index);
             }
         }
+        let mut builder = Builder::new(options);
+        let mut package: Vec<Arc<Record>> = Vec::new();
+        for record in self.content.snapshot.iterate(store.objects()) {
+            let record = record?;
+            if package.first().is_some_and(|first| first.key().package != record.key().package) {
+                self.push_all(&mut builder, items(&package))?;
+                package.clear();
+            }
+            package.push(record);
+        }
+        self.push_all(&mut builder, items(&package))?;
         let rendered = builder.finish().map_err(|source| self.error(source))?;
         tree.write_index(rendered, None)?
             .ok_or_else(|| Error::damaged("index", &self.path, "it changed while it was written"))
     }
 
+    fn push_all<I: Item>(
+        &self,
+        builder: &mut Builder,
+        items: Result<Vec<I>, apt_index::Error>,
+    ) -> Result<(), Error> {
+        let pushed = items.and_then(|items| items.iter().try_for_each(|item| builder.push(item)));
+        pushed.map_err(|source| self.error(source))
+    }
+
+    /// What differs from the index that was published before.
+    fn change<I: Item>(
+        &self,
+        store: &Store,
+        before: &PublishedSuite,
+        difference: &Difference,
+        items: &impl Fn(&[Arc<Record>]) -> Result<Vec<I>, apt_index::Error>,
+    ) -> Result<Change<I>, Error> {
+        let list = |records: &[Arc<Record>]| items(records).map_err(|source| self.error(source));
+        if !self.kind.joins_versions() {
+            return Ok(Change {
+                removed: list(&difference.only_first)?,
+                added: list(&difference.only_second)?,
+            });
+        }
+        let touched = difference.only_first.iter().chain(&difference.only_second);
+        let names: BTreeSet<&PackageName> = touched.map(|record| &record.key().package).collect();
+        let old = store.empty_or(before.snapshot)?;
+        let objects = store.objects();
+        let mut change = Change { removed: Vec::new(), added: Vec::new() };
+        for name in names {
+            let (was, is) = (old.versions(&objects, name)?, self.content.snapshot.versions(&objects, name)?);
+            let (mut was, mut is) = (list(&was)?, list(&is)?);
+            let same =
+                |item: &I, others: &[I]| others.iter().any(|other| other.as_bytes() == item.as_bytes());
+            is.retain(|item| {
+                let kept = same(item, &was);
+                was.retain(|old| old.as_bytes() != item.as_bytes());
+                !kept
+            });
+            change.removed.extend(was);
+            change.added.extend(is);
+        }
+        Ok(change)
+    }
+
     /// The index as a change of the one before; `None` when that one cannot be built upon.
-    fn updated(
+    fn updated<I: Item>(
         &self,
         before: &PublishedIndex,
-        difference: &Difference,
+        change: &Change<I>,
         tree: &Tree<'_>,
         options: &IndexOptions,
     ) -> Result<Option<PublishedIndex>, Error> {
@@ -156,27 +214,14 @@ impl Job<'_> {
         if !before.files.keys().copied().eq(sorted(&options.encodings)) {
             return Ok(None);
         }
-        let removed = self.stanzas(&difference.only_first)?;
-        let added = self.stanzas(&difference.only_second)?;
-        if removed.is_empty() && added.is_empty() {
+        if change.removed.is_empty() && change.added.is_empty() {
             return Ok(Some(before.clone()));
         }
-        match update(&before.layout, &files, &Change { removed, added }, options) {
+        match update(&before.layout, &files, change, options) {
             Ok(rendered) => tree.write_index(rendered, Some(before)),
             Err(apt_index::Error::Diverged { .. } | apt_index::Error::Previous { .. }) => Ok(None),
             Err(source) => Err(self.error(source)),
         }
-    }
-
-    fn stanzas<'r>(&self, records: &'r [Arc<Record>]) -> Result<Vec<Stanza<'r>>, Error> {
-        let listed = records.iter().filter(|record| self.lists(record));
-        let stanzas = listed.map(|record| Stanza::parse(record.stanza()));
-        stanzas.collect::<Result<_, _>>().map_err(|source| self.error(source))
-    }
-
-    fn lists(&self, record: &Record) -> bool {
-        let architecture = &record.key().architecture;
-        record.component() == self.component && (architecture.is_all() || architecture == self.architecture)
     }
 
     fn error(&self, source: apt_index::Error) -> Error {

@@ -15,6 +15,7 @@
 
 mod expected;
 mod indices;
+mod kind;
 mod publication;
 mod tree;
 

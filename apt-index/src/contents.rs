@@ -1,0 +1,137 @@
+use std::ops::Range;
+
+use deb_parse::PackageName;
+
+use crate::{Error, Item};
+
+/// The lines of one package in a `Contents` index: a path, a tab, and the package with its section before it, for each file.
+///
+/// Debian lists a path once, with all packages that have it; here each package has its own line. Readers search line by line, so
+/// they find both, and a package can be taken out without touching the lines of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentsLines {
+    bytes: Vec<u8>,
+    package: Range<usize>,
+}
+
+impl ContentsLines {
+    /// The lines for the files of a package; `None` when it has none.
+    ///
+    /// # Errors
+    /// [`Error::Stanza`] for a path or section that cannot stand on one line.
+    ///
+    /// ```
+    /// use apt_index::{ContentsLines, Item as _};
+    /// use deb_parse::PackageName;
+    ///
+    /// let lines = ContentsLines::new(&PackageName::parse("hello")?, Some("devel"), [&b"usr/bin/hello"[..]]).unwrap();
+    /// assert_eq!(lines.unwrap().as_bytes(), b"usr/bin/hello\tdevel/hello\n");
+    /// # Ok::<(), deb_parse::Error>(())
+    /// ```
+    pub fn new<'p>(
+        package: &PackageName,
+        section: Option<&str>,
+        paths: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Result<Option<Self>, Error> {
+        let broken = |rule| Error::Stanza { rule };
+        let section = section.unwrap_or_default();
+        if section.contains(|c: char| c.is_whitespace() || c.is_control() || c == ',') {
+            return Err(broken("a section of `Contents` is one word"));
+        }
+        let parted = if section.is_empty() { "" } else { "/" };
+        let owner = format!("\t{section}{parted}{package}\n");
+        let mut bytes = Vec::new();
+        for path in paths {
+            if path.is_empty() || path.contains(&b'\n') || path.contains(&0) {
+                return Err(broken("a path of `Contents` is empty or does not fit on a line"));
+            }
+            bytes.extend_from_slice(path);
+            bytes.extend_from_slice(owner.as_bytes());
+        }
+        let end = bytes.len().saturating_sub(1);
+        let package = end.saturating_sub(package.as_str().len())..end;
+        Ok((!bytes.is_empty()).then_some(Self { bytes, package }))
+    }
+}
+
+impl Item for ContentsLines {
+    const SEPARATOR: &'static [u8] = b"";
+
+    fn package(&self) -> &str {
+        self.bytes
+            .get(self.package.clone())
+            .and_then(|name| std::str::from_utf8(name).ok())
+            .unwrap_or_default()
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn split(text: &[u8]) -> impl Iterator<Item = Option<(&str, &[u8])>> {
+        let mut rest = text;
+        std::iter::from_fn(move || {
+            let owner = owner_of(rest.split_inclusive(|byte| *byte == b'\n').next()?);
+            let same = rest.split_inclusive(|byte| *byte == b'\n').take_while(|line| owner_of(line) == owner);
+            let length = same.map(<[u8]>::len).sum();
+            let (item, behind) = rest.split_at_checked(length)?;
+            rest = behind;
+            let package =
+                owner.and_then(|owner| std::str::from_utf8(owner.rsplit(|b| *b == b'/').next()?).ok());
+            Some(package.map(|package| (package, item)))
+        })
+    }
+}
+
+/// What stands behind the last tab of a line.
+fn owner_of(line: &[u8]) -> Option<&[u8]> {
+    let line = line.strip_suffix(b"\n")?;
+    let tab = memchr::memrchr(b'\t', line)?;
+    line.get(tab + 1..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(package: &str, section: Option<&str>, paths: &[&str]) -> Result<Option<ContentsLines>, Error> {
+        let package = PackageName::parse(package).unwrap();
+        ContentsLines::new(&package, section, paths.iter().map(|path| path.as_bytes()))
+    }
+
+    #[test]
+    fn an_index_is_taken_apart_into_its_packages() {
+        let parts = [
+            lines("aa", Some("net"), &["usr/bin/aa", "usr/share/a a"]),
+            lines("ab", None, &["usr/bin/ab\t/odd"]),
+            lines("aa2", Some("net"), &["usr/bin/aa"]),
+        ];
+        let parts = parts.map(|part| part.unwrap().unwrap());
+        let text: Vec<u8> = parts.iter().flat_map(|part| part.as_bytes().to_vec()).collect();
+        insta::assert_snapshot!(String::from_utf8_lossy(&text), @"
+        usr/bin/aa	net/aa
+        usr/share/a a	net/aa
+        usr/bin/ab	/odd	ab
+        usr/bin/aa	net/aa2
+        ");
+        let found: Vec<_> = ContentsLines::split(&text).collect::<Option<_>>().unwrap();
+        let wanted: Vec<_> = parts.iter().map(|part| (part.package(), part.as_bytes())).collect();
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn what_does_not_fit_on_a_line_is_refused() {
+        for bad in ["", "a\nusr/bin/smuggled\tevil", "a\0"] {
+            assert!(lines("aa", None, &[bad]).is_err(), "{bad:?}");
+        }
+        assert!(lines("aa", Some("net\n"), &["a"]).is_err());
+        assert_eq!(lines("aa", Some("net"), &[]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_broken_line_is_noticed() {
+        for broken in [&b"no tab\n"[..], b"a\tnet/aa\nno newline\tnet/ab"] {
+            assert!(ContentsLines::split(broken).any(|item| item.is_none()), "{broken:?}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+use std::ops::Range;
+
+use crate::index::Text;
+use crate::layout::Segment;
+use crate::{Encoding, Error, Item, Layout};
+
+/// Gives access to the files of the index that was published before.
+pub trait PreviousFiles {
+    /// The bytes of that range of the file of that encoding.
+    ///
+    /// # Errors
+    /// Whatever reading it says.
+    fn read(&self, encoding: Encoding, range: Range<u64>) -> std::io::Result<Vec<u8>>;
+}
+
+/// A published index with its layout: what can be read back of it.
+pub(crate) struct Previous<'a> {
+    pub(crate) layout: &'a Layout,
+    pub(crate) files: &'a dyn PreviousFiles,
+}
+
+impl<'a> Previous<'a> {
+    /// What the layout says of a segment.
+    pub(crate) fn segment(&self, number: usize) -> Result<&'a Segment, Error> {
+        self.layout.segments.get(number).ok_or(Error::Diverged { what: "a segment is missing" })
+    }
+
+    /// Where a segment stands in the file of the `nth` encoding, and its bytes there.
+    pub(crate) fn piece(&self, number: usize, nth: usize) -> Result<(Range<u64>, Vec<u8>), Error> {
+        let range = self.layout.end_of(nth, number)..self.layout.end_of(nth, number + 1);
+        let encoding =
+            *self.layout.encodings.get(nth).ok_or(Error::Diverged { what: "an encoding is missing" })?;
+        let bytes = self
+            .files
+            .read(encoding, range.clone())
+            .map_err(|source| Error::Previous { encoding, source })?;
+        if bytes.len() as u64 != range.end - range.start {
+            return Err(Error::Diverged { what: "a file is shorter" });
+        }
+        if self.segment(number)?.checks.get(nth) != Some(&crc32fast::hash(&bytes)) {
+            return Err(Error::Diverged { what: "a segment is damaged" });
+        }
+        Ok((range, bytes))
+    }
+
+    /// The text of a segment.
+    pub(crate) fn text(&self, number: usize) -> Result<Vec<u8>, Error> {
+        let nth = Encoding::CHEAPEST_FIRST
+            .iter()
+            .find_map(|encoding| self.layout.encodings.iter().position(|present| present == encoding))
+            .ok_or(Error::Diverged { what: "it has no file" })?;
+        let encoding = *self.layout.encodings.get(nth).ok_or(Error::Diverged { what: "it has no file" })?;
+        let segment = self.segment(number)?;
+        let damaged = |_| Error::Diverged { what: "a segment does not decompress" };
+        let text = encoding.decode(&self.piece(number, nth)?.1, segment.plain).map_err(damaged)?;
+        if text.len() as u64 != segment.plain {
+            return Err(Error::Diverged { what: "a segment has another size" });
+        }
+        Ok(text)
+    }
+
+    /// The items of a segment for which `keep` holds, as a text to be changed.
+    pub(crate) fn reopened<I: Item>(
+        &self,
+        number: usize,
+        mut keep: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Text, Error> {
+        let bytes = self.text(number)?;
+        let mut text = Text::default();
+        for item in I::split(&bytes) {
+            let (package, item) = item.ok_or(Error::Diverged { what: "an item is broken" })?;
+            if keep(item) {
+                text.push::<I>(package, item);
+            }
+        }
+        Ok(text)
+    }
+
+    /// The text from a line on, counted from 0.
+    pub(crate) fn text_from(&self, line: u64) -> Result<Vec<u8>, Error> {
+        let mut before = 0;
+        let mut text = Vec::new();
+        for (number, segment) in self.layout.segments.iter().enumerate() {
+            let end = before + segment.lines;
+            if end > line {
+                let bytes = self.text(number)?;
+                let skipped = usize::try_from(line.saturating_sub(before)).unwrap_or(usize::MAX);
+                let start = skipped
+                    .checked_sub(1)
+                    .map_or(Some(0), |nth| memchr::memchr_iter(b'\n', &bytes).nth(nth).map(|end| end + 1));
+                text.extend_from_slice(start.and_then(|start| bytes.get(start..)).unwrap_or_default());
+            }
+            before = end;
+        }
+        Ok(text)
+    }
+}

@@ -1,0 +1,57 @@
+//! Which indices a suite has, and what each lists.
+
+use std::sync::Arc;
+
+use apt_index::{Error, RelPath, Stanza};
+use deb_parse::{Architecture, Component};
+
+use crate::{Record, SuiteSettings};
+
+/// One of the indices of a suite.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind<'a> {
+    Packages(Packages<'a>),
+}
+
+impl<'a> Kind<'a> {
+    /// Every index that a suite publishes.
+    pub(super) fn of_suite(suite: &'a SuiteSettings) -> Vec<Self> {
+        let pairs = suite.components.iter().flat_map(|c| suite.architectures.iter().map(move |a| (c, a)));
+        pairs.map(|(component, architecture)| Self::Packages(Packages { component, architecture })).collect()
+    }
+
+    /// Its path below the directory of the suite, without the compression's ending.
+    pub(super) fn path(&self) -> String {
+        match self {
+            Self::Packages(Packages { component, architecture }) => {
+                format!("{}/Packages", RelPath::binary_directory(component, architecture))
+            }
+        }
+    }
+
+    /// Whether its items are made of all versions of a package together, and not of each record alone.
+    pub(super) fn joins_versions(&self) -> bool {
+        match self {
+            Self::Packages(_) => false,
+        }
+    }
+}
+
+/// The binary packages of one component for one architecture.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packages<'a> {
+    component: &'a Component,
+    architecture: &'a Architecture,
+}
+
+impl Packages<'_> {
+    pub(super) fn items(&self, records: &[Arc<Record>]) -> Result<Vec<Stanza<'static>>, Error> {
+        let listed = records.iter().filter(|record| self.lists(record));
+        listed.map(|record| Stanza::parse(record.stanza()).map(Stanza::into_owned)).collect()
+    }
+
+    fn lists(&self, record: &Record) -> bool {
+        let architecture = &record.key().architecture;
+        record.component() == self.component && (architecture.is_all() || architecture == self.architecture)
+    }
+}
