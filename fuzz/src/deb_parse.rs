@@ -6,7 +6,7 @@ use deb_parse::deb::{self, Data, Options, Package};
 use deb_parse::deb822::{self, Paragraph, ParagraphBuf, Reader};
 use deb_parse::relation::{self, Relations};
 use deb_parse::version::compare;
-use deb_parse::{Error, Limits, Version, clearsign};
+use deb_parse::{Error, Limits, Version, changelog, clearsign};
 
 /// Panics if it does not hold for these bytes.
 pub type Law = fn(&[u8]);
@@ -20,6 +20,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("control_read", control_read),
     ("release_read", release_read),
     ("clearsign_payload", clearsign_payload),
+    ("changelog_read", changelog_read),
     ("deb_read", deb_read),
     ("deb_control_archive", deb_control_archive),
     ("deb_data_archive", deb_data_archive),
@@ -222,6 +223,28 @@ pub fn clearsign_payload(text: &[u8]) {
             assert!(payload.is_empty() || payload.ends_with(b"\n"));
         }
         Err(error) => check_error(&error),
+    }
+}
+
+/// What the strict reader takes, the forgiving one reads alike; all that it gives are runs of the text.
+pub fn changelog_read(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let entries: Vec<changelog::Entry<'_>> = changelog::entries(&text).collect();
+    match changelog::parse(&text) {
+        Ok(strict) => assert_eq!(strict, entries),
+        Err(error) => check_error(&error),
+    }
+    let mut rest = &*text;
+    for entry in entries {
+        for part in [entry.source, entry.version, entry.changes, entry.maintainer, entry.date] {
+            assert!(part.trim_ascii_end() == part);
+            let (_, after) = rest.split_at(rest.find(part).expect("parts come in the order of the text"));
+            rest = &after[part.len()..];
+        }
+        for numbers in [entry.closes(), entry.launchpad_bugs()] {
+            assert!(numbers.is_sorted_by(|a, b| a < b));
+        }
+        assert!(entry.cves().iter().all(|cve| entry.changes.contains(cve) && cve.starts_with("CVE-")));
     }
 }
 

@@ -10,6 +10,7 @@
 mod ar_cases;
 mod bomb_cases;
 mod builder;
+mod changelog_cases;
 mod control_archive_cases;
 mod control_views;
 mod deb822_laws;
