@@ -248,8 +248,11 @@ pub fn changelog_read(text: &[u8]) {
     }
 }
 
+const CHANGELOG: usize = 1000;
+
 fn read(bytes: &[u8], data: Data) -> Option<Package> {
-    match deb::read(bytes, &Options { limits: limits(), hashes: HashSet::default(), data }) {
+    let options = Options { limits: limits(), hashes: HashSet::default(), data, changelog: Some(CHANGELOG) };
+    match deb::read(bytes, &options) {
         Ok(package) => Some(package),
         Err(error) => {
             check_error(&error);
@@ -272,6 +275,10 @@ pub fn deb_read(bytes: &[u8]) {
                 && !file.path.split(|c| *c == b'/').any(|element| matches!(element, b"" | b"." | b".."))
         );
         assert!(!file.path.contains(&b'\n') && !file.path.contains(&0));
+    }
+    if let Some(own) = &package.changelog {
+        // What is no UTF-8 grows by being replaced.
+        assert!(own.text.len() <= 3 * CHANGELOG);
     }
     let skipped = read(bytes, Data::Skip).expect("skipping the data refuses no more than listing it");
     assert_eq!((skipped.control.as_bytes(), skipped.sha256), (package.control.as_bytes(), package.sha256));

@@ -20,6 +20,7 @@ mod field_cases;
 mod fixture;
 mod fuzz_replay;
 mod member_cases;
+mod package_details;
 mod relation_laws;
 mod valid_cases;
 mod version_laws;
