@@ -26,7 +26,7 @@
 //!
 //! **Names and versions** are types that hold only what their rule allows: [`PackageName`], [`SourceName`],
 //! [`Architecture`], [`Component`], [`SuiteName`]; [`Version`] has dpkg's order. [`relation`] reads `Depends` and its like;
-//! [`checksum`] holds digests.
+//! [`checksum`] holds digests, [`changelog`] reads `debian/changelog`.
 //!
 //! ```
 //! use deb_parse::{PackageName, Version, relation::Relations};
@@ -60,6 +60,7 @@
 //! - `md5`, `sha1` (off): these checksums besides SHA-256, SHA-512 and BLAKE3.
 #![forbid(unsafe_code)]
 
+pub mod changelog;
 pub mod checksum;
 pub mod clearsign;
 pub mod control;

@@ -6,7 +6,7 @@ use deb_parse::deb::{self, Data, Options, Package};
 use deb_parse::deb822::{self, Paragraph, ParagraphBuf, Reader};
 use deb_parse::relation::{self, Relations};
 use deb_parse::version::compare;
-use deb_parse::{Error, Limits, Version, clearsign};
+use deb_parse::{Error, Limits, Version, changelog, clearsign};
 
 /// Panics if it does not hold for these bytes.
 pub type Law = fn(&[u8]);
@@ -20,6 +20,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("control_read", control_read),
     ("release_read", release_read),
     ("clearsign_payload", clearsign_payload),
+    ("changelog_read", changelog_read),
     ("deb_read", deb_read),
     ("deb_control_archive", deb_control_archive),
     ("deb_data_archive", deb_data_archive),
@@ -225,8 +226,33 @@ pub fn clearsign_payload(text: &[u8]) {
     }
 }
 
+/// What the strict reader takes, the forgiving one reads alike; all that it gives are runs of the text.
+pub fn changelog_read(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let entries: Vec<changelog::Entry<'_>> = changelog::entries(&text).collect();
+    match changelog::parse(&text) {
+        Ok(strict) => assert_eq!(strict, entries),
+        Err(error) => check_error(&error),
+    }
+    let mut rest = &*text;
+    for entry in entries {
+        for part in [entry.source, entry.version, entry.changes, entry.maintainer, entry.date] {
+            assert!(part.trim_ascii_end() == part);
+            let (_, after) = rest.split_at(rest.find(part).expect("parts come in the order of the text"));
+            rest = &after[part.len()..];
+        }
+        for numbers in [entry.closes(), entry.launchpad_bugs()] {
+            assert!(numbers.is_sorted_by(|a, b| a < b));
+        }
+        assert!(entry.cves().iter().all(|cve| entry.changes.contains(cve) && cve.starts_with("CVE-")));
+    }
+}
+
+const CHANGELOG: usize = 1000;
+
 fn read(bytes: &[u8], data: Data) -> Option<Package> {
-    match deb::read(bytes, &Options { limits: limits(), hashes: HashSet::default(), data }) {
+    let options = Options { limits: limits(), hashes: HashSet::default(), data, changelog: Some(CHANGELOG) };
+    match deb::read(bytes, &options) {
         Ok(package) => Some(package),
         Err(error) => {
             check_error(&error);
@@ -249,6 +275,10 @@ pub fn deb_read(bytes: &[u8]) {
                 && !file.path.split(|c| *c == b'/').any(|element| matches!(element, b"" | b"." | b".."))
         );
         assert!(!file.path.contains(&b'\n') && !file.path.contains(&0));
+    }
+    if let Some(own) = &package.changelog {
+        // What is no UTF-8 grows by being replaced.
+        assert!(own.text.len() <= 3 * CHANGELOG);
     }
     let skipped = read(bytes, Data::Skip).expect("skipping the data refuses no more than listing it");
     assert_eq!((skipped.control.as_bytes(), skipped.sha256), (package.control.as_bytes(), package.sha256));

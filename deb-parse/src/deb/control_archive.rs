@@ -2,18 +2,39 @@
 
 use super::tar::{EntryKind, Tar};
 use super::unpacked::Unpacked;
+use crate::checksum::Sha256;
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
 use std::collections::HashSet;
 use std::io::Read;
 
+/// A file of a package's control archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ControlFile {
+    /// Name, such as `postinst`; visible ASCII without `/`.
+    pub name: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Permissions.
+    pub mode: u32,
+    /// SHA-256 of the content.
+    pub sha256: Sha256,
+}
+
+impl ControlFile {
+    /// Whether dpkg or debconf runs it: `config`, `postinst`, `postrm`, `preinst` or `prerm`.
+    pub fn is_maintainer_script(&self) -> bool {
+        SCRIPTS.contains(&self.name.as_str())
+    }
+}
+
 const SCRIPTS: [&str; 5] = ["config", "postinst", "postrm", "preinst", "prerm"];
 
 pub(super) struct ControlArchive {
     pub(super) control: BinaryControl,
-    pub(super) scripts: Vec<String>,
-    pub(super) names: Vec<String>,
+    pub(super) files: Vec<ControlFile>,
     pub(super) conffiles: Option<Vec<u8>>,
     pub(super) md5sums: Option<Vec<u8>>,
     pub(super) triggers: Option<Vec<u8>>,
@@ -25,6 +46,7 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
     let mut seen = HashSet::new();
     let mut control = None;
     let (mut conffiles, mut md5sums, mut triggers) = (None, None, None);
+    let mut files = Vec::new();
     let mut entries = 0;
     while let Some(entry) = tar.next()? {
         entries += 1;
@@ -60,7 +82,7 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
             return error("the file occurs twice");
         }
         let place = || format!("{}: {quoted}", tar.name());
-        match name.as_str() {
+        let sha256 = match name.as_str() {
             "control" => {
                 if entry.size > limits.control() as u64 {
                     let limit = limits.control() as u64;
@@ -75,24 +97,23 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
                     ));
                 }
                 control = Some(BinaryControl::parse(&text, limits).map_err(|error| error.within(place))?);
+                Sha256::of(&text)
             }
             "conffiles" => {
                 let place = place();
                 let text = tar.read_content(limits.control())?;
                 check_conffiles(&text).map_err(|rule| Error::archive(place, rule))?;
-                conffiles = Some(text);
+                Sha256::of(conffiles.insert(text))
             }
-            "triggers" => triggers = Some(tar.read_content(limits.control())?),
-            "md5sums" => md5sums = Some(tar.read_content(usize::MAX)?),
-            _ => {}
-        }
+            "triggers" => Sha256::of(triggers.insert(tar.read_content(limits.control())?)),
+            "md5sums" => Sha256::of(md5sums.insert(tar.read_content(usize::MAX)?)),
+            _ => tar.hash_content()?,
+        };
+        files.push(ControlFile { name, size: entry.size, mode: entry.mode, sha256 });
     }
     let control = control.ok_or_else(|| tar.error("the file `control` is missing"))?;
-    seen.remove(".");
-    let mut names: Vec<String> = seen.into_iter().collect();
-    names.sort_unstable();
-    let scripts = names.iter().filter(|name| SCRIPTS.contains(&name.as_str())).cloned().collect();
-    Ok(ControlArchive { control, scripts, names, conffiles, md5sums, triggers })
+    files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(ControlArchive { control, files, conffiles, md5sums, triggers })
 }
 
 /// Checks what dpkg checks, so that a package that is taken can be installed.

@@ -9,6 +9,7 @@ mod build;
 mod codec;
 mod compression;
 mod control_archive;
+mod own_changelog;
 mod package;
 mod source;
 mod tar;
@@ -16,5 +17,7 @@ mod unpacked;
 
 pub use build::Builder;
 pub use compression::Compression;
+pub use control_archive::ControlFile;
+pub use own_changelog::OwnChangelog;
 pub use package::{Data, FileEntry, Options, Package, read};
-pub use tar::EntryKind;
+pub use tar::{EntryKind, Owner};

@@ -2,18 +2,23 @@
 
 use super::ar::{self, Header};
 use super::compression::Compression;
-use super::control_archive::{self, ControlArchive};
+use super::control_archive::{self, ControlArchive, ControlFile};
+use super::own_changelog::{Collector, OwnChangelog};
 use super::source::{Member, Source};
-use super::tar::{EntryKind, Tar};
+use super::tar::{EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
 use crate::checksum::{Blake3, HashSet, Hasher, Md5, Sha1, Sha256, Sha512};
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
 use std::io::Read;
+use std::sync::Arc;
 
 /// How many times larger than packed a data archive may be in any case; see [`Limits::data_unpacked`].
 const HONEST_RATIO: u64 = 20;
+
+/// What an owner that differs from the one before takes of [`Limits::list_bytes`].
+const OWNER_BYTES: usize = 256;
 
 /// How [`read`] reads.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +29,9 @@ pub struct Options {
     pub hashes: HashSet,
     /// What to do with the data archive.
     pub data: Data,
+    /// Keep that many bytes, unpacked, of the package's own changelog; needs [`Data::List`]. Changelogs of 100 KiB are
+    /// usual, and some have 10 MiB; the newest entries come first.
+    pub changelog: Option<usize>,
 }
 
 /// What to do with the data archive of a package.
@@ -48,8 +56,10 @@ pub struct FileEntry {
     pub kind: EntryKind,
     /// Size in bytes; 0 unless it is a file.
     pub size: u64,
-    /// Permissions.
+    /// Permissions, with the bits for set-user-id `0o4000`, set-group-id `0o2000` and sticky `0o1000`.
     pub mode: u32,
+    /// To whom it belongs; entries share one where they have the same.
+    pub owner: Arc<Owner>,
     /// What a symbolic link points to, or the path of which a hard link is another name; empty for others.
     pub target: Vec<u8>,
 }
@@ -72,10 +82,8 @@ pub struct Package {
     pub sha1: Option<Sha1>,
     /// SHA-512 of the package file, if it was asked for.
     pub sha512: Option<Sha512>,
-    /// Names of the maintainer scripts: some of `config`, `postinst`, `postrm`, `preinst`, `prerm`, sorted.
-    pub maintainer_scripts: Vec<String>,
-    /// Names of all files in the control archive, sorted.
-    pub control_files: Vec<String>,
+    /// The files in the control archive, sorted by name.
+    pub control_files: Vec<ControlFile>,
     /// The lines of `conffiles`, which are paths or a flag and a path.
     pub conffiles: Vec<String>,
     /// The content of `md5sums`, if it is there.
@@ -91,6 +99,15 @@ pub struct Package {
     /// Size when installed in KiB, summed as dpkg-gencontrol does (files rounded up, 1 for all else), with
     /// [`Data::List`].
     pub installed_size: Option<u64>,
+    /// The package's own changelog, if it was asked for and is there.
+    pub changelog: Option<OwnChangelog>,
+}
+
+impl Package {
+    /// The maintainer scripts, sorted by name: some of `config`, `postinst`, `postrm`, `preinst`, `prerm`.
+    pub fn maintainer_scripts(&self) -> impl Iterator<Item = &ControlFile> {
+        self.control_files.iter().filter(|file| file.is_maintainer_script())
+    }
 }
 
 /// Reads a package from its first to its last byte.
@@ -130,9 +147,12 @@ pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
     let Some((data_compression, data)) = reading.data else {
         return Err(Error::archive("file", "the member `data.tar` is missing (deb(5))"));
     };
-    let ControlArchive { control, scripts, names, conffiles, md5sums, triggers } = control;
+    let ControlArchive { control, files: control_files, conffiles, md5sums, triggers } = control;
     let hashes = source.finish();
-    let (files, installed_size) = data.unzip();
+    let (files, installed_size, changelog) = match data {
+        Some(listing) => (Some(listing.files), Some(listing.installed_size), listing.changelog),
+        None => (None, None, None),
+    };
     Ok(Package {
         control,
         size: hashes.size,
@@ -141,8 +161,7 @@ pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
         md5: hashes.md5,
         sha1: hashes.sha1,
         sha512: hashes.sha512,
-        maintainer_scripts: scripts,
-        control_files: names,
+        control_files,
         conffiles: conffiles.map(|text| lines(&text)).unwrap_or_default(),
         md5sums,
         triggers,
@@ -150,10 +169,16 @@ pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
         data_compression,
         files,
         installed_size,
+        changelog,
     })
 }
 
-type Listing = (Vec<FileEntry>, u64);
+/// What walking the data archive gives.
+struct Listing {
+    files: Vec<FileEntry>,
+    installed_size: u64,
+    changelog: Option<OwnChangelog>,
+}
 
 struct Reading<'o> {
     options: &'o Options,
@@ -195,13 +220,16 @@ impl Reading<'_> {
                 self.control = Some((format, control_archive::read(input, limits)?));
                 return skip_padding(source, size);
             }
-            (Some(_), None) => {
+            (Some((_, control)), None) => {
                 let Some(format) = data.and_then(Compression::for_data) else {
                     let rule =
                         "`data.tar`, plain or as .gz, .xz, .zst, .bz2 or .lzma, must come here (deb(5))";
                     return Err(Error::archive(quoted(), rule));
                 };
-                self.data = Some((format, self.read_data(Member::new(source, name, size), format)?));
+                self.data = Some((
+                    format,
+                    self.read_data(Member::new(source, name, size), format, &control.control)?,
+                ));
                 return match self.options.data {
                     Data::Skip => Ok(()),
                     Data::List => skip_padding(source, size),
@@ -220,6 +248,7 @@ impl Reading<'_> {
         &self,
         mut member: Member<'_, R>,
         format: Compression,
+        control: &BinaryControl,
     ) -> Result<Option<Listing>, Error> {
         let limits = &self.options.limits;
         match self.options.data {
@@ -235,7 +264,9 @@ impl Reading<'_> {
             Data::List => {
                 let limit = limits.data_unpacked().max(member.left().saturating_mul(HONEST_RATIO));
                 let limited = "bytes of the unpacked data archive";
-                list(Unpacked::new(member, format, limits, limit, limited)?, limits).map(Some)
+                let input = Unpacked::new(member, format, limits, limit, limited)?;
+                let changelog = self.options.changelog.map(|limit| Collector::new(control, limit));
+                list(input, limits, changelog).map(Some)
             }
         }
     }
@@ -269,7 +300,11 @@ fn skip_padding<R: Read>(source: &mut Source<R>, size: u64) -> Result<(), Error>
 }
 
 /// Walks the data archive to its end.
-fn list<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<Listing, Error> {
+fn list<R: Read>(
+    input: Unpacked<'_, R>,
+    limits: &Limits,
+    mut changelog: Option<Collector>,
+) -> Result<Listing, Error> {
     let mut tar = Tar::new(input, true, limits.path());
     let mut files = Vec::new();
     let (mut bytes, mut installed) = (0usize, 0u64);
@@ -292,6 +327,9 @@ fn list<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<Listing, Err
             return Err(tar.error(&format!("{}: a link must have a target", Quoted::new(&path))));
         }
         bytes += path.len() + target.len();
+        if files.last().is_none_or(|last: &FileEntry| !Arc::ptr_eq(&last.owner, &entry.owner)) {
+            bytes += OWNER_BYTES;
+        }
         if files.len() == limits.data_entries() {
             let limit = limits.data_entries() as u64;
             return Err(Error::Limit { what: "entries of the data archive", limit }.within(tar.name()));
@@ -305,9 +343,16 @@ fn list<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<Listing, Err
             EntryKind::File => entry.size.div_ceil(1024),
             _ => 1,
         });
-        files.push(FileEntry { path, kind: entry.kind, size: entry.size, mode: entry.mode, target });
+        if let Some(changelog) = &mut changelog
+            && entry.kind == EntryKind::File
+        {
+            changelog.look_at(&path, &mut tar, limits)?;
+        }
+        let (kind, size, mode, owner) = (entry.kind, entry.size, entry.mode, entry.owner);
+        files.push(FileEntry { path, kind, size, mode, owner, target });
     }
-    Ok((files, installed))
+    let changelog = changelog.and_then(Collector::finish);
+    Ok(Listing { files, installed_size: installed, changelog })
 }
 
 /// Takes the `./` and `/` before a path and the `/` after it off.

@@ -3,8 +3,11 @@
 //! Nothing is ever extracted; entries are looked at one by one in constant memory.
 
 use super::unpacked::Unpacked;
+use crate::checksum::Sha256;
 use crate::error::{Error, Quoted};
+use std::fmt;
 use std::io::Read;
+use std::sync::Arc;
 
 const BLOCK: usize = 512;
 
@@ -27,6 +30,42 @@ pub enum EntryKind {
     Fifo,
 }
 
+/// To whom an entry of a tar archive belongs.
+///
+/// dpkg goes by the names where the system knows them and by the numbers otherwise.
+///
+/// ```
+/// use deb_parse::deb::Owner;
+/// let games = Owner { uid: 0, gid: 60, user: "root".into(), group: "games".into() };
+/// assert_eq!(games.to_string(), "root:games");
+/// assert_eq!(Owner { group: String::new(), ..games }.to_string(), "root:60");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// Number of the user.
+    pub uid: u32,
+    /// Number of the group.
+    pub gid: u32,
+    /// Name of the user; empty if none is written. Bytes that are no UTF-8 are replaced.
+    pub user: String,
+    /// Name of the group; empty if none is written. Bytes that are no UTF-8 are replaced.
+    pub group: String,
+}
+
+/// `user:group`, with the number where there is no name.
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.user.as_str() {
+            "" => write!(f, "{}:", self.uid)?,
+            user => write!(f, "{user}:")?,
+        }
+        match self.group.as_str() {
+            "" => write!(f, "{}", self.gid),
+            group => f.write_str(group),
+        }
+    }
+}
+
 /// An entry's header.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -34,6 +73,7 @@ pub(super) struct Entry {
     pub(super) kind: EntryKind,
     pub(super) size: u64,
     pub(super) mode: u32,
+    pub(super) owner: Arc<Owner>,
     pub(super) target: Vec<u8>,
 }
 
@@ -46,8 +86,10 @@ pub(super) struct Tar<'a, R> {
     started: bool,
     long_names: bool,
     path_limit: usize,
-    /// Takes in what is passed over.
+    /// Takes in the content, a piece at a time.
     scratch: Box<[u8]>,
+    /// Of the entry before: mostly they all have one.
+    owner: Arc<Owner>,
 }
 
 impl<'a, R: Read> Tar<'a, R> {
@@ -61,6 +103,7 @@ impl<'a, R: Read> Tar<'a, R> {
             long_names,
             path_limit,
             scratch: vec![0; 32 * 1024].into(),
+            owner: Arc::new(Owner { uid: 0, gid: 0, user: "root".into(), group: "root".into() }),
         }
     }
 
@@ -99,12 +142,13 @@ impl<'a, R: Read> Tar<'a, R> {
                 _ => {
                     let path = long_path.unwrap_or_else(|| header.path.clone());
                     let kind = header.kind(&path).map_err(|rule| self.error(&rule))?;
+                    let owner = self.owner(&block, &header);
                     let target = long_target.unwrap_or(header.target);
                     if path.len() > self.path_limit {
                         let limit = self.path_limit as u64;
                         return Err(Error::Limit { what: "bytes of a path name", limit }.within(self.name()));
                     }
-                    return Ok(Some(Entry { path, kind, size: self.left, mode: header.mode, target }));
+                    return Ok(Some(Entry { path, kind, size: self.left, mode: header.mode, owner, target }));
                 }
             };
             if !self.long_names {
@@ -138,17 +182,50 @@ impl<'a, R: Read> Tar<'a, R> {
         };
         // The size is only a claim: memory is taken as the bytes come.
         let mut content = Vec::new();
-        let mut piece = [0; 4096];
         while content.len() < size {
-            let want = piece.len().min(size - content.len());
-            let piece = piece.get_mut(..want).unwrap_or_default();
-            if self.input.read_full(piece)? < want {
-                return Err(self.error("the tar archive is cut short inside an entry"));
-            }
-            content.extend_from_slice(piece);
+            content.extend_from_slice(self.next_piece()?);
         }
-        self.left = 0;
         Ok(content)
+    }
+
+    /// Reads on in the content of the current entry; gives nothing at its end.
+    pub(super) fn next_piece(&mut self) -> Result<&[u8], Error> {
+        let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.scratch.len());
+        let piece = self.scratch.get_mut(..want).unwrap_or_default();
+        if self.input.read_full(piece)? < want {
+            return Err(self.error("the tar archive is cut short inside an entry"));
+        }
+        self.left -= want as u64;
+        Ok(self.scratch.get(..want).unwrap_or_default())
+    }
+
+    /// Reads the content of the current entry to its end and hashes it.
+    pub(super) fn hash_content(&mut self) -> Result<Sha256, Error> {
+        use sha2::Digest;
+        let mut sha256 = sha2::Sha256::new();
+        loop {
+            match self.next_piece()? {
+                [] => return Ok(Sha256::from_bytes(sha256.finalize().into())),
+                piece => sha256.update(piece),
+            }
+        }
+    }
+
+    fn owner(&mut self, block: &[u8; BLOCK], header: &RawHeader) -> Arc<Owner> {
+        let name = |from: usize, to: usize| match block.get(257..262) {
+            Some(b"ustar") => text(block.get(from..to).unwrap_or_default()),
+            _ => &[],
+        };
+        let (user, group) = (name(265, 297), name(297, 329));
+        let last = &*self.owner;
+        if (last.uid, last.gid, last.user.as_bytes(), last.group.as_bytes())
+            != (header.uid, header.gid, user, group)
+        {
+            let text = |name| String::from_utf8_lossy(name).into_owned();
+            let (user, group) = (text(user), text(group));
+            self.owner = Arc::new(Owner { uid: header.uid, gid: header.gid, user, group });
+        }
+        self.owner.clone()
     }
 
     fn skip_content(&mut self) -> Result<(), Error> {
@@ -190,6 +267,8 @@ fn padding(size: u64) -> usize {
 struct RawHeader {
     path: Vec<u8>,
     mode: u32,
+    uid: u32,
+    gid: u32,
     size: u64,
     kind_byte: u8,
     target: Vec<u8>,
@@ -226,13 +305,14 @@ impl RawHeader {
         if size > i64::MAX as u64 / 2 {
             return Err(format!("{}: the size is too large", quoted()));
         }
-        if octal(field(108, 116)).is_none() || octal(field(116, 124)).is_none() {
+        let owner = |from: usize, to: usize| octal(field(from, to)).and_then(|id| u32::try_from(id).ok());
+        let (Some(uid), Some(gid)) = (owner(108, 116), owner(116, 124)) else {
             return Err(format!("{}: owner or group is no number", quoted()));
-        }
+        };
         let mode = octal(field(100, 108)).ok_or_else(|| format!("{}: the mode is no number", quoted()))?;
         let mode = u32::try_from(mode & 0o7777).unwrap_or_default();
         let kind_byte = block.get(156).copied().unwrap_or_default();
-        Ok(Self { path, mode, size, kind_byte, target: text(field(157, 257)).to_vec() })
+        Ok(Self { path, mode, uid, gid, size, kind_byte, target: text(field(157, 257)).to_vec() })
     }
 
     /// The kind of the entry, whose path may be longer than this header can hold.

@@ -33,7 +33,7 @@ fn what_is_built_is_read_again() {
         assert_eq!(bytes, builder().compression(format).build().unwrap());
         let package = deb::read(&bytes[..], &Options::default()).unwrap();
         assert_eq!(package.control_compression, format);
-        assert_eq!(package.maintainer_scripts, ["postinst"]);
+        assert_eq!(package.maintainer_scripts().map(|file| &file.name).collect::<Vec<_>>(), ["postinst"]);
         assert_eq!(package.conffiles, ["/etc/probe.conf"]);
         assert_eq!(package.control.installed_size(), package.installed_size);
         let list: String = package

@@ -10,6 +10,7 @@
 mod ar_cases;
 mod bomb_cases;
 mod builder;
+mod changelog_cases;
 mod control_archive_cases;
 mod control_views;
 mod deb822_laws;
@@ -19,6 +20,7 @@ mod field_cases;
 mod fixture;
 mod fuzz_replay;
 mod member_cases;
+mod package_details;
 mod relation_laws;
 mod valid_cases;
 mod version_laws;
