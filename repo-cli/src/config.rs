@@ -182,6 +182,7 @@ impl Config {
                 return Err(self.wrong("compress: without xz or gz debootstrap finds no package"));
             }
         }
+        settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);
         if let Some(text) = table.valid_for.as_ref().or(self.file.valid_for.as_ref()) {
             settings.valid_for =
                 Some(file::duration(text).ok_or_else(|| {

@@ -22,6 +22,8 @@ pub struct RepositorySettings {
     pub encodings: Vec<Encoding>,
     /// How long clients accept what is published now (`Valid-Until`); for ever when not set.
     pub valid_for: Option<SignedDuration>,
+    /// From how many earlier states of a large index clients can come to the present one by a patch; 0 for none.
+    pub pdiffs: usize,
 }
 
 /// How one suite of a repository is set up.
@@ -45,6 +47,9 @@ pub struct SuiteSettings {
 }
 
 impl RepositorySettings {
+    /// A fortnight of daily publications.
+    pub const DEFAULT_PDIFFS: usize = 14;
+
     /// A repository with these suites and defaults for all else.
     #[must_use]
     pub fn new(name: RepositoryName, suites: Vec<SuiteSettings>) -> Self {
@@ -56,6 +61,7 @@ impl RepositorySettings {
             url: None,
             encodings: Encoding::DEFAULT.to_vec(),
             valid_for: None,
+            pdiffs: Self::DEFAULT_PDIFFS,
         }
     }
 

@@ -9,6 +9,7 @@ mod http;
 mod incoming;
 mod integrity;
 mod output;
+mod pdiffs;
 mod power_cuts;
 mod published;
 mod quickstart;

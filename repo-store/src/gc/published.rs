@@ -118,9 +118,9 @@ impl Survey {
     pub(super) fn remove(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
         if self.complete {
             let suites = self.kept.iter().flat_map(|publication| publication.suites.values());
-            let indices = suites.flat_map(|suite| suite.indices.values());
-            let digests = indices.flat_map(|index| index.files.values().map(|file| file.sha256.to_string()));
-            let named: HashSet<String> = digests.collect();
+            let files =
+                suites.flat_map(|suite| &suite.indices).flat_map(|(path, index)| index.files_at(path));
+            let named: HashSet<String> = files.map(|(_, file)| file.sha256.to_string()).collect();
             let directory = self.public.join(BY_HASH).join("SHA256");
             for name in files::names_in(&directory)?.into_iter().filter(|name| !named.contains(name)) {
                 sweep.remove(&Found::look(directory.join(name))?, Why::Unnamed)?;

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::publication::Publication;
 use super::tree::{BY_HASH, PUBLICATIONS};
-use super::way_up;
+use super::{by_hash_from, way_up};
 use crate::PublicationId;
 
 /// One entry, with its path below the public directory of its repository.
@@ -69,17 +69,13 @@ impl Publication {
                 let entry = Entry::Signed { file: file.into(), made_in: suite.made_in, first };
                 insert(0, below(self.id).join(file_name), entry);
             }
-            for (path, index) in &suite.indices {
-                for (encoding, file) in &index.files {
-                    let to = Utf8Path::new(BY_HASH).join("SHA256").join(file.sha256.to_string());
-                    insert(0, to.clone(), Entry::Stored((*file).into()));
-                    let path = below(self.id).join(format!("{path}{}", encoding.extension()));
-                    insert(1, path, Entry::Link { to, file: (*file).into() });
-                }
-                let parent = Utf8Path::new(path).parent().unwrap_or(Utf8Path::new(""));
-                // Up from the index: its own directories, the suite, `dists`, the publication, `.publications`.
-                let target = way_up(parent.components().count() + 4, BY_HASH);
-                insert(1, below(self.id).join(parent).join("by-hash"), Entry::Symbolic { target });
+            for (path, file) in suite.indices.iter().flat_map(|(path, index)| index.files_at(path)) {
+                let to = Utf8Path::new(BY_HASH).join("SHA256").join(file.sha256.to_string());
+                insert(0, to.clone(), Entry::Stored(file.into()));
+                insert(1, below(self.id).join(&path), Entry::Link { to, file: file.into() });
+                let parent = Utf8Path::new(&path).parent().unwrap_or(Utf8Path::new(""));
+                let link = below(self.id).join(parent).join("by-hash");
+                insert(1, link, Entry::Symbolic { target: by_hash_from(parent) });
             }
         }
         let snapshot = Utf8Path::new("snapshot").join(self.id.to_string());

@@ -7,13 +7,15 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use apt_index::{Builder, Change, Encoding, IndexOptions, Item, PreviousFiles, parallel_map, update};
+use apt_index::{
+    Builder, Change, Encoding, IndexOptions, Item, PatchHistory, PreviousFiles, parallel_map, update,
+};
 
 use deb_parse::PackageName;
 
 use super::Wanted;
 use super::kind::Kind;
-use super::publication::{PublishedIndex, PublishedSuite};
+use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite};
 use super::tree::Tree;
 use crate::{Context, Difference, Error, Record, RepositorySettings, Snapshot, Store};
 
@@ -44,7 +46,8 @@ pub(super) fn render(
     let mut options = IndexOptions::new(repository.encodings.clone());
     options.threads =
         NonZeroUsize::new(context.threads.get() / jobs.len().max(1)).unwrap_or(NonZeroUsize::MIN);
-    let results = parallel_map(&jobs, context.threads, |job| job.run(store, tree, &options));
+    let workshop = Workshop { store, tree, options, pdiffs: repository.pdiffs };
+    let results = parallel_map(&jobs, context.threads, |job| job.run(&workshop));
     let mut by_content: Vec<Indices> = contents.iter().map(|_| Indices::new()).collect();
     for (job, result) in jobs.iter().zip(results) {
         if let Some(indices) = by_content.get_mut(job.place) {
@@ -53,6 +56,18 @@ pub(super) fn render(
     }
     Ok(places.into_iter().filter_map(|place| by_content.get(place).cloned()).collect())
 }
+
+/// What every index is made with.
+struct Workshop<'a> {
+    store: &'a Store,
+    tree: &'a Tree<'a>,
+    options: IndexOptions,
+    /// From how many earlier states clients can come to the present one by a patch.
+    pdiffs: usize,
+}
+
+/// An index that takes fewer bytes is fetched faster than its patches are looked for.
+const WORTH_PATCHING: u64 = 64 << 10;
 
 /// What a suite will show, and on top of what.
 struct Content<'a> {
@@ -119,31 +134,29 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(&self, store: &Store, tree: &Tree<'_>, options: &IndexOptions) -> Result<PublishedIndex, Error> {
+    fn run(&self, workshop: &Workshop<'_>) -> Result<PublishedIndex, Error> {
         match self.kind {
-            Kind::Packages(packages) => self.render(store, tree, options, |records| packages.items(records)),
+            Kind::Packages(packages) => self.render(workshop, |records| packages.items(records)),
         }
     }
 
     /// Renders the index; `items` are those of some records of one package.
     fn render<I: Item>(
         &self,
-        store: &Store,
-        tree: &Tree<'_>,
-        options: &IndexOptions,
+        workshop: &Workshop<'_>,
         items: impl Fn(&[Arc<Record>]) -> Result<Vec<I>, apt_index::Error>,
     ) -> Result<PublishedIndex, Error> {
         if let Some((before, difference)) = &self.content.before
             && let Some(index) = before.indices.get(&self.path)
         {
-            let change = self.change(store, before, difference, &items)?;
-            if let Some(index) = self.updated(index, &change, tree, options)? {
+            let change = self.change(workshop.store, before, difference, &items)?;
+            if let Some(index) = self.updated(workshop, before.made_in, index, &change)? {
                 return Ok(index);
             }
         }
-        let mut builder = Builder::new(options);
+        let mut builder = Builder::new(&workshop.options);
         let mut package: Vec<Arc<Record>> = Vec::new();
-        for record in self.content.snapshot.iterate(store.objects()) {
+        for record in self.content.snapshot.iterate(workshop.store.objects()) {
             let record = record?;
             if package.first().is_some_and(|first| first.key().package != record.key().package) {
                 self.push_all(&mut builder, items(&package))?;
@@ -153,7 +166,9 @@ impl Job<'_> {
         }
         self.push_all(&mut builder, items(&package))?;
         let rendered = builder.finish().map_err(|source| self.error(source))?;
-        tree.write_index(rendered, None)?
+        workshop
+            .tree
+            .write_index(rendered, None)?
             .ok_or_else(|| Error::damaged("index", &self.path, "it changed while it was written"))
     }
 
@@ -202,14 +217,38 @@ impl Job<'_> {
         Ok(change)
     }
 
+    /// The patches that lead from earlier states to an index that was just written.
+    fn patches(
+        &self,
+        Workshop { tree, pdiffs, .. }: &Workshop<'_>,
+        (id, before): (PublicationId, &PublishedIndex),
+        (present, removed): (&PublishedIndex, &[Range<u64>]),
+    ) -> Result<Option<PublishedDiff>, Error> {
+        let fetched = present.files.values().map(|file| file.size).min().unwrap_or(0);
+        let Some(files) = OpenFiles::open(present, tree) else { return Ok(None) };
+        if *pdiffs == 0 || fetched < WORTH_PATCHING {
+            return Ok(None);
+        }
+        let none = PatchHistory::default();
+        let history = before.diff.as_ref().map_or(&none, |diff| &diff.history);
+        let before = (&*id.to_string(), before.plain, &before.layout);
+        let history = history.advance(before, (&present.layout, removed), *pdiffs);
+        let made = history.patches(&tree.id().to_string(), present.plain, &present.layout, &files);
+        let Some(made) = made.map_err(|source| self.error(source))? else { return Ok(None) };
+        let index = tree.write_small(&made.index)?;
+        let patches = made.patches.into_iter().map(|(name, bytes)| Ok((name, tree.write_small(&bytes)?)));
+        Ok(Some(PublishedDiff { index, patches: patches.collect::<Result<_, Error>>()?, history }))
+    }
+
     /// The index as a change of the one before; `None` when that one cannot be built upon.
     fn updated<I: Item>(
         &self,
+        workshop: &Workshop<'_>,
+        id: PublicationId,
         before: &PublishedIndex,
         change: &Change<I>,
-        tree: &Tree<'_>,
-        options: &IndexOptions,
     ) -> Result<Option<PublishedIndex>, Error> {
+        let Workshop { tree, options, .. } = workshop;
         let Some(files) = OpenFiles::open(before, tree) else { return Ok(None) };
         if !before.files.keys().copied().eq(sorted(&options.encodings)) {
             return Ok(None);
@@ -218,7 +257,15 @@ impl Job<'_> {
             return Ok(Some(before.clone()));
         }
         match update(&before.layout, &files, change, options) {
-            Ok(rendered) => tree.write_index(rendered, Some(before)),
+            Ok(rendered) => {
+                let removed = rendered.removed_lines().unwrap_or_default().to_vec();
+                let index = tree.write_index(rendered, Some(before))?;
+                let with_patches = |mut index: PublishedIndex| {
+                    index.diff = self.patches(workshop, (id, before), (&index, &removed))?;
+                    Ok(index)
+                };
+                index.map(with_patches).transpose()
+            }
             Err(apt_index::Error::Diverged { .. } | apt_index::Error::Previous { .. }) => Ok(None),
             Err(source) => Err(self.error(source)),
         }

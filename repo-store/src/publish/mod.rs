@@ -22,7 +22,7 @@ mod tree;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use apt_index::{Encoding, RelPath, Release};
+use apt_index::{RelPath, Release};
 use apt_sign::Signer;
 use deb_parse::SuiteName;
 pub(crate) use expected::{Entry, Expected, File};
@@ -131,8 +131,10 @@ struct Wanted<'a> {
 /// Everything besides the content that decides what a suite looks like, as a digest: when it changes the suite is rendered
 /// anew.
 fn settings_digest(repository: &RepositorySettings, suite: &SuiteSettings, keys: &str) -> String {
-    let RepositorySettings { name, suites: _, origin, label, url, encodings, valid_for } = repository;
-    let text = format!("{name:?} {origin:?} {label:?} {url:?} {encodings:?} {valid_for:?} {suite:?} {keys}");
+    let RepositorySettings { name, suites: _, origin, label, url, encodings, valid_for, pdiffs } = repository;
+    let text = format!(
+        "{name:?} {origin:?} {label:?} {url:?} {encodings:?} {valid_for:?} {pdiffs:?} {suite:?} {keys}"
+    );
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
@@ -167,12 +169,8 @@ fn sign_suite(
     let url = repository.url.as_ref().filter(|_| repository.valid_for.is_none());
     release.snapshots = url.map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
     release.content = wanted.snapshot.map(|snapshot| snapshot.to_string());
-    for (path, index) in &indices {
-        release.files.insert(RelPath::parse(path).map_err(index_error)?, index.plain);
-        for (encoding, file) in index.files.iter().filter(|(encoding, _)| **encoding != Encoding::Plain) {
-            let path = format!("{path}{}", encoding.extension());
-            release.files.insert(RelPath::parse(&path).map_err(index_error)?, *file);
-        }
+    for (path, file) in indices.iter().flat_map(|(path, index)| index.listed_at(path)) {
+        release.files.insert(RelPath::parse(&path).map_err(index_error)?, file);
     }
     let text = release.render().map_err(index_error)?;
     let seconds = u64::try_from(context.now.as_second()).unwrap_or(0);
@@ -197,6 +195,12 @@ fn discard(path: &camino::Utf8Path) -> Result<(), Error> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),
     }
+}
+
+/// The symbolic link `by-hash` in a directory of a suite.
+fn by_hash_from(directory: &camino::Utf8Path) -> String {
+    // Up from it: its own elements, the suite, `dists`, the publication, `.publications`.
+    way_up(directory.components().count() + 4, BY_HASH)
 }
 
 /// The symbolic link that leads from a directory `depth` levels below the repository's root to one in the root.

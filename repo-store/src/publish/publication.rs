@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
 
-use apt_index::{Encoding, Layout, ReleaseFile};
+use apt_index::{Encoding, Layout, PatchHistory, ReleaseFile};
 use apt_sign::Signed;
 use camino::Utf8Path;
-
 use deb_parse::checksum::Sha256;
 use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
@@ -117,6 +116,67 @@ pub(crate) struct PublishedIndex {
     pub(crate) plain: ReleaseFile,
     pub(crate) files: BTreeMap<Encoding, ReleaseFile>,
     pub(crate) layout: Layout,
+    /// How clients come to it from what they have.
+    pub(crate) diff: Option<PublishedDiff>,
+}
+
+/// The patches beside an index, in the directory with its name and `.diff`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PublishedDiff {
+    /// The file `Index`.
+    pub(crate) index: ReleaseFile,
+    /// The patches by name.
+    pub(crate) patches: BTreeMap<String, ReleaseFile>,
+    pub(crate) history: PatchHistory,
+}
+
+impl PublishedIndex {
+    /// Its files, with their paths below the directory of the suite; `path` is its own.
+    pub(crate) fn files_at(&self, path: &str) -> impl Iterator<Item = (String, ReleaseFile)> {
+        let encoded =
+            self.files.iter().map(move |(encoding, file)| (format!("{path}{}", encoding.extension()), *file));
+        let patches = self.diff.iter().flat_map(|diff| &diff.patches);
+        let patches = patches.map(move |(name, file)| (format!("{path}.diff/{name}"), *file));
+        encoded.chain(self.diff_index_at(path)).chain(patches)
+    }
+
+    /// What `Release` lists: the plain form, whether it is published or not, and all that clients fetch by hash.
+    pub(crate) fn listed_at(&self, path: &str) -> impl Iterator<Item = (String, ReleaseFile)> {
+        let encoded =
+            self.files.iter().map(move |(encoding, file)| (format!("{path}{}", encoding.extension()), *file));
+        encoded.chain([(path.to_owned(), self.plain)]).chain(self.diff_index_at(path))
+    }
+
+    fn diff_index_at(&self, path: &str) -> Option<(String, ReleaseFile)> {
+        self.diff.as_ref().map(|diff| (format!("{path}.diff/Index"), diff.index))
+    }
+}
+
+impl PublishedDiff {
+    fn to_fields(&self) -> String {
+        let mut text = format!("Diff-Index: {} {}\nDiff-Patches:\n", self.index.size, self.index.sha256);
+        for (name, ReleaseFile { size, sha256 }) in &self.patches {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, " {name} {size} {sha256}");
+        }
+        text.push_str("Diff-History:\n");
+        self.history.to_lines().iter().for_each(|line| text.extend([" ", line, "\n"]));
+        text
+    }
+
+    fn parse(paragraph: &deb822::Paragraph<'_>) -> Option<Self> {
+        let lines = |field: &str| paragraph.get_str(field).unwrap_or_default().lines().map(str::trim);
+        let lines = |field: &str| lines(field).filter(|line| !line.is_empty());
+        let patches = lines("Diff-Patches").map(|line| {
+            let (name, file) = line.split_once(' ')?;
+            Some((name.to_owned(), release_file(file)?))
+        });
+        Some(Self {
+            index: release_file(paragraph.get_str("Diff-Index")?)?,
+            patches: patches.collect::<Option<_>>()?,
+            history: PatchHistory::parse(lines("Diff-History"))?,
+        })
+    }
 }
 
 impl Publication {
@@ -188,6 +248,7 @@ impl Publication {
                     let _ = writeln!(text, " {encoding} {size} {sha256}");
                 }
                 text.push_str(&index.layout.to_fields());
+                text.extend(index.diff.iter().map(PublishedDiff::to_fields));
             }
         }
         let check = blake3::hash(text.as_bytes());
@@ -234,7 +295,9 @@ impl Publication {
                     files.insert(Encoding::from_name(encoding)?, release_file(file)?);
                 }
                 let plain = release_file(paragraph.get_str("Plain")?)?;
-                let index = PublishedIndex { plain, files, layout: Layout::parse(&paragraph).ok()? };
+                let layout = Layout::parse(&paragraph).ok()?;
+                let diff = PublishedDiff::parse(&paragraph);
+                let index = PublishedIndex { plain, files, layout, diff };
                 open.as_mut()?.1.indices.insert(path, index);
             }
         }
@@ -278,6 +341,12 @@ mod tests {
             plain: file,
             files: BTreeMap::from([(Encoding::Xz, file), (Encoding::Gz, file)]),
             layout: rendered.into_layout(),
+            diff: Some(PublishedDiff {
+                index: file,
+                patches: BTreeMap::from([("T-b-F-a.gz".to_owned(), file)]),
+                history: PatchHistory::parse([format!("a 1 {} 9 1-3 7-8", file.sha256).as_str()].into_iter())
+                    .unwrap(),
+            }),
         };
         let suite = |indices| PublishedSuite {
             snapshot: Some(SnapshotId::of(b"s")),

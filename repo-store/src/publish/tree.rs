@@ -1,17 +1,18 @@
 //! The published tree on disk: everything is written aside, made durable, and shown by one rename.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use apt_index::{Encoding, Part, ReleaseFile, Rendered, RenderedFile};
+use apt_index::{Part, ReleaseFile, Rendered, RenderedFile};
 use apt_sign::Signed;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
 use deb_parse::checksum::Sha256;
 use jiff::Timestamp;
+use sha2::Digest as _;
 
 use super::publication::{Publication, PublicationId, PublishedIndex};
 use crate::files::{self, mode};
@@ -115,7 +116,21 @@ impl<'a> Tree<'a> {
             plain: ReleaseFile { size, sha256 },
             files,
             layout: rendered.into_layout(),
+            diff: None,
         }))
+    }
+
+    /// Writes a file under the name of its digest.
+    pub(super) fn write_small(&self, bytes: &[u8]) -> Result<ReleaseFile, Error> {
+        let sha256 = Sha256::from_bytes(sha2::Sha256::digest(bytes).into());
+        let path = self.by_hash(&sha256);
+        if fs::read(&path).ok().as_deref() != Some(bytes) {
+            let temporary = self.store.storage().temporary()?;
+            files::write_new(&temporary, bytes, mode::IMMUTABLE)?;
+            fs::rename(&temporary, &path).map_err(Error::io("create", &path))?;
+        }
+        self.note([path, self.public.join(BY_HASH).join("SHA256")]);
+        Ok(ReleaseFile { size: bytes.len() as u64, sha256 })
     }
 
     /// Writes one file; `false` when what it was to be made from is damaged.
@@ -160,18 +175,15 @@ impl<'a> Tree<'a> {
     ) -> Result<(), Error> {
         let directory = self.suite_directory(self.id, suite);
         self.note(files::create_directories(&directory)?);
-        for (path, index) in indices {
-            for (encoding, file) in &index.files {
-                let name = directory.join(format!("{path}{}", Encoding::extension(*encoding)));
-                self.link(&self.by_hash(&file.sha256), &name)?;
-            }
-            let parent = Utf8Path::new(path).parent().unwrap_or(Utf8Path::new(""));
-            // Up from the index: its own directories, the suite, `dists`, the publication, `.publications`.
-            let target = super::way_up(parent.components().count() + 4, BY_HASH);
-            let link = directory.join(parent).join("by-hash");
-            self.note(files::create_directories(&directory.join(parent))?);
+        let mut parents = BTreeSet::new();
+        for (path, file) in indices.iter().flat_map(|(path, index)| index.files_at(path)) {
+            self.link(&self.by_hash(&file.sha256), &directory.join(&path))?;
+            parents.extend(Utf8Path::new(&path).parent().map(Utf8Path::to_owned));
+        }
+        for parent in parents {
+            let link = directory.join(&parent).join("by-hash");
+            let target = super::by_hash_from(&parent);
             std::os::unix::fs::symlink(target, &link).map_err(Error::io("create", &link))?;
-            self.note([directory.join(parent)]);
         }
         for (name, bytes) in
             [("Release", signed.text()), ("Release.gpg", signed.detached()), ("InRelease", signed.inline())]
