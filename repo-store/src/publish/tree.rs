@@ -1,6 +1,6 @@
 //! The published tree on disk: everything is written aside, made durable, and shown by one rename.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
@@ -41,7 +41,11 @@ impl<'a> Tree<'a> {
         for directory in [PUBLICATIONS, "snapshot", "pool"] {
             changed.extend(files::create_directories(&public.join(directory))?);
         }
-        let names = files::names_in(&public.join(PUBLICATIONS))?;
+        // A power cut may have left the one directory and not the other.
+        let mut names = BTreeSet::new();
+        for directory in [PUBLICATIONS, "snapshot"] {
+            names.extend(files::names_in(&public.join(directory))?);
+        }
         let id = PublicationId::next(now, names.iter().filter_map(|name| PublicationId::parse(name)));
         // What a crash left half built has no record yet. What clients see stays, should its record be lost.
         let shown = Publication::shown(&public);
@@ -146,7 +150,7 @@ impl<'a> Tree<'a> {
                 }
             }
         }
-        fs::rename(&temporary, &path).map_err(Error::io("create", &path))?;
+        files::rename(&temporary, &path).map_err(Error::io("create", &path))?;
         self.note([path, self.public.join(BY_HASH).join("SHA256")]);
         Ok(true)
     }
@@ -170,7 +174,7 @@ impl<'a> Tree<'a> {
             let target = super::way_up(parent.components().count() + 4, BY_HASH);
             let link = directory.join(parent).join("by-hash");
             self.note(files::create_directories(&directory.join(parent))?);
-            std::os::unix::fs::symlink(target, &link).map_err(Error::io("create", &link))?;
+            files::symlink(&target, &link).map_err(Error::io("create", &link))?;
             self.note([directory.join(parent)]);
         }
         for (name, bytes) in
@@ -201,7 +205,7 @@ impl<'a> Tree<'a> {
                 self.copy_by_links(&original, &copy)?;
             } else if kind.is_symlink() {
                 let target = original.read_link_utf8().map_err(Error::io("read", &original))?;
-                std::os::unix::fs::symlink(target, &copy).map_err(Error::io("create", &copy))?;
+                files::symlink(target.as_str(), &copy).map_err(Error::io("create", &copy))?;
             } else {
                 files::link_or_copy(&original, &copy)?;
             }
@@ -223,7 +227,7 @@ impl<'a> Tree<'a> {
         ];
         for (name, target) in links {
             let link = snapshot.join(name);
-            std::os::unix::fs::symlink(target, &link).map_err(Error::io("create", &link))?;
+            files::symlink(&target, &link).map_err(Error::io("create", &link))?;
         }
         self.note([snapshot]);
         files::sync_all(self.changed.into_inner().unwrap_or_else(PoisonError::into_inner))?;
