@@ -148,7 +148,12 @@ impl World {
     }
 
     fn check(&self, moment: &str) {
-        let report = self.open().fsck(&FsckOptions::default(), &context(1000)).unwrap();
+        let store = self.open();
+        for revision in store.history(&self.preprod.name) {
+            let changes = revision.unwrap().changes();
+            assert!(changes.is_ok(), "{moment}: {changes:?}");
+        }
+        let report = store.fsck(&FsckOptions::default(), &context(1000)).unwrap();
         // An index file gets its name before it is durable: it is read before it is used, whoever made it.
         let garbage =
             |problem: &&Problem| problem.path.as_str().contains("/.by-hash/") && problem.affects.is_empty();
