@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use testkit::{Environment, Output, Tree};
 
 use crate::published::{Content, Published};
-use crate::{PROGRAM, configure, store};
+use crate::{PROGRAM, configure, exhaustive, store};
 
 /// System calls that change something or name what is to be changed. `?`: not every architecture has each.
 const CALLS: &str = "?write,?writev,?pwrite64,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,?mkdir,\
@@ -256,10 +256,6 @@ impl Scene {
             self.check_again(&moment);
         }
     }
-}
-
-fn exhaustive() -> bool {
-    std::env::var_os("REPO_TEST_EXHAUSTIVE").is_some_and(|value| value == "1")
 }
 
 /// The errors that the call at a place fails with: all that it could, or one of them in turn.
