@@ -89,6 +89,9 @@ impl Store {
     }
 }
 
+/// Where files lie on their way, in the directory that is written to; as long as it is there the work is not done.
+const INCOMPLETE: &str = ".incomplete";
+
 /// The directory a backup or a store is written to.
 struct Target<'a> {
     from: &'a Utf8Path,
@@ -103,12 +106,10 @@ struct Target<'a> {
 
 impl<'a> Target<'a> {
     fn new(from: &'a Utf8Path, to: &'a Utf8Path) -> Result<Self, Error> {
-        let temporary = to.join(".incomplete");
-        match fs::remove_dir_all(&temporary) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", temporary)(error));
-            }
-            _ => {}
+        let temporary = to.join(INCOMPLETE);
+        // It stays while it is emptied: it says that the work was begun.
+        for name in files::names_in(&temporary)? {
+            files::remove_if_present(&temporary.join(name))?;
         }
         let changed = files::create_directories(&temporary)?;
         // Keys pass through it.

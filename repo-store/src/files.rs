@@ -12,8 +12,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::Error;
 pub(crate) use crate::permissions::mode;
+use crate::{Error, faults};
 
 /// Above this many files one `syncfs` is cheaper than a sync of each.
 const SYNC_EACH: usize = 64;
@@ -24,7 +24,7 @@ pub(crate) fn create_directories(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Er
     let missing: Vec<&Utf8Path> =
         path.ancestors().take_while(|p| !p.as_str().is_empty() && !p.is_dir()).collect();
     for directory in missing.into_iter().rev() {
-        match fs::create_dir(directory) {
+        match create_directory(directory) {
             Ok(()) => set_mode(directory, mode::DIRECTORY)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists && directory.is_dir() => {}
             Err(error) => return Err(Error::io("create", directory)(error)),
@@ -36,19 +36,48 @@ pub(crate) fn create_directories(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Er
     Ok(changed)
 }
 
+/// Creates one directory.
+pub(crate) fn create_directory(path: &Utf8Path) -> std::io::Result<()> {
+    faults::before("mkdir", path).and_then(|()| fs::create_dir(path))
+}
+
+/// Gives a file or directory another name, in place of what has that name.
+pub(crate) fn rename(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
+    faults::before("rename", to).and_then(|()| fs::rename(from, to))
+}
+
+/// Makes `path` a symbolic link.
+pub(crate) fn symlink(target: &str, path: &Utf8Path) -> std::io::Result<()> {
+    faults::before("symlink", path).and_then(|()| std::os::unix::fs::symlink(target, path))
+}
+
+/// Removes an empty directory.
+pub(crate) fn remove_directory(path: &Utf8Path) -> std::io::Result<()> {
+    faults::before("rmdir", path).and_then(|()| fs::remove_dir(path))
+}
+
+/// Removes a directory with all that is in it.
+pub(crate) fn remove_tree(path: &Utf8Path) -> std::io::Result<()> {
+    faults::before("remove the tree", path).and_then(|()| fs::remove_dir_all(path))
+}
+
+/// Opens a file for reading.
+pub(crate) fn open(path: &Utf8Path) -> std::io::Result<File> {
+    faults::before("open", path).and_then(|()| File::open(path))
+}
+
 /// Sets the mode bits of `path`.
 pub(crate) fn set_mode(path: &Utf8Path, mode: u32) -> Result<(), Error> {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))
+    faults::before("chmod", path)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+        .map_err(Error::io("set the mode of", path))
 }
 
 /// Creates a file that must not exist yet.
 pub(crate) fn create_new(path: &Utf8Path, mode: u32) -> Result<File, Error> {
     // 0600 until it is complete; the final mode is set through the handle and so not subject to the umask.
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    let file = faults::before("create", path)
+        .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path))
         .map_err(Error::io("create", path))?;
     file.set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
     Ok(file)
@@ -57,22 +86,22 @@ pub(crate) fn create_new(path: &Utf8Path, mode: u32) -> Result<File, Error> {
 /// Writes a whole new file, not yet synced.
 pub(crate) fn write_new(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<File, Error> {
     let mut file = create_new(path, mode)?;
-    file.write_all(bytes).map_err(Error::io("write", path))?;
+    faults::before("write", path).and_then(|()| file.write_all(bytes)).map_err(Error::io("write", path))?;
     Ok(file)
 }
 
 /// Replaces `path` by `bytes` in one step, durably. `temporary` is a name in the same file system that is free.
 pub(crate) fn replace(path: &Utf8Path, bytes: &[u8], temporary: &Utf8Path) -> Result<(), Error> {
     remove_if_present(temporary)?;
-    let file = write_new(temporary, bytes, mode::MUTABLE)?;
-    file.sync_all().map_err(Error::io("sync", temporary))?;
-    fs::rename(temporary, path).map_err(Error::io("replace", path))?;
+    drop(write_new(temporary, bytes, mode::MUTABLE)?);
+    sync_path(temporary)?;
+    rename(temporary, path).map_err(Error::io("replace", path))?;
     path.parent().map_or(Ok(()), sync_path)
 }
 
 /// Makes `path` another name of `original`. Says whether it was new; an existing name is left alone.
 pub(crate) fn link(original: &Utf8Path, path: &Utf8Path) -> Result<bool, Error> {
-    match fs::hard_link(original, path) {
+    match faults::before("link", path).and_then(|()| fs::hard_link(original, path)) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(Error::io("make a hard link at", path)(error)),
@@ -100,13 +129,13 @@ pub(crate) fn link_or_copy(original: &Utf8Path, path: &Utf8Path) -> Result<bool,
 /// Makes `path` a symbolic link to `target`, replacing one that is there in one step. The directory is not yet synced.
 pub(crate) fn point(path: &Utf8Path, target: &str, temporary: &Utf8Path) -> Result<(), Error> {
     remove_if_present(temporary)?;
-    std::os::unix::fs::symlink(target, temporary).map_err(Error::io("create", temporary))?;
-    fs::rename(temporary, path).map_err(Error::io("switch", path))
+    symlink(target, temporary).map_err(Error::io("create", temporary))?;
+    rename(temporary, path).map_err(Error::io("switch", path))
 }
 
 /// Removes a file or link; it is no error when there is none.
 pub(crate) fn remove_if_present(path: &Utf8Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
+    match faults::before("unlink", path).and_then(|()| fs::remove_file(path)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),
     }
@@ -114,7 +143,7 @@ pub(crate) fn remove_if_present(path: &Utf8Path) -> Result<(), Error> {
 
 /// The bytes of a file; `None` when there is none. Any other failure is an error, never taken for absence.
 pub(crate) fn read_if_present(path: &Utf8Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs::read(path) {
+    match faults::before("read", path).and_then(|()| fs::read(path)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("read", path)(error)),
@@ -123,7 +152,7 @@ pub(crate) fn read_if_present(path: &Utf8Path) -> Result<Option<Vec<u8>>, Error>
 
 /// The names in a directory, sorted; none when the directory does not exist.
 pub(crate) fn names_in(path: &Utf8Path) -> Result<Vec<String>, Error> {
-    let entries = match path.read_dir_utf8() {
+    let entries = match faults::before("list", path).and_then(|()| path.read_dir_utf8()) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io("list", path)(error)),
@@ -140,13 +169,22 @@ pub(crate) fn names_in(path: &Utf8Path) -> Result<Vec<String>, Error> {
 /// Sets the modification time of a file, in whole seconds since 1970.
 pub(crate) fn set_modified(path: &Utf8Path, seconds: i64) -> Result<(), Error> {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    file.set_modified(time).map_err(Error::io("set the time of", path))
+    let file = open(path).map_err(Error::io("open", path))?;
+    faults::before("utimens", path)
+        .and_then(|()| file.set_modified(time))
+        .map_err(Error::io("set the time of", path))
 }
 
 /// Makes one file or directory survive a power cut.
 pub(crate) fn sync_path(path: &Utf8Path) -> Result<(), Error> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("sync", path))
+    let sync = || {
+        let file = open(path)?;
+        faults::before("fsync", path)?;
+        file.sync_all()
+    };
+    sync().map_err(Error::io("sync", path))?;
+    faults::synced(path);
+    Ok(())
 }
 
 /// Makes all these files and directories survive a power cut.
@@ -157,9 +195,12 @@ pub(crate) fn sync_all(mut paths: Vec<Utf8PathBuf>) -> Result<(), Error> {
     paths.dedup();
     match paths.first() {
         Some(first) if paths.len() > SYNC_EACH => {
-            let file = File::open(first).map_err(Error::io("open", first))?;
-            rustix::fs::syncfs(&file)
-                .map_err(|error| Error::io("sync the file system of", first)(error.into()))
+            let file = open(first).map_err(Error::io("open", first))?;
+            faults::before("syncfs", first)
+                .and_then(|()| rustix::fs::syncfs(&file).map_err(Into::into))
+                .map_err(Error::io("sync the file system of", first))?;
+            faults::synced_everything();
+            Ok(())
         }
         _ => paths.iter().try_for_each(|path| sync_path(path)),
     }
@@ -181,7 +222,9 @@ pub(crate) fn touch(path: &Utf8Path) -> Result<bool, Error> {
         return Ok(false);
     }
     // Setting the mode to what it is sets the change time, and nothing else.
-    file.set_permissions(fs::Permissions::from_mode(mode::IMMUTABLE)).map_err(Error::io("touch", path))?;
+    faults::before("touch", path)
+        .and_then(|()| file.set_permissions(fs::Permissions::from_mode(mode::IMMUTABLE)))
+        .map_err(Error::io("touch", path))?;
     Ok(true)
 }
 
@@ -208,7 +251,7 @@ pub(crate) fn remove_settled(
 }
 
 fn open_if_present(path: &Utf8Path) -> Result<Option<File>, Error> {
-    match File::open(path) {
+    match open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("open", path)(error)),
@@ -264,6 +307,7 @@ impl Lock {
 
     fn with(path: &Utf8Path, operation: FlockOperation) -> std::io::Result<Self> {
         let create = operation == FlockOperation::LockExclusive;
+        faults::before("lock", path)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -48,6 +48,7 @@ mod copy;
 mod difference;
 mod edit;
 mod error;
+mod faults;
 mod files;
 mod fsck;
 mod gc;

@@ -71,24 +71,18 @@ impl<'a> Revision<'a> {
         self.snapshot(suite)?.get(&self.store.objects(), key)
     }
 
-    /// The state before this one; `None` for the first, and for the first that was kept when what came before is gone.
+    /// The state before this one; `None` for the first, and for the first that the history [keeps](crate::KeepHistory).
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn parent(&self) -> Result<Option<Self>, Error> {
         let Some(id) = self.commit.parent else { return Ok(None) };
-        match self.store.revision(&self.repository, id) {
-            Ok(parent) => Ok(Some(parent)),
-            Err(error @ Error::Missing { .. }) => {
-                let oldest = Ends::load(self.store, &self.repository)?.oldest();
-                if oldest.is_some_and(|oldest| self.commit.sequence <= oldest) {
-                    Ok(None)
-                } else {
-                    Err(error)
-                }
-            }
-            Err(error) => Err(error),
+        // Of what is before the end of the history a part may be gone and another not yet.
+        let oldest = Ends::load(self.store, &self.repository)?.oldest();
+        if oldest.is_some_and(|oldest| self.commit.sequence <= oldest) {
+            return Ok(None);
         }
+        self.store.revision(&self.repository, id).map(Some)
     }
 
     /// What each suite has now and had not before, and the other way round. Suites that did not change are left out.

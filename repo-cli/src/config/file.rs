@@ -154,11 +154,12 @@ fn one_line(error: &toml::de::Error) -> String {
     error.message().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A time such as `14d`, `36h` or `90m`.
+/// A time such as `14d`, `36h`, `90m` or `30s`.
 pub(crate) fn duration(text: &str) -> Option<SignedDuration> {
     let unit_starts = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at_checked(unit_starts)?;
     let seconds = match unit.trim() {
+        "s" => 1,
         "m" => 60,
         "h" => 3600,
         "d" => 86_400,

@@ -1,7 +1,10 @@
 //! Several at once: nothing is lost, and readers never see half of anything.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use testkit::Environment;
 
 use crate::published::Published;
 use crate::store;
@@ -97,4 +100,105 @@ fn of_two_contents_of_one_version_one_wins() {
     ends.sort_unstable();
     assert_eq!(ends, [Some(0), Some(1)]);
     assert_eq!(Published::of(&environment, "preprod").read().unwrap()["bookworm"].len(), 1);
+}
+
+/// Calls `work` until `done`, at least once; says how often that was.
+fn until(done: &AtomicBool, mut work: impl FnMut()) -> usize {
+    let mut times = 0;
+    while times == 0 || !done.load(Ordering::Relaxed) {
+        work();
+        times += 1;
+    }
+    times
+}
+
+/// Reads the published tree as a client, who must not take longer than the grace period.
+fn read_within(grace: Duration, published: &Published, reads: &AtomicUsize) {
+    let start = Instant::now();
+    match published.read() {
+        Ok(_) => drop(reads.fetch_add(1, Ordering::Relaxed)),
+        Err(wrong) => assert!(start.elapsed() >= grace, "{wrong}"),
+    }
+}
+
+/// `REPO_TEST_EXHAUSTIVE=1` makes it eight processes at a time with two hundred packages each.
+#[test]
+fn writers_lose_nothing_while_others_publish_read_and_collect_garbage() {
+    let (writers, packages) = if crate::exhaustive() { (8, 200) } else { (4, 25) };
+    let environment = store();
+    environment.add("preprod", &["first=1.0"]);
+    let published = Published::of(&environment, "preprod");
+    let (done, reads) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let run = |arguments: &[&str]| drop(environment.run(arguments).succeeds());
+    let counts = std::thread::scope(|scope| {
+        let others = [
+            scope.spawn(|| until(&done, || run(&["publish", "preprod"]))),
+            scope.spawn(|| until(&done, || run(&["gc", "--grace", "2s"]))),
+            scope.spawn(|| until(&done, || run(&["list", "preprod"]))),
+            scope.spawn(|| until(&done, || run(&["versions", "first"]))),
+            scope.spawn(|| until(&done, || read_within(Duration::from_secs(2), &published, &reads))),
+        ];
+        let adding: Vec<_> = (0..writers)
+            .map(|writer| {
+                let environment = &environment;
+                scope.spawn(move || add_one_by_one(environment, &format!("package{writer}"), packages))
+            })
+            .collect();
+        let ended: Vec<_> = adding.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        done.store(true, Ordering::Relaxed);
+        let counts = others.map(|other| other.join().unwrap());
+        ended.into_iter().for_each(|ended| ended.unwrap());
+        counts
+    });
+    assert!(reads.load(Ordering::Relaxed) > 0);
+    run(&["publish", "preprod"]);
+
+    let wanted: BTreeSet<String> = (0..writers)
+        .flat_map(|writer| (0..packages).map(move |version| format!("package{writer} 1.{version} all")))
+        .chain(["first 1.0 all".to_owned()])
+        .collect();
+    assert_eq!(published.read().unwrap()["bookworm"], wanted, "nothing is lost and nothing doubled");
+    let history: serde_json::Value =
+        serde_json::from_str(&environment.json(&["history", "preprod", "--limit", "0"])).unwrap();
+    let history = history["history"].as_array().unwrap();
+    assert_eq!(history.len(), writers * packages + 2, "a commit for each, and the beginning");
+    assert!(history.iter().rev().skip(1).all(|commit| commit["added"] == 1 && commit["removed"] == 0));
+    run(&["fsck"]);
+    let [publish, gc, list, versions, read] = counts;
+    testkit::note(&format!(
+        "{writers} x {packages} packages; meanwhile publish {publish}, gc {gc}, list {list}, versions {versions}, reads {read}"
+    ));
+}
+
+fn add_one_by_one(environment: &Environment, name: &str, packages: usize) {
+    for version in 0..packages {
+        let file = environment.package(name, &format!("1.{version}"), "all");
+        let _ = environment.run(&["add", "preprod", "--no-publish", file.as_str()]).succeeds();
+    }
+}
+
+#[test]
+fn a_lock_ends_with_its_process() {
+    if !testkit::all_installed(&["flock"]) {
+        return;
+    }
+    let environment = store();
+    environment.add("preprod", &["first=1.0"]);
+    let file = environment.package("second", "1.0", "all");
+    for lock in ["refs.preprod", "publish.preprod", "ops.log"] {
+        let lock = environment.root().join("store/locks").join(lock);
+        assert!(lock.exists(), "{lock}");
+        let mut holder = environment.other(&["flock", "-o", lock.as_str(), "sleep", "60"]).spawn().unwrap();
+        let is_held = || environment.finish(&mut environment.other(&["flock", "-n", lock.as_str(), "true"]));
+        while is_held().status == Some(0) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut waiting = environment.command().args(["add", "preprod", file.as_str()]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(waiting.try_wait().unwrap(), None, "{lock} is waited for");
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        assert!(waiting.wait().unwrap().success(), "{lock}");
+        let _ = environment.run(&["remove", "preprod", "second"]).succeeds();
+    }
 }

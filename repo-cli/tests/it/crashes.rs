@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use testkit::{Environment, Output, Tree};
 
 use crate::published::{Content, Published};
-use crate::{PROGRAM, store};
+use crate::{PROGRAM, configure, exhaustive, store};
 
 /// System calls that change something or name what is to be changed. `?`: not every architecture has each.
 const CALLS: &str = "?write,?writev,?pwrite64,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,?mkdir,\
@@ -27,28 +27,57 @@ struct Scene {
     published: Published,
     old: Content,
     new: Content,
+    /// What the command makes beside the store.
+    aside: &'static str,
+    /// What must hold when it was done, besides that the store is sound.
+    done: fn(&Environment),
 }
 
 impl Scene {
     /// `repository`: the one whose published tree the command changes.
     fn new(environment: Environment, repository: &str, command: &'static [&'static str]) -> Self {
+        let scene = Self::prepare(environment, repository, command, "", |_| {});
+        assert_ne!(scene.old, scene.new, "the command does something");
+        scene
+    }
+
+    /// A command that clients do not notice. It may make the directory `aside`; `done` says what must hold afterwards.
+    fn unnoticed(
+        environment: Environment,
+        command: &'static [&'static str],
+        aside: &'static str,
+        done: fn(&Environment),
+    ) -> Self {
+        let scene = Self::prepare(environment, "preprod", command, aside, done);
+        assert_eq!(scene.old, scene.new);
+        scene
+    }
+
+    fn prepare(
+        environment: Environment,
+        repository: &str,
+        command: &'static [&'static str],
+        aside: &'static str,
+        done: fn(&Environment),
+    ) -> Self {
         let published = Published::of(&environment, repository);
         let old = published.read().unwrap();
         environment.package("sweeper", "1.0", "all");
         fs::rename(environment.root(), environment.path("template")).unwrap();
-        let mut scene = Self { environment, command, published, old: old.clone(), new: old };
+        let mut scene = Self { environment, command, published, old: old.clone(), new: old, aside, done };
         scene.restore();
         let _ = scene.environment.run(command).succeeds();
         scene.new = scene.published.read().unwrap();
-        assert_ne!(scene.old, scene.new, "the command does something");
+        done(&scene.environment);
         scene
     }
 
     /// Puts the store back to how it was prepared.
     fn restore(&self) {
         let root = self.environment.root();
-        if root.exists() {
-            fs::remove_dir_all(&root).unwrap();
+        let aside = (!self.aside.is_empty()).then(|| self.environment.path(self.aside));
+        for directory in [&root].into_iter().chain(&aside).filter(|directory| directory.exists()) {
+            fs::remove_dir_all(directory).unwrap();
         }
         let template = self.environment.path("template");
         let mut copy = self.environment.other(&["cp", "-a", template.as_str(), root.as_str()]);
@@ -83,9 +112,15 @@ impl Scene {
     /// What must hold after the command was given again.
     fn check_again(&self, moment: &str) {
         let output = self.environment.run(self.command);
-        assert_eq!(output.status, Some(0), "{moment}: {output}");
+        // A restoration that came to its end is not begun again: there may be something new by then.
+        let is_done =
+            self.command[0] == "restore" && output.stderr.contains("is the root of a store already");
+        assert!(output.status == Some(0) || is_done, "{moment}, then again: {output}");
         let content = self.published.read().unwrap_or_else(|wrong| panic!("{moment}, then again: {wrong}"));
         assert_eq!(content, self.new, "{moment}, then again: {output}");
+        let check = self.environment.run(&["fsck"]);
+        assert_eq!(check.status, Some(0), "{moment}, then again: {output}{check}");
+        (self.done)(&self.environment);
         // Whoever writes next clears up. A directory whose owner died before it could lock it is left for a minute.
         let sweeper = self.environment.path("files/sweeper_1.0_all.deb");
         let _ = self.environment.run(&["add", "preprod", "--no-publish", sweeper.as_str()]).succeeds();
@@ -163,13 +198,7 @@ impl Scene {
     }
 
     /// Runs the command where the given call fails, as on a full or broken disk.
-    fn failing_at(&self, (name, number): &(String, usize)) -> Output {
-        let error = match name.as_str() {
-            "fsync" | "fdatasync" | "syncfs" | "unlink" | "unlinkat" | "rmdir" => "EIO",
-            "openat" => "EMFILE",
-            "flock" => "ENOLCK",
-            _ => "ENOSPC",
-        };
+    fn failing_at(&self, (name, number): &(String, usize), error: &str) -> Output {
         let inject = format!("inject={name}:error={error}:when={number}");
         self.traced(&["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject])
     }
@@ -179,13 +208,15 @@ impl Scene {
             return;
         }
         let Some(calls) = self.calls() else { return };
-        let mut failed = 0;
-        for place in moments(calls.len()) {
+        let (mut tried, mut failed) = (0, 0);
+        let places = moments(calls.len()).into_iter();
+        for (place, error) in places.flat_map(|place| errors(&calls[place].0, place)) {
             self.restore();
             let call = &calls[place];
-            let output = self.failing_at(call);
+            let output = self.failing_at(call, error);
+            tried += 1;
             let moment =
-                format!("{:?} failing at {call:?}, {place} of {}: {output}", self.command, calls.len());
+                format!("{:?}: {error} at {call:?}, {place} of {}: {output}", self.command, calls.len());
             self.check(&moment);
             assert!(!output.stderr.contains("panicked"), "{moment}");
             if output.status == Some(0) {
@@ -198,7 +229,11 @@ impl Scene {
         }
         assert!(failed > 0, "nothing failed");
         if exhaustive() {
-            testkit::note(&format!("{:?}: failed at {failed} of {} calls", self.command, calls.len()));
+            testkit::note(&format!(
+                "{:?}: of {tried} errors at {} calls {failed} were reported, the others made good",
+                self.command,
+                calls.len()
+            ));
         }
     }
 
@@ -223,8 +258,18 @@ impl Scene {
     }
 }
 
-fn exhaustive() -> bool {
-    std::env::var_os("REPO_TEST_EXHAUSTIVE").is_some_and(|value| value == "1")
+/// The errors that the call at a place fails with: all that it could, or one of them in turn.
+fn errors(call: &str, place: usize) -> Vec<(usize, &'static str)> {
+    let possible = match call {
+        "fsync" | "fdatasync" | "syncfs" => ["EIO", "ENOSPC"],
+        "write" | "writev" | "pwrite64" | "ftruncate" | "copy_file_range" | "sendfile" => ["ENOSPC", "EIO"],
+        "openat" => ["EMFILE", "EACCES"],
+        "flock" => ["ENOLCK", "EIO"],
+        "link" | "linkat" | "mkdir" | "mkdirat" | "symlink" | "symlinkat" => ["ENOSPC", "EACCES"],
+        _ => ["EIO", "EACCES"],
+    };
+    let chosen = possible.into_iter().enumerate().filter(|(turn, _)| exhaustive() || place % 2 == *turn);
+    chosen.map(|(_, error)| (place, error)).collect()
 }
 
 /// Numbers below `count`: all, or some that are spread evenly, the last one among them.
@@ -282,6 +327,88 @@ fn taking_in() -> Scene {
         fs::rename(&file, environment.root().join("incoming").join(file.file_name().unwrap())).unwrap();
     }
     Scene::new(environment, "preprod", COMMAND)
+}
+
+/// A version that only the history knows, and publications that were replaced.
+fn with_a_past() -> Environment {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    environment.add("preprod", &["hello=2.0", "other=1.0"]);
+    let _ = environment.run(&["remove", "preprod", "hello=1.0"]).succeeds();
+    environment
+}
+
+fn collecting() -> Scene {
+    const COMMAND: &[&str] = &["gc", "--grace", "0"];
+    let environment = with_a_past();
+    configure(&environment, "[gc]\nkeep_history = 1\n");
+    // The three publications count as made in three seconds, and one that was replaced in this very second is kept.
+    std::thread::sleep(Duration::from_millis(3100));
+    // The first collection decides where the history ends, the next one removes what is before that.
+    let _ = environment.run(COMMAND).succeeds();
+    let dry_run = environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout;
+    assert!(dry_run.contains("store/blobs/"), "{dry_run}");
+    Scene::unnoticed(environment, COMMAND, "", |environment| {
+        let output = environment.run(&["gc", "--grace", "0"]).succeeds();
+        assert!(!output.stdout.contains("blobs/"), "{output}");
+    })
+}
+
+fn retaining() -> Scene {
+    let environment = with_a_past();
+    environment.add("preprod", &["hello=3.0"]);
+    configure(&environment, "[[retention]]\nkeep_versions = 1\n");
+    Scene::new(environment, "preprod", &["retention"])
+}
+
+fn backing_up() -> Scene {
+    let environment = with_a_past();
+    Scene::unnoticed(environment, &["backup", "backup"], "backup", |environment| {
+        let restored = environment.path("from the backup");
+        if restored.exists() {
+            fs::remove_dir_all(&restored).unwrap();
+        }
+        let _ = environment.run(&["restore", "backup", restored.as_str()]).succeeds();
+    })
+}
+
+fn restoring() -> Scene {
+    let environment = with_a_past();
+    let _ = environment.run(&["backup", "backup"]).succeeds();
+    Scene::unnoticed(environment, &["restore", "backup", "restored"], "restored", |environment| {
+        let shown = |root: &str| {
+            fs::read(environment.path(format!("{root}/public/preprod/dists/bookworm/InRelease"))).unwrap()
+        };
+        assert_eq!(shown("restored"), shown("template"));
+        let _ = environment.run(&["fsck", "--root", "restored"]).succeeds();
+    })
+}
+
+fn repairing() -> Scene {
+    let environment = with_a_past();
+    let _ = environment.run(&["backup", "backup"]).succeeds();
+    // What no verb needs: a package that only the history knows, and the log.
+    let mut blobs = Vec::new();
+    for area in environment.root().join("store/blobs").read_dir_utf8().unwrap() {
+        let files = area.unwrap().path().read_dir_utf8().unwrap();
+        blobs.extend(files.map(|file| file.unwrap().path().to_owned()));
+    }
+    let old = fs::read(environment.path("files/hello_1.0_all.deb")).unwrap();
+    let blob = blobs.into_iter().find(|blob| fs::read(blob).unwrap() == old).unwrap();
+    overwrite(&blob, b"!");
+    let log = environment.root().join("store/ops/log");
+    overwrite(&log, b"?");
+    Scene::unnoticed(environment, &["fsck", "--repair", "--from", "backup"], "", |_| {})
+}
+
+/// Replaces the first byte of a file.
+fn overwrite(path: &camino::Utf8Path, byte: &[u8; 1]) {
+    use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(path).unwrap().permissions();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::File::options().write(true).open(path).unwrap().write_all(byte).unwrap();
+    fs::set_permissions(path, mode).unwrap();
 }
 
 #[test]
@@ -347,4 +474,59 @@ fn promote_with_failing_system_calls() {
 #[test]
 fn incoming_with_failing_system_calls() {
     taking_in().errors_at_calls();
+}
+
+#[test]
+fn gc_killed_at_system_calls() {
+    collecting().crash_at_calls();
+}
+
+#[test]
+fn gc_with_failing_system_calls() {
+    collecting().errors_at_calls();
+}
+
+#[test]
+fn retention_killed_at_system_calls() {
+    retaining().crash_at_calls();
+}
+
+#[test]
+fn retention_with_failing_system_calls() {
+    retaining().errors_at_calls();
+}
+
+#[test]
+fn backup_killed_at_system_calls() {
+    backing_up().crash_at_calls();
+}
+
+#[test]
+fn backup_with_failing_system_calls() {
+    backing_up().errors_at_calls();
+}
+
+#[test]
+fn restore_killed_at_system_calls() {
+    restoring().crash_at_calls();
+}
+
+#[test]
+fn restore_with_failing_system_calls() {
+    restoring().errors_at_calls();
+}
+
+#[test]
+fn repair_killed_at_system_calls() {
+    repairing().crash_at_calls();
+}
+
+#[test]
+fn repair_with_failing_system_calls() {
+    repairing().errors_at_calls();
+}
+
+#[test]
+fn rollback_with_failing_system_calls() {
+    rolling_back().errors_at_calls();
 }

@@ -25,6 +25,11 @@ fn store() -> Environment {
     Environment::with_store(PROGRAM, &["bookworm"])
 }
 
+/// Whether everything is to be tried, however long that takes: with `REPO_TEST_EXHAUSTIVE=1`.
+fn exhaustive() -> bool {
+    std::env::var_os("REPO_TEST_EXHAUSTIVE").is_some_and(|value| value == "1")
+}
+
 /// Lays text over the configuration, as a drop-in.
 fn configure(environment: &Environment, text: &str) {
     std::fs::create_dir_all(environment.root().join("repo.d")).unwrap();

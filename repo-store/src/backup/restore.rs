@@ -2,8 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Target;
 use super::plan::Plan;
+use super::{INCOMPLETE, Target};
 use crate::copy::Digest;
 use crate::publish::{Entry, Expected, Publication};
 use crate::{Context, Error, RepositoryName, Snapshot, Store, files};
@@ -25,7 +25,8 @@ impl Store {
     /// Makes a store in `to`, a new or empty directory, from the backup in `from`, which may be any copy of the files that
     /// [`backup_files`](Self::backup_files) names. When this returns, the store is durable.
     ///
-    /// The published trees are as they were, to the byte and the second: names that are links are made again.
+    /// The published trees are as they were, to the byte and the second: names that are links are made again. A restoration that
+    /// was cut short goes on when it is begun again.
     ///
     /// # Errors
     /// [`Error::NoStore`] when `from` is no backup, [`Error::StoreExists`] when `to` is not empty.
@@ -34,7 +35,10 @@ impl Store {
         to: &Utf8Path,
         context: &Context,
     ) -> Result<(Self, RestoreReport), Error> {
-        if !files::names_in(to)?.is_empty() {
+        // A directory in which nothing was begun but a restoration, and not ended, takes it up again.
+        let names = files::names_in(to)?;
+        let is_cut_short = names.iter().any(|name| name == INCOMPLETE) && !to.join("store/format").exists();
+        if !names.is_empty() && !is_cut_short {
             return Err(Error::StoreExists { path: to.to_owned() });
         }
         Self::check_format_of(from)?;

@@ -129,7 +129,7 @@ impl Repair<'_> {
         let Some(aside) = free.into_iter().find(|aside| aside.symlink_metadata().is_err()) else {
             return Ok(());
         };
-        match fs::rename(path, &aside) {
+        match files::rename(path, &aside) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::io("move aside", path)(error))
             }
@@ -148,7 +148,7 @@ impl Repair<'_> {
         if path.symlink_metadata().is_ok() {
             self.move_aside(path)?;
         }
-        fs::rename(temporary, path).map_err(Error::io("create", path))?;
+        files::rename(temporary, path).map_err(Error::io("create", path))?;
         self.changed.push(parent.to_owned());
         Ok(())
     }
@@ -207,7 +207,7 @@ impl Repair<'_> {
         self.changed.extend(files::create_directories(parent)?);
         let temporary = self.store.storage().temporary()?;
         files::link(original, &temporary)?;
-        fs::rename(&temporary, path).map_err(Error::io("replace", path))?;
+        files::rename(&temporary, path).map_err(Error::io("replace", path))?;
         // A rename between two names of one file does nothing.
         files::remove_if_present(&temporary)?;
         self.changed.push(parent.to_owned());

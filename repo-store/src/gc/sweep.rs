@@ -130,9 +130,9 @@ impl<'a> Sweep<'a> {
             return Ok(());
         }
         let aside = self.store.storage().temporary()?;
-        let removed = match fs::rename(directory, &aside) {
-            Ok(()) => fs::remove_dir_all(&aside),
-            Err(error) if error.kind() == ErrorKind::CrossesDevices => fs::remove_dir_all(directory),
+        let removed = match files::rename(directory, &aside) {
+            Ok(()) => files::remove_tree(&aside),
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => files::remove_tree(directory),
             Err(error) => Err(error),
         };
         match removed {
@@ -155,7 +155,7 @@ impl<'a> Sweep<'a> {
     fn remove_empty_directories(&self, file: &Utf8Path) {
         let up_to_the_pool = file.ancestors().skip(1).take_while(|above| above.file_name() != Some("pool"));
         for directory in up_to_the_pool {
-            if self.dry_run || fs::remove_dir(directory).is_err() {
+            if self.dry_run || files::remove_directory(directory).is_err() {
                 return;
             }
         }

@@ -191,7 +191,7 @@ fn sign_suite(
 
 /// Removes the directory of a publication that was never shown.
 fn discard(path: &camino::Utf8Path) -> Result<(), Error> {
-    match std::fs::remove_dir_all(path) {
+    match crate::files::remove_tree(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),
     }

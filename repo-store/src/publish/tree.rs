@@ -42,7 +42,11 @@ impl<'a> Tree<'a> {
         for directory in [PUBLICATIONS, "snapshot", "pool"] {
             changed.extend(files::create_directories(&public.join(directory))?);
         }
-        let names = files::names_in(&public.join(PUBLICATIONS))?;
+        // A power cut may have left the one directory and not the other.
+        let mut names = BTreeSet::new();
+        for directory in [PUBLICATIONS, "snapshot"] {
+            names.extend(files::names_in(&public.join(directory))?);
+        }
         let id = PublicationId::next(now, names.iter().filter_map(|name| PublicationId::parse(name)));
         // What a crash left half built has no record yet. What clients see stays, should its record be lost.
         let shown = Publication::shown(&public);
@@ -161,7 +165,7 @@ impl<'a> Tree<'a> {
                 }
             }
         }
-        fs::rename(&temporary, &path).map_err(Error::io("create", &path))?;
+        files::rename(&temporary, &path).map_err(Error::io("create", &path))?;
         self.note([path, self.public.join(BY_HASH).join("SHA256")]);
         Ok(true)
     }
@@ -183,7 +187,7 @@ impl<'a> Tree<'a> {
         for parent in parents {
             let link = directory.join(&parent).join("by-hash");
             let target = super::by_hash_from(&parent);
-            std::os::unix::fs::symlink(target, &link).map_err(Error::io("create", &link))?;
+            files::symlink(&target, &link).map_err(Error::io("create", &link))?;
         }
         for (name, bytes) in
             [("Release", signed.text()), ("Release.gpg", signed.detached()), ("InRelease", signed.inline())]
@@ -213,7 +217,7 @@ impl<'a> Tree<'a> {
                 self.copy_by_links(&original, &copy)?;
             } else if kind.is_symlink() {
                 let target = original.read_link_utf8().map_err(Error::io("read", &original))?;
-                std::os::unix::fs::symlink(target, &copy).map_err(Error::io("create", &copy))?;
+                files::symlink(target.as_str(), &copy).map_err(Error::io("create", &copy))?;
             } else {
                 files::link_or_copy(&original, &copy)?;
             }
@@ -235,7 +239,7 @@ impl<'a> Tree<'a> {
         ];
         for (name, target) in links {
             let link = snapshot.join(name);
-            std::os::unix::fs::symlink(target, &link).map_err(Error::io("create", &link))?;
+            files::symlink(&target, &link).map_err(Error::io("create", &link))?;
         }
         self.note([snapshot]);
         files::sync_all(self.changed.into_inner().unwrap_or_else(PoisonError::into_inner))?;

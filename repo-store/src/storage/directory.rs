@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{Key, Staged, Storage};
 use crate::files::{self, Lock, mode};
-use crate::{Error, oplog};
+use crate::{Error, faults, oplog};
 
 /// A storage in a directory of a local file system.
 ///
@@ -95,7 +95,7 @@ impl Directory {
             files::remove_if_present(temporary)?;
         } else {
             // What is there was cut short by something that is not ours to explain; this one is whole.
-            fs::rename(temporary, path).map_err(Error::io("replace", path))?;
+            files::rename(temporary, path).map_err(Error::io("replace", path))?;
         }
         // Also when it was there already: whoever put it there may not have synced its directory yet, nor that one's entry.
         changed.push(parent.to_owned());
@@ -178,7 +178,7 @@ impl Directory {
 }
 
 /// Appends a line to a log, behind the last one that is whole.
-fn append(file: &mut File, line: &str) -> std::io::Result<()> {
+fn append(path: &Utf8Path, file: &mut File, line: &str) -> std::io::Result<()> {
     let mut end = file.seek(SeekFrom::End(0))?;
     let mut tail = Vec::new();
     file.seek(SeekFrom::Start(end.saturating_sub(oplog::TAIL)))?;
@@ -189,11 +189,16 @@ fn append(file: &mut File, line: &str) -> std::io::Result<()> {
         file.read_to_end(&mut tail)?;
         tail.truncate(tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
         end = tail.len() as u64;
+        faults::before("truncate", path)?;
         file.set_len(end)?;
     }
     file.seek(SeekFrom::Start(end))?;
+    faults::before("write", path)?;
     file.write_all(oplog::seal(&tail, line).as_bytes())?;
-    file.sync_data()
+    faults::before("fsync", path)?;
+    file.sync_data()?;
+    faults::synced(path);
+    Ok(())
 }
 
 /// The temporary directory of this process.
@@ -210,7 +215,7 @@ impl Session {
         let process = std::process::id();
         for attempt in 0_u32.. {
             let directory = area.join(format!("{process}-{attempt}"));
-            match fs::create_dir(&directory) {
+            match files::create_directory(&directory) {
                 Ok(()) => {
                     files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
                     let lock = Lock::acquire(&directory.join("lock"))?;
@@ -256,9 +261,9 @@ impl Session {
     fn remove(directory: &Utf8Path) {
         // The lock file last: without it the rest would pass for a directory that is just being made.
         for name in files::names_in(directory).unwrap_or_default().iter().filter(|name| *name != "lock") {
-            let _ = fs::remove_file(directory.join(name));
+            let _ = files::remove_if_present(&directory.join(name));
         }
-        let _ = fs::remove_dir_all(directory);
+        let _ = files::remove_tree(directory);
     }
 
     fn next_path(&self) -> Utf8PathBuf {
@@ -281,6 +286,7 @@ struct StagedFile<'a> {
 
 impl Write for StagedFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        faults::before("write", &self.path)?;
         self.file.as_mut().ok_or(ErrorKind::BrokenPipe)?.write(bytes)
     }
 
@@ -308,7 +314,7 @@ impl Drop for StagedFile<'_> {
     fn drop(&mut self) {
         // The session's directory goes as a whole in the end. A file that was kept has no path here any more.
         if !self.path.as_str().is_empty() {
-            let _ = fs::remove_file(&self.path);
+            let _ = files::remove_if_present(&self.path);
         }
     }
 }
@@ -320,7 +326,7 @@ impl Storage for Directory {
 
     fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + Send>>, Error> {
         let path = self.place(key);
-        match File::open(&path) {
+        match files::open(&path) {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("open", path)(error)),
@@ -397,7 +403,7 @@ impl Storage for Directory {
             changed.push(parent.to_owned());
         }
         files::sync_all(changed)?;
-        append(&mut file, line).map_err(Error::io("append to", &path))
+        append(&path, &mut file, line).map_err(Error::io("append to", &path))
     }
 
     fn list(&self, area: &str) -> Result<Vec<Key>, Error> {
