@@ -146,15 +146,26 @@ fn compare_versions(bencher: Bencher<'_, '_>) {
     over_versions(bencher, version::compare);
 }
 
-#[divan::bench]
-fn sort_versions(bencher: Bencher<'_, '_>) {
+fn over_sorting(bencher: Bencher<'_, '_>, sort: impl Fn(&mut Vec<&'static str>)) {
     bencher.counter(ItemsCount::new(VERSIONS.len())).with_inputs(|| VERSIONS.clone()).bench_local_values(
         |mut versions| {
-            versions.sort_by(|a, b| version::compare(a, b));
-            assert!(versions.is_sorted_by(|a, b| version::compare(a, b).is_le()));
+            sort(&mut versions);
             versions
         },
     );
+    let mut versions = VERSIONS.clone();
+    sort(&mut versions);
+    assert!(versions.is_sorted_by(|a, b| version::compare(a, b).is_le()));
+}
+
+#[divan::bench]
+fn sort_versions(bencher: Bencher<'_, '_>) {
+    over_sorting(bencher, |versions| version::sort_by(versions, |text| text));
+}
+
+#[divan::bench]
+fn sort_versions_by_compare(bencher: Bencher<'_, '_>) {
+    over_sorting(bencher, |versions| versions.sort_by(|a, b| version::compare(a, b)));
 }
 
 /// What reading a package costs at the least: both its checksums.

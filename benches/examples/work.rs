@@ -36,7 +36,7 @@ fn work(name: &str, bytes: &[u8]) -> Result<usize, Box<dyn std::error::Error>> {
         "relations" => field("Depends").flat_map(relation::iter).map(black_box).count(),
         "sort-versions" => {
             let mut versions: Vec<&str> = field("Version").collect();
-            versions.sort_by(|a, b| version::compare(a, b));
+            version::sort_by(&mut versions, |text| text);
             black_box(versions).len()
         }
         "deb" => deb::read(bytes, &deb::Options::default())?.files.unwrap().len(),

@@ -114,6 +114,14 @@ impl Sha512 {
     }
 }
 
+impl Md5 {
+    /// Computes the checksum of `data`.
+    pub fn of(data: &[u8]) -> Self {
+        use md5::Digest;
+        Self(md5::Md5::digest(data).into())
+    }
+}
+
 impl Blake3 {
     /// Computes the checksum of `data`.
     pub fn of(data: &[u8]) -> Self {
@@ -142,8 +150,8 @@ fn encode_hex(bytes: &[u8], hex: &mut [u8]) {
 
 /// Which checksums to compute besides SHA-256 and BLAKE3, which are always computed.
 ///
-/// MD5 and SHA-1 need the cargo features `md5` and `sha1`; asking for one that the build lacks is an
-/// [`Error::Unsupported`]. They cost more time than all the rest together.
+/// SHA-1 needs the cargo feature `sha1`; asking for it where the build lacks it is an [`Error::Unsupported`]. MD5 and SHA-1
+/// cost more time than all the rest together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HashSet {
     /// Compute MD5.
@@ -188,7 +196,6 @@ pub struct Hasher {
     size: u64,
     sha256: sha2::Sha256,
     blake3: blake3::Hasher,
-    #[cfg(feature = "md5")]
     md5: Option<md5::Md5>,
     #[cfg(feature = "sha1")]
     sha1: Option<sha1::Sha1>,
@@ -204,9 +211,6 @@ impl fmt::Debug for Hasher {
 impl Hasher {
     /// Starts to compute SHA-256, BLAKE3 and those in `set`.
     pub fn new(set: HashSet) -> Result<Self, Error> {
-        if set.md5 && !cfg!(feature = "md5") {
-            return Err(Error::Unsupported { format: "MD5", feature: "md5" });
-        }
         if set.sha1 && !cfg!(feature = "sha1") {
             return Err(Error::Unsupported { format: "SHA-1", feature: "sha1" });
         }
@@ -214,7 +218,6 @@ impl Hasher {
             size: 0,
             sha256: sha2::Sha256::default(),
             blake3: blake3::Hasher::new(),
-            #[cfg(feature = "md5")]
             md5: set.md5.then(md5::Md5::default),
             #[cfg(feature = "sha1")]
             sha1: set.sha1.then(sha1::Sha1::default),
@@ -230,7 +233,6 @@ impl Hasher {
         for piece in data.chunks(16 * 1024) {
             self.sha256.update(piece);
             self.blake3.update(piece);
-            #[cfg(feature = "md5")]
             if let Some(md5) = &mut self.md5 {
                 md5.update(piece);
             }
@@ -251,10 +253,7 @@ impl Hasher {
             size: self.size,
             sha256: Sha256(self.sha256.finalize().into()),
             blake3: Blake3(*self.blake3.finalize().as_bytes()),
-            #[cfg(feature = "md5")]
             md5: self.md5.map(|md5| Md5(md5.finalize().into())),
-            #[cfg(not(feature = "md5"))]
-            md5: None,
             #[cfg(feature = "sha1")]
             sha1: self.sha1.map(|sha1| Sha1(sha1.finalize().into())),
             #[cfg(not(feature = "sha1"))]

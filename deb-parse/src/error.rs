@@ -103,10 +103,11 @@ pub enum Error {
         rule: &'static str,
     },
     /// A `.deb` file is not built as deb(5) says, or in a way that programs read differently.
-    #[error("{place}: {rule}")]
+    #[error("{}{rule}", .place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default())]
     Archive {
-        /// The member or file within the archive, such as `control.tar.xz: "./postinst"`.
-        place: String,
+        /// The member or file within the archive, such as `control.tar.xz: "./postinst"`; none if it is the archive as
+        /// a whole.
+        place: Option<String>,
         /// The rule that is broken.
         rule: String,
     },
@@ -149,7 +150,11 @@ impl Error {
     }
 
     pub(crate) fn archive(place: impl Into<String>, rule: impl Into<String>) -> Self {
-        Self::Archive { place: place.into(), rule: rule.into() }
+        Self::Archive { place: Some(place.into()), rule: rule.into() }
+    }
+
+    pub(crate) fn whole_archive(rule: impl Into<String>) -> Self {
+        Self::Archive { place: None, rule: rule.into() }
     }
 
     /// Says that a wrong value stood in `field`.

@@ -57,7 +57,7 @@
 //!
 //! - `gz`, `xz`, `zstd`, `bz2`, `lzma` (all on by default): the compression formats of package members. Without one, a
 //!   member in that format is an [`Error::Unsupported`].
-//! - `md5`, `sha1` (off): these checksums besides SHA-256, SHA-512 and BLAKE3.
+//! - `sha1` (off): this checksum besides SHA-256, SHA-512, BLAKE3 and MD5.
 #![forbid(unsafe_code)]
 
 pub mod changelog;

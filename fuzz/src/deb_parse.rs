@@ -5,7 +5,7 @@ use deb_parse::control::{BinaryControl, Buildinfo, Changes, Dsc, Release};
 use deb_parse::deb::{self, Data, Options, Package};
 use deb_parse::deb822::{self, Paragraph, ParagraphBuf, Reader};
 use deb_parse::relation::{self, Relations};
-use deb_parse::version::compare;
+use deb_parse::version::{compare, sort_by};
 use deb_parse::{Error, Limits, Version, changelog, clearsign};
 
 /// Panics if it does not hold for these bytes.
@@ -117,10 +117,14 @@ pub fn deb822_round_trip(text: &[u8]) {
     }
 }
 
-/// The order of versions is total, and sort keys and equality follow it.
+/// The order of versions is total, and sort keys, equality and sorting many follow it.
 pub fn version_total_order(text: &[u8]) {
     let text = String::from_utf8_lossy(text);
     let all: Vec<&str> = text.split('\n').take(6).collect();
+    let (mut one, mut other) = (all.clone(), all.clone());
+    one.sort_by(|a, b| compare(a, b));
+    sort_by(&mut other, |text| text);
+    assert_eq!(one, other);
     for a in &all {
         assert!(compare(a, a).is_eq());
         if let Err(error) = Version::parse(a) {

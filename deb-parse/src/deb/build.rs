@@ -2,17 +2,19 @@
 
 use super::compression::Compression;
 use super::{ar, codec, tar};
+use crate::checksum::Md5;
 use crate::deb822::ParagraphBuf;
 use crate::error::Error;
 use crate::name::{Architecture, PackageName};
 use crate::version::Version;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 /// Builds a package.
 ///
 /// The result depends on what is given here and on nothing else: entries are sorted, belong to root, and have one time,
-/// 0 unless [`mtime`](Self::mtime) sets another (pass on `SOURCE_DATE_EPOCH`). Directories are added as needed.
+/// 0 unless [`mtime`](Self::mtime) sets another (pass on `SOURCE_DATE_EPOCH`). Directories are added as needed, and so is
+/// `md5sums`, by which `dpkg --verify` finds damaged files.
 ///
 /// ```
 /// use deb_parse::{Architecture, PackageName, Version, deb::Builder};
@@ -191,12 +193,14 @@ impl Builder {
     fn control_archive(&self, tree: &BTreeMap<&str, Entry>) -> Result<Vec<u8>, Error> {
         let mut files: BTreeMap<&str, (Vec<u8>, u32)> = BTreeMap::new();
         files.insert("control", (self.control(tree)?.to_bytes(), 0o644));
-        if !self.conffiles.is_empty() {
-            let mut paths: Vec<&str> =
-                self.conffiles.iter().map(|path| checked_path(path)).collect::<Result<_, _>>()?;
-            paths.sort_unstable();
-            paths.dedup();
-            let text: String = paths.iter().map(|path| format!("/{path}\n")).collect();
+        let conffiles: BTreeSet<&str> =
+            self.conffiles.iter().map(|path| checked_path(path)).collect::<Result<_, _>>()?;
+        let md5sums = md5sums(tree, &conffiles);
+        if !md5sums.is_empty() {
+            files.insert("md5sums", (md5sums.into_bytes(), 0o644));
+        }
+        if !conffiles.is_empty() {
+            let text: String = conffiles.iter().map(|path| format!("/{path}\n")).collect();
             files.insert("conffiles", (text.into_bytes(), 0o644));
         }
         for (name, content, mode) in &self.control_files {
@@ -247,6 +251,17 @@ impl Builder {
         control.push("Description", self.description.as_deref().unwrap_or(self.package.as_str()))?;
         Ok(control)
     }
+}
+
+/// Lists the files with their checksums, but for those that the administrator may change (deb-md5sums(5)).
+fn md5sums(tree: &BTreeMap<&str, Entry>, conffiles: &BTreeSet<&str>) -> String {
+    tree.iter()
+        .filter(|(path, _)| !conffiles.contains(*path))
+        .filter_map(|(path, entry)| match entry {
+            Entry::File(content, _) => Some(format!("{}  {path}\n", Md5::of(content))),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The path without a `/` before it; each element must be a name.

@@ -142,10 +142,10 @@ pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
         reading.member(&mut source, &header, members)?;
     }
     let Some((control_compression, control)) = reading.control else {
-        return Err(Error::archive("file", "the member `control.tar` is missing (deb(5))"));
+        return Err(Error::whole_archive("the member `control.tar` is missing (deb(5))"));
     };
     let Some((data_compression, data)) = reading.data else {
-        return Err(Error::archive("file", "the member `data.tar` is missing (deb(5))"));
+        return Err(Error::whole_archive("the member `data.tar` is missing (deb(5))"));
     };
     let ControlArchive { control, files: control_files, conffiles, md5sums, triggers } = control;
     let hashes = source.finish();

@@ -8,6 +8,7 @@
 //! [`ParagraphBuf`] is the owned form, which can be changed and written and never holds anything that could be read as
 //! another field or another paragraph.
 
+mod lines;
 mod owned;
 mod scan;
 mod stream;

@@ -1,5 +1,6 @@
 //! The hot path: finds paragraphs and fields in a byte slice without copying, allocating or checking.
 
+use super::lines::LineStarts;
 use memchr::memmem;
 
 /// Iterates over the paragraphs of `text`, which must be valid deb822 to be understood; no bytes make it panic.
@@ -115,28 +116,85 @@ impl<'a> Paragraph<'a> {
     /// ```
     pub fn get_many<const N: usize>(&self, names: [&str; N]) -> [Option<&'a [u8]>; N] {
         let mut values = [None; N];
-        let mut missing = N;
-        // One bit for each letter that a name starts with, in either case, turns most lines away.
-        let starts = names.iter().fold(0u32, |bits, name| bits | first_bit(name.as_bytes()));
-        let mut rest = self.text;
-        while missing > 0 && !rest.is_empty() {
-            let field = RawField::split(&mut rest);
-            if first_bit(field.text) & starts == 0 {
-                continue;
-            }
-            for (name, value) in names.iter().zip(&mut values) {
-                if value.is_none() && field.has_name(name) {
-                    *value = Some(field.value(name.len()));
-                    missing -= 1;
+        self.find(&names, &mut values);
+        values
+    }
+
+    /// Not generic, so that all of it is compiled as one piece here and not in the crate that uses it.
+    fn find(&self, names: &[&str], values: &mut [Option<&'a [u8]>]) {
+        let mut missing = names.len();
+        // One bit for the first two letters of each name turns most lines away.
+        let starts = names.iter().fold(0, |bits, name| match name.as_bytes() {
+            &[only] => bits | start_bit(&[only, b':']),
+            name => bits | start_bit(name),
+        });
+        // The field that was found and whose end was not.
+        let mut found: Option<Found> = None;
+        for start in std::iter::once(0).chain(LineStarts::new(self.text)) {
+            let line = self.text.get(start..).unwrap_or_default();
+            if let Some(field) = &mut found {
+                match line.first() {
+                    Some(b' ' | b'\t') => continue,
+                    Some(b'#') => {
+                        field.comments = true;
+                        continue;
+                    }
+                    _ => {}
                 }
+                field.put(self.text.get(field.start..start), names, values);
+                missing -= 1;
+                if missing == 0 {
+                    return;
+                }
+                found = None;
+            }
+            if start_bit(line) & starts != 0 {
+                let number = names.iter().position(|name| has_name(line, name));
+                found = number
+                    .filter(|number| values.get(*number).is_some_and(Option::is_none))
+                    .map(|number| Found { number, start, comments: false });
             }
         }
-        values
+        if let Some(field) = found {
+            field.put(self.text.get(field.start..), names, values);
+        }
+        // A name that was given twice was found for the first of the two.
+        for (number, name) in names.iter().enumerate().skip(1) {
+            let same = names.iter().take(number).position(|other| other.eq_ignore_ascii_case(name));
+            if let Some(value) = same.and_then(|same| values.get(same).copied())
+                && let Some(second) = values.get_mut(number)
+            {
+                *second = value;
+            }
+        }
     }
 }
 
-fn first_bit(text: &[u8]) -> u32 {
-    text.first().map_or(0, |c| 1 << (c & 31))
+/// A field that [`Paragraph::get_many`] looks for.
+struct Found {
+    /// Which of the names it has.
+    number: usize,
+    start: usize,
+    comments: bool,
+}
+
+impl Found {
+    fn put<'a>(&self, text: Option<&'a [u8]>, names: &[&str], values: &mut [Option<&'a [u8]>]) {
+        if let (Some(text), Some(name), Some(value)) =
+            (text, names.get(self.number), values.get_mut(self.number))
+        {
+            *value = Some(RawField { text, comments: self.comments }.value(name.len()));
+        }
+    }
+}
+
+/// One of 64 bits, chosen by the first two letters in either case.
+#[inline]
+fn start_bit(text: &[u8]) -> u64 {
+    match text {
+        [a, b, ..] => 1 << ((a & 31) ^ (b & 31) << 1),
+        _ => 0,
+    }
 }
 
 /// The lines of a field, or of what stands where one should.
@@ -172,13 +230,6 @@ impl<'a> RawField<'a> {
     }
 
     #[inline]
-    fn has_name(&self, name: &str) -> bool {
-        self.text.get(name.len()) == Some(&b':')
-            && self.text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
-            && is_field_start(self.text)
-    }
-
-    #[inline]
     fn value(&self, name: usize) -> &'a [u8] {
         let mut value = self.text.get(name + 1..).unwrap_or_default();
         if self.comments {
@@ -188,9 +239,18 @@ impl<'a> RawField<'a> {
     }
 }
 
+/// Whether `line` starts with `name`, whose case does not matter, and a colon.
+#[inline]
+fn has_name(line: &[u8], name: &str) -> bool {
+    let name = name.as_bytes();
+    line.get(name.len()) == Some(&b':')
+        && line.get(..name.len()).is_some_and(|start| start == name || start.eq_ignore_ascii_case(name))
+        && is_field_start(line)
+}
+
 /// Whether a line can be the first of a field by its first byte.
 fn is_field_start(line: &[u8]) -> bool {
-    !matches!(line.first(), None | Some(b'#' | b'-' | b':'))
+    !matches!(line.first(), None | Some(b'#' | b'-' | b':' | b' ' | b'\t'))
 }
 
 impl std::fmt::Debug for Paragraph<'_> {
@@ -245,7 +305,7 @@ impl<'a> Field<'a> {
 
     /// Whether the field has this name, whose case does not matter.
     pub fn has_name(&self, name: &str) -> bool {
-        self.name == name.len() && self.raw.has_name(name)
+        self.name == name.len() && has_name(self.raw.text, name)
     }
 
     /// The value without the blanks around it; lines after the first keep their indentation and newlines, and so do

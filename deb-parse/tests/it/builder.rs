@@ -82,11 +82,28 @@ fn the_order_of_calls_does_not_matter() {
     assert_eq!(one.build().unwrap(), two.build().unwrap());
 }
 
+#[test]
+fn the_files_have_checksums_but_for_conffiles() {
+    let bytes = builder().build().unwrap();
+    let md5sums = deb::read(&bytes[..], &Options::default()).unwrap().md5sums.unwrap();
+    insta::assert_snapshot!(String::from_utf8(md5sums).unwrap().replace(&"n".repeat(150), "<LONG>"), @"
+    33d7ac42e3aa0f3146843833c23e4365  etc/probe.d/x
+    3e2b31c72181b87149ff995e7202c0e3  usr/bin/probe
+    0f5264038205edfb1ac05fbb0e8c5e94  usr/share/<LONG>
+    ");
+    let empty = Builder::new(
+        PackageName::parse("probe").unwrap(),
+        Version::parse("1").unwrap(),
+        Architecture::parse("all").unwrap(),
+    );
+    assert_eq!(deb::read(&empty.build().unwrap()[..], &Options::default()).unwrap().md5sums, None);
+}
+
 /// The bytes are a promise: who rebuilds an old package gets the old checksum.
 #[test]
 fn the_bytes_are_pinned() {
     let bytes = builder().compression(Compression::None).build().unwrap();
-    insta::assert_snapshot!(deb_parse::checksum::Sha256::of(&bytes), @"bb3ba2b82af9d99961706af6616271ca1db50410680a6ddd9b414b2005bbd764");
+    insta::assert_snapshot!(deb_parse::checksum::Sha256::of(&bytes), @"c83dd2021a0d1b909301d6218c439aa3d3f8907de505a9cbf7b17db55214d02a");
 }
 
 #[test]
@@ -96,7 +113,7 @@ fn dpkg_takes_what_is_built() {
         let Some(reading) = dpkg::dpkg_deb(&bytes) else { return };
         let reading = reading.unwrap();
         assert_eq!(reading.fields, ["probe", "1:2.0-3", "all"]);
-        assert_eq!(reading.scripts, ["conffiles", "control", "postinst"]);
+        assert_eq!(reading.scripts, ["conffiles", "control", "md5sums", "postinst"]);
         assert_eq!(reading.files.len(), 15);
         if let Some(status) = dpkg::unpack(&bytes) {
             assert!(status.unwrap().contains("Version: 1:2.0-3"));

@@ -202,6 +202,24 @@ proptest! {
         check(text.as_bytes());
     }
 
+    /// Blocks of 64 bytes are looked at in one piece, so there must be texts of many lengths.
+    #[test]
+    fn several_fields_are_read_as_each_alone(
+        text in "([A-C][ab]?: ?[a-z]{0,80}\r?\n|#[ab]\n| [a.]{1,70}\n){0,12}[A:a]{0,3}",
+        names in prop::collection::vec("[A-Ca-c][ABab]?", 0..6),
+    ) {
+        if let Some(paragraph) = deb822::paragraphs(text.as_bytes()).next() {
+            let expected = |name: &str| paragraph.fields().find(|field| field.has_name(name)).map(|field| field.value());
+            for name in &names {
+                prop_assert_eq!(paragraph.get(name), expected(name));
+            }
+            if let [a, b, c, ..] = names.as_slice() {
+                prop_assert_eq!(paragraph.get_many([a, b, c]), [expected(a), expected(b), expected(c)]);
+                prop_assert_eq!(paragraph.get_many([a, b, a]), [expected(a), expected(b), expected(a)]);
+            }
+        }
+    }
+
     #[test]
     fn no_bytes_make_the_fast_reader_panic(text in prop::collection::vec(prop::sample::select(&b"\n\n\r:#- \tAb\0\xff"[..]), 0..200)) {
         for paragraph in deb822::paragraphs(&text) {

@@ -1,7 +1,7 @@
 //! The order of versions: dpkg's, from a table, from a naive twin, and from dpkg itself.
 
 use crate::dpkg;
-use deb_parse::version::compare;
+use deb_parse::version::{compare, sort_by};
 use deb_parse::{Version, VersionRef};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -53,6 +53,13 @@ fn the_table_is_in_order() {
             }
         }
     }
+}
+
+#[test]
+fn the_table_is_sorted() {
+    let mut all: Vec<&str> = ORDER.iter().rev().copied().flatten().copied().collect();
+    sort_by(&mut all, |text| text);
+    assert_eq!(all, ORDER.concat());
 }
 
 #[test]
@@ -151,6 +158,21 @@ proptest! {
         if compare(&a, &b).is_le() && compare(&b, &c).is_le() {
             prop_assert!(compare(&a, &c).is_le());
         }
+    }
+
+    /// Of versions, long ones among them, and of any text.
+    #[test]
+    fn sorting_many_keeps_the_order_of_equal_ones(
+        all in prop::collection::vec(
+            prop_oneof![version(), "1\\.[0-9a.~+-]{0,40}", "[0-9]{12,18}(:1)?", "\\PC{0,12}"],
+            0..30,
+        ),
+    ) {
+        let mut all: Vec<(usize, String)> = all.into_iter().enumerate().collect();
+        let mut expected = all.clone();
+        expected.sort_by(|(_, a), (_, b)| compare(a, b));
+        sort_by(&mut all, |(_, text)| text);
+        prop_assert_eq!(all, expected);
     }
 
     #[test]

@@ -51,11 +51,11 @@ fn what_the_helper_calls_good_is_taken() {
 fn files_that_are_no_archives() {
     let environment = filled_store();
     insta::assert_snapshot!(refused_bytes(&environment, "This is no package.\n"), @"
-    error: <DIR>/files/bad.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: <DIR>/files/bad.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
     1 of 1 file refused
     ");
     insta::assert_snapshot!(refused_bytes(&environment, ""), @"
-    error: <DIR>/files/bad.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: <DIR>/files/bad.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
     1 of 1 file refused
     ");
     let good = fs::read(environment.package("other", "1.0", "all")).unwrap();
@@ -68,7 +68,7 @@ fn files_that_are_no_archives() {
     1 of 1 file refused
     ");
     insta::assert_snapshot!(refused_bytes(&environment, archive(&[("debian-binary", b"2.0\n")])), @"
-    error: <DIR>/files/bad.deb: file: the member `control.tar` is missing (deb(5))
+    error: <DIR>/files/bad.deb: the member `control.tar` is missing (deb(5))
     1 of 1 file refused
     ");
 }
@@ -316,7 +316,7 @@ fn one_bad_file_of_several_stops_all() {
     insta::assert_snapshot!(output, @"
     status: 1
     ---- stderr
-    error: <DIR>/files/broken.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: <DIR>/files/broken.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
     error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
     2 of 3 files refused: nothing was added; --keep-going adds the others
@@ -348,7 +348,7 @@ fn the_good_ones_are_taken_with_keep_going() {
     added good 1.0 all -> bookworm (every suite)
     published preprod <PUBLICATION>: bookworm
     ---- stderr
-    error: <DIR>/files/broken.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: <DIR>/files/broken.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
     error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
     2 of 3 files refused: the others were added

@@ -91,12 +91,12 @@ fn a_file_that_stays_broken_goes_aside_with_the_reason() {
     added hello 1.0 all -> bookworm (every suite)
     published preprod <PUBLICATION>: bookworm
     ---- stderr
-    error: drop/bad.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: drop/bad.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
     1 of 2 files refused: the others were added
     ");
     assert_eq!(names(&folder), ["rejected", "rejected/bad.deb", "rejected/bad.deb.reason"]);
     insta::assert_snapshot!(
-        fs::read_to_string(folder.join("rejected/bad.deb.reason")).unwrap().replace(folder.as_str(), "<DROP>"), @"drop/bad.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))");
+        fs::read_to_string(folder.join("rejected/bad.deb.reason")).unwrap().replace(folder.as_str(), "<DROP>"), @"drop/bad.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))");
     assert!(listed(&environment).contains("hello"), "the good one is taken");
     // Another one of that name takes nothing away.
     fs::write(folder.join("bad.deb"), "no package either").unwrap();
