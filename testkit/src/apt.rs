@@ -6,6 +6,9 @@ use crate::{Environment, Output};
 
 /// The machine's apt with directories of its own: nothing of the machine's configuration is read, nothing is installed,
 /// and no root is needed.
+///
+/// When `REPO_TEST_CHROOT` names another Debian system that has the machine's `/tmp` as its own, its apt is used instead; that
+/// does need root. `.ci/client-chroot` makes one.
 #[derive(Debug)]
 pub struct Apt<'e> {
     environment: &'e Environment,
@@ -126,9 +129,15 @@ impl<'e> Apt<'e> {
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Output {
-        let mut command = self.environment.other(&[program]);
+        let downloads = self.path("downloads");
+        let chroot = std::env::var("REPO_TEST_CHROOT").ok();
+        let words = match &chroot {
+            Some(chroot) => vec!["chroot", chroot, "env", "-C", downloads.as_str(), program],
+            None => vec![program],
+        };
+        let mut command = self.environment.other(&words);
         command.args(arguments).env("APT_CONFIG", self.path("etc/apt/apt.conf"));
-        command.current_dir(self.path("downloads"));
+        command.current_dir(&downloads);
         self.environment.finish(&mut command)
     }
 }
