@@ -43,6 +43,7 @@
 
 mod backup;
 mod chunk;
+mod class;
 mod commit;
 mod copy;
 mod difference;
@@ -76,6 +77,7 @@ mod tag;
 mod transaction;
 
 pub use backup::{BackupReport, RestoreReport};
+pub use class::{PackageClass, WildPattern};
 pub use commit::Commit;
 pub use difference::Difference;
 pub use error::Error;
@@ -92,7 +94,7 @@ pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, m
 pub use promote::{ChangePlan, PromoteOptions};
 pub use publish::{PublicationId, PublishReport};
 pub use record::{Digests, Record, RecordKey};
-pub use retention::{PackageClass, Reason, RetentionPlan, RetentionRule, Verdict, WildPattern};
+pub use retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use revision::Revision;
 pub use route::{Markers, Route, route};
 pub use select::Selector;
