@@ -2,6 +2,7 @@
 
 mod file;
 mod keeping;
+mod routing;
 
 use std::collections::BTreeMap;
 
@@ -143,6 +144,7 @@ impl Config {
         if let Some(markers) = &table.markers {
             settings.markers = Markers::new(markers.clone());
         }
+        settings.only_routed = table.only_routed;
         settings.description.clone_from(&table.description);
         settings.not_automatic = table.not_automatic;
         settings.but_automatic_upgrades = table.but_automatic_upgrades;
@@ -183,6 +185,7 @@ impl Config {
             }
         }
         settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);
+        settings.routing = self.routing(&settings)?;
         if let Some(text) = table.valid_for.as_ref().or(self.file.valid_for.as_ref()) {
             settings.valid_for =
                 Some(file::duration(text).ok_or_else(|| {

@@ -43,6 +43,15 @@ impl fmt::Display for RecordKey {
 }
 
 impl RecordKey {
+    /// The key of a package with this control file.
+    pub(crate) fn of(control: &BinaryControl) -> Self {
+        Self {
+            package: control.package().clone(),
+            version: control.version().clone(),
+            architecture: control.architecture().clone(),
+        }
+    }
+
     /// Reads what [`Display`](fmt::Display) writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
@@ -93,11 +102,7 @@ impl Record {
         size: u64,
         digests: &Digests,
     ) -> Result<Self, apt_index::Error> {
-        let key = RecordKey {
-            package: control.package().clone(),
-            version: control.version().clone(),
-            architecture: control.architecture().clone(),
-        };
+        let key = RecordKey::of(control);
         let (source, _) = control.source();
         let facts = FileFacts {
             filename: pool_path(&component, source, &key.package, &key.version, &key.architecture)?,

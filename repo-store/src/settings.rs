@@ -2,7 +2,7 @@ use apt_index::Encoding;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
 
-use crate::{Error, Markers, RepositoryName};
+use crate::{Error, Markers, RepositoryName, RoutingRule};
 
 /// How a repository is set up: what the administrator decided, as values.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct RepositorySettings {
     pub url: Option<String>,
     /// The compressed files made of each index.
     pub encodings: Vec<Encoding>,
+    /// Which packages go elsewhere than their sections and versions say; the first rule for a package decides.
+    pub routing: Vec<RoutingRule>,
     /// How long clients accept what is published now (`Valid-Until`); for ever when not set.
     pub valid_for: Option<SignedDuration>,
     /// From how many earlier states of a large index clients can come to the present one by a patch; 0 for none.
@@ -38,6 +40,8 @@ pub struct SuiteSettings {
     pub components: Vec<Component>,
     /// What in a version says that a package was built for this suite.
     pub markers: Markers,
+    /// Takes only what a routing rule or a person sends to it: for a suite of debug symbols, say.
+    pub only_routed: bool,
     /// One line for people.
     pub description: Option<String>,
     /// Clients install from it only when told to.
@@ -60,6 +64,7 @@ impl RepositorySettings {
             label: None,
             url: None,
             encodings: Encoding::DEFAULT.to_vec(),
+            routing: Vec::new(),
             valid_for: None,
             pdiffs: Self::DEFAULT_PDIFFS,
         }
@@ -92,6 +97,7 @@ impl SuiteSettings {
             name,
             architectures,
             components: Component::parse("main").into_iter().collect(),
+            only_routed: false,
             description: None,
             not_automatic: false,
             but_automatic_upgrades: false,

@@ -161,6 +161,13 @@ components = ["main"]
 #   users = "prod.htpasswd"
 #   suites = ["bookworm"]
 @REPOSITORIES@
+# Packages that go elsewhere than their section and version say. The first rule for a package decides; `add --component` and
+# `add --suite` come before any rule. `suites` is a list to choose from: a version that names a release goes to those for it.
+#[[route]]
+#packages = ["*-dbgsym"]                      # names; `sections`, `fields` and `repositories` as in [[retention]]
+#component = "debug"
+#suites = ["bookworm-debug", "trixie-debug"]
+
 # Which versions stay when `repo-cli retention` runs. Of the rules for a package the first decides; what none matches stays.
 # A version stays when any limit says so, when it is tagged, and when it is the newest. All but the limits may be left out.
 #[[retention]]
@@ -184,6 +191,7 @@ components = ["main"]
 #architectures = ["amd64"]
 #components = ["main", "contrib"]
 #markers = ["bookworm", "deb12", "bpo12"]     # what in a version says that a package was built for this suite
+#only_routed = true                           # takes nothing but what [[route]] or --suite sends here
 #description = "Packages for our bookworm machines"
 #not_automatic = true                         # clients install from it only when told to
 "#;

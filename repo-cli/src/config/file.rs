@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) serve: ServeTable,
     pub(super) repositories: BTreeMap<String, RepositoryTable>,
     pub(super) suite: BTreeMap<String, SuiteTable>,
+    pub(super) route: Vec<RouteTable>,
     pub(super) retention: Vec<RetentionTable>,
     pub(super) gc: GcTable,
 }
@@ -64,9 +65,22 @@ pub(super) struct SuiteTable {
     pub(super) architectures: Option<Vec<String>>,
     pub(super) components: Option<Vec<String>>,
     pub(super) markers: Option<Vec<String>>,
+    pub(super) only_routed: bool,
     pub(super) description: Option<String>,
     pub(super) not_automatic: bool,
     pub(super) but_automatic_upgrades: bool,
+}
+
+/// A rule about where packages go.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RouteTable {
+    pub(super) repositories: Vec<String>,
+    pub(super) packages: Vec<String>,
+    pub(super) sections: Vec<String>,
+    pub(super) fields: BTreeMap<String, String>,
+    pub(super) component: Option<String>,
+    pub(super) suites: Vec<String>,
 }
 
 /// A rule of retention.
