@@ -43,6 +43,7 @@ mod previous;
 mod release;
 mod stanza;
 mod update;
+mod whole;
 mod xz;
 
 pub use contents::ContentsLines;

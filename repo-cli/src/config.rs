@@ -175,7 +175,7 @@ impl Config {
         settings.url = self.url();
         if let Some(names) = &self.file.compress {
             let encodings = names.iter().map(|name| {
-                let unknown = || self.wrong(&format!("compress: `{name}` is none of xz, gz, zst, none"));
+                let unknown = || self.wrong(&format!("compress: `{name}` is none of xz, gz, zst, bz2, none"));
                 Encoding::from_name(name).ok_or_else(unknown)
             });
             settings.encodings = encodings.collect::<Result<_, _>>()?;

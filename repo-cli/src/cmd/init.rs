@@ -144,7 +144,7 @@ architectures = [@ARCHITECTURES@]
 # The first is for packages that name none in their section.
 components = ["main"]
 
-# Compressed forms of each index, of xz, gz, zst and none.
+# Compressed forms of each index, of xz, gz, zst, bz2 and none. bz2 is compressed whole at every change, the others in parts.
 #compress = ["xz", "gz"]
 
 # After how long clients refuse what was published last, against replayed old states. `publish` signs anew in time.

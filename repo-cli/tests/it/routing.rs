@@ -207,7 +207,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.toml: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
     error: <DIR>/store/repo.toml: `all` is no architecture to list: such packages are in every index anyway
     error: <DIR>/store/repo.toml: valid_for: `soon` is no time such as 14d or 36h
-    error: <DIR>/store/repo.toml: compress: `rar` is none of xz, gz, zst, none
+    error: <DIR>/store/repo.toml: compress: `rar` is none of xz, gz, zst, bz2, none
     error: <DIR>/store/repo.toml: repositories.prod.suites: `suites` has no `sid`
     error: <DIR>/store/repo.toml: `../x` cannot be the name of a repository
     error: <DIR>/store/repo.toml: [suite.sid]: `suites` has no such name
