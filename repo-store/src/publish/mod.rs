@@ -5,6 +5,7 @@
 //!   dists -> .publications/<id>/dists        switched by one rename
 //!   pool/…                                   hard links to the store's blobs
 //!   snapshot/<id>/dists, pool                every publication kept, as an archive root of its own
+//!   snapshot/<tag> -> <id>                   the newest publication of a state that has a tag
 //!   .publications/<id>/dists/<suite>/        InRelease, Release, Release.gpg, indices under their plain names
 //!   .by-hash/SHA256/<digest>                 every index file; the `by-hash` of each directory is a link to it
 //! ```
@@ -17,6 +18,7 @@ mod expected;
 mod indices;
 mod kind;
 mod publication;
+mod tagged;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -30,7 +32,8 @@ use jiff::Timestamp;
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;
 use publication::{PublishedSuite, SignedFiles};
-pub(crate) use tree::{BY_HASH, PUBLICATIONS};
+pub(crate) use tagged::link_of;
+pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
 
 use crate::{Context, Error, RepositorySettings, Revision, Store, SuiteSettings, files};
 
