@@ -28,7 +28,9 @@
 
 #![forbid(unsafe_code)]
 
+mod component_release;
 mod contents;
+mod description;
 mod digest;
 mod encoding;
 mod error;
@@ -46,6 +48,7 @@ mod update;
 mod whole;
 mod xz;
 
+pub use component_release::ComponentRelease;
 pub use contents::ContentsLines;
 pub use digest::{HashState, ResumableSha256};
 pub use encoding::Encoding;
