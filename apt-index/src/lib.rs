@@ -59,7 +59,7 @@ pub use layout::Layout;
 pub use parallel::parallel_map;
 pub use path::RelPath;
 pub use pdiff::{PatchHistory, Patches};
-pub use pool::pool_path;
+pub use pool::{PackageKind, pool_path};
 pub use previous::PreviousFiles;
 pub use release::{Release, ReleaseFile};
 pub use stanza::{FileFacts, Stanza};

@@ -4,8 +4,9 @@ use std::io::{Read, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::sync::{Arc, Mutex};
 
-use apt_index::parallel_map;
+use apt_index::{PackageKind, parallel_map};
 use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::control::{BinaryControl, Fields as _};
 use deb_parse::{Component, SuiteName, deb};
 
 use crate::placement::Placement;
@@ -163,7 +164,8 @@ impl Store {
         let key = RecordKey::of(control);
         let paragraph = control.paragraph();
         let placement = Placement::of(&key, |name| paragraph.get_str(name), repository, options)?;
-        let record = Record::new(control, placement.component.clone(), blob, package.size, &digests)
+        let (component, kind) = (placement.component.clone(), kind_of(control, path));
+        let record = Record::new(control, component, kind, blob, package.size, &digests)
             .map_err(|source| Error::Stanza { file: path.to_owned(), source })?;
         for suite in placement.route.suites().iter().filter_map(|suite| repository.suite(suite)) {
             check_listed(suite, &record)?;
@@ -262,6 +264,15 @@ fn is_ours(error: &Error) -> bool {
     // Out of handles or memory the process can open nothing: that says nothing about the file.
     let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(|errno| Some(errno.raw_os_error()));
     !matches!(*verb, "open" | "look at") || exhausted.contains(&source.raw_os_error())
+}
+
+/// Packages for an installer seldom say so themselves: those of Debian only end with `.udeb`.
+fn kind_of(control: &BinaryControl, path: &Utf8Path) -> PackageKind {
+    if control.package_type() == Some("udeb") || path.extension() == Some("udeb") {
+        PackageKind::Udeb
+    } else {
+        PackageKind::Deb
+    }
 }
 
 fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {

@@ -100,7 +100,7 @@ pub use retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use revision::Revision;
 pub use route::{Markers, Route, route};
 pub use select::Selector;
-pub use settings::{RepositorySettings, SuiteSettings};
+pub use settings::{ArchitectureAll, IndexKind, RepositorySettings, SuiteSettings};
 pub use snapshot::Snapshot;
 pub use store::Store;
 pub use tag::{Tag, TagName};
