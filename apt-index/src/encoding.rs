@@ -19,14 +19,19 @@ pub enum Encoding {
     Gz,
     /// Zstandard: a frame for every segment.
     Zst,
+    /// bzip2, for tools that know nothing newer. apt reads only the first stream of a file, and blocks cannot be joined at
+    /// the borders of bytes: so this form is compressed whole at every change.
+    Bz2,
 }
 
 impl Encoding {
     /// What is published when nothing else is asked for.
     pub const DEFAULT: [Self; 2] = [Self::Xz, Self::Gz];
 
-    /// Every encoding, in the order in which a segment is cheapest to read back.
+    /// Every encoding whose segments can be read back, in the order in which that is cheapest.
     pub(crate) const CHEAPEST_FIRST: [Self; 4] = [Self::Plain, Self::Zst, Self::Gz, Self::Xz];
+
+    const ALL: [Self; 5] = [Self::Plain, Self::Xz, Self::Gz, Self::Zst, Self::Bz2];
 
     /// The ending of the file name, with its dot; empty for [`Encoding::Plain`].
     #[must_use]
@@ -36,10 +41,11 @@ impl Encoding {
             Self::Xz => ".xz",
             Self::Gz => ".gz",
             Self::Zst => ".zst",
+            Self::Bz2 => ".bz2",
         }
     }
 
-    /// The name used in configurations: `none`, `xz`, `gz`, `zst`.
+    /// The name used in configurations: `none`, `xz`, `gz`, `zst`, `bz2`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -47,22 +53,30 @@ impl Encoding {
             Self::Xz => "xz",
             Self::Gz => "gz",
             Self::Zst => "zst",
+            Self::Bz2 => "bz2",
         }
     }
 
     /// The encoding of that [`name`](Self::name), if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::CHEAPEST_FIRST.into_iter().find(|encoding| encoding.name() == name)
+        Self::ALL.into_iter().find(|encoding| encoding.name() == name)
     }
 
-    /// Compresses `text` on its own, ready to be joined to others of its kind.
+    /// Whether a file is compressed whole, and none of its segments on its own.
+    pub(crate) fn is_whole(self) -> bool {
+        self == Self::Bz2
+    }
+
+    /// Compresses `text` on its own, ready to be joined to others of its kind; to nothing when the file
+    /// [is compressed whole](Self::is_whole).
     pub(crate) fn encode(self, text: &[u8]) -> Result<Piece, Error> {
         let bytes = match self {
             Self::Plain => Ok(text.to_vec()),
             Self::Xz => return xz::encode_block(text).map_err(|source| self.error(source)),
             Self::Gz => gzip(text),
             Self::Zst => zstd::bulk::compress(text, 19),
+            Self::Bz2 => Ok(Vec::new()),
         }
         .map_err(|source| self.error(source))?;
         Ok(Piece { size: bytes.len() as u64, bytes })
@@ -76,6 +90,7 @@ impl Encoding {
             Self::Plain => Ok(piece.to_vec()),
             Self::Xz => xz::decode_block(piece, plain),
             Self::Zst => zstd::bulk::decompress(piece, capacity),
+            Self::Bz2 => Err(std::io::ErrorKind::Unsupported.into()),
             // One byte more than expected, so that a longer member is noticed and not cut.
             Self::Gz => flate2::read::GzDecoder::new(piece)
                 .take(plain.saturating_add(1))
@@ -89,7 +104,7 @@ impl Encoding {
     pub(crate) fn header(self) -> &'static [u8] {
         match self {
             Self::Xz => &xz::STREAM_HEADER,
-            Self::Plain | Self::Gz | Self::Zst => &[],
+            Self::Plain | Self::Gz | Self::Zst | Self::Bz2 => &[],
         }
     }
 
@@ -97,7 +112,7 @@ impl Encoding {
     pub(crate) fn trailer(self, mut sizes: impl Iterator<Item = (u64, u64)>) -> Result<Vec<u8>, Error> {
         match self {
             Self::Xz => Ok(xz::stream_trailer(sizes)),
-            Self::Plain => Ok(Vec::new()),
+            Self::Plain | Self::Bz2 => Ok(Vec::new()),
             // A file of no bytes at all is no valid file of these kinds: an index without a segment needs an empty one.
             Self::Gz | Self::Zst if sizes.next().is_none() => self.encode(b"").map(|piece| piece.bytes),
             Self::Gz | Self::Zst => Ok(Vec::new()),
@@ -108,11 +123,11 @@ impl Encoding {
     pub(crate) fn stored(self, size: u64) -> u64 {
         match self {
             Self::Xz => size.next_multiple_of(4),
-            Self::Plain | Self::Gz | Self::Zst => size,
+            Self::Plain | Self::Gz | Self::Zst | Self::Bz2 => size,
         }
     }
 
-    fn error(self, source: std::io::Error) -> Error {
+    pub(crate) fn error(self, source: std::io::Error) -> Error {
         Error::Encoding { encoding: self, source }
     }
 }
@@ -151,6 +166,12 @@ mod tests {
                 assert_eq!(encoding.stored(piece.size), piece.bytes.len() as u64, "{encoding}");
                 assert_eq!(encoding.decode(&piece.bytes, text.len() as u64).unwrap(), text, "{encoding}");
             }
+        }
+    }
+
+    #[test]
+    fn every_encoding_has_a_name_of_its_own() {
+        for encoding in Encoding::ALL {
             assert_eq!(Encoding::from_name(encoding.name()), Some(encoding));
         }
     }

@@ -5,6 +5,7 @@ use deb_parse::checksum::Sha256;
 
 use crate::encoding::Piece;
 use crate::layout::{Mark, Segment, joined_check};
+use crate::whole::Whole;
 use crate::{Encoding, Error, Item, Layout, ResumableSha256, parallel_map};
 
 /// How an index is cut and compressed.
@@ -197,7 +198,7 @@ impl Builder {
     fn compress_waiting(&mut self) -> Result<(), Error> {
         let texts = std::mem::take(&mut self.waiting);
         for (text, pieces) in texts.iter().zip(compress(&texts, &self.options)?) {
-            self.assembly.push_new(text, pieces);
+            self.assembly.push_new(text, pieces)?;
         }
         Ok(())
     }
@@ -269,6 +270,8 @@ struct OpenFile {
     size: u64,
     hash: ResumableSha256,
     parts: Vec<Part>,
+    /// What compresses the file when that is done whole; then there is nothing in it before the end.
+    whole: Option<Whole>,
 }
 
 impl Assembly {
@@ -279,6 +282,7 @@ impl Assembly {
                 size: 0,
                 hash: ResumableSha256::default(),
                 parts: Vec::new(),
+                whole: Whole::new(*encoding),
             };
             file.push(encoding.header());
             file
@@ -303,7 +307,7 @@ impl Assembly {
                     let hash = ResumableSha256::resume(state)?;
                     let crc32 = previous.check_of(nth, mark.segments);
                     let parts = vec![Part::Previous { range: 0..size, crc32 }];
-                    Some(OpenFile { encoding: *encoding, size, hash, parts })
+                    Some(OpenFile { encoding: *encoding, size, hash, parts, whole: None })
                 });
             Some(Self {
                 files: files.collect::<Option<_>>()?,
@@ -317,6 +321,9 @@ impl Assembly {
                 options: options.clone(),
             })
         };
+        // What is compressed whole needs the whole text again.
+        let unchanged =
+            if previous.encodings.iter().any(|encoding| encoding.is_whole()) { 0 } else { unchanged };
         let mut usable = previous.marks.iter().enumerate().filter(|(_, mark)| mark.segments <= unchanged);
         usable.next_back().and_then(at_mark).unwrap_or_else(|| Self::new(options))
     }
@@ -327,7 +334,7 @@ impl Assembly {
     }
 
     /// Adds a segment that was just compressed.
-    pub(crate) fn push_new(&mut self, text: &Text, pieces: Vec<Piece>) {
+    pub(crate) fn push_new(&mut self, text: &Text, pieces: Vec<Piece>) -> Result<(), Error> {
         let segment = Segment {
             first: text.first.clone(),
             last: text.last.clone(),
@@ -340,19 +347,28 @@ impl Assembly {
         for (file, piece) in self.files.iter_mut().zip(pieces) {
             file.push(&piece.bytes);
         }
-        self.push(segment, &text.bytes);
+        self.push(segment, &text.bytes)
     }
 
     /// Adds a segment that stays as it is in the previous files; `pieces` are where it stands in each and its bytes
     /// there, which must be hashed.
-    pub(crate) fn push_kept(&mut self, segment: &Segment, text: &[u8], pieces: &[(Range<u64>, Vec<u8>)]) {
+    pub(crate) fn push_kept(
+        &mut self,
+        segment: &Segment,
+        text: &[u8],
+        pieces: &[(Range<u64>, Vec<u8>)],
+    ) -> Result<(), Error> {
         for (file, (range, bytes)) in self.files.iter_mut().zip(pieces) {
             file.keep(range.clone(), bytes);
         }
-        self.push(segment.clone(), text);
+        self.push(segment.clone(), text)
     }
 
-    fn push(&mut self, segment: Segment, text: &[u8]) {
+    fn push(&mut self, segment: Segment, text: &[u8]) -> Result<(), Error> {
+        self.files
+            .iter_mut()
+            .filter_map(|file| file.whole.as_mut())
+            .try_for_each(|whole| whole.push(text))?;
         self.plain.update(text);
         self.plain_size += text.len() as u64;
         let tier = self.options.tier(segment.plain);
@@ -360,6 +376,7 @@ impl Assembly {
         if tier > Tier::Hot {
             self.mark(tier);
         }
+        Ok(())
     }
 
     /// Remembers the state of the hashes here. Marks behind less settled segments give way: one for each tier is enough
@@ -383,6 +400,9 @@ impl Assembly {
             let sizes = self.layout.segments.iter().filter_map(|s| Some((*s.sizes.get(nth)?, s.plain)));
             let trailer = file.encoding.trailer(sizes)?;
             file.push(&trailer);
+            if let Some(whole) = file.whole.take() {
+                file.push(&whole.finish()?);
+            }
             Ok(RenderedFile {
                 encoding: file.encoding,
                 size: file.size,
@@ -414,6 +434,9 @@ impl OpenFile {
     }
 
     fn keep(&mut self, range: Range<u64>, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
         let own = (crc32fast::hash(bytes), bytes.len() as u64);

@@ -8,8 +8,9 @@ use crate::{Encoding, Error, HashState};
 ///
 /// A segment is a run of items that was compressed on its own. apt does not care for their order, so an index
 /// is a cold base in large segments followed by a hot tail of small ones, and whatever is added goes to the end. The
-/// layout belongs to the publication, as a file beside it; the content of a suite does not depend on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// layout belongs to the publication, as a file beside it; the content of a suite does not depend on it. The default is that of a file
+/// that is always made anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     pub(crate) encodings: Vec<Encoding>,
     pub(crate) segments: Vec<Segment>,

@@ -28,7 +28,9 @@
 
 #![forbid(unsafe_code)]
 
+mod component_release;
 mod contents;
+mod description;
 mod digest;
 mod encoding;
 mod error;
@@ -43,8 +45,10 @@ mod previous;
 mod release;
 mod stanza;
 mod update;
+mod whole;
 mod xz;
 
+pub use component_release::ComponentRelease;
 pub use contents::ContentsLines;
 pub use digest::{HashState, ResumableSha256};
 pub use encoding::Encoding;
@@ -55,7 +59,7 @@ pub use layout::Layout;
 pub use parallel::parallel_map;
 pub use path::RelPath;
 pub use pdiff::{PatchHistory, Patches};
-pub use pool::pool_path;
+pub use pool::{PackageKind, pool_path};
 pub use previous::PreviousFiles;
 pub use release::{Release, ReleaseFile};
 pub use stanza::{FileFacts, Stanza};

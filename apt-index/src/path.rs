@@ -3,7 +3,7 @@ use std::fmt;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, Component, SuiteName};
 
-use crate::Error;
+use crate::{Error, PackageKind};
 
 /// The longest path apt and common file systems handle everywhere, in bytes.
 const MAX_LENGTH: usize = 1024;
@@ -54,6 +54,27 @@ impl RelPath {
     #[must_use]
     pub fn binary_directory(component: &Component, architecture: &Architecture) -> Self {
         Self(Utf8PathBuf::from(format!("{component}/binary-{architecture}")))
+    }
+
+    /// The same for packages of that kind: those for installers have indices of their own, below `debian-installer`.
+    ///
+    /// ```
+    /// use apt_index::{PackageKind, RelPath};
+    /// use deb_parse::{Architecture, Component};
+    ///
+    /// let (main, amd64) = (Component::parse("main")?, Architecture::parse("amd64")?);
+    /// let path = RelPath::packages_directory(&main, &amd64, PackageKind::Udeb);
+    /// assert_eq!(path.as_str(), "main/debian-installer/binary-amd64");
+    /// # Ok::<(), deb_parse::Error>(())
+    /// ```
+    #[must_use]
+    pub fn packages_directory(component: &Component, architecture: &Architecture, kind: PackageKind) -> Self {
+        match kind {
+            PackageKind::Deb => Self::binary_directory(component, architecture),
+            PackageKind::Udeb => {
+                Self(Utf8PathBuf::from(format!("{component}/debian-installer/binary-{architecture}")))
+            }
+        }
     }
 
     /// The directory of a suite: `dists/<suite>`.

@@ -2,6 +2,27 @@ use deb_parse::{Architecture, Component, PackageName, SourceName, Version};
 
 use crate::{Error, RelPath};
 
+/// What a binary package is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PackageKind {
+    /// To be installed with dpkg.
+    #[default]
+    Deb,
+    /// Part of an installer (Policy's `Package-Type: udeb`): listed in indices of its own.
+    Udeb,
+}
+
+impl PackageKind {
+    /// The ending of its file name, without the dot.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Udeb => "udeb",
+        }
+    }
+}
+
 /// Where a binary package lies in the pool: a function of what its control file says, never of how the file was called
 /// when it arrived.
 ///
@@ -11,7 +32,7 @@ use crate::{Error, RelPath};
 /// a directory of its own below the source's.
 ///
 /// ```
-/// use apt_index::pool_path;
+/// use apt_index::{PackageKind, pool_path};
 /// use deb_parse::{Architecture, Component, PackageName, SourceName, Version};
 ///
 /// let path = pool_path(
@@ -20,6 +41,7 @@ use crate::{Error, RelPath};
 ///     &PackageName::parse("zstd")?,
 ///     &Version::parse("1.5.4+dfsg2-5")?,
 ///     &Architecture::parse("amd64")?,
+///     PackageKind::Deb,
 /// ).unwrap();
 /// assert_eq!(path.as_str(), "pool/main/libz/libzstd/zstd_1.5.4+dfsg2-5_amd64.deb");
 /// # Ok::<(), deb_parse::Error>(())
@@ -33,12 +55,16 @@ pub fn pool_path(
     package: &PackageName,
     version: &Version,
     architecture: &Architecture,
+    kind: PackageKind,
 ) -> Result<RelPath, Error> {
     let text = version.as_str();
     let (epoch, rest) = text.split_once(':').unwrap_or(("", text));
     let epoch = if epoch.is_empty() { String::new() } else { format!("epoch-{epoch}/") };
     let prefix = prefix(source.as_str());
-    RelPath::parse(&format!("pool/{component}/{prefix}/{source}/{epoch}{package}_{rest}_{architecture}.deb"))
+    let extension = kind.extension();
+    RelPath::parse(&format!(
+        "pool/{component}/{prefix}/{source}/{epoch}{package}_{rest}_{architecture}.{extension}"
+    ))
 }
 
 /// A source called `lib` is a legal name: it gets the prefix `lib`, not a slice past its end.
@@ -58,6 +84,7 @@ mod tests {
             &PackageName::parse(package).unwrap(),
             &Version::parse(version).unwrap(),
             &Architecture::parse("amd64").unwrap(),
+            PackageKind::Deb,
         )
         .unwrap()
         .to_string()

@@ -52,7 +52,8 @@ pub struct Release {
     pub not_automatic: bool,
     /// Whether clients upgrade from it by themselves what was once installed (`ButAutomaticUpgrades`).
     pub but_automatic_upgrades: bool,
-    /// The architectures with an index of their own.
+    /// The architectures with an index of their own; with `all` among them, clients fetch that index too, and without they are told
+    /// that there is none.
     pub architectures: Vec<Architecture>,
     /// The components.
     pub components: Vec<Component>,
@@ -93,15 +94,7 @@ impl Release {
     /// [`Error::ReleaseField`] for a value with a line break or control character in it.
     pub fn render(&self) -> Result<String, Error> {
         let mut text = String::new();
-        let mut field = |name: &'static str, value: Option<String>| {
-            let Some(value) = value else { return Ok(()) };
-            if value.trim().is_empty() || value.chars().any(char::is_control) {
-                return Err(Error::ReleaseField { field: name, value });
-            }
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{name}: {value}");
-            Ok(())
-        };
+        let mut field = |name, value| push_field(&mut text, name, value);
         let yes = |condition: bool| condition.then(|| "yes".to_owned());
         let suite = self.suite.to_string();
         field("Origin", self.origin.clone())?;
@@ -113,8 +106,9 @@ impl Release {
         field("NotAutomatic", yes(self.not_automatic))?;
         field("ButAutomaticUpgrades", yes(self.but_automatic_upgrades))?;
         field("Acquire-By-Hash", yes(true))?;
-        // Stanzas of architecture `all` stand in every index: an index of their own would only be asked for in vain.
-        field("No-Support-for-Architecture-all", Some("Packages".to_owned()))?;
+        // Without an index of their own the stanzas of architecture `all` stand in every other, and it would be asked for in vain.
+        let all_apart = self.architectures.iter().any(Architecture::is_all);
+        field("No-Support-for-Architecture-all", (!all_apart).then(|| "Packages".to_owned()))?;
         field("Architectures", joined(&self.architectures))?;
         field("Components", joined(&self.components))?;
         field("Description", self.description.clone())?;
@@ -128,6 +122,17 @@ impl Release {
         let _ = writeln!(text, "X-Content: {}", content.unwrap_or("unnamed"));
         Ok(text)
     }
+}
+
+/// Appends a field, if it has a value.
+pub(crate) fn push_field(text: &mut String, name: &'static str, value: Option<String>) -> Result<(), Error> {
+    let Some(value) = value else { return Ok(()) };
+    if value.trim().is_empty() || value.chars().any(char::is_control) {
+        return Err(Error::ReleaseField { field: name, value });
+    }
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{name}: {value}");
+    Ok(())
 }
 
 fn joined<T: ToString>(items: &[T]) -> Option<String> {
@@ -178,6 +183,15 @@ mod tests {
          0101010101010101010101010101010101010101010101010101010101010101         99 main/binary-amd64/Packages.xz
         X-Content: abc
         ");
+    }
+
+    #[test]
+    fn an_index_for_all_architectures_is_asked_for_when_there_is_one() {
+        let mut release = release();
+        release.architectures.insert(0, Architecture::parse("all").unwrap());
+        let text = release.render().unwrap();
+        assert!(text.contains("\nArchitectures: all amd64 arm64\n"), "{text}");
+        assert!(!text.contains("No-Support"), "{text}");
     }
 
     #[test]

@@ -178,9 +178,9 @@ fn assemble(segments: Vec<Work>, previous: &Previous<'_>, options: &IndexOptions
             let pieces: Vec<_> = (0..options.encodings.len())
                 .map(|nth| previous.piece(number, nth))
                 .collect::<Result<_, _>>()?;
-            assembly.push_kept(previous.segment(number)?, &previous.text(number)?, &pieces);
+            assembly.push_kept(previous.segment(number)?, &previous.text(number)?, &pieces)?;
         } else if let Some((text, pieces)) = compressed.next() {
-            assembly.push_new(text, pieces);
+            assembly.push_new(text, pieces)?;
         }
     }
     Ok(assembly)

@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
+use apt_index::PackageKind;
 use apt_sign::{OpenPgpSigner, SecretKey};
 use benches::inputs::in_trial_or;
 use benches::packages;
@@ -73,7 +74,7 @@ fn record(number: u64) -> Arc<Record> {
     let control = BinaryControl::parse(text.as_bytes(), &Limits::default()).unwrap();
     let digests = Digests { sha256: Sha256::of(text.as_bytes()), md5: None, sha1: None };
     let (component, blob) = (Component::parse("main").unwrap(), BlobId::of(text.as_bytes()));
-    Arc::new(Record::new(&control, component, blob, 1, &digests).unwrap())
+    Arc::new(Record::new(&control, component, PackageKind::Deb, blob, 1, &digests).unwrap())
 }
 
 fn insert(store: &Store, repository: &RepositorySettings, mut records: Vec<Arc<Record>>) {

@@ -125,6 +125,12 @@ name!(
 );
 
 impl Architecture {
+    /// The architecture `all`.
+    #[must_use]
+    pub fn all() -> Self {
+        Self("all".into())
+    }
+
     /// Whether this is `all`: the package fits every architecture.
     pub fn is_all(&self) -> bool {
         &*self.0 == "all"

@@ -1,16 +1,17 @@
 //! `repo.toml`: what the administrator decided. Everything in it is text that belongs in version control.
 
+mod compress;
 mod file;
 mod keeping;
+mod routing;
 
 use std::collections::BTreeMap;
 
-use apt_index::Encoding;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, Component, SuiteName};
 pub(crate) use file::duration as parse_duration;
-use file::{File, RepositoryTable, SuiteTable};
-use repo_store::{Markers, RepositoryName, RepositorySettings, SuiteSettings};
+use file::{All, File, RepositoryTable, SuiteTable};
+use repo_store::{ArchitectureAll, Markers, RepositoryName, RepositorySettings, SuiteSettings};
 
 use crate::error::Failure;
 use crate::serve::{Access, IpNetwork, Users};
@@ -133,6 +134,10 @@ impl Config {
             let what = format!("`{all}` is no architecture to list: such packages are in every index anyway");
             return Err(self.wrong(&what));
         }
+        settings.architecture_all = match table.architecture_all {
+            All::Folded => ArchitectureAll::Folded,
+            All::Apart => ArchitectureAll::Apart,
+        };
         let components = table.components.as_deref().or(self.file.components.as_deref());
         if let Some(components) = components {
             settings.components = self.all(components, Component::parse)?;
@@ -143,6 +148,7 @@ impl Config {
         if let Some(markers) = &table.markers {
             settings.markers = Markers::new(markers.clone());
         }
+        settings.only_routed = table.only_routed;
         settings.description.clone_from(&table.description);
         settings.not_automatic = table.not_automatic;
         settings.but_automatic_upgrades = table.but_automatic_upgrades;
@@ -155,7 +161,7 @@ impl Config {
         table: &RepositoryTable,
         suites: &[SuiteSettings],
     ) -> Result<RepositorySettings, Failure> {
-        let chosen = match &table.suites {
+        let mut chosen = match &table.suites {
             None => suites.to_vec(),
             Some(names) => names
                 .iter()
@@ -167,22 +173,16 @@ impl Config {
                 })
                 .collect::<Result<_, _>>()?,
         };
+        for suite in &mut chosen {
+            suite.translations = table.translations.unwrap_or(self.file.translations);
+        }
         let mut settings = RepositorySettings::new(name.clone(), chosen);
         settings.origin.clone_from(&self.file.origin);
         settings.label = Some(table.label.clone().unwrap_or_else(|| name.to_string()));
         settings.url = self.url();
-        if let Some(names) = &self.file.compress {
-            let encodings = names.iter().map(|name| {
-                let unknown = || self.wrong(&format!("compress: `{name}` is none of xz, gz, zst, none"));
-                Encoding::from_name(name).ok_or_else(unknown)
-            });
-            settings.encodings = encodings.collect::<Result<_, _>>()?;
-            settings.encodings = without_repeats(settings.encodings);
-            if !settings.encodings.iter().any(|encoding| matches!(encoding, Encoding::Xz | Encoding::Gz)) {
-                return Err(self.wrong("compress: without xz or gz debootstrap finds no package"));
-            }
-        }
+        self.compress(&mut settings)?;
         settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);
+        settings.routing = self.routing(&settings)?;
         if let Some(text) = table.valid_for.as_ref().or(self.file.valid_for.as_ref()) {
             settings.valid_for =
                 Some(file::duration(text).ok_or_else(|| {

@@ -136,6 +136,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
         }
         Error::NoSuite { .. } => "list suites in repo.toml, in `suites` or the file that `suites_file` names",
+        Error::NoRoutedSuite { .. } => "add one to the rule in repo.toml, or choose one with --suite",
         Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",
         Error::UnlistedComponent { .. } => {
             "add it to `components` in repo.toml, or choose one with --component"

@@ -137,6 +137,16 @@ pub enum Error {
         /// The repository.
         repository: RepositoryName,
     },
+    /// A package for a release that none of the suites is for which its routing rule lists.
+    #[error("{key}: routing rule {rule} lists no suite for {marker}")]
+    NoRoutedSuite {
+        /// The package.
+        key: RecordKey,
+        /// The number of the rule.
+        rule: usize,
+        /// What in its version names the release.
+        marker: String,
+    },
     /// A package for an architecture that the suite does not publish.
     #[error("{key}: {suite} does not publish the architecture {architecture}")]
     UnlistedArchitecture {

@@ -157,7 +157,7 @@ impl Store {
 
         let locks = repositories.iter().map(|repository| self.publishing_lock(repository));
         let _locks = locks.collect::<Result<Vec<_>, _>>()?;
-        let surveys = repositories.iter().map(|name| Survey::of(self, name, horizon, &tagged));
+        let surveys = repositories.iter().map(|name| Survey::of(self, name, horizon));
         let surveys = surveys.collect::<Result<Vec<_>, _>>()?;
         marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
 

@@ -4,16 +4,17 @@ use std::io::{Read, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::sync::{Arc, Mutex};
 
-use apt_index::parallel_map;
+use apt_index::{PackageKind, parallel_map};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{BinaryControl, Fields as _};
 use deb_parse::{Component, SuiteName, deb};
 
+use crate::placement::Placement;
 use crate::record::Digests;
 use crate::storage::{Staged, Storage as _};
 use crate::{
     BlobId, Committed, Context, Error, Inserted, Record, RecordKey, RepositorySettings, Route, Store,
-    SuiteSettings, Transaction, route,
+    SuiteSettings, Transaction,
 };
 
 /// How files are added.
@@ -51,8 +52,12 @@ pub struct Added {
     pub file: Utf8PathBuf,
     /// Which package it is.
     pub key: RecordKey,
-    /// Where it went, and why.
+    /// The component it went to.
+    pub component: Component,
+    /// Which suites it went to, and why.
     pub route: Route,
+    /// The number of the routing rule that had a say in that.
+    pub rule: Option<usize>,
     /// What that changed, for each suite of the route.
     pub suites: Vec<(SuiteName, Inserted)>,
 }
@@ -155,18 +160,14 @@ impl Store {
 
         let blob = BlobId(package.blake3);
         let digests = Digests { sha256: package.sha256, md5: package.md5, sha1: package.sha1 };
-        let component = component_of(repository, &package.control, options);
-        let record = Record::new(&package.control, component, blob, package.size, &digests)
+        let control = &package.control;
+        let key = RecordKey::of(control);
+        let paragraph = control.paragraph();
+        let placement = Placement::of(&key, |name| paragraph.get_str(name), repository, options)?;
+        let (component, kind) = (placement.component.clone(), kind_of(control, path));
+        let record = Record::new(control, component, kind, blob, package.size, &digests)
             .map_err(|source| Error::Stanza { file: path.to_owned(), source })?;
-        let route = if options.suites.is_empty() {
-            route(repository, &record.key().version)
-        } else {
-            Route::Chosen(options.suites.clone())
-        };
-        if route.suites().is_empty() {
-            return Err(Error::NoSuite { key: record.key().clone(), repository: repository.name.clone() });
-        }
-        for suite in route.suites().iter().filter_map(|suite| repository.suite(suite)) {
+        for suite in placement.route.suites().iter().filter_map(|suite| repository.suite(suite)) {
             check_listed(suite, &record)?;
         }
         if let Some(staged) = &mut tee.staged {
@@ -175,7 +176,7 @@ impl Store {
         Ok(Candidate {
             file: path.to_owned(),
             record: Arc::new(record),
-            route,
+            placement,
             staged: Mutex::new(tee.staged),
         })
     }
@@ -185,7 +186,7 @@ impl Store {
 struct Candidate<'a> {
     file: Utf8PathBuf,
     record: Arc<Record>,
-    route: Route,
+    placement: Placement,
     /// Taken when it is kept.
     staged: Mutex<Option<Box<dyn Staged + 'a>>>,
 }
@@ -194,15 +195,16 @@ impl Candidate<'_> {
     /// The inner error is the package's own fault, the outer one the store's.
     fn insert(&self, transaction: &mut Transaction<'_>) -> Result<Result<Added, Error>, Error> {
         let mut suites = Vec::new();
-        for suite in self.route.suites() {
+        for suite in self.placement.route.suites() {
             match transaction.insert(suite, &self.record) {
                 Ok(inserted) => suites.push((suite.clone(), inserted)),
                 Err(error @ Error::Conflict { .. }) => return Ok(Err(error)),
                 Err(error) => return Err(error),
             }
         }
-        let key = self.record.key().clone();
-        Ok(Ok(Added { file: self.file.clone(), key, route: self.route.clone(), suites }))
+        let (file, key) = (self.file.clone(), self.record.key().clone());
+        let Placement { component, route, rule } = self.placement.clone();
+        Ok(Ok(Added { file, key, component, route, rule, suites }))
     }
 
     fn keep(&self) -> Result<(), Error> {
@@ -264,23 +266,13 @@ fn is_ours(error: &Error) -> bool {
     !matches!(*verb, "open" | "look at") || exhausted.contains(&source.raw_os_error())
 }
 
-/// The component asked for, or the one its section names (`contrib/net`) if the repository has it, or the first.
-fn component_of(repository: &RepositorySettings, control: &BinaryControl, options: &AddOptions) -> Component {
-    let components = || repository.suites.iter().flat_map(|suite| &suite.components);
-    let named =
-        control.section().and_then(|section| section.rsplit_once('/')).map(|(component, _)| component);
-    let named = named.and_then(|name| components().find(|component| component.as_str() == name));
-    let chosen = options.component.as_ref().or(named).or_else(|| components().next());
-    // A repository without a suite takes no package, so the name does not matter then.
-    chosen.cloned().unwrap_or_else(|| main_component().clone())
-}
-
-fn main_component() -> &'static Component {
-    static MAIN: std::sync::OnceLock<Component> = std::sync::OnceLock::new();
-    MAIN.get_or_init(|| match Component::parse("main") {
-        Ok(component) => component,
-        Err(_) => unreachable!("`main` is a component's name"),
-    })
+/// Packages for an installer seldom say so themselves: those of Debian only end with `.udeb`.
+fn kind_of(control: &BinaryControl, path: &Utf8Path) -> PackageKind {
+    if control.package_type() == Some("udeb") || path.extension() == Some("udeb") {
+        PackageKind::Udeb
+    } else {
+        PackageKind::Deb
+    }
 }
 
 fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {

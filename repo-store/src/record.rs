@@ -1,7 +1,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use apt_index::{FileFacts, Stanza, pool_path};
+use apt_index::{FileFacts, PackageKind, Stanza, pool_path};
 use deb_parse::control::BinaryControl;
 use deb_parse::{Architecture, Component, PackageName, SourceName, Version, deb822};
 
@@ -43,6 +43,15 @@ impl fmt::Display for RecordKey {
 }
 
 impl RecordKey {
+    /// The key of a package with this control file.
+    pub(crate) fn of(control: &BinaryControl) -> Self {
+        Self {
+            package: control.package().clone(),
+            version: control.version().clone(),
+            architecture: control.architecture().clone(),
+        }
+    }
+
     /// Reads what [`Display`](fmt::Display) writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
@@ -68,6 +77,7 @@ impl RecordKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     key: RecordKey,
+    kind: PackageKind,
     blob: BlobId,
     component: Component,
     text: Vec<u8>,
@@ -89,18 +99,15 @@ impl Record {
     pub fn new(
         control: &BinaryControl,
         component: Component,
+        kind: PackageKind,
         blob: BlobId,
         size: u64,
         digests: &Digests,
     ) -> Result<Self, apt_index::Error> {
-        let key = RecordKey {
-            package: control.package().clone(),
-            version: control.version().clone(),
-            architecture: control.architecture().clone(),
-        };
+        let key = RecordKey::of(control);
         let (source, _) = control.source();
         let facts = FileFacts {
-            filename: pool_path(&component, source, &key.package, &key.version, &key.architecture)?,
+            filename: pool_path(&component, source, &key.package, &key.version, &key.architecture, kind)?,
             size,
             sha256: digests.sha256,
             md5: digests.md5,
@@ -113,7 +120,7 @@ impl Record {
         let mut text = Stanza::render(control, &facts)?.into_bytes();
         let stanza = text.len();
         text.extend_from_slice(format!("{BLOB}: {blob}\n{COMPONENT}: {component}\n").as_bytes());
-        let record = Self { key, blob, component, text, stanza };
+        let record = Self { key, kind, blob, component, text, stanza };
         // One record that cannot be read back would take its whole chunk with it.
         let read = deb822::paragraphs(&record.text).next().and_then(|paragraph| Self::parse(&paragraph));
         if read.as_ref() == Some(&record) {
@@ -125,8 +132,8 @@ impl Record {
 
     /// Reads a record; `None` when `text` is none.
     pub(crate) fn parse(paragraph: &deb822::Paragraph<'_>) -> Option<Self> {
-        let names = ["Package", "Version", "Architecture", BLOB, COMPONENT];
-        let [package, version, architecture, blob, component] =
+        let names = ["Package", "Version", "Architecture", "Filename", BLOB, COMPONENT];
+        let [package, version, architecture, filename, blob, component] =
             paragraph.get_many(names).map(|value| value.and_then(|value| std::str::from_utf8(value).ok()));
         let shipped = paragraph.fields().filter(|field| !starts_with_ignoring_case(field.name(), PREFIX));
         let stanza = shipped.map(|field| field.as_bytes().len()).sum();
@@ -140,6 +147,8 @@ impl Record {
                 version: Version::parse(version?).ok()?,
                 architecture: Architecture::parse(architecture?).ok()?,
             },
+            // The name in the pool is ours: it says what the file was taken for.
+            kind: if filename?.ends_with(".udeb") { PackageKind::Udeb } else { PackageKind::Deb },
             blob: blob?.parse().ok()?,
             component: Component::parse(component?).ok()?,
             text,
@@ -151,6 +160,12 @@ impl Record {
     #[must_use]
     pub fn key(&self) -> &RecordKey {
         &self.key
+    }
+
+    /// Whether it is installed with dpkg or is part of an installer.
+    #[must_use]
+    pub fn kind(&self) -> PackageKind {
+        self.kind
     }
 
     /// The package file.

@@ -18,7 +18,7 @@ use age::Ages;
 use deb_parse::SuiteName;
 use jiff::Timestamp;
 pub use plan::{Reason, RetentionPlan, Verdict};
-pub use rule::{PackageClass, RetentionRule, WildPattern};
+pub use rule::RetentionRule;
 
 use crate::{
     BlobId, Committed, Context, Error, Record, RepositoryName, Revision, SnapshotId, Store, TagName,

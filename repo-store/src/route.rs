@@ -82,6 +82,8 @@ pub enum Route {
         /// The suites.
         suites: Vec<SuiteName>,
     },
+    /// A rule says so, and its version does not narrow that down.
+    Rule(Vec<SuiteName>),
     /// The person who added it said so.
     Chosen(Vec<SuiteName>),
 }
@@ -91,32 +93,36 @@ impl Route {
     #[must_use]
     pub fn suites(&self) -> &[SuiteName] {
         match self {
-            Self::Everywhere { suites, .. } | Self::Release { suites, .. } | Self::Chosen(suites) => suites,
+            Self::Everywhere { suites, .. }
+            | Self::Release { suites, .. }
+            | Self::Rule(suites)
+            | Self::Chosen(suites) => suites,
         }
     }
 }
 
 /// Finds the suites of a package by its version. When several releases are named, the last one counts: that is what was
-/// appended last, as in `1.0-1+deb12u1~bpo11+1`.
+/// appended last, as in `1.0-1+deb12u1~bpo11+1`. Suites that take only what is routed to them are no such suites.
 #[must_use]
 pub fn route(repository: &RepositorySettings, version: &Version) -> Route {
+    by_version(repository.suites.iter().filter(|suite| !suite.only_routed).collect(), version)
+}
+
+/// The same among these suites.
+pub(crate) fn by_version(suites: Vec<&SuiteSettings>, version: &Version) -> Route {
     let version = without_epoch(version);
-    let here = repository.suites.iter().filter_map(|suite| suite.markers.last_in(version)).max();
+    let here = suites.iter().filter_map(|suite| suite.markers.last_in(version)).max();
     let elsewhere = KNOWN.iter().flat_map(|(name, words)| std::iter::once(name).chain(*words));
     let elsewhere = elsewhere.filter_map(|word| last_occurrence(version, word)).max();
     let from = |place: usize| version.get(place..).unwrap_or_default().to_owned();
-    let names =
-        |suites: &mut dyn Iterator<Item = &SuiteSettings>| suites.map(|suite| suite.name.clone()).collect();
+    let names = |suites: &[&SuiteSettings]| suites.iter().map(|suite| suite.name.clone()).collect();
     match here.max(elsewhere) {
-        Some(place) if here == Some(place) => Route::Release {
-            marker: from(place),
-            suites: names(
-                &mut repository.suites.iter().filter(|suite| suite.markers.last_in(version) == here),
-            ),
-        },
-        foreign => {
-            Route::Everywhere { suites: names(&mut repository.suites.iter()), foreign: foreign.map(from) }
+        Some(place) if here == Some(place) => {
+            let named: Vec<_> =
+                suites.into_iter().filter(|suite| suite.markers.last_in(version) == here).collect();
+            Route::Release { marker: from(place), suites: names(&named) }
         }
+        foreign => Route::Everywhere { suites: names(&suites), foreign: foreign.map(from) },
     }
 }
 

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use apt_index::Encoding;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
 
-use crate::{Error, Markers, RepositoryName};
+use crate::{Error, Markers, RepositoryName, RoutingRule};
 
 /// How a repository is set up: what the administrator decided, as values.
 #[derive(Clone, Debug)]
@@ -20,10 +22,38 @@ pub struct RepositorySettings {
     pub url: Option<String>,
     /// The compressed files made of each index.
     pub encodings: Vec<Encoding>,
+    /// The compressed files made of indices of some kinds, in place of those.
+    pub encodings_by_kind: BTreeMap<IndexKind, Vec<Encoding>>,
+    /// Which packages go elsewhere than their sections and versions say; the first rule for a package decides.
+    pub routing: Vec<RoutingRule>,
     /// How long clients accept what is published now (`Valid-Until`); for ever when not set.
     pub valid_for: Option<SignedDuration>,
     /// From how many earlier states of a large index clients can come to the present one by a patch; 0 for none.
     pub pdiffs: usize,
+}
+
+/// What an index lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum IndexKind {
+    /// Binary packages.
+    Packages,
+    /// Source packages.
+    Sources,
+    /// Which package has which file.
+    Contents,
+    /// Descriptions.
+    Translation,
+}
+
+/// Where packages for all architectures are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ArchitectureAll {
+    /// In the index of each architecture, as every client expects.
+    #[default]
+    Folded,
+    /// In an index of their own, `binary-all`. apt reads it beside that of its architecture; debootstrap does not.
+    Apart,
 }
 
 /// How one suite of a repository is set up.
@@ -32,12 +62,18 @@ pub struct RepositorySettings {
 pub struct SuiteSettings {
     /// Its name: the directory below `dists/`.
     pub name: SuiteName,
-    /// The architectures it publishes. Packages for `all` are listed in each.
+    /// The architectures it publishes, besides `all`.
     pub architectures: Vec<Architecture>,
+    /// Where packages for `all` are listed.
+    pub architecture_all: ArchitectureAll,
     /// Its components; the first is where packages go that name no other.
     pub components: Vec<Component>,
     /// What in a version says that a package was built for this suite.
     pub markers: Markers,
+    /// Takes only what a routing rule or a person sends to it: for a suite of debug symbols, say.
+    pub only_routed: bool,
+    /// Whether descriptions are listed apart from packages, in `Translation-en`: a client that wants none loads less.
+    pub translations: bool,
     /// One line for people.
     pub description: Option<String>,
     /// Clients install from it only when told to.
@@ -60,9 +96,17 @@ impl RepositorySettings {
             label: None,
             url: None,
             encodings: Encoding::DEFAULT.to_vec(),
+            encodings_by_kind: BTreeMap::new(),
+            routing: Vec::new(),
             valid_for: None,
             pdiffs: Self::DEFAULT_PDIFFS,
         }
+    }
+
+    /// The compressed files made of an index of that kind.
+    #[must_use]
+    pub fn encodings_of(&self, kind: IndexKind) -> &[Encoding] {
+        self.encodings_by_kind.get(&kind).unwrap_or(&self.encodings)
     }
 
     /// Checks that the repository has all of these suites.
@@ -91,10 +135,23 @@ impl SuiteSettings {
             markers: Markers::of_suite(&name),
             name,
             architectures,
+            architecture_all: ArchitectureAll::Folded,
             components: Component::parse("main").into_iter().collect(),
+            only_routed: false,
+            translations: false,
             description: None,
             not_automatic: false,
             but_automatic_upgrades: false,
         }
+    }
+
+    /// The architectures that have an index of packages.
+    pub(crate) fn published_architectures(&self) -> impl Iterator<Item = Architecture> {
+        let all = self.lists_all_apart().then(Architecture::all);
+        all.into_iter().chain(self.architectures.iter().cloned())
+    }
+
+    pub(crate) fn lists_all_apart(&self) -> bool {
+        self.architecture_all == ArchitectureAll::Apart
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::storage::{Key, Storage as _};
-use crate::{CommitId, Context, Error, RepositoryName, Revision, Store};
+use crate::{CommitId, Context, Error, PublicationId, RepositoryName, Revision, Store};
 
 /// The name of a tag: letters, digits, `.`, `_` and `-`, starting with a letter, at most 64 bytes.
 ///
@@ -64,18 +64,29 @@ const AREA: &str = "tags";
 impl Store {
     /// Gives a state of a repository a name, durably. To give it that name again changes nothing.
     ///
+    /// Returns the publication that clients find under that name too, as `snapshot/<name>`: the newest that shows the state.
+    /// When nothing showed it yet, the next publication of it will be found there.
+    ///
     /// # Errors
     /// [`Error::TagExists`] when the name stands for another state: a tag is deleted before it is made anew.
-    pub fn tag(&self, revision: &Revision<'_>, name: &TagName, context: &Context) -> Result<(), Error> {
+    pub fn tag(
+        &self,
+        revision: &Revision<'_>,
+        name: &TagName,
+        context: &Context,
+    ) -> Result<Option<PublicationId>, Error> {
         let repository = revision.repository();
+        let _lock = self.publishing_lock(repository)?;
         let (key, commit) = (tag_key(repository, name), revision.id());
-        if !self.storage().compare_and_swap(&key, None, format!("{commit}\n").as_bytes())? {
-            return match self.tagged(repository, name)? {
-                Some(other) if other == commit => Ok(()),
-                _ => Err(Error::TagExists { repository: repository.clone(), tag: name.clone() }),
-            };
+        if self.tagged(repository, name)?.is_some_and(|other| other != commit) {
+            return Err(Error::TagExists { repository: repository.clone(), tag: name.clone() });
         }
-        self.log_tag(repository, commit, &format!("tag {name}"), context)
+        let shown = self.show_tag(repository, name, commit)?;
+        if !self.storage().compare_and_swap(&key, None, format!("{commit}\n").as_bytes())? {
+            return Ok(shown);
+        }
+        self.log_tag(repository, commit, &format!("tag {name}"), context)?;
+        Ok(shown)
     }
 
     /// Takes a name away from the state it stands for, and returns that state.
@@ -89,6 +100,7 @@ impl Store {
         context: &Context,
     ) -> Result<CommitId, Error> {
         let key = tag_key(repository, name);
+        let _lock = self.publishing_lock(repository)?;
         loop {
             let Some(commit) = self.tagged(repository, name)? else {
                 return Err(Error::UnknownTag { repository: repository.clone(), tag: name.clone() });
@@ -96,6 +108,7 @@ impl Store {
             // Logged first: garbage collection keeps what the log names until the grace period is over.
             self.log_tag(repository, commit, &format!("delete tag {name}"), context)?;
             if self.storage().compare_and_remove(&key, format!("{commit}\n").as_bytes())? {
+                self.hide_tag(repository, name)?;
                 return Ok(commit);
             }
         }
@@ -106,18 +119,23 @@ impl Store {
     /// # Errors
     /// When they cannot be read.
     pub fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, Error> {
-        let area = format!("{AREA}/{repository}");
         let mut tags = Vec::new();
-        for key in self.storage().list(&area)? {
-            let name = key.as_str().strip_prefix(&format!("{area}/")).unwrap_or_default();
-            // Nobody else writes here; a file of another kind is none of ours.
-            let Ok(name) = TagName::parse(name) else { continue };
+        for name in self.tag_names(repository)? {
             // One that was deleted since it was listed is no tag any more.
             if let Some(commit) = self.tagged(repository, &name)? {
                 tags.push(Tag { name, commit });
             }
         }
         Ok(tags)
+    }
+
+    /// The names of the tags of a repository, in order.
+    pub(crate) fn tag_names(&self, repository: &RepositoryName) -> Result<Vec<TagName>, Error> {
+        let area = format!("{AREA}/{repository}");
+        let keys = self.storage().list(&area)?;
+        let names = keys.iter().filter_map(|key| key.as_str().strip_prefix(&area)?.strip_prefix('/'));
+        // Nobody else writes here; a file of another kind is none of ours.
+        Ok(names.filter_map(|name| TagName::parse(name).ok()).collect())
     }
 
     /// The state a tag stands for; `None` when there is no such tag.

@@ -88,6 +88,11 @@ impl<'e> Apt<'e> {
         self.get(&["update", "-o", "APT::Update::Error-Mode=any"])
     }
 
+    /// Runs `apt-cache`.
+    pub fn cache(&self, arguments: &[&str]) -> Output {
+        self.run("apt-cache", arguments)
+    }
+
     /// `apt-cache policy`.
     ///
     /// # Panics

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use deb_parse::deb822;
 
 use super::*;
+use crate::whole::Whole;
 use crate::{Builder, Encoding, Part, Stanza};
 
 /// The files of one published index, and how many bytes were read back from them.
@@ -57,6 +58,8 @@ fn text(published: &Published, rendered: &Rendered) -> Vec<u8> {
             Encoding::Xz => xz2::read::XzDecoder::new(bytes.as_slice()).read_to_end(&mut text),
             Encoding::Gz => flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text),
             Encoding::Zst => zstd::Decoder::new(bytes.as_slice()).unwrap().read_to_end(&mut text),
+            // One stream only, as apt reads.
+            Encoding::Bz2 => bzip2::read::BzDecoder::new(bytes.as_slice()).read_to_end(&mut text),
             Encoding::Plain => bytes.as_slice().read_to_end(&mut text),
         }
         .unwrap();
@@ -88,7 +91,11 @@ fn options() -> IndexOptions {
 }
 
 fn build(numbers: &[u16]) -> Rendered {
-    let mut builder = Builder::new(&options());
+    build_with(numbers, &options())
+}
+
+fn build_with(numbers: &[u16], options: &IndexOptions) -> Rendered {
+    let mut builder = Builder::new(options);
     for number in numbers {
         builder.push(&Stanza::parse(&stanza(*number)).unwrap()).unwrap();
     }
@@ -104,9 +111,12 @@ proptest! {
             (prop::collection::btree_set(0_u16..2000, 0..40), prop::collection::vec(any::<prop::sample::Index>(), 0..6)),
             1..12,
         ),
+        with_bz2: bool,
     ) {
+        let mut options = options();
+        options.encodings.extend(with_bz2.then_some(Encoding::Bz2));
         let mut present: Vec<u16> = start.into_iter().collect();
-        let mut rendered = build(&present);
+        let mut rendered = build_with(&present, &options);
         let mut published = publish(&rendered, None);
         for (added, removed) in steps {
             let mut gone: Vec<u16> =
@@ -124,7 +134,7 @@ proptest! {
                 added: new.iter().map(|s| Stanza::parse(s).unwrap()).collect(),
             };
             let before = text(&published, &rendered);
-            rendered = update(&published.layout, &published, &change, &options()).unwrap();
+            rendered = update(&published.layout, &published, &change, &options).unwrap();
             published = publish(&rendered, Some(&published));
             let after = text(&published, &rendered);
             prop_assert!(after.starts_with(&without(&before, rendered.removed_lines().unwrap())));
@@ -148,6 +158,10 @@ fn without(text: &[u8], removed: &[Range<u64>]) -> Vec<u8> {
 /// The files of an index of that text, cut as the layout says, with nothing taken from earlier files.
 fn cold(text: &[u8], layout: &Layout) -> BTreeMap<Encoding, Vec<u8>> {
     let file = |encoding: &Encoding| {
+        if let Some(mut whole) = Whole::new(*encoding) {
+            whole.push(text).unwrap();
+            return (*encoding, whole.finish().unwrap());
+        }
         let mut bytes = encoding.header().to_vec();
         let (mut rest, mut sizes) = (text, Vec::new());
         for segment in &layout.segments {

@@ -95,8 +95,10 @@ struct AddedJson<'a> {
     package: &'a str,
     version: &'a str,
     architecture: &'a str,
+    component: &'a str,
     suites: Vec<&'a str>,
     route: &'static str,
+    rule: Option<usize>,
     new: bool,
 }
 
@@ -117,12 +119,15 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
             package: added.key.package.as_str(),
             version: added.key.version.as_str(),
             architecture: added.key.architecture.as_str(),
+            component: added.component.as_str(),
             suites: added.route.suites().iter().map(SuiteName::as_str).collect(),
             route: match added.route {
                 Route::Everywhere { .. } => "everywhere",
                 Route::Release { .. } => "release",
+                Route::Rule(_) => "rule",
                 Route::Chosen(_) => "chosen",
             },
+            rule: added.rule,
             new: is_new(added),
         })
         .collect();
@@ -168,13 +173,15 @@ fn line(added: &Added, dry_run: bool) -> String {
         (true, true) => "would add",
         (false, _) => "already there:",
     };
-    let why = match &added.route {
-        Route::Everywhere { foreign: None, .. } => " (every suite)".to_owned(),
+    let mut why = match &added.route {
+        Route::Everywhere { foreign: None, .. } => vec!["every suite".to_owned()],
         Route::Everywhere { foreign: Some(marker), .. } => {
-            format!(" (every suite; none is for {marker}, choose with --suite if that is wrong)")
+            vec![format!("every suite; none is for {marker}, choose with --suite if that is wrong")]
         }
-        Route::Release { marker, .. } => format!(" (built for {marker})"),
-        Route::Chosen(_) => String::new(),
+        Route::Release { marker, .. } => vec![format!("built for {marker}")],
+        Route::Rule(_) | Route::Chosen(_) => Vec::new(),
     };
+    why.extend(added.rule.map(|number| format!("by route {number} to {}", added.component)));
+    let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
     format!("{verb} {} -> {}{why}", added.key, joined(added.route.suites()))
 }

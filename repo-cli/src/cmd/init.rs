@@ -144,8 +144,12 @@ architectures = [@ARCHITECTURES@]
 # The first is for packages that name none in their section.
 components = ["main"]
 
-# Compressed forms of each index, of xz, gz, zst and none.
+# Compressed forms of each index, of xz, gz, zst, bz2 and none. bz2 is compressed whole at every change, the others in parts.
 #compress = ["xz", "gz"]
+
+# Descriptions apart from packages, in Translation-en: a client that sets Acquire::Languages to none loads less. A repository may
+# have its own.
+#translations = true
 
 # After how long clients refuse what was published last, against replayed old states. `publish` signs anew in time.
 #valid_for = "14d"
@@ -161,6 +165,20 @@ components = ["main"]
 #   users = "prod.htpasswd"
 #   suites = ["bookworm"]
 @REPOSITORIES@
+# Packages that go elsewhere than their section and version say. The first rule for a package decides; `add --component` and
+# `add --suite` come before any rule. `suites` is a list to choose from: a version that names a release goes to those for it.
+#[[route]]
+#packages = ["*-dbgsym"]                      # names; `sections`, `fields` and `repositories` as in [[retention]]
+#component = "debug"
+#suites = ["bookworm-debug", "trixie-debug"]
+
+# Compressed forms of indices of one kind, where not `compress` counts.
+#[compress_index]
+#packages = ["xz", "gz"]
+#sources = ["xz"]
+#contents = ["gz"]
+#translation = ["xz", "bz2"]
+
 # Which versions stay when `repo-cli retention` runs. Of the rules for a package the first decides; what none matches stays.
 # A version stays when any limit says so, when it is tagged, and when it is the newest. All but the limits may be left out.
 #[[retention]]
@@ -184,6 +202,8 @@ components = ["main"]
 #architectures = ["amd64"]
 #components = ["main", "contrib"]
 #markers = ["bookworm", "deb12", "bpo12"]     # what in a version says that a package was built for this suite
+#architecture_all = "apart"                   # an index of their own for packages for `all`; debootstrap does not read it
+#only_routed = true                           # takes nothing but what [[route]] or --suite sends here
 #description = "Packages for our bookworm machines"
 #not_automatic = true                         # clients install from it only when told to
 "#;

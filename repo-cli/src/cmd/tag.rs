@@ -35,11 +35,12 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
         let nothing = || Failure::Other(format!("nothing was ever done to {repository}"));
         session.store.head(repository)?.ok_or_else(nothing)?
     };
+    let mut shown = None;
     if !arguments.dry_run {
         if arguments.delete {
             session.store.delete_tag(repository, name, &session.context())?;
         } else {
-            session.store.tag(&revision, name, &session.context())?;
+            shown = session.store.tag(&revision, name, &session.context())?;
         }
     }
     let (sequence, id) = (revision.commit().sequence, revision.id());
@@ -47,6 +48,7 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
         "tag": name.as_str(),
         "sequence": sequence,
         "commit": id.to_string(),
+        "publication": shown.map(|id| id.to_string()),
         "deleted": arguments.delete,
         "dry_run": arguments.dry_run,
     });
@@ -57,7 +59,8 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
         (true, false) => "no longer tagged",
         (true, true) => "would no longer be tagged",
     };
-    output.say(&format!("{verb} {name}: {sequence} ({}) of {repository}", id.short()));
+    let clients = shown.map(|_| format!("; clients find it as snapshot/{name}")).unwrap_or_default();
+    output.say(&format!("{verb} {name}: {sequence} ({}) of {repository}{clients}", id.short()));
     Ok(Outcome::Done)
 }
 

@@ -21,14 +21,36 @@ pub(super) struct File {
     pub(super) architectures_file: Option<Utf8PathBuf>,
     pub(super) components: Option<Vec<String>>,
     pub(super) compress: Option<Vec<String>>,
+    pub(super) compress_index: CompressTable,
+    pub(super) translations: bool,
     pub(super) valid_for: Option<String>,
     pub(super) pdiffs: Option<usize>,
     pub(super) publish: Publish,
     pub(super) serve: ServeTable,
     pub(super) repositories: BTreeMap<String, RepositoryTable>,
     pub(super) suite: BTreeMap<String, SuiteTable>,
+    pub(super) route: Vec<RouteTable>,
     pub(super) retention: Vec<RetentionTable>,
     pub(super) gc: GcTable,
+}
+
+/// Compressed forms of indices of one kind.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct CompressTable {
+    pub(super) packages: Option<Vec<String>>,
+    pub(super) sources: Option<Vec<String>>,
+    pub(super) contents: Option<Vec<String>>,
+    pub(super) translation: Option<Vec<String>>,
+}
+
+/// Where packages for all architectures are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum All {
+    #[default]
+    Folded,
+    Apart,
 }
 
 /// When changes are published.
@@ -51,6 +73,7 @@ pub(super) struct ServeTable {
 pub(super) struct RepositoryTable {
     pub(super) label: Option<String>,
     pub(super) suites: Option<Vec<String>>,
+    pub(super) translations: Option<bool>,
     pub(super) valid_for: Option<String>,
     pub(super) pdiffs: Option<usize>,
     pub(super) allow: Vec<String>,
@@ -62,11 +85,25 @@ pub(super) struct RepositoryTable {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SuiteTable {
     pub(super) architectures: Option<Vec<String>>,
+    pub(super) architecture_all: All,
     pub(super) components: Option<Vec<String>>,
     pub(super) markers: Option<Vec<String>>,
+    pub(super) only_routed: bool,
     pub(super) description: Option<String>,
     pub(super) not_automatic: bool,
     pub(super) but_automatic_upgrades: bool,
+}
+
+/// A rule about where packages go.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RouteTable {
+    pub(super) repositories: Vec<String>,
+    pub(super) packages: Vec<String>,
+    pub(super) sections: Vec<String>,
+    pub(super) fields: BTreeMap<String, String>,
+    pub(super) component: Option<String>,
+    pub(super) suites: Vec<String>,
 }
 
 /// A rule of retention.

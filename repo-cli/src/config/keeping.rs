@@ -2,10 +2,11 @@
 
 use deb_parse::SuiteName;
 use jiff::SignedDuration;
-use repo_store::{KeepHistory, PackageClass, RepositoryName, RetentionRule, WildPattern};
+use repo_store::{KeepHistory, RepositoryName, RetentionRule};
 
 use super::Config;
 use super::file::{self, HistoryLength, RetentionTable};
+use super::routing::package_class;
 use crate::error::Failure;
 
 /// How long what nothing refers to is kept when nothing else is said.
@@ -40,18 +41,9 @@ impl Config {
         if table.keep_versions == Some(0) {
             return Err(wrong("keep_versions is at least 1: the newest version always stays".to_owned()));
         }
-        let patterns = |texts: &[String]| texts.iter().map(|text| WildPattern::new(text)).collect();
         let rule = RetentionRule {
             suites,
-            class: PackageClass {
-                names: patterns(&table.packages),
-                sections: patterns(&table.sections),
-                fields: table
-                    .fields
-                    .iter()
-                    .map(|(name, text)| (name.clone(), WildPattern::new(text)))
-                    .collect(),
-            },
+            class: package_class(&table.packages, &table.sections, &table.fields),
             keep_versions: table.keep_versions,
             keep_for: table.keep_for.as_deref().map(|text| self.length("keep_for", text)).transpose()?,
             kept_by: self.all_repositories(&table.kept_by)?,

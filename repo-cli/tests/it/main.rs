@@ -7,6 +7,7 @@ mod concurrency;
 mod crashes;
 mod http;
 mod incoming;
+mod indices;
 mod integrity;
 mod output;
 mod pdiffs;

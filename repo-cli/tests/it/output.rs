@@ -66,7 +66,7 @@ fn add() {
     insta::assert_snapshot!(environment.run(&["--json", "add", "prod", file.as_str(), other.as_str()]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"added":[{"architecture":"all","file":"<DIR>/files/hello_1.0_all.deb","new":true,"package":"hello","route":"everywhere","suites":["bookworm"],"version":"1.0"},{"architecture":"amd64","file":"<DIR>/files/hello_1.0_amd64.deb","new":true,"package":"hello","route":"everywhere","suites":["bookworm"],"version":"1.0"}],"commit":"<ID>","dry_run":false,"refused":[]}
+    {"format":1,"added":[{"architecture":"all","component":"main","file":"<DIR>/files/hello_1.0_all.deb","new":true,"package":"hello","route":"everywhere","rule":null,"suites":["bookworm"],"version":"1.0"},{"architecture":"amd64","component":"main","file":"<DIR>/files/hello_1.0_amd64.deb","new":true,"package":"hello","route":"everywhere","rule":null,"suites":["bookworm"],"version":"1.0"}],"commit":"<ID>","dry_run":false,"refused":[]}
     "#);
 }
 

@@ -98,6 +98,75 @@ fn a_section_may_name_the_component() {
 }
 
 #[test]
+fn debug_packages_go_where_a_rule_sends_them() {
+    let environment = with_suites(&["bookworm", "bookworm-debug", "trixie"]);
+    configure(
+        &environment,
+        "[suite.bookworm-debug]\nonly_routed = true\n\
+         [suite.trixie]\ncomponents = [\"main\", \"debug\"]\n\
+         [repositories.staging]\nsuites = [\"trixie\"]\n\
+         [[route]]\npackages = [\"*-dbgsym\"]\nfields = { Auto-Built-Package = \"debug-symbols\" }\n\
+         suites = [\"bookworm-debug\"]\nrepositories = [\"preprod\", \"prod\"]\n\
+         [[route]]\nsections = [\"debug\"]\ncomponent = \"debug\"\nrepositories = [\"staging\"]\n",
+    );
+    let debug = |version: &str| {
+        environment.build("hello-dbgsym", version, "amd64", |builder| {
+            builder
+                .field("Auto-Built-Package", "debug-symbols")
+                .field("Depends", format!("hello (= {version})"))
+        })
+    };
+    let section = environment.path("files/symbols.deb");
+    let control = "Package: hello-symbols\nVersion: 1\nArchitecture: all\nSection: debug\n\
+        Maintainer: T <t@example.org>\nDescription: x\n";
+    environment.write("files/symbols.deb", testkit::package::with_control(control));
+    let plain = environment.package("hello", "1.0", "amd64");
+    let mut said = Vec::new();
+    for (repository, file, options) in [
+        ("preprod", &plain, [].as_slice()),
+        ("preprod", &debug("1.0"), &[]),
+        ("preprod", &debug("1.0+deb12u1"), &[]),
+        ("preprod", &debug("1.0+deb13u1"), &[]),
+        ("preprod", &debug("1.1"), &["--suite", "bookworm"]),
+        ("staging", &section, &[]),
+        ("staging", &debug("1.2"), &[]),
+    ] {
+        let output = environment.run(&[&["add", repository, file.as_str()], options].concat());
+        let refused = output.stderr.lines().take(2).filter(|line| !line.starts_with("published"));
+        said.extend(output.stdout.lines().take(1).chain(refused).map(str::to_owned));
+    }
+    let said = said.join("\n").replace(environment.path("").as_str(), "<DIR>/");
+    insta::assert_snapshot!(said, @"
+    added hello 1.0 amd64 -> bookworm, trixie (every suite)
+    added hello-dbgsym 1.0 amd64 -> bookworm-debug (by route 1 to main)
+    added hello-dbgsym 1.0+deb12u1 amd64 -> bookworm-debug (built for deb12u1; by route 1 to main)
+    error: <DIR>/files/hello-dbgsym_1.0+deb13u1_amd64.deb: hello-dbgsym 1.0+deb13u1 amd64: routing rule 1 lists no suite for deb13u1
+    hint: add one to the rule in repo.toml, or choose one with --suite
+    added hello-dbgsym 1.1 amd64 -> bookworm
+    added hello-symbols 1 all -> trixie (every suite; by route 2 to debug)
+    added hello-dbgsym 1.2 amd64 -> trixie (every suite)
+    ");
+    let content = Published::of(&environment, "preprod").read().unwrap();
+    insta::assert_debug_snapshot!(content, @r#"
+    {
+        "bookworm": {
+            "hello 1.0 amd64",
+            "hello-dbgsym 1.1 amd64",
+        },
+        "bookworm-debug": {
+            "hello-dbgsym 1.0 amd64",
+            "hello-dbgsym 1.0+deb12u1 amd64",
+        },
+        "trixie": {
+            "hello 1.0 amd64",
+        },
+    }
+    "#);
+    let public = environment.public("staging");
+    assert!(public.join("pool/debug/h/hello-symbols/hello-symbols_1_all.deb").is_file());
+}
+
+#[test]
 fn a_repository_added_by_a_drop_in_is_there_at_once() {
     let environment = with_suites(&["bookworm"]);
     configure(&environment, "[repositories.staging]\nlabel = \"Staging\"\n");
@@ -121,6 +190,13 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         "[suite.sid]\n",
         "this is no TOML\n",
         "suites_file = \"none.list\"\n",
+        "[compress_index]\npackages = [\"zst\"]\n",
+        "[compress_index]\nsources = []\n",
+        "[suite.bookworm]\narchitecture_all = \"both\"\n",
+        "[[route]]\npackages = [\"x\"]\n",
+        "[[route]]\nsuites = [\"sid\"]\n",
+        "[[route]]\ncomponent = \"debug\"\n",
+        "[[route]]\ncomponent = \"main\"\nrepositories = [\"x\"]\n",
     ] {
         let environment = Environment::new(PROGRAM);
         std::fs::create_dir_all(environment.root()).unwrap();
@@ -130,15 +206,22 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         said.push(output.to_string().split_once("---- stderr\n").unwrap().1.trim_end().to_owned());
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/store/repo.toml with its repo.d: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `valid_for`, `publish`, `serve`, `repositories`, `suite`, `retention`, `gc`
+    error: <DIR>/store/repo.toml with its repo.d: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `valid_for`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`
     error: <DIR>/store/repo.toml: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
     error: <DIR>/store/repo.toml: `all` is no architecture to list: such packages are in every index anyway
     error: <DIR>/store/repo.toml: valid_for: `soon` is no time such as 14d or 36h
-    error: <DIR>/store/repo.toml: compress: `rar` is none of xz, gz, zst, none
+    error: <DIR>/store/repo.toml: compress: `rar` is none of xz, gz, zst, bz2, none
     error: <DIR>/store/repo.toml: repositories.prod.suites: `suites` has no `sid`
     error: <DIR>/store/repo.toml: `../x` cannot be the name of a repository
     error: <DIR>/store/repo.toml: [suite.sid]: `suites` has no such name
     error: <DIR>/store/repo.d/test.toml: line 1: key with no value, expected `=`
     error: <DIR>/store/repo.toml: `suites` and `suites_file` exclude each other
+    error: <DIR>/store/repo.toml: compress: without xz or gz debootstrap finds no package
+    error: <DIR>/store/repo.toml: compress_index.sources: name at least one, `none` for the plain file
+    error: <DIR>/store/repo.toml with its repo.d: unknown variant `both`, expected `folded` or `apart`
+    error: <DIR>/store/repo.toml: routing rule 1: it sends packages nowhere: set `component`, `suites` or both
+    error: <DIR>/store/repo.toml: routing rule 1: preprod has none of its suites: limit the rule with `repositories`
+    error: <DIR>/store/repo.toml: routing rule 1: no suite of preprod it leads to has the component debug
+    error: <DIR>/store/repo.toml: routing rule 1: there is no repository `x`
     "#);
 }

@@ -33,7 +33,12 @@ fn the_uncompressed_index_is_listed_though_it_need_not_exist() {
     let paths: Vec<&str> = release.files().iter().map(|file| file.path.as_str()).collect();
     assert_eq!(
         paths,
-        ["main/binary-amd64/Packages", "main/binary-amd64/Packages.gz", "main/binary-amd64/Packages.xz"]
+        [
+            "main/binary-amd64/Packages",
+            "main/binary-amd64/Packages.gz",
+            "main/binary-amd64/Packages.xz",
+            "main/binary-amd64/Release"
+        ]
     );
     let xz = fs::File::open(suite(&environment, "prod").join("main/binary-amd64/Packages.xz")).unwrap();
     let mut plain = Vec::new();
@@ -207,7 +212,7 @@ fn a_suite_without_packages_has_all_its_files() {
     let content = Published::of(&environment, "prod").read().unwrap();
     assert_eq!(content.keys().collect::<Vec<_>>(), ["bookworm", "trixie"]);
     assert!(content.values().all(std::collections::BTreeSet::is_empty));
-    assert_eq!(release(&environment, "prod").files().len(), 3);
+    assert_eq!(release(&environment, "prod").files().len(), 4);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::copy::Digest;
 use crate::history::Ends;
 use crate::publish::{Entry, Publication};
 use crate::storage::Storage as _;
-use crate::{CommitId, Error, PublicationId, RepositoryName, Store, files};
+use crate::{CommitId, Error, PublicationId, RepositoryName, Store, TagName, files};
 
 /// Areas of `store/` with small files that refer to others and change.
 pub(super) const MUTABLE_AREAS: [&str; 3] = ["store/refs", "store/tags", "store/history"];
@@ -59,6 +59,16 @@ impl Plan {
             Some((id, Ends::parse(content(&Utf8Path::new("store/history").join(name)))?.oldest()))
         };
         self.captured.iter().filter_map(of_reference).collect()
+    }
+
+    /// The tags among the captured references.
+    pub(super) fn tags(&self) -> impl Iterator<Item = (RepositoryName, TagName, CommitId)> {
+        self.captured.iter().filter_map(|(path, bytes)| {
+            let mut names = path.strip_prefix("store/tags").ok()?.iter();
+            let repository = RepositoryName::parse(names.next()?).ok()?;
+            let tag = TagName::parse(names.next()?).ok()?;
+            Some((repository, tag, std::str::from_utf8(bytes).ok()?.trim().parse().ok()?))
+        })
     }
 
     fn make(store: &Store, changing: bool) -> Result<Self, Error> {

@@ -5,8 +5,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::plan::Plan;
 use super::{INCOMPLETE, Target};
 use crate::copy::Digest;
-use crate::publish::{Entry, Expected, Publication};
-use crate::{Context, Error, RepositoryName, Snapshot, Store, files};
+use crate::publish::{Entry, Expected, Publication, link_of};
+use crate::{CommitId, Context, Error, PublicationId, RepositoryName, Snapshot, Store, files};
 
 /// What a restoration did.
 #[derive(Clone, Debug, Default)]
@@ -53,16 +53,28 @@ impl Store {
             target.copy_changed(path)?;
         }
         let store = Self::at(to);
-        let mut records = Vec::new();
+        let (mut records, mut restored) = (Vec::new(), Vec::new());
         for published in &plan.publications {
             let (path, bytes) = &published.record;
             let Some(publication) = Publication::parse(bytes) else { continue };
             let repository = path.parent().and_then(Utf8Path::file_name).unwrap_or_default();
-            let missing = tree(&store, &target, &RepositoryName::parse(repository)?, &publication)?;
+            let repository = RepositoryName::parse(repository)?;
+            let missing = tree(&store, &target, &repository, &publication)?;
             if missing.is_empty() {
                 records.push(published.record.clone());
+                restored.push((repository, publication.id, publication.commit));
             }
             damaged.extend(missing);
+        }
+        for (repository, tag, commit) in plan.tags() {
+            let shows = |(of, _, shown): &&(RepositoryName, PublicationId, Option<CommitId>)| {
+                *of == repository && *shown == Some(commit)
+            };
+            if let Some((_, id, _)) = restored.iter().filter(shows).max_by_key(|(_, id, _)| *id) {
+                let link = store.public(&repository).join(link_of(&tag));
+                files::point(&link, &id.to_string(), &target.temporary())?;
+                target.note(link.parent().map(Utf8Path::to_owned));
+            }
         }
         target.sync()?;
         // The format comes last of what makes it a store.

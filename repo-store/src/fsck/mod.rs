@@ -157,6 +157,12 @@ impl Store {
                 contents: &contents,
                 graph: &graph,
                 records,
+                tags: journal
+                    .tags
+                    .iter()
+                    .filter(|((of, _), _)| of == repository)
+                    .map(|((_, tag), commit)| (tag.clone(), *commit))
+                    .collect(),
                 announced: journal.announced.get(repository).unwrap_or(&nothing),
                 options,
                 problems: Vec::new(),

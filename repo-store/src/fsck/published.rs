@@ -10,9 +10,9 @@ use super::graph::Graph;
 use super::inventory::{Found, Inventory};
 use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, SignedSuite};
-use crate::publish::{Entry, Expected, Publication};
+use crate::publish::{Entry, Expected, Publication, SNAPSHOTS, link_of};
 use crate::storage::Storage as _;
-use crate::{BlobId, PublicationId, RepositoryName, Store};
+use crate::{BlobId, CommitId, PublicationId, RepositoryName, Store, TagName};
 
 /// The records of all publications of one repository.
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ impl Records {
 /// Whether garbage collection took a publication away, or began to: its archive root goes first, its record last.
 pub(super) fn is_going(store: &Store, repository: &RepositoryName, publication: &Publication) -> bool {
     let public = store.public(repository);
-    let archive = public.join("snapshot").join(publication.id.to_string());
+    let archive = public.join(SNAPSHOTS).join(publication.id.to_string());
     let dists = public.join("dists");
     let shown = dists.read_link_utf8().is_ok_and(|target| target == publication.dists_target());
     let is_there = |path: &Utf8Path| path.symlink_metadata().is_ok();
@@ -88,6 +88,7 @@ pub(super) struct Published<'a> {
     pub(super) contents: &'a Contents,
     pub(super) graph: &'a Graph<'a>,
     pub(super) records: &'a Records,
+    pub(super) tags: Vec<(TagName, CommitId)>,
     /// Publications that the operation log announces.
     pub(super) announced: &'a BTreeSet<PublicationId>,
     pub(super) options: &'a FsckOptions<'a>,
@@ -130,6 +131,7 @@ impl Published<'_> {
         self.check_pool();
         self.check_dists();
         self.check_strays(&known);
+        self.check_tags();
     }
 
     fn check_entry(&mut self, expected: &Expected) {
@@ -361,6 +363,36 @@ impl Published<'_> {
                 self.problems
                     .push((None, Problem { kind: ProblemKind::Missing, path: record, what, affects }));
             }
+        }
+    }
+
+    /// A tagged state that was published is found under the name of its tag.
+    fn check_tags(&mut self) {
+        for (tag, commit) in std::mem::take(&mut self.tags) {
+            let shows = |publication: &&Publication| publication.commit == Some(commit);
+            let Some(newest) = self.records.readable.values().rfind(shows) else { continue };
+            self.compared += 1;
+            let (path, link) = (self.public().join(link_of(&tag)), self.store.root().join(self.public()));
+            let link = link.join(link_of(&tag));
+            let leads_to =
+                link.read_link_utf8().ok().and_then(|target| PublicationId::parse(target.as_str()));
+            let is_right = leads_to.is_some_and(|id| match self.records.readable.get(&id) {
+                Some(publication) => shows(&publication),
+                // It is being made, or came since the records were read.
+                None => link.is_dir(),
+            });
+            // It may have been deleted since it was read.
+            if is_right || !matches!(self.store.tagged(self.repository, &tag), Ok(Some(now)) if now == commit)
+            {
+                continue;
+            }
+            let entry = Entry::Symbolic { target: newest.id.to_string() };
+            let remedy = Remedy::Entry(self.repository.clone(), Expected { path: link_of(&tag), entry });
+            let (kind, what) = match link.symlink_metadata() {
+                Ok(_) => (ProblemKind::Damaged, "it does not lead to a publication of the tagged state"),
+                Err(_) => (ProblemKind::Missing, "the tagged state was published"),
+            };
+            self.report(Some(remedy), kind, path, what, vec![affected(self.repository, None)]);
         }
     }
 

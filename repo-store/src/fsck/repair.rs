@@ -19,7 +19,7 @@ use crate::copy::{Digest, copy};
 use crate::files::{self, mode};
 use crate::history::{End, Ends};
 use crate::permissions::Permission;
-use crate::publish::{Entry, Expected, Publication};
+use crate::publish::{Entry, Expected, Publication, SNAPSHOTS};
 use crate::{
     BlobId, Commit, CommitId, Context, Error, PublicationId, RepositoryName, Store, TagName, objects, oplog,
 };
@@ -262,7 +262,7 @@ impl Repair<'_> {
         let _lock = self.store.publishing_lock(&repository)?;
         self.move_aside(&path)?;
         self.move_aside(&directory)?;
-        self.move_aside(&public.join("snapshot").join(id.to_string()))?;
+        self.move_aside(&public.join(SNAPSHOTS).join(id.to_string()))?;
         Ok(true)
     }
 

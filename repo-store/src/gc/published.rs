@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Why;
 use super::sweep::{Found, Sweep, files_below};
-use crate::publish::{BY_HASH, PUBLICATIONS, Publication};
+use crate::publish::{BY_HASH, PUBLICATIONS, Publication, SNAPSHOTS};
 use crate::{CommitId, Error, PublicationId, RepositoryName, SnapshotId, Store, files};
 
 /// The publications of one repository, judged. Whoever makes one holds the publishing lock.
@@ -23,12 +23,9 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    pub(super) fn of(
-        store: &Store,
-        repository: &RepositoryName,
-        horizon: Timestamp,
-        tagged: &HashSet<CommitId>,
-    ) -> Result<Self, Error> {
+    pub(super) fn of(store: &Store, repository: &RepositoryName, horizon: Timestamp) -> Result<Self, Error> {
+        // Under the lock: a tag that was made just now has its link to a publication already.
+        let tagged: HashSet<CommitId> = store.tags(repository)?.into_iter().map(|tag| tag.commit).collect();
         let public = store.public(repository);
         let link = public.join("dists");
         let current = match link.read_link_utf8() {
@@ -41,7 +38,7 @@ impl Survey {
         };
         let records = store.root().join("store/publications").join(repository.as_str());
         let mut names = BTreeSet::new();
-        for directory in [&records, &public.join(PUBLICATIONS), &public.join("snapshot")] {
+        for directory in [&records, &public.join(PUBLICATIONS), &public.join(SNAPSHOTS)] {
             names.extend(files::names_in(directory)?);
         }
         let ids: Vec<PublicationId> = names.iter().filter_map(|name| PublicationId::parse(name)).collect();
@@ -108,7 +105,7 @@ impl Survey {
     /// root is on its way out, and a check does not miss what else is gone of it.
     pub(super) fn begin(&self, sweep: &mut Sweep<'_>) -> Result<(), Error> {
         for (id, why) in &self.going {
-            sweep.remove_tree(&self.public.join("snapshot").join(id), *why)?;
+            sweep.remove_tree(&self.public.join(SNAPSHOTS).join(id), *why)?;
         }
         Ok(())
     }
@@ -135,6 +132,6 @@ impl Survey {
                 sweep.remove(&Found::look(record)?, *why)?;
             }
         }
-        Ok(())
+        if sweep.is_dry() { Ok(()) } else { store.mend_tags(&self.repository) }
     }
 }

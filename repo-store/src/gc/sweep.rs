@@ -70,6 +70,11 @@ impl<'a> Sweep<'a> {
         Self { store, settled, dry_run, removed: Vec::new(), freed: 0, gone: HashMap::new() }
     }
 
+    /// Whether nothing is changed.
+    pub(super) fn is_dry(&self) -> bool {
+        self.dry_run
+    }
+
     /// Those of the store's files that did not come lately.
     pub(super) fn settled(&self, keys: impl Iterator<Item = Key>) -> Result<Vec<Found>, Error> {
         let paths = keys.filter_map(|key| self.store.storage().local_path(&key));

@@ -8,13 +8,13 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use apt_index::{
-    Builder, Change, Encoding, IndexOptions, Item, PatchHistory, PreviousFiles, parallel_map, update,
+    Builder, Change, Encoding, IndexOptions, Item, PackageKind, PatchHistory, PreviousFiles, parallel_map,
+    update,
 };
-
-use deb_parse::PackageName;
+use deb_parse::{Component, PackageName};
 
 use super::Wanted;
-use super::kind::Kind;
+use super::kind::{Kind, installer_components, shows_every_component};
 use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite};
 use super::tree::Tree;
 use crate::{Context, Difference, Error, Record, RepositorySettings, Snapshot, Store};
@@ -37,17 +37,17 @@ pub(super) fn render(
         let known = contents.iter().position(|content| content.serves(suite));
         places.push(known.unwrap_or(contents.len()));
         if known.is_none() {
-            let content = Content::load(store, suite)?;
-            content.link_pool(store, tree)?;
+            let content = Content::load(store, suite, tree)?;
             contents.push(content);
         }
     }
     let jobs: Vec<Job<'_>> = contents.iter().enumerate().flat_map(Content::jobs).collect();
-    let mut options = IndexOptions::new(repository.encodings.clone());
-    options.threads =
-        NonZeroUsize::new(context.threads.get() / jobs.len().max(1)).unwrap_or(NonZeroUsize::MIN);
-    let workshop = Workshop { store, tree, options, pdiffs: repository.pdiffs };
-    let results = parallel_map(&jobs, context.threads, |job| job.run(&workshop));
+    let threads = NonZeroUsize::new(context.threads.get() / jobs.len().max(1)).unwrap_or(NonZeroUsize::MIN);
+    let results = parallel_map(&jobs, context.threads, |job| {
+        let mut options = IndexOptions::new(repository.encodings_of(job.kind.index_kind()).to_vec());
+        options.threads = threads;
+        job.run(&Workshop { store, tree, options, pdiffs: repository.pdiffs })
+    });
     let mut by_content: Vec<Indices> = contents.iter().map(|_| Indices::new()).collect();
     for (job, result) in jobs.iter().zip(results) {
         if let Some(indices) = by_content.get_mut(job.place) {
@@ -75,10 +75,13 @@ struct Content<'a> {
     snapshot: Snapshot,
     /// What was published before and what differs; `None` when everything is new.
     before: Option<(&'a PublishedSuite, Difference)>,
+    /// The components with packages for installers.
+    installer: BTreeSet<Component>,
 }
 
 impl<'a> Content<'a> {
-    fn load(store: &Store, wanted: &'a Wanted<'a>) -> Result<Self, Error> {
+    /// Reads what a suite will show, and links what is new of it into the pool.
+    fn load(store: &Store, wanted: &'a Wanted<'a>, tree: &Tree<'_>) -> Result<Self, Error> {
         let snapshot = store.empty_or(wanted.snapshot)?;
         let before = match wanted.before {
             None => None,
@@ -87,7 +90,9 @@ impl<'a> Content<'a> {
                 Some((before, store.difference(&old, &snapshot)?))
             }
         };
-        Ok(Self { wanted, snapshot, before })
+        let mut content = Self { wanted, snapshot, before, installer: BTreeSet::new() };
+        content.take_in(store, tree)?;
+        Ok(content)
     }
 
     /// Whether the indices of this content are those of `other` too.
@@ -105,21 +110,48 @@ impl<'a> Content<'a> {
             && self.wanted.snapshot == other.snapshot
             && own.architectures == suite.architectures
             && own.components == suite.components
+            && own.architecture_all == suite.architecture_all
+            && own.translations == suite.translations
     }
 
-    /// Packages shown before are in the pool already.
-    fn link_pool(&self, store: &Store, tree: &Tree<'_>) -> Result<(), Error> {
-        match &self.before {
-            Some((_, difference)) => {
-                difference.only_second.iter().try_for_each(|record| tree.link_pool(record))
+    /// Looks at every package that was not shown before.
+    fn take_in(&mut self, store: &Store, tree: &Tree<'_>) -> Result<(), Error> {
+        let mut installer = BTreeSet::new();
+        let mut note = |record: &Record| {
+            if record.kind() == PackageKind::Udeb && !installer.contains(record.component()) {
+                installer.insert(record.component().clone());
             }
-            None => self.snapshot.iterate(store.objects()).try_for_each(|record| tree.link_pool(&*record?)),
+        };
+        match &self.before {
+            // Packages shown before are in the pool already.
+            Some((before, difference)) => {
+                for record in &difference.only_second {
+                    note(record);
+                    tree.link_pool(record)?;
+                }
+                // Of a component that is new here, packages may have been waiting for it.
+                if !shows_every_component(self.wanted.suite, &before.indices) {
+                    for record in self.snapshot.iterate(store.objects()) {
+                        note(&*record?);
+                    }
+                }
+                installer.extend(installer_components(self.wanted.suite, &before.indices).cloned());
+            }
+            None => {
+                for record in self.snapshot.iterate(store.objects()) {
+                    let record = record?;
+                    note(&record);
+                    tree.link_pool(&record)?;
+                }
+            }
         }
+        self.installer = installer;
+        Ok(())
     }
 
     fn jobs((place, content): (usize, &'a Self)) -> Vec<Job<'a>> {
         let suite = content.wanted.suite;
-        let kinds = Kind::of_suite(suite);
+        let kinds = Kind::of_suite(suite, &content.installer);
         kinds.into_iter().map(|kind| Job { place, content, path: kind.path(), kind }).collect()
     }
 }
@@ -135,8 +167,9 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn run(&self, workshop: &Workshop<'_>) -> Result<PublishedIndex, Error> {
-        match self.kind {
+        match &self.kind {
             Kind::Packages(packages) => self.render(workshop, |records| packages.items(records)),
+            Kind::Translation(kind) => self.render(workshop, |records| kind.items(records)),
         }
     }
 
@@ -147,6 +180,7 @@ impl Job<'_> {
         items: impl Fn(&[Arc<Record>]) -> Result<Vec<I>, apt_index::Error>,
     ) -> Result<PublishedIndex, Error> {
         if let Some((before, difference)) = &self.content.before
+            && self.kind.is_made_alike(self.content.wanted.suite, &before.indices)
             && let Some(index) = before.indices.get(&self.path)
         {
             let change = self.change(workshop.store, before, difference, &items)?;

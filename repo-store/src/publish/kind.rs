@@ -1,31 +1,55 @@
 //! Which indices a suite has, and what each lists.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use apt_index::{Error, RelPath, Stanza};
+use apt_index::{Error, Item as _, PackageKind, RelPath, Stanza};
 use deb_parse::{Architecture, Component};
 
-use crate::{Record, SuiteSettings};
+use super::publication::PublishedIndex;
+use crate::{ArchitectureAll, IndexKind, Record, SuiteSettings};
 
 /// One of the indices of a suite.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Kind<'a> {
     Packages(Packages<'a>),
+    Translation(Translation<'a>),
 }
 
 impl<'a> Kind<'a> {
-    /// Every index that a suite publishes.
-    pub(super) fn of_suite(suite: &'a SuiteSettings) -> Vec<Self> {
-        let pairs = suite.components.iter().flat_map(|c| suite.architectures.iter().map(move |a| (c, a)));
-        pairs.map(|(component, architecture)| Self::Packages(Packages { component, architecture })).collect()
+    /// Every index that a suite publishes; those for installers only of the components in `installer`.
+    pub(super) fn of_suite(suite: &'a SuiteSettings, installer: &BTreeSet<Component>) -> Vec<Self> {
+        let mut kinds = Vec::new();
+        for component in &suite.components {
+            for architecture in suite.published_architectures() {
+                kinds.push(Self::Packages(Packages::of(suite, component, architecture, PackageKind::Deb)));
+            }
+            for architecture in suite.architectures.iter().filter(|_| installer.contains(component)) {
+                let architecture = architecture.clone();
+                kinds.push(Self::Packages(Packages::of(suite, component, architecture, PackageKind::Udeb)));
+            }
+            if suite.translations {
+                kinds.push(Self::Translation(Translation { component }));
+            }
+        }
+        kinds
     }
 
     /// Its path below the directory of the suite, without the compression's ending.
     pub(super) fn path(&self) -> String {
         match self {
-            Self::Packages(Packages { component, architecture }) => {
-                format!("{}/Packages", RelPath::binary_directory(component, architecture))
+            Self::Packages(Packages { component, architecture, kind, .. }) => {
+                format!("{}/Packages", RelPath::packages_directory(component, architecture, *kind))
             }
+            Self::Translation(Translation { component }) => translation_path(component),
+        }
+    }
+
+    /// Which of the configured compressions it is for.
+    pub(super) fn index_kind(&self) -> IndexKind {
+        match self {
+            Self::Packages(_) => IndexKind::Packages,
+            Self::Translation(_) => IndexKind::Translation,
         }
     }
 
@@ -33,25 +57,123 @@ impl<'a> Kind<'a> {
     pub(super) fn joins_versions(&self) -> bool {
         match self {
             Self::Packages(_) => false,
+            Self::Translation(_) => true,
+        }
+    }
+
+    /// Whether the items of the suite's indices were made alike when these were published. Only then can this one be made from
+    /// the one before.
+    pub(super) fn is_made_alike(
+        &self,
+        suite: &SuiteSettings,
+        published: &BTreeMap<String, PublishedIndex>,
+    ) -> bool {
+        match self {
+            Self::Packages(Packages { component, kind: PackageKind::Deb, .. }) => {
+                let all = RelPath::binary_directory(component, &Architecture::all());
+                published.contains_key(&translation_path(component)) == suite.translations
+                    && published.contains_key(&format!("{all}/Packages")) == suite.lists_all_apart()
+            }
+            Self::Packages(_) | Self::Translation(_) => true,
         }
     }
 }
 
-/// The binary packages of one component for one architecture.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Packages<'a> {
-    component: &'a Component,
-    architecture: &'a Architecture,
+/// The components that have packages for installers among those published before: their indices stay, be they empty.
+pub(super) fn installer_components<'a>(
+    suite: &'a SuiteSettings,
+    published: &'a BTreeMap<String, PublishedIndex>,
+) -> impl Iterator<Item = &'a Component> {
+    let path = |component: &Component, architecture: &Architecture| {
+        format!("{}/Packages", RelPath::packages_directory(component, architecture, PackageKind::Udeb))
+    };
+    suite.components.iter().filter(move |component| {
+        suite.architectures.iter().any(|architecture| published.contains_key(&path(component, architecture)))
+    })
 }
 
-impl Packages<'_> {
+/// Whether each component of a suite is among those published.
+pub(super) fn shows_every_component(
+    suite: &SuiteSettings,
+    published: &BTreeMap<String, PublishedIndex>,
+) -> bool {
+    let path = |component: &Component, architecture: &Architecture| {
+        format!("{}/Packages", RelPath::binary_directory(component, architecture))
+    };
+    suite.components.iter().all(|component| {
+        suite
+            .published_architectures()
+            .any(|architecture| published.contains_key(&path(component, &architecture)))
+    })
+}
+
+fn translation_path(component: &Component) -> String {
+    format!("{component}/i18n/Translation-en")
+}
+
+/// The binary packages of one component for one architecture.
+#[derive(Clone, Debug)]
+pub(super) struct Packages<'a> {
+    component: &'a Component,
+    architecture: Architecture,
+    kind: PackageKind,
+    /// Whether packages for all architectures are listed too.
+    with_all: bool,
+    /// Whether only the first line of each description is.
+    short: bool,
+}
+
+impl<'a> Packages<'a> {
+    fn of(
+        suite: &SuiteSettings,
+        component: &'a Component,
+        architecture: Architecture,
+        kind: PackageKind,
+    ) -> Self {
+        // Installers read the index of their architecture only, and no translations.
+        let for_installers = kind == PackageKind::Udeb;
+        let with_all = for_installers || suite.architecture_all == ArchitectureAll::Folded;
+        Self { component, architecture, kind, with_all, short: suite.translations && !for_installers }
+    }
+
     pub(super) fn items(&self, records: &[Arc<Record>]) -> Result<Vec<Stanza<'static>>, Error> {
         let listed = records.iter().filter(|record| self.lists(record));
-        listed.map(|record| Stanza::parse(record.stanza()).map(Stanza::into_owned)).collect()
+        let stanza = |record: &Arc<Record>| {
+            let stanza = Stanza::parse(record.stanza())?;
+            if self.short { stanza.with_short_description() } else { Ok(stanza.into_owned()) }
+        };
+        listed.map(stanza).collect()
     }
 
     fn lists(&self, record: &Record) -> bool {
         let architecture = &record.key().architecture;
-        record.component() == self.component && (architecture.is_all() || architecture == self.architecture)
+        record.component() == self.component
+            && record.kind() == self.kind
+            && (*architecture == self.architecture || (self.with_all && architecture.is_all()))
+    }
+}
+
+/// The descriptions of the packages of one component: of each package every one that a version of it has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Translation<'a> {
+    component: &'a Component,
+}
+
+impl Translation<'_> {
+    pub(super) fn items(&self, records: &[Arc<Record>]) -> Result<Vec<Stanza<'static>>, Error> {
+        let mut items: Vec<Stanza<'static>> = Vec::new();
+        for record in records {
+            if record.component() != self.component || record.kind() != PackageKind::Deb {
+                continue;
+            }
+            let item = Stanza::parse(record.stanza())?.translation()?;
+            let is_new = |item: &Stanza<'_>| {
+                !items
+                    .iter()
+                    .any(|known| known.package() == item.package() && known.as_bytes() == item.as_bytes())
+            };
+            items.extend(item.filter(is_new));
+        }
+        Ok(items)
     }
 }

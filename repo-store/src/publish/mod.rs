@@ -5,6 +5,7 @@
 //!   dists -> .publications/<id>/dists        switched by one rename
 //!   pool/…                                   hard links to the store's blobs
 //!   snapshot/<id>/dists, pool                every publication kept, as an archive root of its own
+//!   snapshot/<tag> -> <id>                   the newest publication of a state that has a tag
 //!   .publications/<id>/dists/<suite>/        InRelease, Release, Release.gpg, indices under their plain names
 //!   .by-hash/SHA256/<digest>                 every index file; the `by-hash` of each directory is a link to it
 //! ```
@@ -17,20 +18,22 @@ mod expected;
 mod indices;
 mod kind;
 mod publication;
+mod tagged;
 mod tree;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use apt_index::{RelPath, Release};
+use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
 use apt_sign::Signer;
 use deb_parse::SuiteName;
 pub(crate) use expected::{Entry, Expected, File};
 use jiff::Timestamp;
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;
-use publication::{PublishedSuite, SignedFiles};
-pub(crate) use tree::{BY_HASH, PUBLICATIONS};
+use publication::{PublishedIndex, PublishedSuite, SignedFiles};
+pub(crate) use tagged::link_of;
+pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
 
 use crate::{Context, Error, RepositorySettings, Revision, Store, SuiteSettings, files};
 
@@ -131,9 +134,11 @@ struct Wanted<'a> {
 /// Everything besides the content that decides what a suite looks like, as a digest: when it changes the suite is rendered
 /// anew.
 fn settings_digest(repository: &RepositorySettings, suite: &SuiteSettings, keys: &str) -> String {
-    let RepositorySettings { name, suites: _, origin, label, url, encodings, valid_for, pdiffs } = repository;
+    let RepositorySettings {
+        name, origin, label, url, encodings, encodings_by_kind, valid_for, pdiffs, ..
+    } = repository;
     let text = format!(
-        "{name:?} {origin:?} {label:?} {url:?} {encodings:?} {valid_for:?} {pdiffs:?} {suite:?} {keys}"
+        "{name:?} {origin:?} {label:?} {url:?} {encodings:?} {encodings_by_kind:?} {valid_for:?} {pdiffs:?} {suite:?} {keys}"
     );
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
@@ -146,7 +151,7 @@ fn expires_soon(before: &PublishedSuite, repository: &RepositorySettings, now: T
 fn sign_suite(
     repository: &RepositorySettings,
     wanted: &Wanted<'_>,
-    indices: BTreeMap<String, publication::PublishedIndex>,
+    mut indices: BTreeMap<String, PublishedIndex>,
     tree: &tree::Tree<'_>,
     signer: &dyn Signer,
     context: &Context,
@@ -163,12 +168,13 @@ fn sign_suite(
     release.valid_until = repository.valid_for.and_then(|time| date.checked_add(time).ok());
     release.not_automatic = suite.not_automatic;
     release.but_automatic_upgrades = suite.but_automatic_upgrades;
-    release.architectures.clone_from(&suite.architectures);
+    release.architectures = suite.published_architectures().collect();
     release.components.clone_from(&suite.components);
     // Clients refuse a snapshot whose validity is over: what is to expire is no snapshot to go back to.
     let url = repository.url.as_ref().filter(|_| repository.valid_for.is_none());
     release.snapshots = url.map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
     release.content = wanted.snapshot.map(|snapshot| snapshot.to_string());
+    indices.extend(component_releases(repository, suite, &indices, tree)?);
     for (path, file) in indices.iter().flat_map(|(path, index)| index.listed_at(path)) {
         release.files.insert(RelPath::parse(&path).map_err(index_error)?, file);
     }
@@ -187,6 +193,42 @@ fn sign_suite(
         signed: SignedFiles::of(&signed),
         indices,
     })
+}
+
+/// The `Release` files beside the indices of packages and sources.
+fn component_releases(
+    repository: &RepositorySettings,
+    suite: &SuiteSettings,
+    indices: &BTreeMap<String, PublishedIndex>,
+    tree: &tree::Tree<'_>,
+) -> Result<Vec<(String, PublishedIndex)>, Error> {
+    let mut places = Vec::new();
+    for component in &suite.components {
+        for architecture in suite.published_architectures() {
+            for kind in [PackageKind::Deb, PackageKind::Udeb] {
+                let directory = RelPath::packages_directory(component, &architecture, kind).to_string();
+                places.push((component, Some(architecture.clone()), directory, "Packages"));
+            }
+        }
+        places.push((component, None, format!("{component}/source"), "Sources"));
+    }
+    let mut releases = Vec::new();
+    for (component, architecture, directory, index) in places {
+        if !indices.contains_key(&format!("{directory}/{index}")) {
+            continue;
+        }
+        let release = ComponentRelease {
+            suite: &suite.name,
+            origin: repository.origin.as_deref(),
+            label: repository.label.as_deref(),
+            component,
+            architecture: architecture.as_ref(),
+        };
+        let text = release.render().map_err(|source| Error::Index { suite: suite.name.clone(), source })?;
+        let release = PublishedIndex::whole(tree.write_small(text.as_bytes())?);
+        releases.push((format!("{directory}/Release"), release));
+    }
+    Ok(releases)
 }
 
 /// Removes the directory of a publication that was never shown.

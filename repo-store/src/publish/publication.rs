@@ -131,6 +131,12 @@ pub(crate) struct PublishedDiff {
 }
 
 impl PublishedIndex {
+    /// A small file that is made anew each time, and in one form only.
+    pub(crate) fn whole(file: ReleaseFile) -> Self {
+        let files = BTreeMap::from([(Encoding::Plain, file)]);
+        Self { plain: file, files, layout: Layout::default(), diff: None }
+    }
+
     /// Its files, with their paths below the directory of the suite; `path` is its own.
     pub(crate) fn files_at(&self, path: &str) -> impl Iterator<Item = (String, ReleaseFile)> {
         let encoded =

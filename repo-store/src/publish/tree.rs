@@ -21,6 +21,8 @@ use crate::{Error, Record, RepositoryName, Store};
 
 /// The directory of a repository with its publications.
 pub(crate) const PUBLICATIONS: &str = ".publications";
+/// The directory of a repository with an archive root for each publication.
+pub(crate) const SNAPSHOTS: &str = "snapshot";
 /// The directory of a repository with the index files of all its publications.
 pub(crate) const BY_HASH: &str = ".by-hash";
 
@@ -39,7 +41,7 @@ impl<'a> Tree<'a> {
     pub(super) fn new(store: &'a Store, repository: &RepositoryName, now: Timestamp) -> Result<Self, Error> {
         let public = store.public(repository);
         let mut changed = files::create_directories(&public.join(BY_HASH).join("SHA256"))?;
-        for directory in [PUBLICATIONS, "snapshot", "pool"] {
+        for directory in [PUBLICATIONS, SNAPSHOTS, "pool"] {
             changed.extend(files::create_directories(&public.join(directory))?);
         }
         // A power cut may have left the one directory and not the other.
@@ -54,7 +56,7 @@ impl<'a> Tree<'a> {
             let record = Key::named("publications", &format!("{repository}/{name}"));
             let is_shown = shown.is_some_and(|id| id.to_string() == *name);
             if !is_shown && !store.storage().contains(&record)? {
-                super::discard(&public.join("snapshot").join(name))?;
+                super::discard(&public.join(SNAPSHOTS).join(name))?;
                 super::discard(&public.join(PUBLICATIONS).join(name))?;
             }
         }
@@ -225,13 +227,27 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
+    /// Names the publication after the tags of its state.
+    fn point_tags(&self, publication: &Publication) -> Result<(), Error> {
+        self.store.mend_tags(&self.repository)?;
+        for tag in self.store.tag_names(&self.repository)? {
+            // A damaged tag is for a check to tell.
+            let Ok(Some(commit)) = self.store.tagged(&self.repository, &tag) else { continue };
+            if publication.commit == Some(commit) {
+                self.store.point_tag(&self.repository, &tag, publication.id)?;
+            }
+        }
+        self.note([self.public.join(SNAPSHOTS)]);
+        Ok(())
+    }
+
     /// Makes everything durable, announces it in the operation log, and switches clients over.
     pub(super) fn show(self, publication: &Publication, announcement: &str) -> Result<(), Error> {
         let id = self.id.to_string();
         // A repository without suites still has a directory to point at.
         let dists = self.public.join(PUBLICATIONS).join(&id).join("dists");
         self.note(files::create_directories(&dists)?);
-        let snapshot = self.public.join("snapshot").join(&id);
+        let snapshot = self.public.join(SNAPSHOTS).join(&id);
         self.note(files::create_directories(&snapshot)?);
         let links = [
             ("dists", format!("{}/dists", super::way_up(2, &format!("{PUBLICATIONS}/{id}")))),
@@ -242,6 +258,7 @@ impl<'a> Tree<'a> {
             files::symlink(&target, &link).map_err(Error::io("create", &link))?;
         }
         self.note([snapshot]);
+        self.point_tags(publication)?;
         files::sync_all(self.changed.into_inner().unwrap_or_else(PoisonError::into_inner))?;
         publication.write(self.store, &self.repository)?;
         self.store.storage().append_line(&Store::log_key(), announcement)?;

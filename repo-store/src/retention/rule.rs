@@ -1,8 +1,7 @@
 use deb_parse::SuiteName;
 use jiff::SignedDuration;
-use wildmatch::WildMatch;
 
-use crate::{Record, RepositoryName};
+use crate::{PackageClass, RepositoryName};
 
 /// Which versions of some packages stay in some suites. Of several rules the first that matches a package file decides; what
 /// no rule matches stays.
@@ -31,46 +30,5 @@ impl RetentionRule {
     #[must_use]
     pub fn is_unlimited(&self) -> bool {
         self.keep_versions.is_none() && self.keep_for.is_none()
-    }
-}
-
-/// A class of packages: those that fit every condition there is. Without conditions, all.
-///
-/// In each pattern `*` stands for any run of characters and `?` for one.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PackageClass {
-    /// The package's name fits one of these.
-    pub names: Vec<WildPattern>,
-    /// Its section fits one of these. A package without a section has the empty one.
-    pub sections: Vec<WildPattern>,
-    /// Each of these fields of its stanza is there and fits.
-    pub fields: Vec<(String, WildPattern)>,
-}
-
-impl PackageClass {
-    /// Whether a package file belongs to it.
-    #[must_use]
-    pub fn contains(&self, record: &Record) -> bool {
-        let fits = |patterns: &[WildPattern], text: &str| {
-            patterns.is_empty() || patterns.iter().any(|pattern| pattern.0.matches(text))
-        };
-        fits(&self.names, record.key().package.as_str())
-            && (self.sections.is_empty() || fits(&self.sections, record.field("Section").unwrap_or_default()))
-            && self
-                .fields
-                .iter()
-                .all(|(name, pattern)| record.field(name).is_some_and(|value| pattern.0.matches(value)))
-    }
-}
-
-/// A pattern with `*` for any run of characters and `?` for one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WildPattern(WildMatch);
-
-impl WildPattern {
-    /// A pattern; every text is one.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        Self(WildMatch::new(text))
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{AddOptions, FsckOptions, Store};
+use repo_store::{AddOptions, FsckOptions, Store, TagName};
 
 use crate::fixture::{Fixture, context, everything_below, publish, settings, signer, suite};
 
@@ -54,6 +54,7 @@ fn eventful() -> Fixture {
     let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
     fixture.store.roll_back(&target, &[], &context(30)).unwrap();
     publish(&fixture, &signer, 30);
+    fixture.store.tag(&target, &TagName::parse("first").unwrap(), &context(35)).unwrap();
     fs::write(fixture.store.root().join("repo.toml"), "# configured\n").unwrap();
     fixture
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use apt_index::PackageKind;
 use apt_sign::{OpenPgpSigner, SecretKey};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
@@ -50,7 +51,12 @@ impl Fixture {
         .build()
         .unwrap();
         let digest = BlobId::of(&bytes).short();
-        let file = path(self.directory.path()).join(format!("{name}-{digest}.deb"));
+        self.file(&format!("{name}-{digest}.deb"), &bytes)
+    }
+
+    /// Writes a file beside the store.
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> Utf8PathBuf {
+        let file = path(self.directory.path()).join(name);
         std::fs::write(&file, bytes).unwrap();
         file
     }
@@ -88,7 +94,10 @@ pub(crate) fn record(name: &str, version: &str) -> Arc<Record> {
     let control = BinaryControl::parse(control.as_bytes(), &Limits::default()).unwrap();
     let blob = BlobId::of(format!("{name} {version}").as_bytes());
     let digests = Digests { sha256: Sha256::from_bytes([0; 32]), md5: None, sha1: None };
-    Arc::new(Record::new(&control, Component::parse("main").unwrap(), blob, 1, &digests).unwrap())
+    Arc::new(
+        Record::new(&control, Component::parse("main").unwrap(), PackageKind::Deb, blob, 1, &digests)
+            .unwrap(),
+    )
 }
 
 pub(crate) fn signer() -> OpenPgpSigner {

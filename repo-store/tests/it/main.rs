@@ -6,6 +6,7 @@ mod backup;
 mod fixture;
 mod fsck;
 mod gc;
+mod indices;
 mod permissions;
 mod publishing;
 mod retention;

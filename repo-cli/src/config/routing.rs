@@ -1,0 +1,86 @@
+//! Which packages go elsewhere than their sections and versions say.
+
+use std::collections::BTreeMap;
+
+use deb_parse::{Component, SuiteName};
+use repo_store::{PackageClass, RepositorySettings, RoutingRule, WildPattern};
+
+use super::Config;
+use super::file::RouteTable;
+use crate::error::Failure;
+
+impl Config {
+    /// The rules for a repository, in the order in which they stand in the configuration.
+    pub(super) fn routing(&self, repository: &RepositorySettings) -> Result<Vec<RoutingRule>, Failure> {
+        let mut rules = Vec::new();
+        for (place, table) in self.file.route.iter().enumerate() {
+            let number = place + 1;
+            if let Some(unknown) =
+                table.repositories.iter().find(|name| !self.file.repositories.contains_key(*name))
+            {
+                let unknown = unknown.escape_debug();
+                return Err(self.wrong(&format!("routing rule {number}: there is no repository `{unknown}`")));
+            }
+            let named = |name: &String| name == repository.name.as_str();
+            if table.repositories.is_empty() || table.repositories.iter().any(named) {
+                rules.push(self.routing_rule(number, table, repository)?);
+            }
+        }
+        Ok(rules)
+    }
+
+    fn routing_rule(
+        &self,
+        number: usize,
+        table: &RouteTable,
+        repository: &RepositorySettings,
+    ) -> Result<RoutingRule, Failure> {
+        let wrong = |what: String| self.wrong(&format!("routing rule {number}: {what}"));
+        let suites = self.all(&table.suites, SuiteName::parse)?;
+        let component =
+            table.component.as_deref().map(|name| self.checked(name, Component::parse)).transpose()?;
+        if suites.is_empty() && component.is_none() {
+            return Err(wrong("it sends packages nowhere: set `component`, `suites` or both".to_owned()));
+        }
+        // Rules are written for all repositories, and these need not have the same suites.
+        let there: Vec<_> = repository
+            .suites
+            .iter()
+            .filter(|suite| suites.is_empty() || suites.contains(&suite.name))
+            .collect();
+        let name = &repository.name;
+        if there.is_empty() && !suites.is_empty() {
+            return Err(wrong(format!("{name} has none of its suites: limit the rule with `repositories`")));
+        }
+        if let Some(component) = &component
+            && !there.is_empty()
+            && !there.iter().any(|suite| suite.components.contains(component))
+        {
+            return Err(wrong(format!("no suite of {name} it leads to has the component {component}")));
+        }
+        Ok(RoutingRule {
+            number,
+            class: package_class(&table.packages, &table.sections, &table.fields),
+            component,
+            suites: if suites.is_empty() {
+                suites
+            } else {
+                there.into_iter().map(|suite| suite.name.clone()).collect()
+            },
+        })
+    }
+}
+
+/// The packages that fit one of the names, one of the sections and each of the fields, as far as there are any.
+pub(super) fn package_class(
+    names: &[String],
+    sections: &[String],
+    fields: &BTreeMap<String, String>,
+) -> PackageClass {
+    let patterns = |texts: &[String]| texts.iter().map(|text| WildPattern::new(text)).collect();
+    PackageClass {
+        names: patterns(names),
+        sections: patterns(sections),
+        fields: fields.iter().map(|(name, text)| (name.clone(), WildPattern::new(text))).collect(),
+    }
+}

@@ -1,0 +1,186 @@
+//! Into which component and which suites of a repository a package goes.
+
+use deb_parse::{Component, SuiteName};
+
+use crate::route::by_version;
+use crate::{AddOptions, Error, PackageClass, RecordKey, RepositorySettings, Route, route};
+
+/// Sends a class of packages elsewhere than their sections and versions would. Of several rules the first whose class a package
+/// belongs to counts, and no other; what the person who adds a package says comes before any rule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RoutingRule {
+    /// Its number in the configuration, for messages.
+    pub number: usize,
+    /// The packages it is for.
+    pub class: PackageClass,
+    /// The component they go to, in place of the one their section names.
+    pub component: Option<Component>,
+    /// The suites they go to. A package whose version names a release goes to those of them that are for that release. When
+    /// empty, the version alone decides.
+    pub suites: Vec<SuiteName>,
+}
+
+/// Where a package goes, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Placement {
+    pub(crate) component: Component,
+    pub(crate) route: Route,
+    /// The number of the rule that had a say in it.
+    pub(crate) rule: Option<usize>,
+}
+
+impl Placement {
+    /// Places the package `key`, of whose fields `field` knows the values.
+    ///
+    /// # Errors
+    /// [`Error::NoSuite`] and [`Error::NoRoutedSuite`] when no suite is for it.
+    pub(crate) fn of<'a>(
+        key: &RecordKey,
+        field: impl Fn(&str) -> Option<&'a str> + Copy,
+        repository: &RepositorySettings,
+        options: &AddOptions,
+    ) -> Result<Self, Error> {
+        let rule = repository.routing.iter().find(|rule| rule.class.fits(key.package.as_str(), field));
+        let ruled_component =
+            rule.and_then(|rule| rule.component.as_ref()).filter(|_| options.component.is_none());
+        let ruled_suites = rule.filter(|rule| !rule.suites.is_empty()).filter(|_| options.suites.is_empty());
+        let component = options.component.as_ref().or(ruled_component).cloned();
+        let component =
+            component.unwrap_or_else(|| component_of_section(field("Section").unwrap_or(""), repository));
+        let route = match ruled_suites {
+            _ if !options.suites.is_empty() => Route::Chosen(options.suites.clone()),
+            Some(rule) => ruled(key, rule, repository)?,
+            None => route(repository, &key.version),
+        };
+        if route.suites().is_empty() {
+            return Err(Error::NoSuite { key: key.clone(), repository: repository.name.clone() });
+        }
+        let rule = rule.filter(|_| ruled_component.is_some() || ruled_suites.is_some());
+        Ok(Self { component, route, rule: rule.map(|rule| rule.number) })
+    }
+}
+
+/// Of the suites a rule lists, those that the version would lead to if it could lead to any.
+fn ruled(key: &RecordKey, rule: &RoutingRule, repository: &RepositorySettings) -> Result<Route, Error> {
+    let listed = |suite: &&SuiteName| rule.suites.contains(suite);
+    match by_version(repository.suites.iter().collect(), &key.version) {
+        Route::Release { marker, suites } => {
+            let suites: Vec<SuiteName> = suites.iter().filter(listed).cloned().collect();
+            if suites.is_empty() {
+                return Err(Error::NoRoutedSuite { key: key.clone(), rule: rule.number, marker });
+            }
+            Ok(Route::Release { marker, suites })
+        }
+        other => Ok(Route::Rule(other.suites().iter().filter(listed).cloned().collect())),
+    }
+}
+
+/// The component that a section names (`contrib/net`) if the repository has it, or the first.
+fn component_of_section(section: &str, repository: &RepositorySettings) -> Component {
+    let components = || repository.suites.iter().flat_map(|suite| &suite.components);
+    let named = section.rsplit_once('/').map(|(component, _)| component);
+    let named = named.and_then(|name| components().find(|component| component.as_str() == name));
+    // A repository without a suite takes no package, so the name does not matter then.
+    named.or_else(|| components().next()).cloned().unwrap_or_else(|| main_component().clone())
+}
+
+fn main_component() -> &'static Component {
+    static MAIN: std::sync::OnceLock<Component> = std::sync::OnceLock::new();
+    MAIN.get_or_init(|| match Component::parse("main") {
+        Ok(component) => component,
+        Err(_) => unreachable!("`main` is a component's name"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use deb_parse::{Architecture, PackageName, Version};
+
+    use super::*;
+    use crate::{RepositoryName, SuiteSettings, WildPattern};
+
+    fn suite(name: &str, only_routed: bool) -> SuiteSettings {
+        let mut suite = SuiteSettings::new(SuiteName::parse(name).unwrap(), Vec::new());
+        suite.components.push(Component::parse("debug").unwrap());
+        suite.only_routed = only_routed;
+        suite
+    }
+
+    fn repository(routing: Vec<RoutingRule>) -> RepositorySettings {
+        let suites =
+            [("bookworm", false), ("jammy", false), ("bookworm-debug", true), ("trixie-debug", true)];
+        let suites = suites.map(|(name, only_routed)| suite(name, only_routed)).to_vec();
+        let mut settings = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), suites);
+        settings.routing = routing;
+        settings
+    }
+
+    fn rule(number: usize, name: &str, component: Option<&str>, suites: &[&str]) -> RoutingRule {
+        RoutingRule {
+            number,
+            class: PackageClass { names: vec![WildPattern::new(name)], ..PackageClass::default() },
+            component: component.map(|name| Component::parse(name).unwrap()),
+            suites: suites.iter().map(|name| SuiteName::parse(name).unwrap()).collect(),
+        }
+    }
+
+    fn placed(package: &str, rules: &[RoutingRule], options: &AddOptions) -> String {
+        let (name, version) = package.split_once(' ').unwrap();
+        let key = RecordKey {
+            package: PackageName::parse(name).unwrap(),
+            version: Version::parse(version).unwrap(),
+            architecture: Architecture::parse("amd64").unwrap(),
+        };
+        match Placement::of(&key, |_| None, &repository(rules.to_vec()), options) {
+            Ok(Placement { component, route, rule }) => {
+                let suites: Vec<_> = route.suites().iter().map(SuiteName::as_str).collect();
+                format!("{component}: {} by {rule:?}", suites.join(" "))
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_first_rule_for_a_package_decides_and_no_other() {
+        let rules = [
+            rule(1, "*-dbgsym", None, &["bookworm-debug", "trixie-debug"]),
+            rule(2, "a*", Some("debug"), &[]),
+            rule(3, "*", None, &["jammy"]),
+        ];
+        for (package, expected) in [
+            ("aa-dbgsym 1", "main: bookworm-debug trixie-debug by Some(1)"),
+            ("aa-dbgsym 1+deb12u1", "main: bookworm-debug by Some(1)"),
+            ("aa-dbgsym 1+deb11u1", "main: bookworm-debug trixie-debug by Some(1)"),
+            ("aa-dbgsym 1~jammy1", "aa-dbgsym 1~jammy1 amd64: routing rule 1 lists no suite for jammy1"),
+            ("aa 1", "debug: bookworm jammy by Some(2)"),
+            ("aa 1~jammy1", "debug: jammy by Some(2)"),
+            ("bb 1", "main: jammy by Some(3)"),
+        ] {
+            assert_eq!(placed(package, &rules, &AddOptions::default()), expected, "{package}");
+        }
+    }
+
+    #[test]
+    fn without_a_rule_nothing_goes_to_a_suite_that_only_rules_fill() {
+        for (package, expected) in [
+            ("aa 1", "main: bookworm jammy by None"),
+            ("aa 1+deb12u1", "main: bookworm by None"),
+            ("aa 1+deb13u1", "main: bookworm jammy by None"),
+        ] {
+            assert_eq!(placed(package, &[], &AddOptions::default()), expected, "{package}");
+        }
+    }
+
+    #[test]
+    fn who_adds_a_package_has_the_last_word() {
+        let rules = [rule(1, "*", Some("debug"), &["bookworm-debug"])];
+        let suites = vec![SuiteName::parse("jammy").unwrap()];
+        let component = Component::parse("main").ok();
+        let options = AddOptions { suites: suites.clone(), ..AddOptions::default() };
+        assert_eq!(placed("aa 1", &rules, &options), "debug: jammy by Some(1)");
+        let options = AddOptions { component: component.clone(), ..AddOptions::default() };
+        assert_eq!(placed("aa 1", &rules, &options), "main: bookworm-debug by Some(1)");
+        let options = AddOptions { suites, component, ..AddOptions::default() };
+        assert_eq!(placed("aa 1", &rules, &options), "main: jammy by None");
+    }
+}

@@ -1,0 +1,94 @@
+//! Tags name publications too: `snapshot/<tag>` leads to the newest publication of the state that the tag stands for.
+//!
+//! Whoever changes such a link holds the publishing lock. The link comes before the tag and before the record of the publication
+//! it leads to, and goes after the tag: so a tag of a published state always has one, whenever a process dies. What may be left
+//! over is a link without a tag, or one to a publication that never came to be; both are mended by the next publication or
+//! collection.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::publication::{Publication, PublicationId};
+use super::tree::SNAPSHOTS;
+use crate::storage::Storage as _;
+use crate::{CommitId, Error, RepositoryName, Store, TagName, files};
+
+/// The link for a tag, below the public directory of its repository. It leads to the archive root of a publication beside it.
+pub(crate) fn link_of(tag: &TagName) -> Utf8PathBuf {
+    Utf8Path::new(SNAPSHOTS).join(tag.as_str())
+}
+
+impl Store {
+    /// Lets the link of a tag lead to the newest publication of `commit`, durably. `None` when there is none; then there is no
+    /// link either. The caller holds the publishing lock.
+    pub(crate) fn show_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &TagName,
+        commit: CommitId,
+    ) -> Result<Option<PublicationId>, Error> {
+        let Some(id) = self.newest_publication_of(repository, commit)? else {
+            self.hide_tag(repository, tag)?;
+            return Ok(None);
+        };
+        self.point_tag(repository, tag, id)?;
+        files::sync_path(&self.public(repository).join(SNAPSHOTS))?;
+        Ok(Some(id))
+    }
+
+    /// Lets the link of a tag lead to a publication. The directory is not yet synced.
+    pub(super) fn point_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &TagName,
+        id: PublicationId,
+    ) -> Result<(), Error> {
+        let link = self.public(repository).join(link_of(tag));
+        files::point(&link, &id.to_string(), &self.storage().temporary()?)
+    }
+
+    /// Removes the link of a tag, durably, if there is one. The caller holds the publishing lock.
+    pub(crate) fn hide_tag(&self, repository: &RepositoryName, tag: &TagName) -> Result<(), Error> {
+        let link = self.public(repository).join(link_of(tag));
+        if link.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        files::remove_if_present(&link)?;
+        files::sync_path(&self.public(repository).join(SNAPSHOTS))
+    }
+
+    /// Puts right the links that a crash left without a tag or without a publication. The caller holds the publishing lock.
+    pub(crate) fn mend_tags(&self, repository: &RepositoryName) -> Result<(), Error> {
+        let snapshots = self.public(repository).join(SNAPSHOTS);
+        for name in files::names_in(&snapshots)? {
+            let Ok(tag) = TagName::parse(&name) else { continue };
+            match self.tagged(repository, &tag) {
+                Ok(None) => self.hide_tag(repository, &tag)?,
+                Ok(Some(commit)) if !snapshots.join(&name).is_dir() => {
+                    self.show_tag(repository, &tag, commit)?;
+                }
+                // A damaged tag is for a check to tell.
+                Ok(Some(_)) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest publication of a state that has both its record and its archive root.
+    fn newest_publication_of(
+        &self,
+        repository: &RepositoryName,
+        commit: CommitId,
+    ) -> Result<Option<PublicationId>, Error> {
+        let names = files::names_in(&self.root().join("store/publications").join(repository.as_str()))?;
+        for id in names.iter().rev().filter_map(|name| PublicationId::parse(name)) {
+            let record = self.storage().read(&Publication::key(repository, id))?;
+            let shows = record
+                .and_then(|bytes| Publication::parse(&bytes))
+                .is_some_and(|publication| publication.id == id && publication.commit == Some(commit));
+            if shows && self.public(repository).join(SNAPSHOTS).join(id.to_string()).is_dir() {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+}
