@@ -73,6 +73,7 @@ pub mod storage;
 mod store;
 mod tag;
 mod transaction;
+mod uploaders;
 
 pub use backup::{BackupReport, RestoreReport};
 pub use commit::Commit;
@@ -90,7 +91,7 @@ pub use name::RepositoryName;
 pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
 pub use promote::{ChangePlan, PromoteOptions};
 pub use publish::{PublicationId, PublishReport};
-pub use record::{Digests, Record, RecordKey};
+pub use record::{Build, Digests, Record, RecordFile, RecordKey};
 pub use retention::{PackageClass, Reason, RetentionPlan, RetentionRule, Verdict, WildPattern};
 pub use revision::Revision;
 pub use route::{Markers, Route, route};
@@ -100,6 +101,7 @@ pub use snapshot::Snapshot;
 pub use store::Store;
 pub use tag::{Tag, TagName};
 pub use transaction::{Committed, Context, Inserted, Transaction};
+pub use uploaders::Uploaders;
 
 /// The examples of the workspace's README, so that they keep compiling.
 #[cfg(doctest)]

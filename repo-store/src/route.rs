@@ -82,6 +82,8 @@ pub enum Route {
         /// The suites.
         suites: Vec<SuiteName>,
     },
+    /// The upload that it came with names them (field `Distribution`).
+    Distribution(Vec<SuiteName>),
     /// The person who added it said so.
     Chosen(Vec<SuiteName>),
 }
@@ -91,7 +93,10 @@ impl Route {
     #[must_use]
     pub fn suites(&self) -> &[SuiteName] {
         match self {
-            Self::Everywhere { suites, .. } | Self::Release { suites, .. } | Self::Chosen(suites) => suites,
+            Self::Everywhere { suites, .. }
+            | Self::Release { suites, .. }
+            | Self::Distribution(suites)
+            | Self::Chosen(suites) => suites,
         }
     }
 }

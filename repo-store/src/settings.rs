@@ -2,7 +2,7 @@ use apt_index::Encoding;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
 
-use crate::{Error, Markers, RepositoryName};
+use crate::{Error, Markers, RepositoryName, Uploaders};
 
 /// How a repository is set up: what the administrator decided, as values.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct RepositorySettings {
     pub encodings: Vec<Encoding>,
     /// How long clients accept what is published now (`Valid-Until`); for ever when not set.
     pub valid_for: Option<SignedDuration>,
+    /// Who may upload; anybody when not set. Whatever can be signed must then be signed by one of them.
+    pub uploaders: Option<Uploaders>,
 }
 
 /// How one suite of a repository is set up.
@@ -56,6 +58,7 @@ impl RepositorySettings {
             url: None,
             encodings: Encoding::DEFAULT.to_vec(),
             valid_for: None,
+            uploaders: None,
         }
     }
 

@@ -121,6 +121,7 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
             route: match added.route {
                 Route::Everywhere { .. } => "everywhere",
                 Route::Release { .. } => "release",
+                Route::Distribution(_) => "distribution",
                 Route::Chosen(_) => "chosen",
             },
             new: is_new(added),
@@ -174,6 +175,7 @@ fn line(added: &Added, dry_run: bool) -> String {
             format!(" (every suite; none is for {marker}, choose with --suite if that is wrong)")
         }
         Route::Release { marker, .. } => format!(" (built for {marker})"),
+        Route::Distribution(_) => " (named by the upload)".to_owned(),
         Route::Chosen(_) => String::new(),
     };
     format!("{verb} {} -> {}{why}", added.key, joined(added.route.suites()))

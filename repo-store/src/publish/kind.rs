@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apt_index::{Error, RelPath, Stanza};
 use deb_parse::{Architecture, Component};
 
-use crate::{Record, SuiteSettings};
+use crate::{Build, Record, SuiteSettings};
 
 /// One of the indices of a suite.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ impl Packages<'_> {
     }
 
     fn lists(&self, record: &Record) -> bool {
-        let architecture = &record.key().architecture;
+        let Build::For(architecture) = &record.key().architecture else { return false };
         record.component() == self.component && (architecture.is_all() || architecture == self.architecture)
     }
 }

@@ -131,7 +131,8 @@ struct Wanted<'a> {
 /// Everything besides the content that decides what a suite looks like, as a digest: when it changes the suite is rendered
 /// anew.
 fn settings_digest(repository: &RepositorySettings, suite: &SuiteSettings, keys: &str) -> String {
-    let RepositorySettings { name, suites: _, origin, label, url, encodings, valid_for } = repository;
+    let RepositorySettings { name, suites: _, origin, label, url, encodings, valid_for, uploaders: _ } =
+        repository;
     let text = format!("{name:?} {origin:?} {label:?} {url:?} {encodings:?} {valid_for:?} {suite:?} {keys}");
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }

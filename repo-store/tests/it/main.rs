@@ -10,4 +10,5 @@ mod permissions;
 mod publishing;
 mod retention;
 mod sharing;
+mod sources;
 mod tagging;
