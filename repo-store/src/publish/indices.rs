@@ -35,7 +35,7 @@ pub(super) fn render(
         let known = contents.iter().position(|content| content.serves(suite));
         places.push(known.unwrap_or(contents.len()));
         if known.is_none() {
-            let content = Content::load(store, suite)?;
+            let mut content = Content::load(store, suite)?;
             content.link_pool(store, tree)?;
             contents.push(content);
         }
@@ -60,6 +60,8 @@ struct Content<'a> {
     snapshot: Snapshot,
     /// What was published before and what differs; `None` when everything is new.
     before: Option<(&'a PublishedSuite, Difference)>,
+    /// Whether it has source packages, or had some when it was published before: clients that ask for their index go on asking.
+    has_sources: bool,
 }
 
 impl<'a> Content<'a> {
@@ -72,7 +74,8 @@ impl<'a> Content<'a> {
                 Some((before, store.difference(&old, &snapshot)?))
             }
         };
-        Ok(Self { wanted, snapshot, before })
+        let has_sources = wanted.before.is_some_and(PublishedSuite::has_sources);
+        Ok(Self { wanted, snapshot, before, has_sources })
     }
 
     /// Whether the indices of this content are those of `other` too.
@@ -92,19 +95,24 @@ impl<'a> Content<'a> {
             && own.components == suite.components
     }
 
-    /// Packages shown before are in the pool already.
-    fn link_pool(&self, store: &Store, tree: &Tree<'_>) -> Result<(), Error> {
+    /// Links into the pool what is not there: packages shown before are.
+    fn link_pool(&mut self, store: &Store, tree: &Tree<'_>) -> Result<(), Error> {
+        let mut has_sources = self.has_sources;
+        let mut link = |record: &Record| {
+            has_sources |= record.key().architecture.is_source();
+            tree.link_pool(record)
+        };
         match &self.before {
-            Some((_, difference)) => {
-                difference.only_second.iter().try_for_each(|record| tree.link_pool(record))
-            }
-            None => self.snapshot.iterate(store.objects()).try_for_each(|record| tree.link_pool(&*record?)),
+            Some((_, difference)) => difference.only_second.iter().try_for_each(|record| link(record))?,
+            None => self.snapshot.iterate(store.objects()).try_for_each(|record| link(&*record?))?,
         }
+        self.has_sources = has_sources;
+        Ok(())
     }
 
     fn jobs((place, content): (usize, &'a Self)) -> Vec<Job<'a>> {
         let suite = content.wanted.suite;
-        let kinds = Kind::of_suite(suite);
+        let kinds = Kind::of_suite(suite, content.has_sources);
         kinds.into_iter().map(|kind| Job { place, content, path: kind.path(), kind }).collect()
     }
 }
@@ -122,6 +130,7 @@ impl Job<'_> {
     fn run(&self, store: &Store, tree: &Tree<'_>, options: &IndexOptions) -> Result<PublishedIndex, Error> {
         match self.kind {
             Kind::Packages(packages) => self.render(store, tree, options, |records| packages.items(records)),
+            Kind::Sources(sources) => self.render(store, tree, options, |records| sources.items(records)),
         }
     }
 
