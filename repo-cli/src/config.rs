@@ -2,6 +2,7 @@
 
 mod file;
 mod keeping;
+mod uploaders;
 
 use std::collections::BTreeMap;
 

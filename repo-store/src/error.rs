@@ -172,11 +172,11 @@ pub enum Error {
     #[error("{key} has another `{path}` than {other}, which is in {repository} already")]
     PathConflict {
         /// The package.
-        key: RecordKey,
+        key: Box<RecordKey>,
         /// The file's place in the published tree.
         path: RelPath,
         /// The package that has the place.
-        other: RecordKey,
+        other: Box<RecordKey>,
         /// The repository.
         repository: RepositoryName,
     },

@@ -199,9 +199,9 @@ impl<'a> Transaction<'a> {
             };
             if let Some(file) = files.iter().find(taken) {
                 return Err(Error::PathConflict {
-                    key: key.clone(),
+                    key: Box::new(key.clone()),
                     path: file.path.clone(),
-                    other: other.key().clone(),
+                    other: Box::new(other.key().clone()),
                     repository: self.repository.clone(),
                 });
             }

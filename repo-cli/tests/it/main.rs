@@ -14,6 +14,7 @@ mod published;
 mod quickstart;
 mod routing;
 mod rules;
+mod sources;
 
 use testkit::Environment;
 

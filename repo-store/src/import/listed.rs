@@ -5,7 +5,7 @@ use std::io::Read as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{HashSet, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
 use deb_parse::control::FileEntry;
-use deb_parse::{Limits, Quoted, deb};
+use deb_parse::{Quoted, deb};
 
 use super::{AddOptions, Tee, changed_while_read, open_regular};
 use crate::storage::{Staged, Storage as _};
@@ -101,7 +101,7 @@ impl List<'_> {
 
     /// Compares a file with everything that is listed of it.
     pub(super) fn check(self, entry: &FileEntry, found: &Checksums) -> Result<(), Error> {
-        fn differs<T: PartialEq>(listed: Option<T>, found: Option<T>) -> bool {
+        fn differs<T: PartialEq + Copy>(listed: Option<T>, found: Option<T>) -> bool {
             listed.is_some() && listed != found
         }
         let wrong = [
@@ -142,11 +142,6 @@ pub(super) fn read_text(path: &Utf8Path, refuse_links: bool) -> Result<Vec<u8>, 
     }
     changed_while_read(path, &file, &before, bytes.len() as u64)?;
     Ok(bytes)
-}
-
-/// The limits for one paragraph of a text.
-pub(super) fn limits() -> Limits {
-    Limits::default()
 }
 
 impl Store {

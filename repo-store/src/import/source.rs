@@ -4,9 +4,9 @@ use apt_index::IndexedFile;
 use camino::Utf8Path;
 use deb_parse::checksum::{HashSet, Hashes};
 use deb_parse::control::{ChangesFile, Dsc, Fields as _, FileEntry, SourcesStanza};
-use deb_parse::{PackageName, SourceName, deb822};
+use deb_parse::{Limits, PackageName, SourceName, deb822};
 
-use super::listed::{Checksums, List, hashes_of, limits, listed_hashes, read_text};
+use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
 use super::{AddOptions, Candidate, component_named, placed};
 use crate::record::SourceFile;
 use crate::storage::Storage as _;
@@ -37,14 +37,14 @@ impl Store {
             (Some(InUpload { list, entry, .. }), _) => {
                 let found = hashes_of(&bytes, listed_hashes(entry)).map_err(|source| list.error(source))?;
                 list.check(entry, &Checksums::from(&found))?;
-                Dsc::parse(&bytes, &limits())
+                Dsc::parse(&bytes, &Limits::default())
             }
             (None, Some(uploaders)) => {
                 let not_signed = |source| Error::NotSigned { file: path.to_owned(), source };
                 let text = uploaders.signed_text(&bytes, context.now).map_err(not_signed)?;
-                Dsc::parse(&text, &limits())
+                Dsc::parse(&text, &Limits::default())
             }
-            (None, None) => Dsc::parse(&bytes, &limits()),
+            (None, None) => Dsc::parse(&bytes, &Limits::default()),
         };
         let dsc = dsc.map_err(|source| list.error(source))?;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use apt_index::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{Buildinfo, Changes, ChangesFile, Dsc, Fields as _, FileEntry};
-use deb_parse::{PackageName, Quoted, SuiteName};
+use deb_parse::{Limits, PackageName, Quoted, SuiteName};
 
-use super::listed::{Checksums, List, hashes_of, limits, listed_hashes, read_text};
+use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
 use super::source::InUpload;
 use super::{AddOptions, Candidate, placed};
 use crate::{Build, Context, Error, Record, RepositorySettings, Route, Store};
@@ -42,7 +42,7 @@ impl Store {
                 uploaders.signed_text(&bytes, context.now).map_err(not_signed)?
             }
         };
-        let changes = Changes::parse(&text, &limits()).map_err(|source| list.error(source))?;
+        let changes = Changes::parse(&text, &Limits::default()).map_err(|source| list.error(source))?;
         let upload = Upload::sort(list, &changes)?;
         // A look at the names and sizes first: as long as something is missing nothing needs to be read.
         let mut missing = None;
@@ -228,7 +228,7 @@ impl<'a> Upload<'a> {
         let found = hashes_of(&bytes, listed_hashes(entry)).map_err(|source| list.error(source))?;
         list.check(entry, &Checksums::from(&found))?;
         let error = |source| Error::Package { file: path.clone(), source };
-        let info = Buildinfo::parse(&bytes, &limits()).map_err(error)?;
+        let info = Buildinfo::parse(&bytes, &Limits::default()).map_err(error)?;
         if (info.source(), info.version()) != (self.changes.source(), self.changes.version()) {
             let what =
                 format!("{} is of {} {}, which it is not about", name(entry), info.source(), info.version());
@@ -261,8 +261,10 @@ pub(crate) fn members(path: &Utf8Path, refuse_links: bool) -> BTreeSet<Utf8PathB
     let mut members = BTreeSet::new();
     let Ok(bytes) = read_text(path, refuse_links) else { return members };
     let listed: Vec<String> = match path.extension() {
-        Some("changes") => names(Changes::parse(&bytes, &limits()).as_ref().map_or(&[], Changes::files)),
-        Some("dsc") => names(Dsc::parse(&bytes, &limits()).as_ref().map_or(&[], Dsc::files)),
+        Some("changes") => {
+            names(Changes::parse(&bytes, &Limits::default()).as_ref().map_or(&[], Changes::files))
+        }
+        Some("dsc") => names(Dsc::parse(&bytes, &Limits::default()).as_ref().map_or(&[], Dsc::files)),
         _ => Vec::new(),
     };
     for name in listed {

@@ -4,9 +4,12 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{HashSet, Hasher};
-use repo_store::{AddReport, Build, Error, Record, Route};
+use repo_store::{
+    AddOptions, AddReport, Build, Error, FsckOptions, GcOptions, KeepHistory, PromoteOptions, Record,
+    RetentionRule, Route, Store,
+};
 
-use crate::fixture::{Fixture, context, files_below, publish, signer, suite};
+use crate::fixture::{Fixture, context, files_below, publish, settings, signer, suite};
 
 /// A directory in which a source package and uploads of it are made.
 struct Sources {
@@ -181,7 +184,7 @@ fn another_tarball_of_the_same_name_is_refused_before_anything_is_written() {
     let plan = fixture.store.plan_removal(&fixture.preprod, &["hello".parse().unwrap()], &[]).unwrap();
     fixture.store.remove(&plan, &fixture.preprod.name, &context(2)).unwrap();
     let report = fixture.add(&[sources.quilt("hello", "2.10-4", "another upstream")]);
-    insta::assert_snapshot!(refused(&report), @"");
+    insta::assert_snapshot!(refused(&report), @"hello 2.10-4 source is in preprod already (no longer in a suite, but still in the pool as pool/main/h/hello/hello_2.10.orig.tar.gz), with another content");
 }
 
 fn without_waiting_room(files: Vec<Utf8PathBuf>) -> Vec<Utf8PathBuf> {
@@ -276,4 +279,181 @@ fn upload_of(fixture: &Fixture, sources: &Sources, version: &str, distribution: 
     let (orig, debian) = (format!("hello_{upstream}.orig.tar.gz"), format!("hello_{version}.debian.tar.xz"));
     let files = [dsc.file_name().unwrap(), &orig, &debian, &binary, &doc, &buildinfo];
     sources.changes("hello", version, "source amd64 all", distribution, &files)
+}
+
+/// Adds an upload that `spoil` changed; says why it was refused, and that nothing of it was taken.
+fn spoilt(spoil: impl FnOnce(&Sources, &Utf8Path)) -> String {
+    let fixture = Fixture::new();
+    let sources = Sources::new(&fixture);
+    let changes = upload(&fixture, &sources, "bookworm");
+    spoil(&sources, &changes);
+    let options = AddOptions { keep_going: true, ..AddOptions::default() };
+    let other = fixture.package("other", "1.0", "all", "");
+    let report = fixture.store.add(&fixture.preprod, &[changes, other], &options, &context(0)).unwrap();
+    assert_eq!(sources_in(&fixture, "bookworm"), ["other 1.0 all"]);
+    refused(&report)
+}
+
+#[test]
+fn an_upload_is_refused_as_a_whole_with_the_name_of_what_does_not_fit() {
+    insta::assert_snapshot!(spoilt(|sources, _| fs::remove_file(sources.directory.join("hello-doc_2.10-3_all.deb")).unwrap()), @r#"<DIR>/hello_2.10-3_upload.changes lists "hello-doc_2.10-3_all.deb", which is not beside it"#);
+    insta::assert_snapshot!(spoilt(|sources, _| drop(sources.write("hello_2.10-3.debian.tar.xz", "other"))), @r#"<DIR>/hello_2.10-3_upload.changes lists "hello_2.10-3.debian.tar.xz" with another size"#);
+    let edit = |from: &'static str, to: &'static str| {
+        spoilt(move |_, changes| {
+            let text = fs::read_to_string(changes).unwrap();
+            assert!(text.contains(from));
+            fs::write(changes, text.replacen(from, to, 1)).unwrap();
+        })
+    };
+    insta::assert_snapshot!(edit("Source: hello", "Source: goodbye"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello_2.10-3_amd64.buildinfo" is of hello 2.10-3, which it is not about"#);
+    insta::assert_snapshot!(edit("Source: hello", "Source: hello (2.10-2)"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello_2.10-3.dsc" is hello 2.10-3, which it is not about"#);
+    insta::assert_snapshot!(edit("Architecture: source amd64 all", "Architecture: source amd64"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello-doc_2.10-3_all.deb" is for all, which its field Architecture does not name"#);
+    insta::assert_snapshot!(edit("Architecture: source amd64 all", "Architecture: amd64 all"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello_2.10-3.dsc" is for source, which its field Architecture does not name"#);
+    insta::assert_snapshot!(edit("Version: 2.10-3", "Version: 2.10-4"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello_2.10-3_amd64.buildinfo" is of hello 2.10-3, which it is not about"#);
+    let with = |name: &'static str, content: &'static str| {
+        spoilt(move |sources, _| {
+            sources.write(name, content);
+            let files = ["hello_2.10-3.dsc", "hello_2.10.orig.tar.gz", "hello_2.10-3_amd64.deb", name];
+            sources.changes("hello", "2.10-3", "source amd64", "bookworm", &files);
+        })
+    };
+    insta::assert_snapshot!(with("hello_2.10-3_extra.tar.gz", "extra"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello_2.10-3_extra.tar.gz" is no package, and no file that "hello_2.10-3.dsc" lists"#);
+    insta::assert_snapshot!(with("another.deb", "no package"), @"<DIR>/another.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))");
+    insta::assert_snapshot!(with("hello.buildinfo", "Source: hello\nVersion: 1\n"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello.buildinfo" is of hello 1, which it is not about"#);
+    insta::assert_snapshot!(with("hello_2.10-3.dsc.dsc", "Source: hello\nVersion: 1\n"), @"<DIR>/hello_2.10-3_upload.changes: it lists two source packages");
+}
+
+#[test]
+fn a_conflict_in_one_package_of_an_upload_keeps_all_of_it_out() {
+    let fixture = Fixture::new();
+    let sources = Sources::new(&fixture);
+    let changes = upload(&fixture, &sources, "bookworm");
+    fixture.add(&[fixture.package("hello-doc", "2.10-3", "all", "another")]);
+    let other = fixture.package("other", "1.0+deb12u1", "all", "");
+    let options = AddOptions { keep_going: true, ..AddOptions::default() };
+    let report = fixture.store.add(&fixture.preprod, &[changes, other], &options, &context(0)).unwrap();
+    assert_eq!((report.added.len(), report.refused.len()), (1, 1));
+    assert_eq!(sources_in(&fixture, "bookworm"), ["hello-doc 2.10-3 all", "other 1.0+deb12u1 all"]);
+}
+
+#[test]
+fn the_files_of_a_source_package_stay_as_long_as_a_version_of_it_needs_them() {
+    let fixture = Fixture::new();
+    let sources = Sources::new(&fixture);
+    fixture.add(&[sources.quilt("hello", "2.10-3", "upstream")]);
+    fixture.add(&[sources.quilt("hello", "2.10-4", "upstream")]);
+    let all: Vec<_> = ["2.10-3", "2.10-4"]
+        .iter()
+        .flat_map(|version| source_record(&fixture, "bookworm", version).files().unwrap())
+        .collect();
+    let signer = signer();
+    publish(&fixture, &signer, 10);
+    let selectors = ["hello=2.10-3".parse().unwrap()];
+    let plan = fixture.store.plan_removal(&fixture.preprod, &selectors, &[]).unwrap();
+    fixture.store.remove(&plan, &fixture.preprod.name, &context(20)).unwrap();
+    publish(&fixture, &signer, 30);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let keep_history = [(fixture.preprod.name.clone(), KeepHistory::States(1))].into();
+    let options = GcOptions { grace: jiff::SignedDuration::ZERO, keep_history, ..GcOptions::default() };
+    for round in 0..3 {
+        fixture.store.collect_garbage(&options, &context(1000 + round)).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let there = |file: &repo_store::RecordFile| {
+        let in_pool = fixture.store.public(&fixture.preprod.name).join(&file.path).exists();
+        assert_eq!(in_pool, fixture.store.blob_path(file.blob).is_ok(), "{}", file.path);
+        in_pool
+    };
+    let gone: Vec<&str> = all.iter().filter(|file| !there(file)).map(|file| file.path.as_str()).collect();
+    assert_eq!(gone, ["pool/main/h/hello/hello_2.10-3.dsc", "pool/main/h/hello/hello_2.10-3.debian.tar.xz"]);
+    assert!(fixture.store.fsck(&FsckOptions::default(), &context(2000)).unwrap().is_clean());
+}
+
+#[test]
+fn a_check_finds_and_a_repair_brings_back_every_file_of_a_source_package() {
+    let fixture = Fixture::new();
+    let sources = Sources::new(&fixture);
+    fixture.add(&[sources.quilt("hello", "2.10-3", "upstream")]);
+    publish(&fixture, &signer(), 1);
+    let backup = fixture.store.root().with_file_name("backup");
+    fixture.store.backup(&backup, &context(2)).unwrap();
+    let public = fixture.store.public(&fixture.preprod.name);
+    let files = source_record(&fixture, "bookworm", "2.10-3").files().unwrap();
+    for file in &files {
+        let blob = fixture.store.blob_path(file.blob).unwrap();
+        fs::remove_file(&blob).unwrap();
+        let report = fixture.store.fsck(&FsckOptions::default(), &context(3)).unwrap();
+        let affected: Vec<String> =
+            report.problems.iter().flat_map(|problem| &problem.affects).map(ToString::to_string).collect();
+        assert!(affected.iter().any(|text| text.ends_with("hello 2.10-3 source")), "{report:?}");
+        fs::remove_file(public.join(&file.path)).unwrap();
+        fixture.store.repair(&FsckOptions::default(), std::slice::from_ref(&backup), &context(4)).unwrap();
+        assert!(fixture.store.fsck(&FsckOptions::default(), &context(5)).unwrap().is_clean());
+        assert!(public.join(&file.path).exists());
+    }
+    let restored = fixture.store.root().with_file_name("restored");
+    let (restored, report) = Store::restore(&backup, &restored, &context(6)).unwrap();
+    assert!(report.damaged.is_empty(), "{:?}", report.damaged);
+    for file in &files {
+        let copy = fs::read(restored.public(&fixture.preprod.name).join(&file.path)).unwrap();
+        assert_eq!(copy, fs::read(public.join(&file.path)).unwrap());
+    }
+    assert!(restored.fsck(&FsckOptions::default(), &context(7)).unwrap().is_clean());
+}
+
+#[test]
+fn versions_of_a_source_package_and_of_a_binary_one_are_counted_apart() {
+    let fixture = Fixture::new();
+    let sources = Sources::new(&fixture);
+    for version in ["2.10-1", "2.10-2"] {
+        fixture.add(&[sources.quilt("hello", version, "upstream")]);
+    }
+    fixture.add(&[
+        fixture.package("hello", "2.10-1", "amd64", ""),
+        fixture.package("hello", "2.9-1", "amd64", ""),
+    ]);
+    let rule = RetentionRule { keep_versions: Some(1), ..RetentionRule::default() };
+    let plan = fixture.store.plan_retention(&fixture.preprod.name, &[rule], context(9).now).unwrap();
+    let going: Vec<String> = plan
+        .going()
+        .filter(|(name, _)| name.as_str() == "bookworm")
+        .map(|(_, verdict)| verdict.record.key().to_string())
+        .collect();
+    assert_eq!(going, ["hello 2.9-1 amd64", "hello 2.10-1 source"]);
+
+    let prod = settings("prod", &["bookworm"]);
+    let options = PromoteOptions { selectors: vec!["hello".parse().unwrap()], ..PromoteOptions::default() };
+    let plan = fixture.store.plan_promotion(&fixture.preprod, &prod, &options).unwrap();
+    let promoted: Vec<String> = plan.by_record().iter().map(|(record, _)| record.key().to_string()).collect();
+    assert_eq!(promoted, ["hello 2.10-1 amd64", "hello 2.10-2 source"]);
+}
+
+#[test]
+fn the_index_of_source_packages_follows_every_change() {
+    let fixture = Fixture::new();
+    let sources = Sources::new(&fixture);
+    let signer = signer();
+    fixture.add(&[fixture.package("hello", "2.10-1", "amd64", "")]);
+    publish(&fixture, &signer, 1);
+    let index = fixture.store.public(&fixture.preprod.name).join("dists/trixie/main/source/Sources.gz");
+    let listed = || -> Vec<String> {
+        let mut text = String::new();
+        let file = fs::File::open(&index).unwrap();
+        std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(file), &mut text).unwrap();
+        let paragraphs = deb_parse::deb822::paragraphs(text.as_bytes());
+        paragraphs
+            .map(|p| format!("{} {}", p.get_str("Package").unwrap(), p.get_str("Version").unwrap()))
+            .collect()
+    };
+    assert!(!index.exists());
+    fixture.add(&[sources.quilt("hello", "2.10-1", "upstream")]);
+    publish(&fixture, &signer, 2);
+    assert_eq!(listed(), ["hello 2.10-1"]);
+    fixture.add(&[sources.quilt("goodbye", "1.0-1", "upstream")]);
+    publish(&fixture, &signer, 3);
+    assert_eq!(listed(), ["hello 2.10-1", "goodbye 1.0-1"]);
+    let plan = fixture.store.plan_removal(&fixture.preprod, &["*".parse().unwrap()], &[]).unwrap();
+    fixture.store.remove(&plan, &fixture.preprod.name, &context(4)).unwrap();
+    publish(&fixture, &signer, 5);
+    assert_eq!(listed(), [""; 0], "clients that asked for it once go on asking");
 }
