@@ -3,7 +3,7 @@
 //! This crate knows how a published Debian repository looks, and nothing of where it is kept: no clock, no disk, no
 //! signing key. It renders
 //!
-//! * the stanza of a `Packages` index from a binary package's control file ([`Stanza`]),
+//! * the stanza of a `Packages` or `Sources` index from a control file or a `.dsc` ([`Stanza`]),
 //! * the lines of a package in a `Contents` index ([`ContentsLines`]),
 //! * whole indices of either, cut into independently compressed [segments](Layout) so that a later change costs in
 //!   proportion to the change and not to the index ([`Builder`], [`update`]),
@@ -43,6 +43,7 @@ mod pdiff;
 mod pool;
 mod previous;
 mod release;
+mod source_stanza;
 mod stanza;
 mod update;
 mod whole;
@@ -59,8 +60,9 @@ pub use layout::Layout;
 pub use parallel::parallel_map;
 pub use path::RelPath;
 pub use pdiff::{PatchHistory, Patches};
-pub use pool::{PackageKind, pool_path};
+pub use pool::{PackageKind, pool_path, source_directory};
 pub use previous::PreviousFiles;
 pub use release::{Release, ReleaseFile};
+pub use source_stanza::{IndexedFile, SourceFacts};
 pub use stanza::{FileFacts, Stanza};
 pub use update::{Change, update};

@@ -77,6 +77,12 @@ impl RelPath {
         }
     }
 
+    /// The directory of the index of source packages of `component`, relative to the directory of the suite.
+    #[must_use]
+    pub fn source_directory(component: &Component) -> Self {
+        Self(Utf8PathBuf::from(format!("{component}/source")))
+    }
+
     /// The directory of a suite: `dists/<suite>`.
     #[must_use]
     pub fn suite_directory(suite: &SuiteName) -> Self {

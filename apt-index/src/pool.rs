@@ -58,13 +58,25 @@ pub fn pool_path(
     kind: PackageKind,
 ) -> Result<RelPath, Error> {
     let text = version.as_str();
-    let (epoch, rest) = text.split_once(':').unwrap_or(("", text));
-    let epoch = if epoch.is_empty() { String::new() } else { format!("epoch-{epoch}/") };
-    let prefix = prefix(source.as_str());
+    let version_in_name = text.split_once(':').map_or(text, |(_, rest)| rest);
     let extension = kind.extension();
-    RelPath::parse(&format!(
-        "pool/{component}/{prefix}/{source}/{epoch}{package}_{rest}_{architecture}.{extension}"
-    ))
+    source_directory(component, source, version)?
+        .join(&format!("{package}_{version_in_name}_{architecture}.{extension}"))
+}
+
+/// The directory of the pool for files of that version: those of the source package, and of binary packages with that
+/// version that were built from it. See [`pool_path`].
+///
+/// # Errors
+/// [`Error::Path`] when the path would be longer than [`RelPath`] allows.
+pub fn source_directory(
+    component: &Component,
+    source: &SourceName,
+    version: &Version,
+) -> Result<RelPath, Error> {
+    let epoch =
+        version.as_str().split_once(':').map_or_else(String::new, |(epoch, _)| format!("/epoch-{epoch}"));
+    RelPath::parse(&format!("pool/{component}/{}/{source}{epoch}", prefix(source.as_str())))
 }
 
 /// A source called `lib` is a legal name: it gets the prefix `lib`, not a slice past its end.

@@ -22,7 +22,7 @@ const OURS: [&str; 11] = [
     "Description-md5",
 ];
 
-/// One paragraph of a `Packages` index, checked: adding it to an index cannot break the index.
+/// One paragraph of a `Packages` or `Sources` index, checked: adding it to an index cannot break the index.
 ///
 /// It starts with `Package`, ends with one newline, and holds neither an empty line nor a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +79,16 @@ impl Stanza<'static> {
             let _ = writeln!(bytes, "SHA1: {sha1}");
         }
         let _ = writeln!(bytes, "SHA256: {sha256}");
+        Self::from_bytes(bytes)
+    }
+
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
         Stanza::check(Cow::Owned(bytes))
     }
 }
 
 impl<'a> Stanza<'a> {
-    /// Checks that `bytes` are one stanza of a `Packages` index.
+    /// Checks that `bytes` are one stanza of a `Packages` or `Sources` index.
     ///
     /// # Errors
     /// [`Error::Stanza`] names what would break the index.

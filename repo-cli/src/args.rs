@@ -51,9 +51,9 @@ pub(crate) enum Command {
     Quickstart(cmd::quickstart::QuickstartArguments),
     /// Make a store with its repositories, a signing key and a commented repo.toml
     Init(cmd::init::InitArguments),
-    /// Add package files to a repository
+    /// Add packages, source packages and uploads to a repository
     Add(cmd::add::AddArguments),
-    /// Take finished packages out of drop folders
+    /// Take finished packages and uploads out of drop folders
     Incoming(cmd::incoming::IncomingArguments),
     /// List what a repository holds
     List(cmd::list::ListArguments),

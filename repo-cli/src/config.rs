@@ -4,6 +4,7 @@ mod compress;
 mod file;
 mod keeping;
 mod routing;
+mod uploaders;
 
 use std::collections::BTreeMap;
 

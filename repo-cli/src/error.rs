@@ -135,6 +135,15 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Conflict { .. } => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
         }
+        Error::PathConflict { .. } => {
+            "versions of a source package share their upstream tarballs: a tarball that changes needs a new upstream version"
+        }
+        Error::Incomplete { .. } => {
+            "put it there; only a file that the repository has already may be left out"
+        }
+        Error::NotSigned { .. } => {
+            "whose uploads are taken says the keyring that `uploaders` in repo.toml names"
+        }
         Error::NoSuite { .. } => "list suites in repo.toml, in `suites` or the file that `suites_file` names",
         Error::NoRoutedSuite { .. } => "add one to the rule in repo.toml, or choose one with --suite",
         Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",

@@ -65,6 +65,17 @@ impl Session {
         Ok(repository)
     }
 
+    /// The same for a repository that is about to be added to, with those whose uploads it takes.
+    pub(crate) fn repository_to_add_to(
+        &self,
+        name: &str,
+        arguments: ChangeArguments,
+    ) -> Result<RepositorySettings, Failure> {
+        let mut repository = self.repository_to_change(name, arguments)?.clone();
+        repository.uploaders = self.config.uploaders(&repository.name)?;
+        Ok(repository)
+    }
+
     fn publishes(&self, arguments: ChangeArguments) -> bool {
         !arguments.no_publish && !arguments.dry_run && self.config.publishes_at_once()
     }

@@ -52,11 +52,6 @@ pub(crate) fn read(objects: &Objects<'_>, id: ChunkId) -> Result<Vec<Arc<Record>
 /// The package files of a chunk's records, without reading the records.
 pub(crate) fn blobs(objects: &Objects<'_>, id: ChunkId) -> Result<Vec<BlobId>, Error> {
     let text = objects.read(&id)?;
-    let field = format!("\n{}: ", crate::record::BLOB);
-    let values = memchr::memmem::find_iter(&text, field.as_bytes()).map(|place| {
-        let rest = text.get(place + field.len()..)?;
-        let value = rest.split(|byte| *byte == b'\n').next()?;
-        std::str::from_utf8(value).ok()?.parse().ok()
-    });
-    values.collect::<Option<_>>().ok_or_else(|| Error::damaged(ChunkId::KIND, &id, "a record cannot be read"))
+    crate::record::blobs_in(&text)
+        .ok_or_else(|| Error::damaged(ChunkId::KIND, &id, "a record cannot be read"))
 }

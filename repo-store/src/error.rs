@@ -1,3 +1,4 @@
+use apt_index::RelPath;
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 
@@ -176,6 +177,53 @@ pub enum Error {
         repository: RepositoryName,
         /// Where it stands, as words that continue the sentence.
         place: String,
+    },
+    /// Two source packages with different files of one name: in the pool there is room for one.
+    #[error("{key} has another `{path}` than {other}, which is in {repository} already")]
+    PathConflict {
+        /// The package.
+        key: Box<RecordKey>,
+        /// The file's place in the published tree.
+        path: RelPath,
+        /// The package that has the place.
+        other: Box<RecordKey>,
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// A file of an upload or a source package is not there, neither beside what lists it nor in the store.
+    #[error("{file} lists {name}, which is not beside it")]
+    Incomplete {
+        /// The file that lists it, as given by the caller.
+        file: Utf8PathBuf,
+        /// Its name, control characters escaped.
+        name: String,
+    },
+    /// A file is not what an upload or a source package says it is.
+    #[error("{file} lists {name} with another {what}")]
+    OtherThanListed {
+        /// The file that lists it, as given by the caller.
+        file: Utf8PathBuf,
+        /// Its name, control characters escaped.
+        name: String,
+        /// What differs: `size`, `SHA-256`…
+        what: &'static str,
+    },
+    /// Something in an upload that does not belong together.
+    #[error("{file}: {what}")]
+    Misfit {
+        /// The file that puts it together, as given by the caller.
+        file: Utf8PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// An upload that nobody signed who may upload.
+    #[error("{file} is not signed by an uploader")]
+    NotSigned {
+        /// The file as given by the caller.
+        file: Utf8PathBuf,
+        /// What is wrong with the signature.
+        #[source]
+        source: apt_sign::Error,
     },
     /// Others changed the repository again and again while this change was being made.
     #[error("{repository} changed {times} times while this change was being committed")]

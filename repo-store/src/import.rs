@@ -1,4 +1,8 @@
-use std::collections::BTreeMap;
+mod listed;
+mod source;
+mod upload;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Read, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -9,13 +13,17 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{BinaryControl, Fields as _};
 use deb_parse::{Component, SuiteName, deb};
 
-use crate::placement::Placement;
+use crate::placement::{Placement, Sender};
 use crate::record::Digests;
-use crate::storage::{Staged, Storage as _};
+use crate::storage::{Key, Staged, Storage as _};
 use crate::{
-    BlobId, Committed, Context, Error, Inserted, Record, RecordKey, RepositorySettings, Route, Store,
-    SuiteSettings, Transaction,
+    BlobId, Build, Committed, Context, Error, Inserted, Record, RecordKey, RepositorySettings, Route, Store,
+    SuiteSettings, Transaction, files,
 };
+
+use listed::{Checksums, List, listed_hashes};
+use source::InUpload;
+pub(crate) use upload::members;
 
 /// How files are added.
 #[derive(Clone, Debug, Default)]
@@ -45,10 +53,10 @@ pub struct AddReport {
     pub committed: Committed,
 }
 
-/// A file that was taken.
+/// A package that was taken.
 #[derive(Clone, Debug)]
 pub struct Added {
-    /// The file as given.
+    /// The file: as given, or one that an upload as given lists.
     pub file: Utf8PathBuf,
     /// Which package it is.
     pub key: RecordKey,
@@ -72,10 +80,13 @@ pub struct Refused {
 }
 
 impl Store {
-    /// Adds package files to a repository.
+    /// Adds packages to a repository: package files, source packages (`.dsc`) and uploads (`.changes`).
     ///
-    /// Each is read once: hashed, checked and copied into the store at the same time. All are added in one commit or, unless
-    /// [`keep_going`](AddOptions::keep_going) is set, none is.
+    /// Each file is read once: hashed, checked and copied into the store at the same time. All are added in one commit or, unless
+    /// [`keep_going`](AddOptions::keep_going) is set, none is. An upload is always added as a whole, or not.
+    ///
+    /// A `.dsc` stands for the files it lists, which lie beside it; a `.changes` for everything it lists, whatever of it is given
+    /// as well.
     ///
     /// # Errors
     /// When the store itself fails. Files that are refused are part of the report.
@@ -87,13 +98,16 @@ impl Store {
         context: &Context,
     ) -> Result<AddReport, Error> {
         repository.check_suites(&options.suites)?;
-        let read = parallel_map(files, context.threads, |file| self.read_package(repository, file, options));
+        let files = without_members(files, options.refuse_links);
+        let read = parallel_map(&files, context.threads, |file| {
+            self.read_argument(repository, file, options, context)
+        });
         // The outcome for each file, by its place among those given.
         let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
         let mut candidates = Vec::new();
         for (place, result) in read.into_iter().enumerate() {
             match result {
-                Ok(candidate) => candidates.push((place, candidate)),
+                Ok(found) => candidates.extend(found.into_iter().map(|candidate| (place, candidate))),
                 Err(error) if is_ours(&error) => return Err(error),
                 Err(error) => {
                     refused.insert(place, error);
@@ -104,101 +118,168 @@ impl Store {
         candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
 
         let change = |transaction: &mut Transaction<'_>| {
-            let mut outcomes = Vec::with_capacity(candidates.len());
-            for (place, candidate) in &candidates {
-                outcomes.push((*place, candidate.insert(transaction)?));
-            }
-            let all_good = refused.is_empty() && outcomes.iter().all(|(_, outcome)| outcome.is_ok());
+            let outcome = insert_all(&candidates, transaction)?;
+            let all_good = refused.is_empty() && outcome.refused.is_empty();
             if (all_good || options.keep_going) && !options.dry_run {
-                for ((_, candidate), (_, outcome)) in candidates.iter().zip(&outcomes) {
-                    if outcome.is_ok() {
-                        candidate.keep()?;
-                    }
+                for (_, candidate) in candidates.iter().filter(|(place, _)| outcome.added.contains_key(place))
+                {
+                    candidate.keep(self)?;
                 }
             } else {
                 transaction.clear();
             }
-            Ok((describe(&outcomes), outcomes))
+            Ok((describe(&outcome), outcome))
         };
-        let (committed, outcomes) = self.transact(&repository.name, context, change)?;
+        let (committed, outcome) = self.transact(&repository.name, context, change)?;
 
-        let mut added = BTreeMap::new();
-        for (place, outcome) in outcomes {
-            match outcome {
-                Ok(one) => drop(added.insert(place, one)),
-                Err(error) => drop(refused.insert(place, error)),
-            }
-        }
+        refused.extend(outcome.refused);
         let refused = refused.into_iter().filter_map(|(place, error)| {
             let file = files.get(place)?.clone();
             Some(Refused { file, error })
         });
-        Ok(AddReport { added: added.into_values().collect(), refused: refused.collect(), committed })
+        let added = outcome.added.into_values().flatten().collect();
+        Ok(AddReport { added, refused: refused.collect(), committed })
     }
 
-    /// Reads a file to its end: into the store's waiting room, unless it is a dry run.
+    /// Reads whatever a file stands for.
+    fn read_argument(
+        &self,
+        repository: &RepositorySettings,
+        path: &Utf8Path,
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<Vec<Candidate<'_>>, Error> {
+        match path.extension() {
+            Some("changes") => self.read_upload(repository, path, options, context),
+            Some("dsc") => {
+                let (_, candidate) = self.read_source(repository, path, None, options, context)?;
+                Ok(vec![candidate])
+            }
+            Some("buildinfo") => {
+                Err(List { path }.misfit("it is taken together with a .changes that lists it"))
+            }
+            _ => Ok(vec![self.read_package(repository, path, None, options)?]),
+        }
+    }
+
+    /// Reads a file to its end: into the store's waiting room, unless it is a dry run. It must be what the upload lists of it.
     fn read_package(
         &self,
         repository: &RepositorySettings,
         path: &Utf8Path,
+        upload: Option<&InUpload<'_>>,
         options: &AddOptions,
     ) -> Result<Candidate<'_>, Error> {
         let (file, before) = open_regular(path, options.refuse_links)?;
         let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
         let data = if options.check_data { deb::Data::List } else { deb::Data::Skip };
-        let read = deb::read(&mut tee, &deb::Options { data, ..deb::Options::default() });
+        let hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
+        let read = deb::read(&mut tee, &deb::Options { data, hashes, ..deb::Options::default() });
         if let Some(error) = tee.failed {
             return Err(Error::io("write a copy of", path)(error));
         }
         let package = read.map_err(|source| Error::Package { file: path.to_owned(), source })?;
-        let after = file.metadata().map_err(Error::io("look at", path))?;
-        let state = |m: &Metadata| (m.len(), m.mtime(), m.mtime_nsec());
-        if state(&before) != state(&after) || package.size != after.len() {
-            return Err(Error::NotAFile { file: path.to_owned(), what: "changed while it was read" });
+        changed_while_read(path, &file, &before, package.size)?;
+        if let Some(InUpload { list, entry, .. }) = upload {
+            list.check(entry, &Checksums::from(&package))?;
         }
 
         let blob = BlobId(package.blake3);
-        let digests = Digests { sha256: package.sha256, md5: package.md5, sha1: package.sha1 };
+        // A stanza is the same whether the package came with an upload or alone.
+        let digests = Digests { sha256: package.sha256, md5: None, sha1: None };
         let control = &package.control;
-        let key = RecordKey::of(control);
         let paragraph = control.paragraph();
-        let placement = Placement::of(&key, |name| paragraph.get_str(name), repository, options)?;
+        let sender = Sender { options, distribution: upload.map_or(&[], |upload| upload.distribution) };
+        let placement =
+            Placement::of(&RecordKey::of(control), |name| paragraph.get_str(name), repository, &sender)?;
         let (component, kind) = (placement.component.clone(), kind_of(control, path));
         let record = Record::new(control, component, kind, blob, package.size, &digests)
             .map_err(|source| Error::Stanza { file: path.to_owned(), source })?;
-        for suite in placement.route.suites().iter().filter_map(|suite| repository.suite(suite)) {
-            check_listed(suite, &record)?;
-        }
         if let Some(staged) = &mut tee.staged {
             staged.finish()?;
         }
-        Ok(Candidate {
-            file: path.to_owned(),
-            record: Arc::new(record),
-            placement,
-            staged: Mutex::new(tee.staged),
-        })
+        let staged = tee.staged.map(|staged| (Self::blob_key(blob), staged)).into_iter().collect();
+        Candidate::new(repository, path, Arc::new(record), placement, staged, Vec::new())
     }
 }
 
-/// A file that was read and may be added.
+/// A package that was read and may be added.
 struct Candidate<'a> {
     file: Utf8PathBuf,
     record: Arc<Record>,
     placement: Placement,
-    /// Taken when it is kept.
-    staged: Mutex<Option<Box<dyn Staged + 'a>>>,
+    /// Its files, each with where it goes. Taken when they are kept.
+    staged: Mutex<Vec<(Key, Box<dyn Staged + 'a>)>>,
+    /// Those of its files that are in the store already.
+    borrowed: Vec<BlobId>,
 }
 
-impl Candidate<'_> {
+/// The files, less those that come with an upload or a source package among them.
+fn without_members(files: &[Utf8PathBuf], refuse_links: bool) -> Vec<Utf8PathBuf> {
+    let lists = files.iter().filter(|file| matches!(file.extension(), Some("changes" | "dsc")));
+    let members: BTreeSet<Utf8PathBuf> = lists.flat_map(|list| members(list, refuse_links)).collect();
+    files.iter().filter(|file| !members.contains(*file)).cloned().collect()
+}
+
+/// What became of the candidates, by the place of the file that they stand for.
+#[derive(Default)]
+struct Outcome {
+    added: BTreeMap<usize, Vec<Added>>,
+    refused: BTreeMap<usize, Error>,
+}
+
+/// Inserts candidates; those of one place all, or none of them.
+fn insert_all(
+    candidates: &[(usize, Candidate<'_>)],
+    transaction: &mut Transaction<'_>,
+) -> Result<Outcome, Error> {
+    let mut outcome = Outcome::default();
+    loop {
+        let mut in_part = false;
+        for (place, candidate) in candidates {
+            if outcome.refused.contains_key(place) {
+                continue;
+            }
+            match candidate.insert(transaction)? {
+                Ok(added) => outcome.added.entry(*place).or_default().push(added),
+                Err(error) => {
+                    in_part |= outcome.added.remove(place).is_some();
+                    outcome.refused.insert(*place, error);
+                }
+            }
+        }
+        if !in_part {
+            return Ok(outcome);
+        }
+        transaction.clear();
+        outcome.added.clear();
+    }
+}
+
+impl<'a> Candidate<'a> {
+    /// A package for these suites; all must be able to take it.
+    fn new(
+        repository: &RepositorySettings,
+        file: &Utf8Path,
+        record: Arc<Record>,
+        placement: Placement,
+        staged: Vec<(Key, Box<dyn Staged + 'a>)>,
+        borrowed: Vec<BlobId>,
+    ) -> Result<Self, Error> {
+        for suite in placement.route.suites().iter().filter_map(|suite| repository.suite(suite)) {
+            check_listed(suite, &record)?;
+        }
+        Ok(Self { file: file.to_owned(), record, placement, staged: Mutex::new(staged), borrowed })
+    }
+
     /// The inner error is the package's own fault, the outer one the store's.
     fn insert(&self, transaction: &mut Transaction<'_>) -> Result<Result<Added, Error>, Error> {
         let mut suites = Vec::new();
         for suite in self.placement.route.suites() {
             match transaction.insert(suite, &self.record) {
                 Ok(inserted) => suites.push((suite.clone(), inserted)),
-                Err(error @ Error::Conflict { .. }) => return Ok(Err(error)),
+                Err(error @ (Error::Conflict { .. } | Error::PathConflict { .. })) => return Ok(Err(error)),
                 Err(error) => return Err(error),
             }
         }
@@ -207,9 +288,16 @@ impl Candidate<'_> {
         Ok(Ok(Added { file, key, component, route, rule, suites }))
     }
 
-    fn keep(&self) -> Result<(), Error> {
-        let staged = self.staged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        staged.map_or(Ok(()), |staged| staged.keep(&Store::blob_key(self.record.blob())))
+    fn keep(&self, store: &Store) -> Result<(), Error> {
+        let mut staged = self.staged.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        staged.drain(..).try_for_each(|(key, staged)| staged.keep(&key))?;
+        // What led to it may be gone by now: it must not be collected before this commit leads to it.
+        for blob in &self.borrowed {
+            if !files::touch(&store.blob_path(*blob)?)? {
+                return Err(Error::Missing { kind: BlobId::KIND, id: blob.to_string() });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -233,6 +321,16 @@ impl Read for Tee<'_, '_> {
         }
         Ok(count)
     }
+}
+
+/// An error if a file is not what it was when it was opened.
+fn changed_while_read(path: &Utf8Path, file: &File, before: &Metadata, read: u64) -> Result<(), Error> {
+    let after = file.metadata().map_err(Error::io("look at", path))?;
+    let state = |m: &Metadata| (m.len(), m.mtime(), m.mtime_nsec());
+    if state(before) == state(&after) && read == after.len() {
+        return Ok(());
+    }
+    Err(Error::NotAFile { file: path.to_owned(), what: "changed while it was read" })
 }
 
 /// Opens a regular file for reading; never waits for the other end of a pipe.
@@ -276,9 +374,11 @@ fn kind_of(control: &BinaryControl, path: &Utf8Path) -> PackageKind {
 }
 
 fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {
-    let architecture = &record.key().architecture;
     let (key, suite_name) = (record.key().clone(), suite.name.clone());
-    if !architecture.is_all() && !suite.architectures.contains(architecture) {
+    if let Build::For(architecture) = &record.key().architecture
+        && !architecture.is_all()
+        && !suite.architectures.contains(architecture)
+    {
         return Err(Error::UnlistedArchitecture {
             key,
             suite: suite_name,
@@ -296,13 +396,12 @@ fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {
 }
 
 /// The operation in words: the packages, or how many when there are more than a few.
-fn describe(outcomes: &[(usize, Result<Added, Error>)]) -> String {
-    let names: Vec<String> = outcomes
-        .iter()
-        .filter_map(|(_, outcome)| outcome.as_ref().ok())
-        .filter(|added| added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New))
-        .map(|added| added.key.to_string())
-        .collect();
+fn describe(outcome: &Outcome) -> String {
+    let added = outcome.added.values().flatten();
+    let mut added: Vec<&Added> =
+        added.filter(|added| added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New)).collect();
+    added.sort_by(|a, b| a.key.cmp(&b.key));
+    let names: Vec<String> = added.iter().map(|added| added.key.to_string()).collect();
     match names.as_slice() {
         few if few.len() <= 3 => format!("add {}", few.join(", ")),
         [first, rest @ ..] => format!("add {first} and {} more", rest.len()),

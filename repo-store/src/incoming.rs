@@ -1,14 +1,18 @@
-//! Folders into which others drop packages: a build server, `scp` from a CI job, people.
+//! Folders into which others drop packages: a build server, `scp` or `dput` from a CI job, people.
 
+mod rejected;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::files::{self, mode};
-use crate::{AddOptions, AddReport, Context, Error, Refused, RepositorySettings, Store};
+use rejected::{REJECTED, reject};
+
+use crate::import::members;
+use crate::{AddOptions, AddReport, Context, Error, Refused, RepositorySettings, Store, files};
 
 /// How drop folders are emptied.
 #[derive(Clone, Debug)]
@@ -44,14 +48,15 @@ pub struct Left {
     pub why: &'static str,
 }
 
-const REJECTED: &str = "rejected";
-
 impl Store {
-    /// Takes the finished packages out of a drop folder and adds them to a repository.
+    /// Takes the finished packages and uploads out of a drop folder and adds them to a repository.
     ///
-    /// A package is finished when it can be read to its end; so nobody has to rename anything after copying. What cannot be
-    /// read is left alone while it may still be arriving, and goes to `rejected/` with the reason after that. The files are
-    /// removed from the folder when the commit is durable, not before.
+    /// A package is finished when it can be read to its end, an upload when everything that its `.changes` lists is there; so
+    /// nobody has to rename anything after copying. What cannot be read is left alone while it may still be arriving, and goes
+    /// to `rejected/` with the reason after that. The files are removed from the folder when the commit is durable, not before.
+    ///
+    /// What a `.changes` in the folder lists belongs to that upload, and is taken or rejected with it. A package that belongs to
+    /// none is taken alone, unless the repository has [uploaders](RepositorySettings::uploaders): nothing says whose it is.
     ///
     /// # Errors
     /// When the folder cannot be read or the store fails.
@@ -62,57 +67,97 @@ impl Store {
         options: &IncomingOptions,
         context: &Context,
     ) -> Result<IncomingReport, Error> {
-        let mut left = Vec::new();
-        let mut candidates = Vec::new();
-        let entries = files::names_in(folder)?;
-        if entries.is_empty() {
+        let names = files::names_in(folder)?;
+        if names.is_empty() {
             // An unreadable or missing folder must not pass for an empty one.
             fs::read_dir(folder).map_err(Error::io("list", folder))?;
         }
-        for name in entries.into_iter().filter(|name| name != REJECTED) {
-            let file = folder.join(&name);
-            match Name::of(&name) {
-                Name::Package => candidates.push(file),
-                Name::Unfinished => left.push(Left { file, why: "is still being written" }),
-                Name::Other => left.push(Left { file, why: "is no .deb file" }),
-            }
-        }
+        let Found { candidates, mut left } = Found::sort(folder, &names, repository.uploaders.is_some());
         let add =
             AddOptions { keep_going: true, check_data: true, refuse_links: true, ..options.add.clone() };
-        let before: Vec<_> = candidates.iter().map(|file| fs::symlink_metadata(file).ok()).collect();
-        let mut report = self.add(repository, &candidates, &add, context)?;
-        let refused = std::mem::take(&mut report.refused);
-        for one in refused {
-            if is_arriving(&one, options.patience, context) {
+        let look = |file: &Utf8PathBuf| (file.clone(), fs::symlink_metadata(file).ok());
+        let before: BTreeMap<_, _> = candidates
+            .iter()
+            .map(|(file, members)| (file, std::iter::once(file).chain(members).map(look).collect::<Vec<_>>()))
+            .collect();
+        let files: Vec<Utf8PathBuf> = candidates.keys().cloned().collect();
+        let mut report = self.add(repository, &files, &add, context)?;
+        let mut arriving = BTreeSet::new();
+        let mut refused = Vec::new();
+        for one in std::mem::take(&mut report.refused) {
+            let seen = before.get(&one.file).map(Vec::as_slice).unwrap_or_default();
+            if is_arriving(&one, seen, options.patience, context) {
+                arriving.insert(one.file.clone());
                 left.push(Left { file: one.file, why: "is not complete yet" });
             } else {
-                if !add.dry_run {
-                    reject(folder, &one)?;
-                }
-                report.refused.push(one);
+                refused.push(one);
             }
         }
         if !add.dry_run {
-            for added in &report.added {
-                let place = candidates.iter().position(|file| *file == added.file);
-                let seen = place.and_then(|place| before.get(place)).and_then(Option::as_ref);
-                let now = fs::symlink_metadata(&added.file).ok();
-                let state = |m: &fs::Metadata| {
-                    (m.dev(), m.ino(), m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec())
-                };
-                // Something else may have been moved to that name since.
-                if seen.zip(now.as_ref()).is_some_and(|(seen, now)| state(seen) == state(now)) {
-                    files::remove_if_present(&added.file)?;
+            let others_need: BTreeSet<&Utf8PathBuf> =
+                candidates.iter().filter(|(file, _)| arriving.contains(*file)).flat_map(|(_, m)| m).collect();
+            for one in &refused {
+                let members = candidates.get(&one.file).into_iter().flatten();
+                reject(folder, one, members.filter(|member| !others_need.contains(member)))?;
+            }
+            let taken = before.iter().filter(|(file, _)| {
+                !arriving.contains(**file) && !refused.iter().any(|one| one.file == ***file)
+            });
+            for (file, seen) in taken.flat_map(|(_, seen)| seen) {
+                if !others_need.contains(file) && is_unchanged(file, seen.as_ref()) {
+                    files::remove_if_present(file)?;
                 }
             }
         }
+        report.refused = refused;
         Ok(IncomingReport { report, left })
+    }
+}
+
+/// What lies in a drop folder.
+#[derive(Default)]
+struct Found {
+    /// Packages and uploads to add, each with the files that come with it.
+    candidates: BTreeMap<Utf8PathBuf, BTreeSet<Utf8PathBuf>>,
+    left: Vec<Left>,
+}
+
+impl Found {
+    fn sort(folder: &Utf8Path, names: &[String], only_uploads: bool) -> Self {
+        let mut found = Self::default();
+        let names = || names.iter().filter(|name| *name != REJECTED);
+        for name in names().filter(|name| matches!(Name::of(name), Name::Upload)) {
+            let file = folder.join(name);
+            found.candidates.insert(file.clone(), members(&file, true));
+        }
+        let in_uploads: BTreeSet<Utf8PathBuf> = found.candidates.values().flatten().cloned().collect();
+        for name in names() {
+            let file = folder.join(name);
+            if in_uploads.contains(&file) {
+                continue;
+            }
+            let why = match Name::of(name) {
+                Name::Upload => continue,
+                Name::Package if !only_uploads => {
+                    found.candidates.insert(file, BTreeSet::new());
+                    continue;
+                }
+                Name::Package | Name::Part => "belongs to no .changes file",
+                Name::Unfinished => "is still being written",
+                Name::Other => "is no .deb file",
+            };
+            found.left.push(Left { file, why });
+        }
+        found
     }
 }
 
 /// What a file's name says of it.
 enum Name {
     Package,
+    Upload,
+    /// What comes with an upload or not at all.
+    Part,
     /// A name under which copying tools write until they are done.
     Unfinished,
     Other,
@@ -128,47 +173,39 @@ impl Name {
             Self::Unfinished
         } else if [".deb", ".udeb", ".ddeb"].iter().any(|ending| name.ends_with(ending)) {
             Self::Package
+        } else if name.ends_with(".changes") {
+            Self::Upload
+        } else if name.ends_with(".dsc") || name.ends_with(".buildinfo") {
+            Self::Part
         } else {
             Self::Other
         }
     }
 }
 
-/// Whether a file that could not be read as a package may be one that has only arrived in part.
-fn is_arriving(refused: &Refused, patience: Duration, context: &Context) -> bool {
-    let unreadable = matches!(refused.error, Error::Package { .. })
-        || matches!(refused.error, Error::NotAFile { what, .. } if what.starts_with("changed"));
-    let modified = fs::symlink_metadata(&refused.file).map(|metadata| metadata.mtime());
+/// A file, and what it looked like before it was read; nothing when it was not there.
+type Seen = (Utf8PathBuf, Option<fs::Metadata>);
+
+/// Whether what could not be read may have arrived only in part: none of its files changed lately.
+fn is_arriving(refused: &Refused, seen: &[Seen], patience: Duration, context: &Context) -> bool {
+    let unreadable = match &refused.error {
+        Error::Package { .. } | Error::Incomplete { .. } | Error::OtherThanListed { .. } => true,
+        Error::NotSigned { source, .. } => {
+            matches!(source, apt_sign::Error::Framing { .. } | apt_sign::Error::Malformed { .. })
+        }
+        Error::NotAFile { what, .. } => what.starts_with("changed"),
+        _ => false,
+    };
+    let modified = |file: &Utf8PathBuf| fs::symlink_metadata(file).ok().map(|metadata| metadata.mtime());
+    let last = seen.iter().filter_map(|(file, _)| modified(file)).max();
     let patience = i64::try_from(patience.as_secs()).unwrap_or(i64::MAX);
-    unreadable && modified.is_ok_and(|modified| context.now.as_second().saturating_sub(modified) < patience)
+    unreadable && last.is_some_and(|last| context.now.as_second().saturating_sub(last) < patience)
 }
 
-/// Moves a file aside, with the reason beside it.
-fn reject(folder: &Utf8Path, refused: &Refused) -> Result<(), Error> {
-    let aside = folder.join(REJECTED);
-    files::create_directories(&aside)?;
-    let name = refused.file.file_name().unwrap_or("unnamed");
-    let mut target = aside.join(name);
-    for number in 1_u32.. {
-        if target.symlink_metadata().is_err() {
-            break;
-        }
-        target = aside.join(format!("{name}.{number}"));
-    }
-    match fs::rename(&refused.file, &target) {
-        // Somebody else took it away in the meantime.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        result => result.map_err(Error::io("move aside", &refused.file))?,
-    }
-    let mut reason = refused.error.to_string();
-    let mut source = std::error::Error::source(&refused.error);
-    while let Some(error) = source {
-        reason.push_str(": ");
-        reason.push_str(&error.to_string());
-        source = error.source();
-    }
-    reason.push('\n');
-    let note = Utf8PathBuf::from(format!("{target}.reason"));
-    files::remove_if_present(&note)?;
-    files::write_new(&note, reason.as_bytes(), mode::MUTABLE).map(drop)
+/// Whether a file still is the one that was looked at: something else may have been moved to that name since.
+fn is_unchanged(file: &Utf8Path, seen: Option<&fs::Metadata>) -> bool {
+    let now = fs::symlink_metadata(file).ok();
+    let state =
+        |m: &fs::Metadata| (m.dev(), m.ino(), m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
+    seen.zip(now.as_ref()).is_some_and(|(seen, now)| state(seen) == state(now))
 }

@@ -76,6 +76,7 @@ pub mod storage;
 mod store;
 mod tag;
 mod transaction;
+mod uploaders;
 
 pub use backup::{BackupReport, RestoreReport};
 pub use class::{PackageClass, WildPattern};
@@ -95,7 +96,7 @@ pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, m
 pub use placement::RoutingRule;
 pub use promote::{ChangePlan, PromoteOptions};
 pub use publish::{PublicationId, PublishReport};
-pub use record::{Digests, Record, RecordKey};
+pub use record::{Build, Digests, Record, RecordFile, RecordKey};
 pub use retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use revision::Revision;
 pub use route::{Markers, Route, route};
@@ -105,6 +106,7 @@ pub use snapshot::Snapshot;
 pub use store::Store;
 pub use tag::{Tag, TagName};
 pub use transaction::{Committed, Context, Inserted, Transaction};
+pub use uploaders::Uploaders;
 
 /// The examples of the workspace's README, so that they keep compiling.
 #[cfg(doctest)]

@@ -20,6 +20,15 @@ pub struct RoutingRule {
     pub suites: Vec<SuiteName>,
 }
 
+/// What is known of a package besides what it says itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender<'a> {
+    /// What the person who adds it asks for.
+    pub(crate) options: &'a AddOptions,
+    /// The suites that the upload it comes with is for.
+    pub(crate) distribution: &'a [SuiteName],
+}
+
 /// Where a package goes, and why.
 #[derive(Clone, Debug)]
 pub(crate) struct Placement {
@@ -30,7 +39,8 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// Places the package `key`, of whose fields `field` knows the values.
+    /// Places the package `key`, of whose fields `field` knows the values. Who adds it decides; then the rules, the upload, and
+    /// the version.
     ///
     /// # Errors
     /// [`Error::NoSuite`] and [`Error::NoRoutedSuite`] when no suite is for it.
@@ -38,8 +48,9 @@ impl Placement {
         key: &RecordKey,
         field: impl Fn(&str) -> Option<&'a str> + Copy,
         repository: &RepositorySettings,
-        options: &AddOptions,
+        sender: &Sender<'_>,
     ) -> Result<Self, Error> {
+        let Sender { options, distribution } = sender;
         let rule = repository.routing.iter().find(|rule| rule.class.fits(key.package.as_str(), field));
         let ruled_component =
             rule.and_then(|rule| rule.component.as_ref()).filter(|_| options.component.is_none());
@@ -50,6 +61,7 @@ impl Placement {
         let route = match ruled_suites {
             _ if !options.suites.is_empty() => Route::Chosen(options.suites.clone()),
             Some(rule) => ruled(key, rule, repository)?,
+            None if !distribution.is_empty() => Route::Distribution(distribution.to_vec()),
             None => route(repository, &key.version),
         };
         if route.suites().is_empty() {
@@ -97,7 +109,7 @@ mod tests {
     use deb_parse::{Architecture, PackageName, Version};
 
     use super::*;
-    use crate::{RepositoryName, SuiteSettings, WildPattern};
+    use crate::{Build, RepositoryName, SuiteSettings, WildPattern};
 
     fn suite(name: &str, only_routed: bool) -> SuiteSettings {
         let mut suite = SuiteSettings::new(SuiteName::parse(name).unwrap(), Vec::new());
@@ -129,9 +141,10 @@ mod tests {
         let key = RecordKey {
             package: PackageName::parse(name).unwrap(),
             version: Version::parse(version).unwrap(),
-            architecture: Architecture::parse("amd64").unwrap(),
+            architecture: Build::For(Architecture::parse("amd64").unwrap()),
         };
-        match Placement::of(&key, |_| None, &repository(rules.to_vec()), options) {
+        let sender = Sender { options, distribution: &[] };
+        match Placement::of(&key, |_| None, &repository(rules.to_vec()), &sender) {
             Ok(Placement { component, route, rule }) => {
                 let suites: Vec<_> = route.suites().iter().map(SuiteName::as_str).collect();
                 format!("{component}: {} by {rule:?}", suites.join(" "))

@@ -1,13 +1,21 @@
+mod build;
+mod files;
+mod source;
+
 use std::cmp::Ordering;
 use std::fmt;
 
 use apt_index::{FileFacts, PackageKind, Stanza, pool_path};
+pub use build::Build;
 use deb_parse::control::BinaryControl;
-use deb_parse::{Architecture, Component, PackageName, SourceName, Version, deb822};
+use deb_parse::{Component, PackageName, SourceName, Version, deb822};
+pub use files::RecordFile;
+pub(crate) use files::blobs_in;
+pub(crate) use source::SourceFile;
 
-use crate::{BlobId, Error};
+use crate::BlobId;
 
-/// What tells one package file of a suite from all others.
+/// What tells one package of a suite from all others.
 ///
 /// Ordered by name, then version as dpkg orders them, then architecture. Versions that dpkg takes for equal, such as `1.0`
 /// and `1.0-0`, make equal keys.
@@ -17,8 +25,8 @@ pub struct RecordKey {
     pub package: PackageName,
     /// Its version.
     pub version: Version,
-    /// Its architecture, which may be `all`.
-    pub architecture: Architecture,
+    /// Its architecture, which may be `all`, or that it is a source package.
+    pub architecture: Build,
 }
 
 impl Ord for RecordKey {
@@ -48,7 +56,7 @@ impl RecordKey {
         Self {
             package: control.package().clone(),
             version: control.version().clone(),
-            architecture: control.architecture().clone(),
+            architecture: Build::For(control.architecture().clone()),
         }
     }
 
@@ -58,14 +66,14 @@ impl RecordKey {
         let key = Self {
             package: PackageName::parse(words.next()?).ok()?,
             version: Version::parse(words.next()?).ok()?,
-            architecture: Architecture::parse(words.next()?).ok()?,
+            architecture: Build::parse(words.next()?)?,
         };
         words.next().is_none().then_some(key)
     }
 }
 
-/// What the store knows of one package file in a suite: its stanza exactly as it is published, and below it the fields
-/// that only the store reads.
+/// What the store knows of one package in a suite: its stanza exactly as it is published, and below it the fields that only
+/// the store reads.
 ///
 /// ```text
 /// Package: hello                       ┐
@@ -74,6 +82,9 @@ impl RecordKey {
 /// Store-Blob: <BLAKE3 of the file>     ┐ ours
 /// Store-Component: main                ┘
 /// ```
+///
+/// A source package has several files. Its `.dsc` is the one that `Store-Blob` names; the others stand in `Store-Files`, and
+/// that field is what tells a source package from a binary one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     key: RecordKey,
@@ -86,7 +97,9 @@ pub struct Record {
 }
 
 /// The field with the id of the package file.
-pub(crate) const BLOB: &str = "Store-Blob";
+const BLOB: &str = "Store-Blob";
+/// The field with the other files of a source package.
+const FILES: &str = "Store-Files";
 const COMPONENT: &str = "Store-Component";
 /// Fields of a package's own control file that start like ours would be taken for ours.
 const PREFIX: &str = "Store-";
@@ -106,20 +119,31 @@ impl Record {
     ) -> Result<Self, apt_index::Error> {
         let key = RecordKey::of(control);
         let (source, _) = control.source();
+        let architecture = control.architecture();
         let facts = FileFacts {
-            filename: pool_path(&component, source, &key.package, &key.version, &key.architecture, kind)?,
+            filename: pool_path(&component, source, &key.package, &key.version, architecture, kind)?,
             size,
             sha256: digests.sha256,
             md5: digests.md5,
             sha1: digests.sha1,
         };
-        let paragraph = control.paragraph();
-        if paragraph.fields().any(|field| starts_with_ignoring_case(field.name(), PREFIX)) {
-            return Err(apt_index::Error::Stanza { rule: "fields named `Store-…` are reserved" });
-        }
-        let mut text = Stanza::render(control, &facts)?.into_bytes();
+        check_reserved(control.paragraph())?;
+        let stanza = Stanza::render(control, &facts)?;
+        Self::assemble(key, kind, blob, component, stanza, "")
+    }
+
+    /// A record of a stanza and our fields below it; `others` are those that not every record has.
+    fn assemble(
+        key: RecordKey,
+        kind: PackageKind,
+        blob: BlobId,
+        component: Component,
+        stanza: Stanza<'_>,
+        others: &str,
+    ) -> Result<Self, apt_index::Error> {
+        let mut text = stanza.into_bytes();
         let stanza = text.len();
-        text.extend_from_slice(format!("{BLOB}: {blob}\n{COMPONENT}: {component}\n").as_bytes());
+        text.extend_from_slice(format!("{BLOB}: {blob}\n{COMPONENT}: {component}\n{others}").as_bytes());
         let record = Self { key, kind, blob, component, text, stanza };
         // One record that cannot be read back would take its whole chunk with it.
         let read = deb822::paragraphs(&record.text).next().and_then(|paragraph| Self::parse(&paragraph));
@@ -132,8 +156,8 @@ impl Record {
 
     /// Reads a record; `None` when `text` is none.
     pub(crate) fn parse(paragraph: &deb822::Paragraph<'_>) -> Option<Self> {
-        let names = ["Package", "Version", "Architecture", "Filename", BLOB, COMPONENT];
-        let [package, version, architecture, filename, blob, component] =
+        let names = ["Package", "Version", "Architecture", "Filename", BLOB, COMPONENT, FILES];
+        let [package, version, architecture, filename, blob, component, files] =
             paragraph.get_many(names).map(|value| value.and_then(|value| std::str::from_utf8(value).ok()));
         let shipped = paragraph.fields().filter(|field| !starts_with_ignoring_case(field.name(), PREFIX));
         let stanza = shipped.map(|field| field.as_bytes().len()).sum();
@@ -145,10 +169,15 @@ impl Record {
             key: RecordKey {
                 package: PackageName::parse(package?).ok()?,
                 version: Version::parse(version?).ok()?,
-                architecture: Architecture::parse(architecture?).ok()?,
+                // The field of a source package says what it builds for.
+                architecture: files.map_or_else(|| Build::parse(architecture?), |_| Some(Build::Source))?,
             },
             // The name in the pool is ours: it says what the file was taken for.
-            kind: if filename?.ends_with(".udeb") { PackageKind::Udeb } else { PackageKind::Deb },
+            kind: if filename.is_some_and(|name| name.ends_with(".udeb")) {
+                PackageKind::Udeb
+            } else {
+                PackageKind::Deb
+            },
             blob: blob?.parse().ok()?,
             component: Component::parse(component?).ok()?,
             text,
@@ -168,7 +197,7 @@ impl Record {
         self.kind
     }
 
-    /// The package file.
+    /// The package file; of a source package its `.dsc`, which says what the others must be.
     #[must_use]
     pub fn blob(&self) -> BlobId {
         self.blob
@@ -192,17 +221,7 @@ impl Record {
         deb822::paragraphs(self.stanza()).next()?.get_str(name)
     }
 
-    /// Where the file lies in the published tree.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] when the record does not say so in a usable way.
-    pub fn pool_path(&self) -> Result<apt_index::RelPath, Error> {
-        let filename = self.field("Filename").unwrap_or_default();
-        apt_index::RelPath::parse(filename)
-            .map_err(|error| Error::damaged("record", &self.key, error.to_string()))
-    }
-
-    /// The source package it was built from, and that package's version.
+    /// The source package it was built from or is, and that package's version.
     #[must_use]
     pub fn source(&self) -> (SourceName, Version) {
         let own = || (self.key.package.as_str(), self.key.version.as_str());
@@ -224,12 +243,6 @@ impl Record {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.text
     }
-
-    /// The size of the package file in bytes.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.field("Size").and_then(|size| size.parse().ok()).unwrap_or(0)
-    }
 }
 
 /// The digests of a package file that its index entry shows.
@@ -241,6 +254,13 @@ pub struct Digests {
     pub md5: Option<deb_parse::checksum::Md5>,
     /// For tools that want no other.
     pub sha1: Option<deb_parse::checksum::Sha1>,
+}
+
+fn check_reserved(paragraph: deb822::Paragraph<'_>) -> Result<(), apt_index::Error> {
+    if paragraph.fields().any(|field| starts_with_ignoring_case(field.name(), PREFIX)) {
+        return Err(apt_index::Error::Stanza { rule: "fields named `Store-…` are reserved" });
+    }
+    Ok(())
 }
 
 fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {

@@ -84,6 +84,8 @@ pub enum Route {
     },
     /// A rule says so, and its version does not narrow that down.
     Rule(Vec<SuiteName>),
+    /// The upload that it came with names them (field `Distribution`).
+    Distribution(Vec<SuiteName>),
     /// The person who added it said so.
     Chosen(Vec<SuiteName>),
 }
@@ -96,6 +98,7 @@ impl Route {
             Self::Everywhere { suites, .. }
             | Self::Release { suites, .. }
             | Self::Rule(suites)
+            | Self::Distribution(suites)
             | Self::Chosen(suites) => suites,
         }
     }

@@ -71,7 +71,8 @@ impl Selector {
         Ok(records)
     }
 
-    /// Like [`all_in`](Self::all_in), but of each package only the newest version, unless a version is asked for.
+    /// Like [`all_in`](Self::all_in), but of each package only the newest version, unless a version is asked for. A source
+    /// package and a binary package of one name are two packages.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -83,11 +84,15 @@ impl Selector {
         // In the order of keys the newest version of a package comes last, once for each architecture.
         let mut newest: Vec<Arc<Record>> = Vec::new();
         for record in records.into_iter().rev() {
-            let last = newest.last().map(|last| last.key());
-            let older = last.is_some_and(|last| {
-                last.package == record.key().package && last.version != record.key().version
-            });
-            if !older {
+            let key = record.key();
+            let same_package = |other: &&Arc<Record>| {
+                let other = other.key();
+                (&other.package, other.architecture.is_source())
+                    == (&key.package, key.architecture.is_source())
+            };
+            // Of the name before this one nothing follows, so few are looked at.
+            let mut this_name = newest.iter().rev().take_while(|other| other.key().package == key.package);
+            if this_name.find(same_package).is_none_or(|newest| newest.key().version == key.version) {
                 newest.push(record);
             }
         }

@@ -4,7 +4,7 @@ use apt_index::Encoding;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
 
-use crate::{Error, Markers, RepositoryName, RoutingRule};
+use crate::{Error, Markers, RepositoryName, RoutingRule, Uploaders};
 
 /// How a repository is set up: what the administrator decided, as values.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct RepositorySettings {
     pub valid_for: Option<SignedDuration>,
     /// From how many earlier states of a large index clients can come to the present one by a patch; 0 for none.
     pub pdiffs: usize,
+    /// Who may upload; anybody when not set. Whatever can be signed must then be signed by one of them.
+    pub uploaders: Option<Uploaders>,
 }
 
 /// What an index lists.
@@ -100,6 +102,7 @@ impl RepositorySettings {
             routing: Vec::new(),
             valid_for: None,
             pdiffs: Self::DEFAULT_PDIFFS,
+            uploaders: None,
         }
     }
 

@@ -131,16 +131,19 @@ impl Snapshot {
         objects: &Objects<'_>,
         package: &PackageName,
     ) -> Result<Vec<Arc<Record>>, Error> {
-        let start = self.chunks.partition_point(|chunk| chunk.first.package < *package).saturating_sub(1);
         let mut found = Vec::new();
-        for reference in self.chunks.iter().skip(start) {
-            if reference.first.package > *package {
-                break;
-            }
-            let records = chunk::read(objects, reference.id)?;
+        for id in self.chunks_with(package) {
+            let records = chunk::read(objects, id)?;
             found.extend(records.into_iter().filter(|record| record.key().package == *package));
         }
         Ok(found)
+    }
+
+    /// The chunks that hold the records of a package if any do.
+    pub(crate) fn chunks_with(&self, package: &PackageName) -> impl Iterator<Item = ChunkId> {
+        let start = self.chunks.partition_point(|chunk| chunk.first.package < *package).saturating_sub(1);
+        let reach = |chunk: &&ChunkRef| chunk.first.package <= *package;
+        self.chunks.iter().skip(start).take_while(reach).map(|chunk| chunk.id)
     }
 }
 
@@ -149,6 +152,7 @@ mod tests {
     use deb_parse::{Architecture, Version};
 
     use super::*;
+    use crate::Build;
 
     fn snapshot(numbers: impl IntoIterator<Item = u64>) -> Snapshot {
         let chunk = |number: u64| ChunkRef {
@@ -157,7 +161,7 @@ mod tests {
             first: RecordKey {
                 package: PackageName::parse(&format!("package{number:05}")).unwrap(),
                 version: Version::parse("1.0").unwrap(),
-                architecture: Architecture::parse("all").unwrap(),
+                architecture: Build::For(Architecture::parse("all").unwrap()),
             },
         };
         Snapshot::from_chunks(numbers.into_iter().map(chunk).collect())

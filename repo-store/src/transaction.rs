@@ -1,15 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use deb_parse::SuiteName;
+use deb_parse::{PackageName, SuiteName};
 use jiff::Timestamp;
 
 use crate::edit::{self, Edit};
 use crate::storage::Storage as _;
 use crate::store::Store;
 use crate::{
-    ChunkId, Commit, CommitId, Error, Record, RecordKey, RepositoryName, Revision, Snapshot, SnapshotId,
-    chunk,
+    ChunkId, Commit, CommitId, Error, Record, RecordFile, RecordKey, RepositoryName, Revision, Snapshot,
+    SnapshotId, chunk,
 };
 
 /// Who does something, and when.
@@ -118,7 +118,8 @@ impl<'a> Transaction<'a> {
     ///
     /// # Errors
     /// [`Error::Conflict`] when any suite of the repository has that name, version and architecture with another content,
-    /// or its pool still holds such a file: clients could not tell them apart.
+    /// or its pool still holds such a file: clients could not tell them apart. [`Error::PathConflict`] when another version of
+    /// the source package has a file of the same name with another content.
     pub fn insert(&mut self, suite: &SuiteName, record: &Arc<Record>) -> Result<Inserted, Error> {
         let key = record.key();
         let suites: BTreeSet<SuiteName> = self.snapshots.keys().chain(self.edits.keys()).cloned().collect();
@@ -136,9 +137,18 @@ impl<'a> Transaction<'a> {
             return Ok(Inserted::AlreadyThere);
         }
         if !known {
-            let path = record.pool_path()?;
-            if self.store.pool_path_is_taken(&self.repository, path.as_path(), record.blob())? {
-                return Err(self.conflict(key, " (no longer in a suite, but still in the pool)".to_owned()));
+            let files = record.files()?;
+            if key.architecture.is_source() {
+                for other in &suites {
+                    self.check_paths(other, key, &files)?;
+                }
+            }
+            for RecordFile { blob, path, .. } in &files {
+                if self.store.pool_path_is_taken(&self.repository, path.as_path(), *blob)? {
+                    let place = if files.len() == 1 { String::new() } else { format!(" as {path}") };
+                    let place = format!(" (no longer in a suite, but still in the pool{place})");
+                    return Err(self.conflict(key, place));
+                }
             }
         }
         self.edits.entry(suite.clone()).or_default().insert(key.clone(), Edit::Insert(Arc::clone(record)));
@@ -160,6 +170,43 @@ impl<'a> Transaction<'a> {
     /// Forgets every edit.
     pub fn clear(&mut self) {
         self.edits.clear();
+    }
+
+    /// Versions of a source package share their upstream tarballs: those of one name must be one file.
+    fn check_paths(&mut self, suite: &SuiteName, key: &RecordKey, files: &[RecordFile]) -> Result<(), Error> {
+        let edits = self.edits.get(suite);
+        let mut others: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
+        if let Some(snapshot) = self.snapshots.get(suite) {
+            for record in self.chunks.versions(self.store, snapshot, &key.package)? {
+                if edits.is_none_or(|edits| !edits.contains_key(record.key())) {
+                    others.insert(record.key().clone(), record);
+                }
+            }
+        }
+        if let Some(edits) = edits {
+            let same = |(other, _): &(&RecordKey, &Edit)| other.package == key.package;
+            let (before, behind) = (edits.range(..key).rev(), edits.range(key..));
+            for (other, edit) in before.take_while(same).chain(behind.take_while(same)) {
+                if let Edit::Insert(record) = edit {
+                    others.insert(other.clone(), Arc::clone(record));
+                }
+            }
+        }
+        for other in others.values().filter(|other| other.key().architecture.is_source()) {
+            let theirs = other.files()?;
+            let taken = |file: &&RecordFile| {
+                theirs.iter().any(|their| their.path == file.path && their.blob != file.blob)
+            };
+            if let Some(file) = files.iter().find(taken) {
+                return Err(Error::PathConflict {
+                    key: Box::new(key.clone()),
+                    path: file.path.clone(),
+                    other: Box::new(other.key().clone()),
+                    repository: self.repository.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The record of a key in a suite, as the transaction would leave it.
@@ -261,16 +308,35 @@ impl ChunkCache {
         key: &RecordKey,
     ) -> Result<Option<Arc<Record>>, Error> {
         let Some(id) = snapshot.chunk_for(key) else { return Ok(None) };
+        let records = self.read(store, id)?;
+        let place = records.binary_search_by(|record| record.key().cmp(key)).ok();
+        Ok(place.and_then(|place| records.get(place)).map(Arc::clone))
+    }
+
+    /// Every version and architecture of a package, in order.
+    fn versions(
+        &mut self,
+        store: &Store,
+        snapshot: &Snapshot,
+        package: &PackageName,
+    ) -> Result<Vec<Arc<Record>>, Error> {
+        let mut found = Vec::new();
+        for id in snapshot.chunks_with(package) {
+            let records = self.read(store, id)?.iter();
+            found.extend(records.filter(|record| record.key().package == *package).map(Arc::clone));
+        }
+        Ok(found)
+    }
+
+    fn read(&mut self, store: &Store, id: ChunkId) -> Result<&[Arc<Record>], Error> {
         if self.chunks.len() >= Self::KEPT && !self.chunks.contains_key(&id) {
             self.chunks.clear();
         }
-        let records = match self.chunks.entry(id) {
+        Ok(match self.chunks.entry(id) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
                 entry.insert(chunk::read(&store.objects(), id)?)
             }
-        };
-        let place = records.binary_search_by(|record| record.key().cmp(key)).ok();
-        Ok(place.and_then(|place| records.get(place)).map(Arc::clone))
+        })
     }
 }

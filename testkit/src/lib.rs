@@ -8,12 +8,14 @@ mod environment;
 mod output;
 pub mod package;
 mod server;
+mod source;
 mod tree;
 
 pub use apt::Apt;
 pub use environment::Environment;
 pub use output::Output;
 pub use server::Server;
+pub use source::Source;
 pub use tree::Tree;
 
 /// Whether a program is installed.

@@ -49,12 +49,12 @@ pub fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-fn tar(mut members: Vec<u8>) -> Vec<u8> {
+pub(crate) fn tar(mut members: Vec<u8>) -> Vec<u8> {
     members.resize(members.len() + 1024, 0);
     members
 }
 
-fn tar_member(name: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn tar_member(name: &str, content: &[u8]) -> Vec<u8> {
     let (size, blank) = (content.len(), " ");
     // Name, mode, owner, group, size, time, a blank checksum, type, link, magic: see tar(5).
     let mut header =

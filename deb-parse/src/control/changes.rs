@@ -24,7 +24,7 @@ use crate::version::Version;
 #[derive(Clone, Debug)]
 pub struct Changes {
     text: Text,
-    source: SourceName,
+    source: (SourceName, Version),
     version: Version,
     files: Vec<FileEntry>,
 }
@@ -36,14 +36,19 @@ impl Changes {
         let text = signed_paragraph(text, limits)?;
         let paragraph = text.paragraph();
         let version = require("Version", paragraph.get("Version"), Version::parse)?;
-        let (source, _) = require("Source", paragraph.get("Source"), |text| parse_source(text, &version))?;
+        let source = require("Source", paragraph.get("Source"), |text| parse_source(text, &version))?;
         let files = files::read(paragraph, files::SOURCE, Paths::Names)?;
         Ok(Self { text, source, version, files })
     }
 
     /// Name of the source package (field `Source`).
     pub fn source(&self) -> &SourceName {
-        &self.source
+        &self.source.0
+    }
+
+    /// Version of the source package: that of the upload, unless the field `Source` names another behind the name.
+    pub fn source_version(&self) -> &Version {
+        &self.source.1
     }
 
     /// Version of the upload (field `Version`).

@@ -14,7 +14,8 @@ use crate::session::Session;
 pub(crate) struct AddArguments {
     /// The repository to add to
     repository: String,
-    /// The package files; a directory stands for the .deb files in it
+    /// Package files (.deb), source packages (.dsc, with the files beside it), uploads (.changes, with all that it lists); a
+    /// directory stands for those in it
     #[arg(required = true, value_name = "FILE")]
     files: Vec<Utf8PathBuf>,
     #[command(flatten)]
@@ -48,7 +49,7 @@ impl PlacementArguments {
 }
 
 pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
+    let repository = &session.repository_to_add_to(&arguments.repository, arguments.change)?;
     let options = AddOptions {
         keep_going: arguments.keep_going,
         check_data: arguments.check_data,
@@ -79,9 +80,9 @@ pub(crate) fn with_directories_read(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8Pat
             entries.filter(|entry| !matches!(entry, Err(error) if error.kind() == ErrorKind::InvalidData));
         let found = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
         let mut found = found.collect::<Result<Vec<_>, _>>().map_err(Failure::io("list", path))?;
-        found.retain(|file| matches!(file.extension(), Some("deb" | "udeb" | "ddeb")));
+        found.retain(|file| matches!(file.extension(), Some("deb" | "udeb" | "ddeb" | "dsc" | "changes")));
         if found.is_empty() {
-            return Err(Failure::Other(format!("there is no .deb file in {path}")));
+            return Err(Failure::Other(format!("there is no .deb, .dsc or .changes file in {path}")));
         }
         found.sort_unstable();
         files.extend(found);
@@ -125,6 +126,7 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
                 Route::Everywhere { .. } => "everywhere",
                 Route::Release { .. } => "release",
                 Route::Rule(_) => "rule",
+                Route::Distribution(_) => "distribution",
                 Route::Chosen(_) => "chosen",
             },
             rule: added.rule,
@@ -179,6 +181,7 @@ fn line(added: &Added, dry_run: bool) -> String {
             vec![format!("every suite; none is for {marker}, choose with --suite if that is wrong")]
         }
         Route::Release { marker, .. } => vec![format!("built for {marker}")],
+        Route::Distribution(_) => vec!["named by the upload".to_owned()],
         Route::Rule(_) | Route::Chosen(_) => Vec::new(),
     };
     why.extend(added.rule.map(|number| format!("by route {number} to {}", added.component)));

@@ -54,9 +54,13 @@ pub(crate) fn sources(
             components.push(component.as_str());
         }
     }
+    let suites: Vec<SuiteName> = chosen.iter().map(|suite| suite.name.clone()).collect();
+    // apt complains about a suite that does not list what it is told to fetch.
+    let has_sources = session.store.publishes_sources(&repository.name, &suites)?;
+    let types = if has_sources { "deb deb-src" } else { "deb" };
     let key = session.keys().keyring()?.armored_for_sources()?;
     Ok(format!(
-        "Types: deb\nURIs: {url}/{}\nSuites: {}\nComponents: {}\nSigned-By:{key}",
+        "Types: {types}\nURIs: {url}/{}\nSuites: {}\nComponents: {}\nSigned-By:{key}",
         repository.name,
         names.join(" "),
         components.join(" "),

@@ -33,7 +33,7 @@ pub(crate) fn run(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
+    let repository = &session.repository_to_add_to(&arguments.repository, arguments.change)?;
     let add = AddOptions { dry_run: arguments.change.dry_run, ..arguments.placement.options() };
     let options = IncomingOptions { patience: Duration::from_secs(arguments.patience), add };
     let mut all = AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };

@@ -154,6 +154,9 @@ components = ["main"]
 # After how long clients refuse what was published last, against replayed old states. `publish` signs anew in time.
 #valid_for = "14d"
 
+# Whose uploads (.changes) are taken: a keyring, as `gpg --export` makes it. A repository may have its own. Without it, anybody's.
+#uploaders = "uploaders.gpg"
+
 # "manual": changes are shown to clients by `publish` only.
 #publish = "auto"
 

@@ -9,7 +9,8 @@ use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PromoteArguments {
-    /// Names or patterns; of each package the newest version, or the one named with =VERSION
+    /// Names or patterns; of each package the newest version, or the one named with =VERSION. A source package of that
+    /// name is meant as well as a binary one
     #[arg(value_name = "PACKAGE[=VERSION]", required_unless_present = "all")]
     selectors: Vec<Selector>,
     /// All that the other repository lacks
@@ -24,7 +25,7 @@ pub(crate) struct PromoteArguments {
     /// Only in this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
-    /// Take along all packages built from the same version of the same source package
+    /// Take along the source package, and all packages built from the same version of it
     #[arg(long)]
     whole_source: bool,
     #[command(flatten)]

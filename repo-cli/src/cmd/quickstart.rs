@@ -53,7 +53,9 @@ pub(crate) fn run(
     if !files.is_empty() {
         // Showing what works comes first here: one bad file of many is reported, not fatal.
         let options = AddOptions { keep_going: true, ..AddOptions::default() };
-        let report = session.store.add(first, &files, &options, &session.context())?;
+        let mut first = first.clone();
+        first.uploaders = session.config.uploaders(&first.name)?;
+        let report = session.store.add(&first, &files, &options, &session.context())?;
         add::print(&report, true, false, output);
         if !report.refused.is_empty() {
             outcome = Outcome::Refused;

@@ -11,7 +11,7 @@ use crate::session::Session;
 pub(crate) struct RemoveArguments {
     /// The repository
     repository: String,
-    /// Names or patterns: every version, or the one named with =VERSION
+    /// Names or patterns: every version, or the one named with =VERSION, of source packages and binary ones
     #[arg(required = true, value_name = "PACKAGE[=VERSION]")]
     selectors: Vec<Selector>,
     /// Only from this suite; may be given several times

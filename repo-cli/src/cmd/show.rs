@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use repo_store::{Record, RecordKey, Selector};
+use serde::Serialize;
 
 use super::list::ListedJson;
 use crate::error::{Failure, Outcome};
@@ -38,6 +39,7 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
             serde_json::json!({
                 "entry": ListedJson::new(record, suites),
                 "blob": record.blob().to_string(),
+                "files": files(record),
                 "stanza": String::from_utf8_lossy(record.stanza()),
             })
         })
@@ -48,8 +50,28 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
                 output.line("");
             }
             output.line(&format!("# {} in {}: {}", record.key(), repository.name, joined(suites)));
+            if record.key().architecture.is_source() {
+                for file in record.files().unwrap_or_default() {
+                    output.line(&format!("# {} ({} bytes)", file.path, file.size));
+                }
+            }
             output.line(String::from_utf8_lossy(record.stanza()).trim_end());
         }
     });
     Ok(Outcome::Done)
+}
+
+#[derive(Serialize)]
+struct FileJson {
+    path: String,
+    size: u64,
+    blob: String,
+}
+
+fn files(record: &Record) -> Vec<FileJson> {
+    // A record that lists none that can be read is for `fsck` to tell of.
+    let files = record.files().unwrap_or_default().into_iter();
+    files
+        .map(|file| FileJson { path: file.path.to_string(), size: file.size, blob: file.blob.to_string() })
+        .collect()
 }

@@ -16,6 +16,7 @@ mod published;
 mod quickstart;
 mod routing;
 mod rules;
+mod sources;
 
 use testkit::Environment;
 

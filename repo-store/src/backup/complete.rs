@@ -43,10 +43,12 @@ pub(super) fn missing(
                         lack(Key::object(AREA, &id));
                         continue;
                     };
-                    for blob in records.iter().map(|record| record.blob()) {
-                        let key = Store::blob_key(blob);
-                        if seen.insert(blob.0) && !store.storage().contains(&key)? {
-                            lack(key);
+                    for record in &records {
+                        for blob in record.files()?.iter().map(|file| file.blob) {
+                            let key = Store::blob_key(blob);
+                            if seen.insert(blob.0) && !store.storage().contains(&key)? {
+                                lack(key);
+                            }
                         }
                     }
                 }

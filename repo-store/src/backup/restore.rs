@@ -135,11 +135,13 @@ fn tree(
         // What cannot be followed is damaged and was told of.
         let Ok(snapshot) = Snapshot::read(&objects, snapshot) else { continue };
         for record in snapshot.iterate(objects).filter_map(Result::ok) {
-            let path = public.join(record.pool_path()?);
-            let Ok(blob) = store.blob_path(record.blob()) else { continue };
-            target.parent(&path)?;
-            files::link(&blob, &target.to.join(&path))?;
-            target.note(target.to.join(&path).parent().map(Utf8Path::to_owned));
+            for file in record.files()? {
+                let path = public.join(file.path);
+                let Ok(blob) = store.blob_path(file.blob) else { continue };
+                target.parent(&path)?;
+                files::link(&blob, &target.to.join(&path))?;
+                target.note(target.to.join(&path).parent().map(Utf8Path::to_owned));
+            }
         }
     }
     Ok(missing)

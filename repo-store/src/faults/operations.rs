@@ -279,7 +279,7 @@ fn tagging_survives_every_fault() {
     survives(World::new(), |world| {
         let store = Store::open(&world.root)?;
         let revision = store.resolve(&world.preprod.name, "2")?;
-        store.tag(&revision, &TagName::parse("second").unwrap(), &context(5))
+        store.tag(&revision, &TagName::parse("second").unwrap(), &context(5)).map(drop)
     });
 }
 

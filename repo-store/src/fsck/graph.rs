@@ -10,7 +10,8 @@ use super::contents::{Contents, Subject};
 use super::report::{Affected, Problem, ProblemKind};
 use crate::storage::Key;
 use crate::{
-    BlobId, ChunkId, Commit, CommitId, Record, RecordKey, RepositoryName, Snapshot, SnapshotId, Store,
+    BlobId, ChunkId, Commit, CommitId, Record, RecordFile, RecordKey, RepositoryName, Snapshot, SnapshotId,
+    Store,
 };
 
 /// An object's text, read as what it is.
@@ -23,7 +24,7 @@ pub(super) enum Object {
     Malformed,
 }
 
-/// A record, as far as it refers to a file.
+/// A file that a record refers to.
 #[derive(Debug)]
 pub(super) struct Listed {
     pub(super) key: RecordKey,
@@ -40,15 +41,25 @@ impl Object {
         } else if text.starts_with(b"Records:") {
             Snapshot::parse(text).map(Self::Snapshot)
         } else {
-            let listed = |paragraph: deb822::Paragraph<'_>| {
-                let record = Record::parse(&paragraph)?;
-                let path = record.pool_path().ok()?.as_path().to_owned();
-                Some(Listed { key: record.key().clone(), blob: record.blob(), path, size: record.size() })
-            };
-            deb822::paragraphs(text).map(listed).collect::<Option<_>>().map(Self::Chunk)
+            listed(text).map(Self::Chunk)
         };
         object.unwrap_or(Self::Malformed)
     }
+}
+
+/// The files of all records of a chunk.
+fn listed(text: &[u8]) -> Option<Vec<Listed>> {
+    let mut listed = Vec::new();
+    for paragraph in deb822::paragraphs(text) {
+        let record = Record::parse(&paragraph)?;
+        listed.extend(record.files().ok()?.into_iter().map(|RecordFile { blob, path, size }| Listed {
+            key: record.key().clone(),
+            blob,
+            path: path.as_path().to_owned(),
+            size,
+        }));
+    }
+    Some(listed)
 }
 
 /// Where a snapshot is shown.
@@ -96,7 +107,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The records of a snapshot, as far as its chunks can be read.
+    /// The files of the records of a snapshot, as far as its chunks can be read.
     pub(super) fn listed(&self, id: SnapshotId) -> impl Iterator<Item = &'a Listed> {
         let chunks = self.snapshot(id).map(Snapshot::chunks).unwrap_or_default();
         chunks.iter().flat_map(|chunk| self.chunk(chunk.id).unwrap_or_default())

@@ -91,7 +91,7 @@ impl Survey {
             for reference in store.empty_or(Some(snapshot))?.chunks() {
                 if chunks.insert(reference.id) {
                     for record in crate::chunk::read(&store.objects(), reference.id)? {
-                        listed.insert(self.public.join(record.pool_path()?));
+                        listed.extend(record.files()?.into_iter().map(|file| self.public.join(file.path)));
                     }
                 }
             }

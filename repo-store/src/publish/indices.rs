@@ -77,6 +77,8 @@ struct Content<'a> {
     before: Option<(&'a PublishedSuite, Difference)>,
     /// The components with packages for installers.
     installer: BTreeSet<Component>,
+    /// Whether it has source packages, or had some when it was published before: clients that ask for their index go on asking.
+    has_sources: bool,
 }
 
 impl<'a> Content<'a> {
@@ -90,7 +92,8 @@ impl<'a> Content<'a> {
                 Some((before, store.difference(&old, &snapshot)?))
             }
         };
-        let mut content = Self { wanted, snapshot, before, installer: BTreeSet::new() };
+        let has_sources = wanted.before.is_some_and(PublishedSuite::has_sources);
+        let mut content = Self { wanted, snapshot, before, installer: BTreeSet::new(), has_sources };
         content.take_in(store, tree)?;
         Ok(content)
     }
@@ -117,7 +120,9 @@ impl<'a> Content<'a> {
     /// Looks at every package that was not shown before.
     fn take_in(&mut self, store: &Store, tree: &Tree<'_>) -> Result<(), Error> {
         let mut installer = BTreeSet::new();
+        let mut has_sources = self.has_sources;
         let mut note = |record: &Record| {
+            has_sources |= record.key().architecture.is_source();
             if record.kind() == PackageKind::Udeb && !installer.contains(record.component()) {
                 installer.insert(record.component().clone());
             }
@@ -146,12 +151,13 @@ impl<'a> Content<'a> {
             }
         }
         self.installer = installer;
+        self.has_sources = has_sources;
         Ok(())
     }
 
     fn jobs((place, content): (usize, &'a Self)) -> Vec<Job<'a>> {
         let suite = content.wanted.suite;
-        let kinds = Kind::of_suite(suite, &content.installer);
+        let kinds = Kind::of_suite(suite, &content.installer, content.has_sources);
         kinds.into_iter().map(|kind| Job { place, content, path: kind.path(), kind }).collect()
     }
 }
@@ -170,6 +176,7 @@ impl Job<'_> {
         match &self.kind {
             Kind::Packages(packages) => self.render(workshop, |records| packages.items(records)),
             Kind::Translation(kind) => self.render(workshop, |records| kind.items(records)),
+            Kind::Sources(sources) => self.render(workshop, |records| sources.items(records)),
         }
     }
 

@@ -7,18 +7,27 @@ use apt_index::{Error, Item as _, PackageKind, RelPath, Stanza};
 use deb_parse::{Architecture, Component};
 
 use super::publication::PublishedIndex;
-use crate::{ArchitectureAll, IndexKind, Record, SuiteSettings};
+use crate::{ArchitectureAll, Build, IndexKind, Record, SuiteSettings};
+
+/// How the paths of indices of source packages end.
+pub(super) const SOURCES: &str = "/Sources";
 
 /// One of the indices of a suite.
 #[derive(Clone, Debug)]
 pub(super) enum Kind<'a> {
     Packages(Packages<'a>),
+    Sources(Sources<'a>),
     Translation(Translation<'a>),
 }
 
 impl<'a> Kind<'a> {
-    /// Every index that a suite publishes; those for installers only of the components in `installer`.
-    pub(super) fn of_suite(suite: &'a SuiteSettings, installer: &BTreeSet<Component>) -> Vec<Self> {
+    /// Every index that a suite publishes; those for installers only of the components in `installer`, and those of source packages
+    /// only when it `has_sources`: clients ask for what is listed.
+    pub(super) fn of_suite(
+        suite: &'a SuiteSettings,
+        installer: &BTreeSet<Component>,
+        has_sources: bool,
+    ) -> Vec<Self> {
         let mut kinds = Vec::new();
         for component in &suite.components {
             for architecture in suite.published_architectures() {
@@ -27,6 +36,9 @@ impl<'a> Kind<'a> {
             for architecture in suite.architectures.iter().filter(|_| installer.contains(component)) {
                 let architecture = architecture.clone();
                 kinds.push(Self::Packages(Packages::of(suite, component, architecture, PackageKind::Udeb)));
+            }
+            if has_sources {
+                kinds.push(Self::Sources(Sources { component }));
             }
             if suite.translations {
                 kinds.push(Self::Translation(Translation { component }));
@@ -41,6 +53,9 @@ impl<'a> Kind<'a> {
             Self::Packages(Packages { component, architecture, kind, .. }) => {
                 format!("{}/Packages", RelPath::packages_directory(component, architecture, *kind))
             }
+            Self::Sources(Sources { component }) => {
+                format!("{}{SOURCES}", RelPath::source_directory(component))
+            }
             Self::Translation(Translation { component }) => translation_path(component),
         }
     }
@@ -49,6 +64,7 @@ impl<'a> Kind<'a> {
     pub(super) fn index_kind(&self) -> IndexKind {
         match self {
             Self::Packages(_) => IndexKind::Packages,
+            Self::Sources(_) => IndexKind::Sources,
             Self::Translation(_) => IndexKind::Translation,
         }
     }
@@ -56,7 +72,7 @@ impl<'a> Kind<'a> {
     /// Whether its items are made of all versions of a package together, and not of each record alone.
     pub(super) fn joins_versions(&self) -> bool {
         match self {
-            Self::Packages(_) => false,
+            Self::Packages(_) | Self::Sources(_) => false,
             Self::Translation(_) => true,
         }
     }
@@ -74,7 +90,7 @@ impl<'a> Kind<'a> {
                 published.contains_key(&translation_path(component)) == suite.translations
                     && published.contains_key(&format!("{all}/Packages")) == suite.lists_all_apart()
             }
-            Self::Packages(_) | Self::Translation(_) => true,
+            Self::Packages(_) | Self::Sources(_) | Self::Translation(_) => true,
         }
     }
 }
@@ -146,7 +162,7 @@ impl<'a> Packages<'a> {
     }
 
     fn lists(&self, record: &Record) -> bool {
-        let architecture = &record.key().architecture;
+        let Build::For(architecture) = &record.key().architecture else { return false };
         record.component() == self.component
             && record.kind() == self.kind
             && (*architecture == self.architecture || (self.with_all && architecture.is_all()))
@@ -175,5 +191,21 @@ impl Translation<'_> {
             items.extend(item.filter(is_new));
         }
         Ok(items)
+    }
+}
+
+/// The source packages of one component.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sources<'a> {
+    component: &'a Component,
+}
+
+impl Sources<'_> {
+    pub(super) fn items(&self, records: &[Arc<Record>]) -> Result<Vec<Stanza<'static>>, Error> {
+        let listed = |record: &&Arc<Record>| {
+            record.key().architecture.is_source() && record.component() == self.component
+        };
+        let listed = records.iter().filter(listed);
+        listed.map(|record| Stanza::parse(record.stanza()).map(Stanza::into_owned)).collect()
     }
 }

@@ -35,7 +35,7 @@ use publication::{PublishedIndex, PublishedSuite, SignedFiles};
 pub(crate) use tagged::link_of;
 pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
 
-use crate::{Context, Error, RepositorySettings, Revision, Store, SuiteSettings, files};
+use crate::{Context, Error, RepositoryName, RepositorySettings, Revision, Store, SuiteSettings, files};
 
 /// What a publication did.
 #[derive(Clone, Debug)]
@@ -120,6 +120,25 @@ impl Store {
             format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
         tree.show(&publication, &line)?;
         Ok(PublishReport { publication: Some(publication.id), suites: names })
+    }
+}
+
+impl Store {
+    /// Whether clients find indices of source packages in all of these suites of a repository, as it is published now.
+    ///
+    /// # Errors
+    /// When the record of the publication cannot be read.
+    pub fn publishes_sources(
+        &self,
+        repository: &RepositoryName,
+        suites: &[SuiteName],
+    ) -> Result<bool, Error> {
+        let current = Publication::current(self, repository)?;
+        let has_sources = |suite: &SuiteName| {
+            let published = current.as_ref().and_then(|current| current.suites.get(suite));
+            published.is_some_and(PublishedSuite::has_sources)
+        };
+        Ok(!suites.is_empty() && suites.iter().all(has_sources))
     }
 }
 

@@ -13,6 +13,7 @@ use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
 use sha2::Digest as _;
 
+use super::kind::SOURCES;
 use crate::storage::{Key, Storage as _};
 use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
 
@@ -78,6 +79,13 @@ pub(crate) struct PublishedSuite {
     pub(crate) signed: SignedFiles,
     /// By path without the compression's ending, such as `main/binary-amd64/Packages`.
     pub(crate) indices: BTreeMap<String, PublishedIndex>,
+}
+
+impl PublishedSuite {
+    /// Whether it has indices of source packages.
+    pub(crate) fn has_sources(&self) -> bool {
+        self.indices.keys().any(|path| path.ends_with(SOURCES))
+    }
 }
 
 /// What lies beside the indices of a suite. A signature can be changed in places that no verification looks at, so these are

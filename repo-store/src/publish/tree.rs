@@ -17,7 +17,7 @@ use sha2::Digest as _;
 use super::publication::{Publication, PublicationId, PublishedIndex};
 use crate::files::{self, mode};
 use crate::storage::{Key, Storage as _};
-use crate::{Error, Record, RepositoryName, Store};
+use crate::{Error, Record, RecordFile, RepositoryName, Store};
 
 /// The directory of a repository with its publications.
 pub(crate) const PUBLICATIONS: &str = ".publications";
@@ -88,16 +88,17 @@ impl<'a> Tree<'a> {
         files::link_or_copy(original, path)
     }
 
-    /// Links a package into the pool.
+    /// Links the files of a package into the pool.
     pub(super) fn link_pool(&self, record: &Record) -> Result<(), Error> {
-        let path = record.pool_path()?;
-        let new = self.link(&self.store.blob_path(record.blob())?, &self.public.join(&path))?;
-        if !new && self.store.pool_path_is_taken(&self.repository, path.as_path(), record.blob())? {
-            return Err(Error::Conflict {
-                key: record.key().clone(),
-                repository: self.repository.clone(),
-                place: format!(" (as {path} in the pool)"),
-            });
+        for RecordFile { blob, path, .. } in record.files()? {
+            let new = self.link(&self.store.blob_path(blob)?, &self.public.join(&path))?;
+            if !new && self.store.pool_path_is_taken(&self.repository, path.as_path(), blob)? {
+                return Err(Error::Conflict {
+                    key: record.key().clone(),
+                    repository: self.repository.clone(),
+                    place: format!(" (as {path} in the pool)"),
+                });
+            }
         }
         Ok(())
     }

@@ -61,6 +61,27 @@ impl Fixture {
         file
     }
 
+    /// Writes a package file that was built from the source package `source`.
+    pub(crate) fn package_of(
+        &self,
+        name: &str,
+        version: &str,
+        architecture: &str,
+        source: &str,
+    ) -> Utf8PathBuf {
+        let bytes = Builder::new(
+            PackageName::parse(name).unwrap(),
+            Version::parse(version).unwrap(),
+            Architecture::parse(architecture).unwrap(),
+        )
+        .field("Source", source)
+        .build()
+        .unwrap();
+        let file = path(self.directory.path()).join(format!("{name}_{version}_{architecture}.deb"));
+        std::fs::write(&file, bytes).unwrap();
+        file
+    }
+
     pub(crate) fn add(&self, files: &[Utf8PathBuf]) -> AddReport {
         self.store.add(&self.preprod, files, &AddOptions::default(), &context(0)).unwrap()
     }

@@ -11,4 +11,5 @@ mod permissions;
 mod publishing;
 mod retention;
 mod sharing;
+mod sources;
 mod tagging;

@@ -1,0 +1,311 @@
+//! Source packages and uploads: from the builder's directory to a real apt-get source.
+
+use std::fs;
+use std::time::SystemTime;
+
+use apt_sign::{Keyring, OpenPgpSigner, SecretKey, Signer as _};
+use camino::{Utf8Path, Utf8PathBuf};
+use testkit::{Apt, Environment, Output, Server, Source, Tree};
+
+use crate::{configure, store};
+
+fn client<'e>(environment: &'e Environment, server: &Server, repository: &str) -> Option<Apt<'e>> {
+    let apt = Apt::new(environment, &format!("client-of-{repository}"))?;
+    let url = server.url();
+    let sources =
+        environment.run(&["client-config", repository, "--suite", "bookworm", "--url", &url]).succeeds();
+    apt.source(repository, &sources.stdout);
+    Some(apt)
+}
+
+fn source(environment: &Environment, name: &str, version: &str) -> Source {
+    Source::new(&environment.path("files"), name, version)
+}
+
+/// Writes an upload of a source package and a binary one.
+fn upload(environment: &Environment, version: &str, distribution: &str) -> Utf8PathBuf {
+    let hello = source(environment, "hello", version).field("Build-Depends", "greeter (>= 1.0)");
+    let dsc = hello.quilt();
+    let binary = environment.package("hello", version, "amd64");
+    let upstream = version.split_once('-').unwrap().0;
+    let files = [
+        dsc.file_name().unwrap(),
+        &format!("hello_{upstream}.orig.tar.gz"),
+        &format!("hello_{version}.debian.tar.gz"),
+        binary.file_name().unwrap(),
+    ];
+    hello.changes(distribution, "source amd64", &files)
+}
+
+/// Moves everything that was built into the drop folder.
+fn drop_all(environment: &Environment) {
+    let folder = environment.path("drop");
+    fs::create_dir_all(&folder).unwrap();
+    for entry in environment.path("files").read_dir_utf8().unwrap() {
+        let entry = entry.unwrap();
+        fs::rename(entry.path(), folder.join(entry.file_name())).unwrap();
+    }
+}
+
+fn take(environment: &Environment, options: &[&str]) -> Output {
+    environment.run(&[&["incoming", "preprod", "drop", "--once"], options].concat())
+}
+
+fn names(folder: &Utf8Path) -> Vec<String> {
+    Tree::of(folder).paths().map(ToString::to_string).filter(|path| !path.is_empty()).collect()
+}
+
+#[test]
+fn apt_get_source_fetches_and_unpacks_every_format() {
+    let environment = store();
+    let native = source(&environment, "plain", "1.0").native();
+    let quilt = source(&environment, "hello", "1:2.10-3").quilt();
+    let old = source(&environment, "older", "0.9-1").with_diff();
+    insta::assert_snapshot!(environment.run(&["add", "preprod", native.as_str(), quilt.as_str(), old.as_str()]), @"
+    status: 0
+    ---- stdout
+    added plain 1.0 source -> bookworm (every suite)
+    added hello 1:2.10-3 source -> bookworm (every suite)
+    added older 0.9-1 source -> bookworm (every suite)
+    published preprod <PUBLICATION>: bookworm
+    ");
+    let server = environment.serve();
+    let Some(apt) = client(&environment, &server, "preprod") else { return };
+    let _ = apt.update().succeeds();
+    for (name, files, unpacked) in [
+        ("plain", vec!["plain_1.0.dsc", "plain_1.0.tar.gz"], "plain-1.0/debian/control"),
+        (
+            "hello",
+            vec!["hello_2.10-3.debian.tar.gz", "hello_2.10-3.dsc", "hello_2.10.orig.tar.gz"],
+            "hello-2.10/debian/control",
+        ),
+        (
+            "older",
+            vec!["older_0.9-1.diff.gz", "older_0.9-1.dsc", "older_0.9.orig.tar.gz"],
+            "older-0.9/debian/control",
+        ),
+    ] {
+        let _ = apt.get(&["source", "--download-only", name]).succeeds();
+        for file in files {
+            let fetched = fs::read(apt.path("downloads").join(file)).unwrap();
+            assert_eq!(fetched, fs::read(environment.path("files").join(file)).unwrap(), "{file}");
+        }
+        if testkit::all_installed(&["dpkg-source"]) {
+            let output = apt.get(&["source", name]).succeeds();
+            let control = fs::read_to_string(apt.path("downloads").join(unpacked));
+            assert!(control.is_ok_and(|text| text.starts_with(&format!("Source: {name}\n"))), "{output}");
+        }
+    }
+}
+
+#[test]
+fn apt_get_build_dep_resolves_what_an_upload_needs() {
+    let environment = store();
+    // apt needs it for every build.
+    environment.add("preprod", &["greeter=1.1", "build-essential=1.0"]);
+    let changes = upload(&environment, "2.10-3", "unstable");
+    let _ = environment.run(&["add", "preprod", changes.as_str()]).succeeds();
+    let server = environment.serve();
+    let Some(apt) = client(&environment, &server, "preprod") else { return };
+    let _ = apt.update().succeeds();
+    let output = apt.get(&["build-dep", "--simulate", "hello"]).succeeds();
+    assert!(output.stdout.contains("Inst greeter (1.1"), "{output}");
+}
+
+#[test]
+fn a_name_means_the_source_package_as_well_as_the_binary_one() {
+    let environment = store();
+    let changes = upload(&environment, "2.10-3", "unstable");
+    let _ = environment.run(&["add", "preprod", changes.as_str()]).succeeds();
+    let listed = |repository: &str| environment.run(&["list", repository]).succeeds().stdout;
+    let _ = environment.run(&["promote", "hello", "--from", "preprod", "--to", "prod"]).succeeds();
+    insta::assert_snapshot!(listed("prod"), @"
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    2.10-3   amd64         bookworm
+    hello    2.10-3   source        bookworm
+    ");
+    let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
+    let _ = environment.run(&["promote", "--all", "--from", "preprod", "--to", "prod"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["diff", "preprod", "prod"]), @"status: 0");
+    insta::assert_snapshot!(environment.run(&["versions", "hello"]), @"
+    status: 0
+    ---- stdout
+    VERSION  ARCHITECTURE  REPOSITORY  SUITES
+    2.10-3   source        preprod     bookworm
+    2.10-3   amd64         preprod     bookworm
+    2.10-3   source        prod        bookworm
+    2.10-3   amd64         prod        bookworm
+    ");
+    let shown = environment.run(&["show", "prod", "hello"]).succeeds().stdout;
+    let comments: Vec<&str> = shown.lines().filter(|line| line.starts_with('#')).collect();
+    insta::assert_snapshot!(comments.join("\n"), @"
+    # hello 2.10-3 amd64 in prod: bookworm
+    # hello 2.10-3 source in prod: bookworm
+    # pool/main/h/hello/hello_2.10-3.dsc (697 bytes)
+    # pool/main/h/hello/hello_2.10.orig.tar.gz (125 bytes)
+    # pool/main/h/hello/hello_2.10-3.debian.tar.gz (220 bytes)
+    ");
+    let _ = environment.run(&["remove", "prod", "hello"]).succeeds();
+    assert_eq!(listed("prod"), "");
+    let server = environment.serve();
+    let Some(apt) = client(&environment, &server, "prod") else { return };
+    let output = apt.update().succeeds();
+    assert!(!output.text().contains("W:"), "an index that was there once stays: {output}");
+}
+
+#[test]
+fn a_suite_without_source_packages_has_no_index_of_them() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    assert!(!environment.public("preprod").join("dists/bookworm/main/source").exists());
+    let config = environment.run(&["client-config", "preprod"]).succeeds().stdout;
+    assert!(config.starts_with("Types: deb\n"), "{config}");
+    let dsc = source(&environment, "plain", "1.0").native();
+    let _ = environment.run(&["add", "preprod", dsc.as_str()]).succeeds();
+    assert!(environment.public("preprod").join("dists/bookworm/main/source/Sources.xz").is_file());
+    let config = environment.run(&["client-config", "preprod"]).succeeds().stdout;
+    assert!(config.starts_with("Types: deb deb-src\n"), "{config}");
+}
+
+#[test]
+fn an_upload_is_taken_out_of_the_drop_folder_when_it_is_complete() {
+    let environment = store();
+    let changes = upload(&environment, "2.10-3", "bookworm");
+    drop_all(&environment);
+    let folder = environment.path("drop");
+    let tarball = folder.join("hello_2.10.orig.tar.gz");
+    let whole = fs::read(&tarball).unwrap();
+    let complete = names(&folder);
+
+    fs::write(&tarball, &whole[..10]).unwrap();
+    insta::assert_snapshot!(take(&environment, &[]), @"
+    status: 0
+    ---- stdout
+    left drop/hello_2.10-3_upload.changes: it is not complete yet
+    ");
+    assert_eq!(names(&folder), complete, "all of it waits");
+    fs::remove_file(&tarball).unwrap();
+    let _ = take(&environment, &[]).succeeds();
+    fs::write(&tarball, whole).unwrap();
+    insta::assert_snapshot!(take(&environment, &[]), @"
+    status: 0
+    ---- stdout
+    added hello 2.10-3 amd64 -> bookworm (named by the upload)
+    added hello 2.10-3 source -> bookworm (named by the upload)
+    published preprod <PUBLICATION>: bookworm
+    ");
+    assert_eq!(names(&folder), [""; 0]);
+    assert!(!changes.exists());
+}
+
+#[test]
+fn an_upload_that_is_refused_goes_aside_as_a_whole_with_one_reason() {
+    let environment = store();
+    let _ = upload(&environment, "2.10-3", "bookworm");
+    drop_all(&environment);
+    let folder = environment.path("drop");
+    fs::remove_file(folder.join("hello_2.10.orig.tar.gz")).unwrap();
+    let _ = environment.package("other", "1.0", "all");
+    drop_all(&environment);
+    insta::assert_snapshot!(take(&environment, &["--patience", "0"]), @r#"
+    status: 1
+    ---- stdout
+    added other 1.0 all -> bookworm (every suite)
+    published preprod <PUBLICATION>: bookworm
+    ---- stderr
+    error: drop/hello_2.10-3_upload.changes: drop/hello_2.10-3.dsc lists "hello_2.10.orig.tar.gz", which is not beside it
+    hint: put it there; only a file that the repository has already may be left out
+    1 of 2 files refused: the others were added
+    "#);
+    insta::assert_snapshot!(names(&folder).join("\n"), @"
+    rejected
+    rejected/hello_2.10-3.debian.tar.gz
+    rejected/hello_2.10-3.dsc
+    rejected/hello_2.10-3_amd64.deb
+    rejected/hello_2.10-3_upload.changes
+    rejected/hello_2.10-3_upload.changes.reason
+    ");
+    insta::assert_snapshot!(fs::read_to_string(folder.join("rejected/hello_2.10-3_upload.changes.reason")).unwrap(), @r#"drop/hello_2.10-3.dsc lists "hello_2.10.orig.tar.gz", which is not beside it"#);
+}
+
+#[test]
+fn a_package_that_arrived_before_its_upload_is_no_hindrance() {
+    let environment = store();
+    let _ = upload(&environment, "2.10-3", "bookworm");
+    drop_all(&environment);
+    let (folder, changes) = (environment.path("drop"), "hello_2.10-3_upload.changes");
+    fs::rename(folder.join(changes), environment.path(changes)).unwrap();
+    let _ = take(&environment, &[]).succeeds();
+    assert!(!folder.join("hello_2.10-3_amd64.deb").exists(), "it was taken alone");
+    fs::rename(environment.path(changes), folder.join(changes)).unwrap();
+    let _ = take(&environment, &[]).succeeds();
+    assert_eq!(names(&folder), [""; 0]);
+    assert!(environment.run(&["list", "preprod"]).stdout.contains("source"));
+}
+
+/// A repository that takes uploads of one key only; returns that key.
+fn with_uploaders(environment: &Environment) -> SecretKey {
+    let key = SecretKey::generate("Uploader", SystemTime::now(), None).unwrap();
+    let keyring = Keyring::new(vec![key.certificate()]);
+    environment.write("store/uploaders.asc", keyring.armored().unwrap());
+    configure(environment, "[repositories.preprod]\nuploaders = 'uploaders.asc'\n");
+    key
+}
+
+fn sign(path: &Utf8Path, key: SecretKey) {
+    let text = fs::read(path).unwrap();
+    let signed = OpenPgpSigner::new(vec![key]).unwrap().sign(&text, SystemTime::now()).unwrap();
+    fs::write(path, signed.inline()).unwrap();
+}
+
+#[test]
+fn only_what_an_uploader_signed_is_taken() {
+    let environment = store();
+    let key = with_uploaders(&environment);
+    let changes = upload(&environment, "2.10-3", "bookworm");
+    let add = || environment.run(&["add", "preprod", changes.as_str()]);
+    insta::assert_snapshot!(add(), @"
+    status: 1
+    ---- stderr
+    error: <DIR>/files/hello_2.10-3_upload.changes is not signed by an uploader: line 1: not a well-formed clear-signed message: it does not start with the line of a signed message
+    hint: whose uploads are taken says the keyring that `uploaders` in repo.toml names
+    1 of 1 file refused
+    ");
+    let text = fs::read(&changes).unwrap();
+    sign(&changes, SecretKey::generate("Stranger", SystemTime::now(), None).unwrap());
+    let output = add().ends_with(1);
+    assert!(
+        output.stderr.contains("is not signed by an uploader: signed by none of the trusted keys"),
+        "{output}"
+    );
+
+    fs::write(&changes, text).unwrap();
+    sign(&changes, key);
+    let signed = fs::read_to_string(&changes).unwrap();
+    fs::write(&changes, signed.replacen("Distribution: bookworm", "Distribution: trixie", 1)).unwrap();
+    assert!(add().ends_with(1).stderr.contains("bad signature"));
+    fs::write(&changes, format!("Origin: unsigned\n{signed}")).unwrap();
+    let _ = add().ends_with(1);
+    fs::write(&changes, signed).unwrap();
+    let _ = add().succeeds();
+}
+
+#[test]
+fn where_uploads_are_signed_a_package_alone_is_not_taken_from_a_drop_folder() {
+    let environment = store();
+    let key = with_uploaders(&environment);
+    let changes = upload(&environment, "2.10-3", "bookworm");
+    sign(&changes, key);
+    let _ = environment.package("alone", "1.0", "all");
+    drop_all(&environment);
+    insta::assert_snapshot!(take(&environment, &[]), @"
+    status: 0
+    ---- stdout
+    left drop/alone_1.0_all.deb: it belongs to no .changes file
+    added hello 2.10-3 amd64 -> bookworm (named by the upload)
+    added hello 2.10-3 source -> bookworm (named by the upload)
+    published preprod <PUBLICATION>: bookworm
+    ");
+    let by_hand = environment.package("by-hand", "1.0", "all");
+    let _ = environment.run(&["add", "preprod", by_hand.as_str()]).succeeds();
+}

@@ -1,0 +1,283 @@
+//! Uploads: a `.changes` and everything it lists.
+
+use std::collections::BTreeSet;
+
+use apt_index::parallel_map;
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::control::{Buildinfo, Changes, ChangesFile, Dsc, Fields as _, FileEntry};
+use deb_parse::{Limits, PackageName, Quoted, SuiteName};
+
+use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
+use super::source::InUpload;
+use super::{AddOptions, Candidate};
+use crate::placement::{Placement, Sender};
+use crate::{Build, Context, Error, Record, RepositorySettings, Store};
+
+/// A `.changes` that was read, and its files by what they are.
+struct Upload<'a> {
+    list: List<'a>,
+    changes: &'a Changes,
+    details: Vec<ChangesFile>,
+    /// The suites of the repository that it names itself (field `Distribution`).
+    distribution: Vec<SuiteName>,
+    packages: Vec<&'a FileEntry>,
+    source: Option<&'a FileEntry>,
+    buildinfos: Vec<&'a FileEntry>,
+    /// What must be part of the source package.
+    parts: Vec<&'a FileEntry>,
+}
+
+impl Store {
+    /// Reads an upload to the end: every file that it lists. What is not there may be in the store already.
+    pub(super) fn read_upload(
+        &self,
+        repository: &RepositorySettings,
+        path: &Utf8Path,
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<Vec<Candidate<'_>>, Error> {
+        let list = List { path };
+        let bytes = read_text(path, options.refuse_links)?;
+        let text = match &repository.uploaders {
+            None => bytes,
+            Some(uploaders) => {
+                let not_signed = |source| Error::NotSigned { file: path.to_owned(), source };
+                uploaders.signed_text(&bytes, context.now).map_err(not_signed)?
+            }
+        };
+        let changes = Changes::parse(&text, &Limits::default()).map_err(|source| list.error(source))?;
+        let upload = Upload::sort(list, &changes, repository)?;
+        // A look at the names and sizes first: as long as something is missing nothing needs to be read.
+        let mut missing = None;
+        for entry in changes.files() {
+            if !list.is_beside(entry)? {
+                let is_source = upload.source.is_some_and(|source| source.path == entry.path);
+                let may_be_stored = !is_source && !upload.buildinfos.contains(&entry);
+                missing = missing.or((!may_be_stored).then_some(entry));
+            }
+        }
+        if let Some(entry) = missing {
+            return Err(list.incomplete(entry));
+        }
+
+        for entry in &upload.buildinfos {
+            upload.check_buildinfo(entry, options)?;
+        }
+        let mut candidates = Vec::with_capacity(upload.packages.len() + 1);
+        candidates.extend(self.read_source_of(&upload, repository, options, context)?);
+        let read = parallel_map(&upload.packages, context.threads, |entry| {
+            self.read_package_of(&upload, entry, repository, options)
+        });
+        for candidate in read {
+            candidates.push(candidate?);
+        }
+        Ok(candidates)
+    }
+
+    fn read_source_of(
+        &self,
+        upload: &Upload<'_>,
+        repository: &RepositorySettings,
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<Option<Candidate<'_>>, Error> {
+        let list = upload.list;
+        let Some(entry) = upload.source else {
+            return match upload.parts.first() {
+                None => Ok(None),
+                Some(part) => Err(list.misfit(format!("{} is no package, and there is no .dsc", name(part)))),
+            };
+        };
+        let in_upload = upload.entry(entry);
+        let path = list.beside(&entry.path);
+        let (dsc, candidate) = self.read_source(repository, &path, Some(&in_upload), options, context)?;
+        upload.check_source(&dsc, entry)?;
+        Ok(Some(candidate))
+    }
+
+    fn read_package_of(
+        &self,
+        upload: &Upload<'_>,
+        entry: &FileEntry,
+        repository: &RepositorySettings,
+        options: &AddOptions,
+    ) -> Result<Candidate<'_>, Error> {
+        let list = upload.list;
+        let path = list.beside(&entry.path);
+        let candidate = if list.is_beside(entry)? {
+            self.read_package(repository, &path, Some(&upload.entry(entry)), options)?
+        } else {
+            let stored = self.stored_package(repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
+            let blobs = vec![stored.blob()];
+            let sender = Sender { options, distribution: &upload.distribution };
+            let mut placement = Placement::of(stored.key(), |name| stored.field(name), repository, &sender)?;
+            placement.component = stored.component().clone();
+            Candidate::new(repository, &path, std::sync::Arc::clone(&stored), placement, Vec::new(), blobs)?
+        };
+        upload.check_package(&candidate.record, entry)?;
+        Ok(candidate)
+    }
+
+    /// The package with that content, called as package files are, that the repository has in some suite.
+    fn stored_package(
+        &self,
+        repository: &RepositorySettings,
+        entry: &FileEntry,
+    ) -> Result<Option<std::sync::Arc<Record>>, Error> {
+        let package = entry.path.split_once('_').and_then(|(package, _)| PackageName::parse(package).ok());
+        let (Some(package), Some(sha256)) = (package, entry.sha256) else { return Ok(None) };
+        let Some(head) = self.head(&repository.name)? else { return Ok(None) };
+        for suite in head.commit().suites.keys() {
+            for record in head.versions(suite, &package)? {
+                if record.size() == entry.size && record.field("SHA256") == Some(&sha256.to_string()) {
+                    return Ok(Some(record));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'a> Upload<'a> {
+    /// Sorts the files of an upload; every one must be listed whole.
+    fn sort(list: List<'a>, changes: &'a Changes, repository: &RepositorySettings) -> Result<Self, Error> {
+        let details = changes.file_details().map_err(|source| list.error(source))?;
+        let mut upload = Self {
+            list,
+            changes,
+            details,
+            distribution: suites_named(repository, changes),
+            packages: Vec::new(),
+            source: None,
+            buildinfos: Vec::new(),
+            parts: Vec::new(),
+        };
+        for entry in changes.files() {
+            list.sha256(entry)?;
+            // The last list there is: without it the text may have been cut short on its way.
+            if upload.details_of(entry).is_none() {
+                let (field, rule) = ("Files", "must be listed in this field too (Policy 5.5)");
+                let value = Quoted::new(&entry.path);
+                return Err(list.error(deb_parse::Error::Field { field, what: "file", value, rule }));
+            }
+            match Utf8Path::new(&entry.path).extension() {
+                Some("deb" | "udeb" | "ddeb") => upload.packages.push(entry),
+                Some("buildinfo") => upload.buildinfos.push(entry),
+                Some("dsc") => {
+                    if upload.source.replace(entry).is_some() {
+                        return Err(list.misfit("it lists two source packages"));
+                    }
+                }
+                _ => upload.parts.push(entry),
+            }
+        }
+        if upload.packages.is_empty() && upload.source.is_none() {
+            return Err(list.misfit("it lists no package"));
+        }
+        Ok(upload)
+    }
+
+    /// What it says of one of its files.
+    fn entry<'e>(&'e self, entry: &'e FileEntry) -> InUpload<'e> {
+        InUpload { list: self.list, entry, details: self.details_of(entry), distribution: &self.distribution }
+    }
+
+    fn details_of(&self, entry: &FileEntry) -> Option<&ChangesFile> {
+        self.details.iter().find(|details| details.name == entry.path)
+    }
+
+    fn check_architecture(&self, entry: &FileEntry, architecture: &str) -> Result<(), Error> {
+        if self.changes.architectures().any(|listed| listed == architecture) {
+            return Ok(());
+        }
+        let what =
+            format!("{} is for {architecture}, which its field Architecture does not name", name(entry));
+        Err(self.list.misfit(what))
+    }
+
+    fn check_source(&self, dsc: &Dsc, entry: &FileEntry) -> Result<(), Error> {
+        if (dsc.source(), dsc.version()) != (self.changes.source(), self.changes.source_version()) {
+            let what =
+                format!("{} is {} {}, which it is not about", name(entry), dsc.source(), dsc.version());
+            return Err(self.list.misfit(what));
+        }
+        self.check_architecture(entry, Build::Source.as_str())?;
+        for part in &self.parts {
+            let listed = dsc.files().iter().find(|listed| listed.path == part.path);
+            if listed.is_none_or(|listed| listed.size != part.size || listed.sha256 != part.sha256) {
+                let what = format!("{} is no package, and no file that {} lists", name(part), name(entry));
+                return Err(self.list.misfit(what));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_package(&self, record: &Record, entry: &FileEntry) -> Result<(), Error> {
+        let (source, version) = record.source();
+        if (&source, &version) != (self.changes.source(), self.changes.source_version()) {
+            let what = format!("{} was built from {source} {version}, which it is not about", name(entry));
+            return Err(self.list.misfit(what));
+        }
+        self.check_architecture(entry, record.key().architecture.as_str())
+    }
+
+    /// A record of the build is checked and not kept.
+    fn check_buildinfo(&self, entry: &FileEntry, options: &AddOptions) -> Result<(), Error> {
+        let list = self.list;
+        let path = list.beside(&entry.path);
+        let bytes = read_text(&path, options.refuse_links)?;
+        let found = hashes_of(&bytes, listed_hashes(entry)).map_err(|source| list.error(source))?;
+        list.check(entry, &Checksums::from(&found))?;
+        let error = |source| Error::Package { file: path.clone(), source };
+        let info = Buildinfo::parse(&bytes, &Limits::default()).map_err(error)?;
+        if (info.source(), info.version()) != (self.changes.source(), self.changes.version()) {
+            let what =
+                format!("{} is of {} {}, which it is not about", name(entry), info.source(), info.version());
+            return Err(list.misfit(what));
+        }
+        for built in info.files() {
+            let listed = self.changes.files().iter().find(|listed| listed.path == built.path);
+            if listed.is_some_and(|listed| listed.size != built.size || listed.sha256 != built.sha256) {
+                return Err(list.misfit(format!("{} is another {} than it lists", name(entry), name(built))));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The suites of the repository that an upload names itself (field `Distribution`).
+fn suites_named(repository: &RepositorySettings, changes: &Changes) -> Vec<SuiteName> {
+    let words = changes.distribution().unwrap_or_default().split_ascii_whitespace();
+    let named: BTreeSet<&str> = words.collect();
+    let suites = repository.suites.iter().map(|suite| &suite.name);
+    suites.filter(|suite| named.contains(suite.as_str())).cloned().collect()
+}
+
+fn name(entry: &FileEntry) -> Quoted {
+    Quoted::new(&entry.path)
+}
+
+/// Every file that comes with `path`, a `.changes` or `.dsc`, whether it is there or not; none when that cannot be read.
+pub(crate) fn members(path: &Utf8Path, refuse_links: bool) -> BTreeSet<Utf8PathBuf> {
+    let mut members = BTreeSet::new();
+    let Ok(bytes) = read_text(path, refuse_links) else { return members };
+    let listed: Vec<String> = match path.extension() {
+        Some("changes") => {
+            names(Changes::parse(&bytes, &Limits::default()).as_ref().map_or(&[], Changes::files))
+        }
+        Some("dsc") => names(Dsc::parse(&bytes, &Limits::default()).as_ref().map_or(&[], Dsc::files)),
+        _ => Vec::new(),
+    };
+    for name in listed {
+        let member = path.with_file_name(name);
+        if member.extension() == Some("dsc") && path.extension() == Some("changes") {
+            members.extend(self::members(&member, refuse_links));
+        }
+        members.insert(member);
+    }
+    members
+}
+
+fn names(files: &[FileEntry]) -> Vec<String> {
+    files.iter().map(|file| file.path.clone()).collect()
+}
