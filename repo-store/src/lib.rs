@@ -90,7 +90,7 @@ pub use incoming::{IncomingOptions, IncomingReport, Left};
 pub use name::RepositoryName;
 pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
 pub use promote::{ChangePlan, PromoteOptions};
-pub use publish::{PublicationId, PublishReport};
+pub use publish::{PublicationId, PublishOptions, PublishReport};
 pub use record::{Digests, Record, RecordKey};
 pub use retention::{PackageClass, Reason, RetentionPlan, RetentionRule, Verdict, WildPattern};
 pub use revision::Revision;
