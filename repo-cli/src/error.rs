@@ -150,6 +150,10 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::UnlistedComponent { .. } => {
             "add it to `components` in repo.toml, or choose one with --component"
         }
+        Error::ReleaseInfoChange { .. } => {
+            "take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client \
+             `apt-get update --allow-releaseinfo-change`"
+        }
         Error::UnknownSuite { .. } => "the suites are listed in repo.toml",
         Error::UnknownRevision { .. } => {
             "`repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do"

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use apt_sign::Signer as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use repo_store::{CommitId, Context, RepositorySettings, Store};
+use repo_store::{CommitId, Context, PublishOptions, RepositorySettings, Store};
 
 use crate::args::{ChangeArguments, Global};
 use crate::config::Config;
@@ -96,7 +96,7 @@ impl Session {
         output: &Output,
     ) -> Result<(), Failure> {
         if self.publishes(arguments) {
-            self.publish(repository, output).inspect_err(|_| {
+            self.publish(repository, PublishOptions::default(), output).inspect_err(|_| {
                 output.note("the change is in the store, but clients do not see it yet: `publish` shows it");
             })?;
         } else if commit.is_some() {
@@ -109,6 +109,7 @@ impl Session {
     pub(crate) fn publish(
         &self,
         repository: &RepositorySettings,
+        options: PublishOptions,
         output: &Output,
     ) -> Result<repo_store::PublishReport, Failure> {
         let context = self.context();
@@ -117,7 +118,7 @@ impl Session {
             output.note(&format!("warning: key {}: {problem}", fingerprint.short()));
         }
         debug_assert!(!signer.fingerprints().is_empty());
-        let report = self.store.publish(repository, &signer, &context)?;
+        let report = self.store.publish_with(repository, &signer, options, &context)?;
         if let Some(id) = report.publication {
             output.say(&format!("published {} {id}: {}", repository.name, joined(&report.suites)));
         }

@@ -257,6 +257,18 @@ pub enum Error {
         #[source]
         source: apt_index::Error,
     },
+    /// A suite that clients know would say something of itself that they refuse when it changes.
+    #[error("{suite} would change its {field} from `{old}` to `{new}`: clients refuse that")]
+    ReleaseInfoChange {
+        /// The suite.
+        suite: SuiteName,
+        /// Which field, or the default priority that two of them make.
+        field: &'static str,
+        /// What clients know.
+        old: String,
+        /// What they would be told.
+        new: String,
+    },
     /// The metadata could not be signed.
     #[error("cannot sign the Release file of {suite}")]
     Sign {

@@ -90,13 +90,21 @@ impl<'a> Revision<'a> {
     /// # Errors
     /// When the store cannot be read.
     pub fn changes(&self) -> Result<BTreeMap<SuiteName, crate::Difference>, Error> {
+        self.changes_in(&[])
+    }
+
+    /// [`changes`](Self::changes) of these suites only; of all when none is named.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn changes_in(&self, wanted: &[SuiteName]) -> Result<BTreeMap<SuiteName, crate::Difference>, Error> {
         let before = self.parent()?;
         let mut changes = BTreeMap::new();
         let mut suites: Vec<&SuiteName> = self.commit.suites.keys().collect();
         suites.extend(before.iter().flat_map(|parent| parent.commit.suites.keys()));
         suites.sort_unstable();
         suites.dedup();
-        for suite in suites {
+        for suite in suites.into_iter().filter(|suite| wanted.is_empty() || wanted.contains(suite)) {
             let old = before.as_ref().and_then(|parent| parent.commit.suites.get(suite).copied());
             let new = self.commit.suites.get(suite).copied();
             if old != new {

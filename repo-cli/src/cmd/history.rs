@@ -1,4 +1,7 @@
-use deb_parse::PackageName;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use deb_parse::{PackageName, SuiteName};
 use repo_store::{Record, Revision};
 use serde::Serialize;
 
@@ -13,6 +16,9 @@ pub(crate) struct HistoryArguments {
     /// Only what concerns this package, and how
     #[arg(value_parser = PackageName::parse)]
     package: Option<PackageName>,
+    /// Only what concerns this suite; may be given several times
+    #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
+    suites: Vec<SuiteName>,
     /// How many entries to show, the newest first; 0 for all
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: usize,
@@ -46,15 +52,18 @@ pub(crate) fn run(
     let repository = session.repository(&arguments.repository)?;
     let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
     let mut entries = Vec::new();
+    let mut known: BTreeSet<SuiteName> = BTreeSet::new();
     for revision in session.store.history(&repository.name) {
         if entries.len() >= limit {
             break;
         }
-        let entry = entry(&revision?, arguments.package.as_ref())?;
-        if arguments.package.is_none() || !entry.changes.is_empty() {
-            entries.push(entry);
-        }
+        let revision = revision?;
+        known.extend(revision.commit().suites.keys().cloned());
+        entries.extend(entry(&revision, arguments)?);
     }
+    // A suite that is no longer configured still has its history.
+    let unknown: Vec<_> = arguments.suites.iter().filter(|suite| !known.contains(*suite)).cloned().collect();
+    repository.check_suites(&unknown)?;
     output.result(&serde_json::json!({ "history": entries }), || {
         let rows: Vec<[String; 6]> = entries
             .iter()
@@ -83,7 +92,8 @@ pub(crate) fn run(
     Ok(Outcome::Done)
 }
 
-fn entry(revision: &Revision<'_>, package: Option<&PackageName>) -> Result<CommitJson, Failure> {
+/// The state and what it brought and removed; `None` when nothing that was asked for.
+fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option<CommitJson>, Failure> {
     let commit = revision.commit();
     let mut entry = CommitJson {
         sequence: commit.sequence,
@@ -95,7 +105,9 @@ fn entry(revision: &Revision<'_>, package: Option<&PackageName>) -> Result<Commi
         removed: 0,
         changes: Vec::new(),
     };
-    for (suite, difference) in revision.changes()? {
+    let package = arguments.package.as_ref();
+    let mut is_asked_for = arguments.suites.is_empty() && package.is_none();
+    for (suite, difference) in revision.changes_in(&arguments.suites)? {
         entry.added += difference.only_second.len();
         entry.removed += difference.only_first.len();
         let change = |record: &Record, change| ChangeJson {
@@ -104,10 +116,11 @@ fn entry(revision: &Revision<'_>, package: Option<&PackageName>) -> Result<Commi
             version: record.key().version.to_string(),
             architecture: record.key().architecture.to_string(),
         };
-        let concerns = |record: &&std::sync::Arc<Record>| package == Some(&record.key().package);
+        let concerns = |record: &&Arc<Record>| package == Some(&record.key().package);
         let removed = difference.only_first.iter().filter(concerns).map(|record| change(record, "removed"));
         let added = difference.only_second.iter().filter(concerns).map(|record| change(record, "added"));
         entry.changes.extend(removed.chain(added));
+        is_asked_for |= package.is_none() || !entry.changes.is_empty();
     }
-    Ok(entry)
+    Ok(is_asked_for.then_some(entry))
 }

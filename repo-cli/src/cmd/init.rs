@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
-use repo_store::{RepositoryName, Store};
+use repo_store::{PublishOptions, RepositoryName, Store};
 
 use crate::args::Global;
 use crate::error::{Failure, Outcome};
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
     init(&directory, &arguments.layout, output)?;
     let session = Session::open(&Global { root: Some(directory), ..global.clone() })?;
     for repository in session.config.repositories() {
-        session.publish(repository, output)?;
+        session.publish(repository, PublishOptions::default(), output)?;
     }
     output.result(&serde_json::json!({ "root": session.root }), || {});
     Ok(Outcome::Done)

@@ -1,3 +1,5 @@
+use repo_store::PublishOptions;
+
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::Session;
@@ -7,6 +9,10 @@ pub(crate) struct PublishArguments {
     /// The repositories [default: all]
     #[arg(value_name = "REPOSITORY")]
     repositories: Vec<String>,
+    /// Also when a suite's Origin, Label, Codename or NotAutomatic changed: clients refuse that until
+    /// `apt-get update --allow-releaseinfo-change` is given on each
+    #[arg(long)]
+    allow_release_info_change: bool,
 }
 
 pub(crate) fn run(
@@ -15,9 +21,10 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repositories = session.repositories(&arguments.repositories)?;
+    let options = PublishOptions { allow_release_info_change: arguments.allow_release_info_change };
     let mut published = Vec::new();
     for repository in repositories {
-        let report = session.publish(repository, output)?;
+        let report = session.publish(repository, options, output)?;
         if report.publication.is_none() {
             output.say(&format!("{} is published as it is", repository.name));
         }

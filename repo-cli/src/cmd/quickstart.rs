@@ -1,5 +1,5 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::AddOptions;
+use repo_store::{AddOptions, PublishOptions};
 
 use super::init::{self, LayoutArguments};
 use super::{add, client_config, serve};
@@ -62,7 +62,7 @@ pub(crate) fn run(
         }
     }
     for repository in session.config.repositories() {
-        session.publish(repository, output)?;
+        session.publish(repository, PublishOptions::default(), output)?;
     }
     if arguments.no_serve {
         print_next_steps(&session, root, &format!("http://{}", arguments.listen), output)?;

@@ -321,6 +321,26 @@ fn history() {
     NUMBER  COMMIT        TIME                  BY      CHANGES                    OPERATION
     1       <ID>  <TIME>  tester  +0.9+deb12u1 all bookworm  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
     ");
+    insta::assert_snapshot!(environment.run(&["history", "preprod", "--suite", "trixie"]), @"
+    status: 0
+    ---- stdout
+    NUMBER  COMMIT        TIME                  BY      CHANGES  OPERATION
+    2       <ID>  <TIME>  tester  +1 -0    add hello 3.0 all
+    1       <ID>  <TIME>  tester  +2 -0    add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    ");
+    insta::assert_snapshot!(environment.run(&["history", "preprod", "hello", "--suite", "trixie"]), @"
+    status: 0
+    ---- stdout
+    NUMBER  COMMIT        TIME                  BY      CHANGES                           OPERATION
+    2       <ID>  <TIME>  tester  +3.0 all trixie                   add hello 3.0 all
+    1       <ID>  <TIME>  tester  +1.0 all trixie, +2.0 all trixie  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    ");
+    insta::assert_snapshot!(environment.run(&["history", "preprod", "--suite", "sid"]), @"
+    status: 1
+    ---- stderr
+    error: preprod has no suite `sid`
+    hint: the suites are listed in repo.toml
+    ");
     insta::assert_snapshot!(environment.run(&["history", "prod"]), @"status: 0");
     insta::assert_snapshot!(environment.run(&["--json", "history", "preprod", "--limit", "1"]), @r#"
     status: 0

@@ -95,6 +95,22 @@ fn origin_label_and_codename_stay_over_all_changes() {
     assert_eq!(fields(), at_first);
 }
 
+#[test]
+fn a_label_that_clients_would_refuse_is_published_only_when_asked_for() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    crate::configure(&environment, "[repositories.prod]\nlabel = \"packages\"\n");
+    insta::assert_snapshot!(environment.run(&["publish", "prod"]), @"
+    status: 1
+    ---- stderr
+    error: bookworm would change its Label from `prod` to `packages`: clients refuse that
+    hint: take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`
+    ");
+    let allowed = environment.run(&["publish", "prod", "--allow-release-info-change"]).succeeds();
+    assert!(release_text(&environment, "prod").contains("Label: packages"), "{allowed}");
+    let _ = environment.run(&["publish", "prod"]).succeeds();
+}
+
 fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }

@@ -8,7 +8,7 @@ use super::graph::Graph;
 use super::report::{Affected, Problem, ProblemKind};
 use crate::history::Ends;
 use crate::storage::Storage as _;
-use crate::{CommitId, Error, PublicationId, RepositoryName, Store, TagName, files, oplog};
+use crate::{CommitId, PublicationId, RepositoryName, Store, TagName, files, oplog};
 
 /// The references and the log as they stood at one moment.
 #[derive(Debug, Default)]
@@ -32,12 +32,12 @@ pub(super) struct Journal {
 const LOG: &str = "store/ops/log";
 
 impl Journal {
-    pub(super) fn read(store: &Store) -> Result<Self, Error> {
+    pub(super) fn read(store: &Store) -> Self {
         let mut journal = Self::default();
         // Nothing is announced while this is held, so no reference can be ahead of the log. A copy of a store on a read-only
         // medium cannot be locked and needs not be.
         let lock = store.storage().lock("ops.log").ok();
-        for name in files::names_in(&store.root().join("store/refs"))? {
+        for name in journal.names_in(store, "store/refs".into(), None) {
             let path = Utf8Path::new("store/refs").join(&name);
             let Ok(repository) = RepositoryName::parse(&name) else {
                 journal.report(ProblemKind::Stray, path, "no such file belongs here", None);
@@ -55,8 +55,8 @@ impl Journal {
                 }
             }
         }
-        journal.read_tags(store)?;
-        journal.read_ends(store)?;
+        journal.read_tags(store);
+        journal.read_ends(store);
         match store.storage().read(&Store::log_key()) {
             Ok(log) => journal.log = log.unwrap_or_default(),
             Err(error) => {
@@ -66,15 +66,29 @@ impl Journal {
         }
         drop(lock);
         journal.read_log();
-        Ok(journal)
+        journal
     }
 
-    fn read_tags(&mut self, store: &Store) -> Result<(), Error> {
-        let area = store.root().join("store/tags");
-        for name in files::names_in(&area)? {
+    /// What lies in a directory below the root; nothing, and a problem, when it cannot be listed.
+    fn names_in(
+        &mut self,
+        store: &Store,
+        area: Utf8PathBuf,
+        repository: Option<&RepositoryName>,
+    ) -> Vec<String> {
+        files::names_in(&store.root().join(&area)).unwrap_or_else(|error| {
+            let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            self.report(ProblemKind::Unreadable, area, &source, repository);
+            Vec::new()
+        })
+    }
+
+    fn read_tags(&mut self, store: &Store) {
+        let area = Utf8Path::new("store/tags");
+        for name in self.names_in(store, area.to_owned(), None) {
             let Ok(repository) = RepositoryName::parse(&name) else { continue };
-            for name in files::names_in(&area.join(&name))? {
-                let path = Utf8Path::new("store/tags").join(repository.as_str()).join(&name);
+            for name in self.names_in(store, area.join(&name), Some(&repository)) {
+                let path = area.join(repository.as_str()).join(&name);
                 let Ok(tag) = TagName::parse(&name) else {
                     self.report(ProblemKind::Stray, path, "no such file belongs here", Some(&repository));
                     continue;
@@ -98,19 +112,21 @@ impl Journal {
                 }
             }
         }
-        Ok(())
     }
 
-    fn read_ends(&mut self, store: &Store) -> Result<(), Error> {
-        for name in files::names_in(&store.root().join("store/history"))? {
+    fn read_ends(&mut self, store: &Store) {
+        for name in self.names_in(store, "store/history".into(), None) {
             let path = Utf8Path::new("store/history").join(&name);
             let Ok(repository) = RepositoryName::parse(&name) else { continue };
             match Ends::load(store, &repository) {
-                Ok(ends) => drop(ends.oldest().map(|oldest| self.oldest.insert(repository, oldest))),
+                Ok(ends) => match ends.oldest() {
+                    Some(oldest) => drop(self.oldest.insert(repository, oldest)),
+                    // A history that is whole has no such file.
+                    None => self.report(ProblemKind::Damaged, path, "it is empty", Some(&repository)),
+                },
                 Err(error) => self.report(ProblemKind::Damaged, path, &error.to_string(), Some(&repository)),
             }
         }
-        Ok(())
     }
 
     fn check_tags(&mut self) {

@@ -116,10 +116,10 @@ impl Store {
         // First what refers to something, so that whatever is added meanwhile is not missed below; and publications before
         // the references that they follow.
         let mut records: BTreeMap<RepositoryName, Records> = BTreeMap::new();
-        for repository in self.published_repositories()? {
+        for repository in self.published_repositories() {
             records.insert(repository.clone(), Records::read(self, &repository));
         }
-        let mut journal = Journal::read(self)?;
+        let mut journal = Journal::read(self);
         let inventory = Inventory::take(self.root());
         let contents = contents::read_all(self.root(), &inventory, context);
         // What garbage collection took away since was marked as going before.
@@ -235,13 +235,11 @@ impl Store {
     }
 
     /// The repositories that have a publication or what is left of one.
-    fn published_repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
-        let mut found = BTreeSet::new();
-        for area in ["store/publications", "public"] {
-            let names = files::names_in(&self.root().join(area))?;
-            found.extend(names.iter().filter_map(|name| RepositoryName::parse(name).ok()));
-        }
-        Ok(found)
+    fn published_repositories(&self) -> BTreeSet<RepositoryName> {
+        let areas = ["store/publications", "public"];
+        // One that cannot be listed is among the problems of the inventory.
+        let names = areas.map(|area| files::names_in(&self.root().join(area)).unwrap_or_default());
+        names.iter().flatten().filter_map(|name| RepositoryName::parse(name).ok()).collect()
     }
 
     /// Opening a store only looks at the number.

@@ -18,6 +18,7 @@ mod expected;
 mod indices;
 mod kind;
 mod publication;
+mod release_info;
 mod tagged;
 mod tree;
 
@@ -36,6 +37,14 @@ pub(crate) use tagged::link_of;
 pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
 
 use crate::{Context, Error, RepositoryName, RepositorySettings, Revision, Store, SuiteSettings, files};
+
+/// How a repository is published.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PublishOptions {
+    /// Publish also what clients refuse until somebody allows it on each machine: another `Origin`, `Label`, `Codename` or
+    /// default priority (`NotAutomatic`) of a suite that they know.
+    pub allow_release_info_change: bool,
+}
 
 /// What a publication did.
 #[derive(Clone, Debug)]
@@ -61,6 +70,20 @@ impl Store {
         &self,
         repository: &RepositorySettings,
         signer: &dyn Signer,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        self.publish_with(repository, signer, PublishOptions::default(), context)
+    }
+
+    /// [`publish`](Self::publish), with choices.
+    ///
+    /// # Errors
+    /// As there, and [`Error::ReleaseInfoChange`] unless that is [allowed](PublishOptions::allow_release_info_change).
+    pub fn publish_with(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
         let _lock = self.publishing_lock(&repository.name)?;
@@ -98,6 +121,14 @@ impl Store {
             // Whoever showed it may not have lived to make that durable.
             files::sync_path(&self.public(&repository.name))?;
             return Ok(PublishReport { publication: None, suites: Vec::new() });
+        }
+
+        if !options.allow_release_info_change {
+            let dists = self.public(&repository.name).join("dists");
+            for Wanted { suite, .. } in &wanted {
+                let shown = dists.join(suite.name.as_str()).join("Release");
+                release_info::check(&suite.name, &shown, &release_of(repository, suite, context.now))?;
+            }
         }
 
         let tree = tree::Tree::new(self, &repository.name, context.now)?;
@@ -167,6 +198,23 @@ fn expires_soon(before: &PublishedSuite, repository: &RepositorySettings, now: T
     until.duration_since(now) < valid_for / RESIGN_BELOW
 }
 
+/// What a suite's Release file says besides its content.
+fn release_of(repository: &RepositorySettings, suite: &SuiteSettings, date: Timestamp) -> Release {
+    let mut release = Release::new(suite.name.clone(), date);
+    release.origin.clone_from(&repository.origin);
+    release.label.clone_from(&repository.label);
+    release.description.clone_from(&suite.description);
+    release.valid_until = repository.valid_for.and_then(|time| date.checked_add(time).ok());
+    release.not_automatic = suite.not_automatic;
+    release.but_automatic_upgrades = suite.but_automatic_upgrades;
+    release.architectures = suite.published_architectures().collect();
+    release.components.clone_from(&suite.components);
+    // Clients refuse a snapshot whose validity is over: what is to expire is no snapshot to go back to.
+    let url = repository.url.as_ref().filter(|_| repository.valid_for.is_none());
+    release.snapshots = url.map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
+    release
+}
+
 fn sign_suite(
     repository: &RepositorySettings,
     wanted: &Wanted<'_>,
@@ -180,18 +228,7 @@ fn sign_suite(
     // Clients drop a Release older than the one they have, and refuse one from the future: when the clock was set back, the
     // last date is given again.
     let date = wanted.before.map_or(context.now, |before| before.date.max(context.now));
-    let mut release = Release::new(suite.name.clone(), date);
-    release.origin.clone_from(&repository.origin);
-    release.label.clone_from(&repository.label);
-    release.description.clone_from(&suite.description);
-    release.valid_until = repository.valid_for.and_then(|time| date.checked_add(time).ok());
-    release.not_automatic = suite.not_automatic;
-    release.but_automatic_upgrades = suite.but_automatic_upgrades;
-    release.architectures = suite.published_architectures().collect();
-    release.components.clone_from(&suite.components);
-    // Clients refuse a snapshot whose validity is over: what is to expire is no snapshot to go back to.
-    let url = repository.url.as_ref().filter(|_| repository.valid_for.is_none());
-    release.snapshots = url.map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
+    let mut release = release_of(repository, suite, date);
     release.content = wanted.snapshot.map(|snapshot| snapshot.to_string());
     indices.extend(component_releases(repository, suite, &indices, tree)?);
     for (path, file) in indices.iter().flat_map(|(path, index)| index.listed_at(path)) {

@@ -203,6 +203,69 @@ fn a_shortened_history_is_whole_and_its_end_is_guarded() {
     assert_eq!(store.history(&fixture.preprod.name).map(Result::unwrap).count(), 1);
 }
 
+/// What a reference, a tag or the end of a history can turn into, up to its whole directory.
+#[test]
+fn no_damage_to_a_reference_ends_the_check() {
+    let fixture = small();
+    let (store, root) = (&fixture.store, fixture.store.root());
+    let options = repo_store::GcOptions {
+        grace: jiff::SignedDuration::ZERO,
+        keep_history: [(fixture.preprod.name.clone(), repo_store::KeepHistory::States(1))].into(),
+        dry_run: false,
+    };
+    store.collect_garbage(&options, &context(10_000)).unwrap();
+    assert_eq!(lines(&check(store)), [""; 0]);
+    let backup = root.parent().unwrap().join("backup");
+    copy_tree(root, &backup);
+    let whole = root.parent().unwrap().join("whole");
+    for path in [
+        "store/tags/preprod/first",
+        "store/tags/preprod",
+        "store/tags",
+        "store/history/preprod",
+        "store/history",
+        "store/refs/preprod",
+        "store/refs",
+        "store/publications/preprod",
+        "store/publications",
+        "store/ops/log",
+        "store/ops",
+        "public/preprod/dists",
+        "public/preprod",
+        "public",
+    ] {
+        fs::rename(root.join(path), &whole).unwrap();
+        for turned_into in ["nothing", "an empty file", "noise", "a directory", "a link"] {
+            let place = root.join(path);
+            match turned_into {
+                "an empty file" => fs::write(&place, "").unwrap(),
+                "noise" => fs::write(&place, b"\xff\0\n\xfe not what was written").unwrap(),
+                "a directory" => fs::create_dir(&place).unwrap(),
+                "a link" => std::os::unix::fs::symlink("/nowhere", &place).unwrap(),
+                _ => {}
+            }
+            let moment = format!("{path} is {turned_into}");
+            let report = store.fsck(&FsckOptions::default(), &context(20_000));
+            let report = report.unwrap_or_else(|error| panic!("{moment}: {error}"));
+            let expected = Utf8Path::new(path);
+            let named = |problem: &repo_store::Problem| {
+                problem.path.starts_with(expected) || expected.starts_with(&problem.path)
+            };
+            // Without its end a history is as long as its states are there, and here all are still.
+            let is_no_loss = path.starts_with("store/history")
+                && ["nothing", "a directory", "a link"].contains(&turned_into);
+            assert!(is_no_loss || report.problems.iter().any(named), "{moment}: {:?}", lines(&report));
+            if place.is_dir() && !place.is_symlink() {
+                fs::remove_dir(&place).unwrap();
+            } else if turned_into != "nothing" {
+                fs::remove_file(&place).unwrap();
+            }
+        }
+        fs::rename(&whole, root.join(path)).unwrap();
+    }
+    assert_eq!(lines(&check(store)), [""; 0], "the damage was undone");
+}
+
 #[test]
 fn a_report_names_the_file_and_whom_it_affects() {
     let fixture = small();

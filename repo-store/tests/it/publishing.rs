@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use deb_parse::deb822;
+use repo_store::{PublishOptions, RepositorySettings};
 
 use crate::fixture::{Fixture, context, files_below, publish, signer, suite};
 
@@ -243,4 +244,45 @@ fn a_lost_record_or_a_damaged_index_costs_time_and_nothing_else() {
     fixture.add(&[fixture.package("hello", "1.2", "amd64", "c")]);
     publish(&fixture, &signer, 20);
     assert_eq!(visible(&fixture, "trixie"), ["hello 1.0", "hello 1.1", "hello 1.2"]);
+}
+
+#[test]
+fn what_clients_refuse_when_it_changes_is_not_published_unless_allowed() {
+    let (mut fixture, signer) = (Fixture::new(), signer());
+    fixture.preprod.origin = Some("Example".to_owned());
+    publish(&fixture, &signer, 0);
+    let before = identities(&fixture.store.root().join("public"));
+    let changed = |change: &dyn Fn(&mut RepositorySettings)| {
+        let mut settings = fixture.preprod.clone();
+        change(&mut settings);
+        settings
+    };
+    let changes = [
+        changed(&|settings| settings.origin = None),
+        changed(&|settings| settings.label = Some("packages".to_owned())),
+        changed(&|settings| settings.suites[1].not_automatic = true),
+    ];
+    let errors = changes
+        .each_ref()
+        .map(|settings| fixture.store.publish(settings, &signer, &context(60)).unwrap_err().to_string());
+    assert_eq!(
+        errors,
+        [
+            "bookworm would change its Origin from `Example` to ``: clients refuse that",
+            "bookworm would change its Label from `` to `packages`: clients refuse that",
+            "trixie would change its default priority from `500` to `1`: clients refuse that",
+        ]
+    );
+    assert_eq!(identities(&fixture.store.root().join("public")), before);
+
+    let options = PublishOptions { allow_release_info_change: true };
+    fixture.store.publish_with(&changes[0], &signer, options, &context(120)).unwrap();
+    assert_eq!(release_field(&fixture, "trixie", "Origin"), "");
+    let described = |settings: &mut RepositorySettings| {
+        settings.origin = None;
+        settings.suites[1].description = Some("for people".to_owned());
+        settings.suites[1].but_automatic_upgrades = true;
+    };
+    fixture.store.publish(&changed(&described), &signer, &context(180)).unwrap();
+    assert_eq!(release_field(&fixture, "trixie", "Description"), "for people");
 }
