@@ -1,7 +1,7 @@
 //! The control file of a binary package.
 
 use super::text::Text;
-use super::{Fields, binary_rules, require};
+use super::{Fields, binary_rules, present};
 use crate::deb822::{self, Paragraph};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -52,15 +52,15 @@ impl BinaryControl {
 
         let [package, version, architecture, source, size] =
             paragraph.get_many(["Package", "Version", "Architecture", "Source", "Installed-Size"]);
-        let package = require("Package", package, PackageName::parse)?;
-        let version = require("Version", version, Version::parse)?;
-        let architecture = require("Architecture", architecture, Architecture::parse)?;
+        let package = present(paragraph, "Package", package, PackageName::parse)?;
+        let version = present(paragraph, "Version", version, Version::parse)?;
+        let architecture = present(paragraph, "Architecture", architecture, Architecture::parse)?;
         let source = match source {
             None => (SourceName::parse(package.as_str())?, version.clone()),
-            Some(source) => require("Source", Some(source), |text| parse_source(text, &version))?,
+            Some(source) => present(paragraph, "Source", Some(source), |text| parse_source(text, &version))?,
         };
         let installed_size =
-            size.map(|size| require("Installed-Size", Some(size), parse_size)).transpose()?;
+            size.map(|size| present(paragraph, "Installed-Size", Some(size), parse_size)).transpose()?;
         let text = Text::with_newline(paragraph);
         let control = Self { text, package, version, architecture, source, installed_size };
         binary_rules::check(&control, limits)?;
