@@ -92,6 +92,20 @@ impl BinaryControl {
         self.installed_size
     }
 
+    /// Names of the fields that are no UTF-8, which Policy 5.1 asks for. dpkg takes them and so do we, with their bytes as
+    /// they are; whoever reports on a package should warn of them, as programs differ in what they show.
+    ///
+    /// ```
+    /// use deb_parse::{Limits, control::BinaryControl};
+    /// let text = b"Package: hello\nVersion: 1\nArchitecture: all\nMaintainer: J\xf6rg <j@example.org>\n";
+    /// let control = BinaryControl::parse(text, &Limits::default())?;
+    /// assert_eq!(control.fields_not_utf8().collect::<Vec<_>>(), ["Maintainer"]);
+    /// # Ok::<(), deb_parse::Error>(())
+    /// ```
+    pub fn fields_not_utf8(&self) -> impl Iterator<Item = &str> {
+        self.paragraph().fields().filter(|field| field.value_str().is_none()).map(|field| field.name())
+    }
+
     /// The paragraph.
     pub fn paragraph(&self) -> Paragraph<'_> {
         self.text.paragraph()
