@@ -33,6 +33,11 @@ pub fn is_signed(text: &[u8]) -> bool {
 /// # Ok::<(), deb_parse::Error>(())
 /// ```
 pub fn payload(text: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    numbered_payload(text).map(|(_, payload)| payload)
+}
+
+/// As [`payload`], with the number of lines before it.
+pub(crate) fn numbered_payload(text: &[u8]) -> Result<(u64, Cow<'_, [u8]>), Error> {
     let mut lines = Lines { text, offset: 0, number: 0 };
     let Some((_, BEGIN)) = lines.next() else {
         return Err(
@@ -50,7 +55,7 @@ pub fn payload(text: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
             }
         }
     }
-    let start = lines.offset;
+    let (before, start) = (lines.number, lines.offset);
     let mut escaped = false;
     let end = loop {
         match lines.next() {
@@ -77,7 +82,7 @@ pub fn payload(text: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
         }
     }
     let signed = text.get(start..end).unwrap_or_default();
-    Ok(if escaped { Cow::Owned(unescape(signed)) } else { Cow::Borrowed(signed) })
+    Ok((before, if escaped { Cow::Owned(unescape(signed)) } else { Cow::Borrowed(signed) }))
 }
 
 fn is_header(line: &[u8]) -> bool {

@@ -1,3 +1,4 @@
+use crate::deb822::Paragraph;
 use std::fmt;
 
 /// A piece of foreign text, made safe to print.
@@ -85,16 +86,20 @@ pub enum Error {
         rule: &'static str,
     },
     /// A field that must be there is missing.
-    #[error("field {field} is missing")]
+    #[error("{place}: field {field} is missing")]
     Missing {
         /// Name of the field.
         field: &'static str,
+        /// Where the paragraph starts.
+        place: Place,
     },
     /// The value of a field breaks the grammar of that field.
-    #[error("field {field}: {what} {value}: {rule}")]
+    #[error("{place}, field {field}: {what} {value}: {rule}")]
     Field {
         /// Name of the field.
         field: &'static str,
+        /// Where the field starts.
+        place: Place,
         /// What the text was meant to be.
         what: &'static str,
         /// The part of the value that is wrong.
@@ -140,6 +145,36 @@ pub enum Error {
     Io(#[from] std::io::Error),
 }
 
+/// Where in a text something lies.
+///
+/// ```
+/// use deb_parse::{Error, Limits, Place, control::PackagesStanza, deb822};
+/// let text = b"Package: a1\n\nPackage: b1\nVersion: 1_2\n";
+/// let place = |paragraph| match PackagesStanza::new(paragraph).version() {
+///     Err(Error::Field { place, .. }) => place,
+///     other => panic!("{other:?}"),
+/// };
+/// assert_eq!(place(deb822::parse(text, &Limits::default())?[1]), Place::Line(4));
+/// assert_eq!(place(deb822::paragraphs(text).nth(1).unwrap()), Place::Byte(25));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this line, counted from 1: known of what the strict readers read.
+    Line(u64),
+    /// At this byte, counted from 0: the fast reader counts no lines.
+    Byte(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Byte(byte) => write!(f, "byte {byte}"),
+        }
+    }
+}
+
 fn in_field(field: Option<&Quoted>) -> String {
     field.map_or_else(String::new, |name| format!(", field {name}"))
 }
@@ -157,10 +192,13 @@ impl Error {
         Self::Archive { place: None, rule: rule.into() }
     }
 
-    /// Says that a wrong value stood in `field`.
-    pub(crate) fn in_field(self, field: &'static str) -> Self {
+    /// Says that a wrong value stood in `field` of `paragraph`. Where that is, is only looked up now.
+    #[cold]
+    pub(crate) fn in_field(self, paragraph: Paragraph<'_>, field: &'static str) -> Self {
         match self {
-            Self::Value { what, value, rule } => Self::Field { field, what, value, rule },
+            Self::Value { what, value, rule } => {
+                Self::Field { field, place: paragraph.place_of(field), what, value, rule }
+            }
             other => other,
         }
     }

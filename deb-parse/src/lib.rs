@@ -72,7 +72,7 @@ mod name;
 pub mod relation;
 pub mod version;
 
-pub use error::{Error, Quoted};
+pub use error::{Error, Place, Quoted};
 pub use limits::Limits;
 pub use name::{Architecture, Component, PackageName, SourceName, SuiteName};
 pub use version::{Version, VersionRef};

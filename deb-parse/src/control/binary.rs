@@ -1,7 +1,7 @@
 //! The control file of a binary package.
 
 use super::text::Text;
-use super::{Fields, binary_rules, require};
+use super::{Fields, binary_rules, present};
 use crate::deb822::{self, Paragraph};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -52,15 +52,15 @@ impl BinaryControl {
 
         let [package, version, architecture, source, size] =
             paragraph.get_many(["Package", "Version", "Architecture", "Source", "Installed-Size"]);
-        let package = require("Package", package, PackageName::parse)?;
-        let version = require("Version", version, Version::parse)?;
-        let architecture = require("Architecture", architecture, Architecture::parse)?;
+        let package = present(paragraph, "Package", package, PackageName::parse)?;
+        let version = present(paragraph, "Version", version, Version::parse)?;
+        let architecture = present(paragraph, "Architecture", architecture, Architecture::parse)?;
         let source = match source {
             None => (SourceName::parse(package.as_str())?, version.clone()),
-            Some(source) => require("Source", Some(source), |text| parse_source(text, &version))?,
+            Some(source) => present(paragraph, "Source", Some(source), |text| parse_source(text, &version))?,
         };
         let installed_size =
-            size.map(|size| require("Installed-Size", Some(size), parse_size)).transpose()?;
+            size.map(|size| present(paragraph, "Installed-Size", Some(size), parse_size)).transpose()?;
         let text = Text::with_newline(paragraph);
         let control = Self { text, package, version, architecture, source, installed_size };
         binary_rules::check(&control, limits)?;
@@ -90,6 +90,20 @@ impl BinaryControl {
     /// Estimated size when installed, in KiB (field `Installed-Size`).
     pub fn installed_size(&self) -> Option<u64> {
         self.installed_size
+    }
+
+    /// Names of the fields that are no UTF-8, which Policy 5.1 asks for. dpkg takes them and so do we, with their bytes as
+    /// they are; whoever reports on a package should warn of them, as programs differ in what they show.
+    ///
+    /// ```
+    /// use deb_parse::{Limits, control::BinaryControl};
+    /// let text = b"Package: hello\nVersion: 1\nArchitecture: all\nMaintainer: J\xf6rg <j@example.org>\n";
+    /// let control = BinaryControl::parse(text, &Limits::default())?;
+    /// assert_eq!(control.fields_not_utf8().collect::<Vec<_>>(), ["Maintainer"]);
+    /// # Ok::<(), deb_parse::Error>(())
+    /// ```
+    pub fn fields_not_utf8(&self) -> impl Iterator<Item = &str> {
+        self.paragraph().fields().filter(|field| field.value_str().is_none()).map(|field| field.name())
     }
 
     /// The paragraph.

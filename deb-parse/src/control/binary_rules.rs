@@ -2,7 +2,7 @@
 //! install, or reads otherwise than the text says, is refused here.
 
 use super::fields::MultiArch;
-use super::{Fields as _, require};
+use super::{Fields as _, present};
 use crate::control::BinaryControl;
 use crate::deb822::Paragraph;
 use crate::error::{Error, Quoted};
@@ -52,11 +52,11 @@ pub(super) fn check(control: &BinaryControl, limits: &Limits) -> Result<(), Erro
     }
     if control.multi_arch()? == MultiArch::Same && control.architecture().is_all() {
         return Err(Error::value("Multi-Arch", "same", "dpkg does not allow it with architecture `all`")
-            .in_field("Multi-Arch"));
+            .in_field(paragraph, "Multi-Arch"));
     }
     match paragraph.get("Section") {
         None | Some(b"") => Ok(()),
-        section => require("Section", section, check_section),
+        section => present(paragraph, "Section", section, check_section),
     }
 }
 
@@ -67,7 +67,7 @@ fn check_relations(
     limits: &Limits,
 ) -> Result<(), Error> {
     let Some(value) = paragraph.get(field) else { return Ok(()) };
-    require(field, Some(value), |text| {
+    present(paragraph, field, Some(value), |text| {
         if text.starts_with(['\n', '\r']) {
             return Err(Error::value("relation", text, "must start in the line of the field's name"));
         }
@@ -87,7 +87,7 @@ fn check_boolean(paragraph: Paragraph<'_>, field: &'static str) -> Result<(), Er
     match paragraph.get(field) {
         None | Some(b"") => Ok(()),
         Some(value) if value.eq_ignore_ascii_case(b"yes") || value.eq_ignore_ascii_case(b"no") => Ok(()),
-        Some(value) => Err(Error::value("value", value, "must be `yes` or `no`").in_field(field)),
+        Some(value) => Err(Error::value("value", value, "must be `yes` or `no`").in_field(paragraph, field)),
     }
 }
 

@@ -35,8 +35,8 @@ impl Changes {
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         let text = signed_paragraph(text, limits)?;
         let paragraph = text.paragraph();
-        let version = require("Version", paragraph.get("Version"), Version::parse)?;
-        let source = require("Source", paragraph.get("Source"), |text| parse_source(text, &version))?;
+        let version = require(paragraph, "Version", Version::parse)?;
+        let source = require(paragraph, "Source", |text| parse_source(text, &version))?;
         let files = files::read(paragraph, files::SOURCE, Paths::Names)?;
         Ok(Self { text, source, version, files })
     }
@@ -106,8 +106,8 @@ impl Buildinfo {
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         let text = signed_paragraph(text, limits)?;
         let paragraph = text.paragraph();
-        let version = require("Version", paragraph.get("Version"), Version::parse)?;
-        let (source, _) = require("Source", paragraph.get("Source"), |text| parse_source(text, &version))?;
+        let version = require(paragraph, "Version", Version::parse)?;
+        let (source, _) = require(paragraph, "Source", |text| parse_source(text, &version))?;
         let files = files::read(paragraph, files::BUILDINFO, Paths::Names)?;
         Ok(Self { text, source, version, files })
     }

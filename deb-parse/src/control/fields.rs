@@ -1,6 +1,6 @@
 //! Accessors of the fields that Policy chapter 5 lists, the same for all kinds of paragraphs.
 
-use super::require;
+use super::optional;
 use crate::deb822::Paragraph;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -63,10 +63,8 @@ macro_rules! fields {
 
             /// How the package serves those of other architectures (field `Multi-Arch`).
             fn multi_arch(&self) -> Result<MultiArch, Error> {
-                match self.paragraph().get("Multi-Arch") {
-                    None => Ok(MultiArch::No),
-                    value => require("Multi-Arch", value, MultiArch::parse),
-                }
+                optional(self.paragraph(), "Multi-Arch", MultiArch::parse)
+                    .map(|value| value.unwrap_or(MultiArch::No))
             }
 
             /// Whether the package is essential (field `Essential: yes`).
@@ -144,8 +142,6 @@ fields! {
 }
 
 fn relations(paragraph: Paragraph<'_>, field: &'static str) -> Result<Relations, Error> {
-    match paragraph.get(field) {
-        None => Ok(Relations::default()),
-        value => require(field, value, |text| Relations::parse(text, &Limits::default())),
-    }
+    optional(paragraph, field, |text| Relations::parse(text, &Limits::default()))
+        .map(Option::unwrap_or_default)
 }

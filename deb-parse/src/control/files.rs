@@ -57,24 +57,22 @@ pub(super) fn read(paragraph: Paragraph<'_>, names: Names, paths: Paths) -> Resu
     let mut files: Vec<FileEntry> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for (number, (field, value)) in names.into_iter().zip(paragraph.get_many(names)).enumerate() {
-        for line in lines(field, value)? {
+        let place = |error: Error| error.in_field(paragraph, field);
+        let bad = |value: &str, rule| place(Error::value("file", value, rule));
+        for line in lines(paragraph, field, value)? {
             let mut words = line.split_ascii_whitespace();
             let (Some(hash), Some(size), Some(path)) = (words.next(), words.next(), words.next_back()) else {
-                return Err(bad(field, line, "must have a checksum, a size and a name"));
+                return Err(bad(line, "must have a checksum, a size and a name"));
             };
             // The list `Files` of a .changes has section and priority before the name.
             let between = words.count();
             if between != 0 && (field, between) != ("Files", 2) {
-                return Err(bad(field, line, "must have a checksum, a size and a name without blanks"));
+                return Err(bad(line, "must have a checksum, a size and a name without blanks"));
             }
             if !is_safe(path, paths) {
-                return Err(bad(
-                    field,
-                    path,
-                    "must be a name without directories, or a relative path in a Release",
-                ));
+                return Err(bad(path, "must be a name without directories, or a relative path in a Release"));
             }
-            let size = parse_size(size).map_err(|error| error.in_field(field))?;
+            let size = parse_size(size).map_err(place)?;
             let at = *places.entry(path).or_insert(files.len());
             if at == files.len() {
                 files.push(FileEntry {
@@ -88,16 +86,16 @@ pub(super) fn read(paragraph: Paragraph<'_>, names: Names, paths: Paths) -> Resu
             }
             let Some(file) = files.get_mut(at) else { continue };
             if file.size != size {
-                return Err(bad(field, path, "must have the same size in all lists"));
+                return Err(bad(path, "must have the same size in all lists"));
             }
             let twice = match number {
-                0 => file.md5.replace(Md5::parse(hash).map_err(|e| e.in_field(field))?).is_some(),
-                1 => file.sha1.replace(Sha1::parse(hash).map_err(|e| e.in_field(field))?).is_some(),
-                2 => file.sha256.replace(Sha256::parse(hash).map_err(|e| e.in_field(field))?).is_some(),
-                _ => file.sha512.replace(Sha512::parse(hash).map_err(|e| e.in_field(field))?).is_some(),
+                0 => file.md5.replace(Md5::parse(hash).map_err(place)?).is_some(),
+                1 => file.sha1.replace(Sha1::parse(hash).map_err(place)?).is_some(),
+                2 => file.sha256.replace(Sha256::parse(hash).map_err(place)?).is_some(),
+                _ => file.sha512.replace(Sha512::parse(hash).map_err(place)?).is_some(),
             };
             if twice {
-                return Err(bad(field, path, "must not be listed twice"));
+                return Err(bad(path, "must not be listed twice"));
             }
         }
     }
@@ -107,10 +105,11 @@ pub(super) fn read(paragraph: Paragraph<'_>, names: Names, paths: Paths) -> Resu
 /// Reads sections and priorities from the `Files` field of a `.changes`.
 pub(super) fn read_changes(paragraph: Paragraph<'_>) -> Result<Vec<ChangesFile>, Error> {
     let mut files = Vec::new();
-    for line in lines("Files", paragraph.get("Files"))? {
+    for line in lines(paragraph, "Files", paragraph.get("Files"))? {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let &[_, _, section, priority, name] = words.as_slice() else {
-            return Err(bad("Files", line, "must have a checksum, a size, a section, a priority and a name"));
+            let rule = "must have a checksum, a size, a section, a priority and a name";
+            return Err(Error::value("file", line, rule).in_field(paragraph, "Files"));
         };
         files.push(ChangesFile { name: name.into(), section: section.into(), priority: priority.into() });
     }
@@ -118,11 +117,13 @@ pub(super) fn read_changes(paragraph: Paragraph<'_>) -> Result<Vec<ChangesFile>,
 }
 
 fn lines<'a>(
+    paragraph: Paragraph<'_>,
     field: &'static str,
     value: Option<&'a [u8]>,
 ) -> Result<impl Iterator<Item = &'a str> + use<'a>, Error> {
     let value = value.unwrap_or_default();
-    let text = std::str::from_utf8(value).map_err(|_| bad(field, value, "must be UTF-8"))?;
+    let text = std::str::from_utf8(value)
+        .map_err(|_| Error::value("file", value, "must be UTF-8").in_field(paragraph, field))?;
     Ok(text.lines().map(str::trim_ascii).filter(|line| !line.is_empty()))
 }
 
@@ -132,8 +133,4 @@ pub(super) fn is_safe(path: &str, paths: Paths) -> bool {
         Paths::Names => plain(path) && !path.contains('/'),
         Paths::Relative => path.split('/').all(plain),
     }
-}
-
-fn bad(field: &'static str, value: impl AsRef<[u8]>, rule: &'static str) -> Error {
-    Error::value("file", value, rule).in_field(field)
 }

@@ -2,7 +2,7 @@
 
 use super::binary::{parse_size, parse_source};
 use super::files::{self, FileEntry, Paths};
-use super::{Fields, require};
+use super::{Fields, optional, require};
 use crate::checksum::{Md5, Sha1, Sha256, Sha512};
 use crate::deb822::Paragraph;
 use crate::error::Error;
@@ -34,78 +34,75 @@ impl<'a> PackagesStanza<'a> {
 
     /// Name of the package (field `Package`).
     pub fn package(&self) -> Result<PackageName, Error> {
-        require("Package", self.0.get("Package"), PackageName::parse)
+        require(self.0, "Package", PackageName::parse)
     }
 
     /// Version of the package (field `Version`).
     pub fn version(&self) -> Result<Version, Error> {
-        require("Version", self.0.get("Version"), Version::parse)
+        require(self.0, "Version", Version::parse)
     }
 
     /// Architecture of the package (field `Architecture`).
     pub fn architecture(&self) -> Result<Architecture, Error> {
-        require("Architecture", self.0.get("Architecture"), Architecture::parse)
+        require(self.0, "Architecture", Architecture::parse)
     }
 
     /// Name and version of the source package (field `Source`, or the package itself).
     pub fn source(&self) -> Result<(SourceName, Version), Error> {
         let version = self.version()?;
-        match self.0.get("Source") {
+        match optional(self.0, "Source", |text| parse_source(text, &version))? {
             None => Ok((SourceName::parse(self.package()?.as_str())?, version)),
-            value => require("Source", value, |text| parse_source(text, &version)),
+            Some(source) => Ok(source),
         }
     }
 
     /// Path of the package file below the root of the archive (field `Filename`). It never leaves that root.
     pub fn filename(&self) -> Result<&'a str, Error> {
-        let value = self.0.get("Filename").ok_or(Error::Missing { field: "Filename" })?;
+        let value = self
+            .0
+            .get("Filename")
+            .ok_or_else(|| Error::Missing { field: "Filename", place: self.0.place() })?;
         std::str::from_utf8(value)
             .ok()
             .filter(|path| files::is_safe(path.strip_prefix("./").unwrap_or(path), Paths::Relative))
-            .ok_or_else(|| Error::value("path", value, "must be relative, without `..`").in_field("Filename"))
+            .ok_or_else(|| {
+                Error::value("path", value, "must be relative, without `..`").in_field(self.0, "Filename")
+            })
     }
 
     /// Size of the package file in bytes (field `Size`).
     pub fn size(&self) -> Result<u64, Error> {
-        require("Size", self.0.get("Size"), parse_size)
+        require(self.0, "Size", parse_size)
     }
 
     /// Estimated size when installed, in KiB (field `Installed-Size`).
     pub fn installed_size(&self) -> Result<Option<u64>, Error> {
-        self.optional("Installed-Size", parse_size)
+        optional(self.0, "Installed-Size", parse_size)
     }
 
     /// MD5 of the package file (field `MD5sum`).
     pub fn md5(&self) -> Result<Option<Md5>, Error> {
-        self.optional("MD5sum", Md5::parse)
+        optional(self.0, "MD5sum", Md5::parse)
     }
 
     /// SHA-1 of the package file (field `SHA1`).
     pub fn sha1(&self) -> Result<Option<Sha1>, Error> {
-        self.optional("SHA1", Sha1::parse)
+        optional(self.0, "SHA1", Sha1::parse)
     }
 
     /// SHA-256 of the package file (field `SHA256`).
     pub fn sha256(&self) -> Result<Option<Sha256>, Error> {
-        self.optional("SHA256", Sha256::parse)
+        optional(self.0, "SHA256", Sha256::parse)
     }
 
     /// SHA-512 of the package file (field `SHA512`).
     pub fn sha512(&self) -> Result<Option<Sha512>, Error> {
-        self.optional("SHA512", Sha512::parse)
+        optional(self.0, "SHA512", Sha512::parse)
     }
 
     /// MD5 of the English description, which names its translations (field `Description-md5`).
     pub fn description_md5(&self) -> Result<Option<Md5>, Error> {
-        self.optional("Description-md5", Md5::parse)
-    }
-
-    fn optional<T>(
-        &self,
-        field: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, Error>,
-    ) -> Result<Option<T>, Error> {
-        self.0.get(field).map(|value| require(field, Some(value), parse)).transpose()
+        optional(self.0, "Description-md5", Md5::parse)
     }
 }
 
@@ -135,12 +132,12 @@ impl<'a> SourcesStanza<'a> {
 
     /// Name of the source package (field `Package`).
     pub fn package(&self) -> Result<SourceName, Error> {
-        require("Package", self.0.get("Package"), SourceName::parse)
+        require(self.0, "Package", SourceName::parse)
     }
 
     /// Version of the source package (field `Version`).
     pub fn version(&self) -> Result<Version, Error> {
-        require("Version", self.0.get("Version"), Version::parse)
+        require(self.0, "Version", Version::parse)
     }
 
     /// Architectures that the source builds for, wildcards among them (field `Architecture`).
@@ -150,12 +147,15 @@ impl<'a> SourcesStanza<'a> {
 
     /// Directory of the files below the root of the archive (field `Directory`). It never leaves that root.
     pub fn directory(&self) -> Result<&'a str, Error> {
-        let value = self.0.get("Directory").ok_or(Error::Missing { field: "Directory" })?;
+        let value = self
+            .0
+            .get("Directory")
+            .ok_or_else(|| Error::Missing { field: "Directory", place: self.0.place() })?;
         std::str::from_utf8(value)
             .ok()
             .filter(|path| *path == "." || files::is_safe(path, Paths::Relative))
             .ok_or_else(|| {
-                Error::value("path", value, "must be relative, without `..`").in_field("Directory")
+                Error::value("path", value, "must be relative, without `..`").in_field(self.0, "Directory")
             })
     }
 

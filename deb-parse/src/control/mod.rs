@@ -22,7 +22,7 @@ pub use release::Release;
 pub use source::Dsc;
 
 use crate::clearsign;
-use crate::deb822;
+use crate::deb822::{self, Paragraph};
 use crate::error::Error;
 use crate::limits::Limits;
 use text::Text;
@@ -44,14 +44,37 @@ pub fn is_index_field(name: &str) -> bool {
 
 /// Reads a field that must be there.
 fn require<T>(
+    paragraph: Paragraph<'_>,
+    field: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, Error>,
+) -> Result<T, Error> {
+    present(paragraph, field, paragraph.get(field), parse)
+}
+
+/// Reads a field that may be absent.
+fn optional<T>(
+    paragraph: Paragraph<'_>,
+    field: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    match paragraph.get(field) {
+        None => Ok(None),
+        value => present(paragraph, field, value, parse).map(Some),
+    }
+}
+
+/// Reads a field of `paragraph` from its value, which must be there.
+fn present<T>(
+    paragraph: Paragraph<'_>,
     field: &'static str,
     value: Option<&[u8]>,
     parse: impl FnOnce(&str) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let value = value.ok_or(Error::Missing { field })?;
-    let text = std::str::from_utf8(value)
-        .map_err(|_| Error::value("value", value, "must be UTF-8").in_field(field))?;
-    parse(text).map_err(|error| error.in_field(field))
+    let value = value.ok_or_else(|| Error::Missing { field, place: paragraph.place() })?;
+    std::str::from_utf8(value)
+        .map_err(|_| Error::value("value", value, "must be UTF-8"))
+        .and_then(parse)
+        .map_err(|error| error.in_field(paragraph, field))
 }
 
 /// Reads the one paragraph of a file that may be clear-signed.
@@ -59,8 +82,9 @@ fn signed_paragraph(text: &[u8], limits: &Limits) -> Result<Text, Error> {
     if text.len() > limits.text() {
         return Err(Error::Limit { what: "bytes of the text", limit: limits.text() as u64 });
     }
-    let payload = if clearsign::is_signed(text) { clearsign::payload(text)? } else { text.into() };
-    let paragraphs = deb822::parse(&payload, limits)?;
+    let (before, payload) =
+        if clearsign::is_signed(text) { clearsign::numbered_payload(text)? } else { (0, text.into()) };
+    let paragraphs = deb822::parse_after(before, &payload, limits)?;
     match paragraphs.as_slice() {
         [paragraph] => Ok(Text::new(*paragraph)),
         _ => Err(Error::value("file", text, "must be exactly one paragraph")),

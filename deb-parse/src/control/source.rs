@@ -31,8 +31,8 @@ impl Dsc {
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         let text = signed_paragraph(text, limits)?;
         let paragraph = text.paragraph();
-        let source = require("Source", paragraph.get("Source"), SourceName::parse)?;
-        let version = require("Version", paragraph.get("Version"), Version::parse)?;
+        let source = require(paragraph, "Source", SourceName::parse)?;
+        let version = require(paragraph, "Version", Version::parse)?;
         let files = files::read(paragraph, files::SOURCE, Paths::Names)?;
         Ok(Self { text, source, version, files })
     }

@@ -5,11 +5,15 @@ use std::fmt;
 
 /// Exactly one paragraph, at offset 0.
 #[derive(Clone)]
-pub(super) struct Text(Box<[u8]>);
+pub(super) struct Text {
+    text: Box<[u8]>,
+    /// Where it started in its file.
+    line: u64,
+}
 
 impl Text {
     pub(super) fn new(paragraph: Paragraph<'_>) -> Self {
-        Self(paragraph.as_bytes().into())
+        Self { text: paragraph.as_bytes().into(), line: paragraph.line().unwrap_or_default() }
     }
 
     /// As [`new`](Self::new), with a newline at the end.
@@ -18,15 +22,15 @@ impl Text {
         if !text.ends_with(b"\n") {
             text.push(b'\n');
         }
-        Self(text.into())
+        Self { text: text.into(), line: paragraph.line().unwrap_or_default() }
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.text
     }
 
     pub(super) fn paragraph(&self) -> Paragraph<'_> {
-        Paragraph::new(&self.0, 0)
+        Paragraph::new(&self.text, 0, self.line)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The hot path: finds paragraphs and fields in a byte slice without copying, allocating or checking.
 
 use super::lines::LineStarts;
+use crate::error::Place;
 use memchr::memmem;
 
 /// Iterates over the paragraphs of `text`, which must be valid deb822 to be understood; no bytes make it panic.
@@ -39,7 +40,7 @@ impl<'a> Iterator for Paragraphs<'a> {
             let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
             let length = self.end.find(rest).map_or(rest.len(), |at| at + 1);
             self.offset = start + length;
-            let paragraph = Paragraph { text: rest.get(..length)?, offset: start };
+            let paragraph = Paragraph { text: rest.get(..length)?, offset: start, line: 0 };
             // Comments that stand alone are no paragraph.
             if rest.first() != Some(&b'#') || paragraph.fields().next().is_some() {
                 return Some(paragraph);
@@ -61,15 +62,54 @@ fn blank_lines(text: &[u8]) -> usize {
 }
 
 /// One paragraph (stanza): a slice of the text it was found in.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Paragraph<'a> {
     text: &'a [u8],
     offset: usize,
+    /// Number of the first line; 0 if nobody has counted.
+    line: u64,
 }
 
+/// Two paragraphs are equal if their bytes and offsets are; it does not matter which reader found them.
+impl PartialEq for Paragraph<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.text, self.offset) == (other.text, other.offset)
+    }
+}
+
+impl Eq for Paragraph<'_> {}
+
 impl<'a> Paragraph<'a> {
-    pub(crate) fn new(text: &'a [u8], offset: usize) -> Self {
-        Self { text, offset }
+    pub(crate) fn new(text: &'a [u8], offset: usize, line: u64) -> Self {
+        Self { text, offset, line }
+    }
+
+    /// In which line the paragraph starts, counted from 1. The strict readers count lines, the fast one does not.
+    pub fn line(&self) -> Option<u64> {
+        (self.line > 0).then_some(self.line)
+    }
+
+    /// Where the paragraph starts.
+    pub(crate) fn place(&self) -> Place {
+        self.place_at(0)
+    }
+
+    /// Where the field `name` starts, or the paragraph if it has none.
+    pub(crate) fn place_of(&self, name: &str) -> Place {
+        let mut fields = self.fields();
+        let field = fields.find(|field| field.has_name(name));
+        let start = field.map_or(0, |field| self.text.len() - fields.rest.len() - field.as_bytes().len());
+        self.place_at(start)
+    }
+
+    fn place_at(&self, start: usize) -> Place {
+        match self.line {
+            0 => Place::Byte(self.offset + start),
+            line => {
+                let before = self.text.get(..start).unwrap_or_default();
+                Place::Line(line + memchr::memchr_iter(b'\n', before).count() as u64)
+            }
+        }
     }
 
     /// The bytes of the paragraph as they are, with the newline of the last line if it has one, without the empty

@@ -68,7 +68,7 @@ impl<'l, R: Read> Reader<'l, R> {
         let offset = self.offset + (paragraph.offset() - self.start);
         self.offset += end - self.start;
         self.start = end;
-        Ok(Some(Paragraph::new(paragraph.as_bytes(), offset)))
+        Ok(Some(Paragraph::new(paragraph.as_bytes(), offset, paragraph.line().unwrap_or_default())))
     }
 }
 

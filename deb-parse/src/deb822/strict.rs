@@ -26,11 +26,21 @@ use std::collections::HashSet;
 /// assert_eq!(error.to_string(), "line 2, column 8: a field name must be followed by a colon");
 /// ```
 pub fn parse<'a>(text: &'a [u8], limits: &Limits) -> Result<Vec<Paragraph<'a>>, Error> {
+    parse_after(0, text, limits)
+}
+
+/// As [`parse`], of a text before which `lines` lines stand in its file.
+pub(crate) fn parse_after<'a>(
+    lines: u64,
+    text: &'a [u8],
+    limits: &Limits,
+) -> Result<Vec<Paragraph<'a>>, Error> {
     if text.len() > limits.text() {
         return Err(Error::Limit { what: "bytes of the text", limit: limits.text() as u64 });
     }
     let mut paragraphs = Vec::new();
     let mut checker = Checker::new(limits);
+    checker.line = lines;
     let mut offset = 0;
     while let Some((paragraph, next)) = checker.paragraph(text, offset)? {
         paragraphs.push(paragraph);
@@ -65,7 +75,8 @@ impl<'l> Checker<'l> {
         text: &'a [u8],
         start: usize,
     ) -> Result<Option<(Paragraph<'a>, usize)>, Error> {
-        let mut begin = None;
+        // Offset and line.
+        let mut begin: Option<(usize, u64)> = None;
         let mut offset = start;
         let mut field: Option<&'a [u8]> = None;
         self.names.clear();
@@ -81,11 +92,11 @@ impl<'l> Checker<'l> {
                     begin = None;
                 }
                 Line::Comment => {
-                    begin.get_or_insert(offset);
+                    begin.get_or_insert((offset, self.line));
                     self.check_bytes(line, None)?;
                 }
                 Line::Field { name } => {
-                    begin.get_or_insert(offset);
+                    begin.get_or_insert((offset, self.line));
                     if self.names.len() == self.limits.fields() {
                         return Err(Error::Limit {
                             what: "fields of a paragraph",
@@ -114,15 +125,15 @@ impl<'l> Checker<'l> {
                 }
             }
             offset += length;
-            if begin.is_some_and(|begin| offset - begin > self.limits.stanza()) {
+            if begin.is_some_and(|(begin, _)| offset - begin > self.limits.stanza()) {
                 return Err(Error::Limit {
                     what: "bytes of a paragraph",
                     limit: self.limits.stanza() as u64,
                 });
             }
         }
-        let (Some(begin), Some(_)) = (begin, field) else { return Ok(None) };
-        let paragraph = Paragraph::new(text.get(begin..offset).unwrap_or_default(), begin);
+        let (Some((begin, line)), Some(_)) = (begin, field) else { return Ok(None) };
+        let paragraph = Paragraph::new(text.get(begin..offset).unwrap_or_default(), begin, line);
         // The empty line that ended the paragraph is read again at the start of the next one.
         if offset < text.len() {
             self.line -= 1;

@@ -83,7 +83,7 @@ fn control_files_that_lack_a_field() {
         assert!(said.contains(&format!("field {field} is missing")), "{said}");
         if field == "Version" {
             insta::assert_snapshot!(said, @r#"
-            error: <DIR>/files/bad.deb: control.tar: "./control": field Version is missing
+            error: <DIR>/files/bad.deb: control.tar: "./control": line 1: field Version is missing
             1 of 1 file refused
             "#);
         }
@@ -109,25 +109,25 @@ fn names_that_would_leave_the_pool() {
         said.push(refused_bytes(&environment, with_control(&CONTROL.replace(old, new))));
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/files/bad.deb: control.tar: "./control": field Package: package name "../hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 1, field Package: package name "../hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": field Package: package name "a/b": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 1, field Package: package name "a/b": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": field Package: package name "Hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 1, field Package: package name "Hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": field Version: version "2.0/../../x": the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 2, field Version: version "2.0/../../x": the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": field Architecture: architecture "../all": must be one name of lower-case letters, digits and `-` (Policy 11.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Architecture: architecture "../all": must be one name of lower-case letters, digits and `-` (Policy 11.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": field Architecture: architecture "any": is not an architecture that a binary package can have (Policy 5.6.8)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Architecture: architecture "any": is not an architecture that a binary package can have (Policy 5.6.8)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": field Source: source package name "../../x": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Source: source package name "../../x": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": field Source: version "../1": the upstream version must start with a digit (Policy 5.6.12)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Source: version "../1": the upstream version must start with a digit (Policy 5.6.12)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": field Source: source package name "..": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Source: source package name "..": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": field Section: section "../../x": must be one name, or several with a `/` between each (Policy 2.4)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Section: section "../../x": must be one name, or several with a `/` between each (Policy 2.4)
     1 of 1 file refused
     "#);
 }
