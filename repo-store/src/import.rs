@@ -11,10 +11,10 @@ use deb_parse::{Component, SuiteName, deb};
 
 use crate::placement::Placement;
 use crate::record::Digests;
-use crate::storage::{Staged, Storage as _};
+use crate::storage::{Key, Staged, Storage as _};
 use crate::{
-    BlobId, Committed, Context, Error, Inserted, Record, RecordKey, RepositorySettings, Route, Store,
-    SuiteSettings, Transaction,
+    BlobId, Committed, Context, Error, Inserted, Manifest, Record, RecordKey, RepositorySettings, Route,
+    Store, SuiteSettings, Transaction,
 };
 
 /// How files are added.
@@ -146,8 +146,12 @@ impl Store {
         let (file, before) = open_regular(path, options.refuse_links)?;
         let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
-        let data = if options.check_data { deb::Data::List } else { deb::Data::Skip };
-        let read = deb::read(&mut tee, &deb::Options { data, ..deb::Options::default() });
+        let read_options = match (repository.contents, options.check_data) {
+            (true, _) => Manifest::options(),
+            (false, true) => deb::Options::default(),
+            (false, false) => deb::Options { data: deb::Data::Skip, ..deb::Options::default() },
+        };
+        let read = deb::read(&mut tee, &read_options);
         if let Some(error) = tee.failed {
             return Err(Error::io("write a copy of", path)(error));
         }
@@ -170,14 +174,19 @@ impl Store {
         for suite in placement.route.suites().iter().filter_map(|suite| repository.suite(suite)) {
             check_listed(suite, &record)?;
         }
-        if let Some(staged) = &mut tee.staged {
-            staged.finish()?;
+        let mut staged = Vec::new();
+        if let Some(mut copy) = tee.staged {
+            copy.finish()?;
+            staged.push((Self::blob_key(blob), copy));
+            if repository.contents {
+                staged.push((Self::manifest_key(blob), self.stage_manifest(&Manifest::of(&package))?));
+            }
         }
         Ok(Candidate {
             file: path.to_owned(),
             record: Arc::new(record),
             placement,
-            staged: Mutex::new(tee.staged),
+            staged: Mutex::new(staged),
         })
     }
 }
@@ -187,8 +196,8 @@ struct Candidate<'a> {
     file: Utf8PathBuf,
     record: Arc<Record>,
     placement: Placement,
-    /// Taken when it is kept.
-    staged: Mutex<Option<Box<dyn Staged + 'a>>>,
+    /// The file and what is kept of it, each with where it goes. Taken when they are kept.
+    staged: Mutex<Vec<(Key, Box<dyn Staged + 'a>)>>,
 }
 
 impl Candidate<'_> {
@@ -208,8 +217,8 @@ impl Candidate<'_> {
     }
 
     fn keep(&self) -> Result<(), Error> {
-        let staged = self.staged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        staged.map_or(Ok(()), |staged| staged.keep(&Store::blob_key(self.record.blob())))
+        let mut staged = self.staged.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        staged.drain(..).try_for_each(|(key, staged)| staged.keep(&key))
     }
 }
 

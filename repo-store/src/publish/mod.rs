@@ -135,10 +135,19 @@ struct Wanted<'a> {
 /// anew.
 fn settings_digest(repository: &RepositorySettings, suite: &SuiteSettings, keys: &str) -> String {
     let RepositorySettings {
-        name, origin, label, url, encodings, encodings_by_kind, valid_for, pdiffs, ..
+        name,
+        origin,
+        label,
+        url,
+        encodings,
+        encodings_by_kind,
+        contents,
+        valid_for,
+        pdiffs,
+        ..
     } = repository;
     let text = format!(
-        "{name:?} {origin:?} {label:?} {url:?} {encodings:?} {encodings_by_kind:?} {valid_for:?} {pdiffs:?} {suite:?} {keys}"
+        "{name:?} {origin:?} {label:?} {url:?} {encodings:?} {encodings_by_kind:?} {contents} {valid_for:?} {pdiffs:?} {suite:?} {keys}"
     );
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }

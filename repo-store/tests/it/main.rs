@@ -7,6 +7,7 @@ mod fixture;
 mod fsck;
 mod gc;
 mod indices;
+mod manifests;
 mod permissions;
 mod publishing;
 mod retention;
