@@ -4,6 +4,7 @@
 mod bad_input;
 mod client;
 mod concurrency;
+mod contents;
 mod crashes;
 mod http;
 mod incoming;

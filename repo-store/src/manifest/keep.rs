@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::sync::Arc;
 
+use apt_index::parallel_map;
 use deb_parse::deb;
 
 use super::Manifest;
 use crate::storage::{Key, Staged, Storage as _};
-use crate::{BlobId, Error, Store, files};
+use crate::{BlobId, Context, Error, Record, Store, files};
 
 /// The area of the storage.
 pub(crate) const AREA: &str = "manifests";
@@ -50,6 +52,25 @@ impl Store {
         staged.write_all(&manifest.to_file()?).map_err(Error::io("write", "a manifest"))?;
         staged.finish()?;
         Ok(staged)
+    }
+
+    /// Makes the manifests of the package files of these records that are not kept yet, on all threads.
+    pub(crate) fn make_missing_manifests(
+        &self,
+        records: impl Iterator<Item = Result<Arc<Record>, Error>>,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let mut missing = Vec::new();
+        for record in records {
+            let blob = record?.blob();
+            if !self.storage().contains(&Self::manifest_key(blob))? {
+                missing.push(blob);
+            }
+        }
+        let made = parallel_map(&missing, context.threads, |blob| {
+            self.keep_manifest(&Self::manifest_key(*blob), &self.make_manifest(*blob)?)
+        });
+        made.into_iter().collect()
     }
 
     /// The manifest of a package file, made by unpacking it.

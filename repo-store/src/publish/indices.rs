@@ -17,7 +17,7 @@ use super::Wanted;
 use super::kind::{Kind, installer_components, shows_every_component};
 use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite};
 use super::tree::Tree;
-use crate::{Context, Difference, Error, Record, RepositorySettings, Snapshot, Store};
+use crate::{Context, Difference, Error, IndexKind, Record, RepositorySettings, Snapshot, Store};
 
 /// The indices of one suite, by path without the compression's ending.
 type Indices = BTreeMap<String, PublishedIndex>;
@@ -37,7 +37,10 @@ pub(super) fn render(
         let known = contents.iter().position(|content| content.serves(suite));
         places.push(known.unwrap_or(contents.len()));
         if known.is_none() {
-            let content = Content::load(store, suite, tree)?;
+            let content = Content::load(store, repository, suite, tree)?;
+            if repository.contents {
+                content.make_manifests(store, context)?;
+            }
             contents.push(content);
         }
     }
@@ -77,11 +80,18 @@ struct Content<'a> {
     before: Option<(&'a PublishedSuite, Difference)>,
     /// The components with packages for installers.
     installer: BTreeSet<Component>,
+    /// Whether the files of packages are listed.
+    contents: bool,
 }
 
 impl<'a> Content<'a> {
     /// Reads what a suite will show, and links what is new of it into the pool.
-    fn load(store: &Store, wanted: &'a Wanted<'a>, tree: &Tree<'_>) -> Result<Self, Error> {
+    fn load(
+        store: &Store,
+        repository: &RepositorySettings,
+        wanted: &'a Wanted<'a>,
+        tree: &Tree<'_>,
+    ) -> Result<Self, Error> {
         let snapshot = store.empty_or(wanted.snapshot)?;
         let before = match wanted.before {
             None => None,
@@ -90,7 +100,8 @@ impl<'a> Content<'a> {
                 Some((before, store.difference(&old, &snapshot)?))
             }
         };
-        let mut content = Self { wanted, snapshot, before, installer: BTreeSet::new() };
+        let contents = repository.contents;
+        let mut content = Self { wanted, snapshot, before, installer: BTreeSet::new(), contents };
         content.take_in(store, tree)?;
         Ok(content)
     }
@@ -149,9 +160,21 @@ impl<'a> Content<'a> {
         Ok(())
     }
 
+    /// Makes on all threads what `Contents` will be made of, as far as it is not there yet.
+    fn make_manifests(&self, store: &Store, context: &Context) -> Result<(), Error> {
+        let kinds = Kind::of_suite(self.wanted.suite, &self.installer, true);
+        let mut paths = kinds.iter().filter(|kind| kind.index_kind() == IndexKind::Contents).map(Kind::path);
+        match &self.before {
+            Some((before, difference)) if paths.all(|path| before.indices.contains_key(&path)) => {
+                store.make_missing_manifests(difference.only_second.iter().cloned().map(Ok), context)
+            }
+            _ => store.make_missing_manifests(self.snapshot.iterate(store.objects()), context),
+        }
+    }
+
     fn jobs((place, content): (usize, &'a Self)) -> Vec<Job<'a>> {
         let suite = content.wanted.suite;
-        let kinds = Kind::of_suite(suite, &content.installer);
+        let kinds = Kind::of_suite(suite, &content.installer, content.contents);
         kinds.into_iter().map(|kind| Job { place, content, path: kind.path(), kind }).collect()
     }
 }
@@ -168,8 +191,16 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(&self, workshop: &Workshop<'_>) -> Result<PublishedIndex, Error> {
         match &self.kind {
-            Kind::Packages(packages) => self.render(workshop, |records| packages.items(records)),
-            Kind::Translation(kind) => self.render(workshop, |records| kind.items(records)),
+            Kind::Packages(packages) => {
+                self.render(workshop, |records| packages.items(records).map_err(|source| self.error(source)))
+            }
+            Kind::Contents(contents) => self.render(workshop, |records| {
+                let files = contents.files(workshop.store, records)?;
+                files.lines().map_err(|source| self.error(source))
+            }),
+            Kind::Translation(kind) => {
+                self.render(workshop, |records| kind.items(records).map_err(|source| self.error(source)))
+            }
         }
     }
 
@@ -177,7 +208,7 @@ impl Job<'_> {
     fn render<I: Item>(
         &self,
         workshop: &Workshop<'_>,
-        items: impl Fn(&[Arc<Record>]) -> Result<Vec<I>, apt_index::Error>,
+        items: impl Fn(&[Arc<Record>]) -> Result<Vec<I>, Error>,
     ) -> Result<PublishedIndex, Error> {
         if let Some((before, difference)) = &self.content.before
             && self.kind.is_made_alike(self.content.wanted.suite, &before.indices)
@@ -206,13 +237,8 @@ impl Job<'_> {
             .ok_or_else(|| Error::damaged("index", &self.path, "it changed while it was written"))
     }
 
-    fn push_all<I: Item>(
-        &self,
-        builder: &mut Builder,
-        items: Result<Vec<I>, apt_index::Error>,
-    ) -> Result<(), Error> {
-        let pushed = items.and_then(|items| items.iter().try_for_each(|item| builder.push(item)));
-        pushed.map_err(|source| self.error(source))
+    fn push_all<I: Item>(&self, builder: &mut Builder, items: Result<Vec<I>, Error>) -> Result<(), Error> {
+        items?.iter().try_for_each(|item| builder.push(item)).map_err(|source| self.error(source))
     }
 
     /// What differs from the index that was published before.
@@ -221,13 +247,12 @@ impl Job<'_> {
         store: &Store,
         before: &PublishedSuite,
         difference: &Difference,
-        items: &impl Fn(&[Arc<Record>]) -> Result<Vec<I>, apt_index::Error>,
+        items: &impl Fn(&[Arc<Record>]) -> Result<Vec<I>, Error>,
     ) -> Result<Change<I>, Error> {
-        let list = |records: &[Arc<Record>]| items(records).map_err(|source| self.error(source));
         if !self.kind.joins_versions() {
             return Ok(Change {
-                removed: list(&difference.only_first)?,
-                added: list(&difference.only_second)?,
+                removed: items(&difference.only_first)?,
+                added: items(&difference.only_second)?,
             });
         }
         let touched = difference.only_first.iter().chain(&difference.only_second);
@@ -237,7 +262,7 @@ impl Job<'_> {
         let mut change = Change { removed: Vec::new(), added: Vec::new() };
         for name in names {
             let (was, is) = (old.versions(&objects, name)?, self.content.snapshot.versions(&objects, name)?);
-            let (mut was, mut is) = (list(&was)?, list(&is)?);
+            let (mut was, mut is) = (items(&was)?, items(&is)?);
             let same =
                 |item: &I, others: &[I]| others.iter().any(|other| other.as_bytes() == item.as_bytes());
             is.retain(|item| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use apt_index::{Error, Item as _, PackageKind, RelPath, Stanza};
 use deb_parse::{Architecture, Component};
 
+use super::contents::Contents;
 use super::publication::PublishedIndex;
 use crate::{ArchitectureAll, IndexKind, Record, SuiteSettings};
 
@@ -13,16 +14,24 @@ use crate::{ArchitectureAll, IndexKind, Record, SuiteSettings};
 #[derive(Clone, Debug)]
 pub(super) enum Kind<'a> {
     Packages(Packages<'a>),
+    Contents(Contents<'a>),
     Translation(Translation<'a>),
 }
 
 impl<'a> Kind<'a> {
-    /// Every index that a suite publishes; those for installers only of the components in `installer`.
-    pub(super) fn of_suite(suite: &'a SuiteSettings, installer: &BTreeSet<Component>) -> Vec<Self> {
+    /// Every index that a suite publishes; those for installers only of the components in `installer`, and those of files only
+    /// if `contents` says so.
+    pub(super) fn of_suite(
+        suite: &'a SuiteSettings,
+        installer: &BTreeSet<Component>,
+        contents: bool,
+    ) -> Vec<Self> {
         let mut kinds = Vec::new();
         for component in &suite.components {
             for architecture in suite.published_architectures() {
-                kinds.push(Self::Packages(Packages::of(suite, component, architecture, PackageKind::Deb)));
+                let packages = Packages::of(suite, component, architecture, PackageKind::Deb);
+                kinds.extend(contents.then(|| Self::Contents(Contents(packages.clone()))));
+                kinds.push(Self::Packages(packages));
             }
             for architecture in suite.architectures.iter().filter(|_| installer.contains(component)) {
                 let architecture = architecture.clone();
@@ -41,6 +50,9 @@ impl<'a> Kind<'a> {
             Self::Packages(Packages { component, architecture, kind, .. }) => {
                 format!("{}/Packages", RelPath::packages_directory(component, architecture, *kind))
             }
+            Self::Contents(Contents(Packages { component, architecture, .. })) => {
+                RelPath::contents(component, architecture).to_string()
+            }
             Self::Translation(Translation { component }) => translation_path(component),
         }
     }
@@ -49,6 +61,7 @@ impl<'a> Kind<'a> {
     pub(super) fn index_kind(&self) -> IndexKind {
         match self {
             Self::Packages(_) => IndexKind::Packages,
+            Self::Contents(_) => IndexKind::Contents,
             Self::Translation(_) => IndexKind::Translation,
         }
     }
@@ -57,7 +70,7 @@ impl<'a> Kind<'a> {
     pub(super) fn joins_versions(&self) -> bool {
         match self {
             Self::Packages(_) => false,
-            Self::Translation(_) => true,
+            Self::Contents(_) | Self::Translation(_) => true,
         }
     }
 
@@ -68,11 +81,17 @@ impl<'a> Kind<'a> {
         suite: &SuiteSettings,
         published: &BTreeMap<String, PublishedIndex>,
     ) -> bool {
+        let is_apart = |component: &Component| {
+            let all = RelPath::binary_directory(component, &Architecture::all());
+            published.contains_key(&format!("{all}/Packages"))
+        };
         match self {
             Self::Packages(Packages { component, kind: PackageKind::Deb, .. }) => {
-                let all = RelPath::binary_directory(component, &Architecture::all());
                 published.contains_key(&translation_path(component)) == suite.translations
-                    && published.contains_key(&format!("{all}/Packages")) == suite.lists_all_apart()
+                    && is_apart(component) == suite.lists_all_apart()
+            }
+            Self::Contents(Contents(Packages { component, .. })) => {
+                is_apart(component) == suite.lists_all_apart()
             }
             Self::Packages(_) | Self::Translation(_) => true,
         }
@@ -145,7 +164,7 @@ impl<'a> Packages<'a> {
         listed.map(stanza).collect()
     }
 
-    fn lists(&self, record: &Record) -> bool {
+    pub(super) fn lists(&self, record: &Record) -> bool {
         let architecture = &record.key().architecture;
         record.component() == self.component
             && record.kind() == self.kind

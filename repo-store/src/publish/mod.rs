@@ -14,6 +14,7 @@
 //! their digest in one directory for all publications: a client that read an older `InRelease` still finds what it names, also
 //! after going back, and an unchanged index costs a hard link.
 
+mod contents;
 mod expected;
 mod indices;
 mod kind;
