@@ -46,6 +46,7 @@ mod chunk;
 mod class;
 mod commit;
 mod copy;
+mod details;
 mod difference;
 mod edit;
 mod error;
@@ -81,6 +82,9 @@ mod transaction;
 pub use backup::{BackupReport, RestoreReport};
 pub use class::{PackageClass, WildPattern};
 pub use commit::Commit;
+pub use details::{
+    Came, ChangelogEntry, ContentChange, PackageChange, PackageState, PrivilegedFile, SourceChange,
+};
 pub use difference::Difference;
 pub use error::Error;
 pub use fsck::{

@@ -6,6 +6,7 @@ mod client;
 mod concurrency;
 mod contents;
 mod crashes;
+mod details;
 mod http;
 mod incoming;
 mod indices;

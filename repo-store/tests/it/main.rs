@@ -3,6 +3,7 @@
 
 mod adding;
 mod backup;
+mod details;
 mod fixture;
 mod fsck;
 mod gc;
