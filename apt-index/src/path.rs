@@ -83,6 +83,21 @@ impl RelPath {
         Self(Utf8PathBuf::from(format!("{component}/source")))
     }
 
+    /// The index of the files of the packages of `component` for `architecture`, relative to the directory of the suite.
+    ///
+    /// ```
+    /// use apt_index::RelPath;
+    /// use deb_parse::{Architecture, Component};
+    ///
+    /// let path = RelPath::contents(&Component::parse("main")?, &Architecture::parse("amd64")?);
+    /// assert_eq!(path.as_str(), "main/Contents-amd64");
+    /// # Ok::<(), deb_parse::Error>(())
+    /// ```
+    #[must_use]
+    pub fn contents(component: &Component, architecture: &Architecture) -> Self {
+        Self(Utf8PathBuf::from(format!("{component}/Contents-{architecture}")))
+    }
+
     /// The directory of a suite: `dists/<suite>`.
     #[must_use]
     pub fn suite_directory(suite: &SuiteName) -> Self {

@@ -181,6 +181,7 @@ impl Config {
         settings.origin.clone_from(&self.file.origin);
         settings.label = Some(table.label.clone().unwrap_or_else(|| name.to_string()));
         settings.url = self.url();
+        settings.contents = table.contents.unwrap_or(self.file.contents);
         self.compress(&mut settings)?;
         settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);
         settings.routing = self.routing(&settings)?;

@@ -35,13 +35,14 @@ impl Output {
 
     /// One JSON document on standard output, if that was asked for, or else what `text` prints.
     pub(crate) fn result<T: Serialize>(&self, content: &T, text: impl FnOnce()) {
-        if self.json {
-            let document = Document { format: JSON_FORMAT, content };
-            if let Ok(json) = serde_json::to_string(&document) {
-                self.line(&json);
-            }
-        } else {
-            text();
+        if self.json { self.document(content) } else { text() }
+    }
+
+    /// One JSON document on standard output.
+    pub(crate) fn document<T: Serialize>(&self, content: &T) {
+        let document = Document { format: JSON_FORMAT, content };
+        if let Ok(json) = serde_json::to_string(&document) {
+            self.line(&json);
         }
     }
 
@@ -120,7 +121,7 @@ impl Drop for Output {
 }
 
 /// The text without what a terminal would obey or show in another order: file names and package fields are others' words.
-fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     let obeyed = |c: char| {
         (c.is_control() && !matches!(c, '\n' | '\t'))
             || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -137,6 +138,15 @@ fn harmless(text: &str) -> Cow<'_, str> {
 pub(crate) fn count(number: usize, thing: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{number} {thing}{ending}")
+}
+
+/// A number of bytes for people.
+pub(crate) fn bytes(number: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.iter().find(|(size, _)| number >= *size) {
+        Some((size, unit)) => format!("{}.{} {unit}", number / size, number % size * 10 / size),
+        None => count(usize::try_from(number).unwrap_or(usize::MAX), "byte"),
+    }
 }
 
 /// Names in one line.

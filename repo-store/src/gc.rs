@@ -19,6 +19,7 @@
 //! * A history is shortened in one collection and what it no longer reaches removed by a later one, after the grace period.
 //! * Files of a published tree go under that repository's publishing lock. A link in the pool goes before the blob it shows, both
 //!   under the lock of the file, so no pool ever shows what the store does not have.
+//! * The manifest of a package file goes with it. Should the file stay after all, its manifest is made again when it is needed.
 //!
 //! An error while references or directories are read ends the collection before anything is removed: what cannot be read is
 //! never taken for absent.
@@ -35,13 +36,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
+use deb_parse::checksum::Blake3;
 use jiff::{SignedDuration, Timestamp};
 
 use self::mark::Marks;
 use self::published::Survey;
 use self::sweep::Sweep;
 use crate::storage::Key;
-use crate::{BlobId, Context, Error, KeepHistory, PublicationId, RepositoryName, Store, files};
+use crate::{BlobId, Context, Error, KeepHistory, PublicationId, RepositoryName, Store, files, manifest};
 
 /// How garbage is collected.
 #[derive(Clone, Debug)]
@@ -130,7 +132,11 @@ impl Store {
         let settled = storage.oldest_other_writer()?.map_or(settled, |began| began.min(settled));
         let horizon = earlier(context.now, options.grace);
 
-        let mut marks = Marks::new(self, context.threads, storage.ids("objects")?, storage.ids("blobs")?);
+        // Before the blobs: a manifest comes after its blob.
+        let manifests = storage.ids(manifest::AREA)?;
+        let blobs = storage.ids("blobs")?;
+        let mut of_no_blob: Vec<Blake3> = manifests.difference(&blobs).copied().collect();
+        let mut marks = Marks::new(self, context.threads, storage.ids("objects")?, blobs);
         let repositories = self.repositories()?;
         let mut report = GcReport::default();
         let mut tagged = HashSet::new();
@@ -162,6 +168,8 @@ impl Store {
         marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
 
         let (objects, blobs) = marks.unreached();
+        of_no_blob.extend(blobs.iter().filter(|id| manifests.contains(id)));
+        of_no_blob.sort_unstable();
         let mut sweep = Sweep::new(self, settled, options.dry_run);
         let blobs = sweep.settled(blobs.into_iter().map(|id| Self::blob_key(BlobId(id))))?;
         let objects = sweep.settled(objects.into_iter().map(|id| Key::object("objects", &id)))?;
@@ -186,8 +194,9 @@ impl Store {
                 sweep.remove_settled(&blob, names)?;
             }
         }
-        for object in objects {
-            sweep.remove_settled(&object, &[])?;
+        let manifests = of_no_blob.into_iter().map(|id| Self::manifest_key(BlobId(id)));
+        for file in objects.into_iter().chain(sweep.settled(manifests)?) {
+            sweep.remove_settled(&file, &[])?;
         }
         for survey in &surveys {
             survey.remove(self, &mut sweep)?;

@@ -17,8 +17,8 @@ use crate::placement::{Placement, Sender};
 use crate::record::Digests;
 use crate::storage::{Key, Staged, Storage as _};
 use crate::{
-    BlobId, Build, Committed, Context, Error, Inserted, Record, RecordKey, RepositorySettings, Route, Store,
-    SuiteSettings, Transaction, files,
+    BlobId, Build, Committed, Context, Error, Inserted, Manifest, Record, RecordKey, RepositorySettings,
+    Route, Store, SuiteSettings, Transaction, files,
 };
 
 use listed::{Checksums, List, listed_hashes};
@@ -173,9 +173,13 @@ impl Store {
         let (file, before) = open_regular(path, options.refuse_links)?;
         let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
-        let data = if options.check_data { deb::Data::List } else { deb::Data::Skip };
-        let hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
-        let read = deb::read(&mut tee, &deb::Options { data, hashes, ..deb::Options::default() });
+        let mut read_options = match (repository.contents, options.check_data) {
+            (true, _) => Manifest::options(),
+            (false, true) => deb::Options::default(),
+            (false, false) => deb::Options { data: deb::Data::Skip, ..deb::Options::default() },
+        };
+        read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
+        let read = deb::read(&mut tee, &read_options);
         if let Some(error) = tee.failed {
             return Err(Error::io("write a copy of", path)(error));
         }
@@ -196,10 +200,14 @@ impl Store {
         let (component, kind) = (placement.component.clone(), kind_of(control, path));
         let record = Record::new(control, component, kind, blob, package.size, &digests)
             .map_err(|source| Error::Stanza { file: path.to_owned(), source })?;
-        if let Some(staged) = &mut tee.staged {
-            staged.finish()?;
+        let mut staged = Vec::new();
+        if let Some(mut copy) = tee.staged {
+            copy.finish()?;
+            staged.push((Self::blob_key(blob), copy));
+            if repository.contents {
+                staged.push((Self::manifest_key(blob), self.stage_manifest(&Manifest::of(&package))?));
+            }
         }
-        let staged = tee.staged.map(|staged| (Self::blob_key(blob), staged)).into_iter().collect();
         Candidate::new(repository, path, Arc::new(record), placement, staged, Vec::new())
     }
 }
@@ -209,7 +217,7 @@ struct Candidate<'a> {
     file: Utf8PathBuf,
     record: Arc<Record>,
     placement: Placement,
-    /// Its files, each with where it goes. Taken when they are kept.
+    /// Its files and what is kept of them, each with where it goes. Taken when they are kept.
     staged: Mutex<Vec<(Key, Box<dyn Staged + 'a>)>>,
     /// Those of its files that are in the store already.
     borrowed: Vec<BlobId>,

@@ -46,6 +46,7 @@ mod chunk;
 mod class;
 mod commit;
 mod copy;
+mod details;
 mod difference;
 mod edit;
 mod error;
@@ -57,6 +58,7 @@ mod history;
 mod id;
 mod import;
 mod incoming;
+mod manifest;
 mod name;
 mod objects;
 mod oplog;
@@ -81,6 +83,9 @@ mod uploaders;
 pub use backup::{BackupReport, RestoreReport};
 pub use class::{PackageClass, WildPattern};
 pub use commit::Commit;
+pub use details::{
+    Came, ChangelogEntry, ContentChange, PackageChange, PackageState, PrivilegedFile, SourceChange,
+};
 pub use difference::Difference;
 pub use error::Error;
 pub use fsck::{
@@ -91,6 +96,7 @@ pub use history::KeepHistory;
 pub use id::{BlobId, ChunkId, CommitId, SnapshotId};
 pub use import::{AddOptions, AddReport, Added, Refused};
 pub use incoming::{IncomingOptions, IncomingReport, Left};
+pub use manifest::{Manifest, ManifestChangelog, ManifestFile, ManifestScript};
 pub use name::RepositoryName;
 pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
 pub use placement::RoutingRule;

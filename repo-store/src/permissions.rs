@@ -81,6 +81,7 @@ pub const PERMISSIONS: &[Permission] = {
         line("store/format", File, Exactly(mode::MUTABLE), Store),
         line("store/blobs/**", File, Exactly(mode::IMMUTABLE), Store),
         line("store/objects/**", File, Exactly(mode::IMMUTABLE), Store),
+        line("store/manifests/**", File, Exactly(mode::IMMUTABLE), Store),
         line("store/publications/**", File, Exactly(mode::IMMUTABLE), Store),
         line("store/tmp", Directory, Exactly(mode::DIRECTORY), Store),
         line("store/tmp/*", Directory, Exactly(mode::SECRET_DIRECTORY), Store),

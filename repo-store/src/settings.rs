@@ -26,6 +26,9 @@ pub struct RepositorySettings {
     pub encodings_by_kind: BTreeMap<IndexKind, Vec<Encoding>>,
     /// Which packages go elsewhere than their sections and versions say; the first rule for a package decides.
     pub routing: Vec<RoutingRule>,
+    /// Whether `Contents` indices are published: which files each package has. It costs the unpacking of every package that is
+    /// added.
+    pub contents: bool,
     /// How long clients accept what is published now (`Valid-Until`); for ever when not set.
     pub valid_for: Option<SignedDuration>,
     /// From how many earlier states of a large index clients can come to the present one by a patch; 0 for none.
@@ -100,6 +103,7 @@ impl RepositorySettings {
             encodings: Encoding::DEFAULT.to_vec(),
             encodings_by_kind: BTreeMap::new(),
             routing: Vec::new(),
+            contents: false,
             valid_for: None,
             pdiffs: Self::DEFAULT_PDIFFS,
             uploaders: None,

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -123,6 +124,25 @@ impl Snapshot {
     pub(crate) fn chunk_for(&self, key: &RecordKey) -> Option<ChunkId> {
         let behind = self.chunks.partition_point(|chunk| chunk.first <= *key);
         Some(self.chunks.get(behind.checked_sub(1)?)?.id)
+    }
+
+    /// Every version and architecture of all these packages, in order. Each chunk is read once.
+    pub(crate) fn versions_of_all(
+        &self,
+        objects: &Objects<'_>,
+        packages: &BTreeSet<PackageName>,
+    ) -> Result<Vec<Arc<Record>>, Error> {
+        let mut found = Vec::new();
+        for (place, reference) in self.chunks.iter().enumerate() {
+            let first = &reference.first.package;
+            let next = self.chunks.get(place + 1).map(|chunk| &chunk.first.package);
+            let reached = packages.range::<PackageName, _>(first..).next();
+            if reached.is_some_and(|package| next.is_none_or(|next| package <= next)) {
+                let records = chunk::read(objects, reference.id)?;
+                found.extend(records.into_iter().filter(|record| packages.contains(&record.key().package)));
+            }
+        }
+        Ok(found)
     }
 
     /// Every version and architecture of a package, in order.

@@ -1,6 +1,6 @@
 use std::fs;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{Environment, Output};
 
@@ -131,6 +131,25 @@ impl<'e> Apt<'e> {
         let mut files = directory.read_dir_utf8().expect("a directory");
         let file = files.next().expect("a downloaded file").expect("an entry");
         fs::read(file.path()).expect("its bytes")
+    }
+
+    /// Has `apt-file` look at the same sources; says so and gives `false` when it is not installed.
+    ///
+    /// # Panics
+    /// When its settings cannot be copied.
+    #[must_use]
+    pub fn with_apt_file(&self) -> bool {
+        let settings = "etc/apt/apt.conf.d/50apt-file.conf";
+        let installed = crate::all_installed(&["apt-file"]);
+        if installed {
+            fs::copy(Utf8Path::new("/").join(settings), self.root.join(settings)).expect("its settings");
+        }
+        installed
+    }
+
+    /// Runs `apt-file`, after [`with_apt_file`](Self::with_apt_file).
+    pub fn file(&self, arguments: &[&str]) -> Output {
+        self.run("apt-file", arguments)
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Output {

@@ -1,6 +1,13 @@
+mod details;
+mod html;
+mod json;
+mod text;
+
 use std::collections::BTreeMap;
 
 use deb_parse::SuiteName;
+use details::Report;
+use json::ReportJson;
 use repo_store::{Difference, Record, Revision, Snapshot};
 use serde::Serialize;
 
@@ -17,6 +24,31 @@ pub(crate) struct DiffArguments {
     /// The other state
     #[arg(value_name = "B")]
     second: RevisionSpec,
+    /// Tell what is behind the differences, from A to B: changelogs, bugs, files, rights, scripts, dependencies, sizes
+    #[arg(long)]
+    details: bool,
+    /// How details are written
+    #[arg(long, value_name = "FORM", requires = "details", default_value = "text")]
+    format: Format,
+}
+
+/// How details are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    /// One page, fit for release notes
+    Html,
+}
+
+/// What is compared with what.
+struct Sides<'a> {
+    /// The two states, as they were named.
+    names: [&'a str; 2],
+    first: Option<Revision<'a>>,
+    second: Option<Revision<'a>>,
+    /// The suites compared, first and second.
+    pairs: Vec<(SuiteName, SuiteName)>,
 }
 
 /// A package file that only one of two states has.
@@ -47,15 +79,42 @@ pub(crate) fn run(arguments: &DiffArguments, session: &Session, output: &Output)
             all.map(|suite| (suite.clone(), suite.clone())).collect()
         }
     };
+    let names = [first.text.as_str(), second.text.as_str()];
+    let sides = Sides { names, first: first_revision, second: second_revision, pairs };
+    if arguments.details {
+        print_details(&sides, arguments.format, session, output)
+    } else {
+        list(sides, session, output)
+    }
+}
+
+fn print_details(
+    sides: &Sides<'_>,
+    format: Format,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let report = Report::of(sides, session)?;
+    match format {
+        Format::Html => output.bytes(html::page(&report).as_bytes()),
+        Format::Json => output.document(&ReportJson::from(&report)),
+        Format::Text => output.result(&ReportJson::from(&report), || {
+            text::text(&report).lines().for_each(|line| output.line(line));
+        }),
+    }
+    Ok(if report.suites.is_empty() { Outcome::Done } else { Outcome::Different })
+}
+
+fn list(sides: Sides<'_>, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let Sides { names: sides, first, second, pairs } = sides;
     let mut differences = BTreeMap::new();
     for (a, b) in pairs {
-        let (old, new) = (snapshot(first_revision.as_ref(), &a)?, snapshot(second_revision.as_ref(), &b)?);
+        let (old, new) = (snapshot(first.as_ref(), &a)?, snapshot(second.as_ref(), &b)?);
         let difference = session.store.difference(&old, &new)?;
         if !difference.is_empty() {
             differences.insert(a, difference);
         }
     }
-    let sides = [first.text.as_str(), second.text.as_str()];
     output.result(
         &serde_json::json!({ "a": sides[0], "b": sides[1], "differences": json(&differences) }),
         || {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::config::parse_duration;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count};
+use crate::output::{Output, bytes, count};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -71,13 +71,4 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
 fn grace(text: &str) -> Result<SignedDuration, String> {
     let none = || (text == "0").then_some(SignedDuration::ZERO);
     parse_duration(text).or_else(none).ok_or_else(|| "expected a time such as 7d or 12h".to_owned())
-}
-
-/// A number of bytes for people.
-fn bytes(number: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.iter().find(|(size, _)| number >= *size) {
-        Some((size, unit)) => format!("{}.{} {unit}", number / size, number % size * 10 / size),
-        None => count(usize::try_from(number).unwrap_or(usize::MAX), "byte"),
-    }
 }

@@ -151,6 +151,9 @@ components = ["main"]
 # have its own.
 #translations = true
 
+# Publish which files each package has, for `apt-file`. Every package that is added is unpacked for it.
+#contents = true
+
 # After how long clients refuse what was published last, against replayed old states. `publish` signs anew in time.
 #valid_for = "14d"
 
@@ -167,6 +170,7 @@ components = ["main"]
 #   allow = ["10.0.0.0/8", "2001:db8::/32"]
 #   users = "prod.htpasswd"
 #   suites = ["bookworm"]
+#   contents = true
 @REPOSITORIES@
 # Packages that go elsewhere than their section and version say. The first rule for a package decides; `add --component` and
 # `add --suite` come before any rule. `suites` is a list to choose from: a version that names a release goes to those for it.

@@ -4,7 +4,9 @@
 mod bad_input;
 mod client;
 mod concurrency;
+mod contents;
 mod crashes;
+mod details;
 mod http;
 mod incoming;
 mod indices;

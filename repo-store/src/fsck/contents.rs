@@ -12,7 +12,7 @@ use sha2::Digest as _;
 use super::graph::Object;
 use super::inventory::{Found, Inventory};
 use super::report::{Problem, ProblemKind};
-use crate::{BlobId, Context, objects};
+use crate::{BlobId, Context, Manifest, objects};
 
 /// What was learnt by reading everything.
 #[derive(Debug, Default)]
@@ -33,6 +33,8 @@ pub(super) struct Contents {
 pub(super) enum Subject {
     Blob(BlobId),
     Object(Blake3),
+    /// What is inside that package file.
+    Manifest(BlobId),
     /// A file of an index, named by its SHA-256.
     Index,
 }
@@ -69,7 +71,8 @@ enum Read {
     Object(Object),
     /// Its text is right and its file is not.
     Unsealed(Object),
-    Index,
+    /// A manifest, or a file of an index.
+    Other,
 }
 
 /// The id that a path in an area of content-addressed files stands for.
@@ -87,6 +90,9 @@ fn subject(path: &Utf8Path) -> Result<Option<Subject>, ()> {
     }
     if path.starts_with("store/objects") {
         return id_of(path, "store/objects").map(|id| Some(Subject::Object(id))).ok_or(());
+    }
+    if path.starts_with("store/manifests") {
+        return id_of(path, "store/manifests").map(|id| Some(Subject::Manifest(BlobId(id)))).ok_or(());
     }
     let mut names = path.as_str().split('/');
     match (names.next(), names.next(), names.next(), names.next(), names.next(), names.next()) {
@@ -124,7 +130,7 @@ pub(super) fn read_all(root: &Utf8Path, inventory: &Inventory, context: &Context
         match subject {
             Subject::Blob(_) => contents.counts.0 += 1,
             Subject::Object(_) => contents.counts.1 += 1,
-            Subject::Index => {}
+            Subject::Manifest(_) | Subject::Index => {}
         }
         contents.bytes += found.size;
         let mut damaged = None;
@@ -135,7 +141,8 @@ pub(super) fn read_all(root: &Utf8Path, inventory: &Inventory, context: &Context
                 contents.objects.insert(id, object);
                 damaged = Some(Fault::Damaged("the file changed, though the text in it did not"));
             }
-            (Ok(_), _) => drop(contents.indices.insert(path.to_owned())),
+            (Ok(_), Subject::Index) => drop(contents.indices.insert(path.to_owned())),
+            (Ok(_), _) => {}
             (Err(fault), _) => damaged = Some(fault),
         }
         contents.problems.extend(damaged.and_then(|fault| fault.problem(path)).map(|p| (subject, p)));
@@ -155,7 +162,11 @@ fn read(path: &Utf8Path, subject: Subject) -> Result<Read, Fault> {
         }
         Subject::Index => {
             let digest = sha256_of(path)?;
-            if path.file_name() == Some(&digest.to_string()) { Ok(Read::Index) } else { Err(OTHER) }
+            if path.file_name() == Some(&digest.to_string()) { Ok(Read::Other) } else { Err(OTHER) }
+        }
+        Subject::Manifest(id) => {
+            let bytes = std::fs::read(path).map_err(|error| Fault::read(&error))?;
+            Manifest::read(&bytes, id).map(|_| Read::Other).map_err(Fault::Damaged)
         }
         Subject::Object(id) => {
             let bytes = std::fs::read(path).map_err(|error| Fault::read(&error))?;

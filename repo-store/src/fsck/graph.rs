@@ -230,7 +230,7 @@ impl Unusable {
         let affected = match subject {
             Subject::Blob(id) => self.blobs.get(&id),
             Subject::Object(id) => self.objects.get(&id),
-            Subject::Index => None,
+            Subject::Manifest(_) | Subject::Index => None,
         };
         strongest(affected.into_iter().flatten().cloned())
     }

@@ -72,6 +72,7 @@ struct Finding {
 enum Fix {
     Blob(BlobId),
     Object(Blake3),
+    Manifest(BlobId),
     Published(Remedy),
     Record,
     Reference(RepositoryName),
@@ -260,7 +261,7 @@ impl Subject {
         match self {
             Self::Blob(id) => Some(id.0),
             Self::Object(id) => Some(id),
-            Self::Index => None,
+            Self::Manifest(_) | Self::Index => None,
         }
     }
 
@@ -268,6 +269,7 @@ impl Subject {
         match self {
             Self::Blob(id) => Fix::Blob(id),
             Self::Object(id) => Fix::Object(id),
+            Self::Manifest(id) => Fix::Manifest(id),
             Self::Index => Fix::Nothing,
         }
     }

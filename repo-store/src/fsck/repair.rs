@@ -88,7 +88,7 @@ impl Repair<'_> {
         // What others are made from comes first.
         findings.sort_by_key(|finding| match &finding.remedy {
             Fix::Blob(_) | Fix::Object(_) => 0,
-            Fix::Record | Fix::Reference(_) | Fix::Tag | Fix::History => 1,
+            Fix::Manifest(_) | Fix::Record | Fix::Reference(_) | Fix::Tag | Fix::History => 1,
             Fix::Published(Remedy::Entry(
                 _,
                 Expected { entry: Entry::Stored(_) | Entry::Signed { .. }, .. },
@@ -101,6 +101,7 @@ impl Repair<'_> {
             let repaired = match remedy {
                 Fix::Blob(id) => self.blob(*id, &path, problem)?,
                 Fix::Object(id) => self.object(*id, &path, problem)?,
+                Fix::Manifest(id) => self.manifest(*id, &path)?,
                 Fix::Record => self.record(&problem.path)?,
                 Fix::Reference(repository) => self.reference(repository)?,
                 Fix::Tag => self.tag(&problem.path)?,
@@ -233,6 +234,19 @@ impl Repair<'_> {
         let temporary = self.store.storage().temporary()?;
         files::write_new(&temporary, &objects::compress(&text)?, mode::IMMUTABLE)?;
         self.place(&temporary, path)?;
+        Ok(true)
+    }
+
+    /// Made anew from the package file. Without that it goes with it.
+    fn manifest(&mut self, id: BlobId, path: &Utf8Path) -> Result<bool, Error> {
+        match self.store.make_manifest(id) {
+            Ok(manifest) => {
+                let temporary = self.store.storage().temporary()?;
+                files::write_new(&temporary, &manifest.to_file()?, mode::IMMUTABLE)?;
+                self.place(&temporary, path)?;
+            }
+            Err(_) => self.move_aside(path)?,
+        }
         Ok(true)
     }
 

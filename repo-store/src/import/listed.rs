@@ -79,9 +79,10 @@ impl List<'_> {
     /// The SHA-256 of a file, without which nothing is taken: the other checksums prove nothing, or apt does not ask for them.
     pub(super) fn sha256(self, entry: &FileEntry) -> Result<Sha256, Error> {
         entry.sha256.ok_or_else(|| {
-            let rule = "must be listed in this field too: no other checksum is relied on";
-            let (field, value) = ("Checksums-Sha256", Quoted::new(&entry.path));
-            self.error(deb_parse::Error::Field { field, what: "file", value, rule })
+            let name = Quoted::new(&entry.path);
+            self.misfit(format!(
+                "{name} must be listed in Checksums-Sha256 too: no other checksum is relied on"
+            ))
         })
     }
 

@@ -156,9 +156,7 @@ impl<'a> Upload<'a> {
             list.sha256(entry)?;
             // The last list there is: without it the text may have been cut short on its way.
             if upload.details_of(entry).is_none() {
-                let (field, rule) = ("Files", "must be listed in this field too (Policy 5.5)");
-                let value = Quoted::new(&entry.path);
-                return Err(list.error(deb_parse::Error::Field { field, what: "file", value, rule }));
+                return Err(list.misfit(format!("{} must be listed in Files too (Policy 5.5)", name(entry))));
             }
             match Utf8Path::new(&entry.path).extension() {
                 Some("deb" | "udeb" | "ddeb") => upload.packages.push(entry),

@@ -11,13 +11,13 @@ use apt_index::{
     Builder, Change, Encoding, IndexOptions, Item, PackageKind, PatchHistory, PreviousFiles, parallel_map,
     update,
 };
-use deb_parse::{Component, PackageName};
+use deb_parse::PackageName;
 
 use super::Wanted;
-use super::kind::{Kind, installer_components, shows_every_component};
+use super::kind::{Extent, Kind, installer_components, shows_every_component};
 use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite};
 use super::tree::Tree;
-use crate::{Context, Difference, Error, Record, RepositorySettings, Snapshot, Store};
+use crate::{Context, Difference, Error, IndexKind, Record, RepositorySettings, Snapshot, Store};
 
 /// The indices of one suite, by path without the compression's ending.
 type Indices = BTreeMap<String, PublishedIndex>;
@@ -37,7 +37,10 @@ pub(super) fn render(
         let known = contents.iter().position(|content| content.serves(suite));
         places.push(known.unwrap_or(contents.len()));
         if known.is_none() {
-            let content = Content::load(store, suite, tree)?;
+            let content = Content::load(store, repository, suite, tree)?;
+            if repository.contents {
+                content.make_manifests(store, context)?;
+            }
             contents.push(content);
         }
     }
@@ -75,15 +78,18 @@ struct Content<'a> {
     snapshot: Snapshot,
     /// What was published before and what differs; `None` when everything is new.
     before: Option<(&'a PublishedSuite, Difference)>,
-    /// The components with packages for installers.
-    installer: BTreeSet<Component>,
-    /// Whether it has source packages, or had some when it was published before: clients that ask for their index go on asking.
-    has_sources: bool,
+    /// Which indices it has.
+    extent: Extent,
 }
 
 impl<'a> Content<'a> {
     /// Reads what a suite will show, and links what is new of it into the pool.
-    fn load(store: &Store, wanted: &'a Wanted<'a>, tree: &Tree<'_>) -> Result<Self, Error> {
+    fn load(
+        store: &Store,
+        repository: &RepositorySettings,
+        wanted: &'a Wanted<'a>,
+        tree: &Tree<'_>,
+    ) -> Result<Self, Error> {
         let snapshot = store.empty_or(wanted.snapshot)?;
         let before = match wanted.before {
             None => None,
@@ -92,8 +98,9 @@ impl<'a> Content<'a> {
                 Some((before, store.difference(&old, &snapshot)?))
             }
         };
-        let has_sources = wanted.before.is_some_and(PublishedSuite::has_sources);
-        let mut content = Self { wanted, snapshot, before, installer: BTreeSet::new(), has_sources };
+        let sources = wanted.before.is_some_and(PublishedSuite::has_sources);
+        let extent = Extent { sources, contents: repository.contents, ..Extent::default() };
+        let mut content = Self { wanted, snapshot, before, extent };
         content.take_in(store, tree)?;
         Ok(content)
     }
@@ -120,9 +127,9 @@ impl<'a> Content<'a> {
     /// Looks at every package that was not shown before.
     fn take_in(&mut self, store: &Store, tree: &Tree<'_>) -> Result<(), Error> {
         let mut installer = BTreeSet::new();
-        let mut has_sources = self.has_sources;
+        let mut sources = self.extent.sources;
         let mut note = |record: &Record| {
-            has_sources |= record.key().architecture.is_source();
+            sources |= record.key().architecture.is_source();
             if record.kind() == PackageKind::Udeb && !installer.contains(record.component()) {
                 installer.insert(record.component().clone());
             }
@@ -150,14 +157,26 @@ impl<'a> Content<'a> {
                 }
             }
         }
-        self.installer = installer;
-        self.has_sources = has_sources;
+        self.extent.installer = installer;
+        self.extent.sources = sources;
         Ok(())
+    }
+
+    /// Makes on all threads what `Contents` will be made of, as far as it is not there yet.
+    fn make_manifests(&self, store: &Store, context: &Context) -> Result<(), Error> {
+        let kinds = Kind::of_suite(self.wanted.suite, &self.extent);
+        let mut paths = kinds.iter().filter(|kind| kind.index_kind() == IndexKind::Contents).map(Kind::path);
+        match &self.before {
+            Some((before, difference)) if paths.all(|path| before.indices.contains_key(&path)) => {
+                store.make_missing_manifests(difference.only_second.iter().cloned().map(Ok), context)
+            }
+            _ => store.make_missing_manifests(self.snapshot.iterate(store.objects()), context),
+        }
     }
 
     fn jobs((place, content): (usize, &'a Self)) -> Vec<Job<'a>> {
         let suite = content.wanted.suite;
-        let kinds = Kind::of_suite(suite, &content.installer, content.has_sources);
+        let kinds = Kind::of_suite(suite, &content.extent);
         kinds.into_iter().map(|kind| Job { place, content, path: kind.path(), kind }).collect()
     }
 }
@@ -174,9 +193,19 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(&self, workshop: &Workshop<'_>) -> Result<PublishedIndex, Error> {
         match &self.kind {
-            Kind::Packages(packages) => self.render(workshop, |records| packages.items(records)),
-            Kind::Translation(kind) => self.render(workshop, |records| kind.items(records)),
-            Kind::Sources(sources) => self.render(workshop, |records| sources.items(records)),
+            Kind::Packages(packages) => {
+                self.render(workshop, |records| packages.items(records).map_err(|source| self.error(source)))
+            }
+            Kind::Contents(contents) => self.render(workshop, |records| {
+                let files = contents.files(workshop.store, records)?;
+                files.lines().map_err(|source| self.error(source))
+            }),
+            Kind::Translation(kind) => {
+                self.render(workshop, |records| kind.items(records).map_err(|source| self.error(source)))
+            }
+            Kind::Sources(kind) => {
+                self.render(workshop, |records| kind.items(records).map_err(|source| self.error(source)))
+            }
         }
     }
 
@@ -184,7 +213,7 @@ impl Job<'_> {
     fn render<I: Item>(
         &self,
         workshop: &Workshop<'_>,
-        items: impl Fn(&[Arc<Record>]) -> Result<Vec<I>, apt_index::Error>,
+        items: impl Fn(&[Arc<Record>]) -> Result<Vec<I>, Error>,
     ) -> Result<PublishedIndex, Error> {
         if let Some((before, difference)) = &self.content.before
             && self.kind.is_made_alike(self.content.wanted.suite, &before.indices)
@@ -213,13 +242,8 @@ impl Job<'_> {
             .ok_or_else(|| Error::damaged("index", &self.path, "it changed while it was written"))
     }
 
-    fn push_all<I: Item>(
-        &self,
-        builder: &mut Builder,
-        items: Result<Vec<I>, apt_index::Error>,
-    ) -> Result<(), Error> {
-        let pushed = items.and_then(|items| items.iter().try_for_each(|item| builder.push(item)));
-        pushed.map_err(|source| self.error(source))
+    fn push_all<I: Item>(&self, builder: &mut Builder, items: Result<Vec<I>, Error>) -> Result<(), Error> {
+        items?.iter().try_for_each(|item| builder.push(item)).map_err(|source| self.error(source))
     }
 
     /// What differs from the index that was published before.
@@ -228,13 +252,12 @@ impl Job<'_> {
         store: &Store,
         before: &PublishedSuite,
         difference: &Difference,
-        items: &impl Fn(&[Arc<Record>]) -> Result<Vec<I>, apt_index::Error>,
+        items: &impl Fn(&[Arc<Record>]) -> Result<Vec<I>, Error>,
     ) -> Result<Change<I>, Error> {
-        let list = |records: &[Arc<Record>]| items(records).map_err(|source| self.error(source));
         if !self.kind.joins_versions() {
             return Ok(Change {
-                removed: list(&difference.only_first)?,
-                added: list(&difference.only_second)?,
+                removed: items(&difference.only_first)?,
+                added: items(&difference.only_second)?,
             });
         }
         let touched = difference.only_first.iter().chain(&difference.only_second);
@@ -244,7 +267,7 @@ impl Job<'_> {
         let mut change = Change { removed: Vec::new(), added: Vec::new() };
         for name in names {
             let (was, is) = (old.versions(&objects, name)?, self.content.snapshot.versions(&objects, name)?);
-            let (mut was, mut is) = (list(&was)?, list(&is)?);
+            let (mut was, mut is) = (items(&was)?, items(&is)?);
             let same =
                 |item: &I, others: &[I]| others.iter().any(|other| other.as_bytes() == item.as_bytes());
             is.retain(|item| {

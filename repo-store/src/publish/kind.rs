@@ -6,38 +6,51 @@ use std::sync::Arc;
 use apt_index::{Error, Item as _, PackageKind, RelPath, Stanza};
 use deb_parse::{Architecture, Component};
 
+use super::contents::Contents;
 use super::publication::PublishedIndex;
 use crate::{ArchitectureAll, Build, IndexKind, Record, SuiteSettings};
 
 /// How the paths of indices of source packages end.
 pub(super) const SOURCES: &str = "/Sources";
 
+/// What decides which indices a suite has.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extent {
+    /// The components with packages for installers.
+    pub(super) installer: BTreeSet<Component>,
+    /// Whether it has source packages, or had some when it was published before: clients that ask for their index go on asking.
+    pub(super) sources: bool,
+    /// Whether the files of packages are listed.
+    pub(super) contents: bool,
+}
+
 /// One of the indices of a suite.
 #[derive(Clone, Debug)]
 pub(super) enum Kind<'a> {
     Packages(Packages<'a>),
     Sources(Sources<'a>),
+    Contents(Contents<'a>),
     Translation(Translation<'a>),
 }
 
 impl<'a> Kind<'a> {
-    /// Every index that a suite publishes; those for installers only of the components in `installer`, and those of source packages
-    /// only when it `has_sources`: clients ask for what is listed.
+    /// Every index that a suite publishes.
     pub(super) fn of_suite(
         suite: &'a SuiteSettings,
-        installer: &BTreeSet<Component>,
-        has_sources: bool,
+        Extent { installer, sources, contents }: &Extent,
     ) -> Vec<Self> {
         let mut kinds = Vec::new();
         for component in &suite.components {
             for architecture in suite.published_architectures() {
-                kinds.push(Self::Packages(Packages::of(suite, component, architecture, PackageKind::Deb)));
+                let packages = Packages::of(suite, component, architecture, PackageKind::Deb);
+                kinds.extend(contents.then(|| Self::Contents(Contents(packages.clone()))));
+                kinds.push(Self::Packages(packages));
             }
             for architecture in suite.architectures.iter().filter(|_| installer.contains(component)) {
                 let architecture = architecture.clone();
                 kinds.push(Self::Packages(Packages::of(suite, component, architecture, PackageKind::Udeb)));
             }
-            if has_sources {
+            if *sources {
                 kinds.push(Self::Sources(Sources { component }));
             }
             if suite.translations {
@@ -56,6 +69,9 @@ impl<'a> Kind<'a> {
             Self::Sources(Sources { component }) => {
                 format!("{}{SOURCES}", RelPath::source_directory(component))
             }
+            Self::Contents(Contents(Packages { component, architecture, .. })) => {
+                RelPath::contents(component, architecture).to_string()
+            }
             Self::Translation(Translation { component }) => translation_path(component),
         }
     }
@@ -65,6 +81,7 @@ impl<'a> Kind<'a> {
         match self {
             Self::Packages(_) => IndexKind::Packages,
             Self::Sources(_) => IndexKind::Sources,
+            Self::Contents(_) => IndexKind::Contents,
             Self::Translation(_) => IndexKind::Translation,
         }
     }
@@ -73,7 +90,7 @@ impl<'a> Kind<'a> {
     pub(super) fn joins_versions(&self) -> bool {
         match self {
             Self::Packages(_) | Self::Sources(_) => false,
-            Self::Translation(_) => true,
+            Self::Contents(_) | Self::Translation(_) => true,
         }
     }
 
@@ -84,11 +101,17 @@ impl<'a> Kind<'a> {
         suite: &SuiteSettings,
         published: &BTreeMap<String, PublishedIndex>,
     ) -> bool {
+        let is_apart = |component: &Component| {
+            let all = RelPath::binary_directory(component, &Architecture::all());
+            published.contains_key(&format!("{all}/Packages"))
+        };
         match self {
             Self::Packages(Packages { component, kind: PackageKind::Deb, .. }) => {
-                let all = RelPath::binary_directory(component, &Architecture::all());
                 published.contains_key(&translation_path(component)) == suite.translations
-                    && published.contains_key(&format!("{all}/Packages")) == suite.lists_all_apart()
+                    && is_apart(component) == suite.lists_all_apart()
+            }
+            Self::Contents(Contents(Packages { component, .. })) => {
+                is_apart(component) == suite.lists_all_apart()
             }
             Self::Packages(_) | Self::Sources(_) | Self::Translation(_) => true,
         }
@@ -161,7 +184,7 @@ impl<'a> Packages<'a> {
         listed.map(stanza).collect()
     }
 
-    fn lists(&self, record: &Record) -> bool {
+    pub(super) fn lists(&self, record: &Record) -> bool {
         let Build::For(architecture) = &record.key().architecture else { return false };
         record.component() == self.component
             && record.kind() == self.kind

@@ -14,6 +14,7 @@
 //! their digest in one directory for all publications: a client that read an older `InRelease` still finds what it names, also
 //! after going back, and an unchanged index costs a hard link.
 
+mod contents;
 mod expected;
 mod indices;
 mod kind;
@@ -185,10 +186,19 @@ struct Wanted<'a> {
 /// anew.
 fn settings_digest(repository: &RepositorySettings, suite: &SuiteSettings, keys: &str) -> String {
     let RepositorySettings {
-        name, origin, label, url, encodings, encodings_by_kind, valid_for, pdiffs, ..
+        name,
+        origin,
+        label,
+        url,
+        encodings,
+        encodings_by_kind,
+        contents,
+        valid_for,
+        pdiffs,
+        ..
     } = repository;
     let text = format!(
-        "{name:?} {origin:?} {label:?} {url:?} {encodings:?} {encodings_by_kind:?} {valid_for:?} {pdiffs:?} {suite:?} {keys}"
+        "{name:?} {origin:?} {label:?} {url:?} {encodings:?} {encodings_by_kind:?} {contents} {valid_for:?} {pdiffs:?} {suite:?} {keys}"
     );
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }

@@ -3,10 +3,12 @@
 
 mod adding;
 mod backup;
+mod details;
 mod fixture;
 mod fsck;
 mod gc;
 mod indices;
+mod manifests;
 mod permissions;
 mod publishing;
 mod retention;

@@ -23,7 +23,8 @@ fn the_documentation_shows_the_table() {
 
 #[test]
 fn everything_the_store_makes_is_in_the_table() {
-    let (fixture, signer) = (Fixture::new(), signer());
+    let (mut fixture, signer) = (Fixture::new(), signer());
+    fixture.preprod.contents = true;
     fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
     publish(&fixture, &signer, 0);
     let root = fixture.store.root();

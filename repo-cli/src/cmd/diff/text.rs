@@ -1,0 +1,65 @@
+//! Details for a terminal.
+
+use std::fmt::Write as _;
+
+use repo_store::{PackageChange, SourceChange};
+
+use super::details::{Report, came, facts, references, step};
+use crate::output::{count, joined};
+
+/// So many files of a package are named; `--format json` and `html` name all.
+const NAMED: usize = 10;
+
+/// The report, with the control characters of others' words still in it.
+pub(super) fn text(report: &Report<'_>) -> String {
+    let mut text = String::new();
+    let [first, second] = report.sides;
+    // Writing to a String cannot fail.
+    for change in &report.suites {
+        let _ = writeln!(text, "{}: {first} -> {second}\n", joined(&change.suites));
+        change.sources.iter().for_each(|change| source(&mut text, change));
+    }
+    text
+}
+
+fn source(text: &mut String, change: &SourceChange) {
+    let _ = writeln!(text, "{} {}", change.source, step(change.before.as_ref(), change.after.as_ref()));
+    let found = references(&change.changelog).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    if !found.is_empty() {
+        let _ = writeln!(text, "  mentions {}", found.join(", "));
+    }
+    for entry in &change.changelog {
+        let urgency = entry.urgency.as_ref().map(|urgency| format!(" ({urgency})")).unwrap_or_default();
+        let _ = writeln!(text, "  {}{urgency} {} {}", entry.version, entry.maintainer, entry.date);
+        for line in entry.changes.lines() {
+            let _ = writeln!(text, "  {}", line.trim_end());
+        }
+    }
+    if !change.changelog_complete {
+        text.push_str("  (the changelog does not tell all of it)\n");
+    }
+    change.packages.iter().for_each(|change| package(text, change));
+    text.push('\n');
+}
+
+fn package(text: &mut String, change: &PackageChange) {
+    let version = |side: &Option<repo_store::PackageState>| side.as_ref().map(|state| state.version.clone());
+    let (before, after) = (version(&change.before), version(&change.after));
+    let step = step(before.as_ref(), after.as_ref());
+    let _ = writeln!(text, "  package {} {} {step}", change.package, change.architecture);
+    for (name, fact) in facts(change) {
+        let _ = writeln!(text, "    {name}: {fact}");
+    }
+    let files = &change.contents.files;
+    if !files.is_empty() {
+        let (added, removed) = (files.added.len(), files.removed.len());
+        let _ = writeln!(text, "    files: {added} added, {removed} removed");
+        let names = came(files);
+        for name in names.iter().take(NAMED) {
+            let _ = writeln!(text, "      {name}");
+        }
+        if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            let _ = writeln!(text, "      … and {}", count(more, "more file"));
+        }
+    }
+}

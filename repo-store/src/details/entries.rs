@@ -1,0 +1,76 @@
+//! The changelog entries between two versions of a source.
+
+use deb_parse::{SourceName, Version, changelog};
+
+use super::ChangelogEntry;
+use super::compare::Compared;
+use super::pairs::Pair;
+use crate::Record;
+
+pub(super) struct Entries {
+    pub(super) entries: Vec<ChangelogEntry>,
+    /// Whether they go back to the version before.
+    pub(super) complete: bool,
+}
+
+/// The entries for what changed in the packages of one source, which all ship the same changelog, if they ship any.
+pub(super) fn of(source: &SourceName, members: &[(&Pair, Compared)]) -> Entries {
+    let versions = |side: fn(&Pair) -> Option<&Record>| {
+        members.iter().filter_map(move |(pair, _)| side(pair)).map(described)
+    };
+    let oldest = versions(|pair| pair.before.as_deref()).min();
+    let newest = versions(|pair| pair.after.as_deref()).max();
+    let mut found = Entries { entries: Vec::new(), complete: newest.is_none() || newest == oldest };
+    let Some(newest) = newest else { return found };
+    for (_, Compared { changelog, .. }) in members {
+        let Some(text) = changelog else { continue };
+        let (entries, reached) = between(source, &text.text, oldest.as_ref(), &newest);
+        // A package that was not built anew may be behind the others.
+        if entries.len() > found.entries.len() {
+            found = Entries { entries, complete: reached || text.complete };
+        }
+    }
+    found
+}
+
+/// The version by which the changelog calls what a record was built from. A rebuild has an entry of its own.
+fn described(record: &Record) -> Version {
+    let source = record.source().1;
+    let own = &record.key().version;
+    let is_rebuild = own.as_str().strip_prefix(source.as_str()).is_some_and(|rest| rest.starts_with("+b"));
+    if is_rebuild { own.clone() } else { source }
+}
+
+/// The entries above `oldest` and not above `newest`, and whether one below was met.
+fn between(
+    source: &SourceName,
+    text: &str,
+    oldest: Option<&Version>,
+    newest: &Version,
+) -> (Vec<ChangelogEntry>, bool) {
+    let mut entries = Vec::new();
+    for entry in changelog::entries(text).filter(|entry| entry.source == source.as_str()) {
+        // Old entries have versions that nobody would accept today.
+        let Ok(version) = Version::parse(entry.version) else { continue };
+        if oldest.is_some_and(|oldest| version <= *oldest) {
+            return (entries, true);
+        }
+        if version > *newest {
+            continue;
+        }
+        entries.push(ChangelogEntry {
+            version: entry.version.to_owned(),
+            urgency: entry.urgency().map(str::to_owned),
+            maintainer: entry.maintainer.to_owned(),
+            date: entry.date.to_owned(),
+            changes: entry.changes.to_owned(),
+            closes: entry.closes(),
+            launchpad: entry.launchpad_bugs(),
+            cves: entry.cves().into_iter().map(str::to_owned).collect(),
+        });
+        if oldest.is_none() {
+            return (entries, true);
+        }
+    }
+    (entries, false)
+}

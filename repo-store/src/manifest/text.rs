@@ -1,0 +1,113 @@
+//! The text of a manifest: a paragraph of fields, an empty line, and the changelog as it is.
+//!
+//! It is read with the few lines below rather than as deb822, which takes blanks off the ends of lines: a path may end in one.
+
+use std::fmt::Write as _;
+
+use deb_parse::deb::{EntryKind, Package};
+
+use super::{ManifestChangelog, ManifestFile, ManifestScript};
+use crate::BlobId;
+
+pub(super) const CONFFILES: &str = "Conffiles:";
+pub(super) const SCRIPTS: &str = "Scripts:";
+pub(super) const FILES: &str = "Files:";
+const CHANGELOG: &str = "Changelog: ";
+const COMPLETE: &str = "complete";
+const CUT: &str = "cut";
+
+const KINDS: [(EntryKind, u8); 7] = [
+    (EntryKind::File, b'-'),
+    (EntryKind::HardLink, b'h'),
+    (EntryKind::Symlink, b'l'),
+    (EntryKind::CharacterDevice, b'c'),
+    (EntryKind::BlockDevice, b'b'),
+    (EntryKind::Directory, b'd'),
+    (EntryKind::Fifo, b'p'),
+];
+
+/// What every text of this form starts with. When the form changes so does the number, and older ones are made anew.
+fn head(blob: BlobId) -> String {
+    format!("Manifest: 1\nBlob: {blob}\n")
+}
+
+pub(super) fn write(package: &Package) -> Vec<u8> {
+    let mut head = head(BlobId(package.blake3));
+    // Writing to a String cannot fail.
+    if !package.conffiles.is_empty() {
+        let _ = writeln!(head, "{CONFFILES}");
+        for line in &package.conffiles {
+            let _ = writeln!(head, " {line}");
+        }
+    }
+    if package.maintainer_scripts().next().is_some() {
+        let _ = writeln!(head, "{SCRIPTS}");
+        for file in package.maintainer_scripts() {
+            let _ = writeln!(head, " {} {}", file.sha256, file.name);
+        }
+    }
+    if let Some(changelog) = &package.changelog {
+        let _ = writeln!(head, "{CHANGELOG}{}", if changelog.complete { COMPLETE } else { CUT });
+    }
+    let mut text = head.into_bytes();
+    let files = package.files.as_deref().unwrap_or_default();
+    if !files.is_empty() {
+        text.extend_from_slice(format!("{FILES}\n").as_bytes());
+    }
+    for file in files {
+        let kind =
+            KINDS.iter().find(|(kind, _)| *kind == file.kind).map_or('?', |(_, letter)| char::from(*letter));
+        let owner = file.owner.to_string().replace(|c: char| c.is_whitespace() || c.is_control(), "?");
+        text.extend_from_slice(format!(" {kind} {:o} {owner} {} ", file.mode, file.size).as_bytes());
+        text.extend_from_slice(&file.path);
+        text.push(b'\n');
+    }
+    if let Some(changelog) = &package.changelog {
+        text.push(b'\n');
+        text.extend_from_slice(changelog.text.as_bytes());
+    }
+    text
+}
+
+/// Whether a text is the manifest of that package file.
+pub(super) fn is_of(text: &[u8], blob: BlobId) -> bool {
+    text.starts_with(head(blob).as_bytes())
+}
+
+/// The lines of the paragraph.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty())
+}
+
+/// The lines below a field, without the blank each starts with.
+pub(super) fn section<'a>(text: &'a [u8], field: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    lines(text)
+        .skip_while(move |line| *line != field.as_bytes())
+        .skip(1)
+        .map_while(|line| line.strip_prefix(b" "))
+}
+
+pub(super) fn file(line: &[u8]) -> Option<ManifestFile<'_>> {
+    let mut words = line.splitn(5, |byte| *byte == b' ');
+    let mut word = || words.next();
+    let (kind, mode, owner, size, path) = (word()?, word()?, word()?, word()?, word()?);
+    Some(ManifestFile {
+        kind: KINDS.iter().find(|(_, letter)| kind == [*letter]).map(|(kind, _)| *kind)?,
+        mode: u32::from_str_radix(std::str::from_utf8(mode).ok()?, 8).ok()?,
+        owner: std::str::from_utf8(owner).ok()?,
+        size: std::str::from_utf8(size).ok()?.parse().ok()?,
+        path,
+    })
+}
+
+pub(super) fn script(line: &[u8]) -> Option<ManifestScript<'_>> {
+    let (sha256, name) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    Some(ManifestScript { name, sha256 })
+}
+
+pub(super) fn changelog(text: &[u8]) -> Option<ManifestChangelog<'_>> {
+    let state = lines(text).find_map(|line| line.strip_prefix(CHANGELOG.as_bytes()))?;
+    let start = memchr::memmem::find(text, b"\n\n")? + 2;
+    let text = std::str::from_utf8(text.get(start..)?).ok()?;
+    Some(ManifestChangelog { text, complete: state == COMPLETE.as_bytes() })
+}

@@ -1,0 +1,125 @@
+//! Which versions are compared, and which entries of a changelog lie between them.
+
+use camino::Utf8PathBuf;
+use deb_parse::deb::Builder;
+use deb_parse::{Architecture, PackageName, Version};
+use repo_store::{AddOptions, SourceChange};
+
+use crate::fixture::{Fixture, context, suite};
+
+struct Package<'a> {
+    name: &'a str,
+    version: &'a str,
+    source: Option<&'a str>,
+    changelog: &'a [&'a str],
+}
+
+fn package<'a>(name: &'a str, version: &'a str, changelog: &'a [&'a str]) -> Package<'a> {
+    Package { name, version, source: None, changelog }
+}
+
+impl Package<'_> {
+    fn write(&self, fixture: &Fixture) -> Utf8PathBuf {
+        let Self { name, version, source, changelog } = self;
+        let own_source = source.map_or(*name, |source| source.split(' ').next().unwrap());
+        let entries = changelog.iter().map(|version| {
+            format!("{own_source} ({version}) sid; urgency=low\n\n  * {version}\n\n -- A <a@b.example>  Sat, 01 Jan 2022 10:00:00 +0000\n")
+        });
+        let text = entries.collect::<Vec<_>>().join("\n");
+        let mut builder = Builder::new(
+            PackageName::parse(name).unwrap(),
+            Version::parse(version).unwrap(),
+            Architecture::parse("amd64").unwrap(),
+        );
+        if let Some(source) = source {
+            builder = builder.field("Source", *source);
+        }
+        if !changelog.is_empty() {
+            builder = builder.file(format!("usr/share/doc/{name}/changelog.Debian"), text, 0o644);
+        }
+        let path = fixture.store.root().join(format!("../{name}_{version}.deb"));
+        std::fs::write(&path, builder.build().unwrap()).unwrap();
+        path
+    }
+}
+
+/// What changes when packages are removed and others added.
+fn details(there: &[Package<'_>], removed: &[&str], added: &[Package<'_>]) -> Vec<SourceChange> {
+    let fixture = Fixture::new();
+    let add = |packages: &[Package<'_>]| {
+        let files: Vec<_> = packages.iter().map(|package| package.write(&fixture)).collect();
+        fixture.store.add(&fixture.preprod, &files, &AddOptions::default(), &context(0)).unwrap();
+        fixture.store.head(&fixture.preprod.name).unwrap().unwrap().snapshot(&suite("trixie")).unwrap()
+    };
+    let before = add(there);
+    let selectors: Vec<_> = removed.iter().map(|selector| selector.parse().unwrap()).collect();
+    if !selectors.is_empty() {
+        let plan = fixture.store.plan_removal(&fixture.preprod, &selectors, &[]).unwrap();
+        fixture.store.remove(&plan, &fixture.preprod.name, &context(1)).unwrap();
+    }
+    let after = add(added);
+    fixture.store.details(&before, &after, &context(2)).unwrap()
+}
+
+fn entries(change: &SourceChange) -> Vec<&str> {
+    change.changelog.iter().map(|entry| entry.version.as_str()).collect()
+}
+
+#[test]
+fn the_highest_versions_are_compared_also_when_they_stay() {
+    let there = [package("pa", "1.0", &[]), package("pa", "1.1", &[])];
+    let changes = details(&there, &["pa=1.0"], &[package("pa", "0.9", &[]), package("pa", "1.2", &[])]);
+    let change = &changes[0].packages[0];
+    assert_eq!(change.before.as_ref().unwrap().version.as_str(), "1.1");
+    assert_eq!(change.after.as_ref().unwrap().version.as_str(), "1.2");
+    assert_eq!((change.also_added[0].as_str(), change.also_added.len()), ("0.9", 1));
+    assert_eq!((change.also_removed[0].as_str(), change.also_removed.len()), ("1.0", 1));
+}
+
+#[test]
+fn a_lower_version_that_comes_changes_nothing_else() {
+    let changes = details(&[package("pa", "2", &["2"])], &[], &[package("pa", "1", &["1"])]);
+    let change = &changes[0].packages[0];
+    assert_eq!(change.before, change.after);
+    assert_eq!(change.also_added[0].as_str(), "1");
+    assert_eq!(entries(&changes[0]), [""; 0]);
+}
+
+#[test]
+fn the_entries_in_between_are_told_once_for_all_packages_of_a_source() {
+    let binary =
+        |name, version, changelog| Package { source: Some("src"), ..package(name, version, changelog) };
+    let there = [binary("pa", "1", &["1"]), binary("pb", "1", &[]), package("other", "1", &["1"])];
+    let added = [binary("pb", "3", &[]), binary("pa", "3", &["3", "2", "1", "0.5"]), binary("new", "3", &[])];
+    let changes = details(&there, &[], &added);
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].source.as_str(), "src");
+    assert_eq!(
+        changes[0].packages.iter().map(|p| p.package.as_str()).collect::<Vec<_>>(),
+        ["new", "pa", "pb"]
+    );
+    assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec!["3", "2"], true));
+}
+
+#[test]
+fn a_rebuild_has_an_entry_of_its_own() {
+    let rebuilt = Package { source: Some("pa (1-1)"), ..package("pa", "1-1+b1", &["1-1+b1", "1-1"]) };
+    let changes = details(&[package("pa", "1-1", &["1-1"])], &[], &[rebuilt]);
+    assert_eq!(entries(&changes[0]), ["1-1+b1"]);
+}
+
+#[test]
+fn of_a_new_package_only_the_newest_entry_is_told_and_of_an_older_one_none() {
+    let changes = details(&[], &[], &[package("pa", "3", &["3", "2", "1"])]);
+    assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec!["3"], true));
+    let changes = details(&[package("pa", "3", &["3", "2"])], &["pa"], &[package("pa", "2", &["2"])]);
+    assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec![], true));
+    let changes = details(&[package("pa", "3", &["3"])], &["pa"], &[]);
+    assert_eq!((changes[0].after.as_ref(), entries(&changes[0]).len()), (None, 0));
+}
+
+#[test]
+fn a_changelog_that_is_missing_is_no_complete_one() {
+    let changes = details(&[package("pa", "1", &["1"])], &[], &[package("pa", "3", &[])]);
+    assert!(!changes[0].changelog_complete);
+}
