@@ -83,18 +83,38 @@ checksum!(
 );
 checksum!(
     /// A BLAKE3 checksum.
+    ///
+    /// ```
+    /// use deb_parse::checksum::Blake3;
+    /// assert!(Blake3::of(b"").to_string().starts_with("af1349b9"));
+    /// ```
     Blake3, 32, "BLAKE3", "must be 64 hexadecimal digits"
 );
 checksum!(
     /// An MD5 checksum. It proves nothing; old formats still carry it.
+    ///
+    /// ```
+    /// use deb_parse::checksum::Md5;
+    /// assert_eq!(Md5::of(b"").to_string(), "d41d8cd98f00b204e9800998ecf8427e");
+    /// ```
     Md5, 16, "MD5", "must be 32 hexadecimal digits"
 );
 checksum!(
     /// A SHA-1 checksum. It proves nothing; old formats still carry it.
+    ///
+    /// ```
+    /// use deb_parse::checksum::Sha1;
+    /// assert_eq!(Sha1::from_bytes([0xab; 20]).to_string(), "ab".repeat(20));
+    /// ```
     Sha1, 20, "SHA-1", "must be 40 hexadecimal digits"
 );
 checksum!(
     /// A SHA-512 checksum.
+    ///
+    /// ```
+    /// use deb_parse::checksum::Sha512;
+    /// assert!(Sha512::of(b"").to_string().starts_with("cf83e135"));
+    /// ```
     Sha512, 64, "SHA-512", "must be 128 hexadecimal digits"
 );
 
@@ -152,6 +172,13 @@ fn encode_hex(bytes: &[u8], hex: &mut [u8]) {
 ///
 /// SHA-1 needs the cargo feature `sha1`; asking for it where the build lacks it is an [`Error::Unsupported`]. MD5 and SHA-1
 /// cost more time than all the rest together.
+///
+/// ```
+/// use deb_parse::checksum::{HashSet, Hasher};
+/// let set = HashSet { md5: true, ..HashSet::default() };
+/// assert!(Hasher::new(set)?.finish().md5.is_some());
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HashSet {
     /// Compute MD5.
@@ -163,6 +190,15 @@ pub struct HashSet {
 }
 
 /// What a [`Hasher`] found out about the bytes it was given.
+///
+/// ```
+/// use deb_parse::checksum::{Blake3, HashSet, Hasher};
+/// let mut hasher = Hasher::new(HashSet::default())?;
+/// hasher.update(b"abc");
+/// let hashes = hasher.finish();
+/// assert_eq!((hashes.size, hashes.blake3, hashes.md5), (3, Blake3::of(b"abc"), None));
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hashes {

@@ -5,6 +5,10 @@ use std::fmt;
 ///
 /// Control characters, invisible and bidirectional characters and bytes that are no UTF-8 are written as escapes,
 /// and the text is cut after 80 characters, so that a message can go to a terminal or a log as it is.
+///
+/// ```
+/// assert_eq!(deb_parse::Quoted::new("x".repeat(100)).to_string().chars().count(), 83);
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Quoted(Box<str>);
 
@@ -60,6 +64,17 @@ impl fmt::Debug for Quoted {
 /// Why something was refused.
 ///
 /// The text of an error is one line and names what was read, where, and the rule that was broken.
+///
+/// ```
+/// use deb_parse::{Error, Version};
+/// match Version::parse("x") {
+///     Err(error @ Error::Value { .. }) => {
+///         let said = r#"version "x": the upstream version must start with a digit (Policy 5.6.12)"#;
+///         assert_eq!(error.to_string(), said);
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

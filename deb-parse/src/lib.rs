@@ -21,12 +21,25 @@
 //! assert_eq!(error.to_string(), "line 2, column 8: a field name must be followed by a colon");
 //! ```
 //!
+//! To write, build a [`deb822::ParagraphBuf`]; [`deb822::Reader`] reads a stream, a paragraph at a time.
+//!
 //! **Typed views** ([`control`]) of binary and source packages, uploads, indices and Release files, clear-signed or not
-//! ([`clearsign`]), with an accessor for each field of Policy chapter 5.
+//! ([`clearsign`]), with an accessor for each field of Policy chapter 5. Errors name the field and the line, or the
+//! [byte](Place) where the fast reader found the paragraph.
+//!
+//! ```
+//! use deb_parse::{Limits, control::{BinaryControl, Fields}};
+//!
+//! let text = b"Package: hello\nVersion: 2.10-3\nArchitecture: amd64\nDepends: libc6 (>= 2.34)\nDescription: greets\n";
+//! let control = BinaryControl::parse(text, &Limits::default())?;
+//! assert_eq!((control.version().epoch(), control.synopsis()), (0, Some("greets")));
+//! assert_eq!(control.depends()?.all()[0][0].to_string(), "libc6 (>= 2.34)");
+//! # Ok::<(), deb_parse::Error>(())
+//! ```
 //!
 //! **Names and versions** are types that hold only what their rule allows: [`PackageName`], [`SourceName`],
-//! [`Architecture`], [`Component`], [`SuiteName`]; [`Version`] has dpkg's order. [`relation`] reads `Depends` and its like;
-//! [`checksum`] holds digests, [`changelog`] reads `debian/changelog`.
+//! [`Architecture`], [`Component`], [`SuiteName`]; [`Version`] has dpkg's order, and [`version::sort_by`] sorts many.
+//! [`relation`] reads `Depends` and its like; [`checksum`] holds digests, [`changelog`] reads `debian/changelog`.
 //!
 //! ```
 //! use deb_parse::{PackageName, Version, relation::Relations};
@@ -38,8 +51,9 @@
 //! # Ok::<(), deb_parse::Error>(())
 //! ```
 //!
-//! **Packages** ([`deb`]) are read in one pass and in constant memory: control file, file list and checksums. What dpkg would
-//! read otherwise, or not install, is refused. [`deb::Builder`] writes them, always to the same bytes.
+//! **Packages** ([`deb`]) are read in one pass and in constant memory: control file, scripts, file list, checksums and, if
+//! asked for, the package's own [`changelog`]. What dpkg would read otherwise, or not install, is refused. [`deb::Builder`]
+//! writes them, always to the same bytes.
 //!
 //! ```
 //! use deb_parse::{Architecture, PackageName, Version, deb};

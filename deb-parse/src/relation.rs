@@ -25,6 +25,13 @@ use std::str::FromStr;
 const MAX_NAME: usize = 200;
 
 /// How a version must stand to the one in a relation.
+///
+/// ```
+/// use deb_parse::relation::Operator;
+/// use deb_parse::version::compare;
+/// assert!(Operator::LaterOrEqual.allows(compare("1.10", "1.9")));
+/// assert_eq!(Operator::Earlier.to_string(), "<<");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operator {
     /// `<<`: strictly earlier.
@@ -70,6 +77,13 @@ impl fmt::Display for Operator {
 }
 
 /// One relation, borrowed from the text of a field.
+///
+/// ```
+/// let relation = deb_parse::relation::iter("python3:any (>= 3.11) [amd64 !arm64] <!nocheck>").next().unwrap()?;
+/// assert_eq!((relation.name(), relation.qualifier()), ("python3", Some("any")));
+/// assert_eq!(relation.architectures().collect::<Vec<_>>(), ["amd64", "!arm64"]);
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RelationRef<'a> {
     name: &'a str,
@@ -132,6 +146,13 @@ pub(crate) fn iter_binary(text: &str) -> Iter<'_> {
 }
 
 /// Iterator over the relations of a field; made by [`iter`]. It ends after the first error.
+///
+/// ```
+/// let names: Result<Vec<_>, _> =
+///     deb_parse::relation::iter("a (>= 1) | b, c").map(|one| one.map(|one| one.name())).collect();
+/// assert_eq!(names?, ["a", "b", "c"]);
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
     rest: &'a str,
@@ -304,6 +325,14 @@ fn constraint(text: &str) -> Result<(&str, (Operator, VersionRef<'_>)), Refused<
 }
 
 /// A name in a list of architectures or build profiles, with or without `!`.
+///
+/// ```
+/// use deb_parse::relation::Relations;
+/// let relations: Relations = "a [!arm64]".parse()?;
+/// let restriction = &relations.all()[0][0].architectures[0];
+/// assert_eq!((restriction.name(), restriction.is_negated()), ("arm64", true));
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Restriction {
     negated: bool,
@@ -334,6 +363,15 @@ impl fmt::Display for Restriction {
 }
 
 /// One relation that owns its text.
+///
+/// ```
+/// use deb_parse::relation::{Operator, Relations};
+/// let relations: Relations = "a (= 1.0-1) | b".parse()?;
+/// let relation = &relations.all()[0][0];
+/// assert_eq!(&*relation.name, "a");
+/// assert!(matches!(&relation.version, Some((Operator::Equal, version)) if version.as_str() == "1.0-1"));
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Relation {

@@ -17,6 +17,15 @@ mod strict;
 pub use strict::parse;
 
 /// What one version changed. All texts are as written.
+///
+/// ```
+/// use deb_parse::changelog;
+/// let text = "hello (1.0) bookworm; urgency=low\n\n  * New.\n\n -- A <a@example.org>  Sat, 01 Jan 2022 10:00:00 +0000\n";
+/// let entry = changelog::parse(text)?[0];
+/// assert_eq!((entry.source, entry.version, entry.distributions), ("hello", "1.0", "bookworm"));
+/// assert_eq!(entry.maintainer, "A <a@example.org>");
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry<'a> {
@@ -94,6 +103,13 @@ pub fn entries(text: &str) -> Entries<'_> {
 }
 
 /// Iterator over the entries of a changelog; made by [`entries`].
+///
+/// ```
+/// let mut entries = deb_parse::changelog::entries("a (2) sid; urgency=low\na (1) sid; urgency=low\n");
+/// assert_eq!(entries.next().unwrap().version, "2");
+/// assert_eq!(entries.next().unwrap().version, "1");
+/// assert!(entries.next().is_none());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
     lines: Lines<'a>,

@@ -7,6 +7,14 @@ use crate::limits::Limits;
 use crate::relation::Relations;
 
 /// What `Multi-Arch` says: how the package serves those of other architectures.
+///
+/// ```
+/// use deb_parse::control::{Fields, MultiArch, PackagesStanza};
+/// use deb_parse::deb822;
+/// let stanza = PackagesStanza::new(deb822::paragraphs(b"Package: a\nMulti-Arch: foreign\n").next().unwrap());
+/// assert_eq!(stanza.multi_arch()?, MultiArch::Foreign);
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MultiArch {
     /// Only those of its own architecture; the default.
@@ -38,6 +46,16 @@ macro_rules! fields {
         relations { $($relations:ident $relations_name:literal $relations_doc:literal,)* }
     ) => {
         /// The fields of a paragraph by their names. A text that is absent or no UTF-8 is `None`.
+        ///
+        /// ```
+        /// use deb_parse::control::{Fields, PackagesStanza};
+        /// use deb_parse::deb822;
+        /// let text = b"Package: a\nSection: misc\nDepends: b (>= 1), c | d\nDescription: short\n long\n";
+        /// let stanza = PackagesStanza::new(deb822::paragraphs(text).next().unwrap());
+        /// assert_eq!((stanza.section(), stanza.synopsis(), stanza.homepage()), (Some("misc"), Some("short"), None));
+        /// assert_eq!(stanza.depends()?.all().len(), 2);
+        /// # Ok::<(), deb_parse::Error>(())
+        /// ```
         pub trait Fields {
             /// The paragraph.
             fn paragraph(&self) -> Paragraph<'_>;

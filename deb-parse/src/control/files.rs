@@ -7,6 +7,16 @@ use crate::error::Error;
 use std::collections::HashMap;
 
 /// One file of a `.dsc`, `.changes`, `.buildinfo`, `Sources` or `Release` paragraph, with all checksums given for it.
+///
+/// ```
+/// use deb_parse::{Limits, control::Release};
+/// let text = b"Suite: stable\nMD5Sum:\n 0123456789abcdef0123456789abcdef 7 main/binary-amd64/Packages\n";
+/// let release = Release::parse(text, &Limits::default())?;
+/// let file = &release.files()[0];
+/// assert_eq!((file.path.as_str(), file.size), ("main/binary-amd64/Packages", 7));
+/// assert!(file.md5.is_some() && file.sha256.is_none());
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileEntry {
@@ -25,6 +35,14 @@ pub struct FileEntry {
 }
 
 /// What the `Files` field of a `.changes` says of one file besides its checksum.
+///
+/// ```
+/// use deb_parse::{Limits, control::Changes};
+/// let text = b"Source: a1\nVersion: 1\nFiles:\n 0123456789abcdef0123456789abcdef 7 misc optional a1_1_all.deb\n";
+/// let details = Changes::parse(text, &Limits::default())?.file_details()?;
+/// assert_eq!((details[0].section.as_str(), details[0].priority.as_str()), ("misc", "optional"));
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChangesFile {

@@ -1,6 +1,11 @@
 //! The compression formats of a package's members (deb(5)).
 
 /// How a member is compressed.
+///
+/// ```
+/// use deb_parse::deb::Compression;
+/// assert_eq!(format!("data.tar{}", Compression::Zstd.suffix()), "data.tar.zst");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Compression {
     /// Not at all: `.tar`.

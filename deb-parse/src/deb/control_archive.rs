@@ -10,6 +10,16 @@ use std::collections::HashSet;
 use std::io::Read;
 
 /// A file of a package's control archive.
+///
+/// ```
+/// # use deb_parse::{Architecture, PackageName, Version, deb};
+/// # let bytes = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, Architecture::parse("all")?)
+/// #     .maintainer_script("postinst", "#!/bin/sh\n").build()?;
+/// let package = deb::read(&bytes[..], &deb::Options::default())?;
+/// let script = package.maintainer_scripts().next().unwrap();
+/// assert_eq!((script.name.as_str(), script.size, script.mode), ("postinst", 10, 0o755));
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ControlFile {

@@ -21,6 +21,17 @@ const HONEST_RATIO: u64 = 20;
 const OWNER_BYTES: usize = 256;
 
 /// How [`read`] reads.
+///
+/// ```
+/// use deb_parse::{Limits, checksum::HashSet, deb};
+/// let options = deb::Options {
+///     limits: Limits::default().with_data_unpacked(1 << 30),
+///     hashes: HashSet { md5: true, ..HashSet::default() },
+///     changelog: Some(1 << 20),
+///     ..deb::Options::default()
+/// };
+/// assert_eq!(options.data, deb::Data::List);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Limits.
@@ -35,6 +46,14 @@ pub struct Options {
 }
 
 /// What to do with the data archive of a package.
+///
+/// ```
+/// # use deb_parse::{Architecture, PackageName, Version, deb};
+/// # let bytes = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, Architecture::parse("all")?).build()?;
+/// let options = deb::Options { data: deb::Data::Skip, ..deb::Options::default() };
+/// assert!(deb::read(&bytes[..], &options)?.files.is_none());
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Data {
     /// Hash it with the rest of the file, without unpacking it. Only its name is checked, and that it starts as its
@@ -46,6 +65,17 @@ pub enum Data {
 }
 
 /// An entry of a package's data archive.
+///
+/// ```
+/// # use deb_parse::{Architecture, PackageName, Version, deb};
+/// # let bytes = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, Architecture::parse("all")?)
+/// #     .file("usr/bin/hello", "x", 0o4755).build()?;
+/// let files = deb::read(&bytes[..], &deb::Options::default())?.files.unwrap();
+/// let file = files.iter().find(|file| file.kind == deb::EntryKind::File).unwrap();
+/// assert_eq!((file.path.as_slice(), file.size, file.mode), (&b"usr/bin/hello"[..], 1, 0o4755));
+/// assert_eq!(file.owner.to_string(), "root:root");
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileEntry {
@@ -65,6 +95,17 @@ pub struct FileEntry {
 }
 
 /// What one pass over a package found out.
+///
+/// ```
+/// # use deb_parse::{Architecture, PackageName, Version, deb};
+/// # let bytes = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, Architecture::parse("all")?)
+/// #     .file("etc/hello.conf", "x", 0o644).conffile("etc/hello.conf").build()?;
+/// let package = deb::read(&bytes[..], &deb::Options::default())?;
+/// assert_eq!(package.control.version().as_str(), "1.0");
+/// assert_eq!(package.conffiles, ["/etc/hello.conf"]);
+/// assert_eq!(package.control_files.len(), 2);
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Package {

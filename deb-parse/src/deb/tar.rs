@@ -12,6 +12,15 @@ use std::sync::Arc;
 const BLOCK: usize = 512;
 
 /// What an entry of a tar archive is.
+///
+/// ```
+/// # use deb_parse::{Architecture, PackageName, Version, deb};
+/// # let bytes = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, Architecture::parse("all")?)
+/// #     .symlink("usr/bin/hi", "hello").build()?;
+/// let files = deb::read(&bytes[..], &deb::Options::default())?.files.unwrap();
+/// assert_eq!(files.last().map(|file| file.kind), Some(deb::EntryKind::Symlink));
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
     /// A file with content.

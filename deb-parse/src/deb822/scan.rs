@@ -22,6 +22,12 @@ pub fn paragraphs(text: &[u8]) -> Paragraphs<'_> {
 }
 
 /// Iterator over the paragraphs of a text; made by [`paragraphs`].
+///
+/// ```
+/// let mut paragraphs = deb_parse::deb822::paragraphs(b"A: 1\n\nA: 2\n");
+/// assert_eq!(paragraphs.next().unwrap().get("A"), Some(&b"1"[..]));
+/// assert_eq!(paragraphs.count(), 1);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Paragraphs<'a> {
     text: &'a [u8],
@@ -62,6 +68,12 @@ fn blank_lines(text: &[u8]) -> usize {
 }
 
 /// One paragraph (stanza): a slice of the text it was found in.
+///
+/// ```
+/// let paragraph = deb_parse::deb822::paragraphs(b"\nPackage: a\nSize: 7\n\n").next().unwrap();
+/// assert_eq!((paragraph.as_bytes(), paragraph.offset()), (&b"Package: a\nSize: 7\n"[..], 1));
+/// assert_eq!(paragraph.get_str("size"), Some("7"));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Paragraph<'a> {
     text: &'a [u8],
@@ -302,6 +314,11 @@ impl std::fmt::Debug for Paragraph<'_> {
 }
 
 /// Iterator over the fields of a paragraph; made by [`Paragraph::fields`].
+///
+/// ```
+/// let paragraph = deb_parse::deb822::paragraphs(b"Package: a\nSize: 7\n").next().unwrap();
+/// assert_eq!(paragraph.fields().map(|field| field.name()).collect::<Vec<_>>(), ["Package", "Size"]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
     rest: &'a [u8],
@@ -330,6 +347,13 @@ pub(super) fn is_name_byte(c: u8) -> bool {
 }
 
 /// One field: a name and a value, borrowed from the text.
+///
+/// ```
+/// let paragraph = deb_parse::deb822::paragraphs(b"Depends: a,\n b\n").next().unwrap();
+/// let field = paragraph.fields().next().unwrap();
+/// assert_eq!((field.name(), field.value()), ("Depends", &b"a,\n b"[..]));
+/// assert!(field.has_name("depends"));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
     /// Length of the name, which is ASCII.

@@ -15,6 +15,12 @@ const MAX_LEN: usize = 200;
 /// A version, borrowed from text.
 ///
 /// `Eq` and `Ord` are dpkg's order, not that of the text: `1.0`, `1.0-0` and `0:1.00` are equal.
+///
+/// ```
+/// use deb_parse::VersionRef;
+/// assert_eq!(VersionRef::parse("1.0")?, VersionRef::parse("0:1.00-0")?);
+/// # Ok::<(), deb_parse::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct VersionRef<'a> {
     text: &'a str,
