@@ -30,14 +30,30 @@ fn they_follow_every_change() {
 
     configure(&environment, "contents = true");
     let _ = environment.run(&["publish"]).succeeds();
-    insta::assert_snapshot!(contents(&environment), @"");
+    insta::assert_snapshot!(contents(&environment), @"
+    usr/bin/old	misc/old
+    usr/share/old/content	misc/old
+    ");
     add(&environment, "new", "1", &["usr/bin/new", "usr/bin/both"]);
     add(&environment, "new", "2", &["usr/bin/newer", "usr/bin/both"]);
     environment.add("preprod", &["for-all=1"]);
-    insta::assert_snapshot!(contents(&environment), @"");
+    insta::assert_snapshot!(contents(&environment), @"
+    usr/bin/both	misc/new
+    usr/bin/new	misc/new
+    usr/bin/newer	misc/new
+    usr/bin/old	misc/old
+    usr/share/for-all/content	misc/for-all
+    usr/share/new/content	misc/new
+    usr/share/old/content	misc/old
+    ");
     let _ = environment.run(&["remove", "preprod", "new=1"]).succeeds();
     let _ = environment.run(&["remove", "preprod", "old"]).succeeds();
-    insta::assert_snapshot!(contents(&environment), @"");
+    insta::assert_snapshot!(contents(&environment), @"
+    usr/bin/both	misc/new
+    usr/bin/newer	misc/new
+    usr/share/for-all/content	misc/for-all
+    usr/share/new/content	misc/new
+    ");
     let release = fs::read_to_string(environment.public("preprod").join("dists/bookworm/Release")).unwrap();
     let listed: Vec<&str> = release
         .lines()
@@ -90,8 +106,13 @@ fn apt_file_finds_the_package_of_a_file() {
         apt.file(&["search", "usr/share/shared"]).succeeds().stdout,
         "hello: /usr/share/shared\nworld: /usr/share/shared\n"
     );
-    insta::assert_snapshot!(apt.file(&["list", "hello"]).succeeds().stdout, @"");
-    insta::assert_snapshot!(apt.file(&["search", "-x", "^/usr/share/with blank/"]).succeeds().stdout, @"");
+    insta::assert_snapshot!(apt.file(&["list", "hello"]).succeeds().stdout, @"
+    hello: /usr/bin/hello
+    hello: /usr/share/hello/content
+    hello: /usr/share/shared
+    hello: /usr/share/with blank/été
+    ");
+    insta::assert_snapshot!(apt.file(&["search", "-x", "^/usr/share/with blank/"]).succeeds().stdout, @"hello: /usr/share/with blank/été");
 
     let _ = environment.run(&["remove", "preprod", "world"]).succeeds();
     let _ = apt.file(&["update"]).succeeds();

@@ -117,7 +117,7 @@ fn paths_that_are_no_text_and_end_in_blanks_are_kept_to_the_byte() {
     let fixture = Fixture::new();
     let bytes = builder().file("usr/zzzz ", "", 0o644).build().unwrap();
     // Four other bytes of the same sum, which is what a tar header is checked with.
-    let place = bytes.windows(4).position(|window| window == b"zzzz").unwrap();
+    let place = bytes.windows(4).rposition(|window| window == b"zzzz").unwrap();
     let mut odd = bytes;
     odd[place..place + 4].copy_from_slice(b"\xffaa'");
     let blob = add(&fixture, &odd);
