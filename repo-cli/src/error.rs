@@ -135,6 +135,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Conflict { .. } => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
         }
+        Error::OtherComponent { .. } => {
+            "to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do"
+        }
         Error::NoSuite { .. } => "list suites in repo.toml, in `suites` or the file that `suites_file` names",
         Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",
         Error::UnlistedComponent { .. } => {

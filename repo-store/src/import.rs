@@ -12,8 +12,8 @@ use deb_parse::{Component, SuiteName, deb};
 use crate::record::Digests;
 use crate::storage::{Staged, Storage as _};
 use crate::{
-    BlobId, Committed, Context, Error, Inserted, Record, RecordKey, RepositorySettings, Route, Store,
-    SuiteSettings, Transaction, route,
+    BlobId, Committed, Context, Error, Inserted, Record, RecordKey, RepositoryName, RepositorySettings,
+    Route, Store, SuiteSettings, Transaction, route,
 };
 
 /// How files are added.
@@ -101,7 +101,7 @@ impl Store {
         let change = |transaction: &mut Transaction<'_>| {
             let mut outcomes = Vec::with_capacity(candidates.len());
             for (place, candidate) in &candidates {
-                outcomes.push((*place, candidate.insert(transaction)?));
+                outcomes.push((*place, candidate.insert(transaction, &repository.name, options)?));
             }
             let all_good = refused.is_empty() && outcomes.iter().all(|(_, outcome)| outcome.is_ok());
             if (all_good || options.keep_going) && !options.dry_run {
@@ -192,9 +192,27 @@ struct Candidate<'a> {
 
 impl Candidate<'_> {
     /// The inner error is the package's own fault, the outer one the store's.
-    fn insert(&self, transaction: &mut Transaction<'_>) -> Result<Result<Added, Error>, Error> {
+    fn insert(
+        &self,
+        transaction: &mut Transaction<'_>,
+        repository: &RepositoryName,
+        options: &AddOptions,
+    ) -> Result<Result<Added, Error>, Error> {
         let mut suites = Vec::new();
         for suite in self.route.suites() {
+            if let Some(asked) = &options.component
+                && let Some(there) = transaction.get(suite, self.record.key())?
+                && there.blob() == self.record.blob()
+                && there.component() != asked
+            {
+                return Ok(Err(Error::OtherComponent {
+                    key: self.record.key().clone(),
+                    repository: repository.clone(),
+                    suite: suite.clone(),
+                    component: there.component().clone(),
+                    asked: asked.clone(),
+                }));
+            }
             match transaction.insert(suite, &self.record) {
                 Ok(inserted) => suites.push((suite.clone(), inserted)),
                 Err(error @ Error::Conflict { .. }) => return Ok(Err(error)),
