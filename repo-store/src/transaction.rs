@@ -210,7 +210,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The record of a key in a suite, as the transaction would leave it.
-    fn get(&mut self, suite: &SuiteName, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
+    pub(crate) fn get(&mut self, suite: &SuiteName, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
         match self.edits.get(suite).and_then(|edits| edits.get(key)) {
             Some(Edit::Insert(record)) => return Ok(Some(Arc::clone(record))),
             Some(Edit::Remove) => return Ok(None),
