@@ -184,6 +184,13 @@ impl Config {
         settings.contents = table.contents.unwrap_or(self.file.contents);
         self.compress(&mut settings)?;
         settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);
+        if let Some(flat) = &table.flat {
+            let suite = settings.suites.iter().find(|suite| suite.name.as_str() == flat);
+            let unknown = || {
+                self.wrong(&format!("repositories.{name}.flat: it has no suite `{}`", flat.escape_debug()))
+            };
+            settings.flat = Some(suite.ok_or_else(unknown)?.name.clone());
+        }
         settings.routing = self.routing(&settings)?;
         if let Some(text) = table.valid_for.as_ref().or(self.file.valid_for.as_ref()) {
             settings.valid_for =

@@ -14,6 +14,8 @@ pub struct RepositorySettings {
     pub name: RepositoryName,
     /// Its suites, in the order in which they are listed.
     pub suites: Vec<SuiteSettings>,
+    /// The suite that is published flat as well, at the root of the repository.
+    pub flat: Option<SuiteName>,
     /// Who publishes it (`Origin` in Release). Clients refuse a later change.
     pub origin: Option<String>,
     /// What it is called (`Label` in Release). Clients refuse a later change.
@@ -97,6 +99,7 @@ impl RepositorySettings {
         Self {
             name,
             suites,
+            flat: None,
             origin: None,
             label: None,
             url: None,

@@ -15,6 +15,9 @@ pub(crate) struct ClientConfigArguments {
     /// The address under which the client reaches the repositories [default: as configured]
     #[arg(long)]
     url: Option<String>,
+    /// Print the entry for the flat form of the repository, which knows neither suites nor components
+    #[arg(long, conflicts_with = "suites")]
+    flat: bool,
     /// Print the entry for /etc/apt/auth.conf.d instead, for a client that needs a password
     #[arg(long)]
     auth: bool,
@@ -30,7 +33,11 @@ pub(crate) fn run(
     let url = arguments.url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
     let url = url.or_else(|| session.config.url());
     let url = url.unwrap_or_else(|| format!("http://{}", session.config.listen()));
-    let sources = sources(session, repository, &arguments.suites, &url)?;
+    let sources = if arguments.flat {
+        flat_sources(session, repository, &url)?
+    } else {
+        sources(session, repository, &arguments.suites, &url)?
+    };
     let auth = auth(repository, &url);
     output.result(&serde_json::json!({ "sources": sources, "auth": auth }), || {
         output.line(if arguments.auth { auth.trim_end() } else { sources.trim_end() });
@@ -65,6 +72,17 @@ pub(crate) fn sources(
         names.join(" "),
         components.join(" "),
     ))
+}
+
+/// The same for the flat form.
+fn flat_sources(session: &Session, repository: &RepositorySettings, url: &str) -> Result<String, Failure> {
+    let name = &repository.name;
+    if repository.flat.is_none() {
+        let what = format!("{name} is not published flat: set `flat` in [repositories.{name}] of repo.toml");
+        return Err(Failure::Other(what));
+    }
+    let key = session.keys().keyring()?.armored_for_sources()?;
+    Ok(format!("Types: deb\nURIs: {url}/{name}\nSuites: ./\nSigned-By:{key}"))
 }
 
 /// The entry for `/etc/apt/auth.conf.d/`. Over plain HTTP apt sends it only when the scheme is named.

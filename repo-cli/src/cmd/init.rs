@@ -171,6 +171,7 @@ components = ["main"]
 #   users = "prod.htpasswd"
 #   suites = ["bookworm"]
 #   contents = true
+#   flat = "bookworm"             # also at the root, for clients with a line `deb http://… ./`
 @REPOSITORIES@
 # Packages that go elsewhere than their section and version say. The first rule for a package decides; `add --component` and
 # `add --suite` come before any rule. `suites` is a list to choose from: a version that names a release goes to those for it.

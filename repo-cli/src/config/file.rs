@@ -75,6 +75,7 @@ pub(super) struct ServeTable {
 pub(super) struct RepositoryTable {
     pub(super) label: Option<String>,
     pub(super) suites: Option<Vec<String>>,
+    pub(super) flat: Option<String>,
     pub(super) translations: Option<bool>,
     pub(super) contents: Option<bool>,
     pub(super) valid_for: Option<String>,

@@ -88,3 +88,32 @@ fn a_client_finds_packages_for_installers_only_where_it_looks_for_them() {
     assert_eq!(apt.versions("anna"), ["1.91"]);
     assert_eq!(apt.download("anna"), std::fs::read(udeb).unwrap());
 }
+
+#[test]
+fn a_flat_repository_follows_the_suite_it_shows() {
+    let environment = store("[repositories.prod]\nflat = \"bookworm\"\n");
+    environment.add("prod", &["hello=1.0"]);
+    let server = environment.serve();
+    let entry =
+        |repository: &str| environment.run(&["client-config", repository, "--flat", "--url", &server.url()]);
+    insta::assert_snapshot!(entry("preprod").ends_with(1), @"
+    status: 1
+    ---- stderr
+    error: preprod is not published flat: set `flat` in [repositories.preprod] of repo.toml
+    ");
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    apt.source("flat", &entry("prod").succeeds().stdout);
+    let output = apt.update().succeeds();
+    assert!(!output.text().contains("W:"), "{output}");
+    let fetched = apt.get(&["install", "--print-uris", "--yes", "hello"]).succeeds().stdout;
+    assert!(fetched.contains("/prod/pool/main/h/hello/hello_1.0_all.deb"), "{fetched}");
+    assert_eq!(apt.download("hello"), std::fs::read(environment.path("files/hello_1.0_all.deb")).unwrap());
+
+    environment.add("prod", &["hello=2.0"]);
+    let _ = apt.update().succeeds();
+    assert_eq!(apt.versions("hello"), ["2.0", "1.0"]);
+    let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
+    let _ = apt.update().succeeds();
+    assert_eq!(apt.versions("hello"), ["1.0"]);
+    let _ = environment.run(&["fsck"]).succeeds();
+}

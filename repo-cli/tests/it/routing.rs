@@ -193,6 +193,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         "[compress_index]\npackages = [\"zst\"]\n",
         "[compress_index]\nsources = []\n",
         "[suite.bookworm]\narchitecture_all = \"both\"\n",
+        "[repositories.prod]\nflat = \"sid\"\n",
         "[[route]]\npackages = [\"x\"]\n",
         "[[route]]\nsuites = [\"sid\"]\n",
         "[[route]]\ncomponent = \"debug\"\n",
@@ -206,7 +207,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         said.push(output.to_string().split_once("---- stderr\n").unwrap().1.trim_end().to_owned());
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/store/repo.toml with its repo.d: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `valid_for`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`
+    error: <DIR>/store/repo.toml with its repo.d: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `valid_for`, `pdiffs`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`
     error: <DIR>/store/repo.toml: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
     error: <DIR>/store/repo.toml: `all` is no architecture to list: such packages are in every index anyway
     error: <DIR>/store/repo.toml: valid_for: `soon` is no time such as 14d or 36h
@@ -219,6 +220,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.toml: compress: without xz or gz debootstrap finds no package
     error: <DIR>/store/repo.toml: compress_index.sources: name at least one, `none` for the plain file
     error: <DIR>/store/repo.toml with its repo.d: unknown variant `both`, expected `folded` or `apart`
+    error: <DIR>/store/repo.toml: repositories.prod.flat: it has no suite `sid`
     error: <DIR>/store/repo.toml: routing rule 1: it sends packages nowhere: set `component`, `suites` or both
     error: <DIR>/store/repo.toml: routing rule 1: preprod has none of its suites: limit the rule with `repositories`
     error: <DIR>/store/repo.toml: routing rule 1: no suite of preprod it leads to has the component debug

@@ -62,6 +62,10 @@ impl Store {
             let missing = tree(&store, &target, &repository, &publication)?;
             if missing.is_empty() {
                 records.push(published.record.clone());
+                let dists = Utf8Path::new("public").join(repository.as_str()).join("dists");
+                if plan.links.contains(&(dists, publication.dists_target().into())) {
+                    flat_links(&store, &target, &repository, &publication)?;
+                }
                 restored.push((repository, publication.id, publication.commit));
             }
             damaged.extend(missing);
@@ -85,6 +89,21 @@ impl Store {
         let super::BackupReport { copied, bytes, damaged, .. } = report;
         Ok((Self::open(to)?, RestoreReport { copied, bytes, publications, damaged }))
     }
+}
+
+/// Makes the links to the flat form of the publication that clients see.
+fn flat_links(
+    store: &Store,
+    target: &Target<'_>,
+    repository: &RepositoryName,
+    publication: &Publication,
+) -> Result<(), Error> {
+    let public = store.public(repository);
+    for (name, leads_to) in publication.flat_links() {
+        files::point(&public.join(name), &leads_to, &target.temporary())?;
+        target.note(Some(public.clone()));
+    }
+    Ok(())
 }
 
 /// Makes the tree of a publication again. Returns the files of it that the backup cannot give.

@@ -139,9 +139,9 @@ impl Store {
         for (repository, records) in &records {
             for publication in records.readable.values() {
                 published.entry(repository.clone()).or_default().extend(publication.commit);
-                for (suite, shown) in &publication.suites {
+                for (place, shown) in &publication.suites {
                     if let Some(snapshot) = shown.snapshot {
-                        graph.show(repository, suite, snapshot, true);
+                        graph.show(repository, place.suite(), snapshot, true);
                     }
                 }
             }

@@ -196,13 +196,13 @@ impl Published<'_> {
         let public = self.public();
         let mut wanted: BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)> = BTreeMap::new();
         for publication in self.records.readable.values() {
-            for (suite, published) in &publication.suites {
+            for (place, published) in &publication.suites {
                 for listed in published.snapshot.into_iter().flat_map(|id| self.graph.listed(id)) {
                     let entry =
                         wanted.entry(public.join(&listed.path)).or_insert((listed.blob, BTreeSet::new()));
                     entry.1.insert(Affected {
                         package: Some(listed.key.clone()),
-                        ..affected(self.repository, Some(suite))
+                        ..affected(self.repository, Some(place.suite()))
                     });
                 }
             }
@@ -309,10 +309,14 @@ impl Published<'_> {
             self.report(remedy, ProblemKind::Damaged, dists, what, affects);
             return;
         };
+        for (name, target) in current.flat_links() {
+            self.check_entry(&Expected { path: name.into(), entry: Entry::Symbolic { target } });
+        }
         let Some(check) = self.options.signatures else { return };
         let directory = self.store.root().join(self.public()).join(current.directory()).join("dists");
-        for suite in current.suites.keys() {
-            let read = |name| std::fs::read(directory.join(suite.as_str()).join(name));
+        for place in current.suites.keys() {
+            let suite = place.suite();
+            let read = |name| std::fs::read(directory.join(place.directory()).join(name));
             let (Ok(in_release), Ok(release), Ok(release_gpg)) =
                 (read("InRelease"), read("Release"), read("Release.gpg"))
             else {
@@ -322,7 +326,7 @@ impl Published<'_> {
             let signed =
                 SignedSuite { in_release: &in_release, release: &release, release_gpg: &release_gpg };
             if let Err(error) = check(signed) {
-                let path = self.public().join(current.directory()).join("dists").join(suite.as_str());
+                let path = self.public().join(current.directory()).join("dists").join(place.directory());
                 let affects = vec![affected(self.repository, Some(suite))];
                 self.report(None, ProblemKind::Signature, path, error.to_string(), affects);
             }

@@ -60,9 +60,9 @@ impl Publication {
         let mut insert = |rank, path: Utf8PathBuf, entry| {
             expected.insert((rank, Expected { path, entry }));
         };
-        for (name, suite) in &self.suites {
+        for (place, suite) in &self.suites {
             let below = |id: PublicationId| {
-                Utf8Path::new(PUBLICATIONS).join(id.to_string()).join("dists").join(name.as_str())
+                Utf8Path::new(PUBLICATIONS).join(id.to_string()).join("dists").join(place.directory())
             };
             for (file_name, file) in suite.signed.by_name() {
                 let first = below(suite.made_in).join(file_name);
@@ -82,6 +82,9 @@ impl Publication {
         let dists = way_up(2, &self.dists_target());
         insert(1, snapshot.join("dists"), Entry::Symbolic { target: dists });
         insert(1, snapshot.join("pool"), Entry::Symbolic { target: way_up(2, "pool") });
+        for (name, target) in self.flat_links() {
+            insert(1, snapshot.join(name), Entry::Symbolic { target });
+        }
         expected
     }
 }

@@ -15,6 +15,7 @@ use deb_parse::PackageName;
 
 use super::Wanted;
 use super::kind::{Extent, Kind, installer_components, shows_every_component};
+use super::place::Place;
 use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite};
 use super::tree::Tree;
 use crate::{Context, Difference, Error, IndexKind, Record, RepositorySettings, Snapshot, Store};
@@ -116,7 +117,10 @@ impl<'a> Content<'a> {
             _ => false,
         };
         let (own, suite) = (self.wanted.suite, other.suite);
+        let is_flat = |wanted: &Wanted<'_>| matches!(wanted.place, Place::Flat(_));
         same_start
+            && !is_flat(self.wanted)
+            && !is_flat(other)
             && self.wanted.snapshot == other.snapshot
             && own.architectures == suite.architectures
             && own.components == suite.components
@@ -142,7 +146,11 @@ impl<'a> Content<'a> {
                     tree.link_pool(record)?;
                 }
                 // Of a component that is new here, packages may have been waiting for it.
-                if !shows_every_component(self.wanted.suite, &before.indices) {
+                let knows_all = match self.wanted.place {
+                    Place::Suite(_) => shows_every_component(self.wanted.suite, &before.indices),
+                    Place::Flat(_) => self.wanted.settings == before.settings,
+                };
+                if !knows_all {
                     for record in self.snapshot.iterate(store.objects()) {
                         note(&*record?);
                     }
@@ -162,9 +170,17 @@ impl<'a> Content<'a> {
         Ok(())
     }
 
+    /// Every index it has.
+    fn kinds(&self) -> Vec<Kind<'a>> {
+        match self.wanted.place {
+            Place::Suite(_) => Kind::of_suite(self.wanted.suite, &self.extent),
+            Place::Flat(_) => Kind::of_flat(self.wanted.suite, &self.extent),
+        }
+    }
+
     /// Makes on all threads what `Contents` will be made of, as far as it is not there yet.
     fn make_manifests(&self, store: &Store, context: &Context) -> Result<(), Error> {
-        let kinds = Kind::of_suite(self.wanted.suite, &self.extent);
+        let kinds = self.kinds();
         let mut paths = kinds.iter().filter(|kind| kind.index_kind() == IndexKind::Contents).map(Kind::path);
         match &self.before {
             Some((before, difference)) if paths.all(|path| before.indices.contains_key(&path)) => {
@@ -175,8 +191,7 @@ impl<'a> Content<'a> {
     }
 
     fn jobs((place, content): (usize, &'a Self)) -> Vec<Job<'a>> {
-        let suite = content.wanted.suite;
-        let kinds = Kind::of_suite(suite, &content.extent);
+        let kinds = content.kinds();
         kinds.into_iter().map(|kind| Job { place, content, path: kind.path(), kind }).collect()
     }
 }
@@ -206,6 +221,9 @@ impl Job<'_> {
             Kind::Sources(kind) => {
                 self.render(workshop, |records| kind.items(records).map_err(|source| self.error(source)))
             }
+            Kind::Flat(kind) => {
+                self.render(workshop, |records| kind.items(records).map_err(|source| self.error(source)))
+            }
         }
     }
 
@@ -216,7 +234,7 @@ impl Job<'_> {
         items: impl Fn(&[Arc<Record>]) -> Result<Vec<I>, Error>,
     ) -> Result<PublishedIndex, Error> {
         if let Some((before, difference)) = &self.content.before
-            && self.kind.is_made_alike(self.content.wanted.suite, &before.indices)
+            && self.kind.is_made_alike(self.content.wanted, before)
             && let Some(index) = before.indices.get(&self.path)
         {
             let change = self.change(workshop.store, before, difference, &items)?;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use apt_index::{Error, Item as _, PackageKind, RelPath, Stanza};
 use deb_parse::{Architecture, Component};
 
+use super::Wanted;
 use super::contents::Contents;
-use super::publication::PublishedIndex;
+use super::flat::Flat;
+use super::publication::{PublishedIndex, PublishedSuite};
 use crate::{ArchitectureAll, Build, IndexKind, Record, SuiteSettings};
 
-/// How the paths of indices of source packages end.
-pub(super) const SOURCES: &str = "/Sources";
+/// What the indices of source packages are called.
+pub(super) const SOURCES: &str = "Sources";
 
 /// What decides which indices a suite has.
 #[derive(Clone, Debug, Default)]
@@ -31,9 +33,17 @@ pub(super) enum Kind<'a> {
     Sources(Sources<'a>),
     Contents(Contents<'a>),
     Translation(Translation<'a>),
+    /// Of the flat form.
+    Flat(Flat<'a>),
 }
 
 impl<'a> Kind<'a> {
+    /// Every index of the flat form of a suite.
+    pub(super) fn of_flat(suite: &'a SuiteSettings, Extent { sources, .. }: &Extent) -> Vec<Self> {
+        let sources = sources.then_some(Self::Flat(Flat { suite, sources: true }));
+        [Self::Flat(Flat { suite, sources: false })].into_iter().chain(sources).collect()
+    }
+
     /// Every index that a suite publishes.
     pub(super) fn of_suite(
         suite: &'a SuiteSettings,
@@ -67,20 +77,21 @@ impl<'a> Kind<'a> {
                 format!("{}/Packages", RelPath::packages_directory(component, architecture, *kind))
             }
             Self::Sources(Sources { component }) => {
-                format!("{}{SOURCES}", RelPath::source_directory(component))
+                format!("{}/{SOURCES}", RelPath::source_directory(component))
             }
             Self::Contents(Contents(Packages { component, architecture, .. })) => {
                 RelPath::contents(component, architecture).to_string()
             }
             Self::Translation(Translation { component }) => translation_path(component),
+            Self::Flat(flat) => flat.path().to_owned(),
         }
     }
 
     /// Which of the configured compressions it is for.
     pub(super) fn index_kind(&self) -> IndexKind {
         match self {
-            Self::Packages(_) => IndexKind::Packages,
-            Self::Sources(_) => IndexKind::Sources,
+            Self::Packages(_) | Self::Flat(Flat { sources: false, .. }) => IndexKind::Packages,
+            Self::Sources(_) | Self::Flat(Flat { sources: true, .. }) => IndexKind::Sources,
             Self::Contents(_) => IndexKind::Contents,
             Self::Translation(_) => IndexKind::Translation,
         }
@@ -89,7 +100,7 @@ impl<'a> Kind<'a> {
     /// Whether its items are made of all versions of a package together, and not of each record alone.
     pub(super) fn joins_versions(&self) -> bool {
         match self {
-            Self::Packages(_) | Self::Sources(_) => false,
+            Self::Packages(_) | Self::Sources(_) | Self::Flat(_) => false,
             Self::Contents(_) | Self::Translation(_) => true,
         }
     }
@@ -98,14 +109,16 @@ impl<'a> Kind<'a> {
     /// the one before.
     pub(super) fn is_made_alike(
         &self,
-        suite: &SuiteSettings,
-        published: &BTreeMap<String, PublishedIndex>,
+        Wanted { suite, settings, .. }: &Wanted<'_>,
+        PublishedSuite { indices: published, settings: settings_before, .. }: &PublishedSuite,
     ) -> bool {
         let is_apart = |component: &Component| {
             let all = RelPath::binary_directory(component, &Architecture::all());
             published.contains_key(&format!("{all}/Packages"))
         };
         match self {
+            // What it lists depends on the components and architectures, which nothing beside it tells.
+            Self::Flat(_) => settings == settings_before,
             Self::Packages(Packages { component, kind: PackageKind::Deb, .. }) => {
                 published.contains_key(&translation_path(component)) == suite.translations
                     && is_apart(component) == suite.lists_all_apart()

@@ -7,6 +7,7 @@
 //!   snapshot/<id>/dists, pool                every publication kept, as an archive root of its own
 //!   snapshot/<tag> -> <id>                   the newest publication of a state that has a tag
 //!   .publications/<id>/dists/<suite>/        InRelease, Release, Release.gpg, indices under their plain names
+//!   InRelease, Packages.xz, … -> dists/.flat/…  where a suite is published flat as well
 //!   .by-hash/SHA256/<digest>                 every index file; the `by-hash` of each directory is a link to it
 //! ```
 //!
@@ -16,8 +17,10 @@
 
 mod contents;
 mod expected;
+mod flat;
 mod indices;
 mod kind;
+mod place;
 mod publication;
 mod release_info;
 mod tagged;
@@ -31,6 +34,7 @@ use apt_sign::Signer;
 use deb_parse::SuiteName;
 pub(crate) use expected::{Entry, Expected, File};
 use jiff::Timestamp;
+use place::Place;
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;
 use publication::{PublishedIndex, PublishedSuite, SignedFiles};
@@ -94,10 +98,13 @@ impl Store {
 
         let mut kept = BTreeMap::new();
         let mut wanted = Vec::new();
-        for suite in &repository.suites {
+        let flat = repository.flat.as_ref().and_then(|name| repository.suite(name));
+        let flat = flat.map(|suite| (Place::Flat(suite.name.clone()), suite));
+        let suites = repository.suites.iter().map(|suite| (Place::Suite(suite.name.clone()), suite));
+        for (place, suite) in suites.chain(flat) {
             let snapshot = head.as_ref().and_then(|head| head.commit().suites.get(&suite.name).copied());
-            let settings = settings_digest(repository, suite, &keys);
-            let before = current.as_ref().and_then(|current| current.suites.get(&suite.name));
+            let settings = settings_digest(repository, suite, &place, &keys);
+            let before = current.as_ref().and_then(|current| current.suites.get(&place));
             match before {
                 Some(before)
                     if before.snapshot == snapshot
@@ -105,14 +112,14 @@ impl Store {
                         && self
                             .public(&repository.name)
                             .join("dists")
-                            .join(suite.name.as_str())
+                            .join(place.directory())
                             .join("InRelease")
                             .is_file()
                         && !expires_soon(before, repository, context.now) =>
                 {
-                    kept.insert(suite.name.clone(), before.clone());
+                    kept.insert(place, before.clone());
                 }
-                _ => wanted.push(Wanted { suite, snapshot, settings, before }),
+                _ => wanted.push(Wanted { place, suite, snapshot, settings, before }),
             }
         }
         if let Some(current) = &current
@@ -126,8 +133,8 @@ impl Store {
 
         if !options.allow_release_info_change {
             let dists = self.public(&repository.name).join("dists");
-            for Wanted { suite, .. } in &wanted {
-                let shown = dists.join(suite.name.as_str()).join("Release");
+            for Wanted { place, suite, .. } in &wanted {
+                let shown = dists.join(place.directory()).join("Release");
                 release_info::check(&suite.name, &shown, &release_of(repository, suite, context.now))?;
             }
         }
@@ -135,14 +142,19 @@ impl Store {
         let tree = tree::Tree::new(self, &repository.name, context.now)?;
         let rendered = indices::render(self, repository, &wanted, &tree, context)?;
         let mut suites = kept.clone();
-        let names: Vec<SuiteName> = wanted.iter().map(|wanted| wanted.suite.name.clone()).collect();
+        let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
+        for Wanted { suite, .. } in &wanted {
+            if !names.contains(&suite.name) {
+                names.push(suite.name.clone());
+            }
+        }
         for (wanted, indices) in wanted.into_iter().zip(rendered) {
             let published = sign_suite(repository, &wanted, indices, &tree, signer, context)?;
-            suites.insert(wanted.suite.name.clone(), published);
+            suites.insert(wanted.place, published);
         }
-        for suite in kept.keys() {
+        for place in kept.keys() {
             let previous = current.as_ref().map(|current| current.id);
-            tree.keep_suite(suite, previous)?;
+            tree.keep_suite(place, previous)?;
         }
         let commit = head.as_ref().map(Revision::id);
         let publication = Publication { id: tree.id(), commit, suites };
@@ -167,7 +179,8 @@ impl Store {
     ) -> Result<bool, Error> {
         let current = Publication::current(self, repository)?;
         let has_sources = |suite: &SuiteName| {
-            let published = current.as_ref().and_then(|current| current.suites.get(suite));
+            let published =
+                current.as_ref().and_then(|current| current.suites.get(&Place::Suite(suite.clone())));
             published.is_some_and(PublishedSuite::has_sources)
         };
         Ok(!suites.is_empty() && suites.iter().all(has_sources))
@@ -176,6 +189,7 @@ impl Store {
 
 /// A suite to be rendered.
 struct Wanted<'a> {
+    place: Place,
     suite: &'a SuiteSettings,
     snapshot: Option<crate::SnapshotId>,
     settings: String,
@@ -184,7 +198,12 @@ struct Wanted<'a> {
 
 /// Everything besides the content that decides what a suite looks like, as a digest: when it changes the suite is rendered
 /// anew.
-fn settings_digest(repository: &RepositorySettings, suite: &SuiteSettings, keys: &str) -> String {
+fn settings_digest(
+    repository: &RepositorySettings,
+    suite: &SuiteSettings,
+    place: &Place,
+    keys: &str,
+) -> String {
     let RepositorySettings {
         name,
         origin,
@@ -198,7 +217,7 @@ fn settings_digest(repository: &RepositorySettings, suite: &SuiteSettings, keys:
         ..
     } = repository;
     let text = format!(
-        "{name:?} {origin:?} {label:?} {url:?} {encodings:?} {encodings_by_kind:?} {contents} {valid_for:?} {pdiffs:?} {suite:?} {keys}"
+        "{name:?} {origin:?} {label:?} {url:?} {encodings:?} {encodings_by_kind:?} {contents} {valid_for:?} {pdiffs:?} {suite:?} {place:?} {keys}"
     );
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
@@ -239,8 +258,11 @@ fn sign_suite(
     // last date is given again.
     let date = wanted.before.map_or(context.now, |before| before.date.max(context.now));
     let mut release = release_of(repository, suite, date);
+    match wanted.place {
+        Place::Suite(_) => indices.extend(component_releases(repository, suite, &indices, tree)?),
+        Place::Flat(_) => release.components.clear(),
+    }
     release.content = wanted.snapshot.map(|snapshot| snapshot.to_string());
-    indices.extend(component_releases(repository, suite, &indices, tree)?);
     for (path, file) in indices.iter().flat_map(|(path, index)| index.listed_at(path)) {
         release.files.insert(RelPath::parse(&path).map_err(index_error)?, file);
     }
@@ -249,7 +271,7 @@ fn sign_suite(
     let signed = signer
         .sign(text.as_bytes(), SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
         .map_err(|source| Error::Sign { suite: suite.name.clone(), source })?;
-    tree.write_suite(&suite.name, &indices, &signed)?;
+    tree.write_suite(&wanted.place, &indices, &signed)?;
     Ok(PublishedSuite {
         snapshot: wanted.snapshot,
         settings: wanted.settings.clone(),

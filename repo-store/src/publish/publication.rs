@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use sha2::Digest as _;
 
 use super::kind::SOURCES;
+use super::place::Place;
 use crate::storage::{Key, Storage as _};
 use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
 
@@ -62,7 +63,7 @@ impl fmt::Display for PublicationId {
 pub(crate) struct Publication {
     pub(crate) id: PublicationId,
     pub(crate) commit: Option<CommitId>,
-    pub(crate) suites: BTreeMap<SuiteName, PublishedSuite>,
+    pub(crate) suites: BTreeMap<Place, PublishedSuite>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ pub(crate) struct PublishedSuite {
 impl PublishedSuite {
     /// Whether it has indices of source packages.
     pub(crate) fn has_sources(&self) -> bool {
-        self.indices.keys().any(|path| path.ends_with(SOURCES))
+        self.indices.keys().any(|path| path.rsplit('/').next() == Some(SOURCES))
     }
 }
 
@@ -242,8 +243,11 @@ impl Publication {
         if let Some(commit) = self.commit {
             let _ = writeln!(text, "Commit: {commit}");
         }
-        for (name, suite) in &self.suites {
-            let _ = writeln!(text, "\nSuite: {name}");
+        for (place, suite) in &self.suites {
+            let _ = match place {
+                Place::Suite(name) => writeln!(text, "\nSuite: {name}"),
+                Place::Flat(name) => writeln!(text, "\nFlat: {name}"),
+            };
             if let Some(snapshot) = suite.snapshot {
                 let _ = writeln!(text, "Snapshot: {snapshot}");
             }
@@ -284,9 +288,11 @@ impl Publication {
             commit: first.get_str("Commit").map(str::parse).transpose().ok()?,
             suites: BTreeMap::new(),
         };
-        let mut open: Option<(SuiteName, PublishedSuite)> = None;
+        let mut open: Option<(Place, PublishedSuite)> = None;
         for paragraph in paragraphs {
-            if let Some(name) = paragraph.get_str("Suite") {
+            let suite = paragraph.get_str("Suite").map(|name| SuiteName::parse(name).map(Place::Suite));
+            let flat = || paragraph.get_str("Flat").map(|name| SuiteName::parse(name).map(Place::Flat));
+            if let Some(place) = suite.or_else(flat) {
                 let suite = PublishedSuite {
                     snapshot: paragraph.get_str("Snapshot").map(str::parse).transpose().ok()?,
                     settings: paragraph.get_str("Settings")?.to_owned(),
@@ -300,7 +306,7 @@ impl Publication {
                     },
                     indices: BTreeMap::new(),
                 };
-                publication.suites.extend(open.replace((SuiteName::parse(name).ok()?, suite)));
+                publication.suites.extend(open.replace((place.ok()?, suite)));
             } else {
                 let path = paragraph.get_str("Index")?.to_owned();
                 let mut files = BTreeMap::new();
@@ -375,9 +381,10 @@ mod tests {
             id: PublicationId(1_790_000_000),
             commit: Some(CommitId::of(b"c")),
             suites: BTreeMap::from([
-                (SuiteName::parse("a").unwrap(), suite(BTreeMap::new())),
+                (Place::Suite(SuiteName::parse("a").unwrap()), suite(BTreeMap::new())),
+                (Place::Flat(SuiteName::parse("b").unwrap()), suite(BTreeMap::new())),
                 (
-                    SuiteName::parse("b").unwrap(),
+                    Place::Suite(SuiteName::parse("b").unwrap()),
                     suite(BTreeMap::from([
                         ("main/binary-amd64/Packages".to_owned(), index.clone()),
                         ("main/binary-arm64/Packages".to_owned(), index),

@@ -9,11 +9,11 @@ use std::sync::{Mutex, PoisonError};
 use apt_index::{Part, ReleaseFile, Rendered, RenderedFile};
 use apt_sign::Signed;
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::SuiteName;
 use deb_parse::checksum::Sha256;
 use jiff::Timestamp;
 use sha2::Digest as _;
 
+use super::place::{Place, leads_to_flat};
 use super::publication::{Publication, PublicationId, PublishedIndex};
 use crate::files::{self, mode};
 use crate::storage::{Key, Storage as _};
@@ -72,8 +72,8 @@ impl<'a> Tree<'a> {
         self.public.join(BY_HASH).join("SHA256").join(digest.to_string())
     }
 
-    fn suite_directory(&self, id: PublicationId, suite: &SuiteName) -> Utf8PathBuf {
-        self.public.join(PUBLICATIONS).join(id.to_string()).join("dists").join(suite.as_str())
+    fn suite_directory(&self, id: PublicationId, place: &Place) -> Utf8PathBuf {
+        self.public.join(PUBLICATIONS).join(id.to_string()).join("dists").join(place.directory())
     }
 
     fn note(&self, paths: impl IntoIterator<Item = Utf8PathBuf>) {
@@ -176,11 +176,11 @@ impl<'a> Tree<'a> {
     /// Writes the directory of a suite that was rendered.
     pub(super) fn write_suite(
         &self,
-        suite: &SuiteName,
+        place: &Place,
         indices: &BTreeMap<String, PublishedIndex>,
         signed: &Signed,
     ) -> Result<(), Error> {
-        let directory = self.suite_directory(self.id, suite);
+        let directory = self.suite_directory(self.id, place);
         self.note(files::create_directories(&directory)?);
         let mut parents = BTreeSet::new();
         for (path, file) in indices.iter().flat_map(|(path, index)| index.files_at(path)) {
@@ -205,9 +205,9 @@ impl<'a> Tree<'a> {
     }
 
     /// Shows a suite as it stands in the publication before.
-    pub(super) fn keep_suite(&self, suite: &SuiteName, previous: Option<PublicationId>) -> Result<(), Error> {
+    pub(super) fn keep_suite(&self, place: &Place, previous: Option<PublicationId>) -> Result<(), Error> {
         let Some(previous) = previous else { return Ok(()) };
-        self.copy_by_links(&self.suite_directory(previous, suite), &self.suite_directory(self.id, suite))
+        self.copy_by_links(&self.suite_directory(previous, place), &self.suite_directory(self.id, place))
     }
 
     fn copy_by_links(&self, from: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
@@ -254,9 +254,19 @@ impl<'a> Tree<'a> {
             ("dists", format!("{}/dists", super::way_up(2, &format!("{PUBLICATIONS}/{id}")))),
             ("pool", super::way_up(2, "pool")),
         ];
-        for (name, target) in links {
+        let flat = publication.flat_links();
+        let links = links.into_iter().map(|(name, target)| (name.to_owned(), target));
+        for (name, target) in links.chain(flat.clone()) {
             let link = snapshot.join(name);
             files::symlink(&target, &link).map_err(Error::io("create", &link))?;
+        }
+        // Those of the root lead through `dists`: they are there before it leads to where they are needed.
+        for (name, target) in &flat {
+            let link = self.public.join(name);
+            if link.read_link_utf8().ok().as_deref() != Some(Utf8Path::new(target)) {
+                files::point(&link, target, &self.store.storage().temporary()?)?;
+                self.note([self.public.clone()]);
+            }
         }
         self.note([snapshot]);
         self.point_tags(publication)?;
@@ -265,6 +275,12 @@ impl<'a> Tree<'a> {
         self.store.storage().append_line(&Store::log_key(), announcement)?;
         let temporary = self.public.join(".dists.new");
         files::point(&self.public.join("dists"), &format!("{PUBLICATIONS}/{id}/dists"), &temporary)?;
+        for name in files::names_in(&self.public)?.into_iter().filter(|name| !flat.contains_key(name)) {
+            let link = self.public.join(name);
+            if link.read_link_utf8().is_ok_and(|target| leads_to_flat(&target)) {
+                files::remove_if_present(&link)?;
+            }
+        }
         files::sync_path(&self.public)
     }
 }

@@ -5,6 +5,7 @@ mod adding;
 mod backup;
 mod details;
 mod fixture;
+mod flat;
 mod fsck;
 mod gc;
 mod indices;

@@ -1,0 +1,39 @@
+//! The indices of a suite in its flat form.
+
+use std::sync::Arc;
+
+use apt_index::{Error, PackageKind, Stanza};
+
+use super::kind::SOURCES;
+use crate::{Build, Record, SuiteSettings};
+
+/// All binary packages of a suite, or all its source packages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flat<'a> {
+    pub(super) suite: &'a SuiteSettings,
+    pub(super) sources: bool,
+}
+
+impl Flat<'_> {
+    pub(super) fn path(self) -> &'static str {
+        if self.sources { SOURCES } else { "Packages" }
+    }
+
+    pub(super) fn items(self, records: &[Arc<Record>]) -> Result<Vec<Stanza<'static>>, Error> {
+        let listed = records.iter().filter(|record| self.lists(record));
+        listed.map(|record| Stanza::parse(record.stanza()).map(Stanza::into_owned)).collect()
+    }
+
+    fn lists(self, record: &Record) -> bool {
+        let Self { suite, sources } = self;
+        suite.components.contains(record.component())
+            && match &record.key().architecture {
+                Build::Source => sources,
+                Build::For(architecture) => {
+                    !sources
+                        && record.kind() == PackageKind::Deb
+                        && (architecture.is_all() || suite.architectures.contains(architecture))
+                }
+            }
+    }
+}
