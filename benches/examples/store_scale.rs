@@ -4,7 +4,7 @@
 //! package, and prints the median of wall time and of processor time, in one thread, of every operation; then the peak of
 //! memory and what lies on the disk. Package files hold nothing but their control data.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -121,7 +121,10 @@ impl Scale {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, &text).unwrap();
         }
-        Arc::new(Record::new(&control, component, blob, text.len() as u64, &digests).unwrap())
+        Arc::new(
+            Record::new(&control, component, apt_index::PackageKind::Deb, blob, text.len() as u64, &digests)
+                .unwrap(),
+        )
     }
 
     fn insert(&mut self, to: &RepositorySettings, mut records: Vec<Arc<Record>>) {
