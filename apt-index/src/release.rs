@@ -42,8 +42,14 @@ pub struct Release {
     pub origin: Option<String>,
     /// The name of the repository. Clients refuse a later change of this field, so choose it once.
     pub label: Option<String>,
-    /// The directory below `dists/`, given as both `Suite` and `Codename`.
+    /// The name that may pass to another release, such as `stable`. Clients accept either this or the codename below `dists/`.
     pub suite: SuiteName,
+    /// The name that stays. Clients refuse a later change of this field.
+    pub codename: SuiteName,
+    /// The version of the distribution, such as `12`.
+    pub version: Option<String>,
+    /// Where clients find changelogs: an address with `@CHANGEPATH@` in it.
+    pub changelogs: Option<String>,
     /// When it was made; must never lie ahead of the clients' clocks nor before the one published last.
     pub date: Timestamp,
     /// Until when clients accept it.
@@ -74,7 +80,10 @@ impl Release {
         Self {
             origin: None,
             label: None,
+            codename: suite.clone(),
             suite,
+            version: None,
+            changelogs: None,
             date,
             valid_until: None,
             not_automatic: false,
@@ -96,11 +105,12 @@ impl Release {
         let mut text = String::new();
         let mut field = |name, value| push_field(&mut text, name, value);
         let yes = |condition: bool| condition.then(|| "yes".to_owned());
-        let suite = self.suite.to_string();
         field("Origin", self.origin.clone())?;
         field("Label", self.label.clone())?;
-        field("Suite", Some(suite.clone()))?;
-        field("Codename", Some(suite))?;
+        field("Suite", Some(self.suite.to_string()))?;
+        field("Version", self.version.clone())?;
+        field("Codename", Some(self.codename.to_string()))?;
+        field("Changelogs", self.changelogs.clone())?;
         field("Date", Some(date(self.date)))?;
         field("Valid-Until", self.valid_until.map(date))?;
         field("NotAutomatic", yes(self.not_automatic))?;

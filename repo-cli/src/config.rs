@@ -150,6 +150,18 @@ impl Config {
             settings.markers = Markers::new(markers.clone());
         }
         settings.only_routed = table.only_routed;
+        if let Some(alias) = &table.alias {
+            let others = || self.file.suite.iter().filter(|(other, _)| *other != name);
+            let taken = self.file.suites.contains(alias)
+                || self.file.suite.contains_key(alias)
+                || others().any(|(_, table)| table.alias.as_ref() == Some(alias));
+            if taken {
+                return Err(self.wrong(&format!("[suite.{name}]: `{alias}` is the name of another suite")));
+            }
+            settings.alias = Some(self.checked(alias, SuiteName::parse)?);
+        }
+        settings.version.clone_from(&table.version);
+        settings.changelogs.clone_from(&table.changelogs);
         settings.description.clone_from(&table.description);
         settings.not_automatic = table.not_automatic;
         settings.but_automatic_upgrades = table.but_automatic_upgrades;

@@ -81,6 +81,12 @@ pub struct SuiteSettings {
     pub only_routed: bool,
     /// Whether descriptions are listed apart from packages, in `Translation-en`: a client that wants none loads less.
     pub translations: bool,
+    /// A second name by which clients may know it, such as `stable`: `Suite` in Release, while its own name is the `Codename`.
+    pub alias: Option<SuiteName>,
+    /// The version of the distribution, such as `12`.
+    pub version: Option<String>,
+    /// Where clients find changelogs: an address with `@CHANGEPATH@` in it.
+    pub changelogs: Option<String>,
     /// One line for people.
     pub description: Option<String>,
     /// Clients install from it only when told to.
@@ -149,6 +155,9 @@ impl SuiteSettings {
             components: Component::parse("main").into_iter().collect(),
             only_routed: false,
             translations: false,
+            alias: None,
+            version: None,
+            changelogs: None,
             description: None,
             not_automatic: false,
             but_automatic_upgrades: false,

@@ -102,6 +102,15 @@ impl<'e> Apt<'e> {
         self.run("apt-cache", &["policy", package]).succeeds().stdout
     }
 
+    /// `apt-cache policy` without a package: what is known of each index.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn policies(&self) -> String {
+        self.run("apt-cache", &["policy"]).succeeds().stdout
+    }
+
     /// The version that would be installed; `None` when there is none.
     #[must_use]
     pub fn candidate(&self, package: &str) -> Option<String> {

@@ -373,3 +373,28 @@ fn real_packages_are_served_as_they_are() {
         assert_eq!(apt.download(name), fs::read(original).unwrap());
     }
 }
+
+#[test]
+fn a_suite_can_be_known_by_a_second_name() {
+    let environment = store();
+    let fields = "version = '12'\nchangelogs = 'http://localhost/@CHANGEPATH@.changelog'";
+    configure(&environment, &format!("[suite.bookworm]\nalias = 'stable'\n{fields}\n"));
+    environment.add("preprod", &["hello=1.0"]);
+    let server = environment.serve();
+    let entry = sources(&environment, &server, "preprod");
+    for name in ["bookworm", "stable"] {
+        let Some(apt) = Apt::new(&environment, &format!("client-of-{name}")) else { return };
+        apt.source("preprod", &entry.replace("Suites: bookworm", &format!("Suites: {name}")));
+        let _ = apt.update().succeeds();
+        assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"), "{name}");
+        assert!(
+            apt.policy("").contains("v=12,o=preprod") || apt.policies().contains("a=stable,n=bookworm"),
+            "{}",
+            apt.policy("")
+        );
+    }
+    let _ = environment.run(&["fsck"]).succeeds();
+    configure(&environment, "[suite.bookworm]\nalias = 'bookworm'\n");
+    let output = environment.run(&["publish"]).ends_with(1);
+    assert!(output.stderr.contains("`bookworm` is the name of another suite"), "{output}");
+}

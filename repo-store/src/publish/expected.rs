@@ -78,6 +78,9 @@ impl Publication {
                 insert(1, link, Entry::Symbolic { target: by_hash_from(parent) });
             }
         }
+        for (alias, target) in self.aliases() {
+            insert(1, self.directory().join("dists").join(alias.as_str()), Entry::Symbolic { target });
+        }
         let snapshot = Utf8Path::new("snapshot").join(self.id.to_string());
         let dists = way_up(2, &self.dists_target());
         insert(1, snapshot.join("dists"), Entry::Symbolic { target: dists });

@@ -232,6 +232,9 @@ fn release_of(repository: &RepositorySettings, suite: &SuiteSettings, date: Time
     let mut release = Release::new(suite.name.clone(), date);
     release.origin.clone_from(&repository.origin);
     release.label.clone_from(&repository.label);
+    release.suite = suite.alias.as_ref().unwrap_or(&suite.name).clone();
+    release.version.clone_from(&suite.version);
+    release.changelogs.clone_from(&suite.changelogs);
     release.description.clone_from(&suite.description);
     release.valid_until = repository.valid_for.and_then(|time| date.checked_add(time).ok());
     release.not_automatic = suite.not_automatic;
@@ -277,6 +280,7 @@ fn sign_suite(
         settings: wanted.settings.clone(),
         date,
         valid_until: release.valid_until,
+        alias: suite.alias.clone(),
         made_in: tree.id(),
         signed: SignedFiles::of(&signed),
         indices,

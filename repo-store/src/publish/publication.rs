@@ -74,12 +74,22 @@ pub(crate) struct PublishedSuite {
     /// The `Date` of its Release file.
     pub(crate) date: Timestamp,
     pub(crate) valid_until: Option<Timestamp>,
+    /// Its other name below `dists`, a symbolic link.
+    pub(crate) alias: Option<SuiteName>,
     /// The publication it was made and signed in; those after it that changed nothing show the same files.
     pub(crate) made_in: PublicationId,
     /// The signed files.
     pub(crate) signed: SignedFiles,
     /// By path without the compression's ending, such as `main/binary-amd64/Packages`.
     pub(crate) indices: BTreeMap<String, PublishedIndex>,
+}
+
+impl Publication {
+    /// The other names of suites below `dists`, each with the directory that it stands for.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = (&SuiteName, String)> {
+        let suites = self.suites.iter().filter(|(place, _)| matches!(place, Place::Suite(_)));
+        suites.filter_map(|(place, suite)| Some((suite.alias.as_ref()?, place.directory().to_owned())))
+    }
 }
 
 impl PublishedSuite {
@@ -259,6 +269,9 @@ impl Publication {
             if let Some(until) = suite.valid_until {
                 let _ = writeln!(text, "Valid-Until: {until}");
             }
+            if let Some(alias) = &suite.alias {
+                let _ = writeln!(text, "Alias: {alias}");
+            }
             for (path, index) in &suite.indices {
                 let ReleaseFile { size, sha256 } = index.plain;
                 let _ = writeln!(text, "\nIndex: {path}\nPlain: {size} {sha256}\nFiles:");
@@ -298,6 +311,7 @@ impl Publication {
                     settings: paragraph.get_str("Settings")?.to_owned(),
                     date: paragraph.get_str("Date")?.parse().ok()?,
                     valid_until: paragraph.get_str("Valid-Until").map(str::parse).transpose().ok()?,
+                    alias: paragraph.get_str("Alias").map(SuiteName::parse).transpose().ok()?,
                     made_in: PublicationId::parse(paragraph.get_str("Made-In")?)?,
                     signed: SignedFiles {
                         in_release: release_file(paragraph.get_str("InRelease")?)?,
@@ -373,6 +387,7 @@ mod tests {
             settings: "abc".to_owned(),
             date: Timestamp::UNIX_EPOCH,
             valid_until: None,
+            alias: SuiteName::parse("stable").ok(),
             made_in: PublicationId(1_780_000_000),
             signed: SignedFiles { in_release: file, release: file, release_gpg: file },
             indices,

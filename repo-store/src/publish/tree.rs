@@ -248,6 +248,11 @@ impl<'a> Tree<'a> {
         // A repository without suites still has a directory to point at.
         let dists = self.public.join(PUBLICATIONS).join(&id).join("dists");
         self.note(files::create_directories(&dists)?);
+        for (alias, directory) in publication.aliases() {
+            let link = dists.join(alias.as_str());
+            files::symlink(&directory, &link).map_err(Error::io("create", &link))?;
+        }
+        self.note([dists]);
         let snapshot = self.public.join(SNAPSHOTS).join(&id);
         self.note(files::create_directories(&snapshot)?);
         let links = [
