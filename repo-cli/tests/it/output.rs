@@ -103,7 +103,7 @@ fn list() {
     insta::assert_snapshot!(environment.run(&["--json", "list", "preprod", "agent"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"packages":[{"architecture":"all","component":"main","package":"agent","size":664,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    {"format":1,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
     "#);
 }
 
@@ -128,7 +128,7 @@ fn versions() {
     insta::assert_snapshot!(environment.run(&["--json", "versions", "agent"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"versions":[{"entry":{"architecture":"all","component":"main","package":"agent","size":664,"suites":["bookworm"],"version":"0.9+deb12u1"},"repository":"preprod"}]}
+    {"format":1,"versions":[{"entry":{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"},"repository":"preprod"}]}
     "#);
 }
 
@@ -148,7 +148,7 @@ fn show() {
     Priority: optional
     Description: a package of the tests
     Filename: pool/main/a/agent/agent_0.9+deb12u1_all.deb
-    Size: 664
+    Size: 730
     SHA256: <ID>
     ");
     insta::assert_snapshot!(environment.run(&["show", "preprod", "hello=3.0"]), @"
@@ -160,7 +160,7 @@ fn show() {
     insta::assert_snapshot!(environment.run(&["--json", "show", "preprod", "agent"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"packages":[{"blob":"<ID>","entry":{"architecture":"all","component":"main","package":"agent","size":664,"suites":["bookworm"],"version":"0.9+deb12u1"},"stanza":"Package: agent\nVersion: 0.9+deb12u1\nArchitecture: all\nInstalled-Size: 4\nMaintainer: Test <test@example.org>\nSection: misc\nPriority: optional\nDescription: a package of the tests\nFilename: pool/main/a/agent/agent_0.9+deb12u1_all.deb\nSize: 664\nSHA256: <ID>\n"}]}
+    {"format":1,"packages":[{"blob":"<ID>","entry":{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"},"files":[{"blob":"<ID>","path":"pool/main/a/agent/agent_0.9+deb12u1_all.deb","size":730}],"stanza":"Package: agent\nVersion: 0.9+deb12u1\nArchitecture: all\nInstalled-Size: 4\nMaintainer: Test <test@example.org>\nSection: misc\nPriority: optional\nDescription: a package of the tests\nFilename: pool/main/a/agent/agent_0.9+deb12u1_all.deb\nSize: 730\nSHA256: <ID>\n"}]}
     "#);
 }
 
@@ -230,7 +230,7 @@ fn promote() {
     insta::assert_snapshot!(promote(&["a*", "--json"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"commit":"<ID>","dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":664,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    {"format":1,"commit":"<ID>","dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
     "#);
     insta::assert_snapshot!(promote(&["--all"]), @"
     status: 0
@@ -299,7 +299,7 @@ fn remove() {
     insta::assert_snapshot!(environment.run(&["--json", "remove", "preprod", "agent"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"commit":"<ID>","dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":664,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    {"format":1,"commit":"<ID>","dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
     "#);
 }
 
