@@ -20,7 +20,9 @@ pub(super) fn of(source: &SourceName, members: &[(&Pair, Compared)]) -> Entries 
     };
     let oldest = versions(|pair| pair.before.as_deref()).min();
     let newest = versions(|pair| pair.after.as_deref()).max();
-    let mut found = Entries { entries: Vec::new(), complete: newest.is_none() || newest == oldest };
+    // Who goes back, or away, passes no entry.
+    let goes_on = newest.is_some() && (oldest.is_none() || newest > oldest);
+    let mut found = Entries { entries: Vec::new(), complete: !goes_on };
     let Some(newest) = newest else { return found };
     for (_, Compared { changelog, .. }) in members {
         let Some(text) = changelog else { continue };
