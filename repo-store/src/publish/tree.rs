@@ -45,10 +45,10 @@ impl<'a> Tree<'a> {
             changed.extend(files::create_directories(&public.join(directory))?);
         }
         // A power cut may have left the one directory and not the other.
-        let mut names = BTreeSet::new();
-        for directory in [PUBLICATIONS, "snapshot"] {
-            names.extend(files::names_in(&public.join(directory))?);
-        }
+        let mut names: BTreeSet<String> = files::names_in(&public.join(PUBLICATIONS))?.into_iter().collect();
+        // The others there are tags.
+        let snapshots = files::names_in(&public.join(SNAPSHOTS))?.into_iter();
+        names.extend(snapshots.filter(|name| PublicationId::parse(name).is_some()));
         let id = PublicationId::next(now, names.iter().filter_map(|name| PublicationId::parse(name)));
         // What a crash left half built has no record yet. What clients see stays, should its record be lost.
         let shown = Publication::shown(&public);
