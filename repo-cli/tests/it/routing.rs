@@ -207,7 +207,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         said.push(output.to_string().split_once("---- stderr\n").unwrap().1.trim_end().to_owned());
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/store/repo.toml with its repo.d: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `valid_for`, `pdiffs`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`
+    error: <DIR>/store/repo.toml with its repo.d: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `valid_for`, `pdiffs`, `uploaders`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`
     error: <DIR>/store/repo.toml: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
     error: <DIR>/store/repo.toml: `all` is no architecture to list: such packages are in every index anyway
     error: <DIR>/store/repo.toml: valid_for: `soon` is no time such as 14d or 36h
