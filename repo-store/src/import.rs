@@ -17,8 +17,8 @@ use crate::placement::{Placement, Sender};
 use crate::record::Digests;
 use crate::storage::{Key, Staged, Storage as _};
 use crate::{
-    BlobId, Build, Committed, Context, Error, Inserted, Manifest, Record, RecordKey, RepositoryName,
-    RepositorySettings, Route, Store, SuiteSettings, Transaction, files,
+    BlobId, Build, Committed, Context, Error, Inserted, Manifest, Record, RecordKey, RepositorySettings,
+    Route, Store, SuiteSettings, Transaction, files,
 };
 
 use listed::{Checksums, List, listed_hashes};
@@ -118,7 +118,7 @@ impl Store {
         candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
 
         let change = |transaction: &mut Transaction<'_>| {
-            let outcome = insert_all(&candidates, transaction, &repository.name, options)?;
+            let outcome = insert_all(&candidates, transaction, options.component.as_ref())?;
             let all_good = refused.is_empty() && outcome.refused.is_empty();
             if (all_good || options.keep_going) && !options.dry_run {
                 for (_, candidate) in candidates.iter().filter(|(place, _)| outcome.added.contains_key(place))
@@ -237,12 +237,11 @@ struct Outcome {
     refused: BTreeMap<usize, Error>,
 }
 
-/// Inserts candidates; those of one place all, or none of them.
+/// Inserts candidates; those of one place all, or none of them. `asked` is the component asked for.
 fn insert_all(
     candidates: &[(usize, Candidate<'_>)],
     transaction: &mut Transaction<'_>,
-    repository: &RepositoryName,
-    options: &AddOptions,
+    asked: Option<&Component>,
 ) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
     loop {
@@ -251,7 +250,7 @@ fn insert_all(
             if outcome.refused.contains_key(place) {
                 continue;
             }
-            match candidate.insert(transaction, repository, options)? {
+            match candidate.insert(transaction, asked)? {
                 Ok(added) => outcome.added.entry(*place).or_default().push(added),
                 Err(error) => {
                     in_part |= outcome.added.remove(place).is_some();
@@ -287,23 +286,14 @@ impl<'a> Candidate<'a> {
     fn insert(
         &self,
         transaction: &mut Transaction<'_>,
-        repository: &RepositoryName,
-        options: &AddOptions,
+        asked: Option<&Component>,
     ) -> Result<Result<Added, Error>, Error> {
         let mut suites = Vec::new();
         for suite in self.placement.route.suites() {
-            if let Some(asked) = &options.component
-                && let Some(there) = transaction.get(suite, self.record.key())?
-                && there.blob() == self.record.blob()
-                && there.component() != asked
+            if let Some(asked) = asked
+                && let Some(error) = transaction.elsewhere(suite, &self.record, asked)?
             {
-                return Ok(Err(Error::OtherComponent {
-                    key: Box::new(self.record.key().clone()),
-                    repository: repository.clone(),
-                    suite: suite.clone(),
-                    component: there.component().clone(),
-                    asked: asked.clone(),
-                }));
+                return Ok(Err(error));
             }
             match transaction.insert(suite, &self.record) {
                 Ok(inserted) => suites.push((suite.clone(), inserted)),

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use deb_parse::{PackageName, SuiteName};
+use deb_parse::{Component, PackageName, SuiteName};
 use jiff::Timestamp;
 
 use crate::edit::{self, Edit};
@@ -167,6 +167,24 @@ impl<'a> Transaction<'a> {
         Ok(there)
     }
 
+    /// The very file of a record in a suite, but in another component than `asked`, as an error that says so.
+    pub(crate) fn elsewhere(
+        &mut self,
+        suite: &SuiteName,
+        record: &Record,
+        asked: &Component,
+    ) -> Result<Option<Error>, Error> {
+        let there = self.get(suite, record.key())?;
+        let there = there.filter(|there| there.blob() == record.blob() && there.component() != asked);
+        Ok(there.map(|there| Error::OtherComponent {
+            key: Box::new(record.key().clone()),
+            repository: self.repository.clone(),
+            suite: suite.clone(),
+            component: there.component().clone(),
+            asked: asked.clone(),
+        }))
+    }
+
     /// Forgets every edit.
     pub fn clear(&mut self) {
         self.edits.clear();
@@ -210,7 +228,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The record of a key in a suite, as the transaction would leave it.
-    pub(crate) fn get(&mut self, suite: &SuiteName, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
+    fn get(&mut self, suite: &SuiteName, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
         match self.edits.get(suite).and_then(|edits| edits.get(key)) {
             Some(Edit::Insert(record)) => return Ok(Some(Arc::clone(record))),
             Some(Edit::Remove) => return Ok(None),
