@@ -28,7 +28,15 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// With the suites `bookworm` and `trixie`.
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap())
+    }
+
+    /// The same on a file system in memory where there is one: for thousands of small writes.
+    pub(crate) fn in_memory() -> Self {
+        Self::at(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    fn at(directory: tempfile::TempDir) -> Self {
         let store = Store::create(&path(directory.path()).join("root")).unwrap();
         Self { directory, store, preprod: settings("preprod", &["bookworm", "trixie"]) }
     }
