@@ -144,6 +144,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::NotSigned { .. } => {
             "whose uploads are taken says the keyring that `uploaders` in repo.toml names"
         }
+        Error::OtherComponent { .. } => {
+            "to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do"
+        }
         Error::NoSuite { .. } => "list suites in repo.toml, in `suites` or the file that `suites_file` names",
         Error::NoRoutedSuite { .. } => "add one to the rule in repo.toml, or choose one with --suite",
         Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",

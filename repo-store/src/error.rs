@@ -225,6 +225,22 @@ pub enum Error {
         #[source]
         source: apt_sign::Error,
     },
+    /// The very file is in the suite, in another component than the one asked for.
+    #[error(
+        "{key} is in {repository} already ({suite}), in the component `{component}` and not in `{asked}`"
+    )]
+    OtherComponent {
+        /// The package.
+        key: Box<RecordKey>,
+        /// The repository.
+        repository: RepositoryName,
+        /// The suite.
+        suite: SuiteName,
+        /// The component it is in.
+        component: Component,
+        /// The component asked for.
+        asked: Component,
+    },
     /// Others changed the repository again and again while this change was being made.
     #[error("{repository} changed {times} times while this change was being committed")]
     Contended {

@@ -118,7 +118,7 @@ impl Store {
         candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
 
         let change = |transaction: &mut Transaction<'_>| {
-            let outcome = insert_all(&candidates, transaction)?;
+            let outcome = insert_all(&candidates, transaction, options.component.as_ref())?;
             let all_good = refused.is_empty() && outcome.refused.is_empty();
             if (all_good || options.keep_going) && !options.dry_run {
                 for (_, candidate) in candidates.iter().filter(|(place, _)| outcome.added.contains_key(place))
@@ -237,10 +237,11 @@ struct Outcome {
     refused: BTreeMap<usize, Error>,
 }
 
-/// Inserts candidates; those of one place all, or none of them.
+/// Inserts candidates; those of one place all, or none of them. `asked` is the component asked for.
 fn insert_all(
     candidates: &[(usize, Candidate<'_>)],
     transaction: &mut Transaction<'_>,
+    asked: Option<&Component>,
 ) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
     loop {
@@ -249,7 +250,7 @@ fn insert_all(
             if outcome.refused.contains_key(place) {
                 continue;
             }
-            match candidate.insert(transaction)? {
+            match candidate.insert(transaction, asked)? {
                 Ok(added) => outcome.added.entry(*place).or_default().push(added),
                 Err(error) => {
                     in_part |= outcome.added.remove(place).is_some();
@@ -282,9 +283,18 @@ impl<'a> Candidate<'a> {
     }
 
     /// The inner error is the package's own fault, the outer one the store's.
-    fn insert(&self, transaction: &mut Transaction<'_>) -> Result<Result<Added, Error>, Error> {
+    fn insert(
+        &self,
+        transaction: &mut Transaction<'_>,
+        asked: Option<&Component>,
+    ) -> Result<Result<Added, Error>, Error> {
         let mut suites = Vec::new();
         for suite in self.placement.route.suites() {
+            if let Some(asked) = asked
+                && let Some(error) = transaction.elsewhere(suite, &self.record, asked)?
+            {
+                return Ok(Err(error));
+            }
             match transaction.insert(suite, &self.record) {
                 Ok(inserted) => suites.push((suite.clone(), inserted)),
                 Err(error @ (Error::Conflict { .. } | Error::PathConflict { .. })) => return Ok(Err(error)),

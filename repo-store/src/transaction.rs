@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use deb_parse::{PackageName, SuiteName};
+use deb_parse::{Component, PackageName, SuiteName};
 use jiff::Timestamp;
 
 use crate::edit::{self, Edit};
@@ -165,6 +165,24 @@ impl<'a> Transaction<'a> {
             self.edits.entry(suite.clone()).or_default().insert(key.clone(), Edit::Remove);
         }
         Ok(there)
+    }
+
+    /// The very file of a record in a suite, but in another component than `asked`, as an error that says so.
+    pub(crate) fn elsewhere(
+        &mut self,
+        suite: &SuiteName,
+        record: &Record,
+        asked: &Component,
+    ) -> Result<Option<Error>, Error> {
+        let there = self.get(suite, record.key())?;
+        let there = there.filter(|there| there.blob() == record.blob() && there.component() != asked);
+        Ok(there.map(|there| Error::OtherComponent {
+            key: Box::new(record.key().clone()),
+            repository: self.repository.clone(),
+            suite: suite.clone(),
+            component: there.component().clone(),
+            asked: asked.clone(),
+        }))
     }
 
     /// Forgets every edit.

@@ -225,3 +225,24 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.toml: routing rule 1: there is no repository `x`
     "#);
 }
+
+#[test]
+fn what_is_in_another_component_is_not_said_to_be_there() {
+    let environment = with_suites(&["bookworm"]);
+    configure(&environment, "components = [\"main\", \"contrib\"]\n");
+    environment.add("preprod", &["hello=1.0"]);
+    let file = "files/hello_1.0_all.deb";
+    insta::assert_snapshot!(environment.run(&["add", "preprod", file, "--component", "contrib"]), @"
+    status: 1
+    ---- stderr
+    error: files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), in the component `main` and not in `contrib`
+    hint: to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do
+    1 of 1 file refused
+    ");
+    let listed = || environment.json(&["list", "preprod"]);
+    assert!(listed().contains(r#""component":"main""#), "{}", listed());
+    let _ = environment.run(&["add", "preprod", file]).succeeds();
+    let _ = environment.run(&["remove", "preprod", "hello=1.0"]).succeeds();
+    let _ = environment.run(&["add", "preprod", file, "--component", "contrib"]).succeeds();
+    assert!(listed().contains(r#""component":"contrib""#), "the hint is right: {}", listed());
+}
