@@ -15,7 +15,7 @@ use file::{All, File, RepositoryTable, SuiteTable};
 use repo_store::{ArchitectureAll, Markers, RepositoryName, RepositorySettings, SuiteSettings};
 
 use crate::error::Failure;
-use crate::serve::{Access, IpNetwork, Users};
+use crate::serve::{Access, IpNetwork, UserFile};
 
 /// The configuration, checked.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Config {
                     .map_err(|error| self.wrong(&format!("repositories.{name}.allow: {error}")))
             });
             let allow = networks.collect::<Result<Vec<_>, _>>()?;
-            let users = table.users.as_ref().map(|path| Users::load(&self.root.join(path))).transpose()?;
+            let users = table.users.as_ref().map(|path| UserFile::load(&self.root.join(path))).transpose()?;
             access.insert(name.clone(), Access { allow, users });
         }
         Ok(access)

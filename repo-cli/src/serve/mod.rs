@@ -1,7 +1,7 @@
 //! The server of `repo-cli serve`: published trees over plain HTTP/1.1, read-only, as apt clients of all ages like it.
 //!
 //! A request walks down these modules: `connection` (socket, timeouts) → `respond` (the order of the rules) → `path`,
-//! `site` (who may), `users` and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
+//! `site` (who may), `user_file`, `users` and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
 //!
 //! What it does not do: TLS, compression, directory listings, uploads. Sites with more than plain needs put a proxy in front.
 
@@ -20,6 +20,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod user_file;
 mod users;
 
 pub(crate) use log::LogEntry;
@@ -28,4 +29,5 @@ pub(crate) use server::Server;
 #[cfg(test)]
 use server::{Limits, ShutdownHandle};
 pub(crate) use site::{Access, Site};
-pub(crate) use users::{Users, UsersError};
+pub(crate) use user_file::UserFile;
+pub(crate) use users::UsersError;

@@ -29,6 +29,7 @@ use super::password::PASSWORD_LIMIT;
 use super::path::RequestPath;
 use super::site::Access;
 use super::tree::{OpenFile, Tree};
+use super::user_file::UserFile;
 
 /// How long a login may wait for others to be checked before it gets a 503.
 const LOGIN_PATIENCE: Duration = Duration::from_secs(20);
@@ -122,7 +123,7 @@ async fn log_in(
     access: &Access,
     headers: &HeaderMap,
 ) -> Result<Option<String>, Answer> {
-    let Some(users) = &access.users else { return Ok(None) };
+    let Some(users) = access.users.as_ref().map(UserFile::users) else { return Ok(None) };
     let Some((name, password)) = credentials(headers) else { return Err(Answer::unauthorized(repository)) };
     if users.known(&name, &password).is_some() {
         return Ok(Some(escape(name.as_bytes())));
@@ -131,12 +132,7 @@ async fn log_in(
         return Err(Answer::busy("too many logins at once\n"));
     };
     let shown = escape(name.as_bytes());
-    let (cloned, key) = (Arc::clone(shared), repository.to_owned());
-    let right = tokio::task::spawn_blocking(move || {
-        let users = cloned.access.get(&key).and_then(|access| access.users.as_ref());
-        users.is_some_and(|users| users.verify(&name, &password))
-    })
-    .await;
+    let right = tokio::task::spawn_blocking(move || users.verify(&name, &password)).await;
     drop(permit);
     if right.unwrap_or(false) { Ok(Some(shown)) } else { Err(Answer::unauthorized(repository)) }
 }

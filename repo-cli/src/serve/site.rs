@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
 
-use super::{IpNetwork, Users};
+use super::{IpNetwork, UserFile};
 
 /// A directory of published repositories.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Access {
     /// Where clients may come from; empty: from anywhere.
     pub(crate) allow: Vec<IpNetwork>,
     /// Who may log in; `None`: no password is asked.
-    pub(crate) users: Option<Users>,
+    pub(crate) users: Option<UserFile>,
 }
 
 impl Access {

@@ -52,14 +52,7 @@ pub(crate) enum UsersError {
 }
 
 impl Users {
-    /// Reads a file in htpasswd's format: `NAME:HASH` lines, empty lines and `#` comments.
-    pub(crate) fn load(path: &Utf8Path) -> Result<Self, UsersError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| UsersError::Read { path: path.into(), source })?;
-        Self::parse(&text, path)
-    }
-
-    /// Like [`Users::load`], of a text; `path` is what errors name.
+    /// Reads htpasswd's format: `NAME:HASH` lines, empty lines and `#` comments. `path` is what errors name.
     pub(crate) fn parse(text: &str, path: &Utf8Path) -> Result<Self, UsersError> {
         let mut users = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {

@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 
-use super::super::{IpNetwork, Users};
+use super::super::users::Users;
+use super::super::{IpNetwork, UserFile};
 use super::*;
 
 /// The password of each is `open sesame`; made by htpasswd(1) of Apache 2.4 and openssl-passwd(1).
@@ -16,7 +17,12 @@ fn users() -> Users {
     Users::parse(USERS, Utf8Path::new("users")).unwrap()
 }
 
-fn locked(allow: &[&str], users: Option<Users>) -> Served {
+fn user_file() -> UserFile {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/serve/tests/users.htpasswd");
+    UserFile::load(Utf8Path::new(path)).unwrap()
+}
+
+fn locked(allow: &[&str], users: Option<UserFile>) -> Served {
     let allow = allow.iter().map(|network| IpNetwork::parse(network).unwrap()).collect();
     let access = [("prod".to_owned(), Access::default()), ("locked".to_owned(), Access { allow, users })];
     Served::with(BTreeMap::from(access), Limits::default())
@@ -64,7 +70,7 @@ fn bad_files_of_users_are_refused_by_line() {
         assert!(error.starts_with("users:1: "), "{hash}: {error}");
         assert!(hash.len() < 5 || !error.contains(hash), "the hash is shown: {error}");
     }
-    let error = Users::load(Utf8Path::new("/nonexistent/users")).unwrap_err();
+    let error = UserFile::load(Utf8Path::new("/nonexistent/users")).unwrap_err();
     assert_eq!(error.to_string(), "cannot read /nonexistent/users");
 }
 
@@ -76,7 +82,7 @@ fn secrets_do_not_show() {
 
 #[test]
 fn a_password_is_asked_for() {
-    let served = locked(&[], Some(users()));
+    let served = locked(&[], Some(user_file()));
     for (field, status) in [
         ("X: y".to_owned(), 401),
         (basic("bcrypt:open sesame"), 200),
@@ -104,12 +110,12 @@ fn a_password_is_asked_for() {
 /// What exists and what does not look the same to those who may not look.
 #[test]
 fn rules_come_before_files() {
-    let served = locked(&[], Some(users()));
+    let served = locked(&[], Some(user_file()));
     for path in ["/locked/none", "/locked/", "/locked", "/locked/.hidden", "/locked/../x", LOCKED] {
         assert_eq!(served.get(path).status, 401, "{path}");
     }
     assert_eq!(served.request("GET", "/locked/none", &[&basic("sha:open sesame")]).status, 404);
-    let served = locked(&["192.0.2.0/24"], Some(users()));
+    let served = locked(&["192.0.2.0/24"], Some(user_file()));
     for path in ["/locked/none", LOCKED] {
         assert_eq!(served.request("GET", path, &[&basic("sha:open sesame")]).status, 403, "{path}");
     }
@@ -134,7 +140,7 @@ fn networks_decide() {
 
 #[test]
 fn who_logged_in_is_logged() {
-    let served = locked(&[], Some(users()));
+    let served = locked(&[], Some(user_file()));
     served.request("GET", LOCKED, &[&basic("sha:open sesame")]);
     served.request("GET", LOCKED, &[&basic("sha:wrong")]);
     let log = served.logged(2);
@@ -146,11 +152,41 @@ fn who_logged_in_is_logged() {
 /// Many clients log in at once with a slow hash: all are let in, and the slow work is not done for each.
 #[test]
 fn a_rush_of_logins() {
-    let served = locked(&[], Some(users()));
+    let served = locked(&[], Some(user_file()));
     let field = basic("bcrypt:open sesame");
     std::thread::scope(|scope| {
         for _ in 0..32 {
             scope.spawn(|| assert_eq!(served.request("GET", LOCKED, &[&field]).status, 200));
         }
     });
+}
+
+#[test]
+fn a_changed_password_counts_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(directory.path()).unwrap().join("users");
+    // `{SHA}` of one, two and three letters `a`.
+    let [one, two, three] =
+        ["hvfkN/qlp/zhXR3cuerq6jd2Z7g=", "4MkDWJjdUvxlxBRUzsnE0mEb+zc=", "fiQN50+x7Qj6CNOAY/amqRRiqBU="];
+    let write = |hash: &str| std::fs::write(&path, format!("anna:{{SHA}}{hash}\n")).unwrap();
+    let long_ago = |seconds| {
+        let time = std::time::SystemTime::now() - Duration::from_secs(seconds);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    };
+    write(one);
+    let file = UserFile::load(&path).unwrap();
+    assert!(file.users().verify("anna", b"a"));
+    write(two);
+    assert!(file.users().verify("anna", b"aa"), "written twice in one tick of the clock");
+    assert!(!file.users().verify("anna", b"a"));
+    long_ago(1000);
+    let settled = file.users();
+    assert!(Arc::ptr_eq(&settled, &file.users()), "a password that was right once is known");
+    std::fs::write(&path, "no colon").unwrap();
+    assert!(file.users().verify("anna", b"aa"), "a slip locks nobody out");
+    std::fs::remove_file(&path).unwrap();
+    assert!(file.users().verify("anna", b"aa"));
+    write(three);
+    assert!(file.users().verify("anna", b"aaa"));
+    assert!(!file.users().verify("anna", b"aa"));
 }
