@@ -40,13 +40,13 @@ pub(crate) fn write(objects: &Objects<'_>, records: &[Arc<Record>]) -> Result<Ch
 /// The records of a chunk.
 pub(crate) fn read(objects: &Objects<'_>, id: ChunkId) -> Result<Vec<Arc<Record>>, Error> {
     let text = objects.read(&id)?;
-    deb822::paragraphs(&text)
-        .map(|paragraph| {
-            Record::parse(&paragraph)
-                .map(Arc::new)
-                .ok_or_else(|| Error::damaged(ChunkId::KIND, &id, "a record cannot be read"))
-        })
-        .collect()
+    deb822::paragraphs(&text).map(|paragraph| record(id, &paragraph)).collect()
+}
+
+/// One record of a chunk.
+pub(crate) fn record(id: ChunkId, paragraph: &deb822::Paragraph<'_>) -> Result<Arc<Record>, Error> {
+    let record = Record::parse(paragraph).map(Arc::new);
+    record.ok_or_else(|| Error::damaged(ChunkId::KIND, &id, "a record cannot be read"))
 }
 
 /// The package files of a chunk's records, without reading the records.

@@ -1,5 +1,9 @@
-use std::collections::{BTreeMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::iter::Peekable;
 use std::sync::Arc;
+
+use deb_parse::deb822::{self, Paragraph};
 
 use crate::objects::Objects;
 use crate::{ChunkId, Error, Record, RecordKey, Snapshot, chunk};
@@ -26,21 +30,77 @@ impl Difference {
         let ids = |snapshot: &Snapshot| snapshot.chunks().iter().map(|c| c.id).collect::<HashSet<ChunkId>>();
         let (in_first, in_second) = (ids(first), ids(second));
         let read = |snapshot: &Snapshot, skip: &HashSet<ChunkId>| {
-            let mut records: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
-            for reference in snapshot.chunks().iter().filter(|chunk| !skip.contains(&chunk.id)) {
-                let chunk = chunk::read(objects, reference.id)?;
-                records.extend(chunk.into_iter().map(|record| (record.key().clone(), record)));
-            }
-            Ok::<_, Error>(records)
+            let own = snapshot.chunks().iter().map(|chunk| chunk.id).filter(|id| !skip.contains(id));
+            own.map(|id| Ok((id, objects.read(&id)?))).collect::<Result<Vec<_>, Error>>()
         };
-        let (mut first, mut second) = (read(first, &in_second)?, read(second, &in_first)?);
-        first.retain(|key, record| {
-            let same = second.get(key) == Some(record);
-            if same {
-                second.remove(key);
+        let (first, second) = (read(first, &in_second)?, read(second, &in_first)?);
+        let (mut first, mut second) = (Side::new(&first), Side::new(&second));
+        let mut difference = Self::default();
+        loop {
+            // Nearly all records of two chunks are the same: only what differs is read for its key.
+            if first.text().is_some() && first.text() == second.text() {
+                first.skip();
+                second.skip();
+                continue;
             }
-            !same
-        });
-        Ok(Self { only_first: first.into_values().collect(), only_second: second.into_values().collect() })
+            let order = match (first.key()?, second.key()?) {
+                (None, None) => return Ok(difference),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(first), Some(second)) => first.cmp(second),
+            };
+            if order.is_eq() && first.read == second.read {
+                first.skip();
+                second.skip();
+                continue;
+            }
+            if order.is_le() {
+                difference.only_first.extend(first.take());
+            }
+            if order.is_ge() {
+                difference.only_second.extend(second.take());
+            }
+        }
+    }
+}
+
+/// The records of some chunks, one after the other.
+struct Side<'a, I: Iterator<Item = (ChunkId, Paragraph<'a>)>> {
+    records: Peekable<I>,
+    /// The next one, once it was read.
+    read: Option<Arc<Record>>,
+}
+
+impl<'a> Side<'a, std::iter::Empty<(ChunkId, Paragraph<'a>)>> {
+    fn new(chunks: &'a [(ChunkId, Vec<u8>)]) -> Side<'a, impl Iterator<Item = (ChunkId, Paragraph<'a>)>> {
+        let records =
+            chunks.iter().flat_map(|(id, text)| deb822::paragraphs(text).map(move |record| (*id, record)));
+        Side { records: records.peekable(), read: None }
+    }
+}
+
+impl<'a, I: Iterator<Item = (ChunkId, Paragraph<'a>)>> Side<'a, I> {
+    fn text(&mut self) -> Option<&'a [u8]> {
+        self.records.peek().map(|(_, record)| record.as_bytes())
+    }
+
+    fn skip(&mut self) {
+        self.records.next();
+        self.read = None;
+    }
+
+    fn key(&mut self) -> Result<Option<&RecordKey>, Error> {
+        if self.read.is_none()
+            && let Some((id, record)) = self.records.peek()
+        {
+            self.read = Some(chunk::record(*id, record)?);
+        }
+        Ok(self.read.as_ref().map(|record| record.key()))
+    }
+
+    /// The next one, after [`key`](Self::key) read it.
+    fn take(&mut self) -> Option<Arc<Record>> {
+        self.records.next();
+        self.read.take()
     }
 }

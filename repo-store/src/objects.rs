@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::fmt;
 
 use crate::storage::{Key, Storage};
@@ -42,9 +43,33 @@ fn seal(bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(digest.as_bytes());
 }
 
+/// What zstd needs to work, kept for each thread: making it anew costs more than a small object.
+struct Codec {
+    compressor: zstd::bulk::Compressor<'static>,
+    decompressor: zstd::bulk::Decompressor<'static>,
+}
+
+thread_local! {
+    static CODEC: RefCell<Option<Codec>> = const { RefCell::new(None) };
+}
+
+fn with_codec<T>(work: impl FnOnce(&mut Codec) -> std::io::Result<T>) -> std::io::Result<T> {
+    CODEC.with_borrow_mut(|kept| {
+        let codec = match kept {
+            Some(codec) => codec,
+            None => kept.insert(Codec {
+                compressor: zstd::bulk::Compressor::new(3)?,
+                decompressor: zstd::bulk::Decompressor::new()?,
+            }),
+        };
+        work(codec)
+    })
+}
+
 /// The bytes of the file of an object with this text.
 pub(crate) fn compress(text: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut bytes = zstd::bulk::compress(text, 3).map_err(Error::io("compress", "an object"))?;
+    let compress = |codec: &mut Codec| codec.compressor.compress(text);
+    let mut bytes = with_codec(compress).map_err(Error::io("compress", "an object"))?;
     seal(&mut bytes);
     Ok(bytes)
 }
@@ -61,7 +86,7 @@ pub(crate) fn decompress(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
     let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten();
     let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAXIMUM);
     let size = size.ok_or("it is no zstd frame of a known size")?;
-    zstd::bulk::decompress(bytes, size).map_err(|_| "it does not decompress")
+    with_codec(|codec| codec.decompressor.decompress(bytes, size)).map_err(|_| "it does not decompress")
 }
 
 impl Objects<'_> {
