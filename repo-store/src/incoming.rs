@@ -128,7 +128,13 @@ impl Found {
         let names = || names.iter().filter(|name| *name != REJECTED);
         for name in names().filter(|name| matches!(Name::of(name), Name::Upload)) {
             let file = folder.join(name);
-            found.candidates.insert(file.clone(), members(&file, true));
+            let mut members = members(&file, true);
+            // A list that names what is not its own must not take that along when it is rejected.
+            members.retain(|member| {
+                let name = member.file_name().unwrap_or_default();
+                name != REJECTED && !matches!(Name::of(name), Name::Upload)
+            });
+            found.candidates.insert(file, members);
         }
         let in_uploads: BTreeSet<Utf8PathBuf> = found.candidates.values().flatten().cloned().collect();
         for name in names() {
@@ -190,6 +196,8 @@ type Seen = (Utf8PathBuf, Option<fs::Metadata>);
 fn is_arriving(refused: &Refused, seen: &[Seen], patience: Duration, context: &Context) -> bool {
     let unreadable = match &refused.error {
         Error::Package { .. } | Error::Incomplete { .. } | Error::OtherThanListed { .. } => true,
+        // A .changes that was cut short can be one all the same, and list other files than it will.
+        Error::Misfit { .. } => true,
         Error::NotSigned { source, .. } => {
             matches!(source, apt_sign::Error::Framing { .. } | apt_sign::Error::Malformed { .. })
         }

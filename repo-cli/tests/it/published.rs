@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use apt_sign::Keyring;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
-use deb_parse::control::{PackagesStanza, Release};
+use deb_parse::control::{PackagesStanza, Release, SourcesStanza};
 use deb_parse::{Limits, deb822};
 use testkit::Environment;
 
@@ -69,20 +69,36 @@ impl Published {
                     return Err(format!("{path} is not what {directory}/Release lists"));
                 }
             }
-            if path.file_name() == Some("Packages.xz") {
-                self.read_packages(&path, &mut packages)?;
+            match path.file_name() {
+                Some("Packages.xz") => self.read_packages(&path, &mut packages)?,
+                Some("Sources.xz") => self.read_sources(&path, &mut packages)?,
+                _ => {}
             }
         }
         Ok(packages)
     }
 
+    fn read_sources(&self, path: &Utf8Path, packages: &mut BTreeSet<String>) -> Result<(), String> {
+        for paragraph in deb822::paragraphs(&decompressed(path)?) {
+            let stanza = SourcesStanza::new(paragraph);
+            let read_fields = || {
+                let name = format!("{} {} source", stanza.package()?, stanza.version()?);
+                Ok::<_, deb_parse::Error>((name, stanza.directory()?, stanza.files()?))
+            };
+            let (name, directory, files) = read_fields().map_err(|e| format!("{path}: {e}"))?;
+            for listed in files {
+                let file = read(&self.root.join(directory).join(&listed.path))?;
+                if file.len() as u64 != listed.size || Some(Sha256::of(&file)) != listed.sha256 {
+                    return Err(format!("{} is not what {path} lists", listed.path));
+                }
+            }
+            packages.insert(name);
+        }
+        Ok(())
+    }
+
     fn read_packages(&self, path: &Utf8Path, packages: &mut BTreeSet<String>) -> Result<(), String> {
-        let mut text = Vec::new();
-        // Reads one stream, as apt does.
-        let mut decoder =
-            xz2::read::XzDecoder::new(fs::File::open(path).map_err(|e| format!("{path}: {e}"))?);
-        decoder.read_to_end(&mut text).map_err(|e| format!("{path}: {e}"))?;
-        for paragraph in deb822::paragraphs(&text) {
+        for paragraph in deb822::paragraphs(&decompressed(path)?) {
             let stanza = PackagesStanza::new(paragraph);
             let read_fields = || {
                 let name = format!("{} {} {}", stanza.package()?, stanza.version()?, stanza.architecture()?);
@@ -97,6 +113,15 @@ impl Published {
         }
         Ok(())
     }
+}
+
+/// Reads one stream, as apt does.
+fn decompressed(path: &Utf8Path) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    xz2::read::XzDecoder::new(&read(path)?[..])
+        .read_to_end(&mut text)
+        .map_err(|error| format!("{path}: {error}"))?;
+    Ok(text)
 }
 
 fn read(path: &Utf8Path) -> Result<Vec<u8>, String> {

@@ -7,6 +7,7 @@ use apt_sign::{Keyring, OpenPgpSigner, SecretKey, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use testkit::{Apt, Environment, Output, Server, Source, Tree};
 
+use crate::published::Published;
 use crate::{configure, store};
 
 fn client<'e>(environment: &'e Environment, server: &Server, repository: &str) -> Option<Apt<'e>> {
@@ -124,6 +125,11 @@ fn a_name_means_the_source_package_as_well_as_the_binary_one() {
     hello    2.10-3   amd64         bookworm
     hello    2.10-3   source        bookworm
     ");
+    let published = Published::of(&environment, "prod").read().unwrap();
+    assert_eq!(
+        published["bookworm"].iter().collect::<Vec<_>>(),
+        ["hello 2.10-3 amd64", "hello 2.10-3 source"]
+    );
     let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
     let _ = environment.run(&["promote", "--all", "--from", "preprod", "--to", "prod"]).succeeds();
     insta::assert_snapshot!(environment.run(&["diff", "preprod", "prod"]), @"status: 0");
@@ -226,6 +232,26 @@ fn an_upload_that_is_refused_goes_aside_as_a_whole_with_one_reason() {
     rejected/hello_2.10-3_upload.changes.reason
     ");
     insta::assert_snapshot!(fs::read_to_string(folder.join("rejected/hello_2.10-3_upload.changes.reason")).unwrap(), @r#"drop/hello_2.10-3.dsc lists "hello_2.10.orig.tar.gz", which is not beside it"#);
+}
+
+#[test]
+fn an_upload_that_lists_what_is_not_its_own_takes_nothing_along() {
+    let environment = store();
+    let folder = environment.path("drop");
+    fs::create_dir_all(folder.join("rejected")).unwrap();
+    fs::write(folder.join("rejected/old"), "old").unwrap();
+    let _ = upload(&environment, "2.10-3", "bookworm");
+    drop_all(&environment);
+    let entry = |name: &str| format!("\n {:064} 1 {name}", 0);
+    let listed = ["rejected", "hello_2.10-3_upload.changes"].map(entry).concat();
+    fs::write(folder.join("bad.changes"), format!("Source: bad\nVersion: 1\nChecksums-Sha256:{listed}\n"))
+        .unwrap();
+    let _ = take(&environment, &["--patience", "0"]).ends_with(1);
+    assert_eq!(
+        names(&folder),
+        ["rejected", "rejected/bad.changes", "rejected/bad.changes.reason", "rejected/old"]
+    );
+    assert!(environment.run(&["list", "preprod"]).stdout.contains("source"));
 }
 
 #[test]

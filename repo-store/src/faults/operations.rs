@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use apt_sign::{OpenPgpSigner, SecretKey};
 use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::{Md5, Sha256};
 use deb_parse::deb::Builder;
 use deb_parse::{Architecture, PackageName, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
@@ -99,6 +100,32 @@ impl World {
         report.refused.into_iter().try_for_each(|refused| Err(refused.error))
     }
 
+    /// Adds an upload of a source package and a package built from it.
+    fn add_upload(&self, day: i64) -> Result<(), Error> {
+        let write = |name: &str, text: &str| fs::write(self.top().join(name), text).unwrap();
+        let lists = |names: &[&str], details: &str| {
+            let [mut sha256, mut md5] = [const { String::new() }; 2];
+            for name in names {
+                let bytes = fs::read(self.top().join(name)).unwrap();
+                let size = bytes.len();
+                sha256 += &format!("\n {} {size} {name}", Sha256::of(&bytes));
+                md5 += &format!("\n {} {size} {details}{name}", Md5::of(&bytes));
+            }
+            format!("Checksums-Sha256:{sha256}\nFiles:{md5}\n")
+        };
+        self.package("greeter", "1.0");
+        write("greeter_1.0.tar.xz", "sources");
+        let head = "Source: greeter\nVersion: 1.0\n";
+        let listed = lists(&["greeter_1.0.tar.xz"], "");
+        write("greeter_1.0.dsc", &format!("Format: 3.0 (native)\n{head}{listed}"));
+        let listed = lists(&["greeter_1.0.dsc", "greeter_1.0.tar.xz", "greeter_1.0.deb"], "misc optional ");
+        write("greeter.changes", &format!("Format: 1.8\n{head}Architecture: source amd64\n{listed}"));
+        let files = [self.top().join("greeter.changes")];
+        let report =
+            Store::open(&self.root)?.add(&self.preprod, &files, &AddOptions::default(), &context(day))?;
+        report.refused.into_iter().try_for_each(|refused| Err(refused.error))
+    }
+
     fn promote(&self, day: i64) -> Result<(), Error> {
         let store = Store::open(&self.root)?;
         let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
@@ -131,7 +158,9 @@ impl World {
                 for suite in head.commit().suites.keys() {
                     let records = head.records(suite).unwrap();
                     let keys = records.iter().map(|record| {
-                        store.blob_path(record.blob()).expect("what is listed is there");
+                        for file in record.files().expect("what a record says can be read") {
+                            store.blob_path(file.blob).expect("what is listed is there");
+                        }
                         record.key().to_string()
                     });
                     state.insert(format!("{name}/{suite}"), keys.collect());
@@ -243,6 +272,11 @@ fn settled(world: &World, operation: Operation, old: &State, new: &State, done: 
 #[test]
 fn adding_survives_every_fault() {
     survives(World::new(), |world| world.add(5, "hello", "3.0"));
+}
+
+#[test]
+fn adding_an_upload_survives_every_fault() {
+    survives(World::new(), |world| world.add_upload(5));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::fs;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{HashSet, Hasher};
 use repo_store::{
-    AddOptions, AddReport, Build, Error, FsckOptions, GcOptions, KeepHistory, PromoteOptions, Record,
-    RetentionRule, Route, Store,
+    AddOptions, AddReport, Build, Context, Error, FsckOptions, GcOptions, IncomingOptions, KeepHistory,
+    PromoteOptions, Record, RetentionRule, Route, Store,
 };
 
 use crate::fixture::{Fixture, context, files_below, publish, settings, signer, suite};
@@ -235,7 +235,7 @@ fn a_file_that_is_not_what_is_listed_is_refused_by_name() {
     }
     let (start, end) = (text.find("Checksums-Sha256:").unwrap(), text.find("Files:").unwrap());
     fs::write(&dsc, format!("{}{}", &text[..start], &text[end..])).unwrap();
-    insta::assert_snapshot!(refused(&fixture.add(std::slice::from_ref(&dsc))), @r#"<DIR>/hello_2.10-3.dsc: field Checksums-Sha256: file "hello_2.10.orig.tar.gz": must be listed in this field too: no other checksum is relied on"#);
+    insta::assert_snapshot!(refused(&fixture.add(std::slice::from_ref(&dsc))), @r#"<DIR>/hello_2.10-3.dsc: "hello_2.10.orig.tar.gz" must be listed in Checksums-Sha256 too: no other checksum is relied on"#);
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn an_upload_is_refused_as_a_whole_with_the_name_of_what_does_not_fit() {
         })
     };
     insta::assert_snapshot!(with("hello_2.10-3_extra.tar.gz", "extra"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello_2.10-3_extra.tar.gz" is no package, and no file that "hello_2.10-3.dsc" lists"#);
-    insta::assert_snapshot!(with("another.deb", "no package"), @"<DIR>/another.deb: file: is no .deb: an `ar` archive must start with `!<arch>` (deb(5))");
+    insta::assert_snapshot!(with("another.deb", "no package"), @"<DIR>/another.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))");
     insta::assert_snapshot!(with("hello.buildinfo", "Source: hello\nVersion: 1\n"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello.buildinfo" is of hello 1, which it is not about"#);
     insta::assert_snapshot!(with("hello_2.10-3.dsc.dsc", "Source: hello\nVersion: 1\n"), @"<DIR>/hello_2.10-3_upload.changes: it lists two source packages");
 }
@@ -456,4 +456,33 @@ fn the_index_of_source_packages_follows_every_change() {
     fixture.store.remove(&plan, &fixture.preprod.name, &context(4)).unwrap();
     publish(&fixture, &signer, 5);
     assert_eq!(listed(), [""; 0], "clients that asked for it once go on asking");
+}
+
+#[test]
+fn an_upload_is_never_rejected_while_it_may_still_be_arriving() {
+    let fixture = Fixture::new();
+    let sources = Sources::new(&fixture);
+    let changes = upload(&fixture, &sources, "bookworm");
+    let text = fs::read(&changes).unwrap();
+    let everything = files_below(&sources.directory);
+    let context = Context { now: jiff::Timestamp::now(), ..context(0) };
+    let take = || {
+        let options = IncomingOptions::default();
+        fixture.store.take_incoming(&fixture.preprod, &sources.directory, &options, &context).unwrap()
+    };
+    // What it lists arrives first, as `dput` sends it: it is the packages that would be taken alone.
+    let packages: Vec<_> = everything.iter().filter(|file| file.extension() == Some("deb")).collect();
+    let aside = |file: &Utf8Path| fixture.store.root().with_file_name(file.file_name().unwrap());
+    packages.iter().for_each(|file| fs::rename(file, aside(file)).unwrap());
+    for length in (0..text.len() - 1).step_by(5) {
+        fs::write(&changes, &text[..length]).unwrap();
+        let report = take();
+        assert!(report.report.refused.is_empty(), "{length}: {:?}", report.report.refused);
+        assert!(report.report.added.is_empty(), "{length}: {:?}", report.report.added);
+    }
+    fs::write(&changes, &text).unwrap();
+    assert!(take().report.refused.is_empty());
+    packages.iter().for_each(|file| fs::rename(aside(file), file).unwrap());
+    assert_eq!(take().report.added.len(), 3);
+    assert_eq!(files_below(&sources.directory), [""; 0]);
 }
