@@ -62,9 +62,7 @@ pub(crate) fn sources(
         }
     }
     let suites: Vec<SuiteName> = chosen.iter().map(|suite| suite.name.clone()).collect();
-    // apt complains about a suite that does not list what it is told to fetch.
-    let has_sources = session.store.publishes_sources(&repository.name, &suites)?;
-    let types = if has_sources { "deb deb-src" } else { "deb" };
+    let types = types(session, repository, &suites)?;
     let key = session.keys().keyring()?.armored_for_sources()?;
     Ok(format!(
         "Types: {types}\nURIs: {url}/{}\nSuites: {}\nComponents: {}\nSigned-By:{key}",
@@ -74,15 +72,26 @@ pub(crate) fn sources(
     ))
 }
 
+/// What clients can fetch: apt complains about a suite that does not list what it is told to fetch.
+fn types(
+    session: &Session,
+    repository: &RepositorySettings,
+    suites: &[SuiteName],
+) -> Result<&'static str, Failure> {
+    let has_sources = session.store.publishes_sources(&repository.name, suites)?;
+    Ok(if has_sources { "deb deb-src" } else { "deb" })
+}
+
 /// The same for the flat form.
 fn flat_sources(session: &Session, repository: &RepositorySettings, url: &str) -> Result<String, Failure> {
     let name = &repository.name;
-    if repository.flat.is_none() {
+    let Some(suite) = &repository.flat else {
         let what = format!("{name} is not published flat: set `flat` in [repositories.{name}] of repo.toml");
         return Err(Failure::Other(what));
-    }
+    };
+    let types = types(session, repository, std::slice::from_ref(suite))?;
     let key = session.keys().keyring()?.armored_for_sources()?;
-    Ok(format!("Types: deb\nURIs: {url}/{name}\nSuites: ./\nSigned-By:{key}"))
+    Ok(format!("Types: {types}\nURIs: {url}/{name}\nSuites: ./\nSigned-By:{key}"))
 }
 
 /// The entry for `/etc/apt/auth.conf.d/`. Over plain HTTP apt sends it only when the scheme is named.

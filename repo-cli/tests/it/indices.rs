@@ -1,6 +1,6 @@
 //! Indices that not every repository has, as a real apt reads them.
 
-use testkit::{Apt, Environment, Server};
+use testkit::{Apt, Environment, Server, Source};
 
 use crate::{PROGRAM, configure};
 
@@ -116,4 +116,23 @@ fn a_flat_repository_follows_the_suite_it_shows() {
     let _ = apt.update().succeeds();
     assert_eq!(apt.versions("hello"), ["1.0"]);
     let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn a_flat_repository_has_the_source_packages_of_its_suite() {
+    let environment = store("[repositories.prod]\nflat = \"bookworm\"\n");
+    let dsc = Source::new(&environment.path("files"), "hello", "2.10-3").quilt();
+    let binary = environment.package("hello", "2.10-3", "amd64");
+    let _ = environment.run(&["add", "prod", dsc.as_str(), binary.as_str()]).succeeds();
+    let server = environment.serve();
+    let entry =
+        environment.run(&["client-config", "prod", "--flat", "--url", &server.url()]).succeeds().stdout;
+    assert!(entry.starts_with("Types: deb deb-src\n"), "{entry}");
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    apt.source("flat", &entry);
+    let _ = apt.update().succeeds();
+    let _ = apt.get(&["source", "--download-only", "hello"]).succeeds();
+    let fetched = std::fs::read(apt.path("downloads/hello_2.10-3.dsc")).unwrap();
+    assert_eq!(fetched, std::fs::read(dsc).unwrap());
+    assert_eq!(apt.versions("hello").first().map(String::as_str), Some("2.10-3"));
 }
