@@ -75,17 +75,12 @@ impl Store {
         let Found { candidates, mut left } = Found::sort(folder, &names, repository.uploaders.is_some());
         let add =
             AddOptions { keep_going: true, check_data: true, refuse_links: true, ..options.add.clone() };
-        let look = |file: &Utf8PathBuf| (file.clone(), fs::symlink_metadata(file).ok());
-        let before: BTreeMap<_, _> = candidates
-            .iter()
-            .map(|(file, members)| (file, std::iter::once(file).chain(members).map(look).collect::<Vec<_>>()))
-            .collect();
         let files: Vec<Utf8PathBuf> = candidates.keys().cloned().collect();
         let mut report = self.add(repository, &files, &add, context)?;
         let mut arriving = BTreeSet::new();
         let mut refused = Vec::new();
         for one in std::mem::take(&mut report.refused) {
-            let seen = before.get(&one.file).map(Vec::as_slice).unwrap_or_default();
+            let seen = candidates.get(&one.file).map(Vec::as_slice).unwrap_or_default();
             if is_arriving(&one, seen, options.patience, context) {
                 arriving.insert(one.file.clone());
                 left.push(Left { file: one.file, why: "is not complete yet" });
@@ -94,18 +89,30 @@ impl Store {
             }
         }
         if !add.dry_run {
-            let others_need: BTreeSet<&Utf8PathBuf> =
-                candidates.iter().filter(|(file, _)| arriving.contains(*file)).flat_map(|(_, m)| m).collect();
+            let others_need: BTreeSet<&Utf8PathBuf> = candidates
+                .iter()
+                .filter(|(file, _)| arriving.contains(*file))
+                .flat_map(|(_, seen)| seen.iter().map(|(file, _)| file))
+                .collect();
             for one in &refused {
-                let members = candidates.get(&one.file).into_iter().flatten();
+                let seen = candidates.get(&one.file).into_iter().flatten().map(|(file, _)| file);
+                let members = seen.filter(|file| **file != one.file);
                 reject(folder, one, members.filter(|member| !others_need.contains(member)))?;
             }
-            let taken = before.iter().filter(|(file, _)| {
-                !arriving.contains(**file) && !refused.iter().any(|one| one.file == ***file)
-            });
-            for (file, seen) in taken.flat_map(|(_, seen)| seen) {
-                if !others_need.contains(file) && is_unchanged(file, seen.as_ref()) {
-                    files::remove_if_present(file)?;
+            let added: BTreeSet<&Utf8PathBuf> = report.added.iter().map(|added| &added.file).collect();
+            for (file, seen) in &candidates {
+                // Nothing goes that was not taken, and nothing of an upload whose list is no longer the one that was read first.
+                let is_taken = seen.iter().any(|(file, _)| added.contains(file))
+                    && !arriving.contains(file)
+                    && !refused.iter().any(|one| one.file == *file);
+                if !is_taken || seen.first().is_none_or(|first| !is_unchanged(first)) {
+                    continue;
+                }
+                // The list goes last: what is left when this is cut short is found again by it.
+                for one in seen.iter().rev() {
+                    if !others_need.contains(&one.0) && is_unchanged(one) {
+                        files::remove_if_present(&one.0)?;
+                    }
                 }
             }
         }
@@ -117,8 +124,8 @@ impl Store {
 /// What lies in a drop folder.
 #[derive(Default)]
 struct Found {
-    /// Packages and uploads to add, each with the files that come with it.
-    candidates: BTreeMap<Utf8PathBuf, BTreeSet<Utf8PathBuf>>,
+    /// Packages and uploads to add, each with what it looked like and behind it the files that come with it.
+    candidates: BTreeMap<Utf8PathBuf, Vec<Seen>>,
     left: Vec<Left>,
 }
 
@@ -128,15 +135,15 @@ impl Found {
         let names = || names.iter().filter(|name| *name != REJECTED);
         for name in names().filter(|name| matches!(Name::of(name), Name::Upload)) {
             let file = folder.join(name);
-            let mut members = members(&file, true);
-            // A list that names what is not its own must not take that along when it is rejected.
-            members.retain(|member| {
-                let name = member.file_name().unwrap_or_default();
-                name != REJECTED && !matches!(Name::of(name), Name::Upload)
-            });
-            found.candidates.insert(file, members);
+            let mut seen = vec![look(&file)];
+            // What was rejected before stays where it is, whatever a list names.
+            let members =
+                members(&file, true).into_iter().filter(|member| member.file_name() != Some(REJECTED));
+            seen.extend(members.map(|member| look(&member)));
+            found.candidates.insert(file, seen);
         }
-        let in_uploads: BTreeSet<Utf8PathBuf> = found.candidates.values().flatten().cloned().collect();
+        let in_uploads: BTreeSet<Utf8PathBuf> =
+            found.candidates.values().flatten().map(|(file, _)| file.clone()).collect();
         for name in names() {
             let file = folder.join(name);
             if in_uploads.contains(&file) {
@@ -145,7 +152,8 @@ impl Found {
             let why = match Name::of(name) {
                 Name::Upload => continue,
                 Name::Package if !only_uploads => {
-                    found.candidates.insert(file, BTreeSet::new());
+                    let seen = vec![look(&file)];
+                    found.candidates.insert(file, seen);
                     continue;
                 }
                 Name::Package | Name::Part => "belongs to no .changes file",
@@ -192,6 +200,10 @@ impl Name {
 /// A file, and what it looked like before it was read; nothing when it was not there.
 type Seen = (Utf8PathBuf, Option<fs::Metadata>);
 
+fn look(file: &Utf8Path) -> Seen {
+    (file.to_owned(), fs::symlink_metadata(file).ok())
+}
+
 /// Whether what could not be read may have arrived only in part: none of its files changed lately.
 fn is_arriving(refused: &Refused, seen: &[Seen], patience: Duration, context: &Context) -> bool {
     let unreadable = match &refused.error {
@@ -211,9 +223,9 @@ fn is_arriving(refused: &Refused, seen: &[Seen], patience: Duration, context: &C
 }
 
 /// Whether a file still is the one that was looked at: something else may have been moved to that name since.
-fn is_unchanged(file: &Utf8Path, seen: Option<&fs::Metadata>) -> bool {
+fn is_unchanged((file, seen): &Seen) -> bool {
     let now = fs::symlink_metadata(file).ok();
     let state =
         |m: &fs::Metadata| (m.dev(), m.ino(), m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
-    seen.zip(now.as_ref()).is_some_and(|(seen, now)| state(seen) == state(now))
+    seen.as_ref().zip(now.as_ref()).is_some_and(|(seen, now)| state(seen) == state(now))
 }

@@ -255,7 +255,8 @@ fn name(entry: &FileEntry) -> Quoted {
     Quoted::new(&entry.path)
 }
 
-/// Every file that comes with `path`, a `.changes` or `.dsc`, whether it is there or not; none when that cannot be read.
+/// Every file that comes with `path`, a `.changes` or `.dsc`, whether it is there or not; none when that cannot be read. An
+/// upload never comes with another: whoever lists one must not make it go unseen.
 pub(crate) fn members(path: &Utf8Path, refuse_links: bool) -> BTreeSet<Utf8PathBuf> {
     let mut members = BTreeSet::new();
     let Ok(bytes) = read_text(path, refuse_links) else { return members };
@@ -268,6 +269,9 @@ pub(crate) fn members(path: &Utf8Path, refuse_links: bool) -> BTreeSet<Utf8PathB
     };
     for name in listed {
         let member = path.with_file_name(name);
+        if member.extension() == Some("changes") {
+            continue;
+        }
         if member.extension() == Some("dsc") && path.extension() == Some("changes") {
             members.extend(self::members(&member, refuse_links));
         }
