@@ -10,6 +10,7 @@ mod complete;
 mod plan;
 mod restore;
 
+use std::collections::HashSet;
 use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,12 +83,14 @@ impl Store {
         let missing = complete::missing(&Self::at(to), plan.heads())?;
         if missing.is_empty() {
             target.write_captured(&plan, &records)?;
-            target.sync()?;
+            target.write_format(&plan)?;
         }
         damaged.extend(missing);
         target.finish(damaged)
     }
 }
+
+const FORMAT: &str = "store/format";
 
 /// Where files lie on their way, in the directory that is written to; as long as it is there the work is not done.
 const INCOMPLETE: &str = ".incomplete";
@@ -99,6 +102,8 @@ struct Target<'a> {
     temporary: Utf8PathBuf,
     next: AtomicU64,
     changed: Mutex<Vec<Utf8PathBuf>>,
+    /// Directories that are as they should be.
+    made: Mutex<HashSet<Utf8PathBuf>>,
     copied: AtomicU64,
     bytes: AtomicU64,
     kept: AtomicU64,
@@ -120,6 +125,7 @@ impl<'a> Target<'a> {
             temporary,
             next: AtomicU64::new(0),
             changed: Mutex::new(changed),
+            made: Mutex::default(),
             copied: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             kept: AtomicU64::new(0),
@@ -139,7 +145,9 @@ impl<'a> Target<'a> {
     fn parent(&self, path: &Utf8Path) -> Result<(), Error> {
         let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty()) else { return Ok(()) };
         let full = self.to.join(parent);
-        if full.is_dir() {
+        // One that is there may be what a backup that was cut short had made and not yet closed to others.
+        let is_new = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(full.clone());
+        if !is_new && full.is_dir() {
             return Ok(());
         }
         let changed = files::create_directories(&full)?;
@@ -231,16 +239,9 @@ impl<'a> Target<'a> {
 
     /// Writes what refers to other files, and removes what does not exist any more.
     fn write_captured(&self, plan: &Plan, records: &[(Utf8PathBuf, Vec<u8>)]) -> Result<(), Error> {
-        for (path, bytes) in records.iter().chain(&plan.captured) {
-            if files::read_if_present(&self.to.join(path)).ok().flatten().as_ref() == Some(bytes) {
-                self.kept.fetch_add(1, Ordering::Relaxed);
-                continue;
-            }
-            self.parent(path)?;
-            let temporary = self.temporary();
-            let line = Permission::of(path, EntryKind::File).map(|line| line.mode.corrected(0));
-            files::write_new(&temporary, bytes, line.unwrap_or(mode::MUTABLE))?;
-            self.place(&temporary, path)?;
+        let captured = plan.captured.iter().filter(|(path, _)| path != FORMAT);
+        for (path, bytes) in records.iter().chain(captured) {
+            self.write(path, bytes)?;
         }
         for (path, target) in &plan.links {
             let full = self.to.join(path);
@@ -259,6 +260,28 @@ impl<'a> Target<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Writes the number of the format, durably: after all else is, for this makes it a store.
+    fn write_format(&self, plan: &Plan) -> Result<(), Error> {
+        self.sync()?;
+        for (path, bytes) in plan.captured.iter().filter(|(path, _)| path == FORMAT) {
+            self.write(path, bytes)?;
+        }
+        self.sync()
+    }
+
+    /// Writes a file in one step, unless it is as it should be.
+    fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
+        if files::read_if_present(&self.to.join(path)).ok().flatten().as_deref() == Some(bytes) {
+            self.kept.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        self.parent(path)?;
+        let temporary = self.temporary();
+        let line = Permission::of(path, EntryKind::File).map(|line| line.mode.corrected(0));
+        files::write_new(&temporary, bytes, line.unwrap_or(mode::MUTABLE))?;
+        self.place(&temporary, path)
     }
 
     fn sync(&self) -> Result<(), Error> {

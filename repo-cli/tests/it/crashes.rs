@@ -317,12 +317,12 @@ fn rolling_back() -> Scene {
     Scene::new(environment, "prod", COMMAND)
 }
 
-fn taking_in() -> Scene {
+fn taking_in(versions: &[&str]) -> Scene {
     const COMMAND: &[&str] = &["incoming", "preprod", "store/incoming", "--once"];
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);
     fs::create_dir(environment.root().join("incoming")).unwrap();
-    for version in ["2.0", "3.0"] {
+    for version in versions {
         let file = environment.package("hello", version, "all");
         fs::rename(&file, environment.root().join("incoming").join(file.file_name().unwrap())).unwrap();
     }
@@ -453,7 +453,7 @@ fn rollback_killed_after_a_while() {
 
 #[test]
 fn incoming_killed_at_system_calls() {
-    taking_in().crash_at_calls();
+    taking_in(&["2.0", "3.0"]).crash_at_calls();
 }
 
 #[test]
@@ -473,7 +473,8 @@ fn promote_with_failing_system_calls() {
 
 #[test]
 fn incoming_with_failing_system_calls() {
-    taking_in().errors_at_calls();
+    // Of several files one that cannot be opened keeps none of the others out.
+    taking_in(&["2.0"]).errors_at_calls();
 }
 
 #[test]

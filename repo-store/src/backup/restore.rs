@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::plan::Plan;
-use super::{INCOMPLETE, Target};
+use super::{FORMAT, INCOMPLETE, Target};
 use crate::copy::Digest;
 use crate::publish::{Entry, Expected, Publication, link_of};
 use crate::{CommitId, Context, Error, PublicationId, RepositoryName, Snapshot, Store, files};
@@ -37,7 +37,7 @@ impl Store {
     ) -> Result<(Self, RestoreReport), Error> {
         // A directory in which nothing was begun but a restoration, and not ended, takes it up again.
         let names = files::names_in(to)?;
-        let is_cut_short = names.iter().any(|name| name == INCOMPLETE) && !to.join("store/format").exists();
+        let is_cut_short = names.iter().any(|name| name == INCOMPLETE) && !to.join(FORMAT).exists();
         if !names.is_empty() && !is_cut_short {
             return Err(Error::StoreExists { path: to.to_owned() });
         }
@@ -81,9 +81,8 @@ impl Store {
             }
         }
         target.sync()?;
-        // The format comes last of what makes it a store.
         target.write_captured(&plan, &records)?;
-        target.sync()?;
+        target.write_format(&plan)?;
         let report = target.finish(damaged)?;
         let publications = records.len() as u64;
         let super::BackupReport { copied, bytes, damaged, .. } = report;

@@ -165,6 +165,25 @@ fn only_an_empty_directory_is_restored_to() {
 }
 
 #[test]
+fn a_restoration_that_was_cut_short_goes_on() {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    let fixture = eventful();
+    let keys = fixture.store.root().join("keys");
+    fs::DirBuilder::new().mode(0o700).create(&keys).unwrap();
+    fs::write(keys.join("one.asc"), "secret").unwrap();
+    fs::set_permissions(keys.join("one.asc"), fs::Permissions::from_mode(0o600)).unwrap();
+    let (backup, restored) = (beside(&fixture, "backup"), beside(&fixture, "restored"));
+    fixture.store.backup(&backup, &context(40)).unwrap();
+    // Killed just behind making a directory, and before it got its mode.
+    fs::create_dir_all(restored.join(".incomplete")).unwrap();
+    fs::create_dir(restored.join("keys")).unwrap();
+    let (store, _) = Store::restore(&backup, &restored, &context(50)).unwrap();
+    assert_eq!(lines(&store), [""; 0], "its keys are closed to others");
+    assert!(!restored.join(".incomplete").exists());
+    assert!(Store::restore(&backup, &restored, &context(60)).is_err(), "it came to its end");
+}
+
+#[test]
 fn a_backup_made_while_others_write_is_whole() {
     let fixture = Fixture::new();
     let preprod = settings("preprod", &["trixie"]);
