@@ -58,7 +58,7 @@ impl Stanza<'static> {
     /// `.dsc` in their order, with `Package` for `Source` in front, then where its files lie and what they are.
     ///
     /// ```
-    /// use apt_index::{IndexedFile, RelPath, SourceFacts, Stanza};
+    /// use apt_index::{Item as _, IndexedFile, RelPath, SourceFacts, Stanza};
     /// use deb_parse::{Limits, checksum::Sha256, control::Dsc};
     ///
     /// let dsc = Dsc::parse(b"Format: 1.0\nSource: hello\nVersion: 1\n", &Limits::default())?;
