@@ -142,12 +142,10 @@ impl<'a> Tree<'a> {
     /// Writes one file; `false` when what it was to be made from is damaged.
     fn write_by_hash(&self, file: &RenderedFile, previous: Option<&ReleaseFile>) -> Result<bool, Error> {
         let path = self.by_hash(&file.sha256());
-        // It can be there already: after going back, or because somebody was killed before showing it. Its name alone proves
-        // nothing.
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == file.size())
-            && is_of_digest(&path, file.sha256())?
-        {
-            self.note([path]);
+        // It can be there already: after going back, or because somebody was killed before showing it. It was whole and durable
+        // before it got that name.
+        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == file.size()) {
+            self.note([self.public.join(BY_HASH).join("SHA256")]);
             return Ok(true);
         }
         let temporary = self.store.storage().temporary()?;
@@ -167,8 +165,9 @@ impl<'a> Tree<'a> {
                 }
             }
         }
+        files::sync_path(&temporary)?;
         files::rename(&temporary, &path).map_err(Error::io("create", &path))?;
-        self.note([path, self.public.join(BY_HASH).join("SHA256")]);
+        self.note([self.public.join(BY_HASH).join("SHA256")]);
         Ok(true)
     }
 
@@ -305,19 +304,5 @@ fn copy_range(source: &Utf8Path, range: &Range<u64>, output: &mut File) -> std::
         hasher.update(bytes);
         output.write_all(bytes)?;
         length += count as u64;
-    }
-}
-
-/// Whether a file has that SHA-256.
-fn is_of_digest(path: &Utf8Path, digest: Sha256) -> Result<bool, Error> {
-    let mut hash = apt_index::ResumableSha256::default();
-    let mut input = File::open(path).map_err(Error::io("open", path))?;
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let count = input.read(&mut buffer).map_err(Error::io("read", path))?;
-        match buffer.get(..count) {
-            Some(bytes) if count > 0 => hash.update(bytes),
-            _ => return Ok(hash.finish() == digest),
-        }
     }
 }
