@@ -7,6 +7,7 @@ mod concurrency;
 mod contents;
 mod crashes;
 mod details;
+mod disk;
 mod http;
 mod incoming;
 mod indices;
@@ -18,6 +19,7 @@ mod published;
 mod quickstart;
 mod routing;
 mod rules;
+mod shared_blocks;
 mod sources;
 
 use testkit::Environment;

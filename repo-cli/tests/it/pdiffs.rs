@@ -19,7 +19,7 @@ fn noise(name: &str) -> String {
     (0..150).map(word).collect()
 }
 
-fn add(environment: &Environment, packages: &[&str]) {
+pub(super) fn add(environment: &Environment, packages: &[&str]) {
     let files = packages.iter().map(|package| {
         let (name, version) = package.split_once('=').unwrap();
         environment.build(name, version, "all", |builder| builder.field("X-Noise", noise(package)))

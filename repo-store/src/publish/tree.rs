@@ -156,7 +156,7 @@ impl<'a> Tree<'a> {
                 Part::Previous { range, crc32 } => {
                     let Some(previous) = previous else { return Ok(false) };
                     let source = self.by_hash(&previous.sha256);
-                    let copied = copy_range(&source, range, &mut output)
+                    let copied = take_over(&source, range, &mut output)
                         .map_err(Error::io("copy a part of", &source))?;
                     if copied != (range.end - range.start, *crc32) {
                         files::remove_if_present(&temporary)?;
@@ -288,9 +288,18 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Copies a range of a file and returns how many bytes that were and their CRC32.
-fn copy_range(source: &Utf8Path, range: &Range<u64>, output: &mut File) -> std::io::Result<(u64, u32)> {
+/// Continues `output` with a range of a file and returns how many bytes that were and their CRC32.
+///
+/// Where the file system can do that (XFS, btrfs), the beginning of a file is not copied: the new file shares the blocks of the
+/// old one, and only what comes behind them is written.
+fn take_over(source: &Utf8Path, range: &Range<u64>, output: &mut File) -> std::io::Result<(u64, u32)> {
     let mut input = File::open(source)?;
+    let is_beginning = range.start == 0 && output.stream_position()? == 0;
+    let is_shared = is_beginning && rustix::fs::ioctl_ficlone(&*output, &input).is_ok();
+    if is_shared {
+        output.set_len(range.end)?;
+        output.seek(SeekFrom::End(0))?;
+    }
     input.seek(SeekFrom::Start(range.start))?;
     let mut input = input.take(range.end - range.start);
     let mut buffer = vec![0; 256 << 10];
@@ -302,7 +311,9 @@ fn copy_range(source: &Utf8Path, range: &Range<u64>, output: &mut File) -> std::
             return Ok((length, hasher.finalize()));
         }
         hasher.update(bytes);
-        output.write_all(bytes)?;
+        if !is_shared {
+            output.write_all(bytes)?;
+        }
         length += count as u64;
     }
 }
