@@ -173,7 +173,7 @@ impl Error {
     ///
     /// ```
     /// use deb_parse::{control::PackagesStanza, deb822};
-    /// let text = b"Package: a1\n\nPackage: b1\nSize: 7\nDepends: aa,\n b_\n";
+    /// let text = b"Package: a1\n\nPackage: b1\n";
     /// let paragraph = deb822::paragraphs(text).nth(1).unwrap();
     /// let error = PackagesStanza::new(paragraph).version().unwrap_err();
     /// assert_eq!(error.to_string(), "byte 13: field Version is missing");

@@ -24,8 +24,8 @@
 //! To write, build a [`deb822::ParagraphBuf`]; [`deb822::Reader`] reads a stream, a paragraph at a time.
 //!
 //! **Typed views** ([`control`]) of binary and source packages, uploads, indices and Release files, clear-signed or not
-//! ([`clearsign`]), with an accessor for each field of Policy chapter 5. Errors name the field, and line and column of the
-//! wrong part of it; of what the fast reader found, the byte, [until](Error::in_text) they are given the text.
+//! ([`clearsign`]), with an accessor for each field of Policy chapter 5. Errors name the field and where the wrong part of it
+//! stands: line and column, or the byte of what the fast reader found, of which [`Error::in_text`] makes both.
 //!
 //! ```
 //! use deb_parse::{Limits, control::{BinaryControl, Fields}};

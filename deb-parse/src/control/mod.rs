@@ -2,6 +2,11 @@
 //!
 //! Each kind of paragraph has a type that makes sure that the fields are there and valid which it must have. The
 //! accessors of all other fields come from the trait [`Fields`] and are the same for all kinds.
+//!
+//! # Errors
+//! Of all that is read here: [`Error::Missing`] for a field that is not there, [`Error::Field`] for a value that breaks its
+//! grammar, [`Error::Limit`] for what is too large, and where a file is read [`Error::Syntax`] for text that is not one
+//! well-formed paragraph.
 
 mod binary;
 mod binary_rules;

@@ -25,6 +25,10 @@ use std::collections::HashSet;
 /// let error = deb822::parse(b"Package: a\nVersion 1\n", &Limits::default()).unwrap_err();
 /// assert_eq!(error.to_string(), "line 2, column 8: a field name must be followed by a colon");
 /// ```
+///
+/// # Errors
+/// [`Error::Syntax`] for the first rule that is broken; [`Error::Limit`] for more than [`Limits::text`], [`Limits::stanza`]
+/// or [`Limits::fields`] allow.
 pub fn parse<'a>(text: &'a [u8], limits: &Limits) -> Result<Vec<Paragraph<'a>>, Error> {
     check_length(text, limits)?;
     let mut paragraphs = Vec::new();
