@@ -1,4 +1,5 @@
 use crate::deb822::Paragraph;
+use crate::place::{Place, line_and_column, offset_in};
 use std::fmt;
 
 /// A piece of foreign text, made safe to print.
@@ -83,12 +84,14 @@ pub enum Error {
     Value {
         /// What the text was meant to be, such as `package name`.
         what: &'static str,
-        /// The text.
+        /// The text, or the part of it that is wrong.
         value: Quoted,
         /// The rule that it breaks.
         rule: &'static str,
+        /// Where in the text that was to be read the wrong part starts, in bytes.
+        at: usize,
     },
-    /// Text is no deb822, or no clear-signed message.
+    /// Text is no deb822, no clear-signed message, or none of another format that is read line by line.
     #[error("line {line}, column {column}{}: {rule}", in_field(.field.as_ref()))]
     Syntax {
         /// Line, counted from 1.
@@ -113,7 +116,7 @@ pub enum Error {
     Field {
         /// Name of the field.
         field: &'static str,
-        /// Where the field starts.
+        /// Where the wrong part starts.
         place: Place,
         /// What the text was meant to be.
         what: &'static str,
@@ -160,43 +163,56 @@ pub enum Error {
     Io(#[from] std::io::Error),
 }
 
-/// Where in a text something lies.
-///
-/// ```
-/// use deb_parse::{Error, Limits, Place, control::PackagesStanza, deb822};
-/// let text = b"Package: a1\n\nPackage: b1\nVersion: 1_2\n";
-/// let place = |paragraph| match PackagesStanza::new(paragraph).version() {
-///     Err(Error::Field { place, .. }) => place,
-///     other => panic!("{other:?}"),
-/// };
-/// assert_eq!(place(deb822::parse(text, &Limits::default())?[1]), Place::Line(4));
-/// assert_eq!(place(deb822::paragraphs(text).nth(1).unwrap()), Place::Byte(25));
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// In this line, counted from 1: known of what the strict readers read.
-    Line(u64),
-    /// At this byte, counted from 0: the fast reader counts no lines.
-    Byte(usize),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Line(line) => write!(f, "line {line}"),
-            Self::Byte(byte) => write!(f, "byte {byte}"),
-        }
-    }
-}
-
 fn in_field(field: Option<&Quoted>) -> String {
     field.map_or_else(String::new, |name| format!(", field {name}"))
 }
 
 impl Error {
+    /// Says line and column instead of the byte, if that is all that is known: `text` must be the whole text in which
+    /// the fast reader found the paragraph. Each call counts the lines of `text` anew.
+    ///
+    /// ```
+    /// use deb_parse::{control::PackagesStanza, deb822};
+    /// let text = b"Package: a1\n\nPackage: b1\n";
+    /// let paragraph = deb822::paragraphs(text).nth(1).unwrap();
+    /// let error = PackagesStanza::new(paragraph).version().unwrap_err();
+    /// assert_eq!(error.to_string(), "byte 13: field Version is missing");
+    /// assert_eq!(error.in_text(text).to_string(), "line 3, column 1: field Version is missing");
+    /// ```
+    #[must_use]
+    pub fn in_text(mut self, text: &[u8]) -> Self {
+        if let Self::Field { place, .. } | Self::Missing { place, .. } = &mut self {
+            *place = place.in_text(text);
+        }
+        self
+    }
+
     pub(crate) fn value(what: &'static str, value: impl AsRef<[u8]>, rule: &'static str) -> Self {
-        Self::Value { what, value: Quoted::new(value), rule }
+        Self::Value { what, value: Quoted::new(value), rule, at: 0 }
+    }
+
+    /// Says that `part`, a slice of the text `whole` that was to be read, is wrong.
+    pub(crate) fn part(
+        whole: impl AsRef<[u8]>,
+        what: &'static str,
+        part: impl AsRef<[u8]>,
+        rule: &'static str,
+    ) -> Self {
+        Self::value(what, &part, rule).part_of(whole, part)
+    }
+
+    /// Says that what was read is `part`, a slice of the text `whole`.
+    pub(crate) fn part_of(mut self, whole: impl AsRef<[u8]>, part: impl AsRef<[u8]>) -> Self {
+        if let Self::Value { at, .. } = &mut self {
+            *at += offset_in(whole.as_ref(), part.as_ref());
+        }
+        self
+    }
+
+    /// Says that a rule is broken at `offset` of `text`.
+    pub(crate) fn syntax(text: &[u8], offset: usize, rule: &'static str) -> Self {
+        let (line, column) = line_and_column(text, offset);
+        Self::Syntax { line, column, field: None, rule }
     }
 
     pub(crate) fn archive(place: impl Into<String>, rule: impl Into<String>) -> Self {
@@ -207,12 +223,16 @@ impl Error {
         Self::Archive { place: None, rule: rule.into() }
     }
 
-    /// Says that a wrong value stood in `field` of `paragraph`. Where that is, is only looked up now.
+    /// Says that `text`, a slice of the value of `field` in `paragraph`, could not be read. Where that is, is only looked
+    /// up now.
     #[cold]
-    pub(crate) fn in_field(self, paragraph: Paragraph<'_>, field: &'static str) -> Self {
+    pub(crate) fn in_field(self, paragraph: Paragraph<'_>, field: &'static str, text: &[u8]) -> Self {
         match self {
-            Self::Value { what, value, rule } => {
-                Self::Field { field, place: paragraph.place_of(field), what, value, rule }
+            Self::Value { what, value, rule, at } => {
+                Self::Field { field, place: paragraph.place_of(text, at), what, value, rule }
+            }
+            other @ Self::Limit { .. } => {
+                other.within(format!("{}, field {field}", paragraph.place_of(text, 0)))
             }
             other => other,
         }
@@ -221,7 +241,7 @@ impl Error {
     /// Says where in an archive the error lies. Failures of the caller's reader are passed on as they are.
     pub(crate) fn within(self, place: impl Into<String>) -> Self {
         match self {
-            Self::Io(_) | Self::Archive { .. } | Self::Within { .. } => self,
+            Self::Io(_) | Self::Archive { .. } => self,
             other => Self::Within { place: place.into(), error: Box::new(other) },
         }
     }

@@ -24,8 +24,8 @@
 //! To write, build a [`deb822::ParagraphBuf`]; [`deb822::Reader`] reads a stream, a paragraph at a time.
 //!
 //! **Typed views** ([`control`]) of binary and source packages, uploads, indices and Release files, clear-signed or not
-//! ([`clearsign`]), with an accessor for each field of Policy chapter 5. Errors name the field and the line, or the
-//! [byte](Place) where the fast reader found the paragraph.
+//! ([`clearsign`]), with an accessor for each field of Policy chapter 5. Errors name the field and where the wrong part of it
+//! stands: line and column, or the byte of what the fast reader found, of which [`Error::in_text`] makes both.
 //!
 //! ```
 //! use deb_parse::{Limits, control::{BinaryControl, Fields}};
@@ -83,10 +83,12 @@ pub mod deb822;
 mod error;
 mod limits;
 mod name;
+mod place;
 pub mod relation;
 pub mod version;
 
-pub use error::{Error, Place, Quoted};
+pub use error::{Error, Quoted};
 pub use limits::Limits;
 pub use name::{Architecture, Component, PackageName, SourceName, SuiteName};
+pub use place::Place;
 pub use version::{Version, VersionRef};

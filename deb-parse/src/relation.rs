@@ -137,12 +137,12 @@ impl<'a> RelationRef<'a> {
 /// # Ok::<(), deb_parse::Error>(())
 /// ```
 pub fn iter(text: &str) -> Iter<'_> {
-    Iter { rest: text, expected: Expected::Start, binary: false }
+    Iter { text, rest: text, expected: Expected::Start, binary: false }
 }
 
 /// As [`iter`], for a field of a binary package, where dpkg takes neither empty relations nor restrictions.
 pub(crate) fn iter_binary(text: &str) -> Iter<'_> {
-    Iter { rest: text, expected: Expected::Start, binary: true }
+    Iter { text, rest: text, expected: Expected::Start, binary: true }
 }
 
 /// Iterator over the relations of a field; made by [`iter`]. It ends after the first error.
@@ -155,6 +155,7 @@ pub(crate) fn iter_binary(text: &str) -> Iter<'_> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
+    text: &'a str,
     rest: &'a str,
     expected: Expected,
     binary: bool,
@@ -166,6 +167,12 @@ enum Expected {
     AfterComma,
     AfterBar,
     Nothing,
+}
+
+impl Iter<'_> {
+    fn error(&self, part: &str, rule: &'static str) -> Error {
+        Error::part(self.text, "relation", part, rule)
+    }
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -183,13 +190,13 @@ impl<'a> Iterator for Iter<'a> {
         let (rest, mut relation) = match relation(start) {
             Ok(read) => read,
             Err((at, rule)) => {
-                return Some(Err(Error::value("relation", if at.is_empty() { start } else { at }, rule)));
+                return Some(Err(self.error(if at.is_empty() { start } else { at }, rule)));
             }
         };
         if self.binary && (relation.architectures.is_some() || !relation.profiles.is_empty()) {
             let rule =
                 "a binary package must not restrict its relations to architectures or profiles (Policy 7.1)";
-            return Some(Err(Error::value("relation", start, rule)));
+            return Some(Err(self.error(relation.architectures.unwrap_or(relation.profiles), rule)));
         }
         self.expected = match rest.as_bytes().first() {
             None => Expected::Nothing,
@@ -197,7 +204,7 @@ impl<'a> Iterator for Iter<'a> {
             Some(b'|') => Expected::AfterBar,
             Some(_) => {
                 let rule = "a relation must be followed by `,` or `|` (Policy 7.1)";
-                return Some(Err(Error::value("relation", rest, rule)));
+                return Some(Err(self.error(rest, rule)));
             }
         };
         self.rest = rest.get(1..).unwrap_or_default();
@@ -319,8 +326,8 @@ fn constraint(text: &str) -> Result<(&str, (Operator, VersionRef<'_>)), Refused<
         delimited(take_while(is_blank), take_while(|c| c != ')' && !is_blank(c)), take_while(is_blank))
             .parse(rest);
     let (after, version) = version.map_err(|_| (rest, "unreachable"))?;
-    let version = VersionRef::check(version).map_err(|rule| (rest, rule))?;
-    let after = after.strip_prefix(')').ok_or((rest, "the `)` after a version is missing"))?;
+    let version = VersionRef::check(version).map_err(|rule| (version, rule))?;
+    let after = after.strip_prefix(')').ok_or((blanks(rest), "the `)` after a version is missing"))?;
     Ok((after, (operator, version)))
 }
 

@@ -6,7 +6,7 @@ use deb_parse::deb::{self, Data, Options, Package};
 use deb_parse::deb822::{self, Paragraph, ParagraphBuf, Reader};
 use deb_parse::relation::{self, Relations};
 use deb_parse::version::{compare, sort_by};
-use deb_parse::{Error, Limits, Version, changelog, clearsign};
+use deb_parse::{Error, Limits, Place, Version, changelog, clearsign};
 
 /// Panics if it does not hold for these bytes.
 pub type Law = fn(&[u8]);
@@ -39,6 +39,19 @@ fn limits() -> Limits {
 fn check_error(error: &Error) {
     let text = error.to_string();
     assert!(!text.is_empty() && text.len() < 4000 && !text.contains(char::is_control), "{text:?}");
+}
+
+/// The place that an error gives is one in the text.
+fn check_place(error: &Error, text: &[u8]) {
+    check_error(error);
+    let (Error::Syntax { line, column, .. }
+    | Error::Field { place: Place::Line { line, column }, .. }
+    | Error::Missing { place: Place::Line { line, column }, .. }) = error
+    else {
+        return;
+    };
+    let line = text.split(|c| *c == b'\n').nth(usize::try_from(line - 1).unwrap());
+    assert!(line.is_some_and(|line| *column >= 1 && column - 1 <= line.len() as u64), "{error}");
 }
 
 type Fields = Vec<(String, Vec<u8>)>;
@@ -76,7 +89,7 @@ pub fn deb822_readers_agree(text: &[u8]) {
             }
         }
         Err(error) => {
-            check_error(&error);
+            check_place(&error, text);
             assert_eq!(end, Some(error.to_string()));
         }
     }
@@ -157,7 +170,10 @@ pub fn relation_round_trip(text: &[u8]) {
             assert_eq!(again.to_string(), printed);
             assert_eq!(relation::iter(text).count(), relations.all().iter().map(Vec::len).sum::<usize>());
         }
-        Err(error) => check_error(&error),
+        Err(error) => {
+            check_error(&error);
+            assert!(!matches!(error, Error::Value { at, .. } if !text.is_char_boundary(at)));
+        }
     }
 }
 
@@ -189,14 +205,16 @@ pub fn control_read(text: &[u8]) {
     let limits = limits();
     match BinaryControl::parse(text, &limits) {
         Ok(control) => check_control(&control),
-        Err(error) => check_error(&error),
+        Err(error) => check_place(&error, text),
     }
     let files =
         match (Dsc::parse(text, &limits), Changes::parse(text, &limits), Buildinfo::parse(text, &limits)) {
             (Ok(dsc), _, _) => dsc.files().to_vec(),
             (_, Ok(changes), _) => changes.files().to_vec(),
             (_, _, Ok(info)) => info.files().to_vec(),
-            (Err(a), Err(b), Err(c)) => return [a, b, c].iter().for_each(check_error),
+            (Err(a), Err(b), Err(c)) => {
+                return [a, b, c].iter().for_each(|error| check_place(error, text));
+            }
         };
     assert!(files.iter().all(|file| !file.path.contains('/') && file.path != ".."));
 }
@@ -212,7 +230,7 @@ pub fn release_read(text: &[u8]) {
                 );
             }
         }
-        Err(error) => check_error(&error),
+        Err(error) => check_place(&error, text),
     }
 }
 
@@ -226,7 +244,7 @@ pub fn clearsign_payload(text: &[u8]) {
             assert!(clearsign::payload(&[text, b"\nA: 1\n"].concat()).is_err());
             assert!(payload.is_empty() || payload.ends_with(b"\n"));
         }
-        Err(error) => check_error(&error),
+        Err(error) => check_place(&error, text),
     }
 }
 
@@ -236,7 +254,7 @@ pub fn changelog_read(text: &[u8]) {
     let entries: Vec<changelog::Entry<'_>> = changelog::entries(&text).collect();
     match changelog::parse(&text) {
         Ok(strict) => assert_eq!(strict, entries),
-        Err(error) => check_error(&error),
+        Err(error) => check_place(&error, text.as_bytes()),
     }
     let mut rest = &*text;
     for entry in entries {

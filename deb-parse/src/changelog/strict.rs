@@ -3,6 +3,7 @@
 use super::{Entry, Line, Lines, classify, without_blank_lines};
 use crate::error::Error;
 use crate::name::SourceName;
+use crate::place::offset_in;
 use crate::version::VersionRef;
 
 /// Reads `text` strictly by the grammar of deb-changelog(5).
@@ -23,16 +24,20 @@ pub fn parse(text: &str) -> Result<Vec<Entry<'_>>, Error> {
     let mut entries = Vec::new();
     let mut open: Option<(Entry<'_>, usize)> = None;
     while let Some(line) = lines.next() {
-        let error = |rule| Error::Syntax { line: line.number, column: 1, field: None, rule };
+        let wrong = |(part, rule): Wrong<'_>| {
+            let column = offset_in(line.text.as_bytes(), part.as_bytes()) as u64 + 1;
+            Error::Syntax { line: line.number, column, field: None, rule }
+        };
+        let error = |rule| wrong((line.text, rule));
         match (classify(line.text), open.take()) {
             (Line::Blank, kept) => open = kept,
             (Line::Header(entry), None) => {
-                check_header(&entry).map_err(error)?;
+                check_header(&entry).map_err(wrong)?;
                 open = Some((entry, lines.offset));
             }
             (Line::Change, kept @ Some(_)) => open = kept,
             (Line::Trailer { maintainer, date }, Some((entry, start))) => {
-                check_trailer(line.text, maintainer, date).map_err(error)?;
+                check_trailer(line.text, maintainer, date).map_err(wrong)?;
                 let changes = without_blank_lines(text.get(start..line.offset).unwrap_or_default());
                 entries.push(Entry { changes, maintainer, date, ..entry });
             }
@@ -60,36 +65,39 @@ pub fn parse(text: &str) -> Result<Vec<Entry<'_>>, Error> {
     }
 }
 
-fn check_header(entry: &Entry<'_>) -> Result<(), &'static str> {
+/// The part of a line that is wrong, and the rule that it breaks.
+type Wrong<'a> = (&'a str, &'static str);
+
+fn check_header<'a>(entry: &Entry<'a>) -> Result<(), Wrong<'a>> {
     if SourceName::parse(entry.source).is_err() {
-        return Err("an entry must name a source package (Policy 5.6.1)");
+        return Err((entry.source, "an entry must name a source package (Policy 5.6.1)"));
     }
-    VersionRef::check(entry.version)?;
+    VersionRef::check(entry.version).map_err(|rule| (entry.version, rule))?;
     if entry.distributions.is_empty() {
-        return Err("an entry must name a suite (deb-changelog(5))");
+        return Err((entry.distributions, "an entry must name a suite (deb-changelog(5))"));
     }
     let is_key = |key: &str| !key.is_empty() && key.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
     let is_pair = |pair: &str| {
         pair.split_once('=')
             .is_some_and(|(key, value)| is_key(key.trim_ascii()) && !value.trim_ascii().is_empty())
     };
-    if !entry.metadata.split(',').all(is_pair) {
-        return Err("what follows the semicolon must be `key=value`, with commas between (deb-changelog(5))");
+    let rule = "what follows the semicolon must be `key=value`, with commas between (deb-changelog(5))";
+    match entry.metadata.split(',').find(|pair| !is_pair(pair)) {
+        None => Ok(()),
+        Some(pair) => Err((pair.trim_ascii_start(), rule)),
     }
-    Ok(())
 }
 
-fn check_trailer(line: &str, maintainer: &str, date: &str) -> Result<(), &'static str> {
+fn check_trailer<'a>(line: &'a str, maintainer: &'a str, date: &'a str) -> Result<(), Wrong<'a>> {
     let is_maintainer =
         maintainer.ends_with('>') && maintainer.split_once('<').is_some_and(|(name, _)| name.ends_with(' '));
     let parts = line.strip_prefix(" -- ").and_then(|rest| rest.strip_prefix(maintainer));
     if !is_maintainer || parts.and_then(|rest| rest.strip_prefix("  ")) != Some(date) {
-        return Err(
-            "the last line of an entry must be ` -- Name <address>`, two blanks and a date (deb-changelog(5))",
-        );
+        let rule = "the last line of an entry must be ` -- Name <address>`, two blanks and a date (deb-changelog(5))";
+        return Err((line, rule));
     }
     if !is_date(date) {
-        return Err("a date must be like `Sat, 01 Jan 2022 10:00:00 +0000` (deb-changelog(5))");
+        return Err((date, "a date must be like `Sat, 01 Jan 2022 10:00:00 +0000` (deb-changelog(5))"));
     }
     Ok(())
 }

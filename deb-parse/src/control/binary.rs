@@ -39,15 +39,10 @@ impl BinaryControl {
         if text.len() > limits.control() {
             return Err(Error::Limit { what: "bytes of the control file", limit: limits.control() as u64 });
         }
-        let paragraphs = deb822::parse(text, limits)?;
-        let &[paragraph] = paragraphs.as_slice() else {
-            let rule = "must be exactly one paragraph";
-            return Err(Error::value("control file", text, rule));
-        };
+        let paragraph = deb822::parse_one(0, text, limits)?;
         if let Some(at) = comment_or_return(text) {
-            let line = text.get(..at).unwrap_or_default().iter().filter(|c| **c == b'\n').count() as u64 + 1;
             let rule = "a control file must have neither comments nor carriage returns (Policy 5.1)";
-            return Err(Error::Syntax { line, column: 1, field: None, rule });
+            return Err(Error::syntax(text, at, rule));
         }
 
         let [package, version, architecture, source, size] =
@@ -136,7 +131,8 @@ pub(super) fn parse_source(text: &str, version: &Version) -> Result<(SourceName,
                     "must be a name, or a name and a version in parentheses (Policy 5.6.1)",
                 )
             })?;
-            Ok((SourceName::parse(name)?, Version::parse(inner.trim_matches([' ', '\t']))?))
+            let inner = inner.trim_matches([' ', '\t']);
+            Ok((SourceName::parse(name)?, Version::parse(inner).map_err(|error| error.part_of(text, inner))?))
         }
     }
 }

@@ -4,9 +4,10 @@
 use super::fields::MultiArch;
 use super::{Fields as _, present};
 use crate::control::BinaryControl;
-use crate::deb822::Paragraph;
+use crate::deb822::{Field, Paragraph};
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
+use crate::place::Place;
 use crate::relation;
 
 /// Relationship fields that dpkg reads (Policy 7.2, 7.5), and whether they may have alternatives.
@@ -42,7 +43,7 @@ pub(super) fn check(control: &BinaryControl, limits: &Limits) -> Result<(), Erro
         } else {
             continue;
         };
-        return Err(Error::Value { what: "field name", value: Quoted::new(field.name()), rule });
+        return Err(refused_name(paragraph, field, rule));
     }
     for (field, alternatives) in RELATIONS {
         check_relations(paragraph, field, alternatives, limits)?;
@@ -51,12 +52,23 @@ pub(super) fn check(control: &BinaryControl, limits: &Limits) -> Result<(), Erro
         check_boolean(paragraph, field)?;
     }
     if control.multi_arch()? == MultiArch::Same && control.architecture().is_all() {
-        return Err(Error::value("Multi-Arch", "same", "dpkg does not allow it with architecture `all`")
-            .in_field(paragraph, "Multi-Arch"));
+        let value = paragraph.get("Multi-Arch").unwrap_or_default();
+        return Err(Error::value("Multi-Arch", value, "dpkg does not allow it with architecture `all`")
+            .in_field(paragraph, "Multi-Arch", value));
     }
     match paragraph.get("Section") {
         None | Some(b"") => Ok(()),
         section => present(paragraph, "Section", section, check_section),
+    }
+}
+
+#[cold]
+fn refused_name(paragraph: Paragraph<'_>, field: Field<'_>, rule: &'static str) -> Error {
+    match paragraph.place_of(field.as_bytes(), 0) {
+        Place::Line { line, column } => {
+            Error::Syntax { line, column, field: Some(Quoted::new(field.name())), rule }
+        }
+        Place::Byte(_) => Error::value("field name", field.name(), rule),
     }
 }
 
@@ -72,8 +84,10 @@ fn check_relations(
             return Err(Error::value("relation", text, "must start in the line of the field's name"));
         }
         for (number, relation) in relation::iter_binary(text).enumerate() {
-            if relation?.is_alternative() && !alternatives {
-                return Err(Error::value("relation", text, "must not have alternatives (Policy 7.5)"));
+            let relation = relation?;
+            if relation.is_alternative() && !alternatives {
+                let rule = "must not have alternatives (Policy 7.5)";
+                return Err(Error::part(text, "relation", relation.name(), rule));
             }
             if number >= limits.relations() {
                 return Err(Error::Limit { what: "relations in a field", limit: limits.relations() as u64 });
@@ -87,7 +101,9 @@ fn check_boolean(paragraph: Paragraph<'_>, field: &'static str) -> Result<(), Er
     match paragraph.get(field) {
         None | Some(b"") => Ok(()),
         Some(value) if value.eq_ignore_ascii_case(b"yes") || value.eq_ignore_ascii_case(b"no") => Ok(()),
-        Some(value) => Err(Error::value("value", value, "must be `yes` or `no`").in_field(paragraph, field)),
+        Some(value) => {
+            Err(Error::value("value", value, "must be `yes` or `no`").in_field(paragraph, field, value))
+        }
     }
 }
 

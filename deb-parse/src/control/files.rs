@@ -1,6 +1,7 @@
 //! The lists of files in `.dsc`, `.changes`, `Sources` and `Release` (Policy 5.6.21, 5.6.24).
 
 use super::binary::parse_size;
+use super::utf8;
 use crate::checksum::{Md5, Sha1, Sha256, Sha512};
 use crate::deb822::Paragraph;
 use crate::error::Error;
@@ -75,8 +76,8 @@ pub(super) fn read(paragraph: Paragraph<'_>, names: Names, paths: Paths) -> Resu
     let mut files: Vec<FileEntry> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for (number, (field, value)) in names.into_iter().zip(paragraph.get_many(names)).enumerate() {
-        let place = |error: Error| error.in_field(paragraph, field);
-        let bad = |value: &str, rule| place(Error::value("file", value, rule));
+        let place = |part: &str, error: Error| error.in_field(paragraph, field, part.as_bytes());
+        let bad = |part: &str, rule| place(part, Error::value("file", part, rule));
         for line in lines(paragraph, field, value)? {
             let mut words = line.split_ascii_whitespace();
             let (Some(hash), Some(size), Some(path)) = (words.next(), words.next(), words.next_back()) else {
@@ -90,7 +91,7 @@ pub(super) fn read(paragraph: Paragraph<'_>, names: Names, paths: Paths) -> Resu
             if !is_safe(path, paths) {
                 return Err(bad(path, "must be a name without directories, or a relative path in a Release"));
             }
-            let size = parse_size(size).map_err(place)?;
+            let size = parse_size(size).map_err(|error| place(size, error))?;
             let at = *places.entry(path).or_insert(files.len());
             if at == files.len() {
                 files.push(FileEntry {
@@ -107,10 +108,10 @@ pub(super) fn read(paragraph: Paragraph<'_>, names: Names, paths: Paths) -> Resu
                 return Err(bad(path, "must have the same size in all lists"));
             }
             let twice = match number {
-                0 => file.md5.replace(Md5::parse(hash).map_err(place)?).is_some(),
-                1 => file.sha1.replace(Sha1::parse(hash).map_err(place)?).is_some(),
-                2 => file.sha256.replace(Sha256::parse(hash).map_err(place)?).is_some(),
-                _ => file.sha512.replace(Sha512::parse(hash).map_err(place)?).is_some(),
+                0 => file.md5.replace(Md5::parse(hash).map_err(|error| place(hash, error))?).is_some(),
+                1 => file.sha1.replace(Sha1::parse(hash).map_err(|error| place(hash, error))?).is_some(),
+                2 => file.sha256.replace(Sha256::parse(hash).map_err(|error| place(hash, error))?).is_some(),
+                _ => file.sha512.replace(Sha512::parse(hash).map_err(|error| place(hash, error))?).is_some(),
             };
             if twice {
                 return Err(bad(path, "must not be listed twice"));
@@ -127,7 +128,7 @@ pub(super) fn read_changes(paragraph: Paragraph<'_>) -> Result<Vec<ChangesFile>,
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let &[_, _, section, priority, name] = words.as_slice() else {
             let rule = "must have a checksum, a size, a section, a priority and a name";
-            return Err(Error::value("file", line, rule).in_field(paragraph, "Files"));
+            return Err(Error::value("file", line, rule).in_field(paragraph, "Files", line.as_bytes()));
         };
         files.push(ChangesFile { name: name.into(), section: section.into(), priority: priority.into() });
     }
@@ -140,8 +141,7 @@ fn lines<'a>(
     value: Option<&'a [u8]>,
 ) -> Result<impl Iterator<Item = &'a str> + use<'a>, Error> {
     let value = value.unwrap_or_default();
-    let text = std::str::from_utf8(value)
-        .map_err(|_| Error::value("file", value, "must be UTF-8").in_field(paragraph, field))?;
+    let text = utf8(value).map_err(|error| error.in_field(paragraph, field, value))?;
     Ok(text.lines().map(str::trim_ascii).filter(|line| !line.is_empty()))
 }
 

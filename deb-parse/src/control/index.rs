@@ -66,7 +66,8 @@ impl<'a> PackagesStanza<'a> {
             .ok()
             .filter(|path| files::is_safe(path.strip_prefix("./").unwrap_or(path), Paths::Relative))
             .ok_or_else(|| {
-                Error::value("path", value, "must be relative, without `..`").in_field(self.0, "Filename")
+                Error::value("path", value, "must be relative, without `..`")
+                    .in_field(self.0, "Filename", value)
             })
     }
 
@@ -155,7 +156,11 @@ impl<'a> SourcesStanza<'a> {
             .ok()
             .filter(|path| *path == "." || files::is_safe(path, Paths::Relative))
             .ok_or_else(|| {
-                Error::value("path", value, "must be relative, without `..`").in_field(self.0, "Directory")
+                Error::value("path", value, "must be relative, without `..`").in_field(
+                    self.0,
+                    "Directory",
+                    value,
+                )
             })
     }
 

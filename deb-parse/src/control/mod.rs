@@ -2,6 +2,11 @@
 //!
 //! Each kind of paragraph has a type that makes sure that the fields are there and valid which it must have. The
 //! accessors of all other fields come from the trait [`Fields`] and are the same for all kinds.
+//!
+//! # Errors
+//! Of all that is read here: [`Error::Missing`] for a field that is not there, [`Error::Field`] for a value that breaks its
+//! grammar, [`Error::Limit`] for what is too large, and where a file is read [`Error::Syntax`] for text that is not one
+//! well-formed paragraph.
 
 mod binary;
 mod binary_rules;
@@ -71,10 +76,14 @@ fn present<T>(
     parse: impl FnOnce(&str) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let value = value.ok_or_else(|| Error::Missing { field, place: paragraph.place() })?;
-    std::str::from_utf8(value)
-        .map_err(|_| Error::value("value", value, "must be UTF-8"))
-        .and_then(parse)
-        .map_err(|error| error.in_field(paragraph, field))
+    utf8(value).and_then(parse).map_err(|error| error.in_field(paragraph, field, value))
+}
+
+fn utf8(value: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(value).map_err(|error| {
+        let (_, wrong) = value.split_at_checked(error.valid_up_to()).unwrap_or_default();
+        Error::part(value, "value", wrong, "must be UTF-8")
+    })
 }
 
 /// Reads the one paragraph of a file that may be clear-signed.
@@ -84,9 +93,5 @@ fn signed_paragraph(text: &[u8], limits: &Limits) -> Result<Text, Error> {
     }
     let (before, payload) =
         if clearsign::is_signed(text) { clearsign::numbered_payload(text)? } else { (0, text.into()) };
-    let paragraphs = deb822::parse_after(before, &payload, limits)?;
-    match paragraphs.as_slice() {
-        [paragraph] => Ok(Text::new(*paragraph)),
-        _ => Err(Error::value("file", text, "must be exactly one paragraph")),
-    }
+    Ok(Text::new(deb822::parse_one(before, &payload, limits)?))
 }

@@ -6,6 +6,7 @@ use crate::checksum::Sha256;
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
+use crate::place::offset_in;
 use std::collections::HashSet;
 use std::io::Read;
 
@@ -101,10 +102,8 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
                 let place = place();
                 let text = tar.read_content(limits.control())?;
                 if !text.ends_with(b"\n") {
-                    return Err(Error::archive(
-                        place,
-                        "the file must end with a newline, or dpkg does not read it",
-                    ));
+                    let rule = "the file must end with a newline, or dpkg does not read it";
+                    return Err(Error::syntax(&text, text.len(), rule).within(place));
                 }
                 control = Some(BinaryControl::parse(&text, limits).map_err(|error| error.within(place))?);
                 Sha256::of(&text)
@@ -112,7 +111,7 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
             "conffiles" => {
                 let place = place();
                 let text = tar.read_content(limits.control())?;
-                check_conffiles(&text).map_err(|rule| Error::archive(place, rule))?;
+                check_conffiles(&text).map_err(|error| error.within(place))?;
                 Sha256::of(conffiles.insert(text))
             }
             "triggers" => Sha256::of(triggers.insert(tar.read_content(limits.control())?)),
@@ -127,14 +126,15 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
 }
 
 /// Checks what dpkg checks, so that a package that is taken can be installed.
-fn check_conffiles(text: &[u8]) -> Result<(), &'static str> {
+fn check_conffiles(text: &[u8]) -> Result<(), Error> {
     if !text.is_empty() && !text.ends_with(b"\n") {
-        return Err("the file must end with a newline");
+        return Err(Error::syntax(text, text.len(), "the file must end with a newline"));
     }
     for line in text.split(|c| *c == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
         let path = line.strip_prefix(b"remove-on-upgrade ").map_or(line, <[u8]>::trim_ascii_start);
         if !path.starts_with(b"/") {
-            return Err("a conffile must be an absolute path (deb-conffiles(5))");
+            let rule = "a conffile must be an absolute path (deb-conffiles(5))";
+            return Err(Error::syntax(text, offset_in(text, path), rule));
         }
     }
     Ok(())

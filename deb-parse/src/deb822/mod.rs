@@ -18,4 +18,4 @@ pub use owned::ParagraphBuf;
 pub use scan::{Field, Fields, Paragraph, Paragraphs, paragraphs};
 pub use stream::Reader;
 pub use strict::parse;
-pub(crate) use strict::parse_after;
+pub(crate) use strict::parse_one;

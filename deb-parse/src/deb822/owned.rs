@@ -2,7 +2,7 @@
 
 use super::scan::Paragraph;
 use super::strict::{self, forbidden};
-use crate::error::{Error, Quoted};
+use crate::error::Error;
 use crate::limits::Limits;
 use std::fmt;
 
@@ -34,11 +34,7 @@ impl ParagraphBuf {
 
     /// Reads exactly one paragraph, as strictly as [`parse`](super::parse).
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
-        match strict::parse(text, limits)?.as_slice() {
-            [paragraph] => Self::from_paragraph(*paragraph),
-            [] => Err(Error::value("paragraph", text, "must have at least one field")),
-            _ => Err(Error::value("paragraph", text, "must be one paragraph, without an empty line inside")),
-        }
+        Self::from_paragraph(strict::parse_one(0, text, limits)?)
     }
 
     /// Takes over the fields of a borrowed paragraph.
@@ -145,7 +141,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 
 /// A value must read back as itself: no blanks around it, and every further line indented and not blank.
 fn check_value(value: &[u8]) -> Result<(), Error> {
-    let error = |rule| Err(Error::Value { what: "field value", value: Quoted::new(value), rule });
+    let error = |rule| Err(Error::value("field value", value, rule));
     if matches!(value, [b' ' | b'\t', ..] | [.., b' ' | b'\t' | b'\n']) {
         return error("must not have blanks at its start or end");
     }

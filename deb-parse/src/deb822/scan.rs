@@ -1,7 +1,7 @@
 //! The hot path: finds paragraphs and fields in a byte slice without copying, allocating or checking.
 
 use super::lines::LineStarts;
-use crate::error::Place;
+use crate::place::{Place, line_and_column, offset_in};
 use memchr::memmem;
 
 /// Iterates over the paragraphs of `text`, which must be valid deb822 to be understood; no bytes make it panic.
@@ -106,22 +106,16 @@ impl<'a> Paragraph<'a> {
         self.place_at(0)
     }
 
-    /// Where the field `name` starts, or the paragraph if it has none.
-    pub(crate) fn place_of(&self, name: &str) -> Place {
-        let mut fields = self.fields();
-        let field = fields.find(|field| field.has_name(name));
-        let start = field.map_or(0, |field| self.text.len() - fields.rest.len() - field.as_bytes().len());
-        self.place_at(start)
+    /// Where the byte `at` of `part`, a slice of this paragraph, stands.
+    pub(crate) fn place_of(&self, part: &[u8], at: usize) -> Place {
+        self.place_at(offset_in(self.text, part) + at)
     }
 
-    fn place_at(&self, start: usize) -> Place {
-        match self.line {
-            0 => Place::Byte(self.offset + start),
-            line => {
-                let before = self.text.get(..start).unwrap_or_default();
-                Place::Line(line + memchr::memchr_iter(b'\n', before).count() as u64)
-            }
-        }
+    fn place_at(&self, offset: usize) -> Place {
+        let Some(before) = self.line.checked_sub(1) else { return Place::Byte(self.offset + offset) };
+        // A paragraph starts where a line does.
+        let (line, column) = line_and_column(self.text, offset);
+        Place::Line { line: before + line, column }
     }
 
     /// The bytes of the paragraph as they are, with the newline of the last line if it has one, without the empty

@@ -45,6 +45,9 @@ impl<'l, R: Read> Reader<'l, R> {
     }
 
     /// Reads the next paragraph; nothing at the end of the stream. Its offset counts from the start of the stream.
+    ///
+    /// # Errors
+    /// As [`parse`](super::parse), but for [`Limits::text`], which a stream is free of; [`Error::Io`] for what the stream gives.
     // A paragraph borrows from the reader, which an `Iterator` cannot express.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Paragraph<'_>>, Error> {

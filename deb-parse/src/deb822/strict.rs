@@ -25,28 +25,41 @@ use std::collections::HashSet;
 /// let error = deb822::parse(b"Package: a\nVersion 1\n", &Limits::default()).unwrap_err();
 /// assert_eq!(error.to_string(), "line 2, column 8: a field name must be followed by a colon");
 /// ```
+///
+/// # Errors
+/// [`Error::Syntax`] for the first rule that is broken; [`Error::Limit`] for more than [`Limits::text`], [`Limits::stanza`]
+/// or [`Limits::fields`] allow.
 pub fn parse<'a>(text: &'a [u8], limits: &Limits) -> Result<Vec<Paragraph<'a>>, Error> {
-    parse_after(0, text, limits)
-}
-
-/// As [`parse`], of a text before which `lines` lines stand in its file.
-pub(crate) fn parse_after<'a>(
-    lines: u64,
-    text: &'a [u8],
-    limits: &Limits,
-) -> Result<Vec<Paragraph<'a>>, Error> {
-    if text.len() > limits.text() {
-        return Err(Error::Limit { what: "bytes of the text", limit: limits.text() as u64 });
-    }
+    check_length(text, limits)?;
     let mut paragraphs = Vec::new();
     let mut checker = Checker::new(limits);
-    checker.line = lines;
     let mut offset = 0;
     while let Some((paragraph, next)) = checker.paragraph(text, offset)? {
         paragraphs.push(paragraph);
         offset = next;
     }
     Ok(paragraphs)
+}
+
+/// Reads the only paragraph of a text before which `lines` lines stand in its file.
+pub(crate) fn parse_one<'a>(lines: u64, text: &'a [u8], limits: &Limits) -> Result<Paragraph<'a>, Error> {
+    check_length(text, limits)?;
+    let mut checker = Checker::new(limits);
+    checker.line = lines;
+    let refused =
+        |line| Error::Syntax { line, column: 1, field: None, rule: "there must be exactly one paragraph" };
+    let (paragraph, next) = checker.paragraph(text, 0)?.ok_or_else(|| refused(lines + 1))?;
+    match checker.paragraph(text, next)? {
+        None => Ok(paragraph),
+        Some((second, _)) => Err(refused(second.line().unwrap_or_default())),
+    }
+}
+
+fn check_length(text: &[u8], limits: &Limits) -> Result<(), Error> {
+    if text.len() > limits.text() {
+        return Err(Error::Limit { what: "bytes of the text", limit: limits.text() as u64 });
+    }
+    Ok(())
 }
 
 /// Checks one paragraph after the other and counts lines.

@@ -121,13 +121,13 @@ fn the_strict_reader_says_what_is_wrong_and_where() {
     };
     insta::assert_snapshot!(message("hello (2.10-3) unstable;", "hello 2.10-3;"), @"line 1, column 1: an entry must start with `package (version) suites; urgency=…` (deb-changelog(5))");
     insta::assert_snapshot!(message("hello", "h"), @"line 1, column 1: an entry must name a source package (Policy 5.6.1)");
-    insta::assert_snapshot!(message("2.10-3", "2.10_3"), @"line 1, column 1: the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)");
-    insta::assert_snapshot!(message(" unstable", " "), @"line 1, column 1: an entry must name a suite (deb-changelog(5))");
-    insta::assert_snapshot!(message("urgency=medium", "medium"), @"line 1, column 1: what follows the semicolon must be `key=value`, with commas between (deb-changelog(5))");
+    insta::assert_snapshot!(message("2.10-3", "2.10_3"), @"line 1, column 8: the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)");
+    insta::assert_snapshot!(message(" unstable", " "), @"line 1, column 16: an entry must name a suite (deb-changelog(5))");
+    insta::assert_snapshot!(message("urgency=medium", "medium"), @"line 1, column 26: what follows the semicolon must be `key=value`, with commas between (deb-changelog(5))");
     insta::assert_snapshot!(message("  * CVE", " * CVE"), @"line 4, column 1: a line of changes must be indented by two blanks (deb-changelog(5))");
     insta::assert_snapshot!(message("  Sat", " Sat"), @"line 6, column 1: the last line of an entry must be ` -- Name <address>`, two blanks and a date (deb-changelog(5))");
     insta::assert_snapshot!(message(" -- Some Body <somebody@example.org>", " -- Some Body"), @"line 6, column 1: the last line of an entry must be ` -- Name <address>`, two blanks and a date (deb-changelog(5))");
-    insta::assert_snapshot!(message("Jan", "Jun."), @"line 6, column 1: a date must be like `Sat, 01 Jan 2022 10:00:00 +0000` (deb-changelog(5))");
+    insta::assert_snapshot!(message("Jan", "Jun."), @"line 6, column 39: a date must be like `Sat, 01 Jan 2022 10:00:00 +0000` (deb-changelog(5))");
     insta::assert_snapshot!(message(" -- Some", "  - Some"), @"line 8, column 1: an entry must end with a line that starts with ` -- ` (deb-changelog(5))");
     insta::assert_snapshot!(message(" -- A", "  - A"), @"line 13, column 1: the last entry must end with a line that starts with ` -- ` (deb-changelog(5))");
     insta::assert_snapshot!(message("hello (1:", "x\nhello (1:"), @"line 8, column 1: an entry must start with `package (version) suites; urgency=…` (deb-changelog(5))");

@@ -172,7 +172,15 @@ fn the_directory_is_not_locked() {
 fn files_beside_control_are_checked_as_dpkg_does() {
     let beside = |name: &str, content: &str| Tar::new().file("./control", CONTROL).file(name, content);
     assert_refused([
-        case("relative conffile", beside("./conffiles", "etc/x\n"), "absolute path"),
-        case("conffile without newline", beside("./conffiles", "/etc/x"), "end with a newline"),
+        case(
+            "relative conffile",
+            beside("./conffiles", "/etc/a\nremove-on-upgrade etc/x\n"),
+            "\"./conffiles\": line 2, column 19: a conffile must be an absolute path",
+        ),
+        case(
+            "conffile without newline",
+            beside("./conffiles", "/etc/x"),
+            "line 1, column 7: the file must end with a newline",
+        ),
     ]);
 }

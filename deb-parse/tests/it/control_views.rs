@@ -74,14 +74,14 @@ fn lists_that_contradict_themselves_are_refused() {
         assert!(DSC.contains(from));
         Dsc::parse(DSC.replacen(from, to, 1).as_bytes(), &limits()).unwrap_err().to_string()
     };
-    insta::assert_snapshot!(message("427e 5 hello", "427e 7 hello"), @r#"line 18, field Checksums-Sha1: file "hello_2.10.orig.tar.gz": must have the same size in all lists"#);
-    insta::assert_snapshot!(message("b855 6 hello_2.10-3.debian.tar.xz", "b855 5 hello_2.10.orig.tar.gz"), @r#"line 20, field Checksums-Sha256: file "hello_2.10.orig.tar.gz": must not be listed twice"#);
-    insta::assert_snapshot!(message("5 hello_2.10", "5 ../hello_2.10"), @r#"line 18, field Checksums-Sha1: file "../hello_2.10.orig.tar.gz": must be a name without directories, or a relative path in a Release"#);
-    insta::assert_snapshot!(message("5 hello_2.10.orig.tar.gz", "5"), @r#"line 18, field Checksums-Sha1: file "2aae6c35c94fcfb415dbe95f408b9ce91ee846ed 5": must have a checksum, a size and a name"#);
-    insta::assert_snapshot!(message("5 hello_2.10", "-5 hello_2.10"), @r#"line 18, field Checksums-Sha1: size "-5": must be a number without sign or unit"#);
-    insta::assert_snapshot!(message("2aae6c", "2aae6x"), @r#"line 18, field Checksums-Sha1: SHA-1 "2aae6x35c94fcfb415dbe95f408b9ce91ee846ed": must be 40 hexadecimal digits"#);
-    insta::assert_snapshot!(message("Source: hello", "Source: ../hello"), @r#"line 5, field Source: source package name "../hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)"#);
-    insta::assert_snapshot!(message("Version: 2.10-3\n", ""), @"line 4: field Version is missing");
+    insta::assert_snapshot!(message("427e 5 hello", "427e 7 hello"), @r#"line 19, column 45, field Checksums-Sha1: file "hello_2.10.orig.tar.gz": must have the same size in all lists"#);
+    insta::assert_snapshot!(message("b855 6 hello_2.10-3.debian.tar.xz", "b855 5 hello_2.10.orig.tar.gz"), @r#"line 22, column 69, field Checksums-Sha256: file "hello_2.10.orig.tar.gz": must not be listed twice"#);
+    insta::assert_snapshot!(message("5 hello_2.10", "5 ../hello_2.10"), @r#"line 19, column 45, field Checksums-Sha1: file "../hello_2.10.orig.tar.gz": must be a name without directories, or a relative path in a Release"#);
+    insta::assert_snapshot!(message("5 hello_2.10.orig.tar.gz", "5"), @r#"line 19, column 2, field Checksums-Sha1: file "2aae6c35c94fcfb415dbe95f408b9ce91ee846ed 5": must have a checksum, a size and a name"#);
+    insta::assert_snapshot!(message("5 hello_2.10", "-5 hello_2.10"), @r#"line 19, column 43, field Checksums-Sha1: size "-5": must be a number without sign or unit"#);
+    insta::assert_snapshot!(message("2aae6c", "2aae6x"), @r#"line 19, column 2, field Checksums-Sha1: SHA-1 "2aae6x35c94fcfb415dbe95f408b9ce91ee846ed": must be 40 hexadecimal digits"#);
+    insta::assert_snapshot!(message("Source: hello", "Source: ../hello"), @r#"line 5, column 9, field Source: source package name "../hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)"#);
+    insta::assert_snapshot!(message("Version: 2.10-3\n", ""), @"line 4, column 1: field Version is missing");
     assert!(message("Vcs-Git", "\nVcs-Git").ends_with("must be exactly one paragraph"));
     assert!(message("5 hello_2.10.orig", "5 hello 2.10.orig").ends_with("a name without blanks"));
 }
@@ -104,7 +104,7 @@ fn changes_and_buildinfo() {
     assert_eq!(details[0].name, changes.files()[0].path);
     let bad = text.replace("contrib/devel optional ", "");
     let error = Changes::parse(bad.as_bytes(), &limits()).unwrap().file_details().unwrap_err();
-    insta::assert_snapshot!(error, @r#"line 14, field Files: file "d41d8cd98f00b204e9800998ecf8427e 5 hello_2.10-3.dsc": must have a checksum, a size, a section, a priority and a name"#);
+    insta::assert_snapshot!(error, @r#"line 15, column 2, field Files: file "d41d8cd98f00b204e9800998ecf8427e 5 hello_2.10-3.dsc": must have a checksum, a size, a section, a priority and a name"#);
 
     let text = "Format: 1.0\nSource: hello\nBinary: hello\nArchitecture: amd64\nVersion: 1\nChecksums-Md5:\n d41d8cd98f00b204e9800998ecf8427e 5 hello_1_amd64.deb\n\
         Build-Origin: Debian\nBuild-Architecture: amd64\nBuild-Date: Sat, 10 Jun 2023 08:53:33 +0000\nInstalled-Build-Depends:\n gcc (= 4:12.2.0-3),\n make (= 4.3-4.1)\n\
@@ -194,15 +194,15 @@ fn errors_of_fields_say_where_they_are() {
     };
     insta::assert_debug_snapshot!(messages(deb822::parse(text, &Limits::default()).unwrap()[1]), @r#"
     [
-        "line 10, field Version: version \"1_2\": the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)",
-        "line 7, field Depends: relation \"d (\": parentheses must start with `<<`, `<=`, `=`, `>=` or `>>`",
-        "line 6: field Filename is missing",
+        "line 10, column 10, field Version: version \"1_2\": the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)",
+        "line 8, column 2, field Depends: relation \"d (\": parentheses must start with `<<`, `<=`, `=`, `>=` or `>>`",
+        "line 6, column 1: field Filename is missing",
     ]
     "#);
     insta::assert_debug_snapshot!(messages(deb822::paragraphs(text).nth(1).unwrap()), @r#"
     [
-        "byte 71, field Version: version \"1_2\": the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)",
-        "byte 47, field Depends: relation \"d (\": parentheses must start with `<<`, `<=`, `=`, `>=` or `>>`",
+        "byte 80, field Version: version \"1_2\": the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)",
+        "byte 60, field Depends: relation \"d (\": parentheses must start with `<<`, `<=`, `=`, `>=` or `>>`",
         "byte 35: field Filename is missing",
     ]
     "#);
@@ -220,7 +220,7 @@ fn lines_of_signed_files_are_counted_from_their_start() {
         );
         Dsc::parse(text.as_bytes(), &Limits::default()).unwrap_err().to_string()
     };
-    insta::assert_snapshot!(message("Source: aa\nVersion: 1\nFiles:\n x 7 a\n"), @r#"line 6, field Files: MD5 "x": must be 32 hexadecimal digits"#);
+    insta::assert_snapshot!(message("Source: aa\nVersion: 1\nFiles:\n x 7 a\n"), @r#"line 7, column 2, field Files: MD5 "x": must be 32 hexadecimal digits"#);
     insta::assert_snapshot!(message("Source: aa\nVersion\n"), @"line 5, column 8: a field name must be followed by a colon");
-    insta::assert_snapshot!(message("Source: aa\n"), @"line 4: field Version is missing");
+    insta::assert_snapshot!(message("Source: aa\n"), @"line 4, column 1: field Version is missing");
 }

@@ -414,13 +414,19 @@ fn relations() {
 fn messages_say_where_and_why() {
     let message =
         |text: &str| BinaryControl::parse(text.as_bytes(), &Limits::default()).unwrap_err().to_string();
-    insta::assert_snapshot!(message("Package: a b\nVersion: 1\nArchitecture: all\n"), @r#"line 1, field Package: package name "a b": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)"#);
+    insta::assert_snapshot!(message("Package: a b\nVersion: 1\nArchitecture: all\n"), @r#"line 1, column 10, field Package: package name "a b": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)"#);
     insta::assert_snapshot!(message("Package: aa\nVersion: 1\nArchitecture: all\nX-Yy: a\n b\x1bc\n"), @r#"line 5, column 3, field "X-Yy": a value must not have control characters"#);
-    insta::assert_snapshot!(message("Package: aa\nVersion: 1\nArchitecture: all\nRevision: 5\n"), @r#"field name "Revision": the name is obsolete, and dpkg takes it for that of another field"#);
-    insta::assert_snapshot!(message("Package: aa\nVersion: 1\nArchitecture: all\nDepends: bb (>= 1\n"), @r#"line 4, field Depends: relation " 1": the `)` after a version is missing"#);
+    insta::assert_snapshot!(message("Package: aa\nVersion: 1\nArchitecture: all\nRevision: 5\n"), @r#"line 4, column 1, field "Revision": the name is obsolete, and dpkg takes it for that of another field"#);
+    insta::assert_snapshot!(message("Package: aa\nVersion: 1\nArchitecture: all\nDepends: bb (>= 1\n"), @r#"line 4, column 17, field Depends: relation "1": the `)` after a version is missing"#);
+    insta::assert_snapshot!(message("Package: aa\nVersion: 1\nArchitecture: all\n\n\nPackage: bb\n"), @"line 6, column 1: there must be exactly one paragraph");
+    insta::assert_snapshot!(message("Package: aa\nVersion: 1\nArchitecture: all\nMaintainer: a\n# b\n"), @"line 5, column 1: a control file must have neither comments nor carriage returns (Policy 5.1)");
+    insta::assert_snapshot!(message("Package: aa\nVersion: 1\nArchitecture: all\nBreaks: bb,\n bb | cc\n"), @r#"line 5, column 7, field Breaks: relation "cc": must not have alternatives (Policy 7.5)"#);
+    let few = Limits::default().with_relations(2);
+    let text = b"Package: aa\nVersion: 1\nArchitecture: all\nDepends: bb,\n cc,\n dd\n";
+    insta::assert_snapshot!(BinaryControl::parse(text, &few).unwrap_err(), @"line 4, column 10, field Depends: more than 2 relations in a field, which is the limit");
     let error =
         read(&with_control("Package: aa\nVersion: ../1\nArchitecture: all\n")).unwrap_err().to_string();
-    insta::assert_snapshot!(error, @r#"control.tar.gz: "./control": line 2, field Version: version "../1": the upstream version must start with a digit (Policy 5.6.12)"#);
+    insta::assert_snapshot!(error, @r#"control.tar.gz: "./control": line 2, column 10, field Version: version "../1": the upstream version must start with a digit (Policy 5.6.12)"#);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod fixture;
 mod fuzz_replay;
 mod member_cases;
 mod package_details;
+mod place_laws;
 mod relation_laws;
 mod valid_cases;
 mod version_laws;

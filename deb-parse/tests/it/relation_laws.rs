@@ -26,7 +26,7 @@ fn everything_in_the_grammar() {
 fn messages() {
     insta::assert_snapshot!(message("aa bb"), @r#"relation "bb": a relation must be followed by `,` or `|` (Policy 7.1)"#);
     insta::assert_snapshot!(message("aa (1)"), @r#"relation "1)": parentheses must start with `<<`, `<=`, `=`, `>=` or `>>`"#);
-    insta::assert_snapshot!(message("aa (>= 1"), @r#"relation " 1": the `)` after a version is missing"#);
+    insta::assert_snapshot!(message("aa (>= 1"), @r#"relation "1": the `)` after a version is missing"#);
     insta::assert_snapshot!(message("aa |"), @r#"relation "": a relation must start with a package name (Policy 7.1)"#);
     insta::assert_snapshot!(message("aa [amd64"), @r#"relation "[amd64": the `]` is missing"#);
     insta::assert_snapshot!(message("aa []"), @r#"relation "]": brackets must hold architectures, each with or without `!` (Policy 7.1)"#);

@@ -83,7 +83,7 @@ fn control_files_that_lack_a_field() {
         assert!(said.contains(&format!("field {field} is missing")), "{said}");
         if field == "Version" {
             insta::assert_snapshot!(said, @r#"
-            error: <DIR>/files/bad.deb: control.tar: "./control": line 1: field Version is missing
+            error: <DIR>/files/bad.deb: control.tar: "./control": line 1, column 1: field Version is missing
             1 of 1 file refused
             "#);
         }
@@ -109,25 +109,25 @@ fn names_that_would_leave_the_pool() {
         said.push(refused_bytes(&environment, with_control(&CONTROL.replace(old, new))));
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/files/bad.deb: control.tar: "./control": line 1, field Package: package name "../hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 1, column 10, field Package: package name "../hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": line 1, field Package: package name "a/b": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 1, column 10, field Package: package name "a/b": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": line 1, field Package: package name "Hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 1, column 10, field Package: package name "Hello": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": line 2, field Version: version "2.0/../../x": the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 2, column 10, field Version: version "2.0/../../x": the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Architecture: architecture "../all": must be one name of lower-case letters, digits and `-` (Policy 11.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, column 15, field Architecture: architecture "../all": must be one name of lower-case letters, digits and `-` (Policy 11.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Architecture: architecture "any": is not an architecture that a binary package can have (Policy 5.6.8)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, column 15, field Architecture: architecture "any": is not an architecture that a binary package can have (Policy 5.6.8)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Source: source package name "../../x": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, column 9, field Source: source package name "../../x": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Source: version "../1": the upstream version must start with a digit (Policy 5.6.12)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, column 16, field Source: version "../1": the upstream version must start with a digit (Policy 5.6.12)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Source: source package name "..": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, column 9, field Source: source package name "..": must be lower-case letters, digits, `+`, `-` and `.`, and start with a letter or digit (Policy 5.6.1)
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, field Section: section "../../x": must be one name, or several with a `/` between each (Policy 2.4)
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 3, column 10, field Section: section "../../x": must be one name, or several with a `/` between each (Policy 2.4)
     1 of 1 file refused
     "#);
 }
@@ -156,7 +156,7 @@ fn archives_that_two_programs_would_read_differently() {
     1 of 1 file refused
     error: <DIR>/files/bad.deb: "debian-binary": the member occurs a second time
     1 of 1 file refused
-    error: <DIR>/files/bad.deb: control.tar: "./control": control file "Package: hello\nVersion: 2.0\nArchitecture: all\nMaintainer: T <t@example.org>\nDesc…": must be exactly one paragraph
+    error: <DIR>/files/bad.deb: control.tar: "./control": line 7, column 1: there must be exactly one paragraph
     1 of 1 file refused
     error: <DIR>/files/bad.deb: control.tar: "./control": line 6, column 1, field "Version": the field occurs twice in this paragraph
     1 of 1 file refused
