@@ -2,7 +2,7 @@
 
 use deb_parse::checksum::{Blake3, HashSet, Sha256};
 use deb_parse::control::{BinaryControl, Buildinfo, Changes, Dsc, Release};
-use deb_parse::deb::{self, Data, Options, Package};
+use deb_parse::deb::{self, Data, FileEntry, Options, Package, tarball};
 use deb_parse::deb822::{self, Paragraph, ParagraphBuf, Reader};
 use deb_parse::relation::{self, Relations};
 use deb_parse::version::{compare, sort_by};
@@ -24,6 +24,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("deb_read", deb_read),
     ("deb_control_archive", deb_control_archive),
     ("deb_data_archive", deb_data_archive),
+    ("tarball_read", tarball_read),
 ];
 
 /// Small enough that no input takes long.
@@ -291,19 +292,32 @@ pub fn deb_read(bytes: &[u8]) {
         (package.size, package.sha256, package.blake3),
         (bytes.len() as u64, Sha256::of(bytes), Blake3::of(bytes))
     );
-    for file in package.files.iter().flatten() {
-        assert!(
-            !file.path.starts_with(b"/")
-                && !file.path.split(|c| *c == b'/').any(|element| matches!(element, b"" | b"." | b".."))
-        );
-        assert!(!file.path.contains(&b'\n') && !file.path.contains(&0));
-    }
+    package.files.iter().flatten().for_each(check_path);
     if let Some(own) = &package.changelog {
         // What is no UTF-8 grows by being replaced.
         assert!(own.text.len() <= 3 * CHANGELOG);
     }
     let skipped = read(bytes, Data::Skip).expect("skipping the data refuses no more than listing it");
     assert_eq!((skipped.control.as_bytes(), skipped.sha256), (package.control.as_bytes(), package.sha256));
+}
+
+/// Whatever a file of a source package holds, it is hashed to its end, and the paths in it stay inside the tree.
+pub fn tarball_read(bytes: &[u8]) {
+    let read =
+        tarball::read(bytes, bytes.len() as u64, HashSet::default(), &limits()).expect("memory can be read");
+    assert_eq!((read.hashes.size, read.hashes.sha256), (bytes.len() as u64, Sha256::of(bytes)));
+    match read.files {
+        Ok(files) => files.iter().for_each(check_path),
+        Err(error) => check_error(&error),
+    }
+}
+
+fn check_path(file: &FileEntry) {
+    assert!(
+        !file.path.starts_with(b"/")
+            && !file.path.split(|c| *c == b'/').any(|element| matches!(element, b"" | b"." | b".."))
+    );
+    assert!(!file.path.contains(&b'\n') && !file.path.contains(&0));
 }
 
 fn member(name: &str, content: &[u8]) -> Vec<u8> {

@@ -44,6 +44,13 @@ impl Compression {
             .or_else(|| [Self::Bzip2, Self::Lzma].into_iter().find(|format| format.suffix() == suffix))
     }
 
+    /// The format that a file starts as; the old lzma format has no mark, but its first bytes are seldom others.
+    pub(super) fn of(start: &[u8]) -> Option<Self> {
+        let marked = [Self::Gzip, Self::Xz, Self::Zstd, Self::Bzip2, Self::None];
+        let lzma = || start.starts_with(b"\x5d\0\0").then_some(Self::Lzma);
+        marked.into_iter().find(|format| format.matches(start)).or_else(lzma)
+    }
+
     /// How many of the first bytes of a member tell its format.
     pub(super) const MAGIC_LEN: usize = 262;
 

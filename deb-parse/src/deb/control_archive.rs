@@ -1,6 +1,6 @@
 //! The control archive: `control` and the small files beside it.
 
-use super::tar::{EntryKind, Tar};
+use super::tar::{Dialect, EntryKind, Tar};
 use super::unpacked::Unpacked;
 use crate::checksum::Sha256;
 use crate::control::BinaryControl;
@@ -53,7 +53,7 @@ pub(super) struct ControlArchive {
 
 /// Reads a control archive to its end. It must hold plain files by plain names, each once.
 pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<ControlArchive, Error> {
-    let mut tar = Tar::new(input, false, limits.path());
+    let mut tar = Tar::new(input, Dialect::Control, limits.path());
     let mut seen = HashSet::new();
     let mut control = None;
     let (mut conffiles, mut md5sums, mut triggers) = (None, None, None);

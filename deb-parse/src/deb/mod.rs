@@ -3,16 +3,20 @@
 //! A package is an `ar` archive of `debian-binary`, `control.tar` and `data.tar`, the latter two mostly compressed. Formats
 //! as old as these leave much room in which two programs read two different things out of one file. What [`read`] takes it
 //! reads exactly as dpkg does; what dpkg or another tool could read otherwise is refused, with the rule that it breaks.
+//!
+//! The files of source packages, which are tar archives too and anything but strict, are listed by [`tarball`].
 
 mod ar;
 mod build;
 mod codec;
 mod compression;
 mod control_archive;
+mod diff;
 mod own_changelog;
 mod package;
 mod source;
 mod tar;
+pub mod tarball;
 mod unpacked;
 
 pub use build::Builder;

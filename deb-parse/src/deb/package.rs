@@ -5,7 +5,7 @@ use super::compression::Compression;
 use super::control_archive::{self, ControlArchive, ControlFile};
 use super::own_changelog::{Collector, OwnChangelog};
 use super::source::{Member, Source};
-use super::tar::{EntryKind, Owner, Tar};
+use super::tar::{Dialect, EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
 use crate::checksum::{Blake3, HashSet, Hasher, Md5, Sha1, Sha256, Sha512};
 use crate::control::BinaryControl;
@@ -15,7 +15,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 /// How many times larger than packed a data archive may be in any case; see [`Limits::data_unpacked`].
-const HONEST_RATIO: u64 = 20;
+pub(super) const HONEST_RATIO: u64 = 20;
 
 /// What an owner that differs from the one before takes of [`Limits::list_bytes`].
 const OWNER_BYTES: usize = 256;
@@ -346,9 +346,9 @@ fn list<R: Read>(
     limits: &Limits,
     mut changelog: Option<Collector>,
 ) -> Result<Listing, Error> {
-    let mut tar = Tar::new(input, true, limits.path());
-    let mut files = Vec::new();
-    let (mut bytes, mut installed) = (0usize, 0u64);
+    let mut tar = Tar::new(input, Dialect::Data, limits.path());
+    let mut files = FileList::default();
+    let mut installed = 0u64;
     while let Some(entry) = tar.next()? {
         let error = |rule: &str| tar.error(&format!("{}: {rule}", Quoted::new(&entry.path)));
         let path = plain_path(&entry.path).map_err(error)?;
@@ -367,19 +367,6 @@ fn list<R: Read>(
         if link && target.is_empty() {
             return Err(tar.error(&format!("{}: a link must have a target", Quoted::new(&path))));
         }
-        bytes += path.len() + target.len();
-        if files.last().is_none_or(|last: &FileEntry| !Arc::ptr_eq(&last.owner, &entry.owner)) {
-            bytes += OWNER_BYTES;
-        }
-        if files.len() == limits.data_entries() {
-            let limit = limits.data_entries() as u64;
-            return Err(Error::Limit { what: "entries of the data archive", limit }.within(tar.name()));
-        }
-        if bytes > limits.list_bytes() {
-            let limit = limits.list_bytes() as u64;
-            return Err(Error::Limit { what: "bytes of all path names of the data archive", limit }
-                .within(tar.name()));
-        }
         installed = installed.saturating_add(match entry.kind {
             EntryKind::File => entry.size.div_ceil(1024),
             _ => 1,
@@ -390,14 +377,42 @@ fn list<R: Read>(
             changelog.look_at(&path, &mut tar, limits)?;
         }
         let (kind, size, mode, owner) = (entry.kind, entry.size, entry.mode, entry.owner);
-        files.push(FileEntry { path, kind, size, mode, owner, target });
+        files.push(FileEntry { path, kind, size, mode, owner, target }, limits, tar.name())?;
     }
     let changelog = changelog.and_then(Collector::finish);
-    Ok(Listing { files, installed_size: installed, changelog })
+    Ok(Listing { files: files.files, installed_size: installed, changelog })
+}
+
+/// The entries of an archive, as many as are allowed.
+#[derive(Default)]
+pub(super) struct FileList {
+    pub(super) files: Vec<FileEntry>,
+    bytes: usize,
+}
+
+impl FileList {
+    pub(super) fn push(&mut self, file: FileEntry, limits: &Limits, archive: &str) -> Result<(), Error> {
+        self.bytes += file.path.len() + file.target.len();
+        if self.files.last().is_none_or(|last| !Arc::ptr_eq(&last.owner, &file.owner)) {
+            self.bytes += OWNER_BYTES;
+        }
+        if self.files.len() == limits.data_entries() {
+            let limit = limits.data_entries() as u64;
+            return Err(Error::Limit { what: "entries of the data archive", limit }.within(archive));
+        }
+        if self.bytes > limits.list_bytes() {
+            let limit = limits.list_bytes() as u64;
+            return Err(
+                Error::Limit { what: "bytes of all path names of the data archive", limit }.within(archive)
+            );
+        }
+        self.files.push(file);
+        Ok(())
+    }
 }
 
 /// Takes the `./` and `/` before a path and the `/` after it off.
-fn plain_path(path: &[u8]) -> Result<Vec<u8>, &'static str> {
+pub(super) fn plain_path(path: &[u8]) -> Result<Vec<u8>, &'static str> {
     if path.contains(&b'\n') {
         return Err("dpkg allows no newline in a path");
     }

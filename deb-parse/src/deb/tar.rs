@@ -1,15 +1,23 @@
-//! The inner layer of a package: tar archives (POSIX ustar, and GNU tar's long names), read as dpkg reads them.
+//! The inner layer of a package: tar archives (POSIX ustar, and GNU tar's long names), read as dpkg reads them; and those of
+//! source packages, which dpkg leaves to GNU tar.
 //!
 //! Nothing is ever extracted; entries are looked at one by one in constant memory.
 
+mod header;
+mod pax;
+mod writer;
+
+use self::header::{RawHeader, text};
 use super::unpacked::Unpacked;
 use crate::checksum::Sha256;
-use crate::error::{Error, Quoted};
+use crate::error::Error;
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
-const BLOCK: usize = 512;
+pub(super) use writer::Writer;
+
+pub(super) const BLOCK: usize = 512;
 
 /// What an entry of a tar archive is.
 ///
@@ -86,6 +94,17 @@ pub(super) struct Entry {
     pub(super) target: Vec<u8>,
 }
 
+/// Who must be able to read an archive, and so what it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// dpkg, and every other reader of control archives.
+    Control,
+    /// dpkg, of data archives: long names are allowed.
+    Data,
+    /// GNU tar, which takes what any tar ever wrote: pax records, sparse files, headers without a mark, rubbish at the end.
+    Gnu,
+}
+
 /// Reads the entries of an archive.
 pub(super) struct Tar<'a, R> {
     input: Unpacked<'a, R>,
@@ -93,7 +112,7 @@ pub(super) struct Tar<'a, R> {
     left: u64,
     padding: usize,
     started: bool,
-    long_names: bool,
+    dialect: Dialect,
     path_limit: usize,
     /// Takes in the content, a piece at a time.
     scratch: Box<[u8]>,
@@ -102,14 +121,14 @@ pub(super) struct Tar<'a, R> {
 }
 
 impl<'a, R: Read> Tar<'a, R> {
-    /// Starts to read. `long_names` says whether GNU tar's records for long names are allowed.
-    pub(super) fn new(input: Unpacked<'a, R>, long_names: bool, path_limit: usize) -> Self {
+    /// Starts to read.
+    pub(super) fn new(input: Unpacked<'a, R>, dialect: Dialect, path_limit: usize) -> Self {
         Self {
             input,
             left: 0,
             padding: 0,
             started: false,
-            long_names,
+            dialect,
             path_limit,
             scratch: vec![0; 32 * 1024].into(),
             owner: Arc::new(Owner { uid: 0, gid: 0, user: "root".into(), group: "root".into() }),
@@ -121,64 +140,104 @@ impl<'a, R: Read> Tar<'a, R> {
     }
 
     /// Reads the next header, passing over what is left of the entry before it. At the end of the archive gives nothing,
-    /// having made sure that nothing follows.
+    /// having made sure that nothing follows unless that is allowed.
     pub(super) fn next(&mut self) -> Result<Option<Entry>, Error> {
-        let mut long_path = None;
-        let mut long_target = None;
+        let is_gnu = self.dialect == Dialect::Gnu;
+        let mut ahead = Ahead::default();
         loop {
             self.skip_content()?;
             let mut block = [0; BLOCK];
             match self.input.read_full(&mut block)? {
                 BLOCK => {}
                 // As for dpkg, the end of the input will do as the end mark, but an archive of nothing will not.
-                0 if self.started && long_path.is_none() && long_target.is_none() => return Ok(None),
+                0 if self.started && (is_gnu || ahead.is_empty()) => return Ok(None),
                 _ => return Err(self.error("the tar archive is cut short")),
             }
             self.started = true;
             if block.iter().all(|c| *c == 0) {
-                if long_path.is_some() || long_target.is_some() {
+                if is_gnu {
+                    return Ok(None);
+                }
+                if !ahead.is_empty() {
                     return Err(self.error("a long name must be followed by its entry"));
                 }
                 self.check_end()?;
                 return Ok(None);
             }
-            let header = RawHeader::parse(&block).map_err(|rule| self.error(&rule))?;
-            self.left = if header.has_content() { header.size } else { 0 };
+            let header = RawHeader::parse(&block, self.dialect).map_err(|rule| self.error(&rule))?;
+            if self.dialect == Dialect::Gnu && header.is_extended(&block) {
+                self.skip_sparse_map()?;
+            }
+            let is_record = header.is_record(self.dialect);
+            let size = ahead.size.filter(|_| !is_record).unwrap_or(header.size);
+            self.left = if header.has_content(self.dialect) { size } else { 0 };
             self.padding = padding(self.left);
-            let slot = match header.kind_byte {
-                b'L' => &mut long_path,
-                b'K' => &mut long_target,
-                _ => {
-                    let path = long_path.unwrap_or_else(|| header.path.clone());
-                    let kind = header.kind(&path).map_err(|rule| self.error(&rule))?;
-                    let owner = self.owner(&block, &header);
-                    let target = long_target.unwrap_or(header.target);
-                    if path.len() > self.path_limit {
-                        let limit = self.path_limit as u64;
-                        return Err(Error::Limit { what: "bytes of a path name", limit }.within(self.name()));
-                    }
-                    return Ok(Some(Entry { path, kind, size: self.left, mode: header.mode, owner, target }));
-                }
-            };
-            if !self.long_names {
+            if is_record {
+                self.read_record(&header, &mut ahead)?;
+                continue;
+            }
+            let path = ahead.path.unwrap_or_else(|| header.path.clone());
+            let kind = header.kind(&path, self.dialect).map_err(|rule| self.error(&rule))?;
+            let owner = self.owner(&block, &header);
+            let target = ahead.target.unwrap_or(header.target);
+            if path.len() > self.path_limit {
+                return Err(self.too_long());
+            }
+            let size = if kind == EntryKind::File { self.left } else { 0 };
+            return Ok(Some(Entry { path, kind, size, mode: header.mode, owner, target }));
+        }
+    }
+
+    /// Reads what stands before an entry to say what does not fit into its header.
+    fn read_record(&mut self, header: &RawHeader, ahead: &mut Ahead) -> Result<(), Error> {
+        let slot = match header.kind_byte {
+            b'L' => &mut ahead.path,
+            b'K' => &mut ahead.target,
+            b'x' => {
+                let records = self.read_content(pax::LIMIT)?;
+                return pax::read(&records, ahead).map_err(|rule| self.error(rule));
+            }
+            // A record for all entries names none of them.
+            _ => return Ok(()),
+        };
+        match self.dialect {
+            Dialect::Control => {
                 return Err(self.error("long-name records are not allowed in the control archive"));
             }
-            if slot.is_some() {
+            Dialect::Data if slot.is_some() => {
                 return Err(self.error("an entry must not have two long names"));
             }
-            let limit = self.path_limit as u64;
-            if header.size > limit + 1 {
-                return Err(Error::Limit { what: "bytes of a path name", limit }.within(self.name()));
-            }
-            let mut name = self.read_content(self.path_limit + 1)?;
-            if name.last() == Some(&0) {
-                name.pop();
-            }
-            if name.is_empty() || name.contains(&0) {
-                return Err(self.error("a long name must be text without NUL bytes"));
-            }
-            *slot = Some(name);
+            _ => {}
         }
+        if header.size > self.path_limit as u64 + 1 {
+            return Err(self.too_long());
+        }
+        let mut name = self.read_content(self.path_limit + 1)?;
+        if name.last() == Some(&0) {
+            name.pop();
+        }
+        if name.is_empty() || name.contains(&0) {
+            return Err(self.error("a long name must be text without NUL bytes"));
+        }
+        *slot = Some(name);
+        Ok(())
+    }
+
+    /// Passes over the blocks behind the header of a sparse file that did not have room for its map.
+    fn skip_sparse_map(&mut self) -> Result<(), Error> {
+        loop {
+            let mut block = [0; BLOCK];
+            if self.input.read_full(&mut block)? < BLOCK {
+                return Err(self.error("the tar archive is cut short inside the map of a sparse file"));
+            }
+            if block.get(504) == Some(&0) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn too_long(&self) -> Error {
+        Error::Limit { what: "bytes of a path name", limit: self.path_limit as u64 }.within(self.name())
     }
 
     /// Reads the content of the current entry, which may be `limit` bytes.
@@ -268,192 +327,26 @@ impl<'a, R: Read> Tar<'a, R> {
     }
 }
 
+/// What was said of an entry before its header.
+#[derive(Default)]
+struct Ahead {
+    path: Option<Vec<u8>>,
+    target: Option<Vec<u8>>,
+    size: Option<u64>,
+}
+
+impl Ahead {
+    fn is_empty(&self) -> bool {
+        self.path.is_none() && self.target.is_none()
+    }
+}
+
+/// Whether bytes start a tar archive; one may be empty.
+pub(super) fn starts(block: &[u8]) -> bool {
+    let Ok(block) = <&[u8; BLOCK]>::try_from(block) else { return false };
+    block.iter().all(|c| *c == 0) || RawHeader::parse(block, Dialect::Gnu).is_ok()
+}
+
 fn padding(size: u64) -> usize {
     usize::try_from(size.next_multiple_of(BLOCK as u64) - size).unwrap_or_default()
-}
-
-/// The fields of a header block.
-struct RawHeader {
-    path: Vec<u8>,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    size: u64,
-    kind_byte: u8,
-    target: Vec<u8>,
-}
-
-impl RawHeader {
-    fn parse(block: &[u8; BLOCK]) -> Result<Self, String> {
-        let field = |from: usize, to: usize| block.get(from..to).unwrap_or_default();
-        let name = text(field(0, 100));
-        let quoted = || Quoted::new(name);
-
-        let stored = octal(field(148, 156))
-            .ok_or_else(|| format!("{}: the header checksum is no number", quoted()))?;
-        let sum: u64 = block
-            .iter()
-            .enumerate()
-            .map(|(at, c)| if (148..156).contains(&at) { u64::from(b' ') } else { u64::from(*c) })
-            .sum();
-        if sum != stored {
-            return Err(format!("{}: the header checksum is wrong", quoted()));
-        }
-        let prefix = match field(257, 265) {
-            b"ustar\x0000" => text(field(345, 500)),
-            b"ustar  \0" | [0, 0, 0, 0, 0, 0, 0, 0] => &b""[..],
-            _ => return Err(format!("{}: the header is neither of POSIX nor of GNU tar", quoted())),
-        };
-        let mut path = prefix.to_vec();
-        if !prefix.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(name);
-        let size = number(field(124, 136)).ok_or_else(|| format!("{}: the size is no number", quoted()))?;
-        // Sizes are added up below; none of this size exists.
-        if size > i64::MAX as u64 / 2 {
-            return Err(format!("{}: the size is too large", quoted()));
-        }
-        let owner = |from: usize, to: usize| octal(field(from, to)).and_then(|id| u32::try_from(id).ok());
-        let (Some(uid), Some(gid)) = (owner(108, 116), owner(116, 124)) else {
-            return Err(format!("{}: owner or group is no number", quoted()));
-        };
-        let mode = octal(field(100, 108)).ok_or_else(|| format!("{}: the mode is no number", quoted()))?;
-        let mode = u32::try_from(mode & 0o7777).unwrap_or_default();
-        let kind_byte = block.get(156).copied().unwrap_or_default();
-        Ok(Self { path, mode, uid, gid, size, kind_byte, target: text(field(157, 257)).to_vec() })
-    }
-
-    /// The kind of the entry, whose path may be longer than this header can hold.
-    fn kind(&self, path: &[u8]) -> Result<EntryKind, String> {
-        let quoted = || Quoted::new(path);
-        Ok(match self.kind_byte {
-            // Before POSIX, such a file was a directory. GNU tar still reads it as one, dpkg does not.
-            0 | b'0' if path.ends_with(b"/") => {
-                return Err(format!("{}: a file's name must not end in `/`", quoted()));
-            }
-            0 | b'0' => EntryKind::File,
-            b'1' => EntryKind::HardLink,
-            b'2' => EntryKind::Symlink,
-            b'3' => EntryKind::CharacterDevice,
-            b'4' => EntryKind::BlockDevice,
-            b'5' => EntryKind::Directory,
-            b'6' => EntryKind::Fifo,
-            b'x' | b'g' => return Err(format!("{}: pax records are not supported by dpkg", quoted())),
-            kind => return Err(format!("{}: entry type {} is unknown", quoted(), Quoted::new([kind]))),
-        })
-    }
-
-    fn has_content(&self) -> bool {
-        matches!(self.kind_byte, 0 | b'0' | b'L' | b'K')
-    }
-}
-
-/// The bytes before the first NUL.
-fn text(field: &[u8]) -> &[u8] {
-    field.iter().position(|c| *c == 0).and_then(|end| field.get(..end)).unwrap_or(field)
-}
-
-/// An octal number, with blanks before it and blanks or NUL after it.
-fn octal(field: &[u8]) -> Option<u64> {
-    let digits = field.trim_ascii_start();
-    let end = digits.iter().position(|c| !matches!(c, b'0'..=b'7')).unwrap_or(digits.len());
-    let (digits, rest) = digits.split_at_checked(end)?;
-    if digits.is_empty() || !rest.iter().all(|c| matches!(c, b' ' | 0)) {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |value, c| value.checked_mul(8)?.checked_add(u64::from(c - b'0')))
-}
-
-/// An octal number, or a positive one in base 256 as GNU tar writes it.
-fn number(field: &[u8]) -> Option<u64> {
-    match field {
-        [0x80, rest @ ..] => {
-            rest.iter().try_fold(0u64, |value, c| value.checked_mul(256)?.checked_add(u64::from(*c)))
-        }
-        _ => octal(field),
-    }
-}
-
-/// Writes an archive in GNU tar's form, as dpkg-deb does. Paths get a `./` before them; all entries belong to root.
-pub(super) struct Writer {
-    out: Vec<u8>,
-    mtime: u64,
-}
-
-impl Writer {
-    pub(super) fn new(mtime: u64) -> Self {
-        Self { out: Vec::new(), mtime }
-    }
-
-    /// Adds a directory; the root has the empty path.
-    pub(super) fn directory(&mut self, path: &str, mode: u32) -> Result<(), Error> {
-        let slash = if path.is_empty() { "" } else { "/" };
-        self.entry(b'5', &format!("./{path}{slash}"), mode, "", &[])
-    }
-
-    pub(super) fn file(&mut self, path: &str, content: &[u8], mode: u32) -> Result<(), Error> {
-        self.entry(b'0', &format!("./{path}"), mode, "", content)
-    }
-
-    pub(super) fn symlink(&mut self, path: &str, target: &str) -> Result<(), Error> {
-        if target.is_empty() || target.contains('\0') {
-            return Err(Error::value("link target", target, "must be a path"));
-        }
-        self.entry(b'2', &format!("./{path}"), 0o777, target, &[])
-    }
-
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        // Two blocks of zeros end the archive; tar fills up to 20 blocks, as the old tapes wanted it.
-        let length = (self.out.len() + 2 * BLOCK).next_multiple_of(20 * BLOCK);
-        self.out.resize(length, 0);
-        self.out
-    }
-
-    fn entry(&mut self, kind: u8, path: &str, mode: u32, target: &str, content: &[u8]) -> Result<(), Error> {
-        const FIELD: usize = 100;
-        for (kind, long) in [(b'K', target), (b'L', path)] {
-            if long.len() > FIELD {
-                let mut record = long.as_bytes().to_vec();
-                record.push(0);
-                self.block(kind, "././@LongLink", 0, "", &record)?;
-            }
-        }
-        self.block(kind, path, mode, target, content)
-    }
-
-    fn block(&mut self, kind: u8, path: &str, mode: u32, target: &str, content: &[u8]) -> Result<(), Error> {
-        let (size, mtime) = (content.len(), self.mtime);
-        let mut header = Vec::with_capacity(BLOCK);
-        let mut put = |text: &[u8], width: usize| {
-            let end = header.len() + width;
-            header.extend_from_slice(text.get(..width).unwrap_or(text));
-            header.resize(end, 0);
-        };
-        put(path.as_bytes(), 100);
-        put(format!("{:07o}", mode & 0o7777).as_bytes(), 8);
-        put(b"0000000", 8);
-        put(b"0000000", 8);
-        put(format!("{size:011o}").as_bytes(), 12);
-        put(format!("{mtime:011o}").as_bytes(), 12);
-        put(b"        ", 8);
-        put(&[kind], 1);
-        put(target.as_bytes(), 100);
-        put(b"ustar  \0", 8);
-        put(b"root", 32);
-        put(b"root", 32);
-        put(b"", 183);
-        let sum: u32 = header.iter().map(|c| u32::from(*c)).sum();
-        let sum = format!("{sum:06o}\0 ");
-        for (to, from) in header.iter_mut().skip(148).zip(sum.bytes()) {
-            *to = from;
-        }
-        if size >= 1 << 33 || mtime >= 1 << 33 {
-            return Err(Error::value("path", path, "its size or time does not fit into a tar header"));
-        }
-        self.out.extend_from_slice(&header);
-        self.out.extend_from_slice(content);
-        self.out.resize(self.out.len().next_multiple_of(BLOCK), 0);
-        Ok(())
-    }
 }

@@ -1,11 +1,12 @@
-//! The unpacked bytes of a member, in bounded memory and of one stream only.
+//! The unpacked bytes of a member, in bounded memory and mostly of one stream only.
 //!
 //! dpkg reads the first xz stream or zstd frame of a member and silently stops there, so whatever follows the first
-//! stream is refused: another program might read on.
+//! stream is refused: another program might read on. The files of source packages go through `xz` and its like, which read
+//! all streams.
 
 use super::codec::{self, Decode};
 use super::compression::Compression;
-use super::source::Member;
+use super::source::{Member, copy};
 use crate::error::Error;
 use crate::limits::Limits;
 use std::io::Read;
@@ -14,8 +15,12 @@ use std::io::Read;
 pub(super) struct Unpacked<'a, R> {
     member: Member<'a, R>,
     decoder: Box<dyn Decode>,
-    plain: bool,
+    format: Compression,
     ended: bool,
+    /// When one stream may follow another, what the next is read with.
+    many_streams: Option<Limits>,
+    /// What was looked at and not taken.
+    ahead: Vec<u8>,
     unpacked: u64,
     limit: u64,
     limited: &'static str,
@@ -38,12 +43,29 @@ impl<'a, R: Read> Unpacked<'a, R> {
         Ok(Self {
             member,
             decoder,
-            plain: format == Compression::None,
+            format,
             ended: false,
+            many_streams: None,
+            ahead: Vec::new(),
             unpacked: 0,
             limit,
             limited,
         })
+    }
+
+    /// Lets several streams follow each other, and anything else behind them.
+    pub(super) fn of_many_streams(mut self, limits: &Limits) -> Self {
+        self.many_streams = Some(limits.clone());
+        self
+    }
+
+    /// The first `length` bytes, or all there are; they will be read again.
+    pub(super) fn peek(&mut self, length: usize) -> Result<&[u8], Error> {
+        let mut start = vec![0; length];
+        let length = self.read_full(&mut start)?;
+        start.truncate(length);
+        self.ahead = start;
+        Ok(&self.ahead)
     }
 
     pub(super) fn name(&self) -> &'a str {
@@ -64,11 +86,16 @@ impl<'a, R: Read> Unpacked<'a, R> {
     }
 
     fn read(&mut self, out: &mut [u8]) -> Result<usize, Error> {
+        if !self.ahead.is_empty() {
+            let length = copy(out, &self.ahead);
+            self.ahead.drain(..length);
+            return Ok(length);
+        }
         while !self.ended {
             let name = self.member.name();
             let input = self.member.fill()?;
             let at_end = input.is_empty();
-            if at_end && self.plain {
+            if at_end && self.format == Compression::None {
                 self.ended = true;
                 break;
             }
@@ -83,7 +110,7 @@ impl<'a, R: Read> Unpacked<'a, R> {
             }
             self.ended = step.ended;
             if self.ended && self.member.left() > 0 {
-                return Err(Error::archive(name, "must be one compressed stream, with nothing after it"));
+                self.start_next_stream()?;
             }
             if step.produced > 0 {
                 return Ok(step.produced);
@@ -98,5 +125,22 @@ impl<'a, R: Read> Unpacked<'a, R> {
             }
         }
         Ok(0)
+    }
+
+    /// Goes on behind the end of a stream that is not the end of the member.
+    fn start_next_stream(&mut self) -> Result<(), Error> {
+        let name = self.member.name();
+        let Some(limits) = &self.many_streams else {
+            return Err(Error::archive(name, "must be one compressed stream, with nothing after it"));
+        };
+        // Streams may be filled up with zeros.
+        while self.member.fill()?.first() == Some(&0) {
+            self.member.consume(1);
+        }
+        if self.format.matches(self.member.peek(Compression::MAGIC_LEN)?) {
+            self.decoder = codec::decoder(self.format, limits).map_err(|error| error.within(name))?;
+            self.ended = false;
+        }
+        Ok(())
     }
 }

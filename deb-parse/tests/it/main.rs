@@ -23,5 +23,6 @@ mod member_cases;
 mod package_details;
 mod place_laws;
 mod relation_laws;
+mod tarballs;
 mod valid_cases;
 mod version_laws;
