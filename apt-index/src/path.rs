@@ -83,19 +83,28 @@ impl RelPath {
         Self(Utf8PathBuf::from(format!("{component}/source")))
     }
 
-    /// The index of the files of the packages of `component` for `architecture`, relative to the directory of the suite.
+    /// The index of the files of the packages of `component` of that kind for `architecture`, relative to the directory of the
+    /// suite.
     ///
     /// ```
-    /// use apt_index::RelPath;
+    /// use apt_index::{PackageKind, RelPath};
     /// use deb_parse::{Architecture, Component};
     ///
-    /// let path = RelPath::contents(&Component::parse("main")?, &Architecture::parse("amd64")?);
-    /// assert_eq!(path.as_str(), "main/Contents-amd64");
+    /// let (main, amd64) = (Component::parse("main")?, Architecture::parse("amd64")?);
+    /// assert_eq!(RelPath::contents(&main, &amd64, PackageKind::Deb).as_str(), "main/Contents-amd64");
+    /// assert_eq!(RelPath::contents(&main, &amd64, PackageKind::Udeb).as_str(), "main/Contents-udeb-amd64");
     /// # Ok::<(), deb_parse::Error>(())
     /// ```
     #[must_use]
-    pub fn contents(component: &Component, architecture: &Architecture) -> Self {
-        Self(Utf8PathBuf::from(format!("{component}/Contents-{architecture}")))
+    pub fn contents(component: &Component, architecture: &Architecture, kind: PackageKind) -> Self {
+        let for_installers = if kind == PackageKind::Udeb { "udeb-" } else { "" };
+        Self(Utf8PathBuf::from(format!("{component}/Contents-{for_installers}{architecture}")))
+    }
+
+    /// The index of the files of the source packages of `component`, relative to the directory of the suite.
+    #[must_use]
+    pub fn source_contents(component: &Component) -> Self {
+        Self(Utf8PathBuf::from(format!("{component}/Contents-source")))
     }
 
     /// The directory of a suite: `dists/<suite>`.

@@ -119,6 +119,9 @@ impl Session {
         }
         debug_assert!(!signer.fingerprints().is_empty());
         let report = self.store.publish_with(repository, &signer, options, &context)?;
+        for repo_store::Unlisted { package, reason, .. } in &report.unlisted {
+            output.note(&format!("warning: {package}: its files could not be listed: {reason}"));
+        }
         if let Some(id) = report.publication {
             output.say(&format!("published {} {id}: {}", repository.name, joined(&report.suites)));
         }

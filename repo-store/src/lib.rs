@@ -101,7 +101,7 @@ pub use name::RepositoryName;
 pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
 pub use placement::RoutingRule;
 pub use promote::{ChangePlan, PromoteOptions};
-pub use publish::{PublicationId, PublishOptions, PublishReport};
+pub use publish::{PublicationId, PublishOptions, PublishReport, Unlisted};
 pub use record::{Build, Digests, Record, RecordFile, RecordKey};
 pub use retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use revision::Revision;

@@ -2,17 +2,20 @@
 
 mod keep;
 mod text;
+mod unpacked_source;
 
 use std::fmt;
 
 use deb_parse::deb::{self, EntryKind};
 
 pub(crate) use self::keep::AREA;
+pub(crate) use self::unpacked_source::Part;
 use crate::{BlobId, objects};
 
-/// What is inside a package file: its files, configuration files, maintainer scripts and newest changelog entries.
+/// What is inside a package file: its files, configuration files, maintainer scripts and newest changelog entries. Of the
+/// tarballs and diffs of a source package: the files.
 ///
-/// It follows from the package file alone. The store keeps it because finding it out means to decompress the package; it may be
+/// It follows from that file alone. The store keeps it because finding it out means to decompress the package; it may be
 /// deleted at any time. As text:
 ///
 /// ```text
@@ -35,7 +38,7 @@ pub struct Manifest {
     text: Vec<u8>,
 }
 
-/// An entry of a package's data archive.
+/// An entry of a package's data archive, or of a tarball.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ManifestFile<'a> {
@@ -85,6 +88,11 @@ impl Manifest {
         Self { text: text::write(package) }
     }
 
+    /// The manifest of a file of a source package.
+    pub(crate) fn of_tarball(blob: BlobId, files: &[deb::FileEntry]) -> Self {
+        Self { text: text::write_tarball(blob, files) }
+    }
+
     /// The manifest in the bytes of its file; in words what is wrong when they hold none, or one of another package file.
     pub(crate) fn read(bytes: &[u8], blob: BlobId) -> Result<Self, &'static str> {
         if !objects::is_sealed(bytes) {
@@ -99,7 +107,7 @@ impl Manifest {
         objects::compress(&self.text)
     }
 
-    /// The entries of the data archive, in its order. One of them may occur twice.
+    /// The entries of the archive, in its order. One of them may occur twice.
     pub fn files(&self) -> impl Iterator<Item = ManifestFile<'_>> {
         text::section(&self.text, text::FILES).filter_map(text::file)
     }

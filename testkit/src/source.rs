@@ -129,7 +129,12 @@ impl Source {
         }
     }
 
-    fn dsc(&self, format: &str, files: &[&str]) -> Utf8PathBuf {
+    /// Writes a `.dsc` that lists these files, which lie in the directory. Returns it.
+    ///
+    /// # Panics
+    /// When that fails.
+    #[must_use]
+    pub fn dsc(&self, format: &str, files: &[&str]) -> Utf8PathBuf {
         let text = format!(
             "Format: {format}\nSource: {name}\nBinary: {name}\nArchitecture: any\nVersion: {version}\n\
              Maintainer: Test <test@example.org>\n{fields}Package-List:\n {name} deb misc optional arch=any\n{lists}",

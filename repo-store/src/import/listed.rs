@@ -5,7 +5,8 @@ use std::io::Read as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{HashSet, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
 use deb_parse::control::FileEntry;
-use deb_parse::{Quoted, deb};
+use deb_parse::deb::{self, tarball};
+use deb_parse::{Limits, Quoted};
 
 use super::{AddOptions, Tee, changed_while_read, open_regular};
 use crate::storage::{Staged, Storage as _};
@@ -25,6 +26,8 @@ pub(super) struct Read<'s> {
     pub(super) hashes: Hashes,
     /// The store's copy; none in a dry run.
     pub(super) staged: Option<Box<dyn Staged + 's>>,
+    /// The files in it, if they were asked for and can be listed.
+    pub(super) files: Option<Vec<deb::FileEntry>>,
 }
 
 /// What a file turned out to be.
@@ -146,37 +149,48 @@ pub(super) fn read_text(path: &Utf8Path, refuse_links: bool) -> Result<Vec<u8>, 
 }
 
 impl Store {
-    /// Reads a listed file to its end and into the store's waiting room, unless it is a dry run.
+    /// Reads a listed file to its end and into the store's waiting room, unless it is a dry run; a tarball with `list_files`
+    /// also for the files in it.
     pub(super) fn read_listed(
         &self,
         list: List<'_>,
         entry: &FileEntry,
-        set: HashSet,
+        list_files: bool,
         options: &AddOptions,
     ) -> Result<Read<'_>, Error> {
         let path = list.beside(&entry.path);
         let (file, before) = open_regular(&path, options.refuse_links)?;
         let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
-        let mut hasher = Hasher::new(set).map_err(|source| list.error(source))?;
-        let mut buffer = vec![0; 256 << 10];
-        loop {
-            let read = tee.read(&mut buffer);
-            if let Some(error) = tee.failed {
-                return Err(Error::io("write a copy of", path)(error));
-            }
-            let source = |error: std::io::Error| Error::Package { file: path.clone(), source: error.into() };
-            match buffer.get(..read.map_err(source)?) {
-                Some(piece) if !piece.is_empty() => hasher.update(piece),
-                _ => break,
-            }
+        let set = listed_hashes(entry);
+        let read = if list_files {
+            tarball::read(&mut tee, before.len(), set, &Limits::default())
+                .map(|tarball| (tarball.hashes, tarball.files.ok()))
+        } else {
+            hashes_of_all(&mut tee, set).map(|hashes| (hashes, None))
+        };
+        if let Some(error) = tee.failed {
+            return Err(Error::io("write a copy of", path)(error));
         }
-        let hashes = hasher.finish();
+        let (hashes, files) = read.map_err(|source| Error::Package { file: path.clone(), source })?;
         changed_while_read(&path, &file, &before, hashes.size)?;
         list.check(entry, &Checksums::from(&hashes))?;
         if let Some(staged) = &mut tee.staged {
             staged.finish()?;
         }
-        Ok(Read { hashes, staged: tee.staged })
+        Ok(Read { hashes, staged: tee.staged, files })
+    }
+}
+
+/// The checksums of what is read to its end.
+fn hashes_of_all(input: &mut impl std::io::Read, set: HashSet) -> Result<Hashes, deb_parse::Error> {
+    let mut hasher = Hasher::new(set)?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let length = input.read(&mut buffer)?;
+        match buffer.get(..length) {
+            Some(piece) if !piece.is_empty() => hasher.update(piece),
+            _ => return Ok(hasher.finish()),
+        }
     }
 }

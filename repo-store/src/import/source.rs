@@ -8,10 +8,11 @@ use deb_parse::{Limits, PackageName, SourceName, SuiteName, deb822};
 
 use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
 use super::{AddOptions, Candidate};
+use crate::manifest::Part;
 use crate::placement::{Placement, Sender};
 use crate::record::SourceFile;
 use crate::storage::Storage as _;
-use crate::{BlobId, Context, Error, Record, RepositorySettings, Store};
+use crate::{BlobId, Context, Error, Manifest, Record, RepositorySettings, Store};
 
 /// What an upload says of a file in it.
 pub(super) struct InUpload<'a> {
@@ -64,8 +65,14 @@ impl Store {
         for entry in dsc.files() {
             list.sha256(entry)?;
             if list.is_beside(entry)? {
-                let read = self.read_listed(list, entry, listed_hashes(entry), options)?;
+                let list_files = repository.contents && Part::of(&entry.path).is_some();
+                let read = self.read_listed(list, entry, list_files, options)?;
                 let blob = BlobId(read.hashes.blake3);
+                // What cannot be listed is not refused: dpkg-source may know what to do with it. Publishing says so.
+                if let Some(files) = read.files.filter(|_| read.staged.is_some()) {
+                    let manifest = self.stage_manifest(&Manifest::of_tarball(blob, &files))?;
+                    staged.push((Self::manifest_key(blob), manifest));
+                }
                 others.push(SourceFile { blob, listed: indexed_file(&entry.path, &read.hashes, indexed) });
                 staged.extend(read.staged.map(|staged| (Self::blob_key(blob), staged)));
             } else {

@@ -1,13 +1,16 @@
 //! Where manifests are kept, and how one is made that is not.
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, Write as _};
 use std::sync::Arc;
 
 use apt_index::parallel_map;
-use deb_parse::deb;
+use deb_parse::Limits;
+use deb_parse::checksum::HashSet;
+use deb_parse::deb::{self, tarball};
 
-use super::Manifest;
+use super::{Manifest, Part};
 use crate::storage::{Key, Staged, Storage as _};
 use crate::{BlobId, Context, Error, Record, Store, files};
 
@@ -19,13 +22,13 @@ impl Store {
         Key::object(AREA, &blob)
     }
 
-    /// What is inside a package file.
+    /// What is inside a package file, or a tarball or diff of a source package.
     ///
     /// It is read if the store has it, or else made from the package file and kept. Keeping it may fail, when there is no right
     /// to write or no room: then it is made again the next time.
     ///
     /// # Errors
-    /// [`Error::Missing`] when the store lacks the package file, [`Error::Package`] when that cannot be unpacked.
+    /// [`Error::Missing`] when the store lacks the file, [`Error::Package`] when that cannot be unpacked.
     pub fn manifest(&self, blob: BlobId) -> Result<Manifest, Error> {
         let key = Self::manifest_key(blob);
         if let Some(bytes) = self.storage().read(&key)?
@@ -54,38 +57,65 @@ impl Store {
         Ok(staged)
     }
 
-    /// Makes the manifests of the package files of these records that are not kept yet, on all threads.
+    /// Makes the manifests of the files of these records that are not kept yet, on all threads. Those that cannot be unpacked are
+    /// passed over.
     pub(crate) fn make_missing_manifests(
         &self,
         records: impl Iterator<Item = Result<Arc<Record>, Error>>,
         context: &Context,
     ) -> Result<(), Error> {
-        let mut missing = Vec::new();
+        let mut missing = BTreeSet::new();
         for record in records {
-            let record = record?;
-            let blob = record.blob();
-            if !record.key().architecture.is_source()
-                && !self.storage().contains(&Self::manifest_key(blob))?
-            {
-                missing.push(blob);
+            for blob in unpacked_blobs(&*record?)? {
+                if !self.storage().contains(&Self::manifest_key(blob))? {
+                    missing.insert(blob);
+                }
             }
         }
-        let made = parallel_map(&missing, context.threads, |blob| {
-            self.keep_manifest(&Self::manifest_key(*blob), &self.make_manifest(*blob)?)
+        let missing: Vec<BlobId> = missing.into_iter().collect();
+        let made = parallel_map(&missing, context.threads, |blob| match self.make_manifest(*blob) {
+            Ok(manifest) => self.keep_manifest(&Self::manifest_key(*blob), &manifest),
+            Err(Error::Package { .. }) => Ok(()),
+            Err(error) => Err(error),
         });
         made.into_iter().collect()
     }
 
-    /// The manifest of a package file, made by unpacking it.
+    /// The manifest of a package file, or of a file of a source package, made by unpacking it.
     pub(crate) fn make_manifest(&self, blob: BlobId) -> Result<Manifest, Error> {
         let path = self.blob_path(blob)?;
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
-        let package =
-            deb::read(file, &Manifest::options()).map_err(|source| Error::Package { file: path, source })?;
-        if package.blake3 == blob.0 {
-            Ok(Manifest::of(&package))
+        let read = || {
+            let mut file = File::open(&path)?;
+            let mut start = Vec::new();
+            (&mut file).take(MAGIC.len() as u64).read_to_end(&mut start)?;
+            file.rewind()?;
+            if start == MAGIC {
+                let package = deb::read(file, &Manifest::options())?;
+                return Ok((package.blake3, Manifest::of(&package)));
+            }
+            let size = file.metadata()?.len();
+            let tarball = tarball::read(file, size, HashSet::default(), &Limits::default())?;
+            Ok((tarball.hashes.blake3, Manifest::of_tarball(blob, &tarball.files?)))
+        };
+        let (hash, manifest) = read().map_err(|source| match source {
+            deb_parse::Error::Io(error) => Error::io("read", &path)(error),
+            source => Error::Package { file: path.clone(), source },
+        })?;
+        if hash == blob.0 {
+            Ok(manifest)
         } else {
             Err(Error::damaged(BlobId::KIND, &blob, "its content has another hash"))
         }
     }
+}
+
+/// How package files start, and no file of a source package.
+const MAGIC: &[u8] = b"!<arch>\n";
+
+/// The files that are unpacked to know which files a package has.
+fn unpacked_blobs(record: &Record) -> Result<Vec<BlobId>, Error> {
+    if !record.key().architecture.is_source() {
+        return Ok(vec![record.blob()]);
+    }
+    Ok(Part::all_of(record)?.into_iter().map(|(_, blob)| blob).collect())
 }

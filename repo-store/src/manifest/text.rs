@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use deb_parse::deb::{EntryKind, Package};
+use deb_parse::deb::{EntryKind, FileEntry, Package};
 
 use super::{ManifestChangelog, ManifestFile, ManifestScript};
 use crate::BlobId;
@@ -50,7 +50,22 @@ pub(super) fn write(package: &Package) -> Vec<u8> {
         let _ = writeln!(head, "{CHANGELOG}{}", if changelog.complete { COMPLETE } else { CUT });
     }
     let mut text = head.into_bytes();
-    let files = package.files.as_deref().unwrap_or_default();
+    write_files(&mut text, package.files.as_deref().unwrap_or_default());
+    if let Some(changelog) = &package.changelog {
+        text.push(b'\n');
+        text.extend_from_slice(changelog.text.as_bytes());
+    }
+    text
+}
+
+/// The text for a file of a source package.
+pub(super) fn write_tarball(blob: BlobId, files: &[FileEntry]) -> Vec<u8> {
+    let mut text = head(blob).into_bytes();
+    write_files(&mut text, files);
+    text
+}
+
+fn write_files(text: &mut Vec<u8>, files: &[FileEntry]) {
     if !files.is_empty() {
         text.extend_from_slice(format!("{FILES}\n").as_bytes());
     }
@@ -62,11 +77,6 @@ pub(super) fn write(package: &Package) -> Vec<u8> {
         text.extend_from_slice(&file.path);
         text.push(b'\n');
     }
-    if let Some(changelog) = &package.changelog {
-        text.push(b'\n');
-        text.extend_from_slice(changelog.text.as_bytes());
-    }
-    text
 }
 
 /// Whether a text is the manifest of that package file.

@@ -14,6 +14,7 @@ use apt_index::{
 use deb_parse::PackageName;
 
 use super::Wanted;
+use super::contents::{Unlisted, UnlistedPackages};
 use super::kind::{Extent, Kind, installer_components, shows_every_component};
 use super::place::Place;
 use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite};
@@ -23,14 +24,15 @@ use crate::{Context, Difference, Error, IndexKind, Record, RepositorySettings, S
 /// The indices of one suite, by path without the compression's ending.
 type Indices = BTreeMap<String, PublishedIndex>;
 
-/// Renders all indices of all wanted suites, writes their files to the tree, and links the packages they list into the pool.
+/// Renders all indices of all wanted suites, writes their files to the tree, and links the packages they list into the pool. Says
+/// of which packages the files could not be listed.
 pub(super) fn render(
     store: &Store,
     repository: &RepositorySettings,
     wanted: &[Wanted<'_>],
     tree: &Tree<'_>,
     context: &Context,
-) -> Result<Vec<Indices>, Error> {
+) -> Result<(Vec<Indices>, Vec<Unlisted>), Error> {
     // Suites that show the same content on top of the same content render alike, and most packages go to every suite.
     let mut contents: Vec<Content<'_>> = Vec::new();
     let mut places = Vec::with_capacity(wanted.len());
@@ -47,10 +49,11 @@ pub(super) fn render(
     }
     let jobs: Vec<Job<'_>> = contents.iter().enumerate().flat_map(Content::jobs).collect();
     let threads = NonZeroUsize::new(context.threads.get() / jobs.len().max(1)).unwrap_or(NonZeroUsize::MIN);
+    let unlisted = UnlistedPackages::default();
     let results = parallel_map(&jobs, context.threads, |job| {
         let mut options = IndexOptions::new(repository.encodings_of(job.kind.index_kind()).to_vec());
         options.threads = threads;
-        job.run(&Workshop { store, tree, options, pdiffs: repository.pdiffs })
+        job.run(&Workshop { store, tree, options, pdiffs: repository.pdiffs, unlisted: &unlisted })
     });
     let mut by_content: Vec<Indices> = contents.iter().map(|_| Indices::new()).collect();
     for (job, result) in jobs.iter().zip(results) {
@@ -58,7 +61,8 @@ pub(super) fn render(
             indices.insert(job.path.clone(), result?);
         }
     }
-    Ok(places.into_iter().filter_map(|place| by_content.get(place).cloned()).collect())
+    let indices = places.into_iter().filter_map(|place| by_content.get(place).cloned()).collect();
+    Ok((indices, unlisted.finish()))
 }
 
 /// What every index is made with.
@@ -68,6 +72,7 @@ struct Workshop<'a> {
     options: IndexOptions,
     /// From how many earlier states clients can come to the present one by a patch.
     pdiffs: usize,
+    unlisted: &'a UnlistedPackages,
 }
 
 /// An index that takes fewer bytes is fetched faster than its patches are looked for.
@@ -212,7 +217,7 @@ impl Job<'_> {
                 self.render(workshop, |records| packages.items(records).map_err(|source| self.error(source)))
             }
             Kind::Contents(contents) => self.render(workshop, |records| {
-                let files = contents.files(workshop.store, records)?;
+                let files = contents.files(workshop.store, records, workshop.unlisted)?;
                 files.lines().map_err(|source| self.error(source))
             }),
             Kind::Translation(kind) => {

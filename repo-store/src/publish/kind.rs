@@ -53,15 +53,19 @@ impl<'a> Kind<'a> {
         for component in &suite.components {
             for architecture in suite.published_architectures() {
                 let packages = Packages::of(suite, component, architecture, PackageKind::Deb);
-                kinds.extend(contents.then(|| Self::Contents(Contents(packages.clone()))));
+                kinds.extend(contents.then(|| Self::Contents(Contents::Packages(packages.clone()))));
                 kinds.push(Self::Packages(packages));
             }
             for architecture in suite.architectures.iter().filter(|_| installer.contains(component)) {
                 let architecture = architecture.clone();
-                kinds.push(Self::Packages(Packages::of(suite, component, architecture, PackageKind::Udeb)));
+                let packages = Packages::of(suite, component, architecture, PackageKind::Udeb);
+                kinds.extend(contents.then(|| Self::Contents(Contents::Packages(packages.clone()))));
+                kinds.push(Self::Packages(packages));
             }
             if *sources {
-                kinds.push(Self::Sources(Sources { component }));
+                let sources = Sources { component };
+                kinds.extend(contents.then_some(Self::Contents(Contents::Sources(sources))));
+                kinds.push(Self::Sources(sources));
             }
             if suite.translations {
                 kinds.push(Self::Translation(Translation { component }));
@@ -79,8 +83,11 @@ impl<'a> Kind<'a> {
             Self::Sources(Sources { component }) => {
                 format!("{}/{SOURCES}", RelPath::source_directory(component))
             }
-            Self::Contents(Contents(Packages { component, architecture, .. })) => {
-                RelPath::contents(component, architecture).to_string()
+            Self::Contents(Contents::Packages(Packages { component, architecture, kind, .. })) => {
+                RelPath::contents(component, architecture, *kind).to_string()
+            }
+            Self::Contents(Contents::Sources(Sources { component })) => {
+                RelPath::source_contents(component).to_string()
             }
             Self::Translation(Translation { component }) => translation_path(component),
             Self::Flat(flat) => flat.path().to_owned(),
@@ -123,10 +130,10 @@ impl<'a> Kind<'a> {
                 published.contains_key(&translation_path(component)) == suite.translations
                     && is_apart(component) == suite.lists_all_apart()
             }
-            Self::Contents(Contents(Packages { component, .. })) => {
+            Self::Contents(Contents::Packages(Packages { component, kind: PackageKind::Deb, .. })) => {
                 is_apart(component) == suite.lists_all_apart()
             }
-            Self::Packages(_) | Self::Sources(_) | Self::Translation(_) => true,
+            Self::Packages(_) | Self::Sources(_) | Self::Contents(_) | Self::Translation(_) => true,
         }
     }
 }
@@ -238,10 +245,11 @@ pub(super) struct Sources<'a> {
 
 impl Sources<'_> {
     pub(super) fn items(&self, records: &[Arc<Record>]) -> Result<Vec<Stanza<'static>>, Error> {
-        let listed = |record: &&Arc<Record>| {
-            record.key().architecture.is_source() && record.component() == self.component
-        };
-        let listed = records.iter().filter(listed);
+        let listed = records.iter().filter(|record| self.lists(record));
         listed.map(|record| Stanza::parse(record.stanza()).map(Stanza::into_owned)).collect()
+    }
+
+    pub(super) fn lists(&self, record: &Record) -> bool {
+        record.key().architecture.is_source() && record.component() == self.component
     }
 }

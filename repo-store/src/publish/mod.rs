@@ -31,6 +31,7 @@ use std::time::{Duration, SystemTime};
 
 use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
 use apt_sign::Signer;
+pub use contents::Unlisted;
 use deb_parse::SuiteName;
 pub(crate) use expected::{Entry, Expected, File};
 use jiff::Timestamp;
@@ -58,6 +59,8 @@ pub struct PublishReport {
     pub publication: Option<PublicationId>,
     /// The suites that were rendered and signed anew.
     pub suites: Vec<SuiteName>,
+    /// Packages that were listed for the first time, or again, but for their files, which cannot be unpacked.
+    pub unlisted: Vec<Unlisted>,
 }
 
 /// With less than this share of its validity left, a suite is signed anew even though nothing changed.
@@ -128,7 +131,7 @@ impl Store {
         {
             // Whoever showed it may not have lived to make that durable.
             files::sync_path(&self.public(&repository.name))?;
-            return Ok(PublishReport { publication: None, suites: Vec::new() });
+            return Ok(PublishReport { publication: None, suites: Vec::new(), unlisted: Vec::new() });
         }
 
         if !options.allow_release_info_change {
@@ -140,7 +143,7 @@ impl Store {
         }
 
         let tree = tree::Tree::new(self, &repository.name, context.now)?;
-        let rendered = indices::render(self, repository, &wanted, &tree, context)?;
+        let (rendered, unlisted) = indices::render(self, repository, &wanted, &tree, context)?;
         let mut suites = kept.clone();
         let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
         for Wanted { suite, .. } in &wanted {
@@ -163,7 +166,7 @@ impl Store {
         let line =
             format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
         tree.show(&publication, &line)?;
-        Ok(PublishReport { publication: Some(publication.id), suites: names })
+        Ok(PublishReport { publication: Some(publication.id), suites: names, unlisted })
     }
 }
 
