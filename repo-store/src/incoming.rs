@@ -108,17 +108,33 @@ impl Store {
                 if !is_taken || seen.first().is_none_or(|first| !is_unchanged(first)) {
                     continue;
                 }
-                // The list goes last: what is left when this is cut short is found again by it.
-                for one in seen.iter().rev() {
-                    if !others_need.contains(&one.0) && is_unchanged(one) {
-                        files::remove_if_present(&one.0)?;
-                    }
-                }
+                remove_taken(folder, seen.iter().filter(|one| !others_need.contains(&one.0)))?;
             }
         }
         report.refused = refused;
         Ok(IncomingReport { report, left })
     }
+}
+
+/// Removes what was taken and is still what it was. The lists go last, and when the rest is gone for good: what is left when this
+/// is cut short is found again by them, and known to be in the store.
+fn remove_taken<'a>(folder: &Utf8Path, taken: impl Iterator<Item = &'a Seen>) -> Result<(), Error> {
+    let rank = |(file, _): &&Seen| match file.extension() {
+        Some("changes") => 2,
+        Some("dsc") => 1,
+        _ => 0,
+    };
+    let mut taken: Vec<&Seen> = taken.collect();
+    taken.sort_by_key(rank);
+    for (place, one) in taken.iter().enumerate() {
+        if place > 0 && rank(one) > 0 {
+            files::sync_path(folder)?;
+        }
+        if is_unchanged(one) {
+            files::remove_if_present(&one.0)?;
+        }
+    }
+    Ok(())
 }
 
 /// What lies in a drop folder.

@@ -19,8 +19,8 @@ use super::plan::{Fault, Seen, with};
 use super::power::{Disk, Unsynced};
 use crate::publish::Publication;
 use crate::{
-    AddOptions, Context, Error, FsckOptions, GcOptions, KeepHistory, Problem, PromoteOptions, RepositoryName,
-    RepositorySettings, RetentionRule, Store, SuiteSettings, TagName,
+    AddOptions, Context, Error, FsckOptions, GcOptions, IncomingOptions, KeepHistory, Problem,
+    PromoteOptions, RepositoryName, RepositorySettings, RetentionRule, Store, SuiteSettings, TagName,
 };
 
 const DAY: i64 = 24 * 60 * 60;
@@ -100,8 +100,8 @@ impl World {
         report.refused.into_iter().try_for_each(|refused| Err(refused.error))
     }
 
-    /// Adds an upload of a source package and a package built from it.
-    fn add_upload(&self, day: i64) -> Result<(), Error> {
+    /// Writes an upload of a source package and a package built from it, with the record of the build.
+    fn write_upload(&self) {
         let write = |name: &str, text: &str| fs::write(self.top().join(name), text).unwrap();
         let lists = |names: &[&str], details: &str| {
             let [mut sha256, mut md5] = [const { String::new() }; 2];
@@ -118,8 +118,15 @@ impl World {
         let head = "Source: greeter\nVersion: 1.0\n";
         let listed = lists(&["greeter_1.0.tar.xz"], "");
         write("greeter_1.0.dsc", &format!("Format: 3.0 (native)\n{head}{listed}"));
-        let listed = lists(&["greeter_1.0.dsc", "greeter_1.0.tar.xz", "greeter_1.0.deb"], "misc optional ");
+        let listed = lists(&["greeter_1.0.deb"], "");
+        write("greeter_1.0.buildinfo", &format!("Format: 1.0\n{head}{listed}"));
+        let all = ["greeter_1.0.dsc", "greeter_1.0.tar.xz", "greeter_1.0.deb", "greeter_1.0.buildinfo"];
+        let listed = lists(&all, "misc optional ");
         write("greeter.changes", &format!("Format: 1.8\n{head}Architecture: source amd64\n{listed}"));
+    }
+
+    fn add_upload(&self, day: i64) -> Result<(), Error> {
+        self.write_upload();
         let files = [self.top().join("greeter.changes")];
         let report =
             Store::open(&self.root)?.add(&self.preprod, &files, &AddOptions::default(), &context(day))?;
@@ -341,6 +348,40 @@ fn publishing_survives_every_fault() {
     world.publish(3).unwrap();
     world.remove(4).unwrap();
     survives(world, |world| world.publish(5));
+}
+
+#[test]
+fn beginning_to_publish_flat_survives_every_fault() {
+    let mut world = World::new();
+    world.step = 7;
+    world.publish(3).unwrap();
+    world.preprod.flat = Some(SuiteName::parse("bookworm").unwrap());
+    survives(world, |world| world.publish(5));
+}
+
+/// The folder lies beside the store and is put back with it.
+#[test]
+fn taking_an_upload_out_of_a_drop_folder_survives_every_fault() {
+    let world = World::new();
+    world.write_upload();
+    let folder = world.root.join("drop");
+    fs::create_dir(&folder).unwrap();
+    for file in world.top().read_dir_utf8().unwrap().map(|entry| entry.unwrap().path().to_owned()) {
+        let name = file.file_name().unwrap();
+        if name.starts_with("greeter") {
+            fs::rename(&file, folder.join(name)).unwrap();
+        }
+    }
+    survives(world, |world| {
+        let options = IncomingOptions { patience: Duration::ZERO, ..IncomingOptions::default() };
+        let folder = world.root.join("drop");
+        let store = Store::open(&world.root)?;
+        let taken = store.take_incoming(&world.preprod, &folder, &options, &context(1000))?;
+        taken.report.refused.into_iter().try_for_each(|refused| Err(refused.error))?;
+        let left: Vec<_> = folder.read_dir_utf8().unwrap().map(|entry| entry.unwrap()).collect();
+        assert!(left.is_empty() && taken.left.is_empty(), "{left:?} {:?}", taken.left);
+        Ok(())
+    });
 }
 
 #[test]

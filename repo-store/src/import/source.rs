@@ -140,10 +140,22 @@ impl Store {
 
 /// Whether a source package has a file of that name, size and SHA-256.
 fn lists(record: &Record, entry: &FileEntry) -> bool {
+    lists_where(record, entry, |name| name == entry.path)
+}
+
+/// Whether that is the `.dsc` of a source package, which the store calls by a name of its own.
+pub(super) fn has_dsc(record: &Record, entry: &FileEntry) -> bool {
+    lists_where(record, entry, |name| name.ends_with(".dsc"))
+}
+
+fn lists_where(record: &Record, entry: &FileEntry, is_named: impl Fn(&str) -> bool) -> bool {
+    if !record.key().architecture.is_source() {
+        return false;
+    }
     let stanza = deb822::paragraphs(record.stanza()).next();
     let files = stanza.and_then(|stanza| SourcesStanza::new(stanza).files().ok()).unwrap_or_default();
     files.iter().any(|file| {
-        file.path == entry.path
+        is_named(&file.path)
             && file.size == entry.size
             && file.sha256.is_some()
             && file.sha256 == entry.sha256

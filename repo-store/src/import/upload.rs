@@ -1,6 +1,7 @@
 //! Uploads: a `.changes` and everything it lists.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use apt_index::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,7 +9,7 @@ use deb_parse::control::{Buildinfo, Changes, ChangesFile, Dsc, Fields as _, File
 use deb_parse::{Limits, PackageName, Quoted, SuiteName};
 
 use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
-use super::source::InUpload;
+use super::source::{InUpload, has_dsc};
 use super::{AddOptions, Candidate};
 use crate::placement::{Placement, Sender};
 use crate::{Build, Context, Error, Record, RepositorySettings, Store};
@@ -48,19 +49,21 @@ impl Store {
         let changes = Changes::parse(&text, &Limits::default()).map_err(|source| list.error(source))?;
         let upload = Upload::sort(list, &changes, repository)?;
         // A look at the names and sizes first: as long as something is missing nothing needs to be read.
-        let mut missing = None;
+        let mut missing = Vec::new();
         for entry in changes.files() {
             if !list.is_beside(entry)? {
-                let is_source = upload.source.is_some_and(|source| source.path == entry.path);
-                let may_be_stored = !is_source && !upload.buildinfos.contains(&entry);
-                missing = missing.or((!may_be_stored).then_some(entry));
+                missing.push(entry);
             }
         }
-        if let Some(entry) = missing {
+        // Records of builds are not kept: when one is gone, the upload must be one that was taken before.
+        let gone = missing.iter().find(|entry| upload.buildinfos.contains(entry));
+        if let Some(entry) = gone
+            && !self.is_stored(&upload, repository)?
+        {
             return Err(list.incomplete(entry));
         }
 
-        for entry in &upload.buildinfos {
+        for entry in upload.buildinfos.iter().filter(|entry| !missing.contains(entry)) {
             upload.check_buildinfo(entry, options)?;
         }
         let mut candidates = Vec::with_capacity(upload.packages.len() + 1);
@@ -88,6 +91,9 @@ impl Store {
                 Some(part) => Err(list.misfit(format!("{} is no package, and there is no .dsc", name(part)))),
             };
         };
+        if !list.is_beside(entry)? {
+            return self.stored_source_of(upload, entry, repository, options).map(Some);
+        }
         let in_upload = upload.entry(entry);
         let path = list.beside(&entry.path);
         let (dsc, candidate) = self.read_source(repository, &path, Some(&in_upload), options, context)?;
@@ -108,14 +114,45 @@ impl Store {
             self.read_package(repository, &path, Some(&upload.entry(entry)), options)?
         } else {
             let stored = self.stored_package(repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
-            let blobs = vec![stored.blob()];
-            let sender = Sender { options, distribution: &upload.distribution };
-            let mut placement = Placement::of(stored.key(), |name| stored.field(name), repository, &sender)?;
-            placement.component = stored.component().clone();
-            Candidate::new(repository, &path, std::sync::Arc::clone(&stored), placement, Vec::new(), blobs)?
+            upload.stored(entry, stored, repository, options)?
         };
         upload.check_package(&candidate.record, entry)?;
         Ok(candidate)
+    }
+
+    /// The source package of an upload whose `.dsc` is not there, from the store.
+    fn stored_source_of(
+        &self,
+        upload: &Upload<'_>,
+        entry: &FileEntry,
+        repository: &RepositorySettings,
+        options: &AddOptions,
+    ) -> Result<Candidate<'_>, Error> {
+        let list = upload.list;
+        let stored = self.stored_source(repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
+        let path = self.blob_path(stored.blob())?;
+        let dsc = Dsc::parse(&read_text(&path, false)?, &Limits::default());
+        upload.check_source(&dsc.map_err(|source| list.error(source))?, entry)?;
+        // What is there all the same must be what is listed, like everything else.
+        for part in &upload.parts {
+            if list.is_beside(part)? {
+                self.read_listed(list, part, false, &AddOptions { dry_run: true, ..options.clone() })?;
+            }
+        }
+        upload.stored(entry, stored, repository, options)
+    }
+
+    /// Whether the repository has everything of an upload that is kept.
+    fn is_stored(&self, upload: &Upload<'_>, repository: &RepositorySettings) -> Result<bool, Error> {
+        for entry in &upload.packages {
+            if self.stored_package(repository, entry)?.is_none() {
+                return Ok(false);
+            }
+        }
+        match upload.source {
+            Some(entry) => Ok(self.stored_source(repository, entry)?.is_some()),
+            None => Ok(true),
+        }
     }
 
     /// The package with that content, called as package files are, that the repository has in some suite.
@@ -123,15 +160,34 @@ impl Store {
         &self,
         repository: &RepositorySettings,
         entry: &FileEntry,
-    ) -> Result<Option<std::sync::Arc<Record>>, Error> {
+    ) -> Result<Option<Arc<Record>>, Error> {
+        let Some(sha256) = entry.sha256.map(|sha256| sha256.to_string()) else { return Ok(None) };
+        self.stored_record(repository, entry, |record| {
+            record.size() == entry.size && record.field("SHA256") == Some(&*sha256)
+        })
+    }
+
+    /// The source package with that `.dsc` that the repository has in some suite.
+    fn stored_source(
+        &self,
+        repository: &RepositorySettings,
+        entry: &FileEntry,
+    ) -> Result<Option<Arc<Record>>, Error> {
+        self.stored_record(repository, entry, |record| has_dsc(record, entry))
+    }
+
+    /// A record of the package that a file is called after.
+    fn stored_record(
+        &self,
+        repository: &RepositorySettings,
+        entry: &FileEntry,
+        is_it: impl Fn(&Record) -> bool,
+    ) -> Result<Option<Arc<Record>>, Error> {
         let package = entry.path.split_once('_').and_then(|(package, _)| PackageName::parse(package).ok());
-        let (Some(package), Some(sha256)) = (package, entry.sha256) else { return Ok(None) };
-        let Some(head) = self.head(&repository.name)? else { return Ok(None) };
+        let (Some(package), Some(head)) = (package, self.head(&repository.name)?) else { return Ok(None) };
         for suite in head.commit().suites.keys() {
-            for record in head.versions(suite, &package)? {
-                if record.size() == entry.size && record.field("SHA256") == Some(&sha256.to_string()) {
-                    return Ok(Some(record));
-                }
+            if let Some(record) = head.versions(suite, &package)?.into_iter().find(|record| is_it(record)) {
+                return Ok(Some(record));
             }
         }
         Ok(None)
@@ -178,6 +234,21 @@ impl<'a> Upload<'a> {
     /// What it says of one of its files.
     fn entry<'e>(&'e self, entry: &'e FileEntry) -> InUpload<'e> {
         InUpload { list: self.list, entry, details: self.details_of(entry), distribution: &self.distribution }
+    }
+
+    /// What one of its files stands for, in the store already.
+    fn stored<'s>(
+        &self,
+        entry: &FileEntry,
+        stored: Arc<Record>,
+        repository: &RepositorySettings,
+        options: &AddOptions,
+    ) -> Result<Candidate<'s>, Error> {
+        let blobs = stored.files()?.iter().map(|file| file.blob).collect();
+        let sender = Sender { options, distribution: &self.distribution };
+        let mut placement = Placement::of(stored.key(), |name| stored.field(name), repository, &sender)?;
+        placement.component = stored.component().clone();
+        Candidate::new(repository, &self.list.beside(&entry.path), stored, placement, Vec::new(), blobs)
     }
 
     fn details_of(&self, entry: &FileEntry) -> Option<&ChangesFile> {
