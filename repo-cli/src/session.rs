@@ -123,7 +123,9 @@ impl Session {
             output.note(&format!("warning: {package}: its files could not be listed: {reason}"));
         }
         if let Some(id) = report.publication {
-            output.say(&format!("published {} {id}: {}", repository.name, joined(&report.suites)));
+            let suites =
+                if report.suites.is_empty() { "as before".to_owned() } else { joined(&report.suites) };
+            output.say(&format!("published {} {id}: {suites}", repository.name));
         }
         Ok(report)
     }

@@ -88,6 +88,33 @@ fn a_tagged_state_is_found_under_the_name_of_its_tag_once_it_was_published() {
 }
 
 #[test]
+fn a_tag_of_a_state_that_looks_like_the_one_before_has_its_link_too() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    let (store, preprod) = (&fixture.store, &fixture.preprod.name);
+    fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    let first = publish(&fixture, &signer, 0).publication.unwrap();
+    fixture.add(&[fixture.package("hello", "2.0", "amd64", "b")]);
+    let plan = store.plan_removal(&fixture.preprod, &["hello=2.0".parse().unwrap()], &[]).unwrap();
+    store.remove(&plan, preprod, &context(1)).unwrap();
+    let head = store.head(preprod).unwrap().unwrap();
+    store.tag(&head, &TagName::parse("before").unwrap(), &context(2)).unwrap();
+    let report = publish(&fixture, &signer, 10);
+    let second = report.publication.unwrap();
+    assert!(second > first && report.suites.is_empty(), "{report:?}");
+    assert_eq!(publish(&fixture, &signer, 20).publication, None);
+    store.tag(&head, &TagName::parse("after").unwrap(), &context(30)).unwrap();
+    for tag in ["before", "after"] {
+        assert_eq!(shown(&fixture, tag), Some(second.to_string().into()));
+    }
+    let signed = |id: &str| {
+        let root = store.public(preprod).join("snapshot").join(id);
+        std::fs::read(root.join("dists/bookworm/InRelease")).unwrap()
+    };
+    assert_eq!(signed(&first.to_string()), signed(&second.to_string()), "clients see no difference");
+    assert_eq!(problems(&fixture), [""; 0]);
+}
+
+#[test]
 fn what_a_crash_left_of_a_tag_is_mended() {
     let (fixture, signer) = (Fixture::new(), signer());
     let (store, preprod) = (&fixture.store, &fixture.preprod.name);
