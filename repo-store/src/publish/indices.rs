@@ -285,21 +285,28 @@ impl Job<'_> {
         }
         let touched = difference.only_first.iter().chain(&difference.only_second);
         let names: BTreeSet<&PackageName> = touched.map(|record| &record.key().package).collect();
+        let names: Vec<&PackageName> = names.into_iter().collect();
         let old = store.empty_or(before.snapshot)?;
-        let objects = store.objects();
         let mut change = Change { removed: Vec::new(), added: Vec::new() };
-        for name in names {
-            let (was, is) = (old.versions(&objects, name)?, self.content.snapshot.versions(&objects, name)?);
-            let (mut was, mut is) = (items(&was)?, items(&is)?);
-            let same =
-                |item: &I, others: &[I]| others.iter().any(|other| other.as_bytes() == item.as_bytes());
-            is.retain(|item| {
-                let kept = same(item, &was);
-                was.retain(|old| old.as_bytes() != item.as_bytes());
-                !kept
-            });
-            change.removed.extend(was);
-            change.added.extend(is);
+        for names in names.chunks(NAMES_AT_ONCE) {
+            let names = names.iter().copied().cloned().collect();
+            let versions = |snapshot: &Snapshot| {
+                Ok::<_, Error>(by_name(snapshot.versions_of_all(&store.objects(), &names)?))
+            };
+            let (old, new) = (versions(&old)?, versions(&self.content.snapshot)?);
+            for name in &names {
+                let items = |versions: &ByName| items(versions.get(name).map_or(&[], Vec::as_slice));
+                let (mut was, mut is) = (items(&old)?, items(&new)?);
+                let same =
+                    |item: &I, others: &[I]| others.iter().any(|other| other.as_bytes() == item.as_bytes());
+                is.retain(|item| {
+                    let kept = same(item, &was);
+                    was.retain(|old| old.as_bytes() != item.as_bytes());
+                    !kept
+                });
+                change.removed.extend(was);
+                change.added.extend(is);
+            }
         }
         Ok(change)
     }
@@ -361,6 +368,19 @@ impl Job<'_> {
     fn error(&self, source: apt_index::Error) -> Error {
         Error::Index { suite: self.content.wanted.suite.name.clone(), source }
     }
+}
+
+/// The versions of packages that are at hand at a time, by name: each chunk is read once for all that it holds.
+type ByName = BTreeMap<PackageName, Vec<Arc<Record>>>;
+
+const NAMES_AT_ONCE: usize = 4096;
+
+fn by_name(records: Vec<Arc<Record>>) -> ByName {
+    let mut versions = ByName::new();
+    for record in records {
+        versions.entry(record.key().package.clone()).or_default().push(record);
+    }
+    versions
 }
 
 fn sorted(encodings: &[Encoding]) -> Vec<Encoding> {
