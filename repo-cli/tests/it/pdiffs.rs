@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 
-use testkit::{Apt, Environment, Server};
+use camino::Utf8PathBuf;
+use testkit::{Apt, Environment, Server, Source};
 
 use crate::{configure, store};
 
@@ -44,17 +45,28 @@ fn start(environment: &Environment) -> Option<(Server, Apt<'_>)> {
 
 /// Updates and says how many patches were fetched; the client then has what is published, to the byte.
 fn update(environment: &Environment, apt: &Apt<'_>) -> usize {
+    updated(environment, apt, "binary-amd64/Packages", "Packages")
+}
+
+/// The same for any index: its path below `main`, and what apt calls it.
+fn updated(environment: &Environment, apt: &Apt<'_>, index: &str, name: &str) -> usize {
     let output = apt.update().succeeds().stdout;
     let lists = apt.path("var/lib/apt/lists").read_dir_utf8().unwrap();
-    let list =
-        lists.map(|entry| entry.unwrap().path().to_owned()).find(|path| path.as_str().ends_with("_Packages"));
-    let directory = environment.public("preprod").join("dists/bookworm/main/binary-amd64");
-    let mut published = Vec::new();
-    let packed = fs::File::open(directory.join("Packages.xz")).unwrap();
-    xz2::read::XzDecoder::new(packed).read_to_end(&mut published).unwrap();
-    assert!(fs::read(list.unwrap()).unwrap() == published, "{output}");
+    let mut lists = lists.map(|entry| entry.unwrap().path().to_owned());
+    // Indices that apt itself does not read stay compressed.
+    let ending = format!("_main_{}", index.replace('/', "_"));
+    let is_list = |path: &Utf8PathBuf| {
+        path.as_str().ends_with(&ending) || path.file_stem().is_some_and(|stem| stem.ends_with(&ending))
+    };
+    let list = lists.find(is_list).unwrap();
+    let mut unpacked = environment.other(&["/usr/lib/apt/apt-helper", "cat-file", list.as_str()]);
+    let has = environment.finish(&mut unpacked).succeeds().stdout;
+    let mut published = String::new();
+    let packed = environment.public("preprod").join(format!("dists/bookworm/main/{index}.xz"));
+    xz2::read::XzDecoder::new(fs::File::open(packed).unwrap()).read_to_string(&mut published).unwrap();
+    assert!(has == published, "{list}: {output}");
     // It says twice that it fetches a patch, with the same number.
-    let patches = output.lines().filter(|line| line.contains(" T-"));
+    let patches = output.lines().filter(|line| line.contains(&format!("{name} T-")));
     patches.filter_map(|line| line.split(' ').next()).collect::<BTreeSet<_>>().len()
 }
 
@@ -97,4 +109,48 @@ fn a_client_that_was_away_too_long_or_finds_a_broken_patch_fetches_all() {
     }
     let _ = update(&environment, &apt);
     assert_eq!(apt.versions("d1"), ["1"]);
+}
+
+#[test]
+fn patches_of_source_packages_and_of_contents_are_applied_too() {
+    let environment = store();
+    configure(&environment, "contents = true\n");
+    let add = |numbers: std::ops::Range<u32>| {
+        let made = numbers.flat_map(|number| {
+            let name = format!("many{number}");
+            let noise = noise(&name);
+            let source = Source::new(&environment.path("files"), &name, "1.0").field("X-Noise", &noise);
+            let package = environment.build(&name, "1.0", "amd64", |builder| {
+                let pieces = noise.as_bytes().chunks(100).map(|piece| std::str::from_utf8(piece).unwrap());
+                pieces.fold(builder, |builder, piece| builder.file(format!("usr/share/{piece}"), "", 0o644))
+            });
+            [source.native(), package]
+        });
+        let made: Vec<Utf8PathBuf> = made.collect();
+        let arguments = ["add", "preprod"].into_iter().chain(made.iter().map(|file| file.as_str()));
+        let _ = environment.run(&arguments.collect::<Vec<_>>()).succeeds();
+    };
+    add(0..70);
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let has_apt_file = apt.with_apt_file();
+    let url = server.url();
+    let arguments = ["client-config", "preprod", "--suite", "bookworm", "--url", &url];
+    apt.source("preprod", &environment.run(&arguments).succeeds().stdout);
+    let _ = apt.update().succeeds();
+    let followed = |index: &str, name: &str| {
+        let _ = environment.run(&["remove", "preprod", "many7", "many69"]);
+        add(80..81);
+        let patches = updated(&environment, &apt, index, name);
+        let _ = environment.run(&["remove", "preprod", "many80"]).succeeds();
+        let _ = apt.update().succeeds();
+        patches
+    };
+    assert_eq!(followed("source/Sources", "Sources"), 1);
+    if has_apt_file {
+        assert_eq!(followed("Contents-amd64", "Contents (deb)"), 1);
+        let found = apt.file(&["search", "many12/content"]).succeeds().stdout;
+        assert_eq!(found, "many12: /usr/share/many12/content\n");
+    }
+    let _ = environment.run(&["fsck"]).succeeds();
 }
