@@ -53,10 +53,12 @@ fn updated(environment: &Environment, apt: &Apt<'_>, index: &str, name: &str) ->
     let output = apt.update().succeeds().stdout;
     let lists = apt.path("var/lib/apt/lists").read_dir_utf8().unwrap();
     let mut lists = lists.map(|entry| entry.unwrap().path().to_owned());
-    // Indices that apt itself does not read stay compressed.
     let ending = format!("_main_{}", index.replace('/', "_"));
     let is_list = |path: &Utf8PathBuf| {
-        path.as_str().ends_with(&ending) || path.file_stem().is_some_and(|stem| stem.ends_with(&ending))
+        // Indices that apt itself does not read stay compressed. Beside them lies `Sources.diff_Index`.
+        let is_packed = matches!(path.extension(), Some("xz" | "gz" | "lz4"));
+        let name = if is_packed { path.file_stem() } else { path.file_name() };
+        name.is_some_and(|name| name.ends_with(&ending))
     };
     let list = lists.find(is_list).unwrap();
     let mut unpacked = environment.other(&["/usr/lib/apt/apt-helper", "cat-file", list.as_str()]);
