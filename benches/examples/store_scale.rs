@@ -19,7 +19,7 @@ use deb_parse::control::BinaryControl;
 use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName};
 use jiff::Timestamp;
 use repo_store::{
-    BlobId, Context, Digests, FsckOptions, GcOptions, PromoteOptions, Record, RepositoryName,
+    BlobId, Context, Digests, FsckOptions, GcOptions, PromoteOptions, Record, RecordKey, RepositoryName,
     RepositorySettings, Store, SuiteSettings,
 };
 
@@ -32,6 +32,7 @@ fn main() {
         store: Store::create(&root).unwrap(),
         preprod: settings("preprod"),
         prod: settings("prod"),
+        at_first: Vec::new(),
         next: 0,
         now: Timestamp::from_second(1_790_000_000).unwrap(),
     };
@@ -39,7 +40,7 @@ fn main() {
         "{packages} packages, {commits} commits; milliseconds of wall time (median) and of a processor (mean)"
     );
     scale.fill(packages, commits);
-    scale.operations(packages);
+    scale.operations(scale.at_first.len());
     print_status(&root);
 }
 
@@ -47,6 +48,8 @@ struct Scale {
     store: Store,
     preprod: RepositorySettings,
     prod: RepositorySettings,
+    /// What `prod` has at first, in order.
+    at_first: Vec<RecordKey>,
     next: u64,
     now: Timestamp,
 }
@@ -150,6 +153,8 @@ impl Scale {
         let (preprod, prod) = (self.preprod.clone(), self.prod.clone());
         let all: Vec<Arc<Record>> = (0..packages).map(|_| self.new_record()).collect();
         self.insert(&prod, all.clone());
+        self.at_first = all.iter().map(|record| record.key().clone()).collect();
+        self.at_first.sort_unstable();
         self.insert(&preprod, all);
         print_status(self.store.root());
         for _ in 0..commits {
@@ -159,13 +164,12 @@ impl Scale {
         print_status(self.store.root());
     }
 
-    /// Takes that many packages, evenly spread, out of `prod`, which has all others.
-    fn withhold(&mut self, count: u64, packages: u64) {
+    /// Takes that many packages, every `step`th by name, out of `prod`, which has all others.
+    fn withhold(&mut self, count: usize, step: usize) {
         let start = self.store.resolve(&self.prod.name, "1").unwrap();
         let context = Context { now: self.now, actor: String::new(), threads: NonZeroUsize::MIN };
         self.store.roll_back(&start, &[], &context).unwrap();
-        let keys: Vec<_> =
-            (0..count).map(|nth| self.record(nth * (packages / count)).key().clone()).collect();
+        let keys: Vec<_> = self.at_first.iter().step_by(step).take(count).cloned().collect();
         let change = |transaction: &mut repo_store::Transaction<'_>| {
             for key in &keys {
                 transaction.remove(&suite(), key)?;
@@ -175,7 +179,7 @@ impl Scale {
         self.store.transact(&self.prod.name, &context, change).unwrap();
     }
 
-    fn promote(&mut self, packages: u64, count: u64) {
+    fn promote(&mut self, count: usize, step: usize) {
         let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
         // What it starts from has no more than `prod` had at first.
         let context = self.context();
@@ -183,21 +187,21 @@ impl Scale {
         self.store.roll_back(&start, &[], &context).unwrap();
         let scale = std::cell::RefCell::new(self);
         measure(
-            &format!("promote {count}"),
+            &format!("promote {count}, every {step}."),
             11,
-            || scale.borrow_mut().withhold(count, packages),
+            || scale.borrow_mut().withhold(count, step),
             |()| {
                 let mut scale = scale.borrow_mut();
                 let context = scale.context();
                 let Scale { store, preprod, prod, .. } = &**scale;
                 let plan = store.plan_promotion(preprod, prod, &options).unwrap();
-                assert_eq!(plan.records.values().map(Vec::len).sum::<usize>() as u64, count);
+                assert_eq!(plan.records.values().map(Vec::len).sum::<usize>(), count);
                 store.promote(&plan, &preprod.name, &prod.name, false, &context).unwrap();
             },
         );
     }
 
-    fn operations(&mut self, packages: u64) {
+    fn operations(&mut self, packages: usize) {
         let preprod = self.preprod.clone();
         let scale = std::cell::RefCell::new(self);
         measure(
@@ -207,7 +211,7 @@ impl Scale {
             |record| scale.borrow_mut().insert(&preprod, vec![record]),
         );
         let scale = scale.into_inner();
-        let package = PackageName::parse(&packages::name(packages / 2)).unwrap();
+        let package = PackageName::parse(&packages::name(packages as u64 / 2)).unwrap();
         measure(
             "versions of one",
             31,
@@ -217,7 +221,7 @@ impl Scale {
                 assert_eq!(head.versions(&suite(), &package).unwrap().len(), 1);
             },
         );
-        scale.withhold(100, packages);
+        scale.withhold(100, packages / 100);
         let of = |revision: &str| {
             scale.store.resolve(&scale.prod.name, revision).unwrap().snapshot(&suite()).unwrap()
         };
@@ -250,13 +254,19 @@ impl Scale {
                 assert!(report.problems.iter().all(|problem| problem.kind == repo_store::ProblemKind::Mode));
             },
         );
-        scale.promote(packages, 1);
-        scale.promote(packages, 1000.min(packages));
-        let scale = std::cell::RefCell::new(scale);
+        scale.promote(1, 1);
+        scale.promote(1000, packages / 1000);
+        scale.promote(1000, 1);
+        scale.roll_back(100, packages / 100);
+        scale.roll_back(100, 1);
+    }
+
+    fn roll_back(&mut self, count: usize, step: usize) {
+        let scale = std::cell::RefCell::new(self);
         measure(
-            "roll back a change of 100",
+            &format!("roll back {count}, every {step}."),
             11,
-            || scale.borrow_mut().withhold(100, packages),
+            || scale.borrow_mut().withhold(count, step),
             |()| {
                 let mut scale = scale.borrow_mut();
                 let context = scale.context();

@@ -150,12 +150,22 @@ impl Blake3 {
 }
 
 fn decode_hex(text: &[u8], bytes: &mut [u8]) -> Option<()> {
-    let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    const NO_DIGIT: u8 = 0x10;
+    let digit = |c: u8| match c {
+        b'0'..=b'9' => c - b'0',
+        b'a'..=b'f' => c - b'a' + 10,
+        b'A'..=b'F' => c - b'A' + 10,
+        _ => NO_DIGIT,
+    };
+    // One look at the end is cheaper than one at each digit: lists name objects by thousands of these.
+    let mut all = 0;
     for (pair, byte) in text.chunks_exact(2).zip(bytes) {
         let &[high, low] = pair else { return None };
-        *byte = digit(high)? << 4 | digit(low)?;
+        let (high, low) = (digit(high), digit(low));
+        *byte = high << 4 | low;
+        all |= high | low;
     }
-    Some(())
+    (all < NO_DIGIT).then_some(())
 }
 
 fn encode_hex(bytes: &[u8], hex: &mut [u8]) {

@@ -1,16 +1,15 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::iter::Peekable;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use deb_parse::deb822::{self, Paragraph};
-
+use crate::chunk::Chunk;
 use crate::objects::Objects;
-use crate::{ChunkId, Error, Record, RecordKey, Snapshot, chunk};
+use crate::{ChunkId, Error, PageId, Record, RecordKey, Snapshot, page};
 
 /// What one snapshot has and another has not.
 ///
-/// Chunks that both have are skipped without being read, so the cost follows what differs.
+/// Pages and chunks that both have are skipped without being read, so the cost follows what differs.
 #[derive(Clone, Debug, Default)]
 pub struct Difference {
     /// Records only the first has, and those it has with another content, in order.
@@ -27,20 +26,20 @@ impl Difference {
     }
 
     pub(crate) fn between(objects: &Objects<'_>, first: &Snapshot, second: &Snapshot) -> Result<Self, Error> {
-        let ids = |snapshot: &Snapshot| snapshot.chunks().iter().map(|c| c.id).collect::<HashSet<ChunkId>>();
-        let (in_first, in_second) = (ids(first), ids(second));
-        let read = |snapshot: &Snapshot, skip: &HashSet<ChunkId>| {
-            let own = snapshot.chunks().iter().map(|chunk| chunk.id).filter(|id| !skip.contains(id));
-            own.map(|id| Ok((id, objects.read(&id)?))).collect::<Result<Vec<_>, Error>>()
+        let pages = |snapshot: &Snapshot| snapshot.pages().iter().map(|page| page.id).collect::<Vec<_>>();
+        let (first, second) = without_common(pages(first), pages(second));
+        let chunks = |pages: Vec<PageId>| {
+            let chunks = pages.into_iter().map(|id| page::chunk_ids(objects, id));
+            Ok::<_, Error>(chunks.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect::<Vec<_>>())
         };
-        let (first, second) = (read(first, &in_second)?, read(second, &in_first)?);
-        let (mut first, mut second) = (Side::new(&first), Side::new(&second));
+        let (first, second) = without_common(chunks(first)?, chunks(second)?);
+        let (mut first, mut second) = (Side::new(*objects, first)?, Side::new(*objects, second)?);
         let mut difference = Self::default();
         loop {
             // Nearly all records of two chunks are the same: only what differs is read for its key.
             if first.text().is_some() && first.text() == second.text() {
-                first.skip();
-                second.skip();
+                first.skip()?;
+                second.skip()?;
                 continue;
             }
             let order = match (first.key()?, second.key()?) {
@@ -49,58 +48,70 @@ impl Difference {
                 (None, Some(_)) => Ordering::Greater,
                 (Some(first), Some(second)) => first.cmp(second),
             };
-            if order.is_eq() && first.read == second.read {
-                first.skip();
-                second.skip();
-                continue;
-            }
-            if order.is_le() {
-                difference.only_first.extend(first.take());
-            }
-            if order.is_ge() {
-                difference.only_second.extend(second.take());
+            let in_first = if order.is_le() { first.take()? } else { None };
+            let in_second = if order.is_ge() { second.take()? } else { None };
+            if in_first != in_second {
+                difference.only_first.extend(in_first);
+                difference.only_second.extend(in_second);
             }
         }
     }
 }
 
-/// The records of some chunks, one after the other.
-struct Side<'a, I: Iterator<Item = (ChunkId, Paragraph<'a>)>> {
-    records: Peekable<I>,
-    /// The next one, once it was read.
-    read: Option<Arc<Record>>,
+/// What each of two lists has and the other has not.
+fn without_common<I: Copy + Eq + Hash>(first: Vec<I>, second: Vec<I>) -> (Vec<I>, Vec<I>) {
+    let set = |ids: &[I]| ids.iter().copied().collect::<HashSet<I>>();
+    let (in_first, in_second) = (set(&first), set(&second));
+    let only = |ids: Vec<I>, others: &HashSet<I>| ids.into_iter().filter(|id| !others.contains(id)).collect();
+    (only(first, &in_second), only(second, &in_first))
 }
 
-impl<'a> Side<'a, std::iter::Empty<(ChunkId, Paragraph<'a>)>> {
-    fn new(chunks: &'a [(ChunkId, Vec<u8>)]) -> Side<'a, impl Iterator<Item = (ChunkId, Paragraph<'a>)>> {
-        let records =
-            chunks.iter().flat_map(|(id, text)| deb822::paragraphs(text).map(move |record| (*id, record)));
-        Side { records: records.peekable(), read: None }
-    }
+/// The records of some chunks, one after the other; one chunk is held at a time.
+struct Side<'a> {
+    objects: Objects<'a>,
+    chunks: std::vec::IntoIter<ChunkId>,
+    chunk: Option<Chunk>,
+    place: usize,
+    /// That of the next record, once it was read.
+    key: Option<RecordKey>,
 }
 
-impl<'a, I: Iterator<Item = (ChunkId, Paragraph<'a>)>> Side<'a, I> {
-    fn text(&mut self) -> Option<&'a [u8]> {
-        self.records.peek().map(|(_, record)| record.as_bytes())
+impl<'a> Side<'a> {
+    fn new(objects: Objects<'a>, chunks: Vec<ChunkId>) -> Result<Self, Error> {
+        let mut side = Side { objects, chunks: chunks.into_iter(), chunk: None, place: 0, key: None };
+        side.next_chunk()?;
+        Ok(side)
     }
 
-    fn skip(&mut self) {
-        self.records.next();
-        self.read = None;
+    fn next_chunk(&mut self) -> Result<(), Error> {
+        self.chunk = self.chunks.next().map(|id| Chunk::read(&self.objects, id)).transpose()?;
+        self.place = 0;
+        Ok(())
+    }
+
+    fn text(&self) -> Option<&[u8]> {
+        self.chunk.as_ref().map(|chunk| chunk.text(self.place))
+    }
+
+    fn skip(&mut self) -> Result<(), Error> {
+        self.key = None;
+        self.place += 1;
+        match &self.chunk {
+            Some(chunk) if self.place >= chunk.len() => self.next_chunk(),
+            _ => Ok(()),
+        }
     }
 
     fn key(&mut self) -> Result<Option<&RecordKey>, Error> {
-        if self.read.is_none()
-            && let Some((id, record)) = self.records.peek()
-        {
-            self.read = Some(chunk::record(*id, record)?);
+        if self.key.is_none() {
+            self.key = self.chunk.as_ref().map(|chunk| chunk.key(self.place)).transpose()?;
         }
-        Ok(self.read.as_ref().map(|record| record.key()))
+        Ok(self.key.as_ref())
     }
 
-    /// The next one, after [`key`](Self::key) read it.
-    fn take(&mut self) -> Option<Arc<Record>> {
-        self.records.next();
-        self.read.take()
+    fn take(&mut self) -> Result<Option<Arc<Record>>, Error> {
+        let record = self.chunk.as_ref().map(|chunk| chunk.record(self.place)).transpose()?;
+        self.skip()?;
+        Ok(record)
     }
 }

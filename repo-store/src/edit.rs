@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::chunk::{self, Chunk};
 use crate::objects::Objects;
-use crate::snapshot::ChunkRef;
-use crate::{Error, Record, RecordKey, Snapshot, chunk};
+use crate::run::Run;
+use crate::{ChunkId, Error, PageId, Record, RecordKey, Snapshot, page};
 
 /// What to do with the record of one key.
 #[derive(Clone, Debug)]
@@ -14,82 +15,127 @@ pub(crate) enum Edit {
     Remove,
 }
 
-/// Applies `edits` to `snapshot`, writing only the chunks that change.
+/// Applies `edits` to `snapshot`, reading and writing only the pages and chunks that change.
 ///
 /// The result is cut as if it had been made from scratch: chunks are read again behind an edit until a border falls
-/// where one was before.
+/// where one was before, and so are pages.
 pub(crate) fn apply(
     snapshot: &Snapshot,
     objects: &Objects<'_>,
     edits: &BTreeMap<RecordKey, Edit>,
 ) -> Result<Snapshot, Error> {
-    let mut result = Vec::with_capacity(snapshot.chunks().len() + 1);
-    let mut open: Vec<Arc<Record>> = Vec::new();
+    let mut writer = Writer::new(*objects);
     let mut edits = edits.iter().peekable();
-    let mut chunks = snapshot.chunks().iter().peekable();
-    while let Some(reference) = chunks.next() {
-        let end = chunks.peek().map(|next| next.first.clone());
-        let here = |key: &RecordKey| end.as_ref().is_none_or(|end| key < end);
-        let touched = edits.peek().is_some_and(|(key, _)| here(key));
-        if open.is_empty() && !touched {
-            result.push(reference.clone());
+    let mut pages = snapshot.pages().iter().peekable();
+    while let Some(page) = pages.next() {
+        let page_end = pages.peek().map(|next| &next.first);
+        let touched = edits.peek().is_some_and(|(key, _)| page_end.is_none_or(|end| *key < end));
+        if writer.is_between_pages() && !touched {
+            writer.pages.push(page.clone());
             continue;
         }
-        let mut records = chunk::read(objects, reference.id)?.into_iter().peekable();
-        loop {
-            let edit_is_next = match (records.peek(), edits.peek()) {
-                (_, Some((key, _))) if !here(key) => false,
-                (Some(record), Some((key, _))) => *key <= record.key(),
-                (None, Some(_)) => true,
-                (_, None) => false,
-            };
-            let record = if edit_is_next {
-                let Some((key, edit)) = edits.next() else { break };
-                records.next_if(|record| record.key() == key);
-                match edit {
-                    Edit::Insert(record) => Some(Arc::clone(record)),
-                    Edit::Remove => None,
+        let chunks = page::read(objects, page.id)?;
+        let mut chunks = chunks.into_iter().peekable();
+        while let Some(run) = chunks.next() {
+            let end = chunks.peek().map(|next| &next.first).or(page_end);
+            let here = |key: &RecordKey| end.is_none_or(|end| key < end);
+            let touched = edits.peek().is_some_and(|(key, _)| here(key));
+            if writer.is_between_chunks() && !touched {
+                writer.push_chunk(run)?;
+                continue;
+            }
+            let old = Chunk::read(objects, run.id)?;
+            for place in 0..old.len() {
+                let key = old.key(place)?;
+                let mut replaced = false;
+                while let Some((other, edit)) = edits.next_if(|(other, _)| **other <= key) {
+                    replaced |= *other == key;
+                    writer.edit(edit)?;
                 }
-            } else {
-                match records.next() {
-                    Some(record) => Some(record),
-                    None => break,
+                if !replaced {
+                    writer.push(key, old.text(place))?;
                 }
-            };
-            if let Some(record) = record {
-                push(&mut open, record, &mut result, objects)?;
+            }
+            while let Some((_, edit)) = edits.next_if(|(other, _)| here(other)) {
+                writer.edit(edit)?;
             }
         }
     }
     for (_, edit) in edits {
-        if let Edit::Insert(record) = edit {
-            push(&mut open, Arc::clone(record), &mut result, objects)?;
+        writer.edit(edit)?;
+    }
+    writer.finish()
+}
+
+/// Cuts sorted records into chunks and these into pages.
+struct Writer<'a> {
+    objects: Objects<'a>,
+    /// The chunk that is being filled.
+    text: Vec<u8>,
+    records: usize,
+    first: Option<RecordKey>,
+    /// The page that is being filled.
+    chunks: Vec<Run<ChunkId>>,
+    pages: Vec<Run<PageId>>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(objects: Objects<'a>) -> Self {
+        Self { objects, text: Vec::new(), records: 0, first: None, chunks: Vec::new(), pages: Vec::new() }
+    }
+
+    fn is_between_chunks(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn is_between_pages(&self) -> bool {
+        self.is_between_chunks() && self.chunks.is_empty()
+    }
+
+    fn edit(&mut self, edit: &Edit) -> Result<(), Error> {
+        match edit {
+            Edit::Insert(record) => self.push(record.key().clone(), record.as_bytes()),
+            Edit::Remove => Ok(()),
         }
     }
-    close(&mut open, &mut result, objects)?;
-    Ok(Snapshot::from_chunks(result))
-}
 
-fn push(
-    open: &mut Vec<Arc<Record>>,
-    record: Arc<Record>,
-    result: &mut Vec<ChunkRef>,
-    objects: &Objects<'_>,
-) -> Result<(), Error> {
-    let ends = chunk::ends_behind(record.key(), open.len() + 1);
-    open.push(record);
-    if ends { close(open, result, objects) } else { Ok(()) }
-}
-
-fn close(
-    open: &mut Vec<Arc<Record>>,
-    result: &mut Vec<ChunkRef>,
-    objects: &Objects<'_>,
-) -> Result<(), Error> {
-    let records = std::mem::take(open);
-    if let Some(first) = records.first() {
-        let (first, count) = (first.key().clone(), records.len() as u64);
-        result.push(ChunkRef { id: chunk::write(objects, &records)?, records: count, first });
+    fn push(&mut self, key: RecordKey, text: &[u8]) -> Result<(), Error> {
+        if !self.text.is_empty() {
+            self.text.push(b'\n');
+        }
+        self.text.extend_from_slice(text);
+        self.records += 1;
+        let ends = chunk::ends_behind(&key, self.records);
+        self.first.get_or_insert(key);
+        if ends { self.close_chunk() } else { Ok(()) }
     }
-    Ok(())
+
+    fn close_chunk(&mut self) -> Result<(), Error> {
+        let Some(first) = self.first.take() else { return Ok(()) };
+        let records = std::mem::take(&mut self.records) as u64;
+        let id = chunk::write(&self.objects, &self.text)?;
+        self.text.clear();
+        self.push_chunk(Run { id, records, first })
+    }
+
+    fn push_chunk(&mut self, chunk: Run<ChunkId>) -> Result<(), Error> {
+        let ends = page::ends_behind(&chunk.first, self.chunks.len() + 1);
+        self.chunks.push(chunk);
+        if ends { self.close_page() } else { Ok(()) }
+    }
+
+    fn close_page(&mut self) -> Result<(), Error> {
+        if let Some(first) = self.chunks.first() {
+            let (first, records) = (first.first.clone(), self.chunks.iter().map(|chunk| chunk.records).sum());
+            self.pages.push(Run { id: page::write(&self.objects, &self.chunks)?, records, first });
+            self.chunks.clear();
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Snapshot, Error> {
+        self.close_chunk()?;
+        self.close_page()?;
+        Ok(Snapshot::from_pages(self.pages))
+    }
 }

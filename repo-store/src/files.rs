@@ -152,18 +152,27 @@ pub(crate) fn read_if_present(path: &Utf8Path) -> Result<Option<Vec<u8>>, Error>
 
 /// The names in a directory, sorted; none when the directory does not exist.
 pub(crate) fn names_in(path: &Utf8Path) -> Result<Vec<String>, Error> {
-    let entries = match faults::before("list", path).and_then(|()| path.read_dir_utf8()) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("list", path)(error)),
-    };
-    // A name that is no UTF-8 is none of ours: in a folder that others write to it must not stop everything.
-    let mut names: Vec<String> = entries
-        .filter(|entry| !matches!(entry, Err(error) if error.kind() == ErrorKind::InvalidData))
-        .map(|entry| entry.map(|entry| entry.file_name().to_owned()).map_err(Error::io("list", path)))
-        .collect::<Result<_, _>>()?;
+    let mut names = Vec::new();
+    each_name_in(path, |name| names.push(name.to_owned()))?;
     names.sort_unstable();
     Ok(names)
+}
+
+/// The names in a directory as they come, for directories of very many; none when the directory does not exist.
+pub(crate) fn each_name_in(path: &Utf8Path, mut take: impl FnMut(&str)) -> Result<(), Error> {
+    let entries = match faults::before("list", path).and_then(|()| fs::read_dir(path)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("list", path)(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(Error::io("list", path))?.file_name();
+        // A name that is no UTF-8 is none of ours: in a folder that others write to it must not stop everything.
+        if let Some(name) = name.to_str() {
+            take(name);
+        }
+    }
+    Ok(())
 }
 
 /// Sets the modification time of a file, in whole seconds since 1970.

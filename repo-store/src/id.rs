@@ -62,6 +62,11 @@ id!(
     "chunk"
 );
 id!(
+    /// The id of a part of the list of a suite's chunks.
+    PageId,
+    "page"
+);
+id!(
     /// The id of the whole content of one suite.
     SnapshotId,
     "snapshot"

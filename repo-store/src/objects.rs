@@ -2,9 +2,9 @@ use std::cell::RefCell;
 use std::fmt;
 
 use crate::storage::{Key, Storage};
-use crate::{ChunkId, CommitId, Error, SnapshotId};
+use crate::{ChunkId, CommitId, Error, PageId, SnapshotId};
 
-/// The chunks, snapshots and commits of a store: zstd-compressed text, named by the BLAKE3 of the text.
+/// The chunks, pages, snapshots and commits of a store: zstd-compressed text, named by the BLAKE3 of the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Objects<'a>(pub(crate) &'a dyn Storage);
 
@@ -24,7 +24,7 @@ macro_rules! object_id {
         }
     )*};
 }
-object_id!(ChunkId, SnapshotId, CommitId);
+object_id!(ChunkId, PageId, SnapshotId, CommitId);
 
 pub(crate) const AREA: &str = "objects";
 /// Text of one object; a chunk of the largest records stays far below.
@@ -92,6 +92,12 @@ pub(crate) fn decompress(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
 impl Objects<'_> {
     pub(crate) fn write<I: ObjectId>(&self, id: &I, text: &[u8]) -> Result<(), Error> {
         let key = Key::object(AREA, id);
+        // Another repository or an earlier state often has the same. Compressing costs several times what reading does.
+        let present = self.0.read(&key).ok().flatten();
+        let same = |bytes: Vec<u8>| is_sealed(&bytes) && decompress(&bytes).is_ok_and(|found| found == text);
+        if present.is_some_and(same) && self.0.renew(&key)? {
+            return Ok(());
+        }
         self.0.put(&key, &compress(text)?)
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 
-use crate::transaction::ChunkCache;
+use crate::lookup::Lookup;
 use crate::{
     Committed, Context, Error, Inserted, Record, RecordKey, RepositoryName, RepositorySettings, Revision,
     Selector, Store,
@@ -93,9 +93,11 @@ impl Store {
                 None => crate::Snapshot::default(),
             };
             let mut chosen: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
+            let mut difference = None;
             if options.everything {
-                let missing = self.difference(&source.snapshot(suite)?, &there)?.only_first;
-                chosen.extend(missing.into_iter().map(|record| (record.key().clone(), record)));
+                let difference = difference.insert(self.difference(&source.snapshot(suite)?, &there)?);
+                let missing = difference.only_first.iter().map(Arc::clone);
+                chosen.extend(missing.map(|record| (record.key().clone(), record)));
             }
             for (selector, matched) in options.selectors.iter().zip(&mut matched) {
                 let found = selector.newest_in(&source, suite)?;
@@ -109,10 +111,15 @@ impl Store {
                 chosen.extend(siblings.map(|record| (record.key().clone(), record)));
             }
             let mut missing = Vec::new();
-            let mut chunks = ChunkCache::default();
+            let mut lookup = Lookup::new(self.objects());
             for record in chosen.into_values() {
+                let found = match &difference {
+                    // What both have alike is no difference.
+                    Some(difference) if find(&difference.only_first, record.key()).is_none() => continue,
+                    Some(difference) => find(&difference.only_second, record.key()).map(Arc::clone),
+                    None => lookup.find(&there, record.key())?,
+                };
                 // The very same file there is nothing to do; another file of that name is for the promotion to refuse.
-                let found = chunks.find(self, &there, record.key())?;
                 if found.is_none_or(|found| found.blob() != record.blob()) {
                     missing.push(record);
                 }
@@ -226,20 +233,8 @@ impl Store {
             if let Some(suite) = suites.iter().find(|suite| !all.contains(*suite)) {
                 return Err(crate::store::unknown_suite(target.repository(), suite));
             }
-            let mut returning = Vec::new();
-            for suite in all.iter().filter(|suite| suites.is_empty() || suites.contains(suite)) {
-                let now =
-                    transaction.base().map(|base| base.snapshot(suite)).transpose()?.unwrap_or_default();
-                let difference = self.difference(&now, &target.snapshot(suite)?)?;
-                for record in &difference.only_first {
-                    transaction.remove(suite, record.key())?;
-                }
-                returning.extend(difference.only_second.into_iter().map(|record| (suite, record)));
-            }
-            // After all removals, and as carefully as a new package: another file of that version may have come since.
-            for (suite, record) in returning {
-                transaction.insert(suite, &record)?;
-            }
+            let asked = |suite: &SuiteName| suites.is_empty() || suites.contains(suite);
+            transaction.restore(target, all.into_iter().filter(asked))?;
             let names: Vec<&str> = suites.iter().map(SuiteName::as_str).collect();
             let what = if names.is_empty() { String::new() } else { format!("{} ", names.join(", ")) };
             let (sequence, id) = (target.commit().sequence, target.id().short());
@@ -247,6 +242,12 @@ impl Store {
         })?;
         Ok(committed)
     }
+}
+
+/// The record with that key among sorted ones.
+fn find<'a>(records: &'a [Arc<Record>], key: &RecordKey) -> Option<&'a Arc<Record>> {
+    let place = records.binary_search_by(|record| record.key().cmp(key)).ok()?;
+    records.get(place)
 }
 
 fn source_of(record: &Record) -> (String, String) {

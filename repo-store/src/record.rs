@@ -60,6 +60,19 @@ impl RecordKey {
         }
     }
 
+    /// The key of a record; `None` when `paragraph` is none.
+    pub(crate) fn of_record(paragraph: &deb822::Paragraph<'_>) -> Option<Self> {
+        let fields = paragraph.get_many(["Package", "Version", "Architecture", FILES]);
+        let [package, version, architecture, files] =
+            fields.map(|value| value.and_then(|value| std::str::from_utf8(value).ok()));
+        Some(Self {
+            package: PackageName::parse(package?).ok()?,
+            version: Version::parse(version?).ok()?,
+            // The field of a source package says what it builds for.
+            architecture: files.map_or_else(|| Build::parse(architecture?), |_| Some(Build::Source))?,
+        })
+    }
+
     /// Reads what [`Display`](fmt::Display) writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
@@ -144,6 +157,8 @@ impl Record {
         let mut text = stanza.into_bytes();
         let stanza = text.len();
         text.extend_from_slice(format!("{BLOB}: {blob}\n{COMPONENT}: {component}\n{others}").as_bytes());
+        // Many records may be held at once, and text that grew has room for as much again.
+        text.shrink_to_fit();
         let record = Self { key, kind, blob, component, text, stanza };
         // One record that cannot be read back would take its whole chunk with it.
         let read = deb822::paragraphs(&record.text).next().and_then(|paragraph| Self::parse(&paragraph));

@@ -88,7 +88,13 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// Whatever the storage says.
     fn stage(&self) -> Result<Box<dyn Staged + '_>, Error>;
 
-    /// Makes all files kept so far survive a power cut.
+    /// Makes what is under `key` count as new, as if it had just been kept; says whether there is something.
+    ///
+    /// # Errors
+    /// Whatever the storage says.
+    fn renew(&self, key: &Key) -> Result<bool, Error>;
+
+    /// Makes all files kept or renewed so far survive a power cut.
     ///
     /// # Errors
     /// When that cannot be promised; it must then be assumed that they do not.
@@ -167,6 +173,8 @@ mod tests {
         storage.put(&key, b"other").unwrap();
         assert_eq!(storage.read(&key).unwrap().unwrap(), b"first", "what is kept never changes");
         assert!(storage.contains(&key).unwrap());
+        assert!(storage.renew(&key).unwrap());
+        assert!(!storage.renew(&Key::object("objects", &"012345")).unwrap());
 
         let mut dropped = storage.stage().unwrap();
         dropped.write_all(b"never kept").unwrap();

@@ -17,7 +17,7 @@ pub(crate) const FORMAT_FILE: &[u8] = b"1\n";
 /// ```text
 /// <root>/store/format       the number of the format
 /// <root>/store/blobs/       package files by BLAKE3
-/// <root>/store/objects/     chunks, snapshots, commits by BLAKE3 of their text
+/// <root>/store/objects/     chunks, pages, snapshots, commits by BLAKE3 of their text
 /// <root>/store/manifests/   what is inside package files, by BLAKE3 of these; can be made again
 /// <root>/store/refs/        one small file for each repository: the id of its current commit
 /// <root>/store/tags/        the same for each tag of each repository

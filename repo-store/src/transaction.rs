@@ -1,15 +1,15 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use deb_parse::{Component, PackageName, SuiteName};
+use deb_parse::{Component, SuiteName};
 use jiff::Timestamp;
 
 use crate::edit::{self, Edit};
+use crate::lookup::Lookup;
 use crate::storage::Storage as _;
 use crate::store::Store;
 use crate::{
-    ChunkId, Commit, CommitId, Error, Record, RecordFile, RecordKey, RepositoryName, Revision, Snapshot,
-    SnapshotId, chunk,
+    Commit, CommitId, Error, Record, RecordFile, RecordKey, RepositoryName, Revision, Snapshot, SnapshotId,
 };
 
 /// Who does something, and when.
@@ -32,8 +32,10 @@ pub struct Transaction<'a> {
     repository: RepositoryName,
     base: Option<Revision<'a>>,
     snapshots: BTreeMap<SuiteName, Snapshot>,
+    /// The suites that were given the content of another state, and what they held before.
+    restored: BTreeMap<SuiteName, (SnapshotId, Option<Snapshot>)>,
     edits: BTreeMap<SuiteName, BTreeMap<RecordKey, Edit>>,
-    chunks: ChunkCache,
+    lookup: Lookup<'a>,
 }
 
 /// What became of a transaction.
@@ -101,8 +103,9 @@ impl<'a> Transaction<'a> {
             repository: repository.clone(),
             base,
             snapshots,
+            restored: BTreeMap::new(),
             edits: BTreeMap::new(),
-            chunks: ChunkCache::default(),
+            lookup: Lookup::new(store.objects()),
         })
     }
 
@@ -122,34 +125,19 @@ impl<'a> Transaction<'a> {
     /// the source package has a file of the same name with another content.
     pub fn insert(&mut self, suite: &SuiteName, record: &Arc<Record>) -> Result<Inserted, Error> {
         let key = record.key();
-        let suites: BTreeSet<SuiteName> = self.snapshots.keys().chain(self.edits.keys()).cloned().collect();
+        let suites = self.suites();
         let mut there = false;
         let mut known = false;
         for other in &suites {
-            let Some(found) = self.get(other, key)? else { continue };
-            if found.blob() != record.blob() {
-                return Err(self.conflict(key, format!(" ({other})")));
-            }
-            known = true;
-            there |= other == suite;
+            let same = self.same_there(other, record)?;
+            known |= same;
+            there |= same && other == suite;
         }
         if there {
             return Ok(Inserted::AlreadyThere);
         }
         if !known {
-            let files = record.files()?;
-            if key.architecture.is_source() {
-                for other in &suites {
-                    self.check_paths(other, key, &files)?;
-                }
-            }
-            for RecordFile { blob, path, .. } in &files {
-                if self.store.pool_path_is_taken(&self.repository, path.as_path(), *blob)? {
-                    let place = if files.len() == 1 { String::new() } else { format!(" as {path}") };
-                    let place = format!(" (no longer in a suite, but still in the pool{place})");
-                    return Err(self.conflict(key, place));
-                }
-            }
+            self.check_files(&suites, record)?;
         }
         self.edits.entry(suite.clone()).or_default().insert(key.clone(), Edit::Insert(Arc::clone(record)));
         Ok(Inserted::New)
@@ -185,9 +173,88 @@ impl<'a> Transaction<'a> {
         }))
     }
 
-    /// Forgets every edit.
+    /// Gives suites the content that they have in another state of the repository, which costs what differs to read and
+    /// nothing to write.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert), for what comes with that.
+    pub(crate) fn restore(
+        &mut self,
+        target: &Revision<'_>,
+        suites: impl IntoIterator<Item = SuiteName>,
+    ) -> Result<(), Error> {
+        let mut returning: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
+        for suite in suites {
+            let then = target.snapshot(&suite)?;
+            let nothing = Snapshot::default();
+            let now = self.snapshots.get(&suite).unwrap_or(&nothing);
+            if *now == then {
+                continue;
+            }
+            let difference = self.store.difference(now, &then)?;
+            returning.extend(difference.only_second.into_iter().map(|record| (record.key().clone(), record)));
+            let id = match target.commit().suites.get(&suite) {
+                Some(id) => *id,
+                None => then.write(&self.store.objects())?,
+            };
+            self.edits.remove(&suite);
+            let before = self.snapshots.insert(suite.clone(), then);
+            self.restored.insert(suite, (id, before));
+        }
+        // As carefully as a new package: another file of that version may have come since. What was there together before
+        // cannot be at odds.
+        let mut others = self.suites();
+        others.retain(|suite| !self.restored.contains_key(suite));
+        for record in returning.values() {
+            for other in &others {
+                self.same_there(other, record)?;
+            }
+            self.check_files(&others, record)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets every change.
     pub fn clear(&mut self) {
         self.edits.clear();
+        for (suite, (_, before)) in std::mem::take(&mut self.restored) {
+            match before {
+                Some(before) => self.snapshots.insert(suite, before),
+                None => self.snapshots.remove(&suite),
+            };
+        }
+    }
+
+    fn suites(&self) -> BTreeSet<SuiteName> {
+        self.snapshots.keys().chain(self.edits.keys()).cloned().collect()
+    }
+
+    /// Whether the very file of a record is in a suite; an error when another of its key is.
+    fn same_there(&mut self, suite: &SuiteName, record: &Record) -> Result<bool, Error> {
+        match self.get(suite, record.key())? {
+            Some(found) if found.blob() != record.blob() => {
+                Err(self.conflict(record.key(), format!(" ({suite})")))
+            }
+            found => Ok(found.is_some()),
+        }
+    }
+
+    /// That no file of a record would have to lie where another does.
+    fn check_files(&mut self, suites: &BTreeSet<SuiteName>, record: &Record) -> Result<(), Error> {
+        let (key, files) = (record.key(), record.files()?);
+        if key.architecture.is_source() {
+            for suite in suites {
+                self.check_paths(suite, key, &files)?;
+            }
+        }
+        for RecordFile { blob, path, .. } in &files {
+            if self.store.pool_path_is_taken(&self.repository, path.as_path(), *blob)? {
+                let place = if files.len() == 1 { String::new() } else { format!(" as {path}") };
+                let place = format!(" (no longer in a suite, but still in the pool{place})");
+                return Err(self.conflict(key, place));
+            }
+        }
+        Ok(())
     }
 
     /// Versions of a source package share their upstream tarballs: those of one name must be one file.
@@ -195,7 +262,7 @@ impl<'a> Transaction<'a> {
         let edits = self.edits.get(suite);
         let mut others: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
         if let Some(snapshot) = self.snapshots.get(suite) {
-            for record in self.chunks.versions(self.store, snapshot, &key.package)? {
+            for record in self.lookup.versions(snapshot, &key.package)? {
                 if edits.is_none_or(|edits| !edits.contains_key(record.key())) {
                     others.insert(record.key().clone(), record);
                 }
@@ -235,7 +302,7 @@ impl<'a> Transaction<'a> {
             None => {}
         }
         let Some(snapshot) = self.snapshots.get(suite) else { return Ok(None) };
-        self.chunks.find(self.store, snapshot, key)
+        self.lookup.find(snapshot, key)
     }
 
     fn conflict(&self, key: &RecordKey, place: String) -> Error {
@@ -247,10 +314,11 @@ impl<'a> Transaction<'a> {
         let base = self.base.as_ref().map(|base| (base.id(), base.commit()));
         let before = base.map(|(_, commit)| commit.suites.clone()).unwrap_or_default();
         let mut after = before.clone();
+        after.extend(self.restored.iter().map(|(suite, (id, _))| (suite.clone(), *id)));
         // Suites that start equal and change alike stay equal: most packages go to every suite.
         let mut done: Vec<(Option<SnapshotId>, BTreeMap<RecordKey, Edit>, SnapshotId)> = Vec::new();
         for (suite, edits) in self.edits {
-            let start = before.get(&suite).copied();
+            let start = after.get(&suite).copied();
             let alike = done.iter().find(|(other, their, _)| *other == start && same_edits(their, &edits));
             let id = if let Some((_, _, id)) = alike {
                 *id
@@ -308,53 +376,4 @@ fn same_edits(first: &BTreeMap<RecordKey, Edit>, second: &BTreeMap<RecordKey, Ed
                     _ => false,
                 }
         })
-}
-
-/// The chunks looked at last. Lookups come in the order of keys, and suites share most chunks, so few are enough.
-#[derive(Debug, Default)]
-pub(crate) struct ChunkCache {
-    chunks: HashMap<ChunkId, Vec<Arc<Record>>>,
-}
-
-impl ChunkCache {
-    const KEPT: usize = 32;
-
-    pub(crate) fn find(
-        &mut self,
-        store: &Store,
-        snapshot: &Snapshot,
-        key: &RecordKey,
-    ) -> Result<Option<Arc<Record>>, Error> {
-        let Some(id) = snapshot.chunk_for(key) else { return Ok(None) };
-        let records = self.read(store, id)?;
-        let place = records.binary_search_by(|record| record.key().cmp(key)).ok();
-        Ok(place.and_then(|place| records.get(place)).map(Arc::clone))
-    }
-
-    /// Every version and architecture of a package, in order.
-    fn versions(
-        &mut self,
-        store: &Store,
-        snapshot: &Snapshot,
-        package: &PackageName,
-    ) -> Result<Vec<Arc<Record>>, Error> {
-        let mut found = Vec::new();
-        for id in snapshot.chunks_with(package) {
-            let records = self.read(store, id)?.iter();
-            found.extend(records.filter(|record| record.key().package == *package).map(Arc::clone));
-        }
-        Ok(found)
-    }
-
-    fn read(&mut self, store: &Store, id: ChunkId) -> Result<&[Arc<Record>], Error> {
-        if self.chunks.len() >= Self::KEPT && !self.chunks.contains_key(&id) {
-            self.chunks.clear();
-        }
-        Ok(match self.chunks.entry(id) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(chunk::read(&store.objects(), id)?)
-            }
-        })
-    }
 }

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use camino::Utf8PathBuf;
 
+use crate::chunk::Chunk;
 use crate::objects::AREA;
 use crate::storage::{Key, Storage as _};
-use crate::{Commit, CommitId, Error, Snapshot, Store, chunk};
+use crate::{Commit, CommitId, Error, Snapshot, Store, page};
 
 /// The files, from the root, that these commits lead to, each as far back as the given number, and `store` does not have or cannot read.
 pub(super) fn missing(
@@ -35,11 +36,19 @@ pub(super) fn missing(
                     lack(Key::object(AREA, id));
                     continue;
                 };
-                for id in snapshot.chunks().iter().map(|chunk| chunk.id) {
+                let mut chunks = Vec::new();
+                for id in snapshot.pages().iter().map(|page| page.id).filter(|id| seen.insert(id.0)) {
+                    match page::chunk_ids(&objects, id) {
+                        Ok(listed) => chunks.extend(listed),
+                        Err(_) => lack(Key::object(AREA, &id)),
+                    }
+                }
+                for id in chunks {
                     if !seen.insert(id.0) {
                         continue;
                     }
-                    let Ok(records) = chunk::read(&objects, id) else {
+                    let records = Chunk::read(&objects, id).and_then(|chunk| chunk.records().collect());
+                    let Ok::<Vec<_>, _>(records) = records else {
                         lack(Key::object(AREA, &id));
                         continue;
                     };

@@ -8,18 +8,20 @@ use deb_parse::{SuiteName, deb822};
 
 use super::contents::{Contents, Subject};
 use super::report::{Affected, Problem, ProblemKind};
+use crate::run::Run;
 use crate::storage::Key;
 use crate::{
-    BlobId, ChunkId, Commit, CommitId, Record, RecordFile, RecordKey, RepositoryName, Snapshot, SnapshotId,
-    Store,
+    BlobId, ChunkId, Commit, CommitId, PageId, Record, RecordFile, RecordKey, RepositoryName, Snapshot,
+    SnapshotId, Store, page,
 };
 
-/// An object's text, read as what it is.
+/// What an object's text, read as what it is, leads to. Of a chunk that is not all there is in it: it can be read again.
 #[derive(Debug)]
 pub(super) enum Object {
-    Commit(Commit),
-    Snapshot(Snapshot),
-    Chunk(Vec<Listed>),
+    Commit(Box<Commit>),
+    Snapshot(Box<[PageId]>),
+    Page(Box<[ChunkId]>),
+    Chunk(Box<[BlobId]>),
     /// Its hash is right, so it was written like this: by another program.
     Malformed,
 }
@@ -37,14 +39,20 @@ pub(super) struct Listed {
 impl Object {
     pub(super) fn parse(text: &[u8]) -> Self {
         let object = if text.starts_with(b"Parent:") || text.starts_with(b"Sequence:") {
-            Commit::parse(text).map(Self::Commit)
+            Commit::parse(text).map(Box::new).map(Self::Commit)
         } else if text.starts_with(b"Records:") {
-            Snapshot::parse(text).map(Self::Snapshot)
+            Snapshot::parse(text).map(|snapshot| Self::Snapshot(ids(snapshot.pages())))
+        } else if text.starts_with(b"Chunks:") {
+            page::parse(text).map(|chunks| Self::Page(ids(&chunks)))
         } else {
-            listed(text).map(Self::Chunk)
+            listed(text).map(|listed| Self::Chunk(listed.iter().map(|file| file.blob).collect()))
         };
         object.unwrap_or(Self::Malformed)
     }
+}
+
+fn ids<I: Copy>(runs: &[Run<I>]) -> Box<[I]> {
+    runs.iter().map(|run| run.id).collect()
 }
 
 /// The files of all records of a chunk.
@@ -72,6 +80,7 @@ pub(super) struct Place {
 
 /// What can be reached from where.
 pub(super) struct Graph<'a> {
+    store: &'a Store,
     contents: &'a Contents,
     places: HashMap<SnapshotId, Vec<Place>>,
     /// What is referred to and is not there, with the repository that needs it if it is known without looking further.
@@ -82,8 +91,9 @@ pub(super) struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn new(contents: &'a Contents) -> Self {
+    pub(super) fn new(store: &'a Store, contents: &'a Contents) -> Self {
         Self {
+            store,
             contents,
             places: HashMap::new(),
             missing: BTreeMap::new(),
@@ -100,24 +110,25 @@ impl<'a> Graph<'a> {
         }
     }
 
-    pub(super) fn snapshot(&self, id: SnapshotId) -> Option<&'a Snapshot> {
-        match self.contents.objects.get(&id.0) {
-            Some(Object::Snapshot(snapshot)) => Some(snapshot),
+    /// The chunks of these snapshots, each once, as far as pages can be read.
+    pub(super) fn chunks(&self, snapshots: impl IntoIterator<Item = SnapshotId>) -> BTreeSet<ChunkId> {
+        let objects = &self.contents.objects;
+        let snapshots: HashSet<SnapshotId> = snapshots.into_iter().collect();
+        let pages = snapshots.into_iter().filter_map(|id| match objects.get(&id.0) {
+            Some(Object::Snapshot(pages)) => Some(pages),
             _ => None,
-        }
+        });
+        let pages: HashSet<PageId> = pages.flatten().copied().collect();
+        let chunks = pages.into_iter().filter_map(|id| match objects.get(&id.0) {
+            Some(Object::Page(chunks)) => Some(chunks),
+            _ => None,
+        });
+        chunks.flatten().copied().collect()
     }
 
-    /// The files of the records of a snapshot, as far as its chunks can be read.
-    pub(super) fn listed(&self, id: SnapshotId) -> impl Iterator<Item = &'a Listed> {
-        let chunks = self.snapshot(id).map(Snapshot::chunks).unwrap_or_default();
-        chunks.iter().flat_map(|chunk| self.chunk(chunk.id).unwrap_or_default())
-    }
-
-    fn chunk(&self, id: ChunkId) -> Option<&'a [Listed]> {
-        match self.contents.objects.get(&id.0) {
-            Some(Object::Chunk(listed)) => Some(listed),
-            _ => None,
-        }
+    /// The files of the records of a chunk, read again; none when it cannot be.
+    pub(super) fn listed(&self, id: ChunkId) -> Vec<Listed> {
+        self.store.objects().read(&id).ok().and_then(|text| listed(&text)).unwrap_or_default()
     }
 
     /// Follows the history of a repository from `head` to the commit with the number `oldest`.
@@ -179,41 +190,73 @@ impl<'a> Graph<'a> {
         });
     }
 
+    fn miss_at(&mut self, id: Blake3, places: &[Place]) {
+        for place in places {
+            self.miss(id, &place.repository, Some(&place.suite), place.current);
+        }
+    }
+
+    /// What of a page, or of what it leads to, cannot be used.
+    fn faults_of(&self, page: PageId) -> Faults {
+        let objects = &self.contents.objects;
+        let Some(Object::Page(chunks)) = objects.get(&page.0) else {
+            return Faults { objects: vec![page.0], files: Vec::new() };
+        };
+        let mut faults = Faults::default();
+        for id in chunks {
+            match objects.get(&id.0) {
+                Some(Object::Chunk(blobs)) if blobs.iter().all(|blob| self.contents.blobs.contains(blob)) => {
+                }
+                Some(Object::Chunk(_)) => {
+                    let files = self.listed(*id).into_iter();
+                    faults.files.extend(files.filter(|file| !self.contents.blobs.contains(&file.blob)));
+                }
+                _ => faults.objects.push(id.0),
+            }
+        }
+        faults
+    }
+
     /// Everything that is referred to and cannot be used, and what each of these affects.
     ///
     /// A damaged object that something refers to is among them, so that what it affects is known.
     pub(super) fn unusable(mut self) -> Unusable {
         let mut blobs: BTreeMap<BlobId, BTreeSet<Affected>> = BTreeMap::new();
         let mut sizes = HashMap::new();
+        // Snapshots share most of their pages: each is looked at once.
+        let mut seen: HashMap<PageId, Faults> = HashMap::new();
         for (id, places) in std::mem::take(&mut self.places) {
-            let Some(snapshot) = self.snapshot(id) else {
-                for place in &places {
-                    self.miss(id.0, &place.repository, Some(&place.suite), place.current);
-                }
+            let Some(Object::Snapshot(pages)) = self.contents.objects.get(&id.0) else {
+                self.miss_at(id.0, &places);
                 continue;
             };
-            for chunk in snapshot.chunks() {
-                let Some(listed) = self.chunk(chunk.id) else {
-                    for place in &places {
-                        self.miss(chunk.id.0, &place.repository, Some(&place.suite), place.current);
-                    }
-                    continue;
-                };
-                for record in listed.iter().filter(|record| !self.contents.blobs.contains(&record.blob)) {
-                    sizes.insert(record.blob, record.size);
+            for page in pages {
+                let faults = seen.entry(*page).or_insert_with(|| self.faults_of(*page));
+                for file in &faults.files {
+                    sizes.insert(file.blob, file.size);
                     let affected = places.iter().map(|place| Affected {
                         repository: place.repository.clone(),
                         suite: Some(place.suite.clone()),
-                        package: Some(record.key.clone()),
+                        package: Some(file.key.clone()),
                         current: place.current,
                     });
-                    blobs.entry(record.blob).or_default().extend(affected);
+                    blobs.entry(file.blob).or_default().extend(affected);
+                }
+                for object in &faults.objects {
+                    self.miss_at(*object, &places);
                 }
             }
         }
         let objects = self.missing.into_iter().map(|(id, affected)| (id, affected.into_iter().collect()));
         Unusable { objects: objects.collect(), blobs, sizes }
     }
+}
+
+/// What a page leads to and cannot be used.
+#[derive(Default)]
+struct Faults {
+    objects: Vec<Blake3>,
+    files: Vec<Listed>,
 }
 
 /// What is referred to and cannot be used.

@@ -128,7 +128,7 @@ impl Store {
             records.readable.retain(|_, publication| !published::is_going(self, repository, publication));
         }
 
-        let mut graph = Graph::new(&contents);
+        let mut graph = Graph::new(self, &contents);
         for (repository, head) in &journal.heads {
             graph.follow(repository, *head, journal.oldest.get(repository).copied());
         }

@@ -12,7 +12,7 @@ use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, SignedSuite};
 use crate::publish::{Entry, Expected, Publication, SNAPSHOTS, link_of};
 use crate::storage::Storage as _;
-use crate::{BlobId, CommitId, PublicationId, RepositoryName, Store, TagName};
+use crate::{BlobId, CommitId, PublicationId, RepositoryName, SnapshotId, Store, TagName};
 
 /// The records of all publications of one repository.
 #[derive(Debug, Default)]
@@ -195,16 +195,15 @@ impl Published<'_> {
     fn check_pool(&mut self) {
         let public = self.public();
         let mut wanted: BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)> = BTreeMap::new();
-        for publication in self.records.readable.values() {
-            for (place, published) in &publication.suites {
-                for listed in published.snapshot.into_iter().flat_map(|id| self.graph.listed(id)) {
-                    let entry =
-                        wanted.entry(public.join(&listed.path)).or_insert((listed.blob, BTreeSet::new()));
-                    entry.1.insert(Affected {
-                        package: Some(listed.key.clone()),
-                        ..affected(self.repository, Some(place.suite()))
-                    });
-                }
+        let mut shown: BTreeMap<&SuiteName, Vec<SnapshotId>> = BTreeMap::new();
+        for (place, published) in self.records.readable.values().flat_map(|shown| &shown.suites) {
+            shown.entry(place.suite()).or_default().extend(published.snapshot);
+        }
+        for (suite, snapshots) in shown {
+            for listed in self.graph.chunks(snapshots).into_iter().flat_map(|id| self.graph.listed(id)) {
+                let entry = wanted.entry(public.join(&listed.path)).or_insert((listed.blob, BTreeSet::new()));
+                let place = affected(self.repository, Some(suite));
+                entry.1.insert(Affected { package: Some(listed.key), ..place });
             }
         }
         let blob_path = |id: BlobId| Utf8PathBuf::from(format!("store/{}", Store::blob_key(id)));

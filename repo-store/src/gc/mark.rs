@@ -1,13 +1,13 @@
 //! What can be reached.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::num::NonZeroUsize;
 
 use apt_index::parallel_map;
-use deb_parse::SuiteName;
 use deb_parse::checksum::Blake3;
 
-use crate::{ChunkId, Commit, CommitId, Error, Snapshot, SnapshotId, Store, chunk};
+use crate::{ChunkId, Commit, CommitId, Error, PageId, Snapshot, SnapshotId, Store, chunk, page};
 
 /// Everything that was there at first, less what was reached since. Each object is read once at most.
 pub(super) struct Marks<'a> {
@@ -16,6 +16,7 @@ pub(super) struct Marks<'a> {
     objects: HashSet<Blake3>,
     blobs: HashSet<Blake3>,
     snapshots: HashSet<SnapshotId>,
+    pages: HashSet<PageId>,
     chunks: HashSet<ChunkId>,
 }
 
@@ -29,20 +30,18 @@ impl<'a> Marks<'a> {
         objects: HashSet<Blake3>,
         blobs: HashSet<Blake3>,
     ) -> Self {
-        Self { store, threads, objects, blobs, snapshots: HashSet::new(), chunks: HashSet::new() }
+        let (snapshots, pages, chunks) = (HashSet::new(), HashSet::new(), HashSet::new());
+        Self { store, threads, objects, blobs, snapshots, pages, chunks }
     }
 
     /// Commits whose states are kept. Those before them are not, unless they are given too.
     pub(super) fn commits(&mut self, commits: Vec<(CommitId, Commit)>) -> Result<(), Error> {
-        // Suite by suite: neighbours are nearly alike then.
-        let mut snapshots: BTreeMap<SuiteName, Vec<SnapshotId>> = BTreeMap::new();
+        let mut snapshots = Vec::new();
         for (id, commit) in commits {
             self.objects.remove(&id.0);
-            for (suite, snapshot) in commit.suites {
-                snapshots.entry(suite).or_default().push(snapshot);
-            }
+            snapshots.extend(commit.suites.into_values());
         }
-        self.snapshots(snapshots.into_values().flatten().collect())
+        self.snapshots(snapshots)
     }
 
     /// The same for commits that are not at hand.
@@ -57,19 +56,27 @@ impl<'a> Marks<'a> {
         snapshots.retain(|id| self.snapshots.insert(*id));
         for batch in snapshots.chunks(BATCH) {
             let objects = self.store.objects();
-            let texts = parallel_map(batch, self.threads, |id| objects.read(id));
-            let mut chunks = Vec::new();
-            let mut known = Vec::new();
-            for (id, text) in batch.iter().zip(texts) {
-                self.objects.remove(&id.0);
-                let text = text?;
-                let found = Snapshot::chunk_ids(*id, &text, &known)?;
-                chunks.extend(found.into_iter().filter(|id| self.chunks.insert(*id)));
-                known = text;
-            }
+            let pages = self.listed_by(batch, |id| id.0, |id| Snapshot::page_ids(&objects, id))?;
+            let pages = distinct(pages, &mut self.pages);
+            let chunks = self.listed_by(&pages, |id| id.0, |id| page::chunk_ids(&objects, id))?;
+            let chunks = distinct(chunks, &mut self.chunks);
             self.read_chunks(&chunks)?;
         }
         Ok(())
+    }
+
+    /// What these objects list, which are reached.
+    fn listed_by<I: Copy + Sync, T: Send>(
+        &mut self,
+        ids: &[I],
+        digest: impl Fn(I) -> Blake3,
+        read: impl Fn(I) -> Result<Vec<T>, Error> + Sync,
+    ) -> Result<Vec<T>, Error> {
+        for id in ids {
+            self.objects.remove(&digest(*id));
+        }
+        let lists = parallel_map(ids, self.threads, |id| read(*id)).into_iter();
+        Ok(lists.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     fn read_chunks(&mut self, chunks: &[ChunkId]) -> Result<(), Error> {
@@ -100,4 +107,10 @@ impl<'a> Marks<'a> {
         };
         (sorted(self.objects), sorted(self.blobs))
     }
+}
+
+/// Those that were not known before, each once.
+fn distinct<I: Copy + Eq + Hash>(mut ids: Vec<I>, known: &mut HashSet<I>) -> Vec<I> {
+    ids.retain(|id| known.insert(*id));
+    ids
 }

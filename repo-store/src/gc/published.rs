@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::Why;
 use super::sweep::{Found, Sweep, files_below};
+use crate::chunk::Chunk;
 use crate::publish::{BY_HASH, PUBLICATIONS, Publication, SNAPSHOTS};
 use crate::{CommitId, Error, PublicationId, RepositoryName, SnapshotId, Store, files};
 
@@ -88,10 +89,11 @@ impl Survey {
         let mut listed = HashSet::new();
         let mut chunks = HashSet::new();
         for snapshot in self.snapshots().collect::<BTreeSet<_>>() {
-            for reference in store.empty_or(Some(snapshot))?.chunks() {
-                if chunks.insert(reference.id) {
-                    for record in crate::chunk::read(&store.objects(), reference.id)? {
-                        listed.extend(record.files()?.into_iter().map(|file| self.public.join(file.path)));
+            for id in store.empty_or(Some(snapshot))?.chunks(store.objects()) {
+                let id = id?;
+                if chunks.insert(id) {
+                    for record in Chunk::read(&store.objects(), id)?.records() {
+                        listed.extend(record?.files()?.into_iter().map(|file| self.public.join(file.path)));
                     }
                 }
             }

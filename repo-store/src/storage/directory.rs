@@ -30,6 +30,8 @@ pub struct Directory {
     /// Files that were kept and not yet synced, by their temporary paths. They get their names when their content is durable:
     /// a file that has its name is whole, whatever happened to who wrote it.
     kept: Mutex<BTreeMap<Key, Utf8PathBuf>>,
+    /// Directories of files that were there already: whoever put these there may not have synced them yet.
+    renewed: Mutex<Vec<Utf8PathBuf>>,
 }
 
 impl Directory {
@@ -59,7 +61,12 @@ impl Directory {
 
     /// The storage in `root`, which need not be one that can be written to.
     pub(crate) fn at(root: &Utf8Path) -> Self {
-        Self { root: root.to_owned(), session: OnceLock::new(), kept: Mutex::default() }
+        Self {
+            root: root.to_owned(),
+            session: OnceLock::new(),
+            kept: Mutex::default(),
+            renewed: Mutex::default(),
+        }
     }
 
     fn path(&self, key: &Key) -> Utf8PathBuf {
@@ -76,6 +83,10 @@ impl Directory {
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Utf8PathBuf>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn renewed(&self) -> MutexGuard<'_, Vec<Utf8PathBuf>> {
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the file of a key is at the moment.
@@ -163,10 +174,14 @@ impl Directory {
     /// The ids of everything in an area of content-addressed files. Files of other names are not ours.
     pub(crate) fn ids(&self, area: &str) -> Result<HashSet<Blake3>, Error> {
         let mut ids = HashSet::new();
-        for first in files::names_in(&self.root.join(area))? {
-            for rest in files::names_in(&self.root.join(area).join(&first))? {
-                ids.extend(format!("{first}{rest}").parse::<Blake3>());
-            }
+        for mut digits in files::names_in(&self.root.join(area))? {
+            let directory = self.root.join(area).join(&digits);
+            let first = digits.len();
+            files::each_name_in(&directory, |rest| {
+                digits.truncate(first);
+                digits.push_str(rest);
+                ids.extend(digits.parse::<Blake3>());
+            })?;
         }
         Ok(ids)
     }
@@ -344,10 +359,24 @@ impl Storage for Directory {
         Ok(Box::new(StagedFile { storage: self, path, file: Some(file) }))
     }
 
+    fn renew(&self, key: &Key) -> Result<bool, Error> {
+        if self.kept().contains_key(key) {
+            return Ok(true);
+        }
+        // Garbage collection spares what changed since the oldest session began: there must be one before that change.
+        self.session()?;
+        let path = self.path(key);
+        if !files::touch(&path)? {
+            return Ok(false);
+        }
+        self.renewed().extend(path.ancestors().skip(1).take(2).map(Utf8Path::to_owned));
+        Ok(true)
+    }
+
     fn sync(&self) -> Result<(), Error> {
         let kept = std::mem::take(&mut *self.kept());
         files::sync_all(kept.values().cloned().collect())?;
-        let mut changed = Vec::new();
+        let mut changed = std::mem::take(&mut *self.renewed());
         for (key, temporary) in &kept {
             changed.extend(self.name(temporary, &self.path(key))?);
         }

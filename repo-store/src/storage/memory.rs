@@ -63,6 +63,10 @@ impl Storage for Memory {
         Ok(Box::new(StagedBytes { memory: self, bytes: Vec::new() }))
     }
 
+    fn renew(&self, key: &Key) -> Result<bool, Error> {
+        self.contains(key)
+    }
+
     fn sync(&self) -> Result<(), Error> {
         Ok(())
     }

@@ -83,17 +83,23 @@ fn reachable(fixture: &Fixture) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet
         published.extend(text.lines().filter_map(|line| line.strip_prefix("Snapshot: ")).map(str::to_owned));
     }
     for snapshot in snapshots.union(&published) {
-        let text = text_of(store, snapshot);
-        for line in text.lines().filter_map(|line| line.strip_prefix(' ')) {
-            let chunk = line.split(' ').next().unwrap();
-            let text = text_of(store, chunk);
+        let listed = |id: &str| -> Vec<String> {
+            let text = text_of(store, id);
+            let lines = text.lines().filter_map(|line| line.strip_prefix(' '));
+            lines.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+        };
+        let pages = listed(snapshot);
+        let chunks: Vec<String> = pages.iter().flat_map(|page| listed(page)).collect();
+        objects.extend(pages);
+        for chunk in chunks {
+            let text = text_of(store, &chunk);
             blobs
                 .extend(text.lines().filter_map(|line| line.strip_prefix("Store-Blob: ")).map(str::to_owned));
             if published.contains(snapshot) {
                 let files = text.lines().filter_map(|line| line.strip_prefix("Filename: "));
                 pool.extend(files.map(str::to_owned));
             }
-            objects.insert(chunk.to_owned());
+            objects.insert(chunk);
         }
         objects.insert(snapshot.clone());
     }
