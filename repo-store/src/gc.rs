@@ -11,7 +11,8 @@
 //! # Why this is safe while others work
 //!
 //! * The time and the files are taken down *before* the references are read. A change that is committed later refers to objects
-//!   of the state it was made from, which is found, and to objects it wrote itself, which are young.
+//!   of the state it was made from, which is found, and to objects it wrote itself, which are young; a rollback also to those of
+//!   an older state, which its history or a tag reached when it began, so that they stay for the grace period at least.
 //! * Whoever writes an object that is there already touches it (its change time, not the modification time, which clients of the
 //!   pool see as `Last-Modified`), and so makes it young. Touching and removing lock the file itself for a moment: either the
 //!   remover sees that the file is young and leaves it, or the writer sees that it is gone and writes it anew. No lock is held on
