@@ -5,6 +5,7 @@ mod cmd;
 mod config;
 mod error;
 mod examples;
+mod fetch;
 mod keys;
 mod output;
 mod revision_spec;

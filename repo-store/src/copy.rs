@@ -1,7 +1,7 @@
 //! Copies that share nothing with their original, checked while they are made.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::Utf8Path;
@@ -43,20 +43,51 @@ pub(crate) fn copy(from: &Utf8Path, to: &Utf8Path, digest: Digest, mode: u32) ->
     }
     let mut input = File::open(from).map_err(Error::io("open", from))?;
     let metadata = input.metadata().map_err(Error::io("look at", from))?;
+    let output = match copy_from(&mut input, metadata.len(), to, digest, mode)? {
+        Copied::Whole(output) => output,
+        Copied::Different => return Ok(false),
+        Copied::Unread(error) => return Err(Error::io("read", from)(error)),
+    };
+    let modified = metadata.modified().map_err(Error::io("look at", from))?;
+    output.set_modified(modified).map_err(Error::io("set the time of", to))?;
+    Ok(true)
+}
+
+/// How a copy went.
+pub(crate) enum Copied {
+    Whole(File),
+    /// Its bytes have another digest.
+    Different,
+    /// The original could not be read to its end.
+    Unread(std::io::Error),
+}
+
+/// Writes a new file at `to` with the bytes of `input`, about `size` of them; not yet synced. Nothing is left when they cannot
+/// be read or have another digest.
+pub(crate) fn copy_from(
+    input: &mut dyn Read,
+    size: u64,
+    to: &Utf8Path,
+    digest: Digest,
+    mode: u32,
+) -> Result<Copied, Error> {
     let mut output = files::create_new(to, 0o600)?;
     let mut hasher = match digest {
         Digest::Blake3(_) => Hasher::Blake3(Box::default()),
         Digest::Sha256(_) => Hasher::Sha256(sha2::Sha256::new()),
         Digest::Sealed(_) | Digest::Unknown => Hasher::None,
     };
-    let size = usize::try_from(metadata.len()).unwrap_or(PIECE);
+    let size = usize::try_from(size).unwrap_or(PIECE);
     let mut buffer = vec![0; size.clamp(1, PIECE)];
     loop {
         let count = match input.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Error::io("read", from)(error)),
+            Err(error) => {
+                files::remove_if_present(to)?;
+                return Ok(Copied::Unread(error));
+            }
         };
         let piece = buffer.get(..count).unwrap_or_default();
         match &mut hasher {
@@ -77,10 +108,8 @@ pub(crate) fn copy(from: &Utf8Path, to: &Utf8Path, digest: Digest, mode: u32) ->
     };
     if !good {
         files::remove_if_present(to)?;
-        return Ok(false);
+        return Ok(Copied::Different);
     }
-    let modified = metadata.modified().map_err(Error::io("look at", from))?;
-    output.set_modified(modified).map_err(Error::io("set the time of", to))?;
     output.set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("set the mode of", to))?;
-    Ok(true)
+    Ok(Copied::Whole(output))
 }

@@ -92,7 +92,8 @@ pub use details::{
 pub use difference::Difference;
 pub use error::Error;
 pub use fsck::{
-    Affected, FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, SignatureCheck, SignedSuite,
+    Affected, Copies, CopySource, FsckOptions, FsckReport, Problem, ProblemKind, Refusal, RepairReport,
+    SignatureCheck, SignedSuite, Unhelpful,
 };
 pub use gc::{Garbage, GcOptions, GcReport, Why};
 pub use history::KeepHistory;

@@ -1,10 +1,11 @@
 use std::time::SystemTime;
 
 use camino::Utf8PathBuf;
-use repo_store::{FsckOptions, FsckReport, Problem, SignedSuite};
+use repo_store::{CopySource, FsckOptions, Problem, RepairReport, SignedSuite, Unhelpful};
 use serde_json::{Value, json};
 
 use crate::error::{Failure, Outcome};
+use crate::fetch::WebServer;
 use crate::output::{Output, count};
 use crate::session::Session;
 
@@ -13,9 +14,34 @@ pub(crate) struct FsckArguments {
     /// Put right what can be: modes, links, and files of which a true copy is found
     #[arg(long)]
     repair: bool,
-    /// Take true copies from here: a backup, another root, a directory of packages; may be given several times
-    #[arg(long, value_name = "DIR", requires = "repair")]
-    from: Vec<Utf8PathBuf>,
+    /// Take true copies from here: a backup, another root, a directory of packages, or the URL of one of these or of a
+    /// published tree; may be given several times
+    #[arg(long, value_name = "DIR|URL", requires = "repair")]
+    from: Vec<String>,
+}
+
+/// Where true copies are taken from.
+enum Place {
+    Directory(Utf8PathBuf),
+    Server(WebServer),
+}
+
+impl Place {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        if WebServer::is_url(text) {
+            return WebServer::parse(text).map(Self::Server);
+        }
+        let directory = Utf8PathBuf::from(text);
+        std::fs::read_dir(&directory).map_err(Failure::io("list", &directory))?;
+        Ok(Self::Directory(directory))
+    }
+
+    fn source(&self) -> CopySource<'_> {
+        match self {
+            Self::Directory(directory) => CopySource::Directory(directory),
+            Self::Server(server) => CopySource::Remote(server),
+        }
+    }
 }
 
 /// How many of those affected are listed; JSON has all.
@@ -35,22 +61,35 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
         keyring.verify_detached(suite.release, suite.release_gpg, now).map(drop)
     };
     let options = FsckOptions { signatures: Some(&check) };
-    let (repaired, report) = if arguments.repair {
-        let report = session.store.repair(&options, &arguments.from, &session.context())?;
-        (report.repaired, report.remaining)
+    let report = if arguments.repair {
+        let places: Vec<Place> =
+            arguments.from.iter().map(|text| Place::parse(text)).collect::<Result<_, _>>()?;
+        let sources: Vec<_> = places.iter().map(Place::source).collect();
+        session.store.repair(&options, &sources, &session.context())?
     } else {
-        (Vec::new(), session.store.fsck(&options, &session.context())?)
+        RepairReport {
+            remaining: session.store.fsck(&options, &session.context())?,
+            ..RepairReport::default()
+        }
     };
-    print(&repaired, &report, arguments.repair, output);
-    Ok(if report.is_clean() { Outcome::Done } else { Outcome::Refused })
+    print(&report, arguments.repair, output);
+    Ok(if report.remaining.is_clean() { Outcome::Done } else { Outcome::Refused })
 }
 
-/// Prints what a check found.
-pub(crate) fn print(repaired: &[Problem], report: &FsckReport, repair: bool, output: &Output) {
+/// Prints what a check found, and what a repair did.
+pub(crate) fn print(done: &RepairReport, repair: bool, output: &Output) {
+    let RepairReport { repaired, remaining: report, unhelpful, .. } = done;
+    for Unhelpful { place, what, .. } in unhelpful {
+        output.note(&format!("{place}: {what}"));
+    }
     let json = json!({
         "clean": report.is_clean(),
         "problems": report.problems.iter().map(to_json).collect::<Vec<_>>(),
         "repaired": repaired.iter().map(to_json).collect::<Vec<_>>(),
+        "unhelpful": unhelpful
+            .iter()
+            .map(|Unhelpful { place, what, .. }| json!({ "place": place, "what": what }))
+            .collect::<Vec<_>>(),
         "blobs": report.blobs,
         "objects": report.objects,
         "published": report.published,

@@ -1,5 +1,5 @@
 use camino::Utf8PathBuf;
-use repo_store::{FsckOptions, Store};
+use repo_store::{FsckOptions, RepairReport, Store};
 use serde_json::json;
 
 use super::fsck;
@@ -37,17 +37,18 @@ pub(crate) fn run(
         output.problem(&format!("{path} is damaged or missing in the backup"), None);
     }
     let found = store.fsck(&FsckOptions::default(), &context)?;
+    let is_clean = found.is_clean();
     if output.is_json() {
         let json = json!({
             "copied": report.copied,
             "bytes": report.bytes,
             "publications": report.publications,
             "damaged": report.damaged,
-            "clean": found.is_clean(),
+            "clean": is_clean,
         });
         output.result(&json, || {});
     } else {
-        fsck::print(&[], &found, false, output);
+        fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, output);
     }
-    Ok(if report.damaged.is_empty() && found.is_clean() { Outcome::Done } else { Outcome::Refused })
+    Ok(if report.damaged.is_empty() && is_clean { Outcome::Done } else { Outcome::Refused })
 }

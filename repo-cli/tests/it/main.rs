@@ -21,6 +21,7 @@ mod routing;
 mod rules;
 mod shared_blocks;
 mod sources;
+mod true_copies;
 
 use testkit::Environment;
 

@@ -222,7 +222,7 @@ impl<'a> Graph<'a> {
     /// A damaged object that something refers to is among them, so that what it affects is known.
     pub(super) fn unusable(mut self) -> Unusable {
         let mut blobs: BTreeMap<BlobId, BTreeSet<Affected>> = BTreeMap::new();
-        let mut sizes = HashMap::new();
+        let mut wanted: HashMap<BlobId, Wanted> = HashMap::new();
         // Snapshots share most of their pages: each is looked at once.
         let mut seen: HashMap<PageId, Faults> = HashMap::new();
         for (id, places) in std::mem::take(&mut self.places) {
@@ -233,7 +233,12 @@ impl<'a> Graph<'a> {
             for page in pages {
                 let faults = seen.entry(*page).or_insert_with(|| self.faults_of(*page));
                 for file in &faults.files {
-                    sizes.insert(file.blob, file.size);
+                    let entry = wanted
+                        .entry(file.blob)
+                        .or_insert_with(|| Wanted { size: file.size, names: BTreeSet::new() });
+                    entry
+                        .names
+                        .extend(places.iter().map(|place| (place.repository.clone(), file.path.clone())));
                     let affected = places.iter().map(|place| Affected {
                         repository: place.repository.clone(),
                         suite: Some(place.suite.clone()),
@@ -248,7 +253,7 @@ impl<'a> Graph<'a> {
             }
         }
         let objects = self.missing.into_iter().map(|(id, affected)| (id, affected.into_iter().collect()));
-        Unusable { objects: objects.collect(), blobs, sizes }
+        Unusable { objects: objects.collect(), blobs, wanted }
     }
 }
 
@@ -263,8 +268,16 @@ struct Faults {
 pub(super) struct Unusable {
     pub(super) objects: BTreeMap<Blake3, BTreeSet<Affected>>,
     pub(super) blobs: BTreeMap<BlobId, BTreeSet<Affected>>,
-    /// The sizes of those blobs, in bytes.
-    pub(super) sizes: HashMap<BlobId, u64>,
+    pub(super) wanted: HashMap<BlobId, Wanted>,
+}
+
+/// What records say of a blob that cannot be used.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// In bytes.
+    pub(super) size: u64,
+    /// Where it is published, below a repository's public directory.
+    pub(super) names: BTreeSet<(RepositoryName, Utf8PathBuf)>,
 }
 
 impl Unusable {

@@ -4,8 +4,8 @@
 //! its publication's record says of it. It takes no lock that makes others wait longer than the reading of the references
 //! takes, and may run while others add and publish.
 //!
-//! A repair never overwrites: what it replaces is moved to `store/damaged/`. Copies are taken from directories; one that
-//! is reached by a URL has to be fetched first.
+//! A repair never overwrites: what it replaces is moved to `store/damaged/`. Copies are taken from directories, and by hash
+//! from whatever the caller can reach ([`Copies`]).
 //!
 //! Not checked: what the administrator writes (`repo.toml`, `repo.d/`) and the secret keys, for which only the modes are
 //! looked at; and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/damaged/`.
@@ -15,21 +15,24 @@ mod graph;
 mod inventory;
 mod journal;
 mod published;
+mod remote;
 mod repair;
 mod report;
 mod sources;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use contents::Subject;
 use deb_parse::checksum::Blake3;
-use graph::Graph;
+use graph::{Graph, Wanted};
 use inventory::Inventory;
 use journal::Journal;
 use published::{Published, Records, Remedy};
+pub use remote::{Copies, Refusal, Unhelpful};
 pub use repair::RepairReport;
 pub use report::{Affected, FsckReport, Problem, ProblemKind};
+pub use sources::CopySource;
 
 use crate::{BlobId, Context, Error, RepositoryName, Store, files};
 
@@ -89,7 +92,7 @@ struct Findings {
     report: FsckReport,
     findings: Vec<Finding>,
     journal: Journal,
-    sizes: BTreeMap<BlobId, u64>,
+    wanted: HashMap<BlobId, Wanted>,
     /// Whether every reference and object could be followed, so that what was not reached is not needed.
     is_complete: bool,
 }
@@ -232,7 +235,7 @@ impl Store {
             && !findings.iter().any(|finding| {
                 matches!(finding.remedy, Fix::Reference(_) | Fix::Tag | Fix::History | Fix::Record)
             });
-        Ok(Findings { report, findings, journal, sizes: unusable.sizes.into_iter().collect(), is_complete })
+        Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
     }
 
     /// The repositories that have a publication or what is left of one.

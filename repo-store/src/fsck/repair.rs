@@ -13,13 +13,14 @@ use super::contents::{blake3_of, sha256_of};
 use super::inventory::Found;
 use super::journal::Journal;
 use super::published::Remedy;
-use super::sources::Sources;
+use super::remote::{Unhelpful, names_for_clients};
+use super::sources::{self, CopySource, Sources};
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem};
 use crate::copy::{Digest, copy};
 use crate::files::{self, mode};
 use crate::history::{End, Ends};
 use crate::permissions::Permission;
-use crate::publish::{Entry, Expected, Publication, SNAPSHOTS};
+use crate::publish::{Entry, Expected, File, Publication, SNAPSHOTS};
 use crate::{
     BlobId, Commit, CommitId, Context, Error, PublicationId, RepositoryName, Store, TagName, objects, oplog,
 };
@@ -31,6 +32,8 @@ pub struct RepairReport {
     pub repaired: Vec<Problem>,
     /// The state after it: what is left needs a true copy or a person.
     pub remaining: FsckReport,
+    /// Places of which something was hoped for and that failed to give it, each with the first reason.
+    pub unhelpful: Vec<Unhelpful>,
 }
 
 /// A repaired object may lead to others that are missing too: a commit, its snapshots, their chunks, their files.
@@ -38,7 +41,7 @@ const ROUNDS: usize = 6;
 
 impl Store {
     /// Checks everything and puts right what can be: modes; names in the published trees; damaged and missing files of which
-    /// a true copy is found in one of `sources`, which may be other roots, backups of one, or directories of package files.
+    /// a true copy is found in one of `sources`, which are asked in that order.
     ///
     /// A copy is taken only when its hash is that of the file it replaces.
     ///
@@ -47,7 +50,7 @@ impl Store {
     pub fn repair(
         &self,
         options: &FsckOptions<'_>,
-        sources: &[Utf8PathBuf],
+        sources: &[CopySource<'_>],
         context: &Context,
     ) -> Result<RepairReport, Error> {
         let mut report = RepairReport::default();
@@ -69,19 +72,20 @@ impl Store {
             }
             report.repaired.extend(repaired);
         }
+        report.unhelpful = sources.unhelpful();
         Ok(report)
     }
 }
 
-struct Repair<'a> {
+struct Repair<'a, 's> {
     store: &'a Store,
     found: &'a Findings,
-    sources: &'a mut Sources,
+    sources: &'a mut Sources<'s>,
     now: jiff::Timestamp,
     changed: Vec<Utf8PathBuf>,
 }
 
-impl Repair<'_> {
+impl Repair<'_, '_> {
     fn run(&mut self) -> Result<Vec<Problem>, Error> {
         let mut done = Vec::new();
         let mut findings: Vec<&Finding> = self.found.findings.iter().collect();
@@ -158,19 +162,19 @@ impl Repair<'_> {
         if blake3_of(path).is_ok_and(|found| found == id.0) {
             return Ok(false);
         }
-        let Some(source) = self.sources.blob(id, self.found.sizes.get(&id).copied()) else {
+        let Some(source) = self.sources.blob(id, self.found.wanted.get(&id))? else {
             return self.forget(path, problem);
         };
         let is_missing = path.symlink_metadata().is_err();
-        if is_missing && source.starts_with(self.store.root().join("public")) {
+        if let sources::Found::At(source) = &source
+            && is_missing
+            && source.starts_with(self.store.root().join("public"))
+        {
             // The pool kept the very file.
-            self.link(&source, path)?;
+            self.link(source, path)?;
             return Ok(true);
         }
-        let temporary = self.store.storage().temporary()?;
-        if !copy(&source, &temporary, Digest::Blake3(id.0), mode::IMMUTABLE)? {
-            return Ok(false);
-        }
+        let Some(temporary) = self.copied(source, Digest::Blake3(id.0))? else { return Ok(false) };
         let damaged = path.symlink_metadata().ok().map(|metadata| Found::of(&metadata));
         if let Some(damaged) = &damaged {
             // Clients ask for pool files by their time too.
@@ -181,6 +185,18 @@ impl Repair<'_> {
             self.point_pools_at(path, damaged.identity)?;
         }
         Ok(true)
+    }
+
+    /// The copy as a finished temporary file; `None` when it changed since it was found.
+    fn copied(&self, source: sources::Found, digest: Digest) -> Result<Option<Utf8PathBuf>, Error> {
+        match source {
+            sources::Found::Fetched(temporary) => Ok(Some(temporary)),
+            sources::Found::At(source) => {
+                let temporary = self.store.storage().temporary()?;
+                let is_good = copy(&source, &temporary, digest, mode::IMMUTABLE)?;
+                Ok(is_good.then_some(temporary))
+            }
+        }
     }
 
     /// Every name that a damaged file has in the pools becomes one of the file that replaced it.
@@ -367,7 +383,7 @@ impl Repair<'_> {
     fn entry(&mut self, repository: &RepositoryName, expected: &Expected) -> Result<bool, Error> {
         let public = self.store.public(repository);
         let path = public.join(&expected.path);
-        let is = |path: &Utf8Path, file: &crate::publish::File| {
+        let is = |path: &Utf8Path, file: &File| {
             let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
             is_file && sha256_of(path).is_ok_and(|digest| digest == file.sha256)
         };
@@ -397,14 +413,18 @@ impl Repair<'_> {
                 };
                 let good = is(&path, file);
                 if !good {
-                    let own = self.twins(repository, file).into_iter().find(|twin| is(twin, file));
-                    let relative = Utf8Path::new("public").join(repository.as_str()).join(&expected.path);
-                    let source = own.or_else(|| self.sources.published(&relative, file.sha256));
+                    let twins = self.twins(repository, file);
+                    let mut own = twins.iter().map(|twin| public.join(twin));
+                    let source = match own.find(|twin| is(twin, file)) {
+                        Some(own) => Some(sources::Found::At(own)),
+                        None => {
+                            let names = names_for_clients(&expected.path, &twins, made_in.is_none(), file);
+                            self.sources.published(repository, &expected.path, &names, *file)?
+                        }
+                    };
                     let Some(source) = source else { return Ok(false) };
-                    let temporary = self.store.storage().temporary()?;
-                    if !copy(&source, &temporary, Digest::Sha256(file.sha256), mode::IMMUTABLE)? {
-                        return Ok(false);
-                    }
+                    let digest = Digest::Sha256(file.sha256);
+                    let Some(temporary) = self.copied(source, digest)? else { return Ok(false) };
                     self.place(&temporary, &path)?;
                 }
                 if let Some(made_in) = made_in {
@@ -416,9 +436,8 @@ impl Repair<'_> {
         }
     }
 
-    /// Every place of a repository's tree where a file of that content should lie.
-    fn twins(&self, repository: &RepositoryName, file: &crate::publish::File) -> Vec<Utf8PathBuf> {
-        let public = self.store.public(repository);
+    /// Every place of a repository's tree where a file of that content should lie, below the public directory.
+    fn twins(&self, repository: &RepositoryName, file: &File) -> Vec<Utf8PathBuf> {
         let records = super::published::Records::read(self.store, repository);
         let entries = records.readable.values().flat_map(Publication::expected);
         let same = entries.filter(|(_, expected)| match &expected.entry {
@@ -427,7 +446,7 @@ impl Repair<'_> {
             }
             Entry::Symbolic { .. } => false,
         });
-        same.map(|(_, expected)| public.join(&expected.path)).collect()
+        same.map(|(_, expected)| expected.path.clone()).collect()
     }
 
     /// Writes the log anew: every line that is intact here or elsewhere, and one for each commit that has none.

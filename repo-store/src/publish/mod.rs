@@ -35,6 +35,7 @@ pub use contents::Unlisted;
 use deb_parse::SuiteName;
 pub(crate) use expected::{Entry, Expected, File};
 use jiff::Timestamp;
+pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;

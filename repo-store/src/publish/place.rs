@@ -21,7 +21,7 @@ pub(crate) enum Place {
 }
 
 /// The directory in `dists` of the flat form. No suite can be called so.
-const FLAT: &str = ".flat";
+pub(crate) const FLAT: &str = ".flat";
 
 impl Place {
     /// The suite.

@@ -5,7 +5,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use apt_sign::{Keyring, OpenPgpSigner};
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{Context, FsckOptions, FsckReport, ProblemKind, RepairReport, SignedSuite, Store, TagName};
+use repo_store::{
+    Context, CopySource, FsckOptions, FsckReport, ProblemKind, RepairReport, SignedSuite, Store, TagName,
+};
 
 use crate::fixture::{Fixture, context, everything_below, publish, secret_key, settings, signer};
 
@@ -35,7 +37,8 @@ fn check(store: &Store) -> FsckReport {
 }
 
 fn repair(store: &Store, sources: &[Utf8PathBuf]) -> RepairReport {
-    store.repair(&FsckOptions::default(), sources, &context(1000)).unwrap()
+    let sources: Vec<_> = sources.iter().map(|directory| CopySource::Directory(directory)).collect();
+    store.repair(&FsckOptions::default(), &sources, &context(1000)).unwrap()
 }
 
 fn lines(report: &FsckReport) -> Vec<String> {

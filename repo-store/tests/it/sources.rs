@@ -5,8 +5,8 @@ use std::fs;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{HashSet, Hasher};
 use repo_store::{
-    AddOptions, AddReport, Build, Context, Error, FsckOptions, GcOptions, IncomingOptions, KeepHistory,
-    PromoteOptions, Record, RetentionRule, Route, Store,
+    AddOptions, AddReport, Build, Context, CopySource, Error, FsckOptions, GcOptions, IncomingOptions,
+    KeepHistory, PromoteOptions, Record, RetentionRule, Route, Store,
 };
 
 use crate::fixture::{Fixture, context, files_below, publish, settings, signer, suite};
@@ -387,7 +387,10 @@ fn a_check_finds_and_a_repair_brings_back_every_file_of_a_source_package() {
             report.problems.iter().flat_map(|problem| &problem.affects).map(ToString::to_string).collect();
         assert!(affected.iter().any(|text| text.ends_with("hello 2.10-3 source")), "{report:?}");
         fs::remove_file(public.join(&file.path)).unwrap();
-        fixture.store.repair(&FsckOptions::default(), std::slice::from_ref(&backup), &context(4)).unwrap();
+        fixture
+            .store
+            .repair(&FsckOptions::default(), &[CopySource::Directory(&backup)], &context(4))
+            .unwrap();
         assert!(fixture.store.fsck(&FsckOptions::default(), &context(5)).unwrap().is_clean());
         assert!(public.join(&file.path).exists());
     }
