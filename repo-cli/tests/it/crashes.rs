@@ -495,6 +495,41 @@ fn gc_with_failing_system_calls() {
 }
 
 #[test]
+fn what_a_killed_collection_put_aside_is_swept_though_a_sweep_is_killed_too() {
+    if !testkit::all_installed(&["strace"]) {
+        return;
+    }
+    let environment = store();
+    let file = environment.package("hello", "1.0", "all");
+    let add = ["add", "preprod", "--no-publish", file.as_str()];
+    let left = environment.root().join("store/tmp/1-0");
+    for number in 1..=8 {
+        for aside in ["0", "1", "2", "3"] {
+            fs::create_dir_all(left.join(aside).join("dists")).unwrap();
+            fs::write(left.join(aside).join("dists/InRelease"), "x").unwrap();
+        }
+        fs::write(left.join("lock"), "").unwrap();
+        let inject = format!("inject=unlink,unlinkat,rmdir:signal=KILL:when={number}");
+        let wrapper = [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=unlink,unlinkat,rmdir",
+            "-e",
+            &inject,
+            "--",
+        ];
+        let killed = environment.finish(environment.wrapped(&wrapper).args(add));
+        assert_ne!(killed.status, Some(0), "{killed}");
+        let _ = environment.run(&add).succeeds();
+        assert!(!left.exists(), "killed at {number}: {:?}", Tree::of(&left));
+    }
+}
+
+#[test]
 fn retention_killed_at_system_calls() {
     retaining().crash_at_calls();
 }

@@ -274,11 +274,16 @@ impl Session {
 
     /// Removes a directory that nobody else uses. Not being able to is no loss: whoever writes next sweeps.
     fn remove(directory: &Utf8Path) {
-        // The lock file last: without it the rest would pass for a directory that is just being made.
-        for name in files::names_in(directory).unwrap_or_default().iter().filter(|name| *name != "lock") {
-            let _ = files::remove_if_present(&directory.join(name));
+        // The lock file last: without it the rest would pass for a directory that is just being made. What garbage collection
+        // puts aside may be a directory.
+        let is_gone = |name: &String| {
+            let path = directory.join(name);
+            files::remove_if_present(&path).is_ok() || files::remove_tree(&path).is_ok()
+        };
+        let Ok(names) = files::names_in(directory) else { return };
+        if names.iter().filter(|name| *name != "lock").all(is_gone) {
+            let _ = files::remove_tree(directory);
         }
-        let _ = files::remove_tree(directory);
     }
 
     fn next_path(&self) -> Utf8PathBuf {
