@@ -202,3 +202,25 @@ fn a_lock_ends_with_its_process() {
         let _ = environment.run(&["remove", "preprod", "second"]).succeeds();
     }
 }
+
+#[test]
+fn no_file_appears_in_the_published_tree_before_it_is_whole() {
+    if !testkit::all_installed(&["strace"]) {
+        return;
+    }
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let file = environment.package("hello", "2.0", "all");
+    let log = environment.path("strace.log");
+    let wrapper = ["strace", "-f", "-qq", "-o", log.as_str(), "-e", "trace=openat", "--"];
+    let output = environment.finish(environment.wrapped(&wrapper).args(["add", "preprod", file.as_str()]));
+    if output.status != Some(0) {
+        testkit::skipped("strace cannot trace here");
+        return;
+    }
+    let log = std::fs::read_to_string(log).unwrap();
+    let created: Vec<&str> = log.lines().filter(|line| line.contains("O_CREAT")).collect();
+    assert!(created.iter().any(|line| line.contains("store/tmp/")), "{log}");
+    let in_place: Vec<_> = created.iter().filter(|line| line.contains("/public/")).collect();
+    assert!(in_place.is_empty(), "{in_place:#?}");
+}

@@ -194,8 +194,11 @@ impl<'a> Tree<'a> {
             [("Release", signed.text()), ("Release.gpg", signed.detached()), ("InRelease", signed.inline())]
         {
             let path = directory.join(name);
-            files::write_new(&path, bytes, mode::IMMUTABLE)?;
-            files::set_modified(&path, self.id.seconds())?;
+            // A check may look at any moment: a name there is of a file with its right mode and content.
+            let temporary = self.store.storage().temporary()?;
+            files::write_new(&temporary, bytes, mode::IMMUTABLE)?;
+            files::set_modified(&temporary, self.id.seconds())?;
+            files::rename(&temporary, &path).map_err(Error::io("create", &path))?;
             self.note([path]);
         }
         self.note([directory]);
