@@ -41,7 +41,7 @@ impl fmt::Debug for HashState {
     }
 }
 
-/// SHA-256 that counts bytes and whose state can be saved and taken up again.
+/// SHA-256 that counts what it hashes and whose state can be saved and taken up again.
 ///
 /// ```
 /// use apt_index::ResumableSha256;
@@ -56,31 +56,41 @@ impl fmt::Debug for HashState {
 /// assert_eq!(whole.finish(), resumed.finish());
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ResumableSha256(sha2::Sha256);
+pub struct ResumableSha256 {
+    state: sha2::Sha256,
+    hashed: u64,
+}
 
 impl ResumableSha256 {
     /// Takes up a saved state; `None` when it was not written by this version of the hash library.
     #[must_use]
     pub fn resume(state: &HashState) -> Option<Self> {
         let serialized = SerializedState::<sha2::Sha256>::try_from(state.0.as_slice()).ok()?;
-        sha2::Sha256::deserialize(&serialized).ok().map(Self)
+        sha2::Sha256::deserialize(&serialized).ok().map(|state| Self { state, hashed: 0 })
     }
 
     /// Hashes `bytes`.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.state.update(bytes);
+        self.hashed += bytes.len() as u64;
     }
 
     /// The state after what was hashed so far.
     #[must_use]
     pub fn state(&self) -> HashState {
-        HashState(self.0.serialize().to_vec())
+        HashState(self.state.serialize().to_vec())
+    }
+
+    /// How many bytes were hashed since it was new or resumed.
+    #[must_use]
+    pub fn hashed(&self) -> u64 {
+        self.hashed
     }
 
     /// The digest of all that was hashed.
     #[must_use]
     pub fn finish(self) -> Sha256 {
-        Sha256::from_bytes(self.0.finalize().into())
+        Sha256::from_bytes(self.state.finalize().into())
     }
 }
 
@@ -96,6 +106,7 @@ mod tests {
         hash.update(b"end");
         let mut other = ResumableSha256::resume(&state).unwrap();
         other.update(b"end");
+        assert_eq!((hash.hashed(), other.hashed()), (1003, 3));
         assert_eq!(other.finish(), hash.finish());
     }
 

@@ -62,6 +62,7 @@ pub struct Rendered {
     plain: (u64, Sha256),
     files: Vec<RenderedFile>,
     removed_lines: Option<Vec<Range<u64>>>,
+    hashed: u64,
 }
 
 /// One file of an index: which bytes, and what `Release` says of them.
@@ -111,6 +112,13 @@ impl Rendered {
     #[must_use]
     pub fn removed_lines(&self) -> Option<&[Range<u64>]> {
         self.removed_lines.as_deref()
+    }
+
+    /// Of how many bytes SHA-256 was computed to make it, of the plain index and of all files together. What an update shares with
+    /// the index before it up to a mark is not among them.
+    #[must_use]
+    pub fn hashed(&self) -> u64 {
+        self.hashed
     }
 
     /// The files, one for each encoding of the options.
@@ -396,6 +404,7 @@ impl Assembly {
     }
 
     pub(crate) fn finish(self, removed_lines: Option<Vec<Range<u64>>>) -> Result<Rendered, Error> {
+        let mut hashed = self.plain.hashed();
         let files = self.files.into_iter().enumerate().map(|(nth, mut file)| {
             let sizes = self.layout.segments.iter().filter_map(|s| Some((*s.sizes.get(nth)?, s.plain)));
             let trailer = file.encoding.trailer(sizes)?;
@@ -403,6 +412,7 @@ impl Assembly {
             if let Some(whole) = file.whole.take() {
                 file.push(&whole.finish()?);
             }
+            hashed += file.hash.hashed();
             Ok(RenderedFile {
                 encoding: file.encoding,
                 size: file.size,
@@ -415,6 +425,7 @@ impl Assembly {
             plain: (self.plain_size, self.plain.finish()),
             layout: self.layout,
             removed_lines,
+            hashed,
         })
     }
 }

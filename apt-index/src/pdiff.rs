@@ -186,7 +186,7 @@ impl State {
         let mut script = Vec::new();
         if !added.is_empty() {
             script.extend_from_slice(format!("{}a\n", self.lines).as_bytes());
-            script.extend(added.into_iter().flatten());
+            added.iter().for_each(|line| script.extend_from_slice(line));
             script.extend_from_slice(b".\n");
         }
         for Range { start, end } in self.gone.iter().rev() {

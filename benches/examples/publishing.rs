@@ -1,12 +1,17 @@
-//! What publishing costs as a repository grows: `publishing SIZE…`.
+//! What publishing costs as a repository grows: `publishing [--contents] SIZE…`.
 //!
-//! For each size, in processor time (user and system) and in bytes handed to and taken from the system: taking so many packages in,
-//! publishing them for the first time, and then the mean of twenty for publishing nothing, one more package, its publication,
-//! and its promotion to another repository; and going back once.
+//! For each size: taking so many packages in, publishing them for the first time, publishing nothing, one more package, its
+//! publication with and without patches, its promotion to another repository, and going back. With `--contents`, packages have
+//! realistic lists of files, and `Contents` is published.
+//!
+//! Small changes are made twenty times, of which the median of processor time (user and system) counts and the mean of all else; now
+//! and then small segments are merged, so there is a mean of processor time as well. Read and written is what was
+//! taken from and handed to the system. Hashed are the packages taken in, and what publishing reports.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use apt_sign::{OpenPgpSigner, SecretKey};
 use benches::packages;
@@ -27,29 +32,23 @@ struct Spent {
 
 impl Spent {
     fn so_far() -> Self {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-        // Behind the name, which may hold anything but ends with the last parenthesis.
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().collect();
-        let ticks: u64 = [11, 12].iter().map(|nth| fields.get(*nth).unwrap().parse::<u64>().unwrap()).sum();
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
         let io = std::fs::read_to_string("/proc/self/io").unwrap();
         let bytes = |name: &str| {
             io.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok()).unwrap()
         };
-        // A tick is a hundredth of a second on every Linux in use.
-        Self { milliseconds: ticks as f64 * 10.0, read: bytes("rchar:"), written: bytes("wchar:") }
-    }
-
-    fn since(self, before: Self) -> Self {
         Self {
-            milliseconds: self.milliseconds - before.milliseconds,
-            read: self.read - before.read,
-            written: self.written - before.written,
+            milliseconds: time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6,
+            read: bytes("rchar:"),
+            written: bytes("wchar:"),
         }
     }
 }
 
 /// So often each small change is made.
 const TIMES: u64 = 20;
+/// From so many earlier states there are patches.
+const PATCHES: u64 = RepositorySettings::DEFAULT_PDIFFS as u64;
 
 struct Trial {
     _directory: tempfile::TempDir,
@@ -63,7 +62,7 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(size: u64) -> Self {
+    fn new(size: u64, contents: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(directory.path().join("root")).unwrap();
         let store = Store::create(&root).unwrap();
@@ -73,8 +72,12 @@ impl Trial {
             SuiteName::parse("bookworm").unwrap(),
             vec![Architecture::parse("amd64").unwrap()],
         );
-        let settings =
-            |name| RepositorySettings::new(RepositoryName::parse(name).unwrap(), vec![suite.clone()]);
+        let settings = |name| {
+            let name = RepositoryName::parse(name).unwrap();
+            let mut settings = RepositorySettings::new(name, vec![suite.clone()]);
+            settings.contents = contents;
+            settings
+        };
         let (preprod, prod) = (settings("preprod"), settings("prod"));
         let signer = OpenPgpSigner::new(vec![key]).unwrap();
         Self { _directory: directory, root, store, signer, preprod, prod, size, seconds: 0 }
@@ -89,27 +92,40 @@ impl Trial {
         }
     }
 
-    fn add(&mut self, numbers: std::ops::Range<u64>) {
-        let folder = self.root.with_file_name("packages");
-        std::fs::create_dir_all(&folder).unwrap();
-        let files: Vec<Utf8PathBuf> = numbers.map(|number| folder.join(format!("{number}.deb"))).collect();
-        let context = self.context();
-        let report = self.store.add(&self.preprod, &files, &AddOptions::default(), &context).unwrap();
-        assert_eq!((report.added.len(), report.refused.len()), (files.len(), 0));
+    fn file(&self, number: u64) -> Utf8PathBuf {
+        self.root.with_file_name("packages").join(format!("{number}.deb"))
     }
 
-    fn make(&self, numbers: std::ops::Range<u64>) {
-        let folder = self.root.with_file_name("packages");
-        std::fs::create_dir_all(&folder).unwrap();
+    fn make(&self, numbers: Range<u64>) {
+        std::fs::create_dir_all(self.root.with_file_name("packages")).unwrap();
+        let archive = if self.preprod.contents { packages::archive_with_files } else { packages::archive };
         for number in numbers {
-            std::fs::write(folder.join(format!("{number}.deb")), packages::archive(number).unwrap()).unwrap();
+            std::fs::write(self.file(number), archive(number).unwrap()).unwrap();
         }
     }
 
-    /// Publishes; says whether there was anything to publish.
-    fn publish(&mut self, repository: &RepositorySettings) -> bool {
+    /// Takes packages in; returns how many bytes that are.
+    fn add(&mut self, numbers: Range<u64>) -> u64 {
+        let files: Vec<Utf8PathBuf> = numbers.map(|number| self.file(number)).collect();
         let context = self.context();
-        self.store.publish(repository, &self.signer, &context).unwrap().publication.is_some()
+        let report = self.store.add(&self.preprod, &files, &AddOptions::default(), &context).unwrap();
+        assert_eq!((report.added.len(), report.refused.len()), (files.len(), 0));
+        files.iter().map(|file| file.metadata().unwrap().len()).sum()
+    }
+
+    /// Publishes a change; returns how many bytes were hashed.
+    fn publish(&mut self, repository: &RepositorySettings) -> u64 {
+        let context = self.context();
+        let report = self.store.publish(repository, &self.signer, &context).unwrap();
+        assert!(report.publication.is_some() && report.unlisted.is_empty());
+        report.hashed
+    }
+
+    fn publish_nothing(&mut self, repository: &RepositorySettings) -> u64 {
+        let context = self.context();
+        let report = self.store.publish(repository, &self.signer, &context).unwrap();
+        assert!(report.publication.is_none());
+        report.hashed
     }
 
     /// Promotes one package, or all that `prod` lacks.
@@ -131,50 +147,70 @@ impl Trial {
         assert!(self.store.roll_back(&before, &[], &context).unwrap().commit.is_some());
     }
 
-    fn step(&mut self, name: &str, times: u64, mut work: impl FnMut(&mut Self, u64)) {
+    /// Measures what `work` costs, which returns how many bytes it hashed.
+    fn step(&mut self, name: &str, times: u64, mut work: impl FnMut(&mut Self, u64) -> u64) {
         let before = Spent::so_far();
+        let (mut milliseconds, mut hashed, mut last) = (Vec::new(), 0, before);
         for nth in 0..times {
-            work(self, nth);
+            hashed += work(self, nth);
+            let now = Spent::so_far();
+            milliseconds.push(now.milliseconds - last.milliseconds);
+            last = now;
         }
-        let Spent { milliseconds, read, written } = Spent::so_far().since(before);
-        let each = |sum: u64| sum / times;
+        milliseconds.sort_unstable_by(f64::total_cmp);
+        let mean = milliseconds.iter().sum::<f64>() / times as f64;
+        let kilobytes = |sum: u64| sum.div_ceil(times).div_ceil(1000);
         println!(
-            "| {} | {name} | {:.1} | {} | {} |",
+            "| {} | {name} | {:.1} | {mean:.1} | {} | {} | {} |",
             self.size,
-            milliseconds / times as f64,
-            each(read),
-            each(written)
+            milliseconds[milliseconds.len() / 2],
+            kilobytes(last.read - before.read),
+            kilobytes(last.written - before.written),
+            kilobytes(hashed),
         );
     }
 
     fn run(&mut self) {
         let (preprod, prod, size) = (self.preprod.clone(), self.prod.clone(), self.size);
-        self.make(0..size + 2 * TIMES);
+        let mut without = preprod.clone();
+        without.pdiffs = 0;
+        let mut new = size..;
+        let mut next = move || new.next().map(|number| number..number + 1).unwrap();
+        self.make(0..size + 3 * TIMES + PATCHES);
         self.step("take in", 1, |trial, _| trial.add(0..size));
-        self.step("publish for the first time", 1, |trial, _| assert!(trial.publish(&preprod)));
+        self.step("publish for the first time", 1, |trial, _| trial.publish(&without));
         self.promote(None);
-        assert!(self.publish(&prod));
-        self.step("publish nothing", TIMES, |trial, _| assert!(!trial.publish(&preprod)));
-        self.step("add one", TIMES, |trial, nth| trial.add(size + nth..size + nth + 1));
-        assert!(self.publish(&preprod));
-        self.step("add one and publish", TIMES, |trial, nth| {
-            trial.add(size + TIMES + nth..size + TIMES + nth + 1);
-            assert!(trial.publish(&preprod));
+        self.publish(&prod);
+        self.step("publish nothing", TIMES, |trial, _| trial.publish_nothing(&without));
+        self.step("add one", TIMES, |trial, _| trial.add(next()));
+        self.publish(&without);
+        self.step("add one and publish, without patches", TIMES, |trial, _| {
+            trial.add(next()) + trial.publish(&without)
         });
+        for _ in 0..PATCHES {
+            self.add(next());
+            self.publish(&preprod);
+        }
+        self.step("add one and publish", TIMES, |trial, _| trial.add(next()) + trial.publish(&preprod));
         self.step("promote one and publish", TIMES, |trial, nth| {
             trial.promote(Some(size + nth));
-            assert!(trial.publish(&prod));
+            trial.publish(&prod)
         });
         self.step("go back and publish", 1, |trial, _| {
             trial.roll_back();
-            assert!(trial.publish(&prod));
+            trial.publish(&prod)
         });
     }
 }
 
 fn main() {
-    println!("| packages | work | CPU ms | bytes read | bytes written |\n|---|---|---|---|---|");
-    for size in std::env::args().skip(1) {
-        Trial::new(size.parse().unwrap()).run();
+    println!(
+        "| packages | work | CPU ms, median | mean | KB read | KB written | KB hashed |\n|---|---|---|---|---|---|---|"
+    );
+    let (options, sizes): (Vec<String>, _) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
+    let contents = options == ["--contents"];
+    assert!(contents || options.is_empty(), "usage: publishing [--contents] SIZE…");
+    for size in sizes {
+        Trial::new(size.parse().unwrap(), contents).run();
     }
 }

@@ -44,6 +44,9 @@ const WORDS: [&str; 32] = [
     "utility",
     "viewer",
 ];
+const PLACES: [&str; 4] =
+    ["usr/lib/x86_64-linux-gnu", "usr/lib/python3/dist-packages", "usr/include", "usr/share"];
+const ENDINGS: [&str; 8] = ["", ".so", ".py", ".h", ".html", ".png", ".mo", ".json"];
 const SECTIONS: [&str; 8] = ["admin", "devel", "libs", "net", "python", "text", "utils", "web"];
 
 /// A small generator of numbers (xorshift64*): good enough to vary text, and the same everywhere.
@@ -119,11 +122,45 @@ pub fn control(number: u64) -> String {
     text
 }
 
-/// The package file with that number.
+/// The package file with that number, with next to nothing in it.
 ///
 /// # Errors
 /// None for any number: the control data is valid.
 pub fn archive(number: u64) -> Result<Vec<u8>, Error> {
+    let name = name(number);
+    builder(number)?.file(format!("usr/share/{name}/readme"), name, 0o644).build()
+}
+
+/// The package file with that number, with all [its files](files), which are empty.
+///
+/// # Errors
+/// None for any number: the control data and the paths are valid.
+pub fn archive_with_files(number: u64) -> Result<Vec<u8>, Error> {
+    let builder = builder(number)?;
+    files(number).into_iter().fold(builder, |builder, path| builder.file(path, "", 0o644)).build()
+}
+
+/// The paths of the files in the package with that number, sorted. Half of all packages have at most 10, the mean is 31, as
+/// Debian's own (9 and 43): three with the documentation, and below one directory few or many.
+#[must_use]
+pub fn files(number: u64) -> Vec<String> {
+    let mut numbers = Numbers::new(number ^ 0xf11e_5000);
+    let name = name(number);
+    let mut paths = vec![
+        format!("usr/share/doc/{name}/changelog.Debian.gz"),
+        format!("usr/share/doc/{name}/copyright"),
+        format!("usr/share/lintian/overrides/{name}"),
+    ];
+    let (scale, place) = (numbers.below(9), numbers.pick(&PLACES));
+    for nth in 0..=numbers.below(1 << scale) {
+        let (first, second) = (numbers.pick(&WORDS), numbers.pick(&WORDS));
+        paths.push(format!("{place}/{name}/{first}/{second}{nth}{}", numbers.pick(&ENDINGS)));
+    }
+    paths.sort_unstable();
+    paths
+}
+
+fn builder(number: u64) -> Result<Builder, Error> {
     let text = control(number);
     let parsed = BinaryControl::parse(text.as_bytes(), &Limits::default())?;
     let (package, version) = (parsed.package().as_str(), parsed.version().as_str());
@@ -137,7 +174,7 @@ pub fn archive(number: u64) -> Result<Vec<u8>, Error> {
         }
     }
     let description = parsed.paragraph().get_str("Description").unwrap_or_default();
-    builder.description(description).file(format!("usr/share/{package}/readme"), package, 0o644).build()
+    Ok(builder.description(description))
 }
 
 /// The stanza of the package with that number, as an index has it. It belongs to no file: the checksums are made up.
@@ -176,6 +213,22 @@ pub fn index(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_package_has_the_files_it_is_said_to_have() {
+        let package = archive_with_files(7).unwrap();
+        let read = deb_parse::deb::read(&package[..], &deb_parse::deb::Options::default()).unwrap();
+        let entries = read.files.unwrap();
+        let found = entries.iter().filter(|entry| entry.kind == deb_parse::deb::EntryKind::File);
+        let found: Vec<String> = found.map(|entry| String::from_utf8(entry.path.to_vec()).unwrap()).collect();
+        assert_eq!(found, files(7));
+        let mut counts: Vec<usize> = (0..1000).map(|number| files(number).len()).collect();
+        counts.sort_unstable();
+        assert_eq!(
+            (counts[250], counts[500], counts[999], counts.iter().sum::<usize>()),
+            (5, 10, 259, 30_900)
+        );
+    }
 
     #[test]
     fn an_index_is_valid_and_always_the_same() {

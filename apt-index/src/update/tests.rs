@@ -205,6 +205,22 @@ fn adding_one_reads_back_no_more_from_a_large_index_than_from_a_small_one() {
 }
 
 #[test]
+fn adding_one_hashes_no_more_of_a_large_index_than_of_a_small_one() {
+    let hashed = |size: u16| {
+        let rendered = build(&(0..size).collect::<Vec<_>>());
+        let all = rendered.plain().0 + rendered.files().iter().map(crate::RenderedFile::size).sum::<u64>();
+        assert_eq!(rendered.hashed(), all);
+        let published = add_each(publish(&rendered, None), 10_000..10_003);
+        let bytes = stanza(20_000);
+        let change = Change { removed: vec![], added: vec![Stanza::parse(&bytes).unwrap()] };
+        update(&published.layout, &published, &change, &options()).unwrap().hashed()
+    };
+    let (small, large) = (hashed(300), hashed(6000));
+    // Of each of the four files and of the plain index at most what lies behind the last cold segment.
+    assert!(large <= small.max(options().base as u64) * 2, "{small} bytes at 300, {large} at 6000");
+}
+
+#[test]
 fn single_additions_do_not_leave_many_small_segments() {
     let published = add_each(publish(&build(&[]), None), 0..600);
     let total: u64 = published.layout.segments.iter().map(|s| s.plain).sum();

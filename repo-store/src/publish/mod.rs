@@ -62,6 +62,8 @@ pub struct PublishReport {
     pub suites: Vec<SuiteName>,
     /// Packages that were listed for the first time, or again, but for their files, which cannot be unpacked.
     pub unlisted: Vec<Unlisted>,
+    /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
+    pub hashed: u64,
 }
 
 /// With less than this share of its validity left, a suite is signed anew even though nothing changed.
@@ -134,7 +136,12 @@ impl Store {
         {
             // Whoever showed it may not have lived to make that durable.
             files::sync_path(&self.public(&repository.name))?;
-            return Ok(PublishReport { publication: None, suites: Vec::new(), unlisted: Vec::new() });
+            return Ok(PublishReport {
+                publication: None,
+                suites: Vec::new(),
+                unlisted: Vec::new(),
+                hashed: 0,
+            });
         }
 
         if !options.allow_release_info_change {
@@ -168,8 +175,9 @@ impl Store {
         let (now, actor) = (context.now, crate::commit::one_line(&context.actor));
         let line =
             format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
+        let hashed = tree.hashed();
         tree.show(&publication, &line)?;
-        Ok(PublishReport { publication: Some(publication.id), suites: names, unlisted })
+        Ok(PublishReport { publication: Some(publication.id), suites: names, unlisted, hashed })
     }
 }
 

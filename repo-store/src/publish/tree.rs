@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use apt_index::{Part, ReleaseFile, Rendered, RenderedFile};
@@ -34,6 +35,8 @@ pub(super) struct Tree<'a> {
     id: PublicationId,
     /// Files and directories that were made or changed and not yet synced.
     changed: Mutex<Vec<Utf8PathBuf>>,
+    /// Bytes that were hashed for it.
+    hashed: AtomicU64,
 }
 
 impl<'a> Tree<'a> {
@@ -59,11 +62,17 @@ impl<'a> Tree<'a> {
                 super::discard(&public.join(PUBLICATIONS).join(name))?;
             }
         }
-        Ok(Self { store, repository: repository.clone(), public, id, changed: Mutex::new(changed) })
+        let (changed, hashed) = (Mutex::new(changed), AtomicU64::new(0));
+        Ok(Self { store, repository: repository.clone(), public, id, changed, hashed })
     }
 
     pub(super) fn id(&self) -> PublicationId {
         self.id
+    }
+
+    /// Of how many bytes of indices and of what lies beside them SHA-256 was computed so far.
+    pub(super) fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::Relaxed)
     }
 
     /// Where an index file lies under the name of its digest.
@@ -109,6 +118,7 @@ impl<'a> Tree<'a> {
         rendered: Rendered,
         previous: Option<&PublishedIndex>,
     ) -> Result<Option<PublishedIndex>, Error> {
+        self.hashed.fetch_add(rendered.hashed(), Ordering::Relaxed);
         let mut files = BTreeMap::new();
         for file in rendered.files() {
             let before = previous.and_then(|previous| previous.files.get(&file.encoding()));
@@ -129,6 +139,7 @@ impl<'a> Tree<'a> {
     /// Writes a file under the name of its digest.
     pub(super) fn write_small(&self, bytes: &[u8]) -> Result<ReleaseFile, Error> {
         let sha256 = Sha256::from_bytes(sha2::Sha256::digest(bytes).into());
+        self.hashed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let path = self.by_hash(&sha256);
         if fs::read(&path).ok().as_deref() != Some(bytes) {
             let temporary = self.store.storage().temporary()?;

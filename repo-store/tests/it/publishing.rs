@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use deb_parse::deb822;
 use repo_store::{PublishOptions, RepositorySettings};
 
-use crate::fixture::{Fixture, context, files_below, publish, signer, suite};
+use crate::fixture::{Fixture, context, files_below, publish, settings, signer, suite};
 
 /// The packages and versions that a client reading the index of a suite sees.
 fn visible(fixture: &Fixture, suite: &str) -> Vec<String> {
@@ -54,6 +54,18 @@ fn publishing_again_without_a_change_rewrites_nothing() {
     let before = identities(&fixture.store.root().join("public"));
     assert_eq!(publish(&fixture, &signer, 100).publication, None);
     assert_eq!(identities(&fixture.store.root().join("public")), before);
+}
+
+#[test]
+fn a_publication_hashes_what_it_lists_once() {
+    let (mut fixture, signer) = (Fixture::new(), signer());
+    fixture.preprod = settings("preprod", &["bookworm"]);
+    fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    let hashed = publish(&fixture, &signer, 0).hashed;
+    let listed = release_field(&fixture, "bookworm", "SHA256");
+    let sizes = listed.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    assert_eq!(hashed, sizes.sum::<u64>());
+    assert_eq!(publish(&fixture, &signer, 1).hashed, 0);
 }
 
 #[test]
