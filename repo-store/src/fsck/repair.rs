@@ -36,8 +36,8 @@ pub struct RepairReport {
     pub unhelpful: Vec<Unhelpful>,
 }
 
-/// A repaired object may lead to others that are missing too: a commit, its snapshots, their chunks, their files.
-const ROUNDS: usize = 6;
+/// A repaired object may lead to others that are missing too: a commit, its snapshots, their pages, their chunks, their files.
+const ROUNDS: usize = 7;
 
 impl Store {
     /// Checks everything and puts right what can be: modes; names in the published trees; damaged and missing files of which
