@@ -154,6 +154,12 @@ impl Store {
             tagged.extend(self.tags(repository)?.into_iter().map(|tag| tag.commit));
         }
         marks.commit_ids(&tagged)?;
+        let locks = repositories.iter().map(|repository| self.publishing_lock(repository));
+        let _locks = locks.collect::<Result<Vec<_>, _>>()?;
+        let surveys = repositories.iter().map(|name| Survey::of(self, name, horizon));
+        let surveys = surveys.collect::<Result<Vec<_>, _>>()?;
+        marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
+        // Last: what these cannot read is passed over, and nothing that is needed may be.
         for commit in history::logged_since(self, horizon)? {
             match marks.commit_ids(&HashSet::from([commit])) {
                 // The log is no reference: what it mentions may be gone since a collection with a shorter grace period.
@@ -161,12 +167,6 @@ impl Store {
                 result => result?,
             }
         }
-
-        let locks = repositories.iter().map(|repository| self.publishing_lock(repository));
-        let _locks = locks.collect::<Result<Vec<_>, _>>()?;
-        let surveys = repositories.iter().map(|name| Survey::of(self, name, horizon));
-        let surveys = surveys.collect::<Result<Vec<_>, _>>()?;
-        marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
 
         let (objects, blobs) = marks.unreached();
         of_no_blob.extend(blobs.iter().filter(|id| manifests.contains(id)));

@@ -20,6 +20,17 @@ pub(super) struct Marks<'a> {
     chunks: HashSet<ChunkId>,
 }
 
+/// What went wrong.
+struct Failure(Option<Error>);
+
+impl Failure {
+    fn note(&mut self, error: Error) {
+        if self.0.as_ref().is_none_or(|known| matches!(known, Error::Missing { .. })) {
+            self.0 = Some(error);
+        }
+    }
+}
+
 /// So many objects are read at once.
 const BATCH: usize = 256;
 
@@ -52,50 +63,51 @@ impl<'a> Marks<'a> {
     }
 
     /// Snapshots that are kept.
+    ///
+    /// When something cannot be read, all else they lead to is marked nevertheless: whoever comes upon it again takes it for
+    /// done.
+    ///
+    /// # Errors
+    /// The first, of which one is preferred that does not say that something is missing.
     pub(super) fn snapshots(&mut self, mut snapshots: Vec<SnapshotId>) -> Result<(), Error> {
         snapshots.retain(|id| self.snapshots.insert(*id));
+        let mut failure = Failure(None);
+        let objects = self.store.objects();
         for batch in snapshots.chunks(BATCH) {
-            let objects = self.store.objects();
-            let pages = self.listed_by(batch, |id| id.0, |id| Snapshot::page_ids(&objects, id))?;
+            let pages = self.read(batch, |id| id.0, |id| Snapshot::page_ids(&objects, id), &mut failure);
             let pages = distinct(pages, &mut self.pages);
-            let chunks = self.listed_by(&pages, |id| id.0, |id| page::chunk_ids(&objects, id))?;
+            let chunks = self.read(&pages, |id| id.0, |id| page::chunk_ids(&objects, id), &mut failure);
             let chunks = distinct(chunks, &mut self.chunks);
-            self.read_chunks(&chunks)?;
-        }
-        Ok(())
-    }
-
-    /// What these objects list, which are reached.
-    fn listed_by<I: Copy + Sync, T: Send>(
-        &mut self,
-        ids: &[I],
-        digest: impl Fn(I) -> Blake3,
-        read: impl Fn(I) -> Result<Vec<T>, Error> + Sync,
-    ) -> Result<Vec<T>, Error> {
-        for id in ids {
-            self.objects.remove(&digest(*id));
-        }
-        let lists = parallel_map(ids, self.threads, |id| read(*id)).into_iter();
-        Ok(lists.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-    }
-
-    fn read_chunks(&mut self, chunks: &[ChunkId]) -> Result<(), Error> {
-        for id in chunks {
-            self.objects.remove(&id.0);
-        }
-        for batch in chunks.chunks(BATCH) {
-            // When every blob is reached, nothing more is to be learnt. Most often the current states do that.
-            if self.blobs.is_empty() {
-                return Ok(());
-            }
-            let objects = self.store.objects();
-            for found in parallel_map(batch, self.threads, |id| chunk::blobs(&objects, *id)) {
-                for blob in found? {
+            for batch in chunks.chunks(BATCH) {
+                // When every blob is reached, nothing more is to be learnt. Most often the current states do that.
+                if self.blobs.is_empty() {
+                    for id in batch {
+                        self.objects.remove(&id.0);
+                    }
+                    continue;
+                }
+                let blobs = self.read(batch, |id| id.0, |id| chunk::blobs(&objects, id), &mut failure);
+                for blob in blobs {
                     self.blobs.remove(&blob.0);
                 }
             }
         }
-        Ok(())
+        failure.0.map_or(Ok(()), Err)
+    }
+
+    /// What these objects lead to, which are reached.
+    fn read<I: Copy + Sync, T: Send>(
+        &mut self,
+        ids: &[I],
+        digest: impl Fn(I) -> Blake3,
+        read: impl Fn(I) -> Result<Vec<T>, Error> + Sync,
+        failure: &mut Failure,
+    ) -> Vec<T> {
+        for id in ids {
+            self.objects.remove(&digest(*id));
+        }
+        let found = parallel_map(ids, self.threads, |id| read(*id)).into_iter();
+        found.filter_map(|found| found.map_err(|error| failure.note(error)).ok()).flatten().collect()
     }
 
     /// The objects and the blobs that were not reached, in order.
@@ -113,4 +125,50 @@ impl<'a> Marks<'a> {
 fn distinct<I: Copy + Eq + Hash>(mut ids: Vec<I>, known: &mut HashSet<I>) -> Vec<I> {
     ids.retain(|id| known.insert(*id));
     ids
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+
+    use super::*;
+    use crate::run::Run;
+    use crate::storage::Storage as _;
+    use crate::{BlobId, RecordKey};
+
+    #[test]
+    fn what_a_state_shares_with_one_that_lost_an_object_is_reached() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(directory.path().join("root")).unwrap();
+        let store = Store::create(&root).unwrap();
+        let objects = store.objects();
+        let run = |name: &str| {
+            let blob = BlobId::of(name.as_bytes());
+            let text = format!("Package: {name}\nVersion: 1\nStore-Blob: {blob}\nStore-Component: main\n");
+            let id = chunk::write(&objects, text.as_bytes()).unwrap();
+            Run { id, records: 1, first: RecordKey::parse(&format!("{name} 1 all")).unwrap() }
+        };
+        let page = |name: &str| {
+            let chunk = run(name);
+            let (records, first) = (chunk.records, chunk.first.clone());
+            Run { id: page::write(&objects, &[chunk]).unwrap(), records, first }
+        };
+        let (shared, own, lost) = (page("aa"), page("bb"), page("cc"));
+        let kept = Snapshot::from_pages(vec![shared.clone(), own]).write(&objects).unwrap();
+        let other = Snapshot::from_pages(vec![shared, lost.clone()]).write(&objects).unwrap();
+        store.storage().sync().unwrap();
+        std::fs::remove_file(
+            root.join(format!("store/{}", crate::storage::Key::object("objects", &lost.id))),
+        )
+        .unwrap();
+
+        let ids = |area| store.storage().ids(area).unwrap();
+        let blobs = ["aa", "bb", "cc"].map(|name| BlobId::of(name.as_bytes()).0).into_iter().collect();
+        let mut marks = Marks::new(&store, NonZeroUsize::MIN, ids("objects"), blobs);
+        assert!(matches!(marks.snapshots(vec![other]), Err(Error::Missing { .. })));
+        marks.snapshots(vec![kept]).unwrap();
+        let (objects, blobs) = marks.unreached();
+        assert_eq!(objects, [run("cc").id.0]);
+        assert_eq!(blobs, [BlobId::of(b"cc").0]);
+    }
 }
