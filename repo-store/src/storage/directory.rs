@@ -100,12 +100,10 @@ impl Directory {
         let mut changed = files::create_directories(parent)?;
         // What is there already must count as new, or garbage collection could take it away before anything refers to it.
         while !files::link(temporary, path)? && !files::touch(path)? {}
-        let length =
-            |path| fs::metadata(path).map(|metadata| metadata.len()).map_err(Error::io("look at", path));
-        if length(path)? == length(temporary)? {
+        if is_same(temporary, path)? {
             files::remove_if_present(temporary)?;
         } else {
-            // What is there was cut short by something that is not ours to explain; this one is whole.
+            // What is there was cut short or damaged by something that is not ours to explain; this one is whole.
             files::rename(temporary, path).map_err(Error::io("replace", path))?;
         }
         // Also when it was there already: whoever put it there may not have synced its directory yet, nor that one's entry.
@@ -337,6 +335,21 @@ impl Drop for StagedFile<'_> {
             let _ = files::remove_if_present(&self.path);
         }
     }
+}
+
+/// Larger files are compared by their length alone.
+const COMPARED: u64 = 1 << 20;
+
+/// Whether a new file is the one that is there.
+fn is_same(new: &Utf8Path, there: &Utf8Path) -> Result<bool, Error> {
+    let length = |path| fs::metadata(path).map(|found| found.len()).map_err(Error::io("look at", path));
+    let (length_of_new, length_there) = (length(new)?, length(there)?);
+    if length_of_new != length_there || length_of_new > COMPARED {
+        return Ok(length_of_new == length_there);
+    }
+    // What cannot be read is not the same.
+    let bytes = fs::read(new).map_err(Error::io("read", new))?;
+    Ok(fs::read(there).is_ok_and(|found| found == bytes))
 }
 
 impl Storage for Directory {
