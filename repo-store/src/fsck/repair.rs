@@ -36,9 +36,6 @@ pub struct RepairReport {
     pub unhelpful: Vec<Unhelpful>,
 }
 
-/// A repaired object may lead to others that are missing too: a commit, its snapshots, their pages, their chunks, their files.
-const ROUNDS: usize = 7;
-
 impl Store {
     /// Checks everything and puts right what can be: modes; names in the published trees; damaged and missing files of which
     /// a true copy is found in one of `sources`, which are asked in that order.
@@ -55,7 +52,8 @@ impl Store {
     ) -> Result<RepairReport, Error> {
         let mut report = RepairReport::default();
         let mut sources = Sources::new(self, sources);
-        for _ in 0..ROUNDS {
+        let mut seen = BTreeSet::new();
+        loop {
             let found = self.examine(options, context)?;
             let mut repair = Repair {
                 store: self,
@@ -67,10 +65,14 @@ impl Store {
             let repaired = repair.run()?;
             files::sync_all(repair.changed)?;
             report.remaining = found.report;
-            if repaired.is_empty() {
+            // What was put right may lead to more that is missing: a commit to its snapshots, these to pages, chunks and files.
+            let progress =
+                repaired.iter().filter(|problem| seen.insert((problem.kind, problem.path.clone())));
+            let is_done = progress.count() == 0;
+            report.repaired.extend(repaired);
+            if is_done {
                 break;
             }
-            report.repaired.extend(repaired);
         }
         report.unhelpful = sources.unhelpful();
         Ok(report)

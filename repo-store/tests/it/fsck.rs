@@ -427,3 +427,22 @@ fn what_the_store_has_twice_needs_no_backup() {
     assert_eq!(operations.len(), 2, "those of the commits come back: {operations:?}");
     assert!(operations[0].contains("\tadd hello 1.0 amd64"), "in their order: {operations:?}");
 }
+
+#[test]
+fn one_repair_brings_back_a_history_that_lost_every_object_and_file() {
+    let fixture = small();
+    let root = fixture.store.root().to_owned();
+    let backup = root.parent().unwrap().join("backup");
+    let _ = fixture.store.backup(&backup, &context(500)).unwrap();
+    for area in ["objects", "blobs"] {
+        let area = root.join("store").join(area);
+        for file in everything_below(&area).iter().filter(|file| !file.is_dir()) {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    fs::remove_dir_all(root.join("public/preprod/pool")).unwrap();
+    assert!(!check(&fixture.store).is_clean());
+    let report = repair(&fixture.store, &[backup]);
+    assert_eq!(lines(&report.remaining), [""; 0]);
+    assert_eq!(lines(&check(&fixture.store)), [""; 0]);
+}
