@@ -58,7 +58,10 @@ impl Snapshot {
 
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let paragraph = deb822::paragraphs(text).next()?;
-        Some(Self { pages: run::parse(paragraph.get_str("Pages").unwrap_or_default())? })
+        let snapshot = Self { pages: run::parse(paragraph.get_str("Pages").unwrap_or_default())? };
+        // Pages that some other program calls otherwise are not to pass for none.
+        let records: u64 = paragraph.get_str("Records")?.parse().ok()?;
+        (snapshot.records() == records).then_some(snapshot)
     }
 
     /// Every chunk, in order. Pages are read as they are needed.

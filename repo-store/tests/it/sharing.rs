@@ -1,10 +1,13 @@
 //! Snapshots are canonical, share what they have in common, and a change writes only what it touches.
 
 use std::collections::BTreeMap;
+use std::fs;
 
+use deb_parse::PackageName;
 use proptest::prelude::*;
+use repo_store::{FsckOptions, ProblemKind, RepositorySettings, Transaction};
 
-use crate::fixture::{Fixture, context, files_below, record, suite};
+use crate::fixture::{Fixture, context, files_below, record, settings, suite};
 
 fn insert(fixture: &Fixture, versions: impl IntoIterator<Item = (String, String)>) {
     let records: Vec<_> = versions.into_iter().map(|(name, version)| record(&name, &version)).collect();
@@ -50,6 +53,34 @@ fn adding_one_to_a_large_suite_writes_a_chunk_a_page_a_snapshot_and_a_commit() {
 }
 
 #[test]
+fn a_damaged_object_is_replaced_by_whoever_writes_it_again() {
+    let fixture = Fixture::new();
+    let hello = record("hello", "1.0");
+    let insert_into = |repository: &RepositorySettings| {
+        let change = |transaction: &mut Transaction<'_>| {
+            transaction.insert(&suite("bookworm"), &hello)?;
+            Ok(("insert".to_owned(), ()))
+        };
+        fixture.store.transact(&repository.name, &context(0), change).unwrap();
+    };
+    insert_into(&fixture.preprod);
+    for object in files_below(&fixture.store.root().join("store/objects")) {
+        let mut bytes = fs::read(&object).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::remove_file(&object).unwrap();
+        fs::write(&object, bytes).unwrap();
+    }
+    let prod = settings("prod", &["bookworm"]);
+    insert_into(&prod);
+    let head = fixture.store.head(&prod.name).unwrap().unwrap();
+    assert_eq!(head.records(&suite("bookworm")).unwrap(), std::slice::from_ref(&hello));
+    let report = fixture.store.fsck(&FsckOptions::default(), &context(1)).unwrap();
+    let damaged = report.problems.iter().filter(|problem| problem.kind == ProblemKind::Damaged);
+    // Even the commits: both repositories did the same at the same time.
+    assert_eq!(damaged.count(), 0, "{report:?}");
+}
+
+#[test]
 fn equal_suites_share_every_object() {
     let fixture = Fixture::new();
     let records: Vec<_> = names(300).map(|(name, version)| record(&name, &version)).collect();
@@ -67,6 +98,45 @@ fn equal_suites_share_every_object() {
     let snapshots: Vec<_> = head.commit().suites.values().collect();
     assert_eq!(snapshots[0], snapshots[1]);
     assert_eq!(head.records(&suite("trixie")).unwrap(), records);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+    #[test]
+    fn a_change_in_many_pages_gives_what_making_it_at_once_gives(
+        gone in prop::collection::btree_set(0_usize..4000, 0..200),
+        new in prop::collection::btree_set(0_usize..4000, 0..200),
+    ) {
+        let named = |number: &usize| (format!("package{number:05}x"), "1.0".to_owned());
+        let changed = Fixture::new();
+        insert(&changed, names(4000));
+        let all: Vec<_> = names(4000).collect();
+        changed
+            .store
+            .transact(&changed.preprod.name, &context(0), |transaction| {
+                for number in &gone {
+                    assert!(transaction.remove(&suite("bookworm"), record(&all[*number].0, &all[*number].1).key())?);
+                }
+                for number in &new {
+                    let (name, version) = named(number);
+                    transaction.insert(&suite("bookworm"), &record(&name, &version))?;
+                }
+                Ok(("change".to_owned(), ()))
+            })
+            .unwrap();
+        let at_once = Fixture::new();
+        let kept = all.iter().enumerate().filter(|(number, _)| !gone.contains(number));
+        insert(&at_once, kept.map(|(_, key)| key.clone()).chain(new.iter().map(named)));
+
+        let head = |fixture: &Fixture| fixture.store.head(&fixture.preprod.name).unwrap().unwrap().commit().suites.clone();
+        prop_assert_eq!(head(&changed), head(&at_once));
+        for number in gone.iter().chain(&new) {
+            let name = PackageName::parse(&all[*number].0).unwrap();
+            let head = changed.store.head(&changed.preprod.name).unwrap().unwrap();
+            let found = head.versions(&suite("bookworm"), &name).unwrap();
+            prop_assert_eq!(found.len(), usize::from(!gone.contains(number)));
+        }
+    }
 }
 
 proptest! {
