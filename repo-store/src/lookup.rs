@@ -1,4 +1,4 @@
-//! Finding many records of a snapshot one by one.
+//! Finding records of snapshots one by one.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -5,6 +5,7 @@ use deb_parse::{PackageName, SuiteName};
 use jiff::Timestamp;
 
 use crate::history::Ends;
+use crate::lookup::Lookup;
 use crate::{Commit, CommitId, Error, Record, RecordKey, RepositoryName, Snapshot, Store, TagName};
 
 /// A repository as it was after one of its commits.
@@ -60,7 +61,7 @@ impl<'a> Revision<'a> {
     /// # Errors
     /// When the store cannot be read.
     pub fn versions(&self, suite: &SuiteName, package: &PackageName) -> Result<Vec<Arc<Record>>, Error> {
-        self.snapshot(suite)?.versions(&self.store.objects(), package)
+        Lookup::new(self.store.objects()).versions(&self.snapshot(suite)?, package)
     }
 
     /// The record of one key in a suite.
@@ -68,7 +69,7 @@ impl<'a> Revision<'a> {
     /// # Errors
     /// When the store cannot be read.
     pub fn get(&self, suite: &SuiteName, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
-        self.snapshot(suite)?.get(&self.store.objects(), key)
+        Lookup::new(self.store.objects()).find(&self.snapshot(suite)?, key)
     }
 
     /// The state before this one; `None` for the first, and for the first that the history [keeps](crate::KeepHistory).

@@ -6,7 +6,7 @@ use deb_parse::{PackageName, deb822};
 use crate::chunk::Chunk;
 use crate::objects::Objects;
 use crate::run::{self, Run};
-use crate::{ChunkId, Error, PageId, Record, RecordKey, SnapshotId, page};
+use crate::{ChunkId, Error, PageId, Record, SnapshotId, page};
 
 /// The whole content of one suite at one moment: a sorted list of pages, each of which lists chunks.
 ///
@@ -86,14 +86,6 @@ impl Snapshot {
         })
     }
 
-    /// The record with that key.
-    pub(crate) fn get(&self, objects: &Objects<'_>, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
-        let Some(page) = run::holding(&self.pages, key) else { return Ok(None) };
-        let chunks = page::read(objects, page.id)?;
-        let Some(chunk) = run::holding(&chunks, key) else { return Ok(None) };
-        Chunk::read(objects, chunk.id)?.find(key)
-    }
-
     /// Every version and architecture of all these packages, in order. Each chunk is read once.
     pub(crate) fn versions_of_all(
         &self,
@@ -109,23 +101,6 @@ impl Snapshot {
                     if packages.contains(&record.key().package) {
                         found.push(record);
                     }
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Every version and architecture of a package, in order.
-    pub(crate) fn versions(
-        &self,
-        objects: &Objects<'_>,
-        package: &PackageName,
-    ) -> Result<Vec<Arc<Record>>, Error> {
-        let mut found = Vec::new();
-        for page in run::with(&self.pages, package) {
-            for chunk in run::with(&page::read(objects, page.id)?, package) {
-                for record in Chunk::read(objects, chunk.id)?.versions(package) {
-                    found.push(record?);
                 }
             }
         }

@@ -12,7 +12,7 @@ use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, SignedSuite};
 use crate::publish::{Entry, Expected, Publication, SNAPSHOTS, link_of};
 use crate::storage::Storage as _;
-use crate::{BlobId, CommitId, PublicationId, RepositoryName, SnapshotId, Store, TagName};
+use crate::{BlobId, ChunkId, CommitId, PublicationId, RepositoryName, SnapshotId, Store, TagName};
 
 /// The records of all publications of one repository.
 #[derive(Debug, Default)]
@@ -199,11 +199,20 @@ impl Published<'_> {
         for (place, published) in self.records.readable.values().flat_map(|shown| &shown.suites) {
             shown.entry(place.suite()).or_default().extend(published.snapshot);
         }
+        // Suites share most of their chunks: each is read once.
+        let mut suites_of: BTreeMap<ChunkId, Vec<&SuiteName>> = BTreeMap::new();
         for (suite, snapshots) in shown {
-            for listed in self.graph.chunks(snapshots).into_iter().flat_map(|id| self.graph.listed(id)) {
+            for chunk in self.graph.chunks(snapshots) {
+                suites_of.entry(chunk).or_default().push(suite);
+            }
+        }
+        for (chunk, suites) in suites_of {
+            for listed in self.graph.listed(chunk) {
                 let entry = wanted.entry(public.join(&listed.path)).or_insert((listed.blob, BTreeSet::new()));
-                let place = affected(self.repository, Some(suite));
-                entry.1.insert(Affected { package: Some(listed.key), ..place });
+                entry.1.extend(suites.iter().map(|suite| Affected {
+                    package: Some(listed.key.clone()),
+                    ..affected(self.repository, Some(suite))
+                }));
             }
         }
         let blob_path = |id: BlobId| Utf8PathBuf::from(format!("store/{}", Store::blob_key(id)));
