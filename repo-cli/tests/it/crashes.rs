@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use testkit::{Environment, Output, Tree};
 
 use crate::published::{Content, Published};
-use crate::{PROGRAM, configure, exhaustive, store};
+use crate::{PROGRAM, configure, exhaustive, killed_at, store};
 
 /// System calls that change something or name what is to be changed. `?`: not every architecture has each.
 const CALLS: &str = "?write,?writev,?pwrite64,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,?mkdir,\
@@ -509,20 +509,8 @@ fn what_a_killed_collection_put_aside_is_swept_though_a_sweep_is_killed_too() {
             fs::write(left.join(aside).join("dists/InRelease"), "x").unwrap();
         }
         fs::write(left.join("lock"), "").unwrap();
-        let inject = format!("inject=unlink,unlinkat,rmdir:signal=KILL:when={number}");
-        let wrapper = [
-            "strace",
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=unlink,unlinkat,rmdir",
-            "-e",
-            &inject,
-            "--",
-        ];
-        let killed = environment.finish(environment.wrapped(&wrapper).args(add));
+        let mut killed = killed_at(&environment, "unlink,unlinkat,rmdir", number);
+        let killed = environment.finish(killed.args(add));
         assert_ne!(killed.status, Some(0), "{killed}");
         let _ = environment.run(&add).succeeds();
         assert!(!left.exists(), "killed at {number}: {:?}", Tree::of(&left));

@@ -23,6 +23,8 @@ mod shared_blocks;
 mod sources;
 mod true_copies;
 
+use std::process::Command;
+
 use testkit::Environment;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_repo-cli");
@@ -35,6 +37,13 @@ fn store() -> Environment {
 /// Whether everything is to be tried, however long that takes: with `REPO_TEST_EXHAUSTIVE=1`.
 fn exhaustive() -> bool {
     std::env::var_os("REPO_TEST_EXHAUSTIVE").is_some_and(|value| value == "1")
+}
+
+/// The command under strace, killed at the call of that number among those (joined by commas).
+fn killed_at(environment: &Environment, calls: &str, number: usize) -> Command {
+    let inject = format!("inject={calls}:signal=KILL:when={number}");
+    let trace = format!("trace={calls}");
+    environment.wrapped(&["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject, "--"])
 }
 
 /// Lays text over the configuration, as a drop-in.

@@ -5,9 +5,9 @@
 
 use testkit::Environment;
 
-use crate::PROGRAM;
 use crate::disk::Disk;
 use crate::published::Published;
+use crate::{PROGRAM, killed_at};
 
 fn what_is_done_stays_done(format: &[&str]) {
     if !testkit::all_installed(&["mount", "umount", "truncate", "xfs_io", format[0]]) {
@@ -47,20 +47,7 @@ fn what_is_done_stays_done(format: &[&str]) {
     // have their names and lost their content.
     for call in 1..=12 {
         let file = environment.package("late", &format!("1.{call}"), "amd64");
-        let inject = format!("inject=fsync,fdatasync,syncfs:signal=KILL:when={call}");
-        let wrapper = [
-            "strace",
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=fsync,fdatasync,syncfs",
-            "-e",
-            &inject,
-            "--",
-        ];
-        let mut killed = environment.wrapped(&wrapper);
+        let mut killed = killed_at(&environment, "fsync,fdatasync,syncfs", call);
         let _ = environment.finish(killed.args(["add", "preprod", file.as_str()]));
         disk.cut();
         let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
