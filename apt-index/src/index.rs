@@ -5,6 +5,7 @@ use deb_parse::checksum::Sha256;
 
 use crate::encoding::Piece;
 use crate::layout::{Mark, Segment, joined_check};
+use crate::previous::PlacedPiece;
 use crate::whole::Whole;
 use crate::{Encoding, Error, Item, Layout, ResumableSha256, parallel_map};
 
@@ -83,7 +84,8 @@ pub enum Part {
     Previous {
         /// The bytes to copy.
         range: Range<u64>,
-        /// Their CRC32. When what is copied has another, the file was damaged: render the index anew.
+        /// Their CRC32. When what is copied has another, the file was damaged: render the index anew. Where the new file shares
+        /// blocks with the old one instead, they need not be read.
         crc32: u32,
     },
 }
@@ -358,13 +360,12 @@ impl Assembly {
         self.push(segment, &text.bytes)
     }
 
-    /// Adds a segment that stays as it is in the previous files; `pieces` are where it stands in each and its bytes
-    /// there, which must be hashed.
+    /// Adds a segment that stays as it is in the previous files; its `pieces` there must be hashed.
     pub(crate) fn push_kept(
         &mut self,
         segment: &Segment,
         text: &[u8],
-        pieces: &[(Range<u64>, Vec<u8>)],
+        pieces: &[PlacedPiece],
     ) -> Result<(), Error> {
         for (file, (range, bytes)) in self.files.iter_mut().zip(pieces) {
             file.keep(range.clone(), bytes);

@@ -13,6 +13,9 @@ pub trait PreviousFiles {
     fn read(&self, encoding: Encoding, range: Range<u64>) -> std::io::Result<Vec<u8>>;
 }
 
+/// Where a segment stands in a file, and its bytes there.
+pub(crate) type PlacedPiece = (Range<u64>, Vec<u8>);
+
 /// A published index with its layout: what can be read back of it.
 pub(crate) struct Previous<'a> {
     pub(crate) layout: &'a Layout,
@@ -25,8 +28,13 @@ impl<'a> Previous<'a> {
         self.layout.segments.get(number).ok_or(Error::Diverged { what: "a segment is missing" })
     }
 
-    /// Where a segment stands in the file of the `nth` encoding, and its bytes there.
-    pub(crate) fn piece(&self, number: usize, nth: usize) -> Result<(Range<u64>, Vec<u8>), Error> {
+    /// A segment in each file, in the order of the encodings.
+    pub(crate) fn pieces(&self, number: usize) -> Result<Vec<PlacedPiece>, Error> {
+        (0..self.layout.encodings.len()).map(|nth| self.piece(number, nth)).collect()
+    }
+
+    /// A segment in the file of the `nth` encoding.
+    fn piece(&self, number: usize, nth: usize) -> Result<PlacedPiece, Error> {
         let range = self.layout.end_of(nth, number)..self.layout.end_of(nth, number + 1);
         let encoding =
             *self.layout.encodings.get(nth).ok_or(Error::Diverged { what: "an encoding is missing" })?;

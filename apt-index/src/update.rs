@@ -18,7 +18,9 @@ pub struct Change<I> {
 ///
 /// The result holds the same items as an index rendered anew, not in the same order: what is added stands in small
 /// segments at the end, which are merged into larger ones as they pile up. The cost follows the change and the few
-/// segments it touches. Everything before them is copied as it is, and its hash is taken up from the layout's marks.
+/// segments it touches. Everything before them is copied as it is, and its hash is taken up from the layout's marks. One segment
+/// of that is read and checked all the same, another one each time: who shares its blocks between files instead of copying them
+/// reads none of it.
 ///
 /// # Errors
 /// [`Error::Diverged`] when the previous files are not what `layout` says or lack a removed item, and
@@ -163,6 +165,9 @@ fn assemble(segments: Vec<Work>, previous: &Previous<'_>, options: &IndexOptions
         .take_while(|(place, work)| matches!(work, Work::Kept(number) if number == place))
         .count();
     let mut assembly = Assembly::resume(previous.layout, unchanged, options);
+    if let Some(number) = drawn(previous.layout, assembly.segments()) {
+        previous.pieces(number)?;
+    }
     let rest: Vec<Work> = segments.into_iter().skip(assembly.segments()).collect();
     let (texts, kept): (Vec<_>, Vec<_>) = rest
         .into_iter()
@@ -175,15 +180,19 @@ fn assemble(segments: Vec<Work>, previous: &Previous<'_>, options: &IndexOptions
     let mut compressed = new.iter().zip(compress(&new, options)?);
     for number in kept {
         if let Some(number) = number {
-            let pieces: Vec<_> = (0..options.encodings.len())
-                .map(|nth| previous.piece(number, nth))
-                .collect::<Result<_, _>>()?;
+            let pieces = previous.pieces(number)?;
             assembly.push_kept(previous.segment(number)?, &previous.text(number)?, &pieces)?;
         } else if let Some((text, pieces)) = compressed.next() {
             assembly.push_new(text, pieces)?;
         }
     }
     Ok(assembly)
+}
+
+/// One of the first `segments` segments, drawn by the check of the last one, which changes with every update.
+fn drawn(layout: &Layout, segments: usize) -> Option<usize> {
+    let lot = *layout.segments.last()?.checks.first()?;
+    (lot as usize).checked_rem(segments)
 }
 
 #[cfg(test)]

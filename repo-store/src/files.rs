@@ -4,7 +4,7 @@
 //! something syncs the directory that holds it. Modes are set explicitly, so the umask does not matter.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::time::{Duration, SystemTime};
 
@@ -88,6 +88,17 @@ pub(crate) fn write_new(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<File
     let mut file = create_new(path, mode)?;
     faults::before("write", path).and_then(|()| file.write_all(bytes)).map_err(Error::io("write", path))?;
     Ok(file)
+}
+
+/// Reserves room for so many bytes from where a file is being written, where the file system can do that: it need not look for room
+/// again and again, and a full disk is noticed at once.
+pub(crate) fn reserve(file: &mut File, bytes: u64) -> std::io::Result<()> {
+    use rustix::io::Errno;
+    let start = file.stream_position()?;
+    match rustix::fs::fallocate(&*file, rustix::fs::FallocateFlags::empty(), start, bytes) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        result => Ok(result?),
+    }
 }
 
 /// Replaces `path` by `bytes` in one step, durably. `temporary` is a name in the same file system that is free.

@@ -271,3 +271,30 @@ fn damage_of_previous_files_is_noticed() {
         }
     }
 }
+
+#[test]
+fn damage_is_found_in_time_by_who_shares_blocks_and_copies_nothing() {
+    let options = options();
+    for (nth, encoding) in options.encodings.iter().enumerate() {
+        let mut published = publish(&build(&(0..500).collect::<Vec<_>>()), None);
+        let settled = published.layout.marks.last().unwrap().segments;
+        assert!(settled >= 5, "{settled} segments");
+        let place = published.layout.end_of(nth, settled / 2) as usize + 20;
+        let flip = |published: &mut Published| published.files.get_mut(encoding).unwrap()[place] ^= 1;
+        let found = (500..700).position(|number| {
+            let bytes = stanza(number);
+            let change = Change { removed: vec![], added: vec![Stanza::parse(&bytes).unwrap()] };
+            flip(&mut published);
+            let rendered = update(&published.layout, &published, &change, &options);
+            flip(&mut published);
+            match rendered {
+                Err(Error::Diverged { .. }) => true,
+                rendered => {
+                    published = publish(&rendered.unwrap(), Some(&published));
+                    false
+                }
+            }
+        });
+        assert!(found.is_some_and(|updates| updates > 0), "{encoding}: {found:?}");
+    }
+}

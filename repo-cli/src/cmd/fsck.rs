@@ -121,6 +121,8 @@ pub(crate) fn print(done: &RepairReport, repair: bool, output: &Output) {
         output.note(&format!("{}: {looked}", count(report.problems.len(), "problem")));
         if !repair {
             output.note("hint: `repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
+        } else if report.problems.iter().any(Problem::is_of_an_index) {
+            output.note("hint: `repo-cli publish` makes anew what clients miss of an index");
         }
     }
 }

@@ -424,7 +424,13 @@ impl Repair<'_, '_> {
                             self.sources.published(repository, &expected.path, &names, *file)?
                         }
                     };
-                    let Some(source) = source else { return Ok(false) };
+                    let Some(source) = source else {
+                        // What is gone is made anew by the next publication; damage would be built upon.
+                        if matches!(expected.entry, Entry::Stored(_)) && path.symlink_metadata().is_ok() {
+                            self.move_aside(&path)?;
+                        }
+                        return Ok(false);
+                    };
                     let digest = Digest::Sha256(file.sha256);
                     let Some(temporary) = self.copied(source, digest)? else { return Ok(false) };
                     self.place(&temporary, &path)?;

@@ -5,6 +5,7 @@ use std::fmt;
 use camino::Utf8PathBuf;
 use deb_parse::SuiteName;
 
+use crate::publish::BY_HASH;
 use crate::{RecordKey, RepositoryName};
 
 /// Something that is not as it should be.
@@ -18,6 +19,15 @@ pub struct Problem {
     pub what: String,
     /// What cannot be relied on because of it. Empty when nothing refers to it.
     pub affects: Vec<Affected>,
+}
+
+impl Problem {
+    /// Whether a file of a published index is gone or damaged. [`Store::repair`](crate::Store::repair) puts a damaged one aside when it
+    /// finds no true copy, and [`Store::publish`](crate::Store::publish) makes anew what is gone of the indices that clients see now.
+    #[must_use]
+    pub fn is_of_an_index(&self) -> bool {
+        self.path.starts_with("public") && self.path.components().any(|part| part.as_str() == BY_HASH)
+    }
 }
 
 /// The sorts of problems.

@@ -348,7 +348,7 @@ impl Job<'_> {
             return Ok(None);
         }
         if change.removed.is_empty() && change.added.is_empty() {
-            return Ok(Some(before.clone()));
+            return Ok(tree.holds(before).then(|| before.clone()));
         }
         match update(&before.layout, &files, change, options) {
             Ok(rendered) => {

@@ -100,6 +100,7 @@ impl Store {
         let _lock = self.publishing_lock(&repository.name)?;
         let head = self.head(&repository.name)?;
         let current = Publication::current(self, &repository.name)?;
+        let public = self.public(&repository.name);
         let keys = signer.fingerprints().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
 
         let mut kept = BTreeMap::new();
@@ -115,12 +116,7 @@ impl Store {
                 Some(before)
                     if before.snapshot == snapshot
                         && before.settings == settings
-                        && self
-                            .public(&repository.name)
-                            .join("dists")
-                            .join(place.directory())
-                            .join("InRelease")
-                            .is_file()
+                        && tree::shows_all(&public, &place, before)
                         && !expires_soon(before, repository, context.now) =>
                 {
                     kept.insert(place, before.clone());
@@ -135,7 +131,7 @@ impl Store {
             && current.commit == head.as_ref().map(Revision::id)
         {
             // Whoever showed it may not have lived to make that durable.
-            files::sync_path(&self.public(&repository.name))?;
+            files::sync_path(&public)?;
             return Ok(PublishReport {
                 publication: None,
                 suites: Vec::new(),
@@ -145,7 +141,7 @@ impl Store {
         }
 
         if !options.allow_release_info_change {
-            let dists = self.public(&repository.name).join("dists");
+            let dists = public.join("dists");
             for Wanted { place, suite, .. } in &wanted {
                 let shown = dists.join(place.directory()).join("Release");
                 release_info::check(&suite.name, &shown, &release_of(repository, suite, context.now))?;

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use sha2::Digest as _;
 
 use super::place::{Place, leads_to_flat};
-use super::publication::{Publication, PublicationId, PublishedIndex};
+use super::publication::{Publication, PublicationId, PublishedIndex, PublishedSuite};
 use crate::files::{self, mode};
 use crate::storage::{Key, Storage as _};
 use crate::{Error, Record, RecordFile, RepositoryName, Store};
@@ -26,6 +26,27 @@ pub(crate) const PUBLICATIONS: &str = ".publications";
 pub(crate) const SNAPSHOTS: &str = "snapshot";
 /// The directory of a repository with the index files of all its publications.
 pub(crate) const BY_HASH: &str = ".by-hash";
+
+/// In pieces of so many bytes an index is copied.
+const COPIED_AT_ONCE: u64 = 256 << 10;
+
+fn by_hash(public: &Utf8Path, digest: &Sha256) -> Utf8PathBuf {
+    public.join(BY_HASH).join("SHA256").join(digest.to_string())
+}
+
+/// Whether all files of an index are below the public directory of its repository. One of which only the content is wrong passes:
+/// finding these, and putting them aside, is for a check.
+fn holds(public: &Utf8Path, index: &PublishedIndex) -> bool {
+    index.files_at("").all(|(_, file)| {
+        fs::metadata(by_hash(public, &file.sha256)).is_ok_and(|found| found.len() == file.size)
+    })
+}
+
+/// Whether clients find all files of a suite that they are shown.
+pub(super) fn shows_all(public: &Utf8Path, place: &Place, suite: &PublishedSuite) -> bool {
+    public.join("dists").join(place.directory()).join("InRelease").is_file()
+        && suite.indices.values().all(|index| holds(public, index))
+}
 
 /// A publication that is being built.
 pub(super) struct Tree<'a> {
@@ -77,7 +98,12 @@ impl<'a> Tree<'a> {
 
     /// Where an index file lies under the name of its digest.
     pub(super) fn by_hash(&self, digest: &Sha256) -> Utf8PathBuf {
-        self.public.join(BY_HASH).join("SHA256").join(digest.to_string())
+        by_hash(&self.public, digest)
+    }
+
+    /// Whether all files of an index are there.
+    pub(super) fn holds(&self, index: &PublishedIndex) -> bool {
+        holds(&self.public, index)
     }
 
     fn suite_directory(&self, id: PublicationId, place: &Place) -> Utf8PathBuf {
@@ -167,9 +193,9 @@ impl<'a> Tree<'a> {
                 Part::Previous { range, crc32 } => {
                     let Some(previous) = previous else { return Ok(false) };
                     let source = self.by_hash(&previous.sha256);
-                    let copied = take_over(&source, range, &mut output)
+                    let is_sound = take_over(&source, range, *crc32, &mut output)
                         .map_err(Error::io("copy a part of", &source))?;
-                    if copied != (range.end - range.start, *crc32) {
+                    if !is_sound {
                         files::remove_if_present(&temporary)?;
                         return Ok(false);
                     }
@@ -302,32 +328,34 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Continues `output` with a range of a file and returns how many bytes that were and their CRC32.
+/// Continues `output` with a range of a file, and says whether that is all there and has this CRC32.
 ///
 /// Where the file system can do that (XFS, btrfs), the beginning of a file is not copied: the new file shares the blocks of the
-/// old one, and only what comes behind them is written.
-fn take_over(source: &Utf8Path, range: &Range<u64>, output: &mut File) -> std::io::Result<(u64, u32)> {
+/// old one, which are then not read either.
+fn take_over(source: &Utf8Path, range: &Range<u64>, crc32: u32, output: &mut File) -> std::io::Result<bool> {
     let mut input = File::open(source)?;
+    if input.metadata()?.len() < range.end {
+        return Ok(false);
+    }
     let is_beginning = range.start == 0 && output.stream_position()? == 0;
-    let is_shared = is_beginning && rustix::fs::ioctl_ficlone(&*output, &input).is_ok();
-    if is_shared {
+    if is_beginning && rustix::fs::ioctl_ficlone(&*output, &input).is_ok() {
         output.set_len(range.end)?;
         output.seek(SeekFrom::End(0))?;
+        return Ok(true);
     }
+    let length = range.end - range.start;
+    files::reserve(output, length)?;
     input.seek(SeekFrom::Start(range.start))?;
-    let mut input = input.take(range.end - range.start);
-    let mut buffer = vec![0; 256 << 10];
-    let (mut length, mut hasher) = (0, crc32fast::Hasher::new());
+    let mut input = input.take(length);
+    let mut buffer = vec![0; length.min(COPIED_AT_ONCE) as usize];
+    let mut hasher = crc32fast::Hasher::new();
     loop {
         let count = input.read(&mut buffer)?;
         let bytes = buffer.get(..count).unwrap_or_default();
         if bytes.is_empty() {
-            return Ok((length, hasher.finalize()));
+            return Ok(input.limit() == 0 && hasher.finalize() == crc32);
         }
         hasher.update(bytes);
-        if !is_shared {
-            output.write_all(bytes)?;
-        }
-        length += count as u64;
+        output.write_all(bytes)?;
     }
 }

@@ -10,6 +10,7 @@ use repo_store::{
 };
 
 use crate::fixture::{Fixture, context, everything_below, publish, secret_key, settings, signer};
+use crate::publishing::{assert_indices_are_as_signed, visible};
 
 /// Two packages, two publications, one of which is history, and a tag.
 fn small() -> Fixture {
@@ -445,4 +446,26 @@ fn one_repair_brings_back_a_history_that_lost_every_object_and_file() {
     let report = repair(&fixture.store, &[backup]);
     assert_eq!(lines(&report.remaining), [""; 0]);
     assert_eq!(lines(&check(&fixture.store)), [""; 0]);
+}
+
+#[test]
+fn an_index_that_nobody_has_any_more_is_made_anew_by_the_next_publication() {
+    for ending in ["xz", "gz"] {
+        let (fixture, signer) = (small(), signer());
+        let shown = |seconds| publish(&fixture, &signer, seconds).publication;
+        assert!(shown(400).is_some(), "the key is another");
+        let index = format!("dists/trixie/main/binary-amd64/Packages.{ending}");
+        let index = fixture.store.public(&fixture.preprod.name).join(index);
+        let mut bytes = fs::read(&index).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x55;
+        overwrite(&index, &bytes);
+        assert_eq!(shown(500), None, "nothing says that it is damaged");
+
+        assert!(!repair(&fixture.store, &[]).remaining.is_clean());
+        assert!(shown(600).is_some());
+        assert_eq!(visible(&fixture, "trixie"), ["hello 1.0", "hello 1.1"]);
+        assert_indices_are_as_signed(&fixture, "trixie");
+        assert_eq!(shown(700), None, "it is whole");
+    }
 }

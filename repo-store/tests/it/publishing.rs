@@ -10,7 +10,7 @@ use repo_store::{PublishOptions, RepositorySettings};
 use crate::fixture::{Fixture, context, files_below, publish, settings, signer, suite};
 
 /// The packages and versions that a client reading the index of a suite sees.
-fn visible(fixture: &Fixture, suite: &str) -> Vec<String> {
+pub(crate) fn visible(fixture: &Fixture, suite: &str) -> Vec<String> {
     let directory = fixture.store.public(&fixture.preprod.name).join("dists").join(suite);
     let file = std::fs::read(directory.join("main/binary-amd64/Packages.gz")).unwrap();
     let mut text = Vec::new();
@@ -201,7 +201,7 @@ fn what_a_crash_left_half_built_is_cleared_away() {
 }
 
 /// Every index file that the Release file of a suite names has the size and hash that it says.
-fn assert_indices_are_as_signed(fixture: &Fixture, suite: &str) {
+pub(crate) fn assert_indices_are_as_signed(fixture: &Fixture, suite: &str) {
     let directory = fixture.store.public(&fixture.preprod.name).join("dists").join(suite);
     let text = std::fs::read(directory.join("Release")).unwrap();
     let release = deb_parse::control::Release::parse(&text, &deb_parse::Limits::default()).unwrap();
