@@ -17,6 +17,7 @@ mod pdiffs;
 mod power_cuts;
 mod published;
 mod quickstart;
+mod read_once;
 mod routing;
 mod rules;
 mod shared_blocks;

@@ -99,8 +99,15 @@ impl Directory {
         let parent = path.parent().unwrap_or(&self.root);
         let mut changed = files::create_directories(parent)?;
         // What is there already must count as new, or garbage collection could take it away before anything refers to it.
-        while !files::link(temporary, path)? && !files::touch(path)? {}
-        if is_same(temporary, path)? {
+        let is_new = loop {
+            if files::link(temporary, path)? {
+                break true;
+            }
+            if files::touch(path)? {
+                break false;
+            }
+        };
+        if is_new || is_same(temporary, path)? {
             files::remove_if_present(temporary)?;
         } else {
             // What is there was cut short or damaged by something that is not ours to explain; this one is whole.
