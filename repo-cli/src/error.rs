@@ -17,6 +17,13 @@ pub(crate) enum Outcome {
     Different,
 }
 
+impl Outcome {
+    /// Whether all was done.
+    pub(crate) fn of(complete: bool) -> Self {
+        if complete { Self::Done } else { Self::Refused }
+    }
+}
+
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {

@@ -19,11 +19,12 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
     let output = output::Output::new(&arguments.global);
-    match cmd::run(arguments, &output) {
+    let status = match cmd::run(arguments, &output) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             output.error(&error);
             error.exit_code()
         }
-    }
+    };
+    output.finish(status)
 }

@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     if complete {
         session.publish_after(repository, report.committed.commit, arguments.change, output)?;
     }
-    Ok(if report.refused.is_empty() { Outcome::Done } else { Outcome::Refused })
+    Ok(Outcome::of(report.refused.is_empty()))
 }
 
 /// The files, and in place of each directory the package files in it, in the order of their names.

@@ -47,11 +47,9 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
     let directory = directory.map_or_else(crate::session::current_directory, Ok)?;
     init(&directory, &arguments.layout, output)?;
     let session = Session::open(&Global { root: Some(directory), ..global.clone() })?;
-    for repository in session.config.repositories() {
-        session.publish(repository, PublishOptions::default(), output)?;
-    }
+    let published = session.publish_each(session.config.repositories(), PublishOptions::default(), output)?;
     output.result(&serde_json::json!({ "root": session.root }), || {});
-    Ok(Outcome::Done)
+    Ok(Outcome::of(published.iter().all(|(_, report)| report.is_some())))
 }
 
 /// Makes the store, its key and its configuration.

@@ -6,7 +6,7 @@ use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PublishArguments {
-    /// The repositories [default: all]
+    /// The repositories [default: all]; one that fails keeps none of the others from being published
     #[arg(value_name = "REPOSITORY")]
     repositories: Vec<String>,
     /// Also when a suite's Origin, Label, Codename or NotAutomatic changed: clients refuse that until
@@ -22,9 +22,12 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let repositories = session.repositories(&arguments.repositories)?;
     let options = PublishOptions { allow_release_info_change: arguments.allow_release_info_change };
-    let mut published = Vec::new();
-    for repository in repositories {
-        let report = session.publish(repository, options, output)?;
+    let (mut published, mut failed) = (Vec::new(), Vec::new());
+    for (repository, report) in session.publish_each(repositories, options, output)? {
+        let Some(report) = report else {
+            failed.push(repository.name.as_str());
+            continue;
+        };
         if report.publication.is_none() {
             output.say(&format!("{} is published as it is", repository.name));
         }
@@ -34,6 +37,7 @@ pub(crate) fn run(
             "suites": report.suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }));
     }
-    output.result(&serde_json::json!({ "published": published }), || {});
-    Ok(Outcome::Done)
+    let outcome = Outcome::of(failed.is_empty());
+    output.result(&serde_json::json!({ "published": published, "failed": failed }), || {});
+    Ok(outcome)
 }

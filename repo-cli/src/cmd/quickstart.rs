@@ -61,8 +61,9 @@ pub(crate) fn run(
             outcome = Outcome::Refused;
         }
     }
-    for repository in session.config.repositories() {
-        session.publish(repository, PublishOptions::default(), output)?;
+    let published = session.publish_each(session.config.repositories(), PublishOptions::default(), output)?;
+    if published.iter().any(|(_, report)| report.is_none()) {
+        outcome = Outcome::Refused;
     }
     if arguments.no_serve {
         print_next_steps(&session, root, &format!("http://{}", arguments.listen), output)?;

@@ -20,8 +20,10 @@ mod quickstart;
 mod read_once;
 mod routing;
 mod rules;
+mod several_repositories;
 mod shared_blocks;
 mod sources;
+mod standard_output;
 mod true_copies;
 
 use std::process::Command;

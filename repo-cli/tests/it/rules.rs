@@ -103,7 +103,7 @@ fn a_label_that_clients_would_refuse_is_published_only_when_asked_for() {
     insta::assert_snapshot!(environment.run(&["publish", "prod"]), @"
     status: 1
     ---- stderr
-    error: bookworm would change its Label from `prod` to `packages`: clients refuse that
+    error: prod: bookworm would change its Label from `prod` to `packages`: clients refuse that
     hint: take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`
     ");
     let allowed = environment.run(&["publish", "prod", "--allow-release-info-change"]).succeeds();
