@@ -186,6 +186,11 @@ impl Config {
                 })
                 .collect::<Result<_, _>>()?,
         };
+        if chosen.is_empty() {
+            let listed = self.file.suites_file.as_ref().map_or("`suites`", |path| path.as_str());
+            let listed = if table.suites.is_some() { "`suites`" } else { listed };
+            return Err(self.wrong(&format!("repositories.{name} has no suites: list them in {listed}")));
+        }
         for suite in &mut chosen {
             suite.translations = table.translations.unwrap_or(self.file.translations);
         }

@@ -164,6 +164,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client \
              `apt-get update --allow-releaseinfo-change`"
         }
+        Error::Removal { .. } => "take it back in repo.toml; or `repo-cli publish --allow-removal`",
         Error::UnknownSuite { .. } => "the suites are listed in repo.toml",
         Error::UnknownRevision { .. } => {
             "`repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do"

@@ -109,20 +109,20 @@ impl Session {
         Ok(())
     }
 
-    /// Publishes each of these repositories, whatever becomes of the others, and says which failed and why.
+    /// Publishes each of these repositories when it is asked for, whatever becomes of the others, and says which failed and why.
     pub(crate) fn publish_each<'a>(
         &self,
         repositories: impl IntoIterator<Item = &'a RepositorySettings>,
         options: PublishOptions,
         output: &Output,
-    ) -> Result<Vec<(&'a RepositorySettings, Option<PublishReport>)>, Failure> {
+    ) -> Result<impl Iterator<Item = (&'a RepositorySettings, Option<PublishReport>)>, Failure> {
         // Without a key all fail for the one reason, which is said once.
         self.keys().signer()?;
-        let publish = |repository: &'a RepositorySettings| {
+        let publish = move |repository: &'a RepositorySettings| {
             let report = self.publish(repository, options, output);
             (repository, report.inspect_err(|error| output.failed(&repository.name, error)).ok())
         };
-        Ok(repositories.into_iter().map(publish).collect())
+        Ok(repositories.into_iter().map(publish))
     }
 
     /// Publishes a repository and says so. The id of the publication, if there was anything to publish.
@@ -146,6 +146,9 @@ impl Session {
             let suites =
                 if report.suites.is_empty() { "as before".to_owned() } else { joined(&report.suites) };
             output.say(&format!("published {} {id}: {suites}", repository.name));
+            if !report.removed.is_empty() {
+                output.say(&format!("{} no longer publishes {}", repository.name, joined(&report.removed)));
+            }
         }
         Ok(report)
     }

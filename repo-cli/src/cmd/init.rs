@@ -48,8 +48,9 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
     init(&directory, &arguments.layout, output)?;
     let session = Session::open(&Global { root: Some(directory), ..global.clone() })?;
     let published = session.publish_each(session.config.repositories(), PublishOptions::default(), output)?;
+    let failed = published.filter(|(_, report)| report.is_none()).count();
     output.result(&serde_json::json!({ "root": session.root }), || {});
-    Ok(Outcome::of(published.iter().all(|(_, report)| report.is_some())))
+    Ok(Outcome::of(failed == 0))
 }
 
 /// Makes the store, its key and its configuration.

@@ -13,6 +13,9 @@ pub(crate) struct PublishArguments {
     /// `apt-get update --allow-releaseinfo-change` is given on each
     #[arg(long)]
     allow_release_info_change: bool,
+    /// Also when a suite, an alias or the flat form that clients read has left repo.toml: they find nothing there any more
+    #[arg(long)]
+    allow_removal: bool,
 }
 
 pub(crate) fn run(
@@ -21,7 +24,10 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repositories = session.repositories(&arguments.repositories)?;
-    let options = PublishOptions { allow_release_info_change: arguments.allow_release_info_change };
+    let options = PublishOptions {
+        allow_release_info_change: arguments.allow_release_info_change,
+        allow_removal: arguments.allow_removal,
+    };
     let (mut published, mut failed) = (Vec::new(), Vec::new());
     for (repository, report) in session.publish_each(repositories, options, output)? {
         let Some(report) = report else {
@@ -35,6 +41,7 @@ pub(crate) fn run(
             "repository": repository.name.as_str(),
             "publication": report.publication.map(|id| id.to_string()),
             "suites": report.suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "removed": report.removed,
         }));
     }
     let outcome = Outcome::of(failed.is_empty());

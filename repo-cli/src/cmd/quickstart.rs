@@ -62,7 +62,8 @@ pub(crate) fn run(
         }
     }
     let published = session.publish_each(session.config.repositories(), PublishOptions::default(), output)?;
-    if published.iter().any(|(_, report)| report.is_none()) {
+    let failed = published.filter(|(_, report)| report.is_none()).count();
+    if failed > 0 {
         outcome = Outcome::Refused;
     }
     if arguments.no_serve {

@@ -412,7 +412,7 @@ fn publish() {
     insta::assert_snapshot!(environment.run(&["--json", "publish", "prod"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"published":[{"publication":null,"repository":"prod","suites":[]}]}
+    {"format":1,"failed":[],"published":[{"publication":null,"removed":[],"repository":"prod","suites":[]}]}
     "#);
     for key in environment.root().join("keys").read_dir_utf8().unwrap() {
         std::fs::remove_file(key.unwrap().path()).unwrap();
