@@ -43,6 +43,15 @@ pub(crate) enum Failure {
     /// A key.
     #[error(transparent)]
     Key(#[from] apt_sign::Error),
+    /// A file among the keys that is none.
+    #[error("{path}")]
+    BadKey {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: apt_sign::Error,
+    },
     /// A name or version given on the command line.
     #[error("`{argument}` is not usable")]
     Argument {
@@ -126,9 +135,10 @@ impl Failure {
             }
             Self::UnknownRepository { known, .. } => Some(format!("there are: {}", known.join(", "))),
             Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
-            Self::Key(apt_sign::Error::KeyFile { .. }) => {
-                Some("keys are files of mode 0600 in a directory of mode 0700, owned by who signs".to_owned())
-            }
+            Self::Key(apt_sign::Error::KeyFile { .. }) => Some(
+                "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs"
+                    .to_owned(),
+            ),
             Self::NoMatch(_) => Some("`repo-cli list REPOSITORY` shows what there is".to_owned()),
             _ => None,
         }

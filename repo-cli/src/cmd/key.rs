@@ -59,8 +59,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
     };
     let mut rows = Vec::new();
     let mut json = Vec::new();
-    for key in session.keys().load()? {
-        let certificate = key.certificate();
+    for certificate in session.keys().certificates()? {
         let problems: Vec<String> = certificate.problems(now).iter().map(ToString::to_string).collect();
         let expires = certificate.expires().map(day);
         json.push(serde_json::json!({

@@ -12,6 +12,7 @@ mod http;
 mod incoming;
 mod indices;
 mod integrity;
+mod keys;
 mod output;
 mod pdiffs;
 mod power_cuts;
