@@ -1,6 +1,7 @@
 use deb_parse::SuiteName;
 use repo_store::RepositorySettings;
 
+use crate::config::{Url, argument};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::Session;
@@ -13,8 +14,8 @@ pub(crate) struct ClientConfigArguments {
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
     /// The address under which the client reaches the repositories [default: as configured]
-    #[arg(long)]
-    url: Option<String>,
+    #[arg(long, value_parser = argument::<Url>)]
+    url: Option<Url>,
     /// Print the entry for the flat form of the repository, which knows neither suites nor components
     #[arg(long, conflicts_with = "suites")]
     flat: bool,
@@ -30,9 +31,8 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     repository.check_suites(&arguments.suites)?;
-    let url = arguments.url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
-    let url = url.or_else(|| session.config.url());
-    let url = url.unwrap_or_else(|| format!("http://{}", session.config.listen()));
+    let url = arguments.url.as_ref().or(session.config.url()).cloned();
+    let url = url.unwrap_or_else(|| Url::of_server(session.config.listen()));
     let sources = if arguments.flat {
         flat_sources(session, repository, &url)?
     } else {
@@ -50,7 +50,7 @@ pub(crate) fn sources(
     session: &Session,
     repository: &RepositorySettings,
     suites: &[SuiteName],
-    url: &str,
+    url: &Url,
 ) -> Result<String, Failure> {
     let chosen: Vec<_> =
         repository.suites.iter().filter(|suite| suites.is_empty() || suites.contains(&suite.name)).collect();
@@ -83,7 +83,7 @@ fn types(
 }
 
 /// The same for the flat form.
-fn flat_sources(session: &Session, repository: &RepositorySettings, url: &str) -> Result<String, Failure> {
+fn flat_sources(session: &Session, repository: &RepositorySettings, url: &Url) -> Result<String, Failure> {
     let name = &repository.name;
     let Some(suite) = &repository.flat else {
         let what = format!("{name} is not published flat: set `flat` in [repositories.{name}] of repo.toml");
@@ -95,6 +95,6 @@ fn flat_sources(session: &Session, repository: &RepositorySettings, url: &str) -
 }
 
 /// The entry for `/etc/apt/auth.conf.d/`. Over plain HTTP apt sends it only when the scheme is named.
-pub(crate) fn auth(repository: &RepositorySettings, url: &str) -> String {
+pub(crate) fn auth(repository: &RepositorySettings, url: &Url) -> String {
     format!("machine {url}/{}\nlogin USER\npassword PASSWORD\n", repository.name)
 }

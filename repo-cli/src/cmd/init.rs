@@ -8,6 +8,7 @@ use deb_parse::{Architecture, SuiteName};
 use repo_store::{PublishOptions, RepositoryName, Store};
 
 use crate::args::Global;
+use crate::config::{Config, Line, Url, argument, without_repeats};
 use crate::error::{Failure, Outcome};
 use crate::keys::Keys;
 use crate::output::{Output, joined};
@@ -26,20 +27,20 @@ pub(crate) struct InitArguments {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LayoutArguments {
     /// A repository; may be given several times [default: preprod and prod]
-    #[arg(long = "repository", value_name = "NAME")]
-    pub(crate) repositories: Vec<String>,
+    #[arg(long = "repository", value_name = "NAME", value_parser = argument::<RepositoryName>)]
+    pub(crate) repositories: Vec<RepositoryName>,
     /// A suite; may be given several times [default: bookworm and trixie]
-    #[arg(long = "suite", value_name = "NAME")]
-    pub(crate) suites: Vec<String>,
+    #[arg(long = "suite", value_name = "NAME", value_parser = argument::<SuiteName>)]
+    pub(crate) suites: Vec<SuiteName>,
     /// An architecture; may be given several times [default: amd64 and arm64]
-    #[arg(long = "architecture", value_name = "NAME")]
-    pub(crate) architectures: Vec<String>,
+    #[arg(long = "architecture", value_name = "NAME", value_parser = argument::<Architecture>)]
+    pub(crate) architectures: Vec<Architecture>,
     /// Who publishes, as clients see it; better never changed later
-    #[arg(long, value_name = "TEXT", default_value = "In-house packages")]
-    pub(crate) origin: String,
+    #[arg(long, value_name = "TEXT", default_value = "In-house packages", value_parser = argument::<Line>)]
+    pub(crate) origin: Line,
     /// The address under which clients will reach the repositories
-    #[arg(long, value_name = "URL")]
-    pub(crate) url: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = argument::<Url>)]
+    pub(crate) url: Option<Url>,
 }
 
 pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
@@ -55,11 +56,13 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
 
 /// Makes the store, its key and its configuration.
 pub(crate) fn init(root: &Utf8Path, layout: &LayoutArguments, output: &Output) -> Result<(), Failure> {
-    let text = configuration(layout)?;
     let path = root.join("repo.toml");
     if path.exists() {
         return Err(repo_store::Error::StoreExists { path: root.to_owned() }.into());
     }
+    let text = configuration(layout);
+    // Before anything is there: what is wrong with it could not be put right by giving other arguments.
+    Config::of(root, &[(path.clone(), text.clone())])?;
     match Store::create(root) {
         // Without a repo.toml it was not made to the end.
         Err(repo_store::Error::StoreExists { .. }) => drop(Store::open(root)?),
@@ -82,41 +85,28 @@ fn write_durably(path: &Utf8Path, text: &str) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
-fn configuration(layout: &LayoutArguments) -> Result<String, Failure> {
-    let names = |given: &[String], default: &[&str]| -> Vec<String> {
+fn configuration(layout: &LayoutArguments) -> String {
+    fn names<T: Clone + PartialEq + ToString>(given: &[T], default: [&str; 2]) -> Vec<String> {
         if given.is_empty() {
-            default.iter().map(|name| (*name).to_owned()).collect()
-        } else {
-            given.to_vec()
+            return default.map(str::to_owned).to_vec();
         }
-    };
-    let repositories = names(&layout.repositories, &["preprod", "prod"]);
-    let suites = names(&layout.suites, &["bookworm", "trixie"]);
-    let architectures = names(&layout.architectures, &["amd64", "arm64"]);
-    for name in &repositories {
-        RepositoryName::parse(name)?;
-    }
-    let argument = |name: &String, source| Failure::Argument { argument: name.clone(), source };
-    for name in &suites {
-        SuiteName::parse(name).map_err(|source| argument(name, source))?;
-    }
-    for name in &architectures {
-        Architecture::parse(name).map_err(|source| argument(name, source))?;
+        without_repeats(given.to_vec()).iter().map(T::to_string).collect()
     }
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let list = |names: &[String]| joined(&names.iter().map(|name| quoted(name)).collect::<Vec<_>>());
     let url = match &layout.url {
-        Some(url) => format!("url = {}", quoted(url)),
+        Some(url) => format!("url = {}", quoted(&url.to_string())),
         None => "#url = \"https://packages.example.org\"".to_owned(),
     };
+    let repositories = names(&layout.repositories, ["preprod", "prod"]);
     let tables: Vec<String> =
         repositories.iter().map(|name| format!("[repositories.{}]\n", quoted_key(name))).collect();
-    Ok(TEMPLATE
-        .replace("@ORIGIN@", &quoted(&layout.origin))
+    TEMPLATE
+        .replace("@ORIGIN@", &quoted(&layout.origin.to_string()))
         .replace("@URL@", &url)
-        .replace("@SUITES@", &list(&suites))
-        .replace("@ARCHITECTURES@", &list(&architectures))
-        .replace("@REPOSITORIES@", &tables.join("\n")))
+        .replace("@SUITES@", &list(&names(&layout.suites, ["bookworm", "trixie"])))
+        .replace("@ARCHITECTURES@", &list(&names(&layout.architectures, ["amd64", "arm64"])))
+        .replace("@REPOSITORIES@", &tables.join("\n"))
 }
 
 /// A repository's name as a key of a table; a name with a dot needs quotes.

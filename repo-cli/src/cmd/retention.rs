@@ -63,7 +63,7 @@ fn retain(
     session: &Session,
     output: &Output,
 ) -> Result<(serde_json::Value, Outcome), Failure> {
-    let rules = session.config.retention(&repository.name)?;
+    let rules = session.config.retention(&repository.name);
     let mut attempt = 0;
     let (plan, commit) = loop {
         attempt += 1;

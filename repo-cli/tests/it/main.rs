@@ -4,6 +4,7 @@
 mod bad_input;
 mod client;
 mod concurrency;
+mod configuration;
 mod contents;
 mod crashes;
 mod details;

@@ -160,7 +160,7 @@ fn an_emptied_list_of_suites_is_no_wish_to_publish_none() {
     error: <DIR>/store/repo.toml: repositories.preprod has no suites: list them in suites.list
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml: repositories.prod has no suites: list them in `suites`
+    error: <DIR>/store/repo.toml with its repo.d: repositories.prod has no suites: list them in `suites`
     ");
     assert!(environment.public("prod").join("dists/bookworm/InRelease").is_file());
 }
