@@ -7,6 +7,7 @@ mod routing;
 mod uploaders;
 mod url;
 mod value;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ use repo_store::{ArchitectureAll, Markers, RepositoryName, RepositorySettings, S
 pub(crate) use url::Url;
 pub(crate) use value::{FromText, Line, argument};
 use value::{Text, plain};
+pub(crate) use watch::Watch;
 
 use crate::error::Failure;
 use crate::serve::{Access, UserFile};
@@ -27,6 +29,8 @@ use crate::serve::{Access, UserFile};
 pub(crate) struct Config {
     path: Utf8PathBuf,
     root: Utf8PathBuf,
+    /// What it was read from.
+    sources: Vec<Source>,
     file: File,
     repositories: BTreeMap<RepositoryName, RepositorySettings>,
 }
@@ -44,7 +48,8 @@ impl Config {
     pub(crate) fn of(root: &Utf8Path, sources: &[Source]) -> Result<Self, Failure> {
         let file = File::of(sources)?;
         let path = file::place(sources);
-        let mut config = Self { path, root: root.to_owned(), repositories: BTreeMap::new(), file };
+        let (root, sources) = (root.to_owned(), sources.to_vec());
+        let mut config = Self { path, root, sources, repositories: BTreeMap::new(), file };
         let suites = config.suites()?;
         for (Text(name), table) in &config.file.repositories {
             let settings = config.repository_settings(name, table, &suites)?;

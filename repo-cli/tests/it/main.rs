@@ -22,6 +22,7 @@ mod quickstart;
 mod read_once;
 mod routing;
 mod rules;
+mod serving;
 mod several_repositories;
 mod shared_blocks;
 mod sources;
