@@ -106,6 +106,9 @@ pub(crate) enum Failure {
     /// The file of users of a repository.
     #[error(transparent)]
     Users(#[from] crate::serve::UsersError),
+    /// Arguments that each are right and do not go together: status 2, as any wrong usage.
+    #[error("{0}")]
+    Usage(&'static str),
     /// Anything to be said in one sentence.
     #[error("{0}")]
     Other(String),
@@ -117,10 +120,9 @@ impl Failure {
         move |source| Self::Io { verb, path, source }
     }
 
-    /// Status 1: wrong usage ends with 2 before any verb runs.
-    #[expect(clippy::unused_self, reason = "the place where other statuses would be chosen")]
+    /// Status 1, or 2 for wrong usage; most of that is found before any verb runs.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(1)
+        ExitCode::from(if matches!(self, Self::Usage(_)) { 2 } else { 1 })
     }
 
     /// What to do about it, where that is known.

@@ -92,6 +92,11 @@ impl Output {
         }
     }
 
+    /// Whether what a change does is shown: with `--quiet` only when it was asked for, by `--dry-run`.
+    pub(crate) fn shows_change(&self, dry_run: bool) -> bool {
+        !self.json && (dry_run || !self.quiet)
+    }
+
     /// Makes sure that everything printed so far is seen.
     pub(crate) fn flush(&self) {
         self.write(io::Write::flush);

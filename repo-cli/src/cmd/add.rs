@@ -142,8 +142,8 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
     let document =
         serde_json::json!({ "added": added, "refused": refused, "commit": commit, "dry_run": dry_run });
     output.result(&document, || {
-        for added in report.added.iter().filter(|_| complete) {
-            output.say(&line(added, dry_run));
+        for added in report.added.iter().filter(|_| complete && output.shows_change(dry_run)) {
+            output.line(&line(added, dry_run));
         }
     });
     for refused in &report.refused {

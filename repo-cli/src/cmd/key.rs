@@ -40,11 +40,16 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
         }
         KeyCommand::List => list(session, output)?,
         KeyCommand::Export { binary } => {
+            if *binary && output.is_json() {
+                return Err(Failure::Usage("--json and --binary exclude each other"));
+            }
             let keyring = session.keys().keyring()?;
             if *binary {
                 output.bytes(&keyring.binary()?);
             } else {
-                output.line(keyring.armored()?.trim_end());
+                let armored = keyring.armored()?;
+                let keys = armored.trim_end();
+                output.result(&serde_json::json!({ "keys": keys }), || output.line(keys));
             }
         }
     }

@@ -83,7 +83,8 @@ fn retain(
     files.sort_unstable();
     files.dedup();
     let (what, name) = (count(files.len(), "package file"), &repository.name);
-    if arguments.change.dry_run || !drastic.is_empty() {
+    let dry_run = arguments.change.dry_run;
+    if (dry_run || !drastic.is_empty()) && output.shows_change(dry_run) {
         show(&plan, output);
     }
     let refused = !drastic.is_empty() && !arguments.yes;
@@ -132,9 +133,6 @@ fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> se
 }
 
 fn show(plan: &RetentionPlan, output: &Output) {
-    if output.is_json() {
-        return;
-    }
     let mut rows = Vec::new();
     for (suite, verdict) in plan.verdicts.iter().flat_map(|(suite, all)| all.iter().map(move |v| (suite, v)))
     {
