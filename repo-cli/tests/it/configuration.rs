@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use testkit::Environment;
+use testkit::{Environment, Tree};
 
 use crate::published::Published;
 use crate::{PROGRAM, configure, store};
@@ -78,4 +78,41 @@ fn init_writes_nothing_that_it_could_not_read() {
         text.contains("suites = [\"bookworm\"]\n") && text.contains("architectures = [\"amd64\"]\n"),
         "{text}"
     );
+}
+
+#[test]
+fn a_repository_is_deleted_as_the_documentation_says() {
+    let environment = store();
+    configure(&environment, "[repositories.old]\n");
+    environment.add("old", &["hello=1.0", "other=1.0"]);
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["tag", "old", "first"]).succeeds();
+    let _ = environment.run(&["tag", "old", "first", "--delete"]).succeeds();
+    configure(&environment, "");
+    for directory in ["public/old", "store/publications/old", "store/tags/old"] {
+        fs::remove_dir_all(environment.root().join(directory)).unwrap();
+    }
+    fs::remove_file(environment.root().join("store/refs/old")).unwrap();
+    let _ = environment.run(&["fsck"]).succeeds();
+    let blobs = || {
+        Tree::of(&environment.root().join("store/blobs"))
+            .paths()
+            .filter(|path| path.components().count() == 2)
+            .count()
+    };
+    assert_eq!(blobs(), 2);
+    // What came in this very second is not old enough for any grace.
+    for _ in 0..50 {
+        let _ = environment.run(&["gc", "--grace", "0"]).succeeds();
+        if blobs() == 1 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(blobs(), 1);
+    let _ = environment.run(&["fsck"]).succeeds();
+    assert_eq!(Published::of(&environment, "prod").read().unwrap()["bookworm"].len(), 1);
+    configure(&environment, "[repositories.old]\n");
+    environment.add("old", &["other=1.0"]);
+    let _ = environment.run(&["fsck"]).succeeds();
 }
