@@ -17,7 +17,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => return output::usage(&message),
+    };
     let output = output::Output::new(&arguments.global);
     let status = match cmd::run(arguments, &output) {
         Ok(outcome) => outcome.into(),

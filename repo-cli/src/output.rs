@@ -31,6 +31,17 @@ struct Document<'a, T: Serialize> {
     content: &'a T,
 }
 
+/// Prints what the reading of the arguments ended with: what is wrong with them, or the help or version asked for.
+pub(crate) fn usage(message: &clap::Error) -> ExitCode {
+    match message.print() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr().lock(), "error: cannot write standard output: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2)),
+    }
+}
+
 impl Output {
     pub(crate) fn new(global: &Global) -> Self {
         let lines = RefCell::new(io::BufWriter::with_capacity(64 << 10, io::stdout()));

@@ -186,14 +186,16 @@ fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
     let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
     // Words of the language the program is written in.
     let ours = [
-        ("a nonzero usize", "a number from 1 on"),
-        ("usize", "a number from 0 on"),
-        ("a sequence", "a list"),
-        ("a map", "a table"),
+        ("expected a nonzero usize", "expected a number from 1 on"),
+        ("expected usize", "expected a number from 0 on"),
+        ("expected a sequence", "expected a list"),
+        ("expected a map", "expected a table"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a UTF-8 path string", "expected a path"),
+        ("invalid type: sequence", "invalid type: list"),
+        ("invalid type: map", "invalid type: table"),
     ];
-    let message = ours.iter().fold(message, |message, (theirs, ours)| {
-        message.replace(&format!("expected {theirs}"), &format!("expected {ours}"))
-    });
+    let message = ours.iter().fold(message, |message, (theirs, ours)| message.replace(theirs, ours));
     // Without the text it is shown with the key, which has no other way out.
     error.set_input(None);
     let shown = error.to_string();
@@ -267,6 +269,9 @@ mod tests {
             "gc = 7",
             "[repositories]\nprod = 7",
             "repositories = []",
+            "[retention]\nkeep_versions = 1",
+            "translations = \"yes\"",
+            "uploaders = 7",
         ]
         .map(of);
         insta::assert_snapshot!(said.join("\n"), @r#"
@@ -284,7 +289,10 @@ mod tests {
         repo.d/a.toml: line 1: suites: invalid type: string "bookworm", expected a list
         repo.d/a.toml: line 1: gc: invalid type: integer `7`, expected a table
         repo.d/a.toml: line 2: repositories.prod: invalid type: integer `7`, expected a table
-        repo.d/a.toml: line 1: repositories: invalid type: sequence, expected a table
+        repo.d/a.toml: line 1: repositories: invalid type: list, expected a table
+        repo.d/a.toml: line 1: retention: invalid type: table, expected a list
+        repo.d/a.toml: line 1: translations: invalid type: string "yes", expected true or false
+        repo.d/a.toml: line 1: uploaders: invalid type: integer `7`, expected a path
         "#);
     }
 

@@ -31,6 +31,15 @@ fn a_result_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
+fn help_that_cannot_be_written_is_a_failure() {
+    let environment = store();
+    for arguments in [["--help"], ["--version"]] {
+        let full = shell(&environment, r#"exec "$0" "$@" >/dev/full"#, &arguments).ends_with(1);
+        assert!(full.stderr.starts_with("error: cannot write standard output: "), "{full}");
+    }
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);
