@@ -86,6 +86,9 @@ pub(crate) enum Command {
     /// Make a store from a backup
     Restore(cmd::restore::RestoreArguments),
     /// Serve the published repositories over HTTP
+    ///
+    /// A change of the configuration counts within two seconds: the repositories, who may read them, and the files of users. Where to
+    /// listen is decided at the start.
     Serve(cmd::serve::ServeArguments),
     /// Print what a client needs to install from a repository
     ClientConfig(cmd::client_config::ClientConfigArguments),

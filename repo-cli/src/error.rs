@@ -17,6 +17,13 @@ pub(crate) enum Outcome {
     Different,
 }
 
+impl Outcome {
+    /// Whether all was done.
+    pub(crate) fn of(complete: bool) -> Self {
+        if complete { Self::Done } else { Self::Refused }
+    }
+}
+
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
@@ -36,6 +43,15 @@ pub(crate) enum Failure {
     /// A key.
     #[error(transparent)]
     Key(#[from] apt_sign::Error),
+    /// A file among the keys that is none.
+    #[error("{path}")]
+    BadKey {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: apt_sign::Error,
+    },
     /// A name or version given on the command line.
     #[error("`{argument}` is not usable")]
     Argument {
@@ -90,6 +106,9 @@ pub(crate) enum Failure {
     /// The file of users of a repository.
     #[error(transparent)]
     Users(#[from] crate::serve::UsersError),
+    /// Arguments that each are right and do not go together: status 2, as any wrong usage.
+    #[error("{0}")]
+    Usage(&'static str),
     /// Anything to be said in one sentence.
     #[error("{0}")]
     Other(String),
@@ -101,10 +120,9 @@ impl Failure {
         move |source| Self::Io { verb, path, source }
     }
 
-    /// Status 1: wrong usage ends with 2 before any verb runs.
-    #[expect(clippy::unused_self, reason = "the place where other statuses would be chosen")]
+    /// Status 1, or 2 for wrong usage; most of that is found before any verb runs.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(1)
+        ExitCode::from(if matches!(self, Self::Usage(_)) { 2 } else { 1 })
     }
 
     /// What to do about it, where that is known.
@@ -119,9 +137,10 @@ impl Failure {
             }
             Self::UnknownRepository { known, .. } => Some(format!("there are: {}", known.join(", "))),
             Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
-            Self::Key(apt_sign::Error::KeyFile { .. }) => {
-                Some("keys are files of mode 0600 in a directory of mode 0700, owned by who signs".to_owned())
-            }
+            Self::Key(apt_sign::Error::KeyFile { .. }) => Some(
+                "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs"
+                    .to_owned(),
+            ),
             Self::NoMatch(_) => Some("`repo-cli list REPOSITORY` shows what there is".to_owned()),
             _ => None,
         }
@@ -157,6 +176,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client \
              `apt-get update --allow-releaseinfo-change`"
         }
+        Error::Removal { .. } => "take it back in repo.toml; or `repo-cli publish --allow-removal`",
         Error::UnknownSuite { .. } => "the suites are listed in repo.toml",
         Error::UnknownRevision { .. } => {
             "`repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do"

@@ -17,13 +17,17 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => return output::usage(&message),
+    };
     let output = output::Output::new(&arguments.global);
-    match cmd::run(arguments, &output) {
+    let status = match cmd::run(arguments, &output) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             output.error(&error);
             error.exit_code()
         }
-    }
+    };
+    output.finish(status)
 }

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::io::{self, Write as _};
+use std::fmt;
+use std::io::{self, ErrorKind, Write as _};
+use std::process::ExitCode;
 
 use serde::Serialize;
 
@@ -15,6 +17,8 @@ pub(crate) struct Output {
     quiet: bool,
     /// Collects lines so that a long listing is not written line by line.
     lines: RefCell<io::BufWriter<io::Stdout>>,
+    /// Why not all of a result is where it was meant to go.
+    incomplete: RefCell<Option<io::Error>>,
 }
 
 /// The number of the JSON form. Fields may be added to it; none is removed or changes its meaning.
@@ -27,10 +31,21 @@ struct Document<'a, T: Serialize> {
     content: &'a T,
 }
 
+/// Prints what the reading of the arguments ended with: what is wrong with them, or the help or version asked for.
+pub(crate) fn usage(message: &clap::Error) -> ExitCode {
+    match message.print() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr().lock(), "error: cannot write standard output: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2)),
+    }
+}
+
 impl Output {
     pub(crate) fn new(global: &Global) -> Self {
         let lines = RefCell::new(io::BufWriter::with_capacity(64 << 10, io::stdout()));
-        Self { json: global.json, quiet: global.quiet, lines }
+        Self { json: global.json, quiet: global.quiet, lines, incomplete: RefCell::default() }
     }
 
     /// One JSON document on standard output, if that was asked for, or else what `text` prints.
@@ -54,15 +69,31 @@ impl Output {
     /// One line of a result.
     pub(crate) fn line(&self, text: &str) {
         let text = &*harmless(text);
-        let mut out = self.lines.borrow_mut();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
-        // A reader that has seen enough, such as `head`, is no reason to fail.
-        let _ = written;
+        self.write(|out| out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")));
     }
 
     /// Bytes that are no text.
     pub(crate) fn bytes(&self, bytes: &[u8]) {
-        let _ = self.lines.borrow_mut().write_all(bytes);
+        self.write(|out| out.write_all(bytes));
+    }
+
+    fn write(&self, write: impl FnOnce(&mut io::BufWriter<io::Stdout>) -> io::Result<()>) {
+        match write(&mut self.lines.borrow_mut()) {
+            // A reader that has seen enough, such as `head`, is no reason to fail.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                self.incomplete.borrow_mut().get_or_insert(error);
+            }
+            _ => {}
+        }
+    }
+
+    /// The status to end with, once everything is printed: a result that could not be written is a failure.
+    pub(crate) fn finish(&self, status: ExitCode) -> ExitCode {
+        self.flush();
+        let Some(error) = self.incomplete.borrow_mut().take() else { return status };
+        let failure = Failure::io("write", "standard output")(error);
+        self.error(&failure);
+        failure.exit_code()
     }
 
     /// A line about what was done; not with `--quiet` nor in JSON.
@@ -72,9 +103,14 @@ impl Output {
         }
     }
 
+    /// Whether what a change does is shown: with `--quiet` only when it was asked for, by `--dry-run`.
+    pub(crate) fn shows_change(&self, dry_run: bool) -> bool {
+        !self.json && (dry_run || !self.quiet)
+    }
+
     /// Makes sure that everything printed so far is seen.
     pub(crate) fn flush(&self) {
-        let _ = self.lines.borrow_mut().flush();
+        self.write(io::Write::flush);
     }
 
     /// A line of talk on standard error.
@@ -86,6 +122,11 @@ impl Output {
     /// A failure, and what to do about it.
     pub(crate) fn error(&self, failure: &Failure) {
         self.problem(&error::chain(failure), failure.hint().as_deref());
+    }
+
+    /// The failure of one of several things.
+    pub(crate) fn failed(&self, thing: impl fmt::Display, failure: &Failure) {
+        self.problem(&format!("{thing}: {}", error::chain(failure)), failure.hint().as_deref());
     }
 
     /// Something refused, and what to do about it.
@@ -111,12 +152,6 @@ impl Output {
             let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
             self.line(cells.collect::<Vec<_>>().join("  ").trim_end());
         }
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        self.flush();
     }
 }
 

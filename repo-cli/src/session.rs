@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use apt_sign::Signer as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use repo_store::{CommitId, Context, PublishOptions, RepositorySettings, Store};
+use repo_store::{CommitId, Context, PublishOptions, PublishReport, RepositorySettings, Store};
 
 use crate::args::{ChangeArguments, Global};
 use crate::config::Config;
@@ -97,12 +97,32 @@ impl Session {
     ) -> Result<(), Failure> {
         if self.publishes(arguments) {
             self.publish(repository, PublishOptions::default(), output).inspect_err(|_| {
-                output.note("the change is in the store, but clients do not see it yet: `publish` shows it");
+                if commit.is_some() {
+                    output.note(
+                        "the change is in the store, but clients do not see it yet: `publish` shows it",
+                    );
+                }
             })?;
         } else if commit.is_some() {
             output.say(&format!("not published yet: `repo-cli publish {}` does", repository.name));
         }
         Ok(())
+    }
+
+    /// Publishes each of these repositories when it is asked for, whatever becomes of the others, and says which failed and why.
+    pub(crate) fn publish_each<'a>(
+        &self,
+        repositories: impl IntoIterator<Item = &'a RepositorySettings>,
+        options: PublishOptions,
+        output: &Output,
+    ) -> Result<impl Iterator<Item = (&'a RepositorySettings, Option<PublishReport>)>, Failure> {
+        // Without a key all fail for the one reason, which is said once.
+        self.keys().signer()?;
+        let publish = move |repository: &'a RepositorySettings| {
+            let report = self.publish(repository, options, output);
+            (repository, report.inspect_err(|error| output.failed(&repository.name, error)).ok())
+        };
+        Ok(repositories.into_iter().map(publish))
     }
 
     /// Publishes a repository and says so. The id of the publication, if there was anything to publish.
@@ -111,7 +131,7 @@ impl Session {
         repository: &RepositorySettings,
         options: PublishOptions,
         output: &Output,
-    ) -> Result<repo_store::PublishReport, Failure> {
+    ) -> Result<PublishReport, Failure> {
         let context = self.context();
         let signer = self.keys().signer()?;
         for (fingerprint, problem) in signer.problems(std::time::SystemTime::now()) {
@@ -126,6 +146,9 @@ impl Session {
             let suites =
                 if report.suites.is_empty() { "as before".to_owned() } else { joined(&report.suites) };
             output.say(&format!("published {} {id}: {suites}", repository.name));
+            if !report.removed.is_empty() {
+                output.say(&format!("{} no longer publishes {}", repository.name, joined(&report.removed)));
+            }
         }
         Ok(report)
     }

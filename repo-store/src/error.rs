@@ -285,6 +285,12 @@ pub enum Error {
         /// What they would be told.
         new: String,
     },
+    /// What clients read would no longer be published.
+    #[error("{} would no longer be published: clients refuse that", .names.join(", "))]
+    Removal {
+        /// The suites and aliases, and `./` for the flat form.
+        names: Vec<String>,
+    },
     /// The metadata could not be signed.
     #[error("cannot sign the Release file of {suite}")]
     Sign {

@@ -1,7 +1,7 @@
 //! Secret keys in files; the only module that touches the file system.
 //!
 //! A key file is a regular file of mode 0600 or less, in a directory of mode 0700 or less, both owned by the
-//! user that runs us. Everything is checked on what is opened, not on a name that could be exchanged in
+//! user that runs us; root may also read those of a user it names. Everything is checked on what is opened, not on a name that could be exchanged in
 //! between.
 
 use super::SecretKey;
@@ -31,7 +31,26 @@ impl SecretKey {
     /// 0700), another owner, a symbolic link, not a regular file. [`Error::Io`] when it cannot be read, and
     /// what [`SecretKey::from_bytes`] finds.
     pub fn load(path: &Path, password: Option<&str>) -> Result<Self, Error> {
-        let (directory, name) = open_directory(path)?;
+        Self::load_owned(path, password, us())
+    }
+
+    /// The same for a key of another user, by its number, whom root trusts as much as itself: the owner of what is
+    /// signed, say. Anybody but root must own the file all the same.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SecretKey::load`].
+    pub fn load_of(path: &Path, password: Option<&str>, owner: u32) -> Result<Self, Error> {
+        let root = us() == 0;
+        // The directory and the file belong to the same one of the two.
+        match Self::load_owned(path, password, us()) {
+            Err(Error::KeyFile { .. }) if root => Self::load_owned(path, password, owner),
+            result => result,
+        }
+    }
+
+    fn load_owned(path: &Path, password: Option<&str>, owner: u32) -> Result<Self, Error> {
+        let (directory, name) = open_directory(path, owner)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file =
             rustix::fs::openat(&directory, name, flags, Mode::empty()).map_err(|errno| match errno {
@@ -42,7 +61,7 @@ impl SecretKey {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(refused(path, "it is not a regular file"));
         }
-        check(&stat, 0o177, path, "its mode is wider than 0600")?;
+        check(&stat, owner, 0o177, path, "its mode is wider than 0600")?;
         let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
         if size > MAX_SIZE {
             return Err(refused(path, "it is larger than 1 MiB"));
@@ -99,7 +118,7 @@ impl SecretKey {
         path: &Path,
         place: impl FnOnce(&OwnedFd, &OsStr, &OsStr) -> Result<(), Errno>,
     ) -> Result<(), Error> {
-        let (directory, name) = open_directory(path)?;
+        let (directory, name) = open_directory(path, us())?;
         let draft = draft_name(name)?;
         let written = write_draft(&directory, &draft, self.to_armored()?.as_bytes(), path)
             .and_then(|()| place(&directory, &draft, name).map_err(io("create key file", path)));
@@ -134,14 +153,14 @@ fn write_draft(directory: &OwnedFd, draft: &OsStr, bytes: &[u8], path: &Path) ->
 }
 
 /// Opens the directory of a key file, and checks that nobody else can put something else there.
-fn open_directory(path: &Path) -> Result<(OwnedFd, &OsStr), Error> {
+fn open_directory(path: &Path, owner: u32) -> Result<(OwnedFd, &OsStr), Error> {
     let name = path.file_name().ok_or_else(|| refused(path, "it names no file"))?;
     let parent = parent(path);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory =
         rustix::fs::open(parent, flags, Mode::empty()).map_err(io("open the directory of key file", path))?;
     let stat = rustix::fs::fstat(&directory).map_err(io("examine the directory of key file", path))?;
-    check(&stat, 0o077, parent, "the mode of the directory is wider than 0700")?;
+    check(&stat, owner, 0o077, parent, "the mode of the directory is wider than 0700")?;
     Ok((directory, name))
 }
 
@@ -152,8 +171,13 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-fn check(stat: &Stat, forbidden: RawMode, path: &Path, rule: &'static str) -> Result<(), Error> {
-    if stat.st_uid != rustix::process::geteuid().as_raw() {
+/// The user that runs us.
+fn us() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn check(stat: &Stat, owner: u32, forbidden: RawMode, path: &Path, rule: &'static str) -> Result<(), Error> {
+    if stat.st_uid != owner {
         return Err(refused(path, "it belongs to another user"));
     }
     if stat.st_mode & forbidden != 0 {

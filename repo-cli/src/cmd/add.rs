@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     if complete {
         session.publish_after(repository, report.committed.commit, arguments.change, output)?;
     }
-    Ok(if report.refused.is_empty() { Outcome::Done } else { Outcome::Refused })
+    Ok(Outcome::of(report.refused.is_empty()))
 }
 
 /// The files, and in place of each directory the package files in it, in the order of their names.
@@ -142,8 +142,8 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
     let document =
         serde_json::json!({ "added": added, "refused": refused, "commit": commit, "dry_run": dry_run });
     output.result(&document, || {
-        for added in report.added.iter().filter(|_| complete) {
-            output.say(&line(added, dry_run));
+        for added in report.added.iter().filter(|_| complete && output.shows_change(dry_run)) {
+            output.line(&line(added, dry_run));
         }
     });
     for refused in &report.refused {

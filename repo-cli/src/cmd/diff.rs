@@ -94,6 +94,9 @@ fn print_details(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    if format == Format::Html && output.is_json() {
+        return Err(Failure::Usage("--json and --format html exclude each other"));
+    }
     let report = Report::of(sides, session)?;
     match format {
         Format::Html => output.bytes(html::page(&report).as_bytes()),

@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
         }
     };
     print(&report, arguments.repair, output);
-    Ok(if report.remaining.is_clean() { Outcome::Done } else { Outcome::Refused })
+    Ok(Outcome::of(report.remaining.is_clean()))
 }
 
 /// Prints what a check found, and what a repair did.

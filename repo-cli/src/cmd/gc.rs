@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use repo_store::GcOptions;
 use serde::Serialize;
 
-use crate::config::parse_duration;
+use crate::config::argument;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, bytes, count};
 use crate::session::Session;
@@ -26,10 +26,10 @@ struct GarbageJson {
 
 pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let mut options = GcOptions { dry_run: arguments.dry_run, ..GcOptions::default() };
-    options.grace = arguments.grace.map_or_else(|| session.config.grace(), Ok)?;
+    options.grace = arguments.grace.unwrap_or_else(|| session.config.grace());
     for repository in session.config.repositories() {
         let name = &repository.name;
-        options.keep_history.insert(name.clone(), session.config.keep_history(name)?);
+        options.keep_history.insert(name.clone(), session.config.keep_history(name));
     }
     let report = session.store.collect_garbage(&options, &session.context())?;
     let removed: Vec<GarbageJson> = report
@@ -70,5 +70,5 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
 
 fn grace(text: &str) -> Result<SignedDuration, String> {
     let none = || (text == "0").then_some(SignedDuration::ZERO);
-    parse_duration(text).or_else(none).ok_or_else(|| "expected a time such as 7d or 12h".to_owned())
+    none().map_or_else(|| argument(text), Ok)
 }

@@ -37,7 +37,7 @@ pub(crate) fn run(
     let add = AddOptions { dry_run: arguments.change.dry_run, ..arguments.placement.options() };
     let options = IncomingOptions { patience: Duration::from_secs(arguments.patience), add };
     let mut all = AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
-    let mut failure = None;
+    let mut complete = true;
     for folder in &arguments.folders {
         match session.store.take_incoming(repository, folder, &options, &session.context()) {
             Ok(found) => {
@@ -48,17 +48,14 @@ pub(crate) fn run(
                 all.refused.extend(found.report.refused);
                 all.committed.commit = found.report.committed.commit.or(all.committed.commit);
             }
-            // What came out of the folders before is published all the same.
+            // What came out of the other folders is published all the same.
             Err(error) => {
-                failure = Some(error);
-                break;
+                output.error(&error.into());
+                complete = false;
             }
         }
     }
     add::print(&all, true, options.add.dry_run, output);
     session.publish_after(repository, all.committed.commit, arguments.change, output)?;
-    if let Some(error) = failure {
-        return Err(error.into());
-    }
-    Ok(if all.refused.is_empty() { Outcome::Done } else { Outcome::Refused })
+    Ok(Outcome::of(complete && all.refused.is_empty()))
 }

@@ -40,11 +40,16 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
         }
         KeyCommand::List => list(session, output)?,
         KeyCommand::Export { binary } => {
+            if *binary && output.is_json() {
+                return Err(Failure::Usage("--json and --binary exclude each other"));
+            }
             let keyring = session.keys().keyring()?;
             if *binary {
                 output.bytes(&keyring.binary()?);
             } else {
-                output.line(keyring.armored()?.trim_end());
+                let armored = keyring.armored()?;
+                let keys = armored.trim_end();
+                output.result(&serde_json::json!({ "keys": keys }), || output.line(keys));
             }
         }
     }
@@ -59,8 +64,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
     };
     let mut rows = Vec::new();
     let mut json = Vec::new();
-    for key in session.keys().load()? {
-        let certificate = key.certificate();
+    for certificate in session.keys().certificates()? {
         let problems: Vec<String> = certificate.problems(now).iter().map(ToString::to_string).collect();
         let expires = certificate.expires().map(day);
         json.push(serde_json::json!({

@@ -79,6 +79,9 @@ pub(crate) fn print_plan(plan: &ChangePlan, commit: Option<CommitId>, dry_run: b
         records.iter().map(|(record, suites)| ListedJson::new(record, suites)).collect();
     let document = serde_json::json!({ "packages": listed, "commit": commit.map(|id| id.to_string()), "dry_run": dry_run });
     output.result(&document, || {
+        if !output.shows_change(dry_run) {
+            return;
+        }
         let rows: Vec<[String; 4]> = records
             .iter()
             .map(|(record, suites)| {

@@ -6,13 +6,16 @@ use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PublishArguments {
-    /// The repositories [default: all]
+    /// The repositories [default: all]; one that fails keeps none of the others from being published
     #[arg(value_name = "REPOSITORY")]
     repositories: Vec<String>,
     /// Also when a suite's Origin, Label, Codename or NotAutomatic changed: clients refuse that until
     /// `apt-get update --allow-releaseinfo-change` is given on each
     #[arg(long)]
     allow_release_info_change: bool,
+    /// Also when a suite, an alias or the flat form that clients read has left repo.toml: they find nothing there any more
+    #[arg(long)]
+    allow_removal: bool,
 }
 
 pub(crate) fn run(
@@ -21,10 +24,16 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repositories = session.repositories(&arguments.repositories)?;
-    let options = PublishOptions { allow_release_info_change: arguments.allow_release_info_change };
-    let mut published = Vec::new();
-    for repository in repositories {
-        let report = session.publish(repository, options, output)?;
+    let options = PublishOptions {
+        allow_release_info_change: arguments.allow_release_info_change,
+        allow_removal: arguments.allow_removal,
+    };
+    let (mut published, mut failed) = (Vec::new(), Vec::new());
+    for (repository, report) in session.publish_each(repositories, options, output)? {
+        let Some(report) = report else {
+            failed.push(repository.name.as_str());
+            continue;
+        };
         if report.publication.is_none() {
             output.say(&format!("{} is published as it is", repository.name));
         }
@@ -32,8 +41,10 @@ pub(crate) fn run(
             "repository": repository.name.as_str(),
             "publication": report.publication.map(|id| id.to_string()),
             "suites": report.suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "removed": report.removed,
         }));
     }
-    output.result(&serde_json::json!({ "published": published }), || {});
-    Ok(Outcome::Done)
+    let outcome = Outcome::of(failed.is_empty());
+    output.result(&serde_json::json!({ "published": published, "failed": failed }), || {});
+    Ok(outcome)
 }

@@ -4,7 +4,7 @@ use repo_store::{AddOptions, PublishOptions};
 use super::init::{self, LayoutArguments};
 use super::{add, client_config, serve};
 use crate::args::Global;
-use crate::config::DEFAULT_LISTEN;
+use crate::config::{DEFAULT_LISTEN, Url};
 use crate::error::{Failure, Outcome};
 use crate::examples;
 use crate::output::Output;
@@ -61,11 +61,13 @@ pub(crate) fn run(
             outcome = Outcome::Refused;
         }
     }
-    for repository in session.config.repositories() {
-        session.publish(repository, PublishOptions::default(), output)?;
+    let published = session.publish_each(session.config.repositories(), PublishOptions::default(), output)?;
+    let failed = published.filter(|(_, report)| report.is_none()).count();
+    if failed > 0 {
+        outcome = Outcome::Refused;
     }
     if arguments.no_serve {
-        print_next_steps(&session, root, &format!("http://{}", arguments.listen), output)?;
+        print_next_steps(&session, root, &Url::of_server(&arguments.listen), output)?;
         return Ok(outcome);
     }
     let server = serve::bind(&session, &arguments.listen).or_else(|failure| match failure {
@@ -77,7 +79,7 @@ pub(crate) fn run(
         other => Err(other),
     })?;
     let address = server.local_addr().map_err(Failure::io("listen on", &arguments.listen))?;
-    let url = session.config.url().unwrap_or_else(|| format!("http://{address}"));
+    let url = session.config.url().cloned().unwrap_or_else(|| Url::of_server(address));
     print_next_steps(&session, root, &url, output)?;
     output.say(&format!("\nserving http://{address} until Ctrl-C"));
     serve::run_until_interrupted(server, arguments.log, output)?;
@@ -85,7 +87,7 @@ pub(crate) fn run(
 }
 
 /// Exactly what to paste on a client, and what to try next.
-fn print_next_steps(session: &Session, root: &Utf8Path, url: &str, output: &Output) -> Result<(), Failure> {
+fn print_next_steps(session: &Session, root: &Utf8Path, url: &Url, output: &Output) -> Result<(), Failure> {
     let repositories: Vec<_> = session.config.repositories().collect();
     let Some(first) = repositories.first() else { return Ok(()) };
     let suite = first.suites.first().map(|suite| suite.name.clone());

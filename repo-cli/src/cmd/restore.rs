@@ -50,5 +50,5 @@ pub(crate) fn run(
     } else {
         fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, output);
     }
-    Ok(if report.damaged.is_empty() && is_clean { Outcome::Done } else { Outcome::Refused })
+    Ok(Outcome::of(report.damaged.is_empty() && is_clean))
 }

@@ -1,4 +1,4 @@
-use repo_store::{CommitId, Error, RetentionPlan};
+use repo_store::{CommitId, Error, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
 use crate::args::ChangeArguments;
@@ -38,52 +38,71 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repositories = session.repositories(&arguments.repositories)?;
-    let mut documents = Vec::new();
-    let mut outcome = Outcome::Done;
+    let (mut documents, mut complete) = (Vec::new(), true);
     for repository in repositories {
-        let rules = session.config.retention(&repository.name)?;
-        let mut attempt = 0;
-        let (plan, commit) = loop {
-            attempt += 1;
-            let context = session.context();
-            let plan = session.store.plan_retention(&repository.name, &rules, context.now)?;
-            let refused = !plan.drastic().is_empty() && !arguments.yes;
-            if arguments.change.dry_run || plan.is_empty() || refused {
-                break (plan, None);
+        // One that fails keeps none of the others from being looked through.
+        match retain(repository, arguments, session, output) {
+            Ok((document, outcome)) => {
+                documents.push(document);
+                complete &= outcome == Outcome::Done;
             }
-            match session.store.apply_retention(&plan, &context) {
-                Err(Error::Outdated { .. }) if attempt < ATTEMPTS => {}
-                result => break (plan, result?.commit),
+            Err(error) => {
+                output.failed(&repository.name, &error);
+                complete = false;
             }
-        };
-        documents.push(document(&plan, commit, arguments.change.dry_run));
-        let drastic = plan.drastic();
-        let mut files: Vec<_> = plan.going().map(|(_, verdict)| verdict.record.blob()).collect();
-        files.sort_unstable();
-        files.dedup();
-        let (what, name) = (count(files.len(), "package file"), &repository.name);
-        if arguments.change.dry_run || !drastic.is_empty() {
-            show(&plan, output);
-        }
-        if !drastic.is_empty() && !arguments.yes {
-            let what =
-                format!("{name}: more than half of {} would go; nothing was removed", joined(&drastic));
-            let hint = "look at the rules and at the clock; --yes does it all the same";
-            output.problem(&what, Some(hint));
-            outcome = Outcome::Refused;
-        } else if plan.is_empty() {
-            output.say(&format!("{name}: nothing to remove"));
-        } else if arguments.change.dry_run {
-            output.say(&format!("{name}: would remove {what}"));
-        } else {
-            output.say(&format!("{name}: removed {what}: `repo-cli rollback` brings them back"));
-        }
-        if drastic.is_empty() || arguments.yes {
-            session.publish_after(repository, commit, arguments.change, output)?;
         }
     }
     output.result(&serde_json::json!({ "retention": documents }), || {});
-    Ok(outcome)
+    Ok(Outcome::of(complete))
+}
+
+/// Looks through one repository.
+fn retain(
+    repository: &RepositorySettings,
+    arguments: &RetentionArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<(serde_json::Value, Outcome), Failure> {
+    let rules = session.config.retention(&repository.name);
+    let mut attempt = 0;
+    let (plan, commit) = loop {
+        attempt += 1;
+        let context = session.context();
+        let plan = session.store.plan_retention(&repository.name, &rules, context.now)?;
+        let refused = !plan.drastic().is_empty() && !arguments.yes;
+        if arguments.change.dry_run || plan.is_empty() || refused {
+            break (plan, None);
+        }
+        match session.store.apply_retention(&plan, &context) {
+            Err(Error::Outdated { .. }) if attempt < ATTEMPTS => {}
+            result => break (plan, result?.commit),
+        }
+    };
+    let drastic = plan.drastic();
+    let mut files: Vec<_> = plan.going().map(|(_, verdict)| verdict.record.blob()).collect();
+    files.sort_unstable();
+    files.dedup();
+    let (what, name) = (count(files.len(), "package file"), &repository.name);
+    let dry_run = arguments.change.dry_run;
+    if (dry_run || !drastic.is_empty()) && output.shows_change(dry_run) {
+        show(&plan, output);
+    }
+    let refused = !drastic.is_empty() && !arguments.yes;
+    if refused {
+        let what = format!("{name}: more than half of {} would go; nothing was removed", joined(&drastic));
+        let hint = "look at the rules and at the clock; --yes does it all the same";
+        output.problem(&what, Some(hint));
+    } else if plan.is_empty() {
+        output.say(&format!("{name}: nothing to remove"));
+    } else if arguments.change.dry_run {
+        output.say(&format!("{name}: would remove {what}"));
+    } else {
+        output.say(&format!("{name}: removed {what}: `repo-cli rollback` brings them back"));
+    }
+    if !refused {
+        session.publish_after(repository, commit, arguments.change, output)?;
+    }
+    Ok((document(&plan, commit, arguments.change.dry_run), Outcome::of(!refused)))
 }
 
 fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> serde_json::Value {
@@ -114,9 +133,6 @@ fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> se
 }
 
 fn show(plan: &RetentionPlan, output: &Output) {
-    if output.is_json() {
-        return;
-    }
     let mut rows = Vec::new();
     for (suite, verdict) in plan.verdicts.iter().flat_map(|(suite, all)| all.iter().map(move |v| (suite, v)))
     {

@@ -52,7 +52,11 @@ pub(crate) fn run(
         "dry_run": arguments.change.dry_run,
         "differences": diff::json(&differences),
     });
-    output.result(&document, || diff::print(&differences, "goes", "comes back", output));
+    output.result(&document, || {
+        if output.shows_change(arguments.change.dry_run) {
+            diff::print(&differences, "goes", "comes back", output);
+        }
+    });
     let (sequence, id) = (target.commit().sequence, target.id().short());
     output.say(&match (differences.is_empty(), arguments.change.dry_run) {
         (true, _) => format!("nothing to roll back: {} is as it was in {sequence} ({id})", repository.name),

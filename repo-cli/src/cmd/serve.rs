@@ -1,4 +1,7 @@
-use crate::error::{Failure, Outcome};
+use std::io::Write as _;
+
+use crate::config::{Config, Watch};
+use crate::error::{self, Failure, Outcome};
 use crate::output::Output;
 use crate::serve::{Server, Site};
 use crate::session::Session;
@@ -30,8 +33,21 @@ pub(crate) fn run(
 
 /// A server for the published repositories, listening.
 pub(crate) fn bind(session: &Session, listen: &str) -> Result<Server, Failure> {
-    let site = Site { root: session.root.join("public"), access: session.config.access()? };
-    Server::bind(listen, site).map_err(Failure::io("listen on", listen))
+    let root = session.root.join("public");
+    let site = move |config: &Config| Ok(Site { root: root.clone(), access: config.access()? });
+    let server = Server::bind(listen, site(&session.config)?).map_err(Failure::io("listen on", listen))?;
+    let mut watch = Watch::new(&session.config);
+    Ok(server.renewed_by(move || {
+        let (site, said) = match watch.look(&site) {
+            Ok(None) => return None,
+            Ok(site) => (site, "the configuration has changed and was read again".to_owned()),
+            Err(failure) => {
+                (None, format!("warning: {}; the configuration stays as it was", error::chain(&failure)))
+            }
+        };
+        let _ = writeln!(std::io::stderr().lock(), "{said}");
+        site
+    }))
 }
 
 /// Serves until the program is asked to end, then finishes the requests under way.
@@ -42,7 +58,6 @@ pub(crate) fn run_until_interrupted(
 ) -> Result<Outcome, Failure> {
     if log {
         server = server.with_log(|entry| {
-            use std::io::Write as _;
             let _ = writeln!(std::io::stderr().lock(), "{entry}");
         });
     }

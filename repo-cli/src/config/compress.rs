@@ -3,6 +3,7 @@
 use apt_index::Encoding;
 use repo_store::{IndexKind, RepositorySettings};
 
+use super::value::{Text, plain};
 use super::{Config, without_repeats};
 use crate::error::Failure;
 
@@ -30,18 +31,10 @@ impl Config {
         Ok(())
     }
 
-    fn encodings(&self, key: &str, names: &[String]) -> Result<Vec<Encoding>, Failure> {
-        let encoding = |name: &String| {
-            let unknown = || {
-                let name = name.escape_debug();
-                self.wrong(&format!("{key}: `{name}` is none of xz, gz, zst, bz2, none"))
-            };
-            Encoding::from_name(name).ok_or_else(unknown)
-        };
-        let encodings = without_repeats(names.iter().map(encoding).collect::<Result<Vec<_>, _>>()?);
-        if encodings.is_empty() {
+    fn encodings(&self, key: &str, listed: &[Text<Encoding>]) -> Result<Vec<Encoding>, Failure> {
+        if listed.is_empty() {
             return Err(self.wrong(&format!("{key}: name at least one, `none` for the plain file")));
         }
-        Ok(encodings)
+        Ok(without_repeats(plain(listed)))
     }
 }

@@ -1,36 +1,43 @@
 //! The text of `repo.toml` and its drop-ins, as tables.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
+use apt_index::Encoding;
 use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
+use repo_store::RepositoryName;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::url::Url;
+use super::value::{HistoryLength, Line, Listen, Text};
 use crate::error::Failure;
+use crate::serve::IpNetwork;
 
 /// All tables together.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct File {
-    pub(super) origin: Option<String>,
-    pub(super) url: Option<String>,
-    pub(super) suites: Vec<String>,
+    pub(super) origin: Option<Text<Line>>,
+    pub(super) url: Option<Text<Url>>,
+    pub(super) suites: Vec<Text<SuiteName>>,
     pub(super) suites_file: Option<Utf8PathBuf>,
-    pub(super) architectures: Vec<String>,
+    pub(super) architectures: Vec<Text<Architecture>>,
     pub(super) architectures_file: Option<Utf8PathBuf>,
-    pub(super) components: Option<Vec<String>>,
-    pub(super) compress: Option<Vec<String>>,
+    pub(super) components: Option<Vec<Text<Component>>>,
+    pub(super) compress: Option<Vec<Text<Encoding>>>,
     pub(super) compress_index: CompressTable,
     pub(super) translations: bool,
     pub(super) contents: bool,
-    pub(super) valid_for: Option<String>,
+    pub(super) valid_for: Option<Text<SignedDuration>>,
     pub(super) pdiffs: Option<usize>,
     pub(super) uploaders: Option<Utf8PathBuf>,
     pub(super) publish: Publish,
     pub(super) serve: ServeTable,
-    pub(super) repositories: BTreeMap<String, RepositoryTable>,
-    pub(super) suite: BTreeMap<String, SuiteTable>,
+    pub(super) repositories: BTreeMap<Text<RepositoryName>, RepositoryTable>,
+    pub(super) suite: BTreeMap<Text<SuiteName>, SuiteTable>,
     pub(super) route: Vec<RouteTable>,
     pub(super) retention: Vec<RetentionTable>,
     pub(super) gc: GcTable,
@@ -38,12 +45,12 @@ pub(super) struct File {
 
 /// Compressed forms of indices of one kind.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct CompressTable {
-    pub(super) packages: Option<Vec<String>>,
-    pub(super) sources: Option<Vec<String>>,
-    pub(super) contents: Option<Vec<String>>,
-    pub(super) translation: Option<Vec<String>>,
+    pub(super) packages: Option<Vec<Text<Encoding>>>,
+    pub(super) sources: Option<Vec<Text<Encoding>>>,
+    pub(super) contents: Option<Vec<Text<Encoding>>>,
+    pub(super) translation: Option<Vec<Text<Encoding>>>,
 }
 
 /// Where packages for all architectures are listed.
@@ -65,109 +72,137 @@ pub(super) enum Publish {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct ServeTable {
-    pub(super) listen: Option<String>,
+    pub(super) listen: Option<Text<Listen>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct RepositoryTable {
-    pub(super) label: Option<String>,
-    pub(super) suites: Option<Vec<String>>,
-    pub(super) flat: Option<String>,
+    pub(super) label: Option<Text<Line>>,
+    pub(super) suites: Option<Vec<Text<SuiteName>>>,
+    pub(super) flat: Option<Text<SuiteName>>,
     pub(super) translations: Option<bool>,
     pub(super) contents: Option<bool>,
-    pub(super) valid_for: Option<String>,
+    pub(super) valid_for: Option<Text<SignedDuration>>,
     pub(super) pdiffs: Option<usize>,
     pub(super) uploaders: Option<Utf8PathBuf>,
-    pub(super) allow: Vec<String>,
+    pub(super) allow: Vec<Text<IpNetwork>>,
     pub(super) users: Option<Utf8PathBuf>,
     pub(super) keep_history: Option<HistoryLength>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct SuiteTable {
-    pub(super) architectures: Option<Vec<String>>,
+    pub(super) architectures: Option<Vec<Text<Architecture>>>,
     pub(super) architecture_all: All,
-    pub(super) components: Option<Vec<String>>,
+    pub(super) components: Option<Vec<Text<Component>>>,
     pub(super) markers: Option<Vec<String>>,
     pub(super) only_routed: bool,
-    pub(super) alias: Option<String>,
-    pub(super) version: Option<String>,
-    pub(super) changelogs: Option<String>,
-    pub(super) description: Option<String>,
+    pub(super) alias: Option<Text<SuiteName>>,
+    pub(super) version: Option<Text<Line>>,
+    pub(super) changelogs: Option<Text<Line>>,
+    pub(super) description: Option<Text<Line>>,
     pub(super) not_automatic: bool,
     pub(super) but_automatic_upgrades: bool,
 }
 
 /// A rule about where packages go.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct RouteTable {
-    pub(super) repositories: Vec<String>,
+    pub(super) repositories: Vec<Text<RepositoryName>>,
     pub(super) packages: Vec<String>,
     pub(super) sections: Vec<String>,
     pub(super) fields: BTreeMap<String, String>,
-    pub(super) component: Option<String>,
-    pub(super) suites: Vec<String>,
+    pub(super) component: Option<Text<Component>>,
+    pub(super) suites: Vec<Text<SuiteName>>,
 }
 
 /// A rule of retention.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct RetentionTable {
-    pub(super) repositories: Vec<String>,
-    pub(super) suites: Vec<String>,
+    pub(super) repositories: Vec<Text<RepositoryName>>,
+    pub(super) suites: Vec<Text<SuiteName>>,
     pub(super) packages: Vec<String>,
     pub(super) sections: Vec<String>,
     pub(super) fields: BTreeMap<String, String>,
-    pub(super) keep_versions: Option<usize>,
-    pub(super) keep_for: Option<String>,
-    pub(super) kept_by: Vec<String>,
-}
-
-/// How much of a history is kept: so many states, or those of a time.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum HistoryLength {
-    States(u64),
-    Time(String),
+    pub(super) keep_versions: Option<NonZeroUsize>,
+    pub(super) keep_for: Option<Text<SignedDuration>>,
+    pub(super) kept_by: Vec<Text<RepositoryName>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct GcTable {
-    pub(super) grace: Option<String>,
+    pub(super) grace: Option<Text<SignedDuration>>,
     pub(super) keep_history: Option<HistoryLength>,
 }
 
+/// A file of the configuration: its path and its text.
+pub(crate) type Source = (Utf8PathBuf, String);
+
+/// The text of `repo.toml` in `root` and of every `repo.d/*.toml`, in the order of their names.
+pub(super) fn sources(root: &Utf8Path) -> Result<Vec<Source>, Failure> {
+    let mut paths = vec![root.join("repo.toml")];
+    paths.extend(drop_ins(&root.join("repo.d"))?);
+    let read = |path: Utf8PathBuf| match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((path, text)),
+        Err(error) => Err(Failure::io("read", path)(error)),
+    };
+    paths.into_iter().map(read).collect()
+}
+
 impl File {
-    /// Reads `repo.toml` and lays every `repo.d/*.toml` over it: tables are merged, lists are appended, and any other value
-    /// replaces the one before.
-    pub(super) fn load(root: &Utf8Path) -> Result<Self, Failure> {
-        let main = root.join("repo.toml");
-        let mut table = read(&main)?;
-        let mut paths = vec![main.clone()];
-        for path in drop_ins(&root.join("repo.d"))? {
-            merge(&mut table, read(&path)?);
-            paths.push(path);
+    /// Lays each text over those before: tables are merged, lists are appended, and any other value replaces the one before.
+    pub(super) fn of(sources: &[Source]) -> Result<Self, Failure> {
+        let mut table = Table::new();
+        for (path, text) in sources {
+            let mistake = |error| mistake(path, text, error);
+            // On its own too, as only then a mistake has its line.
+            toml::from_str::<Self>(text).map_err(mistake)?;
+            merge(&mut table, text.parse().map_err(mistake)?);
         }
-        table.try_into().map_err(|error: toml::de::Error| {
-            let path = if paths.len() == 1 { main } else { format!("{main} with its repo.d").into() };
-            Failure::Config { path, what: one_line(&error) }
-        })
+        table.try_into().map_err(|error| mistake(&place(sources), "", error))
     }
 }
 
-fn read(path: &Utf8Path) -> Result<Table, Failure> {
-    let text = std::fs::read_to_string(path).map_err(Failure::io("read", path))?;
-    text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
-        let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-        Failure::Config { path: path.to_owned(), what: format!("{place}{}", one_line(&error)) }
-    })
+/// What to call the files together.
+pub(super) fn place(sources: &[Source]) -> Utf8PathBuf {
+    match sources {
+        [] => Utf8PathBuf::from("repo.toml"),
+        [(path, _)] => path.clone(),
+        [(path, _), ..] => format!("{path} with its repo.d").into(),
+    }
+}
+
+/// An error with the line and the key it is at.
+fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    // Words of the language the program is written in.
+    let ours = [
+        ("expected a nonzero usize", "expected a number from 1 on"),
+        ("expected usize", "expected a number from 0 on"),
+        ("expected a sequence", "expected a list"),
+        ("expected a map", "expected a table"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a UTF-8 path string", "expected a path"),
+        ("invalid type: sequence", "invalid type: list"),
+        ("invalid type: map", "invalid type: table"),
+    ];
+    let message = ours.iter().fold(message, |message, (theirs, ours)| message.replace(theirs, ours));
+    // Without the text it is shown with the key, which has no other way out.
+    error.set_input(None);
+    let shown = error.to_string();
+    let key = shown.trim_end().rsplit_once("\nin `").and_then(|(_, key)| key.strip_suffix('`'));
+    let key = key.map(|key| format!("{key}: "));
+    let what = format!("{}{}{message}", line.unwrap_or_default(), key.unwrap_or_default());
+    Failure::Config { path: path.to_owned(), what }
 }
 
 fn drop_ins(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
@@ -195,26 +230,6 @@ fn merge(table: &mut Table, over: Table) {
     }
 }
 
-fn one_line(error: &toml::de::Error) -> String {
-    error.message().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// A time such as `14d`, `36h`, `90m` or `30s`.
-pub(crate) fn duration(text: &str) -> Option<SignedDuration> {
-    let unit_starts = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at_checked(unit_starts)?;
-    let seconds = match unit.trim() {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        _ => return None,
-    };
-    let number: i64 = number.parse().ok()?;
-    number.checked_mul(seconds).filter(|seconds| *seconds > 0).map(SignedDuration::from_secs)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,19 +241,107 @@ mod tests {
             &mut table,
             "suites = ['b']\nurl = 'y'\n[repositories.prod]\nvalid_for = '1d'".parse().unwrap(),
         );
-        let file: File = table.try_into().unwrap();
-        assert_eq!(file.suites, ["a", "b"]);
-        assert_eq!(file.url.as_deref(), Some("y"));
-        let prod = &file.repositories["prod"];
-        assert_eq!((prod.label.as_deref(), prod.valid_for.as_deref()), (Some("p"), Some("1d")));
+        assert_eq!(
+            table.to_string(),
+            "suites = [\"a\", \"b\"]\nurl = \"y\"\n\n[repositories.prod]\nlabel = \"p\"\nvalid_for = \"1d\"\n"
+        );
     }
 
     #[test]
-    fn durations() {
-        assert_eq!(duration("14d"), Some(SignedDuration::from_hours(14 * 24)));
-        assert_eq!(duration("90m"), Some(SignedDuration::from_mins(90)));
-        for bad in ["", "d", "14", "-1d", "0h", "1y", "99999999999999999999d"] {
-            assert_eq!(duration(bad), None, "{bad}");
+    fn mistakes_have_their_line_and_key() {
+        let of = |text: &str| {
+            let sources = [("repo.toml".into(), String::new()), ("repo.d/a.toml".into(), text.to_owned())];
+            File::of(&sources).unwrap_err().to_string()
+        };
+        let said = [
+            "pdiffs = \"many\"",
+            "pdiffs = -1",
+            "\n[gc]\n\nkeep_history = -5",
+            "[repositories.prod]\nkeep_history = \"long\"",
+            "[repositories.prod]\nkeep_history = true",
+            "[[retention]]\nkeep_versions = 1\n[[retention]]\nkeep_versions = 0",
+            "[repositories.prod]\nlable = \"x\"",
+            "suites = [\n  \"bookworm\",\n  \"../x\",\n]",
+            "[repositories.\"../x\"]",
+            "url = \"h\"",
+            "valid_for = \"9000000d\"",
+            "suites = \"bookworm\"",
+            "gc = 7",
+            "[repositories]\nprod = 7",
+            "repositories = []",
+            "[retention]\nkeep_versions = 1",
+            "translations = \"yes\"",
+            "uploaders = 7",
+        ]
+        .map(of);
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        repo.d/a.toml: line 1: pdiffs: invalid type: string "many", expected a number from 0 on
+        repo.d/a.toml: line 1: pdiffs: invalid value: integer `-1`, expected a number from 0 on
+        repo.d/a.toml: line 4: gc.keep_history: it is at least 1: the current state always stays
+        repo.d/a.toml: line 2: repositories.prod.keep_history: `long` is no time such as 14d or 36h
+        repo.d/a.toml: line 2: repositories.prod.keep_history: invalid type: boolean `true`, expected a number of states or a time such as "365d"
+        repo.d/a.toml: line 4: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
+        repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `label`, `suites`, `flat`, `translations`, `contents`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`
+        repo.d/a.toml: line 3: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
+        repo.d/a.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
+        repo.d/a.toml: line 1: url: `h` is no address for clients: it begins with http:// or https://
+        repo.d/a.toml: line 1: valid_for: `9000000d` is longer than a hundred years
+        repo.d/a.toml: line 1: suites: invalid type: string "bookworm", expected a list
+        repo.d/a.toml: line 1: gc: invalid type: integer `7`, expected a table
+        repo.d/a.toml: line 2: repositories.prod: invalid type: integer `7`, expected a table
+        repo.d/a.toml: line 1: repositories: invalid type: list, expected a table
+        repo.d/a.toml: line 1: retention: invalid type: table, expected a list
+        repo.d/a.toml: line 1: translations: invalid type: string "yes", expected true or false
+        repo.d/a.toml: line 1: uploaders: invalid type: integer `7`, expected a path
+        "#);
+    }
+
+    /// The template of `init` with every setting in it set.
+    fn full_template() -> String {
+        let filled = crate::cmd::init::TEMPLATE
+            .replace("@ORIGIN@", "\"us\"")
+            .replace("@URL@", "#url = \"http://h\"")
+            .replace("@SUITES@", "\"bookworm\"")
+            .replace("@ARCHITECTURES@", "\"amd64\"")
+            .replace("@REPOSITORIES@", "[repositories.prod]");
+        let is_setting = |text: &str| text.starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
+        let lines = filled.lines().map(|line| match line.strip_prefix('#') {
+            Some(setting) if is_setting(setting) => setting,
+            _ => line,
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The names that a table takes, as it says itself.
+    fn fields<T: serde::de::DeserializeOwned>() -> Vec<String> {
+        let error = toml::from_str::<T>("no_such = 1").err().unwrap();
+        let names = error.message().split('`').skip(1).step_by(2).skip(1);
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_template_has_every_setting_and_no_other() {
+        let text = full_template();
+        let file = File::of(&[("repo.toml".into(), text.clone())]);
+        assert!(file.is_ok(), "{}", file.unwrap_err());
+        let table: Table = text.parse().unwrap();
+        let inner = |key: &str, inner: &str| table[key][inner].as_table().unwrap().clone();
+        let first = |key: &str| table[key][0].as_table().unwrap().clone();
+        let named = |key: &str| table[key].as_table().unwrap().clone();
+        for (place, table, fields) in [
+            ("the top", table.clone(), fields::<File>()),
+            ("serve", named("serve"), fields::<ServeTable>()),
+            ("a repository", inner("repositories", "prod"), fields::<RepositoryTable>()),
+            ("route", first("route"), fields::<RouteTable>()),
+            ("compress_index", named("compress_index"), fields::<CompressTable>()),
+            ("retention", first("retention"), fields::<RetentionTable>()),
+            ("gc", named("gc"), fields::<GcTable>()),
+            ("a suite", inner("suite", "bookworm"), fields::<SuiteTable>()),
+        ] {
+            assert!(!fields.is_empty(), "{place}");
+            for field in fields {
+                assert!(table.contains_key(&field), "{place} lacks {field}");
+            }
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use deb_parse::{Component, SuiteName};
-use repo_store::{PackageClass, RepositorySettings, RoutingRule, WildPattern};
+use repo_store::{PackageClass, RepositoryName, RepositorySettings, RoutingRule, WildPattern};
 
 use super::Config;
 use super::file::RouteTable;
+use super::value::{Text, plain};
 use crate::error::Failure;
 
 impl Config {
@@ -15,13 +15,11 @@ impl Config {
         let mut rules = Vec::new();
         for (place, table) in self.file.route.iter().enumerate() {
             let number = place + 1;
-            if let Some(unknown) =
-                table.repositories.iter().find(|name| !self.file.repositories.contains_key(*name))
-            {
-                let unknown = unknown.escape_debug();
+            let mut named = table.repositories.iter();
+            if let Some(Text(unknown)) = named.find(|name| !self.file.repositories.contains_key(*name)) {
                 return Err(self.wrong(&format!("routing rule {number}: there is no repository `{unknown}`")));
             }
-            let named = |name: &String| name == repository.name.as_str();
+            let named = |Text(name): &Text<RepositoryName>| *name == repository.name;
             if table.repositories.is_empty() || table.repositories.iter().any(named) {
                 rules.push(self.routing_rule(number, table, repository)?);
             }
@@ -36,9 +34,8 @@ impl Config {
         repository: &RepositorySettings,
     ) -> Result<RoutingRule, Failure> {
         let wrong = |what: String| self.wrong(&format!("routing rule {number}: {what}"));
-        let suites = self.all(&table.suites, SuiteName::parse)?;
-        let component =
-            table.component.as_deref().map(|name| self.checked(name, Component::parse)).transpose()?;
+        let suites = plain(&table.suites);
+        let component = table.component.as_ref().map(|Text(component)| component.clone());
         if suites.is_empty() && component.is_none() {
             return Err(wrong("it sends packages nowhere: set `component`, `suites` or both".to_owned()));
         }

@@ -9,7 +9,7 @@ use crate::error::Failure;
 impl Config {
     /// Who may upload to a repository, when that is configured. The keyring is read now.
     pub(crate) fn uploaders(&self, repository: &RepositoryName) -> Result<Option<Uploaders>, Failure> {
-        let own = self.file.repositories.get(repository.as_str()).and_then(|table| table.uploaders.as_ref());
+        let own = self.file.repositories.get(repository).and_then(|table| table.uploaders.as_ref());
         let Some(path) = own.or(self.file.uploaders.as_ref()) else { return Ok(None) };
         let path = self.root.join(path);
         let bytes = std::fs::read(&path).map_err(Failure::io("read", &path))?;

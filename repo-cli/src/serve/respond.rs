@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
@@ -27,8 +27,8 @@ use super::kind::{cache_control, is_immutable, media_type};
 use super::log::{LogEntry, escape};
 use super::password::PASSWORD_LIMIT;
 use super::path::RequestPath;
-use super::site::Access;
-use super::tree::{OpenFile, Tree};
+use super::site::{Access, OpenSite};
+use super::tree::OpenFile;
 use super::user_file::UserFile;
 
 /// How long a login may wait for others to be checked before it gets a 503.
@@ -36,12 +36,19 @@ const LOGIN_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
-    pub(crate) tree: Tree,
-    pub(crate) access: std::collections::BTreeMap<String, Access>,
+    /// What is served now. A request that has begun goes on with what there was then.
+    pub(super) site: RwLock<Arc<OpenSite>>,
     pub(crate) log: Option<Arc<Log>>,
     pub(crate) buffers: Arc<Buffers>,
     /// One permit per password being checked: slow schemes must leave processors for serving.
     pub(crate) logins: Semaphore,
+}
+
+impl Shared {
+    pub(super) fn site(&self) -> Arc<OpenSite> {
+        // What is exchanged is one pointer, so a poisoned lock is as good as any.
+        Arc::clone(&self.site.read().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// An answer without its body's bookkeeping.
@@ -99,14 +106,15 @@ async fn answer(shared: &Arc<Shared>, peer: IpAddr, request: &Request<Incoming>)
     }
     let path = RequestPath::parse(request.uri().path())
         .map_err(|_| Answer::error(StatusCode::BAD_REQUEST, "malformed path\n"))?;
-    let Some(access) = shared.access.get(path.repository()) else { return Err(Answer::not_found()) };
+    let site = shared.site();
+    let Some(access) = site.access.get(path.repository()) else { return Err(Answer::not_found()) };
     if !access.admits(peer) {
         return Err(Answer::error(StatusCode::FORBIDDEN, "not from this address\n"));
     }
     let user = log_in(shared, path.repository(), access, request.headers()).await?;
     let mut answer = match path.inner() {
         None => Answer::not_found(),
-        Some(inner) => match shared.tree.file(path.repository(), inner) {
+        Some(inner) => match site.tree.file(path.repository(), inner) {
             Err(error) => Answer::trouble(&error),
             Ok(None) => Answer::not_found(),
             Ok(Some(file)) => send(file, inner, access.is_restricted(), request, &shared.buffers),

@@ -1,15 +1,14 @@
 //! The listening socket, the threads, and the end of it all.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
 use super::connection::{self, Timeouts};
 use super::respond::Shared;
-use super::tree::Tree;
 use super::{LogEntry, Site};
 
 /// A static file server for published repositories, over plain HTTP/1.1.
@@ -20,7 +19,14 @@ pub(crate) struct Server {
     shared: Shared,
     limits: Limits,
     stop: watch::Sender<bool>,
+    renew: Option<Renew>,
 }
+
+/// Tells what is served from now on, when that is something else.
+type Renew = Box<dyn FnMut() -> Option<Site> + Send>;
+
+/// How often that is asked.
+const RENEW_EVERY: Duration = Duration::from_secs(1);
 
 /// What clients may claim of the server.
 #[derive(Clone, Copy, Debug)]
@@ -61,13 +67,13 @@ impl ShutdownHandle {
 impl Server {
     /// Listens at `address` (port 0: any free port) and opens the site's directory. Nothing is answered before [`Server::run`].
     pub(crate) fn bind(address: impl ToSocketAddrs, site: Site) -> io::Result<Self> {
-        let tree = Tree::open(&site.root, site.access.keys().cloned())?;
+        let site = RwLock::new(Arc::new(site.open()?));
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let logins = Semaphore::new((processors / 2).max(1));
-        let shared = Shared { tree, access: site.access, log: None, buffers: Arc::default(), logins };
-        Ok(Self { listener, shared, limits: Limits::default(), stop: watch::Sender::new(false) })
+        let shared = Shared { site, log: None, buffers: Arc::default(), logins };
+        Ok(Self { listener, shared, limits: Limits::default(), stop: watch::Sender::new(false), renew: None })
     }
 
     /// Sets other limits than the default ones.
@@ -83,6 +89,12 @@ impl Server {
         self
     }
 
+    /// Calls `renew` each second, and serves what it gives from then on. It may block.
+    pub(crate) fn renewed_by(mut self, renew: impl FnMut() -> Option<Site> + Send + 'static) -> Self {
+        self.renew = Some(Box::new(renew));
+        self
+    }
+
     /// Where the server listens.
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
@@ -95,7 +107,7 @@ impl Server {
 
     /// Serves until told to stop. Raises the process's soft limit of open files to the hard one.
     pub(crate) fn run(self) -> io::Result<()> {
-        let Self { listener, shared, limits, stop } = self;
+        let Self { listener, shared, limits, stop, renew } = self;
         let connections = limits.connections.min(affordable_connections()).max(1);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
@@ -103,7 +115,11 @@ impl Server {
         let grace = limits.shutdown_grace;
         let result = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let accepting = accept(listener, Arc::new(shared), limits, Arc::clone(&slots), stop.subscribe());
+            let shared = Arc::new(shared);
+            if let Some(renew) = renew {
+                tokio::spawn(keep_current(Arc::clone(&shared), renew));
+            }
+            let accepting = accept(listener, shared, limits, Arc::clone(&slots), stop.subscribe());
             let accepting = tokio::spawn(accepting);
             let _ = stop.subscribe().wait_for(|stop| *stop).await;
             accepting.abort();
@@ -113,6 +129,25 @@ impl Server {
         });
         runtime.shutdown_background();
         result
+    }
+}
+
+async fn keep_current(shared: Arc<Shared>, mut renew: Renew) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let asked = tokio::task::spawn_blocking(move || {
+            let site = renew();
+            (renew, site)
+        });
+        let Ok((again, site)) = asked.await else { return };
+        renew = again;
+        let Some(site) = site.map(Site::open) else { continue };
+        match site {
+            Ok(site) => *shared.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site),
+            Err(error) => {
+                let _ = writeln!(io::stderr().lock(), "warning: {error}; what was served before still is");
+            }
+        }
     }
 }
 

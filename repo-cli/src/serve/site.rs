@@ -1,10 +1,12 @@
 //! What is served, and to whom.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
 
+use super::tree::Tree;
 use super::{IpNetwork, UserFile};
 
 /// A directory of published repositories.
@@ -14,6 +16,20 @@ pub(crate) struct Site {
     pub(crate) root: Utf8PathBuf,
     /// The repositories served, by the first element of the path, and who may read each. Others do not exist.
     pub(crate) access: BTreeMap<String, Access>,
+}
+
+/// A site with its directory open, as requests see it.
+#[derive(Debug)]
+pub(super) struct OpenSite {
+    pub(super) tree: Tree,
+    pub(super) access: BTreeMap<String, Access>,
+}
+
+impl Site {
+    pub(super) fn open(self) -> io::Result<OpenSite> {
+        let Self { root, access } = self;
+        Ok(OpenSite { tree: Tree::open(&root, access.keys().cloned())?, access })
+    }
 }
 
 /// Who may read a repository. The default is everyone.

@@ -4,6 +4,7 @@
 mod bad_input;
 mod client;
 mod concurrency;
+mod configuration;
 mod contents;
 mod crashes;
 mod details;
@@ -12,6 +13,7 @@ mod http;
 mod incoming;
 mod indices;
 mod integrity;
+mod keys;
 mod output;
 mod pdiffs;
 mod power_cuts;
@@ -20,8 +22,11 @@ mod quickstart;
 mod read_once;
 mod routing;
 mod rules;
+mod serving;
+mod several_repositories;
 mod shared_blocks;
 mod sources;
+mod standard_output;
 mod true_copies;
 
 use std::process::Command;

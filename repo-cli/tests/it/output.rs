@@ -29,9 +29,11 @@ fn init() {
     error: <DIR>/store is the root of a store already
     ");
     insta::assert_snapshot!(environment.run(&["init", "other", "--suite", "../x"]), @r#"
-    status: 1
+    status: 2
     ---- stderr
-    error: `../x` is not usable: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
+    error: invalid value '../x' for '--suite <NAME>': suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
+
+    For more information, try '--help'.
     "#);
     assert!(!environment.path("other").exists());
 }
@@ -412,7 +414,7 @@ fn publish() {
     insta::assert_snapshot!(environment.run(&["--json", "publish", "prod"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"published":[{"publication":null,"repository":"prod","suites":[]}]}
+    {"format":1,"failed":[],"published":[{"publication":null,"removed":[],"repository":"prod","suites":[]}]}
     "#);
     for key in environment.root().join("keys").read_dir_utf8().unwrap() {
         std::fs::remove_file(key.unwrap().path()).unwrap();
@@ -511,7 +513,7 @@ fn a_key_that_others_may_read_is_not_used() {
     status: 1
     ---- stderr
     error: refusing key file <DIR>/store/keys/<FINGERPRINT>.asc: its mode is wider than 0600
-    hint: keys are files of mode 0600 in a directory of mode 0700, owned by who signs
+    hint: keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs
     ");
 }
 

@@ -77,7 +77,7 @@ fn a_repository_may_have_fewer_suites_and_a_suite_other_architectures() {
         &environment,
         "[repositories.prod]\nsuites = [\"trixie\"]\n[suite.trixie]\narchitectures = [\"arm64\"]\ncomponents = [\"main\", \"extra\"]\n",
     );
-    let _ = environment.run(&["publish"]).succeeds();
+    let _ = environment.run(&["publish", "--allow-removal"]).succeeds();
     let content = Published::of(&environment, "prod").read().unwrap();
     assert_eq!(content.keys().collect::<Vec<_>>(), ["trixie"]);
     let dists = environment.public("prod").join("dists/trixie");
@@ -198,6 +198,14 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         "[[route]]\nsuites = [\"sid\"]\n",
         "[[route]]\ncomponent = \"debug\"\n",
         "[[route]]\ncomponent = \"main\"\nrepositories = [\"x\"]\n",
+        "components = [\"main\", \"main/debian-installer\"]\n",
+        "[[retention]]\nkeep_versions = 0\n",
+        "[[retention]]\nkeep_versions = 1\nsuites = [\"sid\"]\n",
+        "[[retention]]\nkept_by = [\"prod\"]\n",
+        "[repositories.preprod]\nallow = [\"10.0.0.1/8\"]\n",
+        "[gc]\ngrace = \"200y\"\n",
+        "[serve]\nlisten = \"8080\"\n",
+        "[repositories.prod]\nlabel = \"\"\n",
     ] {
         let environment = Environment::new(PROGRAM);
         std::fs::create_dir_all(environment.root()).unwrap();
@@ -207,24 +215,32 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         said.push(output.to_string().split_once("---- stderr\n").unwrap().1.trim_end().to_owned());
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/store/repo.toml with its repo.d: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `valid_for`, `pdiffs`, `uploaders`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`
-    error: <DIR>/store/repo.toml: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
-    error: <DIR>/store/repo.toml: `all` is no architecture to list: such packages are in every index anyway
-    error: <DIR>/store/repo.toml: valid_for: `soon` is no time such as 14d or 36h
-    error: <DIR>/store/repo.toml: compress: `rar` is none of xz, gz, zst, bz2, none
-    error: <DIR>/store/repo.toml: repositories.prod.suites: `suites` has no `sid`
-    error: <DIR>/store/repo.toml: `../x` cannot be the name of a repository
-    error: <DIR>/store/repo.toml: [suite.sid]: `suites` has no such name
+    error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `valid_for`, `pdiffs`, `uploaders`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`
+    error: <DIR>/store/repo.d/test.toml: line 1: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
+    error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is no architecture to list: such packages are in every index anyway
+    error: <DIR>/store/repo.d/test.toml: line 1: valid_for: `soon` is no time such as 14d or 36h
+    error: <DIR>/store/repo.d/test.toml: line 1: compress: `rar` is none of xz, gz, zst, bz2, none
+    error: <DIR>/store/repo.toml with its repo.d: repositories.prod.suites: `suites` has no `sid`
+    error: <DIR>/store/repo.d/test.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
+    error: <DIR>/store/repo.toml with its repo.d: [suite.sid]: `suites` has no such name
     error: <DIR>/store/repo.d/test.toml: line 1: key with no value, expected `=`
-    error: <DIR>/store/repo.toml: `suites` and `suites_file` exclude each other
-    error: <DIR>/store/repo.toml: compress: without xz or gz debootstrap finds no package
-    error: <DIR>/store/repo.toml: compress_index.sources: name at least one, `none` for the plain file
-    error: <DIR>/store/repo.toml with its repo.d: unknown variant `both`, expected `folded` or `apart`
-    error: <DIR>/store/repo.toml: repositories.prod.flat: it has no suite `sid`
-    error: <DIR>/store/repo.toml: routing rule 1: it sends packages nowhere: set `component`, `suites` or both
-    error: <DIR>/store/repo.toml: routing rule 1: preprod has none of its suites: limit the rule with `repositories`
-    error: <DIR>/store/repo.toml: routing rule 1: no suite of preprod it leads to has the component debug
-    error: <DIR>/store/repo.toml: routing rule 1: there is no repository `x`
+    error: <DIR>/store/repo.toml with its repo.d: `suites` and `suites_file` exclude each other
+    error: <DIR>/store/repo.toml with its repo.d: compress: without xz or gz debootstrap finds no package
+    error: <DIR>/store/repo.toml with its repo.d: compress_index.sources: name at least one, `none` for the plain file
+    error: <DIR>/store/repo.d/test.toml: line 2: suite.bookworm.architecture_all: unknown variant `both`, expected `folded` or `apart`
+    error: <DIR>/store/repo.toml with its repo.d: repositories.prod.flat: it has no suite `sid`
+    error: <DIR>/store/repo.toml with its repo.d: routing rule 1: it sends packages nowhere: set `component`, `suites` or both
+    error: <DIR>/store/repo.toml with its repo.d: routing rule 1: preprod has none of its suites: limit the rule with `repositories`
+    error: <DIR>/store/repo.toml with its repo.d: routing rule 1: no suite of preprod it leads to has the component debug
+    error: <DIR>/store/repo.toml with its repo.d: routing rule 1: there is no repository `x`
+    error: <DIR>/store/repo.toml with its repo.d: the suite bookworm: main/debian-installer is where the packages of main for installers are listed
+    error: <DIR>/store/repo.d/test.toml: line 2: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
+    error: <DIR>/store/repo.toml with its repo.d: retention rule 1: there is no suite `sid`
+    error: <DIR>/store/repo.toml with its repo.d: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
+    error: <DIR>/store/repo.d/test.toml: line 2: repositories.preprod.allow: `10.0.0.1/8` is not a network: bits are set behind the prefix
+    error: <DIR>/store/repo.d/test.toml: line 2: gc.grace: `200y` is no time such as 14d or 36h
+    error: <DIR>/store/repo.d/test.toml: line 2: serve.listen: `8080` is no ADDRESS:PORT such as 127.0.0.1:<PORT>
+    error: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.label: there is nothing in it: leave it out
     "#);
 }
 

@@ -103,12 +103,66 @@ fn a_label_that_clients_would_refuse_is_published_only_when_asked_for() {
     insta::assert_snapshot!(environment.run(&["publish", "prod"]), @"
     status: 1
     ---- stderr
-    error: bookworm would change its Label from `prod` to `packages`: clients refuse that
+    error: prod: bookworm would change its Label from `prod` to `packages`: clients refuse that
     hint: take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`
     ");
     let allowed = environment.run(&["publish", "prod", "--allow-release-info-change"]).succeeds();
     assert!(release_text(&environment, "prod").contains("Label: packages"), "{allowed}");
     let _ = environment.run(&["publish", "prod"]).succeeds();
+}
+
+#[test]
+fn a_suite_that_left_the_configuration_is_shown_until_its_end_is_asked_for() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    configure(&environment, "[repositories.prod]\nsuites = [\"bookworm\"]\n");
+    insta::assert_snapshot!(environment.run(&["publish"]), @"
+    status: 1
+    ---- stdout
+    preprod is published as it is
+    ---- stderr
+    error: prod: trixie would no longer be published: clients refuse that
+    hint: take it back in repo.toml; or `repo-cli publish --allow-removal`
+    ");
+    assert!(environment.public("prod").join("dists/trixie/InRelease").is_file());
+    insta::assert_snapshot!(environment.run(&["publish", "--allow-removal"]), @"
+    status: 0
+    ---- stdout
+    preprod is published as it is
+    published prod <PUBLICATION>: as before
+    prod no longer publishes trixie
+    ");
+    assert!(!environment.public("prod").join("dists/trixie").exists());
+}
+
+#[test]
+fn an_emptied_list_of_suites_is_no_wish_to_publish_none() {
+    let environment = store();
+    let path = environment.root().join("repo.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut said = Vec::new();
+    for suites in ["suites = []", "", "suites_file = \"suites.list\""] {
+        fs::write(&path, text.replace("suites = [\"bookworm\"]", suites)).unwrap();
+        fs::write(environment.root().join("suites.list"), "# none\n").unwrap();
+        said.push(environment.run(&["publish"]).ends_with(1).to_string());
+    }
+    configure(&environment, "[repositories.prod]\nsuites = []\n");
+    fs::write(&path, &text).unwrap();
+    said.push(environment.run(&["publish"]).ends_with(1).to_string());
+    insta::assert_snapshot!(said.join(""), @"
+    status: 1
+    ---- stderr
+    error: <DIR>/store/repo.toml: repositories.preprod has no suites: list them in `suites`
+    status: 1
+    ---- stderr
+    error: <DIR>/store/repo.toml: repositories.preprod has no suites: list them in `suites`
+    status: 1
+    ---- stderr
+    error: <DIR>/store/repo.toml: repositories.preprod has no suites: list them in suites.list
+    status: 1
+    ---- stderr
+    error: <DIR>/store/repo.toml with its repo.d: repositories.prod has no suites: list them in `suites`
+    ");
+    assert!(environment.public("prod").join("dists/bookworm/InRelease").is_file());
 }
 
 fn now() -> i64 {

@@ -335,3 +335,42 @@ fn where_uploads_are_signed_a_package_alone_is_not_taken_from_a_drop_folder() {
     let by_hand = environment.package("by-hand", "1.0", "all");
     let _ = environment.run(&["add", "preprod", by_hand.as_str()]).succeeds();
 }
+
+#[test]
+fn suites_without_source_packages_have_an_entry_of_their_own() {
+    let environment = store();
+    configure(
+        &environment,
+        "suites = [\"bookworm-debug\"]\ncomponents = [\"main\", \"contrib\"]\n[suite.bookworm-debug]\ncomponents = [\"debug\"]\nonly_routed = true\n",
+    );
+    let dsc = source(&environment, "hello", "1.0").native();
+    let _ = environment.run(&["add", "preprod", "--suite", "bookworm", dsc.as_str()]).succeeds();
+    let server = environment.serve();
+    let config = environment.run(&["client-config", "preprod", "--url", &server.url()]).succeeds();
+    insta::assert_snapshot!(config, @"
+    status: 0
+    ---- stdout
+    Types: deb deb-src
+    URIs: http://127.0.0.1:<PORT>/preprod
+    Suites: bookworm
+    Components: main contrib
+    Signed-By:
+     -----BEGIN PGP PUBLIC KEY BLOCK-----
+     <KEY>
+     -----END PGP PUBLIC KEY BLOCK-----
+
+    Types: deb
+    URIs: http://127.0.0.1:<PORT>/preprod
+    Suites: bookworm-debug
+    Components: debug
+    Signed-By:
+     -----BEGIN PGP PUBLIC KEY BLOCK-----
+     <KEY>
+     -----END PGP PUBLIC KEY BLOCK-----
+    ");
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    apt.source("preprod", &config.stdout);
+    let update = apt.update().succeeds();
+    assert_eq!(update.stderr, "");
+    let _ = apt.get(&["source", "--download-only", "hello"]).succeeds();
+}

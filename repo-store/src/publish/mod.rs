@@ -23,6 +23,7 @@ mod kind;
 mod place;
 mod publication;
 mod release_info;
+mod removed;
 mod tagged;
 mod tree;
 
@@ -51,6 +52,8 @@ pub struct PublishOptions {
     /// Publish also what clients refuse until somebody allows it on each machine: another `Origin`, `Label`, `Codename` or
     /// default priority (`NotAutomatic`) of a suite that they know.
     pub allow_release_info_change: bool,
+    /// Publish also when what clients read is no longer there: a suite, an alias or the flat form that left the settings.
+    pub allow_removal: bool,
 }
 
 /// What a publication did.
@@ -60,6 +63,8 @@ pub struct PublishReport {
     pub publication: Option<PublicationId>,
     /// The suites that were rendered and signed anew.
     pub suites: Vec<SuiteName>,
+    /// The suites, aliases and `./` that clients found before and no longer find.
+    pub removed: Vec<String>,
     /// Packages that were listed for the first time, or again, but for their files, which cannot be unpacked.
     pub unlisted: Vec<Unlisted>,
     /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
@@ -89,7 +94,8 @@ impl Store {
     /// [`publish`](Self::publish), with choices.
     ///
     /// # Errors
-    /// As there, and [`Error::ReleaseInfoChange`] unless that is [allowed](PublishOptions::allow_release_info_change).
+    /// As there, [`Error::ReleaseInfoChange`] unless that is [allowed](PublishOptions::allow_release_info_change), and
+    /// [`Error::Removal`] unless that [is](PublishOptions::allow_removal).
     pub fn publish_with(
         &self,
         repository: &RepositorySettings,
@@ -135,11 +141,16 @@ impl Store {
             return Ok(PublishReport {
                 publication: None,
                 suites: Vec::new(),
+                removed: Vec::new(),
                 unlisted: Vec::new(),
                 hashed: 0,
             });
         }
 
+        let removed = current.as_ref().map_or_else(Vec::new, |current| removed::names(current, repository));
+        if !removed.is_empty() && !options.allow_removal {
+            return Err(Error::Removal { names: removed });
+        }
         if !options.allow_release_info_change {
             let dists = public.join("dists");
             for Wanted { place, suite, .. } in &wanted {
@@ -173,7 +184,7 @@ impl Store {
             format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
         let hashed = tree.hashed();
         tree.show(&publication, &line)?;
-        Ok(PublishReport { publication: Some(publication.id), suites: names, unlisted, hashed })
+        Ok(PublishReport { publication: Some(publication.id), suites: names, removed, unlisted, hashed })
     }
 }
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8PathBuf;
 use deb_parse::deb822;
-use repo_store::{FsckOptions, Store};
+use repo_store::{FsckOptions, PublishOptions, Store};
 
 use crate::fixture::{Fixture, context, publish, signer, suite};
 
@@ -151,7 +151,9 @@ fn without_the_setting_the_root_is_as_before() {
     fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
     publish(&fixture, &signer, 0);
     fixture.preprod.flat = None;
-    assert!(publish(&fixture, &signer, 10).publication.is_some());
+    let options = PublishOptions { allow_removal: true, ..PublishOptions::default() };
+    let report = fixture.store.publish_with(&fixture.preprod, &signer, options, &context(10)).unwrap();
+    assert!(report.publication.is_some());
     insta::assert_snapshot!(names(&fixture), @"
     .by-hash
     .publications

@@ -287,7 +287,7 @@ fn what_clients_refuse_when_it_changes_is_not_published_unless_allowed() {
     );
     assert_eq!(identities(&fixture.store.root().join("public")), before);
 
-    let options = PublishOptions { allow_release_info_change: true };
+    let options = PublishOptions { allow_release_info_change: true, ..PublishOptions::default() };
     fixture.store.publish_with(&changes[0], &signer, options, &context(120)).unwrap();
     assert_eq!(release_field(&fixture, "trixie", "Origin"), "");
     let described = |settings: &mut RepositorySettings| {
@@ -297,4 +297,35 @@ fn what_clients_refuse_when_it_changes_is_not_published_unless_allowed() {
     };
     fixture.store.publish(&changed(&described), &signer, &context(180)).unwrap();
     assert_eq!(release_field(&fixture, "trixie", "Description"), "for people");
+}
+
+#[test]
+fn what_clients_read_goes_away_only_when_that_is_allowed() {
+    let mut fixture = Fixture::new();
+    let signer = signer();
+    fixture.preprod.suites[1].alias = Some(suite("stable"));
+    fixture.preprod.flat = Some(suite("trixie"));
+    publish(&fixture, &signer, 0);
+    let before = identities(&fixture.store.root().join("public"));
+
+    let mut fewer = fixture.preprod.clone();
+    fewer.suites.pop();
+    fewer.flat = None;
+    let error = fixture.store.publish(&fewer, &signer, &context(60)).unwrap_err().to_string();
+    assert_eq!(error, "trixie, ./, stable would no longer be published: clients refuse that");
+    assert_eq!(identities(&fixture.store.root().join("public")), before);
+
+    // A name that leads elsewhere is still there.
+    fewer.suites[0].alias = Some(suite("stable"));
+    let error = fixture.store.publish(&fewer, &signer, &context(60)).unwrap_err().to_string();
+    assert_eq!(error, "trixie, ./ would no longer be published: clients refuse that");
+
+    let options = PublishOptions { allow_removal: true, ..PublishOptions::default() };
+    let report = fixture.store.publish_with(&fewer, &signer, options, &context(60)).unwrap();
+    assert_eq!(report.removed, ["trixie", "./"]);
+    assert_eq!(
+        fixture.store.publish(&fewer, &signer, &context(120)).unwrap().publication,
+        None,
+        "what is gone is not missed again"
+    );
 }

@@ -1,0 +1,238 @@
+//! Values as they stand in the configuration, checked where they are read: so a mistake is told with its line.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::num::NonZeroU64;
+
+use apt_index::Encoding;
+use deb_parse::{Architecture, Component, SuiteName};
+use jiff::SignedDuration;
+use repo_store::RepositoryName;
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+
+use crate::serve::IpNetwork;
+
+/// A value that is written as a text, in the configuration or on the command line.
+pub(crate) trait FromText: Sized {
+    /// What the text means; else the rule it breaks.
+    fn from_text(text: &str) -> Result<Self, String>;
+}
+
+/// The value of an argument.
+pub(crate) fn argument<T: FromText>(text: &str) -> Result<T, String> {
+    T::from_text(text)
+}
+
+/// A value of the configuration that is written as a text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Text<T>(pub(super) T);
+
+impl<T> Borrow<T> for Text<T> {
+    fn borrow(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: FromText> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Of<T>(PhantomData<T>);
+        impl<T: FromText> Visitor<'_> for Of<T> {
+            type Value = Text<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<T>, E> {
+                T::from_text(text).map(Text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Of(PhantomData))
+    }
+}
+
+/// The values themselves.
+pub(super) fn plain<T: Clone>(texts: &[Text<T>]) -> Vec<T> {
+    texts.iter().map(|text| text.0.clone()).collect()
+}
+
+impl FromText for SuiteName {
+    fn from_text(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|error| error.to_string())
+    }
+}
+
+impl FromText for Component {
+    fn from_text(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|error| error.to_string())
+    }
+}
+
+impl FromText for Architecture {
+    fn from_text(text: &str) -> Result<Self, String> {
+        match Self::parse(text).map_err(|error| error.to_string())? {
+            all if all.is_all() => {
+                Err(format!("`{all}` is no architecture to list: such packages are in every index anyway"))
+            }
+            one => Ok(one),
+        }
+    }
+}
+
+impl FromText for RepositoryName {
+    fn from_text(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|_| {
+            let shown: String = text.escape_debug().take(100).collect();
+            format!(
+                "`{shown}` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins \
+                 with a letter or digit, and is no longer than 64 bytes"
+            )
+        })
+    }
+}
+
+impl FromText for Encoding {
+    fn from_text(text: &str) -> Result<Self, String> {
+        Self::from_name(text)
+            .ok_or_else(|| format!("`{}` is none of xz, gz, zst, bz2, none", text.escape_debug()))
+    }
+}
+
+impl FromText for IpNetwork {
+    fn from_text(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|error| error.to_string())
+    }
+}
+
+/// One line for people: not empty, and without control characters, as it becomes a field of Release files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line(String);
+
+impl FromText for Line {
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("there is nothing in it: leave it out".to_owned());
+        }
+        if text.chars().any(char::is_control) {
+            return Err(format!("`{}` is not one line of text", text.escape_debug()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where to listen: a host or address, and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listen(pub(super) String);
+
+impl FromText for Listen {
+    fn from_text(text: &str) -> Result<Self, String> {
+        let port =
+            text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+        match port {
+            Some(Ok(_)) => Ok(Self(text.to_owned())),
+            _ => Err(format!("`{}` is no ADDRESS:PORT such as 127.0.0.1:8080", text.escape_debug())),
+        }
+    }
+}
+
+/// Longer is no limit, and the dates that come of it have no room in files.
+const LONGEST: SignedDuration = SignedDuration::from_hours(36_525 * 24);
+
+/// A time such as `14d`, `36h`, `90m` or `30s`; at most a hundred years.
+impl FromText for SignedDuration {
+    fn from_text(text: &str) -> Result<Self, String> {
+        let shown = text.escape_debug();
+        match duration(text) {
+            Some(time) if time > LONGEST => Err(format!("`{shown}` is longer than a hundred years")),
+            Some(time) => Ok(time),
+            None => Err(format!("`{shown}` is no time such as 14d or 36h")),
+        }
+    }
+}
+
+fn duration(text: &str) -> Option<SignedDuration> {
+    let unit_starts = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(unit_starts)?;
+    let seconds = match unit.trim() {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        _ => return None,
+    };
+    let number: i64 = number.parse().ok()?;
+    number.checked_mul(seconds).filter(|seconds| *seconds > 0).map(SignedDuration::from_secs)
+}
+
+/// How much of a history is kept: so many states, or those of a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HistoryLength {
+    States(NonZeroU64),
+    Time(SignedDuration),
+}
+
+impl<'de> Deserialize<'de> for HistoryLength {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Length;
+        impl Visitor<'_> for Length {
+            type Value = HistoryLength;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of states or a time such as \"365d\"")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<HistoryLength, E> {
+                let states = u64::try_from(number).ok().and_then(NonZeroU64::new);
+                let few = || E::custom("it is at least 1: the current state always stays");
+                states.map(HistoryLength::States).ok_or_else(few)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<HistoryLength, E> {
+                SignedDuration::from_text(text).map(HistoryLength::Time).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let parse = SignedDuration::from_text;
+        assert_eq!(parse("14d"), Ok(SignedDuration::from_hours(14 * 24)));
+        assert_eq!(parse("90m"), Ok(SignedDuration::from_mins(90)));
+        assert_eq!(parse("36525d"), Ok(LONGEST));
+        for bad in ["", "d", "14", "-1d", "0h", "1y", "36526d", "9000000d", "99999999999999999999d"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lines() {
+        assert!(Line::from_text("In-house packages").is_ok());
+        for bad in ["", " ", "two\nlines", "a\u{7}"] {
+            assert!(Line::from_text(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn places_to_listen_at() {
+        for good in ["127.0.0.1:8080", "[::]:80", "localhost:0"] {
+            assert!(Listen::from_text(good).is_ok(), "{good}");
+        }
+        for bad in ["", "8080", ":80", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000"] {
+            assert!(Listen::from_text(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the configuration may say, and what `init` makes of its arguments.
+
+use std::fs;
+
+use testkit::{Environment, Tree};
+
+use crate::published::Published;
+use crate::{PROGRAM, configure, store};
+
+#[test]
+fn a_suite_that_is_listed_twice_is_published_once() {
+    let environment = store();
+    configure(
+        &environment,
+        "suites = [\"trixie\"]\n[repositories.prod]\nsuites = [\"bookworm\", \"trixie\", \"trixie\"]\n",
+    );
+    let _ = environment.run(&["publish"]).succeeds();
+    let content = Published::of(&environment, "prod").read().unwrap();
+    assert_eq!(content.keys().collect::<Vec<_>>(), ["bookworm", "trixie"]);
+}
+
+#[test]
+fn an_alias_is_no_suite_of_a_file_either() {
+    let environment = store();
+    let path = environment.root().join("repo.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("suites = [\"bookworm\"]", "suites_file = \"suites.list\"")).unwrap();
+    environment.write("store/suites.list", "bookworm\nstable # for those who wait\n");
+    configure(&environment, "[suite.bookworm]\nalias = \"stable\"\n");
+    insta::assert_snapshot!(environment.run(&["publish"]), @"
+    status: 1
+    ---- stderr
+    error: <DIR>/store/repo.toml with its repo.d: [suite.bookworm]: `stable` is the name of another suite
+    ");
+    environment.write("store/suites.list", "bookworm\n\n../x\n");
+    insta::assert_snapshot!(environment.run(&["publish"]), @r#"
+    status: 1
+    ---- stderr
+    error: <DIR>/store/suites.list: line 3: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
+    "#);
+}
+
+#[test]
+fn init_writes_nothing_that_it_could_not_read() {
+    let environment = Environment::new(PROGRAM);
+    let mut said = Vec::new();
+    for arguments in [
+        ["--origin", ""],
+        ["--origin", "a\nb"],
+        ["--architecture", "all"],
+        ["--repository", "A_b.c"],
+        ["--suite", "by-hash"],
+        ["--url", "packages.example.org"],
+    ] {
+        let output = environment.run(&[&["init"], &arguments[..]].concat()).ends_with(2);
+        said.push(output.stderr.lines().next().unwrap_or_default().to_owned());
+        assert!(!environment.root().exists(), "{output}");
+    }
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    error: invalid value '' for '--origin <TEXT>': there is nothing in it: leave it out
+    error: invalid value 'a
+    error: invalid value 'all' for '--architecture <NAME>': `all` is no architecture to list: such packages are in every index anyway
+    error: invalid value 'A_b.c' for '--repository <NAME>': `A_b.c` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
+    error: invalid value 'by-hash' for '--suite <NAME>': suite "by-hash": must be one path element of letters, digits and `+._-`, and not `by-hash`
+    error: invalid value 'packages.example.org' for '--url <URL>': `packages.example.org` is no address for clients: it begins with http:// or https://
+    "#);
+    let twice =
+        ["a", "a"].map(|name| ["--repository", name, "--suite", "bookworm", "--architecture", "amd64"]);
+    insta::assert_snapshot!(environment.run(&[&["init"], twice.as_flattened()].concat()), @"
+    status: 0
+    ---- stdout
+    made a store in <DIR>/store: configure it in <DIR>/store/repo.toml
+    made a signing key: <FINGERPRINT>
+    published a <PUBLICATION>: bookworm
+    ");
+    let text = fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    assert!(
+        text.contains("suites = [\"bookworm\"]\n") && text.contains("architectures = [\"amd64\"]\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_repository_is_deleted_as_the_documentation_says() {
+    let environment = store();
+    configure(&environment, "[repositories.old]\n");
+    environment.add("old", &["hello=1.0", "other=1.0"]);
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["tag", "old", "first"]).succeeds();
+    let _ = environment.run(&["tag", "old", "first", "--delete"]).succeeds();
+    configure(&environment, "");
+    for directory in ["public/old", "store/publications/old", "store/tags/old"] {
+        fs::remove_dir_all(environment.root().join(directory)).unwrap();
+    }
+    fs::remove_file(environment.root().join("store/refs/old")).unwrap();
+    let _ = environment.run(&["fsck"]).succeeds();
+    let blobs = || {
+        Tree::of(&environment.root().join("store/blobs"))
+            .paths()
+            .filter(|path| path.components().count() == 2)
+            .count()
+    };
+    assert_eq!(blobs(), 2);
+    // What came in this very second is not old enough for any grace.
+    for _ in 0..50 {
+        let _ = environment.run(&["gc", "--grace", "0"]).succeeds();
+        if blobs() == 1 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(blobs(), 1);
+    let _ = environment.run(&["fsck"]).succeeds();
+    assert_eq!(Published::of(&environment, "prod").read().unwrap()["bookworm"].len(), 1);
+    configure(&environment, "[repositories.old]\n");
+    environment.add("old", &["other=1.0"]);
+    let _ = environment.run(&["fsck"]).succeeds();
+}

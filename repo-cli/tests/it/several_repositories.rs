@@ -1,0 +1,82 @@
+//! Verbs that go through all repositories: one that fails keeps none of the others from what is due.
+
+use testkit::Environment;
+
+use crate::published::Published;
+use crate::{configure, store};
+
+/// A store in which preprod cannot be published, and prod has something that is not published yet.
+fn half_broken_store() -> Environment {
+    let environment = store();
+    let file = environment.package("hello", "1.0", "all");
+    let _ = environment.run(&["add", "prod", "--no-publish", file.as_str()]).succeeds();
+    configure(&environment, "[repositories.preprod]\nlabel = \"other\"\n[[retention]]\nkeep_versions = 1\n");
+    environment
+}
+
+#[test]
+fn what_follows_a_repository_that_cannot_be_published_is_published() {
+    let environment = half_broken_store();
+    insta::assert_snapshot!(environment.run(&["publish"]), @"
+    status: 1
+    ---- stdout
+    published prod <PUBLICATION>: bookworm
+    ---- stderr
+    error: preprod: bookworm would change its Label from `preprod` to `other`: clients refuse that
+    hint: take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`
+    ");
+    assert_eq!(Published::of(&environment, "prod").read().unwrap()["bookworm"].len(), 1);
+    insta::assert_snapshot!(environment.run(&["publish", "--json"]), @r#"
+    status: 1
+    ---- stdout
+    {"format":1,"failed":["preprod"],"published":[{"publication":null,"removed":[],"repository":"prod","suites":[]}]}
+    ---- stderr
+    error: preprod: bookworm would change its Label from `preprod` to `other`: clients refuse that
+    hint: take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`
+    "#);
+}
+
+#[test]
+fn what_they_all_lack_is_said_once() {
+    let environment = store();
+    std::fs::remove_dir_all(environment.root().join("keys")).unwrap();
+    insta::assert_snapshot!(environment.run(&["publish"]), @"
+    status: 1
+    ---- stderr
+    error: there is no signing key in <DIR>/store/keys
+    hint: make one with `repo-cli key generate`
+    ");
+}
+
+#[test]
+fn retention_looks_through_all() {
+    let environment = half_broken_store();
+    let newer = environment.package("hello", "2.0", "all");
+    let _ = environment.run(&["add", "prod", "--no-publish", newer.as_str()]).succeeds();
+    insta::assert_snapshot!(environment.run(&["retention"]), @"
+    status: 1
+    ---- stdout
+    preprod: nothing to remove
+    prod: removed 1 package file: `repo-cli rollback` brings them back
+    published prod <PUBLICATION>: bookworm
+    ---- stderr
+    error: preprod: bookworm would change its Label from `preprod` to `other`: clients refuse that
+    hint: take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`
+    ");
+}
+
+#[test]
+fn a_drop_folder_that_is_missing_leaves_no_other_untouched() {
+    let environment = store();
+    let file = environment.package("hello", "1.0", "all");
+    std::fs::create_dir(environment.path("drop")).unwrap();
+    std::fs::rename(file, environment.path("drop/hello_1.0_all.deb")).unwrap();
+    insta::assert_snapshot!(environment.run(&["incoming", "--once", "prod", "missing", "drop"]), @"
+    status: 1
+    ---- stdout
+    added hello 1.0 all -> bookworm (every suite)
+    published prod <PUBLICATION>: bookworm
+    ---- stderr
+    error: cannot list missing: No such file or directory (os error 2)
+    ");
+}
