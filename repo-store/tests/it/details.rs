@@ -110,6 +110,36 @@ fn a_rebuild_has_an_entry_of_its_own() {
 }
 
 #[test]
+fn conffiles_that_stay_are_compared_by_what_is_in_them() {
+    let fixture = Fixture::new();
+    let build = |version: &str, shape: &dyn Fn(Builder) -> Builder| {
+        let (name, architecture) = (PackageName::parse("pa"), Architecture::parse("all"));
+        let builder = Builder::new(name.unwrap(), Version::parse(version).unwrap(), architecture.unwrap());
+        let path = fixture.store.root().join(format!("../pa_{version}.deb"));
+        std::fs::write(&path, shape(builder).build().unwrap()).unwrap();
+        path
+    };
+    let with = |builder: Builder, files: &[(&str, &str)]| {
+        files.iter().fold(builder, |builder, (path, text)| builder.file(*path, *text, 0o644).conffile(*path))
+    };
+    let snapshot = |file| {
+        fixture.add(&[file]);
+        let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
+        head.snapshot(&suite("trixie")).unwrap()
+    };
+    let before = snapshot(build("1", &|builder| {
+        with(builder.file("etc/z", "z", 0o644), &[("etc/a", "1"), ("etc/b", "1"), ("etc/c", "1")])
+    }));
+    let after = snapshot(build("2", &|builder| {
+        with(builder.file("etc/c", "2", 0o644), &[("etc/a", "2"), ("etc/b", "1"), ("etc/z", "y")])
+    }));
+    let contents = &fixture.store.details(&before, &after, &context(1)).unwrap()[0].packages[0].contents;
+    assert_eq!(contents.conffiles_changed, ["/etc/a"]);
+    assert_eq!(contents.conffiles.added, ["/etc/z"]);
+    assert_eq!(contents.conffiles.removed, ["/etc/c"]);
+}
+
+#[test]
 fn of_a_new_package_only_the_newest_entry_is_told_and_of_an_older_one_none() {
     let changes = details(&[], &[], &[package("pa", "3", &["3", "2", "1"])]);
     assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec!["3"], true));
