@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use deb_parse::deb::EntryKind;
 use deb_parse::relation::Relations;
+use deb_parse::{Version, changelog};
 
 use super::pairs::Pair;
 use super::{Came, ContentChange, PackageChange, PackageState, PrivilegedFile};
@@ -29,6 +30,8 @@ const RELATIONS: [&str; 9] = [
 pub(super) struct Compared {
     pub(super) change: PackageChange,
     pub(super) changelog: Option<Changelog>,
+    /// What the changelog of its version before has entries for.
+    pub(super) told: BTreeSet<Version>,
 }
 
 pub(super) struct Changelog {
@@ -54,6 +57,7 @@ pub(super) fn compare(store: &Store, pair: &Pair) -> Result<Compared, Error> {
             contents: ContentChange::default(),
         },
         changelog: None,
+        told: BTreeSet::new(),
     };
     if pair.is_same() {
         return Ok(compared);
@@ -68,6 +72,10 @@ pub(super) fn compare(store: &Store, pair: &Pair) -> Result<Compared, Error> {
         relations: relations(pair.before.as_deref(), pair.after.as_deref()),
         ..contents(before.as_ref(), after.as_ref())
     };
+    if let Some(found) = before.as_ref().and_then(Manifest::changelog) {
+        let versions = changelog::entries(found.text).map(|entry| Version::parse(entry.version));
+        compared.told = versions.filter_map(Result::ok).collect();
+    }
     let changelog = after.as_ref().and_then(Manifest::changelog);
     compared.changelog =
         changelog.map(|found| Changelog { text: found.text.to_owned(), complete: found.complete });

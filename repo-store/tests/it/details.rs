@@ -140,6 +140,18 @@ fn conffiles_that_stay_are_compared_by_what_is_in_them() {
 }
 
 #[test]
+fn the_entry_that_a_backport_is_made_of_is_told_and_what_the_one_before_was_made_of_is_not() {
+    let before = package("pa", "1.1-1~acme1", &["1.1-1~acme1", "1.1-1", "1.0-1"]);
+    let after = package("pa", "1.3-1~acme1", &["1.3-1~acme1", "1.3-1", "1.2-1", "1.1-1", "1.0-1"]);
+    let changes = details(&[before], &[], &[after]);
+    assert_eq!(entries(&changes[0]), ["1.3-1~acme1", "1.3-1", "1.2-1"]);
+    assert!(changes[0].changelog_complete);
+    let after = package("pa", "1.1-1~acme1", &["1.1-1~acme1", "1.1-1"]);
+    let changes = details(&[package("pa", "1.1-1", &["1.1-1"])], &["pa"], &[after]);
+    assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec![], true));
+}
+
+#[test]
 fn of_a_new_package_only_the_newest_entry_is_told_and_of_an_older_one_none() {
     let changes = details(&[], &[], &[package("pa", "3", &["3", "2", "1"])]);
     assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec!["3"], true));
