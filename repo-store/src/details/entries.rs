@@ -15,12 +15,13 @@ pub(super) struct Entries {
     pub(super) complete: bool,
 }
 
-/// The entries for what changed in the packages of one source, which all ship the same changelog, if they ship any.
-pub(super) fn of(source: &SourceName, members: &[(&Pair, Compared)]) -> Entries {
+/// The entries for what changed in the packages of one source, which all ship the same changelog, if they ship any. When all of
+/// these are new, others of that version of the source may have been there before.
+pub(super) fn of(source: &SourceName, members: &[(&Pair, Compared)], others: Option<&Version>) -> Entries {
     let versions = |side: fn(&Pair) -> Option<&Record>| {
         members.iter().filter_map(move |(pair, _)| side(pair)).map(described)
     };
-    let oldest = versions(|pair| pair.before.as_deref()).min();
+    let oldest = versions(|pair| pair.before.as_deref()).min().or_else(|| others.cloned());
     let newest = versions(|pair| pair.after.as_deref()).max();
     // Who goes back, or away, passes no entry.
     let goes_on = newest.is_some() && (oldest.is_none() || newest > oldest);

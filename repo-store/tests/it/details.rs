@@ -110,6 +110,28 @@ fn a_rebuild_has_an_entry_of_its_own() {
 }
 
 #[test]
+fn a_source_is_not_new_when_only_a_package_of_it_is_nor_gone_with_one() {
+    let binary =
+        |name, version, changelog| Package { source: Some("src"), ..package(name, version, changelog) };
+    let steps = |changes: &[SourceChange]| {
+        let version = |version: &Option<Version>| version.as_ref().map(ToString::to_string);
+        let change = &changes[0];
+        let package = &change.packages[0];
+        assert!(changes.len() == 1 && change.packages.len() == 1);
+        assert!(package.before.is_none() || package.after.is_none());
+        (version(&change.before), version(&change.after), entries(change).join(" "))
+    };
+    let there = [binary("pa", "1", &["1"]), package("other", "9", &[])];
+    let one = Some("1".to_owned());
+    let added = details(&there, &[], &[binary("pb", "1", &["1"])]);
+    assert_eq!(steps(&added), (one.clone(), one.clone(), String::new()));
+    let added = details(&there, &[], &[binary("pb", "3", &["3", "2", "1"])]);
+    assert_eq!(steps(&added), (one.clone(), Some("3".to_owned()), "3 2".to_owned()));
+    let removed = details(&[binary("pa", "1", &[]), binary("pb", "1", &[])], &["pb"], &[]);
+    assert_eq!(steps(&removed), (one.clone(), one, String::new()));
+}
+
+#[test]
 fn conffiles_that_stay_are_compared_by_what_is_in_them() {
     let fixture = Fixture::new();
     let build = |version: &str, shape: &dyn Fn(Builder) -> Builder| {
