@@ -299,6 +299,10 @@ pub fn deb_read(bytes: &[u8]) {
     }
     let skipped = read(bytes, Data::Skip).expect("skipping the data refuses no more than listing it");
     assert_eq!((skipped.control.as_bytes(), skipped.sha256), (package.control.as_bytes(), package.sha256));
+    let lines =
+        |package: &Package| package.conffiles.iter().map(|file| file.line.clone()).collect::<Vec<_>>();
+    assert_eq!(lines(&skipped), lines(&package));
+    assert!(skipped.conffiles.iter().all(|file| file.sha256.is_none()));
 }
 
 /// Whatever a file of a source package holds, it is hashed to its end, and the paths in it stay inside the tree.

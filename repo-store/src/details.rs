@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use apt_index::parallel_map;
 use deb_parse::{PackageName, SourceName, Version};
 
-use self::pairs::Pair;
 use crate::storage::Storage as _;
 use crate::{Build, Context, Error, Snapshot, Store};
 
@@ -110,6 +109,8 @@ pub struct ContentChange {
     pub scripts_changed: Vec<String>,
     /// Configuration files, as they stand in the package.
     pub conffiles: Came<String>,
+    /// Configuration files that both have, with different contents: dpkg asks administrators who changed theirs what to do.
+    pub conffiles_changed: Vec<String>,
     /// Relations to other packages, by the field.
     pub relations: BTreeMap<&'static str, Came<String>>,
 }
@@ -156,15 +157,19 @@ impl Store {
     ) -> Result<Vec<SourceChange>, Error> {
         let pairs = pairs::of(self, before, after)?;
         let compared = parallel_map(&pairs, context.threads, |pair| compare::compare(self, pair));
-        let mut by_source: BTreeMap<SourceName, Vec<(&Pair, compare::Compared)>> = BTreeMap::new();
+        let mut by_source: pairs::BySource<'_> = BTreeMap::new();
         for (pair, compared) in pairs.iter().zip(compared) {
             by_source.entry(pair.source()).or_default().push((pair, compared?));
         }
         // Manifests that were made are worth keeping, but whoever may not write still may read.
         drop(self.storage().sync());
+        // What is new for one architecture, or by its name, need not be a new source.
+        let had = pairs::others(self, before, &by_source, pairs::lowest_source)?;
+        let has = pairs::others(self, after, &by_source, pairs::highest_source)?;
         let changes = by_source.into_iter().map(|(source, members)| {
-            let (before, after) = (pairs::lowest_source(&members), pairs::highest_source(&members));
-            let entries = entries::of(&source, &members);
+            let before = pairs::lowest_source(&members).or_else(|| had.get(&source).cloned());
+            let after = pairs::highest_source(&members).or_else(|| has.get(&source).cloned());
+            let entries = entries::of(&source, &members, had.get(&source));
             SourceChange {
                 source,
                 before,

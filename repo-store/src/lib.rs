@@ -100,7 +100,7 @@ pub use history::KeepHistory;
 pub use id::{BlobId, ChunkId, CommitId, PageId, SnapshotId};
 pub use import::{AddOptions, AddReport, Added, Refused};
 pub use incoming::{IncomingOptions, IncomingReport, Left};
-pub use manifest::{Manifest, ManifestChangelog, ManifestFile, ManifestScript};
+pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
 pub use name::RepositoryName;
 pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
 pub use placement::RoutingRule;

@@ -19,10 +19,10 @@ use crate::{BlobId, objects};
 /// deleted at any time. As text:
 ///
 /// ```text
-/// Manifest: 1
+/// Manifest: 2
 /// Blob: <BLAKE3 of the package file>
 /// Conffiles:
-///  /etc/hello.conf
+///  <SHA-256> /etc/hello.conf
 /// Scripts:
 ///  <SHA-256> postinst
 /// Changelog: complete
@@ -52,6 +52,16 @@ pub struct ManifestFile<'a> {
     pub owner: &'a str,
     /// Size in bytes; 0 unless it is a file.
     pub size: u64,
+}
+
+/// A configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ManifestConffile<'a> {
+    /// The line of `conffiles`, as it stands in the package: an absolute path, some with a flag before it.
+    pub line: &'a str,
+    /// SHA-256 of its content, in hexadecimal digits, if it has one: see [`deb::Conffile`].
+    pub sha256: Option<&'a str>,
 }
 
 /// A maintainer script.
@@ -93,13 +103,17 @@ impl Manifest {
         Self { text: text::write_tarball(blob, files) }
     }
 
-    /// The manifest in the bytes of its file; in words what is wrong when they hold none, or one of another package file.
-    pub(crate) fn read(bytes: &[u8], blob: BlobId) -> Result<Self, &'static str> {
+    /// The manifest in the bytes of its file; none when it has another form, which is no fault: it is made anew where it is needed.
+    /// In words what is wrong when they hold no manifest, or that of another package file.
+    pub(crate) fn read(bytes: &[u8], blob: BlobId) -> Result<Option<Self>, &'static str> {
         if !objects::is_sealed(bytes) {
             return Err("it is not what was written");
         }
         let manifest = Self { text: objects::decompress(bytes)? };
-        if text::is_of(&manifest.text, blob) { Ok(manifest) } else { Err("it is of another package file") }
+        match text::form(&manifest.text, blob) {
+            Some(form) => Ok((form == text::FORM).then_some(manifest)),
+            None => Err("it is of another package file"),
+        }
     }
 
     /// The bytes of its file.
@@ -112,9 +126,9 @@ impl Manifest {
         text::section(&self.text, text::FILES).filter_map(text::file)
     }
 
-    /// The configuration files, as they stand in the package: absolute paths, some with a flag before them.
-    pub fn conffiles(&self) -> impl Iterator<Item = &str> {
-        text::section(&self.text, text::CONFFILES).filter_map(|line| std::str::from_utf8(line).ok())
+    /// The configuration files, in the order of the package.
+    pub fn conffiles(&self) -> impl Iterator<Item = ManifestConffile<'_>> {
+        text::section(&self.text, text::CONFFILES).filter_map(text::conffile)
     }
 
     /// The maintainer scripts, sorted by name.

@@ -1,12 +1,17 @@
+//! Taking packages from one repository to another, and out of one.
+
+mod siblings;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
 
+use self::siblings::Chosen;
 use crate::lookup::Lookup;
 use crate::{
-    Committed, Context, Error, Inserted, Record, RecordKey, RepositoryName, RepositorySettings, Revision,
-    Selector, Store,
+    Committed, Context, Difference, Error, Inserted, Record, RecordKey, RepositoryName, RepositorySettings,
+    Revision, Selector, Snapshot, Store,
 };
 
 /// What to take from one repository to another.
@@ -18,7 +23,8 @@ pub struct PromoteOptions {
     pub everything: bool,
     /// Only these suites; all that both repositories have when empty.
     pub suites: Vec<SuiteName>,
-    /// With each package all others built from the same version of the same source package.
+    /// With each package all others built from the same version of the same source package, in whatever suite of
+    /// [`suites`](Self::suites) they are: routing sends some to a suite of their own.
     pub whole_source: bool,
 }
 
@@ -29,6 +35,8 @@ pub struct ChangePlan {
     pub records: BTreeMap<SuiteName, Vec<Arc<Record>>>,
     /// Selectors that match nothing.
     pub unmatched: Vec<Selector>,
+    /// Records of a whole source that go nowhere, because they are only in suites that the other repository lacks: these.
+    pub left_out: BTreeMap<SuiteName, Vec<Arc<Record>>>,
 }
 
 impl ChangePlan {
@@ -41,14 +49,13 @@ impl ChangePlan {
     /// Each record once, with the suites it concerns, in order.
     #[must_use]
     pub fn by_record(&self) -> Vec<(Arc<Record>, Vec<SuiteName>)> {
-        let mut records: BTreeMap<&RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
-        for (suite, record) in
-            self.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r)))
-        {
-            let entry = records.entry(record.key()).or_insert_with(|| (Arc::clone(record), Vec::new()));
-            entry.1.push(suite.clone());
-        }
-        records.into_values().collect()
+        by_record(&self.records)
+    }
+
+    /// The same of those that are [left out](Self::left_out).
+    #[must_use]
+    pub fn left_out_by_record(&self) -> Vec<(Arc<Record>, Vec<SuiteName>)> {
+        by_record(&self.left_out)
     }
 
     pub(crate) fn describe(&self, verb: &str) -> String {
@@ -77,58 +84,73 @@ impl Store {
         }
         let asked = |suite: &SuiteName| options.suites.is_empty() || options.suites.contains(suite);
         let suites = from.suites.iter().map(|suite| &suite.name);
-        let suites: Vec<_> = suites.filter(|suite| asked(suite) && to.suite(suite).is_some()).collect();
-        if suites.is_empty() {
+        let (common, lacking): (Vec<_>, Vec<_>) =
+            suites.filter(|suite| asked(suite)).partition(|suite| to.suite(suite).is_some());
+        if common.is_empty() {
             return Err(Error::NoCommonSuite { from: from.name.clone(), to: to.name.clone() });
         }
         let Some(source) = self.head(&from.name)? else {
             return Ok(ChangePlan { unmatched: options.selectors.clone(), ..ChangePlan::default() });
         };
         let target = self.head(&to.name)?;
-        let mut plan = ChangePlan::default();
         let mut matched = vec![false; options.selectors.len()];
-        for suite in suites {
+        let mut chosen: BTreeMap<&SuiteName, Chosen> = BTreeMap::new();
+        let mut targets = Vec::new();
+        for suite in common {
             let there = match &target {
                 Some(target) => target.snapshot(suite)?,
-                None => crate::Snapshot::default(),
+                None => Snapshot::default(),
             };
-            let mut chosen: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
+            let chosen = chosen.entry(suite).or_default();
             let mut difference = None;
             if options.everything {
                 let difference = difference.insert(self.difference(&source.snapshot(suite)?, &there)?);
-                let missing = difference.only_first.iter().map(Arc::clone);
-                chosen.extend(missing.map(|record| (record.key().clone(), record)));
+                chosen.extend(difference.only_first.iter().map(by_key));
             }
             for (selector, matched) in options.selectors.iter().zip(&mut matched) {
                 let found = selector.newest_in(&source, suite)?;
                 *matched |= !found.is_empty();
-                chosen.extend(found.into_iter().map(|record| (record.key().clone(), record)));
+                chosen.extend(found.iter().map(by_key));
             }
-            if options.whole_source && !chosen.is_empty() {
-                let sources: BTreeSet<_> = chosen.values().map(|record| source_of(record)).collect();
-                let siblings = source.records(suite)?;
-                let siblings = siblings.into_iter().filter(|record| sources.contains(&source_of(record)));
-                chosen.extend(siblings.map(|record| (record.key().clone(), record)));
-            }
-            let mut missing = Vec::new();
-            let mut lookup = Lookup::new(self.objects());
-            for record in chosen.into_values() {
-                let found = match &difference {
-                    // What both have alike is no difference.
-                    Some(difference) if find(&difference.only_first, record.key()).is_none() => continue,
-                    Some(difference) => find(&difference.only_second, record.key()).map(Arc::clone),
-                    None => lookup.find(&there, record.key())?,
-                };
-                // The very same file there is nothing to do; another file of that name is for the promotion to refuse.
-                if found.is_none_or(|found| found.blob() != record.blob()) {
-                    missing.push(record);
-                }
-            }
+            targets.push((suite, there, difference));
+        }
+        let mut plan = ChangePlan::default();
+        if options.whole_source {
+            plan.left_out = siblings::add(&source, &mut chosen, &lacking)?;
+        }
+        for (suite, there, difference) in targets {
+            let chosen = chosen.remove(suite).unwrap_or_default();
+            let missing = self.missing(chosen, &there, difference.as_ref())?;
             plan.records.insert(suite.clone(), missing);
         }
         let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
         plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
         Ok(plan)
+    }
+
+    /// Those of the chosen records of a suite that are to be brought `there`. If the `difference` between the two suites is known,
+    /// nothing has to be looked up.
+    fn missing(
+        &self,
+        chosen: Chosen,
+        there: &Snapshot,
+        difference: Option<&Difference>,
+    ) -> Result<Vec<Arc<Record>>, Error> {
+        let mut missing = Vec::new();
+        let mut lookup = Lookup::new(self.objects());
+        for record in chosen.into_values() {
+            let found = match difference {
+                // What both have alike is no difference.
+                Some(difference) if find(&difference.only_first, record.key()).is_none() => continue,
+                Some(difference) => find(&difference.only_second, record.key()).map(Arc::clone),
+                None => lookup.find(there, record.key())?,
+            };
+            // The very same file there is nothing to do; another file of that name is for the promotion to refuse.
+            if found.is_none_or(|found| found.blob() != record.blob()) {
+                missing.push(record);
+            }
+        }
+        Ok(missing)
     }
 
     /// Carries out a promotion as planned, or with `dry_run` only finds out whether it could.
@@ -250,7 +272,15 @@ fn find<'a>(records: &'a [Arc<Record>], key: &RecordKey) -> Option<&'a Arc<Recor
     records.get(place)
 }
 
-fn source_of(record: &Record) -> (String, String) {
-    let (name, version) = record.source();
-    (name.to_string(), version.as_str().to_owned())
+fn by_key(record: &Arc<Record>) -> (RecordKey, Arc<Record>) {
+    (record.key().clone(), Arc::clone(record))
+}
+
+fn by_record(suites: &BTreeMap<SuiteName, Vec<Arc<Record>>>) -> Vec<(Arc<Record>, Vec<SuiteName>)> {
+    let mut records: BTreeMap<&RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
+    for (suite, record) in suites.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r))) {
+        let entry = records.entry(record.key()).or_insert_with(|| (Arc::clone(record), Vec::new()));
+        entry.1.push(suite.clone());
+    }
+    records.into_values().collect()
 }

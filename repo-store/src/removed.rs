@@ -46,7 +46,8 @@ impl Store {
         }
         let records =
             chosen.into_iter().map(|(suite, records)| (suite, records.into_values().collect())).collect();
-        Ok(ChangePlan { records, unmatched: open.into_iter().cloned().collect() })
+        let unmatched = open.into_iter().cloned().collect();
+        Ok(ChangePlan { records, unmatched, ..ChangePlan::default() })
     }
 
     /// Brings back what was planned.

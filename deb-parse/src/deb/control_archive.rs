@@ -1,12 +1,12 @@
 //! The control archive: `control` and the small files beside it.
 
+use super::conffiles;
 use super::tar::{Dialect, EntryKind, Tar};
 use super::unpacked::Unpacked;
 use crate::checksum::Sha256;
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
-use crate::place::offset_in;
 use std::collections::HashSet;
 use std::io::Read;
 
@@ -56,7 +56,7 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
     let mut tar = Tar::new(input, Dialect::Control, limits.path());
     let mut seen = HashSet::new();
     let mut control = None;
-    let (mut conffiles, mut md5sums, mut triggers) = (None, None, None);
+    let (mut found_conffiles, mut md5sums, mut triggers) = (None, None, None);
     let mut files = Vec::new();
     let mut entries = 0;
     while let Some(entry) = tar.next()? {
@@ -111,8 +111,8 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
             "conffiles" => {
                 let place = place();
                 let text = tar.read_content(limits.control())?;
-                check_conffiles(&text).map_err(|error| error.within(place))?;
-                Sha256::of(conffiles.insert(text))
+                conffiles::check(&text).map_err(|error| error.within(place))?;
+                Sha256::of(found_conffiles.insert(text))
             }
             "triggers" => Sha256::of(triggers.insert(tar.read_content(limits.control())?)),
             "md5sums" => Sha256::of(md5sums.insert(tar.read_content(usize::MAX)?)),
@@ -122,22 +122,7 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
     }
     let control = control.ok_or_else(|| tar.error("the file `control` is missing"))?;
     files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(ControlArchive { control, files, conffiles, md5sums, triggers })
-}
-
-/// Checks what dpkg checks, so that a package that is taken can be installed.
-fn check_conffiles(text: &[u8]) -> Result<(), Error> {
-    if !text.is_empty() && !text.ends_with(b"\n") {
-        return Err(Error::syntax(text, text.len(), "the file must end with a newline"));
-    }
-    for line in text.split(|c| *c == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
-        let path = line.strip_prefix(b"remove-on-upgrade ").map_or(line, <[u8]>::trim_ascii_start);
-        if !path.starts_with(b"/") {
-            let rule = "a conffile must be an absolute path (deb-conffiles(5))";
-            return Err(Error::syntax(text, offset_in(text, path), rule));
-        }
-    }
-    Ok(())
+    Ok(ControlArchive { control, files, conffiles: found_conffiles, md5sums, triggers })
 }
 
 fn is_plain_name(name: &str) -> bool {

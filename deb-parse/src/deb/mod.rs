@@ -10,6 +10,7 @@ mod ar;
 mod build;
 mod codec;
 mod compression;
+mod conffiles;
 mod control_archive;
 mod diff;
 mod own_changelog;
@@ -21,6 +22,7 @@ mod unpacked;
 
 pub use build::Builder;
 pub use compression::Compression;
+pub use conffiles::Conffile;
 pub use control_archive::ControlFile;
 pub use own_changelog::OwnChangelog;
 pub use package::{Data, FileEntry, Options, Package, read};

@@ -2,6 +2,7 @@
 
 use super::ar::{self, Header};
 use super::compression::Compression;
+use super::conffiles::{Conffile, Conffiles};
 use super::control_archive::{self, ControlArchive, ControlFile};
 use super::own_changelog::{Collector, OwnChangelog};
 use super::source::{Member, Source};
@@ -102,7 +103,7 @@ pub struct FileEntry {
 /// #     .file("etc/hello.conf", "x", 0o644).conffile("etc/hello.conf").build()?;
 /// let package = deb::read(&bytes[..], &deb::Options::default())?;
 /// assert_eq!(package.control.version().as_str(), "1.0");
-/// assert_eq!(package.conffiles, ["/etc/hello.conf"]);
+/// assert_eq!(package.conffiles[0].line, "/etc/hello.conf");
 /// assert_eq!(package.control_files.len(), 2);
 /// # Ok::<(), deb_parse::Error>(())
 /// ```
@@ -125,8 +126,8 @@ pub struct Package {
     pub sha512: Option<Sha512>,
     /// The files in the control archive, sorted by name.
     pub control_files: Vec<ControlFile>,
-    /// The lines of `conffiles`, which are paths or a flag and a path.
-    pub conffiles: Vec<String>,
+    /// The configuration files, in the order of `conffiles`.
+    pub conffiles: Vec<Conffile>,
     /// The content of `md5sums`, if it is there.
     pub md5sums: Option<Vec<u8>>,
     /// The content of `triggers`, if it is there.
@@ -190,9 +191,9 @@ pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
     };
     let ControlArchive { control, files: control_files, conffiles, md5sums, triggers } = control;
     let hashes = source.finish();
-    let (files, installed_size, changelog) = match data {
-        Some(listing) => (Some(listing.files), Some(listing.installed_size), listing.changelog),
-        None => (None, None, None),
+    let (files, installed_size, changelog, conffiles) = match data {
+        Some(found) => (Some(found.files), Some(found.installed_size), found.changelog, found.conffiles),
+        None => (None, None, None, conffiles_of(conffiles.as_deref())),
     };
     Ok(Package {
         control,
@@ -203,7 +204,7 @@ pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
         sha1: hashes.sha1,
         sha512: hashes.sha512,
         control_files,
-        conffiles: conffiles.map(|text| lines(&text)).unwrap_or_default(),
+        conffiles: conffiles.finish(),
         md5sums,
         triggers,
         control_compression,
@@ -219,6 +220,7 @@ struct Listing {
     files: Vec<FileEntry>,
     installed_size: u64,
     changelog: Option<OwnChangelog>,
+    conffiles: Conffiles,
 }
 
 struct Reading<'o> {
@@ -267,10 +269,7 @@ impl Reading<'_> {
                         "`data.tar`, plain or as .gz, .xz, .zst, .bz2 or .lzma, must come here (deb(5))";
                     return Err(Error::archive(quoted(), rule));
                 };
-                self.data = Some((
-                    format,
-                    self.read_data(Member::new(source, name, size), format, &control.control)?,
-                ));
+                self.data = Some((format, self.read_data(Member::new(source, name, size), format, control)?));
                 return match self.options.data {
                     Data::Skip => Ok(()),
                     Data::List => skip_padding(source, size),
@@ -289,7 +288,7 @@ impl Reading<'_> {
         &self,
         mut member: Member<'_, R>,
         format: Compression,
-        control: &BinaryControl,
+        control: &ControlArchive,
     ) -> Result<Option<Listing>, Error> {
         let limits = &self.options.limits;
         match self.options.data {
@@ -306,8 +305,8 @@ impl Reading<'_> {
                 let limit = limits.data_unpacked().max(member.left().saturating_mul(HONEST_RATIO));
                 let limited = "bytes of the unpacked data archive";
                 let input = Unpacked::new(member, format, limits, limit, limited)?;
-                let changelog = self.options.changelog.map(|limit| Collector::new(control, limit));
-                list(input, limits, changelog).map(Some)
+                let changelog = self.options.changelog.map(|limit| Collector::new(&control.control, limit));
+                list(input, limits, changelog, conffiles_of(control.conffiles.as_deref())).map(Some)
             }
         }
     }
@@ -345,6 +344,7 @@ fn list<R: Read>(
     input: Unpacked<'_, R>,
     limits: &Limits,
     mut changelog: Option<Collector>,
+    mut conffiles: Conffiles,
 ) -> Result<Listing, Error> {
     let mut tar = Tar::new(input, Dialect::Data, limits.path());
     let mut files = FileList::default();
@@ -371,7 +371,10 @@ fn list<R: Read>(
             EntryKind::File => entry.size.div_ceil(1024),
             _ => 1,
         });
-        if let Some(changelog) = &mut changelog
+        // The content of an entry goes by but once.
+        if conffiles.contains(&path) {
+            conffiles.look_at(&path, entry.kind, &target, &mut tar)?;
+        } else if let Some(changelog) = &mut changelog
             && entry.kind == EntryKind::File
         {
             changelog.look_at(&path, &mut tar, limits)?;
@@ -380,7 +383,7 @@ fn list<R: Read>(
         files.push(FileEntry { path, kind, size, mode, owner, target }, limits, tar.name())?;
     }
     let changelog = changelog.and_then(Collector::finish);
-    Ok(Listing { files: files.files, installed_size: installed, changelog })
+    Ok(Listing { files: files.files, installed_size: installed, changelog, conffiles })
 }
 
 /// The entries of an archive, as many as are allowed.
@@ -432,11 +435,6 @@ pub(super) fn plain_path(path: &[u8]) -> Result<Vec<u8>, &'static str> {
     Ok(plain)
 }
 
-fn lines(text: &[u8]) -> Vec<String> {
-    String::from_utf8_lossy(text)
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned)
-        .collect()
+fn conffiles_of(text: Option<&[u8]>) -> Conffiles {
+    text.map(Conffiles::of).unwrap_or_default()
 }

@@ -34,7 +34,7 @@ fn what_is_built_is_read_again() {
         let package = deb::read(&bytes[..], &Options::default()).unwrap();
         assert_eq!(package.control_compression, format);
         assert_eq!(package.maintainer_scripts().map(|file| &file.name).collect::<Vec<_>>(), ["postinst"]);
-        assert_eq!(package.conffiles, ["/etc/probe.conf"]);
+        assert_eq!(package.conffiles[0].line, "/etc/probe.conf");
         assert_eq!(package.control.installed_size(), package.installed_size);
         let list: String = package
             .files

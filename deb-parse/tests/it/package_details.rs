@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use deb_parse::checksum::Sha256;
-use deb_parse::deb::{self, Options, OwnChangelog};
+use deb_parse::deb::{self, Data, Options, OwnChangelog};
 
 #[test]
 fn control_files_have_size_mode_and_checksum() {
@@ -33,6 +33,54 @@ fn control_files_have_size_mode_and_checksum() {
         expected.map(|(name, mode, content)| (name, mode, content.len() as u64, Sha256::of(content)))
     );
     assert_eq!(package.maintainer_scripts().map(|file| &file.name).collect::<Vec<_>>(), ["postinst"]);
+}
+
+#[test]
+fn conffiles_have_the_checksum_of_what_is_installed() {
+    let control = Tar::new()
+        .file("./control", CONTROL)
+        .file(
+            "./conffiles",
+            "/etc/a \n\n/etc/./b//c\n/etc/link\n/etc/same\n/etc/other\n/etc/dir\n/etc/none\n\
+             remove-on-upgrade  /etc/old\n/../etc/up\n/usr/share/doc/probe/changelog.Debian\n",
+        )
+        .end();
+    let link = |path: &[u8], kind, target: &[u8]| Header::new(path, kind, 0).with(157, target);
+    let data = Tar::new()
+        .file("./etc/a", "first")
+        .file("./etc/a", vec![b'a'; 100_000])
+        .file("./etc/b/c", "")
+        .raw(&link(b"./etc/link", b'2', b"../a"), b"")
+        .file("./etc/no", "no")
+        .raw(&link(b"./etc/same", b'1', b"./etc/a"), b"")
+        .raw(&link(b"./etc/other", b'1', b"./etc/no"), b"")
+        .dir("./etc/dir")
+        .file("./usr/share/doc/probe/changelog.Debian", NEW)
+        .file("./usr/share/doc/probe/z", "z")
+        .end();
+    let deb = ar(&[VERSION, ("control.tar", &control), ("data.tar", &data)]);
+    let options = Options { changelog: Some(1000), ..Options::default() };
+    let package = deb::read(&deb[..], &options).unwrap();
+    let digest = |content: &[u8]| Some(Sha256::of(content));
+    let expected = [
+        ("/etc/a", digest(&[b'a'; 100_000])),
+        ("/etc/./b//c", digest(b"")),
+        ("/etc/link", digest(b"../a")),
+        ("/etc/same", digest(&[b'a'; 100_000])),
+        ("/etc/other", None),
+        ("/etc/dir", None),
+        ("/etc/none", None),
+        ("remove-on-upgrade  /etc/old", None),
+        ("/../etc/up", None),
+        ("/usr/share/doc/probe/changelog.Debian", digest(NEW.as_bytes())),
+    ];
+    let found: Vec<_> = package.conffiles.iter().map(|file| (file.line.as_str(), file.sha256)).collect();
+    assert_eq!(found, expected);
+    assert_eq!(package.files.unwrap().len(), 10);
+
+    let unread = deb::read(&deb[..], &Options { data: Data::Skip, ..options }).unwrap().conffiles;
+    assert_eq!(unread.iter().map(|file| &file.line).collect::<Vec<_>>(), expected.map(|(line, _)| line));
+    assert!(unread.iter().all(|file| file.sha256.is_none()));
 }
 
 #[test]

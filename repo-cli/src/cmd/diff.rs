@@ -24,7 +24,8 @@ pub(crate) struct DiffArguments {
     /// The other state
     #[arg(value_name = "B")]
     second: RevisionSpec,
-    /// Tell what is behind the differences, from A to B: changelogs, bugs, files, rights, scripts, dependencies, sizes
+    /// Tell what is behind the differences, from A to B: changelogs, bugs, files, rights, scripts,
+    /// configuration files, dependencies, sizes
     #[arg(long)]
     details: bool,
     /// How details are written

@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use deb_parse::SuiteName;
-use repo_store::{ChangePlan, CommitId, PromoteOptions, Selector};
+use repo_store::{ChangePlan, CommitId, PromoteOptions, Record, Selector};
 
 use super::list::ListedJson;
 use crate::args::ChangeArguments;
@@ -25,7 +27,7 @@ pub(crate) struct PromoteArguments {
     /// Only in this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
-    /// Take along the source package, and all packages built from the same version of it
+    /// Take along the source package, and all packages built from the same version of it, in whatever suite they are
     #[arg(long)]
     whole_source: bool,
     #[command(flatten)]
@@ -54,8 +56,13 @@ pub(crate) fn run(
         commit = session.store.promote(&plan, &from.name, &to.name, dry_run, &context)?.commit;
     }
     print_plan(&plan, commit, arguments.change.dry_run, output);
+    for (record, suites) in plan.left_out_by_record() {
+        let (key, suites) = (record.key(), joined(&suites));
+        output.note(&format!("warning: {key} stays behind: {} has no suite {suites}", to.name));
+    }
     let what = count(moved.len(), "package");
     output.say(&match (moved.is_empty(), arguments.change.dry_run) {
+        (true, _) if !plan.left_out.is_empty() => format!("nothing else to promote: {} has it", to.name),
         (true, _) => format!("nothing to promote: {} has it all", to.name),
         (false, true) => format!("would promote {what} from {} to {}", from.name, to.name),
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
@@ -72,12 +79,18 @@ pub(crate) fn check_matched(plan: &ChangePlan) -> Result<(), Failure> {
     Err(Failure::NoMatch(plan.unmatched.iter().map(ToString::to_string).collect()))
 }
 
-/// The records of a plan as a table or in JSON.
+/// The records of a plan as a table or in JSON, there with those left out if there are any.
 pub(crate) fn print_plan(plan: &ChangePlan, commit: Option<CommitId>, dry_run: bool, output: &Output) {
     let records = plan.by_record();
-    let listed: Vec<ListedJson> =
-        records.iter().map(|(record, suites)| ListedJson::new(record, suites)).collect();
-    let document = serde_json::json!({ "packages": listed, "commit": commit.map(|id| id.to_string()), "dry_run": dry_run });
+    let listed = |records: &[(Arc<Record>, Vec<SuiteName>)]| -> Vec<ListedJson> {
+        records.iter().map(|(record, suites)| ListedJson::new(record, suites)).collect()
+    };
+    let mut document = serde_json::json!({
+        "packages": listed(&records), "commit": commit.map(|id| id.to_string()), "dry_run": dry_run,
+    });
+    if let Some(fields) = document.as_object_mut().filter(|_| !plan.left_out.is_empty()) {
+        fields.insert("left_out".to_owned(), serde_json::json!(listed(&plan.left_out_by_record())));
+    }
     output.result(&document, || {
         if !output.shows_change(dry_run) {
             return;

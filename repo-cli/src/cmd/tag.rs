@@ -59,7 +59,11 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
         (true, false) => "no longer tagged",
         (true, true) => "would no longer be tagged",
     };
-    let clients = shown.map(|_| format!("; clients find it as snapshot/{name}")).unwrap_or_default();
+    let clients = match shown {
+        _ if arguments.delete || arguments.dry_run => String::new(),
+        Some(_) => format!("; clients find it as snapshot/{name}"),
+        None => format!("; clients will find it as snapshot/{name} once that state is published"),
+    };
     output.say(&format!("{verb} {name}: {sequence} ({}) of {repository}{clients}", id.short()));
     Ok(Outcome::Done)
 }

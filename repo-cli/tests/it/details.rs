@@ -40,7 +40,7 @@ fn two_states() -> Environment {
             .field("Depends", "libc6 (>= 2.31), adduser")
             .file("usr/bin/hello", "old", 0o755)
             .file("usr/bin/goodbye", "", 0o755)
-            .file("etc/hello.conf", "", 0o644)
+            .file("etc/hello.conf", "a = b\n", 0o644)
             .conffile("etc/hello.conf")
             .file(doc, old, 0o644)
             .maintainer_script("postinst", "#!/bin/sh\n")
@@ -88,8 +88,9 @@ fn for_people() {
           - in ünicode
       package hello amd64 1.0-1 -> 1.2-1
         file size: 30.1 KiB (+10.0 KiB)
+        installed size: 10.0 KiB (-1.0 KiB)
         maintainer scripts: + preinst, - prerm, ~ postinst
-        conffiles: + /etc/hello-<b>.conf
+        conffiles: + /etc/hello-<b>.conf, ~ /etc/hello.conf
         Depends: + libc6 (>= 2.36), + libhello1 (= 1.2-1), - libc6 (>= 2.31)
         new set-user-id or set-group-id: usr/bin/hello (4755 root:root)
         files: 13 added, 1 removed
@@ -140,6 +141,7 @@ fn for_programs() {
                   },
                   "conffiles": {
                     "added": [],
+                    "changed": [],
                     "removed": []
                   },
                   "files": {
@@ -205,7 +207,7 @@ fn for_programs() {
                   "also_removed": [],
                   "architecture": "amd64",
                   "before": {
-                    "installed_size_kib": 10,
+                    "installed_size_kib": 11,
                     "maintainer": "Test <test@example.org>",
                     "size": 20672,
                     "version": "1.0-1"
@@ -213,6 +215,9 @@ fn for_programs() {
                   "conffiles": {
                     "added": [
                       "/etc/hello-<b>.conf"
+                    ],
+                    "changed": [
+                      "/etc/hello.conf"
                     ],
                     "removed": []
                   },
@@ -287,6 +292,7 @@ fn for_programs() {
                   },
                   "conffiles": {
                     "added": [],
+                    "changed": [],
                     "removed": []
                   },
                   "files": {
@@ -342,8 +348,9 @@ fn for_release_notes() {
     <h4>hello amd64 1.0-1 → 1.2-1</h4>
     <dl>
     <dt>file size</dt><dd>30.1 KiB (+10.0 KiB)</dd>
+    <dt>installed size</dt><dd>10.0 KiB (-1.0 KiB)</dd>
     <dt>maintainer scripts</dt><dd>+ preinst, - prerm, ~ postinst</dd>
-    <dt>conffiles</dt><dd>+ /etc/hello-&lt;b&gt;.conf</dd>
+    <dt>conffiles</dt><dd>+ /etc/hello-&lt;b&gt;.conf, ~ /etc/hello.conf</dd>
     <dt>Depends</dt><dd>+ libc6 (&gt;= 2.36), + libhello1 (= 1.2-1), - libc6 (&gt;= 2.31)</dd>
     <dt>new set-user-id or set-group-id</dt><dd class="warning">usr/bin/hello (4755 root:root)</dd>
     </dl>

@@ -306,6 +306,34 @@ fn remove() {
 }
 
 #[test]
+fn tag() {
+    let environment = store();
+    let file = environment.package("hello", "1.0", "all");
+    let _ = environment.run(&["add", "preprod", file.as_str(), "--no-publish"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["tag", "preprod", "one", "--dry-run"]), @"
+    status: 0
+    ---- stdout
+    would tag one: 1 (<ID>) of preprod
+    ");
+    insta::assert_snapshot!(environment.run(&["tag", "preprod", "one"]), @"
+    status: 0
+    ---- stdout
+    tagged one: 1 (<ID>) of preprod; clients will find it as snapshot/one once that state is published
+    ");
+    let _ = environment.run(&["publish", "preprod"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["tag", "preprod", "two"]), @"
+    status: 0
+    ---- stdout
+    tagged two: 1 (<ID>) of preprod; clients find it as snapshot/two
+    ");
+    insta::assert_snapshot!(environment.run(&["tag", "preprod", "two", "--delete"]), @"
+    status: 0
+    ---- stdout
+    no longer tagged two: 1 (<ID>) of preprod
+    ");
+}
+
+#[test]
 fn history() {
     let environment = filled_store();
     environment.add("preprod", &["hello=3.0"]);

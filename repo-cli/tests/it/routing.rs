@@ -166,6 +166,91 @@ fn debug_packages_go_where_a_rule_sends_them() {
     assert!(public.join("pool/debug/h/hello-symbols/hello-symbols_1_all.deb").is_file());
 }
 
+/// `preprod` and `prod` with a suite for debug symbols, and what one source was built to in `preprod`.
+fn with_debug_suite() -> Environment {
+    let environment = with_suites(&["bookworm", "bookworm-debug", "trixie"]);
+    configure(
+        &environment,
+        "[suite.bookworm-debug]\nonly_routed = true\n\
+         [[route]]\npackages = [\"*-dbgsym\"]\nsuites = [\"bookworm-debug\"]\nrepositories = [\"preprod\"]\n",
+    );
+    for (name, version) in
+        [("greet", "1.0"), ("greet-dbgsym", "1.0"), ("greet-dbgsym", "0.9"), ("greet", "1.1+deb13u1")]
+    {
+        let file = environment.build(name, version, "amd64", |builder| builder.field("Source", "greeting"));
+        let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+    }
+    environment
+}
+
+#[test]
+fn what_routing_sent_elsewhere_is_promoted_with_its_source_and_undone_with_it() {
+    let environment = with_debug_suite();
+    let promote = ["promote", "greet", "--from", "preprod", "--to", "prod", "--whole-source"];
+    let with = |options: &[&str]| environment.run(&[&promote, options].concat());
+    insta::assert_snapshot!(with(&["--suite", "bookworm", "--dry-run"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    greet    1.0      amd64         bookworm
+    would promote 1 package from preprod to prod
+    ");
+    insta::assert_snapshot!(with(&[]), @"
+    status: 0
+    ---- stdout
+    PACKAGE       VERSION      ARCHITECTURE  SUITES
+    greet         1.0          amd64         bookworm
+    greet         1.1+deb13u1  amd64         trixie
+    greet-dbgsym  1.0          amd64         bookworm-debug
+    promoted 3 packages from preprod to prod
+    published prod <PUBLICATION>: bookworm, bookworm-debug, trixie
+    ");
+    insta::assert_snapshot!(with(&[]), @"
+    status: 0
+    ---- stdout
+    nothing to promote: prod has it all
+    ");
+    let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["list", "prod"]), @"status: 0");
+}
+
+#[test]
+fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
+    let environment = with_debug_suite();
+    configure(&environment, "[repositories.prod]\nsuites = [\"bookworm\"]\n");
+    let promote = ["promote", "greet", "--from", "preprod", "--to", "prod", "--whole-source"];
+    let with = |options: &[&str]| environment.run(&[&promote, options].concat());
+    insta::assert_snapshot!(with(&["--json", "--dry-run"]), @r#"
+    status: 0
+    ---- stdout
+    {"format":1,"commit":null,"dry_run":true,"left_out":[{"architecture":"amd64","component":"main","package":"greet-dbgsym","size":738,"suites":["bookworm-debug"],"version":"1.0"}],"packages":[{"architecture":"amd64","component":"main","package":"greet","size":726,"suites":["bookworm"],"version":"1.0"}]}
+    ---- stderr
+    warning: greet-dbgsym 1.0 amd64 stays behind: prod has no suite bookworm-debug
+    "#);
+    insta::assert_snapshot!(with(&[]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    greet    1.0      amd64         bookworm
+    promoted 1 package from preprod to prod
+    published prod <PUBLICATION>: bookworm
+    ---- stderr
+    warning: greet-dbgsym 1.0 amd64 stays behind: prod has no suite bookworm-debug
+    ");
+    insta::assert_snapshot!(with(&[]), @"
+    status: 0
+    ---- stdout
+    nothing else to promote: prod has it
+    ---- stderr
+    warning: greet-dbgsym 1.0 amd64 stays behind: prod has no suite bookworm-debug
+    ");
+    insta::assert_snapshot!(with(&["--suite", "bookworm"]), @"
+    status: 0
+    ---- stdout
+    nothing to promote: prod has it all
+    ");
+}
+
 #[test]
 fn a_repository_added_by_a_drop_in_is_there_at_once() {
     let environment = with_suites(&["bookworm"]);

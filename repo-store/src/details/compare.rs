@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use deb_parse::deb::EntryKind;
 use deb_parse::relation::Relations;
+use deb_parse::{Version, changelog};
 
 use super::pairs::Pair;
 use super::{Came, ContentChange, PackageChange, PackageState, PrivilegedFile};
@@ -29,6 +30,8 @@ const RELATIONS: [&str; 9] = [
 pub(super) struct Compared {
     pub(super) change: PackageChange,
     pub(super) changelog: Option<Changelog>,
+    /// What the changelog of its version before has entries for.
+    pub(super) told: BTreeSet<Version>,
 }
 
 pub(super) struct Changelog {
@@ -54,6 +57,7 @@ pub(super) fn compare(store: &Store, pair: &Pair) -> Result<Compared, Error> {
             contents: ContentChange::default(),
         },
         changelog: None,
+        told: BTreeSet::new(),
     };
     if pair.is_same() {
         return Ok(compared);
@@ -68,6 +72,10 @@ pub(super) fn compare(store: &Store, pair: &Pair) -> Result<Compared, Error> {
         relations: relations(pair.before.as_deref(), pair.after.as_deref()),
         ..contents(before.as_ref(), after.as_ref())
     };
+    if let Some(found) = before.as_ref().and_then(Manifest::changelog) {
+        let versions = changelog::entries(found.text).map(|entry| Version::parse(entry.version));
+        compared.told = versions.filter_map(Result::ok).collect();
+    }
     let changelog = after.as_ref().and_then(Manifest::changelog);
     compared.changelog =
         changelog.map(|found| Changelog { text: found.text.to_owned(), complete: found.complete });
@@ -88,25 +96,36 @@ fn contents(before: Option<&Manifest>, after: Option<&Manifest>) -> ContentChang
         let files = side.into_iter().flat_map(Manifest::files);
         files.filter(|file| file.kind != EntryKind::Directory).map(|file| file.path.to_vec()).collect()
     };
-    let scripts = |side: Option<&Manifest>| -> BTreeMap<String, String> {
+    let scripts = |side: Option<&'_ Manifest>| -> BTreeMap<String, Option<String>> {
         let scripts = side.into_iter().flat_map(Manifest::scripts);
-        scripts.map(|script| (script.name.to_owned(), script.sha256.to_owned())).collect()
+        scripts.map(|script| (script.name.to_owned(), Some(script.sha256.to_owned()))).collect()
     };
-    let conffiles = |side: Option<&Manifest>| -> BTreeSet<String> {
-        side.into_iter().flat_map(Manifest::conffiles).map(str::to_owned).collect()
+    let conffiles = |side: Option<&'_ Manifest>| -> BTreeMap<String, Option<String>> {
+        let conffiles = side.into_iter().flat_map(Manifest::conffiles);
+        conffiles.map(|file| (file.line.to_owned(), file.sha256.map(str::to_owned))).collect()
     };
-    let names = |scripts: &BTreeMap<String, String>| scripts.keys().cloned().collect::<BTreeSet<String>>();
-    let (old_scripts, new_scripts) = (scripts(before), scripts(after));
-    let changed =
-        new_scripts.iter().filter(|(name, digest)| old_scripts.get(*name).is_some_and(|old| old != *digest));
+    let (scripts, scripts_changed) = by_digest(&scripts(before), &scripts(after));
+    let (conffiles, conffiles_changed) = by_digest(&conffiles(before), &conffiles(after));
     ContentChange {
         files: came(&paths(before), &paths(after), |path| lossy(&path.as_slice())),
         privileged: privileged(before, after),
-        scripts: came(&names(&old_scripts), &names(&new_scripts), String::clone),
-        scripts_changed: changed.map(|(name, _)| name.clone()).collect(),
-        conffiles: came(&conffiles(before), &conffiles(after), String::clone),
+        scripts,
+        scripts_changed,
+        conffiles,
+        conffiles_changed,
         relations: BTreeMap::new(),
     }
+}
+
+/// Which names came or went, and which stayed and have another digest.
+fn by_digest(
+    before: &BTreeMap<String, Option<String>>,
+    after: &BTreeMap<String, Option<String>>,
+) -> (Came<String>, Vec<String>) {
+    let names = |side: &BTreeMap<String, Option<String>>| side.keys().cloned().collect::<BTreeSet<String>>();
+    let changed = after.iter().filter(|(name, digest)| before.get(*name).is_some_and(|old| old != *digest));
+    let changed = changed.map(|(name, _)| name.clone()).collect();
+    (came(&names(before), &names(after), String::clone), changed)
 }
 
 /// The files of `after` with bits that they did not have, or for another owner.

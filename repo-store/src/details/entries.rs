@@ -1,5 +1,7 @@
 //! The changelog entries between two versions of a source.
 
+use std::collections::BTreeSet;
+
 use deb_parse::{SourceName, Version, changelog};
 
 use super::ChangelogEntry;
@@ -13,20 +15,23 @@ pub(super) struct Entries {
     pub(super) complete: bool,
 }
 
-/// The entries for what changed in the packages of one source, which all ship the same changelog, if they ship any.
-pub(super) fn of(source: &SourceName, members: &[(&Pair, Compared)]) -> Entries {
+/// The entries for what changed in the packages of one source, which all ship the same changelog, if they ship any. When all of
+/// these are new, others of that version of the source may have been there before.
+pub(super) fn of(source: &SourceName, members: &[(&Pair, Compared)], others: Option<&Version>) -> Entries {
     let versions = |side: fn(&Pair) -> Option<&Record>| {
         members.iter().filter_map(move |(pair, _)| side(pair)).map(described)
     };
-    let oldest = versions(|pair| pair.before.as_deref()).min();
+    let oldest = versions(|pair| pair.before.as_deref()).min().or_else(|| others.cloned());
     let newest = versions(|pair| pair.after.as_deref()).max();
     // Who goes back, or away, passes no entry.
     let goes_on = newest.is_some() && (oldest.is_none() || newest > oldest);
     let mut found = Entries { entries: Vec::new(), complete: !goes_on };
-    let Some(newest) = newest else { return found };
-    for (_, Compared { changelog, .. }) in members {
+    if !goes_on {
+        return found;
+    }
+    for (_, Compared { changelog, told, .. }) in members {
         let Some(text) = changelog else { continue };
-        let (entries, reached) = between(source, &text.text, oldest.as_ref(), &newest);
+        let (entries, reached) = since(source, &text.text, oldest.as_ref(), told);
         // A package that was not built anew may be behind the others.
         if entries.len() > found.entries.len() {
             found = Entries { entries, complete: reached || text.complete };
@@ -43,22 +48,22 @@ fn described(record: &Record) -> Version {
     if is_rebuild { own.clone() } else { source }
 }
 
-/// The entries above `oldest` and not above `newest`, and whether one below was met.
-fn between(
+/// The entries down to one that is not above `oldest` or was told before, and whether one was met.
+///
+/// They are taken in their order, not that of their versions: a backport, `1.2-1~bpo12+1`, comes above the `1.2-1` it is made of,
+/// and what was one before may be known to the changelog as `1.1-1` only.
+fn since(
     source: &SourceName,
     text: &str,
     oldest: Option<&Version>,
-    newest: &Version,
+    told: &BTreeSet<Version>,
 ) -> (Vec<ChangelogEntry>, bool) {
     let mut entries = Vec::new();
     for entry in changelog::entries(text).filter(|entry| entry.source == source.as_str()) {
         // Old entries have versions that nobody would accept today.
         let Ok(version) = Version::parse(entry.version) else { continue };
-        if oldest.is_some_and(|oldest| version <= *oldest) {
+        if oldest.is_some_and(|oldest| version <= *oldest) || told.contains(&version) {
             return (entries, true);
-        }
-        if version > *newest {
-            continue;
         }
         entries.push(ChangelogEntry {
             version: entry.version.to_owned(),

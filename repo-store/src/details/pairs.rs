@@ -78,6 +78,31 @@ pub(super) fn of(store: &Store, before: &Snapshot, after: &Snapshot) -> Result<V
     Ok(pairs.collect())
 }
 
+/// The pairs of each source, and how their sides differ.
+pub(super) type BySource<'a> = BTreeMap<SourceName, Vec<(&'a Pair, Compared)>>;
+
+/// Of the sources that no pair gives a version for on one side, the highest version of the packages that did not change.
+pub(super) fn others(
+    store: &Store,
+    side: &Snapshot,
+    sources: &BySource<'_>,
+    version_of: fn(&[(&Pair, Compared)]) -> Option<Version>,
+) -> Result<BTreeMap<SourceName, Version>, Error> {
+    let lacking = sources.iter().filter(|(_, members)| version_of(members).is_none());
+    let lacking: BTreeSet<&SourceName> = lacking.map(|(source, _)| source).collect();
+    let mut found: BTreeMap<SourceName, Version> = BTreeMap::new();
+    if lacking.is_empty() {
+        return Ok(found);
+    }
+    for record in side.iterate(store.objects()) {
+        let (source, version) = record?.source();
+        if lacking.contains(&source) && found.get(&source).is_none_or(|known| *known < version) {
+            found.insert(source, version);
+        }
+    }
+    Ok(found)
+}
+
 /// The lowest source version that a member had before.
 pub(super) fn lowest_source(members: &[(&Pair, Compared)]) -> Option<Version> {
     members.iter().filter_map(|(pair, _)| Some(pair.before.as_ref()?.source().1)).min()

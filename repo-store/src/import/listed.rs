@@ -120,6 +120,17 @@ impl List<'_> {
             None => Ok(()),
         }
     }
+
+    /// Compares what is listed of a file with what is known of it by another list.
+    pub(super) fn check_alike(self, entry: &FileEntry, known: &FileEntry) -> Result<(), Error> {
+        if entry.size != known.size {
+            return Err(self.other(entry, "size"));
+        }
+        if self.sha256(entry)? != self.sha256(known)? {
+            return Err(self.other(entry, "SHA-256"));
+        }
+        Ok(())
+    }
 }
 
 /// The checksums to compute of a file so that all that are listed can be compared.

@@ -63,8 +63,9 @@ impl Store {
             return Err(list.incomplete(entry));
         }
 
+        let mut builds = Vec::new();
         for entry in upload.buildinfos.iter().filter(|entry| !missing.contains(entry)) {
-            upload.check_buildinfo(entry, options)?;
+            builds.push((entry, upload.read_buildinfo(entry, options)?));
         }
         let mut candidates = Vec::with_capacity(upload.packages.len() + 1);
         candidates.extend(self.read_source_of(&upload, repository, options, context)?);
@@ -73,6 +74,10 @@ impl Store {
         });
         for candidate in read {
             candidates.push(candidate?);
+        }
+        // By now the files are what the upload lists; so a record that lists others is wrong itself.
+        for (entry, info) in builds {
+            upload.check_built(entry, &info)?;
         }
         Ok(candidates)
     }
@@ -290,8 +295,8 @@ impl<'a> Upload<'a> {
         self.check_architecture(entry, record.key().architecture.as_str())
     }
 
-    /// A record of the build is checked and not kept.
-    fn check_buildinfo(&self, entry: &FileEntry, options: &AddOptions) -> Result<(), Error> {
+    /// Reads a record of the build, which is checked and not kept.
+    fn read_buildinfo(&self, entry: &FileEntry, options: &AddOptions) -> Result<Buildinfo, Error> {
         let list = self.list;
         let path = list.beside(&entry.path);
         let bytes = read_text(&path, options.refuse_links)?;
@@ -304,10 +309,15 @@ impl<'a> Upload<'a> {
                 format!("{} is of {} {}, which it is not about", name(entry), info.source(), info.version());
             return Err(list.misfit(what));
         }
+        Ok(info)
+    }
+
+    /// Whether a record of the build lists files of the upload as they are.
+    fn check_built(&self, entry: &FileEntry, info: &Buildinfo) -> Result<(), Error> {
+        let path = self.list.beside(&entry.path);
         for built in info.files() {
-            let listed = self.changes.files().iter().find(|listed| listed.path == built.path);
-            if listed.is_some_and(|listed| listed.size != built.size || listed.sha256 != built.sha256) {
-                return Err(list.misfit(format!("{} is another {} than it lists", name(entry), name(built))));
+            if let Some(listed) = self.changes.files().iter().find(|listed| listed.path == built.path) {
+                List { path: &path }.check_alike(built, listed)?;
             }
         }
         Ok(())

@@ -24,7 +24,7 @@ impl Store {
 
     /// What is inside a package file, or a tarball or diff of a source package.
     ///
-    /// It is read if the store has it, or else made from the package file and kept. Keeping it may fail, when there is no right
+    /// It is read if the store has it in the form of today, or else made from the package file and kept. Keeping it may fail, when there is no right
     /// to write or no room: then it is made again the next time.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl Store {
     pub fn manifest(&self, blob: BlobId) -> Result<Manifest, Error> {
         let key = Self::manifest_key(blob);
         if let Some(bytes) = self.storage().read(&key)?
-            && let Ok(manifest) = Manifest::read(&bytes, blob)
+            && let Ok(Some(manifest)) = Manifest::read(&bytes, blob)
         {
             return Ok(manifest);
         }
@@ -42,10 +42,10 @@ impl Store {
         Ok(manifest)
     }
 
-    /// Keeps a manifest in place of one that cannot be read. It has its name after the next sync.
+    /// Keeps a manifest in place of one that cannot be read or has another form. It has its name after the next sync.
     fn keep_manifest(&self, key: &Key, manifest: &Manifest) -> Result<(), Error> {
-        let unreadable = self.storage().local_path(key);
-        unreadable.map_or(Ok(()), |path| files::remove_if_present(&path))?;
+        let other = self.storage().local_path(key);
+        other.map_or(Ok(()), |path| files::remove_if_present(&path))?;
         self.storage().put(key, &manifest.to_file()?)
     }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use deb_parse::deb::{EntryKind, FileEntry, Package};
 
-use super::{ManifestChangelog, ManifestFile, ManifestScript};
+use super::{ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
 use crate::BlobId;
 
 pub(super) const CONFFILES: &str = "Conffiles:";
@@ -26,9 +26,29 @@ const KINDS: [(EntryKind, u8); 7] = [
     (EntryKind::Fifo, b'p'),
 ];
 
-/// What every text of this form starts with. When the form changes so does the number, and older ones are made anew.
+/// The number of the form. When that changes so does the number, and those of other forms are made anew.
+pub(super) const FORM: u32 = 2;
+
+const START: &str = "Manifest: ";
+
+/// In place of a digest that there is none of.
+const NONE: &str = "-";
+
+/// What every text starts with.
 fn head(blob: BlobId) -> String {
-    format!("Manifest: 1\nBlob: {blob}\n")
+    format!("{START}{FORM}\n{}", of(blob))
+}
+
+fn of(blob: BlobId) -> String {
+    format!("Blob: {blob}\n")
+}
+
+/// The form of a text, if it is a manifest of that package file.
+pub(super) fn form(text: &[u8], blob: BlobId) -> Option<u32> {
+    let rest = text.strip_prefix(START.as_bytes())?;
+    let (form, rest) = rest.split_at_checked(memchr::memchr(b'\n', rest)?)?;
+    let form = std::str::from_utf8(form).ok()?.parse().ok()?;
+    rest.strip_prefix(b"\n")?.starts_with(of(blob).as_bytes()).then_some(form)
 }
 
 pub(super) fn write(package: &Package) -> Vec<u8> {
@@ -36,8 +56,9 @@ pub(super) fn write(package: &Package) -> Vec<u8> {
     // Writing to a String cannot fail.
     if !package.conffiles.is_empty() {
         let _ = writeln!(head, "{CONFFILES}");
-        for line in &package.conffiles {
-            let _ = writeln!(head, " {line}");
+        for conffile in &package.conffiles {
+            let digest = conffile.sha256.map_or_else(|| NONE.to_owned(), |sha256| sha256.to_string());
+            let _ = writeln!(head, " {digest} {}", conffile.line);
         }
     }
     if package.maintainer_scripts().next().is_some() {
@@ -79,11 +100,6 @@ fn write_files(text: &mut Vec<u8>, files: &[FileEntry]) {
     }
 }
 
-/// Whether a text is the manifest of that package file.
-pub(super) fn is_of(text: &[u8], blob: BlobId) -> bool {
-    text.starts_with(head(blob).as_bytes())
-}
-
 /// The lines of the paragraph.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty())
@@ -108,6 +124,11 @@ pub(super) fn file(line: &[u8]) -> Option<ManifestFile<'_>> {
         size: std::str::from_utf8(size).ok()?.parse().ok()?,
         path,
     })
+}
+
+pub(super) fn conffile(line: &[u8]) -> Option<ManifestConffile<'_>> {
+    let (sha256, line) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    Some(ManifestConffile { line, sha256: Some(sha256).filter(|digest| *digest != NONE) })
 }
 
 pub(super) fn script(line: &[u8]) -> Option<ManifestScript<'_>> {

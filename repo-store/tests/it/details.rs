@@ -110,6 +110,70 @@ fn a_rebuild_has_an_entry_of_its_own() {
 }
 
 #[test]
+fn a_source_is_not_new_when_only_a_package_of_it_is_nor_gone_with_one() {
+    let binary =
+        |name, version, changelog| Package { source: Some("src"), ..package(name, version, changelog) };
+    let steps = |changes: &[SourceChange]| {
+        let version = |version: &Option<Version>| version.as_ref().map(ToString::to_string);
+        let change = &changes[0];
+        let package = &change.packages[0];
+        assert!(changes.len() == 1 && change.packages.len() == 1);
+        assert!(package.before.is_none() || package.after.is_none());
+        (version(&change.before), version(&change.after), entries(change).join(" "))
+    };
+    let there = [binary("pa", "1", &["1"]), package("other", "9", &[])];
+    let one = Some("1".to_owned());
+    let added = details(&there, &[], &[binary("pb", "1", &["1"])]);
+    assert_eq!(steps(&added), (one.clone(), one.clone(), String::new()));
+    let added = details(&there, &[], &[binary("pb", "3", &["3", "2", "1"])]);
+    assert_eq!(steps(&added), (one.clone(), Some("3".to_owned()), "3 2".to_owned()));
+    let removed = details(&[binary("pa", "1", &[]), binary("pb", "1", &[])], &["pb"], &[]);
+    assert_eq!(steps(&removed), (one.clone(), one, String::new()));
+}
+
+#[test]
+fn conffiles_that_stay_are_compared_by_what_is_in_them() {
+    let fixture = Fixture::new();
+    let build = |version: &str, shape: &dyn Fn(Builder) -> Builder| {
+        let (name, architecture) = (PackageName::parse("pa"), Architecture::parse("all"));
+        let builder = Builder::new(name.unwrap(), Version::parse(version).unwrap(), architecture.unwrap());
+        let path = fixture.store.root().join(format!("../pa_{version}.deb"));
+        std::fs::write(&path, shape(builder).build().unwrap()).unwrap();
+        path
+    };
+    let with = |builder: Builder, files: &[(&str, &str)]| {
+        files.iter().fold(builder, |builder, (path, text)| builder.file(*path, *text, 0o644).conffile(*path))
+    };
+    let snapshot = |file| {
+        fixture.add(&[file]);
+        let head = fixture.store.head(&fixture.preprod.name).unwrap().unwrap();
+        head.snapshot(&suite("trixie")).unwrap()
+    };
+    let before = snapshot(build("1", &|builder| {
+        with(builder.file("etc/z", "z", 0o644), &[("etc/a", "1"), ("etc/b", "1"), ("etc/c", "1")])
+    }));
+    let after = snapshot(build("2", &|builder| {
+        with(builder.file("etc/c", "2", 0o644), &[("etc/a", "2"), ("etc/b", "1"), ("etc/z", "y")])
+    }));
+    let contents = &fixture.store.details(&before, &after, &context(1)).unwrap()[0].packages[0].contents;
+    assert_eq!(contents.conffiles_changed, ["/etc/a"]);
+    assert_eq!(contents.conffiles.added, ["/etc/z"]);
+    assert_eq!(contents.conffiles.removed, ["/etc/c"]);
+}
+
+#[test]
+fn the_entry_that_a_backport_is_made_of_is_told_and_what_the_one_before_was_made_of_is_not() {
+    let before = package("pa", "1.1-1~acme1", &["1.1-1~acme1", "1.1-1", "1.0-1"]);
+    let after = package("pa", "1.3-1~acme1", &["1.3-1~acme1", "1.3-1", "1.2-1", "1.1-1", "1.0-1"]);
+    let changes = details(&[before], &[], &[after]);
+    assert_eq!(entries(&changes[0]), ["1.3-1~acme1", "1.3-1", "1.2-1"]);
+    assert!(changes[0].changelog_complete);
+    let after = package("pa", "1.1-1~acme1", &["1.1-1~acme1", "1.1-1"]);
+    let changes = details(&[package("pa", "1.1-1", &["1.1-1"])], &["pa"], &[after]);
+    assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec![], true));
+}
+
+#[test]
 fn of_a_new_package_only_the_newest_entry_is_told_and_of_an_older_one_none() {
     let changes = details(&[], &[], &[package("pa", "3", &["3", "2", "1"])]);
     assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec!["3"], true));

@@ -1,8 +1,10 @@
 //! What is inside packages is found out once, kept beside them, and lost with nothing but time.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::Blake3;
 use deb_parse::deb::{Builder, Compression, EntryKind};
 use deb_parse::{Architecture, PackageName, Version};
 use jiff::SignedDuration;
@@ -62,10 +64,10 @@ fn a_manifest_says_what_is_inside() {
     let kept = fs::read(file_of(&fixture.store, blob)).unwrap();
     let text = String::from_utf8(zstd::decode_all(&*kept).unwrap()).unwrap();
     insta::assert_snapshot!(text.replace(&blob.to_string(), "<BLOB>"), @"
-    Manifest: 1
+    Manifest: 2
     Blob: <BLOB>
     Conffiles:
-     /etc/hello.conf
+     83147372b31735878beba3926601373b33976d2e9775bdb9229cea0cf6fdff0b /etc/hello.conf
     Scripts:
      a8076d3d28d21e02012b20eaf7dbf75409a6277134439025f282e368e3305abf postinst
     Changelog: complete
@@ -95,7 +97,8 @@ fn a_manifest_says_what_is_inside() {
         .collect();
     assert!(modes.contains(&("usr/bin/hello".to_owned(), EntryKind::File, 0o4755, 10)));
     assert!(modes.contains(&("usr/bin/hi".to_owned(), EntryKind::Symlink, 0o777, 0)));
-    assert_eq!(manifest.conffiles().collect::<Vec<_>>(), ["/etc/hello.conf"]);
+    let conffiles = manifest.conffiles().map(|file| (file.line, file.sha256.map(str::len)));
+    assert_eq!(conffiles.collect::<Vec<_>>(), [("/etc/hello.conf", Some(64))]);
     assert_eq!(manifest.scripts().map(|script| script.name).collect::<Vec<_>>(), ["postinst"]);
     let changelog = manifest.changelog().unwrap();
     assert_eq!((changelog.text, changelog.complete), (CHANGELOG, true));
@@ -149,6 +152,43 @@ fn a_damaged_manifest_is_reported_and_made_anew() {
     assert_eq!(fs::read(&path).unwrap(), bytes);
     damage();
     assert_eq!(fixture.store.manifest(blob).unwrap(), good, "what is damaged is not believed");
+}
+
+#[test]
+fn a_manifest_of_another_form_is_no_fault_and_made_anew_when_it_is_needed() {
+    let mut fixture = Fixture::new();
+    fixture.preprod.contents = true;
+    let blob = add(&fixture, &with_changelog());
+    let good = fixture.store.manifest(blob).unwrap();
+    let path = file_of(&fixture.store, blob);
+    let bytes = fs::read(&path).unwrap();
+    let text = String::from_utf8(zstd::decode_all(&*bytes).unwrap()).unwrap();
+    let check = || fixture.store.fsck(&FsckOptions::default(), &context(0)).unwrap();
+    let keep = |form: &str| {
+        let text = text.replacen("Manifest: 2", &format!("Manifest: {form}"), 1).replace(" 83147372", " ");
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, sealed(text.as_bytes())).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    };
+    for form in ["1", "3"] {
+        keep(form);
+        assert!(check().is_clean(), "{:?}", check());
+        assert_eq!(fixture.store.manifest(blob).unwrap(), good);
+        // With the next change it gets its name.
+        fixture.add(&[fixture.package("other", form, "all", "")]);
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+    keep("x");
+    assert!(!check().is_clean());
+}
+
+/// A file of the store as `docs/store-format.md` describes it.
+fn sealed(text: &[u8]) -> Vec<u8> {
+    let mut bytes = zstd::bulk::compress(text, 3).unwrap();
+    let digest = Blake3::of(&bytes);
+    bytes.extend([0x5e, 0x2a, 0x4d, 0x18, 0x20, 0, 0, 0]);
+    bytes.extend(digest.as_bytes());
+    bytes
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::checksum::{HashSet, Hasher};
+use deb_parse::checksum::{HashSet, Hasher, Sha256};
 use repo_store::{
     AddOptions, AddReport, Build, Context, CopySource, Error, FsckOptions, GcOptions, IncomingOptions,
     KeepHistory, PromoteOptions, Record, RetentionRule, Route, Store,
@@ -320,6 +320,22 @@ fn an_upload_is_refused_as_a_whole_with_the_name_of_what_does_not_fit() {
     insta::assert_snapshot!(with("hello_2.10-3_extra.tar.gz", "extra"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello_2.10-3_extra.tar.gz" is no package, and no file that "hello_2.10-3.dsc" lists"#);
     insta::assert_snapshot!(with("another.deb", "no package"), @"<DIR>/another.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))");
     insta::assert_snapshot!(with("hello.buildinfo", "Source: hello\nVersion: 1\n"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello.buildinfo" is of hello 1, which it is not about"#);
+    let wrong_digest_in = |list: &'static str| {
+        spoilt(move |sources, changes| {
+            let path = sources.directory.join(list);
+            let text = fs::read_to_string(&path).unwrap();
+            let deb = Sha256::of(&fs::read(sources.directory.join("hello_2.10-3_amd64.deb")).unwrap());
+            let other = Sha256::of(b"other").to_string();
+            assert!(text.contains(&deb.to_string()));
+            fs::write(&path, text.replace(&deb.to_string(), &other)).unwrap();
+            if path != changes {
+                let files = ["hello_2.10-3_amd64.deb", list];
+                sources.changes("hello", "2.10-3", "amd64", "bookworm", &files);
+            }
+        })
+    };
+    insta::assert_snapshot!(wrong_digest_in("hello_2.10-3_upload.changes"), @r#"<DIR>/hello_2.10-3_upload.changes lists "hello_2.10-3_amd64.deb" with another SHA-256"#);
+    insta::assert_snapshot!(wrong_digest_in("hello_2.10-3_amd64.buildinfo"), @r#"<DIR>/hello_2.10-3_amd64.buildinfo lists "hello_2.10-3_amd64.deb" with another SHA-256"#);
     insta::assert_snapshot!(with("hello_2.10-3.dsc.dsc", "Source: hello\nVersion: 1\n"), @"<DIR>/hello_2.10-3_upload.changes: it lists two source packages");
 }
 

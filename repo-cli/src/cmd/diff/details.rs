@@ -85,10 +85,13 @@ pub(super) fn facts(change: &PackageChange) -> Vec<(&'static str, String)> {
         let name = |side: &PackageState| side.maintainer.clone().unwrap_or_else(|| "nobody".to_owned());
         fact("maintainer", format!("{} -> {}", name(before), name(after)));
     }
-    let mut scripts = came(&contents.scripts);
-    scripts.extend(contents.scripts_changed.iter().map(|name| format!("~ {name}")));
-    fact("maintainer scripts", scripts.join(", "));
-    fact("conffiles", came(&contents.conffiles).join(", "));
+    let mut came_or_changed = |name, all: &Came<String>, changed: &[String]| {
+        let mut all = came(all);
+        all.extend(changed.iter().map(|text| format!("~ {text}")));
+        fact(name, all.join(", "));
+    };
+    came_or_changed("maintainer scripts", &contents.scripts, &contents.scripts_changed);
+    came_or_changed("conffiles", &contents.conffiles, &contents.conffiles_changed);
     for (field, relations) in &contents.relations {
         fact(field, came(relations).join(", "));
     }

@@ -54,7 +54,7 @@ struct PackageJson<'a> {
     privileged: Vec<PrivilegedJson<'a>>,
     scripts: CameJson<'a>,
     scripts_changed: &'a [String],
-    conffiles: CameJson<'a>,
+    conffiles: ConffilesJson<'a>,
     relations: BTreeMap<&'a str, CameJson<'a>>,
 }
 
@@ -70,6 +70,13 @@ struct StateJson<'a> {
 struct CameJson<'a> {
     added: &'a [String],
     removed: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ConffilesJson<'a> {
+    added: &'a [String],
+    removed: &'a [String],
+    changed: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -132,7 +139,11 @@ impl<'a> From<&'a PackageChange> for PackageJson<'a> {
             privileged: contents.privileged.iter().map(PrivilegedJson::from).collect(),
             scripts: CameJson::from(&contents.scripts),
             scripts_changed: &contents.scripts_changed,
-            conffiles: CameJson::from(&contents.conffiles),
+            conffiles: ConffilesJson {
+                added: &contents.conffiles.added,
+                removed: &contents.conffiles.removed,
+                changed: &contents.conffiles_changed,
+            },
             relations: contents.relations.iter().map(|(field, came)| (*field, came.into())).collect(),
         }
     }
