@@ -218,6 +218,7 @@ fn what_routing_sent_elsewhere_is_promoted_with_its_source_and_undone_with_it() 
 fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     let environment = with_debug_suite();
     configure(&environment, "[repositories.prod]\nsuites = [\"bookworm\"]\n");
+    let _ = environment.run(&["publish", "prod", "--allow-removal"]).succeeds();
     let promote = ["promote", "greet", "--from", "preprod", "--to", "prod", "--whole-source"];
     let with = |options: &[&str]| environment.run(&[&promote, options].concat());
     insta::assert_snapshot!(with(&["--json", "--dry-run"]), @r#"
