@@ -189,7 +189,7 @@ fn assemble(segments: Vec<Work>, previous: &Previous<'_>, options: &IndexOptions
     Ok(assembly)
 }
 
-/// One of the first `segments` segments, drawn by the check of the last one, which changes with every update.
+/// One of the first `segments` segments, drawn by the check of the last one, which changes with every addition.
 fn drawn(layout: &Layout, segments: usize) -> Option<usize> {
     let lot = *layout.segments.last()?.checks.first()?;
     (lot as usize).checked_rem(segments)

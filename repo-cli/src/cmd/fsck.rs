@@ -122,7 +122,7 @@ pub(crate) fn print(done: &RepairReport, repair: bool, output: &Output) {
         if !repair {
             output.note("hint: `repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
         } else if report.problems.iter().any(Problem::is_of_an_index) {
-            output.note("hint: `repo-cli publish` makes anew what clients miss of an index");
+            output.note("hint: damaged indices are in store/damaged/; `repo-cli publish` makes anew what clients miss");
         }
     }
 }

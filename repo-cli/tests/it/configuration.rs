@@ -84,7 +84,9 @@ fn init_writes_nothing_that_it_could_not_read() {
 fn a_repository_is_deleted_as_the_documentation_says() {
     let environment = store();
     configure(&environment, "[repositories.old]\n");
-    environment.add("old", &["hello=1.0", "other=1.0"]);
+    for package in ["hello=1.0", "other=1.0"] {
+        environment.add("old", &[package]);
+    }
     environment.add("prod", &["hello=1.0"]);
     let _ = environment.run(&["tag", "old", "first"]).succeeds();
     let _ = environment.run(&["tag", "old", "first", "--delete"]).succeeds();

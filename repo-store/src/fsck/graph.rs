@@ -102,6 +102,11 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// Whether nothing is left of what clients saw of a repository.
+    pub(super) fn has_no_public_tree(&self, repository: &RepositoryName) -> bool {
+        self.store.public(repository).symlink_metadata().is_err()
+    }
+
     /// The commit of that id, if it can be read.
     pub(super) fn commit(&self, id: CommitId) -> Option<&'a Commit> {
         match self.contents.objects.get(&id.0) {

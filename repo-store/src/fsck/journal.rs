@@ -223,7 +223,8 @@ impl Journal {
             let lines = self.commits.get(repository).map(Vec::as_slice).unwrap_or_default();
             let announced: HashSet<CommitId> = lines.iter().map(|(_, after)| *after).collect();
             // What something was built upon or published was the head once; the last line may announce what never came to be.
-            let mut done: Vec<CommitId> = lines.iter().map(|(before, _)| *before).collect();
+            let mut done: Vec<CommitId> =
+                since_it_was_made(lines).iter().map(|(before, _)| *before).collect();
             done.retain(|id| announced.contains(id));
             done.extend(published.get(repository).into_iter().flatten());
             if let Some(what) = self.unreadable.get(repository).cloned() {
@@ -231,7 +232,11 @@ impl Journal {
                 continue;
             }
             if !self.heads.contains_key(repository) {
-                if !done.is_empty() {
+                // Without a record and a place for publications either, a repository that clients once saw was deleted.
+                let is_deleted = self.announced.contains_key(repository)
+                    && !published.contains_key(repository)
+                    && graph.has_no_public_tree(repository);
+                if !done.is_empty() && !is_deleted {
                     let what = "the operation log or a publication tells of commits";
                     self.report(ProblemKind::Missing, path, what, Some(repository));
                 }
@@ -260,6 +265,19 @@ impl Journal {
             self.report(ProblemKind::Damaged, LOG.into(), &what, None);
         }
     }
+}
+
+/// The lines behind the last one that is built upon nothing announced before it: one of that name may have been deleted.
+fn since_it_was_made(lines: &[(CommitId, CommitId)]) -> &[(CommitId, CommitId)] {
+    let mut known = HashSet::new();
+    let mut start = 0;
+    for (place, (before, after)) in lines.iter().enumerate() {
+        if !known.contains(before) {
+            start = place;
+        }
+        known.insert(*after);
+    }
+    lines.get(start..).unwrap_or_default()
 }
 
 /// The commit id in the bytes of a reference.

@@ -427,6 +427,7 @@ impl Repair<'_, '_> {
                     let Some(source) = source else {
                         // What is gone is made anew by the next publication; damage would be built upon.
                         if matches!(expected.entry, Entry::Stored(_)) && path.symlink_metadata().is_ok() {
+                            let _lock = self.store.publishing_lock(repository)?;
                             self.move_aside(&path)?;
                         }
                         return Ok(false);

@@ -154,8 +154,12 @@ impl Store {
         if !options.allow_release_info_change {
             let dists = public.join("dists");
             for Wanted { place, suite, .. } in &wanted {
-                let shown = dists.join(place.directory()).join("Release");
-                release_info::check(&suite.name, &shown, &release_of(repository, suite, context.now))?;
+                let release = release_of(repository, suite, context.now);
+                // A name that led to another suite counts as well.
+                let alias = suite.alias.as_ref().filter(|_| matches!(place, Place::Suite(_)));
+                for name in [Some(place.directory()), alias.map(SuiteName::as_str)].into_iter().flatten() {
+                    release_info::check(&suite.name, &dists.join(name).join("Release"), &release)?;
+                }
             }
         }
 

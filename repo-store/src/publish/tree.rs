@@ -42,7 +42,7 @@ fn holds(public: &Utf8Path, index: &PublishedIndex) -> bool {
     })
 }
 
-/// Whether clients find all files of a suite that they are shown.
+/// Whether clients find the signed file of a suite and, under their digests, all of its indices.
 pub(super) fn shows_all(public: &Utf8Path, place: &Place, suite: &PublishedSuite) -> bool {
     public.join("dists").join(place.directory()).join("InRelease").is_file()
         && suite.indices.values().all(|index| holds(public, index))

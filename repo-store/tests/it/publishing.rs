@@ -320,7 +320,10 @@ fn what_clients_read_goes_away_only_when_that_is_allowed() {
     let error = fixture.store.publish(&fewer, &signer, &context(60)).unwrap_err().to_string();
     assert_eq!(error, "trixie, ./ would no longer be published: clients refuse that");
 
-    let options = PublishOptions { allow_removal: true, ..PublishOptions::default() };
+    let mut options = PublishOptions { allow_removal: true, ..PublishOptions::default() };
+    let error = fixture.store.publish_with(&fewer, &signer, options, &context(60)).unwrap_err().to_string();
+    assert_eq!(error, "bookworm would change its Codename from `trixie` to `bookworm`: clients refuse that");
+    options.allow_release_info_change = true;
     let report = fixture.store.publish_with(&fewer, &signer, options, &context(60)).unwrap();
     assert_eq!(report.removed, ["trixie", "./"]);
     assert_eq!(
