@@ -29,15 +29,29 @@ pub(super) fn of(source: &SourceName, members: &[(&Pair, Compared)], others: Opt
     if !goes_on {
         return found;
     }
-    for (_, Compared { changelog, told, .. }) in members {
+    let told = told(source, members, oldest.as_ref());
+    for (_, Compared { changelog, .. }) in members {
         let Some(text) = changelog else { continue };
-        let (entries, reached) = since(source, &text.text, oldest.as_ref(), told);
+        let (entries, reached) = since(source, &text.text, oldest.as_ref(), &told);
         // A package that was not built anew may be behind the others.
         if entries.len() > found.entries.len() {
             found = Entries { entries, complete: reached || text.complete };
         }
     }
     found
+}
+
+/// What was told before, by the changelogs of the packages with the oldest version: one that is new has none, and one that was
+/// ahead of the others tells more.
+fn told<'a>(
+    source: &SourceName,
+    members: &'a [(&Pair, Compared)],
+    oldest: Option<&Version>,
+) -> BTreeSet<&'a Version> {
+    let is_oldest = |pair: &Pair| pair.before.as_deref().map(described).as_ref() == oldest;
+    let members = members.iter().filter(|(pair, _)| is_oldest(pair));
+    let told = members.flat_map(|(_, compared)| &compared.told);
+    told.filter(|(of, _)| of == source.as_str()).map(|(_, version)| version).collect()
 }
 
 /// The version by which the changelog calls what a record was built from. A rebuild has an entry of its own.
@@ -56,7 +70,7 @@ fn since(
     source: &SourceName,
     text: &str,
     oldest: Option<&Version>,
-    told: &BTreeSet<Version>,
+    told: &BTreeSet<&Version>,
 ) -> (Vec<ChangelogEntry>, bool) {
     let mut entries = Vec::new();
     for entry in changelog::entries(text).filter(|entry| entry.source == source.as_str()) {
