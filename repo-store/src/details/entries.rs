@@ -62,21 +62,30 @@ fn described(record: &Record) -> Version {
     if is_rebuild { own.clone() } else { source }
 }
 
-/// The entries down to one that is not above `oldest` or was told before, and whether one was met.
+/// The entries down to one that was told before, and whether one was met. Where none was told, as when the version before has no
+/// changelog, down to one that is not above `oldest`.
 ///
 /// They are taken in their order, not that of their versions: a backport, `1.2-1~bpo12+1`, comes above the `1.2-1` it is made of,
-/// and what was one before may be known to the changelog as `1.1-1` only.
+/// what was one before may be known to the changelog as `1.1-1` only, and an entry for an older release may lie in between.
 fn since(
     source: &SourceName,
     text: &str,
     oldest: Option<&Version>,
     told: &BTreeSet<&Version>,
 ) -> (Vec<ChangelogEntry>, bool) {
-    let mut entries = Vec::new();
-    for entry in changelog::entries(text).filter(|entry| entry.source == source.as_str()) {
+    let own = || {
+        let own = changelog::entries(text).filter(|entry| entry.source == source.as_str());
         // Old entries have versions that nobody would accept today.
-        let Ok(version) = Version::parse(entry.version) else { continue };
-        if oldest.is_some_and(|oldest| version <= *oldest) || told.contains(&version) {
+        own.filter_map(|entry| Some((Version::parse(entry.version).ok()?, entry)))
+    };
+    let meets_told = own().any(|(version, _)| told.contains(&version));
+    let mut entries = Vec::new();
+    for (version, entry) in own() {
+        let is_before = match meets_told {
+            true => told.contains(&version),
+            false => oldest.is_some_and(|oldest| version <= *oldest),
+        };
+        if is_before {
             return (entries, true);
         }
         entries.push(ChangelogEntry {

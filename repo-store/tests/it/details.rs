@@ -196,6 +196,21 @@ fn a_package_that_was_ahead_of_the_others_hides_no_entry() {
 }
 
 #[test]
+fn an_entry_for_an_older_release_does_not_end_the_list() {
+    let after = || package("pa", "2.2-1", &["2.2-1", "1.9-5", "2.1-2", "2.1-1", "2.0-1"]);
+    let changes = details(&[package("pa", "2.1-1", &["2.1-1", "2.0-1"])], &[], &[after()]);
+    assert_eq!(
+        (entries(&changes[0]), changes[0].changelog_complete),
+        (vec!["2.2-1", "1.9-5", "2.1-2"], true)
+    );
+    // Who has nothing to go by but the version stops there, also where the changelog begins anew.
+    for told in [&[][..], &["1.0-1"]] {
+        let changes = details(&[package("pa", "2.1-1", told)], &[], &[after()]);
+        assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec!["2.2-1"], true));
+    }
+}
+
+#[test]
 fn of_a_new_package_only_the_newest_entry_is_told_and_of_an_older_one_none() {
     let changes = details(&[], &[], &[package("pa", "3", &["3", "2", "1"])]);
     assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec!["3"], true));
