@@ -109,7 +109,8 @@ pub struct ContentChange {
     pub scripts_changed: Vec<String>,
     /// Configuration files, as they stand in the package.
     pub conffiles: Came<String>,
-    /// Configuration files that both have, with different contents: dpkg asks administrators who changed theirs what to do.
+    /// Configuration files that both have, with different contents as far as these are known ([`deb_parse::deb::Conffile`]): dpkg asks
+    /// administrators who changed theirs what to do.
     pub conffiles_changed: Vec<String>,
     /// Relations to other packages, by the field.
     pub relations: BTreeMap<&'static str, Came<String>>,

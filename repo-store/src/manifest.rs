@@ -60,7 +60,7 @@ pub struct ManifestFile<'a> {
 pub struct ManifestConffile<'a> {
     /// The line of `conffiles`, as it stands in the package: an absolute path, some with a flag before it.
     pub line: &'a str,
-    /// SHA-256 of its content, in hexadecimal digits, if it has one: see [`deb::Conffile`].
+    /// SHA-256 of its content, in hexadecimal digits, if it is known: see [`deb::Conffile`].
     pub sha256: Option<&'a str>,
 }
 

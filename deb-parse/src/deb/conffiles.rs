@@ -29,7 +29,8 @@ pub struct Conffile {
     /// SHA-256 of the file's content, with [`Data::List`](super::Data::List); of a symbolic link that of its target.
     ///
     /// There is none when nothing is installed there, which is as it should be for what is removed on an upgrade, and none for
-    /// what dpkg does not take for a configuration file: a directory, a device, another name of a file that is none itself.
+    /// what has no content, such as a directory. Of a hard link to a file that is no conffile itself it is not known: dpkg takes it
+    /// for one, but the content went by before the link, unread.
     pub sha256: Option<Sha256>,
 }
 

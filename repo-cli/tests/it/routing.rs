@@ -215,6 +215,38 @@ fn what_routing_sent_elsewhere_is_promoted_with_its_source_and_undone_with_it() 
 }
 
 #[test]
+fn a_pattern_takes_the_debug_symbols_of_every_version_it_takes() {
+    let environment = with_suites(&["bookworm", "debug", "trixie"]);
+    configure(
+        &environment,
+        "[suite.debug]\nonly_routed = true\nmarkers = [\"deb12u\", \"deb13u\"]\n\
+         [[route]]\npackages = [\"*-dbgsym\"]\nsuites = [\"debug\"]\nrepositories = [\"preprod\"]\n",
+    );
+    let names = ["greet", "greet-dbgsym"];
+    let versions = ["0.9", "1.0+deb12u1", "1.0+deb13u1"];
+    for (name, version) in names.iter().flat_map(|name| versions.map(|version| (name, version))) {
+        let file = environment.build(name, version, "amd64", |builder| builder.field("Source", "greeting"));
+        let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+    }
+    let promote = |selector| {
+        let arguments =
+            ["promote", selector, "--from", "preprod", "--to", "prod", "--whole-source", "--dry-run"];
+        environment.run(&arguments).succeeds().to_string()
+    };
+    insta::assert_snapshot!(promote("greet*"), @"
+    status: 0
+    ---- stdout
+    PACKAGE       VERSION      ARCHITECTURE  SUITES
+    greet         1.0+deb12u1  amd64         bookworm
+    greet         1.0+deb13u1  amd64         trixie
+    greet-dbgsym  1.0+deb12u1  amd64         debug
+    greet-dbgsym  1.0+deb13u1  amd64         debug
+    would promote 4 packages from preprod to prod
+    ");
+    assert_eq!(promote("greet"), promote("greet*"));
+}
+
+#[test]
 fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     let environment = with_debug_suite();
     configure(&environment, "[repositories.prod]\nsuites = [\"bookworm\"]\n");

@@ -30,8 +30,8 @@ const RELATIONS: [&str; 9] = [
 pub(super) struct Compared {
     pub(super) change: PackageChange,
     pub(super) changelog: Option<Changelog>,
-    /// What the changelog of its version before has entries for.
-    pub(super) told: BTreeSet<Version>,
+    /// What the changelog of its version before has entries for: sources, and versions of them.
+    pub(super) told: BTreeSet<(String, Version)>,
 }
 
 pub(super) struct Changelog {
@@ -73,8 +73,9 @@ pub(super) fn compare(store: &Store, pair: &Pair) -> Result<Compared, Error> {
         ..contents(before.as_ref(), after.as_ref())
     };
     if let Some(found) = before.as_ref().and_then(Manifest::changelog) {
-        let versions = changelog::entries(found.text).map(|entry| Version::parse(entry.version));
-        compared.told = versions.filter_map(Result::ok).collect();
+        let versions = changelog::entries(found.text)
+            .filter_map(|entry| Some((entry.source.to_owned(), Version::parse(entry.version).ok()?)));
+        compared.told = versions.collect();
     }
     let changelog = after.as_ref().and_then(Manifest::changelog);
     compared.changelog =

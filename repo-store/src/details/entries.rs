@@ -29,15 +29,29 @@ pub(super) fn of(source: &SourceName, members: &[(&Pair, Compared)], others: Opt
     if !goes_on {
         return found;
     }
-    for (_, Compared { changelog, told, .. }) in members {
+    let told = told(source, members, oldest.as_ref());
+    for (_, Compared { changelog, .. }) in members {
         let Some(text) = changelog else { continue };
-        let (entries, reached) = since(source, &text.text, oldest.as_ref(), told);
+        let (entries, reached) = since(source, &text.text, oldest.as_ref(), &told);
         // A package that was not built anew may be behind the others.
         if entries.len() > found.entries.len() {
             found = Entries { entries, complete: reached || text.complete };
         }
     }
     found
+}
+
+/// What was told before, by the changelogs of the packages with the oldest version: one that is new has none, and one that was
+/// ahead of the others tells more.
+fn told<'a>(
+    source: &SourceName,
+    members: &'a [(&Pair, Compared)],
+    oldest: Option<&Version>,
+) -> BTreeSet<&'a Version> {
+    let is_oldest = |pair: &Pair| pair.before.as_deref().map(described).as_ref() == oldest;
+    let members = members.iter().filter(|(pair, _)| is_oldest(pair));
+    let told = members.flat_map(|(_, compared)| &compared.told);
+    told.filter(|(of, _)| of == source.as_str()).map(|(_, version)| version).collect()
 }
 
 /// The version by which the changelog calls what a record was built from. A rebuild has an entry of its own.
@@ -48,21 +62,30 @@ fn described(record: &Record) -> Version {
     if is_rebuild { own.clone() } else { source }
 }
 
-/// The entries down to one that is not above `oldest` or was told before, and whether one was met.
+/// The entries down to one that was told before, and whether one was met. Where none was told, as when the version before has no
+/// changelog, down to one that is not above `oldest`.
 ///
 /// They are taken in their order, not that of their versions: a backport, `1.2-1~bpo12+1`, comes above the `1.2-1` it is made of,
-/// and what was one before may be known to the changelog as `1.1-1` only.
+/// what was one before may be known to the changelog as `1.1-1` only, and an entry for an older release may lie in between.
 fn since(
     source: &SourceName,
     text: &str,
     oldest: Option<&Version>,
-    told: &BTreeSet<Version>,
+    told: &BTreeSet<&Version>,
 ) -> (Vec<ChangelogEntry>, bool) {
-    let mut entries = Vec::new();
-    for entry in changelog::entries(text).filter(|entry| entry.source == source.as_str()) {
+    let own = || {
+        let own = changelog::entries(text).filter(|entry| entry.source == source.as_str());
         // Old entries have versions that nobody would accept today.
-        let Ok(version) = Version::parse(entry.version) else { continue };
-        if oldest.is_some_and(|oldest| version <= *oldest) || told.contains(&version) {
+        own.filter_map(|entry| Some((Version::parse(entry.version).ok()?, entry)))
+    };
+    let meets_told = own().any(|(version, _)| told.contains(&version));
+    let mut entries = Vec::new();
+    for (version, entry) in own() {
+        let is_before = match meets_told {
+            true => told.contains(&version),
+            false => oldest.is_some_and(|oldest| version <= *oldest),
+        };
+        if is_before {
             return (entries, true);
         }
         entries.push(ChangelogEntry {

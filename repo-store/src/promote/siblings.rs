@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use deb_parse::{SourceName, SuiteName};
+use deb_parse::{PackageName, SourceName, SuiteName};
 
 use super::by_key;
 use crate::{Error, Record, RecordKey, Revision};
@@ -11,11 +11,18 @@ use crate::{Error, Record, RecordKey, Revision};
 /// The records of a suite that were chosen.
 pub(super) type Chosen = BTreeMap<RecordKey, Arc<Record>>;
 
-/// Versions of sources, as text: two spellings of one version are two.
-type Sources = BTreeMap<SourceName, BTreeSet<String>>;
+/// A package, and whether it is a source package: these share names with binary ones.
+type Package = (PackageName, bool);
+
+/// Versions of sources, as text, two spellings of one version being two; and which packages of each were chosen.
+type Sources = BTreeMap<SourceName, BTreeMap<String, BTreeSet<Package>>>;
 
 /// Adds to what was chosen in each suite all records built from the same versions of the same sources, whatever suite they are
-/// in: routing sends debug symbols to a suite of their own. Where other versions of a source were chosen, these count.
+/// in: routing sends debug symbols to a suite of their own.
+///
+/// What a version counts for in another suite ends where that suite has a choice of its own: when another version of one of the
+/// same packages was chosen there. So with `greet 1.0` of one suite and `greet 1.1` of the next, the 1.0 that the next has too
+/// stays; a suite for debug symbols, of which a pattern chose the newest `greet-dbgsym` only, gives those of both.
 ///
 /// Returns those that are in the `lacking` suites only.
 pub(super) fn add(
@@ -30,11 +37,15 @@ pub(super) fn add(
     }
     for (suite, chosen) in &mut *chosen {
         let own = sources_of(chosen.values());
-        let siblings = built_from(from, suite, |source| own.get(source).or_else(|| all.get(source)))?;
+        let siblings = built_from(from, suite, &all, |source, version, packages| {
+            own.get(source).is_none_or(|own| {
+                own.contains_key(version) || own.values().all(|chosen| chosen.is_disjoint(packages))
+            })
+        })?;
         chosen.extend(siblings.iter().map(by_key));
     }
     for suite in lacking {
-        let mut siblings = built_from(from, suite, |source| all.get(source))?;
+        let mut siblings = built_from(from, suite, &all, |_, _, _| true)?;
         siblings.retain(|record| !chosen.values().any(|chosen| chosen.contains_key(record.key())));
         if !siblings.is_empty() {
             left_out.insert((*suite).clone(), siblings);
@@ -45,22 +56,27 @@ pub(super) fn add(
 
 fn sources_of<'a>(records: impl Iterator<Item = &'a Arc<Record>>) -> Sources {
     let mut sources = Sources::new();
-    for (name, version) in records.map(|record| record.source()) {
-        sources.entry(name).or_default().insert(version.as_str().to_owned());
+    for record in records {
+        let ((name, version), key) = (record.source(), record.key());
+        let versions = sources.entry(name).or_default();
+        let packages = versions.entry(version.as_str().to_owned()).or_default();
+        packages.insert((key.package.clone(), key.architecture.is_source()));
     }
     sources
 }
 
-/// The records of a suite that were built from one of the wanted versions of a source.
-fn built_from<'s>(
+/// The records of a suite that were built from one of these versions of a source, if it is wanted.
+fn built_from(
     from: &Revision<'_>,
     suite: &SuiteName,
-    wanted: impl Fn(&SourceName) -> Option<&'s BTreeSet<String>>,
+    sources: &Sources,
+    wanted: impl Fn(&SourceName, &str, &BTreeSet<Package>) -> bool,
 ) -> Result<Vec<Arc<Record>>, Error> {
     let mut records = from.records(suite)?;
     records.retain(|record| {
         let (source, version) = record.source();
-        wanted(&source).is_some_and(|versions| versions.contains(version.as_str()))
+        let packages = sources.get(&source).and_then(|versions| versions.get(version.as_str()));
+        packages.is_some_and(|packages| wanted(&source, version.as_str(), packages))
     });
     Ok(records)
 }

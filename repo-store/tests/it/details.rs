@@ -174,6 +174,43 @@ fn the_entry_that_a_backport_is_made_of_is_told_and_what_the_one_before_was_made
 }
 
 #[test]
+fn a_new_package_of_a_backport_does_not_bring_back_what_was_told_before() {
+    let binary =
+        |name, version, changelog| Package { source: Some("src"), ..package(name, version, changelog) };
+    let before = binary("pa", "1.1-1~acme1", &["1.1-1~acme1", "1.1-1", "1.0-1"]);
+    let now = ["1.3-1~acme1", "1.3-1", "1.2-1", "1.1-1", "1.0-1"];
+    let after = [binary("pa", "1.3-1~acme1", &now), binary("pb", "1.3-1~acme1", &now)];
+    let changes = details(&[before], &[], &after);
+    assert_eq!(entries(&changes[0]), ["1.3-1~acme1", "1.3-1", "1.2-1"]);
+    assert!(changes[0].changelog_complete);
+}
+
+#[test]
+fn a_package_that_was_ahead_of_the_others_hides_no_entry() {
+    let binary =
+        |name, version, changelog| Package { source: Some("src"), ..package(name, version, changelog) };
+    let there = [binary("pa", "1", &["1"]), binary("pb", "2", &["2", "1"])];
+    let now = ["3", "2", "1"];
+    let changes = details(&there, &[], &[binary("pa", "3", &now), binary("pb", "3", &now)]);
+    assert_eq!(entries(&changes[0]), ["3", "2"]);
+}
+
+#[test]
+fn an_entry_for_an_older_release_does_not_end_the_list() {
+    let after = || package("pa", "2.2-1", &["2.2-1", "1.9-5", "2.1-2", "2.1-1", "2.0-1"]);
+    let changes = details(&[package("pa", "2.1-1", &["2.1-1", "2.0-1"])], &[], &[after()]);
+    assert_eq!(
+        (entries(&changes[0]), changes[0].changelog_complete),
+        (vec!["2.2-1", "1.9-5", "2.1-2"], true)
+    );
+    // Who has nothing to go by but the version stops there, also where the changelog begins anew.
+    for told in [&[][..], &["1.0-1"]] {
+        let changes = details(&[package("pa", "2.1-1", told)], &[], &[after()]);
+        assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec!["2.2-1"], true));
+    }
+}
+
+#[test]
 fn of_a_new_package_only_the_newest_entry_is_told_and_of_an_older_one_none() {
     let changes = details(&[], &[], &[package("pa", "3", &["3", "2", "1"])]);
     assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec!["3"], true));
