@@ -120,6 +120,17 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_served_is_tried_again() {
+        let mut watched = Watched::new();
+        watched.write("repo.toml", &format!("{BASE}origin = 'other'\n"));
+        assert_eq!(watched.look(), None);
+        let mut fails = || watched.watch.look::<()>(|_| Err(Failure::Other("public is away".to_owned())));
+        assert!(fails().is_err());
+        assert!(matches!(fails(), Ok(None)), "it was said");
+        assert_eq!(watched.look().as_deref(), Some("used"));
+    }
+
+    #[test]
     fn a_text_that_is_cut_at_a_line_end_opens_nothing() {
         let mut said = Vec::new();
         for lines in 0..4 {

@@ -74,3 +74,21 @@ fn a_changed_configuration_counts_without_a_restart() {
     warning: prod would be open to everyone: restart serve if that is meant; the configuration stays as it was
     ");
 }
+
+#[test]
+fn a_stricter_configuration_counts_when_the_files_are_back() {
+    let environment = store();
+    let server = serve(&environment);
+    let talk = || fs::read_to_string(environment.path("talk")).unwrap();
+    let (public, away) = (environment.root().join("public"), environment.path("away"));
+    fs::rename(&public, &away).unwrap();
+    configure(&environment, "[repositories.prod]\nallow = [\"192.0.2.0/24\"]\n");
+    wait_until("it cannot be served", || talk().contains("cannot open"));
+    fs::rename(&away, &public).unwrap();
+    wait_until("it counts", || get(&server, "/prod/dists/bookworm/InRelease").0 == 403);
+    let place = environment.path("");
+    insta::assert_snapshot!(talk().replace(place.as_str().trim_end_matches('/'), "<DIR>"), @"
+    warning: <DIR>/store/public: cannot open the directory to serve: No such file or directory (os error 2); the configuration stays as it was
+    the configuration has changed and was read again
+    ");
+}
