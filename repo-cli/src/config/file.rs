@@ -339,7 +339,7 @@ mod tests {
         repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `label`, `suites`, `flat`, `translations`, `contents`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`
         repo.d/a.toml: line 3: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
         repo.d/a.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
-        repo.d/a.toml: line 1: url: `h` is no address for clients: it begins with http:// or https://
+        repo.d/a.toml: line 1: url: `h` is no address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
         repo.d/a.toml: line 1: valid_for: `9000000d` is longer than a hundred years
         repo.d/a.toml: line 1: suites: invalid type: string "bookworm", expected a list
         repo.d/a.toml: line 1: gc: invalid type: integer `7`, expected a table
