@@ -88,7 +88,7 @@ pub(crate) enum Command {
     /// Serve the published repositories over HTTP
     ///
     /// A change of the configuration counts within two seconds: the repositories, who may read them, and the files of users. Where to
-    /// listen is decided at the start.
+    /// listen is decided at the start; and a change that drops `allow` or `users` of a repository counts after a restart.
     Serve(cmd::serve::ServeArguments),
     /// Print what a client needs to install from a repository
     ClientConfig(cmd::client_config::ClientConfigArguments),

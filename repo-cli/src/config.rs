@@ -3,6 +3,7 @@
 mod compress;
 mod file;
 mod keeping;
+mod restrictions;
 mod routing;
 mod uploaders;
 mod url;
@@ -207,7 +208,8 @@ impl Config {
         let mut settings = RepositorySettings::new(name.clone(), chosen);
         settings.origin = text_of(self.file.origin.as_ref());
         settings.label = Some(text_of(table.label.as_ref()).unwrap_or_else(|| name.to_string()));
-        settings.url = self.url().map(ToString::to_string);
+        // It goes into Release, which clients of any kind read.
+        settings.url = self.url().filter(|url| url.is_of_the_web()).map(ToString::to_string);
         settings.contents = table.contents.unwrap_or(self.file.contents);
         self.compress(&mut settings)?;
         settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);

@@ -286,7 +286,7 @@ pub enum Error {
         new: String,
     },
     /// What clients read would no longer be published.
-    #[error("{} would no longer be published: clients refuse that", .names.join(", "))]
+    #[error("{} would no longer be published: clients would find nothing there (404)", .names.join(", "))]
     Removal {
         /// The suites and aliases, and `./` for the flat form.
         names: Vec<String>,

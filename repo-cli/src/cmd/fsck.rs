@@ -1,3 +1,4 @@
+use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
 use camino::Utf8PathBuf;
@@ -48,6 +49,9 @@ impl Place {
 const SHOWN: usize = 5;
 
 pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    if arguments.repair {
+        check_owner(session)?;
+    }
     // Keys that cannot be used are a failure of their own, which names the file; without any, nothing can be verified.
     let keyring = session.keys().keyring();
     let keyring = match keyring {
@@ -74,6 +78,18 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     };
     print(&report, arguments.repair, output);
     Ok(Outcome::of(report.remaining.is_clean()))
+}
+
+/// Only the owner of the store repairs it: with files of another, root's above all, the owner could not go on.
+fn check_owner(session: &Session) -> Result<(), Failure> {
+    let path = session.root.join("store");
+    let owner = path.metadata().map_err(Failure::io("read", &path))?.uid();
+    if owner == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(Failure::Other(format!(
+        "{path} belongs to another user (uid {owner}): run `fsck --repair` as that user"
+    )))
 }
 
 /// Prints what a check found, and what a repair did.

@@ -41,11 +41,8 @@ pub(crate) fn run(
     let (mut documents, mut complete) = (Vec::new(), true);
     for repository in repositories {
         // One that fails keeps none of the others from being looked through.
-        match retain(repository, arguments, session, output) {
-            Ok((document, outcome)) => {
-                documents.push(document);
-                complete &= outcome == Outcome::Done;
-            }
+        match retain(repository, arguments, &mut documents, session, output) {
+            Ok(outcome) => complete &= outcome == Outcome::Done,
             Err(error) => {
                 output.failed(&repository.name, &error);
                 complete = false;
@@ -56,13 +53,14 @@ pub(crate) fn run(
     Ok(Outcome::of(complete))
 }
 
-/// Looks through one repository.
+/// Looks through one repository. Its document is there as soon as it is decided, also when publishing fails then.
 fn retain(
     repository: &RepositorySettings,
     arguments: &RetentionArguments,
+    documents: &mut Vec<serde_json::Value>,
     session: &Session,
     output: &Output,
-) -> Result<(serde_json::Value, Outcome), Failure> {
+) -> Result<Outcome, Failure> {
     let rules = session.config.retention(&repository.name);
     let mut attempt = 0;
     let (plan, commit) = loop {
@@ -78,6 +76,7 @@ fn retain(
             result => break (plan, result?.commit),
         }
     };
+    documents.push(document(&plan, commit, arguments.change.dry_run));
     let drastic = plan.drastic();
     let mut files: Vec<_> = plan.going().map(|(_, verdict)| verdict.record.blob()).collect();
     files.sort_unstable();
@@ -102,7 +101,7 @@ fn retain(
     if !refused {
         session.publish_after(repository, commit, arguments.change, output)?;
     }
-    Ok((document(&plan, commit, arguments.change.dry_run), Outcome::of(!refused)))
+    Ok(Outcome::of(!refused))
 }
 
 fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> serde_json::Value {

@@ -34,11 +34,15 @@ pub(crate) fn run(
 /// A server for the published repositories, listening.
 pub(crate) fn bind(session: &Session, listen: &str) -> Result<Server, Failure> {
     let root = session.root.join("public");
-    let site = move |config: &Config| Ok(Site { root: root.clone(), access: config.access()? });
+    let site = move |config: &Config| -> Result<_, Failure> {
+        Ok(Site { root: root.clone(), access: config.access()? })
+    };
     let server = Server::bind(listen, site(&session.config)?).map_err(Failure::io("listen on", listen))?;
     let mut watch = Watch::new(&session.config);
+    // Opened here: a configuration counts when it is served, and is tried again until then.
+    let open = move |config: &Config| site(config)?.open().map_err(|error| Failure::Other(error.to_string()));
     Ok(server.renewed_by(move || {
-        let (site, said) = match watch.look(&site) {
+        let (site, said) = match watch.look(&open) {
             Ok(None) => return None,
             Ok(site) => (site, "the configuration has changed and was read again".to_owned()),
             Err(failure) => {

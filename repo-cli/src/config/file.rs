@@ -1,6 +1,7 @@
 //! The text of `repo.toml` and its drop-ins, as tables.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroUsize;
 
 use apt_index::Encoding;
@@ -8,7 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
 use repo_store::RepositoryName;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use toml::{Table, Value};
 
 use super::url::Url;
@@ -17,8 +19,8 @@ use crate::error::Failure;
 use crate::serve::IpNetwork;
 
 /// All tables together.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct File {
     pub(super) origin: Option<Text<Line>>,
     pub(super) url: Option<Text<Url>>,
@@ -44,8 +46,8 @@ pub(super) struct File {
 }
 
 /// Compressed forms of indices of one kind.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct CompressTable {
     pub(super) packages: Option<Vec<Text<Encoding>>>,
     pub(super) sources: Option<Vec<Text<Encoding>>>,
@@ -54,7 +56,7 @@ pub(super) struct CompressTable {
 }
 
 /// Where packages for all architectures are listed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum All {
     #[default]
@@ -63,7 +65,7 @@ pub(super) enum All {
 }
 
 /// When changes are published.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Publish {
     #[default]
@@ -71,14 +73,14 @@ pub(super) enum Publish {
     Manual,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct ServeTable {
     pub(super) listen: Option<Text<Listen>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct RepositoryTable {
     pub(super) label: Option<Text<Line>>,
     pub(super) suites: Option<Vec<Text<SuiteName>>>,
@@ -93,8 +95,8 @@ pub(super) struct RepositoryTable {
     pub(super) keep_history: Option<HistoryLength>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct SuiteTable {
     pub(super) architectures: Option<Vec<Text<Architecture>>>,
     pub(super) architecture_all: All,
@@ -110,8 +112,8 @@ pub(super) struct SuiteTable {
 }
 
 /// A rule about where packages go.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct RouteTable {
     pub(super) repositories: Vec<Text<RepositoryName>>,
     pub(super) packages: Vec<String>,
@@ -122,8 +124,8 @@ pub(super) struct RouteTable {
 }
 
 /// A rule of retention.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct RetentionTable {
     pub(super) repositories: Vec<Text<RepositoryName>>,
     pub(super) suites: Vec<Text<SuiteName>>,
@@ -135,12 +137,47 @@ pub(super) struct RetentionTable {
     pub(super) kept_by: Vec<Text<RepositoryName>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct GcTable {
     pub(super) grace: Option<Text<SignedDuration>>,
     pub(super) keep_history: Option<HistoryLength>,
 }
+
+/// What derives `Deserialize` takes a list as well, with the fields in their order: one in a drop-in would replace the whole table.
+macro_rules! from_tables_only {
+    ($($table:ty),* $(,)?) => {$(
+        impl<'de> Deserialize<'de> for $table {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Fields;
+                impl<'de> Visitor<'de> for Fields {
+                    type Value = $table;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("a table")
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<$table, A::Error> {
+                        // The derived one, which is no method of the trait.
+                        <$table>::deserialize(MapAccessDeserializer::new(fields))
+                    }
+                }
+                deserializer.deserialize_map(Fields)
+            }
+        }
+    )*};
+}
+
+from_tables_only!(
+    File,
+    CompressTable,
+    ServeTable,
+    RepositoryTable,
+    SuiteTable,
+    RouteTable,
+    RetentionTable,
+    GcTable
+);
 
 /// A file of the configuration: its path and its text.
 pub(crate) type Source = (Utf8PathBuf, String);
@@ -213,11 +250,14 @@ fn drop_ins(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
     };
     let paths = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
     let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(Failure::io("list", directory))?;
-    paths.retain(|path| path.extension() == Some("toml"));
+    // Hidden files are an editor's; one of a lock, say, cannot even be read.
+    let is_hidden = |path: &Utf8PathBuf| path.file_name().is_some_and(|name| name.starts_with('.'));
+    paths.retain(|path| path.extension() == Some("toml") && !is_hidden(path));
     paths.sort_unstable();
     Ok(paths)
 }
 
+/// The kinds of what meets are the same: each text was read on its own.
 fn merge(table: &mut Table, over: Table) {
     for (key, value) in over {
         match (table.get_mut(&key), value) {
@@ -248,6 +288,18 @@ mod tests {
     }
 
     #[test]
+    fn hidden_files_are_no_drop_ins() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        std::fs::write(root.join("b.toml"), "").unwrap();
+        std::fs::write(root.join("a.toml"), "").unwrap();
+        std::fs::write(root.join(".swap.toml"), "").unwrap();
+        // As Emacs makes them: it leads nowhere.
+        std::os::unix::fs::symlink("me@here.1", root.join(".#a.toml")).unwrap();
+        assert_eq!(drop_ins(root).unwrap(), [root.join("a.toml"), root.join("b.toml")]);
+    }
+
+    #[test]
     fn mistakes_have_their_line_and_key() {
         let of = |text: &str| {
             let sources = [("repo.toml".into(), String::new()), ("repo.d/a.toml".into(), text.to_owned())];
@@ -269,6 +321,9 @@ mod tests {
             "gc = 7",
             "[repositories]\nprod = 7",
             "repositories = []",
+            "[repositories]\nprod = []",
+            "gc = []",
+            "route = [[]]",
             "[retention]\nkeep_versions = 1",
             "translations = \"yes\"",
             "uploaders = 7",
@@ -284,12 +339,15 @@ mod tests {
         repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `label`, `suites`, `flat`, `translations`, `contents`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`
         repo.d/a.toml: line 3: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
         repo.d/a.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
-        repo.d/a.toml: line 1: url: `h` is no address for clients: it begins with http:// or https://
+        repo.d/a.toml: line 1: url: `h` is no address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
         repo.d/a.toml: line 1: valid_for: `9000000d` is longer than a hundred years
         repo.d/a.toml: line 1: suites: invalid type: string "bookworm", expected a list
         repo.d/a.toml: line 1: gc: invalid type: integer `7`, expected a table
         repo.d/a.toml: line 2: repositories.prod: invalid type: integer `7`, expected a table
         repo.d/a.toml: line 1: repositories: invalid type: list, expected a table
+        repo.d/a.toml: line 2: repositories.prod: invalid type: list, expected a table
+        repo.d/a.toml: line 1: gc: invalid type: list, expected a table
+        repo.d/a.toml: line 1: route: invalid type: list, expected a table
         repo.d/a.toml: line 1: retention: invalid type: table, expected a list
         repo.d/a.toml: line 1: translations: invalid type: string "yes", expected true or false
         repo.d/a.toml: line 1: uploaders: invalid type: integer `7`, expected a path

@@ -7,7 +7,8 @@ use hyper::Uri;
 use super::value::FromText;
 
 /// An address that apt can take as the beginning of a line in its sources: `http://` or `https://`, a host, and perhaps a port
-/// and a path. It stands in Release files and is handed out, so no password is in it: clients have theirs in `auth.conf.d`.
+/// and a path; or `file:` or `copy:` and a path; all of them perhaps behind a prefix such as `tor+`. It is handed out, and stands in
+/// Release files if it is one of the web, so no password is in it: clients have theirs in `auth.conf.d`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url(String);
 
@@ -16,38 +17,67 @@ impl Url {
     pub(crate) fn of_server(address: impl fmt::Display) -> Self {
         Self(format!("http://{address}"))
     }
+
+    /// Whether any client reaches it as it stands: not through a method that only some have, nor in its own files.
+    pub(crate) fn is_of_the_web(&self) -> bool {
+        self.0.starts_with("http://") || self.0.starts_with("https://")
+    }
 }
 
 impl FromText for Url {
     fn from_text(text: &str) -> Result<Self, String> {
         let wrong = |rule| format!("`{}` is no address for clients: {rule}", text.escape_debug());
-        let uri: Uri =
-            text.parse().map_err(|_| wrong("it begins with http:// or https:// and has no spaces"))?;
-        // In small letters: apt takes the word as the name of a program.
-        if !text.starts_with("http://") && !text.starts_with("https://") {
-            return Err(wrong("it begins with http:// or https://"));
-        }
-        let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
-            return Err(wrong("it names no host"));
+        // In small letters: apt takes the words as the names of programs.
+        let is_word = |word: &str| {
+            !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
         };
-        let behind_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-        // `@` would be a password, or what apt replaces by the id of a snapshot.
-        if text.contains('@') {
-            return Err(wrong("it has an `@`; passwords go to auth.conf.d, see `client-config --auth`"));
-        }
-        if !behind_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
-            return Err(wrong("the port is none"));
-        }
-        if !text.is_ascii() {
-            return Err(wrong(
-                "it has letters beyond ASCII, which are written as %XX or, in a host, as xn--",
-            ));
-        }
-        if text.contains(['?', '#']) {
-            return Err(wrong("what stands behind it is a path, and `?` or `#` would end it"));
+        let parts = text.split_once(':').filter(|(scheme, _)| scheme.split('+').all(is_word));
+        let rule = match parts.and_then(|(scheme, rest)| Some((scheme.split('+').next_back()?, rest))) {
+            Some((scheme @ ("http" | "https"), rest)) => web_rule(scheme, rest),
+            Some(("file" | "copy", rest)) => path_rule(rest),
+            _ => Some(
+                "it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+",
+            ),
+        };
+        if let Some(rule) = rule {
+            return Err(wrong(rule));
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
+}
+
+/// The rule that is broken by what follows `http:` or `https:`.
+fn web_rule(scheme: &str, rest: &str) -> Option<&'static str> {
+    let Ok(uri) = format!("{scheme}:{rest}").parse::<Uri>() else {
+        return Some("two slashes, a host, and perhaps a port and a path without spaces follow the colon");
+    };
+    let Some(authority) =
+        uri.authority().filter(|authority| rest.starts_with("//") && !authority.host().is_empty())
+    else {
+        return Some("it names no host");
+    };
+    let behind_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    // `@` would be a password, or what apt replaces by the id of a snapshot.
+    if rest.contains('@') {
+        return Some("it has an `@`; passwords go to auth.conf.d, see `client-config --auth`");
+    }
+    if !behind_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
+        return Some("the port is none");
+    }
+    if !rest.is_ascii() {
+        return Some("it has letters beyond ASCII, which are written as %XX or, in a host, as xn--");
+    }
+    rest.contains(['?', '#']).then_some("what stands behind it is a path, and `?` or `#` would end it")
+}
+
+/// The rule that is broken by what follows `file:` or `copy:`. With two slashes apt takes what follows as a host.
+fn path_rule(rest: &str) -> Option<&'static str> {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if !path.starts_with('/') || path.starts_with("//") || path.trim_end_matches('/').is_empty() {
+        return Some("the path of a directory, from the root on, follows the colon");
+    }
+    let usable = path.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '@' | '?' | '#'));
+    (!usable).then_some("the path has a space, `@`, `?`, `#` or a letter beyond ASCII")
 }
 
 /// Without a slash at the end.
@@ -68,8 +98,16 @@ mod tests {
             ("https://packages.example.org:8443/apt/", "https://packages.example.org:8443/apt"),
             ("http://192.0.2.1", "http://192.0.2.1"),
             ("http://[2001:db8::1]:8080/a%20b//", "http://[2001:db8::1]:8080/a%20b"),
+            ("tor+https://packages.example.org/apt/", "tor+https://packages.example.org/apt"),
+            ("mirror+https://packages.example.org/list", "mirror+https://packages.example.org/list"),
+            ("mirror+file:/etc/apt/mirrors", "mirror+file:/etc/apt/mirrors"),
+            ("file:/srv/packages/public/", "file:/srv/packages/public"),
+            ("file:///srv/packages/public", "file:///srv/packages/public"),
+            ("copy:/srv/packages/public", "copy:/srv/packages/public"),
         ] {
-            assert_eq!(Url::from_text(text).map(|url| url.to_string()), Ok(shown.to_owned()));
+            let url = Url::from_text(text).unwrap();
+            assert_eq!(url.to_string(), shown);
+            assert_eq!(url.is_of_the_web(), text.starts_with("http"), "{text}");
         }
     }
 
@@ -95,8 +133,55 @@ mod tests {
             "http://h/@SNAPSHOTID@/",
             "http://h/?x",
             "http://h/#x",
+            "http:/h/x",
+            "http:h",
+            "tor+http:/h/x",
+            "tor+http://h:0/",
+            "tor+http://u:p@h/",
+            "+http://h/",
+            "tor++http://h/",
+            "Tor+http://h/",
+            "tor://h/",
+            "http+tor://h/",
+            "file:",
+            "file:/",
+            "file:///",
+            "file:srv",
+            "file://h/srv",
+            "file:////srv",
+            "file:/srv/a b",
+            "file:/srv/a\nb",
+            "file:/srv/@SNAPSHOTID@",
+            "copy:/srv/\u{e4}",
         ] {
             assert!(Url::from_text(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn why_not() {
+        let texts = [
+            "h",
+            "http:/h",
+            "http://h/x y",
+            "http://:80/",
+            "http://h:0/",
+            "tor+http://u:p@h/",
+            "http://h/?x",
+            "file://h/srv",
+            "copy:/a b",
+        ];
+        let said = texts.map(|text| Url::from_text(text).unwrap_err());
+        insta::assert_snapshot!(said.join("\n"), @"
+        `h` is no address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
+        `http:/h` is no address for clients: two slashes, a host, and perhaps a port and a path without spaces follow the colon
+        `http://h/x y` is no address for clients: two slashes, a host, and perhaps a port and a path without spaces follow the colon
+        `http://:80/` is no address for clients: it names no host
+        `http://h:0/` is no address for clients: the port is none
+        `tor+http://u:p@h/` is no address for clients: it has an `@`; passwords go to auth.conf.d, see `client-config --auth`
+        `http://h/?x` is no address for clients: what stands behind it is a path, and `?` or `#` would end it
+        `file://h/srv` is no address for clients: the path of a directory, from the root on, follows the colon
+        `copy:/a b` is no address for clients: the path has a space, `@`, `?`, `#` or a letter beyond ASCII
+        ");
     }
 }

@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::Config;
 use super::file::{self, Source};
+use super::restrictions::Restrictions;
 use crate::error::{self, Failure};
 
 /// Tells when the files of a configuration say something else.
@@ -14,6 +15,8 @@ pub(crate) struct Watch {
     root: Utf8PathBuf,
     /// What counts now.
     current: Vec<Source>,
+    /// What it asks of clients.
+    restrictions: Restrictions,
     /// What was found when it was looked last.
     seen: Vec<Source>,
     /// What was said last to be wrong.
@@ -24,11 +27,12 @@ impl Watch {
     /// From this configuration on.
     pub(crate) fn new(config: &Config) -> Self {
         let (root, current) = (config.root.clone(), config.sources.clone());
-        Self { root, seen: current.clone(), current, problem: None }
+        let restrictions = Restrictions::of(config);
+        Self { root, seen: current.clone(), current, restrictions, problem: None }
     }
 
     /// What `use_it` makes of the configuration, when it is another one than before; the error when that cannot be used, once. Then the
-    /// one before counts further.
+    /// one before counts further, and the other one is tried at each look. One that asks less of clients is never used.
     pub(crate) fn look<T>(
         &mut self,
         use_it: impl FnOnce(&Config) -> Result<T, Failure>,
@@ -46,8 +50,145 @@ impl Watch {
         if sources == self.current || sources != before {
             return Ok(None);
         }
-        let made = use_it(&Config::of(&self.root, &sources)?)?;
-        self.current = sources;
+        let config = Config::of(&self.root, &sources)?;
+        let restrictions = Restrictions::of(&config);
+        if let Some(what) = self.restrictions.loosened_by(&restrictions) {
+            return Err(Failure::Other(format!("{what}: restart serve if that is meant")));
+        }
+        let made = use_it(&config)?;
+        (self.current, self.restrictions) = (sources, restrictions);
         Ok(Some(made))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "suites = ['bookworm']\narchitectures = ['amd64']\n";
+    const CLOSED: &str = "[repositories.open]\n[repositories.prod]\nallow = ['192.0.2.0/24']\nusers = 'u'\n";
+
+    /// A configuration in a directory of its own, watched.
+    struct Watched {
+        directory: tempfile::TempDir,
+        watch: Watch,
+    }
+
+    impl Watched {
+        /// With the repositories in a drop-in.
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            std::fs::create_dir(directory.path().join("repo.d")).unwrap();
+            std::fs::write(directory.path().join("repo.toml"), BASE).unwrap();
+            std::fs::write(directory.path().join("repo.d/a.toml"), CLOSED).unwrap();
+            let root = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
+            let watch = Watch::new(&Config::load(&root).unwrap());
+            Self { directory, watch }
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            std::fs::write(self.directory.path().join(name), text).unwrap();
+        }
+
+        /// What a look says: that it is used, an error, or nothing.
+        fn look(&mut self) -> Option<String> {
+            match self.watch.look(|_| Ok("used".to_owned())) {
+                Ok(used) => used,
+                Err(failure) => Some(error::chain(&failure)),
+            }
+        }
+
+        /// What is said of a text that stays: not at first sight, and once.
+        #[track_caller]
+        fn settled(&mut self) -> Option<String> {
+            assert_eq!(self.look(), None);
+            let said = self.look();
+            assert_eq!(self.look(), None);
+            said
+        }
+    }
+
+    #[test]
+    fn what_may_be_half_written_is_not_used() {
+        let mut watched = Watched::new();
+        for line in 1..4 {
+            watched.write("repo.toml", &format!("{BASE}origin = '{line}'\n"));
+            assert_eq!(watched.look(), None, "it was not there at the look before");
+        }
+        assert_eq!(watched.look().as_deref(), Some("used"));
+        assert_eq!(watched.look(), None);
+    }
+
+    #[test]
+    fn what_could_not_be_served_is_tried_again() {
+        let mut watched = Watched::new();
+        watched.write("repo.toml", &format!("{BASE}origin = 'other'\n"));
+        assert_eq!(watched.look(), None);
+        let mut fails = || watched.watch.look::<()>(|_| Err(Failure::Other("public is away".to_owned())));
+        assert!(fails().is_err());
+        assert!(matches!(fails(), Ok(None)), "it was said");
+        assert_eq!(watched.look().as_deref(), Some("used"));
+    }
+
+    #[test]
+    fn a_text_that_is_cut_at_a_line_end_opens_nothing() {
+        let mut said = Vec::new();
+        for lines in 0..4 {
+            let mut watched = Watched::new();
+            let cut: String = CLOSED.split_inclusive('\n').take(lines).collect();
+            watched.write("repo.d/a.toml", &cut);
+            said.extend(watched.settled());
+        }
+        insta::assert_snapshot!(said.join("\n"), @"
+        no repository would be left: restart serve if that is meant
+        prod, which is not open to everyone, would be gone: restart serve if that is meant
+        prod would be open to everyone: restart serve if that is meant
+        prod would need no password: restart serve if that is meant
+        ");
+    }
+
+    #[test]
+    fn a_drop_in_that_is_away_for_a_moment_opens_nothing() {
+        let mut watched = Watched::new();
+        // With the repositories known, so that they would be open.
+        watched.write("repo.toml", &format!("{BASE}[repositories.prod]\n[repositories.open]\n"));
+        assert_eq!(watched.settled().as_deref(), Some("used"));
+        for name in ["repo.d/a.toml", "repo.d"] {
+            let path = watched.directory.path().join(name);
+            let away = watched.directory.path().join("away");
+            std::fs::rename(&path, &away).unwrap();
+            let open = "prod would be open to everyone: restart serve if that is meant";
+            assert_eq!(watched.settled().as_deref(), Some(open), "{name}");
+            std::fs::rename(&away, &path).unwrap();
+            assert_eq!(watched.settled(), None, "it is what counts: {name}");
+        }
+    }
+
+    #[test]
+    fn an_empty_repo_toml_opens_nothing() {
+        let mut watched = Watched::new();
+        watched.write("repo.d/a.toml", "");
+        watched.write("repo.toml", "");
+        let said = watched.settled();
+        assert_eq!(said.as_deref(), Some("no repository would be left: restart serve if that is meant"));
+    }
+
+    #[test]
+    fn other_users_networks_and_repositories_count_at_once() {
+        let mut watched = Watched::new();
+        for text in [
+            "[repositories.prod]\nallow = ['0.0.0.0/0']\nusers = 'other'\n",
+            "[repositories.prod]\nallow = ['192.0.2.1']\nusers = 'u'\n[repositories.new]\n",
+            "[repositories.prod]\nallow = ['192.0.2.1']\nusers = 'u'\n[repositories.new]\nusers = 'u'\n",
+        ] {
+            watched.write("repo.d/a.toml", text);
+            assert_eq!(watched.settled().as_deref(), Some("used"), "{text}");
+        }
+        watched.write(
+            "repo.d/a.toml",
+            "[repositories.prod]\nallow = ['192.0.2.1']\nusers = 'u'\n[repositories.new]\n",
+        );
+        let open = "new would be open to everyone: restart serve if that is meant";
+        assert_eq!(watched.settled().as_deref(), Some(open), "it was closed in the meantime");
     }
 }

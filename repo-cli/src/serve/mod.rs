@@ -28,6 +28,6 @@ pub(crate) use network::IpNetwork;
 pub(crate) use server::Server;
 #[cfg(test)]
 use server::{Limits, ShutdownHandle};
-pub(crate) use site::{Access, Site};
+pub(crate) use site::{Access, OpenSite, Site};
 pub(crate) use user_file::UserFile;
 pub(crate) use users::UsersError;

@@ -1,6 +1,6 @@
 //! The listening socket, the threads, and the end of it all.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::connection::{self, Timeouts};
 use super::respond::Shared;
-use super::{LogEntry, Site};
+use super::{LogEntry, OpenSite, Site};
 
 /// A static file server for published repositories, over plain HTTP/1.1.
 ///
@@ -23,7 +23,7 @@ pub(crate) struct Server {
 }
 
 /// Tells what is served from now on, when that is something else.
-type Renew = Box<dyn FnMut() -> Option<Site> + Send>;
+type Renew = Box<dyn FnMut() -> Option<OpenSite> + Send>;
 
 /// How often that is asked.
 const RENEW_EVERY: Duration = Duration::from_secs(1);
@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// Calls `renew` each second, and serves what it gives from then on. It may block.
-    pub(crate) fn renewed_by(mut self, renew: impl FnMut() -> Option<Site> + Send + 'static) -> Self {
+    pub(crate) fn renewed_by(mut self, renew: impl FnMut() -> Option<OpenSite> + Send + 'static) -> Self {
         self.renew = Some(Box::new(renew));
         self
     }
@@ -141,12 +141,8 @@ async fn keep_current(shared: Arc<Shared>, mut renew: Renew) {
         });
         let Ok((again, site)) = asked.await else { return };
         renew = again;
-        let Some(site) = site.map(Site::open) else { continue };
-        match site {
-            Ok(site) => *shared.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site),
-            Err(error) => {
-                let _ = writeln!(io::stderr().lock(), "warning: {error}; what was served before still is");
-            }
+        if let Some(site) = site {
+            *shared.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
         }
     }
 }

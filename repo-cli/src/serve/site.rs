@@ -20,13 +20,14 @@ pub(crate) struct Site {
 
 /// A site with its directory open, as requests see it.
 #[derive(Debug)]
-pub(super) struct OpenSite {
+pub(crate) struct OpenSite {
     pub(super) tree: Tree,
     pub(super) access: BTreeMap<String, Access>,
 }
 
 impl Site {
-    pub(super) fn open(self) -> io::Result<OpenSite> {
+    /// Opens it; nothing of what is asked for later can lead out of it.
+    pub(crate) fn open(self) -> io::Result<OpenSite> {
         let Self { root, access } = self;
         Ok(OpenSite { tree: Tree::open(&root, access.keys().cloned())?, access })
     }

@@ -62,7 +62,7 @@ fn init_writes_nothing_that_it_could_not_read() {
     error: invalid value 'all' for '--architecture <NAME>': `all` is no architecture to list: such packages are in every index anyway
     error: invalid value 'A_b.c' for '--repository <NAME>': `A_b.c` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
     error: invalid value 'by-hash' for '--suite <NAME>': suite "by-hash": must be one path element of letters, digits and `+._-`, and not `by-hash`
-    error: invalid value 'packages.example.org' for '--url <URL>': `packages.example.org` is no address for clients: it begins with http:// or https://
+    error: invalid value 'packages.example.org' for '--url <URL>': `packages.example.org` is no address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
     "#);
     let twice =
         ["a", "a"].map(|name| ["--repository", name, "--suite", "bookworm", "--architecture", "amd64"]);
@@ -78,6 +78,26 @@ fn init_writes_nothing_that_it_could_not_read() {
         text.contains("suites = [\"bookworm\"]\n") && text.contains("architectures = [\"amd64\"]\n"),
         "{text}"
     );
+}
+
+#[test]
+fn only_an_address_of_the_web_stands_in_release() {
+    let environment = store();
+    for (url, stands) in [
+        ("http://packages.example.org", true),
+        ("tor+http://packages.example.org", false),
+        ("file:/srv/packages/public", false),
+    ] {
+        configure(&environment, &format!("url = \"{url}\"\n"));
+        let _ = environment.run(&["publish"]).succeeds();
+        let path = environment.public("prod").join("dists/bookworm/Release");
+        let snapshots = format!("Snapshots: {url}/prod/snapshot/");
+        let release = fs::read_to_string(path).unwrap();
+        assert_eq!(release.contains(&snapshots), stands, "{release}");
+        assert_eq!(release.contains("Snapshots"), stands, "{release}");
+        let sources = environment.run(&["client-config", "prod"]).succeeds().stdout;
+        assert!(sources.contains(&format!("URIs: {url}/prod\n")), "{sources}");
+    }
 }
 
 #[test]

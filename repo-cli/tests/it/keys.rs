@@ -34,6 +34,11 @@ fn root_checks_the_store_of_another_and_signs_nothing_in_it() {
     for arguments in [&["fsck"][..], &["client-config", "prod"], &["key", "list"], &["key", "export"]] {
         let _ = environment.run(arguments).succeeds();
     }
+    insta::assert_snapshot!(environment.run(&["fsck", "--repair"]), @"
+    status: 1
+    ---- stderr
+    error: <DIR>/store/store belongs to another user (uid 65533): run `fsck --repair` as that user
+    ");
     insta::assert_snapshot!(environment.run(&["publish"]), @"
     status: 1
     ---- stderr

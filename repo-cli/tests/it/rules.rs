@@ -120,7 +120,7 @@ fn a_suite_that_left_the_configuration_is_shown_until_its_end_is_asked_for() {
     ---- stdout
     preprod is published as it is
     ---- stderr
-    error: prod: trixie would no longer be published: clients refuse that
+    error: prod: trixie would no longer be published: clients would find nothing there (404)
     hint: take it back in repo.toml; or `repo-cli publish --allow-removal`
     ");
     assert!(environment.public("prod").join("dists/trixie/InRelease").is_file());

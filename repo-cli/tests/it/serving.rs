@@ -48,7 +48,7 @@ fn a_changed_configuration_counts_without_a_restart() {
             "[repositories.prod]\nallow = [\"192.0.2.0\", 7]\n",
             "line 2: repositories.prod.allow: invalid type",
         ),
-        ("[repositories.prod]\nusers = \"none\"\n", "cannot read"),
+        ("[repositories.prod]\nallow = [\"127.0.0.0/8\"]\nusers = \"none\"\n", "cannot read"),
     ] {
         configure(&environment, text);
         wait_until(said, || talk().contains(said));
@@ -58,14 +58,37 @@ fn a_changed_configuration_counts_without_a_restart() {
     wait_until("the file of users is there", || status("prod") == 401);
     assert_eq!(status("staging"), 404);
 
+    // Without a word about it everyone may read: nothing a server decides by itself.
     fs::remove_file(environment.root().join("repo.d/test.toml")).unwrap();
-    wait_until("everyone may read again", || status("prod") == 200);
+    let said = "prod would be open to everyone: restart serve if that is meant";
+    wait_until(said, || talk().contains(said));
+    assert_eq!((status("preprod"), status("prod")), (200, 401));
+    let restarted = environment.serve();
+    assert_eq!(get(&restarted, "/prod/dists/bookworm/InRelease").0, 200);
     let place = environment.path("");
     insta::assert_snapshot!(talk().replace(place.as_str().trim_end_matches('/'), "<DIR>"), @"
     the configuration has changed and was read again
     warning: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.allow: invalid type: integer `7`, expected a text; the configuration stays as it was
     warning: cannot read <DIR>/store/none: No such file or directory (os error 2); the configuration stays as it was
     the configuration has changed and was read again
+    warning: prod would be open to everyone: restart serve if that is meant; the configuration stays as it was
+    ");
+}
+
+#[test]
+fn a_stricter_configuration_counts_when_the_files_are_back() {
+    let environment = store();
+    let server = serve(&environment);
+    let talk = || fs::read_to_string(environment.path("talk")).unwrap();
+    let (public, away) = (environment.root().join("public"), environment.path("away"));
+    fs::rename(&public, &away).unwrap();
+    configure(&environment, "[repositories.prod]\nallow = [\"192.0.2.0/24\"]\n");
+    wait_until("it cannot be served", || talk().contains("cannot open"));
+    fs::rename(&away, &public).unwrap();
+    wait_until("it counts", || get(&server, "/prod/dists/bookworm/InRelease").0 == 403);
+    let place = environment.path("");
+    insta::assert_snapshot!(talk().replace(place.as_str().trim_end_matches('/'), "<DIR>"), @"
+    warning: <DIR>/store/public: cannot open the directory to serve: No such file or directory (os error 2); the configuration stays as it was
     the configuration has changed and was read again
     ");
 }

@@ -80,3 +80,19 @@ fn a_drop_folder_that_is_missing_leaves_no_other_untouched() {
     error: cannot list missing: No such file or directory (os error 2)
     ");
 }
+
+#[test]
+fn retention_tells_of_a_change_that_could_not_be_published() {
+    let environment = half_broken_store();
+    for version in ["1.0", "2.0"] {
+        let file = environment.package("hello", version, "all");
+        let _ = environment.run(&["add", "preprod", "--no-publish", file.as_str()]).succeeds();
+    }
+    let output = environment.run(&["retention", "preprod", "--json"]).ends_with(1);
+    assert!(output.stderr.contains("clients do not see it yet"), "{output}");
+    let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let done = &document["retention"][0];
+    assert_eq!(done["repository"], "preprod");
+    assert!(done["commit"].is_string(), "{document}");
+    assert_eq!(done["verdicts"].as_array().unwrap().len(), 2, "{document}");
+}

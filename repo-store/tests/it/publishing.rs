@@ -312,13 +312,16 @@ fn what_clients_read_goes_away_only_when_that_is_allowed() {
     fewer.suites.pop();
     fewer.flat = None;
     let error = fixture.store.publish(&fewer, &signer, &context(60)).unwrap_err().to_string();
-    assert_eq!(error, "trixie, ./, stable would no longer be published: clients refuse that");
+    assert_eq!(
+        error,
+        "trixie, ./, stable would no longer be published: clients would find nothing there (404)"
+    );
     assert_eq!(identities(&fixture.store.root().join("public")), before);
 
     // A name that leads elsewhere is still there.
     fewer.suites[0].alias = Some(suite("stable"));
     let error = fixture.store.publish(&fewer, &signer, &context(60)).unwrap_err().to_string();
-    assert_eq!(error, "trixie, ./ would no longer be published: clients refuse that");
+    assert_eq!(error, "trixie, ./ would no longer be published: clients would find nothing there (404)");
 
     let mut options = PublishOptions { allow_removal: true, ..PublishOptions::default() };
     let error = fixture.store.publish_with(&fewer, &signer, options, &context(60)).unwrap_err().to_string();

@@ -1,0 +1,57 @@
+//! What clients must show to read each repository, as far as a server that goes on may not drop it by itself.
+
+use std::collections::BTreeMap;
+
+use repo_store::RepositoryName;
+
+use super::Config;
+use super::value::Text;
+
+/// What is asked of the clients of each repository.
+#[derive(Debug)]
+pub(super) struct Restrictions(BTreeMap<RepositoryName, Restriction>);
+
+#[derive(Debug)]
+struct Restriction {
+    users: bool,
+    allow: bool,
+}
+
+impl Restriction {
+    fn is_none(&self) -> bool {
+        !self.users && !self.allow
+    }
+}
+
+impl Restrictions {
+    pub(super) fn of(config: &Config) -> Self {
+        let tables = config.file.repositories.iter();
+        Self(
+            tables
+                .map(|(Text(name), table)| {
+                    let (users, allow) = (table.users.is_some(), !table.allow.is_empty());
+                    (name.clone(), Restriction { users, allow })
+                })
+                .collect(),
+        )
+    }
+
+    /// What would be less strict with those: where nothing is said of access it is open, so a text that was cut or a drop-in that is
+    /// away for a moment looks like the wish to open a repository. Which users and which networks is no matter: they were written.
+    pub(super) fn loosened_by(&self, after: &Self) -> Option<String> {
+        if after.0.is_empty() && !self.0.is_empty() {
+            return Some("no repository would be left".to_owned());
+        }
+        self.0.iter().find_map(|(name, before)| match after.0.get(name) {
+            _ if before.is_none() => None,
+            // It would be back without them later.
+            None => Some(format!("{name}, which is not open to everyone, would be gone")),
+            Some(after) if after.is_none() => Some(format!("{name} would be open to everyone")),
+            Some(after) if before.users && !after.users => Some(format!("{name} would need no password")),
+            Some(after) if before.allow && !after.allow => {
+                Some(format!("{name} would be open to every address"))
+            }
+            Some(_) => None,
+        })
+    }
+}
