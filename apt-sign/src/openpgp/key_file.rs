@@ -1,8 +1,8 @@
 //! Secret keys in files; the only module that touches the file system.
 //!
 //! A key file is a regular file of mode 0600 or less, in a directory of mode 0700 or less, both owned by the
-//! user that runs us; root may also read those of a user it names. Everything is checked on what is opened, not on a name that could be exchanged in
-//! between.
+//! user that runs us; root may also read those of a user it names. Everything is checked on what is opened, not on a
+//! name that could be exchanged in between.
 
 use super::SecretKey;
 use crate::Error;

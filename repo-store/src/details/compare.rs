@@ -118,13 +118,16 @@ fn contents(before: Option<&Manifest>, after: Option<&Manifest>) -> ContentChang
     }
 }
 
-/// Which names came or went, and which stayed and have another digest.
+/// Which names came or went, and which stayed and have another digest, where both are known.
 fn by_digest(
     before: &BTreeMap<String, Option<String>>,
     after: &BTreeMap<String, Option<String>>,
 ) -> (Came<String>, Vec<String>) {
     let names = |side: &BTreeMap<String, Option<String>>| side.keys().cloned().collect::<BTreeSet<String>>();
-    let changed = after.iter().filter(|(name, digest)| before.get(*name).is_some_and(|old| old != *digest));
+    let differs = |name: &String, new: &Option<String>| {
+        before.get(name).and_then(Option::as_ref).zip(new.as_ref()).is_some_and(|(old, new)| old != new)
+    };
+    let changed = after.iter().filter(|(name, digest)| differs(name, digest));
     let changed = changed.map(|(name, _)| name.clone()).collect();
     (came(&names(before), &names(after), String::clone), changed)
 }
@@ -164,4 +167,23 @@ fn relations(before: Option<&Record>, after: Option<&Record>) -> BTreeMap<&'stat
         (*field, came)
     });
     fields.filter(|(_, came)| !came.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_that_is_not_known_says_nothing_of_a_change() {
+        let side = |digests: [Option<&str>; 4]| -> BTreeMap<String, Option<String>> {
+            ["a", "b", "c", "d"]
+                .map(str::to_owned)
+                .into_iter()
+                .zip(digests.map(|d| d.map(str::to_owned)))
+                .collect()
+        };
+        let before = side([Some("1"), Some("1"), None, Some("1")]);
+        let after = side([Some("1"), Some("2"), Some("1"), None]);
+        assert_eq!(by_digest(&before, &after), (Came::default(), vec!["b".to_owned()]));
+    }
 }

@@ -24,8 +24,8 @@ impl Store {
 
     /// What is inside a package file, or a tarball or diff of a source package.
     ///
-    /// It is read if the store has it in the form of today, or else made from the package file and kept. Keeping it may fail, when there is no right
-    /// to write or no room: then it is made again the next time.
+    /// It is read if the store has it in the form of today, or else made from the package file and kept. Keeping it may fail,
+    /// when there is no right to write or no room: then it is made again the next time.
     ///
     /// # Errors
     /// [`Error::Missing`] when the store lacks the file, [`Error::Package`] when that cannot be unpacked.

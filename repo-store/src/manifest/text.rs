@@ -26,7 +26,7 @@ const KINDS: [(EntryKind, u8); 7] = [
     (EntryKind::Fifo, b'p'),
 ];
 
-/// The number of the form. When that changes so does the number, and those of other forms are made anew.
+/// The form that is written. Whoever changes it counts this up: manifests of another form are made anew where they are needed.
 pub(super) const FORM: u32 = 2;
 
 const START: &str = "Manifest: ";

@@ -8,7 +8,7 @@ use deb_parse::checksum::Blake3;
 use deb_parse::deb::{Builder, Compression, EntryKind};
 use deb_parse::{Architecture, PackageName, Version};
 use jiff::SignedDuration;
-use repo_store::{BlobId, FsckOptions, GcOptions, Store};
+use repo_store::{BlobId, FsckOptions, GcOptions, Manifest, Store};
 
 use crate::fixture::{Fixture, context};
 
@@ -40,6 +40,15 @@ fn add(fixture: &Fixture, bytes: &[u8]) -> BlobId {
     let report = fixture.add(&[file]);
     assert_eq!(report.refused.len(), 0, "{:?}", report.refused);
     BlobId::of(bytes)
+}
+
+/// A store with one package, and what is kept of what is inside it.
+fn with_manifest() -> (Fixture, BlobId, Manifest) {
+    let mut fixture = Fixture::new();
+    fixture.preprod.contents = true;
+    let blob = add(&fixture, &with_changelog());
+    let manifest = fixture.store.manifest(blob).unwrap();
+    (fixture, blob, manifest)
 }
 
 fn path_in(store: &Store, area: &str, blob: BlobId) -> Utf8PathBuf {
@@ -130,10 +139,7 @@ fn paths_that_are_no_text_and_end_in_blanks_are_kept_to_the_byte() {
 
 #[test]
 fn a_damaged_manifest_is_reported_and_made_anew() {
-    let mut fixture = Fixture::new();
-    fixture.preprod.contents = true;
-    let blob = add(&fixture, &with_changelog());
-    let good = fixture.store.manifest(blob).unwrap();
+    let (fixture, blob, good) = with_manifest();
     let path = file_of(&fixture.store, blob);
     let bytes = fs::read(&path).unwrap();
     let damage = || {
@@ -156,10 +162,7 @@ fn a_damaged_manifest_is_reported_and_made_anew() {
 
 #[test]
 fn a_manifest_of_another_form_is_no_fault_and_made_anew_when_it_is_needed() {
-    let mut fixture = Fixture::new();
-    fixture.preprod.contents = true;
-    let blob = add(&fixture, &with_changelog());
-    let good = fixture.store.manifest(blob).unwrap();
+    let (fixture, blob, good) = with_manifest();
     let path = file_of(&fixture.store, blob);
     let bytes = fs::read(&path).unwrap();
     let text = String::from_utf8(zstd::decode_all(&*bytes).unwrap()).unwrap();
