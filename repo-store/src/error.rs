@@ -34,12 +34,34 @@ pub enum Error {
         path: Utf8PathBuf,
     },
     /// The store was written by a newer version.
-    #[error("the store has format {found}, this program knows formats up to {known}")]
+    #[error("the store has format {found}, which {reader} reads; this version reads formats up to {known}")]
     NewerFormat {
         /// The format found.
         found: u32,
         /// The newest format known.
         known: u32,
+        /// The first version that reads it, as the store says, or `a newer version`.
+        reader: String,
+    },
+    /// A store of an older format, which is read and not written.
+    #[error("the store has format {found}; changes need format {needed}")]
+    OlderFormat {
+        /// The format found.
+        found: u32,
+        /// The format that is written.
+        needed: u32,
+    },
+    /// An upgrade that cannot be taken back.
+    #[error("format {format} cannot be left: the store was changed after its upgrade, or never upgraded")]
+    NoWayBack {
+        /// The format of the store.
+        format: u32,
+    },
+    /// Another process is writing to the store.
+    #[error("another process is writing to the store in {path}")]
+    InUse {
+        /// The root of the store.
+        path: Utf8PathBuf,
     },
     /// An object of the store is not what its name says, or cannot be read as what it should be.
     #[error("the store's {kind} {id} is damaged: {what}")]

@@ -52,6 +52,7 @@ mod edit;
 mod error;
 mod faults;
 mod files;
+mod format;
 mod fsck;
 mod gc;
 mod history;
@@ -91,6 +92,7 @@ pub use details::{
 };
 pub use difference::Difference;
 pub use error::Error;
+pub use format::Format;
 pub use fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, Problem, ProblemKind, Refusal, RepairReport,
     SignatureCheck, SignedSuite, Unhelpful,

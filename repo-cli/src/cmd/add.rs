@@ -30,6 +30,13 @@ pub(crate) struct AddArguments {
     change: ChangeArguments,
 }
 
+impl AddArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
+}
+
 /// Where packages go.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PlacementArguments {

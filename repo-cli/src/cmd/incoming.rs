@@ -28,6 +28,13 @@ pub(crate) struct IncomingArguments {
     change: ChangeArguments,
 }
 
+impl IncomingArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
+}
+
 pub(crate) fn run(
     arguments: &IncomingArguments,
     session: &Session,

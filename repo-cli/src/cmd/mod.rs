@@ -20,6 +20,7 @@ pub(crate) mod retention;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod show;
+pub(crate) mod store;
 pub(crate) mod tag;
 pub(crate) mod versions;
 
@@ -31,7 +32,14 @@ use crate::session::Session;
 /// Runs the verb that was asked for.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
     let global = arguments.global;
-    let session = || Session::open(&global);
+    let writes = arguments.command.writes();
+    let session = || {
+        let mut session = Session::open(&global)?;
+        if writes {
+            session.upgrade_store(output)?;
+        }
+        Ok::<_, Failure>(session)
+    };
     match arguments.command {
         Command::Quickstart(arguments) => quickstart::run(&arguments, &global, output),
         Command::Init(arguments) => init::run(&arguments, &global, output),
@@ -55,5 +63,6 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
+        Command::Store(arguments) => store::run(&arguments, session()?, output),
     }
 }

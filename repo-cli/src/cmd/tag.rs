@@ -22,6 +22,13 @@ pub(crate) struct TagArguments {
     dry_run: bool,
 }
 
+impl TagArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        self.name.is_some() && !self.dry_run
+    }
+}
+
 pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let repository = &session.repository(&arguments.repository)?.name;
     let Some(name) = &arguments.name else { return list(repository, session, output) };

@@ -9,6 +9,7 @@ mod contents;
 mod crashes;
 mod details;
 mod disk;
+mod formats;
 mod http;
 mod incoming;
 mod indices;
