@@ -154,6 +154,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Conflict { .. } => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
         }
+        Error::Held { .. } => "to take it all the same: repo-cli incoming --despite-hold",
         Error::PathConflict { .. } => {
             "versions of a source package share their upstream tarballs: a tarball that changes needs a new upstream version"
         }

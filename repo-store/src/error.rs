@@ -2,6 +2,7 @@ use apt_index::RelPath;
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 
+use crate::hold::Hold;
 use crate::{RecordKey, RepositoryName, TagName};
 
 /// What can go wrong in the store.
@@ -199,6 +200,19 @@ pub enum Error {
         repository: RepositoryName,
         /// Where it stands, as words that continue the sentence.
         place: String,
+    },
+    /// A package that was taken out and is to stay out.
+    #[error(
+        "{key} is held out of {repository} since {}, when {} did: {}",
+        .hold.cause.date.strftime("%Y-%m-%d %H:%M UTC"), .hold.cause.actor, .hold.cause.operation
+    )]
+    Held {
+        /// The package.
+        key: Box<RecordKey>,
+        /// The repository.
+        repository: RepositoryName,
+        /// Since when, by whom, and which suites.
+        hold: Box<Hold>,
     },
     /// Two source packages with different files of one name: in the pool there is room for one.
     #[error("{key} has another `{path}` than {other}, which is in {repository} already")]

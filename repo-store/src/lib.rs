@@ -56,6 +56,7 @@ mod format;
 mod fsck;
 mod gc;
 mod history;
+mod hold;
 mod id;
 mod import;
 mod incoming;
@@ -99,7 +100,8 @@ pub use fsck::{
 };
 pub use gc::{Garbage, GcOptions, GcReport, Why};
 pub use history::KeepHistory;
-pub use id::{BlobId, ChunkId, CommitId, PageId, SnapshotId};
+pub use hold::{Hold, HoldCause};
+pub use id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 pub use import::{AddOptions, AddReport, Added, Refused};
 pub use incoming::{IncomingOptions, IncomingReport, Left};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};

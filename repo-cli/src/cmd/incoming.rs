@@ -22,6 +22,9 @@ pub(crate) struct IncomingArguments {
     /// How long a file that is no valid package may be unchanged before it is rejected, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
+    /// Take also what a removal or a rollback took out
+    #[arg(long)]
+    despite_hold: bool,
     #[command(flatten)]
     placement: PlacementArguments,
     #[command(flatten)]
@@ -42,7 +45,11 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let repository = &session.repository_to_add_to(&arguments.repository, arguments.change)?;
     let add = AddOptions { dry_run: arguments.change.dry_run, ..arguments.placement.options() };
-    let options = IncomingOptions { patience: Duration::from_secs(arguments.patience), add };
+    let options = IncomingOptions {
+        patience: Duration::from_secs(arguments.patience),
+        despite_hold: arguments.despite_hold,
+        add,
+    };
     let mut all = AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
     let mut complete = true;
     for folder in &arguments.folders {

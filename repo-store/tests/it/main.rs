@@ -8,6 +8,7 @@ mod fixture;
 mod flat;
 mod fsck;
 mod gc;
+mod holds;
 mod indices;
 mod manifests;
 mod permissions;
