@@ -168,6 +168,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do"
         }
         Error::NoSuite { .. } => "list suites in repo.toml, in `suites` or the file that `suites_file` names",
+        Error::UnknownRelease { .. } => {
+            "choose suites with --suite, or set unknown_release = \"everywhere\" in repo.toml"
+        }
         Error::NoRoutedSuite { .. } => "add one to the rule in repo.toml, or choose one with --suite",
         Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",
         Error::UnlistedComponent { .. } => {

@@ -171,6 +171,16 @@ pub enum Error {
         /// What in its version names the release.
         marker: String,
     },
+    /// A package for a release that no suite of the repository is for, where [such are refused](crate::UnknownRelease::Refuse).
+    #[error("{key}: {repository} has no suite for `{marker}`")]
+    UnknownRelease {
+        /// The package.
+        key: RecordKey,
+        /// The repository.
+        repository: RepositoryName,
+        /// What in its version names the release.
+        marker: String,
+    },
     /// A package for an architecture that the suite does not publish.
     #[error("{key}: {suite} does not publish the architecture {architecture}")]
     UnlistedArchitecture {
