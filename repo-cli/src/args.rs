@@ -67,6 +67,12 @@ pub(crate) enum Command {
     Promote(cmd::promote::PromoteArguments),
     /// Take packages out of a repository
     Remove(cmd::remove::RemoveArguments),
+    /// Keep versions out of a repository
+    Hold(cmd::hold::HoldArguments),
+    /// Let versions in again that were held, removed or rolled back
+    Unhold(cmd::hold::UnholdArguments),
+    /// List the versions that are kept out of a repository, and why
+    Holds(cmd::hold::HoldsArguments),
     /// List what was done to a repository
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
@@ -108,6 +114,8 @@ impl Command {
             Self::Remove(arguments) => arguments.writes(),
             Self::Rollback(arguments) => arguments.writes(),
             Self::Tag(arguments) => arguments.writes(),
+            Self::Hold(arguments) => arguments.writes(),
+            Self::Unhold(arguments) => arguments.writes(),
             Self::Retention(arguments) => arguments.writes(),
             Self::Gc(arguments) => arguments.writes(),
             Self::Publish(_) => true,
@@ -121,6 +129,7 @@ impl Command {
             | Self::Show(_)
             | Self::Diff(_)
             | Self::History(_)
+            | Self::Holds(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Serve(_)

@@ -177,7 +177,7 @@ impl Config {
             }
         }
         if let Some(markers) = &table.markers {
-            settings.markers = Markers::new(markers.clone());
+            settings.markers = Markers::new(markers);
         }
         settings.only_routed = table.only_routed;
         settings.alias = table.alias.as_ref().map(|Text(alias)| alias.clone());

@@ -155,6 +155,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
         }
         Error::Held { .. } => "to take it all the same: repo-cli incoming --despite-hold",
+        Error::Present { .. } => "run repo-cli remove: it also holds what it takes out",
         Error::PathConflict { .. } => {
             "versions of a source package share their upstream tarballs: a tarball that changes needs a new upstream version"
         }

@@ -211,6 +211,16 @@ pub enum Error {
         /// Where it stands, as words that continue the sentence.
         place: String,
     },
+    /// A version that is to be held out of a repository and is in it.
+    #[error("{key} is in {repository} ({suite})")]
+    Present {
+        /// The package.
+        key: RecordKey,
+        /// The repository.
+        repository: RepositoryName,
+        /// A suite that has it.
+        suite: SuiteName,
+    },
     /// A package that was taken out and is to stay out.
     #[error(
         "{key} is held out of {repository} since {}, when {} did: {}",

@@ -101,7 +101,7 @@ pub use fsck::{
 };
 pub use gc::{Garbage, GcOptions, GcReport, Why};
 pub use history::KeepHistory;
-pub use hold::{Hold, HoldCause};
+pub use hold::{Hold, HoldCause, HoldKey};
 pub use id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 pub use import::{AddOptions, AddReport, Added, Refused};
 pub use incoming::{IncomingOptions, IncomingReport, Left};

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deb_parse::{PackageName, SuiteName};
+use deb_parse::{PackageName, SuiteName, Version};
 use jiff::Timestamp;
 
 use crate::history::Ends;
 use crate::hold::{Hold, Holds};
 use crate::lookup::Lookup;
+use crate::transaction::version_is_in;
 use crate::{Commit, CommitId, Error, Record, RecordKey, RepositoryName, Snapshot, Store, TagName};
 
 /// A repository as it was after one of its commits.
@@ -124,7 +125,22 @@ impl Revision<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub fn holds(&self) -> Result<Vec<Hold>, Error> {
-        Ok(Holds::read(&self.store.objects(), self.commit.holds)?.iter().cloned().collect())
+        Ok(self.hold_list()?.iter().cloned().collect())
+    }
+
+    pub(crate) fn hold_list(&self) -> Result<Holds, Error> {
+        Holds::read(&self.store.objects(), self.commit.holds)
+    }
+
+    /// Whether any suite has that version of a package, for any architecture.
+    pub(crate) fn has_version(&self, package: &PackageName, version: &Version) -> Result<bool, Error> {
+        let mut lookup = Lookup::new(self.store.objects());
+        for suite in self.commit.suites.keys() {
+            if version_is_in([&self.snapshot(suite)?], &mut lookup, package, version)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

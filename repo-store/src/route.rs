@@ -32,7 +32,7 @@ impl Marker {
 impl Markers {
     /// Makes markers of these words. The name of a release, such as `bookworm`, stands for everything that names it.
     #[must_use]
-    pub fn new(words: Vec<String>) -> Self {
+    pub fn new(words: &[String]) -> Self {
         Self(words.iter().filter(|word| !word.is_empty()).map(|word| Marker::new(word)).collect())
     }
 

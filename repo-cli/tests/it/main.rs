@@ -10,6 +10,7 @@ mod crashes;
 mod details;
 mod disk;
 mod formats;
+mod holding;
 mod http;
 mod incoming;
 mod indices;

@@ -208,7 +208,7 @@ fn what_routing_sent_elsewhere_is_promoted_with_its_source_and_undone_with_it() 
     insta::assert_snapshot!(with(&[]), @"
     status: 0
     ---- stdout
-    nothing to promote: prod has it all
+    nothing to promote: prod already has the newest version of every match
     ");
     let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
     insta::assert_snapshot!(environment.run(&["list", "prod"]), @"status: 0");
@@ -280,7 +280,7 @@ fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     insta::assert_snapshot!(with(&["--suite", "bookworm"]), @"
     status: 0
     ---- stdout
-    nothing to promote: prod has it all
+    nothing to promote: prod already has the newest version of every match
     ");
 }
 
