@@ -7,6 +7,7 @@ mod error;
 mod examples;
 mod fetch;
 mod keys;
+mod moment;
 mod output;
 mod revision_spec;
 mod serve;

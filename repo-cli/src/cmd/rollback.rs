@@ -13,8 +13,9 @@ use crate::session::Session;
 pub(crate) struct RollbackArguments {
     /// The repository
     repository: String,
-    /// The state to go back to: a number or commit as `history` shows them, or a time
-    #[arg(long, value_name = "REVISION")]
+    /// The state to go back to: a number or commit as `history` shows them, a tag, `@-1` for the one before the last change, or a time
+    /// such as `2026-11-26`, `2026-11-26 20:16`, `yesterday` or `2 hours ago` (UTC)
+    #[arg(long, value_name = "REVISION", allow_hyphen_values = true)]
     to: String,
     /// Only this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
@@ -36,7 +37,7 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
-    let target = session.store.resolve(&repository.name, &arguments.to)?;
+    let target = session.resolve(&repository.name, &arguments.to)?;
     let mut differences = BTreeMap::new();
     if let Some(head) = session.store.head(&repository.name)? {
         let known: Vec<SuiteName> =

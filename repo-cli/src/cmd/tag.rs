@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
         let unknown = || repo_store::Error::UnknownTag { repository: repository.clone(), tag: name.clone() };
         session.store.revision(repository, tag.ok_or_else(unknown)?.commit)?
     } else if let Some(revision) = &arguments.revision {
-        session.store.resolve(repository, revision)?
+        session.resolve(repository, revision)?
     } else {
         let nothing = || Failure::Other(format!("nothing was ever done to {repository}"));
         session.store.head(repository)?.ok_or_else(nothing)?

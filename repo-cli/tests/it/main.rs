@@ -29,6 +29,7 @@ mod several_repositories;
 mod shared_blocks;
 mod sources;
 mod standard_output;
+mod states;
 mod true_copies;
 
 use std::process::Command;
