@@ -1,7 +1,14 @@
+use std::ffi::OsString;
+
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::cmd;
+
+/// Returns whether `--json` is among arguments that clap could not make sense of.
+pub(crate) fn ask_for_json(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    arguments.into_iter().take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
 
 /// Manages APT repositories: every version kept, every change undoable, signed metadata switched in one step.
 #[derive(Debug, Parser)]
@@ -94,4 +101,11 @@ pub(crate) enum Command {
     ClientConfig(cmd::client_config::ClientConfigArguments),
     /// Make, list and export signing keys
     Key(cmd::key::KeyArguments),
+}
+
+impl Command {
+    /// Returns whether arguments of the verb itself ask for JSON.
+    pub(crate) fn prints_json(&self) -> bool {
+        matches!(self, Self::Diff(arguments) if arguments.prints_json())
+    }
 }

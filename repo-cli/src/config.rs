@@ -105,7 +105,7 @@ impl Config {
     }
 
     fn wrong(&self, what: &str) -> Failure {
-        Failure::Config { path: self.path.clone(), what: what.to_owned() }
+        Failure::Config { path: self.path.clone(), line: None, what: what.to_owned() }
     }
 
     /// The suites of every repository, in the order in which they are listed.
@@ -240,9 +240,10 @@ impl Config {
         let text = std::fs::read_to_string(&path).map_err(Failure::io("read", &path))?;
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
         let names = lines.enumerate().filter(|(_, name)| !name.is_empty()).map(|(place, name)| {
-            T::from_text(name).map_err(|rule| {
-                let what = format!("line {}: {rule}", place + 1);
-                Failure::Config { path: path.clone(), what }
+            T::from_text(name).map_err(|rule| Failure::Config {
+                path: path.clone(),
+                line: Some(place + 1),
+                what: rule,
             })
         });
         Ok(without_repeats(names.collect::<Result<_, _>>()?))

@@ -42,7 +42,9 @@ pub(crate) fn run(
         number(report.kept)
     ));
     for path in &report.damaged {
-        output.problem(&format!("{path} is damaged or missing, and is not in the backup"), None);
+        let report = Failure::NotBackedUp { path: path.clone() }.report();
+        output.note(&format!("error: {}", report.message));
+        output.record(report);
     }
     if report.damaged.is_empty() {
         return Ok(Outcome::Done);

@@ -34,21 +34,20 @@ pub(crate) fn run(
         arguments.directory
     ));
     for path in &report.damaged {
-        output.problem(&format!("{path} is damaged or missing in the backup"), None);
+        output.error(&Failure::NotRestored { path: path.clone() });
     }
     let found = store.fsck(&FsckOptions::default(), &context)?;
     let is_clean = found.is_clean();
-    if output.is_json() {
-        let json = json!({
-            "copied": report.copied,
-            "bytes": report.bytes,
-            "publications": report.publications,
-            "damaged": report.damaged,
-            "clean": is_clean,
-        });
-        output.result(&json, || {});
-    } else {
-        fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, output);
-    }
+    let problems: Vec<_> = found.problems.iter().map(fsck::to_json).collect();
+    fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, output);
+    let json = json!({
+        "copied": report.copied,
+        "bytes": report.bytes,
+        "publications": report.publications,
+        "damaged": report.damaged,
+        "clean": is_clean,
+        "problems": problems,
+    });
+    output.result(&json, || {});
     Ok(Outcome::of(report.damaged.is_empty() && is_clean))
 }

@@ -13,6 +13,7 @@ mod http;
 mod incoming;
 mod indices;
 mod integrity;
+mod json;
 mod keys;
 mod output;
 mod pdiffs;
