@@ -175,6 +175,17 @@ pub(crate) enum Failure {
         /// The file.
         path: Utf8PathBuf,
     },
+    /// A file that the configuration names and that cannot be saved in a backup.
+    #[error("{path}, which `{setting}` names, is not in the backup")]
+    NotSaved {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The setting.
+        setting: String,
+        /// Why it cannot be saved.
+        #[source]
+        source: std::sync::Arc<repo_store::Error>,
+    },
     /// A file of a backup that cannot be restored.
     #[error("{path} is damaged or missing in the backup")]
     NotRestored {
@@ -281,6 +292,7 @@ impl Failure {
             Self::NotOwner { .. } => "E-NOT-OWNER",
             Self::Unsound { .. } => "E-UNSOUND",
             Self::NotBackedUp { .. } => "E-NOT-BACKED-UP",
+            Self::NotSaved { .. } => "E-NOT-SAVED",
             Self::NotRestored { .. } => "E-NOT-RESTORED",
             Self::Drastic { .. } => "E-DRASTIC",
         }
@@ -303,6 +315,7 @@ impl Failure {
             | Self::NoPackageFile { path }
             | Self::NotOwner { path, .. }
             | Self::NotBackedUp { path }
+            | Self::NotSaved { path, .. }
             | Self::NotRestored { path } => (Some(path.to_string()), None),
             Self::Io { path, .. } => (Some(path.clone()), None),
             _ => (None, None),
