@@ -94,8 +94,9 @@ pub(crate) enum Command {
     Restore(cmd::restore::RestoreArguments),
     /// Serve the published repositories over HTTP
     ///
-    /// A change of the configuration counts within two seconds: the repositories, who may read them, and the files of users. Where to
-    /// listen is decided at the start; and a change that drops `allow` or `users` of a repository counts after a restart.
+    /// A change of the configuration counts within two seconds: the repositories, who may read them, the proxies that are trusted,
+    /// and the files of users. Where to listen is decided at the start; and a change that drops `trusted_proxies`, or `allow` or `users`
+    /// of a repository, counts after a restart.
     Serve(cmd::serve::ServeArguments),
     /// Print what a client needs to install from a repository
     ClientConfig(cmd::client_config::ClientConfigArguments),

@@ -24,7 +24,7 @@ use value::{Text, plain};
 pub(crate) use watch::Watch;
 
 use crate::error::Failure;
-use crate::serve::{Access, UserFile};
+use crate::serve::{Access, IpNetwork, UserFile};
 
 /// The configuration, checked.
 #[derive(Debug)]
@@ -83,6 +83,11 @@ impl Config {
     /// The address to listen on.
     pub(crate) fn listen(&self) -> &str {
         self.file.serve.listen.as_ref().map_or(DEFAULT_LISTEN, |Text(listen)| listen.0.as_str())
+    }
+
+    /// Returns the proxies that are believed about where a request comes from.
+    pub(crate) fn trusted_proxies(&self) -> Vec<IpNetwork> {
+        plain(&self.file.serve.trusted_proxies)
     }
 
     /// The address under which clients reach the repositories, if it is configured.

@@ -33,12 +33,13 @@ pub(crate) fn run(
 pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server, Failure> {
     let root = session.root.join("public");
     let site = move |config: &Config| -> Result<_, Failure> {
-        Ok(Site { root: root.clone(), access: config.access()? })
+        Ok(Site { root: root.clone(), access: config.access()?, trusted_proxies: config.trusted_proxies() })
     };
     let server = Server::bind(listen, site(&session.config)?).map_err(Failure::io("listen on", listen))?;
     let mut watch = Watch::new(&session.config);
     // Opened here: a configuration counts when it is served, and is tried again until then.
     let open = move |config: &Config| site(config)?.open().map_err(Failure::Site);
+    let server = server.with_warnings(move |text| talk.note(text));
     Ok(server.renewed_by(move || {
         let looked = watch.look(&open);
         match &looked {

@@ -77,6 +77,7 @@ pub(super) enum Publish {
 #[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct ServeTable {
     pub(super) listen: Option<Text<Listen>>,
+    pub(super) trusted_proxies: Vec<Text<IpNetwork>>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]

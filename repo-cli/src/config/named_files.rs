@@ -27,7 +27,7 @@ impl Config {
             uploaders,
             repositories,
             suite,
-            serve: ServeTable { listen: _ },
+            serve: ServeTable { listen: _, trusted_proxies: _ },
             origin: _,
             url: _,
             suites: _,

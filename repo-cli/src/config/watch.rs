@@ -166,6 +166,18 @@ mod tests {
     }
 
     #[test]
+    fn proxies_that_are_away_for_a_moment_open_nothing() {
+        let mut watched = Watched::new();
+        watched.write("repo.d/b.toml", "[serve]\ntrusted_proxies = ['192.0.2.1']\n");
+        assert_eq!(watched.settled().as_deref(), Some("used"));
+        watched.write("repo.d/b.toml", "");
+        let open = "`trusted_proxies` would be empty: restart serve if that is meant";
+        assert_eq!(watched.settled().as_deref(), Some(open));
+        watched.write("repo.d/b.toml", "[serve]\ntrusted_proxies = ['192.0.2.2']\n");
+        assert_eq!(watched.settled().as_deref(), Some("used"));
+    }
+
+    #[test]
     fn an_empty_repo_toml_opens_nothing() {
         let mut watched = Watched::new();
         watched.write("repo.d/a.toml", "");
