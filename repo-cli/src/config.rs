@@ -3,6 +3,7 @@
 mod compress;
 mod file;
 mod keeping;
+mod named_files;
 mod restrictions;
 mod routing;
 mod uploaders;
@@ -25,7 +26,7 @@ use value::{Text, plain};
 pub(crate) use watch::Watch;
 
 use crate::error::Failure;
-use crate::serve::{Access, UserFile};
+use crate::serve::{Access, IpNetwork, UserFile};
 
 /// The configuration, checked.
 #[derive(Debug)]
@@ -86,6 +87,11 @@ impl Config {
         self.file.serve.listen.as_ref().map_or(DEFAULT_LISTEN, |Text(listen)| listen.0.as_str())
     }
 
+    /// Returns the proxies that are believed about where a request comes from.
+    pub(crate) fn trusted_proxies(&self) -> Vec<IpNetwork> {
+        plain(&self.file.serve.trusted_proxies)
+    }
+
     /// The address under which clients reach the repositories, if it is configured.
     pub(crate) fn url(&self) -> Option<&Url> {
         self.file.url.as_ref().map(|Text(url)| url)
@@ -115,7 +121,7 @@ impl Config {
     }
 
     fn wrong(&self, what: &str) -> Failure {
-        Failure::Config { path: self.path.clone(), what: what.to_owned() }
+        Failure::Config { path: self.path.clone(), line: None, what: what.to_owned() }
     }
 
     /// The suites of every repository, in the order in which they are listed.
@@ -253,9 +259,10 @@ impl Config {
         let text = std::fs::read_to_string(&path).map_err(Failure::io("read", &path))?;
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
         let names = lines.enumerate().filter(|(_, name)| !name.is_empty()).map(|(place, name)| {
-            T::from_text(name).map_err(|rule| {
-                let what = format!("line {}: {rule}", place + 1);
-                Failure::Config { path: path.clone(), what }
+            T::from_text(name).map_err(|rule| Failure::Config {
+                path: path.clone(),
+                line: Some(place + 1),
+                what: rule,
             })
         });
         Ok(without_repeats(names.collect::<Result<_, _>>()?))

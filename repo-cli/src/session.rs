@@ -201,8 +201,7 @@ fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
 /// The directory the program was started in.
 pub(crate) fn current_directory() -> Result<Utf8PathBuf, Failure> {
     let here = std::env::current_dir().map_err(Failure::io("find", "the current directory"))?;
-    Utf8PathBuf::from_path_buf(here)
-        .map_err(|path| Failure::Other(format!("{} is not valid UTF-8", path.display())))
+    Utf8PathBuf::from_path_buf(here).map_err(|path| Failure::NotUtf8 { path: path.display().to_string() })
 }
 
 /// The person, behind `sudo` too.

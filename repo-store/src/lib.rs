@@ -86,7 +86,7 @@ mod tag;
 mod transaction;
 mod uploaders;
 
-pub use backup::{BackupReport, RestoreReport};
+pub use backup::{BackupReport, NamedFile, NamedFileKind, OutsideFile, RestoreReport, UnsavedFile};
 pub use class::{PackageClass, WildPattern};
 pub use commit::Commit;
 pub use details::{

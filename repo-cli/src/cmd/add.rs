@@ -6,7 +6,7 @@ use repo_store::{AddOptions, AddReport, Added, Inserted, RepositorySettings, Rou
 use serde::Serialize;
 
 use crate::args::ChangeArguments;
-use crate::error::{self, Failure, Outcome};
+use crate::error::{self, Failure, Outcome, Report};
 use crate::output::{Output, count, joined};
 use crate::session::Session;
 
@@ -90,7 +90,7 @@ pub(crate) fn with_directories_read(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8Pat
         let mut found = found.collect::<Result<Vec<_>, _>>().map_err(Failure::io("list", path))?;
         found.retain(|file| matches!(file.extension(), Some("deb" | "udeb" | "ddeb" | "dsc" | "changes")));
         if found.is_empty() {
-            return Err(Failure::Other(format!("there is no .deb, .dsc or .changes file in {path}")));
+            return Err(Failure::NoPackageFile { path: path.clone() });
         }
         found.sort_unstable();
         files.extend(found);
@@ -100,24 +100,33 @@ pub(crate) fn with_directories_read(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8Pat
 
 #[derive(Serialize)]
 struct AddedJson<'a> {
-    file: &'a str,
-    package: &'a str,
-    version: &'a str,
     architecture: &'a str,
     component: &'a str,
-    suites: Vec<&'a str>,
+    file: &'a str,
+    new: bool,
+    package: &'a str,
     route: &'static str,
     rule: Option<usize>,
+    suites: Vec<&'a str>,
     /// What in the version names a release without a suite.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown_release: Option<&'a str>,
-    new: bool,
+    version: &'a str,
+}
+
+/// What was added and what was refused.
+#[derive(Serialize)]
+pub(crate) struct AddJson<'a> {
+    added: Vec<AddedJson<'a>>,
+    commit: Option<String>,
+    dry_run: bool,
+    refused: Vec<RefusedJson<'a>>,
 }
 
 #[derive(Serialize)]
 struct RefusedJson<'a> {
-    file: &'a str,
     error: String,
+    file: &'a str,
 }
 
 /// Warns of packages that went to every suite though they were built for a release without one, unless that is as configured.
@@ -139,9 +148,9 @@ pub(crate) fn warn_of_unknown_releases(
     }
 }
 
-/// Prints what was added and what was refused. `complete`: whether the good files were taken.
-pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &Output) {
-    let added: Vec<AddedJson<'_>> = report
+/// Returns the result in JSON. `complete`: whether the good files were taken.
+pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson<'_> {
+    let added = report
         .added
         .iter()
         .filter(|_| complete)
@@ -167,24 +176,23 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
             new: is_new(added),
         })
         .collect();
-    let refused: Vec<RefusedJson<'_>> = report
+    let refused = report
         .refused
         .iter()
         .map(|refused| RefusedJson { file: refused.file.as_str(), error: error::chain(&refused.error) })
         .collect();
-    let commit = report.committed.commit.map(|id| id.to_string());
-    let document =
-        serde_json::json!({ "added": added, "refused": refused, "commit": commit, "dry_run": dry_run });
-    output.result(&document, || {
+    AddJson { added, commit: report.committed.commit.map(|id| id.to_string()), dry_run, refused }
+}
+
+/// Prints what was added and what was refused. `complete`: whether the good files were taken.
+pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &Output) {
+    output.result(&json(report, complete, dry_run), || {
         for added in report.added.iter().filter(|_| complete && output.shows_change(dry_run)) {
             output.line(&line(added, dry_run));
         }
     });
     for refused in &report.refused {
-        let text = error::chain(&refused.error);
-        let named = text.contains(refused.file.as_str());
-        let text = if named { text } else { format!("{}: {text}", refused.file) };
-        output.problem(&text, error::store_hint(&refused.error).as_deref());
+        output.report(Report::of_refused(&refused.file, &refused.error));
     }
     if !report.refused.is_empty() {
         let total = report.added.len() + report.refused.len();

@@ -139,8 +139,7 @@ fn types(
 fn flat_sources(session: &Session, repository: &RepositorySettings, url: &Url) -> Result<String, Failure> {
     let name = &repository.name;
     let Some(suite) = &repository.flat else {
-        let what = format!("{name} is not published flat: set `flat` in [repositories.{name}] of repo.toml");
-        return Err(Failure::Other(what));
+        return Err(Failure::NotFlat { repository: name.clone() });
     };
     let types = types(session, repository, suite)?;
     let key = session.keys().keyring()?.armored_for_sources()?;

@@ -113,11 +113,11 @@ pub(crate) fn unhold(
         .map(ToString::to_string)
         .collect();
     if !unmatched.is_empty() {
-        let what = format!("no hold of {} matches {}", repository.name, joined(&unmatched));
+        let failure = Failure::NoHold { repository: repository.name.clone(), names: unmatched };
         if lifted.is_empty() {
-            return Err(Failure::Other(what));
+            return Err(failure);
         }
-        output.note(&format!("warning: {what}"));
+        output.note(&format!("warning: {failure}"));
     }
     let names: Vec<String> = lifted.iter().map(|hold| name(&hold.key)).collect();
     print(&names, committed.commit, arguments.dry_run, output);

@@ -73,7 +73,15 @@ pub(crate) fn run(
         output.note(&format!("warning: {key} stays behind: {} has no suite {suites}", to.name));
     }
     for (record, hold) in &plan.held {
-        output.note(&format!("skipped: {} ({})", record.key(), held_since(hold)));
+        if arguments.all {
+            output.note(&format!("skipped: {} ({})", record.key(), held_since(hold)));
+        } else {
+            output.error(&Failure::Store(repo_store::Error::Held {
+                key: Box::new(record.key().clone()),
+                repository: to.name.clone(),
+                hold: Box::new(hold.clone()),
+            }));
+        }
     }
     for record in &plan.siblings {
         let (key, (source, version)) = (record.key(), record.source());

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
     } else if let Some(revision) = &arguments.revision {
         session.resolve(repository, revision)?
     } else {
-        let nothing = || Failure::Other(format!("nothing was ever done to {repository}"));
+        let nothing = || Failure::NoHistory { repository: repository.clone() };
         session.store.head(repository)?.ok_or_else(nothing)?
     };
     let mut shown = None;

@@ -86,6 +86,7 @@ pub(super) enum Publish {
 #[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct ServeTable {
     pub(super) listen: Option<Text<Listen>>,
+    pub(super) trusted_proxies: Vec<Text<IpNetwork>>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -229,7 +230,7 @@ pub(super) fn place(sources: &[Source]) -> Utf8PathBuf {
 /// An error with the line and the key it is at.
 fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
     let before = error.span().and_then(|span| text.get(..span.start));
-    let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+    let line = before.map(|before| before.matches('\n').count() + 1);
     let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
     // Words of the language the program is written in.
     let ours = [
@@ -248,8 +249,8 @@ fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
     let shown = error.to_string();
     let key = shown.trim_end().rsplit_once("\nin `").and_then(|(_, key)| key.strip_suffix('`'));
     let key = key.map(|key| format!("{key}: "));
-    let what = format!("{}{}{message}", line.unwrap_or_default(), key.unwrap_or_default());
-    Failure::Config { path: path.to_owned(), what }
+    let what = format!("{}{message}", key.unwrap_or_default());
+    Failure::Config { path: path.to_owned(), line, what }
 }
 
 fn drop_ins(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {

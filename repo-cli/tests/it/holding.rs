@@ -118,7 +118,8 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     ---- stdout
     nothing promoted (take held versions with --despite-hold)
     ---- stderr
-    skipped: hello 2.0 all (held since <DAY> <MINUTE> UTC: roll back to 1 (<ID>))
+    error: hello 2.0 all is held out of prod since <DAY> <MINUTE> UTC, when tester did: roll back to 1 (<ID>)
+    hint: to take it all the same, give --despite-hold
     ");
     assert!(
         environment.json(&["promote", "--all", "--from", "preprod", "--to", "prod"]).contains(r#""held":[{"#)
@@ -127,6 +128,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     status: 1
     ---- stderr
     error: no hold of prod matches nosuch
+    hint: `repo-cli holds prod` shows what is held
     ");
     insta::assert_snapshot!(environment.run(&["unhold", "prod", "hello"]), @"
     status: 0

@@ -1,6 +1,7 @@
 //! The program as people, clients and faults meet it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod backups;
 mod bad_input;
 mod client;
 mod concurrency;
@@ -15,6 +16,7 @@ mod http;
 mod incoming;
 mod indices;
 mod integrity;
+mod json;
 mod keys;
 mod output;
 mod pdiffs;
