@@ -15,6 +15,8 @@ use sha2::Digest as _;
 
 use super::kind::SOURCES;
 use super::place::Place;
+use super::tree::PUBLICATIONS;
+use crate::beneath::StorePaths;
 use crate::storage::{Key, Storage as _};
 use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
 
@@ -212,18 +214,27 @@ impl Publication {
     /// The publication that clients see. `None` when there is none or its record is gone: then nothing can be built upon, and
     /// everything is rendered anew.
     pub(crate) fn current(store: &Store, repository: &RepositoryName) -> Result<Option<Self>, Error> {
-        let public = store.public(repository);
-        let Some(id) = Self::shown(&public).filter(|_| public.join("dists").is_dir()) else {
+        let (paths, public) = (store.paths(), store.public(repository));
+        let Some(id) = Self::shown(&paths, &public)? else { return Ok(None) };
+        let dists = public.join(PUBLICATIONS).join(id.to_string()).join("dists");
+        if !paths.place(&dists).is_directory().map_err(Error::io("look at", &dists))? {
             return Ok(None);
-        };
+        }
         let bytes = store.storage().read(&Self::key(repository, id))?;
         Ok(bytes.and_then(|bytes| Self::parse(&bytes)).filter(|publication| publication.id == id))
     }
 
     /// The id of the publication that `dists` leads to.
-    pub(crate) fn shown(public: &Utf8Path) -> Option<PublicationId> {
-        let target = public.join("dists").read_link_utf8().ok()?;
-        PublicationId::parse(target.parent()?.file_name()?)
+    pub(crate) fn shown(paths: &StorePaths, public: &Utf8Path) -> Result<Option<PublicationId>, Error> {
+        let dists = public.join("dists");
+        let target = paths.place(&dists).read_link_if_present().map_err(Error::io("read", &dists))?;
+        Ok(target.and_then(|target| Self::id_of_target(&target)))
+    }
+
+    /// The publication that `dists` shows when it is a link to that.
+    pub(crate) fn id_of_target(target: &Utf8Path) -> Option<PublicationId> {
+        let id = PublicationId::parse(target.parent()?.file_name()?)?;
+        (target == format!("{PUBLICATIONS}/{id}/dists")).then_some(id)
     }
 
     /// A publication by its id; `None` when it has no record.
