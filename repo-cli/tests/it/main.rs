@@ -16,6 +16,7 @@ mod integrity;
 mod keys;
 mod output;
 mod pdiffs;
+mod planted_links;
 mod power_cuts;
 mod published;
 mod quickstart;

@@ -102,7 +102,7 @@ impl DirectoryHandle {
         }
         let mut changed = files::create_directories(&self.path)?;
         let mut here = Self::of(self.path.clone(), self.descend(Utf8Path::new(".")).map_err(failed)?);
-        for name in path.iter() {
+        for name in path {
             here = match here.directory(Utf8Path::new(name)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     let made = here.make_one(name)?;
@@ -136,7 +136,7 @@ impl DirectoryHandle {
 
 /// Opens a directory below another one without following a link.
 fn open(base: BorrowedFd<'_>, path: &Utf8Path) -> rustix::io::Result<OwnedFd> {
-    match by_the_kernel(base, path) {
+    match by_the_kernel(base, path, PASSAGE, Mode::empty()) {
         // Older than Linux 5.6, or in a sandbox that does not know the call.
         Err(Errno::NOSYS | Errno::PERM) => by_steps(base, path),
         result => result,
@@ -146,11 +146,16 @@ fn open(base: BorrowedFd<'_>, path: &Utf8Path) -> rustix::io::Result<OwnedFd> {
 /// How often the kernel is asked again that was disturbed.
 const TRIES: u32 = 32;
 
-fn by_the_kernel(base: BorrowedFd<'_>, path: &Utf8Path) -> rustix::io::Result<OwnedFd> {
+pub(super) fn by_the_kernel(
+    base: BorrowedFd<'_>,
+    path: &Utf8Path,
+    flags: OFlags,
+    mode: Mode,
+) -> rustix::io::Result<OwnedFd> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let mut tries = 0;
     loop {
-        match rustix::fs::openat2(base, path.as_std_path(), PASSAGE, Mode::empty(), resolve) {
+        match rustix::fs::openat2(base, path.as_std_path(), flags, mode, resolve) {
             Err(Errno::AGAIN | Errno::INTR) if tries < TRIES => tries += 1,
             result => return result,
         }
@@ -190,6 +195,7 @@ mod tests {
         }
         let base = DirectoryHandle::new(top.join("base"));
         let base = base.fd().unwrap();
+        let by_the_kernel = |base, path| by_the_kernel(base, path, PASSAGE, Mode::empty());
         for path in ["a", "a/b", "./a", "a/./b"] {
             assert!(by_the_kernel(base, path.into()).is_ok(), "{path}");
             assert!(by_steps(base, path.into()).is_ok(), "{path}");

@@ -124,6 +124,13 @@ impl<'a> At<'a> {
         // Without waiting for the other end of a pipe.
         let careful = if self.base.is_some() { OFlags::NOFOLLOW | OFlags::NONBLOCK } else { OFlags::empty() };
         let flags = flags | careful | OFlags::CLOEXEC;
+        // In one call, if that is all it takes; what went wrong with it shows on the way down.
+        let path = if self.path.as_str().is_empty() { Utf8Path::new(".") } else { &*self.path };
+        if let Some(base) = self.base
+            && let Ok(file) = handle::by_the_kernel(base.fd()?, path, flags, mode)
+        {
+            return Ok(file);
+        }
         let (parent, name) = (self.parent()?, self.name()?);
         loop {
             match rustix::fs::openat(&parent, name, flags, mode) {

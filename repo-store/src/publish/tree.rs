@@ -172,6 +172,12 @@ impl<'a> Tree<'a> {
         files::link_or_copy(original, directory.at(name))
     }
 
+    fn symlink(&self, target: &str, link: &Utf8Path) -> Result<(), Error> {
+        let (Some(parent), Some(name)) = (link.parent(), link.file_name()) else { return Ok(()) };
+        let directory = self.directory(parent)?;
+        files::symlink(target, directory.at(name)).map_err(Error::io("create", link))
+    }
+
     /// Links the files of a package into the pool.
     pub(super) fn link_pool(&self, record: &Record) -> Result<(), Error> {
         for RecordFile { blob, path, .. } in record.files()? {
@@ -276,8 +282,9 @@ impl<'a> Tree<'a> {
         for parent in parents {
             let link = directory.join(&parent).join("by-hash");
             let target = super::by_hash_from(&parent);
-            files::symlink(&target, self.at(&link)).map_err(Error::io("create", &link))?;
+            self.symlink(&target, &link)?;
         }
+        let made = self.directory(&directory)?;
         for (name, bytes) in
             [("Release", signed.text()), ("Release.gpg", signed.detached()), ("InRelease", signed.inline())]
         {
@@ -286,7 +293,7 @@ impl<'a> Tree<'a> {
             let temporary = self.store.storage().temporary()?;
             files::write_new(&temporary, bytes, mode::IMMUTABLE)?;
             files::set_modified(&temporary, self.id.seconds())?;
-            files::rename(&temporary, self.at(&path)).map_err(Error::io("create", &path))?;
+            files::rename(&temporary, made.at(name)).map_err(Error::io("create", &path))?;
             self.note([path]);
         }
         self.note([directory]);
@@ -349,7 +356,7 @@ impl<'a> Tree<'a> {
         self.directory(&dists)?;
         for (alias, directory) in publication.aliases() {
             let link = dists.join(alias.as_str());
-            files::symlink(&directory, self.at(&link)).map_err(Error::io("create", &link))?;
+            self.symlink(&directory, &link)?;
         }
         self.note([dists]);
         let snapshot = self.public.join(SNAPSHOTS).join(&id);
@@ -362,7 +369,7 @@ impl<'a> Tree<'a> {
         let links = links.into_iter().map(|(name, target)| (name.to_owned(), target));
         for (name, target) in links.chain(flat.clone()) {
             let link = snapshot.join(name);
-            files::symlink(&target, self.at(&link)).map_err(Error::io("create", &link))?;
+            self.symlink(&target, &link)?;
         }
         // Those of the root lead through `dists`: they are there before it leads to where they are needed.
         for (name, target) in &flat {
