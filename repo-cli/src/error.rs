@@ -170,7 +170,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "remove the directory, or give it to the owner of the folder it lies in"
         }
         Error::UnsafePath { .. } => {
-            "nothing below public/ and in drop folders is reached through a link: put the directory back in its place"
+            "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back"
         }
         Error::NoSuite { .. } => "list suites in repo.toml, in `suites` or the file that `suites_file` names",
         Error::NoRoutedSuite { .. } => "add one to the rule in repo.toml, or choose one with --suite",

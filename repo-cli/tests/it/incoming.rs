@@ -207,7 +207,7 @@ fn out_of_file_handles_nothing_is_rejected() {
     // It is opened by its name in the folder.
     let arguments =
         ["taskset", "-c", "0", "strace", "-f", "-qq", "-o", "/dev/null", "-P", "hello_1.0_all.deb"];
-    let inject = ["-e", "trace=openat", "-e", "inject=openat:error=EMFILE", "--"];
+    let inject = ["-e", "trace=openat,openat2", "-e", "inject=openat,openat2:error=EMFILE", "--"];
     let mut command = environment.wrapped(&[&arguments[..], &inject].concat());
     let output = environment.finish(command.args(["incoming", "preprod", "drop", "--once"]));
     if output.stderr.contains("ptrace") {

@@ -152,6 +152,10 @@ pub(super) fn by_the_kernel(
     flags: OFlags,
     mode: Mode,
 ) -> rustix::io::Result<OwnedFd> {
+    // Not even one that stays below: what stands before it in the path may have been moved.
+    if path.components().any(|component| component == Utf8Component::ParentDir) {
+        return Err(Errno::XDEV);
+    }
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let mut tries = 0;
     loop {
@@ -209,7 +213,7 @@ mod tests {
             assert_eq!(by_the_kernel(base, path.into()).unwrap_err(), Errno::NOENT, "{path}");
             assert_eq!(by_steps(base, path.into()).unwrap_err(), Errno::NOENT, "{path}");
         }
-        for path in ["..", "../outside", "/", "/tmp"] {
+        for path in ["..", "../outside", "/", "/tmp", "a/..", "a/../a", "a/b/../../.."] {
             assert_eq!(by_the_kernel(base, path.into()).unwrap_err(), Errno::XDEV, "{path}");
             assert_eq!(by_steps(base, path.into()).unwrap_err(), Errno::XDEV, "{path}");
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
 
-use apt_index::{Encoding, Layout, PatchHistory, ReleaseFile};
+use apt_index::{Encoding, Layout, PatchHistory, RelPath, ReleaseFile};
 use apt_sign::Signed;
 use camino::Utf8Path;
 use deb_parse::checksum::Sha256;
@@ -343,6 +343,10 @@ impl Publication {
                 let layout = Layout::parse(&paragraph).ok()?;
                 let diff = PublishedDiff::parse(&paragraph);
                 let index = PublishedIndex { plain, files, layout, diff };
+                // They become paths: a record may come from a backup that somebody else made.
+                if index.files_at(&path).any(|(path, _)| RelPath::parse(&path).is_err()) {
+                    return None;
+                }
                 open.as_mut()?.1.indices.insert(path, index);
             }
         }
@@ -420,6 +424,16 @@ mod tests {
         };
         let text = publication.to_text();
         assert_eq!(Publication::parse(text.as_bytes()).unwrap(), publication);
+        // It is whole, and would lead somewhere else.
+        for of in ["main/binary-amd64/Packages", "T-b-F-a.gz"] {
+            for bad in ["../../x", "/etc/x", "a/../../x"] {
+                let (content, _) = text.rsplit_once("\nBLAKE3: ").unwrap();
+                let content = content.replace(of, bad);
+                let check = blake3::hash(content.as_bytes());
+                let text = format!("{content}\nBLAKE3: {check}\n");
+                assert_eq!(Publication::parse(text.as_bytes()), None, "{bad}");
+            }
+        }
         for position in 0..text.len() {
             let mut changed = text.clone().into_bytes();
             changed[position] ^= 1;
