@@ -4,6 +4,7 @@ mod compress;
 mod file;
 mod keeping;
 mod named_files;
+mod ownership;
 mod restrictions;
 mod routing;
 mod uploaders;

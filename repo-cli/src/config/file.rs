@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
 
 use apt_index::Encoding;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -13,6 +14,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use toml::{Table, Value};
 
+use super::ownership;
 use super::url::Url;
 use super::value::{HistoryLength, Line, Listen, Text};
 use crate::error::Failure;
@@ -193,15 +195,18 @@ from_tables_only!(
 /// A file of the configuration: its path and its text.
 pub(crate) type Source = (Utf8PathBuf, String);
 
-/// The text of `repo.toml` in `root` and of every `repo.d/*.toml`, in the order of their names.
+/// The text of `repo.toml` in `root` and of every `repo.d/*.toml`, in the order of their names. What in `repo.d` belongs to others is
+/// refused.
 pub(super) fn sources(root: &Utf8Path) -> Result<Vec<Source>, Failure> {
-    let mut paths = vec![root.join("repo.toml")];
-    paths.extend(drop_ins(&root.join("repo.d"))?);
-    let read = |path: Utf8PathBuf| match std::fs::read_to_string(&path) {
-        Ok(text) => Ok((path, text)),
-        Err(error) => Err(Failure::io("read", path)(error)),
-    };
-    paths.into_iter().map(read).collect()
+    let main = root.join("repo.toml");
+    let text = std::fs::read_to_string(&main).map_err(Failure::io("read", &main))?;
+    let owner = main.metadata().map_err(Failure::io("look at", &main))?.uid();
+    let mut sources = vec![(main, text)];
+    for path in drop_ins(&root.join("repo.d"), owner)? {
+        let text = ownership::read(&path, owner)?;
+        sources.push((path, text));
+    }
+    Ok(sources)
 }
 
 impl File {
@@ -253,12 +258,13 @@ fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
     Failure::Config { path: path.to_owned(), line, what }
 }
 
-fn drop_ins(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
+fn drop_ins(directory: &Utf8Path, owner: u32) -> Result<Vec<Utf8PathBuf>, Failure> {
     let entries = match directory.read_dir_utf8() {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Failure::io("list", directory)(error)),
     };
+    ownership::check_directory(directory, owner)?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
     let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(Failure::io("list", directory))?;
     // Hidden files are an editor's; one of a lock, say, cannot even be read.
@@ -307,7 +313,50 @@ mod tests {
         std::fs::write(root.join(".swap.toml"), "").unwrap();
         // As Emacs makes them: it leads nowhere.
         std::os::unix::fs::symlink("me@here.1", root.join(".#a.toml")).unwrap();
-        assert_eq!(drop_ins(root).unwrap(), [root.join("a.toml"), root.join("b.toml")]);
+        assert_eq!(
+            drop_ins(root, root.metadata().unwrap().uid()).unwrap(),
+            [root.join("a.toml"), root.join("b.toml")]
+        );
+    }
+
+    #[test]
+    fn only_drop_ins_of_the_owner_of_repo_toml_or_of_root_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        let (folder, file) = (root.join("repo.d"), root.join("repo.d/a.toml"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(root.join("repo.toml"), "").unwrap();
+        std::fs::write(&file, "").unwrap();
+        let mode = |path: &Utf8Path, mode| {
+            let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(path, permissions).unwrap();
+        };
+        let said = || sources(root).map(|found| found.len()).map_err(|failure| failure.to_string());
+        for (path, right, wrong) in [(&folder, 0o775, 0o777), (&file, 0o664, 0o666)] {
+            mode(path, wrong);
+            assert_eq!(said(), Err(format!("{path}: mode {wrong:04o} lets everybody write to it")));
+            mode(path, right);
+            assert_eq!(said(), Ok(2));
+        }
+        let ours = root.metadata().unwrap().uid();
+        if std::os::unix::fs::chown(&file, Some(ours + 1), None).is_err() {
+            // Only root can give files away.
+            return;
+        }
+        let refused = |path: &Utf8Path, owner| {
+            Err(format!("{path}: it belongs to uid {owner} and not to the owner of repo.toml (uid {ours})"))
+        };
+        assert_eq!(said(), refused(&file, ours + 1));
+        std::os::unix::fs::chown(&file, Some(ours), None).unwrap();
+        std::os::unix::fs::chown(&folder, Some(ours + 1), None).unwrap();
+        assert_eq!(said(), refused(&folder, ours + 1));
+        std::os::unix::fs::chown(&folder, Some(ours), None).unwrap();
+        // A link that somebody else moved there, to a file of the owner.
+        std::fs::rename(&file, root.join("text")).unwrap();
+        std::os::unix::fs::symlink(root.join("text"), &file).unwrap();
+        assert_eq!(said(), Ok(2));
+        std::os::unix::fs::lchown(&file, Some(ours + 1), None).unwrap();
+        assert_eq!(said(), refused(&file, ours + 1));
     }
 
     #[test]
@@ -347,7 +396,7 @@ mod tests {
         repo.d/a.toml: line 2: repositories.prod.keep_history: `long` is no time such as 14d or 36h
         repo.d/a.toml: line 2: repositories.prod.keep_history: invalid type: boolean `true`, expected a number of states or a time such as "365d"
         repo.d/a.toml: line 4: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
-        repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `label`, `suites`, `flat`, `translations`, `contents`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`
+        repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`
         repo.d/a.toml: line 3: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
         repo.d/a.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
         repo.d/a.toml: line 1: url: `h` is no address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+

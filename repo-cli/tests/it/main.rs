@@ -20,6 +20,7 @@ mod json;
 mod keys;
 mod output;
 mod pdiffs;
+mod planted_links;
 mod power_cuts;
 mod published;
 mod quickstart;

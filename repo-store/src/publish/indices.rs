@@ -348,7 +348,7 @@ impl Job<'_> {
             return Ok(None);
         }
         if change.removed.is_empty() && change.added.is_empty() {
-            return Ok(tree.holds(before).then(|| before.clone()));
+            return Ok(tree.holds(before)?.then(|| before.clone()));
         }
         match update(&before.layout, &files, change, options) {
             Ok(rendered) => {
@@ -396,7 +396,7 @@ impl OpenFiles {
     /// `None` when one of them is not there as it was published.
     fn open(index: &PublishedIndex, tree: &Tree<'_>) -> Option<Self> {
         let files = index.files.iter().map(|(encoding, expected)| {
-            let file = File::open(tree.by_hash(&expected.sha256)).ok()?;
+            let file = tree.by_hash(&expected.sha256).open_file().ok()?;
             (file.metadata().ok()?.len() == expected.size).then_some((*encoding, file))
         });
         files.collect::<Option<_>>().map(Self)
