@@ -65,10 +65,12 @@ pub(crate) enum Failure {
         source: deb_parse::Error,
     },
     /// repo.toml or a file it names.
-    #[error("{path}: {}{what}", at_line(*.line))]
+    #[error("{path}{}: {}{what}", if *.drop_ins { " with its repo.d" } else { "" }, at_line(*.line))]
     Config {
         /// The file.
         path: Utf8PathBuf,
+        /// Whether the mistake is in what the file and the drop-ins make together.
+        drop_ins: bool,
         /// The line, from 1.
         line: Option<usize>,
         /// What is wrong in it.

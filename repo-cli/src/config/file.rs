@@ -214,26 +214,26 @@ impl File {
     pub(super) fn of(sources: &[Source]) -> Result<Self, Failure> {
         let mut table = Table::new();
         for (path, text) in sources {
-            let mistake = |error| mistake(path, text, error);
+            let mistake = |error| mistake(path, false, text, error);
             // On its own too, as only then a mistake has its line.
             toml::from_str::<Self>(text).map_err(mistake)?;
             merge(&mut table, text.parse().map_err(mistake)?);
         }
-        table.try_into().map_err(|error| mistake(&place(sources), "", error))
+        table.try_into().map_err(|error| {
+            let (path, drop_ins) = place(sources);
+            mistake(&path, drop_ins, "", error)
+        })
     }
 }
 
-/// What to call the files together.
-pub(super) fn place(sources: &[Source]) -> Utf8PathBuf {
-    match sources {
-        [] => Utf8PathBuf::from("repo.toml"),
-        [(path, _)] => path.clone(),
-        [(path, _), ..] => format!("{path} with its repo.d").into(),
-    }
+/// The file to name for a mistake in what all make together, and whether there are drop-ins.
+pub(super) fn place(sources: &[Source]) -> (Utf8PathBuf, bool) {
+    let path = sources.first().map_or_else(|| Utf8PathBuf::from("repo.toml"), |(path, _)| path.clone());
+    (path, sources.len() > 1)
 }
 
 /// An error with the line and the key it is at.
-fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
+fn mistake(path: &Utf8Path, drop_ins: bool, text: &str, mut error: toml::de::Error) -> Failure {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map(|before| before.matches('\n').count() + 1);
     let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -255,7 +255,7 @@ fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
     let key = shown.trim_end().rsplit_once("\nin `").and_then(|(_, key)| key.strip_suffix('`'));
     let key = key.map(|key| format!("{key}: "));
     let what = format!("{}{message}", key.unwrap_or_default());
-    Failure::Config { path: path.to_owned(), line, what }
+    Failure::Config { path: path.to_owned(), drop_ins, line, what }
 }
 
 fn drop_ins(directory: &Utf8Path, owner: u32) -> Result<Vec<Utf8PathBuf>, Failure> {
