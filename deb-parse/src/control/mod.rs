@@ -14,6 +14,7 @@ mod changes;
 mod fields;
 mod files;
 mod index;
+mod relations;
 mod release;
 mod source;
 mod text;

@@ -1,12 +1,14 @@
 //! The control file of a source package: `.dsc`.
 
 use super::files::{self, FileEntry, Paths};
+use super::relations::check_relations;
 use super::text::Text;
 use super::{Fields, require, signed_paragraph};
 use crate::deb822::Paragraph;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::name::SourceName;
+use crate::relation::{self, Grammar};
 use crate::version::Version;
 
 /// A source control file `.dsc` (Policy 5.4), checked and owned.
@@ -28,12 +30,17 @@ pub struct Dsc {
 
 impl Dsc {
     /// Reads a `.dsc`. If it is clear-signed, what was signed is read and nothing else; the signature is not verified.
+    ///
+    /// The relations in `Build-Depends` and the like must be such that dpkg understands them.
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         let text = signed_paragraph(text, limits)?;
         let paragraph = text.paragraph();
         let source = require(paragraph, "Source", SourceName::parse)?;
         let version = require(paragraph, "Version", Version::parse)?;
         let files = files::read(paragraph, files::SOURCE, Paths::Names)?;
+        for field in relation::FIELDS.iter().filter(|field| field.grammar == Grammar::Source) {
+            check_relations(paragraph, field, limits)?;
+        }
         Ok(Self { text, source, version, files })
     }
 
