@@ -5,7 +5,7 @@ mod source;
 use std::cmp::Ordering;
 use std::fmt;
 
-use apt_index::{FileFacts, PackageKind, Stanza, pool_path};
+use apt_index::{FileFacts, Item as _, PackageKind, Stanza, pool_path};
 pub use build::Build;
 use deb_parse::control::BinaryControl;
 use deb_parse::{Component, PackageName, SourceName, Version, deb822};
@@ -85,8 +85,10 @@ impl RecordKey {
     }
 }
 
-/// What the store knows of one package in a suite: its stanza exactly as it is published, and below it the fields that only
-/// the store reads.
+/// What the store knows of one package in a suite: its stanza, and below it the fields that only the store reads.
+///
+/// Indices list what [`published`](Self::published) makes of the stanza. It is the same, except in records from versions that
+/// kept forms of relations that some apt cannot read.
 ///
 /// ```text
 /// Package: hello                       ┐
@@ -224,10 +226,23 @@ impl Record {
         &self.component
     }
 
-    /// The stanza as it is published.
+    /// The stanza as it is kept.
     #[must_use]
     pub fn stanza(&self) -> &[u8] {
         self.text.get(..self.stanza).unwrap_or_default()
+    }
+
+    /// Returns the stanza as it is published: in a form that every apt can read.
+    ///
+    /// # Errors
+    /// [`apt_index::Error`] when there is no such form.
+    pub fn published(&self) -> Result<Stanza<'_>, apt_index::Error> {
+        Stanza::parse(self.stanza())?.canonical()
+    }
+
+    /// Whether the stanza is published as it is kept.
+    pub(crate) fn is_kept_as_published(&self) -> bool {
+        self.published().is_ok_and(|published| published.as_bytes() == self.stanza())
     }
 
     /// The value of a field of the stanza, as text.

@@ -1,4 +1,4 @@
-use repo_store::PublishOptions;
+use repo_store::{PublishOptions, Unlisted};
 
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
@@ -42,9 +42,14 @@ pub(crate) fn run(
             "publication": report.publication.map(|id| id.to_string()),
             "suites": report.suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "removed": report.removed,
+            "unlisted": report.unlisted.iter().map(unlisted).collect::<Vec<_>>(),
         }));
     }
     let outcome = Outcome::of(failed.is_empty());
     output.result(&serde_json::json!({ "published": published, "failed": failed }), || {});
     Ok(outcome)
+}
+
+fn unlisted(Unlisted { package, index, reason, .. }: &Unlisted) -> serde_json::Value {
+    serde_json::json!({ "package": package.to_string(), "index": index.to_string(), "reason": reason })
 }

@@ -26,13 +26,13 @@ mod release_info;
 mod removed;
 mod tagged;
 mod tree;
+mod unlisted;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
 use apt_sign::Signer;
-pub use contents::Unlisted;
 use deb_parse::SuiteName;
 pub(crate) use expected::{Entry, Expected, File};
 use jiff::Timestamp;
@@ -40,9 +40,10 @@ pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;
-use publication::{PublishedIndex, PublishedSuite, SignedFiles};
+use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub(crate) use tagged::link_of;
 pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
+pub use unlisted::Unlisted;
 
 use crate::{Context, Error, RepositoryName, RepositorySettings, Revision, Store, SuiteSettings, files};
 
@@ -65,7 +66,8 @@ pub struct PublishReport {
     pub suites: Vec<SuiteName>,
     /// The suites, aliases and `./` that clients found before and no longer find.
     pub removed: Vec<String>,
-    /// Packages that were listed for the first time, or again, but for their files, which cannot be unpacked.
+    /// Packages that should have been listed, but that an index leaves out. Only what is rendered is told of: not what an
+    /// earlier publication left out and did.
     pub unlisted: Vec<Unlisted>,
     /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
     pub hashed: u64,
@@ -122,6 +124,7 @@ impl Store {
                 Some(before)
                     if before.snapshot == snapshot
                         && before.settings == settings
+                        && before.stanza_form == STANZA_FORM
                         && tree::shows_all(&public, &place, before)
                         && !expires_soon(before, repository, context.now) =>
                 {
@@ -303,6 +306,7 @@ fn sign_suite(
     Ok(PublishedSuite {
         snapshot: wanted.snapshot,
         settings: wanted.settings.clone(),
+        stanza_form: STANZA_FORM,
         date,
         valid_until: release.valid_until,
         alias: suite.alias.clone(),
