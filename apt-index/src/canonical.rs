@@ -9,8 +9,8 @@ impl Stanza<'_> {
     /// Returns the stanza in a form that every apt in use reads as dpkg reads the package.
     ///
     /// A field without a value is left out: apt up to 2.6 refuses a whole index because of an empty `Provides`. Relations are
-    /// rewritten where [`relation::canonical`] says so, and the value of `Multi-Arch` in lower case, as apt wants it and dpkg
-    /// does not. All other bytes stay. Most stanzas stay as they are.
+    /// rewritten where [`relation::canonical`] says so. `Multi-Arch` is written in lower case and a version in `Source` behind one
+    /// blank, because apt knows no other form. All other bytes stay, and most stanzas stay as they are.
     ///
     /// ```
     /// use apt_index::{Item as _, Stanza};
@@ -22,10 +22,10 @@ impl Stanza<'_> {
     /// # Errors
     /// [`Error::Field`] when a relation cannot be understood.
     pub fn canonical(self) -> Result<Self, Error> {
-        let changed = changed_fields(self.bytes())?;
-        if changed.is_empty() {
+        if is_canonical(self.bytes()) {
             return Ok(self);
         }
+        let changed = changed_fields(self.bytes())?;
         let mut bytes = Vec::with_capacity(self.bytes().len() + 64);
         let mut changed = changed.into_iter().peekable();
         for (number, field) in fields(self.bytes()).enumerate() {
@@ -37,6 +37,21 @@ impl Stanza<'_> {
         }
         Self::check(Cow::Owned(bytes))
     }
+}
+
+/// A quick look that tells of nearly every stanza that nothing is to be changed. Nothing is in some others, too.
+fn is_canonical(stanza: &[u8]) -> bool {
+    // A field without a value ends in a colon, or in blanks.
+    let may_be_empty = |at: usize| {
+        let (before, behind) = (at.checked_sub(1).and_then(|at| stanza.get(at)), stanza.get(at + 1));
+        matches!(before, Some(b':' | b' ' | b'\t')) && !matches!(behind, Some(b' ' | b'\t'))
+    };
+    let Some(paragraph) = deb822::paragraphs(stanza).next() else { return true };
+    let [multi_arch, source] = paragraph.get_many(["Multi-Arch", "Source"]);
+    !memchr::memchr_iter(b'\n', stanza).any(may_be_empty)
+        && multi_arch.is_none_or(|value| !value.iter().any(u8::is_ascii_uppercase))
+        && source.is_none_or(|value| canonical_source(value).is_none())
+        && relation::all_canonical(paragraph)
 }
 
 fn fields(stanza: &[u8]) -> impl Iterator<Item = Field<'_>> {
@@ -54,13 +69,22 @@ fn changed_fields(stanza: &[u8]) -> Result<Vec<(usize, String)>, Error> {
             if value.iter().any(u8::is_ascii_uppercase) {
                 changed.push((number, String::from_utf8_lossy(value).to_ascii_lowercase()));
             }
+        } else if field.has_name("Source") {
+            changed.extend(canonical_source(value).map(|value| (number, value)));
         } else {
             let canonical = relation::canonical(field.name(), value)
-                .map_err(|source| Error::Field { field: field.name().to_owned(), source })?;
+                .map_err(|source| Error::Field { field: field.name().into(), source: source.into() })?;
             changed.extend(canonical.map(|value| (number, value)));
         }
     }
     Ok(changed)
+}
+
+/// A name and a version that are not written as `name (version)`.
+fn canonical_source(value: &[u8]) -> Option<String> {
+    let (name, version) = std::str::from_utf8(value).ok()?.split_once('(')?;
+    let canonical = format!("{} ({})", name.trim_end(), version.trim_end_matches(')').trim());
+    (canonical.as_bytes() != value).then_some(canonical)
 }
 
 #[cfg(test)]
@@ -70,11 +94,12 @@ mod tests {
 
     #[test]
     fn only_what_an_apt_cannot_read_is_changed() {
-        let text = "Package: a\nEssential:\nDepends: b (>= 1),\n c(=12)\nConffiles:\n /etc/a 0\nprovides:\t\nPre-Depends: d (1)\n\
+        let text = "Package: a\nSource: b( 1-2 )\nEssential:\nDepends: b (>= 1),\n c(=12)\nConffiles:\n /etc/a 0\nprovides:\t\nPre-Depends: d (1)\n\
                     Description: (1)\n Depends: b (=1)\nbuild-depends: e,,f\nBuild-Conflicts: ,\nSize: 1\n";
         let stanza = Stanza::parse(text.as_bytes()).unwrap().canonical().unwrap();
         insta::assert_snapshot!(String::from_utf8_lossy(stanza.as_bytes()), @"
         Package: a
+        Source: b (1-2)
         Depends: b (>= 1),
          c(=12)
         Conffiles:
@@ -90,8 +115,35 @@ mod tests {
     }
 
     #[test]
+    fn the_quick_look_misses_nothing() {
+        let texts = [
+            "X:\nB: 1",
+            "X: \nB: 1",
+            "X:\t",
+            "X:",
+            "Multi-Arch: nO",
+            "Source: b(1)",
+            "Depends: b, c (1)",
+            "Build-Depends:\n a,\n b [c  d]",
+            "Provides: b (=1)",
+            "Breaks: b (<2), c",
+            "Built-Using: b (>2)",
+        ];
+        for text in texts {
+            let text = format!("Package: a\n{text}\nSize: 1\n");
+            let stanza = Stanza::parse(text.as_bytes()).unwrap();
+            assert_ne!(stanza.clone().canonical().unwrap(), stanza, "{text}");
+        }
+        for text in ["Files:\n 1 2 a\nDescription: a:\n b:\n c (1) \n d", "Depends: b (>= 1), c\n", "X: y"] {
+            let text = format!("Package: a\n{}\nSize: 1\n", text.trim_end());
+            let stanza = Stanza::parse(text.as_bytes()).unwrap();
+            assert!(is_canonical(stanza.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
     fn a_stanza_that_no_apt_could_read_is_an_error() {
         let stanza = Stanza::parse(b"Package: a\nDepends: b,,c\n").unwrap();
-        assert!(matches!(stanza.canonical(), Err(Error::Field { field, .. }) if field == "Depends"));
+        assert!(matches!(stanza.canonical(), Err(Error::Field { field, .. }) if &*field == "Depends"));
     }
 }

@@ -22,10 +22,10 @@ pub enum Error {
     #[error("the field `{field}` cannot be listed in an index")]
     Field {
         /// The field.
-        field: String,
+        field: Box<str>,
         /// What is wrong with its value.
         #[source]
-        source: deb_parse::Error,
+        source: Box<deb_parse::Error>,
     },
     /// A field of `Release` whose value would break the file.
     #[error("the Release field `{field}` cannot hold {value:?}")]

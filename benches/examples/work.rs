@@ -38,7 +38,8 @@ fn work(name: &str, bytes: &[u8]) -> Result<usize, Box<dyn std::error::Error>> {
             stanzas.map(|stanza| stanza.map(black_box)).collect::<Result<Vec<_>, _>>()?.len()
         }
         "canonical" => {
-            let stanzas = deb822::paragraphs(bytes).map(|stanza| Stanza::parse(stanza.as_bytes())?.canonical());
+            let stanzas =
+                deb822::paragraphs(bytes).map(|stanza| Stanza::parse(stanza.as_bytes())?.canonical());
             stanzas.map(|stanza| stanza.map(black_box)).collect::<Result<Vec<_>, _>>()?.len()
         }
         "relations" => field("Depends").flat_map(relation::iter).map(black_box).count(),

@@ -13,7 +13,7 @@
 mod canonical;
 mod field;
 
-pub use canonical::canonical;
+pub use canonical::{all_canonical, canonical};
 pub(crate) use field::{FIELDS, Grammar, RelationField};
 
 use crate::error::Error;

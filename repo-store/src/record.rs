@@ -7,7 +7,7 @@ use std::fmt;
 
 use apt_index::{FileFacts, Item as _, PackageKind, Stanza, pool_path};
 pub use build::Build;
-use deb_parse::control::BinaryControl;
+use deb_parse::control::{BinaryControl, PackagesStanza};
 use deb_parse::{Component, PackageName, SourceName, Version, deb822};
 pub use files::RecordFile;
 pub(crate) use files::blobs_in;
@@ -254,18 +254,11 @@ impl Record {
     /// The source package it was built from or is, and that package's version.
     #[must_use]
     pub fn source(&self) -> (SourceName, Version) {
-        let own = || (self.key.package.as_str(), self.key.version.as_str());
-        let (name, version) = match self.field("Source") {
-            None => own(),
-            Some(value) => match value.split_once(" (") {
-                Some((name, version)) => (name, version.trim_end_matches(')')),
-                None => (value, own().1),
-            },
-        };
-        let parsed = SourceName::parse(name.trim()).ok().zip(Version::parse(version.trim()).ok());
+        let paragraph = deb822::paragraphs(self.stanza()).next();
+        let parsed = paragraph.and_then(|paragraph| PackagesStanza::new(paragraph).source().ok());
         // A record was made from a checked control file; should it ever say something else, it stands for itself.
         parsed
-            .or_else(|| SourceName::parse(own().0).ok().zip(Some(self.key.version.clone())))
+            .or_else(|| SourceName::parse(self.key.package.as_str()).ok().zip(Some(self.key.version.clone())))
             .unwrap_or_else(|| unreachable!("every package name is a source name"))
     }
 

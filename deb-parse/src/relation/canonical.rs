@@ -4,7 +4,8 @@
 //! when a list in `[]` or `<>` has two blanks in a row, it crashes.
 
 use super::Relations;
-use super::field::{Grammar, RelationField};
+use super::field::{FIELDS, Grammar, RelationField};
+use crate::deb822::Paragraph;
 use crate::error::Error;
 use crate::limits::Limits;
 
@@ -27,7 +28,7 @@ use crate::limits::Limits;
 /// [`Error::Value`] for a field of a binary package that dpkg refuses.
 pub fn canonical(field: &str, value: &[u8]) -> Result<Option<String>, Error> {
     let Some(RelationField { grammar, .. }) = RelationField::named(field) else { return Ok(None) };
-    if reads_alike(value) {
+    if reads_alike(value, *grammar) {
         return Ok(None);
     }
     let relations = std::str::from_utf8(value)
@@ -41,34 +42,63 @@ pub fn canonical(field: &str, value: &[u8]) -> Result<Option<String>, Error> {
     }
 }
 
+/// Whether [`canonical`] leaves all fields of a paragraph as they are. For an ordinary paragraph this is much faster than to ask
+/// for each of them.
+///
+/// ```
+/// use deb_parse::{deb822, relation::all_canonical};
+/// let all = |text| deb822::paragraphs(text).next().map(all_canonical);
+/// assert_eq!(all(b"Package: a\nDepends: b (>= 1)\n"), Some(true));
+/// assert_eq!(all(b"Package: a\nDepends: b (1)\n"), Some(false));
+/// ```
+pub fn all_canonical(paragraph: Paragraph<'_>) -> bool {
+    let values = paragraph.get_many(FIELDS.map(|field| field.name));
+    FIELDS.iter().zip(values).all(|(field, value)| value.is_none_or(|text| reads_alike(text, field.grammar)))
+}
+
 /// Whether every apt reads a text as dpkg does, as far as a quick look tells.
-fn reads_alike(text: &[u8]) -> bool {
-    let mut rest = text;
-    // The separator behind which no relation stands yet.
-    let mut open = Some(b'|');
-    while let Some((byte, behind)) = rest.split_first() {
-        let after = match byte {
+fn reads_alike(text: &[u8], grammar: Grammar) -> bool {
+    let text = text.trim_ascii_start();
+    match grammar {
+        // Most of all fields. Their relations have no lists.
+        Grammar::Binary => relations_read_alike(text, memchr::memchr3_iter(b'(', b',', b'|', text)),
+        Grammar::Source | Grammar::General => {
+            let is_mark = |(_, byte): &(usize, &u8)| b"(,|[<".contains(byte);
+            relations_read_alike(text, text.iter().enumerate().filter(is_mark).map(|(at, _)| at))
+        }
+    }
+}
+
+/// The same for the text of relations, of which `marks` are the places of what stands between and behind names.
+fn relations_read_alike(text: &[u8], marks: impl Iterator<Item = usize>) -> bool {
+    let is_separator = |byte: Option<&u8>| matches!(byte, Some(b',' | b'|'));
+    if is_separator(text.first()) {
+        return false;
+    }
+    // Where what was looked at together with a mark ends.
+    let mut end = 0;
+    for at in marks {
+        if at < end {
+            continue;
+        }
+        let Some((mark, behind)) = text.get(at..).and_then(<[u8]>::split_first) else { return false };
+        let after = match mark {
             b'(' => after_version(behind),
             b'[' => after_list(behind, b']'),
             b'<' => after_list(behind, b'>'),
-            // apt 2.2 does not pass over what is missing.
-            b',' | b'|' if open.is_some() => None,
-            b',' | b'|' => {
-                open = Some(*byte);
-                Some(behind)
-            }
-            b' ' | b'\t' | b'\n' => Some(behind),
-            _ => {
-                open = None;
-                Some(behind)
+            separator => {
+                let next = behind.trim_ascii_start();
+                // apt 2.2 does not pass over what is missing, and no apt over what is missing behind the last `|`.
+                let is_missing = is_separator(next.first()) || next.is_empty() && *separator == b'|';
+                (!is_missing).then_some(behind)
             }
         };
         match after {
-            Some(after) => rest = after,
+            Some(after) => end = text.len() - after.len(),
             None => return false,
         }
     }
-    open != Some(b'|')
+    true
 }
 
 /// What follows the closing parenthesis; `None` when apt may not read what stands before it.
@@ -129,11 +159,7 @@ mod tests {
         ];
         for (field, value, wanted) in cases {
             assert_eq!(mended(field, value), wanted, "{field}: {value}");
-            assert_eq!(
-                mended(field, wanted),
-                if wanted.is_empty() { "" } else { "as it is" },
-                "again {wanted}"
-            );
+            assert_eq!(mended(field, wanted), "as it is", "{wanted}");
         }
     }
 

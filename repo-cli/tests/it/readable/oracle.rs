@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use apt_index::{FileFacts, IndexedFile, Item as _, RelPath, SourceFacts, Stanza};
+use apt_index::{FileFacts, IndexedFile, Item, RelPath, SourceFacts, Stanza};
 use camino::Utf8Path;
 use deb_parse::checksum::Sha256;
 use deb_parse::control::{BinaryControl, Dsc};
@@ -140,7 +140,7 @@ fn apt_reads_every_stanza_as_dpkg_reads_the_package() {
     assert!(stanzas.len() > 600, "only {} control files are taken", stanzas.len());
     let file = environment.path("files/Packages");
     let ask = |stanzas: &[Stanza<'_>], command: &[&str]| {
-        let text: Vec<&[u8]> = stanzas.iter().map(|stanza| stanza.as_bytes()).collect();
+        let text: Vec<&[u8]> = stanzas.iter().map(Item::as_bytes).collect();
         fs::write(&file, text.join(&b'\n')).unwrap();
         apt.cache(&[&["--with-source", file.as_str()], command].concat())
     };
@@ -157,7 +157,7 @@ fn apt_reads_every_stanza_as_dpkg_reads_the_package() {
         panic!("apt does not read\n{}\n{output}", String::from_utf8_lossy(stanzas[number].as_bytes()));
     }
     let mut command = vec!["showpkg"];
-    command.extend(stanzas.iter().map(|stanza| stanza.package()));
+    command.extend(stanzas.iter().map(Item::package));
     let output = ask(&stanzas, &command).succeeds().stdout;
     let read = read(&output);
     assert_eq!(read.len(), stanzas.len());
@@ -216,7 +216,7 @@ fn apt_reads_what_a_source_package_needs() {
     let fields = source_fields();
     assert!(fields.len() > 300, "only {} are taken", fields.len());
     let stanzas: Vec<Stanza<'_>> = fields.iter().enumerate().map(stanza).collect();
-    let text: Vec<&[u8]> = stanzas.iter().map(|stanza| stanza.as_bytes()).collect();
+    let text: Vec<&[u8]> = stanzas.iter().map(Item::as_bytes).collect();
     let archive = environment.path("files/archive");
     fs::create_dir(&archive).unwrap();
     fs::write(archive.join("Sources"), text.join(&b'\n')).unwrap();
@@ -224,7 +224,7 @@ fn apt_reads_what_a_source_package_needs() {
     let _ = apt.get(&["update"]).succeeds();
     // What is needed is not there; that it is understood is what counts.
     let ask = |stanzas: &[Stanza<'_>]| {
-        let names = stanzas.iter().map(|stanza| stanza.package());
+        let names = stanzas.iter().map(Item::package);
         apt.get(&["build-dep", "--simulate"].into_iter().chain(names).collect::<Vec<_>>())
     };
     let is_read = |stanzas: &[Stanza<'_>]| {
