@@ -30,18 +30,30 @@ pub struct Dsc {
 
 impl Dsc {
     /// Reads a `.dsc`. If it is clear-signed, what was signed is read and nothing else; the signature is not verified.
-    ///
-    /// The relations in `Build-Depends` and the like must be such that dpkg understands them.
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         let text = signed_paragraph(text, limits)?;
         let paragraph = text.paragraph();
         let source = require(paragraph, "Source", SourceName::parse)?;
         let version = require(paragraph, "Version", Version::parse)?;
         let files = files::read(paragraph, files::SOURCE, Paths::Names)?;
-        for field in relation::FIELDS.iter().filter(|field| field.grammar == Grammar::Source) {
-            check_relations(paragraph, field, limits)?;
-        }
         Ok(Self { text, source, version, files })
+    }
+
+    /// Checks that dpkg understands the relations in `Build-Depends` and the like.
+    ///
+    /// ```
+    /// use deb_parse::{Limits, control::Dsc};
+    /// let dsc = Dsc::parse(b"Source: a1\nVersion: 1\nBuild-Depends: b, c (> 1\n", &Limits::default())?;
+    /// let error = dsc.check_relations(&Limits::default()).unwrap_err().to_string();
+    /// assert!(error.starts_with("line 3, column 24, field Build-Depends: "));
+    /// # Ok::<(), deb_parse::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Field`] for the first relation that dpkg refuses, [`Error::Limit`] for more than [`Limits::relations`] allow.
+    pub fn check_relations(&self, limits: &Limits) -> Result<(), Error> {
+        let mut fields = relation::FIELDS.iter().filter(|field| field.grammar == Grammar::Source);
+        fields.try_for_each(|field| check_relations(self.paragraph(), field, limits))
     }
 
     /// Name of the source package (field `Source`).

@@ -35,11 +35,12 @@ fn controls() -> Vec<Vec<u8>> {
         let value = String::from_utf8(value).unwrap();
         controls.extend(FIELDS.map(|field| format!("{head}{field}: {}\n", value.trim_end()).into_bytes()));
     }
-    for long in
-        [format!("Depends: {}", "a".repeat(200)), format!("Suggests: {} (=1)", ["aa"; 9_000].join(", "))]
-    {
-        controls.push(format!("{head}{long}\n").into_bytes());
-    }
+    let long = [
+        format!("Depends: {}", "a".repeat(200)),
+        format!("Suggests: {} (=1)", ["aa"; 9_000].join(", ")),
+        format!("X-Long: {}", "word ".repeat(180_000)),
+    ];
+    controls.extend(long.map(|field| format!("{head}{field}\n").into_bytes()));
     let mut generator = Generator::new(11);
     controls.extend((0..3000).map(|_| format!("{head}{}", generator.fields()).into_bytes()));
     controls
@@ -194,7 +195,8 @@ fn dsc(field: &str, value: &str, name: &str) -> Result<Dsc, deb_parse::Error> {
     let text = format!(
         "Format: 1.0\nSource: {name}\nBinary: {name}\nArchitecture: any\nVersion: 1\n{field}: {value}\n"
     );
-    Dsc::parse(text.as_bytes(), &Limits::default())
+    let dsc = Dsc::parse(text.as_bytes(), &Limits::default())?;
+    dsc.check_relations(&Limits::default()).map(|()| dsc)
 }
 
 #[test]
