@@ -13,7 +13,8 @@
 mod canonical;
 mod field;
 
-pub use canonical::{all_canonical, canonical};
+pub use canonical::canonical;
+pub(crate) use canonical::reads_alike;
 pub(crate) use field::{FIELDS, Grammar, RelationField};
 
 use crate::error::Error;

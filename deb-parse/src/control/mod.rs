@@ -10,6 +10,7 @@
 
 mod binary;
 mod binary_rules;
+mod canonical;
 mod changes;
 mod fields;
 mod files;
@@ -20,6 +21,7 @@ mod source;
 mod text;
 
 pub use binary::BinaryControl;
+pub use canonical::looks_canonical;
 pub use changes::{Buildinfo, Changes};
 pub use fields::{Fields, MultiArch};
 pub use files::{ChangesFile, FileEntry};

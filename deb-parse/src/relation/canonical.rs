@@ -4,8 +4,7 @@
 //! when a list in `[]` or `<>` has two blanks in a row, it crashes.
 
 use super::Relations;
-use super::field::{FIELDS, Grammar, RelationField};
-use crate::deb822::Paragraph;
+use super::field::{Grammar, RelationField};
 use crate::error::Error;
 use crate::limits::Limits;
 
@@ -42,22 +41,8 @@ pub fn canonical(field: &str, value: &[u8]) -> Result<Option<String>, Error> {
     }
 }
 
-/// Whether [`canonical`] leaves all fields of a paragraph as they are. For an ordinary paragraph this is much faster than to ask
-/// for each of them.
-///
-/// ```
-/// use deb_parse::{deb822, relation::all_canonical};
-/// let all = |text| deb822::paragraphs(text).next().map(all_canonical);
-/// assert_eq!(all(b"Package: a\nDepends: b (>= 1)\n"), Some(true));
-/// assert_eq!(all(b"Package: a\nDepends: b (1)\n"), Some(false));
-/// ```
-pub fn all_canonical(paragraph: Paragraph<'_>) -> bool {
-    let values = paragraph.get_many(FIELDS.map(|field| field.name));
-    FIELDS.iter().zip(values).all(|(field, value)| value.is_none_or(|text| reads_alike(text, field.grammar)))
-}
-
 /// Whether every apt reads a text as dpkg does, as far as a quick look tells.
-fn reads_alike(text: &[u8], grammar: Grammar) -> bool {
+pub(crate) fn reads_alike(text: &[u8], grammar: Grammar) -> bool {
     let text = text.trim_ascii_start();
     match grammar {
         // Most of all fields. Their relations have no lists.

@@ -161,6 +161,14 @@ fn a_store_of_an_earlier_version_is_published_in_a_form_that_every_apt_reads() {
     ---- stdout
     already there: short 1 amd64 -> bookworm (every suite)
     ");
+    let _ = environment.run(&["add", "prod", short.as_str()]).succeeds();
+    insta::assert_snapshot!(environment.run(&["diff", "preprod", "prod"]), @"
+    status: 3
+    ---- stdout
+    SUITE     PACKAGE  VERSION  ARCHITECTURE
+    bookworm  empty    1        amd64         only in preprod
+    bookworm  needs    1        source        only in preprod
+    ");
     let _ = environment.run(&["remove", "preprod", "short", "needs"]).succeeds();
     assert_eq!(fields(&index(&environment, "preprod", "source/Sources.gz")), "");
     let _ = environment.run(&["add", "preprod", short.as_str()]).succeeds();
