@@ -1,7 +1,8 @@
 //! The canonical form of relations, for indices that every apt reads as dpkg reads the package.
 //!
-//! dpkg takes more forms than apt does. When a field ends in `(=1)`, `(<9)` or `(1)`, apt up to 2.6 refuses the whole index;
-//! when a list in `[]` or `<>` has two blanks in a row, it crashes.
+//! dpkg takes more forms than apt does. When a field ends in `(=1)` or `(<9)`, apt up to 2.6 refuses the whole index; when it
+//! ends in `(1)`, apt 3.0 does so too. When a list in `<>` has two blanks in a row, every apt crashes, and apt up to 2.6 also
+//! does when one in `[]` has.
 
 use super::Relations;
 use super::field::{Grammar, RelationField};

@@ -66,8 +66,8 @@ pub struct PublishReport {
     pub suites: Vec<SuiteName>,
     /// The suites, aliases and `./` that clients found before and no longer find.
     pub removed: Vec<String>,
-    /// Packages that should have been listed, but that an index leaves out. Only what is rendered is told of: not what an
-    /// earlier publication left out and did.
+    /// Packages that an index leaves out because they cannot be listed. An index that is made from the one before names only
+    /// packages that were added since.
     pub unlisted: Vec<Unlisted>,
     /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
     pub hashed: u64,
