@@ -38,5 +38,5 @@ fn check(path: &Utf8Path, metadata: &Metadata, owner: u32) -> Result<(), Failure
     } else {
         return Ok(());
     };
-    Err(Failure::Config { path: path.to_owned(), line: None, what })
+    Err(Failure::Config { path: path.to_owned(), drop_ins: false, line: None, what })
 }

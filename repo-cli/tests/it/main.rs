@@ -25,6 +25,7 @@ mod power_cuts;
 mod published;
 mod quickstart;
 mod read_once;
+mod readable;
 mod routing;
 mod rules;
 mod serving;

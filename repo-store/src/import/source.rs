@@ -51,6 +51,7 @@ impl Store {
             }
             (None, None) => Dsc::parse(&bytes, &Limits::default()),
         };
+        let dsc = dsc.and_then(|dsc| dsc.check_relations(&Limits::default()).map(|()| dsc));
         let dsc = dsc.map_err(|source| list.error(source))?;
 
         // An index lists a checksum of all files or of none.

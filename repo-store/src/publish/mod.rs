@@ -26,6 +26,7 @@ mod release_info;
 mod removed;
 mod tagged;
 mod tree;
+mod unlisted;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -33,7 +34,6 @@ use std::time::{Duration, SystemTime};
 use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
 use apt_sign::Signer;
 use camino::{Utf8Path, Utf8PathBuf};
-pub use contents::Unlisted;
 use deb_parse::SuiteName;
 pub(crate) use expected::{Entry, Expected, File};
 use jiff::Timestamp;
@@ -41,9 +41,10 @@ pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;
-use publication::{PublishedIndex, PublishedSuite, SignedFiles};
+use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub(crate) use tagged::link_of;
 pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
+pub use unlisted::Unlisted;
 
 use crate::beneath::{At, PathFault, StorePaths};
 use crate::{Context, Error, RepositoryName, RepositorySettings, Revision, Store, SuiteSettings, files};
@@ -67,7 +68,8 @@ pub struct PublishReport {
     pub suites: Vec<SuiteName>,
     /// The suites, aliases and `./` that clients found before and no longer find.
     pub removed: Vec<String>,
-    /// Packages that were listed for the first time, or again, but for their files, which cannot be unpacked.
+    /// Packages that an index leaves out because they cannot be listed. An index that is made from the one before names only
+    /// packages that were added since.
     pub unlisted: Vec<Unlisted>,
     /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
     pub hashed: u64,
@@ -123,6 +125,7 @@ impl Store {
             let unchanged = before.filter(|before| {
                 before.snapshot == snapshot
                     && before.settings == settings
+                    && before.stanza_form == STANZA_FORM
                     && !expires_soon(before, repository, context.now)
             });
             let is_shown = match (unchanged, &current) {
@@ -314,6 +317,7 @@ fn sign_suite(
     Ok(PublishedSuite {
         snapshot: wanted.snapshot,
         settings: wanted.settings.clone(),
+        stanza_form: STANZA_FORM,
         date,
         valid_until: release.valid_until,
         alias: suite.alias.clone(),

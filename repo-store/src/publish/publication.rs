@@ -27,6 +27,10 @@ use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PublicationId(i64);
 
+/// The form in which the stanzas of records are listed, counted up when it changes. In the first form, and in publications that
+/// tell of none, they were listed as they are kept. In the second, they are [canonical](apt_index::Stanza::canonical).
+pub(super) const STANZA_FORM: u32 = 2;
+
 /// The last line of a record, with the BLAKE3 of everything above the empty line before it.
 const CHECK: &str = "BLAKE3: ";
 
@@ -73,6 +77,8 @@ pub(crate) struct PublishedSuite {
     pub(crate) snapshot: Option<SnapshotId>,
     /// A digest of everything besides the content that decided what the suite looks like.
     pub(crate) settings: String,
+    /// The form in which the stanzas of records were listed: see [`STANZA_FORM`].
+    pub(crate) stanza_form: u32,
     /// The `Date` of its Release file.
     pub(crate) date: Timestamp,
     pub(crate) valid_until: Option<Timestamp>,
@@ -272,8 +278,11 @@ impl Publication {
             if let Some(snapshot) = suite.snapshot {
                 let _ = writeln!(text, "Snapshot: {snapshot}");
             }
-            let PublishedSuite { settings, date, made_in, .. } = suite;
-            let _ = writeln!(text, "Settings: {settings}\nDate: {date}\nMade-In: {made_in}");
+            let PublishedSuite { settings, stanza_form, date, made_in, .. } = suite;
+            let _ = writeln!(
+                text,
+                "Settings: {settings}\nStanza-Form: {stanza_form}\nDate: {date}\nMade-In: {made_in}"
+            );
             for (name, ReleaseFile { size, sha256 }) in suite.signed.by_name() {
                 let _ = writeln!(text, "{name}: {size} {sha256}");
             }
@@ -320,6 +329,9 @@ impl Publication {
                 let suite = PublishedSuite {
                     snapshot: paragraph.get_str("Snapshot").map(str::parse).transpose().ok()?,
                     settings: paragraph.get_str("Settings")?.to_owned(),
+                    stanza_form: paragraph
+                        .get_str("Stanza-Form")
+                        .map_or(Some(1), |form| form.parse().ok())?,
                     date: paragraph.get_str("Date")?.parse().ok()?,
                     valid_until: paragraph.get_str("Valid-Until").map(str::parse).transpose().ok()?,
                     alias: paragraph.get_str("Alias").map(SuiteName::parse).transpose().ok()?,
@@ -400,6 +412,7 @@ mod tests {
         let suite = |indices| PublishedSuite {
             snapshot: Some(SnapshotId::of(b"s")),
             settings: "abc".to_owned(),
+            stanza_form: STANZA_FORM,
             date: Timestamp::UNIX_EPOCH,
             valid_until: None,
             alias: SuiteName::parse("stable").ok(),
