@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use deb_parse::checksum::Blake3;
 use deb_parse::deb822;
@@ -74,6 +75,16 @@ impl Layout {
     #[must_use]
     pub fn is_provable(&self) -> bool {
         self.segments.iter().all(|segment| segment.hashes.len() == self.encodings.len())
+    }
+
+    /// Where one of the segments stands in the file of an encoding, and the BLAKE3 of the bytes there; `turn` decides which. `None` when
+    /// there is none, or its layout is of an older version.
+    #[must_use]
+    pub fn segment_of(&self, encoding: Encoding, turn: u64) -> Option<(Range<u64>, Blake3)> {
+        let nth = self.encodings.iter().position(|present| *present == encoding)?;
+        let number = usize::try_from(turn.checked_rem(self.segments.len() as u64)?).ok()?;
+        let hash = *self.segments.get(number)?.hashes.get(nth)?;
+        Some((self.end_of(nth, number)..self.end_of(nth, number + 1), hash))
     }
 
     /// The number of lines before the segment with that number.
