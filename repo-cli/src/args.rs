@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Gc(cmd::gc::GcArguments),
     /// Show clients the current state of repositories
     Publish(cmd::publish::PublishArguments),
+    /// Make signatures apart from publishing
+    Sign(cmd::sign::SignArguments),
     /// Check that everything in the store is what was written
     Fsck(cmd::fsck::FsckArguments),
     /// Copy what cannot be made again to another directory, while the store is in use

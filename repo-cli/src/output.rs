@@ -119,6 +119,13 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
     }
 
+    /// A question on standard error, to be answered on the same line.
+    pub(crate) fn ask(&self, text: &str) {
+        self.flush();
+        let mut stderr = io::stderr().lock();
+        let _ = write!(stderr, "{}", harmless(text)).and_then(|()| stderr.flush());
+    }
+
     /// A failure, and what to do about it.
     pub(crate) fn error(&self, failure: &Failure) {
         self.problem(&error::chain(failure), failure.hint().as_deref());

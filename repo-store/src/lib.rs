@@ -46,6 +46,7 @@ mod chunk;
 mod class;
 mod commit;
 mod copy;
+mod dates;
 mod details;
 mod difference;
 mod edit;
@@ -93,7 +94,7 @@ pub use difference::Difference;
 pub use error::Error;
 pub use fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, Problem, ProblemKind, Refusal, RepairReport,
-    SignatureCheck, SignedSuite, Unhelpful,
+    SignAgain, SignatureCheck, SignedSuite, Unhelpful,
 };
 pub use gc::{Garbage, GcOptions, GcReport, Why};
 pub use history::KeepHistory;
@@ -105,7 +106,7 @@ pub use name::RepositoryName;
 pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
 pub use placement::RoutingRule;
 pub use promote::{ChangePlan, PromoteOptions};
-pub use publish::{PublicationId, PublishOptions, PublishReport, Unlisted};
+pub use publish::{MOST_AHEAD, PublicationId, PublishOptions, PublishReport, Unlisted};
 pub use record::{Build, Digests, Record, RecordFile, RecordKey};
 pub use retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use revision::Revision;

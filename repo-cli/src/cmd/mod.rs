@@ -20,10 +20,12 @@ pub(crate) mod retention;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod show;
+pub(crate) mod sign;
 pub(crate) mod tag;
 pub(crate) mod versions;
 
 use crate::args::{Arguments, Command};
+use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::Session;
@@ -32,23 +34,31 @@ use crate::session::Session;
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
     let global = arguments.global;
     let session = || Session::open(&global);
+    // For verbs that write times into the store.
+    let changing = || {
+        let session = Session::open(&global)?;
+        clock::check(&session.store, session.context().now, output)?;
+        Ok::<_, Failure>(session)
+    };
     match arguments.command {
         Command::Quickstart(arguments) => quickstart::run(&arguments, &global, output),
         Command::Init(arguments) => init::run(&arguments, &global, output),
-        Command::Add(arguments) => add::run(&arguments, &session()?, output),
-        Command::Incoming(arguments) => incoming::run(&arguments, &session()?, output),
+        Command::Add(arguments) => add::run(&arguments, &changing()?, output),
+        Command::Incoming(arguments) => incoming::run(&arguments, &changing()?, output),
         Command::List(arguments) => list::run(&arguments, &session()?, output),
         Command::Versions(arguments) => versions::run(&arguments, &session()?, output),
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
-        Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
-        Command::Remove(arguments) => remove::run(&arguments, &session()?, output),
+        Command::Promote(arguments) => promote::run(&arguments, &changing()?, output),
+        Command::Remove(arguments) => remove::run(&arguments, &changing()?, output),
         Command::History(arguments) => history::run(&arguments, &session()?, output),
-        Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
-        Command::Tag(arguments) => tag::run(&arguments, &session()?, output),
-        Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
-        Command::Gc(arguments) => gc::run(&arguments, &session()?, output),
-        Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
+        Command::Rollback(arguments) => rollback::run(&arguments, &changing()?, output),
+        Command::Tag(arguments) if arguments.lists() => tag::run(&arguments, &session()?, output),
+        Command::Tag(arguments) => tag::run(&arguments, &changing()?, output),
+        Command::Retention(arguments) => retention::run(&arguments, &changing()?, output),
+        Command::Gc(arguments) => gc::run(&arguments, &changing()?, output),
+        Command::Publish(arguments) => publish::run(&arguments, &changing()?, output),
+        Command::Sign(arguments) => sign::run(&arguments, &session()?, output),
         Command::Fsck(arguments) => fsck::run(&arguments, &session()?, output),
         Command::Backup(arguments) => backup::run(&arguments, &session()?, output),
         Command::Restore(arguments) => restore::run(&arguments, &global, output),

@@ -1,10 +1,11 @@
 use camino::Utf8PathBuf;
-use repo_store::{FsckOptions, RepairReport, Store};
+use repo_store::{FsckOptions, RepairReport, SignedSuite, Store};
 use serde_json::json;
 
-use super::fsck;
+use super::fsck::{self, KnownKeys};
 use crate::args::Global;
 use crate::error::{Failure, Outcome};
+use crate::keys::Keys;
 use crate::output::{Output, count};
 use crate::session;
 
@@ -36,7 +37,11 @@ pub(crate) fn run(
     for path in &report.damaged {
         output.problem(&format!("{path} is damaged or missing in the backup"), None);
     }
-    let found = store.fsck(&FsckOptions::default(), &context)?;
+    let keys = KnownKeys::of(&Keys::new(&arguments.directory), output)?;
+    let check = |suite: SignedSuite<'_>| keys.verify(suite);
+    let options =
+        FsckOptions { signatures: Some(&check), keys: Some(&keys.fingerprints), ..FsckOptions::default() };
+    let found = store.fsck(&options, &context)?;
     let is_clean = found.is_clean();
     if output.is_json() {
         let json = json!({

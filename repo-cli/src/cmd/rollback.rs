@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use deb_parse::SuiteName;
+use repo_store::PublishOptions;
 
 use super::diff;
 use crate::args::ChangeArguments;
@@ -63,6 +64,8 @@ pub(crate) fn run(
         (false, true) => format!("would roll {} back to {sequence} ({id})", repository.name),
         (false, false) => format!("rolled {} back to {sequence} ({id})", repository.name),
     });
-    session.publish_after(repository, commit, arguments.change, output)?;
+    // What clients go back to must be whole, also where it is taken over.
+    let options = PublishOptions { check_all: true, ..PublishOptions::default() };
+    session.publish_after_with(options, (repository, commit), arguments.change, output)?;
     Ok(Outcome::Done)
 }

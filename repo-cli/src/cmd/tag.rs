@@ -22,6 +22,13 @@ pub(crate) struct TagArguments {
     dry_run: bool,
 }
 
+impl TagArguments {
+    /// Whether nothing is to be named or deleted.
+    pub(crate) fn lists(&self) -> bool {
+        self.name.is_none()
+    }
+}
+
 pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let repository = &session.repository(&arguments.repository)?.name;
     let Some(name) = &arguments.name else { return list(repository, session, output) };

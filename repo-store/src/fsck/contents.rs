@@ -1,18 +1,16 @@
 //! Reading every file to its end and comparing it with its name, on all threads.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 
 use apt_index::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{Blake3, Sha256};
-use sha2::Digest as _;
 
 use super::graph::Object;
 use super::inventory::{Found, Inventory};
 use super::report::{Problem, ProblemKind};
-use crate::{BlobId, Context, Manifest, objects};
+use crate::{BlobId, Context, Manifest, files, objects};
 
 /// What was learnt by reading everything.
 #[derive(Debug, Default)]
@@ -183,35 +181,14 @@ fn read(path: &Utf8Path, subject: Subject) -> Result<Read, Fault> {
 /// The BLAKE3 of a file.
 pub(super) fn blake3_of(path: &Utf8Path) -> Result<Blake3, Fault> {
     let mut hasher = blake3::Hasher::new();
-    pieces(path, |piece| {
+    let take = |piece: &[u8]| {
         hasher.update(piece);
-    })?;
+    };
+    files::each_piece(path, take).map_err(|error| Fault::read(&error))?;
     Ok(Blake3::from_bytes(*hasher.finalize().as_bytes()))
 }
 
 /// The SHA-256 of a file.
 pub(super) fn sha256_of(path: &Utf8Path) -> Result<Sha256, Fault> {
-    let mut hasher = sha2::Sha256::new();
-    pieces(path, |piece| hasher.update(piece))?;
-    Ok(Sha256::from_bytes(hasher.finalize().into()))
-}
-
-/// Large enough for the widest vector code of BLAKE3, small enough to stay in the cache between reading and hashing.
-const PIECE: usize = 256 << 10;
-
-fn pieces(path: &Utf8Path, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
-    let mut read = || {
-        let mut file = File::open(path)?;
-        let size = usize::try_from(file.metadata()?.len()).unwrap_or(PIECE);
-        let mut buffer = vec![0; size.clamp(1, PIECE)];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => take(buffer.get(..count).unwrap_or_default()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    };
-    read().map_err(|error: std::io::Error| Fault::read(&error))
+    files::sha256(path).map_err(|error| Fault::read(&error))
 }

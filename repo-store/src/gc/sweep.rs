@@ -58,6 +58,7 @@ pub(super) struct Sweep<'a> {
     store: &'a Store,
     /// What came to the store at that moment or later is left alone.
     settled: Timestamp,
+    now: Timestamp,
     dry_run: bool,
     removed: Vec<Garbage>,
     freed: u64,
@@ -66,8 +67,8 @@ pub(super) struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    pub(super) fn new(store: &'a Store, settled: Timestamp, dry_run: bool) -> Self {
-        Self { store, settled, dry_run, removed: Vec::new(), freed: 0, gone: HashMap::new() }
+    pub(super) fn new(store: &'a Store, (settled, now): (Timestamp, Timestamp), dry_run: bool) -> Self {
+        Self { store, settled, now, dry_run, removed: Vec::new(), freed: 0, gone: HashMap::new() }
     }
 
     /// Whether nothing is changed.
@@ -76,12 +77,20 @@ impl<'a> Sweep<'a> {
     }
 
     /// Those of the store's files that did not come lately.
+    ///
+    /// When one came that changed in the future nobody can tell: the clock was ahead then. From now on it counts as changed now.
     pub(super) fn settled(&self, keys: impl Iterator<Item = Key>) -> Result<Vec<Found>, Error> {
-        let paths = keys.filter_map(|key| self.store.storage().local_path(&key));
-        let files = paths
-            .map(Found::look)
-            .filter(|file| file.as_ref().map_or(true, |file| files::changed(&file.metadata) < self.settled));
-        files.collect()
+        let mut settled = Vec::new();
+        for path in keys.filter_map(|key| self.store.storage().local_path(&key)) {
+            let file = Found::look(path)?;
+            let changed = files::changed(&file.metadata);
+            if changed > self.now && !self.dry_run {
+                files::touch(&file.path)?;
+            } else if changed < self.settled {
+                settled.push(file);
+            }
+        }
+        Ok(settled)
     }
 
     /// Removes those of these files in pools that are no links of `blobs`, and returns the others: they go with their blobs.

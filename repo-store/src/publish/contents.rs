@@ -7,7 +7,8 @@ use apt_index::ContentsLines;
 use deb_parse::deb::EntryKind;
 
 use super::kind::{Packages, Sources};
-use crate::{Error, Record, RecordKey, Store};
+use crate::manifest::unpacked_paths;
+use crate::{BlobId, Error, Manifest, Record, RecordKey};
 
 /// The files of the packages that an index lists.
 #[derive(Clone, Debug)]
@@ -16,6 +17,9 @@ pub(super) enum Contents<'a> {
     /// Source packages, as they are when they were unpacked.
     Sources(Sources<'a>),
 }
+
+/// Where is known what is inside a package file.
+pub(super) type Manifests<'a> = dyn Fn(BlobId) -> Result<Manifest, Error> + Sync + 'a;
 
 /// The files that any of some versions of a package has.
 pub(super) struct Files {
@@ -54,14 +58,14 @@ impl Contents<'_> {
     /// The files of some records of one package. Clients do not ask for directories.
     pub(super) fn files(
         &self,
-        store: &Store,
+        manifest: &Manifests<'_>,
         records: &[Arc<Record>],
         unlisted: &UnlistedPackages,
     ) -> Result<Files, Error> {
         let mut files = Files { newest: None, paths: BTreeSet::new() };
         for record in records.iter().filter(|record| self.lists(record)) {
             files.newest = Some(Arc::clone(record));
-            match self.paths(store, record) {
+            match self.paths(manifest, record) {
                 Ok(mut paths) => files.paths.append(&mut paths),
                 // One package that cannot be unpacked does not keep the others from being published.
                 Err(Error::Package { source, .. }) => unlisted.note(record.key(), &source),
@@ -78,14 +82,14 @@ impl Contents<'_> {
         }
     }
 
-    fn paths(&self, store: &Store, record: &Record) -> Result<BTreeSet<Vec<u8>>, Error> {
+    fn paths(&self, manifest: &Manifests<'_>, record: &Record) -> Result<BTreeSet<Vec<u8>>, Error> {
         match self {
             Self::Packages(_) => {
-                let manifest = store.manifest(record.blob())?;
+                let manifest = manifest(record.blob())?;
                 let files = manifest.files().filter(|file| file.kind != EntryKind::Directory);
                 Ok(files.map(|file| file.path.to_vec()).collect())
             }
-            Self::Sources(_) => store.unpacked_paths(record),
+            Self::Sources(_) => unpacked_paths(record, manifest),
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) const BY_HASH: &str = ".by-hash";
 /// In pieces of so many bytes an index is copied.
 const COPIED_AT_ONCE: u64 = 256 << 10;
 
-fn by_hash(public: &Utf8Path, digest: &Sha256) -> Utf8PathBuf {
+pub(super) fn by_hash(public: &Utf8Path, digest: &Sha256) -> Utf8PathBuf {
     public.join(BY_HASH).join("SHA256").join(digest.to_string())
 }
 
@@ -48,6 +48,21 @@ pub(super) fn shows_all(public: &Utf8Path, place: &Place, suite: &PublishedSuite
         && suite.indices.values().all(|index| holds(public, index))
 }
 
+/// A signed file of a suite as the record has it; `None` when what lies there is another file, or nothing.
+pub(super) fn signed_file(
+    public: &Utf8Path,
+    publication: &Publication,
+    place: &Place,
+    (name, expected): (&str, ReleaseFile),
+) -> Result<Option<Vec<u8>>, Error> {
+    let path = public.join(publication.dists_target()).join(place.directory()).join(name);
+    if !fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == expected.size) {
+        return Ok(None);
+    }
+    let bytes = files::read_if_present(&path)?;
+    Ok(bytes.filter(|bytes| Sha256::of(bytes) == expected.sha256))
+}
+
 /// A publication that is being built.
 pub(super) struct Tree<'a> {
     store: &'a Store,
@@ -58,11 +73,21 @@ pub(super) struct Tree<'a> {
     changed: Mutex<Vec<Utf8PathBuf>>,
     /// Bytes that were hashed for it.
     hashed: AtomicU64,
+    /// Published files that were read to see whether they are whole.
+    checked: AtomicU64,
+    /// Files of indices known to be what their names say: they were written for this publication, or read.
+    whole: Mutex<BTreeSet<Sha256>>,
+    /// Files of indices known not to be what their names say.
+    broken: BTreeSet<Sha256>,
 }
 
 impl<'a> Tree<'a> {
-    /// Starts a publication newer than all that clients may have seen. The caller holds the publishing lock.
-    pub(super) fn new(store: &'a Store, repository: &RepositoryName, now: Timestamp) -> Result<Self, Error> {
+    /// Starts a publication newer than `last`, the one that clients see. The caller holds the publishing lock.
+    pub(super) fn new(
+        store: &'a Store,
+        repository: &RepositoryName,
+        (now, last): (Timestamp, Option<PublicationId>),
+    ) -> Result<Self, Error> {
         let public = store.public(repository);
         let mut changed = files::create_directories(&public.join(BY_HASH).join("SHA256"))?;
         for directory in [PUBLICATIONS, SNAPSHOTS, "pool"] {
@@ -72,19 +97,68 @@ impl<'a> Tree<'a> {
         let mut names: BTreeSet<String> = files::names_in(&public.join(PUBLICATIONS))?.into_iter().collect();
         let roots = files::names_in(&public.join(SNAPSHOTS))?.into_iter();
         names.extend(roots.filter(|name| PublicationId::parse(name).is_some()));
-        let id = PublicationId::next(now, names.iter().filter_map(|name| PublicationId::parse(name)));
-        // What a crash left half built has no record yet. What clients see stays, should its record be lost.
+        // What a crash left half built has no record yet, and what others put there has none at all: neither says anything of the ids
+        // to come. What clients see stays, should its record be lost.
         let shown = Publication::shown(&public);
+        let mut taken = BTreeSet::new();
         for name in &names {
+            let id = PublicationId::parse(name);
             let record = Key::named("publications", &format!("{repository}/{name}"));
-            let is_shown = shown.is_some_and(|id| id.to_string() == *name);
-            if !is_shown && !store.storage().contains(&record)? {
+            if (id.is_some() && id == shown) || store.storage().contains(&record)? {
+                taken.extend(id);
+            } else {
                 super::discard(&public.join(SNAPSHOTS).join(name))?;
                 super::discard(&public.join(PUBLICATIONS).join(name))?;
             }
         }
-        let (changed, hashed) = (Mutex::new(changed), AtomicU64::new(0));
-        Ok(Self { store, repository: repository.clone(), public, id, changed, hashed })
+        Ok(Self {
+            store,
+            repository: repository.clone(),
+            public,
+            id: PublicationId::next(now, last, &taken),
+            changed: Mutex::new(changed),
+            hashed: AtomicU64::new(0),
+            checked: AtomicU64::new(0),
+            whole: Mutex::default(),
+            broken: BTreeSet::new(),
+        })
+    }
+
+    /// Files of indices that are not what their names say: nothing is made of them, and no index that has one is taken for whole.
+    pub(super) fn distrust(&mut self, broken: BTreeSet<Sha256>) {
+        self.broken = broken;
+    }
+
+    /// Adds to the count of bytes that were read to see whether published files are whole.
+    pub(super) fn count_checked(&self, bytes: u64) {
+        self.checked.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Of how many bytes of published files is known by reading them that they are what they were.
+    pub(super) fn checked(&self) -> u64 {
+        self.checked.load(Ordering::Relaxed)
+    }
+
+    /// Whether a file of an index was found not to be what its name says.
+    pub(super) fn is_broken(&self, digest: &Sha256) -> bool {
+        self.broken.contains(digest)
+    }
+
+    /// Whether the file of that size and digest is there. It is read to its end, unless this publication wrote it: whoever shows it
+    /// vouches for it.
+    fn is_there(&self, path: &Utf8Path, size: u64, digest: &Sha256) -> bool {
+        if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == size) {
+            return false;
+        }
+        if self.whole.lock().unwrap_or_else(PoisonError::into_inner).contains(digest) {
+            return true;
+        }
+        self.count_checked(size);
+        files::sha256(path).is_ok_and(|found| found == *digest)
+    }
+
+    fn vouch(&self, digest: Sha256) {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
     }
 
     pub(super) fn id(&self) -> PublicationId {
@@ -103,7 +177,7 @@ impl<'a> Tree<'a> {
 
     /// Whether all files of an index are there.
     pub(super) fn holds(&self, index: &PublishedIndex) -> bool {
-        holds(&self.public, index)
+        index.files_at("").all(|(_, file)| !self.is_broken(&file.sha256)) && holds(&self.public, index)
     }
 
     fn suite_directory(&self, id: PublicationId, place: &Place) -> Utf8PathBuf {
@@ -167,7 +241,8 @@ impl<'a> Tree<'a> {
         let sha256 = Sha256::from_bytes(sha2::Sha256::digest(bytes).into());
         self.hashed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let path = self.by_hash(&sha256);
-        if fs::read(&path).ok().as_deref() != Some(bytes) {
+        let is_there = fs::symlink_metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
+        if !is_there || fs::read(&path).ok().as_deref() != Some(bytes) {
             let temporary = self.store.storage().temporary()?;
             files::write_new(&temporary, bytes, mode::IMMUTABLE)?;
             fs::rename(&temporary, &path).map_err(Error::io("create", &path))?;
@@ -179,9 +254,10 @@ impl<'a> Tree<'a> {
     /// Writes one file; `false` when what it was to be made from is damaged.
     fn write_by_hash(&self, file: &RenderedFile, previous: Option<&ReleaseFile>) -> Result<bool, Error> {
         let path = self.by_hash(&file.sha256());
-        // It can be there already: after going back, or because somebody was killed before showing it. It was whole and durable
-        // before it got that name.
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == file.size()) {
+        // It can be there already: after going back, or because somebody was killed before showing it. It was whole when it got that
+        // name, and need not be by now.
+        if self.is_there(&path, file.size(), &file.sha256()) {
+            self.vouch(file.sha256());
             self.note([self.public.join(BY_HASH).join("SHA256")]);
             return Ok(true);
         }
@@ -204,6 +280,7 @@ impl<'a> Tree<'a> {
         }
         files::sync_path(&temporary)?;
         files::rename(&temporary, &path).map_err(Error::io("create", &path))?;
+        self.vouch(file.sha256());
         self.note([self.public.join(BY_HASH).join("SHA256")]);
         Ok(true)
     }
