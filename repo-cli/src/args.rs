@@ -96,4 +96,44 @@ pub(crate) enum Command {
     ClientConfig(cmd::client_config::ClientConfigArguments),
     /// Make, list and export signing keys
     Key(cmd::key::KeyArguments),
+    /// Look after the store itself
+    Store(cmd::store::StoreArguments),
+}
+
+impl Command {
+    /// Returns whether a person is asked when the clock is odd: the verb writes times into the store, and is not meant to set a wrong one
+    /// right.
+    pub(crate) fn asks_about_clock(&self) -> bool {
+        self.writes() && !matches!(self, Self::Sign(_) | Self::Fsck(_))
+    }
+
+    /// Returns whether the verb writes to an existing store, which then must have the newest format.
+    pub(crate) fn writes(&self) -> bool {
+        match self {
+            Self::Add(arguments) => arguments.writes(),
+            Self::Incoming(arguments) => arguments.writes(),
+            Self::Promote(arguments) => arguments.writes(),
+            Self::Remove(arguments) => arguments.writes(),
+            Self::Rollback(arguments) => arguments.writes(),
+            Self::Tag(arguments) => arguments.writes(),
+            Self::Retention(arguments) => arguments.writes(),
+            Self::Gc(arguments) => arguments.writes(),
+            Self::Publish(_) | Self::Sign(_) => true,
+            Self::Fsck(arguments) => arguments.writes(),
+            // `quickstart` and `init` make a store; `store upgrade` says itself what it does; the others only read.
+            Self::Quickstart(_)
+            | Self::Init(_)
+            | Self::Store(_)
+            | Self::List(_)
+            | Self::Versions(_)
+            | Self::Show(_)
+            | Self::Diff(_)
+            | Self::History(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Serve(_)
+            | Self::ClientConfig(_)
+            | Self::Key(_) => false,
+        }
+    }
 }

@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
-use file::{All, File, RepositoryTable, Source, SuiteTable};
-use repo_store::{ArchitectureAll, Markers, RepositoryName, RepositorySettings, SuiteSettings};
+use file::{All, File, OnUnknownRelease, RepositoryTable, Source, SuiteTable};
+use repo_store::{
+    ArchitectureAll, Markers, RepositoryName, RepositorySettings, SuiteSettings, UnknownRelease,
+};
 
 pub(crate) use url::Url;
 pub(crate) use value::{FromText, Line, argument};
@@ -92,6 +94,14 @@ impl Config {
     /// Whether clients of a repository need a password.
     pub(crate) fn needs_password(&self, repository: &RepositoryName) -> bool {
         self.file.repositories.get(repository).is_some_and(|table| table.users.is_some())
+    }
+
+    /// Returns whether the configuration says what becomes of packages for releases without a suite.
+    pub(crate) fn decides_on_unknown_releases(&self, repository: &RepositoryName) -> bool {
+        let tables = self.file.repositories.iter();
+        let table =
+            tables.filter(|(Text(name), _)| name == repository).find_map(|(_, table)| table.unknown_release);
+        table.or(self.file.unknown_release).is_some()
     }
 
     /// Who may read which repository. Files of users are read now.
@@ -211,6 +221,9 @@ impl Config {
         // It goes into Release, which clients of any kind read.
         settings.url = self.url().filter(|url| url.is_of_the_web()).map(ToString::to_string);
         settings.contents = table.contents.unwrap_or(self.file.contents);
+        if table.unknown_release.or(self.file.unknown_release) == Some(OnUnknownRelease::Refuse) {
+            settings.unknown_release = UnknownRelease::Refuse;
+        }
         self.compress(&mut settings)?;
         settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);
         if let Some(Text(flat)) = &table.flat {

@@ -176,6 +176,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Conflict { .. } => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
         }
+        Error::Held { .. } => "to take it all the same: repo-cli incoming --despite-hold",
         Error::PathConflict { .. } => {
             "versions of a source package share their upstream tarballs: a tarball that changes needs a new upstream version"
         }
@@ -189,6 +190,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do"
         }
         Error::NoSuite { .. } => "list suites in repo.toml, in `suites` or the file that `suites_file` names",
+        Error::UnknownRelease { .. } => {
+            "choose suites with --suite, or set unknown_release = \"everywhere\" in repo.toml"
+        }
         Error::NoRoutedSuite { .. } => "add one to the rule in repo.toml, or choose one with --suite",
         Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",
         Error::UnlistedComponent { .. } => {
@@ -210,6 +214,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::TagExists { .. } => "delete it first with --delete, or choose another name",
         Error::UnknownTag { .. } => "`repo-cli tag REPOSITORY` lists them",
         Error::NewerFormat { .. } => "use the version of repo-cli that wrote the store, or a newer one",
+        Error::OlderFormat { .. } => "run repo-cli store upgrade",
+        Error::InUse { .. } => "try again when the other command has finished",
+        Error::NoWayBack { .. } => "restore a backup made before the upgrade",
         Error::Damaged { .. } | Error::Missing { .. } => "restore the file from a backup of store/",
         _ => return None,
     };

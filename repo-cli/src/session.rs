@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use apt_sign::OpenPgpSigner;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use repo_store::{CommitId, Context, PublishOptions, PublishReport, RepositorySettings, Store};
+use repo_store::{CommitId, Context, Format, PublishOptions, PublishReport, RepositorySettings, Store};
 
 use crate::args::{ChangeArguments, Global};
 use crate::clock;
@@ -28,6 +28,18 @@ impl Session {
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let root = find_root(global)?;
         Ok(Self { config: Config::load(&root)?, store: Store::open(&root)?, actor: actor(global), root })
+    }
+
+    /// Brings a store of an older format to the newest, and says so: something is about to be written.
+    pub(crate) fn upgrade_store(&mut self, output: &Output) -> Result<(), Failure> {
+        if self.store.format() < Format::NEWEST {
+            let before = self.store.upgrade()?;
+            output.note(&format!(
+                "upgraded the store from format {before} to format {}; older versions of repo-cli can no longer open it",
+                Format::NEWEST
+            ));
+        }
+        Ok(())
     }
 
     /// Who acts, when, and on how many threads.

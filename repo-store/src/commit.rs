@@ -5,7 +5,7 @@ use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
 
 use crate::objects::Objects;
-use crate::{CommitId, Context, Error, RepositoryName, SnapshotId};
+use crate::{CommitId, Context, Error, HoldsId, RepositoryName, SnapshotId};
 
 /// A state of one repository: one snapshot for each suite, who made it when and how, and the state before it.
 ///
@@ -15,6 +15,7 @@ use crate::{CommitId, Context, Error, RepositoryName, SnapshotId};
 /// Date: 2026-11-21T02:40:00Z
 /// Actor: alice
 /// Operation: add hello 2.10-3 amd64
+/// Holds: <id>                  (absent when nothing is held)
 /// Suites:
 ///  bookworm <snapshot id>
 /// ```
@@ -31,6 +32,8 @@ pub struct Commit {
     pub actor: String,
     /// What was done, in words.
     pub operation: String,
+    /// What was taken out and is to stay out; `None` when there is nothing.
+    pub holds: Option<HoldsId>,
     /// The content of each suite.
     pub suites: BTreeMap<SuiteName, SnapshotId>,
 }
@@ -44,6 +47,7 @@ impl Commit {
             date: context.now,
             actor: context.actor.clone(),
             operation: "create".to_owned(),
+            holds: None,
             suites: BTreeMap::new(),
         }
     }
@@ -76,6 +80,9 @@ impl Commit {
         let Self { sequence, date, .. } = self;
         let (actor, operation) = (one_line(&self.actor), one_line(&self.operation));
         let _ = writeln!(text, "Sequence: {sequence}\nDate: {date}\nActor: {actor}\nOperation: {operation}");
+        if let Some(holds) = &self.holds {
+            let _ = writeln!(text, "Holds: {holds}");
+        }
         if !self.suites.is_empty() {
             text.push_str("Suites:\n");
         }
@@ -93,14 +100,12 @@ impl Commit {
             Some((SuiteName::parse(suite).ok()?, snapshot.parse().ok()?))
         });
         Some(Self {
-            parent: match paragraph.get_str("Parent") {
-                Some(id) => Some(id.parse().ok()?),
-                None => None,
-            },
+            parent: paragraph.get_str("Parent").map(str::parse).transpose().ok()?,
             sequence: paragraph.get_str("Sequence")?.parse().ok()?,
             date: paragraph.get_str("Date")?.parse().ok()?,
             actor: paragraph.get_str("Actor")?.to_owned(),
             operation: paragraph.get_str("Operation")?.to_owned(),
+            holds: paragraph.get_str("Holds").map(str::parse).transpose().ok()?,
             suites: suites.collect::<Option<_>>()?,
         })
     }
@@ -127,10 +132,12 @@ mod tests {
             date: "2026-03-01T07:08:09Z".parse().unwrap(),
             actor: "alice".to_owned(),
             operation: "init".to_owned(),
+            holds: None,
             suites: BTreeMap::new(),
         };
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
         commit.parent = Some(CommitId::of(b"x"));
+        commit.holds = Some(HoldsId::of(b"z"));
         commit.suites.insert(SuiteName::parse("bookworm").unwrap(), SnapshotId::of(b"y"));
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
         assert_snapshot!(commit.to_text(), @"
@@ -139,6 +146,7 @@ mod tests {
         Date: 2026-03-01T07:08:09Z
         Actor: alice
         Operation: init
+        Holds: 1104908ab930e671002c7cd7f3fc921570b1bf64ecfa12fe363585c630eaca6b
         Suites:
          bookworm 08112a9e334ce73042b531c25668cf5cb12a1ee040a4326afeac065461079a06
         ");
@@ -152,6 +160,7 @@ mod tests {
             date: Timestamp::UNIX_EPOCH,
             actor: "eve\nSuites:\n x y".to_owned(),
             operation: "\u{1b}[2J\n\n".to_owned(),
+            holds: None,
             suites: BTreeMap::new(),
         };
         let read = Commit::parse(commit.to_text().as_bytes()).unwrap();

@@ -2,6 +2,7 @@ use apt_index::RelPath;
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 
+use crate::hold::Hold;
 use crate::{RecordKey, RepositoryName, TagName};
 
 /// What can go wrong in the store.
@@ -34,12 +35,34 @@ pub enum Error {
         path: Utf8PathBuf,
     },
     /// The store was written by a newer version.
-    #[error("the store has format {found}, this program knows formats up to {known}")]
+    #[error("the store has format {found}, which {reader} reads; this version reads formats up to {known}")]
     NewerFormat {
         /// The format found.
         found: u32,
         /// The newest format known.
         known: u32,
+        /// The first version that reads it, as the store says, or `a newer version`.
+        reader: String,
+    },
+    /// A store of an older format, which is read and not written.
+    #[error("the store has format {found}; changes need format {needed}")]
+    OlderFormat {
+        /// The format found.
+        found: u32,
+        /// The format that is written.
+        needed: u32,
+    },
+    /// An upgrade that cannot be taken back.
+    #[error("format {format} cannot be left: the store was changed after its upgrade, or never upgraded")]
+    NoWayBack {
+        /// The format of the store.
+        format: u32,
+    },
+    /// Another process is writing to the store.
+    #[error("another process is writing to the store in {path}")]
+    InUse {
+        /// The root of the store.
+        path: Utf8PathBuf,
     },
     /// An object of the store is not what its name says, or cannot be read as what it should be.
     #[error("the store's {kind} {id} is damaged: {what}")]
@@ -148,6 +171,16 @@ pub enum Error {
         /// What in its version names the release.
         marker: String,
     },
+    /// A package for a release that no suite of the repository is for, where [such are refused](crate::UnknownRelease::Refuse).
+    #[error("{key}: {repository} has no suite for `{marker}`")]
+    UnknownRelease {
+        /// The package.
+        key: RecordKey,
+        /// The repository.
+        repository: RepositoryName,
+        /// What in its version names the release.
+        marker: String,
+    },
     /// A package for an architecture that the suite does not publish.
     #[error("{key}: {suite} does not publish the architecture {architecture}")]
     UnlistedArchitecture {
@@ -177,6 +210,19 @@ pub enum Error {
         repository: RepositoryName,
         /// Where it stands, as words that continue the sentence.
         place: String,
+    },
+    /// A package that was taken out and is to stay out.
+    #[error(
+        "{key} is held out of {repository} since {}, when {} did: {}",
+        .hold.cause.date.strftime("%Y-%m-%d %H:%M UTC"), .hold.cause.actor, .hold.cause.operation
+    )]
+    Held {
+        /// The package.
+        key: Box<RecordKey>,
+        /// The repository.
+        repository: RepositoryName,
+        /// Since when, by whom, and which suites.
+        hold: Box<Hold>,
     },
     /// Two source packages with different files of one name: in the pool there is room for one.
     #[error("{key} has another `{path}` than {other}, which is in {repository} already")]

@@ -72,6 +72,11 @@ id!(
     "snapshot"
 );
 id!(
+    /// The id of a list of what a repository holds back.
+    HoldsId,
+    "list of holds"
+);
+id!(
     /// The id of a commit. No other kind of id can stand for one:
     ///
     /// ```compile_fail

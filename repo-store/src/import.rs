@@ -38,6 +38,9 @@ pub struct AddOptions {
     pub check_data: bool,
     /// Refuse symbolic links: for folders that others can write to.
     pub refuse_links: bool,
+    /// Refuse what a removal or a rollback [took out](crate::Hold): for folders into which programs drop the same files again. Otherwise
+    /// adding such a package ends its hold.
+    pub refuse_held: bool,
     /// Say what would be done and change nothing.
     pub dry_run: bool,
 }
@@ -118,7 +121,7 @@ impl Store {
         candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
 
         let change = |transaction: &mut Transaction<'_>| {
-            let outcome = insert_all(&candidates, transaction, options.component.as_ref())?;
+            let outcome = insert_all(&candidates, transaction, options)?;
             let all_good = refused.is_empty() && outcome.refused.is_empty();
             if (all_good || options.keep_going) && !options.dry_run {
                 for (_, candidate) in candidates.iter().filter(|(place, _)| outcome.added.contains_key(place))
@@ -237,11 +240,11 @@ struct Outcome {
     refused: BTreeMap<usize, Error>,
 }
 
-/// Inserts candidates; those of one place all, or none of them. `asked` is the component asked for.
+/// Inserts candidates; those of one place all, or none of them.
 fn insert_all(
     candidates: &[(usize, Candidate<'_>)],
     transaction: &mut Transaction<'_>,
-    asked: Option<&Component>,
+    options: &AddOptions,
 ) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
     loop {
@@ -250,7 +253,7 @@ fn insert_all(
             if outcome.refused.contains_key(place) {
                 continue;
             }
-            match candidate.insert(transaction, asked)? {
+            match candidate.insert(transaction, options)? {
                 Ok(added) => outcome.added.entry(*place).or_default().push(added),
                 Err(error) => {
                     in_part |= outcome.added.remove(place).is_some();
@@ -286,11 +289,16 @@ impl<'a> Candidate<'a> {
     fn insert(
         &self,
         transaction: &mut Transaction<'_>,
-        asked: Option<&Component>,
+        options: &AddOptions,
     ) -> Result<Result<Added, Error>, Error> {
+        if options.refuse_held
+            && let Some(hold) = transaction.held(self.record.key())?
+        {
+            return Ok(Err(transaction.is_held(self.record.key(), hold)));
+        }
         let mut suites = Vec::new();
         for suite in self.placement.route.suites() {
-            if let Some(asked) = asked
+            if let Some(asked) = &options.component
                 && let Some(error) = transaction.elsewhere(suite, &self.record, asked)?
             {
                 return Ok(Err(error));

@@ -20,13 +20,15 @@ pub struct IncomingOptions {
     /// A file that is no valid package is taken for one that is still being written until it has not changed for that
     /// long.
     pub patience: Duration,
+    /// Take also what a removal or a rollback [took out](crate::Hold), which ends its hold.
+    pub despite_hold: bool,
     /// How packages are added. Links are never followed and data archives always checked: anybody may write here.
     pub add: AddOptions,
 }
 
 impl Default for IncomingOptions {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(60), add: AddOptions::default() }
+        Self { patience: Duration::from_secs(60), despite_hold: false, add: AddOptions::default() }
     }
 }
 
@@ -58,6 +60,9 @@ impl Store {
     /// What a `.changes` in the folder lists belongs to that upload, and is taken or rejected with it. A package that belongs to
     /// none is taken alone, unless the repository has [uploaders](RepositorySettings::uploaders): nothing says whose it is.
     ///
+    /// What a removal or a rollback took out of the repository is rejected, unless [`despite_hold`](IncomingOptions::despite_hold)
+    /// is set: the same signed files may be dropped again by anybody who has them.
+    ///
     /// # Errors
     /// When the folder cannot be read or the store fails.
     pub fn take_incoming(
@@ -73,8 +78,13 @@ impl Store {
             fs::read_dir(folder).map_err(Error::io("list", folder))?;
         }
         let Found { candidates, mut left } = Found::sort(folder, &names, repository.uploaders.is_some());
-        let add =
-            AddOptions { keep_going: true, check_data: true, refuse_links: true, ..options.add.clone() };
+        let add = AddOptions {
+            keep_going: true,
+            check_data: true,
+            refuse_links: true,
+            refuse_held: !options.despite_hold,
+            ..options.add.clone()
+        };
         let files: Vec<Utf8PathBuf> = candidates.keys().cloned().collect();
         let mut report = self.add(repository, &files, &add, context)?;
         let mut arriving = BTreeSet::new();

@@ -2,9 +2,9 @@ use std::cell::RefCell;
 use std::fmt;
 
 use crate::storage::{Key, Storage};
-use crate::{ChunkId, CommitId, Error, PageId, SnapshotId};
+use crate::{ChunkId, CommitId, Error, HoldsId, PageId, SnapshotId};
 
-/// The chunks, pages, snapshots and commits of a store: zstd-compressed text, named by the BLAKE3 of the text.
+/// The chunks, pages, snapshots, lists of holds and commits of a store: zstd-compressed text, named by the BLAKE3 of the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Objects<'a>(pub(crate) &'a dyn Storage);
 
@@ -24,7 +24,7 @@ macro_rules! object_id {
         }
     )*};
 }
-object_id!(ChunkId, PageId, SnapshotId, CommitId);
+object_id!(ChunkId, PageId, SnapshotId, HoldsId, CommitId);
 
 pub(crate) const AREA: &str = "objects";
 /// Text of one object; a chunk of the largest records stays far below.

@@ -227,7 +227,7 @@ impl Store {
             for (suite, record) in
                 plan.records.iter().flat_map(|(suite, all)| all.iter().map(move |r| (suite, r)))
             {
-                transaction.remove(suite, record.key())?;
+                transaction.withdraw(suite, record.key())?;
             }
             Ok((plan.describe("remove"), ()))
         })?;

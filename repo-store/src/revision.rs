@@ -5,6 +5,7 @@ use deb_parse::{PackageName, SuiteName};
 use jiff::Timestamp;
 
 use crate::history::Ends;
+use crate::hold::{Hold, Holds};
 use crate::lookup::Lookup;
 use crate::{Commit, CommitId, Error, Record, RecordKey, RepositoryName, Snapshot, Store, TagName};
 
@@ -114,6 +115,16 @@ impl<'a> Revision<'a> {
             }
         }
         Ok(changes)
+    }
+}
+
+impl Revision<'_> {
+    /// Returns what was taken out of the repository and is to stay out, in the order of keys.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn holds(&self) -> Result<Vec<Hold>, Error> {
+        Ok(Holds::read(&self.store.objects(), self.commit.holds)?.iter().cloned().collect())
     }
 }
 

@@ -164,6 +164,7 @@ pub trait Storage: Send + Sync + fmt::Debug {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Format;
 
     fn conformance(storage: &dyn Storage) {
         let key = Key::object("objects", &"abcdef");
@@ -230,7 +231,7 @@ mod tests {
         std::fs::write(path.join("objects/ab/cdef"), "").unwrap();
         storage.put(&key, b"content").unwrap();
         storage.sync().unwrap();
-        assert_eq!(Directory::open(&path).unwrap().read(&key).unwrap().unwrap(), b"content");
+        assert_eq!(Directory::open(&path, Format::NEWEST).unwrap().read(&key).unwrap().unwrap(), b"content");
     }
 
     #[test]
@@ -242,7 +243,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 // Each opens the directory itself, as separate processes do.
-                let (storage, head) = (Directory::open(&path).unwrap(), &head);
+                let (storage, head) = (Directory::open(&path, Format::NEWEST).unwrap(), &head);
                 scope.spawn(move || {
                     let mut done = 0;
                     while done < 25 {
@@ -257,7 +258,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(Directory::open(&path).unwrap().read(&head).unwrap().unwrap(), b"100");
+        assert_eq!(Directory::open(&path, Format::NEWEST).unwrap().read(&head).unwrap().unwrap(), b"100");
     }
 
     #[test]
@@ -269,7 +270,7 @@ mod tests {
             let start = std::sync::Barrier::new(8);
             std::thread::scope(|scope| {
                 for writer in 0..8 {
-                    let (storage, start) = (Directory::open(&path).unwrap(), &start);
+                    let (storage, start) = (Directory::open(&path, Format::NEWEST).unwrap(), &start);
                     scope.spawn(move || {
                         start.wait();
                         for object in 0..3 {
@@ -281,7 +282,7 @@ mod tests {
                 }
             });
         }
-        let storage = Directory::open(&path).unwrap();
+        let storage = Directory::open(&path, Format::NEWEST).unwrap();
         assert_eq!(storage.list("objects").unwrap().len(), 30 * 8 * 3);
         assert_eq!(storage.list("tmp").unwrap(), [], "nothing is left behind");
     }

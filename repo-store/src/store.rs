@@ -3,15 +3,11 @@ use deb_parse::SuiteName;
 use jiff::Timestamp;
 
 use crate::files::{self, Lock};
+use crate::format::Format;
 use crate::objects::Objects;
 use crate::revision::Revision;
 use crate::storage::{Directory, Key, Storage};
 use crate::{BlobId, Commit, CommitId, Difference, Error, RepositoryName, Snapshot, oplog};
-
-/// The newest format this version reads and the one it writes. `docs/store-format.md` describes it.
-const FORMAT: u32 = 1;
-/// What the format file holds.
-pub(crate) const FORMAT_FILE: &[u8] = b"1\n";
 
 /// Everything one installation keeps.
 ///
@@ -57,32 +53,19 @@ impl Store {
             files::sync_all(files::create_directories(&root.join(area))?)?;
         }
         // Last, so that a store that was not made to the end is not taken for one.
-        files::replace(&directory.join("format"), FORMAT_FILE, &storage.temporary()?)?;
+        files::replace(&directory.join("format"), &Format::NEWEST.to_file(), &storage.temporary()?)?;
         Self::open(root)
     }
 
     /// Opens the store in `root`.
     ///
     /// # Errors
-    /// [`Error::NoStore`] when there is none, [`Error::NewerFormat`] when a newer version wrote it.
+    /// [`Error::NoStore`] when there is none, [`Error::NewerFormat`] when a newer version wrote it. A store of an
+    /// [older format](Self::format) opens; what changes it fails with [`Error::OlderFormat`] until it is
+    /// [upgraded](Self::upgrade).
     pub fn open(root: &Utf8Path) -> Result<Self, Error> {
-        Self::check_format_of(root)?;
-        Ok(Self { root: root.to_owned(), storage: Directory::open(&root.join("store"))? })
-    }
-
-    /// Refuses what is no store, and what a newer version wrote.
-    pub(crate) fn check_format_of(root: &Utf8Path) -> Result<(), Error> {
-        let format = root.join("store/format");
-        let no_store = || Error::NoStore { path: root.to_owned() };
-        let text = files::read_if_present(&format)?.ok_or_else(no_store)?;
-        let found: u32 = std::str::from_utf8(&text)
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .ok_or_else(|| Error::damaged("format file", &format, "it holds no number"))?;
-        if found > FORMAT {
-            return Err(Error::NewerFormat { found, known: FORMAT });
-        }
-        Ok(())
+        let format = Format::of(root)?;
+        Ok(Self { root: root.to_owned(), storage: Directory::open(&root.join("store"), format)? })
     }
 
     /// The store in `root`, whether it was made to its end or not.
@@ -104,6 +87,10 @@ impl Store {
 
     pub(crate) fn storage(&self) -> &Directory {
         &self.storage
+    }
+
+    pub(crate) fn set_storage(&mut self, storage: Directory) {
+        self.storage = storage;
     }
 
     pub(crate) fn objects(&self) -> Objects<'_> {

@@ -5,11 +5,13 @@ use deb_parse::{Component, SuiteName};
 use jiff::Timestamp;
 
 use crate::edit::{self, Edit};
+use crate::hold::{Hold, HoldCause, Holds};
 use crate::lookup::Lookup;
 use crate::storage::Storage as _;
 use crate::store::Store;
 use crate::{
-    Commit, CommitId, Error, Record, RecordFile, RecordKey, RepositoryName, Revision, Snapshot, SnapshotId,
+    BlobId, Commit, CommitId, Error, Record, RecordFile, RecordKey, RepositoryName, Revision, Snapshot,
+    SnapshotId,
 };
 
 /// Who does something, and when.
@@ -35,6 +37,11 @@ pub struct Transaction<'a> {
     /// The suites that were given the content of another state, and what they held before.
     restored: BTreeMap<SuiteName, (SnapshotId, Option<Snapshot>)>,
     edits: BTreeMap<SuiteName, BTreeMap<RecordKey, Edit>>,
+    /// What is held in the state that is being changed.
+    holds: Holds,
+    /// What is taken out and to be held, and what a restored state brings back.
+    withdrawn: BTreeMap<(SuiteName, RecordKey), BlobId>,
+    returned: BTreeSet<(SuiteName, RecordKey)>,
     lookup: Lookup<'a>,
 }
 
@@ -98,11 +105,15 @@ impl<'a> Transaction<'a> {
                 snapshots.insert(suite.clone(), base.snapshot(suite)?);
             }
         }
+        let holds = base.as_ref().and_then(|base| base.commit().holds);
         Ok(Self {
             store,
             repository: repository.clone(),
             base,
             snapshots,
+            holds: Holds::read(&store.objects(), holds)?,
+            withdrawn: BTreeMap::new(),
+            returned: BTreeSet::new(),
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
             lookup: Lookup::new(store.objects()),
@@ -139,6 +150,7 @@ impl<'a> Transaction<'a> {
         if !known {
             self.check_files(&suites, record)?;
         }
+        self.withdrawn.remove(&(suite.clone(), key.clone()));
         self.edits.entry(suite.clone()).or_default().insert(key.clone(), Edit::Insert(Arc::clone(record)));
         Ok(Inserted::New)
     }
@@ -148,11 +160,41 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// When the store cannot be read.
     pub fn remove(&mut self, suite: &SuiteName, key: &RecordKey) -> Result<bool, Error> {
-        let there = self.get(suite, key)?.is_some();
-        if there {
+        Ok(self.take_out(suite, key)?.is_some())
+    }
+
+    /// Takes a record out of a suite and [holds](Hold) it, so that it stays out; says whether it was there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn withdraw(&mut self, suite: &SuiteName, key: &RecordKey) -> Result<bool, Error> {
+        let Some(record) = self.take_out(suite, key)? else { return Ok(false) };
+        self.withdrawn.insert((suite.clone(), key.clone()), record.blob());
+        Ok(true)
+    }
+
+    fn take_out(&mut self, suite: &SuiteName, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
+        let there = self.get(suite, key)?;
+        if there.is_some() {
             self.edits.entry(suite.clone()).or_default().insert(key.clone(), Edit::Remove);
         }
         Ok(there)
+    }
+
+    /// Returns why a package is to stay out of the repository, if it is: the package itself is held in a suite, or that version is
+    /// held for other architectures and is in no suite any more.
+    pub(crate) fn held(&mut self, key: &RecordKey) -> Result<Option<Hold>, Error> {
+        if let Some(hold) = self.holds.get(key) {
+            return Ok(Some(hold.clone()));
+        }
+        let same = |other: &RecordKey| other.package == key.package && other.version == key.version;
+        let Some(hold) = self.holds.iter().find(|hold| same(&hold.key)).cloned() else { return Ok(None) };
+        for snapshot in self.snapshots.values() {
+            if self.lookup.versions(snapshot, &key.package)?.iter().any(|record| same(record.key())) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(hold))
     }
 
     /// The very file of a record in a suite, but in another component than `asked`, as an error that says so.
@@ -193,6 +235,11 @@ impl<'a> Transaction<'a> {
                 continue;
             }
             let difference = self.store.difference(now, &then)?;
+            let of_suite = |record: &Arc<Record>| (suite.clone(), record.key().clone());
+            let returned: BTreeSet<_> = difference.only_second.iter().map(of_suite).collect();
+            let left = difference.only_first.iter().map(|record| (of_suite(record), record.blob()));
+            self.withdrawn.extend(left.filter(|(place, _)| !returned.contains(place)));
+            self.returned.extend(returned);
             returning.extend(difference.only_second.into_iter().map(|record| (record.key().clone(), record)));
             let id = match target.commit().suites.get(&suite) {
                 Some(id) => *id,
@@ -221,6 +268,8 @@ impl<'a> Transaction<'a> {
     /// Forgets every change.
     pub fn clear(&mut self) {
         self.edits.clear();
+        self.withdrawn.clear();
+        self.returned.clear();
         for (suite, (_, before)) in std::mem::take(&mut self.restored) {
             match before {
                 Some(before) => self.snapshots.insert(suite, before),
@@ -309,12 +358,38 @@ impl<'a> Transaction<'a> {
         self.lookup.find(snapshot, key)
     }
 
+    /// The error that says so.
+    pub(crate) fn is_held(&self, key: &RecordKey, hold: Hold) -> Error {
+        Error::Held { key: Box::new(key.clone()), repository: self.repository.clone(), hold: Box::new(hold) }
+    }
+
     fn conflict(&self, key: &RecordKey, place: String) -> Error {
         Error::Conflict { key: key.clone(), repository: self.repository.clone(), place }
     }
 
-    fn commit(self, context: &Context, operation: String) -> Result<Outcome, Error> {
+    /// Returns what is held once this is committed.
+    fn holds_after(&mut self, context: &Context, operation: &str) -> Holds {
+        let mut holds = std::mem::take(&mut self.holds);
+        if !holds.is_empty() {
+            for (suite, key) in &self.returned {
+                holds.lift(key, suite);
+            }
+            for (suite, edits) in &self.edits {
+                let inserted = edits.iter().filter(|(_, edit)| matches!(edit, Edit::Insert(_)));
+                inserted.for_each(|(key, _)| holds.lift(key, suite));
+            }
+        }
+        let cause =
+            HoldCause { date: context.now, actor: context.actor.clone(), operation: operation.to_owned() };
+        for ((suite, key), blob) in &self.withdrawn {
+            holds.hold(key, *blob, suite, &cause);
+        }
+        holds
+    }
+
+    fn commit(mut self, context: &Context, operation: String) -> Result<Outcome, Error> {
         let objects = self.store.objects();
+        let holds = self.holds_after(context, &operation);
         let base = self.base.as_ref().map(|base| (base.id(), base.commit()));
         let before = base.map(|(_, commit)| commit.suites.clone()).unwrap_or_default();
         let mut after = before.clone();
@@ -352,6 +427,7 @@ impl<'a> Transaction<'a> {
             date: context.now,
             actor: context.actor.clone(),
             operation,
+            holds: holds.write(&objects)?,
             suites: after,
         };
         let id = commit.write(&objects)?;

@@ -2,7 +2,7 @@ use std::io::ErrorKind;
 
 use camino::Utf8PathBuf;
 use deb_parse::{Component, SuiteName};
-use repo_store::{AddOptions, AddReport, Added, Inserted, Route};
+use repo_store::{AddOptions, AddReport, Added, Inserted, RepositorySettings, Route};
 use serde::Serialize;
 
 use crate::args::ChangeArguments;
@@ -28,6 +28,13 @@ pub(crate) struct AddArguments {
     check_data: bool,
     #[command(flatten)]
     change: ChangeArguments,
+}
+
+impl AddArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
 }
 
 /// Where packages go.
@@ -59,6 +66,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     let files = with_directories_read(&arguments.files)?;
     let report = session.store.add(repository, &files, &options, &session.context())?;
     let complete = report.refused.is_empty() || options.keep_going;
+    warn_of_unknown_releases(&report, repository, session, output);
     print(&report, complete, options.dry_run, output);
     if complete {
         session.publish_after(repository, report.committed.commit, arguments.change, output)?;
@@ -100,6 +108,9 @@ struct AddedJson<'a> {
     suites: Vec<&'a str>,
     route: &'static str,
     rule: Option<usize>,
+    /// What in the version names a release without a suite.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_release: Option<&'a str>,
     new: bool,
 }
 
@@ -107,6 +118,25 @@ struct AddedJson<'a> {
 struct RefusedJson<'a> {
     file: &'a str,
     error: String,
+}
+
+/// Warns of packages that went to every suite though they were built for a release without one, unless that is as configured.
+pub(crate) fn warn_of_unknown_releases(
+    report: &AddReport,
+    repository: &RepositorySettings,
+    session: &Session,
+    output: &Output,
+) {
+    if session.config.decides_on_unknown_releases(&repository.name) {
+        return;
+    }
+    for Added { key, route, .. } in report.added.iter().filter(|added| is_new(added)) {
+        if let Route::Everywhere { foreign: Some(marker), .. } = route {
+            output.note(&format!(
+                "warning: {key}: no suite for `{marker}`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)"
+            ));
+        }
+    }
 }
 
 /// Prints what was added and what was refused. `complete`: whether the good files were taken.
@@ -130,6 +160,10 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
                 Route::Chosen(_) => "chosen",
             },
             rule: added.rule,
+            unknown_release: match &added.route {
+                Route::Everywhere { foreign, .. } => foreign.as_deref(),
+                _ => None,
+            },
             new: is_new(added),
         })
         .collect();
@@ -178,7 +212,7 @@ fn line(added: &Added, dry_run: bool) -> String {
     let mut why = match &added.route {
         Route::Everywhere { foreign: None, .. } => vec!["every suite".to_owned()],
         Route::Everywhere { foreign: Some(marker), .. } => {
-            vec![format!("every suite; none is for {marker}, choose with --suite if that is wrong")]
+            vec![format!("every suite; none is for {marker}")]
         }
         Route::Release { marker, .. } => vec![format!("built for {marker}")],
         Route::Distribution(_) => vec!["named by the upload".to_owned()],

@@ -26,6 +26,13 @@ pub(crate) struct FsckArguments {
     from: Vec<String>,
 }
 
+impl FsckArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        self.repair
+    }
+}
+
 /// Where true copies are taken from.
 enum Place {
     Directory(Utf8PathBuf),

@@ -17,6 +17,13 @@ pub(crate) struct GcArguments {
     dry_run: bool,
 }
 
+impl GcArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.dry_run
+    }
+}
+
 #[derive(Serialize)]
 struct GarbageJson {
     path: String,

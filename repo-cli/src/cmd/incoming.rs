@@ -22,10 +22,20 @@ pub(crate) struct IncomingArguments {
     /// How long a file that is no valid package may be unchanged before it is rejected, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
+    /// Take also what a removal or a rollback took out
+    #[arg(long)]
+    despite_hold: bool,
     #[command(flatten)]
     placement: PlacementArguments,
     #[command(flatten)]
     change: ChangeArguments,
+}
+
+impl IncomingArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
 }
 
 pub(crate) fn run(
@@ -35,7 +45,11 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let repository = &session.repository_to_add_to(&arguments.repository, arguments.change)?;
     let add = AddOptions { dry_run: arguments.change.dry_run, ..arguments.placement.options() };
-    let options = IncomingOptions { patience: Duration::from_secs(arguments.patience), add };
+    let options = IncomingOptions {
+        patience: Duration::from_secs(arguments.patience),
+        despite_hold: arguments.despite_hold,
+        add,
+    };
     let mut all = AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
     let mut complete = true;
     for folder in &arguments.folders {
@@ -55,6 +69,7 @@ pub(crate) fn run(
             }
         }
     }
+    add::warn_of_unknown_releases(&all, repository, session, output);
     add::print(&all, true, options.add.dry_run, output);
     session.publish_after(repository, all.committed.commit, arguments.change, output)?;
     Ok(Outcome::of(complete && all.refused.is_empty()))

@@ -21,6 +21,7 @@ pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod sign;
+pub(crate) mod store;
 pub(crate) mod tag;
 pub(crate) mod versions;
 
@@ -33,31 +34,34 @@ use crate::session::Session;
 /// Runs the verb that was asked for.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
     let global = arguments.global;
-    let session = || Session::open(&global);
-    // For verbs that write times into the store.
-    let changing = || {
-        let session = Session::open(&global)?;
-        clock::check(&session.store, session.context().now, output)?;
+    let (writes, asks) = (arguments.command.writes(), arguments.command.asks_about_clock());
+    let session = || {
+        let mut session = Session::open(&global)?;
+        if asks {
+            clock::check(&session.store, session.context().now, output)?;
+        }
+        if writes {
+            session.upgrade_store(output)?;
+        }
         Ok::<_, Failure>(session)
     };
     match arguments.command {
         Command::Quickstart(arguments) => quickstart::run(&arguments, &global, output),
         Command::Init(arguments) => init::run(&arguments, &global, output),
-        Command::Add(arguments) => add::run(&arguments, &changing()?, output),
-        Command::Incoming(arguments) => incoming::run(&arguments, &changing()?, output),
+        Command::Add(arguments) => add::run(&arguments, &session()?, output),
+        Command::Incoming(arguments) => incoming::run(&arguments, &session()?, output),
         Command::List(arguments) => list::run(&arguments, &session()?, output),
         Command::Versions(arguments) => versions::run(&arguments, &session()?, output),
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
-        Command::Promote(arguments) => promote::run(&arguments, &changing()?, output),
-        Command::Remove(arguments) => remove::run(&arguments, &changing()?, output),
+        Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
+        Command::Remove(arguments) => remove::run(&arguments, &session()?, output),
         Command::History(arguments) => history::run(&arguments, &session()?, output),
-        Command::Rollback(arguments) => rollback::run(&arguments, &changing()?, output),
-        Command::Tag(arguments) if arguments.lists() => tag::run(&arguments, &session()?, output),
-        Command::Tag(arguments) => tag::run(&arguments, &changing()?, output),
-        Command::Retention(arguments) => retention::run(&arguments, &changing()?, output),
-        Command::Gc(arguments) => gc::run(&arguments, &changing()?, output),
-        Command::Publish(arguments) => publish::run(&arguments, &changing()?, output),
+        Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
+        Command::Tag(arguments) => tag::run(&arguments, &session()?, output),
+        Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
+        Command::Gc(arguments) => gc::run(&arguments, &session()?, output),
+        Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
         Command::Sign(arguments) => sign::run(&arguments, &session()?, output),
         Command::Fsck(arguments) => fsck::run(&arguments, &session()?, output),
         Command::Backup(arguments) => backup::run(&arguments, &session()?, output),
@@ -65,5 +69,6 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
+        Command::Store(arguments) => store::run(&arguments, session()?, output),
     }
 }

@@ -34,6 +34,13 @@ pub(crate) struct PromoteArguments {
     change: ChangeArguments,
 }
 
+impl PromoteArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
+}
+
 pub(crate) fn run(
     arguments: &PromoteArguments,
     session: &Session,

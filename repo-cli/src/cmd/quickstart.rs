@@ -39,7 +39,8 @@ pub(crate) fn run(
     let root = &arguments.directory;
     let fresh = !root.join("repo.toml").exists();
     if fresh {
-        init::init(root, &arguments.layout, output)?;
+        // What a person brings to try it is to be seen at work, whatever release it was built for.
+        init::init(root, &arguments.layout, "everywhere", output)?;
     }
     let session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?;
     let Some(first) = session.config.repositories().next() else {

@@ -24,6 +24,13 @@ pub(crate) struct RemoveArguments {
     change: ChangeArguments,
 }
 
+impl RemoveArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
+}
+
 pub(crate) fn run(
     arguments: &RemoveArguments,
     session: &Session,

@@ -18,6 +18,13 @@ pub(crate) struct RetentionArguments {
     change: ChangeArguments,
 }
 
+impl RetentionArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
+}
+
 #[derive(Serialize)]
 struct VerdictJson {
     suite: String,

@@ -23,6 +23,13 @@ pub(crate) struct RollbackArguments {
     change: ChangeArguments,
 }
 
+impl RollbackArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
+}
+
 pub(crate) fn run(
     arguments: &RollbackArguments,
     session: &Session,

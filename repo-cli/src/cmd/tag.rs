@@ -23,9 +23,9 @@ pub(crate) struct TagArguments {
 }
 
 impl TagArguments {
-    /// Whether nothing is to be named or deleted.
-    pub(crate) fn lists(&self) -> bool {
-        self.name.is_none()
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        self.name.is_some() && !self.dry_run
     }
 }
 

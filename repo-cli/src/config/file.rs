@@ -33,6 +33,7 @@ pub(super) struct File {
     pub(super) compress_index: CompressTable,
     pub(super) translations: bool,
     pub(super) contents: bool,
+    pub(super) unknown_release: Option<OnUnknownRelease>,
     pub(super) valid_for: Option<Text<SignedDuration>>,
     pub(super) pdiffs: Option<usize>,
     pub(super) uploaders: Option<Utf8PathBuf>,
@@ -64,6 +65,14 @@ pub(super) enum All {
     Apart,
 }
 
+/// What becomes of packages for releases without a suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum OnUnknownRelease {
+    Refuse,
+    Everywhere,
+}
+
 /// When changes are published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,6 +96,7 @@ pub(super) struct RepositoryTable {
     pub(super) flat: Option<Text<SuiteName>>,
     pub(super) translations: Option<bool>,
     pub(super) contents: Option<bool>,
+    pub(super) unknown_release: Option<OnUnknownRelease>,
     pub(super) valid_for: Option<Text<SignedDuration>>,
     pub(super) pdiffs: Option<usize>,
     pub(super) uploaders: Option<Utf8PathBuf>,
@@ -359,6 +369,7 @@ mod tests {
         let filled = crate::cmd::init::TEMPLATE
             .replace("@ORIGIN@", "\"us\"")
             .replace("@URL@", "#url = \"http://h\"")
+            .replace("@UNKNOWN_RELEASE@", "\"refuse\"")
             .replace("@SUITES@", "\"bookworm\"")
             .replace("@ARCHITECTURES@", "\"amd64\"")
             .replace("@REPOSITORIES@", "[repositories.prod]");

@@ -10,6 +10,7 @@ mod contents;
 mod crashes;
 mod details;
 mod disk;
+mod formats;
 mod http;
 mod incoming;
 mod indices;

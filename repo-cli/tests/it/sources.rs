@@ -374,3 +374,50 @@ fn suites_without_source_packages_have_an_entry_of_their_own() {
     assert_eq!(update.stderr, "");
     let _ = apt.get(&["source", "--download-only", "hello"]).succeeds();
 }
+
+#[test]
+fn a_withdrawn_upload_does_not_come_back_when_its_signed_files_are_dropped_again() {
+    let environment = store();
+    let key = with_uploaders(&environment);
+    let changes = upload(&environment, "2.10-3", "bookworm");
+    sign(&changes, key);
+    let kept = environment.path("kept");
+    fs::create_dir(&kept).unwrap();
+    for file in environment.path("files").read_dir_utf8().unwrap() {
+        let file = file.unwrap().into_path();
+        fs::copy(&file, kept.join(file.file_name().unwrap())).unwrap();
+    }
+    let drop_again = || {
+        for file in kept.read_dir_utf8().unwrap() {
+            let file = file.unwrap().into_path();
+            fs::copy(&file, environment.path("drop").join(file.file_name().unwrap())).unwrap();
+        }
+    };
+    drop_all(&environment);
+    let _ = take(&environment, &[]).succeeds();
+    let _ = environment.run(&["rollback", "preprod", "--to", "0"]).succeeds();
+
+    drop_again();
+    let rejected = take(&environment, &[]).ends_with(1);
+    assert!(
+        rejected.stderr.contains("hello 2.10-3 amd64 is held out of preprod since ")
+            && rejected.stderr.contains(", when tester did: roll back to 0 (")
+            && rejected.stderr.contains("hint: to take it all the same: repo-cli incoming --despite-hold\n"),
+        "{rejected}"
+    );
+    let reason =
+        fs::read_to_string(environment.path("drop/rejected/hello_2.10-3_upload.changes.reason")).unwrap();
+    assert!(reason.starts_with("hello 2.10-3 amd64 is held out of preprod since "), "{reason}");
+    assert_eq!(environment.run(&["list", "preprod"]).succeeds().stdout, "");
+
+    drop_again();
+    let _ = take(&environment, &["--despite-hold"]).succeeds();
+    assert!(environment.run(&["list", "preprod"]).succeeds().stdout.contains("hello"));
+    // The last decision counts.
+    let _ = environment.run(&["remove", "preprod", "hello"]).succeeds();
+    drop_again();
+    let _ = take(&environment, &[]).ends_with(1);
+    let _ = environment.run(&["remove", "preprod", "hello", "--undo"]).succeeds();
+    drop_again();
+    let _ = take(&environment, &[]).succeeds();
+}

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use camino::Utf8PathBuf;
 
 use crate::chunk::Chunk;
+use crate::hold::Holds;
 use crate::objects::AREA;
 use crate::storage::{Key, Storage as _};
 use crate::{Commit, CommitId, Error, Snapshot, Store, page};
@@ -28,6 +29,11 @@ pub(super) fn missing(
                 lack(Key::object(AREA, &id));
                 break;
             };
+            if let Some(id) = commit.holds.filter(|id| seen.insert(id.0))
+                && Holds::read(&objects, Some(id)).is_err()
+            {
+                lack(Key::object(AREA, &id));
+            }
             for id in commit.suites.values() {
                 if !seen.insert(id.0) {
                     continue;

@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::plan::Plan;
 use super::{FORMAT, INCOMPLETE, Target};
 use crate::copy::Digest;
+use crate::format::Format;
 use crate::publish::{Entry, Expected, Publication, link_of};
 use crate::{CommitId, Context, Error, PublicationId, RepositoryName, Snapshot, Store, files};
 
@@ -41,7 +42,7 @@ impl Store {
         if !names.is_empty() && !is_cut_short {
             return Err(Error::StoreExists { path: to.to_owned() });
         }
-        Self::check_format_of(from)?;
+        Format::of(from)?;
         let plan = Plan::of_backup(&Self::at(from))?;
         let target = Target::new(from, to)?;
         for area in ["blobs", "objects", "refs", "ops", "publications", "tmp", "locks"] {

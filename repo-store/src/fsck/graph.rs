@@ -8,6 +8,7 @@ use deb_parse::{SuiteName, deb822};
 
 use super::contents::{Contents, Subject};
 use super::report::{Affected, Problem, ProblemKind};
+use crate::hold::Holds;
 use crate::run::Run;
 use crate::storage::Key;
 use crate::{
@@ -22,6 +23,7 @@ pub(super) enum Object {
     Snapshot(Box<[PageId]>),
     Page(Box<[ChunkId]>),
     Chunk(Box<[BlobId]>),
+    Holds,
     /// Its hash is right, so it was written like this: by another program.
     Malformed,
 }
@@ -44,6 +46,8 @@ impl Object {
             Snapshot::parse(text).map(|snapshot| Self::Snapshot(ids(snapshot.pages())))
         } else if text.starts_with(b"Chunks:") {
             page::parse(text).map(|chunks| Self::Page(ids(&chunks)))
+        } else if text.starts_with(b"Held:") {
+            Holds::parse(text).map(|_| Self::Holds)
         } else {
             listed(text).map(|listed| Self::Chunk(listed.iter().map(|file| file.blob).collect()))
         };
@@ -148,9 +152,7 @@ impl<'a> Graph<'a> {
                 return;
             };
             self.commits.entry(repository.clone()).or_default().push(id);
-            for (suite, snapshot) in &commit.suites {
-                self.show(repository, suite, *snapshot, id == head);
-            }
+            self.show_commit(repository, commit, id == head);
             if oldest.is_some_and(|oldest| commit.sequence <= oldest) {
                 // It was current once, and need not be there any more.
                 self.history.entry(repository.clone()).or_default().extend(commit.parent);
@@ -166,8 +168,18 @@ impl<'a> Graph<'a> {
             self.miss(id.0, repository, None, false);
             return;
         };
+        self.show_commit(repository, commit, false);
+    }
+
+    /// Notes what a commit leads to.
+    fn show_commit(&mut self, repository: &RepositoryName, commit: &Commit, current: bool) {
         for (suite, snapshot) in &commit.suites {
-            self.show(repository, suite, *snapshot, false);
+            self.show(repository, suite, *snapshot, current);
+        }
+        if let Some(holds) = commit.holds
+            && !matches!(self.contents.objects.get(&holds.0), Some(Object::Holds))
+        {
+            self.miss(holds.0, repository, None, current);
         }
     }
 

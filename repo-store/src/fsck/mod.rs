@@ -297,7 +297,7 @@ impl Store {
     fn check_format(&self) -> Option<Problem> {
         let path = Utf8Path::new("store/format");
         let bytes = files::read_if_present(&self.root().join(path)).ok().flatten();
-        (bytes.as_deref() != Some(crate::store::FORMAT_FILE)).then(|| Problem {
+        (bytes != Some(self.format().to_file())).then(|| Problem {
             kind: ProblemKind::Damaged,
             path: path.to_owned(),
             what: "it is not what was written".to_owned(),

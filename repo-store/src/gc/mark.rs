@@ -50,6 +50,9 @@ impl<'a> Marks<'a> {
         let mut snapshots = Vec::new();
         for (id, commit) in commits {
             self.objects.remove(&id.0);
+            if let Some(holds) = commit.holds {
+                self.objects.remove(&holds.0);
+            }
             snapshots.extend(commit.suites.into_values());
         }
         self.snapshots(snapshots)

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashSet, btree_map};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::{Key, Staged, Storage};
 use crate::files::{self, Lock, mode};
+use crate::format::{self, Format};
 use crate::{Error, faults, oplog};
 
 /// A storage in a directory of a local file system.
@@ -26,12 +27,16 @@ use crate::{Error, faults, oplog};
 #[derive(Debug)]
 pub struct Directory {
     root: Utf8PathBuf,
+    /// Only the newest is written.
+    format: Format,
     session: OnceLock<Session>,
     /// Files that were kept and not yet synced, by their temporary paths. They get their names when their content is durable:
     /// a file that has its name is whole, whatever happened to who wrote it.
     kept: Mutex<BTreeMap<Key, Utf8PathBuf>>,
     /// Directories of files that were there already: whoever put these there may not have synced them yet.
     renewed: Mutex<Vec<Utf8PathBuf>>,
+    /// Whether the format before can no longer be returned to.
+    way_back_is_closed: AtomicBool,
 }
 
 impl Directory {
@@ -45,27 +50,29 @@ impl Directory {
             changed.extend(files::create_directories(&root.join(area))?);
         }
         files::sync_all(changed)?;
-        Self::open(root)
+        Self::open(root, Format::NEWEST)
     }
 
-    /// Opens the storage in `root`.
+    /// Opens the storage in `root`, of a store of this format. What writes to an older one fails with [`Error::OlderFormat`].
     ///
     /// # Errors
     /// [`Error::NoStore`] when there is none.
-    pub fn open(root: &Utf8Path) -> Result<Self, Error> {
+    pub fn open(root: &Utf8Path, format: Format) -> Result<Self, Error> {
         if !root.join("tmp").is_dir() {
             return Err(Error::NoStore { path: root.to_owned() });
         }
-        Ok(Self::at(root))
+        Ok(Self { format, ..Self::at(root) })
     }
 
     /// The storage in `root`, which need not be one that can be written to.
     pub(crate) fn at(root: &Utf8Path) -> Self {
         Self {
             root: root.to_owned(),
+            format: Format::NEWEST,
             session: OnceLock::new(),
             kept: Mutex::default(),
             renewed: Mutex::default(),
+            way_back_is_closed: AtomicBool::new(false),
         }
     }
 
@@ -79,6 +86,22 @@ impl Directory {
         }
         let session = Session::start(&self.root.join("tmp"))?;
         Ok(self.session.get_or_init(|| session))
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The session, for something that is about to be written.
+    fn writing(&self) -> Result<&Session, Error> {
+        if self.format < Format::NEWEST {
+            let (found, needed) = (self.format.number(), Format::NEWEST.number());
+            return Err(Error::OlderFormat { found, needed });
+        }
+        if !self.way_back_is_closed.swap(true, Ordering::Relaxed) {
+            format::close_way_back(&self.root)?;
+        }
+        self.session()
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Utf8PathBuf>> {
@@ -130,7 +153,7 @@ impl Directory {
         let path = self.path(key);
         let parent = path.parent().unwrap_or(&self.root);
         files::sync_all(files::create_directories(parent)?)?;
-        let temporary = self.session()?.next_path();
+        let temporary = self.writing()?.next_path();
         let _lock = self.lock(&key.as_str().replace('/', "."))?;
         if files::read_if_present(&path)?.as_deref() != expected {
             return Ok(false);
@@ -193,6 +216,11 @@ impl Directory {
 
     /// A path below the storage's own temporary directory that nobody else uses.
     pub(crate) fn temporary(&self) -> Result<Utf8PathBuf, Error> {
+        Ok(self.writing()?.next_path())
+    }
+
+    /// Like [`temporary`](Self::temporary), in a store of any format.
+    pub(crate) fn unguarded_temporary(&self) -> Result<Utf8PathBuf, Error> {
         Ok(self.session()?.next_path())
     }
 }
@@ -379,7 +407,7 @@ impl Storage for Directory {
     }
 
     fn stage(&self) -> Result<Box<dyn Staged + '_>, Error> {
-        let path = self.session()?.next_path();
+        let path = self.writing()?.next_path();
         let file = files::create_new(&path, mode::IMMUTABLE)?;
         Ok(Box::new(StagedFile { storage: self, path, file: Some(file) }))
     }
@@ -389,7 +417,7 @@ impl Storage for Directory {
             return Ok(true);
         }
         // Garbage collection spares what changed since the oldest session began: there must be one before that change.
-        self.session()?;
+        self.writing()?;
         let path = self.path(key);
         if !files::touch(&path)? {
             return Ok(false);
@@ -429,6 +457,7 @@ impl Storage for Directory {
     }
 
     fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error> {
+        self.writing()?;
         let path = self.path(key);
         let _lock = self.lock(&key.as_str().replace('/', "."))?;
         if files::read_if_present(&path)?.as_deref() != Some(expected) {
@@ -440,6 +469,7 @@ impl Storage for Directory {
     }
 
     fn append_line(&self, key: &Key, line: &str) -> Result<(), Error> {
+        self.writing()?;
         let path = self.path(key);
         let parent = path.parent().unwrap_or(&self.root);
         let mut changed = files::create_directories(parent)?;

@@ -10,6 +10,7 @@ mod flat;
 mod forgery;
 mod fsck;
 mod gc;
+mod holds;
 mod indices;
 mod manifests;
 mod permissions;
