@@ -65,11 +65,11 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
         check_owner(session)?;
     }
     let context = session.context();
+    let keys = KnownKeys::of(&session.keys(), output)?;
     clock::warn(&session.store, context.now, output)?;
     if let Some(unsynchronised) = clock::unsynchronised() {
         output.note(&format!("note: {unsynchronised}"));
     }
-    let keys = KnownKeys::of(&session.keys(), output)?;
     let check = |suite: SignedSuite<'_>| keys.verify(suite);
     let sign_again = |name: &RepositoryName| {
         let publishing = Publishing { again: true, ..Publishing::default() };

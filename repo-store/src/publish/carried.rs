@@ -13,7 +13,7 @@ use apt_index::{Encoding, Layout, ReleaseFile, parallel_map};
 use camino::Utf8Path;
 use deb_parse::checksum::{Blake3, Sha256};
 
-use super::publication::Publication;
+use super::publication::{Publication, PublicationId};
 use super::tree;
 use crate::files;
 
@@ -46,14 +46,15 @@ pub(super) fn look_at_all(public: &Utf8Path, publication: &Publication, threads:
     found
 }
 
-/// Reads a share of the files of the indices of a publication. `turn` decides which.
-pub(super) fn look_at_some(public: &Utf8Path, publication: &Publication, turn: u64) -> Found {
+/// Reads a share of the files of the indices of a publication, for the next one, which has the id `next`.
+pub(super) fn look_at_some(public: &Utf8Path, publication: &Publication, next: PublicationId) -> Found {
+    let turn = drawn(next);
     let (large, small): (Vec<_>, Vec<_>) =
         files_of(publication).into_iter().partition(|(file, _)| file.size > SHARE);
     let mut found = Found::default();
     if let Some((file, cut)) = in_turn(&large, turn).next()
         && let Some((encoding, layout)) = cut
-        && let Some((range, hash)) = layout.segment_of(*encoding, turn)
+        && let Some((range, hash)) = layout.segment_of(*encoding, turn >> 32)
     {
         found.read += range.end - range.start;
         if !has_segment(public, file, (range.start, range.end), hash) {
@@ -84,6 +85,12 @@ fn files_of(publication: &Publication) -> Vec<Known<'_>> {
         }
     }
     files.into_values().collect()
+}
+
+/// A number drawn by an id. The ids themselves will not do: who publishes every hour would always get the same files.
+fn drawn(id: PublicationId) -> u64 {
+    let hash = blake3::hash(&id.seconds().to_le_bytes());
+    hash.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// All of them, beginning with another one each time.

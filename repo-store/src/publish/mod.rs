@@ -201,7 +201,7 @@ impl Store {
             let found = if options.check_all {
                 carried::look_at_all(&public, current, context.threads)
             } else {
-                carried::look_at_some(&public, current, tree.id().seconds().unsigned_abs())
+                carried::look_at_some(&public, current, tree.id())
             };
             tree.count_checked(found.read);
             tree.distrust(found.broken);

@@ -203,7 +203,7 @@ fn the_indices_of_a_suite_that_did_not_change_are_looked_at_in_turn() {
             break seconds;
         }
         assert!(report.checked < 3 << 20, "{} bytes were read", report.checked);
-        assert!(seconds < 20, "it was never looked at");
+        assert!(seconds < 60, "it was never looked at");
     };
     assert_indices_are_as_signed(&fixture, "bookworm");
     fixture.add(&[fixture.package("small", "99+deb13u1", "amd64", "a")]);
