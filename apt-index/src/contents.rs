@@ -79,6 +79,22 @@ impl Item for ContentsLines {
             Some(package.map(|package| (package, item)))
         })
     }
+
+    fn whole(text: &[u8]) -> usize {
+        // More lines of the last package may follow.
+        let mut end = memchr::memrchr(b'\n', text).map_or(0, |end| end + 1);
+        let mut last = None;
+        while let Some(lines) = text.get(..end).filter(|lines| !lines.is_empty()) {
+            let start =
+                memchr::memrchr(b'\n', lines.get(..end - 1).unwrap_or_default()).map_or(0, |end| end + 1);
+            let owner = lines.get(start..).and_then(owner_of);
+            if last.is_some_and(|last| last != owner) {
+                break;
+            }
+            (last, end) = (Some(owner), start);
+        }
+        end
+    }
 }
 
 /// What stands behind the last tab of a line.

@@ -82,20 +82,25 @@ impl Encoding {
         Ok(Piece { size: bytes.len() as u64, bytes })
     }
 
-    /// Undoes [`encode`](Self::encode) for a piece that held `plain` bytes.
+    /// Undoes [`encode`](Self::encode) for a piece that held `plain` bytes. Memory follows what the piece really holds.
     pub(crate) fn decode(self, piece: &[u8], plain: u64) -> Result<Vec<u8>, Error> {
-        let capacity = usize::try_from(plain).unwrap_or(usize::MAX);
-        let mut text = Vec::new();
+        // One byte more than expected, so that a longer text is noticed and not cut.
+        let limit = plain.saturating_add(1);
         match self {
             Self::Plain => Ok(piece.to_vec()),
             Self::Xz => xz::decode_block(piece, plain),
-            Self::Zst => zstd::bulk::decompress(piece, capacity),
+            Self::Zst => zstd::Decoder::new(piece).and_then(|decoder| read_all(decoder.take(limit))),
             Self::Bz2 => Err(std::io::ErrorKind::Unsupported.into()),
-            // One byte more than expected, so that a longer member is noticed and not cut.
-            Self::Gz => flate2::read::GzDecoder::new(piece)
-                .take(plain.saturating_add(1))
-                .read_to_end(&mut text)
-                .map(|_| text),
+            Self::Gz => {
+                let mut decoder = flate2::bufread::GzDecoder::new(piece);
+                let text = read_all(decoder.by_ref().take(limit));
+                // A second member is no part of the piece, and clients would read it.
+                if text.is_ok() && !decoder.get_ref().is_empty() {
+                    Err(std::io::ErrorKind::InvalidData.into())
+                } else {
+                    text
+                }
+            }
         }
         .map_err(|source| self.error(source))
     }
@@ -147,6 +152,11 @@ pub(crate) struct Piece {
     pub(crate) size: u64,
 }
 
+fn read_all(mut reader: impl std::io::Read) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    reader.read_to_end(&mut text).map(|_| text)
+}
+
 /// Level 6: with this implementation level 9 makes `Packages` larger, not smaller.
 fn gzip(text: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = flate2::GzBuilder::new().mtime(0).write(Vec::new(), flate2::Compression::new(6));
@@ -167,6 +177,26 @@ mod tests {
                 assert_eq!(encoding.decode(&piece.bytes, text.len() as u64).unwrap(), text, "{encoding}");
             }
         }
+    }
+
+    #[test]
+    fn nothing_hides_behind_a_piece() {
+        for encoding in [Encoding::Gz, Encoding::Zst, Encoding::Xz] {
+            let mut piece = encoding.encode(b"Package: hello\n\n").unwrap().bytes;
+            piece.extend(encoding.encode(b"Package: evil\n\n").unwrap().bytes);
+            let text = encoding.decode(&piece, 16);
+            assert!(text.is_err() || text.unwrap().len() != 16, "{encoding}");
+        }
+    }
+
+    #[test]
+    fn a_recorded_size_allocates_nothing() {
+        for encoding in [Encoding::Gz, Encoding::Zst] {
+            let piece = encoding.encode(b"Package: hello\n\n").unwrap().bytes;
+            assert_eq!(encoding.decode(&piece, u64::MAX).unwrap(), b"Package: hello\n\n", "{encoding}");
+        }
+        let piece = Encoding::Xz.encode(b"Package: hello\n\n").unwrap().bytes;
+        assert!(Encoding::Xz.decode(&piece, u64::MAX >> 1).is_err());
     }
 
     #[test]

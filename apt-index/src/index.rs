@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use deb_parse::checksum::Sha256;
+use deb_parse::checksum::{Blake3, Sha256};
 
 use crate::encoding::Piece;
 use crate::layout::{Mark, Segment, joined_check};
@@ -353,6 +353,7 @@ impl Assembly {
             plain: text.bytes.len() as u64,
             sizes: pieces.iter().map(|piece| piece.size).collect(),
             checks: pieces.iter().map(|piece| crc32fast::hash(&piece.bytes)).collect(),
+            hashes: pieces.iter().map(|piece| Blake3::of(&piece.bytes)).collect(),
         };
         for (file, piece) in self.files.iter_mut().zip(pieces) {
             file.push(&piece.bytes);

@@ -14,4 +14,7 @@ pub trait Item {
 
     /// Takes the text of an index apart: the package and the bytes of each item. `None` stands for one that is broken.
     fn split(text: &[u8]) -> impl Iterator<Item = Option<(&str, &[u8])>>;
+
+    /// How many bytes at the start of a text are whole items with their separators, whatever follows the text.
+    fn whole(text: &[u8]) -> usize;
 }

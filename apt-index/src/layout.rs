@@ -1,8 +1,13 @@
 use std::fmt::Write as _;
+use std::ops::Range;
 
+use deb_parse::checksum::Blake3;
 use deb_parse::deb822;
 
 use crate::{Encoding, Error, HashState};
+
+/// No sum of recorded numbers of one kind is greater. Nothing that can be published comes near, and no sum of two overflows.
+const MOST: u64 = 1 << 48;
 
 /// How a published index is cut into segments: what is needed to change the index without rendering it anew.
 ///
@@ -30,8 +35,11 @@ pub(crate) struct Segment {
     pub(crate) plain: u64,
     /// Bytes of each compressed form without padding, in the order of [`Layout::encodings`].
     pub(crate) sizes: Vec<u64>,
-    /// CRC32 of each compressed form as it stands in its file: what is built upon must not have rotted on the disk.
+    /// CRC32 of each compressed form as it stands in its file: what is copied must not have rotted on the disk.
     pub(crate) checks: Vec<u32>,
+    /// BLAKE3 of the same bytes: what is read back and hashed again must be what was rendered, even if somebody else can write to the
+    /// published files. Empty in layouts of older versions, upon which nothing is built.
+    pub(crate) hashes: Vec<Blake3>,
 }
 
 /// The states of the hashes behind the first `segments` segments, so that these need not be hashed again.
@@ -62,6 +70,23 @@ impl Layout {
         self.segments.len()
     }
 
+    /// Whether every segment has the hashes that prove what is read back of it. The layouts of older versions have none: the index is
+    /// rendered from its items once.
+    #[must_use]
+    pub fn is_provable(&self) -> bool {
+        self.segments.iter().all(|segment| segment.hashes.len() == self.encodings.len())
+    }
+
+    /// Where one of the segments stands in the file of an encoding, and the BLAKE3 of the bytes there; `turn` decides which. `None` when
+    /// there is none, or its layout is of an older version.
+    #[must_use]
+    pub fn segment_of(&self, encoding: Encoding, turn: u64) -> Option<(Range<u64>, Blake3)> {
+        let nth = self.encodings.iter().position(|present| *present == encoding)?;
+        let number = usize::try_from(turn.checked_rem(self.segments.len() as u64)?).ok()?;
+        let hash = *self.segments.get(number)?.hashes.get(nth)?;
+        Some((self.end_of(nth, number)..self.end_of(nth, number + 1), hash))
+    }
+
     /// The number of lines before the segment with that number.
     pub(crate) fn lines_before(&self, segment: usize) -> u64 {
         self.segments.iter().take(segment).map(|segment| segment.lines).sum()
@@ -86,10 +111,13 @@ impl Layout {
         if !self.segments.is_empty() {
             text.push_str("Segments:\n");
         }
-        for Segment { first, last, items, lines, plain, sizes, checks } in &self.segments {
+        for Segment { first, last, items, lines, plain, sizes, checks, hashes } in &self.segments {
             let _ = write!(text, " {first} {last} {items} {lines} {plain}");
-            for (size, check) in sizes.iter().zip(checks) {
+            for (nth, (size, check)) in sizes.iter().zip(checks).enumerate() {
                 let _ = write!(text, " {size}/{check:08x}");
+                if let Some(hash) = hashes.get(nth) {
+                    let _ = write!(text, "/{hash}");
+                }
             }
             text.push('\n');
         }
@@ -99,7 +127,7 @@ impl Layout {
     /// Reads a layout from the paragraph that holds its fields.
     ///
     /// # Errors
-    /// [`Error::Layout`] when a field is missing or malformed. A hash state written with another version of the hash
+    /// [`Error::Layout`] when a field is missing or malformed, or when numbers in it add up to more than any index has. A hash state written with another version of the hash
     /// library is no error: it is left out, and the next update hashes the whole index once.
     pub fn parse(paragraph: &deb822::Paragraph<'_>) -> Result<Self, Error> {
         let names = paragraph.get_str("Encodings").ok_or_else(|| broken("no field `Encodings`"))?;
@@ -112,6 +140,9 @@ impl Layout {
                 Segment::parse(line, encodings.len()).ok_or_else(|| broken(&format!("segment `{line}`")))
             })
             .collect::<Result<_, _>>()?;
+        if !is_plausible(&segments) {
+            return Err(broken("a number that no index reaches"));
+        }
         let marks = lines(paragraph, "Marks")
             .filter_map(|line| Mark::parse(line, encodings.len()))
             .filter(|mark| mark.segments <= segments.len())
@@ -144,16 +175,33 @@ impl Segment {
         let last = words.next()?.to_owned();
         let mut number = || words.next()?.parse::<u64>().ok();
         let (items, lines, plain) = (number()?, number()?, number()?);
-        let (sizes, checks): (Vec<u64>, Vec<u32>) = words
-            .map(|word| {
-                let (size, check) = word.split_once('/')?;
-                Some((size.parse::<u64>().ok()?, u32::from_str_radix(check, 16).ok()?))
-            })
-            .collect::<Option<Vec<(u64, u32)>>>()?
-            .into_iter()
-            .unzip();
-        (sizes.len() == encodings).then_some(Self { first, last, items, lines, plain, sizes, checks })
+        let (mut sizes, mut checks, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+        for word in words {
+            let mut parts = word.split('/');
+            sizes.push(parts.next()?.parse::<u64>().ok()?);
+            checks.push(u32::from_str_radix(parts.next()?, 16).ok()?);
+            if let Some(hash) = parts.next() {
+                hashes.push(Blake3::parse(hash).ok()?);
+            }
+            if parts.next().is_some() {
+                return None;
+            }
+        }
+        let is_whole = sizes.len() == encodings && (hashes.is_empty() || hashes.len() == encodings);
+        is_whole.then_some(Self { first, last, items, lines, plain, sizes, checks, hashes })
     }
+}
+
+/// Whether the numbers of the segments stay in their bounds, one by one and added up.
+fn is_plausible(segments: &[Segment]) -> bool {
+    fn within(mut numbers: impl Iterator<Item = u64>) -> bool {
+        let add = |sum: u64, number| sum.checked_add(number).filter(|sum| *sum <= MOST);
+        numbers.try_fold(0, add).is_some()
+    }
+    within(segments.iter().map(|segment| segment.items))
+        && within(segments.iter().map(|segment| segment.lines))
+        && within(segments.iter().map(|segment| segment.plain))
+        && within(segments.iter().flat_map(|segment| segment.sizes.iter().copied()))
 }
 
 impl Mark {
@@ -207,11 +255,29 @@ mod tests {
 
     #[test]
     fn a_malformed_layout_is_refused() {
-        for bad in
-            ["Segments:\n a b 1 1 2 3\n", "Encodings: lz4\n", "Encodings: xz\nSegments:\n a b 1 1 2 3\n"]
-        {
+        let greatest = u64::MAX;
+        for bad in [
+            "Segments:\n a b 1 1 2 3\n",
+            "Encodings: lz4\n",
+            "Encodings: xz\nSegments:\n a b 1 1 2 3\n",
+            "Encodings: xz\nSegments:\n a b 1 1 2 3/00000000/00\n",
+            "Encodings: xz gz\nSegments:\n a b 1 1 2 3/00000000/0000000000000000000000000000000000000000000000000000000000000000 3/00000000\n",
+            &format!("Encodings: xz\nSegments:\n a b 1 1 2 {greatest}/00000000\n"),
+            &format!("Encodings: xz\nSegments:\n a b {greatest} 1 2 3/00000000\n a b 1 1 2 3/00000000\n"),
+            &format!("Encodings: xz\nSegments:\n a b 1 {greatest} 2 3/00000000\n a b 1 1 2 3/00000000\n"),
+            &format!("Encodings: xz\nSegments:\n a b 1 1 {greatest} 3/00000000\n a b 1 1 2 3/00000000\n"),
+        ] {
             let paragraph = deb822::paragraphs(bad.as_bytes()).next().unwrap();
             assert!(Layout::parse(&paragraph).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_layout_of_an_older_version_is_read_and_proves_nothing() {
+        let text = "Encodings: xz\nSegments:\n a b 1 1 2 3/0000002a\n";
+        let paragraph = deb822::paragraphs(text.as_bytes()).next().unwrap();
+        let layout = Layout::parse(&paragraph).unwrap();
+        assert!(!layout.is_provable());
+        assert_eq!(layout.to_fields(), text);
     }
 }

@@ -1,5 +1,7 @@
 use std::ops::Range;
 
+use deb_parse::checksum::Blake3;
+
 use crate::index::Text;
 use crate::layout::Segment;
 use crate::{Encoding, Error, Item, Layout};
@@ -12,6 +14,9 @@ pub trait PreviousFiles {
     /// Whatever reading it says.
     fn read(&self, encoding: Encoding, range: Range<u64>) -> std::io::Result<Vec<u8>>;
 }
+
+/// No segment that holds more text is read back: the index is rendered anew instead.
+const MOST_TEXT: u64 = 256 << 20;
 
 /// Where a segment stands in a file, and its bytes there.
 pub(crate) type PlacedPiece = (Range<u64>, Vec<u8>);
@@ -33,7 +38,8 @@ impl<'a> Previous<'a> {
         (0..self.layout.encodings.len()).map(|nth| self.piece(number, nth)).collect()
     }
 
-    /// A segment in the file of the `nth` encoding.
+    /// A segment in the file of the `nth` encoding, known to be the bytes that were rendered: whoever can write to the published files
+    /// must not decide what is signed next, so its BLAKE3 is compared and not only a check against damage.
     fn piece(&self, number: usize, nth: usize) -> Result<PlacedPiece, Error> {
         let range = self.layout.end_of(nth, number)..self.layout.end_of(nth, number + 1);
         let encoding =
@@ -45,8 +51,8 @@ impl<'a> Previous<'a> {
         if bytes.len() as u64 != range.end - range.start {
             return Err(Error::Diverged { what: "a file is shorter" });
         }
-        if self.segment(number)?.checks.get(nth) != Some(&crc32fast::hash(&bytes)) {
-            return Err(Error::Diverged { what: "a segment is damaged" });
+        if self.segment(number)?.hashes.get(nth) != Some(&Blake3::of(&bytes)) {
+            return Err(Error::Diverged { what: "a segment is not what was written" });
         }
         Ok((range, bytes))
     }
@@ -59,6 +65,9 @@ impl<'a> Previous<'a> {
             .ok_or(Error::Diverged { what: "it has no file" })?;
         let encoding = *self.layout.encodings.get(nth).ok_or(Error::Diverged { what: "it has no file" })?;
         let segment = self.segment(number)?;
+        if segment.plain > MOST_TEXT {
+            return Err(Error::Diverged { what: "a segment is too large to be read back" });
+        }
         let damaged = |_| Error::Diverged { what: "a segment does not decompress" };
         let text = encoding.decode(&self.piece(number, nth)?.1, segment.plain).map_err(damaged)?;
         if text.len() as u64 != segment.plain {

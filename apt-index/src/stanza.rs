@@ -165,6 +165,10 @@ impl Item for Stanza<'_> {
     fn split(text: &[u8]) -> impl Iterator<Item = Option<(&str, &[u8])>> {
         deb822::paragraphs(text).map(|paragraph| Some((paragraph.get_str("Package")?, paragraph.as_bytes())))
     }
+
+    fn whole(text: &[u8]) -> usize {
+        memchr::memmem::rfind(text, b"\n\n").map_or(0, |end| end + 2)
+    }
 }
 
 /// Where `part`, a slice of `whole`, starts in it.

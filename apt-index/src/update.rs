@@ -22,8 +22,12 @@ pub struct Change<I> {
 /// of that is read and checked all the same, another one each time: who shares its blocks between files instead of copying them
 /// reads none of it.
 ///
+/// The previous files are not trusted. Nothing of them reaches the hashes of the result unless its BLAKE3 is the one that `layout`
+/// has for it, so the caller has to keep only the layout where nobody else can change it.
+///
 /// # Errors
-/// [`Error::Diverged`] when the previous files are not what `layout` says or lack a removed item, and
+/// [`Error::Diverged`] when the previous files are not what `layout` says or lack a removed item, when `layout` cannot
+/// [prove](Layout::is_provable) what they are, and
 /// [`Error::Previous`] when they cannot be read; render the index anew then. [`Error::Encoding`] when a compressor fails.
 pub fn update<I: Item>(
     layout: &Layout,
@@ -33,6 +37,9 @@ pub fn update<I: Item>(
 ) -> Result<Rendered, Error> {
     if layout.encodings != options.encodings {
         return Err(Error::Diverged { what: "it is compressed otherwise" });
+    }
+    if !layout.is_provable() {
+        return Err(Error::Diverged { what: "an older version wrote its layout" });
     }
     let previous = Previous { layout, files: previous };
     let mut segments: Vec<Work> = (0..layout.segments.len()).map(Work::Kept).collect();

@@ -27,6 +27,9 @@ const DEPTH: u32 = 24;
 /// What decoding preset 6 needs is far below this; the limit is against a damaged header.
 const DECODER_MEMORY: u64 = 256 << 20;
 
+/// The room that is made at a time for a text to be decompressed.
+const ROOM: usize = 4 << 20;
+
 /// Compresses `text` to one block.
 ///
 /// The dictionary is no larger than the text: preset 6 would clear tables for 8 MiB first, which costs more than
@@ -65,12 +68,15 @@ pub(crate) fn decode_block(block: &[u8], plain: u64) -> Result<Vec<u8>> {
     let mut stream = Stream::new_stream_decoder(DECODER_MEMORY, 0)?;
     let wanted = usize::try_from(plain).map_err(|_| malformed("a size"))?;
     // The decoder stops asking once the block's text is out; neither index nor footer is needed for that.
-    let mut text = Vec::with_capacity(wanted + 1);
+    let mut text = Vec::new();
     stream.process_vec(&STREAM_HEADER, &mut text, Action::Run)?;
     let mut consumed = 0;
     while consumed < block.len() {
         let rest = block.get(consumed..).unwrap_or_default();
         let (before_in, before_out) = (stream.total_in(), stream.total_out());
+        // One byte more than wanted, so that a longer text is noticed; and in steps, as it may be much shorter.
+        let room = wanted.saturating_add(1).saturating_sub(text.len()).min(ROOM);
+        text.reserve(room);
         stream.process_vec(rest, &mut text, Action::Run)?;
         consumed += usize::try_from(stream.total_in() - before_in).unwrap_or(usize::MAX);
         if stream.total_in() == before_in && stream.total_out() == before_out {

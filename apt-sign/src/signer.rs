@@ -28,6 +28,9 @@ pub trait Signer: Send + Sync {
     /// [`Error::Text`] when [`check_text`](crate::check_text) refuses the text, [`Error::Key`] when a key is
     /// expired, revoked or too weak; whatever else keeps the signer from signing with *all* its keys.
     fn sign(&self, text: &[u8], time: SystemTime) -> Result<Signed, Error>;
+
+    /// Returns whether one of its keys made a good signature of this clear-signed message, by what is known at `time`.
+    fn has_signed(&self, inline: &[u8], time: SystemTime) -> bool;
 }
 
 /// A text with its signatures, known to verify.

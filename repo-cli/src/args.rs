@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Gc(cmd::gc::GcArguments),
     /// Show clients the current state of repositories
     Publish(cmd::publish::PublishArguments),
+    /// Make signatures apart from publishing
+    Sign(cmd::sign::SignArguments),
     /// Check that everything in the store is what was written
     Fsck(cmd::fsck::FsckArguments),
     /// Copy what cannot be made again to another directory, while the store is in use
@@ -113,6 +115,12 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Returns whether a person is asked when the clock is odd: the verb writes times into the store, and is not meant to set a wrong one
+    /// right.
+    pub(crate) fn asks_about_clock(&self) -> bool {
+        self.writes() && !matches!(self, Self::Sign(_) | Self::Fsck(_))
+    }
+
     /// Returns whether the verb writes to an existing store, which then must have the newest format.
     pub(crate) fn writes(&self) -> bool {
         match self {
@@ -126,7 +134,7 @@ impl Command {
             Self::Unhold(arguments) => arguments.writes(),
             Self::Retention(arguments) => arguments.writes(),
             Self::Gc(arguments) => arguments.writes(),
-            Self::Publish(_) => true,
+            Self::Publish(_) | Self::Sign(_) => true,
             Self::Fsck(arguments) => arguments.writes(),
             // `quickstart` and `init` make a store; `store upgrade` says itself what it does; the others only read.
             Self::Quickstart(_)

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
+use jiff::Timestamp;
 use repo_store::RepositoryName;
 use serde::Serialize;
 
@@ -95,7 +96,20 @@ pub(crate) enum Failure {
     NoKey {
         /// The directory looked in.
         path: Utf8PathBuf,
+        /// Whether clients see something that was signed.
+        is_published: bool,
     },
+    /// Every signing key was made later than now.
+    #[error("the clock says {}, and the oldest signing key was made at {}", crate::clock::seconds(*.now), crate::clock::seconds(*.created))]
+    ClockBeforeKey {
+        /// What the clock says.
+        now: Timestamp,
+        /// When the oldest key was made.
+        created: Timestamp,
+    },
+    /// A person said no.
+    #[error("stopped: nothing was changed")]
+    Stopped,
     /// Names or patterns that match no package.
     #[error("no package matches {}", .0.join(", "))]
     NoMatch(Vec<String>),
@@ -284,6 +298,8 @@ impl Failure {
             Self::Argument { .. } => "E-ARGUMENT",
             Self::Config { .. } => "E-CONFIG",
             Self::NoRoot { .. } => "E-NO-ROOT",
+            Self::ClockBeforeKey { .. } => "E-CLOCK",
+            Self::Stopped => "E-STOPPED",
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoKey { .. } => "E-NO-KEY",
             Self::NoMatch(_) => "E-NO-MATCH",
@@ -322,7 +338,7 @@ impl Failure {
             Self::Users(UsersError::Line { path, line, .. }) => (Some(path.to_string()), Some(number(*line))),
             Self::Users(UsersError::Read { path, .. })
             | Self::BadKey { path, .. }
-            | Self::NoKey { path }
+            | Self::NoKey { path, .. }
             | Self::NoPackageFile { path }
             | Self::NotOwner { path, .. }
             | Self::NotBackedUp { path }
@@ -344,7 +360,15 @@ impl Failure {
                 Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
             }
             Self::UnknownRepository { known, .. } => Some(format!("there are: {}", known.join(", "))),
+            Self::NoKey { is_published: true, .. } => Some(
+                "restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, \
+                 then `repo-cli publish --allow-key-change`"
+                    .to_owned(),
+            ),
             Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
+            Self::ClockBeforeKey { .. } => {
+                Some("set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned())
+            }
             Self::Key(apt_sign::Error::KeyFile { .. }) => Some(
                 "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs"
                     .to_owned(),
@@ -434,6 +458,10 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::ReleaseInfoChange { .. } => {
             "take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client \
              `apt-get update --allow-releaseinfo-change`"
+        }
+        Error::KeyChange { .. } => {
+            "restore keys/ from the backup; or give clients the new key (`repo-cli client-config`), then \
+             `repo-cli publish --allow-key-change`"
         }
         Error::Removal { .. } => "take it back in repo.toml; or `repo-cli publish --allow-removal`",
         Error::UnknownSuite { .. } => "the suites are listed in repo.toml",

@@ -1,6 +1,7 @@
 //! The command-line tool of an APT repository manager. See `repo-cli help`.
 
 mod args;
+mod clock;
 mod cmd;
 mod config;
 mod error;

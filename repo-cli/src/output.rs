@@ -178,6 +178,13 @@ impl Output {
         self.talk().note(text);
     }
 
+    /// A question on standard error, to be answered on the same line.
+    pub(crate) fn ask(&self, text: &str) {
+        self.flush();
+        let mut stderr = io::stderr().lock();
+        let _ = write!(stderr, "{}", escape_for_terminal(text)).and_then(|()| stderr.flush());
+    }
+
     /// Returns what other threads talk through.
     pub(crate) fn talk(&self) -> Talk {
         Talk { quiet: self.quiet }

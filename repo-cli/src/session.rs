@@ -1,8 +1,9 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
 use std::num::NonZeroUsize;
+use std::time::SystemTime;
 
-use apt_sign::Signer as _;
+use apt_sign::OpenPgpSigner;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use repo_store::{
@@ -11,6 +12,7 @@ use repo_store::{
 };
 
 use crate::args::{ChangeArguments, Global};
+use crate::clock;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::keys::Keys;
@@ -76,7 +78,7 @@ impl Session {
     ) -> Result<&RepositorySettings, Failure> {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
-            self.keys().signer()?;
+            self.keys().signer(SystemTime::from(self.context().now))?;
         }
         Ok(repository)
     }
@@ -120,14 +122,27 @@ impl Session {
         arguments: ChangeArguments,
         output: &Output,
     ) -> Result<(), Failure> {
+        self.publish_after_with(PublishOptions::default(), (repository, commit), arguments, output)
+    }
+
+    /// The same, with choices.
+    pub(crate) fn publish_after_with(
+        &self,
+        options: PublishOptions,
+        (repository, commit): (&RepositorySettings, Option<CommitId>),
+        arguments: ChangeArguments,
+        output: &Output,
+    ) -> Result<(), Failure> {
         if self.publishes(arguments) {
-            self.publish(repository, PublishOptions::default(), output).inspect_err(|_| {
-                if commit.is_some() {
-                    output.note(
-                        "the change is in the store, but clients do not see it yet: `publish` shows it",
-                    );
-                }
-            })?;
+            self.publish(repository, Publishing { options, ..Publishing::default() }, output).inspect_err(
+                |_| {
+                    if commit.is_some() {
+                        output.note(
+                            "the change is in the store, but clients do not see it yet: `publish` shows it",
+                        );
+                    }
+                },
+            )?;
         } else if commit.is_some() {
             output.say(&format!("not published yet: `repo-cli publish {}` does", repository.name));
         }
@@ -138,38 +153,58 @@ impl Session {
     pub(crate) fn publish_each<'a>(
         &self,
         repositories: impl IntoIterator<Item = &'a RepositorySettings>,
-        options: PublishOptions,
+        publishing: Publishing,
         output: &Output,
     ) -> Result<impl Iterator<Item = (&'a RepositorySettings, Option<PublishReport>)>, Failure> {
         // Without a key all fail for the one reason, which is said once.
-        self.keys().signer()?;
+        self.signer(publishing)?;
         let publish = move |repository: &'a RepositorySettings| {
-            let report = self.publish(repository, options, output);
+            let report = self.publish(repository, publishing, output);
             (repository, report.inspect_err(|error| output.failed(&repository.name, error)).ok())
         };
         Ok(repositories.into_iter().map(publish))
     }
 
-    /// Publishes a repository and says so. The id of the publication, if there was anything to publish.
+    /// The keys that sign, what is to be said of them, and what is done when.
+    fn signer(&self, publishing: Publishing) -> Result<(OpenPgpSigner, Vec<String>, Context), Failure> {
+        let mut context = self.context();
+        let signer = match self.keys().signer(SystemTime::from(context.now)) {
+            Err(Failure::ClockBeforeKey { created, .. }) if publishing.accept_clock => {
+                context.now = created;
+                self.keys().signer(SystemTime::from(created))
+            }
+            result => result,
+        };
+        let (signer, warnings) = signer?;
+        Ok((signer, warnings, context))
+    }
+
+    /// Publishes a repository and says so.
     pub(crate) fn publish(
         &self,
         repository: &RepositorySettings,
-        options: PublishOptions,
+        publishing: Publishing,
         output: &Output,
     ) -> Result<PublishReport, Failure> {
-        let context = self.context();
-        let signer = self.keys().signer()?;
-        for (fingerprint, problem) in signer.problems(std::time::SystemTime::now()) {
-            output.note(&format!("warning: key {}: {problem}", fingerprint.short()));
-        }
-        debug_assert!(!signer.fingerprints().is_empty());
-        let report = self.store.publish_with(repository, &signer, options, &context)?;
+        let (signer, warnings, context) = self.signer(publishing)?;
+        warnings.iter().for_each(|warning| output.note(warning));
+        let report = if publishing.again {
+            self.store.sign_again(repository, &signer, publishing.options, &context)?
+        } else {
+            self.store.publish_with(repository, &signer, publishing.options, &context)?
+        };
         for repo_store::Unlisted { package, index, reason, .. } in &report.unlisted {
             let what = match index {
                 IndexKind::Contents => "its files could not be listed".to_owned(),
                 index => format!("left out of {index}"),
             };
             output.note(&format!("warning: {package}: {what}: {reason}"));
+        }
+        if let Some(refused) = clock::refused_until(report.date, context.now) {
+            output.note(&format!(
+                "warning: {}: {refused}; `repo-cli sign again {0}` gives it the right one",
+                repository.name
+            ));
         }
         if let Some(id) = report.publication {
             let suites =
@@ -181,6 +216,16 @@ impl Session {
         }
         Ok(report)
     }
+}
+
+/// How a repository is published.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Publishing {
+    pub(crate) options: PublishOptions,
+    /// Take nothing over from what clients see.
+    pub(crate) again: bool,
+    /// When the clock is before the time at which the keys were made, sign as of that time.
+    pub(crate) accept_clock: bool,
 }
 
 /// What `actor` does now, on all processors.

@@ -358,6 +358,14 @@ pub enum Error {
         /// The suites and aliases, and `./` for the flat form.
         names: Vec<String>,
     },
+    /// None of the keys that sign signed what clients see: they would refuse it.
+    #[error("no key that signed {repository} so far would sign it: clients would refuse it{}", list(" (signed so far by ", .keys))]
+    KeyChange {
+        /// The repository.
+        repository: RepositoryName,
+        /// The fingerprints of the keys that signed it, where they are known.
+        keys: Vec<String>,
+    },
     /// The metadata could not be signed.
     #[error("cannot sign the Release file of {suite}")]
     Sign {
@@ -367,6 +375,11 @@ pub enum Error {
         #[source]
         source: apt_sign::Error,
     },
+}
+
+/// Names in parentheses, if there are any.
+fn list(start: &str, names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("{start}{})", names.join(", ")) }
 }
 
 impl Error {
@@ -419,6 +432,7 @@ impl Error {
             Self::ReleaseInfoChange { .. } => "E-RELEASE-INFO-CHANGE",
             Self::Removal { .. } => "E-REMOVAL",
             Self::Sign { .. } => "E-SIGN",
+            Self::KeyChange { .. } => "E-KEY-CHANGE",
         }
     }
 

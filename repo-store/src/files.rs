@@ -4,13 +4,15 @@
 //! something syncs the directory that holds it. Modes are set explicitly, so the umask does not matter.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::Sha256;
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
+use sha2::Digest as _;
 
 use crate::beneath::{At, Status};
 use crate::error::FileFault;
@@ -216,6 +218,42 @@ pub(crate) fn read<'a>(path: impl Into<At<'a>>) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     path.into().open_file()?.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The last bytes of a file, `most` at the most; `None` when there is none.
+pub(crate) fn end_of(path: &Utf8Path, most: u64) -> Result<Option<Vec<u8>>, Error> {
+    let read = |mut file: File| {
+        let start = file.metadata()?.len().saturating_sub(most);
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    open_if_present(path)?.map(read).transpose().map_err(Error::io("read", path))
+}
+
+/// The SHA-256 of a file.
+pub(crate) fn sha256<'a>(path: impl Into<At<'a>>) -> std::io::Result<Sha256> {
+    let mut hasher = sha2::Sha256::new();
+    each_piece(path, |piece| hasher.update(piece))?;
+    Ok(Sha256::from_bytes(hasher.finalize().into()))
+}
+
+/// Large enough for the widest vector code of BLAKE3, small enough to stay in the cache between reading and hashing.
+const PIECE: usize = 256 << 10;
+
+/// Reads a file to its end, a piece at a time.
+pub(crate) fn each_piece<'a>(path: impl Into<At<'a>>, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
+    let mut file = path.into().open_file()?;
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(PIECE);
+    let mut buffer = vec![0; size.clamp(1, PIECE)];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => take(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// The names in a directory, sorted; none when the directory does not exist.

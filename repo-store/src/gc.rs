@@ -130,7 +130,10 @@ impl Store {
         let _only_one = storage.lock("gc")?;
         let now = storage.now()?;
         let settled = earlier(now, options.grace);
-        let settled = storage.oldest_other_writer()?.map_or(settled, |began| began.min(settled));
+        // One that began in the future began before the clock was set right.
+        let began =
+            storage.oldest_other_writer()?.map(|began| if began > now { Timestamp::MIN } else { began });
+        let settled = began.map_or(settled, |began| began.min(settled));
         let horizon = earlier(context.now, options.grace);
 
         // Before the blobs: a manifest comes after its blob.
@@ -161,7 +164,7 @@ impl Store {
         let surveys = surveys.collect::<Result<Vec<_>, _>>()?;
         marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
         // Last: what these cannot read is passed over, and nothing that is needed may be.
-        for commit in history::logged_since(self, horizon)? {
+        for commit in history::logged_since(self, (horizon, context.now))? {
             match marks.commit_ids(&HashSet::from([commit])) {
                 // The log is no reference: what it mentions may be gone since a collection with a shorter grace period.
                 Err(Error::Missing { .. }) => {}
@@ -172,7 +175,7 @@ impl Store {
         let (objects, blobs) = marks.unreached();
         of_no_blob.extend(blobs.iter().filter(|id| manifests.contains(id)));
         of_no_blob.sort_unstable();
-        let mut sweep = Sweep::new(self, &paths, settled, options.dry_run);
+        let mut sweep = Sweep::new(self, &paths, (settled, now), options.dry_run);
         let blobs = sweep.settled(blobs.into_iter().map(|id| Self::blob_key(BlobId(id))))?;
         let objects = sweep.settled(objects.into_iter().map(|id| Key::object("objects", &id)))?;
         // Walking a pool of many files takes its time, and nothing in it can have become garbage unless a publication goes; or

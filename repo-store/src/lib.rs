@@ -47,6 +47,7 @@ mod chunk;
 mod class;
 mod commit;
 mod copy;
+mod dates;
 mod details;
 mod difference;
 mod edit;
@@ -99,7 +100,7 @@ pub use error::{Error, FileFault};
 pub use format::Format;
 pub use fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, Problem, ProblemKind, Refusal, RepairReport,
-    SignatureCheck, SignedSuite, Unhelpful,
+    SignAgain, SignatureCheck, SignedSuite, Unhelpful,
 };
 pub use gc::{Garbage, GcOptions, GcReport, Why};
 pub use history::KeepHistory;
@@ -112,7 +113,7 @@ pub use name::RepositoryName;
 pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
 pub use placement::RoutingRule;
 pub use promote::{ChangePlan, PromoteOptions};
-pub use publish::{PublicationId, PublishOptions, PublishReport, Unlisted};
+pub use publish::{MOST_AHEAD, PublicationId, PublishOptions, PublishReport, Unlisted};
 pub use record::{Build, Digests, Record, RecordFile, RecordKey};
 pub use release_name::{Distribution, ReleaseName};
 pub use retention::{Reason, RetentionPlan, RetentionRule, Verdict};

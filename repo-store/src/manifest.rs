@@ -9,7 +9,7 @@ use std::fmt;
 use deb_parse::deb::{self, EntryKind};
 
 pub(crate) use self::keep::AREA;
-pub(crate) use self::unpacked_source::Part;
+pub(crate) use self::unpacked_source::{Part, unpacked_paths};
 use crate::{BlobId, objects};
 
 /// What is inside a package file: its files, configuration files, maintainer scripts and newest changelog entries. Of the

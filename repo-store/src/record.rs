@@ -5,7 +5,7 @@ mod source;
 use std::cmp::Ordering;
 use std::fmt;
 
-use apt_index::{FileFacts, Item as _, PackageKind, Stanza, pool_path};
+use apt_index::{FileFacts, PackageKind, Stanza, pool_path};
 pub use build::Build;
 use deb_parse::control::{BinaryControl, PackagesStanza};
 use deb_parse::{Component, PackageName, SourceName, Version, deb822};
@@ -238,11 +238,6 @@ impl Record {
     /// [`apt_index::Error`] when there is no such form.
     pub fn published(&self) -> Result<Stanza<'_>, apt_index::Error> {
         Stanza::parse(self.stanza())?.canonical()
-    }
-
-    /// Whether the stanza is published as it is kept.
-    pub(crate) fn is_kept_as_published(&self) -> bool {
-        self.published().is_ok_and(|published| published.as_bytes() == self.stanza())
     }
 
     /// The value of a field of the stanza, as text.

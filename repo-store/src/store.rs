@@ -1,5 +1,6 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
+use jiff::Timestamp;
 
 use crate::beneath::{Status, StorePaths};
 use crate::files::{self, Lock};
@@ -32,6 +33,9 @@ pub struct Store {
     root: Utf8PathBuf,
     storage: Directory,
 }
+
+/// So many bytes at the end of the operation log hold its last line, unless that tells of very many packages.
+const LOG_END: u64 = 16 << 10;
 
 impl Store {
     /// Makes an empty store in `root`, which is created if need be.
@@ -162,6 +166,25 @@ impl Store {
     pub fn operations(&self) -> Result<Vec<String>, Error> {
         let bytes = self.storage.read(&Self::log_key())?.unwrap_or_default();
         Ok(oplog::lines(&bytes).filter(|line| line.intact).map(|line| line.text.to_owned()).collect())
+    }
+
+    /// The time of the last entry of the operation log, as far as it is intact; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn last_entry(&self) -> Result<Option<Timestamp>, Error> {
+        let last = |log: &[u8]| {
+            let intact = oplog::lines(log).filter(|line| line.intact).last();
+            intact.and_then(|line| line.text.split('\t').next()?.parse::<Timestamp>().ok())
+        };
+        let end = match self.storage.local_path(&Self::log_key()) {
+            Some(path) => files::end_of(&path, LOG_END)?,
+            None => None,
+        };
+        if let Some(time) = end.and_then(|end| last(&end)) {
+            return Ok(Some(time));
+        }
+        Ok(self.storage.read(&Self::log_key())?.and_then(|log| last(&log)))
     }
 
     pub(crate) fn log_key() -> Key {

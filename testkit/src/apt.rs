@@ -24,6 +24,8 @@ APT::Sandbox::User "";
 Acquire::Languages "none";
 Acquire::http::Proxy "DIRECT";
 Acquire::Retries "0";
+Acquire::Check-Date "true";
+Acquire::Check-Valid-Until "true";
 "#;
 
 impl<'e> Apt<'e> {

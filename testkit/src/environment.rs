@@ -71,6 +71,12 @@ impl Environment {
         self.other(&words)
     }
 
+    /// The program with another clock, such as `+4y` or `-2d`; `None`, and a line that says so, when there is no `faketime` here.
+    #[must_use]
+    pub fn with_clock(&self, clock: &str) -> Option<Command> {
+        crate::all_installed(&["faketime"]).then(|| self.wrapped(&["faketime", "-f", clock]))
+    }
+
     /// Any program, in the same surroundings.
     #[must_use]
     pub fn other(&self, words: &[&str]) -> Command {

@@ -298,3 +298,60 @@ fn damage_is_found_in_time_by_who_shares_blocks_and_copies_nothing() {
         assert!(found.is_some_and(|updates| updates > 0), "{encoding}: {found:?}");
     }
 }
+
+/// Sets the four bytes at `place` so that the whole has that CRC32: a CRC is linear, so 32 equations in 32 bits give them.
+fn with_crc32(mut bytes: Vec<u8>, place: usize, wanted: u32) -> Vec<u8> {
+    bytes[place..place + 4].fill(0);
+    let start = crc32fast::hash(&bytes);
+    let mut rows: Vec<(u32, u32)> = (0..32)
+        .map(|bit| {
+            let mut other = bytes.clone();
+            other[place + bit / 8] ^= 1 << (bit % 8);
+            (crc32fast::hash(&other) ^ start, 1 << bit)
+        })
+        .collect();
+    let (mut left, mut chosen) = (wanted ^ start, 0);
+    for bit in 0..32 {
+        let row = rows.iter().position(|(effect, _)| effect >> bit & 1 == 1).unwrap();
+        let (effect, bits) = rows.swap_remove(row);
+        rows.iter_mut().filter(|(other, _)| other >> bit & 1 == 1).for_each(|(other, with)| {
+            (*other, *with) = (*other ^ effect, *with ^ bits);
+        });
+        if left >> bit & 1 == 1 {
+            (left, chosen) = (left ^ effect, chosen ^ bits);
+        }
+    }
+    bytes[place..place + 4].copy_from_slice(&u32::to_le_bytes(chosen));
+    assert_eq!((left, crc32fast::hash(&bytes)), (0, wanted));
+    bytes
+}
+
+#[test]
+fn a_forged_segment_with_the_right_length_and_crc_is_not_built_upon() {
+    let mut published = publish(&build(&[1, 2, 3]), None);
+    let honest = published.files[&Encoding::Plain].clone();
+    let mut forged = honest.clone();
+    let version = forged.windows(10).position(|text| text == b"Version: 2").unwrap();
+    forged[version + 9] = b'9';
+    let filler = forged.iter().rposition(|byte| *byte == b' ').unwrap() - 8;
+    let forged = with_crc32(forged, filler, crc32fast::hash(&honest));
+    assert_ne!(forged, honest);
+    published.files.insert(Encoding::Plain, forged);
+    let bytes = stanza(4);
+    let change = Change { removed: vec![], added: vec![Stanza::parse(&bytes).unwrap()] };
+    assert!(matches!(
+        update(&published.layout, &published, &change, &options()),
+        Err(Error::Diverged { .. })
+    ));
+}
+
+#[test]
+fn a_layout_of_an_older_version_is_not_built_upon() {
+    let mut published = publish(&build(&[1, 2, 3]), None);
+    published.layout.segments.iter_mut().for_each(|segment| segment.hashes.clear());
+    let change = Change::<Stanza<'_>> { removed: vec![], added: vec![] };
+    assert!(matches!(
+        update(&published.layout, &published, &change, &options()),
+        Err(Error::Diverged { .. })
+    ));
+}

@@ -192,6 +192,10 @@ impl Signer for CommandSigner {
         let verified_at = time.checked_add(start.elapsed() + CLOCK_TOLERANCE).unwrap_or(time);
         Signed::verify(text.to_vec(), inline, detached, &self.keyring, verified_at)
     }
+
+    fn has_signed(&self, inline: &[u8], time: SystemTime) -> bool {
+        self.keyring.verify_inline(inline, time).is_ok()
+    }
 }
 
 impl fmt::Debug for CommandSigner {

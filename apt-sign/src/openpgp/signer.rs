@@ -46,6 +46,32 @@ impl OpenPgpSigner {
         Ok(Self { keys, keyring })
     }
 
+    /// Takes those of the keys that can sign at `time`, in order, and returns the others with what speaks against them: clients refuse
+    /// what an expired or revoked key signs, so it is of no use beside a good one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] when none of them can sign, and those of [`OpenPgpSigner::new`].
+    pub fn of_usable(
+        keys: Vec<SecretKey>,
+        time: SystemTime,
+    ) -> Result<(Self, Vec<(Fingerprint, KeyProblem)>), Error> {
+        let (mut usable, mut skipped) = (Vec::with_capacity(keys.len()), Vec::new());
+        for key in keys {
+            let problems = key.certificate().problems(time);
+            match problems.into_iter().find(KeyProblem::is_fatal) {
+                None => usable.push(key),
+                Some(problem) => skipped.push((key.fingerprint(), problem)),
+            }
+        }
+        match skipped.first() {
+            Some((fingerprint, problem)) if usable.is_empty() => {
+                Err(Error::Key { fingerprint: fingerprint.clone(), problem: problem.clone() })
+            }
+            _ => Ok((Self::new(usable)?, skipped)),
+        }
+    }
+
     /// The certificates of the keys: what clients need.
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
@@ -80,6 +106,10 @@ impl Signer for OpenPgpSigner {
         let inline = inline(text, pairs.clone(), time).map_err(failed)?;
         let detached = detached(text, pairs, time).map_err(failed)?;
         Signed::verify(text.to_vec(), inline, detached, &self.keyring, time)
+    }
+
+    fn has_signed(&self, inline: &[u8], time: SystemTime) -> bool {
+        self.keyring.verify_inline(inline, time).is_ok()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What we sign, we read; what was changed, we refuse.
 
 use crate::{DAY, TEXT, key, now, sign};
-use apt_sign::{Error, Keyring, OpenPgpSigner, SecretKey, Signed, Signer, check_text};
+use apt_sign::{Error, KeyProblem, Keyring, OpenPgpSigner, SecretKey, Signed, Signer, check_text};
 use proptest::prelude::*;
 use std::{
     sync::LazyLock,
@@ -305,4 +305,20 @@ proptest! {
         }
         prop_assert!(SecretKey::from_bytes(&bytes, Some("password")).is_err());
     }
+}
+
+#[test]
+fn an_expired_key_beside_a_good_one_does_not_sign() {
+    let expired = SecretKey::generate("old", now() - 2 * DAY, Some(DAY)).unwrap();
+    let (good, name) = (key("good"), expired.fingerprint());
+    let (signer, skipped) = OpenPgpSigner::of_usable(vec![expired, good], now()).unwrap();
+    assert_eq!(skipped, [(name.clone(), KeyProblem::Expired { at: now() - DAY })]);
+    let signed = signer.sign(TEXT, now()).unwrap();
+    assert!(signer.has_signed(signed.inline(), now()));
+    assert!(!OpenPgpSigner::new(vec![key("other")]).unwrap().has_signed(signed.inline(), now()));
+
+    let expired = SecretKey::generate("old", now() - 2 * DAY, Some(DAY)).unwrap();
+    let none = OpenPgpSigner::of_usable(vec![expired], now());
+    assert!(matches!(none, Err(Error::Key { problem: KeyProblem::Expired { .. }, .. })), "{none:?}");
+    assert!(matches!(OpenPgpSigner::of_usable(Vec::new(), now()), Err(Error::Keys { .. })));
 }

@@ -103,7 +103,7 @@ pub(crate) fn sources(
     suites: &[SuiteName],
     url: &Url,
 ) -> Result<String, Failure> {
-    let key = session.keys().keyring()?.armored_for_sources()?;
+    let key = session.keys().keyring()?.0.armored_for_sources()?;
     let mut entries: Vec<(&str, Vec<&SuiteSettings>)> = Vec::new();
     for suite in repository.suites.iter().filter(|suite| suites.is_empty() || suites.contains(&suite.name)) {
         let types = types(session, repository, &suite.name)?;
@@ -142,7 +142,7 @@ fn flat_sources(session: &Session, repository: &RepositorySettings, url: &Url) -
         return Err(Failure::NotFlat { repository: name.clone() });
     };
     let types = types(session, repository, suite)?;
-    let key = session.keys().keyring()?.armored_for_sources()?;
+    let key = session.keys().keyring()?.0.armored_for_sources()?;
     Ok(format!("Types: {types}\nURIs: {url}/{name}\nSuites: ./\nSigned-By:{key}"))
 }
 

@@ -1,18 +1,24 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
+use apt_sign::{Fingerprint, Keyring};
 use camino::Utf8PathBuf;
-use repo_store::{CopySource, FsckOptions, Problem, RepairReport, SignedSuite, Unhelpful};
+use repo_store::{
+    CopySource, FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, RepositoryName, SignedSuite,
+    Unhelpful,
+};
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::fetch::WebServer;
+use crate::keys::Keys;
 use crate::output::{Output, count};
-use crate::session::Session;
+use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FsckArguments {
-    /// Put right what can be: modes, links, and files of which a true copy is found
+    /// Put right what can be: modes, links, forged indices, and files of which a true copy is found
     #[arg(long)]
     repair: bool,
     /// Take true copies from here: a backup, another root, a directory of packages, or the URL of one of these or of a
@@ -59,32 +65,63 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     if arguments.repair {
         check_owner(session)?;
     }
-    // Keys that cannot be used are a failure of their own, which names the file; without any, nothing can be verified.
-    let keyring = session.keys().keyring();
-    let keyring = match keyring {
-        Err(Failure::NoKey { .. }) => None,
-        found => Some(found?),
+    let context = session.context();
+    let keys = KnownKeys::of(&session.keys(), output)?;
+    clock::warn(&session.store, context.now, output)?;
+    if let Some(unsynchronised) = clock::unsynchronised() {
+        output.note(&format!("note: {unsynchronised}"));
+    }
+    let check = |suite: SignedSuite<'_>| keys.verify(suite);
+    let sign_again = |name: &RepositoryName| {
+        let publishing = Publishing { again: true, ..Publishing::default() };
+        let signed = session
+            .repository(name.as_str())
+            .and_then(|repository| session.publish(repository, publishing, output));
+        signed.inspect_err(|error| output.failed(name, error)).is_ok()
     };
-    let check = |suite: SignedSuite<'_>| {
-        let Some(keyring) = &keyring else { return Ok(()) };
-        let now = SystemTime::now();
-        keyring.verify_inline(suite.in_release, now)?;
-        keyring.verify_detached(suite.release, suite.release_gpg, now).map(drop)
+    let options = FsckOptions {
+        signatures: Some(&check),
+        keys: Some(&keys.fingerprints),
+        sign_again: Some(&sign_again),
     };
-    let options = FsckOptions { signatures: Some(&check) };
     let report = if arguments.repair {
         let places: Vec<Place> =
             arguments.from.iter().map(|text| Place::parse(text)).collect::<Result<_, _>>()?;
         let sources: Vec<_> = places.iter().map(Place::source).collect();
-        session.store.repair(&options, &sources, &session.context())?
+        session.store.repair(&options, &sources, &context)?
     } else {
-        RepairReport {
-            remaining: session.store.fsck(&options, &session.context())?,
-            ..RepairReport::default()
-        }
+        RepairReport { remaining: session.store.fsck(&options, &context)?, ..RepairReport::default() }
     };
     print(&report, arguments.repair, output);
     Ok(Outcome::of(report.remaining.is_clean()))
+}
+
+/// The keys of a store, as far as a check needs them.
+pub(crate) struct KnownKeys {
+    /// Without any, nothing can be verified.
+    keyring: Option<Keyring>,
+    pub(crate) fingerprints: Vec<Fingerprint>,
+}
+
+impl KnownKeys {
+    /// A key file that cannot be used is a failure of its own, which names the file.
+    pub(crate) fn of(keys: &Keys, output: &Output) -> Result<Self, Failure> {
+        let (keyring, warnings) = match keys.keyring() {
+            Err(Failure::NoKey { .. }) => (None, Vec::new()),
+            found => found.map(|(keyring, warnings)| (Some(keyring), warnings))?,
+        };
+        warnings.iter().for_each(|warning| output.note(warning));
+        let fingerprints = keyring.as_ref().map(Keyring::fingerprints).unwrap_or_default();
+        Ok(Self { keyring, fingerprints })
+    }
+
+    /// Whether clients that know these keys would accept a suite.
+    pub(crate) fn verify(&self, suite: SignedSuite<'_>) -> Result<(), apt_sign::Error> {
+        let Some(keyring) = &self.keyring else { return Ok(()) };
+        let now = SystemTime::now();
+        keyring.verify_inline(suite.in_release, now)?;
+        keyring.verify_detached(suite.release, suite.release_gpg, now).map(drop)
+    }
 }
 
 /// Only the owner of the store repairs it: with files of another, root's above all, the owner could not go on.
@@ -141,18 +178,43 @@ pub(crate) fn print(done: &RepairReport, repair: bool, output: &Output) {
     } else {
         let problems = report.problems.len();
         output.note(&format!("{}: {looked}", count(problems, "problem")));
-        let hint = if !repair {
-            Some("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup")
-        } else if report.problems.iter().any(Problem::is_of_an_index) {
-            Some("damaged indices are in store/damaged/; `repo-cli publish` makes anew what clients miss")
-        } else {
-            None
-        };
-        if let Some(hint) = hint {
+        let hints = hints(report, repair);
+        for hint in &hints {
             output.note(&format!("hint: {hint}"));
         }
-        output.record(Failure::Unsound { problems, hint }.report());
+        output.record(Failure::Unsound { problems, hint: hints.first().copied() }.report());
     }
+}
+
+/// What to do about the problems, the most needed first.
+fn hints(report: &FsckReport, repair: bool) -> Vec<&'static str> {
+    let has = |kind| report.problems.iter().any(|problem| problem.kind == kind);
+    let mut hints = Vec::new();
+    if !repair && report.problems.iter().any(needs_a_copy) {
+        hints.push("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
+    } else if repair && report.problems.iter().any(Problem::is_of_an_index) {
+        hints.push("damaged indices are in store/damaged/; `repo-cli publish` makes anew what clients miss");
+    }
+    if has(ProblemKind::Forged) {
+        hints.push(
+            "somebody wrote to public/; `repo-cli fsck --repair` moves the forged files aside, and `repo-cli sign again` \
+             renders what clients see from the records",
+        );
+    }
+    if has(ProblemKind::Date) {
+        hints.push("`repo-cli sign again` publishes with the present time as the Date");
+    }
+    if has(ProblemKind::Key) {
+        hints.push(
+            "restore keys/ from the backup; without them, `repo-cli key generate` and then \
+             `repo-cli publish --allow-key-change`",
+        );
+    }
+    hints
+}
+
+fn needs_a_copy(problem: &Problem) -> bool {
+    !matches!(problem.kind, ProblemKind::Date | ProblemKind::Forged | ProblemKind::Key)
 }
 
 pub(crate) fn to_json(problem: &Problem) -> Value {

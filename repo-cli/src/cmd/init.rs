@@ -5,14 +5,14 @@ use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
-use repo_store::{PublishOptions, RepositoryName, Store};
+use repo_store::{RepositoryName, Store};
 
 use crate::args::Global;
 use crate::config::{Config, Line, Url, argument, without_repeats};
 use crate::error::{Failure, Outcome};
 use crate::keys::Keys;
 use crate::output::{Output, joined};
-use crate::session::Session;
+use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct InitArguments {
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
     let directory = directory.map_or_else(crate::session::current_directory, Ok)?;
     init(&directory, &arguments.layout, "refuse", output)?;
     let session = Session::open(&Global { root: Some(directory), ..global.clone() })?;
-    let published = session.publish_each(session.config.repositories(), PublishOptions::default(), output)?;
+    let published = session.publish_each(session.config.repositories(), Publishing::default(), output)?;
     let failed = published.filter(|(_, report)| report.is_none()).count();
     output.result(&serde_json::json!({ "root": session.root }), || {});
     Ok(Outcome::of(failed == 0))

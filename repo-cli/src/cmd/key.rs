@@ -43,7 +43,8 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
             if *binary && output.is_json() {
                 return Err(Failure::Usage("--json and --binary exclude each other"));
             }
-            let keyring = session.keys().keyring()?;
+            let (keyring, warnings) = session.keys().keyring()?;
+            warnings.iter().for_each(|warning| output.note(warning));
             if *binary {
                 output.bytes(&keyring.binary()?);
             } else {
@@ -64,7 +65,9 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
     };
     let mut rows = Vec::new();
     let mut json = Vec::new();
-    for certificate in session.keys().certificates()? {
+    let (certificates, warnings) = session.keys().certificates()?;
+    warnings.iter().for_each(|warning| output.note(warning));
+    for certificate in certificates {
         let problems: Vec<String> = certificate.problems(now).iter().map(ToString::to_string).collect();
         let expires = certificate.expires().map(day);
         json.push(serde_json::json!({

@@ -21,11 +21,13 @@ pub(crate) mod retention;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod show;
+pub(crate) mod sign;
 pub(crate) mod store;
 pub(crate) mod tag;
 pub(crate) mod versions;
 
 use crate::args::{Arguments, Command};
+use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::Session;
@@ -33,9 +35,12 @@ use crate::session::Session;
 /// Runs the verb that was asked for.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
     let global = arguments.global;
-    let writes = arguments.command.writes();
+    let (writes, asks) = (arguments.command.writes(), arguments.command.asks_about_clock());
     let session = || {
         let mut session = Session::open(&global)?;
+        if asks {
+            clock::check(&session.store, session.context().now, output)?;
+        }
         if writes {
             session.upgrade_store(output)?;
         }
@@ -61,6 +66,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
         Command::Gc(arguments) => gc::run(&arguments, &session()?, output),
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
+        Command::Sign(arguments) => sign::run(&arguments, &session()?, output),
         Command::Fsck(arguments) => fsck::run(&arguments, &session()?, output),
         Command::Backup(arguments) => backup::run(&arguments, &session()?, output),
         Command::Restore(arguments) => restore::run(&arguments, &global, output),

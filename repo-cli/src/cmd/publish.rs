@@ -1,8 +1,9 @@
 use repo_store::{PublishOptions, Unlisted};
 
+use crate::clock::Hazard;
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
-use crate::session::Session;
+use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PublishArguments {
@@ -16,6 +17,12 @@ pub(crate) struct PublishArguments {
     /// Also when a suite, an alias or the flat form that clients read has left repo.toml: they find nothing there any more
     #[arg(long)]
     allow_removal: bool,
+    /// Also when none of the signing keys signed what clients see: they refuse that until they are given one of these keys
+    #[arg(long)]
+    allow_key_change: bool,
+    /// Accept this hazard
+    #[arg(long, value_name = "HAZARD")]
+    accept: Vec<Hazard>,
 }
 
 pub(crate) fn run(
@@ -27,9 +34,13 @@ pub(crate) fn run(
     let options = PublishOptions {
         allow_release_info_change: arguments.allow_release_info_change,
         allow_removal: arguments.allow_removal,
+        allow_key_change: arguments.allow_key_change,
+        ..PublishOptions::default()
     };
+    let accept_clock = arguments.accept.contains(&Hazard::Clock);
+    let publishing = Publishing { options, accept_clock, ..Publishing::default() };
     let (mut published, mut failed) = (Vec::new(), Vec::new());
-    for (repository, report) in session.publish_each(repositories, options, output)? {
+    for (repository, report) in session.publish_each(repositories, publishing, output)? {
         let Some(report) = report else {
             failed.push(repository.name.as_str());
             continue;

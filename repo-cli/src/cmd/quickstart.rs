@@ -1,5 +1,5 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{AddOptions, AddReport, Committed, PublishOptions};
+use repo_store::{AddOptions, AddReport, Committed};
 use serde::Serialize;
 
 use super::add::{self, AddJson};
@@ -10,7 +10,7 @@ use crate::config::{DEFAULT_LISTEN, Url};
 use crate::error::{Failure, Outcome};
 use crate::examples;
 use crate::output::Output;
-use crate::session::Session;
+use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct QuickstartArguments {
@@ -76,7 +76,7 @@ pub(crate) fn run(
             outcome = Outcome::Refused;
         }
     }
-    let published = session.publish_each(session.config.repositories(), PublishOptions::default(), output)?;
+    let published = session.publish_each(session.config.repositories(), Publishing::default(), output)?;
     let failed = published.filter(|(_, report)| report.is_none()).count();
     if failed > 0 {
         outcome = Outcome::Refused;

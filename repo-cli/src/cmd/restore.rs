@@ -1,12 +1,13 @@
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use repo_store::{FsckOptions, NamedFile, OutsideFile, RepairReport, Store};
+use repo_store::{FsckOptions, NamedFile, OutsideFile, RepairReport, SignedSuite, Store};
 use serde_json::json;
 
 use super::backup::outside_json;
-use super::fsck;
+use super::fsck::{self, KnownKeys};
 use crate::args::Global;
 use crate::config::Config;
 use crate::error::{Failure, Outcome};
+use crate::keys::Keys;
 use crate::output::{Output, bytes, count};
 use crate::session;
 
@@ -45,7 +46,11 @@ pub(crate) fn run(
     for path in &report.damaged {
         output.error(&Failure::NotRestored { path: path.clone() });
     }
-    let found = store.fsck(&FsckOptions::default(), &context)?;
+    let keys = KnownKeys::of(&Keys::new(&arguments.directory), output)?;
+    let check = |suite: SignedSuite<'_>| keys.verify(suite);
+    let options =
+        FsckOptions { signatures: Some(&check), keys: Some(&keys.fingerprints), ..FsckOptions::default() };
+    let found = store.fsck(&options, &context)?;
     let is_clean = found.is_clean();
     let problems: Vec<_> = found.problems.iter().map(fsck::to_json).collect();
     fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, output);

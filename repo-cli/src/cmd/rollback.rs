@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::{Difference, Revision};
+use repo_store::{Difference, PublishOptions, Revision};
 
 use super::diff;
 use crate::args::ChangeArguments;
@@ -72,7 +72,9 @@ pub(crate) fn run(
         (false, true) => format!("would roll {} back to {sequence} ({id})", repository.name),
         (false, false) => format!("rolled {} back to {sequence} ({id})", repository.name),
     });
-    session.publish_after(repository, commit, arguments.change, output)?;
+    // What clients go back to must be whole, also where it is taken over.
+    let options = PublishOptions { check_all: true, ..PublishOptions::default() };
+    session.publish_after_with(options, (repository, commit), arguments.change, output)?;
     if commit.is_some() {
         let stale = upgraded_machines(&target, &differences)?;
         for (package, (gone, back)) in stale.iter().take(SHOWN) {

@@ -190,10 +190,14 @@ fn an_old_store_is_whole_publishes_and_goes_on() {
 
         let server = environment.serve();
         let Some(apt) = Apt::new(&environment, "client") else { return };
-        let arguments = ["client-config", "big", "--suite", "bookworm", "--url", &server.url()];
-        apt.source("big", &environment.run(&arguments).succeeds().stdout);
+        for repository in ["big", "preprod", "prod"] {
+            let arguments = ["client-config", repository, "--suite", "bookworm", "--url", &server.url()];
+            apt.source(repository, &environment.run(&arguments).succeeds().stdout);
+        }
         let _ = apt.update().succeeds();
-        assert_eq!(apt.candidate("large").as_deref(), Some("2"));
+        for (package, version) in [("large", "2"), ("later", "1.0"), ("odd0", "1"), ("odd3", "1")] {
+            assert_eq!(apt.candidate(package).as_deref(), Some(version), "{package}");
+        }
     }
 }
 

@@ -165,6 +165,9 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["unhold", &hostile_name, "hostile"]),
         ],
         "holds" => vec![case(0, &["holds", "prod"]), case(1, &["holds", &hostile_name])],
+        "sign again" => {
+            vec![case(0, &["sign", "again", "prod"]), case(1, &["sign", "again", &hostile_name])]
+        }
         "store upgrade" => vec![
             case(0, &["store", "upgrade", "--dry-run"]),
             case(1, &["store", "upgrade", "--undo"]),

@@ -4,6 +4,7 @@
 mod backups;
 mod bad_input;
 mod client;
+mod clocks;
 mod concurrency;
 mod configuration;
 mod contents;

@@ -196,6 +196,7 @@ fn what_an_earlier_version_could_not_publish_is_left_out_by_name() {
     ---- stdout
     {"format":1,"failed":[],"published":[{"publication":"<PUBLICATION>","removed":[],"repository":"files","suites":["bookworm"],"unlisted":[{"index":"Contents","package":"odd 1-1 source","reason":"path \"debian/\\u{0}rules\": a path must not have a NUL"}]}]}
     ---- stderr
+    upgraded the store from format 1 to format 2; older versions of repo-cli can no longer open it
     warning: odd 1-1 source: its files could not be listed: path "debian/\u{0}rules": a path must not have a NUL
     "#);
     assert_eq!(index(&environment, "files", "Contents-source.gz"), "");

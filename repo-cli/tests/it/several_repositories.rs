@@ -44,7 +44,7 @@ fn what_they_all_lack_is_said_once() {
     status: 1
     ---- stderr
     error: there is no signing key in <DIR>/store/keys
-    hint: make one with `repo-cli key generate`
+    hint: restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, then `repo-cli publish --allow-key-change`
     ");
 }
 

@@ -80,7 +80,12 @@ impl Store {
             let shows = |(of, _, shown): &&(RepositoryName, PublicationId, Option<CommitId>)| {
                 *of == repository && *shown == Some(commit)
             };
-            if let Some((_, id, _)) = restored.iter().filter(shows).max_by_key(|(_, id, _)| *id) {
+            // What has a higher id than what clients see was made while the clock was ahead.
+            let dists = Utf8Path::new("public").join(repository.as_str()).join("dists");
+            let shown = plan.links.iter().find(|(path, _)| *path == dists);
+            let shown = shown.and_then(|(_, target)| PublicationId::parse(target.parent()?.file_name()?));
+            let order = |id: PublicationId| (shown.is_none_or(|shown| id <= shown), id);
+            if let Some((_, id, _)) = restored.iter().filter(shows).max_by_key(|(_, id, _)| order(*id)) {
                 let link = store.public(&repository).join(link_of(&tag));
                 files::point(target.copy.place(&link), &id.to_string(), &target.temporary())?;
                 target.note(link.parent().map(Utf8Path::to_owned));

@@ -1,12 +1,11 @@
 //! Reading every file to its end and comparing it with its name, on all threads.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 
 use apt_index::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{Blake3, Sha256};
-use sha2::Digest as _;
 
 use super::graph::Object;
 use super::inventory::{Found, Inventory};
@@ -183,35 +182,14 @@ fn read(at: &At<'_>, subject: Subject) -> Result<Read, Fault> {
 /// The BLAKE3 of a file.
 pub(super) fn blake3_of<'a>(at: impl Into<At<'a>>) -> Result<Blake3, Fault> {
     let mut hasher = blake3::Hasher::new();
-    pieces(&at.into(), |piece| {
+    let take = |piece: &[u8]| {
         hasher.update(piece);
-    })?;
+    };
+    files::each_piece(at, take).map_err(|error| Fault::read(&error))?;
     Ok(Blake3::from_bytes(*hasher.finalize().as_bytes()))
 }
 
 /// The SHA-256 of a file.
 pub(super) fn sha256_of<'a>(at: impl Into<At<'a>>) -> Result<Sha256, Fault> {
-    let mut hasher = sha2::Sha256::new();
-    pieces(&at.into(), |piece| hasher.update(piece))?;
-    Ok(Sha256::from_bytes(hasher.finalize().into()))
-}
-
-/// Large enough for the widest vector code of BLAKE3, small enough to stay in the cache between reading and hashing.
-const PIECE: usize = 256 << 10;
-
-fn pieces(at: &At<'_>, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
-    let mut read = || {
-        let mut file = at.open_file()?;
-        let size = usize::try_from(file.metadata()?.len()).unwrap_or(PIECE);
-        let mut buffer = vec![0; size.clamp(1, PIECE)];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => take(buffer.get(..count).unwrap_or_default()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    };
-    read().map_err(|error: std::io::Error| Fault::read(&error))
+    files::sha256(at).map_err(|error| Fault::read(&error))
 }

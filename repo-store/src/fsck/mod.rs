@@ -22,9 +22,10 @@ mod sources;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
 use contents::Subject;
-use deb_parse::checksum::Blake3;
+use deb_parse::checksum::{Blake3, Sha256};
 use graph::{Graph, Wanted};
 use inventory::Inventory;
 use journal::Journal;
@@ -34,6 +35,7 @@ pub use repair::RepairReport;
 pub use report::{Affected, FsckReport, Problem, ProblemKind};
 pub use sources::CopySource;
 
+use crate::publish::{self, Forged, Publication};
 use crate::{BlobId, Context, Error, RepositoryName, Store, files};
 
 /// The signed files of one suite as clients get them.
@@ -56,11 +58,25 @@ pub struct FsckOptions<'a> {
     /// Judges the signatures that clients see. Without it they are compared with what was signed, to the byte, and not
     /// verified.
     pub signatures: Option<&'a SignatureCheck<'a>>,
+    /// The fingerprints of the keys that are there to sign. A published repository is a problem when none of them signed it: nothing
+    /// more can be published that clients take. Without it nobody looks.
+    pub keys: Option<&'a [Fingerprint]>,
+    /// Renders and signs a repository again ([`Store::sign_again`]) and returns whether it did. A repair asks for that when clients see a
+    /// forged index, before it takes that away; without it they miss the index until somebody publishes.
+    pub sign_again: Option<&'a SignAgain<'a>>,
 }
+
+/// See [`FsckOptions::sign_again`].
+pub type SignAgain<'a> = dyn Fn(&RepositoryName) -> bool + 'a;
 
 impl std::fmt::Debug for FsckOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FsckOptions").field("signatures", &self.signatures.is_some()).finish()
+        let Self { signatures, keys, sign_again } = self;
+        f.debug_struct("FsckOptions")
+            .field("signatures", &signatures.is_some())
+            .field("keys", keys)
+            .field("sign_again", &sign_again.is_some())
+            .finish()
     }
 }
 
@@ -77,6 +93,8 @@ enum Fix {
     Object(Blake3),
     Manifest(BlobId),
     Published(Remedy),
+    /// A file of an index that lists what no record says.
+    Forged(RepositoryName, Sha256),
     Record,
     Reference(RepositoryName),
     Tag,
@@ -171,6 +189,7 @@ impl Store {
                     .collect(),
                 announced: journal.announced.get(repository).unwrap_or(&nothing),
                 options,
+                now: context.now,
                 problems: Vec::new(),
                 compared: 0,
             };
@@ -181,6 +200,7 @@ impl Store {
                 let or_else = if is_record { Fix::Record } else { Fix::Nothing };
                 Finding { problem, remedy: remedy.map_or(or_else, Fix::Published) }
             }));
+            findings.extend(self.forged(repository, records, &contents, context));
             let of_records = records.problems.iter().cloned();
             findings.extend(of_records.map(|problem| Finding { problem, remedy: Fix::Record }));
         }
@@ -222,7 +242,7 @@ impl Store {
             .map(|finding| finding.problem.path.clone())
             .collect();
         findings.retain(|finding| {
-            matches!(finding.remedy, Fix::Published(_) | Fix::Mode)
+            matches!(finding.remedy, Fix::Published(_) | Fix::Mode | Fix::Forged(..))
                 || finding.problem.kind == ProblemKind::Owner
                 || !publications.contains(&finding.problem.path)
         });
@@ -238,6 +258,33 @@ impl Store {
                 matches!(finding.remedy, Fix::Reference(_) | Fix::Tag | Fix::History | Fix::Record)
             });
         Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
+    }
+
+    /// The indices of a repository that do not list what the records say.
+    fn forged(
+        &self,
+        repository: &RepositoryName,
+        records: &Records,
+        contents: &contents::Contents,
+        context: &Context,
+    ) -> Vec<Finding> {
+        let public = Utf8Path::new("public").join(repository.as_str());
+        let is_whole = |path: &Utf8Path| contents.indices.contains(&public.join(path));
+        let publications = records.readable.values();
+        let found = publish::forged(self, &self.root().join(&public), publications, is_whole, context);
+        let shown = Publication::shown(&self.paths(), &self.public(repository)).unwrap_or_default();
+        let current = shown.and_then(|id| records.readable.get(&id));
+        let finding = |Forged { path, digest, place, what }| {
+            let affects = vec![Affected {
+                repository: repository.clone(),
+                suite: Some(place.suite().clone()),
+                package: None,
+                current: current.is_some_and(|current| current.names(&digest)),
+            }];
+            let problem = Problem { kind: ProblemKind::Forged, path: public.join(path), what, affects };
+            Finding { problem, remedy: Fix::Forged(repository.clone(), digest) }
+        };
+        found.into_iter().map(finding).collect()
     }
 
     /// The repositories that have a publication or what is left of one.

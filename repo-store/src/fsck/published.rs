@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
+use jiff::Timestamp;
 
 use super::contents::{Contents, Fault, blake3_of, sha256_of};
 use super::graph::Graph;
@@ -12,7 +13,7 @@ use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, SignedSuite};
 use crate::beneath::{Refusal, StorePaths};
 use crate::files;
-use crate::publish::{BY_HASH, Entry, Expected, PUBLICATIONS, Publication, SNAPSHOTS, link_of};
+use crate::publish::{BY_HASH, Entry, Expected, MOST_AHEAD, PUBLICATIONS, Publication, SNAPSHOTS, link_of};
 use crate::storage::Storage as _;
 use crate::{BlobId, ChunkId, CommitId, PublicationId, RepositoryName, SnapshotId, Store, TagName};
 
@@ -96,6 +97,7 @@ pub(super) struct Published<'a> {
     /// Publications that the operation log announces.
     pub(super) announced: &'a BTreeSet<PublicationId>,
     pub(super) options: &'a FsckOptions<'a>,
+    pub(super) now: Timestamp,
     pub(super) problems: Vec<(Option<Remedy>, Problem)>,
     /// How many files were compared.
     pub(super) compared: u64,
@@ -319,11 +321,23 @@ impl Published<'_> {
         }
     }
 
+    /// The publication that was shown last. Its id need not be the highest: the clock may have been ahead once.
+    fn newest(&self) -> Option<&Publication> {
+        let readable = &self.records.readable;
+        let replaced: BTreeSet<PublicationId> =
+            readable.values().filter_map(|publication| publication.replaces).collect();
+        let announced = |known: &&Publication| self.announced.contains(&known.id);
+        let is_last = |known: &&Publication| {
+            known.replaces.is_some() && !replaced.contains(&known.id) && announced(known)
+        };
+        readable.values().rfind(is_last).or_else(|| readable.values().rfind(announced))
+    }
+
     /// What clients see is a publication that is wholly there, and its signatures hold.
     fn check_dists(&mut self) {
         let dists = self.public().join("dists");
         let affects = vec![affected(self.repository, None)];
-        let newest = self.records.readable.values().rfind(|known| self.announced.contains(&known.id));
+        let newest = self.newest();
         let remedy = newest.map(|newest| Remedy::Dists(self.repository.clone(), newest.dists_target()));
         let Some(found) = self.inventory.get(&dists) else {
             if newest.is_some() && self.is_missing(&dists) {
@@ -362,6 +376,8 @@ impl Published<'_> {
         for (name, target) in current.flat_links() {
             self.check_entry(&Expected { path: name.into(), entry: Entry::Symbolic { target } });
         }
+        self.check_keys(current);
+        self.check_dates(current);
         let Some(check) = self.options.signatures else { return };
         let directory = self.public().join(current.directory()).join("dists");
         for place in current.suites.keys() {
@@ -379,6 +395,39 @@ impl Published<'_> {
                 let path = self.public().join(current.directory()).join("dists").join(place.directory());
                 let affects = vec![affected(self.repository, Some(suite))];
                 self.report(None, ProblemKind::Signature, path, error.to_string(), affects);
+            }
+        }
+    }
+
+    /// One of the keys that signed what clients see is there. A record of an older version does not name them: then no key at all is
+    /// what can be told.
+    fn check_keys(&mut self, current: &Publication) {
+        let Some(keys) = self.options.keys.filter(|_| !current.suites.is_empty()) else { return };
+        let signed = &current.keys;
+        let is_there = match signed.is_empty() {
+            true => !keys.is_empty(),
+            false => keys.iter().any(|key| signed.contains(&key.to_string())),
+        };
+        if is_there {
+            return;
+        }
+        let by = if signed.is_empty() { String::new() } else { format!(" ({})", signed.join(", ")) };
+        let what = format!(
+            "none of the keys that signed {} is there{by}: restore them from the backup, or clients have to be given new ones",
+            self.repository
+        );
+        self.report(None, ProblemKind::Key, "keys".into(), what, vec![affected(self.repository, None)]);
+    }
+
+    /// Clients take the dates that they are told.
+    fn check_dates(&mut self, current: &Publication) {
+        let directory = self.public().join(current.dists_target());
+        for (place, suite) in &current.suites {
+            if suite.date.duration_since(self.now) > MOST_AHEAD {
+                let path = directory.join(place.directory()).join("InRelease");
+                let what = format!("its Date {} is in the future: clients refuse it until then", suite.date);
+                let affects = vec![affected(self.repository, Some(place.suite()))];
+                self.report(None, ProblemKind::Date, path, what, affects);
             }
         }
     }

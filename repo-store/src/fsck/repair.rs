@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::checksum::Blake3;
+use deb_parse::checksum::{Blake3, Sha256};
 
 use super::contents::{blake3_of, sha256_of};
 use super::inventory::Found;
@@ -21,7 +21,7 @@ use crate::copy::{Digest, copy};
 use crate::files::{self, mode};
 use crate::history::{End, Ends};
 use crate::permissions::Permission;
-use crate::publish::{Entry, Expected, File, PUBLICATIONS, Publication, SNAPSHOTS};
+use crate::publish::{BY_HASH, Entry, Expected, File, PUBLICATIONS, Publication, SNAPSHOTS};
 use crate::{
     BlobId, Commit, CommitId, Context, Error, PublicationId, RepositoryName, Store, TagName, objects, oplog,
 };
@@ -54,6 +54,7 @@ impl Store {
         let mut report = RepairReport::default();
         let mut sources = Sources::new(self, sources);
         let mut seen = BTreeSet::new();
+        let mut forged = BTreeSet::new();
         loop {
             let found = self.examine(options, context)?;
             let paths = self.paths();
@@ -62,6 +63,8 @@ impl Store {
                 paths: &paths,
                 found: &found,
                 sources: &mut sources,
+                options,
+                forged: &mut forged,
                 now: context.now,
                 changed: Vec::new(),
             };
@@ -87,6 +90,9 @@ struct Repair<'a, 's> {
     paths: &'a StorePaths,
     found: &'a Findings,
     sources: &'a mut Sources<'s>,
+    options: &'a FsckOptions<'a>,
+    /// Digests of files that must not come back, though publications name them.
+    forged: &'a mut BTreeSet<Sha256>,
     now: jiff::Timestamp,
     changed: Vec<Utf8PathBuf>,
 }
@@ -103,7 +109,7 @@ impl Repair<'_, '_> {
                 _,
                 Expected { entry: Entry::Stored(_) | Entry::Signed { .. }, .. },
             )) => 2,
-            Fix::Log => 3,
+            Fix::Log | Fix::Forged(..) => 3,
             Fix::Published(_) | Fix::Mode | Fix::Nothing => 4,
         });
         for Finding { problem, remedy } in findings {
@@ -117,6 +123,7 @@ impl Repair<'_, '_> {
                 Fix::Tag => self.tag(&problem.path),
                 Fix::History => self.history(&problem.path),
                 Fix::Published(remedy) => self.published(remedy),
+                Fix::Forged(repository, digest) => self.take_away_forged(repository, *digest),
                 Fix::Log => self.log(),
                 Fix::Mode => self.mode(&problem.path),
                 Fix::Nothing => Ok(false),
@@ -306,15 +313,53 @@ impl Repair<'_, '_> {
             self.place(&temporary, &path)?;
             return Ok(true);
         }
-        let public = self.store.public(&repository);
-        let directory = public.join(PUBLICATIONS).join(id.to_string());
-        if Publication::shown(self.paths, &public)? == Some(id) {
+        if Publication::shown(self.paths, &self.store.public(&repository))? == Some(id) {
             return Ok(false);
         }
         let _lock = self.store.publishing_lock(&repository)?;
-        self.move_aside(&path)?;
-        self.move_aside(&directory)?;
-        self.move_aside(&public.join(SNAPSHOTS).join(id.to_string()))?;
+        self.give_up(&repository, id)?;
+        Ok(true)
+    }
+
+    /// Moves a publication aside with its record. The caller holds the publishing lock.
+    fn give_up(&mut self, repository: &RepositoryName, id: PublicationId) -> Result<(), Error> {
+        let public = self.store.public(repository);
+        let record = Publication::key(repository, id);
+        self.move_aside(&self.store.root().join("store").join(record.as_str()))?;
+        self.move_aside(&public.join(PUBLICATIONS).join(id.to_string()))?;
+        self.move_aside(&public.join(SNAPSHOTS).join(id.to_string()))
+    }
+
+    /// Moves a forged file of an index aside, with all publications that name it and that clients do not see. What they see is made anew
+    /// before, if that can be done here.
+    fn take_away_forged(&mut self, repository: &RepositoryName, digest: Sha256) -> Result<bool, Error> {
+        let public = self.store.public(repository);
+        let current = || Publication::current(self.store, repository);
+        let is_shown =
+            |current: &Option<Publication>| current.as_ref().is_some_and(|current| current.names(&digest));
+        if is_shown(&current()?)
+            && let Some(sign_again) = self.options.sign_again
+        {
+            sign_again(repository);
+        }
+        let _lock = self.store.publishing_lock(repository)?;
+        let shown = current()?;
+        let id = shown.as_ref().map(|shown| shown.id);
+        let records = super::published::Records::read(self.store, repository);
+        for publication in records.readable.values().filter(|publication| Some(publication.id) != id) {
+            if publication.names(&digest) {
+                self.give_up(repository, publication.id)?;
+            }
+        }
+        // Its other names are hard links, or copies of the same content.
+        for (_, Expected { path, entry }) in shown.iter().flat_map(Publication::expected) {
+            if matches!(entry, Entry::Link { file, .. } if file.sha256 == digest) {
+                files::remove_if_present(self.paths.place(public.join(path)))?;
+            }
+        }
+        self.move_aside(&public.join(BY_HASH).join("SHA256").join(digest.to_string()))?;
+        self.store.mend_tags(repository)?;
+        self.forged.insert(digest);
         Ok(true)
     }
 
@@ -423,6 +468,7 @@ impl Repair<'_, '_> {
                 self.changed.push(parent.to_owned());
                 Ok(true)
             }
+            Entry::Stored(file) | Entry::Link { file, .. } if self.forged.contains(&file.sha256) => Ok(false),
             Entry::Link { to, file } => {
                 let original = public.join(to);
                 let good = is(&original, file);

@@ -44,6 +44,12 @@ pub enum ProblemKind {
     Stray,
     /// Clients would refuse the signature.
     Signature,
+    /// An index does not list what the records say.
+    Forged,
+    /// None of the keys is there that signed what clients see.
+    Key,
+    /// Clients refuse what is dated in the future.
+    Date,
     /// A modification time that clients go by.
     Time,
     /// Its mode.
@@ -62,6 +68,9 @@ impl ProblemKind {
             Self::Unreadable => "unreadable",
             Self::Stray => "stray",
             Self::Signature => "signature",
+            Self::Forged => "forged",
+            Self::Key => "key",
+            Self::Date => "date",
             Self::Time => "time",
             Self::Mode => "mode",
             Self::Owner => "owner",

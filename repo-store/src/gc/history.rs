@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::earlier;
+use crate::dates::Dates;
 use crate::history::{End, Ends};
 use crate::{Commit, CommitId, Error, KeepHistory, RepositoryName, Store};
 
@@ -34,6 +35,7 @@ pub(super) fn walk(
     let mut replaced_at: Option<Timestamp> = None;
     let mut wanted: Option<End> = None;
     let mut open = true;
+    let mut dates = Dates::until(now);
     while let Some((commit, state)) = next.take() {
         open &= replaced_at.is_none_or(|at| {
             at > horizon
@@ -46,7 +48,7 @@ pub(super) fn walk(
         if open {
             wanted = Some(End { commit, sequence: state.sequence, since: now });
         }
-        replaced_at = Some(state.date);
+        replaced_at = Some(dates.corrected(state.date));
         let goes_on = settled.is_none_or(|end| state.sequence > end.sequence);
         next = match state.parent.filter(|_| goes_on) {
             Some(parent) => Some((parent, Commit::read(&store.objects(), parent)?)),
@@ -77,13 +79,17 @@ fn decide(ends: &Ends, settled: Option<End>, wanted: End) -> Ends {
 }
 
 /// The states that the operation log mentions since a moment.
-pub(super) fn logged_since(store: &Store, since: Timestamp) -> Result<HashSet<CommitId>, Error> {
+pub(super) fn logged_since(
+    store: &Store,
+    (since, now): (Timestamp, Timestamp),
+) -> Result<HashSet<CommitId>, Error> {
     let mut commits = HashSet::new();
-    for line in store.operations()? {
+    let mut dates = Dates::until(now);
+    for line in store.operations()?.iter().rev() {
         let mut fields = line.split('\t');
         let time = fields.next().and_then(|time| time.parse::<Timestamp>().ok());
         // A line that a crash cut short has no state to keep.
-        if time.is_some_and(|time| time >= since) {
+        if time.is_some_and(|time| dates.corrected(time) >= since) {
             commits.extend(fields.skip(2).take(2).filter_map(|id| id.parse::<CommitId>().ok()));
         }
     }

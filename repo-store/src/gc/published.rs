@@ -53,20 +53,22 @@ impl<'a> Survey<'a> {
         for directory in [public.join("pool"), public.join(BY_HASH).join("SHA256")] {
             must_be_directory(&paths.place(directory))?;
         }
-        let ids: Vec<PublicationId> = names.iter().filter_map(|name| PublicationId::parse(name)).collect();
+        let mut known = BTreeMap::new();
+        for id in names.iter().filter_map(|name| PublicationId::parse(name)) {
+            known.insert(id, Publication::read(store, repository, id)?);
+        }
+        let before = known.iter().map(|(id, known)| (*id, known.as_ref().and_then(|known| known.replaces)));
+        let replaced = replaced_at(&before.collect(), current);
         let (mut kept, mut going, mut complete) = (Vec::new(), BTreeMap::new(), true);
-        for (place, id) in ids.iter().enumerate() {
-            let publication = Publication::read(store, repository, *id)?;
-            // Each is replaced when the next one is made. One after the current was made by a process that then died.
-            let replaced = ids.get(place + 1).unwrap_or(id).seconds();
-            let recent = replaced >= horizon.as_second();
+        for (id, publication) in &known {
+            let recent = replaced.get(id).is_none_or(|at| *at >= horizon.as_second());
             match publication {
                 Some(publication)
                     if Some(*id) == current
                         || recent
                         || publication.commit.is_some_and(|commit| tagged.contains(&commit)) =>
                 {
-                    kept.push(publication);
+                    kept.push(publication.clone());
                 }
                 Some(_) => drop(going.insert(id.to_string(), Why::Replaced(*id))),
                 None if Some(*id) == current => complete = false,
@@ -158,4 +160,69 @@ impl<'a> Survey<'a> {
 /// Refuses what lies in the place of a directory that the store made. It is no error when nothing does.
 fn must_be_directory(at: &At<'_>) -> Result<(), Error> {
     at.open_if_present().map(drop).map_err(Error::io("open", &*at.full()))
+}
+
+/// When each publication was replaced, in seconds since 1970. `known` has for each the one that clients saw before it, where that was
+/// recorded.
+///
+/// Each is replaced when the next one is made, and that is the one with the next id, unless the clock was ahead and set right since:
+/// then some have ids from the future, and were replaced all the same. One after the current was made by a process that then died.
+fn replaced_at(
+    known: &BTreeMap<PublicationId, Option<PublicationId>>,
+    current: Option<PublicationId>,
+) -> BTreeMap<PublicationId, i64> {
+    let later = known.keys().skip(1).chain(known.keys().last());
+    let mut replaced: BTreeMap<_, _> =
+        known.keys().zip(later).map(|(id, later)| (*id, later.seconds())).collect();
+    let (mut next, mut time) = (current, i64::MAX);
+    let mut seen = BTreeSet::new();
+    while let Some(id) = next {
+        seen.insert(id);
+        time = time.min(id.seconds());
+        let recorded = known.get(&id).copied().flatten();
+        let lower = || known.range(..id).rev().map(|(lower, _)| *lower);
+        next = recorded.into_iter().chain(lower()).find(|before| !seen.contains(before));
+        replaced.extend(next.map(|before| (before, time)));
+    }
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> PublicationId {
+        PublicationId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn what_has_an_id_from_the_future_was_replaced_by_what_clients_see() {
+        let (old, bad, worse) = (id("20261101T000000Z"), id("20300101T000000Z"), id("20300101T000001Z"));
+        let (right, now) = (id("20261120T000000Z"), id("20261121T000000Z"));
+        // Records of older versions do not say what they replaced.
+        for told in [true, false] {
+            let before = |id| Some(id).filter(|_| told);
+            let known = BTreeMap::from([
+                (old, None),
+                (bad, before(old)),
+                (worse, before(bad)),
+                (right, Some(worse)),
+                (now, Some(right)),
+            ]);
+            let replaced = replaced_at(&known, Some(now));
+            assert_eq!(replaced[&worse], right.seconds());
+            assert_eq!(replaced[&bad], right.seconds());
+            assert_eq!(replaced[&right], now.seconds());
+            assert_eq!(replaced[&old], right.seconds());
+        }
+    }
+
+    #[test]
+    fn in_the_usual_order_each_is_replaced_by_the_next() {
+        let ids = [id("20261101T000000Z"), id("20261102T000000Z"), id("20261103T000000Z")];
+        let known = ids.iter().map(|id| (*id, None)).collect();
+        let replaced = replaced_at(&known, Some(ids[1]));
+        assert_eq!(replaced[&ids[0]], ids[1].seconds());
+        assert_eq!((replaced[&ids[1]], replaced[&ids[2]]), (ids[2].seconds(), ids[2].seconds()));
+    }
 }

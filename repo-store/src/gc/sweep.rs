@@ -51,6 +51,7 @@ pub(super) struct Sweep<'a> {
     paths: &'a StorePaths,
     /// What came to the store at that moment or later is left alone.
     settled: Timestamp,
+    now: Timestamp,
     dry_run: bool,
     removed: Vec<Garbage>,
     freed: u64,
@@ -59,8 +60,13 @@ pub(super) struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    pub(super) fn new(store: &'a Store, paths: &'a StorePaths, settled: Timestamp, dry_run: bool) -> Self {
-        Self { store, paths, settled, dry_run, removed: Vec::new(), freed: 0, gone: HashMap::new() }
+    pub(super) fn new(
+        store: &'a Store,
+        paths: &'a StorePaths,
+        (settled, now): (Timestamp, Timestamp),
+        dry_run: bool,
+    ) -> Self {
+        Self { store, paths, settled, now, dry_run, removed: Vec::new(), freed: 0, gone: HashMap::new() }
     }
 
     /// Whether nothing is changed.
@@ -69,12 +75,20 @@ impl<'a> Sweep<'a> {
     }
 
     /// Those of the store's files that did not come lately.
+    ///
+    /// When one came that changed in the future nobody can tell: the clock was ahead then. From now on it counts as changed now.
     pub(super) fn settled(&self, keys: impl Iterator<Item = Key>) -> Result<Vec<Found>, Error> {
-        let paths = keys.filter_map(|key| self.store.storage().local_path(&key));
-        let files = paths
-            .map(|path| Found::look(&At::from(&path)))
-            .filter(|file| file.as_ref().map_or(true, |file| file.status.changed_at() < self.settled));
-        files.collect()
+        let mut settled = Vec::new();
+        for path in keys.filter_map(|key| self.store.storage().local_path(&key)) {
+            let file = Found::look(&At::from(&path))?;
+            let changed = file.status.changed_at();
+            if changed > self.now && !self.dry_run {
+                files::touch(&file.path)?;
+            } else if changed < self.settled {
+                settled.push(file);
+            }
+        }
+        Ok(settled)
     }
 
     /// Removes those of these files in pools that are no links of `blobs`, and returns the others: they go with their blobs.

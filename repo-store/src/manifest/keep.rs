@@ -31,15 +31,23 @@ impl Store {
     /// [`Error::Missing`] when the store lacks the file, [`Error::Package`] when that cannot be unpacked.
     pub fn manifest(&self, blob: BlobId) -> Result<Manifest, Error> {
         let key = Self::manifest_key(blob);
-        if let Some(bytes) = self.storage().read(&key)?
-            && let Ok(Some(manifest)) = Manifest::read(&bytes, blob)
-        {
+        if let Some(manifest) = self.kept_manifest(blob)? {
             return Ok(manifest);
         }
         let manifest = self.make_manifest(blob)?;
         // Whoever may not write still may read.
         drop(self.keep_manifest(&key, &manifest));
         Ok(manifest)
+    }
+
+    /// The same for who only looks: what has to be made is not kept.
+    pub(crate) fn manifest_unkept(&self, blob: BlobId) -> Result<Manifest, Error> {
+        self.kept_manifest(blob)?.map_or_else(|| self.make_manifest(blob), Ok)
+    }
+
+    fn kept_manifest(&self, blob: BlobId) -> Result<Option<Manifest>, Error> {
+        let bytes = self.storage().read(&Self::manifest_key(blob))?;
+        Ok(bytes.and_then(|bytes| Manifest::read(&bytes, blob).ok().flatten()))
     }
 
     /// Keeps a manifest in place of one that cannot be read or has another form. It has its name after the next sync.

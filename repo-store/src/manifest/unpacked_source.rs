@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use deb_parse::deb::EntryKind;
 
 use super::{Manifest, ManifestFile};
-use crate::{BlobId, Error, Record, Store};
+use crate::{BlobId, Error, Record};
 
 /// A file of a source package that is unpacked, by where its files go. See `dpkg-source(1)`, "Source package formats".
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,28 +47,29 @@ impl Part {
     }
 }
 
-impl Store {
-    /// The files of a source package that are no directories, below the directory that it is unpacked to. What the patches in
-    /// `debian/patches` add or take away is not known.
-    pub(crate) fn unpacked_paths(&self, record: &Record) -> Result<BTreeSet<Vec<u8>>, Error> {
-        let mut paths = BTreeSet::new();
-        for (part, blob) in Part::all_of(record)? {
-            let manifest = self.manifest(blob)?;
-            let (below, top) = match &part {
-                Part::Main | Part::Diff => (String::new(), only_directory(&manifest)),
-                Part::Component(name) => (format!("{name}/"), only_directory(&manifest)),
-                Part::Debian => {
-                    paths.retain(|path: &Vec<u8>| !path.starts_with(b"debian/"));
-                    (String::new(), None)
-                }
-            };
-            for file in manifest.files().filter(|file| file.kind != EntryKind::Directory) {
-                let path = top.map_or(Some(file.path), |top| file.path.get(top.len() + 1..));
-                paths.extend(path.map(|path| [below.as_bytes(), path].concat()));
+/// The files of a source package that are no directories, below the directory that it is unpacked to; `manifest` has those of each file.
+/// What the patches in `debian/patches` add or take away is not known.
+pub(crate) fn unpacked_paths(
+    record: &Record,
+    manifest: impl Fn(BlobId) -> Result<Manifest, Error>,
+) -> Result<BTreeSet<Vec<u8>>, Error> {
+    let mut paths = BTreeSet::new();
+    for (part, blob) in Part::all_of(record)? {
+        let manifest = manifest(blob)?;
+        let (below, top) = match &part {
+            Part::Main | Part::Diff => (String::new(), only_directory(&manifest)),
+            Part::Component(name) => (format!("{name}/"), only_directory(&manifest)),
+            Part::Debian => {
+                paths.retain(|path: &Vec<u8>| !path.starts_with(b"debian/"));
+                (String::new(), None)
             }
+        };
+        for file in manifest.files().filter(|file| file.kind != EntryKind::Directory) {
+            let path = top.map_or(Some(file.path), |top| file.path.get(top.len() + 1..));
+            paths.extend(path.map(|path| [below.as_bytes(), path].concat()));
         }
-        Ok(paths)
     }
+    Ok(paths)
 }
 
 /// The directory in which all of an archive lies, if there is one: it is not part of what is unpacked.

@@ -9,7 +9,8 @@ use deb_parse::deb::EntryKind;
 
 use super::kind::{Packages, Sources};
 use super::unlisted::UnlistedPackages;
-use crate::{Error, IndexKind, Record, Store};
+use crate::manifest::unpacked_paths;
+use crate::{BlobId, Error, IndexKind, Manifest, Record};
 
 /// The files of the packages that an index lists.
 #[derive(Clone, Debug)]
@@ -18,6 +19,9 @@ pub(super) enum Contents<'a> {
     /// Source packages, as they are when they were unpacked.
     Sources(Sources<'a>),
 }
+
+/// Where is known what is inside a package file.
+pub(super) type Manifests<'a> = dyn Fn(BlobId) -> Result<Manifest, Error> + Sync + 'a;
 
 /// The files that any of some versions of a package has.
 struct Files {
@@ -30,14 +34,14 @@ impl Contents<'_> {
     /// The lines of some records of one package. Clients do not ask for directories.
     pub(super) fn items(
         &self,
-        store: &Store,
+        manifest: &Manifests<'_>,
         records: &[Arc<Record>],
         unlisted: &UnlistedPackages,
     ) -> Result<Vec<ContentsLines>, Error> {
         let mut files = Files { newest: None, paths: BTreeSet::new() };
         for record in records.iter().filter(|record| self.lists(record)) {
             files.newest = Some(Arc::clone(record));
-            match self.paths(store, record) {
+            match self.paths(manifest, record) {
                 Ok(mut paths) => files.paths.append(&mut paths),
                 // One package whose files are not known does not keep the others from being published.
                 Err(Error::Package { source, .. }) => {
@@ -59,18 +63,17 @@ impl Contents<'_> {
     }
 
     /// The paths of a package's files. A manifest made by an earlier version may hold some that no index can.
-    fn paths(&self, store: &Store, record: &Record) -> Result<BTreeSet<FilePath<'static>>, Error> {
+    fn paths(&self, manifest: &Manifests<'_>, record: &Record) -> Result<BTreeSet<FilePath<'static>>, Error> {
         let listable = |path: &[u8]| FilePath::parse(path).map(FilePath::into_owned);
         let paths: Result<_, deb_parse::Error> = match self {
             Self::Packages(_) => {
-                let manifest = store.manifest(record.blob())?;
+                let manifest = manifest(record.blob())?;
                 let files = manifest.files().filter(|file| file.kind != EntryKind::Directory);
                 files.map(|file| listable(file.path)).collect()
             }
-            Self::Sources(_) => store.unpacked_paths(record)?.iter().map(|path| listable(path)).collect(),
+            Self::Sources(_) => unpacked_paths(record, manifest)?.iter().map(|path| listable(path)).collect(),
         };
-        let file = || store.blob_path(record.blob());
-        paths.or_else(|source| Err(Error::Package { file: file()?, source }))
+        paths.or_else(|source| Err(Error::Package { file: record.pool_path()?.as_path().to_owned(), source }))
     }
 }
 

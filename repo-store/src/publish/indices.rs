@@ -16,7 +16,7 @@ use deb_parse::PackageName;
 use super::Wanted;
 use super::kind::{Extent, Kind, installer_components, shows_every_component};
 use super::place::Place;
-use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite, STANZA_FORM};
+use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite};
 use super::tree::Tree;
 use super::unlisted::{Unlisted, UnlistedPackages};
 use crate::{Context, Difference, Error, IndexKind, Record, RepositorySettings, Snapshot, Store};
@@ -86,8 +86,6 @@ struct Content<'a> {
     before: Option<(&'a PublishedSuite, Difference)>,
     /// Which indices it has.
     extent: Extent,
-    /// The records whose stanzas were published before in another form than today.
-    other_stanzas: Vec<Arc<Record>>,
 }
 
 impl<'a> Content<'a> {
@@ -99,39 +97,25 @@ impl<'a> Content<'a> {
         tree: &Tree<'_>,
     ) -> Result<Self, Error> {
         let snapshot = store.empty_or(wanted.snapshot)?;
-        let mut other_stanzas = Vec::new();
-        let before = match wanted.before {
+        let before = match wanted.built_upon() {
             None => None,
             Some(before) => {
                 let old = store.empty_or(before.snapshot)?;
-                // The first form was that of the records.
-                if before.stanza_form < STANZA_FORM {
-                    for record in old.iterate(store.objects()) {
-                        let record = record?;
-                        if !record.is_kept_as_published() {
-                            other_stanzas.push(record);
-                        }
-                    }
-                }
                 Some((before, store.difference(&old, &snapshot)?))
             }
         };
         let sources = wanted.before.is_some_and(PublishedSuite::has_sources);
         let extent = Extent { sources, contents: repository.contents, ..Extent::default() };
-        let mut content = Self { wanted, snapshot, before, extent, other_stanzas };
+        let mut content = Self { wanted, snapshot, before, extent };
         content.take_in(store, tree)?;
         Ok(content)
     }
 
     /// Whether the indices of this content are those of `other` too.
     fn serves(&self, other: &Wanted<'_>) -> bool {
-        let same_start = match (self.wanted.before, other.before) {
+        let same_start = match (self.wanted.built_upon(), other.built_upon()) {
             (None, None) => true,
-            (Some(own), Some(before)) => {
-                own.snapshot == before.snapshot
-                    && own.stanza_form == before.stanza_form
-                    && own.indices == before.indices
-            }
+            (Some(own), Some(before)) => own.snapshot == before.snapshot && own.indices == before.indices,
             _ => false,
         };
         let (own, suite) = (self.wanted.suite, other.suite);
@@ -140,6 +124,8 @@ impl<'a> Content<'a> {
             && !is_flat(self.wanted)
             && !is_flat(other)
             && self.wanted.snapshot == other.snapshot
+            && self.wanted.before.map(PublishedSuite::has_sources)
+                == other.before.map(PublishedSuite::has_sources)
             && own.architectures == suite.architectures
             && own.components == suite.components
             && own.architecture_all == suite.architecture_all
@@ -148,7 +134,9 @@ impl<'a> Content<'a> {
 
     /// Looks at every package that was not shown before.
     fn take_in(&mut self, store: &Store, tree: &Tree<'_>) -> Result<(), Error> {
-        let mut installer = BTreeSet::new();
+        // What clients were told to fetch they go on asking for.
+        let known = self.wanted.before.map(|before| installer_components(self.wanted.suite, &before.indices));
+        let mut installer: BTreeSet<_> = known.into_iter().flatten().cloned().collect();
         let mut sources = self.extent.sources;
         let mut note = |record: &Record| {
             sources |= record.key().architecture.is_source();
@@ -173,7 +161,6 @@ impl<'a> Content<'a> {
                         note(&*record?);
                     }
                 }
-                installer.extend(installer_components(self.wanted.suite, &before.indices).cloned());
             }
             None => {
                 for record in self.snapshot.iterate(store.objects()) {
@@ -229,9 +216,9 @@ impl Job<'_> {
             Kind::Packages(kind) => {
                 self.render(workshop, |records, unlisted| Ok(kind.items(records, unlisted)))
             }
-            Kind::Contents(kind) => {
-                self.render(workshop, |records, unlisted| kind.items(workshop.store, records, unlisted))
-            }
+            Kind::Contents(kind) => self.render(workshop, |records, unlisted| {
+                kind.items(&|blob| workshop.store.manifest(blob), records, unlisted)
+            }),
             Kind::Translation(kind) => {
                 self.render(workshop, |records, unlisted| Ok(kind.items(records, unlisted)))
             }
@@ -250,7 +237,6 @@ impl Job<'_> {
     ) -> Result<PublishedIndex, Error> {
         if let Some((before, difference)) = &self.content.before
             && self.kind.is_made_alike(self.content.wanted, before)
-            && !self.content.other_stanzas.iter().any(|record| self.kind.shows_stanza_of(record))
             && let Some(index) = before.indices.get(&self.path)
         {
             let change = self.change(workshop, before, difference, &items)?;
@@ -296,16 +282,12 @@ impl Job<'_> {
                 added: items(&difference.only_second, unlisted)?,
             });
         }
-        let touched = difference.only_first.iter().chain(&difference.only_second);
-        let names: BTreeSet<&PackageName> = touched.map(|record| &record.key().package).collect();
-        let names: Vec<&PackageName> = names.into_iter().collect();
+        let names = touched(difference);
         let old = store.empty_or(before.snapshot)?;
         let mut change = Change { removed: Vec::new(), added: Vec::new() };
         for names in names.chunks(NAMES_AT_ONCE) {
             let names = names.iter().copied().cloned().collect();
-            let versions = |snapshot: &Snapshot| {
-                Ok::<_, Error>(by_name(snapshot.versions_of_all(&store.objects(), &names)?))
-            };
+            let versions = |snapshot: &Snapshot| versions_of(store, snapshot, &names);
             let (old, new) = (versions(&old)?, versions(&self.content.snapshot)?);
             for name in &names {
                 let items = |versions: &ByName, unlisted| {
@@ -362,20 +344,25 @@ impl Job<'_> {
         if !before.files.keys().copied().eq(sorted(&options.encodings)) {
             return Ok(None);
         }
+        if !before.layout.is_provable() {
+            return Ok(None);
+        }
         if change.removed.is_empty() && change.added.is_empty() {
             return Ok(tree.holds(before)?.then(|| before.clone()));
         }
         match update(&before.layout, &files, change, options) {
             Ok(rendered) => {
                 let removed = rendered.removed_lines().unwrap_or_default().to_vec();
-                let index = tree.write_index(rendered, Some(before))?;
-                let with_patches = |mut index: PublishedIndex| {
-                    index.diff = self.patches(workshop, (id, before), (&index, &removed))?;
-                    Ok(index)
-                };
-                index.map(with_patches).transpose()
+                let Some(mut index) = tree.write_index(rendered, Some(before))? else { return Ok(None) };
+                match self.patches(workshop, (id, before), (&index, &removed)) {
+                    Ok(diff) => index.diff = diff,
+                    // A part that was taken over is damaged.
+                    Err(Error::Index { source, .. }) if is_of_previous(&source) => return Ok(None),
+                    Err(error) => return Err(error),
+                }
+                Ok(Some(index))
             }
-            Err(apt_index::Error::Diverged { .. } | apt_index::Error::Previous { .. }) => Ok(None),
+            Err(source) if is_of_previous(&source) => Ok(None),
             Err(source) => Err(self.error(source)),
         }
     }
@@ -385,17 +372,34 @@ impl Job<'_> {
     }
 }
 
+/// Whether the files of the previous index are to blame: the index is rendered anew then.
+fn is_of_previous(error: &apt_index::Error) -> bool {
+    matches!(error, apt_index::Error::Diverged { .. } | apt_index::Error::Previous { .. })
+}
+
 /// The versions of packages that are at hand at a time, by name: each chunk is read once for all that it holds.
-type ByName = BTreeMap<PackageName, Vec<Arc<Record>>>;
+pub(super) type ByName = BTreeMap<PackageName, Vec<Arc<Record>>>;
 
-const NAMES_AT_ONCE: usize = 4096;
+pub(super) const NAMES_AT_ONCE: usize = 4096;
 
-fn by_name(records: Vec<Arc<Record>>) -> ByName {
+/// The names of the packages of which something differs, in order.
+pub(super) fn touched(difference: &Difference) -> Vec<&PackageName> {
+    let touched = difference.only_first.iter().chain(&difference.only_second);
+    let names: BTreeSet<&PackageName> = touched.map(|record| &record.key().package).collect();
+    names.into_iter().collect()
+}
+
+/// All versions of some packages.
+pub(super) fn versions_of(
+    store: &Store,
+    snapshot: &Snapshot,
+    names: &BTreeSet<PackageName>,
+) -> Result<ByName, Error> {
     let mut versions = ByName::new();
-    for record in records {
+    for record in snapshot.versions_of_all(&store.objects(), names)? {
         versions.entry(record.key().package.clone()).or_default().push(record);
     }
-    versions
+    Ok(versions)
 }
 
 fn sorted(encodings: &[Encoding]) -> Vec<Encoding> {
@@ -405,14 +409,18 @@ fn sorted(encodings: &[Encoding]) -> Vec<Encoding> {
 }
 
 /// The files of the index that was published before.
-struct OpenFiles(BTreeMap<Encoding, File>);
+struct OpenFiles(BTreeMap<Encoding, (File, u64)>);
 
 impl OpenFiles {
     /// `None` when one of them is not there as it was published.
     fn open(index: &PublishedIndex, tree: &Tree<'_>) -> Option<Self> {
         let files = index.files.iter().map(|(encoding, expected)| {
+            if tree.is_broken(&expected.sha256) {
+                return None;
+            }
             let file = tree.by_hash(&expected.sha256).open_file().ok()?;
-            (file.metadata().ok()?.len() == expected.size).then_some((*encoding, file))
+            let size = file.metadata().ok()?.len();
+            (size == expected.size).then_some((*encoding, (file, size)))
         });
         files.collect::<Option<_>>().map(Self)
     }
@@ -420,7 +428,10 @@ impl OpenFiles {
 
 impl PreviousFiles for OpenFiles {
     fn read(&self, encoding: Encoding, range: Range<u64>) -> std::io::Result<Vec<u8>> {
-        let file = self.0.get(&encoding).ok_or(std::io::ErrorKind::NotFound)?;
+        let (file, size) = self.0.get(&encoding).ok_or(std::io::ErrorKind::NotFound)?;
+        if range.start > range.end || range.end > *size {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         let length =
             usize::try_from(range.end - range.start).map_err(|_| std::io::ErrorKind::InvalidInput)?;
         let mut bytes = vec![0; length];

@@ -113,17 +113,6 @@ impl<'a> Kind<'a> {
         }
     }
 
-    /// Whether a record that is [not kept as it is published](Record::is_kept_as_published) makes a difference to it.
-    pub(super) fn shows_stanza_of(&self, record: &Record) -> bool {
-        match self {
-            Self::Packages(packages) => packages.lists(record),
-            Self::Sources(sources) => sources.lists(record),
-            Self::Flat(flat) => flat.lists(record),
-            // Of the stanza, they have but fields that stay.
-            Self::Contents(_) | Self::Translation(_) => false,
-        }
-    }
-
     /// Whether the items of the suite's indices were made alike when these were published. Only then can this one be made from
     /// the one before.
     pub(super) fn is_made_alike(

@@ -15,12 +15,16 @@
 //! their digest in one directory for all publications: a client that read an older `InRelease` still finds what it names, also
 //! after going back, and an unchanged index costs a hard link.
 
+mod carried;
 mod contents;
 mod expected;
 mod flat;
 mod indices;
 mod kind;
+mod known_keys;
+mod multiset;
 mod place;
+mod proof;
 mod publication;
 mod release_info;
 mod removed;
@@ -29,16 +33,16 @@ mod tree;
 mod unlisted;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
 
 use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
 use apt_sign::Signer;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
 pub(crate) use expected::{Entry, Expected, File};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 pub(crate) use place::FLAT;
 use place::Place;
+pub(crate) use proof::{Forged, forged};
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;
 use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
@@ -57,6 +61,11 @@ pub struct PublishOptions {
     pub allow_release_info_change: bool,
     /// Publish also when what clients read is no longer there: a suite, an alias or the flat form that left the settings.
     pub allow_removal: bool,
+    /// Publish also when none of the keys that sign signed what clients see: they refuse it until they are given one of these keys.
+    pub allow_key_change: bool,
+    /// Read all published files of indices to their ends and make those anew that are not what they were, and not only a share of them:
+    /// for who goes back to an older state.
+    pub check_all: bool,
 }
 
 /// What a publication did.
@@ -73,7 +82,20 @@ pub struct PublishReport {
     pub unlisted: Vec<Unlisted>,
     /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
     pub hashed: u64,
+    /// How many bytes of files that were published before were read to see whether they are whole.
+    pub checked: u64,
+    /// The latest `Date` that clients are told. When it is ahead of the present time by more than ten seconds they refuse it until then;
+    /// [`Store::sign_again`] gives the right one.
+    pub date: Option<Timestamp>,
+    /// The latest `Date` that clients were told before and that was ahead of the present time, if this publication set it right.
+    pub corrected: Option<Timestamp>,
 }
+
+/// How far the `Date` of a signed file may be ahead of a client's clock: `Acquire::Max-FutureTime` of apt.
+pub const MOST_AHEAD: SignedDuration = SignedDuration::from_secs(10);
+
+/// By so much the ids of publications made in a burst may run ahead of the clock.
+const LONGEST_BURST: SignedDuration = SignedDuration::from_hours(1);
 
 /// With less than this share of its validity left, a suite is signed anew even though nothing changed.
 const RESIGN_BELOW: i32 = 2;
@@ -98,10 +120,39 @@ impl Store {
     /// [`publish`](Self::publish), with choices.
     ///
     /// # Errors
-    /// As there, [`Error::ReleaseInfoChange`] unless that is [allowed](PublishOptions::allow_release_info_change), and
-    /// [`Error::Removal`] unless that [is](PublishOptions::allow_removal).
+    /// As there, [`Error::ReleaseInfoChange`] unless that is [allowed](PublishOptions::allow_release_info_change),
+    /// [`Error::Removal`] unless that [is](PublishOptions::allow_removal), and [`Error::KeyChange`] unless that
+    /// [is](PublishOptions::allow_key_change).
     pub fn publish_with(
         &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        self.publish_from(Start::Published, repository, signer, options, context)
+    }
+
+    /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every
+    /// suite is signed, with the present time as its `Date` even when the last one is later.
+    ///
+    /// Clients that took a `Date` from the future keep what they have until then, or until it is removed from their lists.
+    ///
+    /// # Errors
+    /// Those of [`publish_with`](Self::publish_with).
+    pub fn sign_again(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        self.publish_from(Start::Records, repository, signer, options, context)
+    }
+
+    fn publish_from(
+        &self,
+        start: Start,
         repository: &RepositorySettings,
         signer: &dyn Signer,
         options: PublishOptions,
@@ -111,102 +162,153 @@ impl Store {
         let head = self.head(&repository.name)?;
         let current = Publication::current(self, &repository.name)?;
         let (paths, public) = (self.paths(), self.public(&repository.name));
-        let keys = signer.fingerprints().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
 
-        let mut kept = BTreeMap::new();
+        let mut kept = Vec::new();
         let mut wanted = Vec::new();
-        let flat = repository.flat.as_ref().and_then(|name| repository.suite(name));
-        let flat = flat.map(|suite| (Place::Flat(suite.name.clone()), suite));
-        let suites = repository.suites.iter().map(|suite| (Place::Suite(suite.name.clone()), suite));
-        for (place, suite) in suites.chain(flat) {
-            let snapshot = head.as_ref().and_then(|head| head.commit().suites.get(&suite.name).copied());
-            let settings = settings_digest(repository, suite, &place, &keys);
-            let before = current.as_ref().and_then(|current| current.suites.get(&place));
-            let unchanged = before.filter(|before| {
-                before.snapshot == snapshot
-                    && before.settings == settings
-                    && before.stanza_form == STANZA_FORM
+        for suite in all_wanted(repository, head.as_ref(), current.as_ref(), (&keys.join(" "), start)) {
+            let unchanged = suite.built_upon().filter(|before| {
+                before.snapshot == suite.snapshot
+                    && before.settings == suite.settings
                     && !expires_soon(before, repository, context.now)
             });
             let is_shown = match (unchanged, &current) {
                 (Some(before), Some(current)) => {
-                    tree::shows_all(&paths, &public, current.id, &place, before)?
+                    tree::shows_all(&paths, &public, current.id, &suite.place, before)?
                 }
                 _ => false,
             };
-            match before {
-                Some(before) if is_shown => {
-                    kept.insert(place, before.clone());
-                }
-                _ => wanted.push(Wanted { place, suite, snapshot, settings, before }),
-            }
+            if is_shown { kept.push(suite) } else { wanted.push(suite) }
         }
         if let Some(current) = &current
             && wanted.is_empty()
             && kept.len() == current.suites.len()
             // A state that looks like the one before has a publication of its own, which a tag can name.
-            && current.commit == head.as_ref().map(Revision::id)
+            && (current.commit == head.as_ref().map(Revision::id) && start == Start::Published)
         {
             // Whoever showed it may not have lived to make that durable.
             files::sync_path(paths.place(&public))?;
-            return Ok(PublishReport {
-                publication: None,
-                suites: Vec::new(),
-                removed: Vec::new(),
-                unlisted: Vec::new(),
-                hashed: 0,
-            });
+            return Ok(PublishReport::unchanged(current));
         }
 
         let removed = current.as_ref().map_or_else(Vec::new, |current| removed::names(current, repository));
         if !removed.is_empty() && !options.allow_removal {
             return Err(Error::Removal { names: removed });
         }
-        if let Some(shown) = Publication::shown(&paths, &public)?
-            && !options.allow_release_info_change
-        {
-            let dists = public.join(PUBLICATIONS).join(shown.to_string()).join("dists");
-            for Wanted { place, suite, .. } in &wanted {
-                let release = release_of(repository, suite, context.now);
-                // A name that led to another suite counts as well.
-                let alias = suite.alias.as_ref().filter(|_| matches!(place, Place::Suite(_)));
-                for name in [Some(place.directory()), alias.map(SuiteName::as_str)].into_iter().flatten() {
-                    let directory = shown_as(&paths, &dists, name)?;
-                    release_info::check(&suite.name, paths.place(directory.join("Release")), &release)?;
-                }
-            }
+        if !options.allow_release_info_change {
+            check_release_info((&paths, &public), repository, current.as_ref(), (&wanted, context.now))?;
+        }
+        if !options.allow_key_change {
+            known_keys::check(self, &repository.name, current.as_ref(), (signer, context.now))?;
         }
 
-        let tree = tree::Tree::new(self, &repository.name, context.now)?;
-        let (rendered, unlisted) = indices::render(self, repository, &wanted, &tree, context)?;
-        let mut suites = kept.clone();
-        let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
-        for Wanted { suite, .. } in &wanted {
-            if !names.contains(&suite.name) {
-                names.push(suite.name.clone());
-            }
+        let last = self.last_id(&repository.name, (current.as_ref(), start), context.now)?;
+        let mut tree = tree::Tree::new(self, &repository.name, (context.now, last))?;
+        if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
+            let found = if options.check_all {
+                carried::look_at_all(tree.by_hash_directory(), current, context.threads)
+            } else {
+                carried::look_at_some(tree.by_hash_directory(), current, tree.id())
+            };
+            tree.count_checked(found.read);
+            tree.distrust(found.broken);
         }
+        let mut whole = Vec::with_capacity(kept.len());
+        for suite in kept {
+            if tree.holds_all(suite.before)? { whole.push(suite) } else { wanted.push(suite) }
+        }
+        let (rendered, unlisted) = indices::render(self, repository, &wanted, &tree, context)?;
+        let mut suites = BTreeMap::new();
+        let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
         for (wanted, indices) in wanted.into_iter().zip(rendered) {
+            if !names.contains(&wanted.suite.name) {
+                names.push(wanted.suite.name.clone());
+            }
             let published = sign_suite(repository, &wanted, indices, &tree, signer, context)?;
             suites.insert(wanted.place, published);
         }
-        for place in kept.keys() {
-            let previous = current.as_ref().map(|current| current.id);
-            tree.keep_suite(place, previous)?;
+        for Wanted { place, before, .. } in whole {
+            tree.keep_suite(&place, current.as_ref().map(|current| current.id))?;
+            suites.extend(before.map(|before| (place, before.clone())));
         }
         let commit = head.as_ref().map(Revision::id);
-        let publication = Publication { id: tree.id(), commit, suites };
+        let replaces = Publication::shown(&paths, &public)?;
+        let publication = Publication { id: tree.id(), commit, replaces, keys, suites };
         let commit = commit.map_or_else(|| "-".to_owned(), |id| id.to_string());
         let (now, actor) = (context.now, crate::commit::one_line(&context.actor));
         let line =
             format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
-        let hashed = tree.hashed();
+        let (hashed, checked) = (tree.hashed(), tree.checked());
         tree.show(&publication, &line)?;
-        Ok(PublishReport { publication: Some(publication.id), suites: names, removed, unlisted, hashed })
+        let before = current.as_ref().and_then(Publication::latest_date);
+        Ok(PublishReport {
+            publication: Some(publication.id),
+            suites: names,
+            removed,
+            unlisted,
+            hashed,
+            checked,
+            date: publication.latest_date(),
+            corrected: before.filter(|date| start == Start::Records && is_ahead(*date, context.now)),
+        })
+    }
+
+    /// The id after which the next one has to come: clients compare the times of the signed files.
+    ///
+    /// Only when everything is signed again, and what clients see is from the future, the ids begin again with the present time: most
+    /// clients never took it, and all ids to come would be from the future too.
+    fn last_id(
+        &self,
+        repository: &RepositoryName,
+        (current, start): (Option<&Publication>, Start),
+        now: Timestamp,
+    ) -> Result<Option<PublicationId>, Error> {
+        let shown = Publication::shown(&self.paths(), &self.public(repository))?;
+        let burst = now.saturating_add(LONGEST_BURST).unwrap_or(now).as_second();
+        let is_from_the_future = |id: PublicationId| id.seconds() > burst;
+        let is_ahead = current.and_then(Publication::latest_date).is_some_and(|date| is_ahead(date, now));
+        match shown {
+            Some(id) if start == Start::Records && (is_ahead || is_from_the_future(id)) => Ok(None),
+            Some(id) => Ok(Some(id)),
+            None => {
+                let known =
+                    files::names_in(&self.root().join("store/publications").join(repository.as_str()))?;
+                let known = known.iter().filter_map(|name| PublicationId::parse(name));
+                Ok(known.filter(|id| !is_from_the_future(*id)).max())
+            }
+        }
+    }
+}
+
+/// Whether clients refuse what has this `Date`.
+fn is_ahead(date: Timestamp, now: Timestamp) -> bool {
+    date.duration_since(now) > MOST_AHEAD
+}
+
+impl PublishReport {
+    fn unchanged(current: &Publication) -> Self {
+        Self {
+            publication: None,
+            suites: Vec::new(),
+            removed: Vec::new(),
+            unlisted: Vec::new(),
+            hashed: 0,
+            checked: 0,
+            date: current.latest_date(),
+            corrected: None,
+        }
     }
 }
 
 impl Store {
+    /// The latest `Date` that clients of a repository are told; `None` when they see nothing of which there is a record.
+    ///
+    /// # Errors
+    /// When the record of the publication cannot be read.
+    pub fn latest_date(&self, repository: &RepositoryName) -> Result<Option<Timestamp>, Error> {
+        Ok(Publication::current(self, repository)?.and_then(|current| current.latest_date()))
+    }
+
     /// Whether clients find indices of source packages in all of these suites of a repository, as it is published now.
     ///
     /// # Errors
@@ -226,13 +328,93 @@ impl Store {
     }
 }
 
-/// A suite to be rendered.
+/// What a publication is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// What clients see, changed by what the repository changed since.
+    Published,
+    /// The records alone.
+    Records,
+}
+
+/// A suite as it is to be published.
 struct Wanted<'a> {
     place: Place,
     suite: &'a SuiteSettings,
     snapshot: Option<crate::SnapshotId>,
     settings: String,
+    /// What clients see of it.
     before: Option<&'a PublishedSuite>,
+    start: Start,
+}
+
+impl<'a> Wanted<'a> {
+    /// What clients see of it, if that counts.
+    fn known(&self) -> Option<&'a PublishedSuite> {
+        self.before.filter(|_| self.start == Start::Published)
+    }
+
+    /// What its indices can be made from: what was published before, and lists records in the form of today.
+    fn built_upon(&self) -> Option<&'a PublishedSuite> {
+        self.known().filter(|before| before.stanza_form == STANZA_FORM)
+    }
+}
+
+/// All that a repository publishes.
+fn all_wanted<'a>(
+    repository: &'a RepositorySettings,
+    head: Option<&Revision<'_>>,
+    current: Option<&'a Publication>,
+    (keys, start): (&str, Start),
+) -> Vec<Wanted<'a>> {
+    let flat = repository.flat.as_ref().and_then(|name| repository.suite(name));
+    let flat = flat.map(|suite| (Place::Flat(suite.name.clone()), suite));
+    let suites = repository.suites.iter().map(|suite| (Place::Suite(suite.name.clone()), suite));
+    let wanted = suites.chain(flat).map(|(place, suite)| Wanted {
+        suite,
+        snapshot: head.and_then(|head| head.commit().suites.get(&suite.name).copied()),
+        settings: settings_digest(repository, suite, &place, keys),
+        before: current.and_then(|current| current.suites.get(&place)),
+        place,
+        start,
+    });
+    wanted.collect()
+}
+
+/// Refuses what clients refuse. What they know is read from the signed file that they see, provided that it is the one that was recorded;
+/// of a publication without a record from what lies there, as that can only lead to a refusal.
+fn check_release_info(
+    (paths, public): (&StorePaths, &Utf8Path),
+    repository: &RepositorySettings,
+    current: Option<&Publication>,
+    (wanted, now): (&[Wanted<'_>], Timestamp),
+) -> Result<(), Error> {
+    for Wanted { place, suite, .. } in wanted {
+        let release = release_of(repository, suite, now);
+        // A name that led to another suite counts as well.
+        let alias = suite.alias.as_ref().filter(|_| matches!(place, Place::Suite(_)));
+        for name in [Some(place.directory()), alias.map(SuiteName::as_str)].into_iter().flatten() {
+            let known = match current {
+                None => match Publication::shown(paths, public)? {
+                    Some(shown) => {
+                        let dists = public.join(PUBLICATIONS).join(shown.to_string()).join("dists");
+                        let directory = shown_as(paths, &dists, name)?;
+                        files::read_if_present(paths.place(directory.join("Release")))?
+                    }
+                    None => None,
+                },
+                Some(current) => match current.named(name) {
+                    Some((place, shown)) => {
+                        let [_, release, _] = shown.signed.by_name();
+                        tree::signed_file((paths, public), current, place, release)?
+                    }
+                    None => None,
+                },
+            };
+            known.map_or(Ok(()), |known| release_info::check(&suite.name, &known, &release))?;
+        }
+    }
+    Ok(())
 }
 
 /// Everything besides the content that decides what a suite looks like, as a digest: when it changes the suite is rendered
@@ -297,8 +479,8 @@ fn sign_suite(
     let suite = wanted.suite;
     let index_error = |source| Error::Index { suite: suite.name.clone(), source };
     // Clients drop a Release older than the one they have, and refuse one from the future: when the clock was set back, the
-    // last date is given again.
-    let date = wanted.before.map_or(context.now, |before| before.date.max(context.now));
+    // last date is given again, unless everything is signed again.
+    let date = wanted.known().map_or(context.now, |before| before.date.max(context.now));
     let mut release = release_of(repository, suite, date);
     match wanted.place {
         Place::Suite(_) => indices.extend(component_releases(repository, suite, &indices, tree)?),
@@ -309,9 +491,8 @@ fn sign_suite(
         release.files.insert(RelPath::parse(&path).map_err(index_error)?, file);
     }
     let text = release.render().map_err(index_error)?;
-    let seconds = u64::try_from(context.now.as_second()).unwrap_or(0);
     let signed = signer
-        .sign(text.as_bytes(), SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+        .sign(text.as_bytes(), known_keys::system_time(context.now))
         .map_err(|source| Error::Sign { suite: suite.name.clone(), source })?;
     tree.write_suite(&wanted.place, &indices, &signed)?;
     Ok(PublishedSuite {

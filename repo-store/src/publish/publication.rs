@@ -1,7 +1,7 @@
 //! What is remembered of a publication: which content it shows, and how its indices are laid out, so that the next one
 //! costs only the change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fmt::Write as _;
 
@@ -37,9 +37,14 @@ const CHECK: &str = "BLAKE3: ";
 const FORM: &str = "%Y%m%dT%H%M%SZ";
 
 impl PublicationId {
-    /// The id for a publication made now, after those with the ids `earlier`.
-    pub(crate) fn next(now: Timestamp, earlier: impl Iterator<Item = Self>) -> Self {
-        Self(earlier.map(|id| id.0 + 1).fold(now.as_second(), i64::max))
+    /// The id for a publication made now, after the one with the id `last`, and none of those that are `taken`.
+    pub(crate) fn next(now: Timestamp, last: Option<Self>, taken: &BTreeSet<Self>) -> Self {
+        let start = last.map_or(i64::MIN, |last| last.0.saturating_add(1)).max(now.as_second());
+        let mut id = Self(start);
+        while taken.contains(&id) {
+            id.0 += 1;
+        }
+        id
     }
 
     /// Reads an id; `None` when `text` is none.
@@ -69,6 +74,10 @@ impl fmt::Display for PublicationId {
 pub(crate) struct Publication {
     pub(crate) id: PublicationId,
     pub(crate) commit: Option<CommitId>,
+    /// The publication that clients saw before. It need not have a lower id: the clock may have been ahead when it was made.
+    pub(crate) replaces: Option<PublicationId>,
+    /// The fingerprints of the keys that signed it. Empty in records of older versions.
+    pub(crate) keys: Vec<String>,
     pub(crate) suites: BTreeMap<Place, PublishedSuite>,
 }
 
@@ -98,6 +107,26 @@ impl Publication {
         let suites = self.suites.iter().filter(|(place, _)| matches!(place, Place::Suite(_)));
         suites.filter_map(|(place, suite)| Some((suite.alias.as_ref()?, place.directory().to_owned())))
     }
+
+    /// The latest `Date` that it tells clients.
+    pub(crate) fn latest_date(&self) -> Option<Timestamp> {
+        self.suites.values().map(|suite| suite.date).max()
+    }
+
+    /// Whether any of its indices has a file of that digest.
+    pub(crate) fn names(&self, digest: &Sha256) -> bool {
+        let indices = self.suites.values().flat_map(|suite| suite.indices.values());
+        indices.flat_map(|index| index.files.values()).any(|file| file.sha256 == *digest)
+    }
+
+    /// What clients find below `dists` under that name: a suite or its alias, or the flat form.
+    pub(super) fn named(&self, name: &str) -> Option<(&Place, &PublishedSuite)> {
+        let is_alias = |place: &Place, suite: &PublishedSuite| {
+            matches!(place, Place::Suite(_))
+                && suite.alias.as_ref().is_some_and(|alias| alias.as_str() == name)
+        };
+        self.suites.iter().find(|(place, suite)| place.directory() == name || is_alias(place, suite))
+    }
 }
 
 impl PublishedSuite {
@@ -117,7 +146,8 @@ pub(crate) struct SignedFiles {
 }
 
 impl SignedFiles {
-    const NAMES: [&str; 3] = ["InRelease", "Release", "Release.gpg"];
+    pub(super) const IN_RELEASE: &str = "InRelease";
+    const NAMES: [&str; 3] = [Self::IN_RELEASE, "Release", "Release.gpg"];
 
     pub(crate) fn of(signed: &Signed) -> Self {
         let file = |bytes: &[u8]| ReleaseFile {
@@ -270,6 +300,12 @@ impl Publication {
         if let Some(commit) = self.commit {
             let _ = writeln!(text, "Commit: {commit}");
         }
+        if let Some(replaces) = self.replaces {
+            let _ = writeln!(text, "Replaces: {replaces}");
+        }
+        if !self.keys.is_empty() {
+            let _ = writeln!(text, "Keys: {}", self.keys.join(" "));
+        }
         for (place, suite) in &self.suites {
             let _ = match place {
                 Place::Suite(name) => writeln!(text, "\nSuite: {name}"),
@@ -319,6 +355,14 @@ impl Publication {
         let mut publication = Self {
             id: PublicationId::parse(first.get_str("Publication")?)?,
             commit: first.get_str("Commit").map(str::parse).transpose().ok()?,
+            replaces: match first.get_str("Replaces") {
+                Some(id) => Some(PublicationId::parse(id)?),
+                None => None,
+            },
+            keys: first
+                .get_str("Keys")
+                .map(|keys| keys.split_ascii_whitespace().map(str::to_owned).collect())
+                .unwrap_or_default(),
             suites: BTreeMap::new(),
         };
         let mut open: Option<(Place, PublishedSuite)> = None;
@@ -379,11 +423,13 @@ mod tests {
     #[test]
     fn ids_rise_even_when_the_clock_does_not() {
         let now = Timestamp::from_second(1_790_000_000).unwrap();
-        let first = PublicationId::next(now, std::iter::empty());
-        let second = PublicationId::next(now, [first].into_iter());
+        let first = PublicationId::next(now, None, &BTreeSet::new());
+        let second = PublicationId::next(now, Some(first), &BTreeSet::from([first]));
         assert_eq!(second.seconds(), first.seconds() + 1);
         let earlier = Timestamp::from_second(1_000).unwrap();
-        assert!(PublicationId::next(earlier, [second, first].into_iter()) > second);
+        assert!(PublicationId::next(earlier, Some(second), &BTreeSet::from([first, second])) > second);
+        let third = PublicationId::next(now, None, &BTreeSet::from([first, second]));
+        assert_eq!(third.seconds(), first.seconds() + 2, "an id is given once");
         assert_eq!(PublicationId::parse(&first.to_string()), Some(first));
         assert_eq!(first.to_string(), "20260921T141320Z");
         for bad in ["", "..", "20260921", "20260921T141320Zx", "20269921T133320Z"] {
@@ -423,6 +469,8 @@ mod tests {
         let publication = Publication {
             id: PublicationId(1_790_000_000),
             commit: Some(CommitId::of(b"c")),
+            replaces: Some(PublicationId(1_780_000_000)),
+            keys: vec!["A1".to_owned(), "B2".to_owned()],
             suites: BTreeMap::from([
                 (Place::Suite(SuiteName::parse("a").unwrap()), suite(BTreeMap::new())),
                 (Place::Flat(SuiteName::parse("b").unwrap()), suite(BTreeMap::new())),

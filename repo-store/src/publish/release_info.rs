@@ -3,8 +3,7 @@
 use apt_index::Release;
 use deb_parse::{SuiteName, deb822};
 
-use crate::beneath::At;
-use crate::{Error, files};
+use crate::error::Error;
 
 /// The values that apt compares with those it saw last (`pkgAcqMetaBase`, "changed its '%s' value"), as clients read them.
 fn values(release: &[u8]) -> [(&'static str, String); 4] {
@@ -27,11 +26,10 @@ fn values(release: &[u8]) -> [(&'static str, String); 4] {
     ]
 }
 
-/// Refuses a Release file that clients of the one at `shown` would refuse.
-pub(super) fn check(suite: &SuiteName, shown: At<'_>, new: &Release) -> Result<(), Error> {
-    let Some(old) = files::read_if_present(shown)? else { return Ok(()) };
+/// Refuses a Release file that clients would refuse who know the one with the text `old`.
+pub(super) fn check(suite: &SuiteName, old: &[u8], new: &Release) -> Result<(), Error> {
     let new = new.render().map_err(|source| Error::Index { suite: suite.clone(), source })?;
-    for ((field, old), (_, new)) in values(&old).into_iter().zip(values(new.as_bytes())) {
+    for ((field, old), (_, new)) in values(old).into_iter().zip(values(new.as_bytes())) {
         if old != new {
             return Err(Error::ReleaseInfoChange { suite: suite.clone(), field, old, new });
         }

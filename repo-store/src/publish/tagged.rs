@@ -92,7 +92,12 @@ impl Store {
         commit: CommitId,
     ) -> Result<Option<PublicationId>, Error> {
         let names = files::names_in(&self.root().join("store/publications").join(repository.as_str()))?;
-        for id in names.iter().rev().filter_map(|name| PublicationId::parse(name)) {
+        let shown = Publication::shown(&self.paths(), &self.public(repository))?;
+        let mut ids: Vec<PublicationId> =
+            names.iter().filter_map(|name| PublicationId::parse(name)).collect();
+        // What has a higher id than what clients see was made while the clock was ahead: they would refuse it.
+        ids.sort_by_key(|id| (shown.is_none_or(|shown| *id <= shown), *id));
+        for id in ids.into_iter().rev() {
             let record = self.storage().read(&Publication::key(repository, id))?;
             let shows = record
                 .and_then(|bytes| Publication::parse(&bytes))

@@ -40,6 +40,11 @@ fn is_whole(paths: &StorePaths, at: &At<'_>, size: u64) -> Result<bool, Error> {
     look().map_err(Error::io("look at", &*at.full()))
 }
 
+/// The path of an index file under the name of its digest, below the public directory of its repository.
+pub(super) fn by_hash(digest: &Sha256) -> Utf8PathBuf {
+    Utf8Path::new(BY_HASH).join("SHA256").join(digest.to_string())
+}
+
 /// Whether all files of an index are in that directory, under their digests. One of which only the content is wrong passes:
 /// finding these, and putting them aside, is for a check.
 fn holds(paths: &StorePaths, by_hash: &DirectoryHandle, index: &PublishedIndex) -> Result<bool, Error> {
@@ -77,6 +82,21 @@ fn suite_directory(public: &Utf8Path, id: PublicationId, place: &Place) -> Utf8P
     public.join(PUBLICATIONS).join(id.to_string()).join("dists").join(place.directory())
 }
 
+/// A signed file of a suite as the record has it; `None` when what lies there is another file, or nothing.
+pub(super) fn signed_file(
+    (paths, public): (&StorePaths, &Utf8Path),
+    publication: &Publication,
+    place: &Place,
+    (name, expected): (&str, ReleaseFile),
+) -> Result<Option<Vec<u8>>, Error> {
+    let path = public.join(publication.dists_target()).join(place.directory()).join(name);
+    if !is_whole(paths, &paths.place(&path), expected.size)? {
+        return Ok(None);
+    }
+    let bytes = files::read_if_present(paths.place(&path))?;
+    Ok(bytes.filter(|bytes| Sha256::of(bytes) == expected.sha256))
+}
+
 /// A publication that is being built.
 pub(super) struct Tree<'a> {
     store: &'a Store,
@@ -92,11 +112,21 @@ pub(super) struct Tree<'a> {
     changed: Mutex<Vec<Utf8PathBuf>>,
     /// Bytes that were hashed for it.
     hashed: AtomicU64,
+    /// Published files that were read to see whether they are whole.
+    checked: AtomicU64,
+    /// Files of indices known to be what their names say: they were written for this publication, or read.
+    whole: Mutex<BTreeSet<Sha256>>,
+    /// Files of indices known not to be what their names say.
+    broken: BTreeSet<Sha256>,
 }
 
 impl<'a> Tree<'a> {
-    /// Starts a publication newer than all that clients may have seen. The caller holds the publishing lock.
-    pub(super) fn new(store: &'a Store, repository: &RepositoryName, now: Timestamp) -> Result<Self, Error> {
+    /// Starts a publication newer than `last`, the one that clients see. The caller holds the publishing lock.
+    pub(super) fn new(
+        store: &'a Store,
+        repository: &RepositoryName,
+        (now, last): (Timestamp, Option<PublicationId>),
+    ) -> Result<Self, Error> {
         let (paths, public) = (store.paths(), store.public(repository));
         let (by_hash, mut changed) = paths.place(public.join(BY_HASH).join("SHA256")).make()?;
         for directory in [PUBLICATIONS, SNAPSHOTS, "pool"] {
@@ -107,19 +137,71 @@ impl<'a> Tree<'a> {
             files::names_in(paths.place(public.join(PUBLICATIONS)))?.into_iter().collect();
         let roots = files::names_in(paths.place(public.join(SNAPSHOTS)))?.into_iter();
         names.extend(roots.filter(|name| PublicationId::parse(name).is_some()));
-        let id = PublicationId::next(now, names.iter().filter_map(|name| PublicationId::parse(name)));
-        // What a crash left half built has no record yet. What clients see stays, should its record be lost.
+        // What a crash left half built has no record yet, and what others put there has none at all: neither says anything of the ids
+        // to come. What clients see stays, should its record be lost.
         let shown = Publication::shown(&paths, &public)?;
+        let mut taken = BTreeSet::new();
         for name in &names {
+            let id = PublicationId::parse(name);
             let record = Key::named("publications", &format!("{repository}/{name}"));
-            let is_shown = shown.is_some_and(|id| id.to_string() == *name);
-            if !is_shown && !store.storage().contains(&record)? {
+            if (id.is_some() && id == shown) || store.storage().contains(&record)? {
+                taken.extend(id);
+            } else {
                 super::discard(&paths.place(public.join(SNAPSHOTS).join(name)))?;
                 super::discard(&paths.place(public.join(PUBLICATIONS).join(name)))?;
             }
         }
-        let (changed, hashed, last) = (Mutex::new(changed), AtomicU64::new(0), Mutex::default());
-        Ok(Self { store, repository: repository.clone(), paths, public, by_hash, last, id, changed, hashed })
+        Ok(Self {
+            store,
+            repository: repository.clone(),
+            paths,
+            public,
+            by_hash,
+            last: Mutex::default(),
+            id: PublicationId::next(now, last, &taken),
+            changed: Mutex::new(changed),
+            hashed: AtomicU64::new(0),
+            checked: AtomicU64::new(0),
+            whole: Mutex::default(),
+            broken: BTreeSet::new(),
+        })
+    }
+
+    /// Files of indices that are not what their names say: nothing is made of them, and no index that has one is taken for whole.
+    pub(super) fn distrust(&mut self, broken: BTreeSet<Sha256>) {
+        self.broken = broken;
+    }
+
+    /// Adds to the count of bytes that were read to see whether published files are whole.
+    pub(super) fn count_checked(&self, bytes: u64) {
+        self.checked.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Of how many bytes of published files is known by reading them that they are what they were.
+    pub(super) fn checked(&self) -> u64 {
+        self.checked.load(Ordering::Relaxed)
+    }
+
+    /// Whether a file of an index was found not to be what its name says.
+    pub(super) fn is_broken(&self, digest: &Sha256) -> bool {
+        self.broken.contains(digest)
+    }
+
+    /// Whether the file of that size and digest is there. It is read to its end, unless this publication wrote it: whoever shows it
+    /// vouches for it.
+    fn is_there(&self, at: &At<'_>, size: u64, digest: &Sha256) -> Result<bool, Error> {
+        if !is_whole(&self.paths, at, size)? {
+            return Ok(false);
+        }
+        if self.whole.lock().unwrap_or_else(PoisonError::into_inner).contains(digest) {
+            return Ok(true);
+        }
+        self.count_checked(size);
+        Ok(files::sha256(at.clone()).is_ok_and(|found| found == *digest))
+    }
+
+    fn vouch(&self, digest: Sha256) {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
     }
 
     pub(super) fn id(&self) -> PublicationId {
@@ -138,7 +220,23 @@ impl<'a> Tree<'a> {
 
     /// Whether all files of an index are there.
     pub(super) fn holds(&self, index: &PublishedIndex) -> Result<bool, Error> {
-        holds(&self.paths, &self.by_hash, index)
+        let is_broken = index.files_at("").any(|(_, file)| self.is_broken(&file.sha256));
+        Ok(!is_broken && holds(&self.paths, &self.by_hash, index)?)
+    }
+
+    /// Whether all files of all indices of a suite are there; of one that clients never saw, there are none.
+    pub(super) fn holds_all(&self, suite: Option<&PublishedSuite>) -> Result<bool, Error> {
+        for index in suite.iter().flat_map(|suite| suite.indices.values()) {
+            if !self.holds(index)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Where the files of indices lie under the names of their digests.
+    pub(super) fn by_hash_directory(&self) -> &DirectoryHandle {
+        &self.by_hash
     }
 
     fn suite_directory(&self, id: PublicationId, place: &Place) -> Utf8PathBuf {
@@ -236,9 +334,10 @@ impl<'a> Tree<'a> {
     /// Writes one file; `false` when what it was to be made from is damaged.
     fn write_by_hash(&self, file: &RenderedFile, previous: Option<&ReleaseFile>) -> Result<bool, Error> {
         let path = self.by_hash(&file.sha256());
-        // It can be there already: after going back, or because somebody was killed before showing it. It was whole and durable
-        // before it got that name.
-        if is_whole(&self.paths, &path, file.size())? {
+        // It can be there already: after going back, or because somebody was killed before showing it. It was whole when it got that
+        // name, and need not be by now.
+        if self.is_there(&path, file.size(), &file.sha256())? {
+            self.vouch(file.sha256());
             self.note([self.public.join(BY_HASH).join("SHA256")]);
             return Ok(true);
         }
@@ -261,6 +360,7 @@ impl<'a> Tree<'a> {
         }
         files::sync_path(&temporary)?;
         files::rename(&temporary, path.clone()).map_err(Error::io("create", &*path.full()))?;
+        self.vouch(file.sha256());
         self.note([self.public.join(BY_HASH).join("SHA256")]);
         Ok(true)
     }

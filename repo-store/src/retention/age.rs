@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deb_parse::SuiteName;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::dates::Dates;
 use crate::{Difference, Error, RecordKey, RepositoryName, Revision, SnapshotId, Store};
 
 /// Since when package files are in their suites, for those asked about.
@@ -30,12 +31,13 @@ impl Ages {
     ) -> Result<Found, Error> {
         let mut since: BTreeMap<SuiteName, BTreeMap<RecordKey, Timestamp>> = BTreeMap::new();
         let Some(longest) = self.longest else { return Ok(Found(since)) };
-        let mut newer: Option<Revision<'_>> = None;
+        let mut newer: Option<(Revision<'_>, Timestamp)> = None;
+        let mut dates = Dates::until(now);
         // Most packages go to every suite, which then change alike.
         let mut last: Option<(Pair, Difference)> = None;
         for revision in store.history(repository) {
             let revision = revision?;
-            if let Some(newer) = newer {
+            if let Some((newer, came_at)) = newer {
                 for (suite, asked) in &self.asked {
                     let of = |revision: &Revision<'_>| revision.commit().suites.get(suite).copied();
                     let pair = (of(&revision), of(&newer));
@@ -52,24 +54,24 @@ impl Ages {
                     since
                         .entry(suite.clone())
                         .or_default()
-                        .extend(came.map(|record| (record.key().clone(), newer.commit().date)));
+                        .extend(came.map(|record| (record.key().clone(), came_at)));
                 }
             }
-            let date = revision.commit().date;
+            let date = dates.corrected(revision.commit().date);
             let old_enough = now.duration_since(date) >= longest;
-            newer = Some(revision);
+            newer = Some((revision, date));
             if old_enough {
                 break;
             }
         }
-        if let Some(oldest) = newer {
+        if let Some((oldest, date)) = newer {
             for (suite, asked) in &self.asked {
                 let there = store.empty_or(oldest.commit().suites.get(suite).copied())?;
                 let known = since.entry(suite.clone()).or_default();
                 for record in there.iterate(store.objects()) {
                     let record = record?;
                     if asked.contains(record.key()) {
-                        known.insert(record.key().clone(), oldest.commit().date);
+                        known.insert(record.key().clone(), date);
                     }
                 }
             }

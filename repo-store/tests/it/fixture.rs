@@ -1,6 +1,7 @@
 //! A store in a temporary directory, and packages for it.
 
 use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,7 +15,7 @@ use deb_parse::deb::Builder;
 use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName, Version};
 use jiff::Timestamp;
 use repo_store::{
-    AddOptions, AddReport, BlobId, Context, Digests, PublishReport, Record, RepositoryName,
+    AddOptions, AddReport, BlobId, Context, Digests, PublishOptions, PublishReport, Record, RepositoryName,
     RepositorySettings, Store, SuiteSettings,
 };
 
@@ -140,6 +141,26 @@ pub(crate) fn secret_key() -> SecretKey {
 
 pub(crate) fn publish(fixture: &Fixture, signer: &OpenPgpSigner, seconds: i64) -> PublishReport {
     fixture.store.publish(&fixture.preprod, signer, &context(seconds)).unwrap()
+}
+
+/// Publishes although clients know none of the keys.
+pub(crate) fn publish_with_other_keys(
+    fixture: &Fixture,
+    signer: &OpenPgpSigner,
+    seconds: i64,
+) -> PublishReport {
+    let options = PublishOptions { allow_key_change: true, ..PublishOptions::default() };
+    fixture.store.publish_with(&fixture.preprod, signer, options, &context(seconds)).unwrap()
+}
+
+/// Writes through the inode, as a decaying disk or somebody with the right to write does, and leaves no other trace.
+pub(crate) fn overwrite(path: &Utf8Path, bytes: &[u8]) {
+    let metadata = std::fs::metadata(path).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(path, bytes).unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(metadata.modified().unwrap()).unwrap();
+    file.set_permissions(metadata.permissions()).unwrap();
 }
 
 /// Every file, link and directory below a directory.

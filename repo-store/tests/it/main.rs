@@ -3,9 +3,11 @@
 
 mod adding;
 mod backup;
+mod clocks;
 mod details;
 mod fixture;
 mod flat;
+mod forgery;
 mod fsck;
 mod gc;
 mod holds;
@@ -15,5 +17,6 @@ mod permissions;
 mod publishing;
 mod retention;
 mod sharing;
+mod signing_keys;
 mod sources;
 mod tagging;

@@ -187,3 +187,18 @@ fn files_of_one_version_for_other_architectures_are_counted_apart() {
         plan.going().map(|(suite, verdict)| format!("{suite} {}", verdict.record.key())).collect();
     assert_eq!(going, ["bookworm hello 1.0 amd64", "trixie hello 1.0 amd64"]);
 }
+
+#[test]
+fn what_came_while_the_clock_was_ahead_grows_old_like_all_else() {
+    let fixture = Fixture::new();
+    insert(&fixture, "preprod", 0, &[("hello", "1.0")]);
+    insert(&fixture, "preprod", 4000, &[("hello", "2.0")]);
+    insert(&fixture, "preprod", 10, &[("hello", "3.0")]);
+    insert(&fixture, "preprod", 100, &[("hello", "4.0")]);
+    let going = |day| {
+        let plan = plan(&fixture, &[RetentionRule { keep_versions: Some(1), ..keep_days(30) }], day);
+        plan.going().map(|(_, verdict)| verdict.record.key().version.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(going(20), ["1.0"; 0]);
+    assert_eq!(going(101), ["1.0", "2.0", "3.0"]);
+}

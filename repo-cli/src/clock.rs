@@ -1,0 +1,133 @@
+//! Whether the clock can be right: clients refuse what is dated in the future, and every time in the store comes from it.
+
+use std::io::{self, IsTerminal as _};
+
+use camino::Utf8Path;
+use jiff::{SignedDuration, Timestamp};
+use repo_store::Store;
+
+use crate::error::Failure;
+use crate::output::Output;
+
+/// A hazard that is accepted on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Hazard {
+    /// The clock is before the time at which the signing keys were made: sign as of that time
+    Clock,
+}
+
+/// A clock may be behind the last entry of the log by so much: several machines may write to one store.
+const BEHIND: SignedDuration = SignedDuration::from_secs(60);
+/// A store that nobody wrote to for so long is rarer than a clock that is ahead.
+const AHEAD: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// Says what is odd about the clock, and asks whether to go on when a person is there to answer.
+pub(crate) fn check(store: &Store, now: Timestamp, output: &Output) -> Result<(), Failure> {
+    let Some(doubt) = doubt(store.last_entry()?, now) else { return Ok(()) };
+    output.note(&format!("warning: {doubt}"));
+    if !io::stdin().is_terminal() {
+        return Ok(());
+    }
+    output.ask("Go on with that time? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(Failure::io("read", "the answer"))?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::Stopped) }
+}
+
+/// The same as a warning alone, for verbs that are meant to set a time right.
+pub(crate) fn warn(store: &Store, now: Timestamp, output: &Output) -> Result<(), Failure> {
+    if let Some(doubt) = doubt(store.last_entry()?, now) {
+        output.note(&format!("warning: {doubt}"));
+    }
+    Ok(())
+}
+
+fn doubt(last: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    let last = last?;
+    let since = now.duration_since(last);
+    let (now, last) = (seconds(now), seconds(last));
+    if since < -BEHIND {
+        let by = length(since);
+        Some(format!("the clock says {now}, {by} before the last entry of the operation log ({last})"))
+    } else if since > AHEAD {
+        let by = length(since);
+        Some(format!("the clock says {now}, {by} after the last entry of the operation log ({last})"))
+    } else {
+        None
+    }
+}
+
+/// What clients make of a `Date` ahead of the clock; `None` when they take it.
+pub(crate) fn refused_until(date: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    let date = date?;
+    let ahead = date.duration_since(now);
+    let refused = ahead > repo_store::MOST_AHEAD;
+    refused.then(|| {
+        format!("its Date is {} ahead of the clock: clients refuse it until {}", length(ahead), seconds(date))
+    })
+}
+
+pub(crate) fn seconds(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A length of time in its largest whole unit.
+fn length(time: SignedDuration) -> String {
+    let seconds = time.as_secs().unsigned_abs();
+    let units = [(365 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
+    let (number, unit) = units
+        .iter()
+        .find(|(size, _)| seconds >= *size)
+        .map_or((seconds, "second"), |(size, unit)| (seconds / size, *unit));
+    crate::output::count(usize::try_from(number).unwrap_or(usize::MAX), unit)
+}
+
+/// Says that the clock is not synchronised, where systemd-timesyncd runs and so that is known.
+pub(crate) fn unsynchronised() -> Option<&'static str> {
+    unsynchronised_by(Utf8Path::new("/run/systemd/timesync"))
+}
+
+fn unsynchronised_by(state: &Utf8Path) -> Option<&'static str> {
+    let is_running = state.is_dir();
+    (is_running && !state.join("synchronized").exists()).then_some(
+        "the clock is not synchronised: systemd-timesyncd has not reached a time server since the start",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_clock_behind_the_log_or_long_after_it_is_doubted() {
+        let last = Some(at("2026-11-26T12:00:00Z"));
+        assert_eq!(doubt(None, at("1970-01-01T00:00:00Z")), None);
+        for sound in ["2026-11-26T11:59:00Z", "2026-11-26T12:00:00Z", "2027-11-26T12:00:00Z"] {
+            assert_eq!(doubt(last, at(sound)), None, "{sound}");
+        }
+        insta::assert_snapshot!(doubt(last, at("2026-11-26T11:58:59Z")).unwrap(), @"the clock says 2026-11-26T11:58:59Z, 1 minute before the last entry of the operation log (2026-11-26T12:00:00Z)");
+        insta::assert_snapshot!(doubt(last, at("2030-11-26T12:00:01Z")).unwrap(), @"the clock says 2030-11-26T12:00:01Z, 4 years after the last entry of the operation log (2026-11-26T12:00:00Z)");
+    }
+
+    #[test]
+    fn a_date_ahead_by_more_than_ten_seconds_is_refused_by_clients() {
+        let now = at("2026-11-26T12:00:00Z");
+        assert_eq!(refused_until(None, now), None);
+        assert_eq!(refused_until(Some(at("2026-11-26T12:00:10Z")), now), None);
+        insta::assert_snapshot!(refused_until(Some(at("2026-11-26T12:00:11Z")), now).unwrap(), @"its Date is 11 seconds ahead of the clock: clients refuse it until 2026-11-26T12:00:11Z");
+    }
+
+    #[test]
+    fn whether_the_clock_is_synchronised_is_said_where_it_is_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = Utf8Path::from_path(directory.path()).unwrap();
+        assert_eq!(unsynchronised_by(&state.join("none")), None);
+        assert!(unsynchronised_by(state).is_some());
+        std::fs::write(state.join("synchronized"), "").unwrap();
+        assert_eq!(unsynchronised_by(state), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! A clock that is wrong: what is said and refused, what clients make of it, and the way back.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use testkit::{Apt, Environment, Output};
+
+use crate::store;
+
+/// Runs the program with another clock; `None` when that cannot be done here.
+fn at(environment: &Environment, clock: &str, arguments: &[&str]) -> Option<Output> {
+    let mut command = environment.with_clock(clock)?;
+    Some(environment.finish(command.args(arguments)))
+}
+
+fn client<'e>(environment: &'e Environment, url: &str, name: &str) -> Option<Apt<'e>> {
+    let apt = Apt::new(environment, name)?;
+    let arguments = ["client-config", "preprod", "--suite", "bookworm", "--url", url];
+    apt.source("preprod", &environment.run(&arguments).succeeds().stdout);
+    Some(apt)
+}
+
+#[test]
+fn clients_refuse_what_is_from_the_future_until_it_is_signed_again() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let server = environment.serve();
+    let Some(old) = client(&environment, &server.url(), "old") else { return };
+    let _ = old.update().succeeds();
+    let package = environment.package("hello", "2.0", "all");
+    let Some(added) = at(&environment, "+4y", &["add", "preprod", package.as_str()]) else { return };
+    let added = added.succeeds();
+    assert!(added.stderr.contains("4 years after the last entry"), "{added}");
+
+    let refused = old.update().ends_with(100);
+    assert!(refused.stderr.contains("not valid yet"), "{refused}");
+    assert_eq!(old.versions("hello"), ["1.0"]);
+    // One whose apt does not look at dates has taken it.
+    let Some(lax) = client(&environment, &server.url(), "lax") else { return };
+    let taken = ["update", "-o", "Acquire::Check-Date=false", "-o", "APT::Update::Error-Mode=any"];
+    let _ = lax.get(&taken).succeeds();
+    assert_eq!(lax.versions("hello"), ["2.0", "1.0"]);
+
+    environment.run(&["fsck"]).ends_with(1).stdout.lines().find(|line| line.starts_with("date ")).unwrap();
+    let package = environment.package("hello", "3.0", "all");
+    let told = environment.run(&["add", "preprod", package.as_str()]).succeeds();
+    assert!(told.stderr.contains("before the last entry"), "{told}");
+    assert!(told.stderr.contains("`repo-cli sign again preprod`"), "{told}");
+    let _ = old.update().ends_with(100);
+
+    let signed = environment.run(&["sign", "again", "preprod"]).succeeds();
+    assert!(signed.stderr.contains("rm -r /var/lib/apt/lists/*"), "{signed}");
+    let _ = environment.run(&["fsck"]).succeeds();
+    let _ = old.update().succeeds();
+    assert_eq!(old.versions("hello"), ["3.0", "2.0", "1.0"]);
+    // Whoever took the other one keeps it, without a word, until its lists are removed.
+    let _ = lax.update();
+    assert_eq!(lax.versions("hello"), ["2.0", "1.0"]);
+    std::fs::remove_dir_all(lax.path("var/lib/apt/lists")).unwrap();
+    std::fs::create_dir_all(lax.path("var/lib/apt/lists/partial")).unwrap();
+    let _ = lax.update().succeeds();
+    assert_eq!(lax.versions("hello"), ["3.0", "2.0", "1.0"]);
+
+    let quiet = environment.run(&["publish"]).succeeds();
+    assert!(!quiet.stderr.contains("Date"), "{quiet}");
+    environment.add("preprod", &["hello=4.0"]);
+    let _ = old.update().succeeds();
+    assert_eq!(old.candidate("hello").as_deref(), Some("4.0"));
+}
+
+#[test]
+fn a_clock_before_the_keys_is_refused_until_it_is_accepted() {
+    let environment = store();
+    let package = environment.package("hello", "1.0", "all");
+    let Some(refused) = at(&environment, "-2d", &["add", "preprod", package.as_str()]) else { return };
+    let refused = refused.ends_with(1);
+    assert!(refused.stderr.contains("the oldest signing key was made at"), "{refused}");
+    assert!(environment.run(&["list", "preprod"]).succeeds().stdout.is_empty(), "nothing was added");
+    let _ =
+        at(&environment, "-2d", &["add", "preprod", package.as_str(), "--no-publish"]).unwrap().succeeds();
+    let _ = at(&environment, "-2d", &["publish"]).unwrap().ends_with(1);
+    let accepted = at(&environment, "-2d", &["publish", "--accept", "clock"]).unwrap().succeeds();
+    assert!(accepted.stdout.contains("published preprod"), "{accepted}");
+    let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn a_person_is_asked_whether_an_odd_clock_is_right() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    if !testkit::all_installed(&["faketime", "script"]) {
+        return;
+    }
+    let ask = |answer: &str| {
+        let program = crate::PROGRAM;
+        let line = format!("faketime -f +3y {program} remove preprod hello");
+        let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (status, said) = ask("n\n");
+    assert!(said.contains("Go on with that time? [y/N]"), "{said}");
+    assert!(said.contains("stopped: nothing was changed"), "{said}");
+    assert_eq!(status, Some(1), "{said}");
+    assert!(environment.run(&["list", "preprod"]).succeeds().stdout.contains("hello"));
+    let (status, said) = ask("y\n");
+    assert_eq!(status, Some(0), "{said}");
+    assert!(!environment.run(&["list", "preprod"]).succeeds().stdout.contains("hello"));
+}

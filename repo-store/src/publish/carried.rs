@@ -1,0 +1,141 @@
+//! Whether the files are whole that a publication takes over from the one before.
+//!
+//! An index that did not change costs a hard link, and hashing all of them each time would make every publication as dear as the
+//! repository is large. So each publication reads a bounded share of them, another one each time: small files whole, and one segment of
+//! a large one, whose BLAKE3 is in its layout. Whoever goes back to an older state wants to be sure of it and has them all read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::FileExt as _;
+
+use apt_index::{Encoding, Layout, ReleaseFile, parallel_map};
+use deb_parse::checksum::{Blake3, Sha256};
+
+use super::publication::{Publication, PublicationId};
+use crate::beneath::DirectoryHandle;
+use crate::files;
+
+/// So many bytes of files are read each time.
+const SHARE: u64 = 1 << 20;
+
+/// What was found of the files of a publication.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The digests of those that are not what they were.
+    pub(super) broken: BTreeSet<Sha256>,
+    /// How many bytes were read.
+    pub(super) read: u64,
+}
+
+/// A file of an index, and how it is cut where that is known.
+type Known<'a> = (ReleaseFile, Option<(Encoding, &'a Layout)>);
+
+/// Reads all files of the indices of a publication, on all threads.
+pub(super) fn look_at_all(
+    by_hash: &DirectoryHandle,
+    publication: &Publication,
+    threads: NonZeroUsize,
+) -> Found {
+    let files = files_of(publication);
+    let results = parallel_map(&files, threads, |(file, _)| is_whole(by_hash, file));
+    let mut found = Found::default();
+    for ((file, _), is_whole) in files.iter().zip(results) {
+        found.read += file.size;
+        if !is_whole {
+            found.broken.insert(file.sha256);
+        }
+    }
+    found
+}
+
+/// Reads a share of the files of the indices of a publication, for the next one, which has the id `next`.
+pub(super) fn look_at_some(
+    by_hash: &DirectoryHandle,
+    publication: &Publication,
+    next: PublicationId,
+) -> Found {
+    let turn = drawn(next);
+    let (large, small): (Vec<_>, Vec<_>) =
+        files_of(publication).into_iter().partition(|(file, _)| file.size > SHARE);
+    let mut found = Found::default();
+    if let Some((file, cut)) = in_turn(&large, turn).next()
+        && let Some((encoding, layout)) = cut
+        && let Some((range, hash)) = layout.segment_of(*encoding, turn >> 32)
+    {
+        found.read += range.end - range.start;
+        if !has_segment(by_hash, file, (range.start, range.end), hash) {
+            found.broken.insert(file.sha256);
+        }
+    }
+    let mut left = SHARE;
+    for (file, _) in in_turn(&small, turn) {
+        let Some(rest) = left.checked_sub(file.size) else { break };
+        left = rest;
+        found.read += file.size;
+        if !is_whole(by_hash, file) {
+            found.broken.insert(file.sha256);
+        }
+    }
+    found
+}
+
+/// Every file once, in the order of digests.
+fn files_of(publication: &Publication) -> Vec<Known<'_>> {
+    let mut files: BTreeMap<Sha256, Known<'_>> = BTreeMap::new();
+    for index in publication.suites.values().flat_map(|suite| suite.indices.values()) {
+        for (encoding, file) in &index.files {
+            files.insert(file.sha256, (*file, Some((*encoding, &index.layout))));
+        }
+        for (_, file) in index.files_at("") {
+            files.entry(file.sha256).or_insert((file, None));
+        }
+    }
+    files.into_values().collect()
+}
+
+/// A number drawn by an id. The ids themselves will not do: who publishes every hour would always get the same files.
+fn drawn(id: PublicationId) -> u64 {
+    let hash = blake3::hash(&id.seconds().to_le_bytes());
+    hash.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// All of them, beginning with another one each time.
+fn in_turn<T>(all: &[T], turn: u64) -> impl Iterator<Item = &T> {
+    let start = usize::try_from(turn).ok().and_then(|turn| turn.checked_rem(all.len())).unwrap_or(0);
+    all.iter().cycle().skip(start).take(all.len())
+}
+
+fn is_whole(by_hash: &DirectoryHandle, file: &ReleaseFile) -> bool {
+    let at = by_hash.at(file.sha256.to_string());
+    let is_there = at.status().is_ok_and(|found| found.is_file() && found.size == file.size);
+    is_there && files::sha256(at).is_ok_and(|digest| digest == file.sha256)
+}
+
+fn has_segment(
+    by_hash: &DirectoryHandle,
+    file: &ReleaseFile,
+    (start, end): (u64, u64),
+    hash: Blake3,
+) -> bool {
+    let at = by_hash.at(file.sha256.to_string());
+    let read = || {
+        let file = at.open_file()?;
+        let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
+        file.read_exact_at(&mut bytes, start)?;
+        std::io::Result::Ok(bytes)
+    };
+    end <= file.size && read().is_ok_and(|bytes| Blake3::of(&bytes) == hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_has_its_turn() {
+        let first: Vec<_> = (0..4).map(|turn| *in_turn(&['a', 'b', 'c'], turn).next().unwrap()).collect();
+        assert_eq!(first, ['a', 'b', 'c', 'a']);
+        assert_eq!(in_turn(&['a', 'b', 'c'], 2).collect::<String>(), "cab");
+        assert_eq!(in_turn::<char>(&[], 2).count(), 0);
+    }
+}
