@@ -4,6 +4,7 @@
 //! Nothing is ever extracted; entries are looked at one by one in constant memory.
 
 mod header;
+mod number;
 mod pax;
 mod writer;
 
@@ -213,7 +214,7 @@ impl<'a, R: Read> Tar<'a, R> {
             return Err(self.too_long());
         }
         let mut name = self.read_content(self.path_limit + 1)?;
-        if name.last() == Some(&0) {
+        while name.last() == Some(&0) {
             name.pop();
         }
         if name.is_empty() || name.contains(&0) {
@@ -280,9 +281,11 @@ impl<'a, R: Read> Tar<'a, R> {
     }
 
     fn owner(&mut self, block: &[u8; BLOCK], header: &RawHeader) -> Arc<Owner> {
-        let name = |from: usize, to: usize| match block.get(257..262) {
-            Some(b"ustar") => text(block.get(from..to).unwrap_or_default()),
-            _ => &[],
+        let is_marked = block.get(257..262) == Some(b"ustar");
+        let name = |from: usize, to: usize| match self.dialect {
+            // dpkg reads the names whatever the mark of the header is.
+            Dialect::Gnu if !is_marked => &[],
+            _ => text(block.get(from..to).unwrap_or_default()),
         };
         let (user, group) = (name(265, 297), name(297, 329));
         let last = &*self.owner;

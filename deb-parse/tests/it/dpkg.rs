@@ -62,9 +62,15 @@ fn list(tar: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
-/// Unpacks into a root of its own with `dpkg --unpack`; what dpkg wrote into its database. `None` where dpkg is not
-/// installed or we are not root.
-pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<String, String>> {
+/// What dpkg unpacked.
+pub(crate) struct Root {
+    pub(crate) directory: tempfile::TempDir,
+    /// What dpkg wrote into its database.
+    pub(crate) status: String,
+}
+
+/// Unpacks into a root of its own with `dpkg --unpack`. `None` where dpkg is not installed or we are not root.
+pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<Root, String>> {
     if run("id", &["-u"]).is_none_or(|output| output.stdout != b"0\n") {
         eprintln!("skipped: dpkg --unpack needs root");
         return None;
@@ -86,7 +92,7 @@ pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<String, String>> {
     )?;
     let status = String::from_utf8_lossy(&std::fs::read(database.join("status")).unwrap()).into_owned();
     Some(if output.status.success() {
-        Ok(status)
+        Ok(Root { directory: root, status })
     } else {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
     })

@@ -23,6 +23,7 @@ mod member_cases;
 mod package_details;
 mod place_laws;
 mod relation_laws;
+mod tar_headers;
 mod tarballs;
 mod valid_cases;
 mod version_laws;
