@@ -11,6 +11,7 @@ mod ar_cases;
 mod bomb_cases;
 mod builder;
 mod changelog_cases;
+mod changelog_corpus;
 mod control_archive_cases;
 mod control_views;
 mod deb822_laws;
