@@ -137,6 +137,14 @@ pub enum Error {
         #[source]
         source: deb_parse::Error,
     },
+    /// A package of which every part is sound, but that dpkg cannot unpack.
+    #[error("{file}: {problem}")]
+    NotUnpackable {
+        /// The file as given by the caller.
+        file: Utf8PathBuf,
+        /// The first entry that dpkg cannot unpack, and why.
+        problem: deb_parse::deb::UnpackProblem,
+    },
     /// Something that is not a regular file, or changed while it was read.
     #[error("{file} {what}")]
     NotAFile {

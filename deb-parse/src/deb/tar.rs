@@ -319,6 +319,10 @@ impl<'a, R: Read> Tar<'a, R> {
             if self.scratch.iter().take(length).any(|c| *c != 0) {
                 return Err(self.error("nothing may follow the end mark of the tar archive"));
             }
+            // An archive that is not unpacked is known to be cut by that.
+            if length % BLOCK != 0 {
+                return Err(self.error("the tar archive is cut short inside its end mark"));
+            }
             if length < self.scratch.len() {
                 return Ok(());
             }

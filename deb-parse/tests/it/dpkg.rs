@@ -71,6 +71,11 @@ pub(crate) struct Root {
 
 /// Unpacks into a root of its own with `dpkg --unpack`. `None` where dpkg is not installed or we are not root.
 pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<Root, String>> {
+    unpack_beside(bytes, &[])
+}
+
+/// The same in a root that has these directories.
+pub(crate) fn unpack_beside(bytes: &[u8], directories: &[&str]) -> Option<Result<Root, String>> {
     if run("id", &["-u"]).is_none_or(|output| output.stdout != b"0\n") {
         eprintln!("skipped: dpkg --unpack needs root");
         return None;
@@ -79,6 +84,9 @@ pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<Root, String>> {
     let database = root.path().join("var/lib/dpkg");
     for directory in ["info", "updates"] {
         std::fs::create_dir_all(database.join(directory)).unwrap();
+    }
+    for directory in directories {
+        std::fs::create_dir_all(root.path().join(directory)).unwrap();
     }
     for file in ["status", "available"] {
         std::fs::write(database.join(file), "").unwrap();
