@@ -147,12 +147,27 @@ impl Failure {
     }
 }
 
+/// Whether a package was over a limit.
+fn is_limit(error: &deb_parse::Error) -> bool {
+    match error {
+        deb_parse::Error::Limit { .. } => true,
+        deb_parse::Error::Within { error, .. } => is_limit(error),
+        _ => false,
+    }
+}
+
 /// What to do about an error of the store: advice stands here and not in the library.
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     use repo_store::Error;
     let hint = match error {
         Error::Conflict { .. } => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
+        }
+        Error::Package { source, .. } if is_limit(source) => {
+            "raise the limit in the table [limits] of repo.toml if the package is sound"
+        }
+        Error::NotUnpackable { .. } => {
+            "build the package with an entry for each of its directories, as dpkg-deb does"
         }
         Error::Held { .. } => "to take it all the same: repo-cli incoming --despite-hold",
         Error::PathConflict { .. } => {

@@ -178,10 +178,11 @@ impl Store {
         let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
         let mut read_options = match (repository.contents, options.check_data) {
-            (true, _) => Manifest::options(),
+            (true, _) => Manifest::options(self.limits()),
             (false, true) => deb::Options::default(),
             (false, false) => deb::Options { data: deb::Data::Skip, ..deb::Options::default() },
         };
+        read_options.limits = self.limits().clone();
         read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
         let read = deb::read(&mut tee, &read_options);
         if let Some(error) = tee.failed {

@@ -14,7 +14,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use toml::{Table, Value};
 
 use super::url::Url;
-use super::value::{HistoryLength, Line, Listen, Text};
+use super::value::{HistoryLength, Line, Listen, Size, Text};
 use crate::error::Failure;
 use crate::serve::IpNetwork;
 
@@ -43,6 +43,7 @@ pub(super) struct File {
     pub(super) route: Vec<RouteTable>,
     pub(super) retention: Vec<RetentionTable>,
     pub(super) gc: GcTable,
+    pub(super) limits: LimitsTable,
 }
 
 /// Compressed forms of indices of one kind.
@@ -144,6 +145,16 @@ pub(super) struct GcTable {
     pub(super) keep_history: Option<HistoryLength>,
 }
 
+/// How much of a package file is read before it is refused.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
+pub(super) struct LimitsTable {
+    pub(super) control_unpacked: Option<Text<Size>>,
+    pub(super) data_unpacked: Option<Text<Size>>,
+    pub(super) data_entries: Option<NonZeroUsize>,
+    pub(super) xz_memory: Option<Text<Size>>,
+}
+
 /// What derives `Deserialize` takes a list as well, with the fields in their order: one in a drop-in would replace the whole table.
 macro_rules! from_tables_only {
     ($($table:ty),* $(,)?) => {$(
@@ -176,7 +187,8 @@ from_tables_only!(
     SuiteTable,
     RouteTable,
     RetentionTable,
-    GcTable
+    GcTable,
+    LimitsTable
 );
 
 /// A file of the configuration: its path and its text.
