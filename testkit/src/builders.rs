@@ -119,7 +119,8 @@ impl Style {
     fn entry(&self, path: &str, kind: u8, content: &[u8]) -> Vec<u8> {
         let mode = if kind == b'5' { 0o755 } else { 0o644 };
         let mut header = vec![0; 512];
-        let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
+        let mut put =
+            |at: usize, bytes: &[u8]| drop(header.splice(at..at + bytes.len(), bytes.iter().copied()));
         put(0, path.as_bytes());
         put(100, &(self.number)(mode, 8));
         if let Some(id) = self.id {
@@ -138,7 +139,7 @@ impl Style {
         }
         put(148, &[b' '; 8]);
         let sum = header.iter().map(|byte| u32::from(*byte)).sum();
-        header[148..156].copy_from_slice(&(self.checksum)(sum));
+        header.splice(148..156, (self.checksum)(sum));
         header.extend(content);
         header.resize(header.len().next_multiple_of(512), 0);
         header

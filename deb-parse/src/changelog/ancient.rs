@@ -68,7 +68,8 @@ fn is_header_with_revision(line: &str) -> bool {
     let mut ends = line.bytes().enumerate().filter(|(_, c)| *c == b' ').map(|(at, _)| at).take(2);
     ends.any(|end| {
         let Some((start, rest)) = line.split_at_checked(end) else { return false };
-        let has_revision = has_prefix(rest, " debian ") && rest.bytes().nth(8).is_some_and(|c| !is_space(c));
+        let has_revision =
+            has_prefix(rest, " debian ") && rest.as_bytes().get(8).is_some_and(|c| !is_space(*c));
         let start = start.as_bytes();
         let name = start.iter().take_while(|c| is_name(**c)).count();
         let version_at = match start.get(name) {

@@ -139,7 +139,7 @@ fn check_pair(pair: &str) -> Result<&str, &'static str> {
     let key = key.trim_end_matches('-');
     if key.eq_ignore_ascii_case("urgency") {
         let word = value.bytes().take_while(|c| is_key(*c)).count();
-        let is_urgency = word > 0 && value.bytes().nth(word).is_none_or(is_space);
+        let is_urgency = word > 0 && value.as_bytes().get(word).is_none_or(|c| is_space(*c));
         return if is_urgency { Ok(key) } else { Err("an urgency must be a word (deb-changelog(5))") };
     }
     if key.eq_ignore_ascii_case("binary-only") {
@@ -148,7 +148,7 @@ fn check_pair(pair: &str) -> Result<&str, &'static str> {
     // `XB-Name`, `XCS-Name` and so on: fields of one's own.
     let own = key.strip_prefix(['x', 'X']).unwrap_or_default();
     let letters = own.bytes().take_while(|c| b"bcsBCS".contains(c)).count();
-    if letters > 0 && own.bytes().nth(letters) == Some(b'-') {
+    if letters > 0 && own.as_bytes().get(letters) == Some(&b'-') {
         return Ok(key);
     }
     Err("only `urgency`, `binary-only` and keys such as `XB-Name` are known (deb-changelog(5))")

@@ -78,7 +78,7 @@ mod tests {
             (b"  \0\0\0\0\0\0", Some(0), Some(0)),
             (b"        ", None, None),
             (b"\0       ", Some(0), None),
-            (b"\0000644\0", None, Some(0o644)),
+            (b"\x00000644\0", None, Some(0o644)),
             (b"\t000644\0", None, Some(0o644)),
             (b"644\0junk", None, Some(0o644)),
             (b"0000648\0", None, None),
