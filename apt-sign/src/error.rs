@@ -132,6 +132,34 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Returns a code that stays the same for the same kind of error in every later version, whatever its message says.
+    ///
+    /// ```
+    /// assert_eq!(apt_sign::Error::OtherText.code(), "E-OTHER-TEXT");
+    /// ```
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Text { .. } => "E-SIGN-TEXT",
+            Self::Fingerprint => "E-FINGERPRINT",
+            Self::Keys { .. } => "E-KEY-SET",
+            Self::Key { .. } => "E-KEY-UNUSABLE",
+            Self::Locked { .. } => "E-KEY-LOCKED",
+            Self::Malformed { .. } => "E-MALFORMED-KEY",
+            Self::Framing { .. } => "E-SIGNATURE-FRAMING",
+            Self::UnknownSigner { .. } => "E-UNKNOWN-SIGNER",
+            Self::BadSignature { .. } => "E-BAD-SIGNATURE",
+            Self::NotSignedBy { .. } => "E-NOT-SIGNED-BY",
+            Self::OtherText => "E-OTHER-TEXT",
+            Self::Io { .. } => "E-IO",
+            Self::KeyFile { .. } => "E-KEY-FILE",
+            Self::Program { .. } => "E-SIGNING-PROGRAM",
+            Self::Crypto { .. } => "E-CRYPTO",
+        }
+    }
+}
+
 /// The error of a library below, as a source.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -1,7 +1,14 @@
+use std::ffi::OsString;
+
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::cmd;
+
+/// Returns whether `--json` is among arguments that clap could not make sense of.
+pub(crate) fn ask_for_json(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    arguments.into_iter().take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
 
 /// Manages APT repositories: every version kept, every change undoable, signed metadata switched in one step.
 #[derive(Debug, Parser)]
@@ -67,6 +74,12 @@ pub(crate) enum Command {
     Promote(cmd::promote::PromoteArguments),
     /// Take packages out of a repository
     Remove(cmd::remove::RemoveArguments),
+    /// Keep versions out of a repository
+    Hold(cmd::hold::HoldArguments),
+    /// Let versions in again that were held, removed or rolled back
+    Unhold(cmd::hold::UnholdArguments),
+    /// List the versions that are kept out of a repository, and why
+    Holds(cmd::hold::HoldsArguments),
     /// List what was done to a repository
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
@@ -87,8 +100,9 @@ pub(crate) enum Command {
     Restore(cmd::restore::RestoreArguments),
     /// Serve the published repositories over HTTP
     ///
-    /// A change of the configuration counts within two seconds: the repositories, who may read them, and the files of users. Where to
-    /// listen is decided at the start; and a change that drops `allow` or `users` of a repository counts after a restart.
+    /// A change of the configuration counts within two seconds: the repositories, who may read them, the proxies that are trusted,
+    /// and the files of users. Where to listen is decided at the start; and a change that drops `trusted_proxies`, or `allow` or `users`
+    /// of a repository, counts after a restart.
     Serve(cmd::serve::ServeArguments),
     /// Print what a client needs to install from a repository
     ClientConfig(cmd::client_config::ClientConfigArguments),
@@ -108,6 +122,8 @@ impl Command {
             Self::Remove(arguments) => arguments.writes(),
             Self::Rollback(arguments) => arguments.writes(),
             Self::Tag(arguments) => arguments.writes(),
+            Self::Hold(arguments) => arguments.writes(),
+            Self::Unhold(arguments) => arguments.writes(),
             Self::Retention(arguments) => arguments.writes(),
             Self::Gc(arguments) => arguments.writes(),
             Self::Publish(_) => true,
@@ -121,11 +137,19 @@ impl Command {
             | Self::Show(_)
             | Self::Diff(_)
             | Self::History(_)
+            | Self::Holds(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Serve(_)
             | Self::ClientConfig(_)
             | Self::Key(_) => false,
         }
+    }
+}
+
+impl Command {
+    /// Returns whether arguments of the verb itself ask for JSON.
+    pub(crate) fn prints_json(&self) -> bool {
+        matches!(self, Self::Diff(arguments) if arguments.prints_json())
     }
 }

@@ -4,6 +4,7 @@ mod compress;
 mod file;
 mod keeping;
 mod limits;
+mod named_files;
 mod restrictions;
 mod routing;
 mod uploaders;
@@ -15,8 +16,10 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
-use file::{All, File, RepositoryTable, Source, SuiteTable};
-use repo_store::{ArchitectureAll, Markers, RepositoryName, RepositorySettings, SuiteSettings};
+use file::{All, File, OnUnknownRelease, RepositoryTable, Source, SuiteTable};
+use repo_store::{
+    ArchitectureAll, Markers, RepositoryName, RepositorySettings, SuiteSettings, UnknownRelease,
+};
 
 pub(crate) use url::Url;
 pub(crate) use value::{FromText, Line, argument};
@@ -24,7 +27,7 @@ use value::{Text, plain};
 pub(crate) use watch::Watch;
 
 use crate::error::Failure;
-use crate::serve::{Access, UserFile};
+use crate::serve::{Access, IpNetwork, UserFile};
 
 /// The configuration, checked.
 #[derive(Debug)]
@@ -85,6 +88,11 @@ impl Config {
         self.file.serve.listen.as_ref().map_or(DEFAULT_LISTEN, |Text(listen)| listen.0.as_str())
     }
 
+    /// Returns the proxies that are believed about where a request comes from.
+    pub(crate) fn trusted_proxies(&self) -> Vec<IpNetwork> {
+        plain(&self.file.serve.trusted_proxies)
+    }
+
     /// The address under which clients reach the repositories, if it is configured.
     pub(crate) fn url(&self) -> Option<&Url> {
         self.file.url.as_ref().map(|Text(url)| url)
@@ -93,6 +101,14 @@ impl Config {
     /// Whether clients of a repository need a password.
     pub(crate) fn needs_password(&self, repository: &RepositoryName) -> bool {
         self.file.repositories.get(repository).is_some_and(|table| table.users.is_some())
+    }
+
+    /// Returns whether the configuration says what becomes of packages for releases without a suite.
+    pub(crate) fn decides_on_unknown_releases(&self, repository: &RepositoryName) -> bool {
+        let tables = self.file.repositories.iter();
+        let table =
+            tables.filter(|(Text(name), _)| name == repository).find_map(|(_, table)| table.unknown_release);
+        table.or(self.file.unknown_release).is_some()
     }
 
     /// Who may read which repository. Files of users are read now.
@@ -106,7 +122,7 @@ impl Config {
     }
 
     fn wrong(&self, what: &str) -> Failure {
-        Failure::Config { path: self.path.clone(), what: what.to_owned() }
+        Failure::Config { path: self.path.clone(), line: None, what: what.to_owned() }
     }
 
     /// The suites of every repository, in the order in which they are listed.
@@ -168,7 +184,7 @@ impl Config {
             }
         }
         if let Some(markers) = &table.markers {
-            settings.markers = Markers::new(markers.clone());
+            settings.markers = Markers::new(markers);
         }
         settings.only_routed = table.only_routed;
         settings.alias = table.alias.as_ref().map(|Text(alias)| alias.clone());
@@ -212,6 +228,9 @@ impl Config {
         // It goes into Release, which clients of any kind read.
         settings.url = self.url().filter(|url| url.is_of_the_web()).map(ToString::to_string);
         settings.contents = table.contents.unwrap_or(self.file.contents);
+        if table.unknown_release.or(self.file.unknown_release) == Some(OnUnknownRelease::Refuse) {
+            settings.unknown_release = UnknownRelease::Refuse;
+        }
         self.compress(&mut settings)?;
         settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);
         if let Some(Text(flat)) = &table.flat {
@@ -241,9 +260,10 @@ impl Config {
         let text = std::fs::read_to_string(&path).map_err(Failure::io("read", &path))?;
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
         let names = lines.enumerate().filter(|(_, name)| !name.is_empty()).map(|(place, name)| {
-            T::from_text(name).map_err(|rule| {
-                let what = format!("line {}: {rule}", place + 1);
-                Failure::Config { path: path.clone(), what }
+            T::from_text(name).map_err(|rule| Failure::Config {
+                path: path.clone(),
+                line: Some(place + 1),
+                what: rule,
             })
         });
         Ok(without_repeats(names.collect::<Result<_, _>>()?))

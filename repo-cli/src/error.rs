@@ -4,7 +4,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::{Place, SuiteName};
+use repo_store::RepositoryName;
+use serde::Serialize;
 
 /// How a verb ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +65,12 @@ pub(crate) enum Failure {
         source: deb_parse::Error,
     },
     /// repo.toml or a file it names.
-    #[error("{path}: {what}")]
+    #[error("{path}: {}{what}", at_line(*.line))]
     Config {
         /// The file.
         path: Utf8PathBuf,
+        /// The line, from 1.
+        line: Option<usize>,
         /// What is wrong in it.
         what: String,
     },
@@ -92,6 +97,14 @@ pub(crate) enum Failure {
     /// Names or patterns that match no package.
     #[error("no package matches {}", .0.join(", "))]
     NoMatch(Vec<String>),
+    /// Names or patterns that match nothing that is held.
+    #[error("no hold of {repository} matches {}", .names.join(", "))]
+    NoHold {
+        /// The repository.
+        repository: RepositoryName,
+        /// What was asked for.
+        names: Vec<String>,
+    },
     /// Something the operating system refused.
     #[error("cannot {verb} {path}")]
     Io {
@@ -109,10 +122,138 @@ pub(crate) enum Failure {
     /// Arguments that each are right and do not go together: status 2, as any wrong usage.
     #[error("{0}")]
     Usage(&'static str),
-    /// Anything to be said in one sentence.
+    /// A configuration that asks less of clients than the one that is served.
+    #[error("{what}: restart serve if that is meant")]
+    Loosened {
+        /// What would be less strict.
+        what: String,
+    },
+    /// The published trees cannot be opened to serve them.
+    #[error(transparent)]
+    Site(std::io::Error),
+    /// The system lets the program watch for no signals.
+    #[error("cannot watch for signals: {0}")]
+    Signals(ctrlc::Error),
+    /// An address of a web server that cannot be used.
     #[error("{0}")]
-    Other(String),
+    Url(String),
+    /// A path whose bytes are no text.
+    #[error("{path} is not valid UTF-8")]
+    NotUtf8 {
+        /// The path, as far as it is text.
+        path: String,
+    },
+    /// A directory to be added in which nothing can be added.
+    #[error("there is no .deb, .dsc or .changes file in {path}")]
+    NoPackageFile {
+        /// The directory.
+        path: Utf8PathBuf,
+    },
+    /// A repository without any state.
+    #[error("nothing was ever done to {repository}")]
+    NoHistory {
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// A repository that is not published flat.
+    #[error("{repository} is not published flat: set `flat` in [repositories.{repository}] of repo.toml")]
+    NotFlat {
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// A store that another user owns.
+    #[error("{path} belongs to another user (uid {owner}): run `fsck --repair` as that user")]
+    NotOwner {
+        /// The directory of the store.
+        path: Utf8PathBuf,
+        /// Who owns it.
+        owner: u32,
+    },
+    /// A check found problems, which the result lists.
+    #[error("the store has {}", crate::output::count(*.problems, "problem"))]
+    Unsound {
+        /// How many.
+        problems: usize,
+        /// What to do about them.
+        hint: Option<&'static str>,
+    },
+    /// A file that should be in a backup and is not.
+    #[error("{path} is damaged or missing, and is not in the backup")]
+    NotBackedUp {
+        /// The file.
+        path: Utf8PathBuf,
+    },
+    /// A file that the configuration names and that cannot be saved in a backup.
+    #[error("{path}, which `{setting}` names, is not in the backup")]
+    NotSaved {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The setting.
+        setting: String,
+        /// Why it cannot be saved.
+        #[source]
+        source: std::sync::Arc<repo_store::Error>,
+    },
+    /// A file of a backup that cannot be restored.
+    #[error("{path} is damaged or missing in the backup")]
+    NotRestored {
+        /// The file, from the root of the backup.
+        path: Utf8PathBuf,
+    },
+    /// Rules of retention by which a suite would lose most of what it holds.
+    #[error("{repository}: more than half of {} would go; nothing was removed", crate::output::joined(.suites))]
+    Drastic {
+        /// The repository.
+        repository: RepositoryName,
+        /// The suites.
+        suites: Vec<SuiteName>,
+    },
 }
+
+fn at_line(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!("line {line}: "))
+}
+
+/// A failure as it is reported: its text, and what programs decide by.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    /// Stays the same in every later version.
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    /// The file that is concerned, where there is one.
+    pub(crate) file: Option<String>,
+    /// The line in it, from 1.
+    pub(crate) line: Option<u64>,
+}
+
+impl Report {
+    /// Reports that a file was refused.
+    pub(crate) fn of_refused(file: &Utf8Path, error: &repo_store::Error) -> Self {
+        let text = chain(error);
+        let message = if text.contains(file.as_str()) { text } else { format!("{file}: {text}") };
+        let line = store_location(error).1;
+        Self { code: error.code(), message, hint: store_hint(error), file: Some(file.to_string()), line }
+    }
+
+    /// Reports arguments that cannot be used.
+    pub(crate) fn of_usage(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let tip = rest.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
+        let hint = tip.unwrap_or("run the command with --help");
+        Self {
+            code: USAGE,
+            message: message.split_whitespace().collect::<Vec<_>>().join(" "),
+            hint: Some(hint.to_owned()),
+            file: None,
+            line: None,
+        }
+    }
+}
+
+const USAGE: &str = "E-USAGE";
 
 impl Failure {
     pub(crate) fn io(verb: &'static str, path: impl fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
@@ -125,8 +266,73 @@ impl Failure {
         ExitCode::from(if matches!(self, Self::Usage(_)) { 2 } else { 1 })
     }
 
+    /// Returns what is reported of it.
+    pub(crate) fn report(&self) -> Report {
+        let (file, line) = self.location();
+        Report { code: self.code(), message: chain(self), hint: self.hint(), file, line }
+    }
+
+    /// Returns the code by which programs know this kind of failure. It never changes.
+    fn code(&self) -> &'static str {
+        use crate::serve::UsersError;
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Key(error) => error.code(),
+            Self::BadKey { .. } => "E-BAD-KEY",
+            Self::Argument { .. } => "E-ARGUMENT",
+            Self::Config { .. } => "E-CONFIG",
+            Self::NoRoot { .. } => "E-NO-ROOT",
+            Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
+            Self::NoKey { .. } => "E-NO-KEY",
+            Self::NoMatch(_) => "E-NO-MATCH",
+            Self::NoHold { .. } => "E-NO-HOLD",
+            Self::Io { .. } | Self::Users(UsersError::Read { .. }) => "E-IO",
+            Self::Users(UsersError::Line { .. }) => "E-USERS",
+            Self::Users(UsersError::Random(_)) => "E-RANDOM",
+            Self::Usage(_) => USAGE,
+            Self::Loosened { .. } => "E-LOOSENED",
+            Self::Site(_) => "E-SITE",
+            Self::Signals(_) => "E-SIGNALS",
+            Self::Url(_) => "E-URL",
+            Self::NotUtf8 { .. } => "E-NOT-UTF-8",
+            Self::NoPackageFile { .. } => "E-NO-PACKAGE-FILE",
+            Self::NoHistory { .. } => "E-NO-HISTORY",
+            Self::NotFlat { .. } => "E-NOT-FLAT",
+            Self::NotOwner { .. } => "E-NOT-OWNER",
+            Self::Unsound { .. } => "E-UNSOUND",
+            Self::NotBackedUp { .. } => "E-NOT-BACKED-UP",
+            Self::NotSaved { .. } => "E-NOT-SAVED",
+            Self::NotRestored { .. } => "E-NOT-RESTORED",
+            Self::Drastic { .. } => "E-DRASTIC",
+        }
+    }
+
+    /// Returns the file that is concerned, and the line in it.
+    fn location(&self) -> (Option<String>, Option<u64>) {
+        use crate::serve::UsersError;
+        let number = |line: usize| u64::try_from(line).unwrap_or(u64::MAX);
+        match self {
+            Self::Store(error) => store_location(error),
+            Self::Key(apt_sign::Error::Io { path, .. } | apt_sign::Error::KeyFile { path, .. }) => {
+                (Some(path.display().to_string()), None)
+            }
+            Self::Config { path, line, .. } => (Some(path.to_string()), line.map(number)),
+            Self::Users(UsersError::Line { path, line, .. }) => (Some(path.to_string()), Some(number(*line))),
+            Self::Users(UsersError::Read { path, .. })
+            | Self::BadKey { path, .. }
+            | Self::NoKey { path }
+            | Self::NoPackageFile { path }
+            | Self::NotOwner { path, .. }
+            | Self::NotBackedUp { path }
+            | Self::NotSaved { path, .. }
+            | Self::NotRestored { path } => (Some(path.to_string()), None),
+            Self::Io { path, .. } => (Some(path.clone()), None),
+            _ => (None, None),
+        }
+    }
+
     /// What to do about it, where that is known.
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => store_hint(error),
             Self::NoRoot { .. } => {
@@ -141,6 +347,14 @@ impl Failure {
                 "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs"
                     .to_owned(),
             ),
+            Self::Unsound { hint, .. } => hint.map(str::to_owned),
+            Self::NotBackedUp { .. } => Some("`repo-cli fsck` says what that affects".to_owned()),
+            Self::Drastic { .. } => {
+                Some("look at the rules and at the clock; --yes does it all the same".to_owned())
+            }
+            Self::NoHold { repository, .. } => {
+                Some(format!("`repo-cli holds {repository}` shows what is held"))
+            }
             Self::NoMatch(_) => Some("`repo-cli list REPOSITORY` shows what there is".to_owned()),
             _ => None,
         }
@@ -153,6 +367,39 @@ fn is_limit(error: &deb_parse::Error) -> bool {
         deb_parse::Error::Limit { .. } => true,
         deb_parse::Error::Within { error, .. } => is_limit(error),
         _ => false,
+    }
+}
+
+/// Returns the file that an error of the store is about, and the line in it.
+fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
+    use repo_store::Error;
+    let file = match error {
+        Error::Io { path, .. } | Error::NoStore { path } | Error::StoreExists { path } => path,
+        Error::Package { file, .. }
+        | Error::NotAFile { file, .. }
+        | Error::Incomplete { file, .. }
+        | Error::OtherThanListed { file, .. }
+        | Error::Misfit { file, .. }
+        | Error::NotSigned { file, .. }
+        | Error::NotUnpackable { file, .. }
+        | Error::Stanza { file, .. } => file,
+        _ => return (None, None),
+    };
+    let line = match error {
+        Error::Package { source, .. } => line_of(source),
+        Error::NotSigned { source: apt_sign::Error::Framing { line, .. }, .. } => u64::try_from(*line).ok(),
+        _ => None,
+    };
+    (Some(file.to_string()), line)
+}
+
+/// Returns the line of a text file that breaks a rule. A line of a file within an archive is none of these.
+fn line_of(error: &deb_parse::Error) -> Option<u64> {
+    match error {
+        deb_parse::Error::Syntax { line, .. } => Some(*line),
+        deb_parse::Error::Missing { place: Place::Line { line, .. }, .. }
+        | deb_parse::Error::Field { place: Place::Line { line, .. }, .. } => Some(*line),
+        _ => None,
     }
 }
 
@@ -169,7 +416,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::NotUnpackable { .. } => {
             "build the package with an entry for each of its directories, as dpkg-deb does"
         }
-        Error::Held { .. } => "to take it all the same: repo-cli incoming --despite-hold",
+        Error::Held { .. } => "to take it all the same, give --despite-hold",
+        Error::Present { .. } => "run repo-cli remove: it also holds what it takes out",
         Error::PathConflict { .. } => {
             "versions of a source package share their upstream tarballs: a tarball that changes needs a new upstream version"
         }
@@ -183,6 +431,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do"
         }
         Error::NoSuite { .. } => "list suites in repo.toml, in `suites` or the file that `suites_file` names",
+        Error::UnknownRelease { .. } => {
+            "choose suites with --suite, or set unknown_release = \"everywhere\" in repo.toml"
+        }
         Error::NoRoutedSuite { .. } => "add one to the rule in repo.toml, or choose one with --suite",
         Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",
         Error::UnlistedComponent { .. } => {

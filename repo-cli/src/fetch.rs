@@ -50,10 +50,10 @@ impl WebServer {
         if path.contains('@') {
             // It may be the end of a password, so it is not shown.
             let what = "in a URL a `/` in a password is written %2F, and a `@` behind the host %40";
-            return Err(Failure::Other(what.to_owned()));
+            return Err(Failure::Url(what.to_owned()));
         }
         let url = format!("{scheme}://{host}{}{path}", if path.is_empty() { "" } else { "/" });
-        let refuse = |what: &str| Err(Failure::Other(format!("{url}: {what}")));
+        let refuse = |what: &str| Err(Failure::Url(format!("{url}: {what}")));
         match scheme.as_str() {
             "http" => {}
             "https" if cfg!(feature = "https") => {}

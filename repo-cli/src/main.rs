@@ -7,6 +7,7 @@ mod error;
 mod examples;
 mod fetch;
 mod keys;
+mod moment;
 mod output;
 mod revision_spec;
 mod serve;
@@ -19,9 +20,9 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let arguments = match args::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(message) => return output::usage(&message),
+        Err(message) => return output::usage(&message, args::ask_for_json(std::env::args_os())),
     };
-    let output = output::Output::new(&arguments.global);
+    let output = output::Output::of(&arguments.global, arguments.command.prints_json());
     let status = match cmd::run(arguments, &output) {
         Ok(outcome) => outcome.into(),
         Err(error) => {

@@ -1,74 +1,131 @@
 //! What people and programs see: results on standard output, talk on standard error.
 
-use std::borrow::Cow;
+mod escape;
+mod json;
+
 use std::cell::RefCell;
-use std::fmt;
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind as UsageKind;
+pub(crate) use escape::escape_for_terminal;
+use json::Document;
 use serde::Serialize;
 
 use crate::args::Global;
-use crate::error::{self, Failure};
+use crate::error::{Failure, Report};
 
 /// Where everything is printed. Only this module writes to the terminal.
+///
+/// With `--json` standard output gets one document: what the command gave as its result, and the errors that were reported.
 pub(crate) struct Output {
-    json: bool,
     quiet: bool,
+    /// The document, with `--json`.
+    json: Option<RefCell<Document>>,
+    /// What failed.
+    failures: RefCell<Vec<Report>>,
     /// Collects lines so that a long listing is not written line by line.
     lines: RefCell<io::BufWriter<io::Stdout>>,
     /// Why not all of a result is where it was meant to go.
     incomplete: RefCell<Option<io::Error>>,
 }
 
-/// The number of the JSON form. Fields may be added to it; none is removed or changes its meaning.
-const JSON_FORMAT: u32 = 1;
-
-#[derive(Serialize)]
-struct Document<'a, T: Serialize> {
-    format: u32,
-    #[serde(flatten)]
-    content: &'a T,
-}
-
 /// Prints what the reading of the arguments ended with: what is wrong with them, or the help or version asked for.
-pub(crate) fn usage(message: &clap::Error) -> ExitCode {
+///
+/// `json`: whether `--json` is among the arguments.
+pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
+    let status = ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2));
+    if json {
+        let output = Output::new(true, false);
+        match message.kind() {
+            UsageKind::DisplayHelp => {
+                output.result(&serde_json::json!({ "help": message.to_string() }), || {});
+            }
+            UsageKind::DisplayVersion => {
+                output.result(&serde_json::json!({ "version": message.to_string().trim_end() }), || {});
+            }
+            _ => {
+                let _ = message.print();
+                output.record(Report::of_usage(message));
+            }
+        }
+        return output.finish(status);
+    }
     match message.print() {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             let _ = writeln!(io::stderr().lock(), "error: cannot write standard output: {error}");
             ExitCode::FAILURE
         }
-        _ => ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2)),
+        _ => status,
+    }
+}
+
+/// Writes talk to standard error, from any thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Talk {
+    quiet: bool,
+}
+
+impl Talk {
+    /// Writes a line that is printed with `--quiet` too: a warning, or what was asked for.
+    pub(crate) fn note(self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{}", escape_for_terminal(text));
+    }
+
+    /// Writes a line, unless `--quiet` is given.
+    pub(crate) fn say(self, text: &str) {
+        if !self.quiet {
+            self.note(text);
+        }
     }
 }
 
 impl Output {
-    pub(crate) fn new(global: &Global) -> Self {
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
         let lines = RefCell::new(io::BufWriter::with_capacity(64 << 10, io::stdout()));
-        Self { json: global.json, quiet: global.quiet, lines, incomplete: RefCell::default() }
+        // An object with one number cannot fail to be written.
+        let json = json.then(|| RefCell::new(Document::empty().unwrap_or(Document::Printed)));
+        Self { quiet, json, failures: RefCell::default(), lines, incomplete: RefCell::default() }
     }
 
-    /// One JSON document on standard output, if that was asked for, or else what `text` prints.
+    /// Makes an output of the kind that the arguments ask for.
+    pub(crate) fn of(global: &Global, json: bool) -> Self {
+        Self::new(global.json || json, global.quiet)
+    }
+
+    /// Gives the result: the content of the JSON document, if that was asked for, or else what `text` prints.
+    ///
+    /// The document is printed at the end of the command. A later result replaces the one before.
     pub(crate) fn result<T: Serialize>(&self, content: &T, text: impl FnOnce()) {
-        if self.json { self.document(content) } else { text() }
+        let Some(document) = &self.json else { return text() };
+        match Document::of(content) {
+            Ok(made) => document.borrow_mut().replace_by(made),
+            Err(error) => self.cannot_write(error.into()),
+        }
     }
 
-    /// One JSON document on standard output.
-    pub(crate) fn document<T: Serialize>(&self, content: &T) {
-        let document = Document { format: JSON_FORMAT, content };
-        if let Ok(json) = serde_json::to_string(&document) {
-            self.line(&json);
+    /// Prints the result now: the command goes on for long.
+    pub(crate) fn print_result(&self) {
+        let document = self.json.as_ref().map(|document| document.borrow_mut().take(&self.failures.borrow()));
+        match document {
+            Some(Ok(Some(mut json))) => {
+                json.push(b'\n');
+                self.bytes(&json);
+            }
+            Some(Err(error)) => self.cannot_write(error.into()),
+            Some(Ok(None)) | None => {}
         }
+        self.flush();
     }
 
     /// Whether the result is one JSON document.
     pub(crate) fn is_json(&self) -> bool {
-        self.json
+        self.json.is_some()
     }
 
     /// One line of a result.
     pub(crate) fn line(&self, text: &str) {
-        let text = &*harmless(text);
+        let text = &*escape_for_terminal(text);
         self.write(|out| out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")));
     }
 
@@ -80,16 +137,18 @@ impl Output {
     fn write(&self, write: impl FnOnce(&mut io::BufWriter<io::Stdout>) -> io::Result<()>) {
         match write(&mut self.lines.borrow_mut()) {
             // A reader that has seen enough, such as `head`, is no reason to fail.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                self.incomplete.borrow_mut().get_or_insert(error);
-            }
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => self.cannot_write(error),
             _ => {}
         }
     }
 
+    fn cannot_write(&self, error: io::Error) {
+        self.incomplete.borrow_mut().get_or_insert(error);
+    }
+
     /// The status to end with, once everything is printed: a result that could not be written is a failure.
     pub(crate) fn finish(&self, status: ExitCode) -> ExitCode {
-        self.flush();
+        self.print_result();
         let Some(error) = self.incomplete.borrow_mut().take() else { return status };
         let failure = Failure::io("write", "standard output")(error);
         self.error(&failure);
@@ -98,14 +157,14 @@ impl Output {
 
     /// A line about what was done; not with `--quiet` nor in JSON.
     pub(crate) fn say(&self, text: &str) {
-        if !self.quiet && !self.json {
+        if !self.quiet && !self.is_json() {
             self.line(text);
         }
     }
 
     /// Whether what a change does is shown: with `--quiet` only when it was asked for, by `--dry-run`.
     pub(crate) fn shows_change(&self, dry_run: bool) -> bool {
-        !self.json && (dry_run || !self.quiet)
+        !self.is_json() && (dry_run || !self.quiet)
     }
 
     /// Makes sure that everything printed so far is seen.
@@ -116,25 +175,37 @@ impl Output {
     /// A line of talk on standard error.
     pub(crate) fn note(&self, text: &str) {
         self.flush();
-        let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
+        self.talk().note(text);
     }
 
-    /// A failure, and what to do about it.
+    /// Returns what other threads talk through.
+    pub(crate) fn talk(&self) -> Talk {
+        Talk { quiet: self.quiet }
+    }
+
+    /// Reports a failure, and what to do about it. The command ends with a status that says so.
     pub(crate) fn error(&self, failure: &Failure) {
-        self.problem(&error::chain(failure), failure.hint().as_deref());
+        self.report(failure.report());
     }
 
-    /// The failure of one of several things.
-    pub(crate) fn failed(&self, thing: impl fmt::Display, failure: &Failure) {
-        self.problem(&format!("{thing}: {}", error::chain(failure)), failure.hint().as_deref());
+    /// Reports the failure of one of several things.
+    pub(crate) fn failed(&self, thing: impl std::fmt::Display, failure: &Failure) {
+        let report = failure.report();
+        self.report(Report { message: format!("{thing}: {}", report.message), ..report });
     }
 
-    /// Something refused, and what to do about it.
-    pub(crate) fn problem(&self, what: &str, hint: Option<&str>) {
-        self.note(&format!("error: {what}"));
-        if let Some(hint) = hint {
+    /// Reports what failed: on standard error, and in the document.
+    pub(crate) fn report(&self, report: Report) {
+        self.note(&format!("error: {}", report.message));
+        if let Some(hint) = &report.hint {
             self.note(&format!("hint: {hint}"));
         }
+        self.record(report);
+    }
+
+    /// Adds a failure to the document, where standard error says it in other words.
+    pub(crate) fn record(&self, report: Report) {
+        self.failures.borrow_mut().push(report);
     }
 
     /// Rows under a head, each column as wide as its longest cell.
@@ -155,20 +226,6 @@ impl Output {
     }
 }
 
-/// The text without what a terminal would obey or show in another order: file names and package fields are others' words.
-pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
-    let obeyed = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t'))
-            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(obeyed) {
-        return Cow::Borrowed(text);
-    }
-    let escaped =
-        text.chars().map(|c| if obeyed(c) { c.escape_unicode().to_string() } else { c.to_string() });
-    Cow::Owned(escaped.collect())
-}
-
 /// A number of things in words: `1 package`, `2 packages`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
@@ -187,15 +244,4 @@ pub(crate) fn bytes(number: u64) -> String {
 /// Names in one line.
 pub(crate) fn joined<T: ToString>(names: &[T]) -> String {
     names.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn others_words_do_not_move_the_cursor() {
-        assert_eq!(harmless("a\tb\nc"), "a\tb\nc");
-        assert_eq!(harmless("\u{1b}]0;x\u{7}\u{202e}gnp"), "\\u{1b}]0;x\\u{7}\\u{202e}gnp");
-    }
 }

@@ -39,7 +39,7 @@ impl RevisionSpec {
     ) -> Result<(&'a RepositorySettings, Option<Revision<'a>>), Failure> {
         let settings = session.repository(&self.repository)?;
         let revision = match &self.revision {
-            Some(revision) => Some(session.store.resolve(&settings.name, revision)?),
+            Some(revision) => Some(session.resolve(&settings.name, revision)?),
             None => session.store.head(&settings.name)?,
         };
         Ok((settings, revision))

@@ -5,12 +5,16 @@ use std::num::NonZeroUsize;
 use apt_sign::Signer as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use repo_store::{CommitId, Context, Format, PublishOptions, PublishReport, RepositorySettings, Store};
+use repo_store::{
+    CommitId, Context, Format, PublishOptions, PublishReport, RepositoryName, RepositorySettings, Revision,
+    Store,
+};
 
 use crate::args::{ChangeArguments, Global};
 use crate::config::Config;
 use crate::error::Failure;
 use crate::keys::Keys;
+use crate::moment;
 use crate::output::{Output, joined};
 
 /// An open store with its configuration.
@@ -92,6 +96,15 @@ impl Session {
 
     fn publishes(&self, arguments: ChangeArguments) -> bool {
         !arguments.no_publish && !arguments.dry_run && self.config.publishes_at_once()
+    }
+
+    /// The state of a repository that a person means.
+    pub(crate) fn resolve(
+        &self,
+        repository: &RepositoryName,
+        revision: &str,
+    ) -> Result<Revision<'_>, Failure> {
+        Ok(self.store.resolve(repository, &moment::absolute(revision, self.context().now))?)
     }
 
     pub(crate) fn keys(&self) -> Keys {
@@ -190,8 +203,7 @@ fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
 /// The directory the program was started in.
 pub(crate) fn current_directory() -> Result<Utf8PathBuf, Failure> {
     let here = std::env::current_dir().map_err(Failure::io("find", "the current directory"))?;
-    Utf8PathBuf::from_path_buf(here)
-        .map_err(|path| Failure::Other(format!("{} is not valid UTF-8", path.display())))
+    Utf8PathBuf::from_path_buf(here).map_err(|path| Failure::NotUtf8 { path: path.display().to_string() })
 }
 
 /// The person, behind `sudo` too.

@@ -7,16 +7,20 @@
 //! publish, never refers to anything it does not hold. Files named by their hash are copied once and never removed.
 
 mod complete;
+mod configured;
 mod plan;
 mod restore;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apt_index::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
+use configured::OUTSIDE;
+pub use configured::{NamedFile, NamedFileKind, OutsideFile, UnsavedFile};
 use plan::Plan;
 pub use restore::RestoreReport;
 
@@ -36,16 +40,26 @@ pub struct BackupReport {
     pub kept: u64,
     /// Files of the store that are not what their names say, and of which the backup has no true copy from earlier.
     pub damaged: Vec<Utf8PathBuf>,
+    /// Files outside the root that the configuration names, as far as the backup holds them.
+    pub outside: Vec<OutsideFile>,
+    /// Files that the configuration names and that no backup holds: [`NamedFileKind::NamedOnly`].
+    pub named_only: Vec<NamedFile>,
+    /// Files that the configuration names and that could not be read.
+    pub unsaved: Vec<UnsavedFile>,
 }
 
 impl Store {
-    /// The files that a backup must hold, from the root, those first that others refer to.
+    /// Returns the files that a backup must hold, those first that others refer to: from the root, but those outside it, which
+    /// the configuration names, by their absolute paths.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn backup_files(&self) -> Result<Vec<Utf8PathBuf>, Error> {
+    pub fn backup_files(&self, named: &[NamedFile]) -> Result<Vec<Utf8PathBuf>, Error> {
         let plan = Plan::of(self)?;
-        let named = plan.named.into_iter().map(|(path, _)| path);
+        let configured = configured::configured(self.root(), named, &plan.plain)?.into_iter();
+        let configured =
+            configured.map(|one| OutsideFile::of(&one.saved_as).map_or(one.saved_as, |outside| outside.path));
+        let digests = plan.named.into_iter().map(|(path, _)| path);
         let published = plan.publications.into_iter().flat_map(|publication| {
             let record = publication.record.0;
             publication.files.into_iter().map(|(path, _)| path).chain([record])
@@ -53,24 +67,43 @@ impl Store {
         let captured = plan.captured.into_iter().map(|(path, _)| path);
         let links = plan.links.into_iter().map(|(path, _)| path);
         let mut seen = std::collections::BTreeSet::new();
-        let all = named.chain(plan.plain).chain(published).chain(captured).chain(links);
+        let all = digests.chain(plan.plain).chain(configured).chain(published).chain(captured).chain(links);
         Ok(all.filter(|path| seen.insert(path.clone())).collect())
     }
 
+    /// Brings the backup in the directory `to` up to date, as [`backup_with`](Self::backup_with) does, without any file that a
+    /// configuration names.
+    ///
+    /// # Errors
+    /// As those of `backup_with`.
+    pub fn backup(&self, to: &Utf8Path, context: &Context) -> Result<BackupReport, Error> {
+        self.backup_with(to, &[], context)
+    }
+
     /// Brings the backup in the directory `to`, which is made if need be, up to date.
+    ///
+    /// `named` are the files that the configuration names. Those outside the root are held in `outside`, by their absolute paths. One
+    /// that cannot be read is named in the report; a copy of it from earlier stays.
     ///
     /// Every file is compared with its hash while it is copied. What is damaged is left out and named in the report; if the
     /// backup has no true copy from earlier, then its references stay as they were. When this returns, the backup is durable.
     ///
     /// # Errors
     /// When the store cannot be read or the backup not written.
-    pub fn backup(&self, to: &Utf8Path, context: &Context) -> Result<BackupReport, Error> {
+    pub fn backup_with(
+        &self,
+        to: &Utf8Path,
+        named: &[NamedFile],
+        context: &Context,
+    ) -> Result<BackupReport, Error> {
         let plan = Plan::of(self)?;
+        let configured = configured::configured(self.root(), named, &plan.plain)?;
         let target = Target::new(self.root(), to)?;
         let mut damaged = target.copy_all(&plan.named, context)?;
         for path in &plan.plain {
             target.copy_changed(path)?;
         }
+        let unsaved = target.copy_configured(&configured)?;
         let mut records = Vec::new();
         for publication in &plan.publications {
             let missing = target.copy_all(&publication.files, context)?;
@@ -86,7 +119,19 @@ impl Store {
             target.write_format(&plan)?;
         }
         damaged.extend(missing);
-        target.finish(damaged)
+        let kept = plan.plain.iter().chain(configured.iter().map(|one| &one.saved_as));
+        target.forget_all_but(&kept.map(Utf8PathBuf::as_path).collect::<Vec<_>>())?;
+        target.sync()?;
+        let mut report = target.finish(damaged)?;
+        report.outside = configured
+            .iter()
+            .filter(|one| unsaved.iter().all(|unsaved| unsaved.file != one.file))
+            .filter_map(|one| OutsideFile::of(&one.saved_as))
+            .collect();
+        report.named_only =
+            named.iter().filter(|file| file.kind == NamedFileKind::NamedOnly).cloned().collect();
+        report.unsaved = unsaved;
+        Ok(report)
     }
 }
 
@@ -104,6 +149,8 @@ struct Target<'a> {
     changed: Mutex<Vec<Utf8PathBuf>>,
     /// Directories that are as they should be.
     made: Mutex<HashSet<Utf8PathBuf>>,
+    /// Files of publications, and whether they are there: several publications have the same.
+    looked_at: Mutex<HashMap<Utf8PathBuf, bool>>,
     copied: AtomicU64,
     bytes: AtomicU64,
     kept: AtomicU64,
@@ -126,6 +173,7 @@ impl<'a> Target<'a> {
             next: AtomicU64::new(0),
             changed: Mutex::new(changed),
             made: Mutex::default(),
+            looked_at: Mutex::default(),
             copied: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             kept: AtomicU64::new(0),
@@ -152,8 +200,7 @@ impl<'a> Target<'a> {
         }
         let changed = files::create_directories(&full)?;
         for directory in parent.ancestors().filter(|directory| !directory.as_str().is_empty()) {
-            let line = Permission::of(directory, EntryKind::Directory);
-            if let Some(ModeRule::Exactly(mode)) = line.map(|line| line.mode) {
+            if let Some(mode) = self.mode_of_directory(directory) {
                 files::set_mode(&self.to.join(directory), mode)?;
             }
         }
@@ -161,14 +208,38 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
+    /// The mode of a directory: that of the table, or of the original, which may be closed because of what is in it.
+    fn mode_of_directory(&self, directory: &Utf8Path) -> Option<u32> {
+        if directory == OUTSIDE {
+            // What lies in it may come from directories that others could not enter.
+            return Some(mode::SECRET_DIRECTORY);
+        }
+        match Permission::of(directory, EntryKind::Directory).map(|line| line.mode) {
+            Some(ModeRule::Exactly(mode)) => Some(mode),
+            Some(ModeRule::AtMost(_)) => None,
+            None if directory.starts_with(OUTSIDE) => None,
+            None => {
+                let original = fs::metadata(self.from.join(directory)).ok()?;
+                Some(original.permissions().mode() & mode::ADMINISTRATION_DIRECTORY | 0o700)
+            }
+        }
+    }
+
     /// The mode of a copy: that of the table, or the original's as far as the table lets it.
+    fn mode_of_copy(&self, path: &Utf8Path, original: u32) -> u32 {
+        let line = Permission::of(path, EntryKind::File);
+        let own = original & 0o777;
+        line.map_or(own & mode::ADMINISTRATION, |line| line.mode.corrected(own))
+    }
+
     fn mode(&self, path: &Utf8Path) -> Result<u32, Error> {
-        use std::os::unix::fs::PermissionsExt as _;
         let original = self.from.join(path);
         let metadata = fs::metadata(&original).map_err(Error::io("look at", original))?;
-        let line = Permission::of(path, EntryKind::File);
-        let own = metadata.permissions().mode() & 0o777;
-        Ok(line.map_or(own & mode::ADMINISTRATION, |line| line.mode.corrected(own)))
+        Ok(self.mode_of_copy(path, metadata.permissions().mode()))
+    }
+
+    fn note_kept(&self) {
+        self.kept.fetch_add(1, Ordering::Relaxed);
     }
 
     fn place(&self, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
@@ -184,12 +255,25 @@ impl<'a> Target<'a> {
 
     /// Copies a file whose content its digest names, unless it is there. Says whether it is there in the end.
     fn copy_named(&self, path: &Utf8Path, digest: crate::copy::Digest) -> Result<bool, Error> {
+        let looked_at = || self.looked_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(there) = looked_at().get(path) {
+            return Ok(*there);
+        }
+        let there = self.copy_named_once(path, digest)?;
+        // Of blobs and objects each is named once, and there are very many.
+        if path.starts_with("public") {
+            looked_at().insert(path.to_owned(), there);
+        }
+        Ok(there)
+    }
+
+    fn copy_named_once(&self, path: &Utf8Path, digest: crate::copy::Digest) -> Result<bool, Error> {
         let (from, full) = (self.from.join(path), self.to.join(path));
         let size =
             |path: &Utf8Path| fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|m| m.len());
         let there = size(&full);
         if there.is_some() && there == size(&from) {
-            self.kept.fetch_add(1, Ordering::Relaxed);
+            self.note_kept();
             return Ok(true);
         }
         self.parent(path)?;
@@ -221,20 +305,6 @@ impl<'a> Target<'a> {
             }
         }
         Ok(damaged)
-    }
-
-    /// Copies a file whose name says nothing of its content.
-    fn copy_changed(&self, path: &Utf8Path) -> Result<(), Error> {
-        let from = self.from.join(path);
-        let Some(bytes) = files::read_if_present(&from)? else { return Ok(()) };
-        if files::read_if_present(&self.to.join(path)).ok().flatten().as_ref() == Some(&bytes) {
-            self.kept.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
-        }
-        self.parent(path)?;
-        let temporary = self.temporary();
-        copy(&from, &temporary, crate::copy::Digest::Unknown, self.mode(path)?)?;
-        self.place(&temporary, path)
     }
 
     /// Writes what refers to other files, and removes what does not exist any more.
@@ -274,7 +344,7 @@ impl<'a> Target<'a> {
     /// Writes a file in one step, unless it is as it should be.
     fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
         if files::read_if_present(&self.to.join(path)).ok().flatten().as_deref() == Some(bytes) {
-            self.kept.fetch_add(1, Ordering::Relaxed);
+            self.note_kept();
             return Ok(());
         }
         self.parent(path)?;
@@ -299,6 +369,7 @@ impl<'a> Target<'a> {
             bytes: self.bytes.into_inner(),
             kept: self.kept.into_inner(),
             damaged,
+            ..BackupReport::default()
         })
     }
 }

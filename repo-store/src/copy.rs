@@ -17,8 +17,6 @@ pub(crate) enum Digest {
     Sha256(Sha256),
     /// An object with a text of that digest.
     Sealed(Blake3),
-    /// Nothing is known of it.
-    Unknown,
 }
 
 enum Hasher {
@@ -75,7 +73,7 @@ pub(crate) fn copy_from(
     let mut hasher = match digest {
         Digest::Blake3(_) => Hasher::Blake3(Box::default()),
         Digest::Sha256(_) => Hasher::Sha256(sha2::Sha256::new()),
-        Digest::Sealed(_) | Digest::Unknown => Hasher::None,
+        Digest::Sealed(_) => Hasher::None,
     };
     let size = usize::try_from(size).unwrap_or(PIECE);
     let mut buffer = vec![0; size.clamp(1, PIECE)];

@@ -179,6 +179,16 @@ pub enum Error {
         /// What in its version names the release.
         marker: String,
     },
+    /// A package for a release that no suite of the repository is for, where [such are refused](crate::UnknownRelease::Refuse).
+    #[error("{key}: {repository} has no suite for `{marker}`")]
+    UnknownRelease {
+        /// The package.
+        key: RecordKey,
+        /// The repository.
+        repository: RepositoryName,
+        /// What in its version names the release.
+        marker: String,
+    },
     /// A package for an architecture that the suite does not publish.
     #[error("{key}: {suite} does not publish the architecture {architecture}")]
     UnlistedArchitecture {
@@ -208,6 +218,16 @@ pub enum Error {
         repository: RepositoryName,
         /// Where it stands, as words that continue the sentence.
         place: String,
+    },
+    /// A version that is to be held out of a repository and is in it.
+    #[error("{key} is in {repository} ({suite})")]
+    Present {
+        /// The package.
+        key: RecordKey,
+        /// The repository.
+        repository: RepositoryName,
+        /// A suite that has it.
+        suite: SuiteName,
     },
     /// A package that was taken out and is to stay out.
     #[error(
@@ -347,6 +367,58 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns a code that stays the same for the same kind of error in every later version, whatever its message says.
+    ///
+    /// ```
+    /// let error = repo_store::Error::NoStore { path: "/srv".into() };
+    /// assert_eq!(error.code(), "E-NO-STORE");
+    /// ```
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "E-IO",
+            Self::NoStore { .. } => "E-NO-STORE",
+            Self::StoreExists { .. } => "E-STORE-EXISTS",
+            Self::NewerFormat { .. } => "E-NEWER-FORMAT",
+            Self::OlderFormat { .. } => "E-OLDER-FORMAT",
+            Self::NoWayBack { .. } => "E-NO-WAY-BACK",
+            Self::InUse { .. } => "E-IN-USE",
+            Self::Damaged { .. } => "E-DAMAGED",
+            Self::Missing { .. } => "E-MISSING",
+            Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
+            Self::UnknownSuite { .. } => "E-UNKNOWN-SUITE",
+            Self::UnknownRevision { .. } => "E-UNKNOWN-REVISION",
+            Self::InvalidTag { .. } => "E-INVALID-TAG",
+            Self::TagExists { .. } => "E-TAG-EXISTS",
+            Self::UnknownTag { .. } => "E-UNKNOWN-TAG",
+            Self::Package { .. } => "E-INVALID-PACKAGE",
+            Self::NotAFile { .. } => "E-NOT-A-FILE",
+            Self::NotUnpackable { .. } => "E-NOT-UNPACKABLE",
+            Self::NoCommonSuite { .. } => "E-NO-COMMON-SUITE",
+            Self::NoSuite { .. } => "E-NO-SUITE",
+            Self::NoRoutedSuite { .. } => "E-NO-ROUTED-SUITE",
+            Self::UnknownRelease { .. } => "E-UNKNOWN-RELEASE",
+            Self::UnlistedArchitecture { .. } => "E-UNLISTED-ARCHITECTURE",
+            Self::UnlistedComponent { .. } => "E-UNLISTED-COMPONENT",
+            Self::Conflict { .. } => "E-CONFLICT",
+            Self::Held { .. } => "E-HELD",
+            Self::Present { .. } => "E-PRESENT",
+            Self::PathConflict { .. } => "E-PATH-CONFLICT",
+            Self::Incomplete { .. } => "E-INCOMPLETE-UPLOAD",
+            Self::OtherThanListed { .. } => "E-CHECKSUM-MISMATCH",
+            Self::Misfit { .. } => "E-INCONSISTENT-UPLOAD",
+            Self::NotSigned { .. } => "E-NOT-SIGNED",
+            Self::OtherComponent { .. } => "E-OTHER-COMPONENT",
+            Self::Contended { .. } => "E-CONTENDED",
+            Self::Outdated { .. } => "E-OUTDATED",
+            Self::Index { .. } => "E-INDEX",
+            Self::Stanza { .. } => "E-STANZA",
+            Self::ReleaseInfoChange { .. } => "E-RELEASE-INFO-CHANGE",
+            Self::Removal { .. } => "E-REMOVAL",
+            Self::Sign { .. } => "E-SIGN",
+        }
+    }
+
     /// For `map_err` on anything that touches a path.
     pub(crate) fn io(
         verb: &'static str,

@@ -5,12 +5,14 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Seek as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags, flock};
+use rustix::io::Errno;
 
 pub(crate) use crate::permissions::mode;
 use crate::{Error, faults};
@@ -64,6 +66,43 @@ pub(crate) fn remove_tree(path: &Utf8Path) -> std::io::Result<()> {
 /// Opens a file for reading.
 pub(crate) fn open(path: &Utf8Path) -> std::io::Result<File> {
     faults::before("open", path).and_then(|()| File::open(path))
+}
+
+/// Opens a regular file for reading; links are followed. A FIFO or device is not waited for.
+pub(crate) fn open_regular(path: &Utf8Path) -> Result<File, Error> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = faults::before("open", path)
+        .and_then(|()| Ok(File::from(rustix::fs::open(path.as_std_path(), flags, Mode::empty())?)))
+        .map_err(Error::io("open", path))?;
+    if file.metadata().map_err(Error::io("look at", path))?.is_file() {
+        return Ok(file);
+    }
+    Err(Error::NotAFile { file: path.to_owned(), what: "is not a regular file" })
+}
+
+/// Opens a regular file below a directory for reading, by its path from there. `None` when there is none: no link is followed, nor a
+/// way out of the directory.
+pub(crate) fn open_beneath(directory: &Utf8Path, path: &Utf8Path) -> Result<Option<File>, Error> {
+    let full = directory.join(path);
+    let at = |flags, resolve, from: BorrowedFd<'_>, path: &Utf8Path| {
+        let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
+        rustix::fs::openat2(from, path.as_std_path(), flags, Mode::empty(), resolve)
+    };
+    let open = || {
+        let directory = at(OFlags::DIRECTORY, ResolveFlags::empty(), rustix::fs::CWD, directory)?;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        at(OFlags::NONBLOCK | OFlags::NOCTTY, resolve, directory.as_fd(), path)
+    };
+    let file = match faults::before("open", &full).and_then(|()| Ok(open()?)) {
+        Ok(file) => File::from(file),
+        Err(error) => {
+            let absent = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV, Errno::NXIO, Errno::NODEV];
+            let is_absent = absent.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()));
+            return if is_absent { Ok(None) } else { Err(Error::io("open", full)(error)) };
+        }
+    };
+    let is_file = file.metadata().map_err(Error::io("look at", &full))?.is_file();
+    Ok(is_file.then_some(file))
 }
 
 /// Sets the mode bits of `path`.

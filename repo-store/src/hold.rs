@@ -1,36 +1,48 @@
 //! Versions that were taken out of a repository and are to stay out.
 //!
 //! A removal or a rollback holds what it takes out: a build server that drops the same signed files again must not bring it back.
-//! A hold ends when somebody puts the package back: by a rollback forward, by undoing the removal, by adding it by hand.
-//! Retention holds nothing.
+//! Such a hold ends when somebody puts the package back: by a rollback forward, by undoing the removal, by adding it by hand. A person may
+//! also hold a version that never came in. Retention holds nothing.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use deb_parse::{SuiteName, deb822};
+use deb_parse::{PackageName, SuiteName, Version, deb822};
 use jiff::Timestamp;
 
 use crate::commit::one_line;
 use crate::error::Error;
 use crate::id::{BlobId, HoldsId};
 use crate::objects::Objects;
-use crate::record::RecordKey;
+use crate::record::{Build, RecordKey};
 
-/// A package that was taken out of suites of a repository and is to stay out of them.
+/// A version of a package that is to stay out of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hold {
-    /// The package.
-    pub key: RecordKey,
-    /// Its package file, or its `.dsc`.
-    pub blob: BlobId,
-    /// The suites that it was taken out of.
+    /// Which version.
+    pub key: HoldKey,
+    /// Its package file or its `.dsc`; `None` when it was never in the repository.
+    pub blob: Option<BlobId>,
+    /// The suites that it was taken out of; empty when it was taken out of none and is to stay out of all.
     pub suites: BTreeSet<SuiteName>,
-    /// Who took it out, when, and by which operation.
+    /// Who holds it, since when, and why.
     pub cause: HoldCause,
 }
 
-/// Who took a package out, when, and by which operation.
+/// What a hold is for: a version of a package for one architecture, or for all that there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldKey {
+    /// The package's name.
+    pub package: PackageName,
+    /// Its version.
+    pub version: Version,
+    /// Its architecture, or that it is a source package; `None` for each of them.
+    pub architecture: Option<Build>,
+}
+
+/// Who holds a version, since when, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct HoldCause {
@@ -42,9 +54,64 @@ pub struct HoldCause {
     pub operation: String,
 }
 
+impl HoldKey {
+    fn of(key: &RecordKey) -> Self {
+        let RecordKey { package, version, architecture } = key.clone();
+        Self { package, version, architecture: Some(architecture) }
+    }
+
+    /// Whether the hold is for that package.
+    pub(crate) fn means(&self, key: &RecordKey) -> bool {
+        self.is_version(key) && self.architecture.as_ref().is_none_or(|own| *own == key.architecture)
+    }
+
+    fn is_version(&self, key: &RecordKey) -> bool {
+        self.package == key.package && self.version == key.version
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let package = PackageName::parse(words.next()?).ok()?;
+        let version = Version::parse(words.next()?).ok()?;
+        let architecture = match words.next()? {
+            EVERY => None,
+            name => Some(Build::parse(name)?),
+        };
+        words.next().is_none().then_some(Self { package, version, architecture })
+    }
+}
+
+impl Ord for HoldKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.package
+            .cmp(&other.package)
+            .then_with(|| self.version.cmp(&other.version))
+            .then_with(|| self.architecture.cmp(&other.architecture))
+    }
+}
+
+impl PartialOrd for HoldKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for HoldKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let architecture = self.architecture.as_ref().map_or(EVERY, Build::as_str);
+        write!(f, "{} {} {architecture}", self.package, self.version)
+    }
+}
+
+/// Stands for every architecture: no architecture can be called that.
+const EVERY: &str = "*";
+/// Stands for the file of a version that was never there.
+const NONE: &str = "-";
+
 /// All holds of a repository at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Holds(BTreeMap<RecordKey, Hold>);
+pub(crate) struct Holds(BTreeMap<HoldKey, Hold>);
 
 impl Holds {
     pub(crate) fn read(objects: &Objects<'_>, id: Option<HoldsId>) -> Result<Self, Error> {
@@ -71,26 +138,53 @@ impl Holds {
         self.0.is_empty()
     }
 
-    pub(crate) fn get(&self, key: &RecordKey) -> Option<&Hold> {
-        self.0.get(key)
+    /// The hold of this version for every architecture.
+    fn every(&self, key: &RecordKey) -> Option<&Hold> {
+        self.0.get(&HoldKey { architecture: None, ..HoldKey::of(key) })
     }
 
-    /// Holds a package in one more suite.
-    pub(crate) fn hold(&mut self, key: &RecordKey, blob: BlobId, suite: &SuiteName, cause: &HoldCause) {
-        let new = || Hold { key: key.clone(), blob, suites: BTreeSet::new(), cause: cause.clone() };
-        let hold = self.0.entry(key.clone()).or_insert_with(new);
-        hold.suites.insert(suite.clone());
-        // The last one to take it out is the one to ask.
-        hold.cause = cause.clone();
+    /// Holds a version.
+    pub(crate) fn insert(&mut self, hold: Hold) {
+        self.0.insert(hold.key.clone(), hold);
     }
 
-    /// Lifts the hold of a package in a suite.
+    /// Holds what is taken out of one more suite. The last one to take it out is the one to ask.
+    pub(crate) fn withdraw(&mut self, key: &RecordKey, blob: BlobId, suite: &SuiteName, cause: &HoldCause) {
+        let key = HoldKey::of(key);
+        let mut suites = self.0.remove(&key).map(|hold| hold.suites).unwrap_or_default();
+        suites.insert(suite.clone());
+        self.insert(Hold { key, blob: Some(blob), suites, cause: cause.clone() });
+    }
+
+    /// Lifts what keeps a package out of a suite: it was put there.
     pub(crate) fn lift(&mut self, key: &RecordKey, suite: &SuiteName) {
-        if let Some(hold) = self.0.get_mut(key) {
+        let own = HoldKey::of(key);
+        self.0.remove(&HoldKey { architecture: None, ..own.clone() });
+        if let Some(hold) = self.0.get_mut(&own) {
             hold.suites.remove(suite);
             if hold.suites.is_empty() {
-                self.0.remove(key);
+                self.0.remove(&own);
             }
+        }
+    }
+
+    /// Lifts a hold.
+    pub(crate) fn remove(&mut self, key: &HoldKey) {
+        self.0.remove(key);
+    }
+
+    /// Returns why a package is to stay out, if it is: it is held, or its version is held for other architectures and is nowhere in the
+    /// repository any more, as `is_there` finds out.
+    pub(crate) fn keeping_out(
+        &self,
+        key: &RecordKey,
+        is_there: impl FnOnce() -> Result<bool, Error>,
+    ) -> Result<Option<&Hold>, Error> {
+        let own = self.0.get(&HoldKey::of(key)).or_else(|| self.every(key));
+        let any = || self.iter().find(|hold| hold.key.is_version(key));
+        match own.or_else(any) {
+            Some(hold) if own.is_some() || !is_there()? => Ok(Some(hold)),
+            _ => Ok(None),
         }
     }
 
@@ -105,9 +199,11 @@ impl Holds {
             let (actor, operation) = (one_line(actor), one_line(operation));
             let mut text = format!("Held: {date}\nActor: {actor}\nOperation: {operation}\nPackages:\n");
             for Hold { key, blob, suites, .. } in holds {
-                let suites: Vec<&str> = suites.iter().map(SuiteName::as_str).collect();
+                let blob = blob.map_or_else(|| NONE.to_owned(), |blob| blob.to_string());
                 // Writing to a String cannot fail.
-                let _ = writeln!(text, " {key} {blob} {}", suites.join(" "));
+                let _ = write!(text, " {key} {blob}");
+                suites.iter().for_each(|suite| text.extend([" ", suite.as_str()]));
+                text.push('\n');
             }
             paragraphs.push(text);
         }
@@ -137,10 +233,12 @@ fn parse_line(line: &str, cause: &HoldCause) -> Option<Hold> {
     let (key_ends, _) = line.match_indices(' ').nth(2)?;
     let (key, rest) = line.split_at_checked(key_ends)?;
     let mut words = rest.split_ascii_whitespace();
-    let blob = words.next()?.parse().ok()?;
-    let suites: BTreeSet<SuiteName> = words.map(SuiteName::parse).collect::<Result<_, _>>().ok()?;
-    let key = RecordKey::parse(key)?;
-    (!suites.is_empty()).then(|| Hold { key, blob, suites, cause: cause.clone() })
+    let blob = match words.next()? {
+        NONE => None,
+        id => Some(id.parse().ok()?),
+    };
+    let suites = words.map(SuiteName::parse).collect::<Result<_, _>>().ok()?;
+    Some(Hold { key: HoldKey::parse(key)?, blob, suites, cause: cause.clone() })
 }
 
 #[cfg(test)]
@@ -160,14 +258,26 @@ mod tests {
         let key = |text| RecordKey::parse(text).unwrap();
         let mut holds = Holds::default();
         assert_eq!(holds.to_text(), "");
-        holds.hold(&key("hello 2.0 amd64"), BlobId::of(b"2"), &suite("trixie"), &cause(20, "roll back to 3"));
-        holds.hold(
+        holds.withdraw(
+            &key("hello 2.0 amd64"),
+            BlobId::of(b"2"),
+            &suite("trixie"),
+            &cause(20, "roll back to 3"),
+        );
+        holds.withdraw(
             &key("hello 2.0 amd64"),
             BlobId::of(b"2"),
             &suite("bookworm"),
             &cause(20, "roll back to 3"),
         );
-        holds.hold(&key("tool 1:1.0 source"), BlobId::of(b"1"), &suite("trixie"), &cause(10, "remove tool"));
+        holds.withdraw(
+            &key("tool 1:1.0 source"),
+            BlobId::of(b"1"),
+            &suite("trixie"),
+            &cause(10, "remove tool"),
+        );
+        let every = HoldKey { architecture: None, ..HoldKey::of(&key("bad 3 amd64")) };
+        holds.insert(Hold { key: every, blob: None, suites: BTreeSet::new(), cause: cause(30, "hold bad") });
         assert_eq!(Holds::parse(holds.to_text().as_bytes()).unwrap(), holds);
         assert_snapshot!(holds.to_text(), @"
         Held: 1970-01-01T00:00:10Z
@@ -181,13 +291,27 @@ mod tests {
         Operation: roll back to 3
         Packages:
          hello 2.0 amd64 813e9b729141e7f385afa0a2d0df3e6c3789e427ffe4aeef566a565bc8f2fe3d bookworm trixie
-        ");
 
+        Held: 1970-01-01T00:00:30Z
+        Actor: alice
+        Operation: hold bad
+        Packages:
+         bad 3 * -
+        ");
+        let there = |key: &RecordKey, is_there| holds.keeping_out(key, || Ok(is_there)).unwrap().cloned();
+        assert_eq!(there(&key("hello 2.0 amd64"), true).unwrap().suites.len(), 2);
+        assert!(there(&key("hello 2.0 arm64"), false).is_some());
+        assert!(there(&key("hello 2.0 arm64"), true).is_none());
+        assert!(there(&key("bad 3 arm64"), true).is_some());
+        assert!(there(&key("bad 4 arm64"), false).is_none());
+
+        holds.lift(&key("bad 3 source"), &suite("trixie"));
+        assert_eq!(holds.every(&key("bad 3 arm64")), None);
         holds.lift(&key("hello 2.0 amd64"), &suite("trixie"));
-        assert_eq!(holds.get(&key("hello 2.0 amd64")).unwrap().suites, BTreeSet::from([suite("bookworm")]));
+        assert_eq!(holds.iter().next().unwrap().suites, BTreeSet::from([suite("bookworm")]));
         holds.lift(&key("hello 2.0 amd64"), &suite("bookworm"));
         holds.lift(&key("hello 2.0 amd64"), &suite("bookworm"));
-        assert_eq!(holds.get(&key("hello 2.0 amd64")), None);
+        assert!(!holds.iter().any(|hold| hold.key.package.as_str() == "hello"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use deb_parse::{Component, SuiteName};
 
 use crate::route::by_version;
+use crate::settings::UnknownRelease;
 use crate::{AddOptions, Error, PackageClass, RecordKey, RepositorySettings, Route, route};
 
 /// Sends a class of packages elsewhere than their sections and versions would. Of several rules the first whose class a package
@@ -43,7 +44,7 @@ impl Placement {
     /// the version.
     ///
     /// # Errors
-    /// [`Error::NoSuite`] and [`Error::NoRoutedSuite`] when no suite is for it.
+    /// [`Error::NoSuite`], [`Error::NoRoutedSuite`] and [`Error::UnknownRelease`] when no suite is for it.
     pub(crate) fn of<'a>(
         key: &RecordKey,
         field: impl Fn(&str) -> Option<&'a str> + Copy,
@@ -62,13 +63,26 @@ impl Placement {
             _ if !options.suites.is_empty() => Route::Chosen(options.suites.clone()),
             Some(rule) => ruled(key, rule, repository)?,
             None if !distribution.is_empty() => Route::Distribution(distribution.to_vec()),
-            None => route(repository, &key.version),
+            None => by_version_alone(key, repository)?,
         };
         if route.suites().is_empty() {
             return Err(Error::NoSuite { key: key.clone(), repository: repository.name.clone() });
         }
         let rule = rule.filter(|_| ruled_component.is_some() || ruled_suites.is_some());
         Ok(Self { component, route, rule: rule.map(|rule| rule.number) })
+    }
+}
+
+/// Where the version leads to when nobody says anything.
+fn by_version_alone(key: &RecordKey, repository: &RepositorySettings) -> Result<Route, Error> {
+    match route(repository, &key.version) {
+        Route::Everywhere { foreign: Some(marker), .. }
+            if repository.unknown_release == UnknownRelease::Refuse =>
+        {
+            let (key, repository) = (key.clone(), repository.name.clone());
+            Err(Error::UnknownRelease { key, repository, marker })
+        }
+        route => Ok(route),
     }
 }
 

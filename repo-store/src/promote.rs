@@ -8,6 +8,7 @@ use std::sync::Arc;
 use deb_parse::SuiteName;
 
 use self::siblings::Chosen;
+use crate::hold::Hold;
 use crate::lookup::Lookup;
 use crate::{
     Committed, Context, Difference, Error, Inserted, Record, RecordKey, RepositoryName, RepositorySettings,
@@ -26,6 +27,8 @@ pub struct PromoteOptions {
     /// With each package all others built from the same version of the same source package, in whatever suite of
     /// [`suites`](Self::suites) they are: routing sends some to a suite of their own.
     pub whole_source: bool,
+    /// Also what is [held](crate::Hold) out of the other repository, which ends its hold.
+    pub despite_hold: bool,
 }
 
 /// A change that was computed and not yet made: records to put into or take out of suites.
@@ -37,6 +40,10 @@ pub struct ChangePlan {
     pub unmatched: Vec<Selector>,
     /// Records of a whole source that go nowhere, because they are only in suites that the other repository lacks: these.
     pub left_out: BTreeMap<SuiteName, Vec<Arc<Record>>>,
+    /// Records that would be taken and stay out, because the other repository holds them.
+    pub held: Vec<(Arc<Record>, Hold)>,
+    /// Records built from the same version of a source as some that are taken, which the other repository lacks and nobody asked for.
+    pub siblings: Vec<Arc<Record>>,
 }
 
 impl ChangePlan {
@@ -56,6 +63,29 @@ impl ChangePlan {
     #[must_use]
     pub fn left_out_by_record(&self) -> Vec<(Arc<Record>, Vec<SuiteName>)> {
         by_record(&self.left_out)
+    }
+
+    /// Takes out what the target holds.
+    fn leave_out_held(&mut self, target: &Revision<'_>) -> Result<(), Error> {
+        let holds = target.hold_list()?;
+        if holds.is_empty() {
+            return Ok(());
+        }
+        let mut held: BTreeMap<RecordKey, (Arc<Record>, Hold)> = BTreeMap::new();
+        for records in self.records.values_mut() {
+            let mut kept = Vec::with_capacity(records.len());
+            for record in std::mem::take(records) {
+                let key = record.key();
+                let hold = holds.keeping_out(key, || target.has_version(&key.package, &key.version))?;
+                match hold {
+                    Some(hold) => drop(held.insert(key.clone(), (Arc::clone(&record), hold.clone()))),
+                    None => kept.push(record),
+                }
+            }
+            *records = kept;
+        }
+        self.held = held.into_values().collect();
+        Ok(())
     }
 
     pub(crate) fn describe(&self, verb: &str) -> String {
@@ -123,6 +153,12 @@ impl Store {
             let missing = self.missing(chosen, &there, difference.as_ref())?;
             plan.records.insert(suite.clone(), missing);
         }
+        if let Some(target) = target.as_ref().filter(|_| !options.despite_hold) {
+            plan.leave_out_held(target)?;
+        }
+        plan.siblings = siblings::left_behind(&source, &plan.records, |suite, key| {
+            target.as_ref().map_or(Ok(false), |target| Ok(target.get(suite, key)?.is_some()))
+        })?;
         let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
         plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
         Ok(plan)

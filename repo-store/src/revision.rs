@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deb_parse::{PackageName, SuiteName};
+use deb_parse::{PackageName, SuiteName, Version};
 use jiff::Timestamp;
 
 use crate::history::Ends;
 use crate::hold::{Hold, Holds};
 use crate::lookup::Lookup;
+use crate::transaction::version_is_in;
 use crate::{Commit, CommitId, Error, Record, RecordKey, RepositoryName, Snapshot, Store, TagName};
 
 /// A repository as it was after one of its commits.
@@ -124,7 +125,22 @@ impl Revision<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub fn holds(&self) -> Result<Vec<Hold>, Error> {
-        Ok(Holds::read(&self.store.objects(), self.commit.holds)?.iter().cloned().collect())
+        Ok(self.hold_list()?.iter().cloned().collect())
+    }
+
+    pub(crate) fn hold_list(&self) -> Result<Holds, Error> {
+        Holds::read(&self.store.objects(), self.commit.holds)
+    }
+
+    /// Whether any suite has that version of a package, for any architecture.
+    pub(crate) fn has_version(&self, package: &PackageName, version: &Version) -> Result<bool, Error> {
+        let mut lookup = Lookup::new(self.store.objects());
+        for suite in self.commit.suites.keys() {
+            if version_is_in([&self.snapshot(suite)?], &mut lookup, package, version)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -156,7 +172,7 @@ impl Store {
 
     /// The state of a repository that `revision` means:
     ///
-    /// * a sequence number as `history` shows it: `12`
+    /// * a sequence number as `history` shows it: `12`; `-1` is the one before the current state, and so on
     /// * the first eight or more digits of a commit id
     /// * the name of a [tag](Store::tag)
     /// * a time, `2026-11-21` or `2026-11-21T08:30:00Z`: the last state that was made no later. A day means its end.
@@ -170,9 +186,11 @@ impl Store {
             return self.revision(repository, id);
         }
         let wanted = Wanted::parse(revision);
+        let mut current = None;
         for candidate in self.history(repository) {
             let candidate = candidate?;
-            if wanted.as_ref().is_some_and(|wanted| wanted.is(&candidate)) {
+            let current = *current.get_or_insert(candidate.commit.sequence);
+            if wanted.as_ref().is_some_and(|wanted| wanted.is(&candidate, current)) {
                 return Ok(candidate);
             }
         }
@@ -184,6 +202,8 @@ impl Store {
 /// What the text of a revision asks for.
 enum Wanted {
     Sequence(u64),
+    /// So many states before the current one.
+    Before(u64),
     Id(String),
     Until(Timestamp),
 }
@@ -193,6 +213,11 @@ impl Wanted {
         if text.len() < 8 && text.bytes().all(|b| b.is_ascii_digit()) {
             return text.parse().ok().map(Self::Sequence);
         }
+        if let Some(number) =
+            text.strip_prefix('-').filter(|number| number.bytes().all(|b| b.is_ascii_digit()))
+        {
+            return number.parse().ok().map(Self::Before);
+        }
         if text.len() >= 8 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Some(Self::Id(text.to_ascii_lowercase()));
         }
@@ -200,9 +225,11 @@ impl Wanted {
         text.parse().ok().or_else(end_of_day).map(Self::Until)
     }
 
-    fn is(&self, revision: &Revision<'_>) -> bool {
+    /// Whether that is the state, when the current one has the number `current`.
+    fn is(&self, revision: &Revision<'_>, current: u64) -> bool {
         match self {
             Self::Sequence(number) => revision.commit.sequence == *number,
+            Self::Before(number) => current.checked_sub(*number) == Some(revision.commit.sequence),
             Self::Id(digits) => revision.id.to_string().starts_with(digits.as_str()),
             Self::Until(time) => revision.commit.date <= *time,
         }

@@ -5,63 +5,55 @@
 
 use deb_parse::{SuiteName, Version};
 
+use crate::release_name::{Mention, ReleaseName, mentions};
 use crate::{RepositorySettings, SuiteSettings};
 
-/// Words that mark a version as built for one release, such as `deb12` and `bookworm`.
+/// What marks a version as built for a suite: releases of Debian and Ubuntu, in every style in which versions name them, and words.
 ///
-/// A word counts where it follows `+`, `~`, `-` or `.` and neither a letter nor a digit carries it on: `deb1` does not match
-/// `deb12`. The `u` of Debian's `+deb12u1` and a number behind a name (`~jammy1`) do not carry a word on.
+/// A word counts where neither a letter stands before it nor a letter or digit carries it on: `acme1` does not match `acme12`. The `u`
+/// of an update (`acme12u1`) and a number after a name (`~internal1`) do not carry a word on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Markers(Vec<String>);
+pub struct Markers(Vec<Marker>);
 
-/// Releases people ship packages for: name, and what versions call them.
-const KNOWN: [(&str, &[&str]); 23] = [
-    ("wheezy", &["deb7", "bpo7"]),
-    ("jessie", &["deb8", "bpo8"]),
-    ("stretch", &["deb9", "bpo9"]),
-    ("buster", &["deb10", "bpo10"]),
-    ("bullseye", &["deb11", "bpo11"]),
-    ("bookworm", &["deb12", "bpo12"]),
-    ("trixie", &["deb13", "bpo13"]),
-    ("forky", &["deb14", "bpo14"]),
-    ("duke", &["deb15", "bpo15"]),
-    ("trusty", &["ubuntu14.04"]),
-    ("xenial", &["ubuntu16.04"]),
-    ("bionic", &["ubuntu18.04"]),
-    ("focal", &["ubuntu20.04"]),
-    ("hirsute", &["ubuntu21.04"]),
-    ("impish", &["ubuntu21.10"]),
-    ("jammy", &["ubuntu22.04"]),
-    ("kinetic", &["ubuntu22.10"]),
-    ("lunar", &["ubuntu23.04"]),
-    ("mantic", &["ubuntu23.10"]),
-    ("noble", &["ubuntu24.04"]),
-    ("oracular", &["ubuntu24.10"]),
-    ("plucky", &["ubuntu25.04"]),
-    ("questing", &["ubuntu25.10"]),
-];
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Marker {
+    Release(ReleaseName),
+    Word(String),
+}
+
+impl Marker {
+    /// The name of a release means all its styles; any other word means itself, also one such as `bpo12`: a suite of backports has that
+    /// marker alone.
+    fn new(word: &str) -> Self {
+        ReleaseName::of_series(word).map_or_else(|| Self::Word(word.to_owned()), Self::Release)
+    }
+}
 
 impl Markers {
-    /// These words.
+    /// Makes markers of these words. The name of a release, such as `bookworm`, stands for everything that names it.
     #[must_use]
-    pub fn new(words: Vec<String>) -> Self {
-        Self(words.into_iter().filter(|word| !word.is_empty()).collect())
+    pub fn new(words: &[String]) -> Self {
+        Self(words.iter().filter(|word| !word.is_empty()).map(|word| Marker::new(word)).collect())
     }
 
-    /// The words for a suite that is called like a release, or like one with something behind a hyphen
-    /// (`bookworm-updates`): the release's name and its number. The name of any other suite marks itself.
+    /// Makes the marker of a suite that is called like a release, or like one with something after a hyphen
+    /// (`bookworm-updates`): that release. The name of any other suite marks itself.
     #[must_use]
     pub fn of_suite(suite: &SuiteName) -> Self {
         let name = suite.as_str().split('-').next().unwrap_or_default();
-        let known = KNOWN.iter().find(|(release, _)| *release == name);
-        let mut words = vec![known.map_or(suite.as_str(), |(release, _)| release).to_owned()];
-        words.extend(known.into_iter().flat_map(|(_, words)| *words).map(|word| (*word).to_owned()));
-        Self(words)
+        let release = ReleaseName::of_series(name).map(Marker::Release);
+        Self(vec![release.unwrap_or_else(|| Marker::Word(suite.as_str().to_owned()))])
     }
 
-    /// Where in `version` the last of these words stands.
-    fn last_in(&self, version: &str) -> Option<usize> {
-        self.0.iter().filter_map(|word| last_occurrence(version, word)).max()
+    /// Where in `version`, which names these releases, the last marker stands.
+    fn last_in(&self, version: &str, mentions: &[Mention]) -> Option<usize> {
+        let place = |marker: &Marker| match marker {
+            Marker::Release(release) => {
+                mentions.iter().rev().find(|mention| mention.release == *release).map(|mention| mention.at)
+            }
+            Marker::Word(word) => last_occurrence(version, word),
+        };
+        self.0.iter().filter_map(place).max()
     }
 }
 
@@ -114,15 +106,17 @@ pub fn route(repository: &RepositorySettings, version: &Version) -> Route {
 /// The same among these suites.
 pub(crate) fn by_version(suites: Vec<&SuiteSettings>, version: &Version) -> Route {
     let version = without_epoch(version);
-    let here = suites.iter().filter_map(|suite| suite.markers.last_in(version)).max();
-    let elsewhere = KNOWN.iter().flat_map(|(name, words)| std::iter::once(name).chain(*words));
-    let elsewhere = elsewhere.filter_map(|word| last_occurrence(version, word)).max();
+    let mentions = mentions(version);
+    let here = suites.iter().filter_map(|suite| suite.markers.last_in(version, &mentions)).max();
+    let elsewhere = mentions.last().map(|mention| mention.at);
     let from = |place: usize| version.get(place..).unwrap_or_default().to_owned();
     let names = |suites: &[&SuiteSettings]| suites.iter().map(|suite| suite.name.clone()).collect();
     match here.max(elsewhere) {
         Some(place) if here == Some(place) => {
-            let named: Vec<_> =
-                suites.into_iter().filter(|suite| suite.markers.last_in(version) == here).collect();
+            let named: Vec<_> = suites
+                .into_iter()
+                .filter(|suite| suite.markers.last_in(version, &mentions) == here)
+                .collect();
             Route::Release { marker: from(place), suites: names(&named) }
         }
         foreign => Route::Everywhere { suites: names(&suites), foreign: foreign.map(from) },
@@ -144,7 +138,9 @@ fn last_occurrence(version: &str, word: &str) -> Option<usize> {
         } else {
             next.is_some_and(|c| c.is_ascii_alphabetic())
         };
-        matches!(before, Some(b'+' | b'~' | b'-' | b'.')) && !carried_on
+        let digit_goes_on =
+            word.starts_with(|c: char| c.is_ascii_digit()) && before.is_some_and(u8::is_ascii_digit);
+        before.is_some_and(|before| !before.is_ascii_alphabetic()) && !digit_goes_on && !carried_on
     })
 }
 
@@ -178,13 +174,21 @@ mod tests {
             ("1:1.2-1~jammy1", "jammy"),
             ("1.2~ubuntu22.04.1", "jammy"),
             ("1.2-0ubuntu1", "everywhere"),
-            ("1.2-0ubuntu0.22.04.1", "everywhere"),
+            ("1.2-0ubuntu0.22.04.1", "jammy"),
+            ("1.2-1~22.04", "jammy"),
+            ("10.11.2+maria~ubu2204", "jammy"),
+            ("1.2-1jammy.20230101", "jammy"),
+            ("1.2-1debian12", "bookworm bookworm-acme"),
+            ("1.2-1bookworm", "bookworm bookworm-acme"),
+            ("16.1-1.pgdg120+1", "bookworm bookworm-acme"),
+            ("1.2-0ubuntu0.24.04.1", "everywhere, but see ubuntu0.24.04.1"),
+            ("1.2-1internal", "internal"),
             ("1.2-1~bpo13+1", "trixie"),
             ("1.2-1+deb12u1~jammy1", "jammy"),
             ("1.2-1~internal2", "internal"),
             ("1.2-1+deb11u1", "everywhere, but see deb11u1"),
             ("1.2-1+deb12u1~bpo11+1", "everywhere, but see bpo11+1"),
-            ("2.0deb12", "everywhere"),
+            ("2.0deb12", "bookworm bookworm-acme"),
             ("2.0+deb1", "everywhere"),
             ("2.0+deb120", "everywhere"),
             ("2.0+trixieland", "everywhere"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deb_parse::{PackageName, SuiteName, Version};
 use wildmatch::WildMatch;
 
-use crate::{Error, Record, Revision};
+use crate::{Build, Error, Record, Revision};
 
 /// Which packages are meant: `hello`, `hello=2.10-3`, `lib*`, `*=1.0`.
 ///
@@ -50,12 +50,17 @@ impl Selector {
     /// Whether a record is meant.
     #[must_use]
     pub fn matches(&self, record: &Record) -> bool {
-        let key = record.key();
+        self.names(&record.key().package, &record.key().version)
+    }
+
+    /// Returns whether a version of a package is meant.
+    #[must_use]
+    pub fn names(&self, package: &PackageName, version: &Version) -> bool {
         let named = match &self.name {
-            Name::Exact(name) => *name == key.package,
-            Name::Pattern(pattern) => pattern.matches(key.package.as_str()),
+            Name::Exact(name) => name == package,
+            Name::Pattern(pattern) => pattern.matches(package.as_str()),
         };
-        named && self.version.as_ref().is_none_or(|version| *version == key.version)
+        named && self.version.as_ref().is_none_or(|own| own == version)
     }
 
     /// Every record of a suite that is meant, in order. An exact name reads only the chunks that can hold it.
@@ -71,8 +76,9 @@ impl Selector {
         Ok(records)
     }
 
-    /// Like [`all_in`](Self::all_in), but of each package only the newest version, unless a version is asked for. A source
-    /// package and a binary package of one name are two packages.
+    /// Like [`all_in`](Self::all_in), but of each package only the newest version for each architecture, unless a version is asked
+    /// for: a build for one architecture may be behind the others. Of a package that came to be for `all`, or ceased to be, the newer of
+    /// the two forms is taken. A source package and a binary package of one name are two packages.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -81,22 +87,29 @@ impl Selector {
         if self.version.is_some() {
             return Ok(records);
         }
-        // In the order of keys the newest version of a package comes last, once for each architecture.
+        // In the order of keys the newest version of a package comes last.
         let mut newest: Vec<Arc<Record>> = Vec::new();
         for record in records.into_iter().rev() {
             let key = record.key();
-            let same_package = |other: &&Arc<Record>| {
-                let other = other.key();
-                (&other.package, other.architecture.is_source())
-                    == (&key.package, key.architecture.is_source())
+            let replaces = |other: &&Arc<Record>| {
+                let (own, other) = (&key.architecture, &other.key().architecture);
+                own == other || (is_binary(own) && is_binary(other) && (is_all(own) || is_all(other)))
             };
             // Of the name before this one nothing follows, so few are looked at.
             let mut this_name = newest.iter().rev().take_while(|other| other.key().package == key.package);
-            if this_name.find(same_package).is_none_or(|newest| newest.key().version == key.version) {
+            if this_name.all(|other| !replaces(&other) || other.key().version == key.version) {
                 newest.push(record);
             }
         }
         newest.reverse();
         Ok(newest)
     }
+}
+
+fn is_binary(build: &Build) -> bool {
+    !build.is_source()
+}
+
+fn is_all(build: &Build) -> bool {
+    matches!(build, Build::For(architecture) if architecture.is_all())
 }

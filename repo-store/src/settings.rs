@@ -31,6 +31,8 @@ pub struct RepositorySettings {
     /// Whether `Contents` indices are published: which files each package has. It costs the unpacking of every package that is
     /// added.
     pub contents: bool,
+    /// What becomes of a package whose version names a release that no suite is for.
+    pub unknown_release: UnknownRelease,
     /// How long clients accept what is published now (`Valid-Until`); for ever when not set.
     pub valid_for: Option<SignedDuration>,
     /// From how many earlier states of a large index clients can come to the present one by a patch; 0 for none.
@@ -51,6 +53,17 @@ pub enum IndexKind {
     Contents,
     /// Descriptions.
     Translation,
+}
+
+/// What becomes of a package that is added and whose version names a release that no suite is for, such as `1.2-1+deb11u1` where
+/// there is only bookworm. A suite that a person, a rule or an upload names is always taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownRelease {
+    /// It goes to every suite, like a package that names no release.
+    #[default]
+    Everywhere,
+    /// It is refused, with [`Error::UnknownRelease`].
+    Refuse,
 }
 
 /// Where packages for all architectures are listed.
@@ -113,6 +126,7 @@ impl RepositorySettings {
             encodings_by_kind: BTreeMap::new(),
             routing: Vec::new(),
             contents: false,
+            unknown_release: UnknownRelease::default(),
             valid_for: None,
             pdiffs: Self::DEFAULT_PDIFFS,
             uploaders: None,

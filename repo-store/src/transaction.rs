@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use deb_parse::{Component, SuiteName};
+use deb_parse::{Component, PackageName, SuiteName, Version};
 use jiff::Timestamp;
 
 use crate::edit::{self, Edit};
-use crate::hold::{Hold, HoldCause, Holds};
+use crate::hold::{Hold, HoldCause, HoldKey, Holds};
 use crate::lookup::Lookup;
 use crate::storage::Storage as _;
 use crate::store::Store;
@@ -42,6 +42,9 @@ pub struct Transaction<'a> {
     /// What is taken out and to be held, and what a restored state brings back.
     withdrawn: BTreeMap<(SuiteName, RecordKey), BlobId>,
     returned: BTreeSet<(SuiteName, RecordKey)>,
+    /// What is held and lifted by hand.
+    held: Vec<HoldKey>,
+    lifted: Vec<HoldKey>,
     lookup: Lookup<'a>,
 }
 
@@ -114,6 +117,8 @@ impl<'a> Transaction<'a> {
             holds: Holds::read(&store.objects(), holds)?,
             withdrawn: BTreeMap::new(),
             returned: BTreeSet::new(),
+            held: Vec::new(),
+            lifted: Vec::new(),
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
             lookup: Lookup::new(store.objects()),
@@ -181,20 +186,35 @@ impl<'a> Transaction<'a> {
         Ok(there)
     }
 
-    /// Returns why a package is to stay out of the repository, if it is: the package itself is held in a suite, or that version is
-    /// held for other architectures and is in no suite any more.
+    /// Returns why a package is to stay out of the repository, if it is: it is held, or that version is held for other architectures and
+    /// is in no suite any more.
     pub(crate) fn held(&mut self, key: &RecordKey) -> Result<Option<Hold>, Error> {
-        if let Some(hold) = self.holds.get(key) {
-            return Ok(Some(hold.clone()));
-        }
-        let same = |other: &RecordKey| other.package == key.package && other.version == key.version;
-        let Some(hold) = self.holds.iter().find(|hold| same(&hold.key)).cloned() else { return Ok(None) };
-        for snapshot in self.snapshots.values() {
-            if self.lookup.versions(snapshot, &key.package)?.iter().any(|record| same(record.key())) {
-                return Ok(None);
+        let (snapshots, lookup) = (&self.snapshots, &mut self.lookup);
+        let is_there = || version_is_in(snapshots.values(), lookup, &key.package, &key.version);
+        Ok(self.holds.keeping_out(key, is_there)?.cloned())
+    }
+
+    /// Holds a version that the repository does not have, so that it stays out.
+    ///
+    /// # Errors
+    /// [`Error::Present`] when a suite has it for an architecture that is meant.
+    pub fn hold(&mut self, key: HoldKey) -> Result<(), Error> {
+        for (suite, snapshot) in &self.snapshots {
+            let versions = self.lookup.versions(snapshot, &key.package)?;
+            if let Some(record) = versions.iter().find(|record| key.means(record.key())) {
+                let (key, suite) = (record.key().clone(), suite.clone());
+                return Err(Error::Present { key, repository: self.repository.clone(), suite });
             }
         }
-        Ok(Some(hold))
+        self.held.push(key);
+        Ok(())
+    }
+
+    /// Lifts the holds that are meant, and returns them.
+    pub fn lift_holds(&mut self, is_meant: impl Fn(&Hold) -> bool) -> Vec<Hold> {
+        let lifted: Vec<Hold> = self.holds.iter().filter(|hold| is_meant(hold)).cloned().collect();
+        self.lifted.extend(lifted.iter().map(|hold| hold.key.clone()));
+        lifted
     }
 
     /// The very file of a record in a suite, but in another component than `asked`, as an error that says so.
@@ -270,6 +290,8 @@ impl<'a> Transaction<'a> {
         self.edits.clear();
         self.withdrawn.clear();
         self.returned.clear();
+        self.held.clear();
+        self.lifted.clear();
         for (suite, (_, before)) in std::mem::take(&mut self.restored) {
             match before {
                 Some(before) => self.snapshots.insert(suite, before),
@@ -379,16 +401,22 @@ impl<'a> Transaction<'a> {
                 inserted.for_each(|(key, _)| holds.lift(key, suite));
             }
         }
+        self.lifted.iter().for_each(|key| holds.remove(key));
         let cause =
             HoldCause { date: context.now, actor: context.actor.clone(), operation: operation.to_owned() };
         for ((suite, key), blob) in &self.withdrawn {
-            holds.hold(key, *blob, suite, &cause);
+            holds.withdraw(key, *blob, suite, &cause);
+        }
+        for key in &self.held {
+            let (key, suites) = (key.clone(), BTreeSet::new());
+            holds.insert(Hold { key, blob: None, suites, cause: cause.clone() });
         }
         holds
     }
 
     fn commit(mut self, context: &Context, operation: String) -> Result<Outcome, Error> {
         let objects = self.store.objects();
+        let changes_holds = !self.held.is_empty() || !self.lifted.is_empty();
         let holds = self.holds_after(context, &operation);
         let base = self.base.as_ref().map(|base| (base.id(), base.commit()));
         let before = base.map(|(_, commit)| commit.suites.clone()).unwrap_or_default();
@@ -410,7 +438,7 @@ impl<'a> Transaction<'a> {
             };
             after.insert(suite, id);
         }
-        if after == before {
+        if after == before && !changes_holds {
             // What is there may have been put there by somebody who did not live to make it durable, and a package that was
             // lost comes back by adding it again.
             self.store.storage().sync()?;
@@ -444,6 +472,21 @@ impl<'a> Transaction<'a> {
             Ok(Outcome::LostRace)
         }
     }
+}
+
+/// Whether any of these snapshots has that version of a package, for any architecture.
+pub(crate) fn version_is_in<'s>(
+    snapshots: impl IntoIterator<Item = &'s Snapshot>,
+    lookup: &mut Lookup<'_>,
+    package: &PackageName,
+    version: &Version,
+) -> Result<bool, Error> {
+    for snapshot in snapshots {
+        if lookup.versions(snapshot, package)?.iter().any(|record| record.key().version == *version) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn same_edits(first: &BTreeMap<RecordKey, Edit>, second: &BTreeMap<RecordKey, Edit>) -> bool {

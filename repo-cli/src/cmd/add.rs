@@ -2,11 +2,11 @@ use std::io::ErrorKind;
 
 use camino::Utf8PathBuf;
 use deb_parse::{Component, SuiteName};
-use repo_store::{AddOptions, AddReport, Added, Inserted, Route};
+use repo_store::{AddOptions, AddReport, Added, Inserted, RepositorySettings, Route};
 use serde::Serialize;
 
 use crate::args::ChangeArguments;
-use crate::error::{self, Failure, Outcome};
+use crate::error::{self, Failure, Outcome, Report};
 use crate::output::{Output, count, joined};
 use crate::session::Session;
 
@@ -66,6 +66,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     let files = with_directories_read(&arguments.files)?;
     let report = session.store.add(repository, &files, &options, &session.context())?;
     let complete = report.refused.is_empty() || options.keep_going;
+    warn_of_unknown_releases(&report, repository, session, output);
     print(&report, complete, options.dry_run, output);
     if complete {
         session.publish_after(repository, report.committed.commit, arguments.change, output)?;
@@ -89,7 +90,7 @@ pub(crate) fn with_directories_read(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8Pat
         let mut found = found.collect::<Result<Vec<_>, _>>().map_err(Failure::io("list", path))?;
         found.retain(|file| matches!(file.extension(), Some("deb" | "udeb" | "ddeb" | "dsc" | "changes")));
         if found.is_empty() {
-            return Err(Failure::Other(format!("there is no .deb, .dsc or .changes file in {path}")));
+            return Err(Failure::NoPackageFile { path: path.clone() });
         }
         found.sort_unstable();
         files.extend(found);
@@ -99,26 +100,57 @@ pub(crate) fn with_directories_read(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8Pat
 
 #[derive(Serialize)]
 struct AddedJson<'a> {
-    file: &'a str,
-    package: &'a str,
-    version: &'a str,
     architecture: &'a str,
     component: &'a str,
-    suites: Vec<&'a str>,
+    file: &'a str,
+    new: bool,
+    package: &'a str,
     route: &'static str,
     rule: Option<usize>,
-    new: bool,
+    suites: Vec<&'a str>,
+    /// What in the version names a release without a suite.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_release: Option<&'a str>,
+    version: &'a str,
+}
+
+/// What was added and what was refused.
+#[derive(Serialize)]
+pub(crate) struct AddJson<'a> {
+    added: Vec<AddedJson<'a>>,
+    commit: Option<String>,
+    dry_run: bool,
+    refused: Vec<RefusedJson<'a>>,
 }
 
 #[derive(Serialize)]
 struct RefusedJson<'a> {
-    file: &'a str,
     error: String,
+    file: &'a str,
 }
 
-/// Prints what was added and what was refused. `complete`: whether the good files were taken.
-pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &Output) {
-    let added: Vec<AddedJson<'_>> = report
+/// Warns of packages that went to every suite though they were built for a release without one, unless that is as configured.
+pub(crate) fn warn_of_unknown_releases(
+    report: &AddReport,
+    repository: &RepositorySettings,
+    session: &Session,
+    output: &Output,
+) {
+    if session.config.decides_on_unknown_releases(&repository.name) {
+        return;
+    }
+    for Added { key, route, .. } in report.added.iter().filter(|added| is_new(added)) {
+        if let Route::Everywhere { foreign: Some(marker), .. } = route {
+            output.note(&format!(
+                "warning: {key}: no suite for `{marker}`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)"
+            ));
+        }
+    }
+}
+
+/// Returns the result in JSON. `complete`: whether the good files were taken.
+pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson<'_> {
+    let added = report
         .added
         .iter()
         .filter(|_| complete)
@@ -137,27 +169,30 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
                 Route::Chosen(_) => "chosen",
             },
             rule: added.rule,
+            unknown_release: match &added.route {
+                Route::Everywhere { foreign, .. } => foreign.as_deref(),
+                _ => None,
+            },
             new: is_new(added),
         })
         .collect();
-    let refused: Vec<RefusedJson<'_>> = report
+    let refused = report
         .refused
         .iter()
         .map(|refused| RefusedJson { file: refused.file.as_str(), error: error::chain(&refused.error) })
         .collect();
-    let commit = report.committed.commit.map(|id| id.to_string());
-    let document =
-        serde_json::json!({ "added": added, "refused": refused, "commit": commit, "dry_run": dry_run });
-    output.result(&document, || {
+    AddJson { added, commit: report.committed.commit.map(|id| id.to_string()), dry_run, refused }
+}
+
+/// Prints what was added and what was refused. `complete`: whether the good files were taken.
+pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &Output) {
+    output.result(&json(report, complete, dry_run), || {
         for added in report.added.iter().filter(|_| complete && output.shows_change(dry_run)) {
             output.line(&line(added, dry_run));
         }
     });
     for refused in &report.refused {
-        let text = error::chain(&refused.error);
-        let named = text.contains(refused.file.as_str());
-        let text = if named { text } else { format!("{}: {text}", refused.file) };
-        output.problem(&text, error::store_hint(&refused.error).as_deref());
+        output.report(Report::of_refused(&refused.file, &refused.error));
     }
     if !report.refused.is_empty() {
         let total = report.added.len() + report.refused.len();
@@ -185,7 +220,7 @@ fn line(added: &Added, dry_run: bool) -> String {
     let mut why = match &added.route {
         Route::Everywhere { foreign: None, .. } => vec!["every suite".to_owned()],
         Route::Everywhere { foreign: Some(marker), .. } => {
-            vec![format!("every suite; none is for {marker}, choose with --suite if that is wrong")]
+            vec![format!("every suite; none is for {marker}")]
         }
         Route::Release { marker, .. } => vec![format!("built for {marker}")],
         Route::Distribution(_) => vec!["named by the upload".to_owned()],

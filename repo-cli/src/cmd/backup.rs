@@ -1,8 +1,9 @@
 use camino::Utf8PathBuf;
-use serde_json::json;
+use repo_store::{NamedFile, NamedFileKind, OutsideFile};
+use serde_json::{Value, json};
 
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count};
+use crate::output::{Output, bytes, count};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -10,7 +11,7 @@ pub(crate) struct BackupArguments {
     /// Where to; what is there already from an earlier backup is not copied again
     #[arg(value_name = "DIR", required_unless_present = "list")]
     directory: Option<Utf8PathBuf>,
-    /// Print the files instead, by their paths from the root, those first that others refer to
+    /// Print the files instead, those first that others refer to: by their paths from the root, and those outside it by their own
     #[arg(long, conflicts_with = "directory")]
     list: bool,
 }
@@ -20,33 +21,64 @@ pub(crate) fn run(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    let named = session.config.named_files();
     let Some(directory) = &arguments.directory else {
-        let files = session.store.backup_files()?;
-        output
-            .result(&json!({ "files": files }), || files.iter().for_each(|file| output.line(file.as_str())));
+        let files = session.store.backup_files(&named)?;
+        let named_only: Vec<_> =
+            named.into_iter().filter(|file| file.kind == NamedFileKind::NamedOnly).collect();
+        let document = json!({ "files": files, "not_saved": named_json(&named_only) });
+        output.result(&document, || files.iter().for_each(|file| output.line(file.as_str())));
+        note_named_only(&named_only, output);
         return Ok(Outcome::Done);
     };
-    let report = session.store.backup(directory, &session.context())?;
+    let report = session.store.backup_with(directory, &named, &session.context())?;
     let json = json!({
         "copied": report.copied,
         "bytes": report.bytes,
         "kept": report.kept,
         "damaged": report.damaged,
+        "outside": report.outside.iter().map(outside_json).collect::<Vec<_>>(),
+        "not_saved": named_json(&report.named_only),
     });
     output.result(&json, || {});
     let number = |files: u64| count(usize::try_from(files).unwrap_or(usize::MAX), "file");
-    output.say(&format!(
-        "copied {} ({} bytes) to {directory}, {} were there",
-        number(report.copied),
-        report.bytes,
-        number(report.kept)
-    ));
+    let kept = match report.kept {
+        0 => String::new(),
+        1 => "; 1 file was already there".to_owned(),
+        kept => format!("; {kept} files were already there"),
+    };
+    let size = bytes(report.bytes);
+    output.say(&format!("copied {} ({size}) to {directory}{kept}", number(report.copied)));
+    for OutsideFile { path, saved_as } in &report.outside {
+        output.say(&format!("saved {path}, which is outside the root, as {saved_as}"));
+    }
+    note_named_only(&report.named_only, output);
     for path in &report.damaged {
-        output.problem(&format!("{path} is damaged or missing, and is not in the backup"), None);
+        let report = Failure::NotBackedUp { path: path.clone() }.report();
+        output.note(&format!("error: {}", report.message));
+        output.record(report);
     }
-    if report.damaged.is_empty() {
-        return Ok(Outcome::Done);
+    if !report.damaged.is_empty() {
+        output.note("hint: `repo-cli fsck` says what that affects");
     }
-    output.note("hint: `repo-cli fsck` says what that affects");
-    Ok(Outcome::Refused)
+    for unsaved in &report.unsaved {
+        let NamedFile { setting, path, .. } = unsaved.file.clone();
+        output.error(&Failure::NotSaved { path, setting, source: unsaved.error.clone() });
+    }
+    Ok(Outcome::of(report.damaged.is_empty() && report.unsaved.is_empty()))
+}
+
+fn note_named_only(named_only: &[NamedFile], output: &Output) {
+    for NamedFile { setting, path, .. } in named_only {
+        output.note(&format!("not saved: {path}, which `{setting}` names; keep a copy elsewhere"));
+    }
+}
+
+fn named_json(files: &[NamedFile]) -> Vec<Value> {
+    files.iter().map(|file| json!({ "setting": file.setting, "path": file.path })).collect()
+}
+
+/// Returns a file from outside the root, in JSON: where it belongs, and where it is in a backup or a restored store.
+pub(super) fn outside_json(file: &OutsideFile) -> Value {
+    json!({ "path": file.path, "saved_as": file.saved_as })
 }

@@ -1,6 +1,7 @@
-use deb_parse::{Component, SuiteName};
+use deb_parse::{Component, PackageName, SuiteName, Version};
 use repo_store::{RepositorySettings, SuiteSettings};
 
+use super::hold::parse_version;
 use crate::config::{Url, argument, without_repeats};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
@@ -22,6 +23,9 @@ pub(crate) struct ClientConfigArguments {
     /// Print the entry for /etc/apt/auth.conf.d instead, for a client that needs a password
     #[arg(long)]
     auth: bool,
+    /// Print instead what brings one machine back to this version, which it had upgraded from; may be given several times
+    #[arg(long, value_name = "PACKAGE=VERSION", value_parser = parse_version, conflicts_with_all = ["flat", "auth"])]
+    pin: Vec<(PackageName, Version)>,
 }
 
 pub(crate) fn run(
@@ -31,6 +35,9 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     repository.check_suites(&arguments.suites)?;
+    if !arguments.pin.is_empty() {
+        return print_pins(&arguments.pin, repository, session, output);
+    }
     let url = arguments.url.as_ref().or(session.config.url()).cloned();
     let url = url.unwrap_or_else(|| Url::of_server(session.config.listen()));
     let sources = if arguments.flat {
@@ -42,6 +49,49 @@ pub(crate) fn run(
     output.result(&serde_json::json!({ "sources": sources, "auth": auth }), || {
         output.line(if arguments.auth { auth.trim_end() } else { sources.trim_end() });
     });
+    Ok(Outcome::Done)
+}
+
+/// Prints a preferences file and the commands that bring a machine back to these versions. apt never goes back by itself: only a
+/// priority above 1000 makes it (apt_preferences(5)), and only when told that it may.
+fn print_pins(
+    pins: &[(PackageName, Version)],
+    repository: &RepositorySettings,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let head = session.store.head(&repository.name)?;
+    let mut unmatched = Vec::new();
+    for (package, version) in pins {
+        let mut there = false;
+        for suite in head.iter().flat_map(|head| head.commit().suites.keys().map(move |suite| (head, suite)))
+        {
+            let (head, suite) = suite;
+            let versions = head.versions(suite, package)?;
+            there |= versions
+                .iter()
+                .any(|record| !record.key().architecture.is_source() && record.key().version == *version);
+        }
+        if !there {
+            unmatched.push(format!("{package}={version}"));
+        }
+    }
+    if !unmatched.is_empty() {
+        return Err(Failure::NoMatch(unmatched));
+    }
+    let stanza = |(package, version): &(PackageName, Version)| {
+        format!("Package: {package}\nPin: version {version}\nPin-Priority: 1001\n")
+    };
+    let preferences = pins.iter().map(stanza).collect::<Vec<_>>().join("\n");
+    let versions: Vec<String> =
+        pins.iter().map(|(package, version)| format!("{package}={version}")).collect();
+    let path = format!("/etc/apt/preferences.d/{}-rollback.pref", repository.name);
+    let command = format!("apt-get update && apt-get install --allow-downgrades {}", versions.join(" "));
+    let document = serde_json::json!({ "path": path, "preferences": preferences, "command": command });
+    output.result(&document, || {
+        output.line(&format!("cat > {path} <<'END'\n{preferences}END\n{command}"));
+    });
+    output.note(&format!("hint: remove {path} when a newer version is to be installed again"));
     Ok(Outcome::Done)
 }
 
@@ -89,8 +139,7 @@ fn types(
 fn flat_sources(session: &Session, repository: &RepositorySettings, url: &Url) -> Result<String, Failure> {
     let name = &repository.name;
     let Some(suite) = &repository.flat else {
-        let what = format!("{name} is not published flat: set `flat` in [repositories.{name}] of repo.toml");
-        return Err(Failure::Other(what));
+        return Err(Failure::NotFlat { repository: name.clone() });
     };
     let types = types(session, repository, suite)?;
     let key = session.keys().keyring()?.armored_for_sources()?;

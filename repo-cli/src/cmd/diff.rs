@@ -33,6 +33,13 @@ pub(crate) struct DiffArguments {
     format: Format,
 }
 
+impl DiffArguments {
+    /// Returns whether details are asked for in JSON.
+    pub(crate) fn prints_json(&self) -> bool {
+        self.format == Format::Json
+    }
+}
+
 /// How details are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
@@ -101,8 +108,7 @@ fn print_details(
     let report = Report::of(sides, session)?;
     match format {
         Format::Html => output.bytes(html::page(&report).as_bytes()),
-        Format::Json => output.document(&ReportJson::from(&report)),
-        Format::Text => output.result(&ReportJson::from(&report), || {
+        Format::Json | Format::Text => output.result(&ReportJson::from(&report), || {
             text::text(&report).lines().for_each(|line| output.line(line));
         }),
     }

@@ -94,9 +94,7 @@ fn check_owner(session: &Session) -> Result<(), Failure> {
     if owner == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    Err(Failure::Other(format!(
-        "{path} belongs to another user (uid {owner}): run `fsck --repair` as that user"
-    )))
+    Err(Failure::NotOwner { path, owner })
 }
 
 /// Prints what a check found, and what a repair did.
@@ -141,16 +139,23 @@ pub(crate) fn print(done: &RepairReport, repair: bool, output: &Output) {
     if report.is_clean() {
         output.say(&format!("clean: {looked}"));
     } else {
-        output.note(&format!("{}: {looked}", count(report.problems.len(), "problem")));
-        if !repair {
-            output.note("hint: `repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
+        let problems = report.problems.len();
+        output.note(&format!("{}: {looked}", count(problems, "problem")));
+        let hint = if !repair {
+            Some("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup")
         } else if report.problems.iter().any(Problem::is_of_an_index) {
-            output.note("hint: damaged indices are in store/damaged/; `repo-cli publish` makes anew what clients miss");
+            Some("damaged indices are in store/damaged/; `repo-cli publish` makes anew what clients miss")
+        } else {
+            None
+        };
+        if let Some(hint) = hint {
+            output.note(&format!("hint: {hint}"));
         }
+        output.record(Failure::Unsound { problems, hint }.report());
     }
 }
 
-fn to_json(problem: &Problem) -> Value {
+pub(crate) fn to_json(problem: &Problem) -> Value {
     let affects = problem.affects.iter().map(|affected| {
         json!({
             "repository": affected.repository.as_str(),

@@ -69,6 +69,7 @@ pub(crate) fn run(
             }
         }
     }
+    add::warn_of_unknown_releases(&all, repository, session, output);
     add::print(&all, true, options.add.dry_run, output);
     session.publish_after(repository, all.committed.commit, arguments.change, output)?;
     Ok(Outcome::of(complete && all.refused.is_empty()))

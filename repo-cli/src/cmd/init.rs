@@ -46,7 +46,7 @@ pub(crate) struct LayoutArguments {
 pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let directory = arguments.directory.clone().or_else(|| global.root.clone());
     let directory = directory.map_or_else(crate::session::current_directory, Ok)?;
-    init(&directory, &arguments.layout, output)?;
+    init(&directory, &arguments.layout, "refuse", output)?;
     let session = Session::open(&Global { root: Some(directory), ..global.clone() })?;
     let published = session.publish_each(session.config.repositories(), PublishOptions::default(), output)?;
     let failed = published.filter(|(_, report)| report.is_none()).count();
@@ -55,12 +55,17 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
 }
 
 /// Makes the store, its key and its configuration.
-pub(crate) fn init(root: &Utf8Path, layout: &LayoutArguments, output: &Output) -> Result<(), Failure> {
+pub(crate) fn init(
+    root: &Utf8Path,
+    layout: &LayoutArguments,
+    unknown_release: &str,
+    output: &Output,
+) -> Result<(), Failure> {
     let path = root.join("repo.toml");
     if path.exists() {
         return Err(repo_store::Error::StoreExists { path: root.to_owned() }.into());
     }
-    let text = configuration(layout);
+    let text = configuration(layout, unknown_release);
     // Before anything is there: what is wrong with it could not be put right by giving other arguments.
     Config::of(root, &[(path.clone(), text.clone())])?;
     match Store::create(root) {
@@ -85,7 +90,7 @@ fn write_durably(path: &Utf8Path, text: &str) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
-fn configuration(layout: &LayoutArguments) -> String {
+fn configuration(layout: &LayoutArguments, unknown_release: &str) -> String {
     fn names<T: Clone + PartialEq + ToString>(given: &[T], default: [&str; 2]) -> Vec<String> {
         if given.is_empty() {
             return default.map(str::to_owned).to_vec();
@@ -104,6 +109,7 @@ fn configuration(layout: &LayoutArguments) -> String {
     TEMPLATE
         .replace("@ORIGIN@", &quoted(&layout.origin.to_string()))
         .replace("@URL@", &url)
+        .replace("@UNKNOWN_RELEASE@", &quoted(unknown_release))
         .replace("@SUITES@", &list(&names(&layout.suites, ["bookworm", "trixie"])))
         .replace("@ARCHITECTURES@", &list(&names(&layout.architectures, ["amd64", "arm64"])))
         .replace("@REPOSITORIES@", &tables.join("\n"))

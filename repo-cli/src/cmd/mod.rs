@@ -7,6 +7,7 @@ pub(crate) mod diff;
 pub(crate) mod fsck;
 pub(crate) mod gc;
 pub(crate) mod history;
+pub(crate) mod hold;
 pub(crate) mod incoming;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -51,6 +52,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
         Command::Remove(arguments) => remove::run(&arguments, &session()?, output),
+        Command::Hold(arguments) => hold::hold(&arguments, &session()?, output),
+        Command::Unhold(arguments) => hold::unhold(&arguments, &session()?, output),
+        Command::Holds(arguments) => hold::holds(&arguments, &session()?, output),
         Command::History(arguments) => history::run(&arguments, &session()?, output),
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
         Command::Tag(arguments) => tag::run(&arguments, &session()?, output),

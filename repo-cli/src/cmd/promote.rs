@@ -3,6 +3,7 @@ use std::sync::Arc;
 use deb_parse::SuiteName;
 use repo_store::{ChangePlan, CommitId, PromoteOptions, Record, Selector};
 
+use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
 use crate::args::ChangeArguments;
 use crate::error::{Failure, Outcome};
@@ -30,6 +31,9 @@ pub(crate) struct PromoteArguments {
     /// Take along the source package, and all packages built from the same version of it, in whatever suite they are
     #[arg(long)]
     whole_source: bool,
+    /// Also what was removed from the other repository, rolled back or held there; ends its hold
+    #[arg(long)]
+    despite_hold: bool,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -53,6 +57,7 @@ pub(crate) fn run(
         everything: arguments.all,
         suites: arguments.suites.clone(),
         whole_source: arguments.whole_source,
+        despite_hold: arguments.despite_hold,
     };
     let plan = session.store.plan_promotion(from, to, &options)?;
     check_matched(&plan)?;
@@ -67,15 +72,36 @@ pub(crate) fn run(
         let (key, suites) = (record.key(), joined(&suites));
         output.note(&format!("warning: {key} stays behind: {} has no suite {suites}", to.name));
     }
+    for (record, hold) in &plan.held {
+        if arguments.all {
+            output.note(&format!("skipped: {} ({})", record.key(), held_since(hold)));
+        } else {
+            output.error(&Failure::Store(repo_store::Error::Held {
+                key: Box::new(record.key().clone()),
+                repository: to.name.clone(),
+                hold: Box::new(hold.clone()),
+            }));
+        }
+    }
+    for record in &plan.siblings {
+        let (key, (source, version)) = (record.key(), record.source());
+        output.note(&format!(
+            "warning: {key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
+        ));
+    }
     let what = count(moved.len(), "package");
     output.say(&match (moved.is_empty(), arguments.change.dry_run) {
         (true, _) if !plan.left_out.is_empty() => format!("nothing else to promote: {} has it", to.name),
-        (true, _) => format!("nothing to promote: {} has it all", to.name),
+        (true, _) if !plan.held.is_empty() => {
+            "nothing promoted (take held versions with --despite-hold)".to_owned()
+        }
+        (true, _) => format!("nothing to promote: {} already has the newest version of every match", to.name),
         (false, true) => format!("would promote {what} from {} to {}", from.name, to.name),
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     });
     session.publish_after(to, commit, arguments.change, output)?;
-    Ok(Outcome::Done)
+    // What was named and is held was refused; `--all` only passes over it.
+    Ok(Outcome::of(arguments.all || plan.held.is_empty()))
 }
 
 /// A name that matches nothing is a slip of the pen: nothing is done then.
@@ -95,8 +121,18 @@ pub(crate) fn print_plan(plan: &ChangePlan, commit: Option<CommitId>, dry_run: b
     let mut document = serde_json::json!({
         "packages": listed(&records), "commit": commit.map(|id| id.to_string()), "dry_run": dry_run,
     });
-    if let Some(fields) = document.as_object_mut().filter(|_| !plan.left_out.is_empty()) {
-        fields.insert("left_out".to_owned(), serde_json::json!(listed(&plan.left_out_by_record())));
+    if let Some(fields) = document.as_object_mut() {
+        if !plan.left_out.is_empty() {
+            fields.insert("left_out".to_owned(), serde_json::json!(listed(&plan.left_out_by_record())));
+        }
+        if !plan.held.is_empty() {
+            let held = plan.held.iter().map(|(_, hold)| hold_json(hold));
+            fields.insert("held".to_owned(), held.collect());
+        }
+        if !plan.siblings.is_empty() {
+            let siblings = plan.siblings.iter().map(|record| record.key().to_string());
+            fields.insert("siblings".to_owned(), siblings.collect());
+        }
     }
     output.result(&document, || {
         if !output.shows_change(dry_run) {

@@ -1,8 +1,10 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{AddOptions, PublishOptions};
+use repo_store::{AddOptions, AddReport, Committed, PublishOptions};
+use serde::Serialize;
 
+use super::add::{self, AddJson};
 use super::init::{self, LayoutArguments};
-use super::{add, client_config, serve};
+use super::{client_config, serve};
 use crate::args::Global;
 use crate::config::{DEFAULT_LISTEN, Url};
 use crate::error::{Failure, Outcome};
@@ -31,6 +33,16 @@ pub(crate) struct QuickstartArguments {
     no_serve: bool,
 }
 
+#[derive(Serialize)]
+struct QuickstartJson<'a> {
+    #[serde(flatten)]
+    add: AddJson<'a>,
+    root: &'a str,
+    /// Where it serves, if it does.
+    listen: Option<String>,
+    url: String,
+}
+
 pub(crate) fn run(
     arguments: &QuickstartArguments,
     global: &Global,
@@ -39,7 +51,8 @@ pub(crate) fn run(
     let root = &arguments.directory;
     let fresh = !root.join("repo.toml").exists();
     if fresh {
-        init::init(root, &arguments.layout, output)?;
+        // What a person brings to try it is to be seen at work, whatever release it was built for.
+        init::init(root, &arguments.layout, "everywhere", output)?;
     }
     let session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?;
     let Some(first) = session.config.repositories().next() else {
@@ -50,12 +63,14 @@ pub(crate) fn run(
         files = examples::write(&root.join("examples"))?;
     }
     let mut outcome = Outcome::Done;
+    let mut report =
+        AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
     if !files.is_empty() {
         // Showing what works comes first here: one bad file of many is reported, not fatal.
         let options = AddOptions { keep_going: true, ..AddOptions::default() };
         let mut first = first.clone();
         first.uploaders = session.config.uploaders(&first.name)?;
-        let report = session.store.add(&first, &files, &options, &session.context())?;
+        report = session.store.add(&first, &files, &options, &session.context())?;
         add::print(&report, true, false, output);
         if !report.refused.is_empty() {
             outcome = Outcome::Refused;
@@ -66,20 +81,30 @@ pub(crate) fn run(
     if failed > 0 {
         outcome = Outcome::Refused;
     }
+    let done = |listen, url: &Url| QuickstartJson {
+        add: add::json(&report, true, false),
+        root: session.root.as_str(),
+        listen,
+        url: url.to_string(),
+    };
     if arguments.no_serve {
-        print_next_steps(&session, root, &Url::of_server(&arguments.listen), output)?;
+        let url = Url::of_server(&arguments.listen);
+        output.result(&done(None, &url), || {});
+        print_next_steps(&session, root, &url, output)?;
         return Ok(outcome);
     }
-    let server = serve::bind(&session, &arguments.listen).or_else(|failure| match failure {
-        Failure::Io { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
-            let host = arguments.listen.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
-            output.note(&format!("{} is in use: another port is taken", arguments.listen));
-            serve::bind(&session, &format!("{host}:0"))
-        }
-        other => Err(other),
-    })?;
+    let server =
+        serve::bind(&session, &arguments.listen, output.talk()).or_else(|failure| match failure {
+            Failure::Io { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+                let host = arguments.listen.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
+                output.note(&format!("{} is in use: another port is taken", arguments.listen));
+                serve::bind(&session, &format!("{host}:0"), output.talk())
+            }
+            other => Err(other),
+        })?;
     let address = server.local_addr().map_err(Failure::io("listen on", &arguments.listen))?;
     let url = session.config.url().cloned().unwrap_or_else(|| Url::of_server(address));
+    output.result(&done(Some(address.to_string()), &url), || {});
     print_next_steps(&session, root, &url, output)?;
     output.say(&format!("\nserving http://{address} until Ctrl-C"));
     serve::run_until_interrupted(server, arguments.log, output)?;

@@ -1,11 +1,12 @@
 use camino::Utf8PathBuf;
-use repo_store::{FsckOptions, RepairReport, Store};
+use repo_store::{FsckOptions, OutsideFile, RepairReport, Store};
 use serde_json::json;
 
+use super::backup::outside_json;
 use super::fsck;
 use crate::args::Global;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count};
+use crate::output::{Output, bytes, count};
 use crate::session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -27,28 +28,31 @@ pub(crate) fn run(
     let (store, report) = Store::restore(&arguments.backup, &arguments.directory, &context)?;
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     output.say(&format!(
-        "restored {} ({} bytes) and {} to {}",
+        "restored {} ({}) and {} to {}",
         count(number(report.copied), "file"),
-        report.bytes,
+        bytes(report.bytes),
         count(number(report.publications), "publication"),
         arguments.directory
     ));
+    for OutsideFile { path, saved_as } in &report.outside {
+        output.say(&format!("restored {}; it belongs at {path}", arguments.directory.join(saved_as)));
+    }
     for path in &report.damaged {
-        output.problem(&format!("{path} is damaged or missing in the backup"), None);
+        output.error(&Failure::NotRestored { path: path.clone() });
     }
     let found = store.fsck(&FsckOptions::default(), &context)?;
     let is_clean = found.is_clean();
-    if output.is_json() {
-        let json = json!({
-            "copied": report.copied,
-            "bytes": report.bytes,
-            "publications": report.publications,
-            "damaged": report.damaged,
-            "clean": is_clean,
-        });
-        output.result(&json, || {});
-    } else {
-        fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, output);
-    }
+    let problems: Vec<_> = found.problems.iter().map(fsck::to_json).collect();
+    fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, output);
+    let json = json!({
+        "copied": report.copied,
+        "bytes": report.bytes,
+        "publications": report.publications,
+        "damaged": report.damaged,
+        "outside": report.outside.iter().map(outside_json).collect::<Vec<_>>(),
+        "clean": is_clean,
+        "problems": problems,
+    });
+    output.result(&json, || {});
     Ok(Outcome::of(report.damaged.is_empty() && is_clean))
 }

@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use crate::args::ChangeArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count, joined};
+use crate::output::{Output, count};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -95,9 +95,7 @@ fn retain(
     }
     let refused = !drastic.is_empty() && !arguments.yes;
     if refused {
-        let what = format!("{name}: more than half of {} would go; nothing was removed", joined(&drastic));
-        let hint = "look at the rules and at the clock; --yes does it all the same";
-        output.problem(&what, Some(hint));
+        output.error(&Failure::Drastic { repository: name.clone(), suites: drastic.clone() });
     } else if plan.is_empty() {
         output.say(&format!("{name}: nothing to remove"));
     } else if arguments.change.dry_run {

@@ -1,19 +1,21 @@
 use std::collections::BTreeMap;
 
-use deb_parse::SuiteName;
+use deb_parse::{PackageName, SuiteName, Version};
+use repo_store::{Difference, Revision};
 
 use super::diff;
 use crate::args::ChangeArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Output, count};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RollbackArguments {
     /// The repository
     repository: String,
-    /// The state to go back to: a number or commit as `history` shows them, or a time
-    #[arg(long, value_name = "REVISION")]
+    /// The state to go back to: a number or commit as `history` shows them, a tag, `@-1` for the one before the last change, or a time
+    /// such as `2026-11-26`, `2026-11-26 20:16`, `yesterday` or `2 hours ago` (UTC)
+    #[arg(long, value_name = "REVISION", allow_hyphen_values = true)]
     to: String,
     /// Only this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
@@ -35,7 +37,7 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
-    let target = session.store.resolve(&repository.name, &arguments.to)?;
+    let target = session.resolve(&repository.name, &arguments.to)?;
     let mut differences = BTreeMap::new();
     if let Some(head) = session.store.head(&repository.name)? {
         let known: Vec<SuiteName> =
@@ -71,5 +73,45 @@ pub(crate) fn run(
         (false, false) => format!("rolled {} back to {sequence} ({id})", repository.name),
     });
     session.publish_after(repository, commit, arguments.change, output)?;
+    if commit.is_some() {
+        let stale = upgraded_machines(&target, &differences)?;
+        for (package, (gone, back)) in stale.iter().take(SHOWN) {
+            output.say(&format!(
+                "machines that already upgraded keep {package} {gone}; to bring one back: repo-cli client-config {} --pin {package}={back}",
+                repository.name
+            ));
+        }
+        if stale.len() > SHOWN {
+            output.say(&format!("the same holds for {} more", count(stale.len() - SHOWN, "package")));
+        }
+    }
     Ok(Outcome::Done)
+}
+
+/// So many packages are named that machines keep in the newer version.
+const SHOWN: usize = 5;
+
+/// The packages that machines may have upgraded to a version that is gone now, with that version and the newest that is left. apt never
+/// goes back by itself.
+fn upgraded_machines(
+    target: &Revision<'_>,
+    differences: &BTreeMap<SuiteName, Difference>,
+) -> Result<BTreeMap<PackageName, (Version, Version)>, Failure> {
+    let mut stale: BTreeMap<PackageName, (Version, Version)> = BTreeMap::new();
+    for (suite, difference) in differences {
+        // In the order of keys the newest comes last.
+        for key in difference
+            .only_first
+            .iter()
+            .map(|record| record.key())
+            .filter(|key| !key.architecture.is_source())
+        {
+            let left = target.versions(suite, &key.package)?;
+            let left = left.iter().rev().find(|record| !record.key().architecture.is_source());
+            if let Some(left) = left.filter(|left| left.key().version < key.version) {
+                stale.insert(key.package.clone(), (key.version.clone(), left.key().version.clone()));
+            }
+        }
+    }
+    Ok(stale)
 }

@@ -1,8 +1,6 @@
-use std::io::Write as _;
-
 use crate::config::{Config, Watch};
 use crate::error::{self, Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Output, Talk};
 use crate::serve::{Server, Site};
 use crate::session::Session;
 
@@ -22,7 +20,7 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let listen = arguments.listen.as_deref().unwrap_or_else(|| session.config.listen());
-    let server = bind(session, listen)?;
+    let server = bind(session, listen, output.talk())?;
     let address = server.local_addr().map_err(Failure::io("listen on", listen))?;
     for repository in session.config.repositories() {
         output.say(&format!("serving http://{address}/{}", repository.name));
@@ -32,25 +30,26 @@ pub(crate) fn run(
 }
 
 /// A server for the published repositories, listening.
-pub(crate) fn bind(session: &Session, listen: &str) -> Result<Server, Failure> {
+pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server, Failure> {
     let root = session.root.join("public");
     let site = move |config: &Config| -> Result<_, Failure> {
-        Ok(Site { root: root.clone(), access: config.access()? })
+        Ok(Site { root: root.clone(), access: config.access()?, trusted_proxies: config.trusted_proxies() })
     };
     let server = Server::bind(listen, site(&session.config)?).map_err(Failure::io("listen on", listen))?;
     let mut watch = Watch::new(&session.config);
     // Opened here: a configuration counts when it is served, and is tried again until then.
-    let open = move |config: &Config| site(config)?.open().map_err(|error| Failure::Other(error.to_string()));
+    let open = move |config: &Config| site(config)?.open().map_err(Failure::Site);
+    let server = server.with_warnings(move |text| talk.note(text));
     Ok(server.renewed_by(move || {
-        let (site, said) = match watch.look(&open) {
-            Ok(None) => return None,
-            Ok(site) => (site, "the configuration has changed and was read again".to_owned()),
+        let looked = watch.look(&open);
+        match &looked {
+            Ok(None) => {}
+            Ok(Some(_)) => talk.say("the configuration has changed and was read again"),
             Err(failure) => {
-                (None, format!("warning: {}; the configuration stays as it was", error::chain(&failure)))
+                talk.note(&format!("warning: {}; the configuration stays as it was", error::chain(failure)));
             }
-        };
-        let _ = writeln!(std::io::stderr().lock(), "{said}");
-        site
+        }
+        looked.ok().flatten()
     }))
 }
 
@@ -61,14 +60,12 @@ pub(crate) fn run_until_interrupted(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     if log {
-        server = server.with_log(|entry| {
-            let _ = writeln!(std::io::stderr().lock(), "{entry}");
-        });
+        let talk = output.talk();
+        server = server.with_log(move |entry| talk.note(&entry.to_string()));
     }
     let handle = server.shutdown_handle();
-    ctrlc::set_handler(move || handle.shutdown())
-        .map_err(|error| Failure::Other(format!("cannot watch for signals: {error}")))?;
-    output.flush();
+    ctrlc::set_handler(move || handle.shutdown()).map_err(Failure::Signals)?;
+    output.print_result();
     server.run().map_err(Failure::io("serve", "requests"))?;
     output.say("stopped");
     Ok(Outcome::Done)

@@ -37,9 +37,9 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
         let unknown = || repo_store::Error::UnknownTag { repository: repository.clone(), tag: name.clone() };
         session.store.revision(repository, tag.ok_or_else(unknown)?.commit)?
     } else if let Some(revision) = &arguments.revision {
-        session.store.resolve(repository, revision)?
+        session.resolve(repository, revision)?
     } else {
-        let nothing = || Failure::Other(format!("nothing was ever done to {repository}"));
+        let nothing = || Failure::NoHistory { repository: repository.clone() };
         session.store.head(repository)?.ok_or_else(nothing)?
     };
     let mut shown = None;

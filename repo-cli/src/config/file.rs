@@ -33,6 +33,7 @@ pub(super) struct File {
     pub(super) compress_index: CompressTable,
     pub(super) translations: bool,
     pub(super) contents: bool,
+    pub(super) unknown_release: Option<OnUnknownRelease>,
     pub(super) valid_for: Option<Text<SignedDuration>>,
     pub(super) pdiffs: Option<usize>,
     pub(super) uploaders: Option<Utf8PathBuf>,
@@ -65,6 +66,14 @@ pub(super) enum All {
     Apart,
 }
 
+/// What becomes of packages for releases without a suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum OnUnknownRelease {
+    Refuse,
+    Everywhere,
+}
+
 /// When changes are published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -78,6 +87,7 @@ pub(super) enum Publish {
 #[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct ServeTable {
     pub(super) listen: Option<Text<Listen>>,
+    pub(super) trusted_proxies: Vec<Text<IpNetwork>>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -88,6 +98,7 @@ pub(super) struct RepositoryTable {
     pub(super) flat: Option<Text<SuiteName>>,
     pub(super) translations: Option<bool>,
     pub(super) contents: Option<bool>,
+    pub(super) unknown_release: Option<OnUnknownRelease>,
     pub(super) valid_for: Option<Text<SignedDuration>>,
     pub(super) pdiffs: Option<usize>,
     pub(super) uploaders: Option<Utf8PathBuf>,
@@ -231,7 +242,7 @@ pub(super) fn place(sources: &[Source]) -> Utf8PathBuf {
 /// An error with the line and the key it is at.
 fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
     let before = error.span().and_then(|span| text.get(..span.start));
-    let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+    let line = before.map(|before| before.matches('\n').count() + 1);
     let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
     // Words of the language the program is written in.
     let ours = [
@@ -250,8 +261,8 @@ fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
     let shown = error.to_string();
     let key = shown.trim_end().rsplit_once("\nin `").and_then(|(_, key)| key.strip_suffix('`'));
     let key = key.map(|key| format!("{key}: "));
-    let what = format!("{}{}{message}", line.unwrap_or_default(), key.unwrap_or_default());
-    Failure::Config { path: path.to_owned(), what }
+    let what = format!("{}{message}", key.unwrap_or_default());
+    Failure::Config { path: path.to_owned(), line, what }
 }
 
 fn drop_ins(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
@@ -371,6 +382,7 @@ mod tests {
         let filled = crate::cmd::init::TEMPLATE
             .replace("@ORIGIN@", "\"us\"")
             .replace("@URL@", "#url = \"http://h\"")
+            .replace("@UNKNOWN_RELEASE@", "\"refuse\"")
             .replace("@SUITES@", "\"bookworm\"")
             .replace("@ARCHITECTURES@", "\"amd64\"")
             .replace("@REPOSITORIES@", "[repositories.prod]");

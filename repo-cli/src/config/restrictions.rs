@@ -9,7 +9,11 @@ use super::value::Text;
 
 /// What is asked of the clients of each repository.
 #[derive(Debug)]
-pub(super) struct Restrictions(BTreeMap<RepositoryName, Restriction>);
+pub(super) struct Restrictions {
+    repositories: BTreeMap<RepositoryName, Restriction>,
+    /// Whether proxies tell where requests come from, and networks decide by it.
+    proxies: bool,
+}
 
 #[derive(Debug)]
 struct Restriction {
@@ -26,23 +30,26 @@ impl Restriction {
 impl Restrictions {
     pub(super) fn of(config: &Config) -> Self {
         let tables = config.file.repositories.iter();
-        Self(
-            tables
-                .map(|(Text(name), table)| {
-                    let (users, allow) = (table.users.is_some(), !table.allow.is_empty());
-                    (name.clone(), Restriction { users, allow })
-                })
-                .collect(),
-        )
+        let repositories = tables
+            .map(|(Text(name), table)| {
+                let (users, allow) = (table.users.is_some(), !table.allow.is_empty());
+                (name.clone(), Restriction { users, allow })
+            })
+            .collect();
+        Self { repositories, proxies: !config.file.serve.trusted_proxies.is_empty() }
     }
 
     /// What would be less strict with those: where nothing is said of access it is open, so a text that was cut or a drop-in that is
     /// away for a moment looks like the wish to open a repository. Which users and which networks is no matter: they were written.
     pub(super) fn loosened_by(&self, after: &Self) -> Option<String> {
-        if after.0.is_empty() && !self.0.is_empty() {
+        if after.repositories.is_empty() && !self.repositories.is_empty() {
             return Some("no repository would be left".to_owned());
         }
-        self.0.iter().find_map(|(name, before)| match after.0.get(name) {
+        // Whoever comes through a proxy would come from where the proxy is, which may well be allowed.
+        if self.proxies && !after.proxies && after.repositories.values().any(|after| after.allow) {
+            return Some("`trusted_proxies` would be empty".to_owned());
+        }
+        self.repositories.iter().find_map(|(name, before)| match after.repositories.get(name) {
             _ if before.is_none() => None,
             // It would be back without them later.
             None => Some(format!("{name}, which is not open to everyone, would be gone")),

@@ -13,8 +13,11 @@ impl Config {
         let Some(path) = own.or(self.file.uploaders.as_ref()) else { return Ok(None) };
         let path = self.root.join(path);
         let bytes = std::fs::read(&path).map_err(Failure::io("read", &path))?;
-        let keyring = Keyring::parse(&bytes)
-            .map_err(|error| Failure::Config { path, what: crate::error::chain(&error) })?;
+        let keyring = Keyring::parse(&bytes).map_err(|error| Failure::Config {
+            path,
+            line: None,
+            what: crate::error::chain(&error),
+        })?;
         let judge = move |message: &[u8], time| Ok(keyring.verify_inline(message, time)?.into_text());
         Ok(Some(Uploaders::new(judge)))
     }

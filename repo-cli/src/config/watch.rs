@@ -53,7 +53,7 @@ impl Watch {
         let config = Config::of(&self.root, &sources)?;
         let restrictions = Restrictions::of(&config);
         if let Some(what) = self.restrictions.loosened_by(&restrictions) {
-            return Err(Failure::Other(format!("{what}: restart serve if that is meant")));
+            return Err(Failure::Loosened { what });
         }
         let made = use_it(&config)?;
         (self.current, self.restrictions) = (sources, restrictions);
@@ -124,7 +124,8 @@ mod tests {
         let mut watched = Watched::new();
         watched.write("repo.toml", &format!("{BASE}origin = 'other'\n"));
         assert_eq!(watched.look(), None);
-        let mut fails = || watched.watch.look::<()>(|_| Err(Failure::Other("public is away".to_owned())));
+        let mut fails =
+            || watched.watch.look::<()>(|_| Err(Failure::Site(std::io::Error::other("public is away"))));
         assert!(fails().is_err());
         assert!(matches!(fails(), Ok(None)), "it was said");
         assert_eq!(watched.look().as_deref(), Some("used"));
@@ -162,6 +163,18 @@ mod tests {
             std::fs::rename(&away, &path).unwrap();
             assert_eq!(watched.settled(), None, "it is what counts: {name}");
         }
+    }
+
+    #[test]
+    fn proxies_that_are_away_for_a_moment_open_nothing() {
+        let mut watched = Watched::new();
+        watched.write("repo.d/b.toml", "[serve]\ntrusted_proxies = ['192.0.2.1']\n");
+        assert_eq!(watched.settled().as_deref(), Some("used"));
+        watched.write("repo.d/b.toml", "");
+        let open = "`trusted_proxies` would be empty: restart serve if that is meant";
+        assert_eq!(watched.settled().as_deref(), Some(open));
+        watched.write("repo.d/b.toml", "[serve]\ntrusted_proxies = ['192.0.2.2']\n");
+        assert_eq!(watched.settled().as_deref(), Some("used"));
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! The server of `repo-cli serve`: published trees over plain HTTP/1.1, read-only, as apt clients of all ages like it.
 //!
-//! A request walks down these modules: `connection` (socket, timeouts) → `respond` (the order of the rules) → `path`,
-//! `site` (who may), `user_file`, `users` and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
+//! A request walks down these modules: `connection` (socket, timeouts) → `respond` (the order of the rules) → `client`
+//! (behind proxies too), `path`, `site` (who may), `user_file`, `users`, `logins` (whose turn it is) and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
 //!
 //! What it does not do: TLS, compression, directory listings, uploads. Sites with more than plain needs put a proxy in front.
 
 mod body;
 mod buffer;
+mod client;
 mod conditional;
 mod connection;
+mod connection_count;
 mod kind;
 mod log;
+mod logins;
 mod network;
 mod password;
 mod path;

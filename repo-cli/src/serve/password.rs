@@ -9,7 +9,7 @@ use md5::{Digest as _, Md5};
 use sha1::Sha1;
 
 /// One parsed hash.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum PasswordHash {
     Bcrypt { cost: u32, salt: [u8; 16], digest: [u8; 23] },
     Apr1 { salt: Vec<u8>, digest: Vec<u8> },

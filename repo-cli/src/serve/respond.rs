@@ -17,14 +17,15 @@ use hyper::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use tokio::sync::Semaphore;
 
 use super::body::{Body, Content, InFlight, Log, Part};
 use super::buffer::Buffers;
+use super::client::ClientKey;
 use super::conditional::{Selection, Validators, select, whole_seconds};
 use super::connection::Pulse;
 use super::kind::{cache_control, is_immutable, media_type};
 use super::log::{LogEntry, escape};
+use super::logins::Logins;
 use super::password::PASSWORD_LIMIT;
 use super::path::RequestPath;
 use super::site::{Access, OpenSite};
@@ -41,13 +42,20 @@ pub(crate) struct Shared {
     pub(crate) log: Option<Arc<Log>>,
     pub(crate) buffers: Arc<Buffers>,
     /// One permit per password being checked: slow schemes must leave processors for serving.
-    pub(crate) logins: Semaphore,
+    pub(crate) logins: Arc<Logins>,
+    /// Whether clients on this machine are exempt from limits per client.
+    pub(crate) exempt_loopback: bool,
 }
 
 impl Shared {
     pub(super) fn site(&self) -> Arc<OpenSite> {
         // What is exchanged is one pointer, so a poisoned lock is as good as any.
         Arc::clone(&self.site.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns whether no limit per client holds for an address: everybody behind a proxy would be one client.
+    pub(super) fn exempts(&self, address: IpAddr) -> bool {
+        self.exempt_loopback && address.is_loopback() || self.site().proxies.contains(address)
     }
 }
 
@@ -69,12 +77,13 @@ pub(crate) async fn respond(
 ) -> Result<Response<Body>, Infallible> {
     let started = Instant::now();
     pulse.work();
-    let answer = match answer(&shared, peer, &request).await {
+    let client = shared.site().proxies.client(peer, request.headers());
+    let answer = match answer(&shared, client, &request).await {
         Ok(answer) | Err(answer) => answer,
     };
     let log = shared.log.clone().map(|log| {
         let entry = LogEntry {
-            peer,
+            peer: client,
             user: answer.user,
             method: escape(request.method().as_str().as_bytes()),
             path: escape(request.uri().path().as_bytes()),
@@ -94,7 +103,7 @@ pub(crate) async fn respond(
 }
 
 /// The rules in their order. Both sides of the result are answers; `Err` is where a rule stopped the request.
-async fn answer(shared: &Arc<Shared>, peer: IpAddr, request: &Request<Incoming>) -> Result<Answer, Answer> {
+async fn answer(shared: &Arc<Shared>, client: IpAddr, request: &Request<Incoming>) -> Result<Answer, Answer> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Err(Answer::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
             .with(ALLOW, HeaderValue::from_static("GET, HEAD")));
@@ -108,10 +117,10 @@ async fn answer(shared: &Arc<Shared>, peer: IpAddr, request: &Request<Incoming>)
         .map_err(|_| Answer::error(StatusCode::BAD_REQUEST, "malformed path\n"))?;
     let site = shared.site();
     let Some(access) = site.access.get(path.repository()) else { return Err(Answer::not_found()) };
-    if !access.admits(peer) {
+    if !access.admits(client) {
         return Err(Answer::error(StatusCode::FORBIDDEN, "not from this address\n"));
     }
-    let user = log_in(shared, path.repository(), access, request.headers()).await?;
+    let user = log_in(shared, client, path.repository(), access, request.headers()).await?;
     let mut answer = match path.inner() {
         None => Answer::not_found(),
         Some(inner) => match site.tree.file(path.repository(), inner) {
@@ -127,6 +136,7 @@ async fn answer(shared: &Arc<Shared>, peer: IpAddr, request: &Request<Incoming>)
 /// Checks the password where one is asked for, and gives the user's name.
 async fn log_in(
     shared: &Arc<Shared>,
+    client: IpAddr,
     repository: &str,
     access: &Access,
     headers: &HeaderMap,
@@ -136,12 +146,18 @@ async fn log_in(
     if users.known(&name, &password).is_some() {
         return Ok(Some(escape(name.as_bytes())));
     }
-    let Ok(Ok(permit)) = tokio::time::timeout(LOGIN_PATIENCE, shared.logins.acquire()).await else {
+    let permit = shared.logins.permit(ClientKey::of(client), shared.exempts(client), &name);
+    let Ok(Ok(permit)) = tokio::time::timeout(LOGIN_PATIENCE, permit).await else {
         return Err(Answer::busy("too many logins at once\n"));
     };
     let shown = escape(name.as_bytes());
-    let right = tokio::task::spawn_blocking(move || users.verify(&name, &password)).await;
-    drop(permit);
+    let check = move || {
+        let right = users.verify(&name, &password);
+        // Here, as the check goes on when the client goes away, and may not be one too many then.
+        drop(permit);
+        right
+    };
+    let right = tokio::task::spawn_blocking(check).await;
     if right.unwrap_or(false) { Ok(Some(shown)) } else { Err(Answer::unauthorized(repository)) }
 }
 

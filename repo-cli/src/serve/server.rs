@@ -3,11 +3,14 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, watch};
 
+use super::client::ClientKey;
 use super::connection::{self, Timeouts};
+use super::connection_count::ConnectionCount;
+use super::logins::Logins;
 use super::respond::Shared;
 use super::{LogEntry, OpenSite, Site};
 
@@ -20,10 +23,17 @@ pub(crate) struct Server {
     limits: Limits,
     stop: watch::Sender<bool>,
     renew: Option<Renew>,
+    warn: Arc<Warn>,
 }
+
+/// A function that takes what the administrator should know, a line each.
+type Warn = dyn Fn(&str) + Send + Sync;
 
 /// Tells what is served from now on, when that is something else.
 type Renew = Box<dyn FnMut() -> Option<OpenSite> + Send>;
+
+/// How often it is said, at most, that clients are refused.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// How often that is asked.
 const RENEW_EVERY: Duration = Duration::from_secs(1);
@@ -39,6 +49,8 @@ pub(crate) struct Limits {
     pub(crate) stall_timeout: Duration,
     /// How long answers in progress may take once the server is told to stop. The default is 5 s.
     pub(crate) shutdown_grace: Duration,
+    /// Whether clients on this machine are exempt from limits per client, as a proxy may be one. They are by default.
+    pub(crate) exempt_loopback: bool,
 }
 
 impl Default for Limits {
@@ -48,6 +60,7 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(60),
             stall_timeout: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(5),
+            exempt_loopback: true,
         }
     }
 }
@@ -71,21 +84,30 @@ impl Server {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let logins = Semaphore::new((processors / 2).max(1));
-        let shared = Shared { site, log: None, buffers: Arc::default(), logins };
-        Ok(Self { listener, shared, limits: Limits::default(), stop: watch::Sender::new(false), renew: None })
+        let (limits, logins) = (Limits::default(), Logins::new(processors / 2));
+        let exempt_loopback = limits.exempt_loopback;
+        let shared = Shared { site, log: None, buffers: Arc::default(), logins, exempt_loopback };
+        let (stop, warn) = (watch::Sender::new(false), Arc::new(|_: &str| {}));
+        Ok(Self { listener, shared, limits, stop, renew: None, warn })
     }
 
     /// Sets other limits than the default ones.
     #[cfg(test)]
     pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self.shared.exempt_loopback = limits.exempt_loopback;
         self
     }
 
     /// Calls `log` after each answer, from the serving threads: it should return soon.
     pub(crate) fn with_log(mut self, log: impl Fn(&LogEntry) + Send + Sync + 'static) -> Self {
         self.shared.log = Some(Arc::new(log));
+        self
+    }
+
+    /// Calls `warn` with what the administrator should know.
+    pub(crate) fn with_warnings(mut self, warn: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.warn = Arc::new(warn);
         self
     }
 
@@ -107,8 +129,9 @@ impl Server {
 
     /// Serves until told to stop. Raises the process's soft limit of open files to the hard one.
     pub(crate) fn run(self) -> io::Result<()> {
-        let Self { listener, shared, limits, stop, renew } = self;
-        let connections = limits.connections.min(affordable_connections()).max(1);
+        let Self { listener, shared, limits, stop, renew, warn } = self;
+        let repositories = shared.site().access.len();
+        let connections = limits.connections.min(affordable_connections(repositories)).max(1);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
         let slots = Arc::new(Semaphore::new(connections));
@@ -116,10 +139,10 @@ impl Server {
         let result = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let shared = Arc::new(shared);
-            if let Some(renew) = renew {
-                tokio::spawn(keep_current(Arc::clone(&shared), renew));
-            }
-            let accepting = accept(listener, shared, limits, Arc::clone(&slots), stop.subscribe());
+            tokio::spawn(keep_current(Arc::clone(&shared), renew, Arc::clone(&warn)));
+            let count = ConnectionCount::new(connections);
+            let all = Arc::clone(&slots);
+            let accepting = accept(listener, shared, limits, all, count, stop.subscribe(), warn);
             let accepting = tokio::spawn(accepting);
             let _ = stop.subscribe().wait_for(|stop| *stop).await;
             accepting.abort();
@@ -132,11 +155,19 @@ impl Server {
     }
 }
 
-async fn keep_current(shared: Arc<Shared>, mut renew: Renew) {
+/// Looks each second at the files of users, and for another site. Requests never wait for that: they go by what was read last.
+async fn keep_current(shared: Arc<Shared>, mut renew: Option<Renew>, warn: Arc<Warn>) {
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
+        let (current, warn) = (shared.site(), Arc::clone(&warn));
         let asked = tokio::task::spawn_blocking(move || {
-            let site = renew();
+            for problem in current.refresh() {
+                warn(&format!("warning: {problem}; the users stay as they were"));
+            }
+            let site = renew.as_mut().and_then(|renew| renew());
+            if let Some(site) = &site {
+                site.keep_verified(&current);
+            }
             (renew, site)
         });
         let Ok((again, site)) = asked.await else { return };
@@ -152,22 +183,30 @@ async fn accept(
     shared: Arc<Shared>,
     limits: Limits,
     slots: Arc<Semaphore>,
+    count: Arc<ConnectionCount>,
     stop: watch::Receiver<bool>,
+    warn: Arc<Warn>,
 ) {
+    let mut warned: Option<Instant> = None;
     let timeouts = Timeouts { request: limits.request_timeout, stall: limits.stall_timeout };
     while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let served = connection::serve(
-                    stream,
-                    peer.ip().to_canonical(),
-                    Arc::clone(&shared),
-                    timeouts,
-                    stop.clone(),
-                );
+                let peer = peer.ip().to_canonical();
+                let Some(counted) = count.admit(ClientKey::of(peer), shared.exempts(peer)) else {
+                    if warned.is_none_or(|then| then.elapsed() > WARN_EVERY) {
+                        warned = Some(Instant::now());
+                        let most = count.in_a_crowd();
+                        warn(&format!(
+                            "warning: {peer} has {most} connections or more, and three quarters of all are in use: it gets no other"
+                        ));
+                    }
+                    continue;
+                };
+                let served = connection::serve(stream, peer, Arc::clone(&shared), timeouts, stop.clone());
                 tokio::spawn(async move {
                     served.await;
-                    drop(slot);
+                    drop((slot, counted));
                 });
             }
             // The client is gone already, or files have run out: those that end will free some.
@@ -176,13 +215,15 @@ async fn accept(
     }
 }
 
-/// Each connection needs a socket and, while it is answered, a file; a few are kept for the rest of the process.
-fn affordable_connections() -> usize {
+/// Each connection needs a socket and, while it is answered, a file. A few are kept for the rest of the process, and for each repository
+/// one, which there are two of while the configuration changes.
+fn affordable_connections(repositories: usize) -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     let hard = limit.maximum;
     let soft = std::mem::replace(&mut limit.current, hard);
     // Not being allowed to raise it is no failure.
     let files = if setrlimit(Resource::Nofile, limit).is_ok() { hard } else { soft };
-    files.map_or(usize::MAX, |files| usize::try_from(files.saturating_sub(64) / 2).unwrap_or(usize::MAX))
+    let rest = 64 + 2 * u64::try_from(repositories).unwrap_or(u64::MAX / 4);
+    files.map_or(usize::MAX, |files| usize::try_from(files.saturating_sub(rest) / 2).unwrap_or(usize::MAX))
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
 
+use super::client::TrustedProxies;
 use super::tree::Tree;
 use super::{IpNetwork, UserFile};
 
@@ -16,6 +17,8 @@ pub(crate) struct Site {
     pub(crate) root: Utf8PathBuf,
     /// The repositories served, by the first element of the path, and who may read each. Others do not exist.
     pub(crate) access: BTreeMap<String, Access>,
+    /// The proxies that are believed about where a request comes from.
+    pub(crate) trusted_proxies: Vec<IpNetwork>,
 }
 
 /// A site with its directory open, as requests see it.
@@ -23,13 +26,32 @@ pub(crate) struct Site {
 pub(crate) struct OpenSite {
     pub(super) tree: Tree,
     pub(super) access: BTreeMap<String, Access>,
+    pub(super) proxies: TrustedProxies,
+}
+
+impl OpenSite {
+    /// Reads files of users again that have changed, and returns what is wrong with any. It may block.
+    pub(super) fn refresh(&self) -> Vec<String> {
+        self.access.values().filter_map(|access| access.users.as_ref()?.refresh()).collect()
+    }
+
+    /// Takes over who is logged in from the site that was served before.
+    pub(super) fn keep_verified(&self, before: &Self) {
+        for (repository, access) in &self.access {
+            let before = before.access.get(repository).and_then(|before| before.users.as_ref());
+            if let (Some(users), Some(before)) = (&access.users, before) {
+                users.keep_verified(before);
+            }
+        }
+    }
 }
 
 impl Site {
     /// Opens it; nothing of what is asked for later can lead out of it.
     pub(crate) fn open(self) -> io::Result<OpenSite> {
-        let Self { root, access } = self;
-        Ok(OpenSite { tree: Tree::open(&root, access.keys().cloned())?, access })
+        let Self { root, access, trusted_proxies } = self;
+        let tree = Tree::open(&root, access.keys().cloned())?;
+        Ok(OpenSite { tree, access, proxies: TrustedProxies(trusted_proxies) })
     }
 }
 

@@ -1,9 +1,8 @@
 //! A file of users that may be changed while it is served.
 
 use std::fs::{self, Metadata};
-use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,10 +14,11 @@ const TICK: Duration = Duration::from_secs(2);
 
 /// The users that a file names, read again when it changes: a changed password needs no restart.
 ///
-/// While the file cannot be read, or a line of it is wrong, the users are those it named before, and standard error says why.
+/// While the file cannot be read, or a line of it is wrong, the users are those it named before.
 #[derive(Debug)]
 pub(crate) struct UserFile {
     path: Utf8PathBuf,
+    users: RwLock<Arc<Users>>,
     read: Mutex<Read>,
 }
 
@@ -28,8 +28,7 @@ struct Read {
     /// The file as it was then; `None` when it may have been changed since without showing it, or could not be looked at.
     state: Option<State>,
     text: String,
-    users: Arc<Users>,
-    /// What standard error was told last.
+    /// What was said last to be wrong.
     problem: Option<String>,
 }
 
@@ -57,42 +56,63 @@ impl UserFile {
     /// Reads a file in the format of htpasswd(1).
     pub(crate) fn load(path: &Utf8Path) -> Result<Self, UsersError> {
         let text = text_of(path)?;
-        let users = Arc::new(Users::parse(&text, path)?);
-        let read = Mutex::new(Read { state: None, text, users, problem: None });
-        Ok(Self { path: path.to_owned(), read })
+        let users = RwLock::new(Arc::new(Users::parse(&text, path)?));
+        let read = Mutex::new(Read { state: None, text, problem: None });
+        Ok(Self { path: path.to_owned(), users, read })
     }
 
-    /// The users as the file names them now.
+    /// Returns the users as they were read last. It does not look at the file: [`refresh`](Self::refresh) does.
     pub(crate) fn users(&self) -> Arc<Users> {
+        // What is exchanged is one pointer, so a poisoned lock is as good as any.
+        Arc::clone(&self.users.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the file again if it has changed. Users whose hash is the same stay logged in. Returns what is wrong with the file, once.
+    /// It may block.
+    pub(crate) fn refresh(&self) -> Option<String> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = read.refresh(&self.path) {
-            let problem = crate::error::chain(&error);
-            if read.problem.as_ref() != Some(&problem) {
-                let _ = writeln!(io::stderr().lock(), "warning: {problem}; the users stay as they were");
-                read.problem = Some(problem);
+        let problem = match read.refresh(&self.path) {
+            Ok(None) => None,
+            Ok(Some(users)) => {
+                self.replace(&users);
+                None
             }
-        } else {
-            read.problem = None;
-        }
-        Arc::clone(&read.users)
+            Err(error) => Some(crate::error::chain(&error)),
+        };
+        let is_known = problem == std::mem::replace(&mut read.problem, problem.clone());
+        problem.filter(|_| !is_known)
+    }
+
+    /// Takes over who is logged in from what served before.
+    pub(crate) fn keep_verified(&self, before: &Self) {
+        let users = self.users();
+        *self.users.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(users.with_verified_of(&before.users()));
+    }
+
+    fn replace(&self, users: &Users) {
+        let users = users.with_verified_of(&self.users());
+        *self.users.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(users);
     }
 }
 
 impl Read {
-    fn refresh(&mut self, path: &Utf8Path) -> Result<(), UsersError> {
+    /// The users, if the file has changed.
+    fn refresh(&mut self, path: &Utf8Path) -> Result<Option<Users>, UsersError> {
         let metadata = fs::metadata(path).map_err(|source| UsersError::Read { path: path.into(), source })?;
         let state = State::of(&metadata);
         if self.state.as_ref() == Some(&state) {
-            return Ok(());
+            return Ok(None);
         }
         let text = text_of(path)?;
+        let mut users = None;
         if text != self.text {
-            self.users = Arc::new(Users::parse(&text, path)?);
+            users = Some(Users::parse(&text, path)?);
             self.text = text;
         }
         let age = metadata.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
         self.state = age.is_some_and(|age| age > TICK).then_some(state);
-        Ok(())
+        Ok(users)
     }
 }
 

@@ -12,7 +12,7 @@ use super::password::PasswordHash;
 /// The users who may read a repository.
 ///
 /// A password that was right once is known by a keyed hash from then on, so that a slow scheme such as bcrypt costs its
-/// time once per user and not once per request. The key is random and lives in this value only; passwords are not kept.
+/// time once per user and not once per request. The key is random and lives in this process only; passwords are not kept.
 pub(crate) struct Users {
     users: BTreeMap<String, User>,
     key: [u8; 32],
@@ -105,6 +105,17 @@ impl Users {
             user.verified.get_or_init(|| self.digest(name, password));
         }
         right
+    }
+
+    /// Returns these users with the passwords that were right before for those of the others whose hash is the same.
+    pub(crate) fn with_verified_of(&self, others: &Self) -> Self {
+        let with_verified = |(name, user): (&String, &User)| {
+            let other = others.users.get(name).filter(|other| other.hash == user.hash);
+            let verified = other.map(|other| other.verified.clone()).unwrap_or_default();
+            (name.clone(), User { hash: user.hash.clone(), verified })
+        };
+        // What was right is known under the key of the others.
+        Self { users: self.users.iter().map(with_verified).collect(), key: others.key }
     }
 
     fn digest(&self, name: &str, password: &[u8]) -> blake3::Hash {

@@ -1,6 +1,7 @@
 //! The program as people, clients and faults meet it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod backups;
 mod bad_input;
 mod builders;
 mod client;
@@ -11,10 +12,12 @@ mod crashes;
 mod details;
 mod disk;
 mod formats;
+mod holding;
 mod http;
 mod incoming;
 mod indices;
 mod integrity;
+mod json;
 mod keys;
 mod output;
 mod pdiffs;
@@ -29,6 +32,7 @@ mod several_repositories;
 mod shared_blocks;
 mod sources;
 mod standard_output;
+mod states;
 mod true_copies;
 
 use std::process::Command;

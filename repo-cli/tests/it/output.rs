@@ -221,7 +221,7 @@ fn promote() {
     insta::assert_snapshot!(promote(&["hello=1.0"]), @"
     status: 0
     ---- stdout
-    nothing to promote: prod has it all
+    nothing to promote: prod already has the newest version of every match
     ");
     insta::assert_snapshot!(promote(&["hell*", "nothing*"]), @"
     status: 1
@@ -399,6 +399,7 @@ fn rollback() {
     trixie  hello    3.0      all           goes
     rolled preprod back to 1 (<ID>)
     published preprod <PUBLICATION>: trixie
+    machines that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0
     ");
     insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
     status: 0

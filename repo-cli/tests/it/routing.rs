@@ -3,7 +3,7 @@
 use testkit::Environment;
 
 use crate::published::Published;
-use crate::{PROGRAM, configure};
+use crate::{PROGRAM, configure, store};
 
 fn with_suites(suites: &[&str]) -> Environment {
     Environment::with_store(PROGRAM, suites)
@@ -208,7 +208,7 @@ fn what_routing_sent_elsewhere_is_promoted_with_its_source_and_undone_with_it() 
     insta::assert_snapshot!(with(&[]), @"
     status: 0
     ---- stdout
-    nothing to promote: prod has it all
+    nothing to promote: prod already has the newest version of every match
     ");
     let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
     insta::assert_snapshot!(environment.run(&["list", "prod"]), @"status: 0");
@@ -280,7 +280,7 @@ fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     insta::assert_snapshot!(with(&["--suite", "bookworm"]), @"
     status: 0
     ---- stdout
-    nothing to promote: prod has it all
+    nothing to promote: prod already has the newest version of every match
     ");
 }
 
@@ -333,7 +333,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         said.push(output.to_string().split_once("---- stderr\n").unwrap().1.trim_end().to_owned());
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `valid_for`, `pdiffs`, `uploaders`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`
+    error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`
     error: <DIR>/store/repo.d/test.toml: line 1: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
     error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is no architecture to list: such packages are in every index anyway
     error: <DIR>/store/repo.d/test.toml: line 1: valid_for: `soon` is no time such as 14d or 36h
@@ -381,4 +381,47 @@ fn what_is_in_another_component_is_not_said_to_be_there() {
     let _ = environment.run(&["remove", "preprod", "hello=1.0"]).succeeds();
     let _ = environment.run(&["add", "preprod", file, "--component", "contrib"]).succeeds();
     assert!(listed().contains(r#""component":"contrib""#), "the hint is right: {}", listed());
+}
+
+#[test]
+fn a_package_for_a_release_without_a_suite_is_refused_where_that_is_configured() {
+    let environment = store();
+    let file = environment.package("hello", "1.0-1debian11", "all");
+    insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @r#"
+    status: 1
+    ---- stderr
+    error: <DIR>/files/hello_1.0-1debian11_all.deb: hello 1.0-1debian11 all: preprod has no suite for `debian11`
+    hint: choose suites with --suite, or set unknown_release = "everywhere" in repo.toml
+    1 of 1 file refused
+    "#);
+    let _ = environment.run(&["add", "preprod", "--suite", "bookworm", file.as_str()]).succeeds();
+    // What is in a repository already moves on.
+    let _ = environment.run(&["promote", "hello", "--from", "preprod", "--to", "prod"]).succeeds();
+}
+
+#[test]
+fn a_package_for_a_release_without_a_suite_goes_everywhere_with_a_warning_where_nothing_is_configured() {
+    let environment = store();
+    let text = std::fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    environment.write("store/repo.toml", text.replace("unknown_release = \"refuse\"\n", ""));
+    let file = environment.package("hello", "1.0-1ubuntu0.24.04.1", "all");
+    insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
+    status: 0
+    ---- stdout
+    added hello 1.0-1ubuntu0.24.04.1 all -> bookworm (every suite; none is for ubuntu0.24.04.1)
+    published preprod <PUBLICATION>: bookworm
+    ---- stderr
+    warning: hello 1.0-1ubuntu0.24.04.1 all: no suite for `ubuntu0.24.04.1`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)
+    ");
+    let json = environment.json(&["add", "prod", file.as_str()]);
+    assert!(json.contains(r#""unknown_release":"ubuntu0.24.04.1""#), "{json}");
+
+    configure(&environment, "[repositories.prod]\nunknown_release = \"everywhere\"\n");
+    let other = environment.package("hello", "2.0-1debian11", "all");
+    insta::assert_snapshot!(environment.run(&["add", "prod", other.as_str()]), @"
+    status: 0
+    ---- stdout
+    added hello 2.0-1debian11 all -> bookworm (every suite; none is for debian11)
+    published prod <PUBLICATION>: bookworm
+    ");
 }

@@ -1,6 +1,8 @@
 //! A server that goes on while what it serves, and to whom, changes.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, TcpStream, UdpSocket};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -91,4 +93,90 @@ fn a_stricter_configuration_counts_when_the_files_are_back() {
     warning: <DIR>/store/public: cannot open the directory to serve: No such file or directory (os error 2); the configuration stays as it was
     the configuration has changed and was read again
     ");
+}
+
+/// The status of what a server answers to a request with this field.
+fn status_with(server: &Server, field: &str) -> u16 {
+    let url = server.url();
+    let mut connection = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    let request = "GET /prod/dists/bookworm/InRelease HTTP/1.1\r\nHost: x\r\nConnection: close";
+    write!(connection, "{request}\r\n{field}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    let _ = connection.read_to_string(&mut answer);
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn proxies_that_are_trusted_say_where_requests_come_from() {
+    let environment = store();
+    let allow = "[repositories.prod]\nallow = [\"203.0.113.0/24\"]\n";
+    configure(&environment, allow);
+    let server = serve(&environment);
+    let talk = || fs::read_to_string(environment.path("talk")).unwrap();
+    assert_eq!(status_with(&server, "X-Forwarded-For: 203.0.113.9"), 403);
+    configure(&environment, &format!("[serve]\ntrusted_proxies = [\"127.0.0.0/8\"]\n{allow}"));
+    wait_until("the proxy is believed", || status_with(&server, "X-Forwarded-For: 203.0.113.9") == 200);
+    assert_eq!(status_with(&server, "X-Forwarded-For: 203.0.113.9, 192.0.2.1"), 403);
+    // Clients would come from where the proxy is.
+    configure(&environment, allow);
+    let said = "`trusted_proxies` would be empty: restart serve if that is meant";
+    wait_until(said, || talk().contains(said));
+    assert_eq!(status_with(&server, "X-Forwarded-For: 203.0.113.9"), 200);
+    configure(&environment, "[serve]\ntrusted_proxies = [\"10.0.0.1/8\"]\n");
+    wait_until("a slip is named", || {
+        talk().contains("line 2: serve.trusted_proxies: `10.0.0.1/8` is not a network")
+    });
+}
+
+/// The address under which this machine would talk to others. Nothing is sent.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|address| !address.is_loopback())
+}
+
+#[test]
+fn idle_connections_of_one_address_block_nobody_else() {
+    let Some(address) = own_address() else {
+        testkit::skipped("this machine has no address but that of itself");
+        return;
+    };
+    let environment = store();
+    let talk = File::create(environment.path("talk")).unwrap();
+    // With so few files it has 65 connections.
+    let script = "ulimit -n 200; exec \"$@\" serve --listen 0.0.0.0:0";
+    let server = Server::start(environment.wrapped(&["sh", "-c", script, "sh"]).stderr(talk));
+    let port = server.url().rsplit_once(':').unwrap().1.parse::<u16>().unwrap();
+    let idle: Vec<_> = (0..120).map(|_| TcpStream::connect((address, port)).unwrap()).collect();
+    let talk = || fs::read_to_string(environment.path("talk")).unwrap();
+    wait_until("some are refused", || {
+        talk().contains(&format!("warning: {address} has 2 connections or more"))
+    });
+    let mut other = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    other.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(other, "GET /prod/dists/bookworm/InRelease HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    drop(idle);
+}
+
+#[test]
+fn a_user_who_is_added_counts_without_a_restart() {
+    let environment = store();
+    // `{SHA}` of one letter `a`.
+    let user = |name: &str| format!("{name}:{{SHA}}hvfkN/qlp/zhXR3cuerq6jd2Z7g=\n");
+    environment.write("store/users", user("anna"));
+    configure(&environment, "[repositories.prod]\nusers = \"users\"\n");
+    let server = serve(&environment);
+    let (anna, bob) = ("Authorization: Basic YW5uYTph", "Authorization: Basic Ym9iOmE=");
+    assert_eq!((status_with(&server, anna), status_with(&server, bob)), (200, 401));
+    environment.write("store/users", user("anna") + &user("bob"));
+    wait_until("the user counts", || status_with(&server, bob) == 200);
+    environment.write("store/users", "anna");
+    let said = "a line reads NAME:HASH; the users stay as they were";
+    let talk = || fs::read_to_string(environment.path("talk")).unwrap();
+    wait_until(said, || talk().contains(said));
+    assert_eq!((status_with(&server, anna), status_with(&server, bob)), (200, 200));
 }

@@ -131,7 +131,9 @@ fn a_name_means_the_source_package_as_well_as_the_binary_one() {
         ["hello 2.10-3 amd64", "hello 2.10-3 source"]
     );
     let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
-    let _ = environment.run(&["promote", "--all", "--from", "preprod", "--to", "prod"]).succeeds();
+    let _ = environment
+        .run(&["promote", "--all", "--despite-hold", "--from", "preprod", "--to", "prod"])
+        .succeeds();
     insta::assert_snapshot!(environment.run(&["diff", "preprod", "prod"]), @"status: 0");
     insta::assert_snapshot!(environment.run(&["versions", "hello"]), @"
     status: 0
@@ -402,7 +404,7 @@ fn a_withdrawn_upload_does_not_come_back_when_its_signed_files_are_dropped_again
     assert!(
         rejected.stderr.contains("hello 2.10-3 amd64 is held out of preprod since ")
             && rejected.stderr.contains(", when tester did: roll back to 0 (")
-            && rejected.stderr.contains("hint: to take it all the same: repo-cli incoming --despite-hold\n"),
+            && rejected.stderr.contains("hint: to take it all the same, give --despite-hold\n"),
         "{rejected}"
     );
     let reason =

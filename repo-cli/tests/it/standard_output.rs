@@ -75,15 +75,19 @@ fn json_is_json_or_refused() {
     let keys: serde_json::Value = serde_json::from_str(&environment.json(&["key", "export"])).unwrap();
     let printed = environment.run(&["key", "export"]).succeeds().stdout;
     assert_eq!(keys["keys"].as_str().unwrap(), printed.trim_end());
-    insta::assert_snapshot!(environment.run(&["key", "export", "--json", "--binary"]), @"
+    insta::assert_snapshot!(environment.run(&["key", "export", "--json", "--binary"]), @r#"
     status: 2
+    ---- stdout
+    {"format":1,"ok":false,"error":{"code":"E-USAGE","message":"--json and --binary exclude each other","hint":null,"file":null,"line":null}}
     ---- stderr
     error: --json and --binary exclude each other
-    ");
+    "#);
     let page = ["diff", "preprod", "prod", "--json", "--details", "--format", "html"];
-    insta::assert_snapshot!(environment.run(&page), @"
+    insta::assert_snapshot!(environment.run(&page), @r#"
     status: 2
+    ---- stdout
+    {"format":1,"ok":false,"error":{"code":"E-USAGE","message":"--json and --format html exclude each other","hint":null,"file":null,"line":null}}
     ---- stderr
     error: --json and --format html exclude each other
-    ");
+    "#);
 }

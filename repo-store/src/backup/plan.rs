@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Blake3;
 
+use super::INCOMPLETE;
 use crate::copy::Digest;
 use crate::history::Ends;
 use crate::publish::{Entry, Publication};
@@ -130,17 +131,41 @@ impl Plan {
                 named.push((path, digest));
             }
         }
-        let mut plain: Vec<Utf8PathBuf> = Vec::new();
-        for area in ["", "repo.d", "keys"] {
-            for name in files::names_in(&root.join(area))? {
-                let path = Utf8Path::new(area).join(name);
-                if root.join(&path).symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
-                    plain.push(path);
-                }
-            }
-        }
+        let plain = if changing { of_administrator(root)? } else { beside_the_store(root)? };
         Ok(Self { named, plain, publications, captured, links })
     }
+}
+
+/// The files that the administrator wrote into a root, and the keys, by their paths from the root.
+fn of_administrator(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+    let mut found = Vec::new();
+    for area in ["", "repo.d", "keys"] {
+        for name in files::names_in(&root.join(area))? {
+            let path = Utf8Path::new(area).join(name);
+            if root.join(&path).symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Every file of a backup but those of `store` and `public`, whatever the configuration named when it was made.
+fn beside_the_store(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+    let mut found = Vec::new();
+    for name in files::names_in(root)? {
+        if ["store", "public", INCOMPLETE].contains(&name.as_str()) {
+            continue;
+        }
+        let path = Utf8PathBuf::from(name);
+        match root.join(&path).symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => found.extend(files_below(root, &path)?),
+            Ok(metadata) if metadata.is_file() => found.push(path),
+            Ok(_) => {}
+            Err(error) => return Err(Error::io("look at", root.join(&path))(error)),
+        }
+    }
+    Ok(found)
 }
 
 /// Whether the record of the publication that a `dists` leads to is among those.

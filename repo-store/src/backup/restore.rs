@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::configured::OutsideFile;
 use super::plan::Plan;
 use super::{FORMAT, INCOMPLETE, Target};
 use crate::copy::Digest;
@@ -20,6 +21,8 @@ pub struct RestoreReport {
     pub publications: u64,
     /// Files of the backup that are not what their names say, or not there.
     pub damaged: Vec<Utf8PathBuf>,
+    /// Files that lay outside the root of the first store: they are in `outside` of this one, and belong elsewhere.
+    pub outside: Vec<OutsideFile>,
 }
 
 impl Store {
@@ -27,7 +30,8 @@ impl Store {
     /// [`backup_files`](Self::backup_files) names. When this returns, the store is durable.
     ///
     /// The published trees are as they were, to the byte and the second: names that are links are made again. A restoration that
-    /// was cut short goes on when it is begun again.
+    /// was cut short goes on when it is begun again. Nothing is written but below `to`: files from outside the root of the first
+    /// store go to `outside` in there. No link in the backup is followed for them, nor for the configuration and the keys.
     ///
     /// # Errors
     /// [`Error::NoStore`] when `from` is no backup, [`Error::StoreExists`] when `to` is not empty.
@@ -86,8 +90,9 @@ impl Store {
         target.write_format(&plan)?;
         let report = target.finish(damaged)?;
         let publications = records.len() as u64;
+        let outside = plan.plain.iter().filter_map(|path| OutsideFile::of(path)).collect();
         let super::BackupReport { copied, bytes, damaged, .. } = report;
-        Ok((Self::open(to)?, RestoreReport { copied, bytes, publications, damaged }))
+        Ok((Self::open(to)?, RestoreReport { copied, bytes, publications, damaged, outside }))
     }
 }
 

@@ -54,6 +54,40 @@ pub(super) fn add(
     Ok(left_out)
 }
 
+/// The packages that the source packages of chosen records list (field `Binary`), that were built from the same version of it, were not
+/// chosen and are not `there`, each once. Without the source package nothing says which these are, short of reading the whole suite.
+pub(super) fn left_behind(
+    from: &Revision<'_>,
+    chosen: &BTreeMap<SuiteName, Vec<Arc<Record>>>,
+    is_there: impl Fn(&SuiteName, &RecordKey) -> Result<bool, Error>,
+) -> Result<Vec<Arc<Record>>, Error> {
+    let mut left: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
+    for (suite, chosen) in chosen {
+        for (source, versions) in sources_of(chosen.iter()) {
+            let Ok(name) = PackageName::parse(source.as_str()) else { continue };
+            for of_source in from.versions(suite, &name)? {
+                if !of_source.key().architecture.is_source()
+                    || !versions.contains_key(of_source.key().version.as_str())
+                {
+                    continue;
+                }
+                let binaries = of_source.field("Binary").unwrap_or_default().split(',');
+                let binaries = binaries.filter_map(|name| PackageName::parse(name.trim()).ok());
+                for record in
+                    binaries.map(|name| from.versions(suite, &name)).collect::<Result<Vec<_>, _>>()?.concat()
+                {
+                    let is_chosen = chosen.iter().any(|other| other.key() == record.key());
+                    let same_source = record.source() == of_source.source();
+                    if same_source && !is_chosen && !is_there(suite, record.key())? {
+                        left.insert(record.key().clone(), record);
+                    }
+                }
+            }
+        }
+    }
+    Ok(left.into_values().collect())
+}
+
 fn sources_of<'a>(records: impl Iterator<Item = &'a Arc<Record>>) -> Sources {
     let mut sources = Sources::new();
     for record in records {

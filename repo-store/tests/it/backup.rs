@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::{AddOptions, FsckOptions, Store, TagName};
+use repo_store::{AddOptions, FsckOptions, NamedFile, NamedFileKind, Store, TagName};
 
 use crate::fixture::{Fixture, context, everything_below, publish, settings, signer, suite};
 
@@ -125,7 +125,7 @@ fn the_list_names_what_the_backup_holds() {
     let fixture = eventful();
     let backup = beside(&fixture, "backup");
     fixture.store.backup(&backup, &context(40)).unwrap();
-    let mut listed = fixture.store.backup_files().unwrap();
+    let mut listed = fixture.store.backup_files(&[]).unwrap();
     listed.sort();
     let mut held: Vec<Utf8PathBuf> = everything_below(&backup)
         .into_iter()
@@ -134,6 +134,29 @@ fn the_list_names_what_the_backup_holds() {
         .collect();
     held.sort();
     assert_eq!(listed, held);
+}
+
+#[test]
+fn a_file_that_is_only_named_is_not_copied() {
+    let fixture = eventful();
+    let (backup, restored) = (beside(&fixture, "backup"), beside(&fixture, "restored"));
+    let named = |setting: &str, name: &str, kind| {
+        let path = beside(&fixture, name);
+        fs::write(&path, name).unwrap();
+        NamedFile { setting: setting.to_owned(), path, kind }
+    };
+    let list = named("suites_file", "suites", NamedFileKind::Saved);
+    let secret = named("serve.tls.key", "tls.key", NamedFileKind::NamedOnly);
+    let all = [list.clone(), secret.clone(), list.clone()];
+    let report = fixture.store.backup_with(&backup, &all, &context(40)).unwrap();
+    assert_eq!(report.named_only, std::slice::from_ref(&secret));
+    assert_eq!(report.outside.len(), 1);
+    let (_, restored) = (Store::restore(&backup, &restored, &context(50)).unwrap(), restored);
+    for (file, is_there) in [(&list, true), (&secret, false)] {
+        let place = Utf8Path::new("outside").join(file.path.strip_prefix("/").unwrap());
+        assert_eq!(restored.join(&place).exists(), is_there, "{place}");
+        assert_eq!(fixture.store.backup_files(&all).unwrap().contains(&file.path), is_there);
+    }
 }
 
 #[test]

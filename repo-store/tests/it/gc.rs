@@ -75,6 +75,7 @@ fn reachable(fixture: &Fixture) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet
         let text = text_of(store, &commit);
         let suites = text.lines().filter(|line| line.starts_with(' '));
         snapshots.extend(suites.map(|line| line.rsplit(' ').next().unwrap().to_owned()));
+        objects.extend(text.lines().filter_map(|line| line.strip_prefix("Holds: ")).map(str::to_owned));
         objects.insert(commit);
     }
     let mut published = BTreeSet::new();

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use repo_store::{PackageChange, PackageState, SourceChange};
 
 use super::details::{Report, came, facts, references, step};
-use crate::output::{count, harmless, joined};
+use crate::output::{count, escape_for_terminal, joined};
 
 const STYLE: &str = "body { font: 16px/1.45 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
 h1 { font-size: 1.5em } h2 { font-size: 1.2em; border-bottom: 1px solid #ccc } h3 { font-size: 1.05em; margin-bottom: .3em }
@@ -18,7 +18,7 @@ struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        harmless(self.0).chars().try_for_each(|c| match c {
+        escape_for_terminal(self.0).chars().try_for_each(|c| match c {
             '&' => f.write_str("&amp;"),
             '<' => f.write_str("&lt;"),
             '>' => f.write_str("&gt;"),

@@ -2,14 +2,14 @@
 
 use base64::Engine as _;
 
+use super::super::UserFile;
 use super::super::users::Users;
-use super::super::{IpNetwork, UserFile};
 use super::*;
 
 /// The password of each is `open sesame`; made by htpasswd(1) of Apache 2.4 and openssl-passwd(1).
 const USERS: &str = include_str!("users.htpasswd");
 
-fn basic(login: &str) -> String {
+pub(super) fn basic(login: &str) -> String {
     format!("Authorization: Basic {}", base64::engine::general_purpose::STANDARD.encode(login))
 }
 
@@ -17,7 +17,7 @@ fn users() -> Users {
     Users::parse(USERS, Utf8Path::new("users")).unwrap()
 }
 
-fn user_file() -> UserFile {
+pub(super) fn user_file() -> UserFile {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/serve/tests/users.htpasswd");
     UserFile::load(Utf8Path::new(path)).unwrap()
 }
@@ -28,7 +28,7 @@ fn locked(allow: &[&str], users: Option<UserFile>) -> Served {
     Served::with(BTreeMap::from(access), Limits::default())
 }
 
-const LOCKED: &str = "/locked/dists/trixie/InRelease";
+pub(super) const LOCKED: &str = "/locked/dists/trixie/InRelease";
 
 #[test]
 fn every_scheme_knows_its_password() {
@@ -175,18 +175,25 @@ fn a_changed_password_counts_at_once() {
     };
     write(one);
     let file = UserFile::load(&path).unwrap();
-    assert!(file.users().verify("anna", b"a"));
+    let now = || {
+        let problem = file.refresh();
+        (file.users(), problem)
+    };
+    assert!(now().0.verify("anna", b"a"));
     write(two);
-    assert!(file.users().verify("anna", b"aa"), "written twice in one tick of the clock");
-    assert!(!file.users().verify("anna", b"a"));
+    assert!(now().0.verify("anna", b"aa"), "written twice in one tick of the clock");
+    assert!(!now().0.verify("anna", b"a"));
     long_ago(1000);
-    let settled = file.users();
-    assert!(Arc::ptr_eq(&settled, &file.users()), "a password that was right once is known");
+    let settled = now().0;
+    assert!(Arc::ptr_eq(&settled, &now().0), "a password that was right once is known");
     std::fs::write(&path, "no colon").unwrap();
-    assert!(file.users().verify("anna", b"aa"), "a slip locks nobody out");
+    assert!(now().1.unwrap().ends_with("users:1: a line reads NAME:HASH"));
+    assert_eq!(now().1, None, "it was said");
+    assert!(now().0.verify("anna", b"aa"), "a slip locks nobody out");
     std::fs::remove_file(&path).unwrap();
-    assert!(file.users().verify("anna", b"aa"));
+    assert!(now().1.is_some());
+    assert!(now().0.verify("anna", b"aa"));
     write(three);
-    assert!(file.users().verify("anna", b"aaa"));
-    assert!(!file.users().verify("anna", b"aa"));
+    assert!(now().0.verify("anna", b"aaa"));
+    assert!(!now().0.verify("anna", b"aa"));
 }

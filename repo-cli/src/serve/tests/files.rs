@@ -251,7 +251,8 @@ fn the_log_tells_what_was_asked_and_answered() {
 
 #[test]
 fn a_missing_directory_fails_at_once() {
-    let site = Site { root: "/nonexistent/public".into(), access: BTreeMap::new() };
+    let site =
+        Site { root: "/nonexistent/public".into(), access: BTreeMap::new(), trusted_proxies: Vec::new() };
     let error = Server::bind("127.0.0.1:0", site).err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     assert!(error.to_string().starts_with("/nonexistent/public: "), "{error}");

@@ -3,6 +3,7 @@
 mod access;
 mod conditional;
 mod connections;
+mod fairness;
 mod files;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Access, Limits, LogEntry, Server, ShutdownHandle, Site};
+use super::{Access, IpNetwork, Limits, LogEntry, Server, ShutdownHandle, Site};
 
 /// 2025-01-01 00:00:00 UTC, the mtime of every file of the tree.
 const MODIFIED: u64 = 1_735_689_600;
@@ -47,12 +48,18 @@ impl Served {
     }
 
     fn with(access: BTreeMap<String, Access>, limits: Limits) -> Self {
+        Self::behind(&[], access, limits)
+    }
+
+    /// Behind proxies that are believed.
+    fn behind(proxies: &[&str], access: BTreeMap<String, Access>, limits: Limits) -> Self {
+        let trusted_proxies = proxies.iter().map(|network| IpNetwork::parse(network).unwrap()).collect();
         let directory = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(directory.path()).unwrap().join("public");
         plant(&root);
         let log = Arc::new(Mutex::new(Vec::new()));
         let entries = Arc::clone(&log);
-        let server = Server::bind("127.0.0.1:0", Site { root, access })
+        let server = Server::bind("127.0.0.1:0", Site { root, access, trusted_proxies })
             .unwrap()
             .with_limits(limits)
             .with_log(move |entry| entries.lock().unwrap().push(entry.clone()));
@@ -67,6 +74,17 @@ impl Served {
 
     fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Client { stream: BufReader::new(stream) }
+    }
+
+    /// A connection from another address of the loopback network.
+    fn connect_from(&self, last: u8) -> Client {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&socket, &SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+        connect(&socket, &self.address).unwrap();
+        let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         Client { stream: BufReader::new(stream) }
     }

@@ -1,0 +1,189 @@
+//! Versions that stay out of a repository: `hold`, `unhold`, `holds`.
+
+use deb_parse::{PackageName, Version};
+use repo_store::{CommitId, Hold, HoldKey, Selector};
+
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, count, joined};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct HoldArguments {
+    /// The repository
+    repository: String,
+    /// The versions to keep out, for every architecture
+    #[arg(required = true, value_name = "PACKAGE=VERSION", value_parser = parse_version)]
+    versions: Vec<(PackageName, Version)>,
+    /// Why, for the history and for everybody who tries to bring them in
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct UnholdArguments {
+    /// The repository
+    repository: String,
+    /// Names or patterns, of all held versions or of the one named with =VERSION
+    #[arg(required = true, value_name = "PACKAGE[=VERSION]")]
+    selectors: Vec<Selector>,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct HoldsArguments {
+    /// The repository
+    repository: String,
+}
+
+impl HoldArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.dry_run
+    }
+}
+
+impl UnholdArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.dry_run
+    }
+}
+
+/// Reads `PACKAGE=VERSION`.
+pub(super) fn parse_version(text: &str) -> Result<(PackageName, Version), String> {
+    let (name, version) = text.split_once('=').ok_or("name the version: PACKAGE=VERSION")?;
+    let name = PackageName::parse(name).map_err(|error| error.to_string())?;
+    Ok((name, Version::parse(version).map_err(|error| error.to_string())?))
+}
+
+pub(crate) fn hold(
+    arguments: &HoldArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let repository = session.repository(&arguments.repository)?;
+    let names: Vec<String> =
+        arguments.versions.iter().map(|(package, version)| format!("{package} {version}")).collect();
+    let reason = arguments.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    let operation = format!("hold {}{reason}", joined(&names));
+    let change = |transaction: &mut repo_store::Transaction<'_>| {
+        for (package, version) in &arguments.versions {
+            let (package, version) = (package.clone(), version.clone());
+            transaction.hold(HoldKey { package, version, architecture: None })?;
+        }
+        if arguments.dry_run {
+            transaction.clear();
+        }
+        Ok((operation.clone(), ()))
+    };
+    let (committed, ()) = session.store.transact(&repository.name, &session.context(), change)?;
+    print(&names, committed.commit, arguments.dry_run, output);
+    let verb = if arguments.dry_run { "would hold" } else { "held" };
+    let versions = count(names.len(), "version");
+    output.say(&format!("{verb} {versions} out of {}: {}", repository.name, joined(&names)));
+    Ok(Outcome::Done)
+}
+
+pub(crate) fn unhold(
+    arguments: &UnholdArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let repository = session.repository(&arguments.repository)?;
+    let meant = |selector: &Selector, key: &HoldKey| selector.names(&key.package, &key.version);
+    let change = |transaction: &mut repo_store::Transaction<'_>| {
+        let lifted = transaction
+            .lift_holds(|hold| arguments.selectors.iter().any(|selector| meant(selector, &hold.key)));
+        let names: Vec<String> = lifted.iter().map(|hold| name(&hold.key)).collect();
+        if arguments.dry_run {
+            transaction.clear();
+        }
+        Ok((format!("unhold {}", joined(&names)), lifted))
+    };
+    let (committed, lifted) = session.store.transact(&repository.name, &session.context(), change)?;
+    let unmatched: Vec<String> = arguments
+        .selectors
+        .iter()
+        .filter(|selector| !lifted.iter().any(|hold| meant(selector, &hold.key)))
+        .map(ToString::to_string)
+        .collect();
+    if !unmatched.is_empty() {
+        let failure = Failure::NoHold { repository: repository.name.clone(), names: unmatched };
+        if lifted.is_empty() {
+            return Err(failure);
+        }
+        output.note(&format!("warning: {failure}"));
+    }
+    let names: Vec<String> = lifted.iter().map(|hold| name(&hold.key)).collect();
+    print(&names, committed.commit, arguments.dry_run, output);
+    let verb = if arguments.dry_run { "would lift" } else { "lifted" };
+    output.say(&format!("{verb} {} of {}: {}", count(names.len(), "hold"), repository.name, joined(&names)));
+    Ok(Outcome::Done)
+}
+
+fn print(names: &[String], commit: Option<CommitId>, dry_run: bool, output: &Output) {
+    let commit = commit.map(|id| id.to_string());
+    output.result(&serde_json::json!({ "versions": names, "commit": commit, "dry_run": dry_run }), || {});
+}
+
+/// The version, with its architecture if the hold is for that one alone.
+fn name(key: &HoldKey) -> String {
+    let architecture = key.architecture.as_ref().map_or_else(String::new, |build| format!(" {build}"));
+    format!("{} {}{architecture}", key.package, key.version)
+}
+
+pub(crate) fn holds(
+    arguments: &HoldsArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let repository = session.repository(&arguments.repository)?;
+    let head = session.store.head(&repository.name)?;
+    let holds = head.map(|head| head.holds()).transpose()?.unwrap_or_default();
+    let json: Vec<_> = holds.iter().map(hold_json).collect();
+    output.result(&serde_json::json!({ "holds": json }), || {
+        let rows: Vec<[String; 6]> = holds
+            .iter()
+            .map(|Hold { key, suites, cause, .. }| {
+                let suites: Vec<_> = suites.iter().collect();
+                [
+                    key.package.to_string(),
+                    key.version.to_string(),
+                    key.architecture.as_ref().map_or_else(|| "every".to_owned(), ToString::to_string),
+                    if suites.is_empty() { "every".to_owned() } else { joined(&suites) },
+                    cause.date.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+                    format!("{} ({})", cause.operation, cause.actor),
+                ]
+            })
+            .collect();
+        output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "SINCE", "BECAUSE"], &rows);
+    });
+    if holds.is_empty() {
+        output.note(&format!("no version is held out of {}", repository.name));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Since when a version is held, and why.
+pub(crate) fn held_since(hold: &Hold) -> String {
+    let cause = &hold.cause;
+    format!("held since {}: {}", cause.date.strftime("%Y-%m-%d %H:%M UTC"), cause.operation)
+}
+
+pub(crate) fn hold_json(hold: &Hold) -> serde_json::Value {
+    let Hold { key, suites, cause, .. } = hold;
+    serde_json::json!({
+        "package": key.package.as_str(),
+        "version": key.version.as_str(),
+        "architecture": key.architecture.as_ref().map(ToString::to_string),
+        "suites": suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "since": cause.date.to_string(),
+        "actor": cause.actor,
+        "operation": cause.operation,
+    })
+}

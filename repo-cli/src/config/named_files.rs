@@ -1,0 +1,92 @@
+//! The files that the configuration names, and whether a backup holds each.
+
+use repo_store::{NamedFile, NamedFileKind};
+
+use super::Config;
+use super::file::{File, RepositoryTable, ServeTable, SuiteTable};
+use super::value::Text;
+
+impl Config {
+    /// Returns every file that the configuration consists of or names: the one list that a backup goes by.
+    ///
+    /// The tables are taken apart field by field, so that whoever adds a setting has to say here whether it names a file, and whether
+    /// a backup holds the file. It holds what the store could not be used without, or would be open to others without. It only names
+    /// passphrases, TLS keys, secrets of hooks, and programs.
+    pub(crate) fn named_files(&self) -> Vec<NamedFile> {
+        let mut found = Vec::new();
+        let mut saved = |setting: String, path: &camino::Utf8Path| {
+            found.push(NamedFile { setting, path: path.to_owned(), kind: NamedFileKind::Saved });
+        };
+        for (path, _) in &self.sources {
+            // A drop-in may be a link to where another program writes it.
+            saved("repo.toml".to_owned(), path.strip_prefix(&self.root).unwrap_or(path));
+        }
+        let File {
+            suites_file,
+            architectures_file,
+            uploaders,
+            repositories,
+            suite,
+            serve: ServeTable { listen: _, trusted_proxies: _ },
+            origin: _,
+            url: _,
+            suites: _,
+            architectures: _,
+            components: _,
+            compress: _,
+            compress_index: _,
+            translations: _,
+            contents: _,
+            unknown_release: _,
+            valid_for: _,
+            pdiffs: _,
+            publish: _,
+            route: _,
+            retention: _,
+            gc: _,
+        } = &self.file;
+        let lists = [("suites_file", suites_file), ("architectures_file", architectures_file)];
+        for (setting, path) in lists.into_iter().chain([("uploaders", uploaders)]) {
+            if let Some(path) = path {
+                saved(setting.to_owned(), path);
+            }
+        }
+        for (Text(name), table) in repositories {
+            let RepositoryTable {
+                users,
+                uploaders,
+                label: _,
+                suites: _,
+                flat: _,
+                translations: _,
+                contents: _,
+                unknown_release: _,
+                valid_for: _,
+                pdiffs: _,
+                allow: _,
+                keep_history: _,
+            } = table;
+            for (setting, path) in [("users", users), ("uploaders", uploaders)] {
+                if let Some(path) = path {
+                    saved(format!("repositories.{name}.{setting}"), path);
+                }
+            }
+        }
+        for table in suite.values() {
+            let SuiteTable {
+                architectures: _,
+                architecture_all: _,
+                components: _,
+                markers: _,
+                only_routed: _,
+                alias: _,
+                version: _,
+                changelogs: _,
+                description: _,
+                not_automatic: _,
+                but_automatic_upgrades: _,
+            } = table;
+        }
+        found
+    }
+}

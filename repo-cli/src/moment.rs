@@ -1,0 +1,71 @@
+//! States and times as people write them: `@41`, `@-1`, `yesterday`, `2 hours ago`, `2026-11-26 20:16`.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Returns the text of a revision as the store reads it: times are made absolute, in UTC, and a leading `@` is left out. What is no
+/// time, such as a tag, stays as it is.
+///
+/// A day or a minute means its end, so that what happened in it counts.
+pub(crate) fn absolute(text: &str, now: Timestamp) -> String {
+    let text = text.strip_prefix('@').unwrap_or(text);
+    moment(text, now).map_or_else(|| text.to_owned(), |moment| moment.to_string())
+}
+
+fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+    if text == "yesterday" {
+        let day = now.checked_sub(SignedDuration::from_hours(24)).ok()?;
+        return end_of(&day.strftime("%Y-%m-%d").to_string(), "T23:59:59.999999999Z");
+    }
+    if let Some(past) = text.strip_suffix(" ago") {
+        return now.checked_sub(duration(past)?).ok();
+    }
+    let (day, time) = text.strip_suffix(" UTC").unwrap_or(text).split_once(' ')?;
+    let rest = if time.len() == "20:16".len() { ":59.999999999Z" } else { "Z" };
+    end_of(&format!("{day}T{time}"), rest)
+}
+
+fn end_of(start: &str, rest: &str) -> Option<Timestamp> {
+    format!("{start}{rest}").parse().ok()
+}
+
+/// `2 hours`, `1 day`.
+fn duration(text: &str) -> Option<SignedDuration> {
+    let (number, unit) = text.split_once(' ')?;
+    let seconds: i64 = match unit.strip_suffix('s').unwrap_or(unit) {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 60 * 60,
+        "day" => 24 * 60 * 60,
+        "week" => 7 * 24 * 60 * 60,
+        _ => return None,
+    };
+    Some(SignedDuration::from_secs(number.parse::<u32>().map(i64::from).ok()?.checked_mul(seconds)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_become_absolute_and_all_else_stays() {
+        let now = "2026-11-26T20:16:30Z".parse().unwrap();
+        for (text, absolute_text) in [
+            ("yesterday", "2026-11-25T23:59:59.999999999Z"),
+            ("2 hours ago", "2026-11-26T18:16:30Z"),
+            ("1 week ago", "2026-11-19T20:16:30Z"),
+            ("2026-11-26 20:16", "2026-11-26T20:16:59.999999999Z"),
+            ("2026-11-26 20:16 UTC", "2026-11-26T20:16:59.999999999Z"),
+            ("2026-11-26 20:16:05", "2026-11-26T20:16:05Z"),
+            ("@41", "41"),
+            ("@-1", "-1"),
+            ("41", "41"),
+            ("release-42", "release-42"),
+            ("2026-11-26", "2026-11-26"),
+            ("soon ago", "soon ago"),
+            ("-2 hours ago", "-2 hours ago"),
+            ("4294967295 weeks ago", "4294967295 weeks ago"),
+        ] {
+            assert_eq!(absolute(text, now), absolute_text, "{text}");
+        }
+    }
+}

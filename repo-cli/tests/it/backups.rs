@@ -1,0 +1,211 @@
+//! What a backup holds besides the store: the files that the configuration names, wherever they lie.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+use testkit::Environment;
+
+use crate::{configure, store};
+
+/// One user `anna`, whose password is `a`.
+const USERS: &str = "anna:{SHA}hvfkN/qlp/zhXR3cuerq6jd2Z7g=\n";
+
+/// A store whose configuration names files outside the root, inside it, and in a directory of it.
+fn with_named_files() -> (Environment, Utf8PathBuf) {
+    let environment = store();
+    let etc = environment.path("etc/repo");
+    fs::create_dir_all(&etc).unwrap();
+    fs::create_dir(environment.root().join("lists")).unwrap();
+    fs::write(etc.join("suites"), "bookworm\ntrixie\n").unwrap();
+    fs::write(environment.root().join("lists/architectures"), "amd64\n").unwrap();
+    fs::write(etc.join("users"), USERS).unwrap();
+    fs::write(environment.root().join("own-users"), USERS).unwrap();
+    fs::set_permissions(etc.join("users"), fs::Permissions::from_mode(0o640)).unwrap();
+    let keyring = environment.run(&["key", "export"]).succeeds().stdout;
+    fs::write(environment.path("uploaders.asc"), keyring).unwrap();
+    let toml = fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    let kept =
+        toml.lines().filter(|line| !line.starts_with("suites =") && !line.starts_with("architectures ="));
+    let toml = kept.collect::<Vec<_>>().join("\n");
+    fs::write(environment.root().join("repo.toml"), toml).unwrap();
+    fs::write(
+        etc.join("drop-in.toml"),
+        format!(
+            "suites_file = \"{etc}/suites\"\narchitectures_file = \"lists/architectures\"\n\
+             uploaders = \"../uploaders.asc\"\n[repositories.prod]\nusers = \"{etc}/users\"\n\
+             [repositories.preprod]\nusers = \"./own-users\"\n"
+        ),
+    )
+    .unwrap();
+    // As configuration management places it.
+    fs::create_dir(environment.root().join("repo.d")).unwrap();
+    symlink(etc.join("drop-in.toml"), environment.root().join("repo.d/managed.toml")).unwrap();
+    (environment, etc)
+}
+
+fn outside(root: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
+    root.join("outside").join(path.strip_prefix("/").unwrap())
+}
+
+#[test]
+fn files_that_the_configuration_names_are_saved_and_restored_below_the_target() {
+    let (environment, etc) = with_named_files();
+    let (backup, restored) = (environment.path("backup"), environment.path("restored"));
+    let saved = environment.run(&["backup", backup.as_str()]).succeeds();
+    assert!(
+        saved
+            .stdout
+            .contains(&format!("saved {etc}/users, which is outside the root, as outside{etc}/users"))
+    );
+    fs::remove_dir_all(&etc).unwrap();
+    let said = environment.run(&["restore", backup.as_str(), restored.as_str()]).succeeds().stdout;
+    for path in [etc.join("suites"), etc.join("users"), environment.path("uploaders.asc")] {
+        let place = outside(&restored, &path);
+        assert!(said.contains(&format!("restored {place}; it belongs at {path}\n")), "{said}");
+        assert!(place.is_file(), "{place}");
+    }
+    assert!(!etc.exists(), "nothing is written but below the target");
+    let mode = |path: &Utf8Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&restored.join("outside")), 0o700);
+    assert_eq!(mode(&outside(&restored, &etc.join("users"))), 0o640);
+    for path in ["lists/architectures", "own-users", "repo.toml"] {
+        let same = |root: &Utf8Path| fs::read(root.join(path)).unwrap();
+        assert_eq!(same(&restored), same(&environment.root()), "{path}");
+    }
+    let drop_in = restored.join("repo.d/managed.toml");
+    assert!(!drop_in.is_symlink() && fs::read_to_string(&drop_in).unwrap().contains("own-users"));
+
+    // Put where it belongs, the store is what it was.
+    fs::create_dir_all(&etc).unwrap();
+    for name in ["suites", "users"] {
+        fs::copy(outside(&restored, &etc.join(name)), etc.join(name)).unwrap();
+    }
+    let listed = environment.run(&["publish", "--root", restored.as_str()]).succeeds().stdout;
+    assert!(listed.contains("trixie"), "{listed}");
+    let _ = environment.run(&["fsck", "--root", restored.as_str()]).succeeds();
+}
+
+#[test]
+fn the_list_and_json_name_them_too() {
+    let (environment, etc) = with_named_files();
+    let (backup, restored) = (environment.path("backup"), environment.path("restored"));
+    let list = environment.run(&["backup", "--list"]).succeeds().stdout;
+    let uploaders = environment.path("uploaders.asc");
+    for path in [&format!("{etc}/suites"), uploaders.as_str(), "lists/architectures", "repo.d/managed.toml"] {
+        assert_eq!(list.lines().filter(|line| *line == path).count(), 1, "{path}: {list}");
+    }
+    let json = |arguments: &[&str]| -> Value { serde_json::from_str(&environment.json(arguments)).unwrap() };
+    let saved = json(&["backup", backup.as_str()]);
+    let expected = format!("outside{etc}/users");
+    let names = |document: &Value| -> Vec<String> {
+        let outside = document["outside"].as_array().unwrap().iter();
+        outside.map(|file| file["saved_as"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(names(&saved).contains(&expected), "{saved}");
+    assert_eq!(names(&saved).len(), 3);
+    let restored = json(&["restore", backup.as_str(), restored.as_str()]);
+    assert!(names(&restored).contains(&expected), "{restored}");
+    assert_eq!(json(&["backup", "--list"])["files"].as_array().unwrap().len(), list.lines().count());
+}
+
+#[test]
+fn a_named_file_that_cannot_be_read_keeps_nothing_else_from_being_saved() {
+    let (environment, etc) = with_named_files();
+    let backup = environment.path("backup");
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    fs::remove_file(etc.join("users")).unwrap();
+    fs::remove_file(environment.root().join("own-users")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        environment.root().join("own-users").as_std_path(),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o644),
+        0,
+    )
+    .unwrap();
+    configure(&environment, "origin = \"In-house packages\"\n");
+    let failed = environment.run(&["backup", backup.as_str()]).ends_with(1);
+    let said = format!("error: {etc}/users, which `repositories.prod.users` names, is not in the backup");
+    assert!(failed.stderr.contains(&said), "{failed}");
+    assert!(failed.stderr.contains("own-users is not a regular file"), "{failed}");
+    assert!(backup.join("repo.d/test.toml").is_file());
+    assert_eq!(fs::read_to_string(outside(&backup, &etc.join("users"))).unwrap(), USERS, "from earlier");
+}
+
+#[test]
+fn what_the_configuration_no_longer_has_is_not_restored() {
+    let (environment, etc) = with_named_files();
+    let backup = environment.path("backup");
+    configure(&environment, "[repositories.prod]\nlabel = \"x\"\n");
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    fs::remove_file(environment.root().join("repo.d/test.toml")).unwrap();
+    let text = fs::read_to_string(etc.join("drop-in.toml")).unwrap();
+    fs::write(etc.join("drop-in.toml"), text.replace(&format!("{etc}/users"), "own-users")).unwrap();
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    let restored = environment.path("restored");
+    let said = environment.run(&["restore", backup.as_str(), restored.as_str()]).succeeds().stdout;
+    assert!(!restored.join("repo.d/test.toml").exists());
+    assert!(!said.contains("/users"), "{said}");
+}
+
+#[test]
+fn a_first_backup_finds_nothing_there() {
+    let environment = store();
+    for version in ["1.0", "2.0", "3.0"] {
+        environment.add("preprod", &[&format!("hello={version}")]);
+    }
+    fs::create_dir(environment.path("backup")).unwrap();
+    let first: Value = serde_json::from_str(&environment.json(&["backup", "backup"])).unwrap();
+    let listed = environment.run(&["backup", "--list"]).succeeds().stdout;
+    let is_file = |line: &&str| environment.root().join(line).symlink_metadata().unwrap().is_file();
+    let files = listed.lines().filter(is_file).count() as u64;
+    assert_eq!((first["kept"].as_u64(), first["copied"].as_u64()), (Some(0), Some(files)));
+    let again: Value = serde_json::from_str(&environment.json(&["backup", "backup"])).unwrap();
+    assert_eq!((again["kept"].as_u64(), again["copied"].as_u64()), (Some(files), Some(0)));
+    let said = environment.run(&["backup", "other"]).succeeds().stdout;
+    assert!(!said.contains("already there"), "{said}");
+}
+
+/// Links planted at each level of a backup lead nowhere, and what they hide is not restored.
+#[test]
+fn a_restoration_follows_no_link_of_the_backup() {
+    let (environment, etc) = with_named_files();
+    let _ = environment.run(&["backup", "backup"]).succeeds();
+    let secrets = environment.path("secrets");
+    fs::create_dir_all(secrets.join("repo")).unwrap();
+    for name in ["managed.toml", "users", "repo/users", "architectures"] {
+        fs::write(secrets.join(name), "secret").unwrap();
+    }
+    let backup = environment.path("backup");
+    let levels: Vec<Utf8PathBuf> = outside(&backup, &etc.join("users"))
+        .ancestors()
+        .take_while(|path| *path != backup)
+        .map(Utf8Path::to_owned)
+        .chain(["repo.d", "repo.d/managed.toml", "lists", "own-users"].map(|name| backup.join(name)))
+        .collect();
+    assert!(levels.len() > 6);
+    for (number, level) in levels.iter().enumerate() {
+        let away = environment.path("away");
+        fs::rename(level, &away).unwrap();
+        let target = if away.is_dir() { secrets.clone() } else { secrets.join("users") };
+        symlink(&target, level).unwrap();
+        let restored = environment.path(format!("restored{number}"));
+        let _ = environment.run(&["restore", backup.as_str(), restored.as_str()]).succeeds();
+        let mut left = vec![restored];
+        while let Some(directory) = left.pop() {
+            for entry in directory.read_dir_utf8().unwrap() {
+                let path = entry.unwrap().path().to_owned();
+                let kind = path.symlink_metadata().unwrap();
+                if kind.is_dir() {
+                    left.push(path);
+                } else if kind.is_file() {
+                    assert_ne!(fs::read(&path).unwrap(), b"secret", "{level}: {path}");
+                }
+            }
+        }
+        fs::remove_file(level).unwrap();
+        fs::rename(&away, level).unwrap();
+    }
+}

@@ -1,0 +1,228 @@
+//! What is taken out of a repository stays out, and machines can be brought back.
+
+use testkit::{Apt, Environment, Source};
+
+use crate::store;
+
+fn promote(environment: &Environment, what: &[&str]) -> testkit::Output {
+    environment.run(&[&["promote", "--from", "preprod", "--to", "prod"], what].concat())
+}
+
+#[test]
+fn promote_takes_the_newest_version_of_each_architecture() {
+    let environment = Environment::new(crate::PROGRAM);
+    let _ = environment
+        .run(&["init", "--suite", "bookworm", "--architecture", "amd64", "--architecture", "arm64"])
+        .succeeds();
+    let add = |name: &str, version: &str, architecture: &str| {
+        let file = environment.package(name, version, architecture);
+        let _ = environment.run(&["add", "preprod", "--no-publish", file.as_str()]).succeeds();
+    };
+    for (version, architecture) in [("1.0", "amd64"), ("1.0", "arm64"), ("1.1", "amd64")] {
+        add("hello", version, architecture);
+    }
+    // One came to be for all architectures, the other ceased to be.
+    for (name, version, architecture) in
+        [("tool", "1", "amd64"), ("tool", "2", "all"), ("lib", "1", "all"), ("lib", "2", "arm64")]
+    {
+        add(name, version, architecture);
+    }
+    insta::assert_snapshot!(promote(&environment, &["hello", "tool", "lib"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    1.0      arm64         bookworm
+    hello    1.1      amd64         bookworm
+    lib      2        arm64         bookworm
+    tool     2        all           bookworm
+    promoted 4 packages from preprod to prod
+    published prod <PUBLICATION>: bookworm
+    ");
+    insta::assert_snapshot!(promote(&environment, &["hello", "tool", "lib"]), @"
+    status: 0
+    ---- stdout
+    nothing to promote: prod already has the newest version of every match
+    ");
+}
+
+#[test]
+fn promote_names_what_was_built_from_the_same_source_and_stays_behind() {
+    let environment = store();
+    let source =
+        Source::new(&environment.path("files"), "greet", "1.0").field("Uploaders", "T <t@example.org>");
+    let dsc = source.native();
+    let text = std::fs::read_to_string(&dsc).unwrap().replace("Binary: greet", "Binary: greet, greet-data");
+    std::fs::write(&dsc, text).unwrap();
+    let data = environment.build("greet-data", "1.0", "all", |builder| builder.field("Source", "greet"));
+    let binary = environment.package("greet", "1.0", "amd64");
+    let _ = environment.run(&["add", "preprod", dsc.as_str(), data.as_str(), binary.as_str()]).succeeds();
+    insta::assert_snapshot!(promote(&environment, &["greet"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    greet    1.0      amd64         bookworm
+    greet    1.0      source        bookworm
+    promoted 2 packages from preprod to prod
+    published prod <PUBLICATION>: bookworm
+    ---- stderr
+    warning: greet-data 1.0 all stays behind though it was built from greet 1.0 too (take it along with --whole-source)
+    ");
+    insta::assert_snapshot!(promote(&environment, &["greet", "--whole-source"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE     VERSION  ARCHITECTURE  SUITES
+    greet-data  1.0      all           bookworm
+    promoted 1 package from preprod to prod
+    published prod <PUBLICATION>: bookworm
+    ");
+    insta::assert_snapshot!(promote(&environment, &["greet"]), @"
+    status: 0
+    ---- stdout
+    nothing to promote: prod already has the newest version of every match
+    ");
+}
+
+#[test]
+fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0", "hello=2.0", "other=1.0"]);
+    let _ = promote(&environment, &["hello=1.0"]).succeeds();
+    let _ = promote(&environment, &["hello=2.0"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["rollback", "prod", "--to", "1"]), @"
+    status: 0
+    ---- stdout
+    SUITE     PACKAGE  VERSION  ARCHITECTURE
+    bookworm  hello    2.0      all           goes
+    rolled prod back to 1 (<ID>)
+    published prod <PUBLICATION>: bookworm
+    machines that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
+    ");
+    insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    SINCE                 BECAUSE
+    hello    2.0      all           bookworm  <DAY> <MINUTE> UTC  roll back to 1 (<ID>) (tester)
+    ");
+    insta::assert_snapshot!(promote(&environment, &["--all"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    other    1.0      all           bookworm
+    promoted 1 package from preprod to prod
+    published prod <PUBLICATION>: bookworm
+    ---- stderr
+    skipped: hello 2.0 all (held since <DAY> <MINUTE> UTC: roll back to 1 (<ID>))
+    ");
+    insta::assert_snapshot!(promote(&environment, &["hello"]), @"
+    status: 1
+    ---- stdout
+    nothing promoted (take held versions with --despite-hold)
+    ---- stderr
+    error: hello 2.0 all is held out of prod since <DAY> <MINUTE> UTC, when tester did: roll back to 1 (<ID>)
+    hint: to take it all the same, give --despite-hold
+    ");
+    assert!(
+        environment.json(&["promote", "--all", "--from", "preprod", "--to", "prod"]).contains(r#""held":[{"#)
+    );
+    insta::assert_snapshot!(environment.run(&["unhold", "prod", "nosuch"]), @"
+    status: 1
+    ---- stderr
+    error: no hold of prod matches nosuch
+    hint: `repo-cli holds prod` shows what is held
+    ");
+    insta::assert_snapshot!(environment.run(&["unhold", "prod", "hello"]), @"
+    status: 0
+    ---- stdout
+    lifted 1 hold of prod: hello 2.0 all
+    ");
+    insta::assert_snapshot!(promote(&environment, &["hello"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    2.0      all           bookworm
+    promoted 1 package from preprod to prod
+    published prod <PUBLICATION>: bookworm
+    ");
+    let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
+    insta::assert_snapshot!(promote(&environment, &["hello", "--despite-hold"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    2.0      all           bookworm
+    promoted 1 package from preprod to prod
+    published prod <PUBLICATION>: bookworm
+    ");
+}
+
+#[test]
+fn a_version_that_never_came_in_can_be_held() {
+    let environment = store();
+    environment.add("preprod", &["hello=2.0"]);
+    insta::assert_snapshot!(environment.run(&["hold", "preprod", "hello=2.0"]), @"
+    status: 1
+    ---- stderr
+    error: hello 2.0 all is in preprod (bookworm)
+    hint: run repo-cli remove: it also holds what it takes out
+    ");
+    let held = environment.run(&["hold", "prod", "hello=2.0", "--reason", "crashes on start"]);
+    insta::assert_snapshot!(held, @"
+    status: 0
+    ---- stdout
+    held 1 version out of prod: hello 2.0
+    ");
+    insta::assert_snapshot!(promote(&environment, &["--all"]), @"
+    status: 0
+    ---- stdout
+    nothing promoted (take held versions with --despite-hold)
+    published prod <PUBLICATION>: as before
+    ---- stderr
+    skipped: hello 2.0 all (held since <DAY> <MINUTE> UTC: hold hello 2.0: crashes on start)
+    ");
+    insta::assert_snapshot!(environment.run(&["history", "prod"]), @"
+    status: 0
+    ---- stdout
+    NUMBER  COMMIT        TIME                  BY      CHANGES  OPERATION
+    1       <ID>  <TIME>  tester  +0 -0    hold hello 2.0: crashes on start
+    0       <ID>  <TIME>  tester  +0 -0    create
+    ");
+    insta::assert_snapshot!(environment.run(&["holds", "preprod"]), @"
+    status: 0
+    ---- stderr
+    no version is held out of preprod
+    ");
+    let _ = environment.run(&["hold", "prod", "hello"]).ends_with(2);
+    let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn a_machine_is_brought_back_by_a_pin() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0", "hello=2.0"]);
+    let pin = environment.run(&["client-config", "prod", "--pin", "hello=1.0"]);
+    insta::assert_snapshot!(pin, @"
+    status: 0
+    ---- stdout
+    cat > /etc/apt/preferences.d/prod-rollback.pref <<'END'
+    Package: hello
+    Pin: version 1.0
+    Pin-Priority: 1001
+    END
+    apt-get update && apt-get install --allow-downgrades hello=1.0
+    ---- stderr
+    hint: remove /etc/apt/preferences.d/prod-rollback.pref when a newer version is to be installed again
+    ");
+    let _ = environment.run(&["client-config", "prod", "--pin", "hello=3.0"]).ends_with(1);
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let arguments = ["client-config", "prod", "--suite", "bookworm", "--url", &server.url()];
+    apt.source("prod", &environment.run(&arguments).succeeds().stdout);
+    let status = "Package: hello\nStatus: install ok installed\nVersion: 2.0\nArchitecture: all\nMaintainer: T <t@example.org>\nDescription: x\n";
+    std::fs::write(apt.path("var/lib/dpkg/status"), status).unwrap();
+    let _ = apt.update().succeeds();
+    assert_eq!(apt.candidate("hello").as_deref(), Some("2.0"));
+    let preferences = pin.stdout.split("<<'END'\n").nth(1).unwrap().split("END\n").next().unwrap();
+    std::fs::write(apt.path("etc/apt/preferences.d/prod-rollback.pref"), preferences).unwrap();
+    assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
+    let plan = apt.get(&["install", "--simulate", "--allow-downgrades", "hello=1.0"]).succeeds().stdout;
+    assert!(plan.contains("Inst hello [2.0] (1.0 "), "{plan}");
+}

@@ -1,0 +1,357 @@
+//! `--json`: one document on standard output, whatever happens and whatever the texts in it are.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use testkit::{Environment, Output, package};
+
+use crate::{PROGRAM, configure};
+
+/// What a terminal obeys, and what changes the order or the lines of a text.
+const HOSTILE: &str = "\u{1b}[2J\u{7f}\u{9b}31m\u{61c}\u{200e}\u{200f}\u{202e}\u{2066}\u{2028}\u{2029}";
+/// The part of it that fields of packages and lines of the configuration may hold.
+const ALLOWED: &str = "\u{61c}\u{200e}\u{200f}\u{202e}\u{2066}";
+
+/// The verbs and their subcommands, such as `key list`, as the help lists them.
+fn verbs(environment: &Environment, above: &[&str]) -> Vec<String> {
+    let help = environment.run(&[above, &["--help"]].concat()).succeeds().stdout;
+    let Some((_, listed)) = help.split_once("\nCommands:\n") else { return vec![above.join(" ")] };
+    let listed = listed.lines().take_while(|line| !line.is_empty());
+    // Longer lines of help are indented further than names.
+    let names = listed.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    let names = names.filter_map(|line| line.split(' ').next()).filter(|name| *name != "help");
+    names.flat_map(|name| verbs(environment, &[above, &[name]].concat())).collect()
+}
+
+/// The one document that a command printed. It must say how the command ended.
+#[track_caller]
+fn document(output: &Output) -> Value {
+    let document = parse(&output.stdout, output);
+    let failed = output.status != Some(0) && output.status != Some(3);
+    assert_eq!(document.get("ok"), failed.then_some(&Value::Bool(false)), "{output}");
+    if failed {
+        let error = &document["error"];
+        assert!(error["code"].as_str().unwrap().starts_with("E-"), "{output}");
+        assert!(!error["message"].as_str().unwrap().is_empty(), "{output}");
+        for (field, is_right) in [
+            ("hint", error["hint"].is_null() || error["hint"].is_string()),
+            ("file", error["file"].is_null() || error["file"].is_string()),
+            ("line", error["line"].is_null() || error["line"].is_u64()),
+        ] {
+            assert!(is_right && error.get(field).is_some(), "{field}: {output}");
+        }
+    }
+    document
+}
+
+#[track_caller]
+fn parse(stdout: &str, output: &dyn std::fmt::Display) -> Value {
+    let line = stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no line: {output}"));
+    let is_plain = |c: char| !c.is_control() && !HOSTILE.contains(c) || matches!(c, ' '..='~');
+    assert!(line.chars().all(is_plain), "{line:?}");
+    let document: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {output}"));
+    assert_eq!(document["format"], 1, "{output}");
+    document
+}
+
+/// A store in which every text that can be is hostile.
+fn hostile() -> Environment {
+    let environment = Environment::new(PROGRAM);
+    let origin = format!("In-house{ALLOWED}");
+    let _ = environment
+        .run(&["init", "--architecture", "amd64", "--suite", "bookworm", "--origin", &origin])
+        .succeeds();
+    configure(
+        &environment,
+        &format!("[suite.bookworm]\ndescription = \"d{ALLOWED}\"\n[[retention]]\nkeep_versions = 1\n"),
+    );
+    for version in ["1.0", "2.0"] {
+        let control = format!(
+            "Package: hostile\nVersion: {version}\nArchitecture: all\nMaintainer: m{ALLOWED} <m@example.org>\n\
+             Section: misc\nDescription: d{ALLOWED}\n long {ALLOWED}\n"
+        );
+        let file =
+            environment.write(&format!("files/{HOSTILE}{version}.deb"), package::with_control(&control));
+        let _ = finish(&environment, &["add".into(), "preprod".into(), file.as_str().into()]).succeeds();
+    }
+    environment
+}
+
+/// Runs it as somebody with a hostile name.
+fn finish(environment: &Environment, arguments: &[OsString]) -> Output {
+    environment.finish(environment.command().args(arguments).env("REPO_ACTOR", format!("a{HOSTILE}")))
+}
+
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(|word| (*word).to_owned().into()).collect()
+}
+
+/// Invocations of a verb, and the status of each: some that succeed, some that fail.
+fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
+    let hostile_name = format!("x{HOSTILE}");
+    let bad = environment.write(&format!("files/bad{HOSTILE}.deb"), "no archive");
+    let broken = package::with_control(&format!("Package: x{HOSTILE}\nVersion: {HOSTILE}\n"));
+    let broken = environment.write(&format!("files/broken{HOSTILE}.deb"), broken);
+    let good = environment.package("plain", "1.0", "all");
+    let drop = environment.path("drop");
+    fs::create_dir_all(&drop).unwrap();
+    let fill = || {
+        fs::copy(&bad, drop.join(bad.file_name().unwrap())).unwrap();
+        fs::write(drop.as_std_path().join(std::ffi::OsStr::from_bytes(b"in\xffvalid.deb")), "x").unwrap();
+        fs::write(drop.join(format!("list{HOSTILE}.changes")), format!("Files: {HOSTILE}\n")).unwrap();
+    };
+    let case = |status: i32, list: &[&str]| (words(list), status);
+    match verb {
+        "quickstart" => vec![
+            case(0, &["quickstart", "quick", "--no-serve", "--origin", &format!("o{ALLOWED}")]),
+            case(1, &["quickstart", "other", bad.as_str(), good.as_str(), "--no-serve"]),
+            case(1, &["quickstart", bad.as_str(), "--no-serve"]),
+        ],
+        "init" => vec![
+            case(0, &["init", &format!("made{HOSTILE}"), "--origin", &format!("o{ALLOWED}")]),
+            case(1, &["init"]),
+            case(2, &["init", "elsewhere", "--repository", &hostile_name]),
+        ],
+        "add" => vec![
+            case(1, &["add", "preprod", bad.as_str(), broken.as_str(), good.as_str()]),
+            case(1, &["add", "preprod", bad.as_str(), good.as_str(), "--keep-going"]),
+            case(0, &["add", "preprod", good.as_str()]),
+            case(0, &["add", "preprod", good.as_str(), "--dry-run"]),
+            case(1, &["add", &hostile_name, good.as_str()]),
+            case(2, &["add", "preprod"]),
+            (vec!["add".into(), "preprod".into(), OsString::from_vec(b"\xff.deb".to_vec())], 2),
+        ],
+        "incoming" => {
+            fill();
+            vec![
+                case(0, &["incoming", "preprod", drop.as_str(), "--once"]),
+                case(1, &["incoming", "preprod", drop.as_str(), "missing", "--once", "--patience", "0"]),
+                case(1, &["incoming", "preprod", &format!("gone{HOSTILE}"), "--once"]),
+            ]
+        }
+        "list" => vec![case(0, &["list", "preprod"]), case(1, &["list", &hostile_name])],
+        "versions" => vec![case(0, &["versions", "hostile"]), case(1, &["versions", "nothing"])],
+        "show" => vec![case(0, &["show", "preprod", "hostile"]), case(1, &["show", "preprod", "nothing"])],
+        "diff" => vec![
+            case(3, &["diff", "preprod", "prod"]),
+            case(3, &["diff", "preprod", "prod", "--details"]),
+            case(3, &["diff", "preprod", "prod", "--details", "--format", "json"]),
+            case(0, &["diff", "preprod", "preprod"]),
+            case(1, &["diff", "preprod", "prod@4711"]),
+            case(2, &["diff", "preprod", "prod", "--details", "--format", "html"]),
+        ],
+        "promote" => vec![
+            case(0, &["promote", "hostile", "--from", "preprod", "--to", "prod"]),
+            case(1, &["promote", "nothing", "--from", "preprod", "--to", "prod"]),
+            case(1, &["promote", "--all", "--from", "preprod", "--to", &hostile_name]),
+        ],
+        "remove" => vec![
+            case(0, &["remove", "prod", "hostile"]),
+            case(0, &["remove", "prod", "hostile", "--undo"]),
+            case(1, &["remove", "prod", "nothing"]),
+        ],
+        "hold" => vec![
+            case(0, &["hold", "prod", "hostile=7.0", "--reason", &format!("r{HOSTILE}")]),
+            case(1, &["hold", "preprod", "hostile=1.0"]),
+            case(2, &["hold", "prod", &hostile_name]),
+        ],
+        "unhold" => vec![
+            case(0, &["unhold", "prod", "hostile=7.0"]),
+            case(1, &["unhold", "prod", "nothing"]),
+            case(1, &["unhold", &hostile_name, "hostile"]),
+        ],
+        "holds" => vec![case(0, &["holds", "prod"]), case(1, &["holds", &hostile_name])],
+        "store upgrade" => vec![
+            case(0, &["store", "upgrade", "--dry-run"]),
+            case(1, &["store", "upgrade", "--undo"]),
+            case(0, &["store", "upgrade"]),
+        ],
+        "history" => {
+            vec![case(0, &["history", "preprod"]), case(1, &["history", "prod", "--suite", "nothing"])]
+        }
+        "rollback" => vec![
+            case(0, &["rollback", "prod", "--to", "1"]),
+            case(1, &["rollback", "prod", "--to", &hostile_name]),
+        ],
+        "tag" => vec![
+            case(0, &["tag", "preprod", "first"]),
+            case(0, &["tag", "preprod"]),
+            case(1, &["tag", "preprod", "other", "--delete"]),
+            case(1, &["tag", "preprod", "other", &hostile_name]),
+            case(2, &["tag", "preprod", &hostile_name]),
+        ],
+        "retention" => vec![
+            case(0, &["retention", "prod"]),
+            case(0, &["retention", "--dry-run"]),
+            case(1, &["retention", &hostile_name]),
+        ],
+        "gc" => vec![case(0, &["gc", "--grace", "0"]), case(2, &["gc", "--grace", &hostile_name])],
+        "publish" => vec![case(0, &["publish"]), case(1, &["publish", &hostile_name])],
+        "fsck" => vec![
+            case(0, &["fsck"]),
+            case(1, &["fsck", "--repair", "--from", &hostile_name]),
+            case(1, &["fsck", "--repair", "--from", &format!("http://{HOSTILE}/")]),
+        ],
+        "backup" => vec![
+            case(0, &["backup", "saved"]),
+            case(0, &["backup", "--list"]),
+            case(1, &["backup", bad.as_str()]),
+        ],
+        "restore" => vec![
+            case(0, &["restore", "saved", &format!("restored{HOSTILE}")]),
+            case(1, &["restore", &hostile_name, "nowhere"]),
+            case(1, &["restore", "saved", "files"]),
+        ],
+        // One that serves is in a test of its own.
+        "serve" => vec![case(1, &["serve", "--listen", &hostile_name])],
+        "client-config" => {
+            vec![case(0, &["client-config", "prod"]), case(1, &["client-config", "prod", "--flat"])]
+        }
+        "key generate" => vec![case(0, &["key", "generate", "--name", &format!("k{ALLOWED}")])],
+        "key list" => vec![case(0, &["key", "list"])],
+        "key export" => vec![case(0, &["key", "export"]), case(2, &["key", "export", "--binary"])],
+        other => panic!("no case for `{other}`: add one that succeeds and one that fails"),
+    }
+}
+
+#[test]
+fn every_verb_prints_one_document() {
+    let environment = hostile();
+    let verbs = verbs(&environment, &[]);
+    assert!(verbs.len() > 20 && verbs.contains(&"key export".to_owned()), "{verbs:?}");
+    for verb in &verbs {
+        let help = words(&[&verb.split(' ').collect::<Vec<_>>()[..], &["--help", "--json"]].concat());
+        assert!(document(&finish(&environment, &help))["help"].is_string());
+        let unknown = format!("--{HOSTILE}");
+        let wrong = words(&[&verb.split(' ').collect::<Vec<_>>()[..], &["--json", &unknown]].concat());
+        let usage = document(&finish(&environment, &wrong).ends_with(2));
+        assert_eq!(usage["error"]["code"], "E-USAGE");
+        for (mut arguments, status) in cases(verb, &environment) {
+            arguments.push("--json".into());
+            let output = finish(&environment, &arguments);
+            assert_eq!(output.status, Some(status), "{arguments:?}: {output}");
+            document(&output);
+        }
+    }
+}
+
+#[test]
+fn every_verb_fails_with_one_document() {
+    let environment = hostile();
+    let _ = environment.run(&["backup", "saved"]).succeeds();
+    let without_a_store = ["quickstart", "init", "restore"];
+    for verb in verbs(&environment, &[]) {
+        let Some((mut arguments, _)) =
+            cases(&verb, &environment).into_iter().find(|(_, status)| *status != 2)
+        else {
+            panic!("{verb}: no case")
+        };
+        arguments.push("--json".into());
+        if without_a_store.contains(&verb.as_str()) {
+            continue;
+        }
+        for (text, line) in [(format!("origin = \"{HOSTILE}\"\n"), 1), (format!("\n{HOSTILE} = 1\n"), 2)] {
+            configure(&environment, &text);
+            let output = finish(&environment, &arguments).ends_with(1);
+            let error = &document(&output)["error"];
+            assert_eq!(
+                (error["code"].as_str(), error["line"].as_u64()),
+                (Some("E-CONFIG"), Some(line)),
+                "{output}"
+            );
+            assert_eq!(
+                error["file"],
+                environment.root().join("repo.d/test.toml").as_str(),
+                "{verb}: {arguments:?}"
+            );
+        }
+        configure(&environment, "");
+        arguments.extend(words(&["--root", &format!("gone{HOSTILE}")]));
+        let error = &document(&finish(&environment, &arguments).ends_with(1))["error"];
+        assert_eq!(error["code"], "E-NO-ROOT");
+        assert!(error["hint"].as_str().unwrap().contains("repo-cli init"));
+    }
+}
+
+#[test]
+fn a_partial_failure_is_in_the_document_of_what_was_done() {
+    let environment = hostile();
+    let bad = environment.write(&format!("files/bad{HOSTILE}.deb"), "no archive");
+    let good = environment.package("plain", "1.0", "all");
+    let output = environment.run(&["add", "preprod", "--keep-going", "--json", bad.as_str(), good.as_str()]);
+    let added = document(&output.ends_with(1));
+    assert_eq!(added["added"][0]["package"], "plain");
+    assert_eq!(added["refused"][0]["file"], bad.as_str());
+    assert_eq!(added["error"]["code"], "E-INVALID-PACKAGE");
+    assert_eq!(added["error"]["file"], bad.as_str());
+    assert!(added["commit"].is_string());
+
+    // Of several folders two are missing.
+    let arguments = ["incoming", "preprod", "gone", "drop", "away", "--once", "--json"];
+    fs::create_dir(environment.path("drop")).unwrap();
+    fs::copy(environment.package("other", "1.0", "all"), environment.path("drop/other_1.0_all.deb")).unwrap();
+    let taken = document(&environment.run(&arguments).ends_with(1));
+    assert_eq!(taken["added"][0]["package"], "other");
+    assert_eq!(taken["errors"].as_array().unwrap().len(), 2);
+    assert_eq!(taken["error"], taken["errors"][0]);
+    assert!(taken["error"]["file"].as_str().unwrap().contains("gone"), "{taken}");
+
+    // The change is committed, and cannot be published.
+    configure(&environment, "[repositories.preprod]\nlabel = \"other\"\n");
+    let newer = environment.package("newer", "1.0", "all");
+    let unpublished = document(&environment.run(&["add", "preprod", "--json", newer.as_str()]).ends_with(1));
+    assert!(unpublished["commit"].is_string());
+    assert_eq!(unpublished["error"]["code"], "E-RELEASE-INFO-CHANGE");
+}
+
+#[test]
+fn damage_is_an_error_with_the_problems_beside_it() {
+    let environment = hostile();
+    let format = environment.root().join("store/ops/log");
+    fs::write(&format, "damaged\n").unwrap();
+    let checked = document(&environment.run(&["fsck", "--json"]).ends_with(1));
+    assert_eq!(checked["error"]["code"], "E-UNSOUND");
+    assert!(!checked["problems"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_server_prints_its_document_when_it_serves() {
+    let environment = hostile();
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0", "--json"][..],
+        &["quickstart", "store", "--listen", "127.0.0.1:0", "--json"],
+    ] {
+        let mut command: Command = environment.command();
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let document = parse(&line, &line);
+        assert!(document["listen"].as_str().unwrap().starts_with("127.0.0.1:"), "{document}");
+        let process = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!((rest.as_str(), child.wait().unwrap().code()), ("", Some(0)));
+    }
+}
+
+#[test]
+fn every_code_is_documented() {
+    let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let documented = fs::read_to_string(root.join("docs/json.md")).unwrap();
+    let mut codes = Vec::new();
+    for source in ["repo-cli/src/error.rs", "repo-store/src/error.rs", "apt-sign/src/error.rs"] {
+        let text = fs::read_to_string(root.join(source)).unwrap();
+        let found = text.split('"').filter(|word| word.starts_with("E-")).map(str::to_owned);
+        codes.extend(found);
+    }
+    assert!(codes.len() > 50, "{codes:?}");
+    let missing: Vec<_> = codes.iter().filter(|code| !documented.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

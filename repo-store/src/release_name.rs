@@ -1,0 +1,373 @@
+//! The releases of Debian and Ubuntu, and what versions of packages call them.
+//!
+//! A package that was built for one release says so in its version, in one of many styles: `+deb12u1`, `~bookworm1`, `1debian12`,
+//! `~bpo12+1`, `.pgdg120+1`, `~jammy1`, `1jammy.2023`, `~ubuntu22.04.1`, `0ubuntu0.22.04.1`, `~22.04`, `~ubu2204`.
+
+use Distribution::{Debian, Ubuntu};
+
+/// Who makes a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Distribution {
+    /// Debian.
+    Debian,
+    /// Ubuntu.
+    Ubuntu,
+}
+
+/// A release of Debian or Ubuntu, past, present or announced.
+///
+/// ```
+/// use repo_store::ReleaseName;
+/// let jammy = ReleaseName::of_series("jammy").expect("a release of Ubuntu");
+/// assert_eq!((jammy.number(), jammy.released()), ("22.04", "2022-04-21"));
+/// assert_eq!(ReleaseName::of_series("internal"), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReleaseName(usize);
+
+/// Distribution, series, number, and the day of the release if it is known, as in the package `distro-info-data` 0.67. The data are of
+/// its authors, Benjamin Drung and Stefano Rivera.
+const RELEASES: &[(Distribution, &str, &str, &str)] = &[
+    (Debian, "buzz", "1.1", "1996-06-17"),
+    (Debian, "rex", "1.2", "1996-12-12"),
+    (Debian, "bo", "1.3", "1997-06-05"),
+    (Debian, "hamm", "2.0", "1998-07-24"),
+    (Debian, "slink", "2.1", "1999-03-09"),
+    (Debian, "potato", "2.2", "2000-08-15"),
+    (Debian, "woody", "3.0", "2002-07-19"),
+    (Debian, "sarge", "3.1", "2005-06-06"),
+    (Debian, "etch", "4.0", "2007-04-08"),
+    (Debian, "lenny", "5.0", "2009-02-14"),
+    (Debian, "squeeze", "6.0", "2011-02-06"),
+    (Debian, "wheezy", "7", "2013-05-04"),
+    (Debian, "jessie", "8", "2015-04-26"),
+    (Debian, "stretch", "9", "2017-06-17"),
+    (Debian, "buster", "10", "2019-07-06"),
+    (Debian, "bullseye", "11", "2021-08-14"),
+    (Debian, "bookworm", "12", "2023-06-10"),
+    (Debian, "trixie", "13", "2025-08-09"),
+    (Debian, "forky", "14", ""),
+    (Debian, "duke", "15", ""),
+    (Debian, "sid", "", ""),
+    (Ubuntu, "warty", "4.10", "2004-10-20"),
+    (Ubuntu, "hoary", "5.04", "2005-04-08"),
+    (Ubuntu, "breezy", "5.10", "2005-10-12"),
+    (Ubuntu, "dapper", "6.06", "2006-06-01"),
+    (Ubuntu, "edgy", "6.10", "2006-10-26"),
+    (Ubuntu, "feisty", "7.04", "2007-04-19"),
+    (Ubuntu, "gutsy", "7.10", "2007-10-18"),
+    (Ubuntu, "hardy", "8.04", "2008-04-24"),
+    (Ubuntu, "intrepid", "8.10", "2008-10-30"),
+    (Ubuntu, "jaunty", "9.04", "2009-04-23"),
+    (Ubuntu, "karmic", "9.10", "2009-10-29"),
+    (Ubuntu, "lucid", "10.04", "2010-04-29"),
+    (Ubuntu, "maverick", "10.10", "2010-10-10"),
+    (Ubuntu, "natty", "11.04", "2011-04-28"),
+    (Ubuntu, "oneiric", "11.10", "2011-10-13"),
+    (Ubuntu, "precise", "12.04", "2012-04-26"),
+    (Ubuntu, "quantal", "12.10", "2012-10-18"),
+    (Ubuntu, "raring", "13.04", "2013-04-25"),
+    (Ubuntu, "saucy", "13.10", "2013-10-17"),
+    (Ubuntu, "trusty", "14.04", "2014-04-17"),
+    (Ubuntu, "utopic", "14.10", "2014-10-23"),
+    (Ubuntu, "vivid", "15.04", "2015-04-23"),
+    (Ubuntu, "wily", "15.10", "2015-10-22"),
+    (Ubuntu, "xenial", "16.04", "2016-04-21"),
+    (Ubuntu, "yakkety", "16.10", "2016-10-13"),
+    (Ubuntu, "zesty", "17.04", "2017-04-13"),
+    (Ubuntu, "artful", "17.10", "2017-10-19"),
+    (Ubuntu, "bionic", "18.04", "2018-04-26"),
+    (Ubuntu, "cosmic", "18.10", "2018-10-18"),
+    (Ubuntu, "disco", "19.04", "2019-04-18"),
+    (Ubuntu, "eoan", "19.10", "2019-10-17"),
+    (Ubuntu, "focal", "20.04", "2020-04-23"),
+    (Ubuntu, "groovy", "20.10", "2020-10-22"),
+    (Ubuntu, "hirsute", "21.04", "2021-04-22"),
+    (Ubuntu, "impish", "21.10", "2021-10-14"),
+    (Ubuntu, "jammy", "22.04", "2022-04-21"),
+    (Ubuntu, "kinetic", "22.10", "2022-10-20"),
+    (Ubuntu, "lunar", "23.04", "2023-04-20"),
+    (Ubuntu, "mantic", "23.10", "2023-10-12"),
+    (Ubuntu, "noble", "24.04", "2024-04-25"),
+    (Ubuntu, "oracular", "24.10", "2024-10-10"),
+    (Ubuntu, "plucky", "25.04", "2025-04-17"),
+    (Ubuntu, "questing", "25.10", "2025-10-09"),
+    (Ubuntu, "resolute", "26.04", "2026-04-23"),
+    (Ubuntu, "stonking", "26.10", "2026-10-15"),
+];
+
+impl ReleaseName {
+    /// Returns the release whose series (`bookworm`) this is.
+    #[must_use]
+    pub fn of_series(series: &str) -> Option<Self> {
+        RELEASES.iter().position(|(_, name, ..)| name.eq_ignore_ascii_case(series)).map(Self)
+    }
+
+    /// Returns every release, Debian's first, each distribution's in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..RELEASES.len()).map(Self)
+    }
+
+    fn entry(self) -> (Distribution, &'static str, &'static str, &'static str) {
+        RELEASES.get(self.0).copied().unwrap_or((Debian, "", "", ""))
+    }
+
+    /// Returns who makes the release.
+    #[must_use]
+    pub fn distribution(self) -> Distribution {
+        self.entry().0
+    }
+
+    /// Returns the name of the series, such as `bookworm`.
+    #[must_use]
+    pub fn series(self) -> &'static str {
+        self.entry().1
+    }
+
+    /// Returns the number, such as `12` or `22.04`; empty for `sid`.
+    #[must_use]
+    pub fn number(self) -> &'static str {
+        self.entry().2
+    }
+
+    /// Returns the day of the release as `2023-06-10`; empty when it is not known.
+    #[must_use]
+    pub fn released(self) -> &'static str {
+        self.entry().3
+    }
+
+    /// Debian's with that number before the point. Before 4.0 several releases shared one.
+    fn of_debian(number: &str) -> Option<Self> {
+        let is_it = |release: &Self| {
+            let major = release.number().split('.').next().unwrap_or_default();
+            release.distribution() == Debian && major == number && !matches!(major, "" | "1" | "2" | "3")
+        };
+        Self::all().find(is_it)
+    }
+
+    /// Ubuntu's with that year and month.
+    fn of_ubuntu(year: &str, month: &str) -> Option<Self> {
+        let is_it = |release: &Self| {
+            release.distribution() == Ubuntu && release.number().split_once('.') == Some((year, month))
+        };
+        Self::all().find(is_it)
+    }
+}
+
+impl std::fmt::Debug for ReleaseName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ReleaseName({})", self.series())
+    }
+}
+
+/// A release named by a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mention {
+    /// Where it begins in the version.
+    pub(crate) at: usize,
+    pub(crate) release: ReleaseName,
+}
+
+/// Finds every release that a version names, from left to right. The version is without its epoch.
+pub(crate) fn mentions(version: &str) -> Vec<Mention> {
+    // Without a hyphen there is no upstream version to be taken for a mark.
+    let revision = version.rfind('-').map_or(0, |hyphen| hyphen + 1);
+    let mut found = Vec::new();
+    let mut at = 0;
+    let mut before = '\0';
+    while let Some(rest) = version.get(at..).filter(|rest| !rest.is_empty()) {
+        let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let (word, behind) = rest.split_at_checked(letters.max(1)).unwrap_or((rest, ""));
+        // Words of an upstream version that hyphens separate are its own: `0.7-groovy-2.0-4`.
+        let is_upstreams = before == '-' && at != revision;
+        let release = match word {
+            "~" if at >= revision => bare(behind),
+            _ if letters == 0 || is_upstreams => None,
+            word => named(before, &word.to_ascii_lowercase(), behind),
+        };
+        // What is called by a number alone begins behind its tilde.
+        let begin = if letters > 0 { at } else { at + 1 };
+        found.extend(release.map(|release| Mention { at: begin, release }));
+        at += word.len();
+        before = word.chars().next_back().unwrap_or(before);
+    }
+    found
+}
+
+/// The release that a run of letters names, together with what stands before and behind it.
+fn named(before: char, word: &str, behind: &str) -> Option<ReleaseName> {
+    match word {
+        "deb" => debian(behind),
+        "bpo" => debian(behind).or_else(|| debian_tenfold(behind)),
+        // `+debian.4` is more often the fourth change for Debian than the fourth Debian.
+        "debian" if before == '~' => debian(behind.strip_prefix('.').unwrap_or(behind)),
+        "debian" => debian(behind),
+        "ubuntu" | "ubu" => ubuntu(behind.strip_prefix(['.', '-', '~', '+', '_']).unwrap_or(behind)),
+        "pgdg" => ubuntu(behind).or_else(|| debian(behind)).or_else(|| debian_tenfold(behind)),
+        series => ReleaseName::of_series(series),
+    }
+}
+
+/// The digits at the start of a text and what follows.
+fn digits(text: &str) -> (&str, &str) {
+    text.split_at_checked(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
+        .unwrap_or((text, ""))
+}
+
+/// `12`, and behind it at most the `u` of an update.
+fn debian(text: &str) -> Option<ReleaseName> {
+    let (number, behind) = digits(text);
+    let ends = !behind.starts_with(|c: char| c.is_ascii_alphabetic() && !c.eq_ignore_ascii_case(&'u'));
+    ReleaseName::of_debian(number).filter(|_| ends)
+}
+
+/// `120` for 12.0, as pgdg writes; `70` for 7.0, as backports once did.
+fn debian_tenfold(text: &str) -> Option<ReleaseName> {
+    let (number, _) = digits(text);
+    number.strip_suffix('0').and_then(ReleaseName::of_debian)
+}
+
+/// `22.04`, `2204`, or one of these after the number of an Ubuntu revision: `0.22.04.1`.
+fn ubuntu(text: &str) -> Option<ReleaseName> {
+    let (number, behind) = digits(text);
+    let revision = || calendar(behind.strip_prefix('.')?);
+    let joined = || {
+        let (year, month) = number.split_at_checked(2).filter(|_| number.len() == 4)?;
+        ReleaseName::of_ubuntu(year, month)
+    };
+    calendar(text).or_else(joined).or_else(revision)
+}
+
+/// `22.04`, and no digit behind it.
+fn calendar(text: &str) -> Option<ReleaseName> {
+    let (year, behind) = digits(text);
+    let (month, _) = digits(behind.strip_prefix('.')?);
+    ReleaseName::of_ubuntu(year, month)
+}
+
+/// A number alone counts only after a tilde in the Debian revision, and with a year of two digits: many upstream versions have such
+/// numbers.
+fn bare(text: &str) -> Option<ReleaseName> {
+    if digits(text).0.len() == 2 { calendar(text) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last(version: &str) -> Option<&'static str> {
+        mentions(version).last().map(|mention| mention.release.series())
+    }
+
+    /// How versions name a release, for those that have a number.
+    fn styles(release: ReleaseName) -> Vec<String> {
+        let (series, number) = (release.series(), release.number());
+        let mut marks = vec![series.to_owned(), format!("{series}1"), format!("{series}.2023.1")];
+        if release.distribution() == Debian && !number.is_empty() {
+            let major = number.split('.').next().unwrap();
+            for form in ["deb#", "deb#u1", "debian#", "debian#.1", "bpo#+1", "pgdg#0+1", "pgdg#+1"] {
+                marks.push(form.replace('#', major));
+            }
+        } else if release.distribution() == Ubuntu {
+            let joined = number.replace('.', "");
+            for form in ["ubuntu#", "ubuntu#.1", "ubuntu0.#.1", "ubuntu2.#", "ubuntu.#", "pgdg#+1", "ubu#"] {
+                marks.push(form.replace('#', number));
+            }
+            if joined.len() == 4 {
+                marks.extend([format!("ubu{joined}"), format!("ubuntu{joined}")]);
+            }
+        }
+        marks
+    }
+
+    #[test]
+    fn every_style_names_every_release() {
+        for release in ReleaseName::all() {
+            // Before 4.0 several releases of Debian shared a number.
+            let is_shared =
+                release.distribution() == Debian && release.number() < "4" && release.number().contains('.');
+            for mark in
+                styles(release).into_iter().filter(|mark| !is_shared || mark.starts_with(release.series()))
+            {
+                for start in ["1.2-1+", "1.2-1~", "1.2-1.", "1.2-1", "1.2.3-0ubuntu1~"] {
+                    let version = format!("{start}{mark}");
+                    assert_eq!(last(&version), Some(release.series()), "{version}");
+                }
+            }
+            if release.distribution() == Ubuntu {
+                let number = release.number();
+                if number.len() < 5 {
+                    continue;
+                }
+                for version in [format!("1.2-1~{number}"), format!("1.2-1ubuntu1~{number}.2")] {
+                    assert_eq!(last(&version), Some(release.series()), "{version}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_release_named_counts() {
+        for (version, series) in [
+            ("1.2-1+deb12u1~bpo11+1", "bullseye"),
+            ("1.2-1+deb12u1~jammy1", "jammy"),
+            ("24.0.7-1~debian.12~bookworm", "bookworm"),
+            ("24.0.7-1~ubuntu.22.04~jammy", "jammy"),
+            ("16.1-1.pgdg120+1", "bookworm"),
+            ("2.3-1~BOOKWORM1", "bookworm"),
+        ] {
+            assert_eq!(last(version), Some(series), "{version}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_release_is_left_alone() {
+        for version in [
+            "2.10-3",
+            "1.2-0ubuntu1",
+            "1.2-3ubuntu2.1",
+            "22.04.1-2",
+            "1.0+22.04.20220101",
+            "2023.04-1",
+            "2.0+deb1",
+            "2.0+deb120",
+            "2.0+deb3u1",
+            "2.0+trixieland",
+            "2.0+debug12",
+            "1.0~24.0",
+            "1.0~24.041",
+            "1.0+b12",
+            "1.0~rc24.04",
+            "0.3.1~10.10.1+ds1+~0.3.1-1",
+            "1.1.0~11.10.7+ds1+~cs8.3.3-4",
+            "0.7-groovy-2.0-4",
+            "1.7.0.experimental-1",
+            "0.8.1+debian-10+b2",
+            "2.6+debian.4-4",
+            "1.0+ubuntu24",
+            "1.0-1bpo",
+            "1.0+deb12rc1",
+            "1.0~4.10",
+            "1.0+aresid1",
+        ] {
+            assert_eq!(last(version), None, "{version}");
+        }
+    }
+
+    #[test]
+    fn no_number_alone_names_a_release_in_the_archive_of_this_machine() {
+        let output = std::process::Command::new("apt-cache").arg("dumpavail").output();
+        let text =
+            output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let versions = text.lines().filter_map(|line| line.strip_prefix("Version: "));
+        for version in versions.map(|version| version.split_once(':').map_or(version, |(_, rest)| rest)) {
+            for Mention { at, release } in mentions(version) {
+                assert!(
+                    version[at..].starts_with(|c: char| c.is_ascii_alphabetic()),
+                    "{version}: {release:?}"
+                );
+            }
+        }
+    }
+}
