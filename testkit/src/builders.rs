@@ -66,17 +66,7 @@ const JAVA: Style = Style {
 };
 
 /// libarchive in GNU's form (CPack).
-const LIBARCHIVE: Style = Style {
-    name: "cpack",
-    magic: b"ustar  \0",
-    file_type: b'0',
-    number: digits_and_nul,
-    checksum: six_digits,
-    id: Some(0),
-    owner: "root",
-    has_devices: false,
-    control_prefix: "./",
-};
+const LIBARCHIVE: Style = Style { name: "cpack", has_devices: false, ..GO };
 
 /// `tarfile` of Python in GNU's form (Bazel's `pkg_deb`), without names.
 const PYTHON: Style = Style { name: "bazel", owner: "", has_devices: true, ..GO };
