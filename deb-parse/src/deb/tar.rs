@@ -194,7 +194,8 @@ impl<'a, R: Read> Tar<'a, R> {
         let slot = match header.kind_byte {
             b'L' => &mut ahead.path,
             b'K' => &mut ahead.target,
-            b'x' => {
+            // `X` is that of Solaris.
+            b'x' | b'X' => {
                 let records = self.read_content(pax::LIMIT)?;
                 return pax::read(&records, ahead).map_err(|rule| self.error(rule));
             }

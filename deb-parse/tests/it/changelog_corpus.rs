@@ -383,6 +383,30 @@ fn trailers() -> Vec<String> {
     dates.iter().map(|date| format!(" -- A B <a@example.org>  {date}")).chain(whole).collect()
 }
 
+/// Sound entries with lines of any form between their own.
+fn mixtures(sound: &[&str]) -> Vec<Vec<String>> {
+    let forms: Vec<String> =
+        LINES.iter().map(|line| (*line).to_owned()).chain(headers()).chain(trailers()).collect();
+    let mut state = 1u64;
+    let mut below = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % limit
+    };
+    let mut changelog = || {
+        let mut lines: Vec<String> =
+            sound.iter().cycle().take(sound.len() * 3).map(|line| (*line).to_owned()).collect();
+        for _ in 0..=below(3) {
+            let (at, form) = (below(lines.len()), forms[below(forms.len())].clone());
+            match below(2) {
+                0 => lines[at] = form,
+                _ => lines.insert(at, form),
+            }
+        }
+        lines
+    };
+    (0..1500).map(|_| changelog()).collect()
+}
+
 #[test]
 fn every_form_of_a_line_is_read_as_dpkg_reads_it() {
     let sound = [HEADER, "", CHANGE, "", "  * And more.", "", TRAILER, ""];
@@ -408,6 +432,7 @@ fn every_form_of_a_line_is_read_as_dpkg_reads_it() {
         lines.remove(missing);
         changelogs.push(lines);
     }
+    changelogs.extend(mixtures(&sound));
     let mut texts: Vec<(String, String)> = vec![("empty".to_owned(), String::new())];
     for lines in changelogs {
         let text = lines.join("\n");

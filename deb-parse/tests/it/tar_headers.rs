@@ -3,6 +3,10 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
+use deb_parse::Limits;
+use deb_parse::checksum::HashSet;
+use deb_parse::deb::tarball;
+
 use crate::dpkg;
 use crate::fixture::*;
 
@@ -153,6 +157,48 @@ fn every_form_of_a_header_is_read_as_dpkg_reads_it() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The tarballs of source packages are unpacked by GNU tar: what it lists without a complaint is listed alike.
+#[test]
+fn every_form_of_a_header_that_gnu_tar_reads_is_read_in_tarballs() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.tar");
+    let (mut wrong, mut listed) = (Vec::new(), 0);
+    let record = b"12 path=yyy\n";
+    let with_record = |kind: u8| {
+        let tar = Tar::new().raw(&header(b"./r", kind, record.len()), record).file("./x", "");
+        (format!("record of type {}", kind.escape_ascii()), tar.end())
+    };
+    let mut archives = variants(b"./x", b"content of a file");
+    // Their content is not a record, and the name of a volume is not a file.
+    archives.retain(|(name, _)| !matches!(name.as_str(), "type x" | "type X" | "type V"));
+    archives.extend([b'x', b'X'].map(with_record));
+    for (name, tar) in archives {
+        std::fs::write(&path, &tar).unwrap();
+        let Some(output) = dpkg::run("tar", &["-tf", path.to_str().unwrap()]) else { return };
+        if !output.status.success() {
+            continue;
+        }
+        listed += 1;
+        let theirs = String::from_utf8(output.stdout).unwrap();
+        let plain =
+            |path: &str| path.trim_start_matches("./").replace("/./", "/").trim_matches('/').to_owned();
+        let theirs: Vec<String> = theirs.lines().map(plain).filter(|path| !path.is_empty()).collect();
+        let read = tarball::read(&tar[..], tar.len() as u64, HashSet::default(), &Limits::default()).unwrap();
+        match read.files {
+            Ok(files) => {
+                let ours: Vec<String> =
+                    files.iter().map(|file| String::from_utf8_lossy(&file.path).into_owned()).collect();
+                if ours != theirs {
+                    wrong.push(format!("{name}: {ours:?}, GNU tar: {theirs:?}"));
+                }
+            }
+            Err(error) => wrong.push(format!("{name}: {error}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(listed > 50, "{listed}");
 }
 
 /// The control archive is unpacked by GNU tar, which is more lenient in forms that no builder writes.

@@ -95,7 +95,7 @@ impl RawHeader {
     pub(super) fn is_record(&self, dialect: Dialect) -> bool {
         match self.kind_byte {
             b'L' | b'K' => true,
-            b'x' | b'g' | b'V' => dialect == Dialect::Gnu,
+            b'x' | b'X' | b'g' | b'V' => dialect == Dialect::Gnu,
             _ => false,
         }
     }
