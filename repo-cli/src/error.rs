@@ -361,7 +361,7 @@ impl Failure {
     }
 }
 
-/// Whether a package was over a limit.
+/// Returns whether a package was over a limit.
 fn is_limit(error: &deb_parse::Error) -> bool {
     match error {
         deb_parse::Error::Limit { .. } => true,

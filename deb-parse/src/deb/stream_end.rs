@@ -48,7 +48,7 @@ impl StreamEnd {
         }
     }
 
-    /// Says what is wrong with the stream, once all of it was seen.
+    /// Returns what is wrong with the stream, once all of it was seen.
     pub(super) fn finish(self) -> Result<(), &'static str> {
         match self.format {
             Compression::None | Compression::Lzma => Ok(()),

@@ -109,14 +109,14 @@ fn has_directory(directories: &HashSet<&[u8]>, path: &[u8]) -> bool {
     path.is_empty() || directories.contains(path) || is_everywhere(path)
 }
 
-/// Whether a package that this one needs, and that is unpacked before it, may have a directory that is missing.
+/// Returns whether a missing directory may be that of a package that this one needs.
 fn may_be_of_another(control: &BinaryControl) -> bool {
     let fields = [control.pre_depends(), control.depends()];
     let mut relations = fields.iter().flatten().flat_map(Relations::all).flatten();
     relations.any(|relation| !relation.name.starts_with("lib"))
 }
 
-/// Whether every Debian system can be taken to have this directory.
+/// Returns whether nearly every Debian system has this directory.
 fn is_everywhere(path: &[u8]) -> bool {
     let Ok(path) = std::str::from_utf8(path) else { return false };
     // Since /usr was merged, these are links to what is there.

@@ -25,7 +25,7 @@ impl RawHeader {
 
         let stored = if is_gnu { number(148, 156) } else { octal(field(148, 156)) };
         let stored = stored.ok_or_else(|| wrong("the header checksum is not a number"))?;
-        if stored != checksum(block, i128::from) && !(is_gnu && stored == checksum(block, signed)) {
+        if stored != checksum(block) && !(is_gnu && stored == signed_checksum(block)) {
             return Err(wrong("the header checksum is wrong"));
         }
         let mut path = Vec::new();
@@ -120,12 +120,13 @@ pub(super) fn text(field: &[u8]) -> &[u8] {
 }
 
 /// The sum of the bytes of a header, with blanks in place of the sum itself.
-fn checksum(block: &[u8; BLOCK], value: fn(u8) -> i128) -> i128 {
-    let bytes = block.iter().enumerate();
-    bytes.map(|(at, c)| value(if (148..156).contains(&at) { b' ' } else { *c })).sum()
+fn checksum(block: &[u8; BLOCK]) -> i128 {
+    let sum = |bytes: &[u8]| bytes.iter().map(|c| i64::from(*c)).sum::<i64>();
+    i128::from(sum(block) - sum(block.get(148..156).unwrap_or_default()) + 8 * i64::from(b' '))
 }
 
-/// The value of a byte for the programs of the eighties that summed up signed ones.
-fn signed(byte: u8) -> i128 {
-    i128::from(byte.cast_signed())
+/// The same of the programs of the eighties, for which bytes had signs.
+fn signed_checksum(block: &[u8; BLOCK]) -> i128 {
+    let negative = |bytes: &[u8]| bytes.iter().filter(|c| **c >= 0x80).count() as i128;
+    checksum(block) - 256 * (negative(block) - negative(block.get(148..156).unwrap_or_default()))
 }
