@@ -3,6 +3,7 @@
 mod compress;
 mod file;
 mod keeping;
+mod limits;
 mod named_files;
 mod ownership;
 mod restrictions;

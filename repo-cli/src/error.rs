@@ -387,6 +387,15 @@ impl Failure {
     }
 }
 
+/// Returns whether a package was over a limit.
+fn is_limit(error: &deb_parse::Error) -> bool {
+    match error {
+        deb_parse::Error::Limit { .. } => true,
+        deb_parse::Error::Within { error, .. } => is_limit(error),
+        _ => false,
+    }
+}
+
 /// Returns the file that an error of the store is about, and the line in it.
 fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
     use repo_store::Error;
@@ -398,6 +407,7 @@ fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
         | Error::OtherThanListed { file, .. }
         | Error::Misfit { file, .. }
         | Error::NotSigned { file, .. }
+        | Error::NotUnpackable { file, .. }
         | Error::Stanza { file, .. } => file,
         _ => return (None, None),
     };
@@ -425,6 +435,12 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     let hint = match error {
         Error::Conflict { .. } => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
+        }
+        Error::Package { source, .. } if is_limit(source) => {
+            "raise the limit in the table [limits] of repo.toml if the package is sound"
+        }
+        Error::NotUnpackable { .. } => {
+            "build the package with an entry for each of its directories, as dpkg-deb does"
         }
         Error::Held { .. } => "to take it all the same, give --despite-hold",
         Error::Present { .. } => "run repo-cli remove: it also holds what it takes out",

@@ -31,7 +31,9 @@ impl Session {
     /// Opens the store in the directory given, or in the nearest one upwards that has a `repo.toml`.
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let root = find_root(global)?;
-        Ok(Self { config: Config::load(&root)?, store: Store::open(&root)?, actor: actor(global), root })
+        let config = Config::load(&root)?;
+        let store = Store::open(&root)?.with_limits(config.limits());
+        Ok(Self { config, store, actor: actor(global), root })
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.

@@ -70,6 +70,9 @@ pub struct PackageChange {
     pub also_removed: Vec<Version>,
     /// What differs between the two; nothing when they are one and the same.
     pub contents: ContentChange,
+    /// Why only the relations in [`contents`](Self::contents) are known: one of the two package files cannot be unpacked, or is
+    /// over a [limit](Store::limits).
+    pub contents_unknown: Option<String>,
 }
 
 /// What the index says of a version.
@@ -146,7 +149,8 @@ impl Store {
     /// What changed from one content of a suite to another, source by source.
     ///
     /// Nothing is compared but the highest version before and the highest after of each package and architecture. Reads the
-    /// [manifests](Self::manifest) of these, and makes those that are missing.
+    /// [manifests](Self::manifest) of these, and makes those that are missing. A package file that cannot be unpacked, or is over a
+    /// limit, is [named](PackageChange::contents_unknown); the others are compared all the same.
     ///
     /// # Errors
     /// As [`difference`](Self::difference) and [`manifest`](Self::manifest).

@@ -148,6 +148,14 @@ pub enum Error {
         #[source]
         source: deb_parse::Error,
     },
+    /// A package of which every part is sound, but that dpkg cannot unpack.
+    #[error("{file}: {problem}")]
+    NotUnpackable {
+        /// The file as given by the caller.
+        file: Utf8PathBuf,
+        /// The first entry that dpkg cannot unpack, and why.
+        problem: deb_parse::deb::UnpackProblem,
+    },
     /// Something that cannot be taken, whatever is in it: it is not a regular file, or changed while it was read.
     #[error("{file} {fault}")]
     NotAFile {
@@ -410,6 +418,7 @@ impl Error {
             Self::UnknownTag { .. } => "E-UNKNOWN-TAG",
             Self::Package { .. } => "E-INVALID-PACKAGE",
             Self::NotAFile { .. } => "E-NOT-A-FILE",
+            Self::NotUnpackable { .. } => "E-NOT-UNPACKABLE",
             Self::NoCommonSuite { .. } => "E-NO-COMMON-SUITE",
             Self::NoSuite { .. } => "E-NO-SUITE",
             Self::NoRoutedSuite { .. } => "E-NO-ROUTED-SUITE",

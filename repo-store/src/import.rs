@@ -36,7 +36,8 @@ pub struct AddOptions {
     pub component: Option<Component>,
     /// Add the good ones even when others are refused.
     pub keep_going: bool,
-    /// Decompress the data archive of each and check it to its end, instead of only naming it.
+    /// Unpack the data archive of each and check it to its end. Otherwise only the start and the end of its compressed stream
+    /// are checked, unless the repository has [contents](RepositorySettings::contents).
     pub check_data: bool,
     /// Refuse symbolic links: for folders that others can write to.
     pub refuse_links: bool,
@@ -192,10 +193,11 @@ impl Store {
         let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
         let mut read_options = match (repository.contents, options.check_data) {
-            (true, _) => Manifest::options(),
+            (true, _) => Manifest::options(self.limits()),
             (false, true) => deb::Options::default(),
             (false, false) => deb::Options { data: deb::Data::Skip, ..deb::Options::default() },
         };
+        read_options.limits = self.limits().clone();
         read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
         let read = deb::read(&mut tee, &read_options);
         if let Some(error) = tee.failed {
@@ -203,6 +205,10 @@ impl Store {
         }
         let package = read.map_err(|source| Error::Package { file: path.to_owned(), source })?;
         changed_while_read(path, &file, &before, package.size)?;
+        // The installer, which unpacks `.udeb` packages, makes directories that are missing.
+        if let Some(problem) = package.unpack_problem.clone().filter(|_| path.extension() != Some("udeb")) {
+            return Err(Error::NotUnpackable { file: path.to_owned(), problem });
+        }
         if let Some(InUpload { list, entry, .. }) = upload {
             list.check(entry, &Checksums::from(&package))?;
         }

@@ -6,6 +6,8 @@ mod unpacked_source;
 
 use std::fmt;
 
+use deb_parse::Limits;
+use deb_parse::checksum::HashSet;
 use deb_parse::deb::{self, EntryKind};
 
 pub(crate) use self::keep::AREA;
@@ -89,8 +91,9 @@ impl Manifest {
     const CHANGELOG: usize = 64 << 10;
 
     /// How a package is read of which a manifest is to be made.
-    pub(crate) fn options() -> deb::Options {
-        deb::Options { data: deb::Data::List, changelog: Some(Self::CHANGELOG), ..deb::Options::default() }
+    pub(crate) fn options(limits: &Limits) -> deb::Options {
+        let (limits, hashes) = (limits.clone(), HashSet::default());
+        deb::Options { limits, hashes, data: deb::Data::List, changelog: Some(Self::CHANGELOG) }
     }
 
     /// The manifest of a package read with these [`options`](Self::options).

@@ -1,5 +1,5 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::SuiteName;
+use deb_parse::{Limits, SuiteName};
 use jiff::Timestamp;
 
 use crate::beneath::{Status, StorePaths};
@@ -32,6 +32,7 @@ use crate::{BlobId, Commit, CommitId, Difference, Error, RepositoryName, Snapsho
 pub struct Store {
     root: Utf8PathBuf,
     storage: Directory,
+    limits: Limits,
 }
 
 /// So many bytes at the end of the operation log hold its last line, unless that tells of very many packages.
@@ -66,12 +67,27 @@ impl Store {
     /// [upgraded](Self::upgrade).
     pub fn open(root: &Utf8Path) -> Result<Self, Error> {
         let format = Format::of(root)?;
-        Ok(Self { root: root.to_owned(), storage: Directory::open(&root.join("store"), format)? })
+        let storage = Directory::open(&root.join("store"), format)?;
+        Ok(Self { root: root.to_owned(), storage, limits: Limits::default() })
     }
 
     /// The store in `root`, whether it was made to its end or not.
     pub(crate) fn at(root: &Utf8Path) -> Self {
-        Self { root: root.to_owned(), storage: Directory::at(&root.join("store")) }
+        let storage = Directory::at(&root.join("store"));
+        Self { root: root.to_owned(), storage, limits: Limits::default() }
+    }
+
+    /// Sets how much of a package file is read before it is refused.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Returns how much of a package file is read before it is refused.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Where it is.

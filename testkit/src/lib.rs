@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod apt;
+pub mod builders;
 mod environment;
 mod output;
 pub mod package;

@@ -49,12 +49,16 @@ pub fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn tar(mut members: Vec<u8>) -> Vec<u8> {
+/// Ends a tar archive of these entries.
+#[must_use]
+pub fn tar(mut members: Vec<u8>) -> Vec<u8> {
     members.resize(members.len() + 1024, 0);
     members
 }
 
-pub(crate) fn tar_member(name: &str, content: &[u8]) -> Vec<u8> {
+/// An entry of a tar archive that is a file.
+#[must_use]
+pub fn tar_member(name: &str, content: &[u8]) -> Vec<u8> {
     let (size, blank) = (content.len(), " ");
     // Name, mode, owner, group, size, time, a blank checksum, type, link, magic: see tar(5).
     let mut header =

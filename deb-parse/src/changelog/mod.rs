@@ -8,11 +8,15 @@
 //!  -- Some Body <somebody@example.org>  Sat, 01 Jan 2022 10:00:00 +0000
 //! ```
 //!
-//! Thirty years of hands have written them, so there are two readers: [`entries`] makes the best of any text, [`parse`] says
-//! in which line the grammar is broken. Neither copies.
+//! People have written them for thirty years, so there are two readers: [`entries`] makes the best of any text, [`parse`]
+//! reports the first line that dpkg would complain about. Neither copies. What [`parse`] accepts, both read alike.
 
+mod ancient;
+mod line;
 mod references;
 mod strict;
+
+use line::{Line, classify, trim_end};
 
 pub use strict::parse;
 
@@ -37,11 +41,12 @@ pub struct Entry<'a> {
     pub distributions: &'a str,
     /// What follows the semicolon, such as `urgency=medium`.
     pub metadata: &'a str,
-    /// The lines in between with their indentation, without empty lines before and after them.
+    /// The lines in between with their indentation, without empty lines and comments before and after them.
     pub changes: &'a str,
     /// Name and address of who made the version; empty where [`entries`] finds no such line.
     pub maintainer: &'a str,
-    /// When it was made, in the form of RFC 5322 if the grammar was kept; empty where [`entries`] finds none.
+    /// When it was made, in the form of RFC 5322 if the grammar was kept, mostly with the day of the week; empty where
+    /// [`entries`] finds none.
     pub date: &'a str,
 }
 
@@ -56,7 +61,8 @@ impl<'a> Entry<'a> {
         self.metadata
             .split(',')
             .filter_map(|pair| pair.split_once('='))
-            .find(|(key, _)| key.trim_ascii().eq_ignore_ascii_case("urgency"))
+            // dpkg drops hyphens at the end of a key.
+            .find(|(key, _)| key.trim_ascii().trim_end_matches('-').eq_ignore_ascii_case("urgency"))
             .and_then(|(_, value)| value.split_ascii_whitespace().next())
     }
 
@@ -84,10 +90,11 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Gives the entries of `text`, whatever else is in it, such as settings of editors and the formats of the past.
+/// Gives the entries of `text`, whatever else is in it, such as comments, settings of editors and the formats of the past.
 ///
 /// An entry starts with a line that names a package, a version in parentheses and, before a semicolon, suites. It ends with a
-/// line that starts with ` --`, or where the next one starts.
+/// line that starts with ` --`, or where the next one starts. Where dpkg stops to read after an entry, because the settings
+/// of an editor or an older format follow, this reader stops too.
 ///
 /// ```
 /// use deb_parse::changelog;
@@ -99,7 +106,7 @@ impl<'a> Entry<'a> {
 /// assert_eq!((newer[0].changes, newer[0].urgency()), ("  * Fix it.", Some("high")));
 /// ```
 pub fn entries(text: &str) -> Entries<'_> {
-    Entries { lines: Lines { text, offset: 0, number: 0 } }
+    Entries { lines: Lines::of(text), after_entry: false }
 }
 
 /// Iterator over the entries of a changelog; made by [`entries`].
@@ -113,6 +120,8 @@ pub fn entries(text: &str) -> Entries<'_> {
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
     lines: Lines<'a>,
+    /// Whether the line before was the last one of an entry.
+    after_entry: bool,
 }
 
 impl<'a> Iterator for Entries<'a> {
@@ -120,27 +129,57 @@ impl<'a> Iterator for Entries<'a> {
 
     fn next(&mut self) -> Option<Entry<'a>> {
         let mut entry = loop {
-            if let Line::Header(entry) = classify(self.lines.next()?.text) {
-                break entry;
+            match classify(self.lines.next()?.text) {
+                Line::Header(entry) => break entry,
+                Line::Tail if self.after_entry => {
+                    self.lines.offset = self.lines.text.len();
+                    return None;
+                }
+                _ => {}
             }
         };
-        let start = self.lines.offset;
-        let mut end = start;
+        self.after_entry = false;
+        let mut changes = Changes::default();
         let mut ahead = self.lines.clone();
         while let Some(line) = ahead.next() {
             match classify(line.text) {
                 Line::Header(_) => break,
                 Line::Trailer { maintainer, date } => {
                     (entry.maintainer, entry.date) = (maintainer, date);
-                    self.lines = ahead;
-                    break;
+                    self.after_entry = true;
                 }
-                _ => end = ahead.offset,
+                Line::Blank | Line::Ignored => {}
+                Line::Change | Line::Tail | Line::Other => changes.extend(&line),
             }
             self.lines = ahead.clone();
+            if self.after_entry {
+                break;
+            }
         }
-        entry.changes = without_blank_lines(self.lines.text.get(start..end).unwrap_or_default());
+        entry.changes = changes.within(self.lines.text);
         Some(entry)
+    }
+}
+
+/// Where the changes of an entry start and end: from the first to the last line that is neither blank nor a comment.
+#[derive(Default)]
+struct Changes {
+    start: Option<usize>,
+    end: usize,
+}
+
+impl Changes {
+    fn extend(&mut self, line: &NumberedLine<'_>) {
+        self.start.get_or_insert(line.offset);
+        self.end = line.offset + trim_end(line.text).len();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start.is_none()
+    }
+
+    fn within<'a>(&self, text: &'a str) -> &'a str {
+        self.start.and_then(|start| text.get(start..self.end)).unwrap_or_default()
     }
 }
 
@@ -151,6 +190,7 @@ struct Lines<'a> {
     number: u64,
 }
 
+/// A line without its newline.
 struct NumberedLine<'a> {
     text: &'a str,
     offset: usize,
@@ -158,71 +198,16 @@ struct NumberedLine<'a> {
 }
 
 impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, offset: 0, number: 0 }
+    }
+
     fn next(&mut self) -> Option<NumberedLine<'a>> {
         let rest = self.text.get(self.offset..).filter(|rest| !rest.is_empty())?;
-        let length = memchr::memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |at| at + 1);
+        let length = memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
         let offset = self.offset;
-        self.offset += length;
+        self.offset = self.text.len().min(offset + length + 1);
         self.number += 1;
-        Some(NumberedLine {
-            text: rest.get(..length).unwrap_or_default().trim_ascii_end(),
-            offset,
-            number: self.number,
-        })
+        Some(NumberedLine { text: rest.get(..length).unwrap_or_default(), offset, number: self.number })
     }
-}
-
-enum Line<'a> {
-    Blank,
-    Header(Entry<'a>),
-    Change,
-    Trailer { maintainer: &'a str, date: &'a str },
-    Other,
-}
-
-fn classify(line: &str) -> Line<'_> {
-    if line.is_empty() {
-        Line::Blank
-    } else if let Some(rest) = line.strip_prefix(" --") {
-        let end = rest.rfind('>').map_or(rest.len(), |at| at + 1);
-        let (maintainer, date) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        Line::Trailer { maintainer: maintainer.trim_ascii(), date: date.trim_ascii() }
-    } else if line.starts_with([' ', '\t']) {
-        let indented = line.starts_with("  ") || line.starts_with('\t') || line.starts_with(" \t");
-        if indented { Line::Change } else { Line::Other }
-    } else {
-        header(line).map_or(Line::Other, Line::Header)
-    }
-}
-
-/// Reads `package (version) suites; metadata`.
-fn header(line: &str) -> Option<Entry<'_>> {
-    let (source, rest) = line.split_once('(')?;
-    let (version, rest) = rest.split_once(')')?;
-    let (distributions, metadata) = rest.split_once(';')?;
-    let (source, blanks) = source.split_at_checked(source.trim_ascii_end().len())?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.');
-    let is_header = source.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && source.chars().all(is_name)
-        && !blanks.is_empty()
-        && !version.is_empty()
-        && !version.contains(|c: char| c == '(' || c.is_ascii_whitespace())
-        && distributions.starts_with([' ', '\t'])
-        && distributions.split_ascii_whitespace().all(|suite| suite.chars().all(is_name));
-    is_header.then_some(Entry {
-        source,
-        version,
-        distributions: distributions.trim_ascii(),
-        metadata: metadata.trim_ascii(),
-        changes: "",
-        maintainer: "",
-        date: "",
-    })
-}
-
-fn without_blank_lines(text: &str) -> &str {
-    let text = text.trim_ascii_end();
-    let blank = text.len() - text.trim_ascii_start().len();
-    let start = text.get(..blank).and_then(|blank| blank.rfind('\n')).map_or(0, |at| at + 1);
-    text.get(start..).unwrap_or_default()
 }

@@ -68,12 +68,19 @@ fn parse_name(field: &[u8]) -> Result<String, String> {
     }
 }
 
+/// Reads a size as dpkg reads it (`dpkg_ar_member_get_size`): blanks, digits, and whatever follows the next blank. Blanks
+/// alone are 0.
 fn parse_size(field: &[u8]) -> Result<u64, String> {
-    let text = std::str::from_utf8(field).unwrap_or_default().trim_end_matches(' ');
-    if text.is_empty() || !text.bytes().all(|c| c.is_ascii_digit()) {
-        return Err(format!("member size {} must be a decimal number", Quoted::new(field)));
+    let mut size = 0u64;
+    let digits = field.iter().skip_while(|c| **c == b' ').take_while(|c| **c != b' ');
+    for digit in digits {
+        let value = digit.checked_sub(b'0').filter(|value| *value < 10);
+        let value =
+            value.ok_or_else(|| format!("member size {} must be a decimal number", Quoted::new(field)))?;
+        // Ten digits fit.
+        size = size.saturating_mul(10).saturating_add(value.into());
     }
-    text.parse().map_err(|_| "member size is too large".to_owned())
+    Ok(size)
 }
 
 /// Writes a member with its header.

@@ -16,9 +16,11 @@ mod diff;
 mod own_changelog;
 mod package;
 mod source;
+mod stream_end;
 mod tar;
 pub mod tarball;
 mod unpacked;
+mod unpacking;
 
 pub use build::Builder;
 pub use compression::Compression;
@@ -27,3 +29,4 @@ pub use control_archive::ControlFile;
 pub use own_changelog::OwnChangelog;
 pub use package::{Data, FileEntry, Options, Package, read};
 pub use tar::{EntryKind, Owner};
+pub use unpacking::UnpackProblem;

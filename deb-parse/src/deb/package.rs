@@ -6,8 +6,10 @@ use super::conffiles::{Conffile, Conffiles};
 use super::control_archive::{self, ControlArchive, ControlFile};
 use super::own_changelog::{Collector, OwnChangelog};
 use super::source::{Member, Source};
+use super::stream_end::StreamEnd;
 use super::tar::{Dialect, EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
+use super::unpacking::{self, UnpackProblem};
 use crate::checksum::{Blake3, HashSet, Hasher, Md5, Sha1, Sha256, Sha512};
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
@@ -58,8 +60,10 @@ pub struct Options {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Data {
-    /// Hash it with the rest of the file, without unpacking it. Only its name is checked, and that it starts as its
-    /// compression format does.
+    /// Hash it with the rest of the file, without unpacking it. What is seen without that is checked: its name, that it
+    /// starts as its compression format does, and that the stream is whole (footer and index of xz, the headers of the frame
+    /// and of all blocks of zstd, the size at the end of gzip, the mark at the end of bzip2). An archive that is not
+    /// compressed is checked as with [`List`](Self::List).
     Skip,
     /// Unpack it to its end, check it, and list the files in it.
     #[default]
@@ -139,6 +143,8 @@ pub struct Package {
     pub data_compression: Compression,
     /// The entries of the data archive in their order, with [`Data::List`].
     pub files: Option<Vec<FileEntry>>,
+    /// Why dpkg cannot unpack the data archive in the order of its entries, with [`Data::List`]; nothing if it can.
+    pub unpack_problem: Option<UnpackProblem>,
     /// Size when installed in KiB, summed as dpkg-gencontrol does (files rounded up, 1 for all else), with
     /// [`Data::List`].
     pub installed_size: Option<u64>,
@@ -196,6 +202,7 @@ pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
         Some(found) => (Some(found.files), Some(found.installed_size), found.changelog, found.conffiles),
         None => (None, None, None, conffiles_of(conffiles.as_deref())),
     };
+    let unpack_problem = files.as_ref().and_then(|files| unpacking::find_problem(files, &control));
     Ok(Package {
         control,
         size: hashes.size,
@@ -211,6 +218,7 @@ pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
         control_compression,
         data_compression,
         files,
+        unpack_problem,
         installed_size,
         changelog,
     })
@@ -271,10 +279,7 @@ impl Reading<'_> {
                     return Err(Error::archive(quoted(), rule));
                 };
                 self.data = Some((format, self.read_data(Member::new(source, name, size), format, control)?));
-                return match self.options.data {
-                    Data::Skip => Ok(()),
-                    Data::List => skip_padding(source, size),
-                };
+                return skip_padding(source, size);
             }
             (Some(_), Some(_)) => {
                 if control.is_some() || data.is_some() || name == "debian-binary" {
@@ -282,7 +287,8 @@ impl Reading<'_> {
                 }
             }
         }
-        Member::new(source, name, size).skip(size)
+        Member::new(source, name, size).read_to_end(|_| Ok(()))?;
+        skip_padding(source, size)
     }
 
     fn read_data<R: Read>(
@@ -293,21 +299,24 @@ impl Reading<'_> {
     ) -> Result<Option<Listing>, Error> {
         let limits = &self.options.limits;
         match self.options.data {
-            Data::Skip => {
+            Data::Skip if format != Compression::None => {
                 let name = member.name();
                 if !format.matches(member.peek(Compression::MAGIC_LEN)?) {
                     return Err(Error::archive(name, "is not compressed as its name says"));
                 }
-                let size = member.left();
-                member.skip(size)?;
+                let mut end = StreamEnd::new(format, member.left(), limits);
+                member.read_to_end(|piece| end.update(piece))?;
+                end.finish().map_err(|rule| Error::archive(name, rule))?;
                 Ok(None)
             }
-            Data::List => {
+            // What is not compressed costs nothing to check.
+            Data::Skip | Data::List => {
                 let limit = limits.data_unpacked().max(member.left().saturating_mul(HONEST_RATIO));
                 let limited = "bytes of the unpacked data archive";
                 let input = Unpacked::new(member, format, limits, limit, limited)?;
                 let changelog = self.options.changelog.map(|limit| Collector::new(&control.control, limit));
-                list(input, limits, changelog, conffiles_of(control.conffiles.as_deref())).map(Some)
+                let listing = list(input, limits, changelog, conffiles_of(control.conffiles.as_deref()))?;
+                Ok(Some(listing).filter(|_| self.options.data == Data::List))
             }
         }
     }

@@ -126,19 +126,21 @@ impl<'a, R: Read> Member<'a, R> {
         self.source.consume(length);
     }
 
-    /// Reads the member to its end, and the byte after a member of odd size.
-    pub(super) fn skip(mut self, size: u64) -> Result<(), Error> {
+    /// Reads the member to its end, and shows each piece of it to `look`.
+    pub(super) fn read_to_end(
+        mut self,
+        mut look: impl FnMut(&[u8]) -> Result<(), &'static str>,
+    ) -> Result<(), Error> {
+        let name = self.name;
         loop {
-            let length = self.fill()?.len();
-            if length == 0 {
-                break;
+            let piece = self.fill()?;
+            if piece.is_empty() {
+                return Ok(());
             }
+            look(piece).map_err(|rule| Error::archive(name, rule))?;
+            let length = piece.len();
             self.consume(length);
         }
-        if size % 2 == 1 && !self.source.fill()?.is_empty() {
-            self.source.consume(1);
-        }
-        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 //! Nothing is ever extracted; entries are looked at one by one in constant memory.
 
 mod header;
+mod number;
 mod pax;
 mod writer;
 
@@ -193,7 +194,8 @@ impl<'a, R: Read> Tar<'a, R> {
         let slot = match header.kind_byte {
             b'L' => &mut ahead.path,
             b'K' => &mut ahead.target,
-            b'x' => {
+            // `X` is that of Solaris.
+            b'x' | b'X' => {
                 let records = self.read_content(pax::LIMIT)?;
                 return pax::read(&records, ahead).map_err(|rule| self.error(rule));
             }
@@ -213,7 +215,7 @@ impl<'a, R: Read> Tar<'a, R> {
             return Err(self.too_long());
         }
         let mut name = self.read_content(self.path_limit + 1)?;
-        if name.last() == Some(&0) {
+        while name.last() == Some(&0) {
             name.pop();
         }
         if name.is_empty() || name.contains(&0) {
@@ -280,9 +282,11 @@ impl<'a, R: Read> Tar<'a, R> {
     }
 
     fn owner(&mut self, block: &[u8; BLOCK], header: &RawHeader) -> Arc<Owner> {
-        let name = |from: usize, to: usize| match block.get(257..262) {
-            Some(b"ustar") => text(block.get(from..to).unwrap_or_default()),
-            _ => &[],
+        let is_marked = block.get(257..262) == Some(b"ustar");
+        let name = |from: usize, to: usize| match self.dialect {
+            // dpkg reads the names whatever the mark of the header is.
+            Dialect::Gnu if !is_marked => &[],
+            _ => text(block.get(from..to).unwrap_or_default()),
         };
         let (user, group) = (name(265, 297), name(297, 329));
         let last = &*self.owner;
@@ -315,6 +319,10 @@ impl<'a, R: Read> Tar<'a, R> {
             let length = self.input.read_full(&mut self.scratch)?;
             if self.scratch.iter().take(length).any(|c| *c != 0) {
                 return Err(self.error("nothing may follow the end mark of the tar archive"));
+            }
+            // An archive that is not unpacked is known to be cut by that.
+            if length % BLOCK != 0 {
+                return Err(self.error("the tar archive is cut short inside its end mark"));
             }
             if length < self.scratch.len() {
                 return Ok(());

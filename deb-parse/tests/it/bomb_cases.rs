@@ -36,7 +36,7 @@ fn noise(size: usize) -> Vec<u8> {
 }
 
 fn huge_file(path: &str, size: u64) -> Vec<u8> {
-    let header = Header::new(path.as_bytes(), b'0', 0).with(124, format!("{size:011o}\0").as_bytes());
+    let header = Header::new(path.as_bytes(), b'0', 0).with(124, format!("{size:012o}").as_bytes());
     Tar::new().raw(&header, b"").0
 }
 

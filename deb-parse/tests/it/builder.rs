@@ -116,7 +116,7 @@ fn dpkg_takes_what_is_built() {
         assert_eq!(reading.scripts, ["conffiles", "control", "md5sums", "postinst"]);
         assert_eq!(reading.files.len(), 15);
         if let Some(status) = dpkg::unpack(&bytes) {
-            assert!(status.unwrap().contains("Version: 1:2.0-3"));
+            assert!(status.unwrap().status.contains("Version: 1:2.0-3"));
         }
     }
 }

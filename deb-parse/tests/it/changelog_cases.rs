@@ -50,11 +50,11 @@ fn dpkg_reads_the_same() {
     let path = directory.path().join("changelog");
     std::fs::write(directory.path().join("ubuntu"), "Vendor: Ubuntu\n").unwrap();
     let more = "\
-b+c (1.0-1ubuntu2) noble-proposed; urgency=high, vcs-git-url=https://example.org/b.git\n\n  \
+b+c (1.0-1ubuntu2) noble-proposed; urgency=high, XS-Vcs-Git-Url=https://example.org/b.git\n\n  \
 * closes: 5,bug#6 , #7,\n    bug 8. Also closes:#9;closes: bug9\n  * foreclosesx: 3, closes #4, closes: none\n\n  \
 * LP: #10, #11,12; lp:#13; LP:  #14\n    lp: #15,\n    #16\n\n \
 -- Ä Ö (x) <a@example.org>  Sat,  1 Jan 2022 10:00:00 -0330\n\n";
-    for text in [TWO.to_owned(), more.to_owned(), format!("{more}{TWO}"), format!("\n\n{TWO}\n\n\n{more}")] {
+    for text in [TWO.to_owned(), more.to_owned(), format!("{more}{TWO}"), format!("{TWO}\n\n\n{more}")] {
         std::fs::write(&path, &text).unwrap();
         let output = Command::new("dpkg-parsechangelog")
             .args(["-l", path.to_str().unwrap(), "--all", "--format", "rfc822"])
@@ -120,9 +120,14 @@ fn the_strict_reader_says_what_is_wrong_and_where() {
         changelog::parse(&TWO.replacen(from, to, 1)).unwrap_err().to_string()
     };
     insta::assert_snapshot!(message("hello (2.10-3) unstable;", "hello 2.10-3;"), @"line 1, column 1: an entry must start with `package (version) suites; urgency=…` (deb-changelog(5))");
-    insta::assert_snapshot!(message("hello", "h"), @"line 1, column 1: an entry must name a source package (Policy 5.6.1)");
-    insta::assert_snapshot!(message("2.10-3", "2.10_3"), @"line 1, column 8: the upstream version must be letters, digits and `.+-~` (Policy 5.6.12)");
-    insta::assert_snapshot!(message(" unstable", " "), @"line 1, column 16: an entry must name a suite (deb-changelog(5))");
+    insta::assert_snapshot!(message("hello (", "hello  ("), @"line 1, column 1: there must be one blank between package and version (deb-changelog(5))");
+    insta::assert_snapshot!(message("urgency=medium", "urgency=medium, vcs-git-url=x"), @"line 1, column 42: only `urgency`, `binary-only` and keys such as `XB-Name` are known (deb-changelog(5))");
+    insta::assert_snapshot!(message("hello (2.10-3) unstable;", "\nhello (2.10-3) unstable;"), @"line 1, column 1: a changelog must start with an entry, without empty lines before it");
+    insta::assert_snapshot!(message("hello (1:", "  * x\nhello (1:"), @"line 8, column 1: an entry must start with `package (version) suites; urgency=…` (deb-changelog(5))");
+    insta::assert_snapshot!(message("hello (1:", " -- A <a@b>  Sat, 01 Jan 2022 10:00:00 +0000\nhello (1:"), @"line 8, column 1: an entry must start with `package (version) suites; urgency=…` (deb-changelog(5))");
+    insta::assert_snapshot!(message("Jan", "January"), @"line 6, column 39: a date must be like `Sat, 01 Jan 2022 10:00:00 +0000` (deb-changelog(5))");
+    insta::assert_snapshot!(message("2.10-3", "2.10_3"), @"line 1, column 8: the version must be letters, digits and `.+-:~` (Policy 5.6.12)");
+    insta::assert_snapshot!(message(" unstable", " "), @"line 1, column 1: an entry must start with `package (version) suites; urgency=…` (deb-changelog(5))");
     insta::assert_snapshot!(message("urgency=medium", "medium"), @"line 1, column 26: what follows the semicolon must be `key=value`, with commas between (deb-changelog(5))");
     insta::assert_snapshot!(message("  * CVE", " * CVE"), @"line 4, column 1: a line of changes must be indented by two blanks (deb-changelog(5))");
     insta::assert_snapshot!(message("  Sat", " Sat"), @"line 6, column 1: the last line of an entry must be ` -- Name <address>`, two blanks and a date (deb-changelog(5))");
@@ -130,5 +135,5 @@ fn the_strict_reader_says_what_is_wrong_and_where() {
     insta::assert_snapshot!(message("Jan", "Jun."), @"line 6, column 39: a date must be like `Sat, 01 Jan 2022 10:00:00 +0000` (deb-changelog(5))");
     insta::assert_snapshot!(message(" -- Some", "  - Some"), @"line 8, column 1: an entry must end with a line that starts with ` -- ` (deb-changelog(5))");
     insta::assert_snapshot!(message(" -- A", "  - A"), @"line 13, column 1: the last entry must end with a line that starts with ` -- ` (deb-changelog(5))");
-    insta::assert_snapshot!(message("hello (1:", "x\nhello (1:"), @"line 8, column 1: an entry must start with `package (version) suites; urgency=…` (deb-changelog(5))");
+    insta::assert_snapshot!(message("hello (1:", "x y\nhello (1:"), @"line 8, column 1: an entry must start with `package (version) suites; urgency=…` (deb-changelog(5))");
 }

@@ -36,7 +36,6 @@ fn there_is_one_control_file_and_it_is_regular() {
         case("block device", kind(b'4'), regular),
         case("directory", kind(b'5'), "no directories"),
         case("pipe", kind(b'6'), regular),
-        case("contiguous", kind(b'7'), "unknown"),
         case("sparse", kind(b'S'), "unknown"),
         case("dump directory", kind(b'D'), "unknown"),
         case("volume label", kind(b'V'), "unknown"),
@@ -116,26 +115,24 @@ fn headers_are_read_as_dpkg_reads_them() {
     damaged.0.resize(damaged.0.len().next_multiple_of(512), 0);
     damaged.0[512 + 101] ^= 1;
     assert_refused([
-        case("size in decimal", size(b"99999999999"), "size is no number"),
-        case("size negative", size(b"-1"), "size is no number"),
-        case("size with junk", size(b"00000000200x"), "size is no number"),
-        case("size blank", size(b"            "), "size is no number"),
-        case("size NUL", size(&[0; 12]), "size is no number"),
-        case("size base 256, negative", size(&[0xff; 12]), "size is no number"),
+        case("size in decimal", size(b"99999999999"), "size is not a number"),
+        case("size negative", size(b"-1"), "size is not a number"),
+        case("size with junk", size(b"00000000200x"), "size is not a number"),
+        case("size blank", size(b"            "), "size is not a number"),
+        case("size NUL, which is 0", size(&[0; 12]), "must end with a newline"),
+        case("size base 256, negative", size(&[0xff; 12]), "size is not a number"),
         case("size base 256, 128 GiB", size(b"\x80\0\0\0\0\0\0\x20\0\0\0\0"), "which is the limit"),
         case(
             "size base 256, 2^95",
             size(b"\x80\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
-            "size is no number",
+            "size is not a number",
         ),
         case("size 8 GiB", size(b"77777777777"), "which is the limit"),
         case("size one too large for the content", size(b"00000040000"), "cut short"),
         case("size 0", size(b"00000000000"), "must end with a newline"),
         case("checksum wrong", damaged, "checksum is wrong"),
-        case("mode blank", field(100, b"        "), "mode is no number"),
+        case("mode blank", field(100, b"        "), "mode is not a number"),
         case("owner blank", field(108, b"        "), "owner or group"),
-        case("unknown magic", field(257, b"ustar\x0001"), "neither of POSIX nor of GNU"),
-        case("half a magic", field(257, b"ustar\0\0\0"), "neither of POSIX nor of GNU"),
     ]);
     let cut = Tar::new().file("./control", CONTROL).0;
     assert_refused([

@@ -62,9 +62,20 @@ fn list(tar: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
-/// Unpacks into a root of its own with `dpkg --unpack`; what dpkg wrote into its database. `None` where dpkg is not
-/// installed or we are not root.
-pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<String, String>> {
+/// What dpkg unpacked.
+pub(crate) struct Root {
+    pub(crate) directory: tempfile::TempDir,
+    /// What dpkg wrote into its database.
+    pub(crate) status: String,
+}
+
+/// Unpacks into a root of its own with `dpkg --unpack`. `None` where dpkg is not installed or we are not root.
+pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<Root, String>> {
+    unpack_beside(bytes, &[])
+}
+
+/// The same in a root that has these directories.
+pub(crate) fn unpack_beside(bytes: &[u8], directories: &[&str]) -> Option<Result<Root, String>> {
     if run("id", &["-u"]).is_none_or(|output| output.stdout != b"0\n") {
         eprintln!("skipped: dpkg --unpack needs root");
         return None;
@@ -73,6 +84,9 @@ pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<String, String>> {
     let database = root.path().join("var/lib/dpkg");
     for directory in ["info", "updates"] {
         std::fs::create_dir_all(database.join(directory)).unwrap();
+    }
+    for directory in directories {
+        std::fs::create_dir_all(root.path().join(directory)).unwrap();
     }
     for file in ["status", "available"] {
         std::fs::write(database.join(file), "").unwrap();
@@ -86,7 +100,7 @@ pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<String, String>> {
     )?;
     let status = String::from_utf8_lossy(&std::fs::read(database.join("status")).unwrap()).into_owned();
     Some(if output.status.success() {
-        Ok(status)
+        Ok(Root { directory: root, status })
     } else {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
     })

@@ -103,7 +103,7 @@ fn files_have_owner_and_special_bits() {
     b 2755 root:games
     c 0644 root:games
     d 0644 1000:0
-    e 0644 0:0
+    e 0644 root:root
     f 0644 �:root
     ");
     assert!(std::sync::Arc::ptr_eq(&files[1].owner, &files[2].owner));

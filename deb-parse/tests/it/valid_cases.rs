@@ -230,7 +230,7 @@ fn odd_packages_are_unpacked_by_dpkg() {
             continue;
         }
         let Some(result) = dpkg::unpack(&bytes) else { return };
-        let status = result.unwrap_or_else(|error| panic!("{name}: dpkg refuses it: {error}"));
+        let status = result.unwrap_or_else(|error| panic!("{name}: dpkg refuses it: {error}")).status;
         let version = read(&bytes).unwrap().control.version().clone();
         let line = status.lines().find_map(|line| line.strip_prefix("Version: "));
         let line = line.unwrap_or_else(|| panic!("{name}: {status}"));

@@ -16,7 +16,7 @@ use toml::{Table, Value};
 
 use super::ownership;
 use super::url::Url;
-use super::value::{HistoryLength, Line, Listen, Text};
+use super::value::{HistoryLength, Line, Listen, Size, Text};
 use crate::error::Failure;
 use crate::serve::IpNetwork;
 
@@ -46,6 +46,7 @@ pub(super) struct File {
     pub(super) route: Vec<RouteTable>,
     pub(super) retention: Vec<RetentionTable>,
     pub(super) gc: GcTable,
+    pub(super) limits: LimitsTable,
 }
 
 /// Compressed forms of indices of one kind.
@@ -157,6 +158,16 @@ pub(super) struct GcTable {
     pub(super) keep_history: Option<HistoryLength>,
 }
 
+/// How much of a package file is read before it is refused.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
+pub(super) struct LimitsTable {
+    pub(super) control_unpacked: Option<Text<Size>>,
+    pub(super) data_unpacked: Option<Text<Size>>,
+    pub(super) data_entries: Option<NonZeroUsize>,
+    pub(super) xz_memory: Option<Text<Size>>,
+}
+
 /// What derives `Deserialize` takes a list as well, with the fields in their order: one in a drop-in would replace the whole table.
 macro_rules! from_tables_only {
     ($($table:ty),* $(,)?) => {$(
@@ -189,7 +200,8 @@ from_tables_only!(
     SuiteTable,
     RouteTable,
     RetentionTable,
-    GcTable
+    GcTable,
+    LimitsTable
 );
 
 /// A file of the configuration: its path and its text.

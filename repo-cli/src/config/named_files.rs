@@ -56,6 +56,7 @@ impl Config {
             route: _,
             retention: _,
             gc: _,
+            limits: _,
         } = file;
         let lists = [("suites_file", suites_file), ("architectures_file", architectures_file)];
         for (setting, path) in lists.into_iter().chain([("uploaders", uploaders)]) {

@@ -172,6 +172,31 @@ fn duration(text: &str) -> Option<SignedDuration> {
     number.checked_mul(seconds).filter(|seconds| *seconds > 0).map(SignedDuration::from_secs)
 }
 
+/// A number of bytes such as `4 GiB`; at most 1024 GiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size(pub(super) u64);
+
+impl FromText for Size {
+    fn from_text(text: &str) -> Result<Self, String> {
+        let invalid = || format!("invalid size `{}`; use for example 512 MiB or 4 GiB", text.escape_debug());
+        size(text).map(Self).ok_or_else(invalid)
+    }
+}
+
+fn size(text: &str) -> Option<u64> {
+    const LARGEST: u64 = 1 << 40;
+    let unit_starts = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(unit_starts)?;
+    let unit = match unit.trim() {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    let bytes = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    (1..=LARGEST).contains(&bytes).then_some(bytes)
+}
+
 /// How much of a history is kept: so many states, or those of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HistoryLength {
@@ -214,6 +239,20 @@ mod tests {
         assert_eq!(parse("90m"), Ok(SignedDuration::from_mins(90)));
         assert_eq!(parse("36525d"), Ok(LONGEST));
         for bad in ["", "d", "14", "-1d", "0h", "1y", "36526d", "9000000d", "99999999999999999999d"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        let parse = |text| Size::from_text(text).map(|size| size.0);
+        assert_eq!(
+            (parse("512 MiB"), parse("4GiB"), parse("1024 GiB")),
+            (Ok(512 << 20), Ok(4 << 30), Ok(1 << 40))
+        );
+        for bad in
+            ["", "512", "0 MiB", "-1 GiB", "1.5 GiB", "1 GB", "1025 GiB", "GiB", "99999999999999999999 GiB"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -3,6 +3,7 @@
 
 mod backups;
 mod bad_input;
+mod builders;
 mod client;
 mod clocks;
 mod concurrency;

@@ -55,6 +55,7 @@ pub(super) fn compare(store: &Store, pair: &Pair) -> Result<Compared, Error> {
             also_added: pair.also_added.clone(),
             also_removed: pair.also_removed.clone(),
             contents: ContentChange::default(),
+            contents_unknown: None,
         },
         changelog: None,
         told: BTreeSet::new(),
@@ -67,11 +68,19 @@ pub(super) fn compare(store: &Store, pair: &Pair) -> Result<Compared, Error> {
         let binary = side.as_deref().filter(|record| !record.key().architecture.is_source());
         binary.map(|record| store.manifest(record.blob())).transpose()
     };
-    let (before, after) = (manifest(&pair.before)?, manifest(&pair.after)?);
-    compared.change.contents = ContentChange {
-        relations: relations(pair.before.as_deref(), pair.after.as_deref()),
-        ..contents(before.as_ref(), after.as_ref())
+    compared.change.contents.relations = relations(pair.before.as_deref(), pair.after.as_deref());
+    let sides = manifest(&pair.before).and_then(|before| Ok((before, manifest(&pair.after)?)));
+    let (before, after) = match sides {
+        Ok(sides) => sides,
+        // One package that cannot be unpacked does not keep the others from being compared.
+        Err(Error::Package { source, .. }) => {
+            compared.change.contents_unknown = Some(source.to_string());
+            return Ok(compared);
+        }
+        Err(error) => return Err(error),
     };
+    let relations = std::mem::take(&mut compared.change.contents.relations);
+    compared.change.contents = ContentChange { relations, ..contents(before.as_ref(), after.as_ref()) };
     if let Some(found) = before.as_ref().and_then(Manifest::changelog) {
         let versions = changelog::entries(found.text)
             .filter_map(|entry| Some((entry.source.to_owned(), Version::parse(entry.version).ok()?)));

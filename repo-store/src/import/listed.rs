@@ -3,10 +3,10 @@
 use std::io::Read as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::Quoted;
 use deb_parse::checksum::{HashSet, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
 use deb_parse::control::FileEntry;
 use deb_parse::deb::{self, tarball};
-use deb_parse::{Limits, Quoted};
 
 use super::{Origin, Request, Tee, changed_while_read};
 use crate::storage::{Staged, Storage as _};
@@ -176,7 +176,7 @@ impl Store {
         let mut tee = Tee { file: &file, staged, failed: None };
         let set = listed_hashes(entry);
         let read = if list_files {
-            tarball::read(&mut tee, before.len(), set, &Limits::default())
+            tarball::read(&mut tee, before.len(), set, self.limits())
                 .map(|tarball| (tarball.hashes, tarball.files.ok()))
         } else {
             hashes_of_all(&mut tee, set).map(|hashes| (hashes, None))

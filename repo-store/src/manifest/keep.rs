@@ -6,7 +6,6 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::sync::Arc;
 
 use apt_index::parallel_map;
-use deb_parse::Limits;
 use deb_parse::checksum::HashSet;
 use deb_parse::deb::{self, tarball};
 
@@ -98,11 +97,11 @@ impl Store {
             (&mut file).take(MAGIC.len() as u64).read_to_end(&mut start)?;
             file.rewind()?;
             if start == MAGIC {
-                let package = deb::read(file, &Manifest::options())?;
+                let package = deb::read(file, &Manifest::options(self.limits()))?;
                 return Ok((package.blake3, Manifest::of(&package)));
             }
             let size = file.metadata()?.len();
-            let tarball = tarball::read(file, size, HashSet::default(), &Limits::default())?;
+            let tarball = tarball::read(file, size, HashSet::default(), self.limits())?;
             Ok((tarball.hashes.blake3, Manifest::of_tarball(blob, &tarball.files?)))
         };
         let (hash, manifest) = read().map_err(|source| match source {

@@ -2,8 +2,8 @@
 
 use camino::Utf8PathBuf;
 use deb_parse::deb::Builder;
-use deb_parse::{Architecture, PackageName, Version};
-use repo_store::{AddOptions, Snapshot, SourceChange};
+use deb_parse::{Architecture, Limits, PackageName, Version};
+use repo_store::{AddOptions, Snapshot, SourceChange, Store};
 
 use crate::fixture::{Fixture, context, suite};
 
@@ -224,4 +224,32 @@ fn of_a_new_package_only_the_newest_entry_is_told_and_of_an_older_one_none() {
 fn a_changelog_that_is_missing_is_no_complete_one() {
     let changes = details(&[package("pa", "1", &["1"])], &[], &[package("pa", "3", &[])]);
     assert!(!changes[0].changelog_complete);
+}
+
+/// A package over a limit, or that cannot be unpacked, is named; the others are compared.
+#[test]
+fn one_package_over_a_limit_does_not_keep_the_others_from_being_compared() {
+    let fixture = Fixture::new();
+    let big = |version: &str| fixture.package("big", version, "amd64", &"x".repeat(100_000));
+    let small = |version: &str| fixture.package("small", version, "amd64", version);
+    let snapshot =
+        || fixture.store.head(&fixture.preprod.name).unwrap().unwrap().snapshot(&suite("trixie")).unwrap();
+    fixture.add(&[big("1"), small("1")]);
+    let before = snapshot();
+    fixture.add(&[big("2"), small("2")]);
+    let after = snapshot();
+    let compare = |limits: Limits| {
+        let store = Store::open(fixture.store.root()).unwrap().with_limits(limits);
+        let changes = store.details(&before, &after, &context(1)).unwrap();
+        let packages = changes.into_iter().flat_map(|change| change.packages);
+        packages.map(|change| (change.package.to_string(), change.contents_unknown)).collect::<Vec<_>>()
+    };
+    let reason =
+        "data.tar.xz: more than 20000 bytes of the unpacked data archive, which is the limit".to_owned();
+    let small = ("small".to_owned(), None);
+    assert_eq!(
+        compare(Limits::default().with_data_unpacked(20_000)),
+        [("big".to_owned(), Some(reason)), small.clone()]
+    );
+    assert_eq!(compare(Limits::default()), [("big".to_owned(), None), small]);
 }

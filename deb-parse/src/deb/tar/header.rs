@@ -1,5 +1,6 @@
 //! The header block before each entry of a tar archive.
 
+use super::number::{number, octal};
 use super::{BLOCK, Dialect, EntryKind};
 use crate::error::Quoted;
 
@@ -19,47 +20,48 @@ impl RawHeader {
         let is_gnu = dialect == Dialect::Gnu;
         let field = |from: usize, to: usize| block.get(from..to).unwrap_or_default();
         let name = text(field(0, 100));
-        let quoted = || Quoted::new(name);
+        let wrong = |rule: &str| format!("{}: {rule}", Quoted::new(name));
+        let number = |from: usize, to: usize| number(field(from, to), dialect);
 
-        let stored = octal(field(148, 156))
-            .ok_or_else(|| format!("{}: the header checksum is no number", quoted()))?;
-        let sum: u64 = block
-            .iter()
-            .enumerate()
-            .map(|(at, c)| if (148..156).contains(&at) { u64::from(b' ') } else { u64::from(*c) })
-            .sum();
-        if sum != stored {
-            return Err(format!("{}: the header checksum is wrong", quoted()));
+        let stored = if is_gnu { number(148, 156) } else { octal(field(148, 156)) };
+        let stored = stored.ok_or_else(|| wrong("the header checksum is not a number"))?;
+        if stored != checksum(block) && !(is_gnu && stored == signed_checksum(block)) {
+            return Err(wrong("the header checksum is wrong"));
         }
-        let prefix = match field(257, 265) {
-            b"ustar\x0000" => text(field(345, 500)),
-            b"ustar  \0" | [0, 0, 0, 0, 0, 0, 0, 0] => &b""[..],
-            [b'u', b's', b't', b'a', b'r', 0, ..] if is_gnu => text(field(345, 500)),
-            _ if is_gnu => &b""[..],
-            _ => return Err(format!("{}: the header is neither of POSIX nor of GNU tar", quoted())),
-        };
-        let mut path = prefix.to_vec();
-        if !prefix.is_empty() {
+        let mut path = Vec::new();
+        // Only POSIX archives have a prefix; dpkg takes any other mark for one of the time before marks.
+        if field(257, 263) == b"ustar\0" && !text(field(345, 500)).is_empty() {
+            path.extend_from_slice(text(field(345, 500)));
             path.push(b'/');
         }
         path.extend_from_slice(name);
-        let size = number(field(124, 136)).ok_or_else(|| format!("{}: the size is no number", quoted()))?;
-        // Sizes are added up below; none of this size exists.
-        if size > i64::MAX as u64 / 2 {
-            return Err(format!("{}: the size is too large", quoted()));
-        }
-        // Whose a file is and what may be done with it is nothing that keeps GNU tar from unpacking it.
-        let unread = is_gnu.then_some(0);
-        let owner =
-            |from: usize, to: usize| octal(field(from, to)).and_then(|id| u32::try_from(id).ok()).or(unread);
-        let (Some(uid), Some(gid)) = (owner(108, 116), owner(116, 124)) else {
-            return Err(format!("{}: owner or group is no number", quoted()));
+        let size = number(124, 136).and_then(|size| u64::try_from(size).ok());
+        // Sizes are added up later; no archive has an entry of that size.
+        let size = size.filter(|size| *size <= i64::MAX as u64 / 2);
+        let size = size.ok_or_else(|| wrong("the size is not a number, negative or too large"))?;
+        let (uid, gid) = (number(108, 116), number(116, 124));
+        let id = |number: Option<i128>| number.and_then(|id| u32::try_from(id).ok());
+        let mode = number(100, 108);
+        let (uid, gid) = match dialect {
+            // GNU tar reports a wrong owner, mode or time, and unpacks the file.
+            Dialect::Gnu => (id(uid).unwrap_or_default(), id(gid).unwrap_or_default()),
+            Dialect::Control | Dialect::Data => {
+                if number(136, 148).is_none_or(|time| i64::try_from(time).is_err()) {
+                    return Err(wrong("the modification time is not a number or too large"));
+                }
+                // GNU tar reads the control archive for dpkg, and fails where dpkg does not look.
+                if dialect == Dialect::Control && mode.is_none() {
+                    return Err(wrong("the mode is not a number"));
+                }
+                let rule = "the owner or group is not a number or too large";
+                id(uid).zip(id(gid)).ok_or_else(|| wrong(rule))?
+            }
         };
-        let mode = octal(field(100, 108)).or(unread.map(u64::from));
-        let mode = mode.ok_or_else(|| format!("{}: the mode is no number", quoted()))?;
-        let mode = u32::try_from(mode & 0o7777).unwrap_or_default();
+        // dpkg reads a mode that is not a number as 0, and one that is too large as the largest.
+        let mode = mode.map_or(0, |mode| u32::try_from(mode).unwrap_or(u32::MAX));
         let kind_byte = block.get(156).copied().unwrap_or_default();
-        Ok(Self { path, mode, uid, gid, size, kind_byte, target: text(field(157, 257)).to_vec() })
+        let target = text(field(157, 257)).to_vec();
+        Ok(Self { path, mode: mode & 0o7777, uid, gid, size, kind_byte, target })
     }
 
     /// The kind of the entry, whose path may be longer than this header can hold.
@@ -79,6 +81,8 @@ impl RawHeader {
             b'4' => EntryKind::BlockDevice,
             b'5' => EntryKind::Directory,
             b'6' => EntryKind::Fifo,
+            // A contiguous file, for GNU tar a file as any other. dpkg refuses it in the data archive.
+            b'7' if dialect == Dialect::Control => EntryKind::File,
             b'D' if is_gnu => EntryKind::Directory,
             // A kind that is unknown is a file (POSIX pax, "ustar Interchange Format").
             _ if is_gnu => EntryKind::File,
@@ -91,7 +95,7 @@ impl RawHeader {
     pub(super) fn is_record(&self, dialect: Dialect) -> bool {
         match self.kind_byte {
             b'L' | b'K' => true,
-            b'x' | b'g' | b'V' => dialect == Dialect::Gnu,
+            b'x' | b'X' | b'g' | b'V' => dialect == Dialect::Gnu,
             _ => false,
         }
     }
@@ -99,7 +103,8 @@ impl RawHeader {
     pub(super) fn has_content(&self, dialect: Dialect) -> bool {
         match dialect {
             Dialect::Gnu => self.kind_byte != b'1',
-            Dialect::Control | Dialect::Data => matches!(self.kind_byte, 0 | b'0' | b'L' | b'K'),
+            Dialect::Control => matches!(self.kind_byte, 0 | b'0' | b'7' | b'L' | b'K'),
+            Dialect::Data => matches!(self.kind_byte, 0 | b'0' | b'L' | b'K'),
         }
     }
 
@@ -114,23 +119,14 @@ pub(super) fn text(field: &[u8]) -> &[u8] {
     field.iter().position(|c| *c == 0).and_then(|end| field.get(..end)).unwrap_or(field)
 }
 
-/// An octal number, with blanks before it and blanks or NUL after it.
-fn octal(field: &[u8]) -> Option<u64> {
-    let digits = field.trim_ascii_start();
-    let end = digits.iter().position(|c| !matches!(c, b'0'..=b'7')).unwrap_or(digits.len());
-    let (digits, rest) = digits.split_at_checked(end)?;
-    if digits.is_empty() || !rest.iter().all(|c| matches!(c, b' ' | 0)) {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |value, c| value.checked_mul(8)?.checked_add(u64::from(c - b'0')))
+/// The sum of the bytes of a header, with blanks in place of the sum itself.
+fn checksum(block: &[u8; BLOCK]) -> i128 {
+    let sum = |bytes: &[u8]| bytes.iter().map(|c| i64::from(*c)).sum::<i64>();
+    i128::from(sum(block) - sum(block.get(148..156).unwrap_or_default()) + 8 * i64::from(b' '))
 }
 
-/// An octal number, or a positive one in base 256 as GNU tar writes it.
-fn number(field: &[u8]) -> Option<u64> {
-    match field {
-        [0x80, rest @ ..] => {
-            rest.iter().try_fold(0u64, |value, c| value.checked_mul(256)?.checked_add(u64::from(*c)))
-        }
-        _ => octal(field),
-    }
+/// The same of the programs of the eighties, for which bytes had signs.
+fn signed_checksum(block: &[u8; BLOCK]) -> i128 {
+    let negative = |bytes: &[u8]| bytes.iter().filter(|c| **c >= 0x80).count() as i128;
+    checksum(block) - 256 * (negative(block) - negative(block.get(148..156).unwrap_or_default()))
 }

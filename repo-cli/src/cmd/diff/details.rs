@@ -65,6 +65,7 @@ pub(super) fn facts(change: &PackageChange) -> Vec<(&'static str, String)> {
     };
     let PackageChange { before, after, also_added, also_removed, contents, .. } = change;
     let sides = before.as_ref().zip(after.as_ref());
+    fact("contents unknown", change.contents_unknown.clone().unwrap_or_default());
     fact("also added", joined(also_added));
     fact("also removed", joined(also_removed));
     let size = |before: Option<u64>, after: Option<u64>| match (before, after) {

@@ -56,6 +56,8 @@ struct PackageJson<'a> {
     scripts_changed: &'a [String],
     conffiles: ConffilesJson<'a>,
     relations: BTreeMap<&'a str, CameJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contents_unknown: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -145,6 +147,7 @@ impl<'a> From<&'a PackageChange> for PackageJson<'a> {
                 changed: &contents.conffiles_changed,
             },
             relations: contents.relations.iter().map(|(field, came)| (*field, came.into())).collect(),
+            contents_unknown: change.contents_unknown.as_deref(),
         }
     }
 }
