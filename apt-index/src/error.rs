@@ -18,6 +18,15 @@ pub enum Error {
         /// The rule it breaks.
         rule: &'static str,
     },
+    /// A field of a stanza that some apt could not read, and for which there is no form that every apt can.
+    #[error("the field `{field}` cannot be listed in an index")]
+    Field {
+        /// The field.
+        field: Box<str>,
+        /// What is wrong with its value.
+        #[source]
+        source: Box<deb_parse::Error>,
+    },
     /// A field of `Release` whose value would break the file.
     #[error("the Release field `{field}` cannot hold {value:?}")]
     ReleaseField {

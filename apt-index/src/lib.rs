@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+mod canonical;
 mod component_release;
 mod contents;
 mod description;

@@ -55,7 +55,8 @@ pub struct IndexedFile {
 
 impl Stanza<'static> {
     /// The stanza of a source package in a `Sources` index (Policy 5.4 and the Debian repository format): the fields of its
-    /// `.dsc` in their order, with `Package` for `Source` in front, then where its files lie and what they are.
+    /// `.dsc` in their order, with `Package` for `Source` in front, then where its files lie and what they are. As of a binary
+    /// package, fields that some apt could not read are [rewritten](Stanza::canonical).
     ///
     /// ```
     /// use apt_index::{Item as _, IndexedFile, RelPath, SourceFacts, Stanza};

@@ -49,11 +49,11 @@ pub struct FileFacts {
 impl Stanza<'static> {
     /// The stanza of a binary package: its control file as shipped, then the fields that describe the file.
     ///
-    /// The fields of the control file keep their order and their bytes. What describes the file stands last, so that a
-    /// move in the pool changes a single line.
+    /// The fields of the control file keep their order and their bytes, unless some apt could not read them: see
+    /// [`canonical`](Stanza::canonical). What describes the file stands last, so that a move in the pool changes a single line.
     ///
     /// # Errors
-    /// [`Error::Stanza`] when the control file holds something an index cannot.
+    /// [`Error::Stanza`] and [`Error::Field`] when the control file holds something an index cannot.
     pub fn render(control: &BinaryControl, facts: &FileFacts) -> Result<Self, Error> {
         use std::io::Write as _;
         let mut bytes = Vec::with_capacity(control.as_bytes().len() + 256);
@@ -83,7 +83,7 @@ impl Stanza<'static> {
     }
 
     pub(crate) fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
-        Stanza::check(Cow::Owned(bytes))
+        Stanza::check(Cow::Owned(bytes))?.canonical()
     }
 }
 
@@ -103,7 +103,11 @@ impl<'a> Stanza<'a> {
         Self::check(Cow::Borrowed(bytes))
     }
 
-    fn check(bytes: Cow<'a, [u8]>) -> Result<Self, Error> {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn check(bytes: Cow<'a, [u8]>) -> Result<Self, Error> {
         let broken = |rule| Error::Stanza { rule };
         if bytes.last() != Some(&b'\n') || bytes.ends_with(b"\n\n") {
             return Err(broken("it does not end with exactly one newline"));

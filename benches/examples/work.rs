@@ -33,6 +33,15 @@ fn work(name: &str, bytes: &[u8]) -> Result<usize, Box<dyn std::error::Error>> {
             .map(|stanza| black_box(stanza.get_many(FIVE)).iter().flatten().count())
             .sum(),
         "strict" => deb822::parse(bytes, &limits)?.len(),
+        "stanzas" => {
+            let stanzas = deb822::paragraphs(bytes).map(|stanza| Stanza::parse(stanza.as_bytes()));
+            stanzas.map(|stanza| stanza.map(black_box)).collect::<Result<Vec<_>, _>>()?.len()
+        }
+        "canonical" => {
+            let stanzas =
+                deb822::paragraphs(bytes).map(|stanza| Stanza::parse(stanza.as_bytes())?.canonical());
+            stanzas.map(|stanza| stanza.map(black_box)).collect::<Result<Vec<_>, _>>()?.len()
+        }
         "relations" => field("Depends").flat_map(relation::iter).map(black_box).count(),
         "sort-versions" => {
             let mut versions: Vec<&str> = field("Version").collect();

@@ -8,14 +8,21 @@
 //! ```
 //!
 //! Blanks and newlines may stand between all parts. Empty alternatives (a comma at the end, say) are passed over, as dpkg
-//! does.
+//! does. Like dpkg, the readers take `<` for `<=`, `>` for `>=`, and a version without an operator for `=`.
+
+mod canonical;
+mod field;
+
+pub use canonical::canonical;
+pub(crate) use canonical::reads_alike;
+pub(crate) use field::{FIELDS, Grammar, RelationField};
 
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::version::{Version, VersionRef};
 use nom::bytes::complete::{tag, take_while, take_while1};
-use nom::character::complete::char;
-use nom::combinator::{opt, value};
+use nom::character::complete::{char, satisfy};
+use nom::combinator::{opt, peek, value};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 use std::cmp::Ordering;
@@ -137,12 +144,12 @@ impl<'a> RelationRef<'a> {
 /// # Ok::<(), deb_parse::Error>(())
 /// ```
 pub fn iter(text: &str) -> Iter<'_> {
-    Iter { text, rest: text, expected: Expected::Start, binary: false }
+    Iter { text, rest: text, expected: Expected::Start, grammar: Grammar::General }
 }
 
-/// As [`iter`], for a field of a binary package, where dpkg takes neither empty relations nor restrictions.
-pub(crate) fn iter_binary(text: &str) -> Iter<'_> {
-    Iter { text, rest: text, expected: Expected::Start, binary: true }
+/// As [`iter`], for a field that dpkg reads by this grammar.
+pub(crate) fn iter_as(text: &str, grammar: Grammar) -> Iter<'_> {
+    Iter { text, rest: text, expected: Expected::Start, grammar }
 }
 
 /// Iterator over the relations of a field; made by [`iter`]. It ends after the first error.
@@ -158,7 +165,7 @@ pub struct Iter<'a> {
     text: &'a str,
     rest: &'a str,
     expected: Expected,
-    binary: bool,
+    grammar: Grammar,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,20 +187,25 @@ impl<'a> Iterator for Iter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let expected = std::mem::replace(&mut self.expected, Expected::Nothing);
-        let passes_commas = !self.binary && expected != Expected::AfterBar;
+        let (is_binary, after_bar) = (self.grammar == Grammar::Binary, expected == Expected::AfterBar);
+        // Dpkg::Deps passes over a missing alternative at the end, but not before another one.
+        let is_missing = after_bar
+            && self.grammar == Grammar::Source
+            && matches!(blanks(self.rest).as_bytes().first(), None | Some(b','));
+        let passes_commas = is_missing || !is_binary && !after_bar;
         let start =
             if passes_commas { self.rest.trim_start_matches(is_separator) } else { blanks(self.rest) };
         if expected == Expected::Nothing || start.is_empty() && (passes_commas || expected == Expected::Start)
         {
             return None;
         }
-        let (rest, mut relation) = match relation(start) {
+        let (rest, mut relation) = match relation(start, self.grammar) {
             Ok(read) => read,
             Err((at, rule)) => {
                 return Some(Err(self.error(if at.is_empty() { start } else { at }, rule)));
             }
         };
-        if self.binary && (relation.architectures.is_some() || !relation.profiles.is_empty()) {
+        if is_binary && (relation.architectures.is_some() || !relation.profiles.is_empty()) {
             let rule =
                 "a binary package must not restrict its relations to architectures or profiles (Policy 7.1)";
             return Some(Err(self.error(relation.architectures.unwrap_or(relation.profiles), rule)));
@@ -208,7 +220,7 @@ impl<'a> Iterator for Iter<'a> {
             }
         };
         self.rest = rest.get(1..).unwrap_or_default();
-        relation.alternative = expected == Expected::AfterBar;
+        relation.alternative = after_bar && !is_missing;
         Some(Ok(relation))
     }
 }
@@ -228,7 +240,7 @@ fn blanks(text: &str) -> &str {
 type Refused<'a> = (&'a str, &'static str);
 
 /// Reads one relation and the blanks after it; on error, gives the place and the rule.
-fn relation(text: &str) -> Result<(&str, RelationRef<'_>), Refused<'_>> {
+fn relation(text: &str, grammar: Grammar) -> Result<(&str, RelationRef<'_>), Refused<'_>> {
     let word: IResult<&str, &str> = take_while1(is_name_char).parse(text);
     let (rest, name) = word.map_err(|_| (text, "a relation must start with a package name (Policy 7.1)"))?;
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || name.len() > MAX_NAME {
@@ -241,7 +253,7 @@ fn relation(text: &str) -> Result<(&str, RelationRef<'_>), Refused<'_>> {
     let qualifier: IResult<&str, Option<&str>> =
         opt(preceded(char(':'), take_while(is_architecture_char))).parse(rest);
     let (rest, qualifier) = qualifier.map_err(|_| (rest, "unreachable"))?;
-    if qualifier == Some("") {
+    if qualifier.is_some_and(|name| !name.starts_with(|c: char| c.is_ascii_alphanumeric())) {
         return Err((rest, "an architecture must follow the `:`"));
     }
 
@@ -249,7 +261,7 @@ fn relation(text: &str) -> Result<(&str, RelationRef<'_>), Refused<'_>> {
     let (rest, version) = match rest.strip_prefix('(') {
         None => (rest, None),
         Some(inner) => {
-            let (rest, version) = constraint(inner)?;
+            let (rest, version) = constraint(inner, grammar)?;
             (blanks(rest), Some(version))
         }
     };
@@ -274,6 +286,7 @@ fn relation(text: &str) -> Result<(&str, RelationRef<'_>), Refused<'_>> {
     while let Some(inner) = end.strip_prefix('<') {
         let (list, rest) =
             inner.split_once('>').ok_or((end, "the `>` of a build profile list is missing"))?;
+        let is_profile = |word: &str| is_profile(word, grammar);
         if list.split_ascii_whitespace().next().is_none() || !list.split_ascii_whitespace().all(is_profile) {
             return Err((
                 inner,
@@ -300,13 +313,17 @@ fn is_restriction(word: &str) -> bool {
     !name.is_empty() && name.chars().all(is_architecture_char)
 }
 
-fn is_profile(word: &str) -> bool {
+fn is_profile(word: &str, grammar: Grammar) -> bool {
     let name = word.strip_prefix('!').unwrap_or(word);
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    let is_letter = |c: char| match grammar {
+        Grammar::Source => c.is_ascii_graphic() && !"<>,|".contains(c),
+        Grammar::Binary | Grammar::General => c.is_ascii_alphanumeric() || "+-.".contains(c),
+    };
+    !name.is_empty() && name.chars().all(is_letter)
 }
 
 /// Reads what stands in parentheses, and the closing one.
-fn constraint(text: &str) -> Result<(&str, (Operator, VersionRef<'_>)), Refused<'_>> {
+fn constraint(text: &str, grammar: Grammar) -> Result<(&str, (Operator, VersionRef<'_>)), Refused<'_>> {
     let operator: IResult<&str, Operator> = preceded(
         take_while(is_blank),
         nom::branch::alt((
@@ -317,6 +334,8 @@ fn constraint(text: &str) -> Result<(&str, (Operator, VersionRef<'_>)), Refused<
             value(Operator::Later, tag(">>")),
             value(Operator::LaterOrEqual, tag(">")),
             value(Operator::Equal, tag("=")),
+            // dpkg warns of a missing operator and takes the version for an exact one.
+            value(Operator::Equal, peek(satisfy(|c| c.is_ascii_digit()))),
         )),
     )
     .parse(text);
@@ -326,7 +345,13 @@ fn constraint(text: &str) -> Result<(&str, (Operator, VersionRef<'_>)), Refused<
         delimited(take_while(is_blank), take_while(|c| c != ')' && !is_blank(c)), take_while(is_blank))
             .parse(rest);
     let (after, version) = version.map_err(|_| (rest, "unreachable"))?;
-    let version = VersionRef::check(version).map_err(|rule| (version, rule))?;
+    let version = match VersionRef::check(version) {
+        // Dpkg::Deps takes any word there.
+        Err(_) if grammar == Grammar::Source && !version.is_empty() && !version.contains([',', '|', '(']) => {
+            VersionRef::unchecked(version)
+        }
+        version_or_rule => version_or_rule.map_err(|rule| (version, rule))?,
+    };
     let after = after.strip_prefix(')').ok_or((blanks(rest), "the `)` after a version is missing"))?;
     Ok((after, (operator, version)))
 }
@@ -440,8 +465,13 @@ pub struct Relations(Vec<Vec<Relation>>);
 impl Relations {
     /// Reads the value of a field.
     pub fn parse(text: &str, limits: &Limits) -> Result<Self, Error> {
+        Self::parse_as(text, Grammar::General, limits)
+    }
+
+    /// As [`parse`](Self::parse), for a field that dpkg reads by this grammar.
+    pub(crate) fn parse_as(text: &str, grammar: Grammar, limits: &Limits) -> Result<Self, Error> {
         let mut all: Vec<Vec<Relation>> = Vec::new();
-        for (number, relation) in iter(text).enumerate() {
+        for (number, relation) in iter_as(text, grammar).enumerate() {
             if number == limits.relations() {
                 return Err(Error::Limit { what: "relations in a field", limit: number as u64 });
             }

@@ -6,7 +6,7 @@ use deb_parse::deb::{self, Data, FileEntry, Options, Package, tarball};
 use deb_parse::deb822::{self, Paragraph, ParagraphBuf, Reader};
 use deb_parse::relation::{self, Relations};
 use deb_parse::version::{compare, sort_by};
-use deb_parse::{Error, Limits, Place, Version, changelog, clearsign};
+use deb_parse::{Error, FilePath, Limits, Place, Version, changelog, clearsign};
 
 /// Panics if it does not hold for these bytes.
 pub type Law = fn(&[u8]);
@@ -160,8 +160,19 @@ pub fn version_total_order(text: &[u8]) {
     }
 }
 
-/// Relations that are taken are printed in a form that reads back the same.
+/// Relations that are taken are printed in a form that reads back the same; the canonical form is its own.
 pub fn relation_round_trip(text: &[u8]) {
+    for field in ["Depends", "Build-Depends", "Built-Using"] {
+        if let Ok(Some(canonical)) = relation::canonical(field, text)
+            && !canonical.is_empty()
+        {
+            assert_eq!(
+                relation::canonical(field, canonical.as_bytes()).unwrap(),
+                None,
+                "{field}: {canonical}"
+            );
+        }
+    }
     let Ok(text) = std::str::from_utf8(text) else { return };
     match text.parse::<Relations>() {
         Ok(relations) => {
@@ -317,6 +328,7 @@ pub fn tarball_read(bytes: &[u8]) {
 }
 
 fn check_path(file: &FileEntry) {
+    assert!(FilePath::parse(&file.path).is_ok());
     assert!(
         !file.path.starts_with(b"/")
             && !file.path.split(|c| *c == b'/').any(|element| matches!(element, b"" | b"." | b".."))

@@ -5,6 +5,7 @@ mod file;
 mod keeping;
 mod limits;
 mod named_files;
+mod ownership;
 mod restrictions;
 mod routing;
 mod uploaders;
@@ -32,7 +33,6 @@ use crate::serve::{Access, IpNetwork, UserFile};
 /// The configuration, checked.
 #[derive(Debug)]
 pub(crate) struct Config {
-    path: Utf8PathBuf,
     root: Utf8PathBuf,
     /// What it was read from.
     sources: Vec<Source>,
@@ -52,9 +52,8 @@ impl Config {
     /// The configuration that such texts make. Nothing in it is left unchecked for the verb that uses it.
     pub(crate) fn of(root: &Utf8Path, sources: &[Source]) -> Result<Self, Failure> {
         let file = File::of(sources)?;
-        let path = file::place(sources);
         let (root, sources) = (root.to_owned(), sources.to_vec());
-        let mut config = Self { path, root, sources, repositories: BTreeMap::new(), file };
+        let mut config = Self { root, sources, repositories: BTreeMap::new(), file };
         let suites = config.suites()?;
         for (Text(name), table) in &config.file.repositories {
             let settings = config.repository_settings(name, table, &suites)?;
@@ -122,7 +121,8 @@ impl Config {
     }
 
     fn wrong(&self, what: &str) -> Failure {
-        Failure::Config { path: self.path.clone(), line: None, what: what.to_owned() }
+        let (path, drop_ins) = file::place(&self.sources);
+        Failure::Config { path, drop_ins, line: None, what: what.to_owned() }
     }
 
     /// The suites of every repository, in the order in which they are listed.
@@ -262,6 +262,7 @@ impl Config {
         let names = lines.enumerate().filter(|(_, name)| !name.is_empty()).map(|(place, name)| {
             T::from_text(name).map_err(|rule| Failure::Config {
                 path: path.clone(),
+                drop_ins: false,
                 line: Some(place + 1),
                 what: rule,
             })

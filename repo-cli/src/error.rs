@@ -65,10 +65,12 @@ pub(crate) enum Failure {
         source: deb_parse::Error,
     },
     /// repo.toml or a file it names.
-    #[error("{path}: {}{what}", at_line(*.line))]
+    #[error("{path}{}: {}{what}", if *.drop_ins { " with its repo.d" } else { "" }, at_line(*.line))]
     Config {
         /// The file.
         path: Utf8PathBuf,
+        /// Whether the mistake is in what the file and the drop-ins make together.
+        drop_ins: bool,
         /// The line, from 1.
         line: Option<usize>,
         /// What is wrong in it.
@@ -405,7 +407,7 @@ fn line_of(error: &deb_parse::Error) -> Option<u64> {
 
 /// What to do about an error of the store: advice stands here and not in the library.
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
-    use repo_store::Error;
+    use repo_store::{Error, PathFault};
     let hint = match error {
         Error::Conflict { .. } => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
@@ -429,6 +431,12 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         }
         Error::OtherComponent { .. } => {
             "to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do"
+        }
+        Error::UnsafePath { fault: PathFault::OtherOwner, .. } => {
+            "remove the directory, or give it to the owner of the folder it lies in"
+        }
+        Error::UnsafePath { .. } => {
+            "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back"
         }
         Error::NoSuite { .. } => "list suites in repo.toml, in `suites` or the file that `suites_file` names",
         Error::UnknownRelease { .. } => {

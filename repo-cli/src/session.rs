@@ -6,8 +6,8 @@ use apt_sign::Signer as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use repo_store::{
-    CommitId, Context, Format, PublishOptions, PublishReport, RepositoryName, RepositorySettings, Revision,
-    Store,
+    CommitId, Context, Format, IndexKind, PublishOptions, PublishReport, RepositoryName, RepositorySettings,
+    Revision, Store,
 };
 
 use crate::args::{ChangeArguments, Global};
@@ -166,8 +166,12 @@ impl Session {
         }
         debug_assert!(!signer.fingerprints().is_empty());
         let report = self.store.publish_with(repository, &signer, options, &context)?;
-        for repo_store::Unlisted { package, reason, .. } in &report.unlisted {
-            output.note(&format!("warning: {package}: its files could not be listed: {reason}"));
+        for repo_store::Unlisted { package, index, reason, .. } in &report.unlisted {
+            let what = match index {
+                IndexKind::Contents => "its files could not be listed".to_owned(),
+                index => format!("left out of {index}"),
+            };
+            output.note(&format!("warning: {package}: {what}: {reason}"));
         }
         if let Some(id) = report.publication {
             let suites =

@@ -24,6 +24,7 @@ pub use configured::{NamedFile, NamedFileKind, OutsideFile, UnsavedFile};
 use plan::Plan;
 pub use restore::RestoreReport;
 
+use crate::beneath::{At, Status, StorePaths};
 use crate::copy::copy;
 use crate::files::{self, mode};
 use crate::permissions::{EntryKind, ModeRule, Permission};
@@ -144,6 +145,9 @@ const INCOMPLETE: &str = ".incomplete";
 struct Target<'a> {
     from: &'a Utf8Path,
     to: &'a Utf8Path,
+    /// The paths of both: nothing below `public/` is reached through a link, neither there nor here.
+    original: StorePaths,
+    copy: StorePaths,
     temporary: Utf8PathBuf,
     next: AtomicU64,
     changed: Mutex<Vec<Utf8PathBuf>>,
@@ -169,6 +173,8 @@ impl<'a> Target<'a> {
         Ok(Self {
             from,
             to,
+            original: StorePaths::new(from),
+            copy: StorePaths::new(to),
             temporary,
             next: AtomicU64::new(0),
             changed: Mutex::new(changed),
@@ -198,10 +204,10 @@ impl<'a> Target<'a> {
         if !is_new && full.is_dir() {
             return Ok(());
         }
-        let changed = files::create_directories(&full)?;
+        let changed = files::create_directories(self.copy.at(parent))?;
         for directory in parent.ancestors().filter(|directory| !directory.as_str().is_empty()) {
             if let Some(mode) = self.mode_of_directory(directory) {
-                files::set_mode(&self.to.join(directory), mode)?;
+                files::set_mode(self.copy.at(directory), mode)?;
             }
         }
         self.note(changed);
@@ -233,9 +239,8 @@ impl<'a> Target<'a> {
     }
 
     fn mode(&self, path: &Utf8Path) -> Result<u32, Error> {
-        let original = self.from.join(path);
-        let metadata = fs::metadata(&original).map_err(Error::io("look at", original))?;
-        Ok(self.mode_of_copy(path, metadata.permissions().mode()))
+        let status = self.original.at(path).status().map_err(Error::io("look at", self.from.join(path)))?;
+        Ok(self.mode_of_copy(path, status.mode))
     }
 
     fn note_kept(&self) {
@@ -244,8 +249,8 @@ impl<'a> Target<'a> {
 
     fn place(&self, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
         let full = self.to.join(path);
-        fs::rename(temporary, &full).map_err(Error::io("create", &full))?;
-        let size = fs::metadata(&full).map_err(Error::io("look at", &full))?.len();
+        files::rename(temporary, self.copy.at(path)).map_err(Error::io("create", &full))?;
+        let size = self.copy.at(path).status().map_err(Error::io("look at", &full))?.size;
         self.copied.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(size, Ordering::Relaxed);
         let parent = full.parent().map(Utf8Path::to_owned);
@@ -268,17 +273,19 @@ impl<'a> Target<'a> {
     }
 
     fn copy_named_once(&self, path: &Utf8Path, digest: crate::copy::Digest) -> Result<bool, Error> {
-        let (from, full) = (self.from.join(path), self.to.join(path));
-        let size =
-            |path: &Utf8Path| fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|m| m.len());
-        let there = size(&full);
-        if there.is_some() && there == size(&from) {
+        let from = self.from.join(path);
+        let size = |at: &At<'_>| match at.status_if_present() {
+            Ok(found) => Ok(found.filter(Status::is_file).map(|found| found.size)),
+            Err(error) => Err(Error::io("look at", &*at.full())(error)),
+        };
+        let there = size(&self.copy.at(path))?;
+        if size(&self.original.at(path))? == there && there.is_some() {
             self.note_kept();
             return Ok(true);
         }
         self.parent(path)?;
         let temporary = self.temporary();
-        match copy(&from, &temporary, digest, self.mode(path).unwrap_or(mode::IMMUTABLE)) {
+        match copy(self.original.at(path), &temporary, digest, self.mode(path).unwrap_or(mode::IMMUTABLE)) {
             Ok(true) => self.place(&temporary, path).map(|()| true),
             Ok(false) => Ok(false),
             // Collected since it was listed; if it was needed, the next look at the backup shows.
@@ -300,7 +307,8 @@ impl<'a> Target<'a> {
         let results = parallel_map(named, context.threads, |(path, digest)| self.copy_named(path, *digest));
         let mut damaged = Vec::new();
         for ((path, _), result) in named.iter().zip(results) {
-            if !result? && self.from.join(path).exists() {
+            let at = self.original.at(path);
+            if !result? && at.exists().map_err(Error::io("look at", &*at.full()))? {
                 damaged.push(path.clone());
             }
         }
@@ -315,11 +323,13 @@ impl<'a> Target<'a> {
         }
         for (path, target) in &plan.links {
             let full = self.to.join(path);
-            if full.read_link_utf8().is_ok_and(|found| found == *target) {
+            let at = self.copy.at(path);
+            let found = at.read_link_if_present().map_err(Error::io("read", &full))?;
+            if found.is_some_and(|found| found == *target) {
                 continue;
             }
             self.parent(path)?;
-            files::point(&full, target.as_str(), &self.temporary())?;
+            files::point(at, target.as_str(), &self.temporary())?;
             self.note(full.parent().map(Utf8Path::to_owned));
         }
         for area in plan::MUTABLE_AREAS {
@@ -357,7 +367,7 @@ impl<'a> Target<'a> {
     fn sync(&self) -> Result<(), Error> {
         let changed =
             std::mem::take(&mut *self.changed.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        files::sync_all(changed)
+        self.copy.sync_all(changed)
     }
 
     fn finish(self, mut damaged: Vec<Utf8PathBuf>) -> Result<BackupReport, Error> {

@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use deb_parse::checksum::{Blake3, Sha256};
 use sha2::Digest as _;
 
+use crate::beneath::At;
 use crate::{Error, files, objects};
 
 /// What a copy must be.
@@ -31,15 +32,22 @@ const PIECE: usize = 256 << 10;
 /// have that digest: when not, nothing is left at `to`.
 ///
 /// The bytes are read and written, never cloned by the file system: a clone shares the blocks, and so their decay.
-pub(crate) fn copy(from: &Utf8Path, to: &Utf8Path, digest: Digest, mode: u32) -> Result<bool, Error> {
+pub(crate) fn copy<'a>(
+    from: impl Into<At<'a>>,
+    to: &Utf8Path,
+    digest: Digest,
+    mode: u32,
+) -> Result<bool, Error> {
+    let at = from.into();
+    let from = &*at.full();
     if let Digest::Sealed(id) = digest {
-        let bytes = fs::read(from).map_err(Error::io("read", from))?;
+        let bytes = files::read(at.clone()).map_err(Error::io("read", from))?;
         let text = objects::decompress(&bytes).unwrap_or_default();
         if blake3::hash(&text).as_bytes() != id.as_bytes() || !objects::is_sealed(&bytes) {
             return Ok(false);
         }
     }
-    let mut input = File::open(from).map_err(Error::io("open", from))?;
+    let mut input = at.open_file().map_err(Error::io("open", from))?;
     let metadata = input.metadata().map_err(Error::io("look at", from))?;
     let output = match copy_from(&mut input, metadata.len(), to, digest, mode)? {
         Copied::Whole(output) => output,

@@ -50,12 +50,21 @@ impl Difference {
             };
             let in_first = if order.is_le() { first.take()? } else { None };
             let in_second = if order.is_ge() { second.take()? } else { None };
-            if in_first != in_second {
+            if !is_same(in_first.as_deref(), in_second.as_deref()) {
                 difference.only_first.extend(in_first);
                 difference.only_second.extend(in_second);
             }
         }
     }
+}
+
+/// Whether two sides have the same package. A record of an earlier version may hold another form of the same stanza.
+fn is_same(first: Option<&Record>, second: Option<&Record>) -> bool {
+    let (Some(first), Some(second)) = (first, second) else { return first == second };
+    first == second
+        || first.blob() == second.blob()
+            && first.component() == second.component()
+            && matches!((first.published(), second.published()), (Ok(first), Ok(second)) if first == second)
 }
 
 /// What each of two lists has and the other has not.

@@ -1,7 +1,10 @@
+use std::fmt;
+
 use apt_index::RelPath;
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 
+use crate::beneath::{PathFault, Refusal};
 use crate::hold::Hold;
 use crate::{RecordKey, RepositoryName, TagName};
 
@@ -21,6 +24,14 @@ pub enum Error {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// Something below a directory in which others may write is not what the store made there.
+    #[error("{path} {fault}")]
+    UnsafePath {
+        /// The directory or file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        fault: PathFault,
     },
     /// There is no store at that place.
     #[error("{path} is not the root of a store")]
@@ -145,13 +156,13 @@ pub enum Error {
         /// The first entry that dpkg cannot unpack, and why.
         problem: deb_parse::deb::UnpackProblem,
     },
-    /// Something that is not a regular file, or changed while it was read.
-    #[error("{file} {what}")]
+    /// Something that cannot be taken, whatever is in it: it is not a regular file, or changed while it was read.
+    #[error("{file} {fault}")]
     NotAFile {
         /// The file as given by the caller.
         file: Utf8PathBuf,
-        /// What it is instead.
-        what: &'static str,
+        /// What is wrong with it.
+        fault: FileFault,
     },
     /// Two repositories between which nothing can be promoted.
     #[error("{from} and {to} have no suite in common")]
@@ -377,6 +388,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io { .. } => "E-IO",
+            Self::UnsafePath { .. } => "E-UNSAFE-PATH",
             Self::NoStore { .. } => "E-NO-STORE",
             Self::StoreExists { .. } => "E-STORE-EXISTS",
             Self::NewerFormat { .. } => "E-NEWER-FORMAT",
@@ -425,10 +437,38 @@ impl Error {
         path: impl Into<Utf8PathBuf>,
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { verb, path, source }
+        move |source| match Refusal::of(&source) {
+            Some(Refusal { path, fault }) => Self::UnsafePath { path: path.clone(), fault: *fault },
+            None => Self::Io { verb, path, source },
+        }
     }
 
     pub(crate) fn damaged(kind: &'static str, id: &impl ToString, what: impl Into<String>) -> Self {
         Self::Damaged { kind, id: id.to_string(), what: what.into() }
+    }
+}
+
+/// Why a file cannot be taken, whatever is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileFault {
+    /// It is a symbolic link, in a folder that others can write to.
+    SymbolicLink,
+    /// It is a directory, a pipe, a device.
+    NotRegular,
+    /// It was written to while it was read.
+    Changed,
+    /// It has more names than one, in a folder that others can write to: it may be somebody else's file.
+    HardLinks,
+}
+
+impl fmt::Display for FileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SymbolicLink => "is a symbolic link",
+            Self::NotRegular => "is not a regular file",
+            Self::Changed => "changed while it was read",
+            Self::HardLinks => "has another hard link, which may be a file of somebody else",
+        })
     }
 }

@@ -4,24 +4,29 @@
 //! something syncs the directory that holds it. Modes are set explicitly, so the umask does not matter.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{ErrorKind, Seek as _, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags, flock};
-use rustix::io::Errno;
+use rustix::fs::{FlockOperation, flock};
 
+use crate::beneath::{At, Status};
+use crate::error::FileFault;
 pub(crate) use crate::permissions::mode;
 use crate::{Error, faults};
 
 /// Above this many files one `syncfs` is cheaper than a sync of each.
 const SYNC_EACH: usize = 64;
 
-/// Creates `path` and what is missing above it, and returns the directories whose entries changed.
-pub(crate) fn create_directories(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+/// Creates a directory and what is missing above it, and returns the directories whose entries changed.
+pub(crate) fn create_directories<'a>(path: impl Into<At<'a>>) -> Result<Vec<Utf8PathBuf>, Error> {
+    let at = path.into();
+    if let Some((base, below)) = at.below() {
+        return base.make(below).map(|(_, changed)| changed);
+    }
+    let path = at.full();
     let mut changed = Vec::new();
     let missing: Vec<&Utf8Path> =
         path.ancestors().take_while(|p| !p.as_str().is_empty() && !p.is_dir()).collect();
@@ -39,93 +44,84 @@ pub(crate) fn create_directories(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Er
 }
 
 /// Creates one directory.
-pub(crate) fn create_directory(path: &Utf8Path) -> std::io::Result<()> {
-    faults::before("mkdir", path).and_then(|()| fs::create_dir(path))
+pub(crate) fn create_directory<'a>(path: impl Into<At<'a>>) -> std::io::Result<()> {
+    let at = path.into();
+    faults::before("mkdir", &at.full()).and_then(|()| at.create_directory())
 }
 
 /// Gives a file or directory another name, in place of what has that name.
-pub(crate) fn rename(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
-    faults::before("rename", to).and_then(|()| fs::rename(from, to))
+pub(crate) fn rename<'a, 'b>(from: impl Into<At<'a>>, to: impl Into<At<'b>>) -> std::io::Result<()> {
+    let to = to.into();
+    faults::before("rename", &to.full()).and_then(|()| from.into().rename(&to))
+}
+
+/// Gives a regular file another name, which nothing may have.
+pub(crate) fn rename_to_free(from: &At<'_>, to: &At<'_>) -> std::io::Result<()> {
+    faults::before("rename", &to.full()).and_then(|()| from.rename_to_free(to))
 }
 
 /// Makes `path` a symbolic link.
-pub(crate) fn symlink(target: &str, path: &Utf8Path) -> std::io::Result<()> {
-    faults::before("symlink", path).and_then(|()| std::os::unix::fs::symlink(target, path))
+pub(crate) fn symlink<'a>(target: &str, path: impl Into<At<'a>>) -> std::io::Result<()> {
+    let at = path.into();
+    faults::before("symlink", &at.full()).and_then(|()| at.symlink(target))
 }
 
 /// Removes an empty directory.
-pub(crate) fn remove_directory(path: &Utf8Path) -> std::io::Result<()> {
-    faults::before("rmdir", path).and_then(|()| fs::remove_dir(path))
+pub(crate) fn remove_directory<'a>(path: impl Into<At<'a>>) -> std::io::Result<()> {
+    let at = path.into();
+    faults::before("rmdir", &at.full()).and_then(|()| at.remove_directory())
 }
 
 /// Removes a directory with all that is in it.
-pub(crate) fn remove_tree(path: &Utf8Path) -> std::io::Result<()> {
-    faults::before("remove the tree", path).and_then(|()| fs::remove_dir_all(path))
+pub(crate) fn remove_tree<'a>(path: impl Into<At<'a>>) -> std::io::Result<()> {
+    let at = path.into();
+    faults::before("remove the tree", &at.full()).and_then(|()| at.remove_tree())
 }
 
-/// Opens a file for reading.
-pub(crate) fn open(path: &Utf8Path) -> std::io::Result<File> {
-    faults::before("open", path).and_then(|()| File::open(path))
+/// Opens a file or directory for reading.
+pub(crate) fn open<'a>(path: impl Into<At<'a>>) -> std::io::Result<File> {
+    let at = path.into();
+    faults::before("open", &at.full()).and_then(|()| at.open())
 }
 
 /// Opens a regular file for reading; links are followed. A FIFO or device is not waited for.
 pub(crate) fn open_regular(path: &Utf8Path) -> Result<File, Error> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = faults::before("open", path)
-        .and_then(|()| Ok(File::from(rustix::fs::open(path.as_std_path(), flags, Mode::empty())?)))
+        .and_then(|()| At::from(path).open_at_once(false))
         .map_err(Error::io("open", path))?;
     if file.metadata().map_err(Error::io("look at", path))?.is_file() {
         return Ok(file);
     }
-    Err(Error::NotAFile { file: path.to_owned(), what: "is not a regular file" })
-}
-
-/// Opens a regular file below a directory for reading, by its path from there. `None` when there is none: no link is followed, nor a
-/// way out of the directory.
-pub(crate) fn open_beneath(directory: &Utf8Path, path: &Utf8Path) -> Result<Option<File>, Error> {
-    let full = directory.join(path);
-    let at = |flags, resolve, from: BorrowedFd<'_>, path: &Utf8Path| {
-        let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
-        rustix::fs::openat2(from, path.as_std_path(), flags, Mode::empty(), resolve)
-    };
-    let open = || {
-        let directory = at(OFlags::DIRECTORY, ResolveFlags::empty(), rustix::fs::CWD, directory)?;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        at(OFlags::NONBLOCK | OFlags::NOCTTY, resolve, directory.as_fd(), path)
-    };
-    let file = match faults::before("open", &full).and_then(|()| Ok(open()?)) {
-        Ok(file) => File::from(file),
-        Err(error) => {
-            let absent = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV, Errno::NXIO, Errno::NODEV];
-            let is_absent = absent.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()));
-            return if is_absent { Ok(None) } else { Err(Error::io("open", full)(error)) };
-        }
-    };
-    let is_file = file.metadata().map_err(Error::io("look at", &full))?.is_file();
-    Ok(is_file.then_some(file))
+    Err(Error::NotAFile { file: path.to_owned(), fault: FileFault::NotRegular })
 }
 
 /// Sets the mode bits of `path`.
-pub(crate) fn set_mode(path: &Utf8Path, mode: u32) -> Result<(), Error> {
-    faults::before("chmod", path)
-        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
-        .map_err(Error::io("set the mode of", path))
+pub(crate) fn set_mode<'a>(path: impl Into<At<'a>>, mode: u32) -> Result<(), Error> {
+    let at = path.into();
+    faults::before("chmod", &at.full())
+        .and_then(|()| at.set_mode(mode))
+        .map_err(Error::io("set the mode of", &*at.full()))
 }
 
 /// Creates a file that must not exist yet.
-pub(crate) fn create_new(path: &Utf8Path, mode: u32) -> Result<File, Error> {
+pub(crate) fn create_new<'a>(path: impl Into<At<'a>>, mode: u32) -> Result<File, Error> {
+    let at = path.into();
     // 0600 until it is complete; the final mode is set through the handle and so not subject to the umask.
-    let file = faults::before("create", path)
-        .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path))
-        .map_err(Error::io("create", path))?;
-    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
+    let file = faults::before("create", &at.full())
+        .and_then(|()| at.create_new(0o600))
+        .map_err(Error::io("create", &*at.full()))?;
+    file.set_permissions(fs::Permissions::from_mode(mode))
+        .map_err(Error::io("set the mode of", &*at.full()))?;
     Ok(file)
 }
 
 /// Writes a whole new file, not yet synced.
-pub(crate) fn write_new(path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<File, Error> {
-    let mut file = create_new(path, mode)?;
-    faults::before("write", path).and_then(|()| file.write_all(bytes)).map_err(Error::io("write", path))?;
+pub(crate) fn write_new<'a>(path: impl Into<At<'a>>, bytes: &[u8], mode: u32) -> Result<File, Error> {
+    let at = path.into();
+    let mut file = create_new(at.clone(), mode)?;
+    faults::before("write", &at.full())
+        .and_then(|()| file.write_all(bytes))
+        .map_err(Error::io("write", &*at.full()))?;
     Ok(file)
 }
 
@@ -150,125 +146,148 @@ pub(crate) fn replace(path: &Utf8Path, bytes: &[u8], temporary: &Utf8Path) -> Re
 }
 
 /// Makes `path` another name of `original`. Says whether it was new; an existing name is left alone.
-pub(crate) fn link(original: &Utf8Path, path: &Utf8Path) -> Result<bool, Error> {
-    match faults::before("link", path).and_then(|()| fs::hard_link(original, path)) {
+pub(crate) fn link<'a, 'b>(original: impl Into<At<'a>>, path: impl Into<At<'b>>) -> Result<bool, Error> {
+    let at = path.into();
+    match faults::before("link", &at.full()).and_then(|()| original.into().link(&at)) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Error::io("make a hard link at", path)(error)),
+        Err(error) => Err(Error::io("make a hard link at", &*at.full())(error)),
     }
 }
 
 /// Like [`link`]; when `original` has as many names as its file system allows, `path` becomes a copy with its mode and time.
-pub(crate) fn link_or_copy(original: &Utf8Path, path: &Utf8Path) -> Result<bool, Error> {
-    match link(original, path) {
+pub(crate) fn link_or_copy<'a, 'b>(
+    original: impl Into<At<'a>>,
+    path: impl Into<At<'b>>,
+) -> Result<bool, Error> {
+    let (original, at) = (original.into(), path.into());
+    match link(original.clone(), at.clone()) {
         Err(Error::Io { source, .. })
             if source.raw_os_error() == Some(rustix::io::Errno::MLINK.raw_os_error()) =>
         {
             let copy = || {
-                fs::copy(original, path)?;
-                let (file, metadata) = (File::open(path)?, fs::metadata(original)?);
+                let mut from = original.open_file()?;
+                let metadata = from.metadata()?;
+                let mut file = at.create_new(0o600)?;
+                std::io::copy(&mut from, &mut file)?;
+                file.set_permissions(metadata.permissions())?;
                 file.set_modified(metadata.modified()?)?;
                 file.sync_all()
             };
-            copy().map(|()| true).map_err(Error::io("copy a file to", path))
+            copy().map(|()| true).map_err(Error::io("copy a file to", &*at.full()))
         }
         result => result,
     }
 }
 
 /// Makes `path` a symbolic link to `target`, replacing one that is there in one step. The directory is not yet synced.
-pub(crate) fn point(path: &Utf8Path, target: &str, temporary: &Utf8Path) -> Result<(), Error> {
-    remove_if_present(temporary)?;
-    symlink(target, temporary).map_err(Error::io("create", temporary))?;
-    rename(temporary, path).map_err(Error::io("switch", path))
+pub(crate) fn point<'a, 'b>(
+    path: impl Into<At<'a>>,
+    target: &str,
+    temporary: impl Into<At<'b>>,
+) -> Result<(), Error> {
+    let (at, temporary) = (path.into(), temporary.into());
+    remove_if_present(temporary.clone())?;
+    symlink(target, temporary.clone()).map_err(Error::io("create", &*temporary.full()))?;
+    rename(temporary, at.clone()).map_err(Error::io("switch", &*at.full()))
 }
 
 /// Removes a file or link; it is no error when there is none.
-pub(crate) fn remove_if_present(path: &Utf8Path) -> Result<(), Error> {
-    match faults::before("unlink", path).and_then(|()| fs::remove_file(path)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+pub(crate) fn remove_if_present<'a>(path: impl Into<At<'a>>) -> Result<(), Error> {
+    let at = path.into();
+    match faults::before("unlink", &at.full()).and_then(|()| at.remove()) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", &*at.full())(error)),
         _ => Ok(()),
     }
 }
 
 /// The bytes of a file; `None` when there is none. Any other failure is an error, never taken for absence.
-pub(crate) fn read_if_present(path: &Utf8Path) -> Result<Option<Vec<u8>>, Error> {
-    match faults::before("read", path).and_then(|()| fs::read(path)) {
+pub(crate) fn read_if_present<'a>(path: impl Into<At<'a>>) -> Result<Option<Vec<u8>>, Error> {
+    let at = path.into();
+    match faults::before("read", &at.full()).and_then(|()| read(at.clone())) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("read", path)(error)),
+        Err(error) => Err(Error::io("read", &*at.full())(error)),
     }
 }
 
+/// The bytes of a regular file.
+pub(crate) fn read<'a>(path: impl Into<At<'a>>) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    path.into().open_file()?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The names in a directory, sorted; none when the directory does not exist.
-pub(crate) fn names_in(path: &Utf8Path) -> Result<Vec<String>, Error> {
+pub(crate) fn names_in<'a>(path: impl Into<At<'a>>) -> Result<Vec<String>, Error> {
     let mut names = Vec::new();
     each_name_in(path, |name| names.push(name.to_owned()))?;
     names.sort_unstable();
     Ok(names)
 }
 
-/// The names in a directory as they come, for directories of very many; none when the directory does not exist.
-pub(crate) fn each_name_in(path: &Utf8Path, mut take: impl FnMut(&str)) -> Result<(), Error> {
-    let entries = match faults::before("list", path).and_then(|()| fs::read_dir(path)) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io("list", path)(error)),
-    };
-    for entry in entries {
-        let name = entry.map_err(Error::io("list", path))?.file_name();
-        // A name that is no UTF-8 is none of ours: in a folder that others write to it must not stop everything.
-        if let Some(name) = name.to_str() {
-            take(name);
-        }
+/// The names in a directory as they come, for directories of very many; none when the directory does not exist. A name that is not
+/// UTF-8 is left out.
+pub(crate) fn each_name_in<'a>(path: impl Into<At<'a>>, take: impl FnMut(&str)) -> Result<(), Error> {
+    let at = path.into();
+    match faults::before("list", &at.full()).and_then(|()| at.each_name(take)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("list", &*at.full())(error)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Sets the modification time of a file, in whole seconds since 1970.
-pub(crate) fn set_modified(path: &Utf8Path, seconds: i64) -> Result<(), Error> {
+pub(crate) fn set_modified<'a>(path: impl Into<At<'a>>, seconds: i64) -> Result<(), Error> {
+    let at = path.into();
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    let file = open(path).map_err(Error::io("open", path))?;
-    faults::before("utimens", path)
+    let file = open(at.clone()).map_err(Error::io("open", &*at.full()))?;
+    faults::before("utimens", &at.full())
         .and_then(|()| file.set_modified(time))
-        .map_err(Error::io("set the time of", path))
+        .map_err(Error::io("set the time of", &*at.full()))
 }
 
 /// Makes one file or directory survive a power cut.
-pub(crate) fn sync_path(path: &Utf8Path) -> Result<(), Error> {
+pub(crate) fn sync_path<'a>(path: impl Into<At<'a>>) -> Result<(), Error> {
+    let at = path.into();
+    let full = at.full();
     let sync = || {
-        let file = open(path)?;
-        faults::before("fsync", path)?;
+        let file = open(at.clone())?;
+        faults::before("fsync", &full)?;
         file.sync_all()
     };
-    sync().map_err(Error::io("sync", path))?;
-    faults::synced(path);
+    sync().map_err(Error::io("sync", &*full))?;
+    faults::synced(&full);
     Ok(())
 }
 
 /// Makes all these files and directories survive a power cut.
 ///
-/// All must lie on one file system.
+/// All must lie on one file system, at paths that only the owner of the store can change.
 pub(crate) fn sync_all(mut paths: Vec<Utf8PathBuf>) -> Result<(), Error> {
     paths.sort_unstable();
     paths.dedup();
-    match paths.first() {
-        Some(first) if paths.len() > SYNC_EACH => {
-            let file = open(first).map_err(Error::io("open", first))?;
-            faults::before("syncfs", first)
+    sync_each(&paths.iter().map(At::from).collect::<Vec<_>>())
+}
+
+/// Makes all these files and directories, each of which is named once, survive a power cut. All must lie on one file system.
+pub(crate) fn sync_each(places: &[At<'_>]) -> Result<(), Error> {
+    match places.first() {
+        Some(first) if places.len() > SYNC_EACH => {
+            let full = first.full();
+            let file = open(first.clone()).map_err(Error::io("open", &*full))?;
+            faults::before("syncfs", &full)
                 .and_then(|()| rustix::fs::syncfs(&file).map_err(Into::into))
-                .map_err(Error::io("sync the file system of", first))?;
+                .map_err(Error::io("sync the file system of", &*full))?;
             faults::synced_everything();
             Ok(())
         }
-        _ => paths.iter().try_for_each(|path| sync_path(path)),
+        _ => places.iter().try_for_each(|place| sync_path(place.clone())),
     }
 }
 
 /// When anything about a file changed last, its names and mode included. Unlike the modification time nobody can set it.
 pub(crate) fn changed(metadata: &fs::Metadata) -> Timestamp {
-    let nanoseconds = i32::try_from(metadata.ctime_nsec()).unwrap_or(0);
-    Timestamp::new(metadata.ctime(), nanoseconds).unwrap_or(Timestamp::MAX)
+    Status::from(metadata).changed_at()
 }
 
 /// Makes a file count as changed just now, without a change that a reader sees. Says whether it is still there.
@@ -289,11 +308,7 @@ pub(crate) fn touch(path: &Utf8Path) -> Result<bool, Error> {
 
 /// Removes a file and before it `others`, more names of it, unless it changed at `settled` or later or somebody is just touching
 /// it. Says whether it did.
-pub(crate) fn remove_settled(
-    path: &Utf8Path,
-    others: &[&Utf8Path],
-    settled: Timestamp,
-) -> Result<bool, Error> {
+pub(crate) fn remove_settled(path: &Utf8Path, others: &[At<'_>], settled: Timestamp) -> Result<bool, Error> {
     let Some(file) = open_if_present(path)? else { return Ok(false) };
     match lock_file(&file, FlockOperation::NonBlockingLockExclusive) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -303,9 +318,10 @@ pub(crate) fn remove_settled(
     if changed(&metadata) >= settled || !is_named(&file, path)? {
         return Ok(false);
     }
-    for name in others.iter().chain([&path]) {
-        remove_if_present(name)?;
+    for name in others {
+        remove_if_present(name.clone())?;
     }
+    remove_if_present(path)?;
     Ok(true)
 }
 

@@ -156,7 +156,8 @@ impl Store {
         marks.commit_ids(&tagged)?;
         let locks = repositories.iter().map(|repository| self.publishing_lock(repository));
         let _locks = locks.collect::<Result<Vec<_>, _>>()?;
-        let surveys = repositories.iter().map(|name| Survey::of(self, name, horizon));
+        let paths = self.paths();
+        let surveys = repositories.iter().map(|name| Survey::of(self, &paths, name, horizon));
         let surveys = surveys.collect::<Result<Vec<_>, _>>()?;
         marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
         // Last: what these cannot read is passed over, and nothing that is needed may be.
@@ -171,7 +172,7 @@ impl Store {
         let (objects, blobs) = marks.unreached();
         of_no_blob.extend(blobs.iter().filter(|id| manifests.contains(id)));
         of_no_blob.sort_unstable();
-        let mut sweep = Sweep::new(self, settled, options.dry_run);
+        let mut sweep = Sweep::new(self, &paths, settled, options.dry_run);
         let blobs = sweep.settled(blobs.into_iter().map(|id| Self::blob_key(BlobId(id))))?;
         let objects = sweep.settled(objects.into_iter().map(|id| Key::object("objects", &id)))?;
         // Walking a pool of many files takes its time, and nothing in it can have become garbage unless a publication goes; or
@@ -208,9 +209,10 @@ impl Store {
 
     /// Every repository that anything is known of, configured or not.
     fn repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
+        let paths = self.paths();
         let mut names = BTreeSet::new();
         for area in ["store/refs", "store/tags", "store/history", "store/publications", "public"] {
-            let found = files::names_in(&self.root().join(area))?;
+            let found = files::names_in(paths.at(area))?;
             names.extend(found.iter().filter_map(|name| RepositoryName::parse(name).ok()));
         }
         Ok(names)

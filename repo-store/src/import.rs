@@ -1,11 +1,12 @@
 mod listed;
+mod origin;
 mod source;
 mod upload;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{Read, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex};
 
 use apt_index::{PackageKind, parallel_map};
@@ -17,11 +18,12 @@ use crate::placement::{Placement, Sender};
 use crate::record::Digests;
 use crate::storage::{Key, Staged, Storage as _};
 use crate::{
-    BlobId, Build, Committed, Context, Error, Inserted, Manifest, Record, RecordKey, RepositorySettings,
-    Route, Store, SuiteSettings, Transaction, files,
+    BlobId, Build, Committed, Context, Error, FileFault, Inserted, Manifest, Record, RecordKey,
+    RepositorySettings, Route, Store, SuiteSettings, Transaction, files,
 };
 
 use listed::{Checksums, List, listed_hashes};
+pub(crate) use origin::{DropFolder, Origin};
 use source::InUpload;
 pub(crate) use upload::members;
 
@@ -101,10 +103,23 @@ impl Store {
         options: &AddOptions,
         context: &Context,
     ) -> Result<AddReport, Error> {
+        self.add_from(Origin::paths(options.refuse_links), repository, files, options, context)
+    }
+
+    /// [`add`](Self::add), of files that lie there.
+    pub(crate) fn add_from(
+        &self,
+        origin: Origin<'_>,
+        repository: &RepositorySettings,
+        files: &[Utf8PathBuf],
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<AddReport, Error> {
         repository.check_suites(&options.suites)?;
-        let files = without_members(files, options.refuse_links);
+        let files = without_members(files, origin);
+        let request = Request { options, origin };
         let read = parallel_map(&files, context.threads, |file| {
-            self.read_argument(repository, file, options, context)
+            self.read_argument(repository, file, &request, context)
         });
         // The outcome for each file, by its place among those given.
         let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
@@ -150,19 +165,18 @@ impl Store {
         &self,
         repository: &RepositorySettings,
         path: &Utf8Path,
-        options: &AddOptions,
+        request: &Request<'_>,
         context: &Context,
     ) -> Result<Vec<Candidate<'_>>, Error> {
         match path.extension() {
-            Some("changes") => self.read_upload(repository, path, options, context),
+            Some("changes") => self.read_upload(repository, path, request, context),
             Some("dsc") => {
-                let (_, candidate) = self.read_source(repository, path, None, options, context)?;
+                let (_, candidate) = self.read_source(repository, path, None, request, context)?;
                 Ok(vec![candidate])
             }
-            Some("buildinfo") => {
-                Err(List { path }.misfit("it is taken together with a .changes that lists it"))
-            }
-            _ => Ok(vec![self.read_package(repository, path, None, options)?]),
+            Some("buildinfo") => Err(List { path, origin: request.origin }
+                .misfit("it is taken together with a .changes that lists it")),
+            _ => Ok(vec![self.read_package(repository, path, None, request)?]),
         }
     }
 
@@ -172,9 +186,10 @@ impl Store {
         repository: &RepositorySettings,
         path: &Utf8Path,
         upload: Option<&InUpload<'_>>,
-        options: &AddOptions,
+        request: &Request<'_>,
     ) -> Result<Candidate<'_>, Error> {
-        let (file, before) = open_regular(path, options.refuse_links)?;
+        let options = request.options;
+        let (file, before) = request.origin.open(path)?;
         let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
         let mut read_options = match (repository.contents, options.check_data) {
@@ -221,6 +236,12 @@ impl Store {
     }
 }
 
+/// How files are added, and where they lie.
+struct Request<'a> {
+    options: &'a AddOptions,
+    origin: Origin<'a>,
+}
+
 /// A package that was read and may be added.
 struct Candidate<'a> {
     file: Utf8PathBuf,
@@ -233,9 +254,9 @@ struct Candidate<'a> {
 }
 
 /// The files, less those that come with an upload or a source package among them.
-fn without_members(files: &[Utf8PathBuf], refuse_links: bool) -> Vec<Utf8PathBuf> {
+fn without_members(files: &[Utf8PathBuf], origin: Origin<'_>) -> Vec<Utf8PathBuf> {
     let lists = files.iter().filter(|file| matches!(file.extension(), Some("changes" | "dsc")));
-    let members: BTreeSet<Utf8PathBuf> = lists.flat_map(|list| members(list, refuse_links)).collect();
+    let members: BTreeSet<Utf8PathBuf> = lists.flat_map(|list| members(list, origin)).collect();
     files.iter().filter(|file| !members.contains(*file)).cloned().collect()
 }
 
@@ -362,29 +383,7 @@ fn changed_while_read(path: &Utf8Path, file: &File, before: &Metadata, read: u64
     if state(before) == state(&after) && read == after.len() {
         return Ok(());
     }
-    Err(Error::NotAFile { file: path.to_owned(), what: "changed while it was read" })
-}
-
-/// Opens a regular file for reading; never waits for the other end of a pipe.
-pub(crate) fn open_regular(path: &Utf8Path, refuse_links: bool) -> Result<(File, Metadata), Error> {
-    let mut flags = rustix::fs::OFlags::NONBLOCK;
-    if refuse_links {
-        flags |= rustix::fs::OFlags::NOFOLLOW;
-    }
-    let flags = i32::try_from(flags.bits()).unwrap_or(0);
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-            return Err(Error::NotAFile { file: path.to_owned(), what: "is a symbolic link" });
-        }
-        Err(error) => return Err(Error::io("open", path)(error)),
-    };
-    let metadata = file.metadata().map_err(Error::io("look at", path))?;
-    if metadata.is_file() {
-        Ok((file, metadata))
-    } else {
-        Err(Error::NotAFile { file: path.to_owned(), what: "is not a regular file" })
-    }
+    Err(Error::NotAFile { file: path.to_owned(), fault: FileFault::Changed })
 }
 
 /// Whether an error is the store's own trouble and not that of the file being added.

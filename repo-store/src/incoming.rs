@@ -3,16 +3,16 @@
 mod rejected;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use rejected::{REJECTED, reject};
 
-use crate::import::members;
-use crate::{AddOptions, AddReport, Context, Error, Refused, RepositorySettings, Store, files};
+use crate::beneath::{Kind, Status};
+use crate::import::{DropFolder, Origin, members};
+use crate::manifest::Part;
+use crate::{AddOptions, AddReport, Context, Error, FileFault, Refused, RepositorySettings, Store, files};
 
 /// How drop folders are emptied.
 #[derive(Clone, Debug)]
@@ -39,6 +39,9 @@ pub struct IncomingReport {
     pub report: AddReport,
     /// Files left alone, and why.
     pub left: Vec<Left>,
+    /// Why refused files could not be moved to `rejected` and still lie in the folder: the first reason. What was taken is taken all
+    /// the same.
+    pub not_moved: Option<Error>,
 }
 
 /// A file left where it is.
@@ -63,6 +66,9 @@ impl Store {
     /// What a removal or a rollback took out of the repository is rejected, unless [`despite_hold`](IncomingOptions::despite_hold)
     /// is set: the same signed files may be dropped again by anybody who has them.
     ///
+    /// The folder belongs to others. It is opened once, and nothing in it is reached through a link. Only regular files are ever
+    /// moved or removed, and only those whose names are of packages or of what comes with them.
+    ///
     /// # Errors
     /// When the folder cannot be read or the store fails.
     pub fn take_incoming(
@@ -72,12 +78,10 @@ impl Store {
         options: &IncomingOptions,
         context: &Context,
     ) -> Result<IncomingReport, Error> {
-        let names = files::names_in(folder)?;
-        if names.is_empty() {
-            // An unreadable or missing folder must not pass for an empty one.
-            fs::read_dir(folder).map_err(Error::io("list", folder))?;
-        }
-        let Found { candidates, mut left } = Found::sort(folder, &names, repository.uploaders.is_some());
+        // An unreadable or missing folder must not pass for an empty one.
+        let opened = DropFolder::open(folder).map_err(Error::io("list", folder))?;
+        let names = files::names_in(opened.handle().at(""))?;
+        let Found { candidates, mut left } = Found::sort(&opened, &names, repository.uploaders.is_some());
         let add = AddOptions {
             keep_going: true,
             check_data: true,
@@ -86,18 +90,19 @@ impl Store {
             ..options.add.clone()
         };
         let files: Vec<Utf8PathBuf> = candidates.keys().cloned().collect();
-        let mut report = self.add(repository, &files, &add, context)?;
+        let mut report = self.add_from(Origin::folder(&opened), repository, &files, &add, context)?;
         let mut arriving = BTreeSet::new();
         let mut refused = Vec::new();
         for one in std::mem::take(&mut report.refused) {
             let seen = candidates.get(&one.file).map(Vec::as_slice).unwrap_or_default();
-            if is_arriving(&one, seen, options.patience, context) {
+            if is_arriving(&opened, &one, seen, options.patience, context) {
                 arriving.insert(one.file.clone());
                 left.push(Left { file: one.file, why: "is not complete yet" });
             } else {
                 refused.push(one);
             }
         }
+        let mut not_moved = None;
         if !add.dry_run {
             let others_need: BTreeSet<&Utf8PathBuf> = candidates
                 .iter()
@@ -107,7 +112,10 @@ impl Store {
             for one in &refused {
                 let seen = candidates.get(&one.file).into_iter().flatten().map(|(file, _)| file);
                 let members = seen.filter(|file| **file != one.file);
-                reject(folder, one, members.filter(|member| !others_need.contains(member)))?;
+                let members = members.filter(|member| !others_need.contains(member));
+                if let Err(error) = reject(&opened, one, members) {
+                    not_moved.get_or_insert(error);
+                }
             }
             let added: BTreeSet<&Utf8PathBuf> = report.added.iter().map(|added| &added.file).collect();
             for (file, seen) in &candidates {
@@ -115,20 +123,20 @@ impl Store {
                 let is_taken = seen.iter().any(|(file, _)| added.contains(file))
                     && !arriving.contains(file)
                     && !refused.iter().any(|one| one.file == *file);
-                if !is_taken || seen.first().is_none_or(|first| !is_unchanged(first)) {
+                if !is_taken || seen.first().is_none_or(|first| !is_unchanged(&opened, first)) {
                     continue;
                 }
-                remove_taken(folder, seen.iter().filter(|one| !others_need.contains(&one.0)))?;
+                remove_taken(&opened, seen.iter().filter(|one| !others_need.contains(&one.0)))?;
             }
         }
         report.refused = refused;
-        Ok(IncomingReport { report, left })
+        Ok(IncomingReport { report, left, not_moved })
     }
 }
 
 /// Removes what was taken and is still what it was. The lists go last, and when the rest is gone for good: what is left when this
 /// is cut short is found again by them, and known to be in the store.
-fn remove_taken<'a>(folder: &Utf8Path, taken: impl Iterator<Item = &'a Seen>) -> Result<(), Error> {
+fn remove_taken<'a>(folder: &DropFolder, taken: impl Iterator<Item = &'a Seen>) -> Result<(), Error> {
     let rank = |(file, _): &&Seen| match file.extension() {
         Some("changes") => 2,
         Some("dsc") => 1,
@@ -138,10 +146,10 @@ fn remove_taken<'a>(folder: &Utf8Path, taken: impl Iterator<Item = &'a Seen>) ->
     taken.sort_by_key(rank);
     for (place, one) in taken.iter().enumerate() {
         if place > 0 && rank(one) > 0 {
-            files::sync_path(folder)?;
+            files::sync_path(folder.handle().at(""))?;
         }
-        if is_unchanged(one) {
-            files::remove_if_present(&one.0)?;
+        if is_unchanged(folder, one) {
+            files::remove_if_present(folder.at(&one.0))?;
         }
     }
     Ok(())
@@ -156,31 +164,40 @@ struct Found {
 }
 
 impl Found {
-    fn sort(folder: &Utf8Path, names: &[String], only_uploads: bool) -> Self {
+    fn sort(folder: &DropFolder, names: &[String], only_uploads: bool) -> Self {
         let mut found = Self::default();
         let names = || names.iter().filter(|name| *name != REJECTED);
         for name in names().filter(|name| matches!(Name::of(name), Name::Upload)) {
-            let file = folder.join(name);
-            let mut seen = vec![look(&file)];
-            // What was rejected before stays where it is, whatever a list names.
-            let members =
-                members(&file, true).into_iter().filter(|member| member.file_name() != Some(REJECTED));
-            seen.extend(members.map(|member| look(&member)));
+            let file = folder.handle().path().join(name);
+            let first = look(folder, &file);
+            if let Some(why) = why_no_file(&first) {
+                found.left.push(Left { file, why });
+                continue;
+            }
+            let mut seen = vec![first];
+            // What else a list names is not its business: it is nothing that comes with an upload.
+            let members = members(&file, Origin::folder(folder)).into_iter();
+            let members = members.filter(|member| member.file_name().is_some_and(comes_with_an_upload));
+            seen.extend(members.map(|member| look(folder, &member)));
             found.candidates.insert(file, seen);
         }
         let in_uploads: BTreeSet<Utf8PathBuf> =
             found.candidates.values().flatten().map(|(file, _)| file.clone()).collect();
         for name in names() {
-            let file = folder.join(name);
+            let file = folder.handle().path().join(name);
             if in_uploads.contains(&file) {
                 continue;
             }
             let why = match Name::of(name) {
                 Name::Upload => continue,
                 Name::Package if !only_uploads => {
-                    let seen = vec![look(&file)];
-                    found.candidates.insert(file, seen);
-                    continue;
+                    let seen = look(folder, &file);
+                    if let Some(why) = why_no_file(&seen) {
+                        why
+                    } else {
+                        found.candidates.insert(file, vec![seen]);
+                        continue;
+                    }
                 }
                 Name::Package | Name::Part => "belongs to no .changes file",
                 Name::Unfinished => "is still being written",
@@ -189,6 +206,29 @@ impl Found {
             found.left.push(Left { file, why });
         }
         found
+    }
+}
+
+/// Why something of the right name is left where it is: only regular files are packages or lists.
+fn why_no_file((_, seen): &Seen) -> Option<&'static str> {
+    match seen.as_ref()?.kind {
+        Kind::File => None,
+        Kind::Link => Some("is a symbolic link"),
+        Kind::Directory | Kind::Other => Some("is not a regular file"),
+    }
+}
+
+/// Whether a file of that name can come with an upload: a package, a record of the build, a `.dsc`, a part of a source package or the
+/// signature of one.
+fn comes_with_an_upload(name: &str) -> bool {
+    let is_part = |name: &str| {
+        let compressions = [".gz", ".xz", ".bz2", ".lzma", ".zst"];
+        Part::of(name).is_some() && compressions.iter().any(|compression| name.ends_with(compression))
+    };
+    match Name::of(name) {
+        Name::Package | Name::Part => true,
+        Name::Other => is_part(name.strip_suffix(".asc").unwrap_or(name)),
+        Name::Upload | Name::Unfinished => false,
     }
 }
 
@@ -224,14 +264,20 @@ impl Name {
 }
 
 /// A file, and what it looked like before it was read; nothing when it was not there.
-type Seen = (Utf8PathBuf, Option<fs::Metadata>);
+type Seen = (Utf8PathBuf, Option<Status>);
 
-fn look(file: &Utf8Path) -> Seen {
-    (file.to_owned(), fs::symlink_metadata(file).ok())
+fn look(folder: &DropFolder, file: &Utf8Path) -> Seen {
+    (file.to_owned(), folder.at(file).status().ok())
 }
 
 /// Whether what could not be read may have arrived only in part: none of its files changed lately.
-fn is_arriving(refused: &Refused, seen: &[Seen], patience: Duration, context: &Context) -> bool {
+fn is_arriving(
+    folder: &DropFolder,
+    refused: &Refused,
+    seen: &[Seen],
+    patience: Duration,
+    context: &Context,
+) -> bool {
     let unreadable = match &refused.error {
         Error::Package { .. } | Error::Incomplete { .. } | Error::OtherThanListed { .. } => true,
         // A .changes that was cut short can be one all the same, and list other files than it will.
@@ -239,19 +285,18 @@ fn is_arriving(refused: &Refused, seen: &[Seen], patience: Duration, context: &C
         Error::NotSigned { source, .. } => {
             matches!(source, apt_sign::Error::Framing { .. } | apt_sign::Error::Malformed { .. })
         }
-        Error::NotAFile { what, .. } => what.starts_with("changed"),
+        // Some who copy a file make its name as a second one, and remove the first.
+        Error::NotAFile { fault, .. } => matches!(fault, FileFault::Changed | FileFault::HardLinks),
         _ => false,
     };
-    let modified = |file: &Utf8PathBuf| fs::symlink_metadata(file).ok().map(|metadata| metadata.mtime());
+    let modified = |file: &Utf8PathBuf| folder.at(file).status().ok().map(|status| status.modified.0);
     let last = seen.iter().filter_map(|(file, _)| modified(file)).max();
     let patience = i64::try_from(patience.as_secs()).unwrap_or(i64::MAX);
     unreadable && last.is_some_and(|last| context.now.as_second().saturating_sub(last) < patience)
 }
 
 /// Whether a file still is the one that was looked at: something else may have been moved to that name since.
-fn is_unchanged((file, seen): &Seen) -> bool {
-    let now = fs::symlink_metadata(file).ok();
-    let state =
-        |m: &fs::Metadata| (m.dev(), m.ino(), m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
-    seen.as_ref().zip(now.as_ref()).is_some_and(|(seen, now)| state(seen) == state(now))
+fn is_unchanged(folder: &DropFolder, (file, seen): &Seen) -> bool {
+    let now = folder.at(file).status().ok();
+    seen.as_ref().zip(now.as_ref()).is_some_and(|(seen, now)| seen == now)
 }

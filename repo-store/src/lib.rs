@@ -42,6 +42,7 @@
 #![forbid(unsafe_code)]
 
 mod backup;
+mod beneath;
 mod chunk;
 mod class;
 mod commit;
@@ -87,13 +88,14 @@ mod transaction;
 mod uploaders;
 
 pub use backup::{BackupReport, NamedFile, NamedFileKind, OutsideFile, RestoreReport, UnsavedFile};
+pub use beneath::PathFault;
 pub use class::{PackageClass, WildPattern};
 pub use commit::Commit;
 pub use details::{
     Came, ChangelogEntry, ContentChange, PackageChange, PackageState, PrivilegedFile, SourceChange,
 };
 pub use difference::Difference;
-pub use error::Error;
+pub use error::{Error, FileFault};
 pub use format::Format;
 pub use fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, Problem, ProblemKind, Refusal, RepairReport,

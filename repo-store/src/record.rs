@@ -5,9 +5,9 @@ mod source;
 use std::cmp::Ordering;
 use std::fmt;
 
-use apt_index::{FileFacts, PackageKind, Stanza, pool_path};
+use apt_index::{FileFacts, Item as _, PackageKind, Stanza, pool_path};
 pub use build::Build;
-use deb_parse::control::BinaryControl;
+use deb_parse::control::{BinaryControl, PackagesStanza};
 use deb_parse::{Component, PackageName, SourceName, Version, deb822};
 pub use files::RecordFile;
 pub(crate) use files::blobs_in;
@@ -85,8 +85,10 @@ impl RecordKey {
     }
 }
 
-/// What the store knows of one package in a suite: its stanza exactly as it is published, and below it the fields that only
-/// the store reads.
+/// What the store knows of one package in a suite: its stanza, and below it the fields that only the store reads.
+///
+/// Indices list what [`published`](Self::published) makes of the stanza. It is the same, except in records from versions that
+/// kept forms of relations that some apt cannot read.
 ///
 /// ```text
 /// Package: hello                       ┐
@@ -224,10 +226,23 @@ impl Record {
         &self.component
     }
 
-    /// The stanza as it is published.
+    /// The stanza as it is kept.
     #[must_use]
     pub fn stanza(&self) -> &[u8] {
         self.text.get(..self.stanza).unwrap_or_default()
+    }
+
+    /// Returns the stanza as it is published: in a form that every apt can read.
+    ///
+    /// # Errors
+    /// [`apt_index::Error`] when there is no such form.
+    pub fn published(&self) -> Result<Stanza<'_>, apt_index::Error> {
+        Stanza::parse(self.stanza())?.canonical()
+    }
+
+    /// Whether the stanza is published as it is kept.
+    pub(crate) fn is_kept_as_published(&self) -> bool {
+        self.published().is_ok_and(|published| published.as_bytes() == self.stanza())
     }
 
     /// The value of a field of the stanza, as text.
@@ -239,18 +254,11 @@ impl Record {
     /// The source package it was built from or is, and that package's version.
     #[must_use]
     pub fn source(&self) -> (SourceName, Version) {
-        let own = || (self.key.package.as_str(), self.key.version.as_str());
-        let (name, version) = match self.field("Source") {
-            None => own(),
-            Some(value) => match value.split_once(" (") {
-                Some((name, version)) => (name, version.trim_end_matches(')')),
-                None => (value, own().1),
-            },
-        };
-        let parsed = SourceName::parse(name.trim()).ok().zip(Version::parse(version.trim()).ok());
+        let paragraph = deb822::paragraphs(self.stanza()).next();
+        let parsed = paragraph.and_then(|paragraph| PackagesStanza::new(paragraph).source().ok());
         // A record was made from a checked control file; should it ever say something else, it stands for itself.
         parsed
-            .or_else(|| SourceName::parse(own().0).ok().zip(Some(self.key.version.clone())))
+            .or_else(|| SourceName::parse(self.key.package.as_str()).ok().zip(Some(self.key.version.clone())))
             .unwrap_or_else(|| unreachable!("every package name is a source name"))
     }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use apt_index::Encoding;
 use deb_parse::{Architecture, Component, SuiteName};
@@ -64,6 +65,17 @@ pub enum UnknownRelease {
     Everywhere,
     /// It is refused, with [`Error::UnknownRelease`].
     Refuse,
+}
+
+impl fmt::Display for IndexKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Packages => "Packages",
+            Self::Sources => "Sources",
+            Self::Contents => "Contents",
+            Self::Translation => "Translation",
+        })
+    }
 }
 
 /// Where packages for all architectures are listed.

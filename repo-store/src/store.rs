@@ -1,6 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Limits, SuiteName};
 
+use crate::beneath::{Status, StorePaths};
 use crate::files::{self, Lock};
 use crate::format::Format;
 use crate::objects::Objects;
@@ -97,6 +98,11 @@ impl Store {
         self.root.join("public").join(repository.as_str())
     }
 
+    /// The paths of the store, for one operation: `public` is opened once.
+    pub(crate) fn paths(&self) -> StorePaths {
+        StorePaths::new(&self.root)
+    }
+
     pub(crate) fn storage(&self) -> &Directory {
         &self.storage
     }
@@ -185,21 +191,18 @@ impl Store {
         path: &Utf8Path,
         blob: BlobId,
     ) -> Result<bool, Error> {
-        use std::os::unix::fs::MetadataExt as _;
-        let published = self.public(repository).join(path);
-        let metadata = match std::fs::symlink_metadata(&published) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(Error::io("look at", published)(error)),
-        };
+        let paths = self.paths();
+        let published = paths.place(self.public(repository).join(path));
+        let look = || published.status_if_present().map_err(Error::io("look at", &*published.full()));
+        let Some(found) = look()? else { return Ok(false) };
         let own = match self.blob_path(blob) {
             Ok(own) => std::fs::metadata(&own).map_err(Error::io("look at", &own))?,
             // A file that the store does not have cannot be the one in the pool. Garbage collection removes first the one in the
             // pool and then its own, so one that was on its way out is gone from the pool by now.
-            Err(Error::Missing { .. }) => return Ok(std::fs::symlink_metadata(&published).is_ok()),
+            Err(Error::Missing { .. }) => return Ok(look()?.is_some()),
             Err(error) => return Err(error),
         };
-        Ok((metadata.dev(), metadata.ino()) != (own.dev(), own.ino()))
+        Ok(found.identity != Status::from(&own).identity)
     }
 
     /// The suites a commit of `repository` knows, for messages and lookups.

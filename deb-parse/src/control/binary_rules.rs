@@ -2,26 +2,14 @@
 //! install, or reads otherwise than the text says, is refused here.
 
 use super::fields::MultiArch;
+use super::relations::check_relations;
 use super::{Fields as _, present};
 use crate::control::BinaryControl;
 use crate::deb822::{Field, Paragraph};
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
 use crate::place::Place;
-use crate::relation;
-
-/// Relationship fields that dpkg reads (Policy 7.2, 7.5), and whether they may have alternatives.
-const RELATIONS: [(&str, bool); 9] = [
-    ("Depends", true),
-    ("Pre-Depends", true),
-    ("Recommends", true),
-    ("Suggests", true),
-    ("Enhances", true),
-    ("Breaks", false),
-    ("Conflicts", false),
-    ("Provides", false),
-    ("Replaces", false),
-];
+use crate::relation::{self, Grammar};
 
 /// Old names that dpkg still reads as those of other fields: `Revision: 5` makes version 1 into 1-5.
 const OBSOLETE: [&str; 6] =
@@ -45,8 +33,8 @@ pub(super) fn check(control: &BinaryControl, limits: &Limits) -> Result<(), Erro
         };
         return Err(refused_name(paragraph, field, rule));
     }
-    for (field, alternatives) in RELATIONS {
-        check_relations(paragraph, field, alternatives, limits)?;
+    for field in relation::FIELDS.iter().filter(|field| field.grammar == Grammar::Binary) {
+        check_relations(paragraph, field, limits)?;
     }
     for field in ["Essential", "Protected", "Important", "Build-Essential"] {
         check_boolean(paragraph, field)?;
@@ -70,31 +58,6 @@ fn refused_name(paragraph: Paragraph<'_>, field: Field<'_>, rule: &'static str) 
         }
         Place::Byte(_) => Error::value("field name", field.name(), rule),
     }
-}
-
-fn check_relations(
-    paragraph: Paragraph<'_>,
-    field: &'static str,
-    alternatives: bool,
-    limits: &Limits,
-) -> Result<(), Error> {
-    let Some(value) = paragraph.get(field) else { return Ok(()) };
-    present(paragraph, field, Some(value), |text| {
-        if text.starts_with(['\n', '\r']) {
-            return Err(Error::value("relation", text, "must start in the line of the field's name"));
-        }
-        for (number, relation) in relation::iter_binary(text).enumerate() {
-            let relation = relation?;
-            if relation.is_alternative() && !alternatives {
-                let rule = "must not have alternatives (Policy 7.5)";
-                return Err(Error::part(text, "relation", relation.name(), rule));
-            }
-            if number >= limits.relations() {
-                return Err(Error::Limit { what: "relations in a field", limit: limits.relations() as u64 });
-            }
-        }
-        Ok(())
-    })
 }
 
 fn check_boolean(paragraph: Paragraph<'_>, field: &'static str) -> Result<(), Error> {

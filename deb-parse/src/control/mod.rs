@@ -10,15 +10,18 @@
 
 mod binary;
 mod binary_rules;
+mod canonical;
 mod changes;
 mod fields;
 mod files;
 mod index;
+mod relations;
 mod release;
 mod source;
 mod text;
 
 pub use binary::BinaryControl;
+pub use canonical::looks_canonical;
 pub use changes::{Buildinfo, Changes};
 pub use fields::{Fields, MultiArch};
 pub use files::{ChangesFile, FileEntry};

@@ -1,12 +1,14 @@
 //! The control file of a source package: `.dsc`.
 
 use super::files::{self, FileEntry, Paths};
+use super::relations::check_relations;
 use super::text::Text;
 use super::{Fields, require, signed_paragraph};
 use crate::deb822::Paragraph;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::name::SourceName;
+use crate::relation::{self, Grammar};
 use crate::version::Version;
 
 /// A source control file `.dsc` (Policy 5.4), checked and owned.
@@ -35,6 +37,23 @@ impl Dsc {
         let version = require(paragraph, "Version", Version::parse)?;
         let files = files::read(paragraph, files::SOURCE, Paths::Names)?;
         Ok(Self { text, source, version, files })
+    }
+
+    /// Checks that dpkg understands the relations in `Build-Depends` and the like.
+    ///
+    /// ```
+    /// use deb_parse::{Limits, control::Dsc};
+    /// let dsc = Dsc::parse(b"Source: a1\nVersion: 1\nBuild-Depends: b, c (> 1\n", &Limits::default())?;
+    /// let error = dsc.check_relations(&Limits::default()).unwrap_err().to_string();
+    /// assert!(error.starts_with("line 3, column 24, field Build-Depends: "));
+    /// # Ok::<(), deb_parse::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Field`] for the first relation that dpkg refuses, [`Error::Limit`] for more than [`Limits::relations`] allow.
+    pub fn check_relations(&self, limits: &Limits) -> Result<(), Error> {
+        let mut fields = relation::FIELDS.iter().filter(|field| field.grammar == Grammar::Source);
+        fields.try_for_each(|field| check_relations(self.paragraph(), field, limits))
     }
 
     /// Name of the source package (field `Source`).

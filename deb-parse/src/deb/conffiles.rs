@@ -1,9 +1,9 @@
 //! Configuration files, which dpkg does not overwrite unasked when the administrator changed them (deb-conffiles(5)).
 
-use super::package::plain_path;
 use super::tar::{EntryKind, Tar};
 use crate::checksum::Sha256;
 use crate::error::Error;
+use crate::path;
 use crate::place::offset_in;
 use std::collections::HashMap;
 use std::io::Read;
@@ -39,7 +39,7 @@ const REMOVED: &[u8] = b"remove-on-upgrade ";
 /// The conffiles of a package, while its data archive goes by.
 #[derive(Default)]
 pub(super) struct Conffiles {
-    /// Each line with the path in it, as [`plain_path`] writes it.
+    /// Each line with the path in it, as [`path::plain`] writes it.
     lines: Vec<(String, Vec<u8>)>,
     /// What was found, by path.
     digests: HashMap<Vec<u8>, Option<Sha256>>,
@@ -51,7 +51,7 @@ impl Conffiles {
         let mut conffiles = Self::default();
         for line in lines(text) {
             // No entry of an archive has a path that is not plain.
-            let path = plain_path(path_in(line)).unwrap_or_default();
+            let path = path::plain(path_in(line)).unwrap_or_default();
             conffiles.digests.insert(path.clone(), None);
             conffiles.lines.push((String::from_utf8_lossy(line).into_owned(), path));
         }

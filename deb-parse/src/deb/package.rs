@@ -14,6 +14,7 @@ use crate::checksum::{Blake3, HashSet, Hasher, Md5, Sha1, Sha256, Sha512};
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
+use crate::path;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -360,7 +361,7 @@ fn list<R: Read>(
     let mut installed = 0u64;
     while let Some(entry) = tar.next()? {
         let error = |rule: &str| tar.error(&format!("{}: {rule}", Quoted::new(&entry.path)));
-        let path = plain_path(&entry.path).map_err(error)?;
+        let path = path::plain(&entry.path).map_err(error)?;
         if path.is_empty() {
             if entry.kind != EntryKind::Directory {
                 return Err(error("only a directory can be the root"));
@@ -369,7 +370,7 @@ fn list<R: Read>(
         }
         let link = matches!(entry.kind, EntryKind::HardLink | EntryKind::Symlink);
         let target = match entry.kind {
-            EntryKind::HardLink => plain_path(&entry.target).map_err(error)?,
+            EntryKind::HardLink => path::plain(&entry.target).map_err(error)?,
             EntryKind::Symlink => entry.target,
             _ => Vec::new(),
         };
@@ -421,27 +422,6 @@ impl FileList {
         self.files.push(file);
         Ok(())
     }
-}
-
-/// Takes the `./` and `/` before a path and the `/` after it off.
-pub(super) fn plain_path(path: &[u8]) -> Result<Vec<u8>, &'static str> {
-    if path.contains(&b'\n') {
-        return Err("dpkg allows no newline in a path");
-    }
-    let mut plain = Vec::with_capacity(path.len());
-    for element in path.split(|c| *c == b'/') {
-        match element {
-            b"" | b"." => {}
-            b".." => return Err("a path must not have `..`"),
-            _ => {
-                if !plain.is_empty() {
-                    plain.push(b'/');
-                }
-                plain.extend_from_slice(element);
-            }
-        }
-    }
-    Ok(plain)
 }
 
 fn conffiles_of(text: Option<&[u8]>) -> Conffiles {

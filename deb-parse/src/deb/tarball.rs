@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use super::compression::Compression;
 use super::diff::DiffFiles;
-use super::package::{FileEntry, FileList, HONEST_RATIO, plain_path};
+use super::package::{FileEntry, FileList, HONEST_RATIO};
 use super::source::{Member, Source};
 use super::tar::{self, Dialect, EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
 use crate::checksum::{HashSet, Hasher, Hashes};
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
+use crate::path;
 
 /// What one pass over a file of a source package found out.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ fn list_archive<R: Read>(mut tar: Tar<'_, R>, limits: &Limits) -> Result<Vec<Fil
         if entry.path.contains(&b'\n') {
             continue;
         }
-        let path = plain_path(&entry.path)
+        let path = path::plain(&entry.path)
             .map_err(|rule| tar.error(&format!("{}: {rule}", Quoted::new(&entry.path))))?;
         if path.is_empty() {
             continue;
@@ -100,8 +101,11 @@ fn list_diff<R: Read>(mut input: Unpacked<'_, R>, limits: &Limits) -> Result<Vec
         let length = input.read_full(&mut buffer)?;
         let Some(piece) = buffer.get(..length).filter(|piece| !piece.is_empty()) else { break };
         reader.update(piece, |path| {
-            let path = plain_path(&path)
-                .map_err(|rule| Error::archive(NAME, format!("{}: {rule}", Quoted::new(&path))))?;
+            let refused = |rule| Error::archive(NAME, format!("{}: {rule}", Quoted::new(&path)));
+            let path = path::plain(&path).map_err(refused)?;
+            if path.is_empty() {
+                return Err(refused("a diff must not change a directory"));
+            }
             let owner = Arc::clone(&owner);
             let entry =
                 FileEntry { path, kind: EntryKind::File, size: 0, mode: 0o644, owner, target: Vec::new() };

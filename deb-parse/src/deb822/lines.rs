@@ -5,7 +5,7 @@ const BLOCK: usize = 64;
 
 /// Iterator over the offsets just behind newlines: where lines start, but for the first.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LineStarts<'a> {
+pub(crate) struct LineStarts<'a> {
     text: &'a [u8],
     /// Offset of the first byte after the current block.
     next: usize,
@@ -15,7 +15,7 @@ pub(super) struct LineStarts<'a> {
 
 impl<'a> LineStarts<'a> {
     #[inline]
-    pub(super) fn new(text: &'a [u8]) -> Self {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
         Self { text, next: 0, mask: 0 }
     }
 }

@@ -14,7 +14,9 @@ mod scan;
 mod stream;
 mod strict;
 
+pub(crate) use lines::LineStarts;
 pub use owned::ParagraphBuf;
+pub(crate) use scan::has_name;
 pub use scan::{Field, Fields, Paragraph, Paragraphs, paragraphs};
 pub use stream::Reader;
 pub use strict::parse;

@@ -287,7 +287,7 @@ impl<'a> RawField<'a> {
 
 /// Whether `line` starts with `name`, whose case does not matter, and a colon.
 #[inline]
-fn has_name(line: &[u8], name: &str) -> bool {
+pub(crate) fn has_name(line: &[u8], name: &str) -> bool {
     let name = name.as_bytes();
     line.get(name.len()) == Some(&b':')
         && line.get(..name.len()).is_some_and(|start| start == name || start.eq_ignore_ascii_case(name))

@@ -78,6 +78,11 @@ impl<'a> VersionRef<'a> {
         Ok(Self { text, epoch, upstream, revision })
     }
 
+    /// Takes any text for a version, as comparing does.
+    pub(crate) fn unchecked(text: &'a str) -> Self {
+        split(text)
+    }
+
     /// The version as written.
     pub fn as_str(&self) -> &'a str {
         self.text

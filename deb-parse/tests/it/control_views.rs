@@ -218,9 +218,12 @@ fn lines_of_signed_files_are_counted_from_their_start() {
         let text = format!(
             "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n{dsc}-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----\n"
         );
-        Dsc::parse(text.as_bytes(), &Limits::default()).unwrap_err().to_string()
+        let limits = Limits::default();
+        let checked = Dsc::parse(text.as_bytes(), &limits).and_then(|dsc| dsc.check_relations(&limits));
+        checked.unwrap_err().to_string()
     };
     insta::assert_snapshot!(message("Source: aa\nVersion: 1\nFiles:\n x 7 a\n"), @r#"line 7, column 2, field Files: MD5 "x": must be 32 hexadecimal digits"#);
+    insta::assert_snapshot!(message("Source: aa\nVersion: 1\nBuild-Depends: bb,\n cc ~ dd\n"), @r#"line 7, column 5, field Build-Depends: relation "~ dd": a relation must be followed by `,` or `|` (Policy 7.1)"#);
     insta::assert_snapshot!(message("Source: aa\nVersion\n"), @"line 5, column 8: a field name must be followed by a colon");
     insta::assert_snapshot!(message("Source: aa\n"), @"line 4, column 1: field Version is missing");
 }

@@ -23,9 +23,15 @@ fn everything_in_the_grammar() {
 }
 
 #[test]
+fn old_and_missing_operators_mean_what_dpkg_takes_them_for() {
+    let relations: Relations = "aa (1), bb (<2), cc(>3)".parse().unwrap();
+    insta::assert_snapshot!(relations, @"aa (= 1), bb (<= 2), cc (>= 3)");
+}
+
+#[test]
 fn messages() {
     insta::assert_snapshot!(message("aa bb"), @r#"relation "bb": a relation must be followed by `,` or `|` (Policy 7.1)"#);
-    insta::assert_snapshot!(message("aa (1)"), @r#"relation "1)": parentheses must start with `<<`, `<=`, `=`, `>=` or `>>`"#);
+    insta::assert_snapshot!(message("aa (a1)"), @r#"relation "a1)": parentheses must start with `<<`, `<=`, `=`, `>=` or `>>`"#);
     insta::assert_snapshot!(message("aa (>= 1"), @r#"relation "1": the `)` after a version is missing"#);
     insta::assert_snapshot!(message("aa |"), @r#"relation "": a relation must start with a package name (Policy 7.1)"#);
     insta::assert_snapshot!(message("aa [amd64"), @r#"relation "[amd64": the `]` is missing"#);

@@ -109,6 +109,17 @@ fn streams_may_follow_each_other_and_rubbish_the_last() {
 }
 
 #[test]
+fn a_diff_whose_paths_no_index_can_hold_is_not_listed() {
+    let error = |path: &str| {
+        let diff = format!("--- a-1.orig/x\n+++ {path}\n@@ -0,0 +1 @@\n+a\n");
+        read(&gzip(diff.as_bytes())).files.unwrap_err().to_string()
+    };
+    insta::assert_snapshot!(error("a-1/\0/x"), @r#"tarball: "a-1/\u{0}/x": a path must not have a NUL"#);
+    insta::assert_snapshot!(error("a-1/../../x"), @r#"tarball: "a-1/../../x": a path must not have `..`"#);
+    insta::assert_snapshot!(error("./"), @r#"tarball: "./": a diff must not change a directory"#);
+}
+
+#[test]
 fn what_cannot_be_listed_is_hashed_all_the_same() {
     let directory = tempfile::tempdir().unwrap();
     tree(directory.path(), false);

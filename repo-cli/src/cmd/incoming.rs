@@ -58,6 +58,11 @@ pub(crate) fn run(
                 for left in &found.left {
                     output.say(&format!("left {}: it {}", left.file, left.why));
                 }
+                // The files stay where they are, and what is good is published all the same.
+                if let Some(error) = found.not_moved {
+                    output.error(&error.into());
+                    complete = false;
+                }
                 all.added.extend(found.report.added);
                 all.refused.extend(found.report.refused);
                 all.committed.commit = found.report.committed.commit.or(all.committed.commit);

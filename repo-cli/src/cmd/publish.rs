@@ -1,4 +1,4 @@
-use repo_store::PublishOptions;
+use repo_store::{PublishOptions, Unlisted};
 
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
@@ -37,14 +37,24 @@ pub(crate) fn run(
         if report.publication.is_none() {
             output.say(&format!("{} is published as it is", repository.name));
         }
-        published.push(serde_json::json!({
+        let mut entry = serde_json::json!({
             "repository": repository.name.as_str(),
             "publication": report.publication.map(|id| id.to_string()),
             "suites": report.suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "removed": report.removed,
-        }));
+        });
+        if !report.unlisted.is_empty()
+            && let Some(entry) = entry.as_object_mut()
+        {
+            entry.insert("unlisted".to_owned(), report.unlisted.iter().map(unlisted).collect());
+        }
+        published.push(entry);
     }
     let outcome = Outcome::of(failed.is_empty());
     output.result(&serde_json::json!({ "published": published, "failed": failed }), || {});
     Ok(outcome)
+}
+
+fn unlisted(Unlisted { package, index, reason, .. }: &Unlisted) -> serde_json::Value {
+    serde_json::json!({ "package": package.to_string(), "index": index.to_string(), "reason": reason })
 }

@@ -1,10 +1,11 @@
-use camino::Utf8PathBuf;
-use repo_store::{FsckOptions, OutsideFile, RepairReport, Store};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use repo_store::{FsckOptions, NamedFile, OutsideFile, RepairReport, Store};
 use serde_json::json;
 
 use super::backup::outside_json;
 use super::fsck;
 use crate::args::Global;
+use crate::config::Config;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, bytes, count};
 use crate::session;
@@ -34,7 +35,11 @@ pub(crate) fn run(
         count(number(report.publications), "publication"),
         arguments.directory
     ));
-    for OutsideFile { path, saved_as } in &report.outside {
+    // The store is restored whatever is wrong in its configuration.
+    let named = Config::files_named_in(&arguments.directory).unwrap_or_default();
+    let outside: Vec<OutsideFile> =
+        report.outside.iter().map(|file| belonging(file, &named, &arguments.directory)).collect();
+    for OutsideFile { path, saved_as } in &outside {
         output.say(&format!("restored {}; it belongs at {path}", arguments.directory.join(saved_as)));
     }
     for path in &report.damaged {
@@ -49,10 +54,30 @@ pub(crate) fn run(
         "bytes": report.bytes,
         "publications": report.publications,
         "damaged": report.damaged,
-        "outside": report.outside.iter().map(outside_json).collect::<Vec<_>>(),
+        "outside": outside.iter().map(outside_json).collect::<Vec<_>>(),
         "clean": is_clean,
         "problems": problems,
     });
     output.result(&json, || {});
     Ok(Outcome::of(report.damaged.is_empty() && is_clean))
+}
+
+/// Says where a file belongs now: one that the configuration names by a path from the root, such as `../suites`, moves with the root.
+fn belonging(file: &OutsideFile, named: &[NamedFile], root: &Utf8Path) -> OutsideFile {
+    let is_relative = |named: &&NamedFile| {
+        let steps = named.path.components().skip_while(|step| !matches!(step, Utf8Component::Normal(_)));
+        // One that does not lead out of the root is none of these.
+        let leaves = named.path.components().any(|step| step == Utf8Component::ParentDir);
+        leaves && named.path.is_relative() && file.path.ends_with(steps.collect::<Utf8PathBuf>())
+    };
+    let Some(named) = named.iter().find(is_relative) else { return file.clone() };
+    let Ok(mut path) = root.canonicalize_utf8() else { return file.clone() };
+    for step in named.path.components() {
+        match step {
+            Utf8Component::ParentDir => drop(path.pop()),
+            Utf8Component::Normal(name) => path.push(name),
+            Utf8Component::Prefix(_) | Utf8Component::RootDir | Utf8Component::CurDir => {}
+        }
+    }
+    OutsideFile { path, saved_as: file.saved_as.clone() }
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use apt_index::Item as _;
 use deb_parse::SuiteName;
 use repo_store::{Record, RecordKey, Selector};
 use serde::Serialize;
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
                 "entry": ListedJson::new(record, suites),
                 "blob": record.blob().to_string(),
                 "files": files(record),
-                "stanza": String::from_utf8_lossy(record.stanza()),
+                "stanza": stanza(record),
             })
         })
         .collect();
@@ -55,10 +56,17 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
                     output.line(&format!("# {} ({} bytes)", file.path, file.size));
                 }
             }
-            output.line(String::from_utf8_lossy(record.stanza()).trim_end());
+            output.line(stanza(record).trim_end());
         }
     });
     Ok(Outcome::Done)
+}
+
+/// The stanza as clients find it. One that is not listed is shown as it is kept.
+fn stanza(record: &Record) -> String {
+    let published = record.published();
+    let bytes = published.as_ref().map_or_else(|_| record.stanza(), |stanza| stanza.as_bytes());
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[derive(Serialize)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
 
 use apt_index::Encoding;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -13,6 +14,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use toml::{Table, Value};
 
+use super::ownership;
 use super::url::Url;
 use super::value::{HistoryLength, Line, Listen, Size, Text};
 use crate::error::Failure;
@@ -205,15 +207,18 @@ from_tables_only!(
 /// A file of the configuration: its path and its text.
 pub(crate) type Source = (Utf8PathBuf, String);
 
-/// The text of `repo.toml` in `root` and of every `repo.d/*.toml`, in the order of their names.
+/// The text of `repo.toml` in `root` and of every `repo.d/*.toml`, in the order of their names. What in `repo.d` belongs to others is
+/// refused.
 pub(super) fn sources(root: &Utf8Path) -> Result<Vec<Source>, Failure> {
-    let mut paths = vec![root.join("repo.toml")];
-    paths.extend(drop_ins(&root.join("repo.d"))?);
-    let read = |path: Utf8PathBuf| match std::fs::read_to_string(&path) {
-        Ok(text) => Ok((path, text)),
-        Err(error) => Err(Failure::io("read", path)(error)),
-    };
-    paths.into_iter().map(read).collect()
+    let main = root.join("repo.toml");
+    let text = std::fs::read_to_string(&main).map_err(Failure::io("read", &main))?;
+    let owner = main.metadata().map_err(Failure::io("look at", &main))?.uid();
+    let mut sources = vec![(main, text)];
+    for path in drop_ins(&root.join("repo.d"), owner)? {
+        let text = ownership::read(&path, owner)?;
+        sources.push((path, text));
+    }
+    Ok(sources)
 }
 
 impl File {
@@ -221,26 +226,26 @@ impl File {
     pub(super) fn of(sources: &[Source]) -> Result<Self, Failure> {
         let mut table = Table::new();
         for (path, text) in sources {
-            let mistake = |error| mistake(path, text, error);
+            let mistake = |error| mistake(path, false, text, error);
             // On its own too, as only then a mistake has its line.
             toml::from_str::<Self>(text).map_err(mistake)?;
             merge(&mut table, text.parse().map_err(mistake)?);
         }
-        table.try_into().map_err(|error| mistake(&place(sources), "", error))
+        table.try_into().map_err(|error| {
+            let (path, drop_ins) = place(sources);
+            mistake(&path, drop_ins, "", error)
+        })
     }
 }
 
-/// What to call the files together.
-pub(super) fn place(sources: &[Source]) -> Utf8PathBuf {
-    match sources {
-        [] => Utf8PathBuf::from("repo.toml"),
-        [(path, _)] => path.clone(),
-        [(path, _), ..] => format!("{path} with its repo.d").into(),
-    }
+/// The file to name for a mistake in what all make together, and whether there are drop-ins.
+pub(super) fn place(sources: &[Source]) -> (Utf8PathBuf, bool) {
+    let path = sources.first().map_or_else(|| Utf8PathBuf::from("repo.toml"), |(path, _)| path.clone());
+    (path, sources.len() > 1)
 }
 
 /// An error with the line and the key it is at.
-fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
+fn mistake(path: &Utf8Path, drop_ins: bool, text: &str, mut error: toml::de::Error) -> Failure {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map(|before| before.matches('\n').count() + 1);
     let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -262,15 +267,16 @@ fn mistake(path: &Utf8Path, text: &str, mut error: toml::de::Error) -> Failure {
     let key = shown.trim_end().rsplit_once("\nin `").and_then(|(_, key)| key.strip_suffix('`'));
     let key = key.map(|key| format!("{key}: "));
     let what = format!("{}{message}", key.unwrap_or_default());
-    Failure::Config { path: path.to_owned(), line, what }
+    Failure::Config { path: path.to_owned(), drop_ins, line, what }
 }
 
-fn drop_ins(directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
+fn drop_ins(directory: &Utf8Path, owner: u32) -> Result<Vec<Utf8PathBuf>, Failure> {
     let entries = match directory.read_dir_utf8() {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Failure::io("list", directory)(error)),
     };
+    ownership::check_directory(directory, owner)?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
     let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(Failure::io("list", directory))?;
     // Hidden files are an editor's; one of a lock, say, cannot even be read.
@@ -319,7 +325,50 @@ mod tests {
         std::fs::write(root.join(".swap.toml"), "").unwrap();
         // As Emacs makes them: it leads nowhere.
         std::os::unix::fs::symlink("me@here.1", root.join(".#a.toml")).unwrap();
-        assert_eq!(drop_ins(root).unwrap(), [root.join("a.toml"), root.join("b.toml")]);
+        assert_eq!(
+            drop_ins(root, root.metadata().unwrap().uid()).unwrap(),
+            [root.join("a.toml"), root.join("b.toml")]
+        );
+    }
+
+    #[test]
+    fn only_drop_ins_of_the_owner_of_repo_toml_or_of_root_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        let (folder, file) = (root.join("repo.d"), root.join("repo.d/a.toml"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(root.join("repo.toml"), "").unwrap();
+        std::fs::write(&file, "").unwrap();
+        let mode = |path: &Utf8Path, mode| {
+            let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(path, permissions).unwrap();
+        };
+        let said = || sources(root).map(|found| found.len()).map_err(|failure| failure.to_string());
+        for (path, right, wrong) in [(&folder, 0o775, 0o777), (&file, 0o664, 0o666)] {
+            mode(path, wrong);
+            assert_eq!(said(), Err(format!("{path}: mode {wrong:04o} lets everybody write to it")));
+            mode(path, right);
+            assert_eq!(said(), Ok(2));
+        }
+        let ours = root.metadata().unwrap().uid();
+        if std::os::unix::fs::chown(&file, Some(ours + 1), None).is_err() {
+            // Only root can give files away.
+            return;
+        }
+        let refused = |path: &Utf8Path, owner| {
+            Err(format!("{path}: it belongs to uid {owner} and not to the owner of repo.toml (uid {ours})"))
+        };
+        assert_eq!(said(), refused(&file, ours + 1));
+        std::os::unix::fs::chown(&file, Some(ours), None).unwrap();
+        std::os::unix::fs::chown(&folder, Some(ours + 1), None).unwrap();
+        assert_eq!(said(), refused(&folder, ours + 1));
+        std::os::unix::fs::chown(&folder, Some(ours), None).unwrap();
+        // A link that somebody else moved there, to a file of the owner.
+        std::fs::rename(&file, root.join("text")).unwrap();
+        std::os::unix::fs::symlink(root.join("text"), &file).unwrap();
+        assert_eq!(said(), Ok(2));
+        std::os::unix::fs::lchown(&file, Some(ours + 1), None).unwrap();
+        assert_eq!(said(), refused(&file, ours + 1));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The files that the configuration names, and whether a backup holds each.
 
+use camino::Utf8Path;
 use repo_store::{NamedFile, NamedFileKind};
 
 use super::Config;
-use super::file::{File, RepositoryTable, ServeTable, SuiteTable};
+use super::file::{self, File, RepositoryTable, ServeTable, Source, SuiteTable};
 use super::value::Text;
+use crate::error::Failure;
 
 impl Config {
     /// Returns every file that the configuration consists of or names: the one list that a backup goes by.
@@ -13,13 +15,23 @@ impl Config {
     /// a backup holds the file. It holds what the store could not be used without, or would be open to others without. It only names
     /// passphrases, TLS keys, secrets of hooks, and programs.
     pub(crate) fn named_files(&self) -> Vec<NamedFile> {
+        Self::named_in(&self.root, &self.sources, &self.file)
+    }
+
+    /// Returns what the configuration in a root names, also where files that it names are not in their place yet.
+    pub(crate) fn files_named_in(root: &Utf8Path) -> Result<Vec<NamedFile>, Failure> {
+        let sources = file::sources(root)?;
+        Ok(Self::named_in(root, &sources, &File::of(&sources)?))
+    }
+
+    fn named_in(root: &Utf8Path, sources: &[Source], file: &File) -> Vec<NamedFile> {
         let mut found = Vec::new();
-        let mut saved = |setting: String, path: &camino::Utf8Path| {
+        let mut saved = |setting: String, path: &Utf8Path| {
             found.push(NamedFile { setting, path: path.to_owned(), kind: NamedFileKind::Saved });
         };
-        for (path, _) in &self.sources {
+        for (path, _) in sources {
             // A drop-in may be a link to where another program writes it.
-            saved("repo.toml".to_owned(), path.strip_prefix(&self.root).unwrap_or(path));
+            saved("repo.toml".to_owned(), path.strip_prefix(root).unwrap_or(path));
         }
         let File {
             suites_file,
@@ -45,7 +57,7 @@ impl Config {
             retention: _,
             gc: _,
             limits: _,
-        } = &self.file;
+        } = file;
         let lists = [("suites_file", suites_file), ("architectures_file", architectures_file)];
         for (setting, path) in lists.into_iter().chain([("uploaders", uploaders)]) {
             if let Some(path) = path {

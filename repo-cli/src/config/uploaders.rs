@@ -15,6 +15,7 @@ impl Config {
         let bytes = std::fs::read(&path).map_err(Failure::io("read", &path))?;
         let keyring = Keyring::parse(&bytes).map_err(|error| Failure::Config {
             path,
+            drop_ins: false,
             line: None,
             what: crate::error::chain(&error),
         })?;

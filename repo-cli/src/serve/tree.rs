@@ -76,7 +76,8 @@ impl Tree {
             Ok(directory) => directory,
         };
         // NONBLOCK: to open a FIFO must not hang. On regular files it has no effect.
-        let file = match beneath(&directory, inner, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY) {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = match beneath(&directory, inner, flags, ResolveFlags::empty()) {
             Err(errno) => return absent(errno),
             Ok(file) => File::from(file),
         };
@@ -96,15 +97,17 @@ impl Tree {
             return Ok(kept.directory);
         }
         let opened = Instant::now();
-        let directory = Arc::new(beneath(&self.root, name.as_bytes(), OFlags::PATH | OFlags::DIRECTORY)?);
+        // A link from one repository to another would lead around the access rules of that one.
+        let (flags, resolve) = (OFlags::PATH | OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS);
+        let directory = Arc::new(beneath(&self.root, name.as_bytes(), flags, resolve)?);
         let repository = Repository { directory: Arc::clone(&directory), opened };
         *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(repository);
         Ok(directory)
     }
 }
 
-fn beneath(directory: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+fn beneath(directory: &OwnedFd, path: &[u8], flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
+    let resolve = resolve | ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     let mut tries = 0;
     loop {
         match rustix::fs::openat2(directory, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {

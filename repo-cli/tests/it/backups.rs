@@ -88,6 +88,18 @@ fn files_that_the_configuration_names_are_saved_and_restored_below_the_target() 
 }
 
 #[test]
+fn a_file_that_is_named_from_the_root_moves_with_the_root() {
+    let (environment, etc) = with_named_files();
+    let (backup, restored) = (environment.path("backup"), environment.path("else/where/restored"));
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    let said = environment.run(&["restore", backup.as_str(), restored.as_str()]).succeeds().stdout;
+    let belongs = environment.path("else/where/uploaders.asc");
+    let from = outside(&restored, &environment.path("uploaders.asc"));
+    assert!(said.contains(&format!("restored {from}; it belongs at {belongs}\n")), "{said}");
+    assert!(said.contains(&format!("it belongs at {etc}/users\n")), "{said}");
+}
+
+#[test]
 fn the_list_and_json_name_them_too() {
     let (environment, etc) = with_named_files();
     let (backup, restored) = (environment.path("backup"), environment.path("restored"));

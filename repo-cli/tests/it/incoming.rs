@@ -148,11 +148,20 @@ fn links_and_pipes_are_never_followed() {
     if testkit::is_installed("mkfifo") {
         let _ = environment.finish(&mut environment.other(&["mkfifo", "drop/pipe.deb"])).succeeds();
     }
-    let output = take(&environment, &[]).ends_with(1);
-    assert!(output.stderr.contains("link.deb is a symbolic link"), "{output}");
+    std::os::unix::fs::symlink(&secret, folder.join("link.changes")).unwrap();
+    let before = Tree::of(&folder);
+    // Only regular files are packages or lists: what else there is stays where it is.
+    let output = take(&environment, &["--patience", "0"]).succeeds();
+    for (name, why) in [
+        ("link.deb", "is a symbolic link"),
+        ("link.changes", "is a symbolic link"),
+        ("directory.deb", "is not a regular file"),
+    ] {
+        assert!(output.stdout.contains(&format!("left drop/{name}: it {why}")), "{output}");
+    }
     assert_eq!(listed(&environment), "");
     assert!(secret.is_file(), "what the link points to is untouched");
-    let _ = take(&environment, &[]).succeeds();
+    before.is_still(&Tree::of(&folder), "incoming");
 }
 
 #[test]
@@ -195,9 +204,10 @@ fn out_of_file_handles_nothing_is_rejected() {
     let (environment, folder) = with_folder();
     let file = drop_in(&environment, "hello", "1.0");
     let before = Tree::of(&folder);
+    // It is opened by its name in the folder.
     let arguments =
-        ["taskset", "-c", "0", "strace", "-f", "-qq", "-o", "/dev/null", "-P", "drop/hello_1.0_all.deb"];
-    let inject = ["-e", "trace=openat", "-e", "inject=openat:error=EMFILE", "--"];
+        ["taskset", "-c", "0", "strace", "-f", "-qq", "-o", "/dev/null", "-P", "hello_1.0_all.deb"];
+    let inject = ["-e", "trace=openat,openat2", "-e", "inject=openat,openat2:error=EMFILE", "--"];
     let mut command = environment.wrapped(&[&arguments[..], &inject].concat());
     let output = environment.finish(command.args(["incoming", "preprod", "drop", "--once"]));
     if output.stderr.contains("ptrace") {

@@ -309,6 +309,15 @@ fn a_partial_failure_is_in_the_document_of_what_was_done() {
 }
 
 #[test]
+fn a_mistake_in_what_drop_ins_make_names_repo_toml() {
+    let environment = hostile();
+    configure(&environment, "[suite.nothing]\n");
+    let listed = document(&environment.run(&["list", "preprod", "--json"]).ends_with(1));
+    assert_eq!(listed["error"]["file"], environment.root().join("repo.toml").as_str());
+    assert!(listed["error"]["message"].as_str().unwrap().contains(" with its repo.d: "), "{listed}");
+}
+
+#[test]
 fn damage_is_an_error_with_the_problems_beside_it() {
     let environment = hostile();
     let format = environment.root().join("store/ops/log");

@@ -1,14 +1,15 @@
 //! Files that the configuration names: which of them a backup holds, and where.
 
 use std::fs::{File, Metadata};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::{INCOMPLETE, Target};
-use crate::{Error, files};
+use crate::beneath::{DirectoryHandle, Refusal};
+use crate::{Error, faults, files};
 
 /// Where a backup, and a store made from it, holds files that lie outside the root.
 pub(super) const OUTSIDE: &str = "outside";
@@ -130,7 +131,13 @@ impl Target<'_> {
     /// no regular file, is left out.
     pub(super) fn copy_changed(&self, path: &Utf8Path) -> Result<(), Error> {
         let from = self.from.join(path);
-        let Some(opened) = files::open_beneath(self.from, path)? else { return Ok(()) };
+        let directory = DirectoryHandle::new(self.from.to_owned());
+        let opened = match faults::before("open", &from).and_then(|()| directory.at(path).open_file()) {
+            Err(error) if error.kind() == ErrorKind::NotFound || Refusal::of(&error).is_some() => {
+                return Ok(());
+            }
+            opened => opened.map_err(Error::io("open", &from))?,
+        };
         let (bytes, metadata) = content(opened, &from)?;
         self.copy_content(&bytes, &metadata, path)
     }

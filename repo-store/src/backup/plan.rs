@@ -81,12 +81,13 @@ impl Plan {
             // Nothing is announced while this is held. A publication is recorded after the commit it shows, so it is read
             // before the references; these never are ahead of the log.
             let _lock = if changing { Some(store.storage().lock("ops.log")?) } else { None };
-            for name in files::names_in(&root.join("public"))? {
+            let paths = store.paths();
+            for name in files::names_in(paths.at("public"))? {
                 let Ok(repository) = RepositoryName::parse(&name) else { continue };
                 let dists = Utf8Path::new("public").join(&name).join("dists");
-                if let Ok(target) = root.join(&dists).read_link_utf8() {
-                    links.push((dists, target));
-                }
+                let target = paths.at(&dists).read_link_if_present();
+                let target = target.map_err(Error::io("read", root.join(&dists)))?;
+                links.extend(target.map(|target| (dists, target)));
                 let area = root.join("store/publications").join(&name);
                 let ids = files::names_in(&area)?;
                 records.extend(
@@ -171,8 +172,9 @@ fn beside_the_store(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
 /// Whether the record of the publication that a `dists` leads to is among those.
 fn leads_to_known(dists: &Utf8Path, target: &Utf8Path, known: &BTreeSet<Utf8PathBuf>) -> bool {
     let repository = dists.parent().and_then(Utf8Path::file_name).unwrap_or_default();
-    let id = target.parent().and_then(Utf8Path::file_name).unwrap_or_default();
-    known.contains(&Utf8Path::new("store/publications").join(repository).join(id))
+    Publication::id_of_target(target).is_some_and(|id| {
+        known.contains(&Utf8Path::new("store/publications").join(repository).join(id.to_string()))
+    })
 }
 
 /// Every regular file below a directory that may not exist, by its path from the root.

@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::configured::OutsideFile;
 use super::plan::Plan;
 use super::{FORMAT, INCOMPLETE, Target};
+use crate::beneath::At;
 use crate::copy::Digest;
 use crate::format::Format;
 use crate::publish::{Entry, Expected, Publication, link_of};
@@ -81,7 +82,7 @@ impl Store {
             };
             if let Some((_, id, _)) = restored.iter().filter(shows).max_by_key(|(_, id, _)| *id) {
                 let link = store.public(&repository).join(link_of(&tag));
-                files::point(&link, &id.to_string(), &target.temporary())?;
+                files::point(target.copy.place(&link), &id.to_string(), &target.temporary())?;
                 target.note(link.parent().map(Utf8Path::to_owned));
             }
         }
@@ -105,7 +106,7 @@ fn flat_links(
 ) -> Result<(), Error> {
     let public = store.public(repository);
     for (name, leads_to) in publication.flat_links() {
-        files::point(&public.join(name), &leads_to, &target.temporary())?;
+        files::point(target.copy.place(public.join(name)), &leads_to, &target.temporary())?;
         target.note(Some(public.clone()));
     }
     Ok(())
@@ -124,7 +125,8 @@ fn tree(
     target.parent(&dists)?;
     for (_, Expected { path, entry }) in publication.expected() {
         let path = public.join(path);
-        let full = target.to.join(&path);
+        let (full, at) = (target.to.join(&path), target.copy.at(&path));
+        let exists = |at: &At<'_>| at.exists().map_err(Error::io("look at", &*at.full()));
         target.parent(&path)?;
         match entry {
             Entry::Stored(file) => {
@@ -133,23 +135,23 @@ fn tree(
                 }
             }
             Entry::Signed { file, made_in, first } => {
-                let first = target.to.join(&public).join(first);
-                if first != full && first.exists() {
-                    files::link(&first, &full)?;
+                let first = target.copy.at(public.join(first));
+                if first.full() != full && exists(&first)? {
+                    files::link(first, at)?;
                 } else if target.copy_named(&path, Digest::Sha256(file.sha256))? {
-                    files::set_modified(&full, made_in.seconds())?;
+                    files::set_modified(at, made_in.seconds())?;
                 } else {
                     missing.push(path);
                 }
             }
             Entry::Link { to, .. } => {
-                let original = target.to.join(&public).join(to);
-                if original.exists() {
-                    files::link(&original, &full)?;
+                let original = target.copy.at(public.join(to));
+                if exists(&original)? {
+                    files::link(original, at)?;
                 }
             }
             Entry::Symbolic { target: leads_to } => {
-                files::point(&full, &leads_to, &target.temporary())?;
+                files::point(at, &leads_to, &target.temporary())?;
             }
         }
         target.note(full.parent().map(Utf8Path::to_owned));
@@ -163,7 +165,7 @@ fn tree(
                 let path = public.join(file.path);
                 let Ok(blob) = store.blob_path(file.blob) else { continue };
                 target.parent(&path)?;
-                files::link(&blob, &target.to.join(&path))?;
+                files::link(&blob, target.copy.at(&path))?;
                 target.note(target.to.join(&path).parent().map(Utf8Path::to_owned));
             }
         }

@@ -1,7 +1,6 @@
 //! Reading every file to its end and comparing it with its name, on all threads.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 
 use apt_index::parallel_map;
@@ -12,7 +11,8 @@ use sha2::Digest as _;
 use super::graph::Object;
 use super::inventory::{Found, Inventory};
 use super::report::{Problem, ProblemKind};
-use crate::{BlobId, Context, Manifest, objects};
+use crate::beneath::{At, StorePaths};
+use crate::{BlobId, Context, Manifest, files, objects};
 
 /// What was learnt by reading everything.
 #[derive(Debug, Default)]
@@ -104,7 +104,7 @@ fn subject(path: &Utf8Path) -> Result<Option<Subject>, ()> {
     }
 }
 
-pub(super) fn read_all(root: &Utf8Path, inventory: &Inventory, context: &Context) -> Contents {
+pub(super) fn read_all(paths: &StorePaths, inventory: &Inventory, context: &Context) -> Contents {
     let mut contents = Contents::default();
     let mut jobs: Vec<(&Utf8Path, &Found, Subject)> = Vec::new();
     for (path, found) in
@@ -125,7 +125,7 @@ pub(super) fn read_all(root: &Utf8Path, inventory: &Inventory, context: &Context
     }
     // The largest first, so that no thread is left alone with one in the end.
     jobs.sort_by_key(|(path, found, _)| (std::cmp::Reverse(found.size), *path));
-    let results = parallel_map(&jobs, context.threads, |(path, _, subject)| read(&root.join(path), *subject));
+    let results = parallel_map(&jobs, context.threads, |(path, _, subject)| read(&paths.at(path), *subject));
     for ((path, found, subject), result) in jobs.into_iter().zip(results) {
         match subject {
             Subject::Blob(_) => contents.counts.0 += 1,
@@ -150,26 +150,26 @@ pub(super) fn read_all(root: &Utf8Path, inventory: &Inventory, context: &Context
     contents
 }
 
-fn read(path: &Utf8Path, subject: Subject) -> Result<Read, Fault> {
+fn read(at: &At<'_>, subject: Subject) -> Result<Read, Fault> {
     const OTHER: Fault = Fault::Damaged("its content has another hash than its name says");
     match subject {
         Subject::Blob(id) => {
-            if blake3_of(path)? == id.0 {
+            if blake3_of(at.clone())? == id.0 {
                 Ok(Read::Blob)
             } else {
                 Err(OTHER)
             }
         }
         Subject::Index => {
-            let digest = sha256_of(path)?;
-            if path.file_name() == Some(&digest.to_string()) { Ok(Read::Other) } else { Err(OTHER) }
+            let digest = sha256_of(at.clone())?;
+            if at.full().file_name() == Some(&digest.to_string()) { Ok(Read::Other) } else { Err(OTHER) }
         }
         Subject::Manifest(id) => {
-            let bytes = std::fs::read(path).map_err(|error| Fault::read(&error))?;
+            let bytes = files::read(at.clone()).map_err(|error| Fault::read(&error))?;
             Manifest::read(&bytes, id).map(|_| Read::Other).map_err(Fault::Damaged)
         }
         Subject::Object(id) => {
-            let bytes = std::fs::read(path).map_err(|error| Fault::read(&error))?;
+            let bytes = files::read(at.clone()).map_err(|error| Fault::read(&error))?;
             let text = objects::decompress(&bytes).map_err(Fault::Damaged)?;
             if blake3::hash(&text).as_bytes() != id.as_bytes() {
                 return Err(OTHER);
@@ -181,27 +181,27 @@ fn read(path: &Utf8Path, subject: Subject) -> Result<Read, Fault> {
 }
 
 /// The BLAKE3 of a file.
-pub(super) fn blake3_of(path: &Utf8Path) -> Result<Blake3, Fault> {
+pub(super) fn blake3_of<'a>(at: impl Into<At<'a>>) -> Result<Blake3, Fault> {
     let mut hasher = blake3::Hasher::new();
-    pieces(path, |piece| {
+    pieces(&at.into(), |piece| {
         hasher.update(piece);
     })?;
     Ok(Blake3::from_bytes(*hasher.finalize().as_bytes()))
 }
 
 /// The SHA-256 of a file.
-pub(super) fn sha256_of(path: &Utf8Path) -> Result<Sha256, Fault> {
+pub(super) fn sha256_of<'a>(at: impl Into<At<'a>>) -> Result<Sha256, Fault> {
     let mut hasher = sha2::Sha256::new();
-    pieces(path, |piece| hasher.update(piece))?;
+    pieces(&at.into(), |piece| hasher.update(piece))?;
     Ok(Sha256::from_bytes(hasher.finalize().into()))
 }
 
 /// Large enough for the widest vector code of BLAKE3, small enough to stay in the cache between reading and hashing.
 const PIECE: usize = 256 << 10;
 
-fn pieces(path: &Utf8Path, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
+fn pieces(at: &At<'_>, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
     let mut read = || {
-        let mut file = File::open(path)?;
+        let mut file = at.open_file()?;
         let size = usize::try_from(file.metadata()?.len()).unwrap_or(PIECE);
         let mut buffer = vec![0; size.clamp(1, PIECE)];
         loop {

@@ -1,13 +1,12 @@
 //! Every file, link and directory of a store with what the file system knows of it, taken in one walk.
 
 use std::collections::BTreeMap;
-use std::fs::Metadata;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::report::{Problem, ProblemKind};
+use crate::beneath::{At, DirectoryHandle, Kind, Status, StorePaths};
 use crate::files;
 use crate::permissions::{EntryKind, OwnerRule, Permission};
 
@@ -27,20 +26,20 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        let kind = match metadata.file_type() {
-            kind if kind.is_dir() => Some(EntryKind::Directory),
-            kind if kind.is_file() => Some(EntryKind::File),
-            _ => None,
+    pub(super) fn of(status: &Status) -> Self {
+        let kind = match status.kind {
+            Kind::Directory => Some(EntryKind::Directory),
+            Kind::File => Some(EntryKind::File),
+            Kind::Link | Kind::Other => None,
         };
         Self {
             kind,
-            is_link: metadata.is_symlink(),
-            mode: metadata.mode(),
-            owner: metadata.uid(),
-            size: metadata.size(),
-            identity: (metadata.dev(), metadata.ino()),
-            modified: metadata.mtime(),
+            is_link: status.is_link(),
+            mode: status.mode,
+            owner: status.owner,
+            size: status.size,
+            identity: status.identity,
+            modified: status.modified.0,
         }
     }
 
@@ -66,11 +65,14 @@ const AREAS: [&str; 5] = ["repo.toml", "repo.d", "keys", "store", "public"];
 const PASSING: [&str; 4] = ["store/tmp", "store/damaged", "store/trash", "store/cache"];
 
 impl Inventory {
-    pub(super) fn take(root: &Utf8Path) -> Self {
+    /// `public` may be a link to another place. Nothing else is reached through one.
+    pub(super) fn take(root: &Utf8Path, paths: &StorePaths) -> Self {
         let mut inventory = Self::default();
-        inventory.visit(root, Utf8Path::new(""), false);
+        let opened = DirectoryHandle::new(root.to_owned());
+        inventory.visit(&opened.at(""), Utf8Path::new(""), false);
         for area in AREAS {
-            inventory.visit(root, Utf8Path::new(area), true);
+            let at = if area == "public" { paths.at(area) } else { opened.at(area) };
+            inventory.visit(&at, Utf8Path::new(area), true);
         }
         inventory
     }
@@ -91,16 +93,15 @@ impl Inventory {
             .map(|(path, found)| (path.as_path(), found))
     }
 
-    fn visit(&mut self, root: &Utf8Path, path: &Utf8Path, descend: bool) {
-        let full = root.join(path);
+    fn visit(&mut self, at: &At<'_>, path: &Utf8Path, descend: bool) {
         let unreadable = |error: std::io::Error| Problem {
             kind: ProblemKind::Unreadable,
             path: path.to_owned(),
             what: error.to_string(),
             affects: Vec::new(),
         };
-        let found = match full.symlink_metadata() {
-            Ok(metadata) => Found::of(&metadata),
+        let found = match at.status() {
+            Ok(status) => Found::of(&status),
             // It was never there, or went while others worked: what must be there is looked for by name later.
             Err(error) if error.kind() == ErrorKind::NotFound => return,
             Err(error) => {
@@ -112,8 +113,18 @@ impl Inventory {
         if !descend || !found.is_directory() || PASSING.contains(&path.as_str()) {
             return;
         }
-        match files::names_in(&full) {
-            Ok(names) => names.iter().for_each(|name| self.visit(root, &path.join(name), true)),
+        let opened = match at.open_if_present() {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return,
+            Err(error) => {
+                self.problems.push(unreadable(error));
+                return;
+            }
+        };
+        match files::names_in(opened.at("")) {
+            Ok(names) => {
+                names.iter().for_each(|name| self.visit(&opened.at(name), &path.join(name), true));
+            }
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
                 let what = source.unwrap_or_else(|| error.to_string());
@@ -123,7 +134,7 @@ impl Inventory {
     }
 
     /// Compares modes and owners with the table.
-    pub(super) fn check_permissions(&self, root: &Utf8Path) -> Vec<Problem> {
+    pub(super) fn check_permissions(&self, paths: &StorePaths) -> Vec<Problem> {
         let owner = self.get(Utf8Path::new("store")).map(|found| found.owner);
         let mut problems = Vec::new();
         for (path, found) in &self.entries {
@@ -133,7 +144,7 @@ impl Inventory {
             };
             if !line.mode.allows(found.mode) {
                 // Seen between its creation and the setting of its mode, by a process that works right now?
-                let again = root.join(path).symlink_metadata().map(|metadata| metadata.mode());
+                let again = paths.at(path).status().map(|status| status.mode);
                 if again.is_ok_and(|mode| !line.mode.allows(mode)) {
                     let is = found.mode & 0o777;
                     report(ProblemKind::Mode, format!("its mode is {is:04o} and should be {}", line.mode));

@@ -124,8 +124,9 @@ impl Store {
             records.insert(repository.clone(), Records::read(self, &repository));
         }
         let mut journal = Journal::read(self);
-        let inventory = Inventory::take(self.root());
-        let contents = contents::read_all(self.root(), &inventory, context);
+        let paths = self.paths();
+        let inventory = Inventory::take(self.root(), &paths);
+        let contents = contents::read_all(&paths, &inventory, context);
         // What garbage collection took away since was marked as going before.
         for (repository, records) in &mut records {
             records.readable.retain(|_, publication| !published::is_going(self, repository, publication));
@@ -156,6 +157,7 @@ impl Store {
         for (repository, records) in &records {
             let mut tree = Published {
                 store: self,
+                paths: &paths,
                 repository,
                 inventory: &inventory,
                 contents: &contents,
@@ -204,7 +206,7 @@ impl Store {
             };
             Finding { problem, remedy }
         }));
-        findings.extend(inventory.check_permissions(self.root()).into_iter().map(|problem| {
+        findings.extend(inventory.check_permissions(&paths).into_iter().map(|problem| {
             let remedy = if problem.kind == ProblemKind::Mode { Fix::Mode } else { Fix::Nothing };
             Finding { problem, remedy }
         }));
@@ -242,7 +244,8 @@ impl Store {
     fn published_repositories(&self) -> BTreeSet<RepositoryName> {
         let areas = ["store/publications", "public"];
         // One that cannot be listed is among the problems of the inventory.
-        let names = areas.map(|area| files::names_in(&self.root().join(area)).unwrap_or_default());
+        let paths = self.paths();
+        let names = areas.map(|area| files::names_in(paths.at(area)).unwrap_or_default());
         names.iter().flatten().filter_map(|name| RepositoryName::parse(name).ok()).collect()
     }
 

@@ -10,7 +10,9 @@ use super::graph::Graph;
 use super::inventory::{Found, Inventory};
 use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, SignedSuite};
-use crate::publish::{Entry, Expected, Publication, SNAPSHOTS, link_of};
+use crate::beneath::{Refusal, StorePaths};
+use crate::files;
+use crate::publish::{BY_HASH, Entry, Expected, PUBLICATIONS, Publication, SNAPSHOTS, link_of};
 use crate::storage::Storage as _;
 use crate::{BlobId, ChunkId, CommitId, PublicationId, RepositoryName, SnapshotId, Store, TagName};
 
@@ -36,7 +38,7 @@ impl Records {
     pub(super) fn read(store: &Store, repository: &RepositoryName) -> Self {
         let mut records = Self::default();
         let area = store.root().join("store/publications").join(repository.as_str());
-        for name in crate::files::names_in(&area).unwrap_or_default() {
+        for name in files::names_in(&area).unwrap_or_default() {
             let path = Utf8Path::new("store/publications").join(repository.as_str()).join(&name);
             let mut report = |kind, what: String| {
                 let affects = vec![affected(repository, None)];
@@ -67,11 +69,12 @@ impl Records {
 
 /// Whether garbage collection took a publication away, or began to: its archive root goes first, its record last.
 pub(super) fn is_going(store: &Store, repository: &RepositoryName, publication: &Publication) -> bool {
-    let public = store.public(repository);
+    let (paths, public) = (store.paths(), store.public(repository));
     let archive = public.join(SNAPSHOTS).join(publication.id.to_string());
     let dists = public.join("dists");
-    let shown = dists.read_link_utf8().is_ok_and(|target| target == publication.dists_target());
-    let is_there = |path: &Utf8Path| path.symlink_metadata().is_ok();
+    // What cannot be looked at is not taken for absent.
+    let is_there = |path: &Utf8Path| paths.place(path).exists().unwrap_or(true);
+    let shown = Publication::shown(&paths, &public).is_ok_and(|id| id == Some(publication.id));
     let recorded = store.storage().contains(&Publication::key(repository, publication.id)).unwrap_or(true);
     !recorded || (!shown && !is_there(&archive) && is_there(&dists))
 }
@@ -83,6 +86,7 @@ fn affected(repository: &RepositoryName, suite: Option<&SuiteName>) -> Affected 
 /// The check of one repository's tree.
 pub(super) struct Published<'a> {
     pub(super) store: &'a Store,
+    pub(super) paths: &'a StorePaths,
     pub(super) repository: &'a RepositoryName,
     pub(super) inventory: &'a Inventory,
     pub(super) contents: &'a Contents,
@@ -128,10 +132,45 @@ impl Published<'_> {
                 }
             }
         }
+        self.check_directories(known.iter().map(Utf8PathBuf::as_path));
         self.check_pool();
         self.check_dists();
         self.check_strays(&known);
         self.check_tags();
+    }
+
+    /// Whether nothing lies at a path. What cannot be reached because of what lies above it is told of there.
+    fn is_missing(&self, path: &Utf8Path) -> bool {
+        match self.paths.at(path).exists() {
+            Ok(is_there) => !is_there,
+            Err(error) => Refusal::of(&error).is_none(),
+        }
+    }
+
+    /// What the store reaches these paths through are directories: it refuses to go through a link.
+    fn check_directories<'p>(&mut self, paths: impl Iterator<Item = &'p Utf8Path>) {
+        let public = self.public();
+        let own = [public.join("pool"), public.join(BY_HASH).join("SHA256")];
+        let own = own.into_iter().chain([PUBLICATIONS, SNAPSHOTS].map(|name| public.join(name)));
+        let mut directories: BTreeSet<Utf8PathBuf> = BTreeSet::new();
+        let mut insert = |directory: Option<&Utf8Path>| {
+            for above in directory.into_iter().flat_map(Utf8Path::ancestors) {
+                if !above.starts_with(&public) || !directories.insert(above.to_owned()) {
+                    break;
+                }
+            }
+        };
+        own.for_each(|directory| insert(Some(&directory)));
+        paths.for_each(|path| insert(path.parent()));
+        for path in directories {
+            let Some(found) = self.inventory.get(&path).filter(|found| !found.is_directory()) else {
+                continue;
+            };
+            let what = if found.is_link { "it is a symbolic link" } else { "it is not a directory" };
+            let what = format!("{what} where a directory of the store belongs: nothing is done below it");
+            let affects = vec![affected(self.repository, None)];
+            self.report(None, ProblemKind::Damaged, path, what, affects);
+        }
     }
 
     fn check_entry(&mut self, expected: &Expected) {
@@ -141,14 +180,14 @@ impl Published<'_> {
         let remedy = Some(Remedy::Entry(self.repository.clone(), expected.clone()));
         self.compared += 1;
         let Some(found) = self.inventory.get(&path).copied() else {
-            if self.store.root().join(&path).symlink_metadata().is_err() {
+            if self.is_missing(&path) {
                 self.report(remedy, ProblemKind::Missing, path, "clients are told of it", affects);
             }
             return;
         };
         let wrong = match &expected.entry {
             Entry::Symbolic { target } => {
-                let is = self.store.root().join(&path).read_link_utf8();
+                let is = self.paths.at(&path).read_link();
                 (!found.is_link || is.as_deref().ok() != Some(Utf8Path::new(target)))
                     .then_some(Fault::Damaged("it is not the symbolic link that belongs here"))
             }
@@ -185,7 +224,7 @@ impl Published<'_> {
         if found.size != file.size {
             return Some(OTHER);
         }
-        match sha256_of(&self.store.root().join(path)) {
+        match sha256_of(self.paths.at(path)) {
             Ok(digest) => (digest != file.sha256).then_some(OTHER),
             Err(fault) => Some(fault),
         }
@@ -215,13 +254,14 @@ impl Published<'_> {
                 }));
             }
         }
+        self.check_directories(wanted.keys().map(Utf8PathBuf::as_path));
         let blob_path = |id: BlobId| Utf8PathBuf::from(format!("store/{}", Store::blob_key(id)));
         for (path, (blob, affects)) in &wanted {
             self.compared += 1;
             let affects: Vec<Affected> = affects.iter().cloned().collect();
             let remedy = Some(Remedy::Pool(path.clone(), *blob));
             let Some(found) = self.inventory.get(path) else {
-                if self.store.root().join(path).symlink_metadata().is_err() {
+                if self.is_missing(path) {
                     self.report(
                         remedy,
                         ProblemKind::Missing,
@@ -239,7 +279,7 @@ impl Published<'_> {
             } else if same && self.contents.blobs.contains(blob) {
                 None
             } else {
-                match blake3_of(&self.store.root().join(path)) {
+                match blake3_of(self.paths.at(path)) {
                     // Harmless to clients; the store would take it for another file of that name.
                     Ok(digest) if digest == blob.0 => {
                         Some(Fault::Damaged("it is a copy of the package file and no hard link to it"))
@@ -263,14 +303,14 @@ impl Published<'_> {
             if found.is_directory() || wanted.contains_key(path) || blobs.contains_key(&found.identity) {
                 continue;
             }
-            let full = self.store.root().join(path);
             // One that came after the blobs were listed is there by now.
             let is_blob = |id| {
                 self.contents.blobs.contains(&id)
                     || self.store.storage().contains(&Store::blob_key(id)).unwrap_or(false)
             };
-            let is_known = found.is_file() && blake3_of(&full).is_ok_and(|digest| is_blob(BlobId(digest)));
-            if !is_known && full.symlink_metadata().is_ok() {
+            let is_known =
+                found.is_file() && blake3_of(self.paths.at(path)).is_ok_and(|digest| is_blob(BlobId(digest)));
+            if !is_known && !self.is_missing(path) {
                 let what = "it is no package file of the store and no publication lists it".to_owned();
                 let problem =
                     Problem { kind: ProblemKind::Stray, path: path.to_owned(), what, affects: Vec::new() };
@@ -286,19 +326,21 @@ impl Published<'_> {
         let newest = self.records.readable.values().rfind(|known| self.announced.contains(&known.id));
         let remedy = newest.map(|newest| Remedy::Dists(self.repository.clone(), newest.dists_target()));
         let Some(found) = self.inventory.get(&dists) else {
-            if newest.is_some() {
+            if newest.is_some() && self.is_missing(&dists) {
                 let what = "no client finds anything";
                 self.report(remedy, ProblemKind::Missing, dists, what, affects);
             }
             return;
         };
-        let target = self.store.root().join(&dists).read_link_utf8().unwrap_or_default();
+        let target = self.paths.at(&dists).read_link().unwrap_or_default();
         let current = self.records.readable.values().find(|known| target == known.dists_target());
         let Some(current) = current else {
             let id = target.parent().and_then(Utf8Path::file_name).and_then(PublicationId::parse);
             // It may be newer than the inventory.
-            let public = self.store.root().join(self.public());
-            let is_there = id.is_some_and(|id| public.join(".publications").join(id.to_string()).is_dir());
+            let is_there = id.is_some_and(|id| {
+                let directory = self.public().join(PUBLICATIONS).join(id.to_string());
+                self.paths.at(directory).is_directory().unwrap_or(false)
+            });
             let what = match id {
                 _ if !found.is_link => "it is not a symbolic link".to_owned(),
                 Some(id) if is_there => {
@@ -321,10 +363,10 @@ impl Published<'_> {
             self.check_entry(&Expected { path: name.into(), entry: Entry::Symbolic { target } });
         }
         let Some(check) = self.options.signatures else { return };
-        let directory = self.store.root().join(self.public()).join(current.directory()).join("dists");
+        let directory = self.public().join(current.directory()).join("dists");
         for place in current.suites.keys() {
             let suite = place.suite();
-            let read = |name| std::fs::read(directory.join(place.directory()).join(name));
+            let read = |name| files::read(self.paths.at(directory.join(place.directory()).join(name)));
             let (Ok(in_release), Ok(release), Ok(release_gpg)) =
                 (read("InRelease"), read("Release"), read("Release.gpg"))
             else {
@@ -384,14 +426,16 @@ impl Published<'_> {
             let shows = |publication: &&Publication| publication.commit == Some(commit);
             let Some(newest) = self.records.readable.values().rfind(shows) else { continue };
             self.compared += 1;
-            let (path, link) = (self.public().join(link_of(&tag)), self.store.root().join(self.public()));
-            let link = link.join(link_of(&tag));
-            let leads_to =
-                link.read_link_utf8().ok().and_then(|target| PublicationId::parse(target.as_str()));
+            let path = self.public().join(link_of(&tag));
+            let link = self.paths.at(&path);
+            let leads_to = link.read_link().ok().and_then(|target| PublicationId::parse(target.as_str()));
             let is_right = leads_to.is_some_and(|id| match self.records.readable.get(&id) {
                 Some(publication) => shows(&publication),
                 // It is being made, or came since the records were read.
-                None => link.is_dir(),
+                None => {
+                    let root = self.public().join(SNAPSHOTS).join(id.to_string());
+                    self.paths.at(root).is_directory().unwrap_or(false)
+                }
             });
             // It may have been deleted since it was read.
             if is_right || !matches!(self.store.tagged(self.repository, &tag), Ok(Some(now)) if now == commit)
@@ -400,9 +444,10 @@ impl Published<'_> {
             }
             let entry = Entry::Symbolic { target: newest.id.to_string() };
             let remedy = Remedy::Entry(self.repository.clone(), Expected { path: link_of(&tag), entry });
-            let (kind, what) = match link.symlink_metadata() {
-                Ok(_) => (ProblemKind::Damaged, "it does not lead to a publication of the tagged state"),
-                Err(_) => (ProblemKind::Missing, "the tagged state was published"),
+            let (kind, what) = match link.exists() {
+                Ok(true) => (ProblemKind::Damaged, "it does not lead to a publication of the tagged state"),
+                Err(error) if Refusal::of(&error).is_some() => continue,
+                _ => (ProblemKind::Missing, "the tagged state was published"),
             };
             self.report(Some(remedy), kind, path, what, vec![affected(self.repository, None)]);
         }
@@ -410,7 +455,7 @@ impl Published<'_> {
 
     /// The directory that `dists` leads into.
     fn current_name(&self) -> Option<String> {
-        let target = self.store.root().join(self.public()).join("dists").read_link_utf8().ok()?;
+        let target = self.paths.at(self.public().join("dists")).read_link().ok()?;
         target.parent()?.file_name().map(str::to_owned)
     }
 }

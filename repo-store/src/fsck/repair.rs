@@ -16,11 +16,12 @@ use super::published::Remedy;
 use super::remote::{Unhelpful, names_for_clients};
 use super::sources::{self, CopySource, Sources};
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem};
+use crate::beneath::{StorePaths, files_below};
 use crate::copy::{Digest, copy};
 use crate::files::{self, mode};
 use crate::history::{End, Ends};
 use crate::permissions::Permission;
-use crate::publish::{Entry, Expected, File, Publication, SNAPSHOTS};
+use crate::publish::{Entry, Expected, File, PUBLICATIONS, Publication, SNAPSHOTS};
 use crate::{
     BlobId, Commit, CommitId, Context, Error, PublicationId, RepositoryName, Store, TagName, objects, oplog,
 };
@@ -55,15 +56,17 @@ impl Store {
         let mut seen = BTreeSet::new();
         loop {
             let found = self.examine(options, context)?;
+            let paths = self.paths();
             let mut repair = Repair {
                 store: self,
+                paths: &paths,
                 found: &found,
                 sources: &mut sources,
                 now: context.now,
                 changed: Vec::new(),
             };
             let repaired = repair.run()?;
-            files::sync_all(repair.changed)?;
+            paths.sync_all(repair.changed)?;
             report.remaining = found.report;
             // What was put right may lead to more that is missing: a commit to its snapshots, these to pages, chunks and files.
             let progress =
@@ -81,6 +84,7 @@ impl Store {
 
 struct Repair<'a, 's> {
     store: &'a Store,
+    paths: &'a StorePaths,
     found: &'a Findings,
     sources: &'a mut Sources<'s>,
     now: jiff::Timestamp,
@@ -105,20 +109,23 @@ impl Repair<'_, '_> {
         for Finding { problem, remedy } in findings {
             let path = self.store.root().join(&problem.path);
             let repaired = match remedy {
-                Fix::Blob(id) => self.blob(*id, &path, problem)?,
-                Fix::Object(id) => self.object(*id, &path, problem)?,
-                Fix::Manifest(id) => self.manifest(*id, &path)?,
-                Fix::Record => self.record(&problem.path)?,
-                Fix::Reference(repository) => self.reference(repository)?,
-                Fix::Tag => self.tag(&problem.path)?,
-                Fix::History => self.history(&problem.path)?,
-                Fix::Published(remedy) => self.published(remedy)?,
-                Fix::Log => self.log()?,
-                Fix::Mode => self.mode(&problem.path)?,
-                Fix::Nothing => false,
+                Fix::Blob(id) => self.blob(*id, &path, problem),
+                Fix::Object(id) => self.object(*id, &path, problem),
+                Fix::Manifest(id) => self.manifest(*id, &path),
+                Fix::Record => self.record(&problem.path),
+                Fix::Reference(repository) => self.reference(repository),
+                Fix::Tag => self.tag(&problem.path),
+                Fix::History => self.history(&problem.path),
+                Fix::Published(remedy) => self.published(remedy),
+                Fix::Log => self.log(),
+                Fix::Mode => self.mode(&problem.path),
+                Fix::Nothing => Ok(false),
             };
-            if repaired {
-                done.push(problem.clone());
+            match repaired {
+                Ok(true) => done.push(problem.clone()),
+                // A link where a directory belongs is a problem of its own, and for a person to look at. The rest is repaired.
+                Ok(false) | Err(Error::UnsafePath { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(done)
@@ -136,7 +143,7 @@ impl Repair<'_, '_> {
         let Some(aside) = free.into_iter().find(|aside| aside.symlink_metadata().is_err()) else {
             return Ok(());
         };
-        match files::rename(path, &aside) {
+        match files::rename(self.paths.place(path), &aside) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::io("move aside", path)(error))
             }
@@ -147,15 +154,25 @@ impl Repair<'_, '_> {
         }
     }
 
+    /// Whether anything lies at a path.
+    fn exists(&self, path: &Utf8Path) -> Result<bool, Error> {
+        self.paths.place(path).exists().map_err(Error::io("look at", path))
+    }
+
+    /// Whether a directory lies there, in the place of something else.
+    fn is_directory(&self, path: &Utf8Path) -> Result<bool, Error> {
+        self.paths.place(path).is_directory().map_err(Error::io("look at", path))
+    }
+
     /// Gives a finished temporary file its place, and moves aside what lies there.
     fn place(&mut self, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
         files::sync_path(temporary)?;
         let parent = path.parent().unwrap_or(path);
-        self.changed.extend(files::create_directories(parent)?);
-        if path.symlink_metadata().is_ok() {
+        self.changed.extend(files::create_directories(self.paths.place(parent))?);
+        if self.exists(path)? {
             self.move_aside(path)?;
         }
-        files::rename(temporary, path).map_err(Error::io("create", path))?;
+        files::rename(temporary, self.paths.place(path)).map_err(Error::io("create", path))?;
         self.changed.push(parent.to_owned());
         Ok(())
     }
@@ -171,13 +188,14 @@ impl Repair<'_, '_> {
         if let sources::Found::At(source) = &source
             && is_missing
             && source.starts_with(self.store.root().join("public"))
+            && self.is_ours(source)?
         {
             // The pool kept the very file.
             self.link(source, path)?;
             return Ok(true);
         }
         let Some(temporary) = self.copied(source, Digest::Blake3(id.0))? else { return Ok(false) };
-        let damaged = path.symlink_metadata().ok().map(|metadata| Found::of(&metadata));
+        let damaged = self.paths.place(path).status().ok().map(|status| Found::of(&status));
         if let Some(damaged) = &damaged {
             // Clients ask for pool files by their time too.
             files::set_modified(&temporary, damaged.modified)?;
@@ -189,13 +207,22 @@ impl Repair<'_, '_> {
         Ok(true)
     }
 
+    /// Whether nobody else can change a file in a pool after its hash was looked at.
+    fn is_ours(&self, path: &Utf8Path) -> Result<bool, Error> {
+        let look = || {
+            let status = self.paths.place(path).status()?;
+            Ok(status.is_file() && self.paths.is_ours(&status)?)
+        };
+        look().map_err(Error::io("look at", path))
+    }
+
     /// The copy as a finished temporary file; `None` when it changed since it was found.
     fn copied(&self, source: sources::Found, digest: Digest) -> Result<Option<Utf8PathBuf>, Error> {
         match source {
             sources::Found::Fetched(temporary) => Ok(Some(temporary)),
             sources::Found::At(source) => {
                 let temporary = self.store.storage().temporary()?;
-                let is_good = copy(&source, &temporary, digest, mode::IMMUTABLE)?;
+                let is_good = copy(self.paths.place(&source), &temporary, digest, mode::IMMUTABLE)?;
                 Ok(is_good.then_some(temporary))
             }
         }
@@ -203,18 +230,15 @@ impl Repair<'_, '_> {
 
     /// Every name that a damaged file has in the pools becomes one of the file that replaced it.
     fn point_pools_at(&mut self, blob: &Utf8Path, damaged: (u64, u64)) -> Result<(), Error> {
-        let public = self.store.root().join("public");
-        let mut directories: Vec<Utf8PathBuf> =
-            files::names_in(&public)?.iter().map(|name| public.join(name).join("pool")).collect();
-        while let Some(directory) = directories.pop() {
-            for name in files::names_in(&directory)? {
-                let path = directory.join(name);
-                let Ok(metadata) = path.symlink_metadata() else { continue };
-                if metadata.is_dir() {
-                    directories.push(path);
-                } else if Found::of(&metadata).identity == damaged {
-                    self.link(blob, &path)?;
-                }
+        for name in files::names_in(self.paths.at("public"))? {
+            let pool = self.paths.at(Utf8Path::new("public").join(name).join("pool"));
+            let found = match files_below(&pool) {
+                // That a directory on the way is a link is a problem of its own.
+                Err(Error::UnsafePath { .. }) => continue,
+                found => found?,
+            };
+            for (path, _) in found.iter().filter(|(_, status)| status.identity == damaged) {
+                self.link(blob, path)?;
             }
         }
         Ok(())
@@ -223,10 +247,10 @@ impl Repair<'_, '_> {
     /// Makes `path` a name of `original`, in place of what is there.
     fn link(&mut self, original: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
         let parent = path.parent().unwrap_or(path);
-        self.changed.extend(files::create_directories(parent)?);
+        self.changed.extend(files::create_directories(self.paths.place(parent))?);
         let temporary = self.store.storage().temporary()?;
-        files::link(original, &temporary)?;
-        files::rename(&temporary, path).map_err(Error::io("replace", path))?;
+        files::link(self.paths.place(original), &temporary)?;
+        files::rename(&temporary, self.paths.place(path)).map_err(Error::io("replace", path))?;
         // A rename between two names of one file does nothing.
         files::remove_if_present(&temporary)?;
         self.changed.push(parent.to_owned());
@@ -283,12 +307,8 @@ impl Repair<'_, '_> {
             return Ok(true);
         }
         let public = self.store.public(&repository);
-        let directory = public.join(".publications").join(id.to_string());
-        if public
-            .join("dists")
-            .read_link_utf8()
-            .is_ok_and(|target| target.starts_with(format!(".publications/{id}")))
-        {
+        let directory = public.join(PUBLICATIONS).join(id.to_string());
+        if Publication::shown(self.paths, &public)? == Some(id) {
             return Ok(false);
         }
         let _lock = self.store.publishing_lock(&repository)?;
@@ -362,7 +382,7 @@ impl Repair<'_, '_> {
                 if !blake3_of(&blob_path).is_ok_and(|found| found == blob.0) {
                     return Ok(false);
                 }
-                if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                if self.is_directory(&path)? {
                     self.move_aside(&path)?;
                 }
                 self.link(&blob_path, &path)?;
@@ -371,10 +391,13 @@ impl Repair<'_, '_> {
             Remedy::Dists(repository, target) => {
                 let public = self.store.public(repository);
                 let dists = public.join("dists");
-                if dists.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()) {
+                let found =
+                    self.paths.place(&dists).status_if_present().map_err(Error::io("look at", &dists))?;
+                if found.is_some_and(|found| !found.is_link()) {
                     self.move_aside(&dists)?;
                 }
-                files::point(&dists, target, &public.join(".dists.new"))?;
+                let temporary = public.join(".dists.new");
+                files::point(self.paths.place(&dists), target, self.paths.place(&temporary))?;
                 self.changed.push(public);
                 Ok(true)
             }
@@ -385,18 +408,18 @@ impl Repair<'_, '_> {
     fn entry(&mut self, repository: &RepositoryName, expected: &Expected) -> Result<bool, Error> {
         let public = self.store.public(repository);
         let path = public.join(&expected.path);
+        let paths = self.paths;
         let is = |path: &Utf8Path, file: &File| {
-            let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
-            is_file && sha256_of(path).is_ok_and(|digest| digest == file.sha256)
+            sha256_of(paths.place(path)).is_ok_and(|digest| digest == file.sha256)
         };
-        if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        if self.is_directory(&path)? {
             self.move_aside(&path)?;
         }
         match &expected.entry {
             Entry::Symbolic { target } => {
                 let parent = path.parent().unwrap_or(&path);
-                self.changed.extend(files::create_directories(parent)?);
-                files::point(&path, target, &self.store.storage().temporary()?)?;
+                self.changed.extend(files::create_directories(paths.place(parent))?);
+                files::point(paths.place(&path), target, &self.store.storage().temporary()?)?;
                 self.changed.push(parent.to_owned());
                 Ok(true)
             }
@@ -426,7 +449,7 @@ impl Repair<'_, '_> {
                     };
                     let Some(source) = source else {
                         // What is gone is made anew by the next publication; damage would be built upon.
-                        if matches!(expected.entry, Entry::Stored(_)) && path.symlink_metadata().is_ok() {
+                        if matches!(expected.entry, Entry::Stored(_)) && self.exists(&path)? {
                             let _lock = self.store.publishing_lock(repository)?;
                             self.move_aside(&path)?;
                         }
@@ -437,7 +460,7 @@ impl Repair<'_, '_> {
                     self.place(&temporary, &path)?;
                 }
                 if let Some(made_in) = made_in {
-                    files::set_modified(&path, made_in.seconds())?;
+                    files::set_modified(paths.place(&path), made_in.seconds())?;
                     self.changed.push(path);
                 }
                 Ok(made_in.is_some() || !good)
@@ -507,10 +530,10 @@ impl Repair<'_, '_> {
 
     fn mode(&mut self, path: &Utf8Path) -> Result<bool, Error> {
         let full = self.store.root().join(path);
-        let Ok(metadata) = full.symlink_metadata() else { return Ok(false) };
-        let found = Found::of(&metadata);
+        let Ok(status) = self.paths.place(&full).status() else { return Ok(false) };
+        let found = Found::of(&status);
         let Some(line) = found.kind.and_then(|kind| Permission::of(path, kind)) else { return Ok(false) };
-        files::set_mode(&full, line.mode.corrected(found.mode & 0o777))?;
+        files::set_mode(self.paths.place(&full), line.mode.corrected(found.mode & 0o777))?;
         self.changed.push(full);
         Ok(true)
     }

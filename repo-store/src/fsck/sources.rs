@@ -9,6 +9,7 @@ use super::contents::{blake3_of, sha256_of};
 use super::graph::Wanted;
 use super::journal;
 use super::remote::{Copies, Remote, Unhelpful};
+use crate::beneath::{At, StorePaths};
 use crate::history::Ends;
 use crate::publish::{File, Publication};
 use crate::storage::Key;
@@ -49,6 +50,7 @@ pub(super) enum Found {
 /// Places to look in, and what was learnt of the files there.
 pub(super) struct Sources<'a> {
     store: &'a Store,
+    paths: StorePaths,
     /// In the order in which they are asked.
     places: Vec<Place<'a>>,
     /// What the store itself publishes.
@@ -71,10 +73,11 @@ impl<'a> Sources<'a> {
             CopySource::Directory(path) => Place::Directory(path),
             CopySource::Remote(copies) => Place::Remote(Remote::new(*copies)),
         });
-        let mut sources = Self { store, places: places.collect(), own, loose: Loose::default() };
-        sources.loose.collect(&sources.own);
+        let (paths, places) = (store.paths(), places.collect());
+        let mut sources = Self { store, paths, places, own, loose: Loose::default() };
+        sources.loose.collect(&sources.paths.at("public"));
         let directories: Vec<&Utf8Path> = sources.directories().collect();
-        directories.into_iter().for_each(|directory| sources.loose.collect(directory));
+        directories.into_iter().for_each(|directory| sources.loose.collect(&At::from(directory)));
         sources
     }
 
@@ -96,9 +99,9 @@ impl<'a> Sources<'a> {
 
     /// A file with the content of a blob. `wanted` is what the records say, if one of them can be read.
     pub(super) fn blob(&mut self, id: BlobId, wanted: Option<&Wanted>) -> Result<Option<Found>, Error> {
-        let Self { store, places, own, loose } = self;
+        let Self { store, paths, places, own, loose } = self;
         let size = wanted.map(|wanted| wanted.size);
-        if let Some(path) = loose.find(id, size, |path| path.starts_with(&*own)) {
+        if let Some(path) = loose.find(paths, id, size, |path| path.starts_with(&*own)) {
             return Ok(Some(Found::At(path)));
         }
         for place in places {
@@ -107,7 +110,7 @@ impl<'a> Sources<'a> {
                     let kept = root.join("store").join(Store::blob_key(id).as_str());
                     let is_it = blake3_of(&kept).is_ok_and(|found| found == id.0);
                     let is_there = |path: &Utf8Path| path.starts_with(*root) && !path.starts_with(&*own);
-                    let path = if is_it { Some(kept) } else { loose.find(id, size, is_there) };
+                    let path = if is_it { Some(kept) } else { loose.find(paths, id, size, is_there) };
                     path.map(Found::At)
                 }
                 // What no record names is needed by nobody, or its record can be had first.
@@ -195,20 +198,25 @@ impl<'a> Sources<'a> {
 
 impl Loose {
     /// What cannot be listed holds nothing that can be used.
-    fn collect(&mut self, directory: &Utf8Path) {
-        for name in files::names_in(directory).unwrap_or_default() {
-            let path = directory.join(&name);
-            let Ok(metadata) = path.symlink_metadata() else { continue };
-            if metadata.is_dir() {
-                self.collect(&path);
-            } else if metadata.is_file() && path.extension().is_some_and(|ending| ending.ends_with("deb")) {
-                self.by_size.entry(metadata.len()).or_default().push(path);
+    fn collect(&mut self, directory: &At<'_>) {
+        let Ok(opened) = directory.open_directory() else { return };
+        for name in files::names_in(opened.at("")).unwrap_or_default() {
+            let at = opened.at(&name);
+            let Ok(status) = at.status() else { continue };
+            if status.is_directory() {
+                self.collect(&at);
+                continue;
+            }
+            let path = at.full().into_owned();
+            if status.is_file() && path.extension().is_some_and(|ending| ending.ends_with("deb")) {
+                self.by_size.entry(status.size).or_default().push(path);
             }
         }
     }
 
     fn find(
         &mut self,
+        paths: &StorePaths,
         id: BlobId,
         size: Option<u64>,
         is_there: impl Fn(&Utf8Path) -> bool,
@@ -219,7 +227,7 @@ impl Loose {
         };
         candidates.retain(|path| is_there(path));
         candidates.into_iter().find(|path| {
-            let hash = self.hashes.entry(path.clone()).or_insert_with(|| blake3_of(path).ok());
+            let hash = self.hashes.entry(path.clone()).or_insert_with(|| blake3_of(paths.place(path)).ok());
             *hash == Some(id.0)
         })
     }

@@ -8,12 +8,14 @@ use jiff::Timestamp;
 
 use super::Why;
 use super::sweep::{Found, Sweep, files_below};
+use crate::beneath::{At, StorePaths};
 use crate::chunk::Chunk;
 use crate::publish::{BY_HASH, PUBLICATIONS, Publication, SNAPSHOTS};
 use crate::{CommitId, Error, PublicationId, RepositoryName, SnapshotId, Store, files};
 
 /// The publications of one repository, judged. Whoever makes one holds the publishing lock.
-pub(super) struct Survey {
+pub(super) struct Survey<'a> {
+    paths: &'a StorePaths,
     repository: RepositoryName,
     public: Utf8PathBuf,
     kept: Vec<Publication>,
@@ -23,15 +25,20 @@ pub(super) struct Survey {
     complete: bool,
 }
 
-impl Survey {
-    pub(super) fn of(store: &Store, repository: &RepositoryName, horizon: Timestamp) -> Result<Self, Error> {
+impl<'a> Survey<'a> {
+    pub(super) fn of(
+        store: &Store,
+        paths: &'a StorePaths,
+        repository: &RepositoryName,
+        horizon: Timestamp,
+    ) -> Result<Self, Error> {
         // Under the lock: a tag that was made just now has its link to a publication already.
         let tagged: HashSet<CommitId> = store.tags(repository)?.into_iter().map(|tag| tag.commit).collect();
         let public = store.public(repository);
         let link = public.join("dists");
-        let current = match link.read_link_utf8() {
+        let current = match paths.place(&link).read_link() {
             Ok(target) => {
-                let id = target.parent().and_then(|parent| parent.file_name()).and_then(PublicationId::parse);
+                let id = Publication::id_of_target(&target);
                 Some(id.ok_or_else(|| Error::damaged("link", &link, "it leads to no publication"))?)
             }
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -40,7 +47,11 @@ impl Survey {
         let records = store.root().join("store/publications").join(repository.as_str());
         let mut names = BTreeSet::new();
         for directory in [&records, &public.join(PUBLICATIONS), &public.join(SNAPSHOTS)] {
-            names.extend(files::names_in(directory)?);
+            names.extend(files::names_in(paths.place(directory))?);
+        }
+        // What is removed is reached through these. They are looked at before anything is.
+        for directory in [public.join("pool"), public.join(BY_HASH).join("SHA256")] {
+            must_be_directory(&paths.place(directory))?;
         }
         let ids: Vec<PublicationId> = names.iter().filter_map(|name| PublicationId::parse(name)).collect();
         let (mut kept, mut going, mut complete) = (Vec::new(), BTreeMap::new(), true);
@@ -62,7 +73,12 @@ impl Survey {
                 None => drop(going.insert(id.to_string(), Why::NeverShown)),
             }
         }
-        Ok(Self { repository: repository.clone(), public, kept, going, complete })
+        for name in going.keys() {
+            for above in [PUBLICATIONS, SNAPSHOTS] {
+                must_be_directory(&paths.place(public.join(above).join(name)))?;
+            }
+        }
+        Ok(Self { paths, repository: repository.clone(), public, kept, going, complete })
     }
 
     /// The content of the publications that are kept.
@@ -98,7 +114,7 @@ impl Survey {
                 }
             }
         }
-        let mut found = files_below(&self.public.join("pool"))?;
+        let mut found = files_below(&self.paths.place(self.public.join("pool")))?;
         found.retain(|file| !listed.contains(&file.path));
         Ok(found)
     }
@@ -121,8 +137,9 @@ impl Survey {
                 suites.flat_map(|suite| &suite.indices).flat_map(|(path, index)| index.files_at(path));
             let named: HashSet<String> = files.map(|(_, file)| file.sha256.to_string()).collect();
             let directory = self.public.join(BY_HASH).join("SHA256");
-            for name in files::names_in(&directory)?.into_iter().filter(|name| !named.contains(name)) {
-                sweep.remove(&Found::look(directory.join(name))?, Why::Unnamed)?;
+            let names = files::names_in(self.paths.place(&directory))?;
+            for name in names.into_iter().filter(|name| !named.contains(name)) {
+                sweep.remove(&Found::look(&self.paths.place(directory.join(name)))?, Why::Unnamed)?;
             }
         }
         for (id, why) in &self.going {
@@ -131,9 +148,14 @@ impl Survey {
         for (id, why) in &self.going {
             let record = store.root().join("store/publications").join(self.repository.as_str()).join(id);
             if record.try_exists().map_err(Error::io("look at", &record))? {
-                sweep.remove(&Found::look(record)?, *why)?;
+                sweep.remove(&Found::look(&At::from(&record))?, *why)?;
             }
         }
         if sweep.is_dry() { Ok(()) } else { store.mend_tags(&self.repository) }
     }
+}
+
+/// Refuses what lies in the place of a directory that the store made. It is no error when nothing does.
+fn must_be_directory(at: &At<'_>) -> Result<(), Error> {
+    at.open_if_present().map(drop).map_err(Error::io("open", &*at.full()))
 }

@@ -1,61 +1,54 @@
 //! Removing files, and keeping account of what that frees.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, Metadata};
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::{Garbage, Why};
+use crate::beneath::{self, At, Status, StorePaths};
 use crate::storage::{Key, Storage as _};
 use crate::{Error, Store, files};
 
 /// A file as it was found.
 pub(super) struct Found {
     pub(super) path: Utf8PathBuf,
-    metadata: Metadata,
+    status: Status,
 }
 
 impl Found {
-    pub(super) fn look(path: Utf8PathBuf) -> Result<Self, Error> {
-        let metadata = fs::symlink_metadata(&path).map_err(Error::io("look at", &path))?;
-        Ok(Self { path, metadata })
+    pub(super) fn look(at: &At<'_>) -> Result<Self, Error> {
+        let path = at.full().into_owned();
+        let status = at.status().map_err(Error::io("look at", &path))?;
+        Ok(Self { path, status })
     }
 
     /// What all names of one file share.
     pub(super) fn identity(&self) -> (u64, u64) {
-        (self.metadata.dev(), self.metadata.ino())
+        self.status.identity
     }
 
     /// How many names the file has.
     pub(super) fn links(&self) -> u64 {
-        self.metadata.nlink()
+        self.status.links
     }
 
     fn size(&self) -> u64 {
-        if self.metadata.is_file() { self.metadata.len() } else { 0 }
+        if self.status.is_file() { self.status.size } else { 0 }
     }
 }
 
 /// Every file and link below a directory; none when it does not exist.
-pub(super) fn files_below(directory: &Utf8Path) -> Result<Vec<Found>, Error> {
-    let mut found = Vec::new();
-    for name in files::names_in(directory)? {
-        let file = Found::look(directory.join(name))?;
-        if file.metadata.is_dir() {
-            found.extend(files_below(&file.path)?);
-        } else {
-            found.push(file);
-        }
-    }
-    Ok(found)
+pub(super) fn files_below(directory: &At<'_>) -> Result<Vec<Found>, Error> {
+    let found = beneath::files_below(directory)?;
+    Ok(found.into_iter().map(|(path, status)| Found { path, status }).collect())
 }
 
 /// A collection at work.
 pub(super) struct Sweep<'a> {
     store: &'a Store,
+    paths: &'a StorePaths,
     /// What came to the store at that moment or later is left alone.
     settled: Timestamp,
     dry_run: bool,
@@ -66,8 +59,8 @@ pub(super) struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    pub(super) fn new(store: &'a Store, settled: Timestamp, dry_run: bool) -> Self {
-        Self { store, settled, dry_run, removed: Vec::new(), freed: 0, gone: HashMap::new() }
+    pub(super) fn new(store: &'a Store, paths: &'a StorePaths, settled: Timestamp, dry_run: bool) -> Self {
+        Self { store, paths, settled, dry_run, removed: Vec::new(), freed: 0, gone: HashMap::new() }
     }
 
     /// Whether nothing is changed.
@@ -79,8 +72,8 @@ impl<'a> Sweep<'a> {
     pub(super) fn settled(&self, keys: impl Iterator<Item = Key>) -> Result<Vec<Found>, Error> {
         let paths = keys.filter_map(|key| self.store.storage().local_path(&key));
         let files = paths
-            .map(Found::look)
-            .filter(|file| file.as_ref().map_or(true, |file| files::changed(&file.metadata) < self.settled));
+            .map(|path| Found::look(&At::from(&path)))
+            .filter(|file| file.as_ref().map_or(true, |file| file.status.changed_at() < self.settled));
         files.collect()
     }
 
@@ -105,7 +98,7 @@ impl<'a> Sweep<'a> {
 
     /// Removes an object or a blob together with its names in pools, unless somebody wants it after all.
     pub(super) fn remove_settled(&mut self, file: &Found, names: &[Found]) -> Result<(), Error> {
-        let others: Vec<&Utf8Path> = names.iter().map(|name| name.path.as_path()).collect();
+        let others: Vec<At<'_>> = names.iter().map(|name| self.paths.place(&name.path)).collect();
         if !self.dry_run && !files::remove_settled(&file.path, &others, self.settled)? {
             return Ok(());
         }
@@ -120,7 +113,7 @@ impl<'a> Sweep<'a> {
     /// Removes a published file.
     pub(super) fn remove(&mut self, file: &Found, why: Why) -> Result<(), Error> {
         if !self.dry_run {
-            files::remove_if_present(&file.path)?;
+            files::remove_if_present(self.paths.place(&file.path))?;
         }
         self.note(file, why);
         Ok(())
@@ -128,16 +121,17 @@ impl<'a> Sweep<'a> {
 
     /// Removes a directory with all that is in it, in one step as others see it; it is no error when there is none.
     pub(super) fn remove_tree(&mut self, directory: &Utf8Path, why: Why) -> Result<(), Error> {
-        for file in files_below(directory)? {
+        let at = self.paths.place(directory);
+        for file in files_below(&at)? {
             self.note(&file, why);
         }
         if self.dry_run {
             return Ok(());
         }
         let aside = self.store.storage().temporary()?;
-        let removed = match files::rename(directory, &aside) {
+        let removed = match files::rename(at.clone(), &aside) {
             Ok(()) => files::remove_tree(&aside),
-            Err(error) if error.kind() == ErrorKind::CrossesDevices => files::remove_tree(directory),
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => files::remove_tree(at),
             Err(error) => Err(error),
         };
         match removed {
@@ -160,7 +154,7 @@ impl<'a> Sweep<'a> {
     fn remove_empty_directories(&self, file: &Utf8Path) {
         let up_to_the_pool = file.ancestors().skip(1).take_while(|above| above.file_name() != Some("pool"));
         for directory in up_to_the_pool {
-            if self.dry_run || files::remove_directory(directory).is_err() {
+            if self.dry_run || files::remove_directory(self.paths.place(directory)).is_err() {
                 return;
             }
         }

@@ -8,7 +8,7 @@ use deb_parse::checksum::{HashSet, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
 use deb_parse::control::FileEntry;
 use deb_parse::deb::{self, tarball};
 
-use super::{AddOptions, Tee, changed_while_read, open_regular};
+use super::{Origin, Request, Tee, changed_while_read};
 use crate::storage::{Staged, Storage as _};
 use crate::{Error, Store};
 
@@ -19,6 +19,8 @@ const MAX_TEXT: u64 = 2 << 20;
 #[derive(Clone, Copy)]
 pub(super) struct List<'a> {
     pub(super) path: &'a Utf8Path,
+    /// Where it lies, and the files beside it.
+    pub(super) origin: Origin<'a>,
 }
 
 /// A file as it was read.
@@ -92,11 +94,9 @@ impl List<'_> {
     /// Whether a listed file is there, with the size that is listed. Reads nothing.
     pub(super) fn is_beside(self, entry: &FileEntry) -> Result<bool, Error> {
         let path = self.beside(&entry.path);
-        match path.symlink_metadata() {
+        match self.origin.status(&path) {
             // What a link leads to is looked at when it is opened, if it may be.
-            Ok(metadata) if metadata.is_file() && metadata.len() != entry.size => {
-                Err(self.other(entry, "size"))
-            }
+            Ok(status) if status.is_file() && status.size != entry.size => Err(self.other(entry, "size")),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io("look at", path)(error)),
@@ -146,8 +146,8 @@ pub(super) fn hashes_of(bytes: &[u8], set: HashSet) -> Result<Hashes, deb_parse:
 }
 
 /// Reads a text that lists files.
-pub(super) fn read_text(path: &Utf8Path, refuse_links: bool) -> Result<Vec<u8>, Error> {
-    let (file, before) = open_regular(path, refuse_links)?;
+pub(super) fn read_text(path: &Utf8Path, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
+    let (file, before) = origin.open(path)?;
     let mut bytes = Vec::new();
     let read = (&file).take(MAX_TEXT + 1).read_to_end(&mut bytes);
     read.map_err(|error| Error::Package { file: path.to_owned(), source: error.into() })?;
@@ -167,10 +167,11 @@ impl Store {
         list: List<'_>,
         entry: &FileEntry,
         list_files: bool,
-        options: &AddOptions,
+        request: &Request<'_>,
     ) -> Result<Read<'_>, Error> {
+        let options = request.options;
         let path = list.beside(&entry.path);
-        let (file, before) = open_regular(&path, options.refuse_links)?;
+        let (file, before) = list.origin.open(&path)?;
         let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
         let set = listed_hashes(entry);

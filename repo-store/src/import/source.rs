@@ -7,7 +7,7 @@ use deb_parse::control::{ChangesFile, Dsc, Fields as _, FileEntry, SourcesStanza
 use deb_parse::{Limits, PackageName, SourceName, SuiteName, deb822};
 
 use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
-use super::{AddOptions, Candidate};
+use super::{Candidate, Request};
 use crate::manifest::Part;
 use crate::placement::{Placement, Sender};
 use crate::record::SourceFile;
@@ -31,11 +31,12 @@ impl Store {
         repository: &RepositorySettings,
         path: &Utf8Path,
         upload: Option<&InUpload<'_>>,
-        options: &AddOptions,
+        request: &Request<'_>,
         context: &Context,
     ) -> Result<(Dsc, Candidate<'_>), Error> {
-        let list = List { path };
-        let bytes = read_text(path, options.refuse_links)?;
+        let options = request.options;
+        let list = List { path, origin: request.origin };
+        let bytes = read_text(path, request.origin)?;
         let dsc = match (upload, &repository.uploaders) {
             // The signature of the upload covers its checksums.
             (Some(InUpload { list, entry, .. }), _) => {
@@ -50,6 +51,7 @@ impl Store {
             }
             (None, None) => Dsc::parse(&bytes, &Limits::default()),
         };
+        let dsc = dsc.and_then(|dsc| dsc.check_relations(&Limits::default()).map(|()| dsc));
         let dsc = dsc.map_err(|source| list.error(source))?;
 
         // An index lists a checksum of all files or of none.
@@ -66,7 +68,7 @@ impl Store {
             list.sha256(entry)?;
             if list.is_beside(entry)? {
                 let list_files = repository.contents && Part::of(&entry.path).is_some();
-                let read = self.read_listed(list, entry, list_files, options)?;
+                let read = self.read_listed(list, entry, list_files, request)?;
                 let blob = BlobId(read.hashes.blake3);
                 // What cannot be listed is not refused: dpkg-source may know what to do with it. Publishing says so.
                 if let Some(files) = read.files.filter(|_| read.staged.is_some()) {

@@ -10,7 +10,7 @@ use deb_parse::{Limits, PackageName, Quoted, SuiteName};
 
 use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
 use super::source::{InUpload, has_dsc};
-use super::{AddOptions, Candidate};
+use super::{AddOptions, Candidate, Origin, Request};
 use crate::placement::{Placement, Sender};
 use crate::{Build, Context, Error, Record, RepositorySettings, Store};
 
@@ -34,11 +34,11 @@ impl Store {
         &self,
         repository: &RepositorySettings,
         path: &Utf8Path,
-        options: &AddOptions,
+        request: &Request<'_>,
         context: &Context,
     ) -> Result<Vec<Candidate<'_>>, Error> {
-        let list = List { path };
-        let bytes = read_text(path, options.refuse_links)?;
+        let list = List { path, origin: request.origin };
+        let bytes = read_text(path, request.origin)?;
         let text = match &repository.uploaders {
             None => bytes,
             Some(uploaders) => {
@@ -65,12 +65,12 @@ impl Store {
 
         let mut builds = Vec::new();
         for entry in upload.buildinfos.iter().filter(|entry| !missing.contains(entry)) {
-            builds.push((entry, upload.read_buildinfo(entry, options)?));
+            builds.push((entry, upload.read_buildinfo(entry, request)?));
         }
         let mut candidates = Vec::with_capacity(upload.packages.len() + 1);
-        candidates.extend(self.read_source_of(&upload, repository, options, context)?);
+        candidates.extend(self.read_source_of(&upload, repository, request, context)?);
         let read = parallel_map(&upload.packages, context.threads, |entry| {
-            self.read_package_of(&upload, entry, repository, options)
+            self.read_package_of(&upload, entry, repository, request)
         });
         for candidate in read {
             candidates.push(candidate?);
@@ -86,7 +86,7 @@ impl Store {
         &self,
         upload: &Upload<'_>,
         repository: &RepositorySettings,
-        options: &AddOptions,
+        request: &Request<'_>,
         context: &Context,
     ) -> Result<Option<Candidate<'_>>, Error> {
         let list = upload.list;
@@ -97,11 +97,11 @@ impl Store {
             };
         };
         if !list.is_beside(entry)? {
-            return self.stored_source_of(upload, entry, repository, options).map(Some);
+            return self.stored_source_of(upload, entry, repository, request).map(Some);
         }
         let in_upload = upload.entry(entry);
         let path = list.beside(&entry.path);
-        let (dsc, candidate) = self.read_source(repository, &path, Some(&in_upload), options, context)?;
+        let (dsc, candidate) = self.read_source(repository, &path, Some(&in_upload), request, context)?;
         upload.check_source(&dsc, entry)?;
         Ok(Some(candidate))
     }
@@ -111,15 +111,15 @@ impl Store {
         upload: &Upload<'_>,
         entry: &FileEntry,
         repository: &RepositorySettings,
-        options: &AddOptions,
+        request: &Request<'_>,
     ) -> Result<Candidate<'_>, Error> {
         let list = upload.list;
         let path = list.beside(&entry.path);
         let candidate = if list.is_beside(entry)? {
-            self.read_package(repository, &path, Some(&upload.entry(entry)), options)?
+            self.read_package(repository, &path, Some(&upload.entry(entry)), request)?
         } else {
             let stored = self.stored_package(repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
-            upload.stored(entry, stored, repository, options)?
+            upload.stored(entry, stored, repository, request)?
         };
         upload.check_package(&candidate.record, entry)?;
         Ok(candidate)
@@ -131,20 +131,21 @@ impl Store {
         upload: &Upload<'_>,
         entry: &FileEntry,
         repository: &RepositorySettings,
-        options: &AddOptions,
+        request: &Request<'_>,
     ) -> Result<Candidate<'_>, Error> {
         let list = upload.list;
         let stored = self.stored_source(repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
         let path = self.blob_path(stored.blob())?;
-        let dsc = Dsc::parse(&read_text(&path, false)?, &Limits::default());
+        let dsc = Dsc::parse(&read_text(&path, Origin::paths(false))?, &Limits::default());
         upload.check_source(&dsc.map_err(|source| list.error(source))?, entry)?;
         // What is there all the same must be what is listed, like everything else.
         for part in &upload.parts {
             if list.is_beside(part)? {
-                self.read_listed(list, part, false, &AddOptions { dry_run: true, ..options.clone() })?;
+                let options = AddOptions { dry_run: true, ..request.options.clone() };
+                self.read_listed(list, part, false, &Request { options: &options, ..*request })?;
             }
         }
-        upload.stored(entry, stored, repository, options)
+        upload.stored(entry, stored, repository, request)
     }
 
     /// Whether the repository has everything of an upload that is kept.
@@ -247,10 +248,10 @@ impl<'a> Upload<'a> {
         entry: &FileEntry,
         stored: Arc<Record>,
         repository: &RepositorySettings,
-        options: &AddOptions,
+        request: &Request<'_>,
     ) -> Result<Candidate<'s>, Error> {
         let blobs = stored.files()?.iter().map(|file| file.blob).collect();
-        let sender = Sender { options, distribution: &self.distribution };
+        let sender = Sender { options: request.options, distribution: &self.distribution };
         let mut placement = Placement::of(stored.key(), |name| stored.field(name), repository, &sender)?;
         placement.component = stored.component().clone();
         Candidate::new(repository, &self.list.beside(&entry.path), stored, placement, Vec::new(), blobs)
@@ -296,10 +297,10 @@ impl<'a> Upload<'a> {
     }
 
     /// Reads a record of the build, which is checked and not kept.
-    fn read_buildinfo(&self, entry: &FileEntry, options: &AddOptions) -> Result<Buildinfo, Error> {
+    fn read_buildinfo(&self, entry: &FileEntry, request: &Request<'_>) -> Result<Buildinfo, Error> {
         let list = self.list;
         let path = list.beside(&entry.path);
-        let bytes = read_text(&path, options.refuse_links)?;
+        let bytes = read_text(&path, request.origin)?;
         let found = hashes_of(&bytes, listed_hashes(entry)).map_err(|source| list.error(source))?;
         list.check(entry, &Checksums::from(&found))?;
         let error = |source| Error::Package { file: path.clone(), source };
@@ -317,7 +318,7 @@ impl<'a> Upload<'a> {
         let path = self.list.beside(&entry.path);
         for built in info.files() {
             if let Some(listed) = self.changes.files().iter().find(|listed| listed.path == built.path) {
-                List { path: &path }.check_alike(built, listed)?;
+                List { path: &path, ..self.list }.check_alike(built, listed)?;
             }
         }
         Ok(())
@@ -338,9 +339,9 @@ fn name(entry: &FileEntry) -> Quoted {
 
 /// Every file that comes with `path`, a `.changes` or `.dsc`, whether it is there or not; none when that cannot be read. An
 /// upload never comes with another: whoever lists one must not make it go unseen.
-pub(crate) fn members(path: &Utf8Path, refuse_links: bool) -> BTreeSet<Utf8PathBuf> {
+pub(crate) fn members(path: &Utf8Path, origin: Origin<'_>) -> BTreeSet<Utf8PathBuf> {
     let mut members = BTreeSet::new();
-    let Ok(bytes) = read_text(path, refuse_links) else { return members };
+    let Ok(bytes) = read_text(path, origin) else { return members };
     let listed: Vec<String> = match path.extension() {
         Some("changes") => {
             names(Changes::parse(&bytes, &Limits::default()).as_ref().map_or(&[], Changes::files))
@@ -354,7 +355,7 @@ pub(crate) fn members(path: &Utf8Path, refuse_links: bool) -> BTreeSet<Utf8PathB
             continue;
         }
         if member.extension() == Some("dsc") && path.extension() == Some("changes") {
-            members.extend(self::members(&member, refuse_links));
+            members.extend(self::members(&member, origin));
         }
         members.insert(member);
     }

@@ -1,36 +1,50 @@
 //! Moving aside what is refused, with the reason beside it.
 
-use std::fs;
 use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::beneath::{DirectoryHandle, PathFault};
 use crate::files::{self, mode};
+use crate::import::DropFolder;
 use crate::{Error, Refused};
 
 /// The folder, below a drop folder, with what was refused.
 pub(super) const REJECTED: &str = "rejected";
 
-/// Moves a file aside, together with the others that came with it, and writes the reason.
+/// Moves a file aside, together with the others that came with it, and writes the reason. Only regular files are moved, and nothing
+/// that lies there already is replaced.
 pub(super) fn reject<'a>(
-    folder: &Utf8Path,
+    folder: &DropFolder,
     refused: &'a Refused,
     others: impl Iterator<Item = &'a Utf8PathBuf>,
 ) -> Result<(), Error> {
-    let aside = folder.join(REJECTED);
-    files::create_directories(&aside)?;
-    let files: Vec<&Utf8PathBuf> = std::iter::once(&refused.file).chain(others).collect();
+    let aside = open_aside(folder)?;
+    let is_file = |file: &&Utf8PathBuf| folder.at(file).status().is_ok_and(|status| status.is_file());
+    let files: Vec<&Utf8PathBuf> = std::iter::once(&refused.file).chain(others).filter(is_file).collect();
     let names: Vec<&str> = files.iter().filter_map(|file| file.file_name()).collect();
+    let Some(first) = names.first() else { return Ok(()) };
+    let is_taken =
+        |name: String| aside.at(&name).exists().map_err(Error::io("look at", aside.path().join(&name)));
     let is_free = |ending: &str| {
-        names.iter().all(|name| aside.join(format!("{name}{ending}")).symlink_metadata().is_err())
+        let moved = names.iter().map(|name| format!("{name}{ending}"));
+        for name in moved.chain([format!("{first}{ending}.reason")]) {
+            if is_taken(name)? {
+                return Ok(false);
+            }
+        }
+        Ok::<_, Error>(true)
     };
     // What came together keeps names that show it.
-    let numbered = (1_u32..).map(|number| format!(".{number}"));
-    let ending = std::iter::once(String::new()).chain(numbered).find(|ending| is_free(ending));
-    let ending = ending.unwrap_or_default();
+    let mut ending = String::new();
+    let mut number = 0_u32;
+    while !is_free(&ending)? {
+        number += 1;
+        ending = format!(".{number}");
+    }
     let mut moved = false;
     for (file, name) in files.iter().zip(&names) {
-        match fs::rename(file, aside.join(format!("{name}{ending}"))) {
+        match files::rename_to_free(&folder.at(file), &aside.at(format!("{name}{ending}"))) {
             // It never came, or somebody else took it away in the meantime.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             result => {
@@ -42,10 +56,20 @@ pub(super) fn reject<'a>(
     if !moved {
         return Ok(());
     }
-    let name = names.first().copied().unwrap_or("unnamed");
-    let note = aside.join(format!("{name}{ending}.reason"));
-    files::remove_if_present(&note)?;
-    files::write_new(&note, reason(refused).as_bytes(), mode::MUTABLE).map(drop)
+    let note = aside.at(format!("{first}{ending}.reason"));
+    files::write_new(note, reason(refused).as_bytes(), mode::MUTABLE).map(drop)
+}
+
+/// The folder `rejected`, which is made if need be. It must be a directory, and that of somebody who may do with the files as they like:
+/// the owner of the drop folder, or the user who runs this.
+fn open_aside(folder: &DropFolder) -> Result<DirectoryHandle, Error> {
+    let (aside, _) = folder.handle().make(Utf8Path::new(REJECTED))?;
+    let owner = aside.status().map_err(Error::io("look at", aside.path()))?.owner;
+    if [0, rustix::process::geteuid().as_raw(), folder.owner()].contains(&owner) {
+        Ok(aside)
+    } else {
+        Err(Error::UnsafePath { path: aside.path().to_owned(), fault: PathFault::OtherOwner })
+    }
 }
 
 /// The error and what caused it, in one line.

@@ -1,13 +1,15 @@
 //! Which files the packages have: the items of `Contents` indices.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use apt_index::ContentsLines;
+use deb_parse::FilePath;
 use deb_parse::deb::EntryKind;
 
 use super::kind::{Packages, Sources};
-use crate::{Error, Record, RecordKey, Store};
+use super::unlisted::UnlistedPackages;
+use crate::{Error, IndexKind, Record, Store};
 
 /// The files of the packages that an index lists.
 #[derive(Clone, Debug)]
@@ -18,57 +20,35 @@ pub(super) enum Contents<'a> {
 }
 
 /// The files that any of some versions of a package has.
-pub(super) struct Files {
+struct Files {
     /// The highest of them; `None` when none is listed.
     newest: Option<Arc<Record>>,
-    paths: BTreeSet<Vec<u8>>,
-}
-
-/// A published package whose files no `Contents` index lists, as they cannot be known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Unlisted {
-    /// The package.
-    pub package: RecordKey,
-    /// Why not.
-    pub reason: String,
-}
-
-/// Takes note, from several threads, of the packages whose files cannot be listed.
-#[derive(Default)]
-pub(super) struct UnlistedPackages(Mutex<BTreeMap<RecordKey, String>>);
-
-impl UnlistedPackages {
-    fn note(&self, key: &RecordKey, source: &deb_parse::Error) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.insert(key.clone(), source.to_string());
-    }
-
-    pub(super) fn finish(self) -> Vec<Unlisted> {
-        let noted = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        noted.into_iter().map(|(package, reason)| Unlisted { package, reason }).collect()
-    }
+    paths: BTreeSet<FilePath<'static>>,
 }
 
 impl Contents<'_> {
-    /// The files of some records of one package. Clients do not ask for directories.
-    pub(super) fn files(
+    /// The lines of some records of one package. Clients do not ask for directories.
+    pub(super) fn items(
         &self,
         store: &Store,
         records: &[Arc<Record>],
         unlisted: &UnlistedPackages,
-    ) -> Result<Files, Error> {
+    ) -> Result<Vec<ContentsLines>, Error> {
         let mut files = Files { newest: None, paths: BTreeSet::new() };
         for record in records.iter().filter(|record| self.lists(record)) {
             files.newest = Some(Arc::clone(record));
             match self.paths(store, record) {
                 Ok(mut paths) => files.paths.append(&mut paths),
-                // One package that cannot be unpacked does not keep the others from being published.
-                Err(Error::Package { source, .. }) => unlisted.note(record.key(), &source),
+                // One package whose files are not known does not keep the others from being published.
+                Err(Error::Package { source, .. }) => {
+                    unlisted.note(record.key(), IndexKind::Contents, &source);
+                }
                 Err(error) => return Err(error),
             }
         }
-        Ok(files)
+        let Some(newest) = &files.newest else { return Ok(Vec::new()) };
+        let lines = unlisted.listed(newest.key(), IndexKind::Contents, files.lines(newest));
+        Ok(lines.flatten().into_iter().collect())
     }
 
     fn lists(&self, record: &Record) -> bool {
@@ -78,26 +58,28 @@ impl Contents<'_> {
         }
     }
 
-    fn paths(&self, store: &Store, record: &Record) -> Result<BTreeSet<Vec<u8>>, Error> {
-        match self {
+    /// The paths of a package's files. A manifest made by an earlier version may hold some that no index can.
+    fn paths(&self, store: &Store, record: &Record) -> Result<BTreeSet<FilePath<'static>>, Error> {
+        let listable = |path: &[u8]| FilePath::parse(path).map(FilePath::into_owned);
+        let paths: Result<_, deb_parse::Error> = match self {
             Self::Packages(_) => {
                 let manifest = store.manifest(record.blob())?;
                 let files = manifest.files().filter(|file| file.kind != EntryKind::Directory);
-                Ok(files.map(|file| file.path.to_vec()).collect())
+                files.map(|file| listable(file.path)).collect()
             }
-            Self::Sources(_) => store.unpacked_paths(record),
-        }
+            Self::Sources(_) => store.unpacked_paths(record)?.iter().map(|path| listable(path)).collect(),
+        };
+        let file = || store.blob_path(record.blob());
+        paths.or_else(|source| Err(Error::Package { file: file()?, source }))
     }
 }
 
 impl Files {
     /// Their lines, under the section of the highest version; source packages have none there.
-    pub(super) fn lines(&self) -> Result<Vec<ContentsLines>, apt_index::Error> {
-        let Some(newest) = &self.newest else { return Ok(Vec::new()) };
+    fn lines(&self, newest: &Record) -> Result<Option<ContentsLines>, apt_index::Error> {
         let is_one_word = |section: &&str| section.chars().all(|c| c.is_ascii_graphic() && c != ',');
         let is_source = newest.key().architecture.is_source();
         let section = newest.field("Section").filter(is_one_word).filter(|_| !is_source);
-        let paths = self.paths.iter().map(Vec::as_slice);
-        Ok(ContentsLines::new(&newest.key().package, section, paths)?.into_iter().collect())
+        ContentsLines::new(&newest.key().package, section, &self.paths)
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use apt_index::{Error, PackageKind, Stanza};
+use apt_index::{PackageKind, Stanza};
 
 use super::kind::SOURCES;
-use crate::{Build, Record, SuiteSettings};
+use super::unlisted::UnlistedPackages;
+use crate::{Build, IndexKind, Record, SuiteSettings};
 
 /// All binary packages of a suite, or all its source packages.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +20,13 @@ impl Flat<'_> {
         if self.sources { SOURCES } else { "Packages" }
     }
 
-    pub(super) fn items(self, records: &[Arc<Record>]) -> Result<Vec<Stanza<'static>>, Error> {
+    pub(super) fn items(self, records: &[Arc<Record>], unlisted: &UnlistedPackages) -> Vec<Stanza<'static>> {
+        let index = if self.sources { IndexKind::Sources } else { IndexKind::Packages };
         let listed = records.iter().filter(|record| self.lists(record));
-        listed.map(|record| Stanza::parse(record.stanza()).map(Stanza::into_owned)).collect()
+        listed.filter_map(|record| unlisted.stanza(record, index)).collect()
     }
 
-    fn lists(self, record: &Record) -> bool {
+    pub(super) fn lists(self, record: &Record) -> bool {
         let Self { suite, sources } = self;
         suite.components.contains(record.component())
             && match &record.key().architecture {

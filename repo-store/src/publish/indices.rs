@@ -14,18 +14,18 @@ use apt_index::{
 use deb_parse::PackageName;
 
 use super::Wanted;
-use super::contents::{Unlisted, UnlistedPackages};
 use super::kind::{Extent, Kind, installer_components, shows_every_component};
 use super::place::Place;
-use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite};
+use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite, STANZA_FORM};
 use super::tree::Tree;
+use super::unlisted::{Unlisted, UnlistedPackages};
 use crate::{Context, Difference, Error, IndexKind, Record, RepositorySettings, Snapshot, Store};
 
 /// The indices of one suite, by path without the compression's ending.
 type Indices = BTreeMap<String, PublishedIndex>;
 
-/// Renders all indices of all wanted suites, writes their files to the tree, and links the packages they list into the pool. Says
-/// of which packages the files could not be listed.
+/// Renders all indices of all wanted suites, writes their files to the tree, and links the packages they list into the pool.
+/// Returns the packages that were left out as well.
 pub(super) fn render(
     store: &Store,
     repository: &RepositorySettings,
@@ -86,6 +86,8 @@ struct Content<'a> {
     before: Option<(&'a PublishedSuite, Difference)>,
     /// Which indices it has.
     extent: Extent,
+    /// The records whose stanzas were published before in another form than today.
+    other_stanzas: Vec<Arc<Record>>,
 }
 
 impl<'a> Content<'a> {
@@ -97,27 +99,38 @@ impl<'a> Content<'a> {
         tree: &Tree<'_>,
     ) -> Result<Self, Error> {
         let snapshot = store.empty_or(wanted.snapshot)?;
+        let mut other_stanzas = Vec::new();
         let before = match wanted.before {
             None => None,
             Some(before) => {
                 let old = store.empty_or(before.snapshot)?;
+                // The first form was that of the records.
+                if before.stanza_form < STANZA_FORM {
+                    for record in old.iterate(store.objects()) {
+                        let record = record?;
+                        if !record.is_kept_as_published() {
+                            other_stanzas.push(record);
+                        }
+                    }
+                }
                 Some((before, store.difference(&old, &snapshot)?))
             }
         };
         let sources = wanted.before.is_some_and(PublishedSuite::has_sources);
         let extent = Extent { sources, contents: repository.contents, ..Extent::default() };
-        let mut content = Self { wanted, snapshot, before, extent };
+        let mut content = Self { wanted, snapshot, before, extent, other_stanzas };
         content.take_in(store, tree)?;
         Ok(content)
     }
 
     /// Whether the indices of this content are those of `other` too.
     fn serves(&self, other: &Wanted<'_>) -> bool {
-        let start = |wanted: &Wanted<'a>| wanted.before.map(|before| (before.snapshot, &before.indices));
-        let same_start = match (start(self.wanted), other.before) {
+        let same_start = match (self.wanted.before, other.before) {
             (None, None) => true,
-            (Some((snapshot, indices)), Some(before)) => {
-                snapshot == before.snapshot && *indices == before.indices
+            (Some(own), Some(before)) => {
+                own.snapshot == before.snapshot
+                    && own.stanza_form == before.stanza_form
+                    && own.indices == before.indices
             }
             _ => false,
         };
@@ -213,36 +226,34 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(&self, workshop: &Workshop<'_>) -> Result<PublishedIndex, Error> {
         match &self.kind {
-            Kind::Packages(packages) => {
-                self.render(workshop, |records| packages.items(records).map_err(|source| self.error(source)))
+            Kind::Packages(kind) => {
+                self.render(workshop, |records, unlisted| Ok(kind.items(records, unlisted)))
             }
-            Kind::Contents(contents) => self.render(workshop, |records| {
-                let files = contents.files(workshop.store, records, workshop.unlisted)?;
-                files.lines().map_err(|source| self.error(source))
-            }),
+            Kind::Contents(kind) => {
+                self.render(workshop, |records, unlisted| kind.items(workshop.store, records, unlisted))
+            }
             Kind::Translation(kind) => {
-                self.render(workshop, |records| kind.items(records).map_err(|source| self.error(source)))
+                self.render(workshop, |records, unlisted| Ok(kind.items(records, unlisted)))
             }
             Kind::Sources(kind) => {
-                self.render(workshop, |records| kind.items(records).map_err(|source| self.error(source)))
+                self.render(workshop, |records, unlisted| Ok(kind.items(records, unlisted)))
             }
-            Kind::Flat(kind) => {
-                self.render(workshop, |records| kind.items(records).map_err(|source| self.error(source)))
-            }
+            Kind::Flat(kind) => self.render(workshop, |records, unlisted| Ok(kind.items(records, unlisted))),
         }
     }
 
-    /// Renders the index; `items` are those of some records of one package.
+    /// Renders the index; `items` are those of some records of one package, and take note of those that are left out.
     fn render<I: Item>(
         &self,
         workshop: &Workshop<'_>,
-        items: impl Fn(&[Arc<Record>]) -> Result<Vec<I>, Error>,
+        items: impl Fn(&[Arc<Record>], &UnlistedPackages) -> Result<Vec<I>, Error>,
     ) -> Result<PublishedIndex, Error> {
         if let Some((before, difference)) = &self.content.before
             && self.kind.is_made_alike(self.content.wanted, before)
+            && !self.content.other_stanzas.iter().any(|record| self.kind.shows_stanza_of(record))
             && let Some(index) = before.indices.get(&self.path)
         {
-            let change = self.change(workshop.store, before, difference, &items)?;
+            let change = self.change(workshop, before, difference, &items)?;
             if let Some(index) = self.updated(workshop, before.made_in, index, &change)? {
                 return Ok(index);
             }
@@ -252,12 +263,12 @@ impl Job<'_> {
         for record in self.content.snapshot.iterate(workshop.store.objects()) {
             let record = record?;
             if package.first().is_some_and(|first| first.key().package != record.key().package) {
-                self.push_all(&mut builder, items(&package))?;
+                self.push_all(&mut builder, items(&package, workshop.unlisted))?;
                 package.clear();
             }
             package.push(record);
         }
-        self.push_all(&mut builder, items(&package))?;
+        self.push_all(&mut builder, items(&package, workshop.unlisted))?;
         let rendered = builder.finish().map_err(|source| self.error(source))?;
         workshop
             .tree
@@ -272,15 +283,17 @@ impl Job<'_> {
     /// What differs from the index that was published before.
     fn change<I: Item>(
         &self,
-        store: &Store,
+        Workshop { store, unlisted, .. }: &Workshop<'_>,
         before: &PublishedSuite,
         difference: &Difference,
-        items: &impl Fn(&[Arc<Record>]) -> Result<Vec<I>, Error>,
+        items: &impl Fn(&[Arc<Record>], &UnlistedPackages) -> Result<Vec<I>, Error>,
     ) -> Result<Change<I>, Error> {
+        // What was left out before was told then.
+        let told = UnlistedPackages::default();
         if !self.kind.joins_versions() {
             return Ok(Change {
-                removed: items(&difference.only_first)?,
-                added: items(&difference.only_second)?,
+                removed: items(&difference.only_first, &told)?,
+                added: items(&difference.only_second, unlisted)?,
             });
         }
         let touched = difference.only_first.iter().chain(&difference.only_second);
@@ -295,8 +308,10 @@ impl Job<'_> {
             };
             let (old, new) = (versions(&old)?, versions(&self.content.snapshot)?);
             for name in &names {
-                let items = |versions: &ByName| items(versions.get(name).map_or(&[], Vec::as_slice));
-                let (mut was, mut is) = (items(&old)?, items(&new)?);
+                let items = |versions: &ByName, unlisted| {
+                    items(versions.get(name).map_or(&[], Vec::as_slice), unlisted)
+                };
+                let (mut was, mut is) = (items(&old, &told)?, items(&new, unlisted)?);
                 let same =
                     |item: &I, others: &[I]| others.iter().any(|other| other.as_bytes() == item.as_bytes());
                 is.retain(|item| {
@@ -348,7 +363,7 @@ impl Job<'_> {
             return Ok(None);
         }
         if change.removed.is_empty() && change.added.is_empty() {
-            return Ok(tree.holds(before).then(|| before.clone()));
+            return Ok(tree.holds(before)?.then(|| before.clone()));
         }
         match update(&before.layout, &files, change, options) {
             Ok(rendered) => {
@@ -396,7 +411,7 @@ impl OpenFiles {
     /// `None` when one of them is not there as it was published.
     fn open(index: &PublishedIndex, tree: &Tree<'_>) -> Option<Self> {
         let files = index.files.iter().map(|(encoding, expected)| {
-            let file = File::open(tree.by_hash(&expected.sha256)).ok()?;
+            let file = tree.by_hash(&expected.sha256).open_file().ok()?;
             (file.metadata().ok()?.len() == expected.size).then_some((*encoding, file))
         });
         files.collect::<Option<_>>().map(Self)

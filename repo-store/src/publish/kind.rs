@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use apt_index::{Error, Item as _, PackageKind, RelPath, Stanza};
+use apt_index::{Item as _, PackageKind, RelPath, Stanza};
 use deb_parse::{Architecture, Component};
 
 use super::Wanted;
 use super::contents::Contents;
 use super::flat::Flat;
 use super::publication::{PublishedIndex, PublishedSuite};
+use super::unlisted::UnlistedPackages;
 use crate::{ArchitectureAll, Build, IndexKind, Record, SuiteSettings};
 
 /// What the indices of source packages are called.
@@ -112,6 +113,17 @@ impl<'a> Kind<'a> {
         }
     }
 
+    /// Whether a record that is [not kept as it is published](Record::is_kept_as_published) makes a difference to it.
+    pub(super) fn shows_stanza_of(&self, record: &Record) -> bool {
+        match self {
+            Self::Packages(packages) => packages.lists(record),
+            Self::Sources(sources) => sources.lists(record),
+            Self::Flat(flat) => flat.lists(record),
+            // Of the stanza, they have but fields that stay.
+            Self::Contents(_) | Self::Translation(_) => false,
+        }
+    }
+
     /// Whether the items of the suite's indices were made alike when these were published. Only then can this one be made from
     /// the one before.
     pub(super) fn is_made_alike(
@@ -195,13 +207,15 @@ impl<'a> Packages<'a> {
         Self { component, architecture, kind, with_all, short: suite.translations && !for_installers }
     }
 
-    pub(super) fn items(&self, records: &[Arc<Record>]) -> Result<Vec<Stanza<'static>>, Error> {
+    pub(super) fn items(&self, records: &[Arc<Record>], unlisted: &UnlistedPackages) -> Vec<Stanza<'static>> {
         let listed = records.iter().filter(|record| self.lists(record));
-        let stanza = |record: &Arc<Record>| {
-            let stanza = Stanza::parse(record.stanza())?;
+        let stanza = |record: &Record| {
+            let stanza = record.published()?;
             if self.short { stanza.with_short_description() } else { Ok(stanza.into_owned()) }
         };
-        listed.map(stanza).collect()
+        listed
+            .filter_map(|record| unlisted.listed(record.key(), IndexKind::Packages, stanza(record)))
+            .collect()
     }
 
     pub(super) fn lists(&self, record: &Record) -> bool {
@@ -219,13 +233,14 @@ pub(super) struct Translation<'a> {
 }
 
 impl Translation<'_> {
-    pub(super) fn items(&self, records: &[Arc<Record>]) -> Result<Vec<Stanza<'static>>, Error> {
+    pub(super) fn items(&self, records: &[Arc<Record>], unlisted: &UnlistedPackages) -> Vec<Stanza<'static>> {
         let mut items: Vec<Stanza<'static>> = Vec::new();
         for record in records {
             if record.component() != self.component || record.kind() != PackageKind::Deb {
                 continue;
             }
-            let item = Stanza::parse(record.stanza())?.translation()?;
+            let item = record.published().and_then(|stanza| stanza.translation());
+            let item = unlisted.listed(record.key(), IndexKind::Translation, item).flatten();
             let is_new = |item: &Stanza<'_>| {
                 !items
                     .iter()
@@ -233,7 +248,7 @@ impl Translation<'_> {
             };
             items.extend(item.filter(is_new));
         }
-        Ok(items)
+        items
     }
 }
 
@@ -244,9 +259,9 @@ pub(super) struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    pub(super) fn items(&self, records: &[Arc<Record>]) -> Result<Vec<Stanza<'static>>, Error> {
+    pub(super) fn items(&self, records: &[Arc<Record>], unlisted: &UnlistedPackages) -> Vec<Stanza<'static>> {
         let listed = records.iter().filter(|record| self.lists(record));
-        listed.map(|record| Stanza::parse(record.stanza()).map(Stanza::into_owned)).collect()
+        listed.filter_map(|record| unlisted.stanza(record, IndexKind::Sources)).collect()
     }
 
     pub(super) fn lists(&self, record: &Record) -> bool {

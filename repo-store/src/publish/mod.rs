@@ -26,13 +26,14 @@ mod release_info;
 mod removed;
 mod tagged;
 mod tree;
+mod unlisted;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
 use apt_sign::Signer;
-pub use contents::Unlisted;
+use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
 pub(crate) use expected::{Entry, Expected, File};
 use jiff::Timestamp;
@@ -40,10 +41,12 @@ pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;
-use publication::{PublishedIndex, PublishedSuite, SignedFiles};
+use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub(crate) use tagged::link_of;
 pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
+pub use unlisted::Unlisted;
 
+use crate::beneath::{At, PathFault, StorePaths};
 use crate::{Context, Error, RepositoryName, RepositorySettings, Revision, Store, SuiteSettings, files};
 
 /// How a repository is published.
@@ -65,7 +68,8 @@ pub struct PublishReport {
     pub suites: Vec<SuiteName>,
     /// The suites, aliases and `./` that clients found before and no longer find.
     pub removed: Vec<String>,
-    /// Packages that were listed for the first time, or again, but for their files, which cannot be unpacked.
+    /// Packages that an index leaves out because they cannot be listed. An index that is made from the one before names only
+    /// packages that were added since.
     pub unlisted: Vec<Unlisted>,
     /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
     pub hashed: u64,
@@ -106,7 +110,7 @@ impl Store {
         let _lock = self.publishing_lock(&repository.name)?;
         let head = self.head(&repository.name)?;
         let current = Publication::current(self, &repository.name)?;
-        let public = self.public(&repository.name);
+        let (paths, public) = (self.paths(), self.public(&repository.name));
         let keys = signer.fingerprints().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
 
         let mut kept = BTreeMap::new();
@@ -118,13 +122,20 @@ impl Store {
             let snapshot = head.as_ref().and_then(|head| head.commit().suites.get(&suite.name).copied());
             let settings = settings_digest(repository, suite, &place, &keys);
             let before = current.as_ref().and_then(|current| current.suites.get(&place));
+            let unchanged = before.filter(|before| {
+                before.snapshot == snapshot
+                    && before.settings == settings
+                    && before.stanza_form == STANZA_FORM
+                    && !expires_soon(before, repository, context.now)
+            });
+            let is_shown = match (unchanged, &current) {
+                (Some(before), Some(current)) => {
+                    tree::shows_all(&paths, &public, current.id, &place, before)?
+                }
+                _ => false,
+            };
             match before {
-                Some(before)
-                    if before.snapshot == snapshot
-                        && before.settings == settings
-                        && tree::shows_all(&public, &place, before)
-                        && !expires_soon(before, repository, context.now) =>
-                {
+                Some(before) if is_shown => {
                     kept.insert(place, before.clone());
                 }
                 _ => wanted.push(Wanted { place, suite, snapshot, settings, before }),
@@ -137,7 +148,7 @@ impl Store {
             && current.commit == head.as_ref().map(Revision::id)
         {
             // Whoever showed it may not have lived to make that durable.
-            files::sync_path(&public)?;
+            files::sync_path(paths.place(&public))?;
             return Ok(PublishReport {
                 publication: None,
                 suites: Vec::new(),
@@ -151,14 +162,17 @@ impl Store {
         if !removed.is_empty() && !options.allow_removal {
             return Err(Error::Removal { names: removed });
         }
-        if !options.allow_release_info_change {
-            let dists = public.join("dists");
+        if let Some(shown) = Publication::shown(&paths, &public)?
+            && !options.allow_release_info_change
+        {
+            let dists = public.join(PUBLICATIONS).join(shown.to_string()).join("dists");
             for Wanted { place, suite, .. } in &wanted {
                 let release = release_of(repository, suite, context.now);
                 // A name that led to another suite counts as well.
                 let alias = suite.alias.as_ref().filter(|_| matches!(place, Place::Suite(_)));
                 for name in [Some(place.directory()), alias.map(SuiteName::as_str)].into_iter().flatten() {
-                    release_info::check(&suite.name, &dists.join(name).join("Release"), &release)?;
+                    let directory = shown_as(&paths, &dists, name)?;
+                    release_info::check(&suite.name, paths.place(directory.join("Release")), &release)?;
                 }
             }
         }
@@ -303,6 +317,7 @@ fn sign_suite(
     Ok(PublishedSuite {
         snapshot: wanted.snapshot,
         settings: wanted.settings.clone(),
+        stanza_form: STANZA_FORM,
         date,
         valid_until: release.valid_until,
         alias: suite.alias.clone(),
@@ -348,16 +363,28 @@ fn component_releases(
     Ok(releases)
 }
 
+/// The directory that clients find under a name in `dists`: an alias is a link to the directory of another suite beside it.
+fn shown_as(paths: &StorePaths, dists: &Utf8Path, name: &str) -> Result<Utf8PathBuf, Error> {
+    let path = dists.join(name);
+    match paths.place(&path).read_link_if_present().map_err(Error::io("read", &path))? {
+        None => Ok(path),
+        Some(target) if SuiteName::parse(target.as_str()).is_ok() => Ok(dists.join(target)),
+        Some(_) => Err(Error::UnsafePath { path, fault: PathFault::SymbolicLink }),
+    }
+}
+
 /// Removes the directory of a publication that was never shown.
-fn discard(path: &camino::Utf8Path) -> Result<(), Error> {
-    match crate::files::remove_tree(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+fn discard(at: &At<'_>) -> Result<(), Error> {
+    match files::remove_tree(at.clone()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("remove", &*at.full())(error))
+        }
         _ => Ok(()),
     }
 }
 
 /// The symbolic link `by-hash` in a directory of a suite.
-fn by_hash_from(directory: &camino::Utf8Path) -> String {
+fn by_hash_from(directory: &Utf8Path) -> String {
     // Up from it: its own elements, the suite, `dists`, the publication, `.publications`.
     way_up(directory.components().count() + 4, BY_HASH)
 }

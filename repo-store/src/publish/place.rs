@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use deb_parse::SuiteName;
 
 use super::publication::{Publication, PublishedSuite};
@@ -57,7 +57,7 @@ fn names_in_root(suite: &PublishedSuite) -> Vec<String> {
     signed.chain(indices).chain(["by-hash".to_owned()]).collect()
 }
 
-/// Whether a symbolic link leads to a flat form.
-pub(super) fn leads_to_flat(target: &Utf8PathBuf) -> bool {
-    target.starts_with(format!("dists/{FLAT}"))
+/// Whether a symbolic link in an archive root is the one of that name to a flat form.
+pub(super) fn is_flat_link(name: &str, target: &Utf8Path) -> bool {
+    target == format!("dists/{FLAT}/{name}")
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
 
-use apt_index::{Encoding, Layout, PatchHistory, ReleaseFile};
+use apt_index::{Encoding, Layout, PatchHistory, RelPath, ReleaseFile};
 use apt_sign::Signed;
 use camino::Utf8Path;
 use deb_parse::checksum::Sha256;
@@ -15,6 +15,8 @@ use sha2::Digest as _;
 
 use super::kind::SOURCES;
 use super::place::Place;
+use super::tree::PUBLICATIONS;
+use crate::beneath::StorePaths;
 use crate::storage::{Key, Storage as _};
 use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
 
@@ -24,6 +26,10 @@ use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
 /// would not fetch the new one: so in a burst the ids run ahead of the clock, a second for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PublicationId(i64);
+
+/// The form in which the stanzas of records are listed, counted up when it changes. In the first form, and in publications that
+/// tell of none, they were listed as they are kept. In the second, they are [canonical](apt_index::Stanza::canonical).
+pub(super) const STANZA_FORM: u32 = 2;
 
 /// The last line of a record, with the BLAKE3 of everything above the empty line before it.
 const CHECK: &str = "BLAKE3: ";
@@ -71,6 +77,8 @@ pub(crate) struct PublishedSuite {
     pub(crate) snapshot: Option<SnapshotId>,
     /// A digest of everything besides the content that decided what the suite looks like.
     pub(crate) settings: String,
+    /// The form in which the stanzas of records were listed: see [`STANZA_FORM`].
+    pub(crate) stanza_form: u32,
     /// The `Date` of its Release file.
     pub(crate) date: Timestamp,
     pub(crate) valid_until: Option<Timestamp>,
@@ -212,18 +220,27 @@ impl Publication {
     /// The publication that clients see. `None` when there is none or its record is gone: then nothing can be built upon, and
     /// everything is rendered anew.
     pub(crate) fn current(store: &Store, repository: &RepositoryName) -> Result<Option<Self>, Error> {
-        let public = store.public(repository);
-        let Some(id) = Self::shown(&public).filter(|_| public.join("dists").is_dir()) else {
+        let (paths, public) = (store.paths(), store.public(repository));
+        let Some(id) = Self::shown(&paths, &public)? else { return Ok(None) };
+        let dists = public.join(PUBLICATIONS).join(id.to_string()).join("dists");
+        if !paths.place(&dists).is_directory().map_err(Error::io("look at", &dists))? {
             return Ok(None);
-        };
+        }
         let bytes = store.storage().read(&Self::key(repository, id))?;
         Ok(bytes.and_then(|bytes| Self::parse(&bytes)).filter(|publication| publication.id == id))
     }
 
     /// The id of the publication that `dists` leads to.
-    pub(crate) fn shown(public: &Utf8Path) -> Option<PublicationId> {
-        let target = public.join("dists").read_link_utf8().ok()?;
-        PublicationId::parse(target.parent()?.file_name()?)
+    pub(crate) fn shown(paths: &StorePaths, public: &Utf8Path) -> Result<Option<PublicationId>, Error> {
+        let dists = public.join("dists");
+        let target = paths.place(&dists).read_link_if_present().map_err(Error::io("read", &dists))?;
+        Ok(target.and_then(|target| Self::id_of_target(&target)))
+    }
+
+    /// The publication that `dists` shows when it is a link to that.
+    pub(crate) fn id_of_target(target: &Utf8Path) -> Option<PublicationId> {
+        let id = PublicationId::parse(target.parent()?.file_name()?)?;
+        (target == format!("{PUBLICATIONS}/{id}/dists")).then_some(id)
     }
 
     /// A publication by its id; `None` when it has no record.
@@ -261,8 +278,11 @@ impl Publication {
             if let Some(snapshot) = suite.snapshot {
                 let _ = writeln!(text, "Snapshot: {snapshot}");
             }
-            let PublishedSuite { settings, date, made_in, .. } = suite;
-            let _ = writeln!(text, "Settings: {settings}\nDate: {date}\nMade-In: {made_in}");
+            let PublishedSuite { settings, stanza_form, date, made_in, .. } = suite;
+            let _ = writeln!(
+                text,
+                "Settings: {settings}\nStanza-Form: {stanza_form}\nDate: {date}\nMade-In: {made_in}"
+            );
             for (name, ReleaseFile { size, sha256 }) in suite.signed.by_name() {
                 let _ = writeln!(text, "{name}: {size} {sha256}");
             }
@@ -309,6 +329,9 @@ impl Publication {
                 let suite = PublishedSuite {
                     snapshot: paragraph.get_str("Snapshot").map(str::parse).transpose().ok()?,
                     settings: paragraph.get_str("Settings")?.to_owned(),
+                    stanza_form: paragraph
+                        .get_str("Stanza-Form")
+                        .map_or(Some(1), |form| form.parse().ok())?,
                     date: paragraph.get_str("Date")?.parse().ok()?,
                     valid_until: paragraph.get_str("Valid-Until").map(str::parse).transpose().ok()?,
                     alias: paragraph.get_str("Alias").map(SuiteName::parse).transpose().ok()?,
@@ -332,6 +355,10 @@ impl Publication {
                 let layout = Layout::parse(&paragraph).ok()?;
                 let diff = PublishedDiff::parse(&paragraph);
                 let index = PublishedIndex { plain, files, layout, diff };
+                // They become paths: a record may come from a backup that somebody else made.
+                if index.files_at(&path).any(|(path, _)| RelPath::parse(&path).is_err()) {
+                    return None;
+                }
                 open.as_mut()?.1.indices.insert(path, index);
             }
         }
@@ -385,6 +412,7 @@ mod tests {
         let suite = |indices| PublishedSuite {
             snapshot: Some(SnapshotId::of(b"s")),
             settings: "abc".to_owned(),
+            stanza_form: STANZA_FORM,
             date: Timestamp::UNIX_EPOCH,
             valid_until: None,
             alias: SuiteName::parse("stable").ok(),
@@ -409,6 +437,16 @@ mod tests {
         };
         let text = publication.to_text();
         assert_eq!(Publication::parse(text.as_bytes()).unwrap(), publication);
+        // It is whole, and would lead somewhere else.
+        for of in ["main/binary-amd64/Packages", "T-b-F-a.gz"] {
+            for bad in ["../../x", "/etc/x", "a/../../x"] {
+                let (content, _) = text.rsplit_once("\nBLAKE3: ").unwrap();
+                let content = content.replace(of, bad);
+                let check = blake3::hash(content.as_bytes());
+                let text = format!("{content}\nBLAKE3: {check}\n");
+                assert_eq!(Publication::parse(text.as_bytes()), None, "{bad}");
+            }
+        }
         for position in 0..text.len() {
             let mut changed = text.clone().into_bytes();
             changed[position] ^= 1;

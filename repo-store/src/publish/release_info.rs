@@ -1,9 +1,9 @@
 //! What clients do not accept when it changes: `apt-get update` fails on every machine until somebody there allows it.
 
 use apt_index::Release;
-use camino::Utf8Path;
 use deb_parse::{SuiteName, deb822};
 
+use crate::beneath::At;
 use crate::{Error, files};
 
 /// The values that apt compares with those it saw last (`pkgAcqMetaBase`, "changed its '%s' value"), as clients read them.
@@ -28,7 +28,7 @@ fn values(release: &[u8]) -> [(&'static str, String); 4] {
 }
 
 /// Refuses a Release file that clients of the one at `shown` would refuse.
-pub(super) fn check(suite: &SuiteName, shown: &Utf8Path, new: &Release) -> Result<(), Error> {
+pub(super) fn check(suite: &SuiteName, shown: At<'_>, new: &Release) -> Result<(), Error> {
     let Some(old) = files::read_if_present(shown)? else { return Ok(()) };
     let new = new.render().map_err(|source| Error::Index { suite: suite.clone(), source })?;
     for ((field, old), (_, new)) in values(&old).into_iter().zip(values(new.as_bytes())) {

@@ -31,7 +31,7 @@ impl Store {
             return Ok(None);
         };
         self.point_tag(repository, tag, id)?;
-        files::sync_path(&self.public(repository).join(SNAPSHOTS))?;
+        files::sync_path(self.paths().place(self.public(repository).join(SNAPSHOTS)))?;
         Ok(Some(id))
     }
 
@@ -43,27 +43,39 @@ impl Store {
         id: PublicationId,
     ) -> Result<(), Error> {
         let link = self.public(repository).join(link_of(tag));
-        files::point(&link, &id.to_string(), &self.storage().temporary()?)
+        files::point(self.paths().place(&link), &id.to_string(), &self.storage().temporary()?)
     }
 
     /// Removes the link of a tag, durably, if there is one. The caller holds the publishing lock.
     pub(crate) fn hide_tag(&self, repository: &RepositoryName, tag: &TagName) -> Result<(), Error> {
         let link = self.public(repository).join(link_of(tag));
-        if link.symlink_metadata().is_err() {
+        let paths = self.paths();
+        if !paths.place(&link).exists().map_err(Error::io("look at", &link))? {
             return Ok(());
         }
-        files::remove_if_present(&link)?;
-        files::sync_path(&self.public(repository).join(SNAPSHOTS))
+        files::remove_if_present(paths.place(&link))?;
+        files::sync_path(paths.place(self.public(repository).join(SNAPSHOTS)))
     }
 
     /// Puts right the links that a crash left without a tag or without a publication. The caller holds the publishing lock.
     pub(crate) fn mend_tags(&self, repository: &RepositoryName) -> Result<(), Error> {
-        let snapshots = self.public(repository).join(SNAPSHOTS);
-        for name in files::names_in(&snapshots)? {
+        let (paths, snapshots) = (self.paths(), self.public(repository).join(SNAPSHOTS));
+        // Whether a link leads to an archive root. What is no link at all is for a check to tell.
+        let leads_to_a_root = |name: &str| {
+            let at = paths.place(snapshots.join(name));
+            match at.read_link_if_present()?.map(|target| PublicationId::parse(target.as_str())) {
+                Some(Some(id)) => paths.place(snapshots.join(id.to_string())).is_directory(),
+                Some(None) => Ok(false),
+                None => at.exists(),
+            }
+        };
+        for name in files::names_in(paths.place(&snapshots))? {
             let Ok(tag) = TagName::parse(&name) else { continue };
             match self.tagged(repository, &tag) {
                 Ok(None) => self.hide_tag(repository, &tag)?,
-                Ok(Some(commit)) if !snapshots.join(&name).is_dir() => {
+                Ok(Some(commit))
+                    if !leads_to_a_root(&name).map_err(Error::io("look at", snapshots.join(&name)))? =>
+                {
                     self.show_tag(repository, &tag, commit)?;
                 }
                 // A damaged tag is for a check to tell.
@@ -85,7 +97,8 @@ impl Store {
             let shows = record
                 .and_then(|bytes| Publication::parse(&bytes))
                 .is_some_and(|publication| publication.id == id && publication.commit == Some(commit));
-            if shows && self.public(repository).join(SNAPSHOTS).join(id.to_string()).is_dir() {
+            let root = self.public(repository).join(SNAPSHOTS).join(id.to_string());
+            if shows && self.paths().place(&root).is_directory().map_err(Error::io("look at", &root))? {
                 return Ok(Some(id));
             }
         }

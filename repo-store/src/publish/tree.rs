@@ -1,11 +1,11 @@
 //! The published tree on disk: everything is written aside, made durable, and shown by one rename.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use apt_index::{Part, ReleaseFile, Rendered, RenderedFile};
 use apt_sign::Signed;
@@ -14,8 +14,9 @@ use deb_parse::checksum::Sha256;
 use jiff::Timestamp;
 use sha2::Digest as _;
 
-use super::place::{Place, leads_to_flat};
+use super::place::{Place, is_flat_link};
 use super::publication::{Publication, PublicationId, PublishedIndex, PublishedSuite};
+use crate::beneath::{At, DirectoryHandle, PathFault, StorePaths};
 use crate::files::{self, mode};
 use crate::storage::{Key, Storage as _};
 use crate::{Error, Record, RecordFile, RepositoryName, Store};
@@ -30,29 +31,62 @@ pub(crate) const BY_HASH: &str = ".by-hash";
 /// In pieces of so many bytes an index is copied.
 const COPIED_AT_ONCE: u64 = 256 << 10;
 
-fn by_hash(public: &Utf8Path, digest: &Sha256) -> Utf8PathBuf {
-    public.join(BY_HASH).join("SHA256").join(digest.to_string())
+/// Whether that file lies there, and nobody else can change it. One of which only the content is wrong passes.
+fn is_whole(paths: &StorePaths, at: &At<'_>, size: u64) -> Result<bool, Error> {
+    let look = || match at.status_if_present()? {
+        Some(found) => Ok(found.is_file() && found.size == size && paths.is_ours(&found)?),
+        None => Ok(false),
+    };
+    look().map_err(Error::io("look at", &*at.full()))
 }
 
-/// Whether all files of an index are below the public directory of its repository. One of which only the content is wrong passes:
+/// Whether all files of an index are in that directory, under their digests. One of which only the content is wrong passes:
 /// finding these, and putting them aside, is for a check.
-fn holds(public: &Utf8Path, index: &PublishedIndex) -> bool {
-    index.files_at("").all(|(_, file)| {
-        fs::metadata(by_hash(public, &file.sha256)).is_ok_and(|found| found.len() == file.size)
-    })
+fn holds(paths: &StorePaths, by_hash: &DirectoryHandle, index: &PublishedIndex) -> Result<bool, Error> {
+    for (_, file) in index.files_at("") {
+        if !is_whole(paths, &by_hash.at(file.sha256.to_string()), file.size)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
-/// Whether clients find the signed file of a suite and, under their digests, all of its indices.
-pub(super) fn shows_all(public: &Utf8Path, place: &Place, suite: &PublishedSuite) -> bool {
-    public.join("dists").join(place.directory()).join("InRelease").is_file()
-        && suite.indices.values().all(|index| holds(public, index))
+/// Whether clients find the signed file of a suite in a publication and, under their digests, all of its indices.
+pub(super) fn shows_all(
+    paths: &StorePaths,
+    public: &Utf8Path,
+    id: PublicationId,
+    place: &Place,
+    suite: &PublishedSuite,
+) -> Result<bool, Error> {
+    let signed = suite_directory(public, id, place).join("InRelease");
+    let look = || match paths.place(&signed).status_if_present()? {
+        Some(found) if found.is_file() => paths.place(public.join(BY_HASH).join("SHA256")).open_if_present(),
+        _ => Ok(None),
+    };
+    let Some(by_hash) = look().map_err(Error::io("look at", &signed))? else { return Ok(false) };
+    for index in suite.indices.values() {
+        if !holds(paths, &by_hash, index)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn suite_directory(public: &Utf8Path, id: PublicationId, place: &Place) -> Utf8PathBuf {
+    public.join(PUBLICATIONS).join(id.to_string()).join("dists").join(place.directory())
 }
 
 /// A publication that is being built.
 pub(super) struct Tree<'a> {
     store: &'a Store,
     repository: RepositoryName,
+    paths: StorePaths,
     public: Utf8PathBuf,
+    /// The directory of index files.
+    by_hash: DirectoryHandle,
+    /// The directory that something was made in last: most often the next thing is made there too.
+    last: Mutex<Option<Arc<DirectoryHandle>>>,
     id: PublicationId,
     /// Files and directories that were made or changed and not yet synced.
     changed: Mutex<Vec<Utf8PathBuf>>,
@@ -63,28 +97,29 @@ pub(super) struct Tree<'a> {
 impl<'a> Tree<'a> {
     /// Starts a publication newer than all that clients may have seen. The caller holds the publishing lock.
     pub(super) fn new(store: &'a Store, repository: &RepositoryName, now: Timestamp) -> Result<Self, Error> {
-        let public = store.public(repository);
-        let mut changed = files::create_directories(&public.join(BY_HASH).join("SHA256"))?;
+        let (paths, public) = (store.paths(), store.public(repository));
+        let (by_hash, mut changed) = paths.place(public.join(BY_HASH).join("SHA256")).make()?;
         for directory in [PUBLICATIONS, SNAPSHOTS, "pool"] {
-            changed.extend(files::create_directories(&public.join(directory))?);
+            changed.extend(files::create_directories(paths.place(public.join(directory)))?);
         }
         // A power cut may have left the one directory and not the other. Tags have links beside the archive roots.
-        let mut names: BTreeSet<String> = files::names_in(&public.join(PUBLICATIONS))?.into_iter().collect();
-        let roots = files::names_in(&public.join(SNAPSHOTS))?.into_iter();
+        let mut names: BTreeSet<String> =
+            files::names_in(paths.place(public.join(PUBLICATIONS)))?.into_iter().collect();
+        let roots = files::names_in(paths.place(public.join(SNAPSHOTS)))?.into_iter();
         names.extend(roots.filter(|name| PublicationId::parse(name).is_some()));
         let id = PublicationId::next(now, names.iter().filter_map(|name| PublicationId::parse(name)));
         // What a crash left half built has no record yet. What clients see stays, should its record be lost.
-        let shown = Publication::shown(&public);
+        let shown = Publication::shown(&paths, &public)?;
         for name in &names {
             let record = Key::named("publications", &format!("{repository}/{name}"));
             let is_shown = shown.is_some_and(|id| id.to_string() == *name);
             if !is_shown && !store.storage().contains(&record)? {
-                super::discard(&public.join(SNAPSHOTS).join(name))?;
-                super::discard(&public.join(PUBLICATIONS).join(name))?;
+                super::discard(&paths.place(public.join(SNAPSHOTS).join(name)))?;
+                super::discard(&paths.place(public.join(PUBLICATIONS).join(name)))?;
             }
         }
-        let (changed, hashed) = (Mutex::new(changed), AtomicU64::new(0));
-        Ok(Self { store, repository: repository.clone(), public, id, changed, hashed })
+        let (changed, hashed, last) = (Mutex::new(changed), AtomicU64::new(0), Mutex::default());
+        Ok(Self { store, repository: repository.clone(), paths, public, by_hash, last, id, changed, hashed })
     }
 
     pub(super) fn id(&self) -> PublicationId {
@@ -97,29 +132,50 @@ impl<'a> Tree<'a> {
     }
 
     /// Where an index file lies under the name of its digest.
-    pub(super) fn by_hash(&self, digest: &Sha256) -> Utf8PathBuf {
-        by_hash(&self.public, digest)
+    pub(super) fn by_hash(&self, digest: &Sha256) -> At<'_> {
+        self.by_hash.at(digest.to_string())
     }
 
     /// Whether all files of an index are there.
-    pub(super) fn holds(&self, index: &PublishedIndex) -> bool {
-        holds(&self.public, index)
+    pub(super) fn holds(&self, index: &PublishedIndex) -> Result<bool, Error> {
+        holds(&self.paths, &self.by_hash, index)
     }
 
     fn suite_directory(&self, id: PublicationId, place: &Place) -> Utf8PathBuf {
-        self.public.join(PUBLICATIONS).join(id.to_string()).join("dists").join(place.directory())
+        suite_directory(&self.public, id, place)
+    }
+
+    /// A directory to make something in. It is made too if need be.
+    fn directory(&self, path: &Utf8Path) -> Result<Arc<DirectoryHandle>, Error> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|last| last.path() == path) {
+            return Ok(Arc::clone(last));
+        }
+        let (made, changed) = self.paths.place(path).make()?;
+        self.note(changed);
+        Ok(Arc::clone(last.insert(Arc::new(made))))
+    }
+
+    /// Something below the public directory, whose directory is there.
+    fn at(&self, path: &Utf8Path) -> At<'_> {
+        self.paths.place(path)
     }
 
     fn note(&self, paths: impl IntoIterator<Item = Utf8PathBuf>) {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
     }
 
-    fn link(&self, original: &Utf8Path, path: &Utf8Path) -> Result<bool, Error> {
-        if let Some(parent) = path.parent() {
-            self.note(files::create_directories(parent)?);
-            self.note([parent.to_owned()]);
-        }
-        files::link_or_copy(original, path)
+    fn link<'o>(&self, original: impl Into<At<'o>>, path: &Utf8Path) -> Result<bool, Error> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(false) };
+        let directory = self.directory(parent)?;
+        self.note([parent.to_owned()]);
+        files::link_or_copy(original, directory.at(name))
+    }
+
+    fn symlink(&self, target: &str, link: &Utf8Path) -> Result<(), Error> {
+        let (Some(parent), Some(name)) = (link.parent(), link.file_name()) else { return Ok(()) };
+        let directory = self.directory(parent)?;
+        files::symlink(target, directory.at(name)).map_err(Error::io("create", link))
     }
 
     /// Links the files of a package into the pool.
@@ -167,12 +223,13 @@ impl<'a> Tree<'a> {
         let sha256 = Sha256::from_bytes(sha2::Sha256::digest(bytes).into());
         self.hashed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let path = self.by_hash(&sha256);
-        if fs::read(&path).ok().as_deref() != Some(bytes) {
+        let is_whole = is_whole(&self.paths, &path, bytes.len() as u64)?;
+        if !is_whole || files::read(path.clone()).ok().as_deref() != Some(bytes) {
             let temporary = self.store.storage().temporary()?;
             files::write_new(&temporary, bytes, mode::IMMUTABLE)?;
-            fs::rename(&temporary, &path).map_err(Error::io("create", &path))?;
+            files::rename(&temporary, path.clone()).map_err(Error::io("create", &*path.full()))?;
         }
-        self.note([path, self.public.join(BY_HASH).join("SHA256")]);
+        self.note([path.full().into_owned(), self.public.join(BY_HASH).join("SHA256")]);
         Ok(ReleaseFile { size: bytes.len() as u64, sha256 })
     }
 
@@ -181,7 +238,7 @@ impl<'a> Tree<'a> {
         let path = self.by_hash(&file.sha256());
         // It can be there already: after going back, or because somebody was killed before showing it. It was whole and durable
         // before it got that name.
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == file.size()) {
+        if is_whole(&self.paths, &path, file.size())? {
             self.note([self.public.join(BY_HASH).join("SHA256")]);
             return Ok(true);
         }
@@ -194,7 +251,7 @@ impl<'a> Tree<'a> {
                     let Some(previous) = previous else { return Ok(false) };
                     let source = self.by_hash(&previous.sha256);
                     let is_sound = take_over(&source, range, *crc32, &mut output)
-                        .map_err(Error::io("copy a part of", &source))?;
+                        .map_err(Error::io("copy a part of", &*source.full()))?;
                     if !is_sound {
                         files::remove_if_present(&temporary)?;
                         return Ok(false);
@@ -203,7 +260,7 @@ impl<'a> Tree<'a> {
             }
         }
         files::sync_path(&temporary)?;
-        files::rename(&temporary, &path).map_err(Error::io("create", &path))?;
+        files::rename(&temporary, path.clone()).map_err(Error::io("create", &*path.full()))?;
         self.note([self.public.join(BY_HASH).join("SHA256")]);
         Ok(true)
     }
@@ -216,17 +273,18 @@ impl<'a> Tree<'a> {
         signed: &Signed,
     ) -> Result<(), Error> {
         let directory = self.suite_directory(self.id, place);
-        self.note(files::create_directories(&directory)?);
+        self.directory(&directory)?;
         let mut parents = BTreeSet::new();
         for (path, file) in indices.iter().flat_map(|(path, index)| index.files_at(path)) {
-            self.link(&self.by_hash(&file.sha256), &directory.join(&path))?;
+            self.link(self.by_hash(&file.sha256), &directory.join(&path))?;
             parents.extend(Utf8Path::new(&path).parent().map(Utf8Path::to_owned));
         }
         for parent in parents {
             let link = directory.join(&parent).join("by-hash");
             let target = super::by_hash_from(&parent);
-            files::symlink(&target, &link).map_err(Error::io("create", &link))?;
+            self.symlink(&target, &link)?;
         }
+        let made = self.directory(&directory)?;
         for (name, bytes) in
             [("Release", signed.text()), ("Release.gpg", signed.detached()), ("InRelease", signed.inline())]
         {
@@ -235,7 +293,7 @@ impl<'a> Tree<'a> {
             let temporary = self.store.storage().temporary()?;
             files::write_new(&temporary, bytes, mode::IMMUTABLE)?;
             files::set_modified(&temporary, self.id.seconds())?;
-            files::rename(&temporary, &path).map_err(Error::io("create", &path))?;
+            files::rename(&temporary, made.at(name)).map_err(Error::io("create", &path))?;
             self.note([path]);
         }
         self.note([directory]);
@@ -245,22 +303,32 @@ impl<'a> Tree<'a> {
     /// Shows a suite as it stands in the publication before.
     pub(super) fn keep_suite(&self, place: &Place, previous: Option<PublicationId>) -> Result<(), Error> {
         let Some(previous) = previous else { return Ok(()) };
-        self.copy_by_links(&self.suite_directory(previous, place), &self.suite_directory(self.id, place))
+        let from = self.suite_directory(previous, place);
+        let opened = self.at(&from).open_directory().map_err(Error::io("open", &from))?;
+        self.copy_by_links(&opened, &self.suite_directory(self.id, place), Utf8Path::new(""))
     }
 
-    fn copy_by_links(&self, from: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
-        self.note(files::create_directories(to)?);
+    /// `below` is the path of both from the directory of the suite.
+    fn copy_by_links(&self, from: &DirectoryHandle, to: &Utf8Path, below: &Utf8Path) -> Result<(), Error> {
+        let made = self.directory(to)?;
         self.note([to.to_owned()]);
-        for name in files::names_in(from)? {
-            let (original, copy) = (from.join(&name), to.join(&name));
-            let kind = fs::symlink_metadata(&original).map_err(Error::io("look at", &original))?;
-            if kind.is_dir() {
-                self.copy_by_links(&original, &copy)?;
-            } else if kind.is_symlink() {
-                let target = original.read_link_utf8().map_err(Error::io("read", &original))?;
-                files::symlink(target.as_str(), &copy).map_err(Error::io("create", &copy))?;
+        for name in files::names_in(from.at(""))? {
+            let (original, copy) = (from.at(&name), made.at(&name));
+            let path = original.full();
+            let found = original.status().map_err(Error::io("look at", &*path))?;
+            if found.is_directory() {
+                let inner = original.open_directory().map_err(Error::io("open", &*path))?;
+                self.copy_by_links(&inner, &to.join(&name), &below.join(&name))?;
+            } else if found.is_link() {
+                let target = super::by_hash_from(below);
+                let is_ours = original.read_link().map_err(Error::io("read", &*path))? == target;
+                if name != "by-hash" || !is_ours {
+                    let fault = PathFault::SymbolicLink;
+                    return Err(Error::UnsafePath { path: path.into_owned(), fault });
+                }
+                files::symlink(&target, copy.clone()).map_err(Error::io("create", &*copy.full()))?;
             } else {
-                files::link_or_copy(&original, &copy)?;
+                files::link_or_copy(original.clone(), copy)?;
             }
         }
         Ok(())
@@ -285,14 +353,14 @@ impl<'a> Tree<'a> {
         let id = self.id.to_string();
         // A repository without suites still has a directory to point at.
         let dists = self.public.join(PUBLICATIONS).join(&id).join("dists");
-        self.note(files::create_directories(&dists)?);
+        self.directory(&dists)?;
         for (alias, directory) in publication.aliases() {
             let link = dists.join(alias.as_str());
-            files::symlink(&directory, &link).map_err(Error::io("create", &link))?;
+            self.symlink(&directory, &link)?;
         }
         self.note([dists]);
         let snapshot = self.public.join(SNAPSHOTS).join(&id);
-        self.note(files::create_directories(&snapshot)?);
+        self.directory(&snapshot)?;
         let links = [
             ("dists", format!("{}/dists", super::way_up(2, &format!("{PUBLICATIONS}/{id}")))),
             ("pool", super::way_up(2, "pool")),
@@ -301,30 +369,35 @@ impl<'a> Tree<'a> {
         let links = links.into_iter().map(|(name, target)| (name.to_owned(), target));
         for (name, target) in links.chain(flat.clone()) {
             let link = snapshot.join(name);
-            files::symlink(&target, &link).map_err(Error::io("create", &link))?;
+            self.symlink(&target, &link)?;
         }
         // Those of the root lead through `dists`: they are there before it leads to where they are needed.
         for (name, target) in &flat {
             let link = self.public.join(name);
-            if link.read_link_utf8().ok().as_deref() != Some(Utf8Path::new(target)) {
-                files::point(&link, target, &self.store.storage().temporary()?)?;
+            let now = self.at(&link).read_link_if_present().map_err(Error::io("read", &link))?;
+            if now.as_deref() != Some(Utf8Path::new(target)) {
+                files::point(self.at(&link), target, &self.store.storage().temporary()?)?;
                 self.note([self.public.clone()]);
             }
         }
         self.note([snapshot]);
         self.point_tags(publication)?;
-        files::sync_all(self.changed.into_inner().unwrap_or_else(PoisonError::into_inner))?;
+        let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
+        self.paths.sync_all(changed)?;
         publication.write(self.store, &self.repository)?;
         self.store.storage().append_line(&Store::log_key(), announcement)?;
         let temporary = self.public.join(".dists.new");
-        files::point(&self.public.join("dists"), &format!("{PUBLICATIONS}/{id}/dists"), &temporary)?;
-        for name in files::names_in(&self.public)?.into_iter().filter(|name| !flat.contains_key(name)) {
-            let link = self.public.join(name);
-            if link.read_link_utf8().is_ok_and(|target| leads_to_flat(&target)) {
-                files::remove_if_present(&link)?;
+        let dists = self.public.join("dists");
+        files::point(self.at(&dists), &format!("{PUBLICATIONS}/{id}/dists"), self.at(&temporary))?;
+        let names = files::names_in(self.at(&self.public))?;
+        for name in names.into_iter().filter(|name| !flat.contains_key(name)) {
+            let link = self.public.join(&name);
+            let target = self.at(&link).read_link_if_present().map_err(Error::io("read", &link))?;
+            if target.is_some_and(|target| is_flat_link(&name, &target)) {
+                files::remove_if_present(self.at(&link))?;
             }
         }
-        files::sync_path(&self.public)
+        files::sync_path(self.at(&self.public))
     }
 }
 
@@ -332,8 +405,8 @@ impl<'a> Tree<'a> {
 ///
 /// Where the file system can do that (XFS, btrfs), the beginning of a file is not copied: the new file shares the blocks of the
 /// old one, which are then not read either.
-fn take_over(source: &Utf8Path, range: &Range<u64>, crc32: u32, output: &mut File) -> std::io::Result<bool> {
-    let mut input = File::open(source)?;
+fn take_over(source: &At<'_>, range: &Range<u64>, crc32: u32, output: &mut File) -> std::io::Result<bool> {
+    let mut input = source.open_file()?;
     if input.metadata()?.len() < range.end {
         return Ok(false);
     }

@@ -168,6 +168,15 @@ fn a_replaced_repository_is_seen_soon() {
     assert_eq!(served.get(IN_RELEASE).body, b"Origin: Restored\n");
 }
 
+/// It would lead around the access rules of the other one.
+#[test]
+fn a_repository_that_is_a_link_to_another_is_not_served() {
+    let served = Served::new();
+    std::fs::rename(served.path("prod"), served.path("other")).unwrap();
+    symlink("other", served.path("prod")).unwrap();
+    assert_eq!(served.get(IN_RELEASE).status, 404);
+}
+
 /// openat2(2) gives up lookups through `..` whenever anything is renamed; the server must not.
 #[test]
 fn by_hash_is_found_while_things_are_renamed() {

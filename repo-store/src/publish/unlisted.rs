@@ -1,0 +1,158 @@
+//! Packages that an index leaves out.
+//!
+//! One package that cannot be listed does not keep the others from being published. Whether it can be follows from its record
+//! and its files alone: so it is missing where an index is rendered as a whole and where it is made from the one before, and
+//! taking it out later takes nothing out.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Mutex, PoisonError};
+
+use apt_index::Stanza;
+
+use crate::{IndexKind, Record, RecordKey};
+
+/// A published package that is missing from the indices of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unlisted {
+    /// The package.
+    pub package: RecordKey,
+    /// The kind of index that leaves it out. From [`IndexKind::Contents`] its files are missing, while clients find the
+    /// package itself.
+    pub index: IndexKind,
+    /// What is wrong with the package.
+    pub reason: String,
+}
+
+/// Takes note, from several threads, of the packages that are left out.
+#[derive(Default)]
+pub(super) struct UnlistedPackages(Mutex<BTreeMap<(RecordKey, IndexKind), String>>);
+
+impl UnlistedPackages {
+    /// Takes note of a package.
+    pub(super) fn note(&self, key: &RecordKey, index: IndexKind, error: &dyn Error) {
+        let mut reason = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            reason.push_str(&format!(": {error}"));
+            source = error.source();
+        }
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.insert((key.clone(), index), reason);
+    }
+
+    /// Returns what an index lists of a package; takes note of it if that failed.
+    pub(super) fn listed<T>(
+        &self,
+        key: &RecordKey,
+        index: IndexKind,
+        item: Result<T, apt_index::Error>,
+    ) -> Option<T> {
+        item.inspect_err(|error| self.note(key, index, error)).ok()
+    }
+
+    /// Returns the stanza of a record, as [`listed`](Self::listed) does.
+    pub(super) fn stanza(&self, record: &Record, index: IndexKind) -> Option<Stanza<'static>> {
+        self.listed(record.key(), index, record.published().map(Stanza::into_owned))
+    }
+
+    pub(super) fn finish(self) -> Vec<Unlisted> {
+        let noted = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let unlisted = |((package, index), reason)| Unlisted { package, index, reason };
+        noted.into_iter().map(unlisted).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::sync::Arc;
+    use std::time::{Duration, SystemTime};
+
+    use apt_index::Encoding;
+    use apt_sign::{OpenPgpSigner, SecretKey};
+    use camino::Utf8Path;
+    use deb_parse::{Architecture, SuiteName, deb822};
+    use jiff::Timestamp;
+
+    use crate::storage::Storage as _;
+    use crate::{BlobId, Context, Record, RepositoryName, RepositorySettings, Store, SuiteSettings};
+
+    /// A package as a store may have it that was not checked as today.
+    fn record(store: &Store, name: &str, depends: &str) -> Arc<Record> {
+        let blob = BlobId::of(name.as_bytes());
+        store.storage().put(&Store::blob_key(blob), name.as_bytes()).unwrap();
+        let text = format!(
+            "Package: {name}\nVersion: 1\nArchitecture: amd64\nDepends: {depends}\nDescription: of {name}\n\
+             Filename: pool/main/{name}_1_amd64.deb\nSize: {}\nSHA256: {:064}\nStore-Blob: {blob}\nStore-Component: main\n",
+            name.len(),
+            1
+        );
+        Arc::new(Record::parse(&deb822::paragraphs(text.as_bytes()).next().unwrap()).unwrap())
+    }
+
+    #[test]
+    fn a_package_that_no_apt_could_read_is_left_out_of_every_index_and_goes_without_a_trace() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(&Utf8Path::from_path(directory.path()).unwrap().join("root")).unwrap();
+        let bookworm = SuiteName::parse("bookworm").unwrap();
+        let mut suite = SuiteSettings::new(bookworm.clone(), vec![Architecture::parse("amd64").unwrap()]);
+        suite.translations = true;
+        let mut preprod = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), vec![suite]);
+        preprod.encodings = vec![Encoding::Plain];
+        preprod.flat = Some(bookworm.clone());
+        let key =
+            SecretKey::generate("Test", SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000), None);
+        let signer = OpenPgpSigner::new(vec![key.unwrap()]).unwrap();
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let context = Context { actor: "tester".to_owned(), now, threads: NonZeroUsize::MIN };
+
+        let publish = |insert: &[&Arc<Record>], remove: &[&Arc<Record>]| {
+            let change = |transaction: &mut crate::Transaction<'_>| {
+                for record in insert {
+                    transaction.insert(&bookworm, record)?;
+                }
+                for record in remove {
+                    transaction.remove(&bookworm, record.key())?;
+                }
+                Ok(("change".to_owned(), ()))
+            };
+            store.transact(&preprod.name, &context, change).unwrap();
+            let report = store.publish(&preprod, &signer, &context).unwrap();
+            let unlisted = report
+                .unlisted
+                .iter()
+                .map(|left| format!("{} {}: {}", left.package, left.index, left.reason));
+            let public = store.public(&preprod.name);
+            let names = [
+                "Packages",
+                "dists/bookworm/main/binary-amd64/Packages",
+                "dists/bookworm/main/i18n/Translation-en",
+            ];
+            let packages = |path: &str| {
+                let index = std::fs::read(public.join(path)).unwrap();
+                let packages: Vec<_> = deb822::paragraphs(&index)
+                    .map(|one| one.get_str("Package").unwrap().to_owned())
+                    .collect();
+                packages.join(" ")
+            };
+            (unlisted.collect::<Vec<_>>(), names.map(packages))
+        };
+        let (good, bad) = (record(&store, "good", "aa"), record(&store, "bad", "aa,,bb"));
+        let (other, more) = (record(&store, "other", "aa"), record(&store, "more", "aa"));
+        // Rendered as a whole.
+        let (unlisted, listed) = publish(&[&good, &bad], &[]);
+        insta::assert_snapshot!(unlisted.join("\n"), @r#"
+        bad 1 amd64 Packages: the field `Depends` cannot be listed in an index: relation ",bb": a relation must start with a package name (Policy 7.1)
+        bad 1 amd64 Translation: the field `Depends` cannot be listed in an index: relation ",bb": a relation must start with a package name (Policy 7.1)
+        "#);
+        assert_eq!(listed, ["good"; 3]);
+        // From the change.
+        assert_eq!(publish(&[&other], &[]), (Vec::new(), ["good other"; 3].map(str::to_owned)));
+        assert_eq!(publish(&[&more], &[&bad]), (Vec::new(), ["good other more"; 3].map(str::to_owned)));
+        let (unlisted, listed) = publish(&[&bad], &[&other]);
+        assert_eq!((unlisted.len(), listed), (2, ["good more"; 3].map(str::to_owned)));
+        assert_eq!(publish(&[], &[&bad, &good]), (Vec::new(), ["more"; 3].map(str::to_owned)));
+    }
+}
