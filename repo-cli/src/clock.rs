@@ -1,7 +1,5 @@
 //! Whether the clock can be right: clients refuse what is dated in the future, and every time in the store comes from it.
 
-use std::io::{self, IsTerminal as _};
-
 use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
 use repo_store::Store;
@@ -25,13 +23,10 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(365 * 24);
 pub(crate) fn check(store: &Store, now: Timestamp, output: &Output) -> Result<(), Failure> {
     let Some(doubt) = doubt(store.last_entry()?, now) else { return Ok(()) };
     output.note(&format!("warning: {doubt}"));
-    if !io::stdin().is_terminal() {
-        return Ok(());
+    match output.confirm("Go on with that time? [y/N] ")? {
+        Some(false) => Err(Failure::Stopped),
+        Some(true) | None => Ok(()),
     }
-    output.ask("Go on with that time? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(Failure::io("read", "the answer"))?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::Stopped) }
 }
 
 /// The same as a warning alone, for verbs that are meant to set a time right.

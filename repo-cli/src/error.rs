@@ -107,6 +107,14 @@ pub(crate) enum Failure {
         /// When the oldest key was made.
         created: Timestamp,
     },
+    /// A change that would take away most of what clients read, and nobody was asked.
+    #[error("would remove {} ({repository})", .losses.join(", "))]
+    Guarded {
+        /// The repository.
+        repository: RepositoryName,
+        /// How much of which suite.
+        losses: Vec<String>,
+    },
     /// A person said no.
     #[error("stopped: nothing was changed")]
     Stopped,
@@ -299,6 +307,7 @@ impl Failure {
             Self::Config { .. } => "E-CONFIG",
             Self::NoRoot { .. } => "E-NO-ROOT",
             Self::ClockBeforeKey { .. } => "E-CLOCK",
+            Self::Guarded { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoKey { .. } => "E-NO-KEY",
@@ -366,6 +375,7 @@ impl Failure {
                     .to_owned(),
             ),
             Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
+            Self::Guarded { .. } => Some("give --yes if that is meant".to_owned()),
             Self::ClockBeforeKey { .. } => {
                 Some("set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned())
             }

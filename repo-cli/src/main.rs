@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod examples;
 mod fetch;
+mod guard;
 mod keys;
 mod moment;
 mod output;

@@ -4,7 +4,7 @@ mod escape;
 mod json;
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as UsageKind;
@@ -178,11 +178,19 @@ impl Output {
         self.talk().note(text);
     }
 
-    /// A question on standard error, to be answered on the same line.
-    pub(crate) fn ask(&self, text: &str) {
+    /// Asks a person on standard error; `None` when there is nobody to answer.
+    pub(crate) fn confirm(&self, question: &str) -> Result<Option<bool>, Failure> {
+        if !io::stdin().is_terminal() {
+            return Ok(None);
+        }
         self.flush();
-        let mut stderr = io::stderr().lock();
-        let _ = write!(stderr, "{}", escape_for_terminal(text)).and_then(|()| stderr.flush());
+        {
+            let mut stderr = io::stderr().lock();
+            let _ = write!(stderr, "{}", escape_for_terminal(question)).and_then(|()| stderr.flush());
+        }
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(Failure::io("read", "the answer"))?;
+        Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))
     }
 
     /// Returns what other threads talk through.

@@ -255,10 +255,11 @@ pub(crate) fn current_directory() -> Result<Utf8PathBuf, Failure> {
     Utf8PathBuf::from_path_buf(here).map_err(|path| Failure::NotUtf8 { path: path.display().to_string() })
 }
 
-/// The person, behind `sudo` too.
+/// The person, behind `sudo` too; the name in the database of users, which jobs without an environment have as well.
 pub(crate) fn actor(global: &Global) -> String {
-    let from_environment =
-        || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let user = || format!("uid {}", rustix::process::getuid().as_raw());
-    global.actor.clone().or_else(from_environment).filter(|name| !name.is_empty()).unwrap_or_else(user)
+    let behind_sudo = || std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
+    let id = nix::unistd::getuid();
+    let in_database = || nix::unistd::User::from_uid(id).ok().flatten().map(|user| user.name);
+    let given = global.actor.clone().filter(|name| !name.is_empty());
+    given.or_else(behind_sudo).or_else(in_database).unwrap_or_else(|| format!("uid {id}"))
 }

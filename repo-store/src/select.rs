@@ -53,6 +53,12 @@ impl Selector {
         self.names(&record.key().package, &record.key().version)
     }
 
+    /// Returns whether the name is a pattern, which may match more than one thinks.
+    #[must_use]
+    pub fn is_pattern(&self) -> bool {
+        matches!(self.name, Name::Pattern(_))
+    }
+
     /// Returns whether a version of a package is meant.
     #[must_use]
     pub fn names(&self, package: &PackageName, version: &Version) -> bool {

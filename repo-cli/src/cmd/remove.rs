@@ -4,6 +4,7 @@ use repo_store::Selector;
 use super::promote::{check_matched, print_plan};
 use crate::args::ChangeArguments;
 use crate::error::{Failure, Outcome};
+use crate::guard::{self, Loss};
 use crate::output::{Output, count};
 use crate::session::Session;
 
@@ -20,6 +21,9 @@ pub(crate) struct RemoveArguments {
     /// Bring back what the last such removal took out, as far as the history goes
     #[arg(long)]
     undo: bool,
+    /// Also when nothing, or less than half, of a suite would be left
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -48,6 +52,17 @@ pub(crate) fn run(
         session.publish_after(repository, None, arguments.change, output)?;
     }
     check_matched(&plan)?;
+    if !arguments.undo && !arguments.change.dry_run {
+        let head = session.store.head(&repository.name)?;
+        let named = !selectors.iter().any(Selector::is_pattern);
+        let mut losses = Vec::new();
+        for (suite, going) in &plan.records {
+            let before = head.as_ref().map(|head| head.snapshot(suite)).transpose()?;
+            let before = before.map_or(0, |before| before.records());
+            losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64, named });
+        }
+        guard::check(&repository.name, &losses, arguments.yes, output)?;
+    }
     let mut commit = None;
     if !arguments.change.dry_run {
         let context = session.context();

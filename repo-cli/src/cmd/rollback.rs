@@ -6,6 +6,7 @@ use repo_store::{Difference, PublishOptions, Revision};
 use super::diff;
 use crate::args::ChangeArguments;
 use crate::error::{Failure, Outcome};
+use crate::guard::{self, Loss};
 use crate::output::{Output, count};
 use crate::session::Session;
 
@@ -20,6 +21,9 @@ pub(crate) struct RollbackArguments {
     /// Only this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
+    /// Also when nothing, or less than half, of a suite would be left
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -38,21 +42,26 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     let target = session.resolve(&repository.name, &arguments.to)?;
-    let mut differences = BTreeMap::new();
+    let (mut differences, mut losses) = (BTreeMap::new(), Vec::new());
     if let Some(head) = session.store.head(&repository.name)? {
         let known: Vec<SuiteName> =
             head.commit().suites.keys().chain(target.commit().suites.keys()).cloned().collect();
         for suite in
             known.iter().filter(|suite| arguments.suites.is_empty() || arguments.suites.contains(suite))
         {
-            let difference = session.store.difference(&head.snapshot(suite)?, &target.snapshot(suite)?)?;
+            let now = head.snapshot(suite)?;
+            let difference = session.store.difference(&now, &target.snapshot(suite)?)?;
             if !difference.is_empty() {
+                let going =
+                    (difference.only_first.len() as u64).saturating_sub(difference.only_second.len() as u64);
+                losses.push(Loss { suite: suite.clone(), before: now.records(), going, named: false });
                 differences.insert(suite.clone(), difference);
             }
         }
     }
     let mut commit = None;
     if !arguments.change.dry_run {
+        guard::check(&repository.name, &losses, arguments.yes, output)?;
         commit = session.store.roll_back(&target, &arguments.suites, &session.context())?.commit;
     }
     let document = serde_json::json!({

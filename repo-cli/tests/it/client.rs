@@ -114,7 +114,7 @@ fn after_a_rollback_to_the_beginning_nothing_is_offered() {
     let Some(apt) = client(&environment, &server, "prod") else { return };
     let _ = apt.update().succeeds();
     assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
-    let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
+    let _ = environment.run(&["rollback", "prod", "--to", "0", "--yes"]).succeeds();
     let _ = apt.update().succeeds();
     assert_eq!(apt.versions("hello"), [""; 0]);
     let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
@@ -294,7 +294,7 @@ fn what_an_older_release_names_stays_while_others_are_published() {
     check("its own publication");
     environment.add("prod", &["hello=2.0"]);
     check("another publication");
-    let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
+    let _ = environment.run(&["rollback", "prod", "--to", "0", "--yes"]).succeeds();
     check("a rollback");
     let _ = environment.run(&["rollback", "prod", "--to", "2"]).succeeds();
     let _ = environment.run(&["remove", "prod", "hello"]).succeeds();

@@ -226,3 +226,30 @@ fn a_machine_is_brought_back_by_a_pin() {
     let plan = apt.get(&["install", "--simulate", "--allow-downgrades", "hello=1.0"]).succeeds().stdout;
     assert!(plan.contains("Inst hello [2.0] (1.0 "), "{plan}");
 }
+
+#[test]
+fn what_empties_a_suite_asks_first() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0", "world=1.0"]);
+    insta::assert_snapshot!(environment.run(&["remove", "prod", "*"]), @"
+    status: 1
+    ---- stderr
+    error: would remove 2 of 2 packages from bookworm (prod)
+    hint: give --yes if that is meant
+    ");
+    insta::assert_snapshot!(environment.run(&["rollback", "prod", "--to", "0"]), @"
+    status: 1
+    ---- stderr
+    error: would remove 2 of 2 packages from bookworm (prod)
+    hint: give --yes if that is meant
+    ");
+    let _ = environment.run(&["remove", "prod", "*", "--dry-run"]).succeeds();
+    let held = |environment: &Environment| environment.run(&["list", "prod"]).succeeds().stdout;
+    assert!(held(&environment).contains("world"));
+    let _ = environment.run(&["remove", "prod", "w*"]).succeeds();
+    // Each is named here.
+    let _ = environment.run(&["remove", "prod", "hello"]).succeeds();
+    let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
+    let _ = environment.run(&["remove", "prod", "*", "--yes"]).succeeds();
+    assert_eq!(held(&environment), "");
+}

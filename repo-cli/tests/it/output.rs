@@ -605,7 +605,7 @@ fn a_dry_run_changes_nothing() {
         (0, &["add", "preprod", file.as_str()][..]),
         (0, &["promote", "--all", "--from", "preprod", "--to", "prod"]),
         (0, &["remove", "preprod", "hello"]),
-        (0, &["rollback", "preprod", "--to", "0"]),
+        (0, &["rollback", "preprod", "--to", "0", "--yes"]),
         (1, &["incoming", "preprod", "store/incoming", "--once", "--patience", "0"]),
     ] {
         let before = Tree::of(&environment.root());
@@ -634,7 +634,7 @@ fn json_is_one_document_on_standard_output_and_nothing_else() {
         &["add", "preprod", file.as_str()],
         &["promote", "--all", "--from", "preprod", "--to", "prod"],
         &["remove", "preprod", "hello"],
-        &["rollback", "preprod", "--to", "0"],
+        &["rollback", "preprod", "--to", "0", "--yes"],
         &["publish"],
         &["client-config", "prod"],
         &["key", "list"],

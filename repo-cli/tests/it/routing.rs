@@ -210,7 +210,7 @@ fn what_routing_sent_elsewhere_is_promoted_with_its_source_and_undone_with_it() 
     ---- stdout
     nothing to promote: prod already has the newest version of every match
     ");
-    let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
+    let _ = environment.run(&["rollback", "prod", "--to", "0", "--yes"]).succeeds();
     insta::assert_snapshot!(environment.run(&["list", "prod"]), @"status: 0");
 }
 

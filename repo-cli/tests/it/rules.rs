@@ -91,7 +91,7 @@ fn origin_label_and_codename_stay_over_all_changes() {
     assert_eq!(at_first.3.as_deref(), Some("bookworm"));
     environment.add("prod", &["hello=1.0"]);
     assert_eq!(fields(), at_first);
-    let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
+    let _ = environment.run(&["rollback", "prod", "--to", "0", "--yes"]).succeeds();
     assert_eq!(fields(), at_first);
 }
 
@@ -185,7 +185,7 @@ fn in_a_burst_times_of_files_rise_and_dates_do_not_run_ahead() {
         if round % 2 == 0 {
             environment.add("prod", &[format!("hello={round}").as_str()]);
         } else {
-            let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
+            let _ = environment.run(&["rollback", "prod", "--to", "0", "--yes"]).succeeds();
         }
         let path = suite(&environment, "prod").join("InRelease");
         times.push(path.metadata().unwrap().mtime());

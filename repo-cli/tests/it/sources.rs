@@ -130,7 +130,7 @@ fn a_name_means_the_source_package_as_well_as_the_binary_one() {
         published["bookworm"].iter().collect::<Vec<_>>(),
         ["hello 2.10-3 amd64", "hello 2.10-3 source"]
     );
-    let _ = environment.run(&["rollback", "prod", "--to", "0"]).succeeds();
+    let _ = environment.run(&["rollback", "prod", "--to", "0", "--yes"]).succeeds();
     let _ = environment
         .run(&["promote", "--all", "--despite-hold", "--from", "preprod", "--to", "prod"])
         .succeeds();
@@ -397,7 +397,7 @@ fn a_withdrawn_upload_does_not_come_back_when_its_signed_files_are_dropped_again
     };
     drop_all(&environment);
     let _ = take(&environment, &[]).succeeds();
-    let _ = environment.run(&["rollback", "preprod", "--to", "0"]).succeeds();
+    let _ = environment.run(&["rollback", "preprod", "--to", "0", "--yes"]).succeeds();
 
     drop_again();
     let rejected = take(&environment, &[]).ends_with(1);

@@ -1,0 +1,75 @@
+//! A question before most of what clients read is taken away.
+
+use deb_parse::SuiteName;
+use repo_store::RepositoryName;
+
+use crate::error::Failure;
+use crate::output::Output;
+
+/// What a change would leave of a suite.
+pub(crate) struct Loss {
+    pub(crate) suite: SuiteName,
+    /// How many packages it has.
+    pub(crate) before: u64,
+    /// How many of these would go.
+    pub(crate) going: u64,
+    /// Whether each of these was named: then emptying a suite is a decision.
+    pub(crate) named: bool,
+}
+
+impl Loss {
+    /// Whether so much goes that a slip is more likely than a wish: all of it, or more than half of what is more than a handful.
+    fn is_drastic(&self) -> bool {
+        let empties = self.going >= self.before && !self.named;
+        let halves = self.before >= 10 && self.going > self.before / 2;
+        self.going > 0 && (empties || halves)
+    }
+}
+
+/// Asks a person whether to go on when a suite would lose most of what it holds, and refuses when there is nobody to ask. `--yes`
+/// answers beforehand.
+pub(crate) fn check(
+    repository: &RepositoryName,
+    losses: &[Loss],
+    yes: bool,
+    output: &Output,
+) -> Result<(), Failure> {
+    let drastic: Vec<String> = losses
+        .iter()
+        .filter(|loss| loss.is_drastic())
+        .map(|Loss { suite, before, going, .. }| format!("{going} of {before} packages from {suite}"))
+        .collect();
+    if drastic.is_empty() || yes {
+        return Ok(());
+    }
+    let failure = Failure::Guarded { repository: repository.clone(), losses: drastic };
+    match output.confirm(&format!("{failure}. Go on? [y/N] "))? {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::Stopped),
+        None => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_empties_a_suite_or_halves_a_large_one_is_drastic() {
+        let suite = SuiteName::parse("bookworm").unwrap();
+        for (before, going, is_drastic) in [
+            (0, 0, false),
+            (1, 1, true),
+            (4, 3, false),
+            (4, 4, true),
+            (10, 5, false),
+            (10, 6, true),
+            (96, 83, true),
+        ] {
+            let loss = Loss { suite: suite.clone(), before, going, named: false };
+            assert_eq!(loss.is_drastic(), is_drastic, "{going} of {before}");
+        }
+        let named = |before, going| Loss { suite: suite.clone(), before, going, named: true };
+        assert!(!named(2, 2).is_drastic() && named(10, 10).is_drastic());
+    }
+}
