@@ -498,6 +498,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::UnknownTag { .. } => "`repo-cli tag REPOSITORY` lists them",
         Error::NewerFormat { .. } => "use the version of repo-cli that wrote the store, or a newer one",
         Error::OlderFormat { .. } => "run repo-cli store upgrade",
+        Error::BackupInStore { .. } => "choose a directory outside the store, better on another disk",
+        Error::OtherBackup { .. } => "give each store a directory of its own",
         Error::InUse { .. } => "try again when the other command has finished",
         Error::NoWayBack { .. } => "restore a backup made before the upgrade",
         Error::Damaged { .. } | Error::Missing { .. } => "restore the file from a backup of store/",

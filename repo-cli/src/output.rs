@@ -211,7 +211,8 @@ impl Output {
 
     /// Reports what failed: on standard error, and in the document.
     pub(crate) fn report(&self, report: Report) {
-        self.note(&format!("error: {}", report.message));
+        // A file's name may hold a line break: what follows it must not pass for a line of ours.
+        self.note(&format!("error: {}", report.message.replace('\n', "\\n")));
         if let Some(hint) = &report.hint {
             self.note(&format!("hint: {hint}"));
         }

@@ -97,6 +97,7 @@ impl Store {
         named: &[NamedFile],
         context: &Context,
     ) -> Result<BackupReport, Error> {
+        self.check_backup_place(to)?;
         let plan = Plan::of(self)?;
         let configured = configured::configured(self.root(), named, &plan.plain)?;
         let target = Target::new(self.root(), to)?;
@@ -133,6 +134,31 @@ impl Store {
             named.iter().filter(|file| file.kind == NamedFileKind::NamedOnly).cloned().collect();
         report.unsaved = unsaved;
         Ok(report)
+    }
+}
+
+impl Store {
+    /// Refuses a place for a backup that would harm: the store itself, of which `public` is served to everybody, and the backup of
+    /// another store, whose references would be replaced by those of this one.
+    fn check_backup_place(&self, to: &Utf8Path) -> Result<(), Error> {
+        let real = |path: &Utf8Path| path.canonicalize_utf8().map_err(Error::io("find", path));
+        let root = real(self.root())?;
+        // What is still to be made lies below the nearest directory that is there.
+        let absolute = camino::absolute_utf8(to).map_err(Error::io("find", to))?;
+        let there = absolute.ancestors().find(|path| path.exists());
+        let place = there.map(real).transpose()?.unwrap_or_default();
+        // `public` may be a link to another place.
+        let public = root.join("public").canonicalize_utf8().unwrap_or_else(|_| root.join("public"));
+        if place.starts_with(&root) || place.starts_with(&public) || root.starts_with(&absolute) {
+            return Err(Error::BackupInStore { path: to.to_owned(), root: self.root().to_owned() });
+        }
+        // The log only grows: that of a backup and that of its store begin alike.
+        let theirs = files::read_if_present(&to.join("store/ops/log"))?.unwrap_or_default();
+        let ours = files::read_if_present(&self.root().join("store/ops/log"))?.unwrap_or_default();
+        if !theirs.starts_with(&ours) && !ours.starts_with(&theirs) {
+            return Err(Error::OtherBackup { path: to.to_owned() });
+        }
+        Ok(())
     }
 }
 

@@ -63,6 +63,20 @@ pub enum Error {
         /// The format that is written.
         needed: u32,
     },
+    /// A backup that would lie in the store.
+    #[error("{path} is in the store in {root}, which is to be backed up")]
+    BackupInStore {
+        /// Where the backup was to be.
+        path: Utf8PathBuf,
+        /// The root of the store.
+        root: Utf8PathBuf,
+    },
+    /// A directory that holds the backup of another store.
+    #[error("{path} is the backup of another store")]
+    OtherBackup {
+        /// The directory.
+        path: Utf8PathBuf,
+    },
     /// An upgrade that cannot be taken back.
     #[error("format {format} cannot be left: the store was changed after its upgrade, or never upgraded")]
     NoWayBack {
@@ -242,7 +256,7 @@ pub enum Error {
     },
     /// A package that was taken out and is to stay out.
     #[error(
-        "{key} is held out of {repository} since {}, when {} did: {}",
+        "{key} is held out of {repository} since {} ({}: {})",
         .hold.cause.date.strftime("%Y-%m-%d %H:%M UTC"), .hold.cause.actor, .hold.cause.operation
     )]
     Held {
@@ -408,6 +422,8 @@ impl Error {
             Self::OlderFormat { .. } => "E-OLDER-FORMAT",
             Self::NoWayBack { .. } => "E-NO-WAY-BACK",
             Self::InUse { .. } => "E-IN-USE",
+            Self::BackupInStore { .. } => "E-BACKUP-IN-STORE",
+            Self::OtherBackup { .. } => "E-OTHER-BACKUP",
             Self::Damaged { .. } => "E-DAMAGED",
             Self::Missing { .. } => "E-MISSING",
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",

@@ -44,6 +44,8 @@ pub struct AddOptions {
     /// Refuse what a removal or a rollback [took out](crate::Hold): for folders into which programs drop the same files again. Otherwise
     /// adding such a package ends its hold.
     pub refuse_held: bool,
+    /// Take also what a person [holds](crate::Transaction::hold), which ends the hold. Without that it is always refused.
+    pub despite_hold: bool,
     /// Say what would be done and change nothing.
     pub dry_run: bool,
 }
@@ -318,8 +320,9 @@ impl<'a> Candidate<'a> {
         transaction: &mut Transaction<'_>,
         options: &AddOptions,
     ) -> Result<Result<Added, Error>, Error> {
-        if options.refuse_held
+        if !options.despite_hold
             && let Some(hold) = transaction.held(self.record.key())?
+            && (options.refuse_held || hold.suites.is_empty())
         {
             return Ok(Err(transaction.is_held(self.record.key(), hold)));
         }

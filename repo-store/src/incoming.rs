@@ -86,7 +86,8 @@ impl Store {
             keep_going: true,
             check_data: true,
             refuse_links: true,
-            refuse_held: !options.despite_hold,
+            refuse_held: true,
+            despite_hold: options.despite_hold,
             ..options.add.clone()
         };
         let files: Vec<Utf8PathBuf> = candidates.keys().cloned().collect();

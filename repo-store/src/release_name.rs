@@ -199,14 +199,24 @@ pub(crate) fn mentions(version: &str) -> Vec<Mention> {
 fn named(before: char, word: &str, behind: &str) -> Option<ReleaseName> {
     match word {
         "deb" => debian(behind),
-        "bpo" => debian(behind).or_else(|| debian_tenfold(behind)),
+        "bpo" => calendar(behind).or_else(|| debian(behind)).or_else(|| debian_tenfold(behind)),
         // `+debian.4` is more often the fourth change for Debian than the fourth Debian.
         "debian" if before == '~' => debian(behind.strip_prefix('.').unwrap_or(behind)),
         "debian" => debian(behind),
+        // Ubuntu counts its changes as in `1ubuntu8.10`; no counter begins with a zero.
+        "ubuntu" if before.is_ascii_digit() && !names_april(behind) => None,
         "ubuntu" | "ubu" => ubuntu(behind.strip_prefix(['.', '-', '~', '+', '_']).unwrap_or(behind)),
         "pgdg" => ubuntu(behind).or_else(|| debian(behind)).or_else(|| debian_tenfold(behind)),
         series => ReleaseName::of_series(series),
     }
+}
+
+/// Whether a number is not a counter: its month, or that after a revision, is written with a zero, or it is joined.
+fn names_april(text: &str) -> bool {
+    let (number, behind) = digits(text);
+    let is_padded = |text: &str| text.strip_prefix('.').is_some_and(|text| text.starts_with('0'));
+    let after_revision = || behind.strip_prefix('.').is_some_and(|rest| calendar(rest).is_some());
+    number.len() == 4 || is_padded(behind) || after_revision()
 }
 
 /// The digits at the start of a text and what follows.
@@ -215,10 +225,10 @@ fn digits(text: &str) -> (&str, &str) {
         .unwrap_or((text, ""))
 }
 
-/// `12`, and behind it at most the `u` of an update.
+/// `12`, and behind it at most the `u` of an update or the `b` of a build.
 fn debian(text: &str) -> Option<ReleaseName> {
     let (number, behind) = digits(text);
-    let ends = !behind.starts_with(|c: char| c.is_ascii_alphabetic() && !c.eq_ignore_ascii_case(&'u'));
+    let ends = !behind.starts_with(|c: char| c.is_ascii_alphabetic() && !matches!(c, 'u' | 'U' | 'b'));
     ReleaseName::of_debian(number).filter(|_| ends)
 }
 
@@ -292,6 +302,14 @@ mod tests {
             {
                 for start in ["1.2-1+", "1.2-1~", "1.2-1.", "1.2-1", "1.2.3-0ubuntu1~"] {
                     let version = format!("{start}{mark}");
+                    // Such a number could be a counter of Ubuntu's changes.
+                    if start.ends_with("-1")
+                        && mark.starts_with("ubuntu")
+                        && !mark.contains(".04")
+                        && !mark.contains(".06")
+                    {
+                        continue;
+                    }
                     assert_eq!(last(&version), Some(release.series()), "{version}");
                 }
             }
@@ -315,6 +333,9 @@ mod tests {
             ("24.0.7-1~debian.12~bookworm", "bookworm"),
             ("24.0.7-1~ubuntu.22.04~jammy", "jammy"),
             ("16.1-1.pgdg120+1", "bookworm"),
+            ("1.2-1~bpo22.04.1", "jammy"),
+            ("13.6ubuntu1~bpo20.04.1", "focal"),
+            ("6.12-0xamarin1+debian10b1", "buster"),
             ("2.3-1~BOOKWORM1", "bookworm"),
         ] {
             assert_eq!(last(version), Some(series), "{version}");
@@ -325,6 +346,9 @@ mod tests {
     fn what_names_no_release_is_left_alone() {
         for version in [
             "2.10-3",
+            "255.4-1ubuntu8.10",
+            "1.2-3ubuntu11.10",
+            "1.2-3ubuntu4.10",
             "1.2-0ubuntu1",
             "1.2-3ubuntu2.1",
             "22.04.1-2",

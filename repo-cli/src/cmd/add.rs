@@ -26,6 +26,9 @@ pub(crate) struct AddArguments {
     /// Unpack the data archive of each file to check it to the end
     #[arg(long)]
     check_data: bool,
+    /// Also what somebody holds out of the repository; ends the hold
+    #[arg(long)]
+    despite_hold: bool,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -60,6 +63,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     let options = AddOptions {
         keep_going: arguments.keep_going,
         check_data: arguments.check_data,
+        despite_hold: arguments.despite_hold,
         dry_run: arguments.change.dry_run,
         ..arguments.placement.options()
     };

@@ -56,7 +56,7 @@ pub(crate) fn run(
         match session.store.take_incoming(repository, folder, &options, &session.context()) {
             Ok(found) => {
                 for left in &found.left {
-                    output.say(&format!("left {}: it {}", left.file, left.why));
+                    output.say(&format!("left {}: it {}", left.file.as_str().replace('\n', "\\n"), left.why));
                 }
                 // The files stay where they are, and what is good is published all the same.
                 if let Some(error) = found.not_moved {

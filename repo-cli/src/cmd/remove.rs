@@ -78,7 +78,7 @@ pub(crate) fn run(
     output.say(&match (arguments.undo, arguments.change.dry_run) {
         (false, true) => format!("would remove {what} from {name}"),
         (false, false) => {
-            format!("removed {what} from {name}: the same command with --undo brings them back")
+            format!("removed {what} from {name}; to undo, give the same command with --undo")
         }
         (true, true) => format!("would bring back {what} to {name}"),
         (true, false) => format!("brought back {what} to {name}"),

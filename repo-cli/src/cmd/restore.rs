@@ -43,7 +43,12 @@ pub(crate) fn run(
     for OutsideFile { path, saved_as } in &outside {
         output.say(&format!("restored {}; it belongs at {path}", arguments.directory.join(saved_as)));
     }
-    for path in &report.damaged {
+    // What the configuration names in the root and the backup does not have: no verb could read the configuration.
+    let inside = named.iter().map(|file| &file.path).filter(|path| {
+        path.is_relative() && path.components().all(|step| matches!(step, Utf8Component::Normal(_)))
+    });
+    let lacking: Vec<&Utf8PathBuf> = inside.filter(|path| !arguments.directory.join(path).exists()).collect();
+    for path in report.damaged.iter().chain(lacking.iter().copied()) {
         output.error(&Failure::NotRestored { path: path.clone() });
     }
     let keys = KnownKeys::of(&Keys::new(&arguments.directory), output)?;
@@ -64,7 +69,7 @@ pub(crate) fn run(
         "problems": problems,
     });
     output.result(&json, || {});
-    Ok(Outcome::of(report.damaged.is_empty() && is_clean))
+    Ok(Outcome::of(report.damaged.is_empty() && lacking.is_empty() && is_clean))
 }
 
 /// Says where a file belongs now: one that the configuration names by a path from the root, such as `../suites`, moves with the root.

@@ -1,13 +1,13 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::{Difference, PublishOptions, Revision};
+use repo_store::{Build, Difference, PublishOptions, Revision};
 
 use super::diff;
 use crate::args::ChangeArguments;
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
-use crate::output::{Output, count};
+use crate::output::{Output, count, joined};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -86,11 +86,16 @@ pub(crate) fn run(
     session.publish_after_with(options, (repository, commit), arguments.change, output)?;
     if commit.is_some() {
         let stale = upgraded_machines(&target, &differences)?;
-        for (package, (gone, back)) in stale.iter().take(SHOWN) {
-            output.say(&format!(
-                "machines that already upgraded keep {package} {gone}; to bring one back: repo-cli client-config {} --pin {package}={back}",
-                repository.name
-            ));
+        for Stale { package, gone, left, places } in stale.iter().take(SHOWN) {
+            let places = joined(&places.iter().collect::<Vec<_>>());
+            output.say(&match left {
+                Some(left) => format!(
+                    "machines ({places}) that already upgraded keep {package} {gone}; to bring one back: \
+                     repo-cli client-config {} --pin {package}={left}",
+                    repository.name
+                ),
+                None => format!("machines ({places}) that already installed {package} {gone} keep it"),
+            });
         }
         if stale.len() > SHOWN {
             output.say(&format!("the same holds for {} more", count(stale.len() - SHOWN, "package")));
@@ -102,27 +107,48 @@ pub(crate) fn run(
 /// So many packages are named that machines keep in the newer version.
 const SHOWN: usize = 5;
 
-/// The packages that machines may have upgraded to a version that is gone now, with that version and the newest that is left. apt never
-/// goes back by itself.
+/// A version that machines may keep though it is gone: apt never goes back by itself.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Stale {
+    package: PackageName,
+    gone: Version,
+    /// The newest that is left for them; `None` when none is.
+    left: Option<Version>,
+    /// The suites and architectures of these machines.
+    places: BTreeSet<String>,
+}
+
+/// The versions that machines may have and that are gone now, each with what the same machines can go back to.
 fn upgraded_machines(
     target: &Revision<'_>,
     differences: &BTreeMap<SuiteName, Difference>,
-) -> Result<BTreeMap<PackageName, (Version, Version)>, Failure> {
-    let mut stale: BTreeMap<PackageName, (Version, Version)> = BTreeMap::new();
+) -> Result<Vec<Stale>, Failure> {
+    // What a machine with a suite and an architecture had at most.
+    let mut newest: BTreeMap<(PackageName, SuiteName, String), Version> = BTreeMap::new();
     for (suite, difference) in differences {
         // In the order of keys the newest comes last.
-        for key in difference
-            .only_first
-            .iter()
-            .map(|record| record.key())
-            .filter(|key| !key.architecture.is_source())
-        {
-            let left = target.versions(suite, &key.package)?;
-            let left = left.iter().rev().find(|record| !record.key().architecture.is_source());
-            if let Some(left) = left.filter(|left| left.key().version < key.version) {
-                stale.insert(key.package.clone(), (key.version.clone(), left.key().version.clone()));
-            }
+        let gone = difference.only_first.iter().map(|record| record.key());
+        for key in gone.filter(|key| !key.architecture.is_source()) {
+            let place = (key.package.clone(), suite.clone(), key.architecture.to_string());
+            newest.insert(place, key.version.clone());
         }
     }
-    Ok(stale)
+    let mut stale: BTreeMap<(PackageName, Version, Option<Version>), BTreeSet<String>> = BTreeMap::new();
+    for ((package, suite, architecture), gone) in newest {
+        let versions = target.versions(&suite, &package)?;
+        let fits = |build: &Build| {
+            !build.is_source()
+                && (architecture == ALL || build.as_str() == ALL || build.as_str() == architecture)
+        };
+        let left = versions.iter().rev().map(|record| record.key()).find(|key| fits(&key.architecture));
+        let left = left.map(|key| key.version.clone());
+        if left.as_ref().is_none_or(|left| *left < gone) {
+            stale.entry((package, gone, left)).or_default().insert(format!("{suite} {architecture}"));
+        }
+    }
+    let stale =
+        stale.into_iter().map(|((package, gone, left), places)| Stale { package, gone, left, places });
+    Ok(stale.collect())
 }
+
+const ALL: &str = "all";

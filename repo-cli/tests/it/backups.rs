@@ -204,7 +204,10 @@ fn a_restoration_follows_no_link_of_the_backup() {
         let target = if away.is_dir() { secrets.clone() } else { secrets.join("users") };
         symlink(&target, level).unwrap();
         let restored = environment.path(format!("restored{number}"));
-        let _ = environment.run(&["restore", backup.as_str(), restored.as_str()]).succeeds();
+        // What is not taken is named where the configuration needs it in the root.
+        let restoring = environment.run(&["restore", backup.as_str(), restored.as_str()]);
+        let named = restoring.stderr.contains("is damaged or missing in the backup");
+        assert_eq!(restoring.status, Some(i32::from(named)), "{restoring}");
         let mut left = vec![restored];
         while let Some(directory) = left.pop() {
             for entry in directory.read_dir_utf8().unwrap() {
@@ -220,4 +223,35 @@ fn a_restoration_follows_no_link_of_the_backup() {
         fs::remove_file(level).unwrap();
         fs::rename(&away, level).unwrap();
     }
+}
+
+#[test]
+fn a_backup_harms_neither_its_store_nor_the_backup_of_another() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let root = environment.root();
+    for place in ["", "public/prod", "public/prod/new/deep", "store", "backups"] {
+        let refused = environment.run(&["backup", root.join(place).as_str()]).ends_with(1);
+        assert!(refused.stderr.contains("is in the store in"), "{refused}");
+    }
+    assert!(!environment.public("prod").join("keys").exists());
+
+    let backup = environment.path("backup");
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    let other = environment.path("other");
+    let _ = environment.run(&["init", other.as_str(), "--suite", "bookworm"]).succeeds();
+    let file = environment.package("world", "1.0", "all");
+    let _ = environment.run(&["--root", other.as_str(), "add", "prod", file.as_str()]).succeeds();
+    let refused = environment.run(&["--root", other.as_str(), "backup", backup.as_str()]).ends_with(1);
+    assert!(refused.stderr.contains("is the backup of another store"), "{refused}");
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+}
+
+#[test]
+fn a_file_beside_the_repositories_is_no_hindrance() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    environment.write("store/public/key.asc", "a key");
+    let backup = environment.path("backup");
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
 }

@@ -95,7 +95,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     bookworm  hello    2.0      all           goes
     rolled prod back to 1 (<ID>)
     published prod <PUBLICATION>: bookworm
-    machines that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
+    machines (bookworm all) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
     ");
     insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
     status: 0
@@ -118,7 +118,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     ---- stdout
     nothing promoted (take held versions with --despite-hold)
     ---- stderr
-    error: hello 2.0 all is held out of prod since <DAY> <MINUTE> UTC, when tester did: roll back to 1 (<ID>)
+    error: hello 2.0 all is held out of prod since <DAY> <MINUTE> UTC (tester: roll back to 1 (<ID>))
     hint: to take it all the same, give --despite-hold
     ");
     assert!(
@@ -190,8 +190,50 @@ fn a_version_that_never_came_in_can_be_held() {
     ---- stderr
     no version is held out of preprod
     ");
+    let file = environment.package("hello", "2.0", "all");
+    let refused = environment.run(&["add", "prod", file.as_str()]).ends_with(1);
+    assert!(refused.stderr.contains("hold hello 2.0: crashes on start"), "{refused}");
     let _ = environment.run(&["hold", "prod", "hello"]).ends_with(2);
+    let _ = environment.run(&["add", "prod", "--despite-hold", file.as_str()]).succeeds();
+    assert_eq!(environment.run(&["holds", "prod"]).succeeds().stdout, "");
     let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn what_machines_can_go_back_to_is_told_for_each_suite_and_architecture() {
+    let environment = Environment::new(crate::PROGRAM);
+    let layout =
+        ["--suite", "bookworm", "--suite", "trixie", "--architecture", "amd64", "--architecture", "arm64"];
+    let _ = environment.run(&[&["init"], &layout[..]].concat()).succeeds();
+    let add = |packages: &[(&str, &str, &str)]| {
+        let files = packages
+            .iter()
+            .map(|(name, version, build)| environment.package(name, version, build).into_string());
+        let files: Vec<String> = files.collect();
+        let mut arguments = vec!["add", "prod", "--no-publish"];
+        arguments.extend(files.iter().map(String::as_str));
+        let _ = environment.run(&arguments).succeeds();
+    };
+    add(&[
+        ("app", "1.0", "amd64"),
+        ("app", "2.0", "arm64"),
+        ("rel", "1.0+deb12u1", "all"),
+        ("rel", "1.0+deb13u1", "all"),
+    ]);
+    add(&[
+        ("app", "3.0", "amd64"),
+        ("rel", "2.0+deb12u1", "all"),
+        ("rel", "2.0+deb13u1", "all"),
+        ("new", "1", "all"),
+    ]);
+    let rolled = environment.run(&["rollback", "prod", "--to", "1"]).succeeds().stdout;
+    let advice: Vec<&str> = rolled.lines().filter(|line| line.starts_with("machines")).collect();
+    insta::assert_snapshot!(advice.join("\n"), @"
+    machines (bookworm amd64, trixie amd64) that already upgraded keep app 3.0; to bring one back: repo-cli client-config prod --pin app=1.0
+    machines (bookworm all, trixie all) that already installed new 1 keep it
+    machines (bookworm all) that already upgraded keep rel 2.0+deb12u1; to bring one back: repo-cli client-config prod --pin rel=1.0+deb12u1
+    machines (trixie all) that already upgraded keep rel 2.0+deb13u1; to bring one back: repo-cli client-config prod --pin rel=1.0+deb13u1
+    ");
 }
 
 #[test]

@@ -289,7 +289,7 @@ fn remove() {
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE  SUITES
     hello    1.0      all           bookworm, trixie
-    removed 1 package from preprod: the same command with --undo brings them back
+    removed 1 package from preprod; to undo, give the same command with --undo
     published preprod <PUBLICATION>: bookworm, trixie
     ");
     insta::assert_snapshot!(environment.run(&["remove", "preprod", "hello=1.0"]), @"
@@ -399,7 +399,7 @@ fn rollback() {
     trixie  hello    3.0      all           goes
     rolled preprod back to 1 (<ID>)
     published preprod <PUBLICATION>: trixie
-    machines that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0
+    machines (trixie all) that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0
     ");
     insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
     status: 0

@@ -403,7 +403,7 @@ fn a_withdrawn_upload_does_not_come_back_when_its_signed_files_are_dropped_again
     let rejected = take(&environment, &[]).ends_with(1);
     assert!(
         rejected.stderr.contains("hello 2.10-3 amd64 is held out of preprod since ")
-            && rejected.stderr.contains(", when tester did: roll back to 0 (")
+            && rejected.stderr.contains(" (tester: roll back to 0 (")
             && rejected.stderr.contains("hint: to take it all the same, give --despite-hold\n"),
         "{rejected}"
     );

@@ -84,6 +84,15 @@ impl Plan {
             let paths = store.paths();
             for name in files::names_in(paths.at("public"))? {
                 let Ok(repository) = RepositoryName::parse(&name) else { continue };
+                // A file beside the repositories, such as a key, is none of ours.
+                let at = paths.at(Utf8Path::new("public").join(&name));
+                if at
+                    .status_if_present()
+                    .map_err(Error::io("look at", &*at.full()))?
+                    .is_some_and(|found| found.is_file())
+                {
+                    continue;
+                }
                 let dists = Utf8Path::new("public").join(&name).join("dists");
                 let target = paths.at(&dists).read_link_if_present();
                 let target = target.map_err(Error::io("read", root.join(&dists)))?;
