@@ -118,7 +118,12 @@ fn a_drop_folder_does_not_bring_back_what_was_rolled_back() {
     let [refused] = report.report.refused.as_slice() else { panic!("{report:?}") };
     assert!(matches!(&refused.error, Error::Held { key, .. } if key.to_string() == "hello 2 amd64"));
     let said = refused.error.to_string();
-    assert!(said.starts_with("hello 2 amd64 is held out of preprod since 2026-09-21 14:14 UTC (tester: roll back to 1 ("), "{said}");
+    assert!(
+        said.starts_with(
+            "hello 2 amd64 is held out of preprod since 2026-09-21 14:14 UTC (tester: roll back to 1 ("
+        ),
+        "{said}"
+    );
     // The same version for another architecture was not there, and is held as well.
     let other = fixture.package("hello", "2", "arm64", "bad");
     assert_eq!(take(&fixture, &other, &IncomingOptions::default()).report.refused.len(), 1);
