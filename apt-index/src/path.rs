@@ -144,6 +144,9 @@ impl AsRef<Utf8Path> for RelPath {
     }
 }
 
+/// The longest name of a file on Linux, in bytes.
+const MAX_ELEMENT: usize = 255;
+
 fn broken_rule(path: &str) -> Option<&'static str> {
     if path.is_empty() {
         return Some("it is empty");
@@ -156,6 +159,9 @@ fn broken_rule(path: &str) -> Option<&'static str> {
     }
     if path.split('/').any(|element| matches!(element, "" | "." | "..")) {
         return Some("an element of it is empty, `.` or `..`");
+    }
+    if path.split('/').any(|element| element.len() > MAX_ELEMENT) {
+        return Some("an element of it is longer than 255 bytes, which no file system holds");
     }
     None
 }
@@ -170,6 +176,7 @@ mod tests {
             assert!(RelPath::parse(bad).is_err(), "{bad:?}");
         }
         assert!(RelPath::parse(&"x/".repeat(600)).is_err());
+        assert!(RelPath::parse(&"x".repeat(255)).is_ok() && RelPath::parse(&"x".repeat(256)).is_err());
     }
 
     #[test]

@@ -124,6 +124,10 @@ impl<'a> Stanza<'a> {
             Some(field) if field.name().eq_ignore_ascii_case("Package") => field.value(),
             _ => return Err(broken("it does not start with the field `Package`")),
         };
+        // apt keeps its length in 16 bits, and aborts.
+        if paragraph.get("Section").is_some_and(|section| section.len() > LONGEST_SECTION) {
+            return Err(broken("`Section` is longer than apt can read (65,534 bytes)"));
+        }
         let start = subslice_start(&bytes, package).ok_or_else(|| broken("`Package` has no value"))?;
         let package = start..start + package.len();
         let text = bytes.get(package.clone()).map(std::str::from_utf8);
@@ -145,6 +149,9 @@ impl<'a> Stanza<'a> {
         Stanza { bytes: Cow::Owned(self.bytes.into_owned()), package: self.package }
     }
 }
+
+/// A longer section makes every apt from 2.2 to 3.0 abort.
+const LONGEST_SECTION: usize = 65_534;
 
 impl Item for Stanza<'_> {
     const SEPARATOR: &'static [u8] = b"\n";

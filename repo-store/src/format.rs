@@ -75,7 +75,7 @@ impl fmt::Display for Format {
 
 /// What each format after the oldest can record that the one before could not.
 const ADDED: [&str; 1] = [
-    "what was removed or rolled back stays out of drop folders, and index segments are proven by a cryptographic hash",
+    "what is removed or rolled back from now on stays out of drop folders, and index segments are proven by a cryptographic hash",
 ];
 
 fn file(root: &Utf8Path) -> Utf8PathBuf {

@@ -359,3 +359,28 @@ fn the_good_ones_are_taken_with_keep_going() {
     assert_eq!(files, 2, "hello and good, and nothing of the files refused");
     assert_eq!(Tree::of(&environment.root().join("store/tmp")).paths().count(), 1, "nothing is left behind");
 }
+
+#[test]
+fn what_no_file_system_or_no_apt_could_take_is_refused() {
+    let environment = filled_store();
+    let named = |name: &str, version: &str, more: &str| {
+        format!(
+            "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: T <t@example.org>\n{more}Description: x\n"
+        )
+    };
+    let long = named(&"d".repeat(125), &format!("1{}", "0".repeat(125)), "");
+    let said = refused_bytes(&environment, with_control(&long));
+    assert!(said.contains("longer than 255 bytes"), "{said}");
+    let section = |length: usize| named("long", "1", &format!("Section: {}\n", "p".repeat(length)));
+    let said = refused_bytes(&environment, with_control(&section(65_535)));
+    assert!(said.contains("`Section` is longer than apt can read"), "{said}");
+    let file = environment.write("files/good.deb", with_control(&section(65_534)));
+    let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+}
+
+#[test]
+fn a_directory_in_the_way_of_a_link_does_not_stop_publishing() {
+    let environment = filled_store();
+    fs::create_dir(environment.public("preprod").join(".dists.new")).unwrap();
+    environment.add("preprod", &["later=1.0"]);
+}

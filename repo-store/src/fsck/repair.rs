@@ -441,8 +441,8 @@ impl Repair<'_, '_> {
                 if found.is_some_and(|found| !found.is_link()) {
                     self.move_aside(&dists)?;
                 }
-                let temporary = public.join(".dists.new");
-                files::point(self.paths.place(&dists), target, self.paths.place(&temporary))?;
+                let temporary = self.store.storage().temporary()?;
+                files::point(self.paths.place(&dists), target, &temporary)?;
                 self.changed.push(public);
                 Ok(true)
             }

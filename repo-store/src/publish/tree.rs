@@ -486,9 +486,10 @@ impl<'a> Tree<'a> {
         self.paths.sync_all(changed)?;
         publication.write(self.store, &self.repository)?;
         self.store.storage().append_line(&Store::log_key(), announcement)?;
-        let temporary = self.public.join(".dists.new");
+        // Not beside it: whoever can write there could put a directory in the way.
+        let temporary = self.store.storage().temporary()?;
         let dists = self.public.join("dists");
-        files::point(self.at(&dists), &format!("{PUBLICATIONS}/{id}/dists"), self.at(&temporary))?;
+        files::point(self.at(&dists), &format!("{PUBLICATIONS}/{id}/dists"), &temporary)?;
         let names = files::names_in(self.at(&self.public))?;
         for name in names.into_iter().filter(|name| !flat.contains_key(name)) {
             let link = self.public.join(&name);
