@@ -384,3 +384,22 @@ fn a_directory_in_the_way_of_a_link_does_not_stop_publishing() {
     fs::create_dir(environment.public("preprod").join(".dists.new")).unwrap();
     environment.add("preprod", &["later=1.0"]);
 }
+
+#[test]
+fn names_that_are_no_text_and_many_levels_stop_nothing() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let environment = filled_store();
+    // What a crash left half built is removed by the next publication.
+    let left = environment.public("preprod").join(".publications/20200101T000000Z/dists");
+    fs::create_dir_all(left.join("a/".repeat(50))).unwrap();
+    fs::write(left.as_std_path().join(std::ffi::OsStr::from_bytes(b"\xff")), "x").unwrap();
+    environment.add("preprod", &["later=1.0"]);
+    assert!(!left.exists());
+    // So many that a person has to look: named, and nothing crashes.
+    let deep = environment.public("preprod").join("pool").join("d/".repeat(300));
+    fs::create_dir_all(deep).unwrap();
+    for verb in [&["gc", "--grace", "0s"][..], &["fsck", "--repair"]] {
+        let output = environment.run(verb);
+        assert!(output.status.is_some(), "{output}");
+    }
+}

@@ -262,10 +262,7 @@ impl<'a> At<'a> {
         if self.status()?.kind != Kind::Directory {
             return self.remove();
         }
-        let directory = self.open_directory()?;
-        let mut names = Vec::new();
-        directory.at("").each_name(|name| names.push(name.to_owned()))?;
-        names.iter().try_for_each(|name| directory.at(name).remove_tree())?;
+        remove_content(&self.open_with(OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?, MOST_LEVELS)?;
         self.remove_directory()
     }
 
@@ -303,6 +300,32 @@ impl<'a> At<'a> {
         }
         Ok(())
     }
+}
+
+/// No tree of ours has more levels; one that has was made to exhaust the stack or the file handles.
+pub(crate) const MOST_LEVELS: usize = 200;
+
+/// Removes all that is in a directory, whatever its names are made of.
+fn remove_content(directory: &OwnedFd, levels: usize) -> io::Result<()> {
+    if levels == 0 {
+        return Err(Errno::NAMETOOLONG.into());
+    }
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        names.push(entry?.file_name().to_owned());
+    }
+    for name in names.iter().filter(|name| !matches!(name.to_bytes(), b"." | b"..")) {
+        let name = name.as_c_str();
+        match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+            Err(Errno::ISDIR | Errno::PERM) => {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                remove_content(&rustix::fs::openat(directory, name, flags, Mode::empty())?, levels - 1)?;
+                rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)?;
+            }
+            result => result?,
+        }
+    }
+    Ok(())
 }
 
 /// The directory that something lies in.
