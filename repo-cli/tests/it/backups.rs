@@ -255,3 +255,18 @@ fn a_file_beside_the_repositories_is_no_hindrance() {
     let backup = environment.path("backup");
     let _ = environment.run(&["backup", backup.as_str()]).succeeds();
 }
+
+#[test]
+fn a_backup_removes_nothing_behind_a_link() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let (backup, elsewhere) = (environment.path("backup"), environment.path("elsewhere"));
+    fs::create_dir_all(backup.join("store")).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("precious"), "x").unwrap();
+    for place in ["repo.d", "outside", "store/refs", "store/tags", "store/history"] {
+        symlink(&elsewhere, backup.join(place)).unwrap();
+    }
+    let _ = environment.run(&["backup", backup.as_str()]);
+    assert!(elsewhere.join("precious").exists());
+}

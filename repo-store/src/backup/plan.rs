@@ -189,6 +189,10 @@ fn leads_to_known(dists: &Utf8Path, target: &Utf8Path, known: &BTreeSet<Utf8Path
 /// Every regular file below a directory that may not exist, by its path from the root.
 pub(super) fn files_below(root: &Utf8Path, directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
     let mut found = Vec::new();
+    // What a link leads to is not below: in a backup it would be removed as something that the store no longer has.
+    if root.join(directory).symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+        return Ok(found);
+    }
     for name in files::names_in(&root.join(directory))? {
         let path = directory.join(name);
         match root.join(&path).symlink_metadata() {
