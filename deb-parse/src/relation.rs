@@ -29,6 +29,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+/// As long as the names of packages may be.
+const LONGEST_QUALIFIER: usize = 200;
+
 const MAX_NAME: usize = 200;
 
 /// How a version must stand to the one in a relation.
@@ -253,6 +256,10 @@ fn relation(text: &str, grammar: Grammar) -> Result<(&str, RelationRef<'_>), Ref
     let qualifier: IResult<&str, Option<&str>> =
         opt(preceded(char(':'), take_while(is_architecture_char))).parse(rest);
     let (rest, qualifier) = qualifier.map_err(|_| (rest, "unreachable"))?;
+    // apt keeps a length in 16 bits, and aborts on a longer word.
+    if let Some(long) = qualifier.filter(|name| name.len() > LONGEST_QUALIFIER) {
+        return Err((long, "an architecture must not be longer than 200 bytes"));
+    }
     if qualifier.is_some_and(|name| !name.starts_with(|c: char| c.is_ascii_alphanumeric())) {
         return Err((rest, "an architecture must follow the `:`"));
     }

@@ -374,6 +374,9 @@ fn what_no_file_system_or_no_apt_could_take_is_refused() {
     let section = |length: usize| named("long", "1", &format!("Section: {}\n", "p".repeat(length)));
     let said = refused_bytes(&environment, with_control(&section(65_535)));
     assert!(said.contains("`Section` is longer than apt can read"), "{said}");
+    let qualified = named("long", "1", &format!("Depends: foo:{}\n", "a".repeat(201)));
+    let said = refused_bytes(&environment, with_control(&qualified));
+    assert!(said.contains("an architecture must not be longer than 200 bytes"), "{said}");
     let file = environment.write("files/good.deb", with_control(&section(65_534)));
     let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
 }
