@@ -94,7 +94,7 @@ impl Encoding {
             Self::Gz => {
                 let mut decoder = flate2::bufread::GzDecoder::new(piece);
                 let text = read_all(decoder.by_ref().take(limit));
-                // A second member is no part of the piece, and clients would read it.
+                // A second member is not part of the piece, and clients would read it.
                 if text.is_ok() && !decoder.get_ref().is_empty() {
                     Err(std::io::ErrorKind::InvalidData.into())
                 } else {

@@ -15,7 +15,7 @@ pub trait PreviousFiles {
     fn read(&self, encoding: Encoding, range: Range<u64>) -> std::io::Result<Vec<u8>>;
 }
 
-/// No segment that holds more text is read back: the index is rendered anew instead.
+/// No segment that holds more text is read back: the index is rendered again instead.
 const MOST_TEXT: u64 = 256 << 20;
 
 /// Where a segment stands in a file, and its bytes there.

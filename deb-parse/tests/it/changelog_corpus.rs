@@ -232,7 +232,7 @@ const LINES: &[&str] = &[
     TRAILER,
 ];
 
-/// Headers of which only some are sound.
+/// Headers, only some of them sound.
 fn headers() -> Vec<String> {
     let version = |version: &str| format!("hello ({version}) sid; urgency=low");
     let metadata = |metadata: &str| format!("hello (1) sid;{metadata}");
@@ -316,7 +316,7 @@ fn headers() -> Vec<String> {
     versions.chain(all_metadata.iter().map(|text| metadata(text))).chain(whole.map(str::to_owned)).collect()
 }
 
-/// Last lines of which only some are sound.
+/// Last lines, only some of them sound.
 fn trailers() -> Vec<String> {
     let dates = [
         "Sat, 01 Jan 2022 10:00:00 +0000",
