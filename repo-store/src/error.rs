@@ -4,9 +4,10 @@ use apt_index::RelPath;
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 
-use crate::beneath::{PathFault, Refusal};
-use crate::hold::Hold;
-use crate::{RecordKey, RepositoryName, TagName};
+use crate::model::hold::Hold;
+use crate::model::name::{RepositoryName, TagName};
+use crate::model::record::RecordKey;
+use crate::storage::beneath::{PathFault, Refusal};
 
 /// What can go wrong in the store.
 ///
@@ -471,6 +472,11 @@ impl Error {
             Some(Refusal { path, fault }) => Self::UnsafePath { path: path.clone(), fault: *fault },
             None => Self::Io { verb, path, source },
         }
+    }
+
+    /// A suite asked for that neither the commit nor the settings know.
+    pub(crate) fn unknown_suite(repository: &RepositoryName, suite: &SuiteName) -> Self {
+        Self::UnknownSuite { repository: repository.clone(), suite: suite.clone() }
     }
 
     pub(crate) fn damaged(kind: &'static str, id: &impl ToString, what: impl Into<String>) -> Self {

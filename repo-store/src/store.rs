@@ -1,14 +1,17 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::{Limits, SuiteName};
-use jiff::Timestamp;
+use deb_parse::Limits;
 
-use crate::beneath::{Status, StorePaths};
-use crate::files::{self, Lock};
-use crate::format::Format;
-use crate::objects::Objects;
-use crate::revision::Revision;
+use crate::error::Error;
+use crate::model::difference::Difference;
+use crate::model::id::BlobId;
+use crate::model::name::RepositoryName;
+use crate::model::objects::Objects;
+use crate::model::snapshot::Snapshot;
+use crate::storage::beneath::{Status, StorePaths};
+use crate::storage::files;
+use crate::storage::files::Lock;
+use crate::storage::format::Format;
 use crate::storage::{Directory, Key, Storage};
-use crate::{BlobId, Commit, CommitId, Difference, Error, RepositoryName, Snapshot, oplog};
 
 /// Everything one installation keeps.
 ///
@@ -34,9 +37,6 @@ pub struct Store {
     storage: Directory,
     limits: Limits,
 }
-
-/// So many bytes at the end of the operation log hold its last line, unless that tells of very many packages.
-const LOG_END: u64 = 16 << 10;
 
 impl Store {
     /// Makes an empty store in `root`, which is created if need be.
@@ -144,63 +144,12 @@ impl Store {
         }
     }
 
-    /// The current state of a repository; `None` before its first commit.
-    ///
-    /// # Errors
-    /// When it is there and cannot be read.
-    pub fn head(&self, repository: &RepositoryName) -> Result<Option<Revision<'_>>, Error> {
-        let Some(bytes) = self.storage.read(&Self::ref_key(repository))? else { return Ok(None) };
-        let id = std::str::from_utf8(&bytes)
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .ok_or_else(|| Error::damaged("reference", repository, "it holds no commit id"))?;
-        self.revision(repository, id).map(Some)
-    }
-
-    /// A state of a repository by its id.
-    ///
-    /// # Errors
-    /// [`Error::Missing`] when the store has no such commit.
-    pub fn revision(&self, repository: &RepositoryName, id: CommitId) -> Result<Revision<'_>, Error> {
-        let commit = Commit::read(&self.objects(), id)?;
-        Ok(Revision::new(self, repository.clone(), id, commit))
-    }
-
     /// What one suite at one moment has that another has not, and the other way round.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn difference(&self, first: &Snapshot, second: &Snapshot) -> Result<Difference, Error> {
         Difference::between(&self.objects(), first, second)
-    }
-
-    /// The lines of the operation log, oldest first: time, actor, repository, commit before and after, and the operation in
-    /// words, parted by tabs. A line that was damaged is left out; [`fsck`](Self::fsck) tells.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn operations(&self) -> Result<Vec<String>, Error> {
-        let bytes = self.storage.read(&Self::log_key())?.unwrap_or_default();
-        Ok(oplog::lines(&bytes).filter(|line| line.intact).map(|line| line.text.to_owned()).collect())
-    }
-
-    /// The time of the last entry of the operation log, as far as it is intact; `None` when there is none.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn last_entry(&self) -> Result<Option<Timestamp>, Error> {
-        let last = |log: &[u8]| {
-            let intact = oplog::lines(log).filter(|line| line.intact).last();
-            intact.and_then(|line| line.text.split('\t').next()?.parse::<Timestamp>().ok())
-        };
-        let end = match self.storage.local_path(&Self::log_key()) {
-            Some(path) => files::end_of(&path, LOG_END)?,
-            None => None,
-        };
-        if let Some(time) = end.and_then(|end| last(&end)) {
-            return Ok(Some(time));
-        }
-        Ok(self.storage.read(&Self::log_key())?.and_then(|log| last(&log)))
     }
 
     pub(crate) fn log_key() -> Key {
@@ -229,12 +178,7 @@ impl Store {
     }
 
     /// The suites a commit of `repository` knows, for messages and lookups.
-    pub(crate) fn empty_or(&self, snapshot: Option<crate::SnapshotId>) -> Result<Snapshot, Error> {
+    pub(crate) fn empty_or(&self, snapshot: Option<crate::model::id::SnapshotId>) -> Result<Snapshot, Error> {
         snapshot.map_or_else(|| Ok(Snapshot::default()), |id| Snapshot::read(&self.objects(), id))
     }
-}
-
-/// A suite asked for that neither the commit nor the settings know.
-pub(crate) fn unknown_suite(repository: &RepositoryName, suite: &SuiteName) -> Error {
-    Error::UnknownSuite { repository: repository.clone(), suite: suite.clone() }
 }

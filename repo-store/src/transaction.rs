@@ -1,29 +1,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use deb_parse::{Component, PackageName, SuiteName, Version};
-use jiff::Timestamp;
+use deb_parse::{Component, SuiteName};
 
-use crate::edit::{self, Edit};
-use crate::hold::{Hold, HoldCause, HoldKey, Holds};
-use crate::lookup::Lookup;
+use crate::context::Context;
+use crate::error::Error;
+use crate::history::revision::Revision;
+use crate::model::commit::Commit;
+use crate::model::edit;
+use crate::model::edit::Edit;
+use crate::model::hold::{Hold, HoldCause, HoldKey, Holds};
+use crate::model::id::{BlobId, CommitId, SnapshotId};
+use crate::model::lookup::Lookup;
+use crate::model::name::RepositoryName;
+use crate::model::record::{Record, RecordFile, RecordKey};
+use crate::model::snapshot::Snapshot;
 use crate::storage::Storage as _;
 use crate::store::Store;
-use crate::{
-    BlobId, Commit, CommitId, Error, Record, RecordFile, RecordKey, RepositoryName, Revision, Snapshot,
-    SnapshotId,
-};
-
-/// Who does something, and when.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// The person or job, as the history shows it.
-    pub actor: String,
-    /// The present time. The libraries know no clock.
-    pub now: Timestamp,
-    /// How many threads may be used.
-    pub threads: std::num::NonZeroUsize,
-}
 
 /// The right to change a repository: everything happens in memory and in unreferenced objects until it is committed.
 ///
@@ -190,7 +183,7 @@ impl<'a> Transaction<'a> {
     /// is in no suite any more.
     pub(crate) fn held(&mut self, key: &RecordKey) -> Result<Option<Hold>, Error> {
         let (snapshots, lookup) = (&self.snapshots, &mut self.lookup);
-        let is_there = || version_is_in(snapshots.values(), lookup, &key.package, &key.version);
+        let is_there = || lookup.has_version(snapshots.values(), &key.package, &key.version);
         Ok(self.holds.keeping_out(key, is_there)?.cloned())
     }
 
@@ -472,21 +465,6 @@ impl<'a> Transaction<'a> {
             Ok(Outcome::LostRace)
         }
     }
-}
-
-/// Whether any of these snapshots has that version of a package, for any architecture.
-pub(crate) fn version_is_in<'s>(
-    snapshots: impl IntoIterator<Item = &'s Snapshot>,
-    lookup: &mut Lookup<'_>,
-    package: &PackageName,
-    version: &Version,
-) -> Result<bool, Error> {
-    for snapshot in snapshots {
-        if lookup.versions(snapshot, package)?.iter().any(|record| record.key().version == *version) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn same_edits(first: &BTreeMap<RecordKey, Edit>, second: &BTreeMap<RecordKey, Edit>) -> bool {

@@ -10,8 +10,13 @@ use deb_parse::checksum::HashSet;
 use deb_parse::deb::{self, tarball};
 
 use super::{Manifest, Part};
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::id::BlobId;
+use crate::model::record::Record;
+use crate::storage::files;
 use crate::storage::{Key, Staged, Storage as _};
-use crate::{BlobId, Context, Error, Record, Store, files};
+use crate::store::Store;
 
 /// The area of the storage.
 pub(crate) const AREA: &str = "manifests";

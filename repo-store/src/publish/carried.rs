@@ -12,8 +12,8 @@ use apt_index::{Encoding, Layout, ReleaseFile, parallel_map};
 use deb_parse::checksum::{Blake3, Sha256};
 
 use super::publication::{Publication, PublicationId};
-use crate::beneath::DirectoryHandle;
-use crate::files;
+use crate::storage::beneath::DirectoryHandle;
+use crate::storage::files;
 
 /// So many bytes of files are read each time.
 const SHARE: u64 = 1 << 20;

@@ -9,8 +9,12 @@ use deb_parse::deb::EntryKind;
 
 use super::kind::{Packages, Sources};
 use super::unlisted::UnlistedPackages;
+use crate::error::Error;
+use crate::manifest::Manifest;
 use crate::manifest::unpacked_paths;
-use crate::{BlobId, Error, IndexKind, Manifest, Record};
+use crate::model::id::BlobId;
+use crate::model::record::Record;
+use crate::settings::IndexKind;
 
 /// The files of the packages that an index lists.
 #[derive(Clone, Debug)]

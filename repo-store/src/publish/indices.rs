@@ -19,7 +19,13 @@ use super::place::Place;
 use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite};
 use super::tree::Tree;
 use super::unlisted::{Unlisted, UnlistedPackages};
-use crate::{Context, Difference, Error, IndexKind, Record, RepositorySettings, Snapshot, Store};
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::difference::Difference;
+use crate::model::record::Record;
+use crate::model::snapshot::Snapshot;
+use crate::settings::{IndexKind, RepositorySettings};
+use crate::store::Store;
 
 /// The indices of one suite, by path without the compression's ending.
 type Indices = BTreeMap<String, PublishedIndex>;

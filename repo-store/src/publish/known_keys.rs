@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::publication::{Publication, SignedFiles};
 use super::{PUBLICATIONS, place, tree};
 use crate::error::Error;
-use crate::files;
-use crate::name::RepositoryName;
+use crate::model::name::RepositoryName;
+use crate::storage::files;
 use crate::store::Store;
 
 /// Refuses keys of which none signed what clients see now.

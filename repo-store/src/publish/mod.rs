@@ -50,8 +50,14 @@ pub(crate) use tagged::link_of;
 pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
 pub use unlisted::Unlisted;
 
-use crate::beneath::{At, PathFault, StorePaths};
-use crate::{Context, Error, RepositoryName, RepositorySettings, Revision, Store, SuiteSettings, files};
+use crate::context::Context;
+use crate::error::Error;
+use crate::history::revision::Revision;
+use crate::model::name::RepositoryName;
+use crate::settings::{RepositorySettings, SuiteSettings};
+use crate::storage::beneath::{At, PathFault, StorePaths};
+use crate::storage::files;
+use crate::store::Store;
 
 /// How a repository is published.
 #[derive(Clone, Copy, Debug, Default)]
@@ -235,7 +241,7 @@ impl Store {
         let replaces = Publication::shown(&paths, &public)?;
         let publication = Publication { id: tree.id(), commit, replaces, keys, suites };
         let commit = commit.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        let (now, actor) = (context.now, crate::commit::one_line(&context.actor));
+        let (now, actor) = (context.now, crate::model::commit::one_line(&context.actor));
         let line =
             format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
         let (hashed, checked) = (tree.hashed(), tree.checked());
@@ -341,7 +347,7 @@ enum Start {
 struct Wanted<'a> {
     place: Place,
     suite: &'a SuiteSettings,
-    snapshot: Option<crate::SnapshotId>,
+    snapshot: Option<crate::model::id::SnapshotId>,
     settings: String,
     /// What clients see of it.
     before: Option<&'a PublishedSuite>,

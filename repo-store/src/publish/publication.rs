@@ -16,9 +16,13 @@ use sha2::Digest as _;
 use super::kind::SOURCES;
 use super::place::Place;
 use super::tree::PUBLICATIONS;
-use crate::beneath::StorePaths;
+use crate::error::Error;
+use crate::model::id::{CommitId, SnapshotId};
+use crate::model::name::RepositoryName;
+use crate::storage::beneath::StorePaths;
+use crate::storage::files;
 use crate::storage::{Key, Storage as _};
-use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
+use crate::store::Store;
 
 /// The id of a publication: the moment at which it was made, as `20261121T083000Z`.
 ///

@@ -9,8 +9,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::publication::{Publication, PublicationId};
 use super::tree::SNAPSHOTS;
+use crate::error::Error;
+use crate::model::id::CommitId;
+use crate::model::name::{RepositoryName, TagName};
 use crate::storage::Storage as _;
-use crate::{CommitId, Error, RepositoryName, Store, TagName, files};
+use crate::storage::files;
+use crate::store::Store;
 
 /// The link for a tag, below the public directory of its repository. It leads to the archive root of a publication beside it.
 pub(crate) fn link_of(tag: &TagName) -> Utf8PathBuf {

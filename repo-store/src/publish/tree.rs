@@ -16,10 +16,14 @@ use sha2::Digest as _;
 
 use super::place::{Place, is_flat_link};
 use super::publication::{Publication, PublicationId, PublishedIndex, PublishedSuite};
-use crate::beneath::{At, DirectoryHandle, PathFault, StorePaths};
-use crate::files::{self, mode};
+use crate::error::Error;
+use crate::model::name::RepositoryName;
+use crate::model::record::{Record, RecordFile};
+use crate::storage::beneath::{At, DirectoryHandle, PathFault, StorePaths};
+use crate::storage::files;
+use crate::storage::files::mode;
 use crate::storage::{Key, Storage as _};
-use crate::{Error, Record, RecordFile, RepositoryName, Store};
+use crate::store::Store;
 
 /// The directory of a repository with its publications.
 pub(crate) const PUBLICATIONS: &str = ".publications";

@@ -10,9 +10,12 @@ use deb_parse::checksum::Blake3;
 use jiff::Timestamp;
 
 use super::{Key, Staged, Storage};
-use crate::files::{self, Lock, mode};
-use crate::format::{self, Format};
-use crate::{Error, faults, oplog};
+use crate::error::Error;
+use crate::storage::files;
+use crate::storage::files::{Lock, mode};
+use crate::storage::format;
+use crate::storage::format::Format;
+use crate::storage::{faults, log};
 
 /// A storage in a directory of a local file system.
 ///
@@ -229,7 +232,7 @@ impl Directory {
 fn append(path: &Utf8Path, file: &mut File, line: &str) -> std::io::Result<()> {
     let mut end = file.seek(SeekFrom::End(0))?;
     let mut tail = Vec::new();
-    file.seek(SeekFrom::Start(end.saturating_sub(oplog::TAIL)))?;
+    file.seek(SeekFrom::Start(end.saturating_sub(log::TAIL)))?;
     file.read_to_end(&mut tail)?;
     if tail.last().is_some_and(|last| *last != b'\n') {
         file.seek(SeekFrom::Start(0))?;
@@ -242,7 +245,7 @@ fn append(path: &Utf8Path, file: &mut File, line: &str) -> std::io::Result<()> {
     }
     file.seek(SeekFrom::Start(end))?;
     faults::before("write", path)?;
-    file.write_all(oplog::seal(&tail, line).as_bytes())?;
+    file.write_all(log::seal(&tail, line).as_bytes())?;
     faults::before("fsync", path)?;
     file.sync_data()?;
     faults::synced(path);

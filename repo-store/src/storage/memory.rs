@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use camino::Utf8PathBuf;
 
 use super::{Key, Staged, Storage};
-use crate::{Error, oplog};
+use crate::error::Error;
+use crate::storage::log;
 
 /// A storage that is gone with the process: for tests.
 #[derive(Debug, Default)]
@@ -111,7 +112,7 @@ impl Storage for Memory {
     fn append_line(&self, key: &Key, line: &str) -> Result<(), Error> {
         let mut files = self.files();
         let log = files.entry(key.clone()).or_default();
-        let sealed = oplog::seal(log, line);
+        let sealed = log::seal(log, line);
         log.extend_from_slice(sealed.as_bytes());
         Ok(())
     }

@@ -1,0 +1,77 @@
+//! Giving states names, and taking the names away.
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::history::revision::Revision;
+use crate::history::tags::tag_key;
+use crate::model::id::CommitId;
+use crate::model::name::{RepositoryName, TagName};
+use crate::publish::PublicationId;
+use crate::storage::Storage as _;
+use crate::store::Store;
+
+impl Store {
+    /// Gives a state of a repository a name, durably. To give it that name again changes nothing.
+    ///
+    /// Returns the publication that clients find under that name too, as `snapshot/<name>`: the newest that shows the state.
+    /// When nothing showed it yet, the next publication of it will be found there.
+    ///
+    /// # Errors
+    /// [`Error::TagExists`] when the name stands for another state: a tag is deleted before it is made anew.
+    pub fn tag(
+        &self,
+        revision: &Revision<'_>,
+        name: &TagName,
+        context: &Context,
+    ) -> Result<Option<PublicationId>, Error> {
+        let repository = revision.repository();
+        let _lock = self.publishing_lock(repository)?;
+        let (key, commit) = (tag_key(repository, name), revision.id());
+        if self.tagged(repository, name)?.is_some_and(|other| other != commit) {
+            return Err(Error::TagExists { repository: repository.clone(), tag: name.clone() });
+        }
+        let shown = self.show_tag(repository, name, commit)?;
+        if !self.storage().compare_and_swap(&key, None, format!("{commit}\n").as_bytes())? {
+            return Ok(shown);
+        }
+        self.log_tag(repository, commit, &format!("tag {name}"), context)?;
+        Ok(shown)
+    }
+
+    /// Takes a name away from the state it stands for, and returns that state.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTag`] when there is no such tag.
+    pub fn delete_tag(
+        &self,
+        repository: &RepositoryName,
+        name: &TagName,
+        context: &Context,
+    ) -> Result<CommitId, Error> {
+        let key = tag_key(repository, name);
+        let _lock = self.publishing_lock(repository)?;
+        loop {
+            let Some(commit) = self.tagged(repository, name)? else {
+                return Err(Error::UnknownTag { repository: repository.clone(), tag: name.clone() });
+            };
+            // Logged first: garbage collection keeps what the log names until the grace period is over.
+            self.log_tag(repository, commit, &format!("delete tag {name}"), context)?;
+            if self.storage().compare_and_remove(&key, format!("{commit}\n").as_bytes())? {
+                self.hide_tag(repository, name)?;
+                return Ok(commit);
+            }
+        }
+    }
+
+    fn log_tag(
+        &self,
+        repository: &RepositoryName,
+        commit: CommitId,
+        operation: &str,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let (now, actor) = (context.now, context.actor.replace(char::is_control, " "));
+        let line = format!("{now}\t{actor}\t{repository}\t{commit}\t{commit}\t{operation}");
+        self.storage().append_line(&Self::log_key(), &line)
+    }
+}
