@@ -57,7 +57,7 @@ mod tests;
 mod transaction;
 
 pub use context::Context;
-pub use error::{Error, FileFault};
+pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError};
 pub use history::horizon::KeepHistory;
 pub use history::revision::Revision;
 pub use history::selector::Selector;
@@ -76,7 +76,7 @@ pub use model::commit::Commit;
 pub use model::difference::Difference;
 pub use model::hold::{Hold, HoldCause, HoldKey};
 pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
-pub use model::name::{RepositoryName, TagName};
+pub use model::name::{NameError, RepositoryName, TagName};
 pub use model::record::{Build, Digests, Record, RecordFile, RecordKey};
 pub use model::snapshot::Snapshot;
 pub use operations::details::{
@@ -97,6 +97,7 @@ pub use settings::{
 pub use storage::beneath::PathFault;
 pub use storage::format::Format;
 pub use storage::permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
+pub use storage::{FileFault, StorageError};
 pub use store::Store;
 pub use transaction::{Committed, Inserted, Transaction};
 

@@ -8,10 +8,9 @@ use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
 use crate::model::snapshot::Snapshot;
 use crate::storage::beneath::{Status, StorePaths};
-use crate::storage::files;
 use crate::storage::files::Lock;
 use crate::storage::format::Format;
-use crate::storage::{Directory, Key, Storage};
+use crate::storage::{Directory, Key, Storage, StorageError, files};
 
 /// Everything one installation keeps.
 ///
@@ -42,11 +41,11 @@ impl Store {
     /// Makes an empty store in `root`, which is created if need be.
     ///
     /// # Errors
-    /// [`Error::StoreExists`] when there is one already.
+    /// [`StorageError::StoreExists`] when there is one already.
     pub fn create(root: &Utf8Path) -> Result<Self, Error> {
         let directory = root.join("store");
         if directory.join("format").exists() {
-            return Err(Error::StoreExists { path: root.to_owned() });
+            return Err(Error::Storage(StorageError::StoreExists { path: root.to_owned() }));
         }
         let storage = Directory::create(&directory)?;
         for area in
@@ -62,8 +61,8 @@ impl Store {
     /// Opens the store in `root`.
     ///
     /// # Errors
-    /// [`Error::NoStore`] when there is none, [`Error::NewerFormat`] when a newer version wrote it. A store of an
-    /// [older format](Self::format) opens; what changes it fails with [`Error::OlderFormat`] until it is
+    /// [`StorageError::NoStore`] when there is none, [`StorageError::NewerFormat`] when a newer version wrote it. A store of an
+    /// [older format](Self::format) opens; what changes it fails with [`StorageError::OlderFormat`] until it is
     /// [upgraded](Self::upgrade).
     pub fn open(root: &Utf8Path) -> Result<Self, Error> {
         let format = Format::of(root)?;
@@ -129,18 +128,18 @@ impl Store {
 
     /// Waits for the right to publish a repository.
     pub(crate) fn publishing_lock(&self, repository: &RepositoryName) -> Result<Lock, Error> {
-        self.storage.lock(&format!("publish.{repository}"))
+        Ok(self.storage.lock(&format!("publish.{repository}"))?)
     }
 
     /// The file that holds a package, for reading.
     ///
     /// # Errors
-    /// [`Error::Missing`] when the store does not have it.
+    /// [`StorageError::Missing`] when the store does not have it.
     pub fn blob_path(&self, blob: BlobId) -> Result<Utf8PathBuf, Error> {
         let key = Self::blob_key(blob);
         match self.storage.local_path(&key) {
             Some(path) if self.storage.contains(&key)? => Ok(path),
-            _ => Err(Error::Missing { kind: BlobId::KIND, id: blob.to_string() }),
+            _ => Err(Error::Storage(StorageError::Missing { kind: BlobId::KIND, id: blob.to_string() })),
         }
     }
 
@@ -149,7 +148,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn difference(&self, first: &Snapshot, second: &Snapshot) -> Result<Difference, Error> {
-        Difference::between(&self.objects(), first, second)
+        Ok(Difference::between(&self.objects(), first, second)?)
     }
 
     pub(crate) fn log_key() -> Key {
@@ -171,7 +170,7 @@ impl Store {
             Ok(own) => std::fs::metadata(&own).map_err(Error::io("look at", &own))?,
             // A file that the store does not have cannot be the one in the pool. Garbage collection removes first the one in the
             // pool and then its own, so one that was on its way out is gone from the pool by now.
-            Err(Error::Missing { .. }) => return Ok(look()?.is_some()),
+            Err(Error::Storage(StorageError::Missing { .. })) => return Ok(look()?.is_some()),
             Err(error) => return Err(error),
         };
         Ok(found.identity != Status::from(&own).identity)
@@ -179,6 +178,6 @@ impl Store {
 
     /// The suites a commit of `repository` knows, for messages and lookups.
     pub(crate) fn empty_or(&self, snapshot: Option<crate::model::id::SnapshotId>) -> Result<Snapshot, Error> {
-        snapshot.map_or_else(|| Ok(Snapshot::default()), |id| Snapshot::read(&self.objects(), id))
+        Ok(snapshot.map_or_else(|| Ok(Snapshot::default()), |id| Snapshot::read(&self.objects(), id))?)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use deb_parse::{Component, SuiteName};
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{ChangeError, Error};
 use crate::history::revision::Revision;
 use crate::model::commit::Commit;
 use crate::model::edit;
@@ -67,7 +67,7 @@ impl Store {
     /// When this returns, the change is durable.
     ///
     /// # Errors
-    /// Whatever `change` returns, and [`Error::Contended`] when others were faster a hundred times. The repository is as it
+    /// Whatever `change` returns, and [`ChangeError::Contended`] when others were faster a hundred times. The repository is as it
     /// was in every such case.
     pub fn transact<T>(
         &self,
@@ -83,7 +83,7 @@ impl Store {
                 Outcome::LostRace => {}
             }
         }
-        Err(Error::Contended { repository: repository.clone(), times: ATTEMPTS })
+        Err(Error::Change(ChangeError::Contended { repository: repository.clone(), times: ATTEMPTS }))
     }
 }
 
@@ -129,8 +129,8 @@ impl<'a> Transaction<'a> {
     /// Inserting many in the order of their keys is fastest.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when any suite of the repository has that name, version and architecture with another content,
-    /// or its pool still holds such a file: clients could not tell them apart. [`Error::PathConflict`] when another version of
+    /// [`ChangeError::Conflict`] when any suite of the repository has that name, version and architecture with another content,
+    /// or its pool still holds such a file: clients could not tell them apart. [`ChangeError::PathConflict`] when another version of
     /// the source package has a file of the same name with another content.
     pub fn insert(&mut self, suite: &SuiteName, record: &Arc<Record>) -> Result<Inserted, Error> {
         let key = record.key();
@@ -190,13 +190,17 @@ impl<'a> Transaction<'a> {
     /// Holds a version that the repository does not have, so that it stays out.
     ///
     /// # Errors
-    /// [`Error::Present`] when a suite has it for an architecture that is meant.
+    /// [`ChangeError::Present`] when a suite has it for an architecture that is meant.
     pub fn hold(&mut self, key: HoldKey) -> Result<(), Error> {
         for (suite, snapshot) in &self.snapshots {
             let versions = self.lookup.versions(snapshot, &key.package)?;
             if let Some(record) = versions.iter().find(|record| key.means(record.key())) {
                 let (key, suite) = (record.key().clone(), suite.clone());
-                return Err(Error::Present { key, repository: self.repository.clone(), suite });
+                return Err(Error::Change(ChangeError::Present {
+                    key,
+                    repository: self.repository.clone(),
+                    suite,
+                }));
             }
         }
         self.held.push(key);
@@ -219,12 +223,14 @@ impl<'a> Transaction<'a> {
     ) -> Result<Option<Error>, Error> {
         let there = self.get(suite, record.key())?;
         let there = there.filter(|there| there.blob() == record.blob() && there.component() != asked);
-        Ok(there.map(|there| Error::OtherComponent {
-            key: Box::new(record.key().clone()),
-            repository: self.repository.clone(),
-            suite: suite.clone(),
-            component: there.component().clone(),
-            asked: asked.clone(),
+        Ok(there.map(|there| {
+            Error::Change(ChangeError::OtherComponent {
+                key: Box::new(record.key().clone()),
+                repository: self.repository.clone(),
+                suite: suite.clone(),
+                component: there.component().clone(),
+                asked: asked.clone(),
+            })
         }))
     }
 
@@ -351,12 +357,12 @@ impl<'a> Transaction<'a> {
                 theirs.iter().any(|their| their.path == file.path && their.blob != file.blob)
             };
             if let Some(file) = files.iter().find(taken) {
-                return Err(Error::PathConflict {
+                return Err(Error::Change(ChangeError::PathConflict {
                     key: Box::new(key.clone()),
                     path: file.path.clone(),
                     other: Box::new(other.key().clone()),
                     repository: self.repository.clone(),
-                });
+                }));
             }
         }
         Ok(())
@@ -370,16 +376,20 @@ impl<'a> Transaction<'a> {
             None => {}
         }
         let Some(snapshot) = self.snapshots.get(suite) else { return Ok(None) };
-        self.lookup.find(snapshot, key)
+        Ok(self.lookup.find(snapshot, key)?)
     }
 
     /// The error that says so.
     pub(crate) fn is_held(&self, key: &RecordKey, hold: Hold) -> Error {
-        Error::Held { key: Box::new(key.clone()), repository: self.repository.clone(), hold: Box::new(hold) }
+        Error::Change(ChangeError::Held {
+            key: Box::new(key.clone()),
+            repository: self.repository.clone(),
+            hold: Box::new(hold),
+        })
     }
 
     fn conflict(&self, key: &RecordKey, place: String) -> Error {
-        Error::Conflict { key: key.clone(), repository: self.repository.clone(), place }
+        Error::Change(ChangeError::Conflict { key: key.clone(), repository: self.repository.clone(), place })
     }
 
     /// Returns what is held once this is committed.

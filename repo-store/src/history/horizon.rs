@@ -16,8 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
-use crate::storage::log;
-use crate::storage::{Key, Storage as _};
+use crate::storage::{Key, Storage as _, log};
 use crate::store::Store;
 
 /// How much of a history is kept.
@@ -69,8 +68,10 @@ impl Ends {
         let old = (!before.0.is_empty()).then(|| before.to_text());
         let old = old.as_ref().map(String::as_bytes);
         match (old, self.to_text()) {
-            (Some(old), new) if new.is_empty() => store.storage().compare_and_remove(&key(repository), old),
-            (old, new) => store.storage().compare_and_swap(&key(repository), old, new.as_bytes()),
+            (Some(old), new) if new.is_empty() => {
+                Ok(store.storage().compare_and_remove(&key(repository), old)?)
+            }
+            (old, new) => Ok(store.storage().compare_and_swap(&key(repository), old, new.as_bytes())?),
         }
     }
 

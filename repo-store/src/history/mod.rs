@@ -13,8 +13,7 @@ use crate::history::revision::Revision;
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
-use crate::storage::Storage as _;
-use crate::storage::{files, log};
+use crate::storage::{Storage as _, files, log};
 use crate::store::Store;
 
 /// So many bytes at the end of the operation log hold its last line, unless that tells of very many packages.
@@ -37,7 +36,7 @@ impl Store {
     /// A state of a repository by its id.
     ///
     /// # Errors
-    /// [`Error::Missing`] when the store has no such commit.
+    /// [`Missing`](crate::StorageError::Missing) when the store has no such commit.
     pub fn revision(&self, repository: &RepositoryName, id: CommitId) -> Result<Revision<'_>, Error> {
         let commit = Commit::read(&self.objects(), id)?;
         Ok(Revision::new(self, repository.clone(), id, commit))

@@ -60,7 +60,7 @@ impl<'a> Revision<'a> {
     /// # Errors
     /// When the store cannot be read.
     pub fn records(&self, suite: &SuiteName) -> Result<Vec<Arc<Record>>, Error> {
-        self.snapshot(suite)?.iterate(self.store.objects()).collect()
+        Ok(self.snapshot(suite)?.iterate(self.store.objects()).collect::<Result<_, _>>()?)
     }
 
     /// Every version and architecture of a package in a suite, in order.
@@ -68,7 +68,7 @@ impl<'a> Revision<'a> {
     /// # Errors
     /// When the store cannot be read.
     pub fn versions(&self, suite: &SuiteName, package: &PackageName) -> Result<Vec<Arc<Record>>, Error> {
-        Lookup::new(self.store.objects()).versions(&self.snapshot(suite)?, package)
+        Ok(Lookup::new(self.store.objects()).versions(&self.snapshot(suite)?, package)?)
     }
 
     /// The record of one key in a suite.
@@ -76,7 +76,7 @@ impl<'a> Revision<'a> {
     /// # Errors
     /// When the store cannot be read.
     pub fn get(&self, suite: &SuiteName, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
-        Lookup::new(self.store.objects()).find(&self.snapshot(suite)?, key)
+        Ok(Lookup::new(self.store.objects()).find(&self.snapshot(suite)?, key)?)
     }
 
     /// The state before this one; `None` for the first, and for the first that the history [keeps](crate::KeepHistory).
@@ -137,7 +137,7 @@ impl Revision<'_> {
     }
 
     pub(crate) fn hold_list(&self) -> Result<Holds, Error> {
-        Holds::read(&self.store.objects(), self.commit.holds)
+        Ok(Holds::read(&self.store.objects(), self.commit.holds)?)
     }
 
     /// Whether any suite has that version of a package, for any architecture.

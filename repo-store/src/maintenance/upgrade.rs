@@ -2,10 +2,9 @@
 
 use camino::Utf8Path;
 
-use crate::error::Error;
-use crate::storage::Directory;
-use crate::storage::files;
+use crate::error::{Error, MaintenanceError};
 use crate::storage::format::{self, Format};
+use crate::storage::{Directory, StorageError, files};
 use crate::store::Store;
 
 impl Store {
@@ -21,14 +20,14 @@ impl Store {
     /// Until something is written, [`undo_upgrade`](Self::undo_upgrade) leads back.
     ///
     /// # Errors
-    /// [`Error::InUse`] when another process is writing: it may be an older version, which would go on in the old format.
+    /// [`StorageError::InUse`] when another process is writing: it may be an older version, which would go on in the old format.
     pub fn upgrade(&mut self) -> Result<Format, Error> {
         let _lock = self.storage().lock("format")?;
         // Another process may have done it meanwhile.
         let before = Format::of(self.root())?;
         if before < Format::NEWEST {
             self.change_format(Format::NEWEST, |root, temporary| {
-                files::replace(&format::way_back(root), &before.to_file(), temporary)
+                Ok(files::replace(&format::way_back(root), &before.to_file(), temporary)?)
             })?;
         }
         self.set_storage(Directory::open(&self.root().join("store"), Format::NEWEST)?);
@@ -38,12 +37,14 @@ impl Store {
     /// Takes an upgrade back, durably, and returns the format that the store has again.
     ///
     /// # Errors
-    /// [`Error::NoWayBack`] when something was written since the upgrade, or there was none.
+    /// [`MaintenanceError::NoWayBack`] when something was written since the upgrade, or there was none.
     pub fn undo_upgrade(&mut self) -> Result<Format, Error> {
         let _lock = self.storage().lock("format")?;
         let path = format::way_back(self.root());
         let text = files::read_if_present(&path)?;
-        let text = text.ok_or_else(|| Error::NoWayBack { format: self.format().number() })?;
+        let text = text.ok_or_else(|| {
+            Error::Maintenance(MaintenanceError::NoWayBack { format: self.format().number() })
+        })?;
         let before = Format::parse(&text, &path)?;
         self.change_format(before, |_, _| Ok(()))?;
         files::remove_if_present(&path)?;
@@ -61,10 +62,10 @@ impl Store {
         // Not the storage of this store: that one may not be written to yet.
         let storage = Directory::at(&self.root().join("store"));
         if storage.oldest_other_writer()?.is_some() {
-            return Err(Error::InUse { path: self.root().to_owned() });
+            return Err(Error::Storage(StorageError::InUse { path: self.root().to_owned() }));
         }
         let temporary = storage.unguarded_temporary()?;
         prepare(self.root(), &temporary)?;
-        files::replace(&format::file(self.root()), &format.to_file(), &temporary)
+        Ok(files::replace(&format::file(self.root()), &format.to_file(), &temporary)?)
     }
 }

@@ -122,7 +122,7 @@ impl Manifest {
 
     /// The bytes of its file.
     pub(crate) fn to_file(&self) -> Result<Vec<u8>, crate::error::Error> {
-        sealed::compress(&self.text)
+        Ok(sealed::compress(&self.text)?)
     }
 
     /// The entries of the archive, in its order. One of them may occur twice.

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use deb_parse::PackageName;
 use deb_parse::deb822::{self, Paragraph};
 
-use crate::error::Error;
 use crate::model::id::{BlobId, ChunkId};
 use crate::model::objects::Objects;
 use crate::model::record::{Record, RecordKey};
+use crate::storage::StorageError;
 
 /// How many records a chunk holds on average. Changing this changes the ids of all snapshots made later.
 const AVERAGE: u64 = 16;
@@ -34,7 +34,7 @@ pub(crate) fn ends_behind(key: &RecordKey, length: usize) -> bool {
 }
 
 /// Keeps a chunk.
-pub(crate) fn write(objects: &Objects<'_>, text: &[u8]) -> Result<ChunkId, Error> {
+pub(crate) fn write(objects: &Objects<'_>, text: &[u8]) -> Result<ChunkId, StorageError> {
     let id = ChunkId::of(text);
     objects.write(&id, text)?;
     Ok(id)
@@ -49,7 +49,7 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    pub(crate) fn read(objects: &Objects<'_>, id: ChunkId) -> Result<Self, Error> {
+    pub(crate) fn read(objects: &Objects<'_>, id: ChunkId) -> Result<Self, StorageError> {
         let text = objects.read(&id)?;
         let place = |record: Paragraph<'_>| record.offset()..record.offset() + record.as_bytes().len();
         let records = deb822::paragraphs(&text).map(place).collect();
@@ -66,23 +66,26 @@ impl Chunk {
         self.records.get(place).and_then(|range| self.text.get(range.clone())).unwrap_or_default()
     }
 
-    pub(crate) fn key(&self, place: usize) -> Result<RecordKey, Error> {
+    pub(crate) fn key(&self, place: usize) -> Result<RecordKey, StorageError> {
         self.paragraph(place)
             .and_then(|paragraph| RecordKey::of_record(&paragraph))
             .ok_or_else(|| self.damaged())
     }
 
-    pub(crate) fn record(&self, place: usize) -> Result<Arc<Record>, Error> {
+    pub(crate) fn record(&self, place: usize) -> Result<Arc<Record>, StorageError> {
         let record = self.paragraph(place).and_then(|paragraph| Record::parse(&paragraph));
         record.map(Arc::new).ok_or_else(|| self.damaged())
     }
 
-    pub(crate) fn records(&self) -> impl Iterator<Item = Result<Arc<Record>, Error>> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = Result<Arc<Record>, StorageError>> {
         (0..self.len()).map(|place| self.record(place))
     }
 
     /// Every version and architecture of a package, in order.
-    pub(crate) fn versions(&self, package: &PackageName) -> impl Iterator<Item = Result<Arc<Record>, Error>> {
+    pub(crate) fn versions(
+        &self,
+        package: &PackageName,
+    ) -> impl Iterator<Item = Result<Arc<Record>, StorageError>> {
         let name = |range: &Range<usize>| {
             let paragraph = deb822::paragraphs(self.text.get(range.clone())?).next()?;
             paragraph.get("Package")
@@ -94,9 +97,10 @@ impl Chunk {
     }
 
     /// The record with that key.
-    pub(crate) fn find(&self, key: &RecordKey) -> Result<Option<Arc<Record>>, Error> {
-        let is_it =
-            |record: &Result<Arc<Record>, Error>| record.as_ref().map_or(true, |record| record.key() == key);
+    pub(crate) fn find(&self, key: &RecordKey) -> Result<Option<Arc<Record>>, StorageError> {
+        let is_it = |record: &Result<Arc<Record>, StorageError>| {
+            record.as_ref().map_or(true, |record| record.key() == key)
+        };
         self.versions(&key.package).find(is_it).transpose()
     }
 
@@ -104,14 +108,14 @@ impl Chunk {
         deb822::paragraphs(self.text(place)).next()
     }
 
-    fn damaged(&self) -> Error {
-        Error::damaged(ChunkId::KIND, &self.id, "a record cannot be read")
+    fn damaged(&self) -> StorageError {
+        StorageError::damaged(ChunkId::KIND, &self.id, "a record cannot be read")
     }
 }
 
 /// The package files of a chunk's records, without reading the records.
-pub(crate) fn blobs(objects: &Objects<'_>, id: ChunkId) -> Result<Vec<BlobId>, Error> {
+pub(crate) fn blobs(objects: &Objects<'_>, id: ChunkId) -> Result<Vec<BlobId>, StorageError> {
     let text = objects.read(&id)?;
     crate::model::record::blobs_in(&text)
-        .ok_or_else(|| Error::damaged(ChunkId::KIND, &id, "a record cannot be read"))
+        .ok_or_else(|| StorageError::damaged(ChunkId::KIND, &id, "a record cannot be read"))
 }

@@ -5,10 +5,10 @@ use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
 
 use crate::context::Context;
-use crate::error::Error;
 use crate::model::id::{CommitId, HoldsId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
+use crate::storage::StorageError;
 
 /// A state of one repository: one snapshot for each suite, who made it when and how, and the state before it.
 ///
@@ -55,7 +55,7 @@ impl Commit {
         }
     }
 
-    pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<CommitId, Error> {
+    pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<CommitId, StorageError> {
         let text = self.to_text();
         let id = CommitId::of(text.as_bytes());
         objects.write(&id, text.as_bytes())?;
@@ -69,9 +69,9 @@ impl Commit {
         format!("{date}\t{actor}\t{repository}\t{parent}\t{id}\t{operation}")
     }
 
-    pub(crate) fn read(objects: &Objects<'_>, id: CommitId) -> Result<Self, Error> {
+    pub(crate) fn read(objects: &Objects<'_>, id: CommitId) -> Result<Self, StorageError> {
         let text = objects.read(&id)?;
-        Self::parse(&text).ok_or_else(|| Error::damaged(CommitId::KIND, &id, "it is malformed"))
+        Self::parse(&text).ok_or_else(|| StorageError::damaged(CommitId::KIND, &id, "it is malformed"))
     }
 
     fn to_text(&self) -> String {

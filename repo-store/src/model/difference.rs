@@ -3,13 +3,13 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::error::Error;
 use crate::model::chunk::Chunk;
 use crate::model::id::{ChunkId, PageId};
 use crate::model::objects::Objects;
 use crate::model::page;
 use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
+use crate::storage::StorageError;
 
 /// What one snapshot has and another has not.
 ///
@@ -29,12 +29,18 @@ impl Difference {
         self.only_first.is_empty() && self.only_second.is_empty()
     }
 
-    pub(crate) fn between(objects: &Objects<'_>, first: &Snapshot, second: &Snapshot) -> Result<Self, Error> {
+    pub(crate) fn between(
+        objects: &Objects<'_>,
+        first: &Snapshot,
+        second: &Snapshot,
+    ) -> Result<Self, StorageError> {
         let pages = |snapshot: &Snapshot| snapshot.pages().iter().map(|page| page.id).collect::<Vec<_>>();
         let (first, second) = without_common(pages(first), pages(second));
         let chunks = |pages: Vec<PageId>| {
             let chunks = pages.into_iter().map(|id| page::chunk_ids(objects, id));
-            Ok::<_, Error>(chunks.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect::<Vec<_>>())
+            Ok::<_, StorageError>(
+                chunks.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect::<Vec<_>>(),
+            )
         };
         let (first, second) = without_common(chunks(first)?, chunks(second)?);
         let (mut first, mut second) = (Side::new(*objects, first)?, Side::new(*objects, second)?);
@@ -90,13 +96,13 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    fn new(objects: Objects<'a>, chunks: Vec<ChunkId>) -> Result<Self, Error> {
+    fn new(objects: Objects<'a>, chunks: Vec<ChunkId>) -> Result<Self, StorageError> {
         let mut side = Side { objects, chunks: chunks.into_iter(), chunk: None, place: 0, key: None };
         side.next_chunk()?;
         Ok(side)
     }
 
-    fn next_chunk(&mut self) -> Result<(), Error> {
+    fn next_chunk(&mut self) -> Result<(), StorageError> {
         self.chunk = self.chunks.next().map(|id| Chunk::read(&self.objects, id)).transpose()?;
         self.place = 0;
         Ok(())
@@ -106,7 +112,7 @@ impl<'a> Side<'a> {
         self.chunk.as_ref().map(|chunk| chunk.text(self.place))
     }
 
-    fn skip(&mut self) -> Result<(), Error> {
+    fn skip(&mut self) -> Result<(), StorageError> {
         self.key = None;
         self.place += 1;
         match &self.chunk {
@@ -115,14 +121,14 @@ impl<'a> Side<'a> {
         }
     }
 
-    fn key(&mut self) -> Result<Option<&RecordKey>, Error> {
+    fn key(&mut self) -> Result<Option<&RecordKey>, StorageError> {
         if self.key.is_none() {
             self.key = self.chunk.as_ref().map(|chunk| chunk.key(self.place)).transpose()?;
         }
         Ok(self.key.as_ref())
     }
 
-    fn take(&mut self) -> Result<Option<Arc<Record>>, Error> {
+    fn take(&mut self) -> Result<Option<Arc<Record>>, StorageError> {
         let record = self.chunk.as_ref().map(|chunk| chunk.record(self.place)).transpose()?;
         self.skip()?;
         Ok(record)

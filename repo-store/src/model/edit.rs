@@ -1,15 +1,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::error::Error;
-use crate::model::chunk;
 use crate::model::chunk::Chunk;
 use crate::model::id::{ChunkId, PageId};
 use crate::model::objects::Objects;
-use crate::model::page;
 use crate::model::record::{Record, RecordKey};
 use crate::model::run::Run;
 use crate::model::snapshot::Snapshot;
+use crate::model::{chunk, page};
+use crate::storage::StorageError;
 
 /// What to do with the record of one key.
 #[derive(Clone, Debug)]
@@ -28,7 +27,7 @@ pub(crate) fn apply(
     snapshot: &Snapshot,
     objects: &Objects<'_>,
     edits: &BTreeMap<RecordKey, Edit>,
-) -> Result<Snapshot, Error> {
+) -> Result<Snapshot, StorageError> {
     let mut writer = Writer::new(*objects);
     let mut edits = edits.iter().peekable();
     let mut pages = snapshot.pages().iter().peekable();
@@ -97,14 +96,14 @@ impl<'a> Writer<'a> {
         self.is_between_chunks() && self.chunks.is_empty()
     }
 
-    fn edit(&mut self, edit: &Edit) -> Result<(), Error> {
+    fn edit(&mut self, edit: &Edit) -> Result<(), StorageError> {
         match edit {
             Edit::Insert(record) => self.push(record.key().clone(), record.as_bytes()),
             Edit::Remove => Ok(()),
         }
     }
 
-    fn push(&mut self, key: RecordKey, text: &[u8]) -> Result<(), Error> {
+    fn push(&mut self, key: RecordKey, text: &[u8]) -> Result<(), StorageError> {
         if !self.text.is_empty() {
             self.text.push(b'\n');
         }
@@ -115,7 +114,7 @@ impl<'a> Writer<'a> {
         if ends { self.close_chunk() } else { Ok(()) }
     }
 
-    fn close_chunk(&mut self) -> Result<(), Error> {
+    fn close_chunk(&mut self) -> Result<(), StorageError> {
         let Some(first) = self.first.take() else { return Ok(()) };
         let records = std::mem::take(&mut self.records) as u64;
         let id = chunk::write(&self.objects, &self.text)?;
@@ -123,13 +122,13 @@ impl<'a> Writer<'a> {
         self.push_chunk(Run { id, records, first })
     }
 
-    fn push_chunk(&mut self, chunk: Run<ChunkId>) -> Result<(), Error> {
+    fn push_chunk(&mut self, chunk: Run<ChunkId>) -> Result<(), StorageError> {
         let ends = page::ends_behind(&chunk.first, self.chunks.len() + 1);
         self.chunks.push(chunk);
         if ends { self.close_page() } else { Ok(()) }
     }
 
-    fn close_page(&mut self) -> Result<(), Error> {
+    fn close_page(&mut self) -> Result<(), StorageError> {
         if let Some(first) = self.chunks.first() {
             let (first, records) = (first.first.clone(), self.chunks.iter().map(|chunk| chunk.records).sum());
             self.pages.push(Run { id: page::write(&self.objects, &self.chunks)?, records, first });
@@ -138,7 +137,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Snapshot, Error> {
+    fn finish(mut self) -> Result<Snapshot, StorageError> {
         self.close_chunk()?;
         self.close_page()?;
         Ok(Snapshot::from_pages(self.pages))

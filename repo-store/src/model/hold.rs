@@ -11,11 +11,11 @@ use std::fmt::{self, Write as _};
 use deb_parse::{PackageName, SuiteName, Version, deb822};
 use jiff::Timestamp;
 
-use crate::error::Error;
 use crate::model::commit::one_line;
 use crate::model::id::{BlobId, HoldsId};
 use crate::model::objects::Objects;
 use crate::model::record::{Build, RecordKey};
+use crate::storage::StorageError;
 
 /// A version of a package that is to stay out of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,13 +114,14 @@ const NONE: &str = "-";
 pub(crate) struct Holds(BTreeMap<HoldKey, Hold>);
 
 impl Holds {
-    pub(crate) fn read(objects: &Objects<'_>, id: Option<HoldsId>) -> Result<Self, Error> {
+    pub(crate) fn read(objects: &Objects<'_>, id: Option<HoldsId>) -> Result<Self, StorageError> {
         let Some(id) = id else { return Ok(Self::default()) };
-        Self::parse(&objects.read(&id)?).ok_or_else(|| Error::damaged(HoldsId::KIND, &id, "it is malformed"))
+        Self::parse(&objects.read(&id)?)
+            .ok_or_else(|| StorageError::damaged(HoldsId::KIND, &id, "it is malformed"))
     }
 
     /// Writes the holds, if there are any.
-    pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<Option<HoldsId>, Error> {
+    pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<Option<HoldsId>, StorageError> {
         if self.0.is_empty() {
             return Ok(None);
         }
@@ -175,11 +176,11 @@ impl Holds {
 
     /// Returns why a package is to stay out, if it is: it is held, or its version is held for other architectures and is nowhere in the
     /// repository any more, as `is_there` finds out.
-    pub(crate) fn keeping_out(
+    pub(crate) fn keeping_out<E>(
         &self,
         key: &RecordKey,
-        is_there: impl FnOnce() -> Result<bool, Error>,
-    ) -> Result<Option<&Hold>, Error> {
+        is_there: impl FnOnce() -> Result<bool, E>,
+    ) -> Result<Option<&Hold>, E> {
         let own = self.0.get(&HoldKey::of(key)).or_else(|| self.every(key));
         let any = || self.iter().find(|hold| hold.key.is_version(key));
         match own.or_else(any) {
@@ -298,7 +299,9 @@ mod tests {
         Packages:
          bad 3 * -
         ");
-        let there = |key: &RecordKey, is_there| holds.keeping_out(key, || Ok(is_there)).unwrap().cloned();
+        let there = |key: &RecordKey, is_there| {
+            holds.keeping_out(key, || Ok::<_, StorageError>(is_there)).unwrap().cloned()
+        };
         assert_eq!(there(&key("hello 2.0 amd64"), true).unwrap().suites.len(), 2);
         assert!(there(&key("hello 2.0 arm64"), false).is_some());
         assert!(there(&key("hello 2.0 arm64"), true).is_none());

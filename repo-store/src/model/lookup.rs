@@ -7,15 +7,14 @@ use std::sync::Arc;
 
 use deb_parse::{PackageName, Version};
 
-use crate::error::Error;
 use crate::model::chunk::Chunk;
 use crate::model::id::{ChunkId, PageId};
 use crate::model::objects::Objects;
-use crate::model::page;
 use crate::model::record::{Record, RecordKey};
-use crate::model::run;
 use crate::model::run::Run;
 use crate::model::snapshot::Snapshot;
+use crate::model::{page, run};
+use crate::storage::StorageError;
 
 /// The pages and chunks looked at last. Lookups come in the order of keys, and suites share most chunks, so few are enough.
 #[derive(Debug)]
@@ -39,7 +38,7 @@ impl<'a> Lookup<'a> {
         snapshots: impl IntoIterator<Item = &'s Snapshot>,
         package: &PackageName,
         version: &Version,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, StorageError> {
         for snapshot in snapshots {
             if self.versions(snapshot, package)?.iter().any(|record| record.key().version == *version) {
                 return Ok(true);
@@ -53,7 +52,7 @@ impl<'a> Lookup<'a> {
         &mut self,
         snapshot: &Snapshot,
         key: &RecordKey,
-    ) -> Result<Option<Arc<Record>>, Error> {
+    ) -> Result<Option<Arc<Record>>, StorageError> {
         let Some(page) = run::holding(snapshot.pages(), key) else { return Ok(None) };
         let Some(chunk) = run::holding(self.page(page.id)?, key) else { return Ok(None) };
         let id = chunk.id;
@@ -65,7 +64,7 @@ impl<'a> Lookup<'a> {
         &mut self,
         snapshot: &Snapshot,
         package: &PackageName,
-    ) -> Result<Vec<Arc<Record>>, Error> {
+    ) -> Result<Vec<Arc<Record>>, StorageError> {
         let mut found = Vec::new();
         for page in run::with(snapshot.pages(), package) {
             let chunks: Vec<ChunkId> =
@@ -79,11 +78,11 @@ impl<'a> Lookup<'a> {
         Ok(found)
     }
 
-    fn page(&mut self, id: PageId) -> Result<&[Run<ChunkId>], Error> {
+    fn page(&mut self, id: PageId) -> Result<&[Run<ChunkId>], StorageError> {
         kept(&mut self.pages, id, || page::read(&self.objects, id)).map(Vec::as_slice)
     }
 
-    fn chunk(&mut self, id: ChunkId) -> Result<&Chunk, Error> {
+    fn chunk(&mut self, id: ChunkId) -> Result<&Chunk, StorageError> {
         kept(&mut self.chunks, id, || Chunk::read(&self.objects, id))
     }
 }
@@ -91,8 +90,8 @@ impl<'a> Lookup<'a> {
 fn kept<I: Eq + Hash, T>(
     all: &mut HashMap<I, T>,
     id: I,
-    read: impl FnOnce() -> Result<T, Error>,
-) -> Result<&T, Error> {
+    read: impl FnOnce() -> Result<T, StorageError>,
+) -> Result<&T, StorageError> {
     if all.len() >= KEPT && !all.contains_key(&id) {
         all.clear();
     }

@@ -1,9 +1,8 @@
 use std::fmt;
 
-use crate::error::Error;
 use crate::model::id::{ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 use crate::storage::sealed::{compress, decompress, is_sealed};
-use crate::storage::{Key, Storage};
+use crate::storage::{Key, Storage, StorageError};
 
 /// The chunks, pages, snapshots, lists of holds and commits of a store: zstd-compressed text, named by the BLAKE3 of the text.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +28,7 @@ object_id!(ChunkId, PageId, SnapshotId, HoldsId, CommitId);
 
 pub(crate) const AREA: &str = "objects";
 impl Objects<'_> {
-    pub(crate) fn write<I: ObjectId>(&self, id: &I, text: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write<I: ObjectId>(&self, id: &I, text: &[u8]) -> Result<(), StorageError> {
         let key = Key::object(AREA, id);
         // Another repository or an earlier state often has the same. Compressing costs several times what reading does.
         let present = self.0.read(&key).ok().flatten();
@@ -40,12 +39,12 @@ impl Objects<'_> {
         self.0.put(&key, &compress(text)?)
     }
 
-    pub(crate) fn read<I: ObjectId>(&self, id: &I) -> Result<Vec<u8>, Error> {
-        let damaged = |what: &str| Error::damaged(I::KIND, &id, what);
+    pub(crate) fn read<I: ObjectId>(&self, id: &I) -> Result<Vec<u8>, StorageError> {
+        let damaged = |what: &str| StorageError::damaged(I::KIND, &id, what);
         let compressed = self
             .0
             .read(&Key::object(AREA, id))?
-            .ok_or_else(|| Error::Missing { kind: I::KIND, id: id.to_string() })?;
+            .ok_or_else(|| StorageError::Missing { kind: I::KIND, id: id.to_string() })?;
         let text = decompress(&compressed).map_err(damaged)?;
         if I::of(&text) == *id { Ok(text) } else { Err(damaged("its content has another hash")) }
     }

@@ -5,13 +5,12 @@
 
 use deb_parse::deb822;
 
-use crate::error::Error;
-use crate::model::chunk;
 use crate::model::id::{ChunkId, PageId};
 use crate::model::objects::Objects;
 use crate::model::record::RecordKey;
-use crate::model::run;
 use crate::model::run::Run;
+use crate::model::{chunk, run};
+use crate::storage::StorageError;
 
 /// How many chunks a page lists on average. Changing this changes the ids of all snapshots made later.
 const AVERAGE: u64 = 64;
@@ -25,7 +24,7 @@ pub(crate) fn ends_behind(first: &RecordKey, length: usize) -> bool {
 }
 
 /// Keeps a page.
-pub(crate) fn write(objects: &Objects<'_>, chunks: &[Run<ChunkId>]) -> Result<PageId, Error> {
+pub(crate) fn write(objects: &Objects<'_>, chunks: &[Run<ChunkId>]) -> Result<PageId, StorageError> {
     let text = run::write("Chunks", chunks);
     let id = PageId::of(text.as_bytes());
     objects.write(&id, text.as_bytes())?;
@@ -33,12 +32,12 @@ pub(crate) fn write(objects: &Objects<'_>, chunks: &[Run<ChunkId>]) -> Result<Pa
 }
 
 /// The chunks that a page lists.
-pub(crate) fn read(objects: &Objects<'_>, id: PageId) -> Result<Vec<Run<ChunkId>>, Error> {
+pub(crate) fn read(objects: &Objects<'_>, id: PageId) -> Result<Vec<Run<ChunkId>>, StorageError> {
     parse(&objects.read(&id)?).ok_or_else(|| malformed(id))
 }
 
 /// The ids of the chunks that a page lists.
-pub(crate) fn chunk_ids(objects: &Objects<'_>, id: PageId) -> Result<Vec<ChunkId>, Error> {
+pub(crate) fn chunk_ids(objects: &Objects<'_>, id: PageId) -> Result<Vec<ChunkId>, StorageError> {
     run::ids(&objects.read(&id)?).ok_or_else(|| malformed(id))
 }
 
@@ -46,6 +45,6 @@ pub(crate) fn parse(text: &[u8]) -> Option<Vec<Run<ChunkId>>> {
     run::parse(deb822::paragraphs(text).next()?.get_str("Chunks")?)
 }
 
-fn malformed(id: PageId) -> Error {
-    Error::damaged(PageId::KIND, &id, "it is malformed")
+fn malformed(id: PageId) -> StorageError {
+    StorageError::damaged(PageId::KIND, &id, "it is malformed")
 }

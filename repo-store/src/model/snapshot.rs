@@ -3,14 +3,13 @@ use std::sync::Arc;
 
 use deb_parse::{PackageName, deb822};
 
-use crate::error::Error;
 use crate::model::chunk::Chunk;
 use crate::model::id::{ChunkId, PageId, SnapshotId};
 use crate::model::objects::Objects;
-use crate::model::page;
 use crate::model::record::Record;
-use crate::model::run;
 use crate::model::run::Run;
+use crate::model::{page, run};
+use crate::storage::StorageError;
 
 /// The whole content of one suite at one moment: a sorted list of pages, each of which lists chunks.
 ///
@@ -41,7 +40,7 @@ impl Snapshot {
         self.pages.iter().map(|page| page.records).sum()
     }
 
-    pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<SnapshotId, Error> {
+    pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<SnapshotId, StorageError> {
         let mut text = format!("Records: {}\n", self.records());
         if !self.pages.is_empty() {
             text.push_str(&run::write("Pages", &self.pages));
@@ -51,12 +50,12 @@ impl Snapshot {
         Ok(id)
     }
 
-    pub(crate) fn read(objects: &Objects<'_>, id: SnapshotId) -> Result<Self, Error> {
+    pub(crate) fn read(objects: &Objects<'_>, id: SnapshotId) -> Result<Self, StorageError> {
         Self::parse(&objects.read(&id)?).ok_or_else(|| malformed(id))
     }
 
     /// The ids of the pages of a snapshot.
-    pub(crate) fn page_ids(objects: &Objects<'_>, id: SnapshotId) -> Result<Vec<PageId>, Error> {
+    pub(crate) fn page_ids(objects: &Objects<'_>, id: SnapshotId) -> Result<Vec<PageId>, StorageError> {
         run::ids(&objects.read(&id)?).ok_or_else(|| malformed(id))
     }
 
@@ -72,7 +71,7 @@ impl Snapshot {
     pub(crate) fn chunks<'a>(
         &'a self,
         objects: Objects<'a>,
-    ) -> impl Iterator<Item = Result<ChunkId, Error>> + 'a {
+    ) -> impl Iterator<Item = Result<ChunkId, StorageError>> + 'a {
         self.pages.iter().flat_map(move |reference| match page::read(&objects, reference.id) {
             Ok(chunks) => chunks.into_iter().map(|chunk| Ok(chunk.id)).collect::<Vec<_>>(),
             Err(error) => vec![Err(error)],
@@ -83,7 +82,7 @@ impl Snapshot {
     pub(crate) fn iterate<'a>(
         &'a self,
         objects: Objects<'a>,
-    ) -> impl Iterator<Item = Result<Arc<Record>, Error>> + 'a {
+    ) -> impl Iterator<Item = Result<Arc<Record>, StorageError>> + 'a {
         self.chunks(objects).flat_map(move |id| match id.and_then(|id| Chunk::read(&objects, id)) {
             Ok(chunk) => chunk.records().collect::<Vec<_>>(),
             Err(error) => vec![Err(error)],
@@ -95,7 +94,7 @@ impl Snapshot {
         &self,
         objects: &Objects<'_>,
         packages: &BTreeSet<PackageName>,
-    ) -> Result<Vec<Arc<Record>>, Error> {
+    ) -> Result<Vec<Arc<Record>>, StorageError> {
         let mut found = Vec::new();
         for (page, end) in run::with_any(&self.pages, None, packages) {
             let chunks = page::read(objects, page.id)?;
@@ -112,6 +111,6 @@ impl Snapshot {
     }
 }
 
-fn malformed(id: SnapshotId) -> Error {
-    Error::damaged(SnapshotId::KIND, &id, "it is malformed")
+fn malformed(id: SnapshotId) -> StorageError {
+    StorageError::damaged(SnapshotId::KIND, &id, "it is malformed")
 }

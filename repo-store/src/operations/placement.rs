@@ -2,11 +2,10 @@
 
 use deb_parse::{Component, SuiteName};
 
-use crate::error::Error;
+use crate::error::{Error, ImportError};
 use crate::model::record::RecordKey;
-use crate::settings::RepositorySettings;
 use crate::settings::route::{Route, by_version, route};
-use crate::settings::{RoutingRule, UnknownRelease};
+use crate::settings::{RepositorySettings, RoutingRule, UnknownRelease};
 
 /// Where a package is asked to go, apart from what it says itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +32,7 @@ impl Placement {
     /// the version.
     ///
     /// # Errors
-    /// [`Error::NoSuite`], [`Error::NoRoutedSuite`] and [`Error::UnknownRelease`] when no suite is for it.
+    /// [`ImportError::NoSuite`], [`ImportError::NoRoutedSuite`] and [`ImportError::UnknownRelease`] when no suite is for it.
     pub(crate) fn of<'a>(
         key: &RecordKey,
         field: impl Fn(&str) -> Option<&'a str> + Copy,
@@ -54,7 +53,10 @@ impl Placement {
             None => by_version_alone(key, repository)?,
         };
         if route.suites().is_empty() {
-            return Err(Error::NoSuite { key: key.clone(), repository: repository.name.clone() });
+            return Err(Error::Import(ImportError::NoSuite {
+                key: key.clone(),
+                repository: repository.name.clone(),
+            }));
         }
         let rule = rule.filter(|_| ruled_component.is_some() || ruled_suites.is_some());
         Ok(Self { component, route, rule: rule.map(|rule| rule.number) })
@@ -68,7 +70,7 @@ fn by_version_alone(key: &RecordKey, repository: &RepositorySettings) -> Result<
             if repository.unknown_release == UnknownRelease::Refuse =>
         {
             let (key, repository) = (key.clone(), repository.name.clone());
-            Err(Error::UnknownRelease { key, repository, marker })
+            Err(Error::Import(ImportError::UnknownRelease { key, repository, marker }))
         }
         route => Ok(route),
     }
@@ -81,7 +83,11 @@ fn ruled(key: &RecordKey, rule: &RoutingRule, repository: &RepositorySettings) -
         Route::Release { marker, suites } => {
             let suites: Vec<SuiteName> = suites.iter().filter(listed).cloned().collect();
             if suites.is_empty() {
-                return Err(Error::NoRoutedSuite { key: key.clone(), rule: rule.number, marker });
+                return Err(Error::Import(ImportError::NoRoutedSuite {
+                    key: key.clone(),
+                    rule: rule.number,
+                    marker,
+                }));
             }
             Ok(Route::Release { marker, suites })
         }

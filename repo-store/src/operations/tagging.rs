@@ -72,6 +72,6 @@ impl Store {
     ) -> Result<(), Error> {
         let (now, actor) = (context.now, context.actor.replace(char::is_control, " "));
         let line = format!("{now}\t{actor}\t{repository}\t{commit}\t{commit}\t{operation}");
-        self.storage().append_line(&Self::log_key(), &line)
+        Ok(self.storage().append_line(&Self::log_key(), &line)?)
     }
 }

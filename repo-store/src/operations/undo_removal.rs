@@ -58,7 +58,7 @@ impl Store {
     /// Brings back what was planned.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when a package came back with another content in the meantime.
+    /// [`Conflict`](crate::ChangeError::Conflict) when a package came back with another content in the meantime.
     pub fn bring_back(
         &self,
         plan: &ChangePlan,

@@ -9,9 +9,8 @@ use deb_parse::deb::EntryKind;
 
 use super::kind::{Packages, Sources};
 use super::unlisted::UnlistedPackages;
-use crate::error::Error;
-use crate::manifest::Manifest;
-use crate::manifest::unpacked_paths;
+use crate::error::{Error, ImportError};
+use crate::manifest::{Manifest, unpacked_paths};
 use crate::model::id::BlobId;
 use crate::model::record::Record;
 use crate::settings::IndexKind;
@@ -48,7 +47,7 @@ impl Contents<'_> {
             match self.paths(manifest, record) {
                 Ok(mut paths) => files.paths.append(&mut paths),
                 // One package whose files are not known does not keep the others from being published.
-                Err(Error::Package { source, .. }) => {
+                Err(Error::Import(ImportError::Package { source, .. })) => {
                     unlisted.note(record.key(), IndexKind::Contents, &source);
                 }
                 Err(error) => return Err(error),
@@ -77,7 +76,12 @@ impl Contents<'_> {
             }
             Self::Sources(_) => unpacked_paths(record, manifest)?.iter().map(|path| listable(path)).collect(),
         };
-        paths.or_else(|source| Err(Error::Package { file: record.pool_path()?.as_path().to_owned(), source }))
+        paths.or_else(|source| {
+            Err(Error::Import(ImportError::Package {
+                file: record.pool_path()?.as_path().to_owned(),
+                source,
+            }))
+        })
     }
 }
 

@@ -20,7 +20,7 @@ use super::publication::{PublicationId, PublishedDiff, PublishedIndex, Published
 use super::tree::Tree;
 use super::unlisted::{Unlisted, UnlistedPackages};
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, PublishError};
 use crate::model::difference::Difference;
 use crate::model::record::Record;
 use crate::model::snapshot::Snapshot;
@@ -363,7 +363,9 @@ impl Job<'_> {
                 match self.patches(workshop, (id, before), (&index, &removed)) {
                     Ok(diff) => index.diff = diff,
                     // A part that was taken over is damaged.
-                    Err(Error::Index { source, .. }) if is_of_previous(&source) => return Ok(None),
+                    Err(Error::Publish(PublishError::Index { source, .. })) if is_of_previous(&source) => {
+                        return Ok(None);
+                    }
                     Err(error) => return Err(error),
                 }
                 Ok(Some(index))
@@ -374,7 +376,7 @@ impl Job<'_> {
     }
 
     fn error(&self, source: apt_index::Error) -> Error {
-        Error::Index { suite: self.content.wanted.suite.name.clone(), source }
+        Error::Publish(PublishError::Index { suite: self.content.wanted.suite.name.clone(), source })
     }
 }
 

@@ -20,8 +20,7 @@ use crate::error::Error;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::storage::beneath::StorePaths;
-use crate::storage::files;
-use crate::storage::{Key, Storage as _};
+use crate::storage::{Key, Storage as _, files};
 use crate::store::Store;
 
 /// The id of a publication: the moment at which it was made, as `20261121T083000Z`.
@@ -295,7 +294,7 @@ impl Publication {
         // A publication of that id that was never switched to may have been left behind by a crash.
         path.map_or(Ok(()), |path| files::remove_if_present(&path))?;
         store.storage().put(&key, self.to_text().as_bytes())?;
-        store.storage().sync()
+        Ok(store.storage().sync()?)
     }
 
     fn to_text(&self) -> String {

@@ -87,7 +87,7 @@ pub enum UnknownRelease {
     /// It goes to every suite, like a package that names no release.
     #[default]
     Everywhere,
-    /// It is refused, with [`Error::UnknownRelease`].
+    /// It is refused, with [an error of its own](crate::ImportError::UnknownRelease).
     Refuse,
 }
 

@@ -8,9 +8,8 @@ use camino::Utf8Path;
 use deb_parse::checksum::{Blake3, Sha256};
 use sha2::Digest as _;
 
-use crate::error::Error;
 use crate::storage::beneath::At;
-use crate::storage::{files, sealed};
+use crate::storage::{StorageError, files, sealed};
 
 /// What a copy must be.
 #[derive(Clone, Copy, Debug)]
@@ -38,25 +37,25 @@ pub(crate) fn copy<'a>(
     to: &Utf8Path,
     digest: Digest,
     mode: u32,
-) -> Result<bool, Error> {
+) -> Result<bool, StorageError> {
     let at = from.into();
     let from = &*at.full();
     if let Digest::Sealed(id) = digest {
-        let bytes = files::read(at.clone()).map_err(Error::io("read", from))?;
+        let bytes = files::read(at.clone()).map_err(StorageError::io("read", from))?;
         let text = sealed::decompress(&bytes).unwrap_or_default();
         if blake3::hash(&text).as_bytes() != id.as_bytes() || !sealed::is_sealed(&bytes) {
             return Ok(false);
         }
     }
-    let mut input = at.open_file().map_err(Error::io("open", from))?;
-    let metadata = input.metadata().map_err(Error::io("look at", from))?;
+    let mut input = at.open_file().map_err(StorageError::io("open", from))?;
+    let metadata = input.metadata().map_err(StorageError::io("look at", from))?;
     let output = match copy_from(&mut input, metadata.len(), to, digest, mode)? {
         Copied::Whole(output) => output,
         Copied::Different => return Ok(false),
-        Copied::Unread(error) => return Err(Error::io("read", from)(error)),
+        Copied::Unread(error) => return Err(StorageError::io("read", from)(error)),
     };
-    let modified = metadata.modified().map_err(Error::io("look at", from))?;
-    output.set_modified(modified).map_err(Error::io("set the time of", to))?;
+    let modified = metadata.modified().map_err(StorageError::io("look at", from))?;
+    output.set_modified(modified).map_err(StorageError::io("set the time of", to))?;
     Ok(true)
 }
 
@@ -77,7 +76,7 @@ pub(crate) fn copy_from(
     to: &Utf8Path,
     digest: Digest,
     mode: u32,
-) -> Result<Copied, Error> {
+) -> Result<Copied, StorageError> {
     let mut output = files::create_new(to, 0o600)?;
     let mut hasher = match digest {
         Digest::Blake3(_) => Hasher::Blake3(Box::default()),
@@ -104,7 +103,7 @@ pub(crate) fn copy_from(
             Hasher::Sha256(hasher) => hasher.update(piece),
             Hasher::None => {}
         }
-        output.write_all(piece).map_err(Error::io("write", to))?;
+        output.write_all(piece).map_err(StorageError::io("write", to))?;
     }
     let good = match (digest, hasher) {
         (Digest::Blake3(wanted), Hasher::Blake3(hasher)) => hasher.finalize().as_bytes() == wanted.as_bytes(),
@@ -117,6 +116,8 @@ pub(crate) fn copy_from(
         files::remove_if_present(to)?;
         return Ok(Copied::Different);
     }
-    output.set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("set the mode of", to))?;
+    output
+        .set_permissions(fs::Permissions::from_mode(mode))
+        .map_err(StorageError::io("set the mode of", to))?;
     Ok(Copied::Whole(output))
 }

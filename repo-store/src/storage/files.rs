@@ -14,17 +14,15 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use sha2::Digest as _;
 
-use crate::error::Error;
-use crate::error::FileFault;
 use crate::storage::beneath::{At, Status};
-use crate::storage::faults;
 pub(crate) use crate::storage::permissions::mode;
+use crate::storage::{FileFault, StorageError, faults};
 
 /// Above this many files one `syncfs` is cheaper than a sync of each.
 const SYNC_EACH: usize = 64;
 
 /// Creates a directory and what is missing above it, and returns the directories whose entries changed.
-pub(crate) fn create_directories<'a>(path: impl Into<At<'a>>) -> Result<Vec<Utf8PathBuf>, Error> {
+pub(crate) fn create_directories<'a>(path: impl Into<At<'a>>) -> Result<Vec<Utf8PathBuf>, StorageError> {
     let at = path.into();
     if let Some((base, below)) = at.below() {
         return base.make(below).map(|(_, changed)| changed);
@@ -37,7 +35,7 @@ pub(crate) fn create_directories<'a>(path: impl Into<At<'a>>) -> Result<Vec<Utf8
         match create_directory(directory) {
             Ok(()) => set_mode(directory, mode::DIRECTORY)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists && directory.is_dir() => {}
-            Err(error) => return Err(Error::io("create", directory)(error)),
+            Err(error) => return Err(StorageError::io("create", directory)(error)),
         }
         // The parent of a relative path of one part is empty, which names no directory.
         let parent = directory.parent().filter(|parent| !parent.as_str().is_empty());
@@ -88,43 +86,43 @@ pub(crate) fn open<'a>(path: impl Into<At<'a>>) -> std::io::Result<File> {
 }
 
 /// Opens a regular file for reading; links are followed. A FIFO or device is not waited for.
-pub(crate) fn open_regular(path: &Utf8Path) -> Result<File, Error> {
+pub(crate) fn open_regular(path: &Utf8Path) -> Result<File, StorageError> {
     let file = faults::before("open", path)
         .and_then(|()| At::from(path).open_at_once(false))
-        .map_err(Error::io("open", path))?;
-    if file.metadata().map_err(Error::io("look at", path))?.is_file() {
+        .map_err(StorageError::io("open", path))?;
+    if file.metadata().map_err(StorageError::io("look at", path))?.is_file() {
         return Ok(file);
     }
-    Err(Error::NotAFile { file: path.to_owned(), fault: FileFault::NotRegular })
+    Err(StorageError::NotAFile { file: path.to_owned(), fault: FileFault::NotRegular })
 }
 
 /// Sets the mode bits of `path`.
-pub(crate) fn set_mode<'a>(path: impl Into<At<'a>>, mode: u32) -> Result<(), Error> {
+pub(crate) fn set_mode<'a>(path: impl Into<At<'a>>, mode: u32) -> Result<(), StorageError> {
     let at = path.into();
     faults::before("chmod", &at.full())
         .and_then(|()| at.set_mode(mode))
-        .map_err(Error::io("set the mode of", &*at.full()))
+        .map_err(StorageError::io("set the mode of", &*at.full()))
 }
 
 /// Creates a file that must not exist yet.
-pub(crate) fn create_new<'a>(path: impl Into<At<'a>>, mode: u32) -> Result<File, Error> {
+pub(crate) fn create_new<'a>(path: impl Into<At<'a>>, mode: u32) -> Result<File, StorageError> {
     let at = path.into();
     // 0600 until it is complete; the final mode is set through the handle and so not subject to the umask.
     let file = faults::before("create", &at.full())
         .and_then(|()| at.create_new(0o600))
-        .map_err(Error::io("create", &*at.full()))?;
+        .map_err(StorageError::io("create", &*at.full()))?;
     file.set_permissions(fs::Permissions::from_mode(mode))
-        .map_err(Error::io("set the mode of", &*at.full()))?;
+        .map_err(StorageError::io("set the mode of", &*at.full()))?;
     Ok(file)
 }
 
 /// Writes a whole new file, not yet synced.
-pub(crate) fn write_new<'a>(path: impl Into<At<'a>>, bytes: &[u8], mode: u32) -> Result<File, Error> {
+pub(crate) fn write_new<'a>(path: impl Into<At<'a>>, bytes: &[u8], mode: u32) -> Result<File, StorageError> {
     let at = path.into();
     let mut file = create_new(at.clone(), mode)?;
     faults::before("write", &at.full())
         .and_then(|()| file.write_all(bytes))
-        .map_err(Error::io("write", &*at.full()))?;
+        .map_err(StorageError::io("write", &*at.full()))?;
     Ok(file)
 }
 
@@ -140,21 +138,24 @@ pub(crate) fn reserve(file: &mut File, bytes: u64) -> std::io::Result<()> {
 }
 
 /// Replaces `path` by `bytes` in one step, durably. `temporary` is a name in the same file system that is free.
-pub(crate) fn replace(path: &Utf8Path, bytes: &[u8], temporary: &Utf8Path) -> Result<(), Error> {
+pub(crate) fn replace(path: &Utf8Path, bytes: &[u8], temporary: &Utf8Path) -> Result<(), StorageError> {
     remove_if_present(temporary)?;
     drop(write_new(temporary, bytes, mode::MUTABLE)?);
     sync_path(temporary)?;
-    rename(temporary, path).map_err(Error::io("replace", path))?;
+    rename(temporary, path).map_err(StorageError::io("replace", path))?;
     path.parent().map_or(Ok(()), sync_path)
 }
 
 /// Makes `path` another name of `original`. Says whether it was new; an existing name is left alone.
-pub(crate) fn link<'a, 'b>(original: impl Into<At<'a>>, path: impl Into<At<'b>>) -> Result<bool, Error> {
+pub(crate) fn link<'a, 'b>(
+    original: impl Into<At<'a>>,
+    path: impl Into<At<'b>>,
+) -> Result<bool, StorageError> {
     let at = path.into();
     match faults::before("link", &at.full()).and_then(|()| original.into().link(&at)) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Error::io("make a hard link at", &*at.full())(error)),
+        Err(error) => Err(StorageError::io("make a hard link at", &*at.full())(error)),
     }
 }
 
@@ -162,10 +163,10 @@ pub(crate) fn link<'a, 'b>(original: impl Into<At<'a>>, path: impl Into<At<'b>>)
 pub(crate) fn link_or_copy<'a, 'b>(
     original: impl Into<At<'a>>,
     path: impl Into<At<'b>>,
-) -> Result<bool, Error> {
+) -> Result<bool, StorageError> {
     let (original, at) = (original.into(), path.into());
     match link(original.clone(), at.clone()) {
-        Err(Error::Io { source, .. })
+        Err(StorageError::Io { source, .. })
             if source.raw_os_error() == Some(rustix::io::Errno::MLINK.raw_os_error()) =>
         {
             let copy = || {
@@ -177,7 +178,7 @@ pub(crate) fn link_or_copy<'a, 'b>(
                 file.set_modified(metadata.modified()?)?;
                 file.sync_all()
             };
-            copy().map(|()| true).map_err(Error::io("copy a file to", &*at.full()))
+            copy().map(|()| true).map_err(StorageError::io("copy a file to", &*at.full()))
         }
         result => result,
     }
@@ -188,29 +189,31 @@ pub(crate) fn point<'a, 'b>(
     path: impl Into<At<'a>>,
     target: &str,
     temporary: impl Into<At<'b>>,
-) -> Result<(), Error> {
+) -> Result<(), StorageError> {
     let (at, temporary) = (path.into(), temporary.into());
     remove_if_present(temporary.clone())?;
-    symlink(target, temporary.clone()).map_err(Error::io("create", &*temporary.full()))?;
-    rename(temporary, at.clone()).map_err(Error::io("switch", &*at.full()))
+    symlink(target, temporary.clone()).map_err(StorageError::io("create", &*temporary.full()))?;
+    rename(temporary, at.clone()).map_err(StorageError::io("switch", &*at.full()))
 }
 
 /// Removes a file or link; it is no error when there is none.
-pub(crate) fn remove_if_present<'a>(path: impl Into<At<'a>>) -> Result<(), Error> {
+pub(crate) fn remove_if_present<'a>(path: impl Into<At<'a>>) -> Result<(), StorageError> {
     let at = path.into();
     match faults::before("unlink", &at.full()).and_then(|()| at.remove()) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", &*at.full())(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StorageError::io("remove", &*at.full())(error))
+        }
         _ => Ok(()),
     }
 }
 
 /// The bytes of a file; `None` when there is none. Any other failure is an error, never taken for absence.
-pub(crate) fn read_if_present<'a>(path: impl Into<At<'a>>) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn read_if_present<'a>(path: impl Into<At<'a>>) -> Result<Option<Vec<u8>>, StorageError> {
     let at = path.into();
     match faults::before("read", &at.full()).and_then(|()| read(at.clone())) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("read", &*at.full())(error)),
+        Err(error) => Err(StorageError::io("read", &*at.full())(error)),
     }
 }
 
@@ -222,14 +225,14 @@ pub(crate) fn read<'a>(path: impl Into<At<'a>>) -> std::io::Result<Vec<u8>> {
 }
 
 /// The last bytes of a file, `most` at the most; `None` when there is none.
-pub(crate) fn end_of(path: &Utf8Path, most: u64) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn end_of(path: &Utf8Path, most: u64) -> Result<Option<Vec<u8>>, StorageError> {
     let read = |mut file: File| {
         let start = file.metadata()?.len().saturating_sub(most);
         file.seek(SeekFrom::Start(start))?;
         let mut bytes = Vec::new();
         file.take(most).read_to_end(&mut bytes).map(|_| bytes)
     };
-    open_if_present(path)?.map(read).transpose().map_err(Error::io("read", path))
+    open_if_present(path)?.map(read).transpose().map_err(StorageError::io("read", path))
 }
 
 /// The SHA-256 of a file.
@@ -258,7 +261,7 @@ pub(crate) fn each_piece<'a>(path: impl Into<At<'a>>, mut take: impl FnMut(&[u8]
 }
 
 /// The names in a directory, sorted; none when the directory does not exist.
-pub(crate) fn names_in<'a>(path: impl Into<At<'a>>) -> Result<Vec<String>, Error> {
+pub(crate) fn names_in<'a>(path: impl Into<At<'a>>) -> Result<Vec<String>, StorageError> {
     let mut names = Vec::new();
     each_name_in(path, |name| names.push(name.to_owned()))?;
     names.sort_unstable();
@@ -267,26 +270,28 @@ pub(crate) fn names_in<'a>(path: impl Into<At<'a>>) -> Result<Vec<String>, Error
 
 /// The names in a directory as they come, for directories of very many; none when the directory does not exist. A name that is not
 /// UTF-8 is left out.
-pub(crate) fn each_name_in<'a>(path: impl Into<At<'a>>, take: impl FnMut(&str)) -> Result<(), Error> {
+pub(crate) fn each_name_in<'a>(path: impl Into<At<'a>>, take: impl FnMut(&str)) -> Result<(), StorageError> {
     let at = path.into();
     match faults::before("list", &at.full()).and_then(|()| at.each_name(take)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("list", &*at.full())(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StorageError::io("list", &*at.full())(error))
+        }
         _ => Ok(()),
     }
 }
 
 /// Sets the modification time of a file, in whole seconds since 1970.
-pub(crate) fn set_modified<'a>(path: impl Into<At<'a>>, seconds: i64) -> Result<(), Error> {
+pub(crate) fn set_modified<'a>(path: impl Into<At<'a>>, seconds: i64) -> Result<(), StorageError> {
     let at = path.into();
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    let file = open(at.clone()).map_err(Error::io("open", &*at.full()))?;
+    let file = open(at.clone()).map_err(StorageError::io("open", &*at.full()))?;
     faults::before("utimens", &at.full())
         .and_then(|()| file.set_modified(time))
-        .map_err(Error::io("set the time of", &*at.full()))
+        .map_err(StorageError::io("set the time of", &*at.full()))
 }
 
 /// Makes one file or directory survive a power cut.
-pub(crate) fn sync_path<'a>(path: impl Into<At<'a>>) -> Result<(), Error> {
+pub(crate) fn sync_path<'a>(path: impl Into<At<'a>>) -> Result<(), StorageError> {
     let at = path.into();
     let full = at.full();
     let sync = || {
@@ -294,7 +299,7 @@ pub(crate) fn sync_path<'a>(path: impl Into<At<'a>>) -> Result<(), Error> {
         faults::before("fsync", &full)?;
         file.sync_all()
     };
-    sync().map_err(Error::io("sync", &*full))?;
+    sync().map_err(StorageError::io("sync", &*full))?;
     faults::synced(&full);
     Ok(())
 }
@@ -302,21 +307,21 @@ pub(crate) fn sync_path<'a>(path: impl Into<At<'a>>) -> Result<(), Error> {
 /// Makes all these files and directories survive a power cut.
 ///
 /// All must lie on one file system, at paths that only the owner of the store can change.
-pub(crate) fn sync_all(mut paths: Vec<Utf8PathBuf>) -> Result<(), Error> {
+pub(crate) fn sync_all(mut paths: Vec<Utf8PathBuf>) -> Result<(), StorageError> {
     paths.sort_unstable();
     paths.dedup();
     sync_each(&paths.iter().map(At::from).collect::<Vec<_>>())
 }
 
 /// Makes all these files and directories, each of which is named once, survive a power cut. All must lie on one file system.
-pub(crate) fn sync_each(places: &[At<'_>]) -> Result<(), Error> {
+pub(crate) fn sync_each(places: &[At<'_>]) -> Result<(), StorageError> {
     match places.first() {
         Some(first) if places.len() > SYNC_EACH => {
             let full = first.full();
-            let file = open(first.clone()).map_err(Error::io("open", &*full))?;
+            let file = open(first.clone()).map_err(StorageError::io("open", &*full))?;
             faults::before("syncfs", &full)
                 .and_then(|()| rustix::fs::syncfs(&file).map_err(Into::into))
-                .map_err(Error::io("sync the file system of", &*full))?;
+                .map_err(StorageError::io("sync the file system of", &*full))?;
             faults::synced_everything();
             Ok(())
         }
@@ -332,28 +337,32 @@ pub(crate) fn changed(metadata: &fs::Metadata) -> Timestamp {
 /// Makes a file count as changed just now, without a change that a reader sees. Says whether it is still there.
 ///
 /// This and [`remove_settled`] lock the file against each other.
-pub(crate) fn touch(path: &Utf8Path) -> Result<bool, Error> {
+pub(crate) fn touch(path: &Utf8Path) -> Result<bool, StorageError> {
     let Some(file) = open_if_present(path)? else { return Ok(false) };
-    lock_file(&file, FlockOperation::LockShared).map_err(Error::io("lock", path))?;
+    lock_file(&file, FlockOperation::LockShared).map_err(StorageError::io("lock", path))?;
     if !is_named(&file, path)? {
         return Ok(false);
     }
     // Setting the mode to what it is sets the change time, and nothing else.
     faults::before("touch", path)
         .and_then(|()| file.set_permissions(fs::Permissions::from_mode(mode::IMMUTABLE)))
-        .map_err(Error::io("touch", path))?;
+        .map_err(StorageError::io("touch", path))?;
     Ok(true)
 }
 
 /// Removes a file and before it `others`, more names of it, unless it changed at `settled` or later or somebody is just touching
 /// it. Says whether it did.
-pub(crate) fn remove_settled(path: &Utf8Path, others: &[At<'_>], settled: Timestamp) -> Result<bool, Error> {
+pub(crate) fn remove_settled(
+    path: &Utf8Path,
+    others: &[At<'_>],
+    settled: Timestamp,
+) -> Result<bool, StorageError> {
     let Some(file) = open_if_present(path)? else { return Ok(false) };
     match lock_file(&file, FlockOperation::NonBlockingLockExclusive) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-        result => result.map_err(Error::io("lock", path))?,
+        result => result.map_err(StorageError::io("lock", path))?,
     }
-    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    let metadata = file.metadata().map_err(StorageError::io("look at", path))?;
     if changed(&metadata) >= settled || !is_named(&file, path)? {
         return Ok(false);
     }
@@ -364,21 +373,21 @@ pub(crate) fn remove_settled(path: &Utf8Path, others: &[At<'_>], settled: Timest
     Ok(true)
 }
 
-fn open_if_present(path: &Utf8Path) -> Result<Option<File>, Error> {
+fn open_if_present(path: &Utf8Path) -> Result<Option<File>, StorageError> {
     match open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("open", path)(error)),
+        Err(error) => Err(StorageError::io("open", path)(error)),
     }
 }
 
 /// Whether `path` still is a name of an open file.
-fn is_named(file: &File, path: &Utf8Path) -> Result<bool, Error> {
-    let open = file.metadata().map_err(Error::io("look at", path))?;
+fn is_named(file: &File, path: &Utf8Path) -> Result<bool, StorageError> {
+    let open = file.metadata().map_err(StorageError::io("look at", path))?;
     match fs::symlink_metadata(path) {
         Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io("look at", path)(error)),
+        Err(error) => Err(StorageError::io("look at", path)(error)),
     }
 }
 
@@ -399,16 +408,16 @@ pub(crate) struct Lock {
 
 impl Lock {
     /// Waits for the lock.
-    pub(crate) fn acquire(path: &Utf8Path) -> Result<Self, Error> {
-        Self::with(path, FlockOperation::LockExclusive).map_err(|error| Error::io("lock", path)(error))
+    pub(crate) fn acquire(path: &Utf8Path) -> Result<Self, StorageError> {
+        Self::with(path, FlockOperation::LockExclusive).map_err(|error| StorageError::io("lock", path)(error))
     }
 
     /// Takes the lock if nobody holds it. Unlike [`acquire`](Self::acquire) it does not make the file.
-    pub(crate) fn try_acquire(path: &Utf8Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn try_acquire(path: &Utf8Path) -> Result<Option<Self>, StorageError> {
         match Self::with(path, FlockOperation::NonBlockingLockExclusive) {
             Ok(lock) => Ok(Some(lock)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(Error::io("lock", path)(error)),
+            Err(error) => Err(StorageError::io("lock", path)(error)),
         }
     }
 

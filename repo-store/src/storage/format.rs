@@ -4,13 +4,12 @@ use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::error::Error;
-use crate::storage::files;
+use crate::storage::{StorageError, files};
 
 /// The number of a store's format. `docs/store-format.md` describes each.
 ///
 /// Every format that was ever landed can be read; only the newest is written. An older store is upgraded before its first
-/// change, by [`Store::upgrade`].
+/// change, by [`Store::upgrade`](crate::Store::upgrade).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Format(u32);
 
@@ -36,14 +35,14 @@ impl Format {
     /// Reads the content of the format file.
     ///
     /// From format 3 on a second line names the first version that reads the format, for older versions to show.
-    pub(crate) fn parse(text: &[u8], path: &Utf8Path) -> Result<Self, Error> {
-        let damaged = || Error::damaged("format file", &path, "it holds no number");
+    pub(crate) fn parse(text: &[u8], path: &Utf8Path) -> Result<Self, StorageError> {
+        let damaged = || StorageError::damaged("format file", &path, "it holds no number");
         let text = std::str::from_utf8(text).map_err(|_| damaged())?;
         let mut lines = text.lines();
         let number: u32 = lines.next().and_then(|line| line.parse().ok()).ok_or_else(damaged)?;
         if number > Self::NEWEST.0 {
             let reader = lines.next().unwrap_or("a newer version").chars().filter(|c| !c.is_control());
-            return Err(Error::NewerFormat {
+            return Err(StorageError::NewerFormat {
                 found: number,
                 known: Self::NEWEST.0,
                 reader: reader.take(100).collect(),
@@ -58,9 +57,10 @@ impl Format {
     }
 
     /// Reads the format of the store in `root`.
-    pub(crate) fn of(root: &Utf8Path) -> Result<Self, Error> {
+    pub(crate) fn of(root: &Utf8Path) -> Result<Self, StorageError> {
         let path = file(root);
-        let text = files::read_if_present(&path)?.ok_or_else(|| Error::NoStore { path: root.to_owned() })?;
+        let text =
+            files::read_if_present(&path)?.ok_or_else(|| StorageError::NoStore { path: root.to_owned() })?;
         Self::parse(&text, &path)
     }
 }
@@ -87,7 +87,7 @@ pub(crate) fn way_back(root: &Utf8Path) -> Utf8PathBuf {
 
 /// Closes the way back to the format before: something is about to be written that it may not understand. `storage` is the
 /// directory with the format file.
-pub(crate) fn close_way_back(storage: &Utf8Path) -> Result<(), Error> {
+pub(crate) fn close_way_back(storage: &Utf8Path) -> Result<(), StorageError> {
     let path = storage.join("format.before");
     if path.symlink_metadata().is_err() {
         return Ok(());
@@ -100,7 +100,7 @@ pub(crate) fn close_way_back(storage: &Utf8Path) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    pub(crate) fn parse(text: &str) -> Result<Format, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Format, StorageError> {
         Format::parse(text.as_bytes(), Utf8Path::new("format"))
     }
 
@@ -111,10 +111,12 @@ mod tests {
             assert_eq!(Format::parse(&text, Utf8Path::new("format")).unwrap(), Format(number));
         }
         let error = parse("3\nrepo-cli 0.9.0\n").unwrap_err();
-        assert!(matches!(&error, Error::NewerFormat { found: 3, reader, .. } if reader == "repo-cli 0.9.0"));
-        assert!(matches!(parse("3\n"), Err(Error::NewerFormat { found: 3, .. })));
+        assert!(
+            matches!(&error, StorageError::NewerFormat { found: 3, reader, .. } if reader == "repo-cli 0.9.0")
+        );
+        assert!(matches!(parse("3\n"), Err(StorageError::NewerFormat { found: 3, .. })));
         for bad in ["", "\n", "0\n", "-1\n", "one\n", " 1\n"] {
-            assert!(matches!(parse(bad), Err(Error::Damaged { .. })), "{bad:?}");
+            assert!(matches!(parse(bad), Err(StorageError::Damaged { .. })), "{bad:?}");
         }
     }
 

@@ -7,6 +7,7 @@
 pub(crate) mod beneath;
 pub(crate) mod copy;
 mod directory;
+mod error;
 pub(crate) mod faults;
 pub(crate) mod files;
 pub(crate) mod format;
@@ -20,9 +21,8 @@ use std::io::{Read, Write};
 
 use camino::Utf8PathBuf;
 pub use directory::Directory;
+pub use error::{FileFault, StorageError};
 pub use memory::Memory;
-
-use crate::error::Error;
 
 /// The name of something in a storage: slash-separated elements of letters, digits, `.`, `_` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,14 +60,14 @@ pub trait Staged: Write + Send {
     ///
     /// # Errors
     /// Whatever the storage says.
-    fn finish(&mut self) -> Result<(), Error>;
+    fn finish(&mut self) -> Result<(), StorageError>;
 
     /// Gives the file its key; others see it there after the next [`sync`](Storage::sync). When something is there already it
     /// stays, and this file is discarded: content-addressed files of one key are equal.
     ///
     /// # Errors
     /// Whatever the storage says.
-    fn keep(self: Box<Self>, key: &Key) -> Result<(), Error>;
+    fn keep(self: Box<Self>, key: &Key) -> Result<(), StorageError>;
 }
 
 /// What a store needs of the place that keeps its bytes.
@@ -76,56 +76,56 @@ pub trait Storage: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When they are there and cannot be read: never `None` in that case.
-    fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, Error>;
+    fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, StorageError>;
 
     /// A reader of the bytes under `key`, for files too large to hold.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + Send>>, Error>;
+    fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + Send>>, StorageError>;
 
     /// Whether there is something under `key`.
     ///
     /// # Errors
     /// When that cannot be told.
-    fn contains(&self, key: &Key) -> Result<bool, Error>;
+    fn contains(&self, key: &Key) -> Result<bool, StorageError>;
 
     /// Starts a file whose key is only known once it is written.
     ///
     /// # Errors
     /// Whatever the storage says.
-    fn stage(&self) -> Result<Box<dyn Staged + '_>, Error>;
+    fn stage(&self) -> Result<Box<dyn Staged + '_>, StorageError>;
 
     /// Makes what is under `key` count as new, as if it had just been kept; says whether there is something.
     ///
     /// # Errors
     /// Whatever the storage says.
-    fn renew(&self, key: &Key) -> Result<bool, Error>;
+    fn renew(&self, key: &Key) -> Result<bool, StorageError>;
 
     /// Makes all files kept or renewed so far survive a power cut.
     ///
     /// # Errors
     /// When that cannot be promised; it must then be assumed that they do not.
-    fn sync(&self) -> Result<(), Error>;
+    fn sync(&self) -> Result<(), StorageError>;
 
     /// Makes the reference under `key` survive a power cut as it stands, whoever wrote it.
     ///
     /// # Errors
     /// When that cannot be promised.
-    fn settle(&self, key: &Key) -> Result<(), Error>;
+    fn settle(&self, key: &Key) -> Result<(), StorageError>;
 
     /// Replaces the reference under `key` if it still holds `expected` (`None`: if there is none), durably; says
     /// whether it did.
     ///
     /// # Errors
     /// Whatever the storage says.
-    fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, Error>;
+    fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, StorageError>;
 
     /// Removes the reference under `key` if it still holds `expected`, durably; says whether it did.
     ///
     /// # Errors
     /// Whatever the storage says.
-    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error>;
+    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, StorageError>;
 
     /// Like [`compare_and_swap`](Self::compare_and_swap), and appends `line` to the log under `log` before the reference is
     /// replaced, so that no state goes unannounced. A failure may leave the line behind without its state.
@@ -139,20 +139,20 @@ pub trait Storage: Send + Sync + fmt::Debug {
         new: &[u8],
         log: &Key,
         line: &str,
-    ) -> Result<bool, Error>;
+    ) -> Result<bool, StorageError>;
 
     /// Appends one line and a check of it and the line before to the log under `key`, durably. A line that a crash cut short
     /// is dropped: nobody was told of it.
     ///
     /// # Errors
     /// Whatever the storage says.
-    fn append_line(&self, key: &Key, line: &str) -> Result<(), Error>;
+    fn append_line(&self, key: &Key, line: &str) -> Result<(), StorageError>;
 
     /// Every key that starts with `area` and a slash, in order.
     ///
     /// # Errors
     /// Whatever the storage says.
-    fn list(&self, area: &str) -> Result<Vec<Key>, Error>;
+    fn list(&self, area: &str) -> Result<Vec<Key>, StorageError>;
 
     /// The file's path, when the storage is on a local disk: what a hard link is made to.
     fn local_path(&self, key: &Key) -> Option<Utf8PathBuf>;
@@ -161,9 +161,9 @@ pub trait Storage: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// Whatever the storage says.
-    fn put(&self, key: &Key, bytes: &[u8]) -> Result<(), Error> {
+    fn put(&self, key: &Key, bytes: &[u8]) -> Result<(), StorageError> {
         let mut staged = self.stage()?;
-        staged.write_all(bytes).map_err(Error::io("write", key.as_str()))?;
+        staged.write_all(bytes).map_err(StorageError::io("write", key.as_str()))?;
         staged.keep(key)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::error::Error;
+use crate::storage::StorageError;
 
 /// Text of one object; a chunk of the largest records stays far below.
 const MAXIMUM: usize = 1 << 30;
@@ -44,9 +44,9 @@ fn with_codec<T>(work: impl FnOnce(&mut Codec) -> std::io::Result<T>) -> std::io
 }
 
 /// The bytes of the file of an object with this text.
-pub(crate) fn compress(text: &[u8]) -> Result<Vec<u8>, Error> {
+pub(crate) fn compress(text: &[u8]) -> Result<Vec<u8>, StorageError> {
     let compress = |codec: &mut Codec| codec.compressor.compress(text);
-    let mut bytes = with_codec(compress).map_err(Error::io("compress", "an object"))?;
+    let mut bytes = with_codec(compress).map_err(StorageError::io("compress", "an object"))?;
     seal(&mut bytes);
     Ok(bytes)
 }

@@ -153,7 +153,10 @@ fn a_plan_is_for_one_state_only_and_its_removal_can_be_undone() {
     let (store, name) = (&fixture.store, &fixture.preprod.name);
     let old = plan(&fixture, &[keep_versions(1)], 31);
     insert(&fixture, "preprod", 32, &[("third", "1.0")]);
-    assert!(matches!(store.apply_retention(&old, &context(0)), Err(Error::Outdated { .. })));
+    assert!(matches!(
+        store.apply_retention(&old, &context(0)),
+        Err(Error::Change(repo_store::ChangeError::Outdated { .. }))
+    ));
 
     let plan = plan(&fixture, &[keep_versions(1)], 33);
     store.apply_retention(&plan, &context(33 * DAY)).unwrap();

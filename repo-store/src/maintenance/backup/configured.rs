@@ -119,7 +119,8 @@ impl Target<'_> {
     pub(super) fn copy_configured(&self, all: &[Configured]) -> Result<Vec<UnsavedFile>, Error> {
         let mut unsaved = Vec::new();
         for Configured { file, source, saved_as } in all {
-            let opened = files::open_regular(source).and_then(|opened| content(opened, source));
+            let opened =
+                files::open_regular(source).map_err(Error::from).and_then(|opened| content(opened, source));
             match opened {
                 Ok((bytes, metadata)) => self.copy_content(&bytes, &metadata, saved_as)?,
                 Err(error) => unsaved.push(UnsavedFile { file: file.clone(), error: Arc::new(error) }),

@@ -25,12 +25,12 @@ use plan::Plan;
 pub use restore::RestoreReport;
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, MaintenanceError};
 use crate::storage::beneath::{At, Status, StorePaths};
 use crate::storage::copy::copy;
-use crate::storage::files;
 use crate::storage::files::mode;
 use crate::storage::permissions::{EntryKind, ModeRule, Permission};
+use crate::storage::{StorageError, files};
 use crate::store::Store;
 
 /// What a backup did.
@@ -153,13 +153,16 @@ impl Store {
         // `public` may be a link to another place.
         let public = root.join("public").canonicalize_utf8().unwrap_or_else(|_| root.join("public"));
         if place.starts_with(&root) || place.starts_with(&public) || root.starts_with(&absolute) {
-            return Err(Error::BackupInStore { path: to.to_owned(), root: self.root().to_owned() });
+            return Err(Error::Maintenance(MaintenanceError::BackupInStore {
+                path: to.to_owned(),
+                root: self.root().to_owned(),
+            }));
         }
         // The log only grows: that of a backup and that of its store begin alike.
         let theirs = files::read_if_present(&to.join("store/ops/log"))?.unwrap_or_default();
         let ours = files::read_if_present(&self.root().join("store/ops/log"))?.unwrap_or_default();
         if !theirs.starts_with(&ours) && !ours.starts_with(&theirs) {
-            return Err(Error::OtherBackup { path: to.to_owned() });
+            return Err(Error::Maintenance(MaintenanceError::OtherBackup { path: to.to_owned() }));
         }
         Ok(())
     }
@@ -318,12 +321,12 @@ impl<'a> Target<'a> {
             Ok(true) => self.place(&temporary, path).map(|()| true),
             Ok(false) => Ok(false),
             // Collected since it was listed; if it was needed, the next look at the backup shows.
-            Err(Error::Io { path, source, .. })
+            Err(StorageError::Io { path, source, .. })
                 if path == from && source.kind() == std::io::ErrorKind::NotFound =>
             {
                 Ok(false)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -396,7 +399,7 @@ impl<'a> Target<'a> {
     fn sync(&self) -> Result<(), Error> {
         let changed =
             std::mem::take(&mut *self.changed.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        self.copy.sync_all(changed)
+        Ok(self.copy.sync_all(changed)?)
     }
 
     fn finish(self, mut damaged: Vec<Utf8PathBuf>) -> Result<BackupReport, Error> {

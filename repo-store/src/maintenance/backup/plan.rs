@@ -10,11 +10,9 @@ use crate::error::Error;
 use crate::history::horizon::Ends;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
-use crate::publish::PublicationId;
-use crate::publish::{Entry, Publication};
-use crate::storage::Storage as _;
+use crate::publish::{Entry, Publication, PublicationId};
 use crate::storage::copy::Digest;
-use crate::storage::files;
+use crate::storage::{Storage as _, files};
 use crate::store::Store;
 
 /// Areas of `store/` with small files that refer to others and change.

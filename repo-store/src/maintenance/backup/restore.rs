@@ -10,12 +10,11 @@ use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::snapshot::Snapshot;
-use crate::publish::PublicationId;
-use crate::publish::{Entry, Expected, Publication, link_of};
+use crate::publish::{Entry, Expected, Publication, PublicationId, link_of};
 use crate::storage::beneath::At;
 use crate::storage::copy::Digest;
-use crate::storage::files;
 use crate::storage::format::Format;
+use crate::storage::{StorageError, files};
 use crate::store::Store;
 
 /// What a restoration did.
@@ -42,7 +41,7 @@ impl Store {
     /// store go to `outside` in there. No link in the backup is followed for them, nor for the configuration and the keys.
     ///
     /// # Errors
-    /// [`Error::NoStore`] when `from` is no backup, [`Error::StoreExists`] when `to` is not empty.
+    /// [`StorageError::NoStore`] when `from` is no backup, [`StorageError::StoreExists`] when `to` is not empty.
     pub fn restore(
         from: &Utf8Path,
         to: &Utf8Path,
@@ -52,7 +51,7 @@ impl Store {
         let names = files::names_in(to)?;
         let is_cut_short = names.iter().any(|name| name == INCOMPLETE) && !to.join(FORMAT).exists();
         if !names.is_empty() && !is_cut_short {
-            return Err(Error::StoreExists { path: to.to_owned() });
+            return Err(Error::Storage(StorageError::StoreExists { path: to.to_owned() }));
         }
         Format::of(from)?;
         let plan = Plan::of_backup(&Self::at(from))?;

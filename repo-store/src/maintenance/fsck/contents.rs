@@ -14,8 +14,7 @@ use crate::context::Context;
 use crate::manifest::Manifest;
 use crate::model::id::BlobId;
 use crate::storage::beneath::{At, StorePaths};
-use crate::storage::files;
-use crate::storage::sealed;
+use crate::storage::{files, sealed};
 
 /// What was learnt by reading everything.
 #[derive(Debug, Default)]

@@ -10,8 +10,7 @@ use crate::history::horizon::Ends;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::publish::PublicationId;
-use crate::storage::Storage as _;
-use crate::storage::{files, log};
+use crate::storage::{Storage as _, files, log};
 use crate::store::Store;
 
 /// The references and the log as they stood at one moment.

@@ -13,11 +13,11 @@ use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, SignedSuite};
 use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
-use crate::publish::PublicationId;
-use crate::publish::{BY_HASH, Entry, Expected, MOST_AHEAD, PUBLICATIONS, Publication, SNAPSHOTS, link_of};
-use crate::storage::Storage as _;
+use crate::publish::{
+    BY_HASH, Entry, Expected, MOST_AHEAD, PUBLICATIONS, Publication, PublicationId, SNAPSHOTS, link_of,
+};
 use crate::storage::beneath::{Refusal, StorePaths};
-use crate::storage::files;
+use crate::storage::{Storage as _, files};
 use crate::store::Store;
 
 /// The records of all publications of one repository.

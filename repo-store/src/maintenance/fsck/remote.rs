@@ -11,10 +11,9 @@ use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::objects;
 use crate::publish::{FLAT, File};
-use crate::storage::Key;
 use crate::storage::copy::{Copied, Digest, copy_from};
 use crate::storage::files::mode;
-use crate::storage::sealed;
+use crate::storage::{Key, sealed};
 use crate::store::Store;
 
 /// A place with files that may be true copies, such as a web server.

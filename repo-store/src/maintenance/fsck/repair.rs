@@ -22,15 +22,12 @@ use crate::history::horizon::{End, Ends};
 use crate::model::commit::Commit;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::{RepositoryName, TagName};
-use crate::publish::PublicationId;
-use crate::publish::{BY_HASH, Entry, Expected, File, PUBLICATIONS, Publication, SNAPSHOTS};
+use crate::publish::{BY_HASH, Entry, Expected, File, PUBLICATIONS, Publication, PublicationId, SNAPSHOTS};
 use crate::storage::beneath::{StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
-use crate::storage::files;
 use crate::storage::files::mode;
-use crate::storage::log;
 use crate::storage::permissions::Permission;
-use crate::storage::sealed;
+use crate::storage::{StorageError, files, log, sealed};
 use crate::store::Store;
 
 /// What a repair did.
@@ -138,7 +135,7 @@ impl Repair<'_, '_> {
             match repaired {
                 Ok(true) => done.push(problem.clone()),
                 // A link where a directory belongs is a problem of its own, and for a person to look at. The rest is repaired.
-                Ok(false) | Err(Error::UnsafePath { .. }) => {}
+                Ok(false) | Err(Error::Storage(StorageError::UnsafePath { .. })) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -248,7 +245,7 @@ impl Repair<'_, '_> {
             let pool = self.paths.at(Utf8Path::new("public").join(name).join("pool"));
             let found = match files_below(&pool) {
                 // That a directory on the way is a link is a problem of its own.
-                Err(Error::UnsafePath { .. }) => continue,
+                Err(StorageError::UnsafePath { .. }) => continue,
                 found => found?,
             };
             for (path, _) in found.iter().filter(|(_, status)| status.identity == damaged) {

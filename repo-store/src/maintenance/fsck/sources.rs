@@ -14,12 +14,9 @@ use crate::history::horizon::Ends;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::objects;
-use crate::publish::PublicationId;
-use crate::publish::{File, Publication};
-use crate::storage::Key;
+use crate::publish::{File, Publication, PublicationId};
 use crate::storage::beneath::{At, StorePaths};
-use crate::storage::files;
-use crate::storage::sealed;
+use crate::storage::{Key, files, sealed};
 use crate::store::Store;
 
 /// A place where a repair looks for true copies.

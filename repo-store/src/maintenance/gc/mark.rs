@@ -12,6 +12,7 @@ use crate::model::commit::Commit;
 use crate::model::id::{ChunkId, CommitId, PageId, SnapshotId};
 use crate::model::snapshot::Snapshot;
 use crate::model::{chunk, page};
+use crate::storage::StorageError;
 use crate::store::Store;
 
 /// Everything that was there at first, less what was reached since. Each object is read once at most.
@@ -30,7 +31,7 @@ struct Failure(Option<Error>);
 
 impl Failure {
     fn note(&mut self, error: Error) {
-        if self.0.as_ref().is_none_or(|known| matches!(known, Error::Missing { .. })) {
+        if self.0.as_ref().is_none_or(|known| matches!(known, Error::Storage(StorageError::Missing { .. }))) {
             self.0 = Some(error);
         }
     }
@@ -82,9 +83,9 @@ impl<'a> Marks<'a> {
         let mut failure = Failure(None);
         let objects = self.store.objects();
         for batch in snapshots.chunks(BATCH) {
-            let pages = self.read(batch, |id| id.0, |id| Snapshot::page_ids(&objects, id), &mut failure);
+            let pages = self.read(batch, |id| id.0, |id| Ok(Snapshot::page_ids(&objects, id)?), &mut failure);
             let pages = distinct(pages, &mut self.pages);
-            let chunks = self.read(&pages, |id| id.0, |id| page::chunk_ids(&objects, id), &mut failure);
+            let chunks = self.read(&pages, |id| id.0, |id| Ok(page::chunk_ids(&objects, id)?), &mut failure);
             let chunks = distinct(chunks, &mut self.chunks);
             for batch in chunks.chunks(BATCH) {
                 // When every blob is reached, nothing more is to be learnt. Most often the current states do that.
@@ -94,7 +95,7 @@ impl<'a> Marks<'a> {
                     }
                     continue;
                 }
-                let blobs = self.read(batch, |id| id.0, |id| chunk::blobs(&objects, id), &mut failure);
+                let blobs = self.read(batch, |id| id.0, |id| Ok(chunk::blobs(&objects, id)?), &mut failure);
                 for blob in blobs {
                     self.blobs.remove(&blob.0);
                 }
@@ -174,7 +175,7 @@ mod tests {
         let ids = |area| store.storage().ids(area).unwrap();
         let blobs = ["aa", "bb", "cc"].map(|name| BlobId::of(name.as_bytes()).0).into_iter().collect();
         let mut marks = Marks::new(&store, NonZeroUsize::MIN, ids("objects"), blobs);
-        assert!(matches!(marks.snapshots(vec![other]), Err(Error::Missing { .. })));
+        assert!(matches!(marks.snapshots(vec![other]), Err(Error::Storage(StorageError::Missing { .. }))));
         marks.snapshots(vec![kept]).unwrap();
         let (objects, blobs) = marks.unreached();
         assert_eq!(objects, [run("cc").id.0]);

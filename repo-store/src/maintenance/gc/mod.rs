@@ -50,8 +50,7 @@ use crate::manifest;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::publish::PublicationId;
-use crate::storage::Key;
-use crate::storage::files;
+use crate::storage::{Key, StorageError, files};
 use crate::store::Store;
 
 /// How garbage is collected.
@@ -175,7 +174,7 @@ impl Store {
         for commit in history::logged_since(self, (horizon, context.now))? {
             match marks.commit_ids(&HashSet::from([commit])) {
                 // The log is no reference: what it mentions may be gone since a collection with a shorter grace period.
-                Err(Error::Missing { .. }) => {}
+                Err(Error::Storage(StorageError::Missing { .. })) => {}
                 result => result?,
             }
         }

@@ -8,10 +8,8 @@ use jiff::Timestamp;
 
 use super::{Garbage, Why};
 use crate::error::Error;
-use crate::storage::beneath;
 use crate::storage::beneath::{At, Status, StorePaths};
-use crate::storage::files;
-use crate::storage::{Key, Storage as _};
+use crate::storage::{Key, Storage as _, beneath, files};
 use crate::store::Store;
 
 /// A file as it was found.

@@ -5,8 +5,8 @@ use deb_parse::control::{PackagesStanza, SourcesStanza};
 use deb_parse::deb822;
 
 use super::{BLOB, FILES, Record};
-use crate::error::Error;
 use crate::model::id::BlobId;
+use crate::storage::StorageError;
 
 /// One file of a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,19 +24,21 @@ impl Record {
     /// Every file of the package: the package file, or the `.dsc` and behind it all that the `.dsc` lists.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when the record does not say so in a usable way.
-    pub fn files(&self) -> Result<Vec<RecordFile>, Error> {
+    /// [`StorageError::Damaged`] when the record does not say so in a usable way.
+    pub fn files(&self) -> Result<Vec<RecordFile>, StorageError> {
         let files = if self.key.architecture.is_source() { self.source_files() } else { self.package_file() };
-        files.map_err(|what| Error::damaged("record", &self.key, what))
+        files.map_err(|what| StorageError::damaged("record", &self.key, what))
     }
 
     /// Where the package file or the `.dsc` lies in the published tree.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when the record does not say so in a usable way.
-    pub fn pool_path(&self) -> Result<RelPath, Error> {
+    /// [`StorageError::Damaged`] when the record does not say so in a usable way.
+    pub fn pool_path(&self) -> Result<RelPath, StorageError> {
         let first = self.files()?.into_iter().next();
-        first.map(|file| file.path).ok_or_else(|| Error::damaged("record", &self.key, "it lists no file"))
+        first
+            .map(|file| file.path)
+            .ok_or_else(|| StorageError::damaged("record", &self.key, "it lists no file"))
     }
 
     /// The size of all its files in bytes.

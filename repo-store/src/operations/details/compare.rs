@@ -9,7 +9,7 @@ use deb_parse::{Version, changelog};
 
 use super::pairs::Pair;
 use super::{Came, ContentChange, PackageChange, PackageState, PrivilegedFile};
-use crate::error::Error;
+use crate::error::{Error, ImportError};
 use crate::manifest::Manifest;
 use crate::model::record::Record;
 use crate::store::Store;
@@ -76,7 +76,7 @@ pub(super) fn compare(store: &Store, pair: &Pair) -> Result<Compared, Error> {
     let (before, after) = match sides {
         Ok(sides) => sides,
         // One package that cannot be unpacked does not keep the others from being compared.
-        Err(Error::Package { source, .. }) => {
+        Err(Error::Import(ImportError::Package { source, .. })) => {
             compared.change.contents_unknown = Some(source.to_string());
             return Ok(compared);
         }

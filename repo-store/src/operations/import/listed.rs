@@ -9,7 +9,7 @@ use deb_parse::control::FileEntry;
 use deb_parse::deb::{self, tarball};
 
 use super::{Origin, Request, Tee, changed_while_read};
-use crate::error::Error;
+use crate::error::{Error, ImportError};
 use crate::storage::{Staged, Storage as _};
 use crate::store::Store;
 
@@ -63,23 +63,26 @@ impl List<'_> {
     }
 
     pub(super) fn error(self, source: deb_parse::Error) -> Error {
-        Error::Package { file: self.path.to_owned(), source }
+        Error::Import(ImportError::Package { file: self.path.to_owned(), source })
     }
 
     pub(super) fn misfit(self, what: impl Into<String>) -> Error {
-        Error::Misfit { file: self.path.to_owned(), what: what.into() }
+        Error::Import(ImportError::InconsistentUpload { file: self.path.to_owned(), what: what.into() })
     }
 
     pub(super) fn incomplete(self, entry: &FileEntry) -> Error {
-        Error::Incomplete { file: self.path.to_owned(), name: Quoted::new(&entry.path).to_string() }
+        Error::Import(ImportError::Incomplete {
+            file: self.path.to_owned(),
+            name: Quoted::new(&entry.path).to_string(),
+        })
     }
 
     fn other(self, entry: &FileEntry, what: &'static str) -> Error {
-        Error::OtherThanListed {
+        Error::Import(ImportError::ChecksumMismatch {
             file: self.path.to_owned(),
             name: Quoted::new(&entry.path).to_string(),
             what,
-        }
+        })
     }
 
     /// The SHA-256 of a file, without which nothing is taken: the other checksums prove nothing, or apt does not ask for them.
@@ -151,10 +154,12 @@ pub(super) fn read_text(path: &Utf8Path, origin: Origin<'_>) -> Result<Vec<u8>, 
     let (file, before) = origin.open(path)?;
     let mut bytes = Vec::new();
     let read = (&file).take(MAX_TEXT + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Error::Package { file: path.to_owned(), source: error.into() })?;
+    read.map_err(|error| {
+        Error::Import(ImportError::Package { file: path.to_owned(), source: error.into() })
+    })?;
     if bytes.len() as u64 > MAX_TEXT {
         let source = deb_parse::Error::Limit { what: "bytes of the text", limit: MAX_TEXT };
-        return Err(Error::Package { file: path.to_owned(), source });
+        return Err(Error::Import(ImportError::Package { file: path.to_owned(), source }));
     }
     changed_while_read(path, &file, &before, bytes.len() as u64)?;
     Ok(bytes)
@@ -185,7 +190,8 @@ impl Store {
         if let Some(error) = tee.failed {
             return Err(Error::io("write a copy of", path)(error));
         }
-        let (hashes, files) = read.map_err(|source| Error::Package { file: path.clone(), source })?;
+        let (hashes, files) =
+            read.map_err(|source| Error::Import(ImportError::Package { file: path.clone(), source }))?;
         changed_while_read(&path, &file, &before, hashes.size)?;
         list.check(entry, &Checksums::from(&hashes))?;
         if let Some(staged) = &mut tee.staged {

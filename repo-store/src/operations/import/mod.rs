@@ -15,16 +15,14 @@ use deb_parse::control::{BinaryControl, Fields as _};
 use deb_parse::{Component, SuiteName, deb};
 
 use crate::context::Context;
-use crate::error::{Error, FileFault};
+use crate::error::{ChangeError, Error, ImportError};
 use crate::manifest::Manifest;
 use crate::model::id::BlobId;
-use crate::model::record::Digests;
-use crate::model::record::{Build, Record, RecordKey};
+use crate::model::record::{Build, Digests, Record, RecordKey};
 use crate::operations::placement::{Placement, PlacementRequest};
 use crate::settings::route::Route;
 use crate::settings::{RepositorySettings, SuiteSettings};
-use crate::storage::files;
-use crate::storage::{Key, Staged, Storage as _};
+use crate::storage::{FileFault, Key, Staged, Storage as _, StorageError, files};
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted, Transaction};
 
@@ -211,11 +209,12 @@ impl Store {
         if let Some(error) = tee.failed {
             return Err(Error::io("write a copy of", path)(error));
         }
-        let package = read.map_err(|source| Error::Package { file: path.to_owned(), source })?;
+        let package =
+            read.map_err(|source| Error::Import(ImportError::Package { file: path.to_owned(), source }))?;
         changed_while_read(path, &file, &before, package.size)?;
         // The installer, which unpacks `.udeb` packages, makes directories that are missing.
         if let Some(problem) = package.unpack_problem.clone().filter(|_| path.extension() != Some("udeb")) {
-            return Err(Error::NotUnpackable { file: path.to_owned(), problem });
+            return Err(Error::Import(ImportError::NotUnpackable { file: path.to_owned(), problem }));
         }
         if let Some(InUpload { list, entry, .. }) = upload {
             list.check(entry, &Checksums::from(&package))?;
@@ -235,7 +234,7 @@ impl Store {
             Placement::of(&RecordKey::of(control), |name| paragraph.get_str(name), repository, &asked)?;
         let (component, kind) = (placement.component.clone(), kind_of(control, path));
         let record = Record::new(control, component, kind, blob, package.size, &digests)
-            .map_err(|source| Error::Stanza { file: path.to_owned(), source })?;
+            .map_err(|source| Error::Import(ImportError::Stanza { file: path.to_owned(), source }))?;
         let mut staged = Vec::new();
         if let Some(mut copy) = tee.staged {
             copy.finish()?;
@@ -345,7 +344,10 @@ impl<'a> Candidate<'a> {
             }
             match transaction.insert(suite, &self.record) {
                 Ok(inserted) => suites.push((suite.clone(), inserted)),
-                Err(error @ (Error::Conflict { .. } | Error::PathConflict { .. })) => return Ok(Err(error)),
+                Err(
+                    error @ (Error::Change(ChangeError::Conflict { .. })
+                    | Error::Change(ChangeError::PathConflict { .. })),
+                ) => return Ok(Err(error)),
                 Err(error) => return Err(error),
             }
         }
@@ -360,7 +362,10 @@ impl<'a> Candidate<'a> {
         // What led to it may be gone by now: it must not be collected before this commit leads to it.
         for blob in &self.borrowed {
             if !files::touch(&store.blob_path(*blob)?)? {
-                return Err(Error::Missing { kind: BlobId::KIND, id: blob.to_string() });
+                return Err(Error::Storage(StorageError::Missing {
+                    kind: BlobId::KIND,
+                    id: blob.to_string(),
+                }));
             }
         }
         Ok(())
@@ -396,13 +401,13 @@ fn changed_while_read(path: &Utf8Path, file: &File, before: &Metadata, read: u64
     if state(before) == state(&after) && read == after.len() {
         return Ok(());
     }
-    Err(Error::NotAFile { file: path.to_owned(), fault: FileFault::Changed })
+    Err(Error::Storage(StorageError::NotAFile { file: path.to_owned(), fault: FileFault::Changed }))
 }
 
 /// Whether an error is the store's own trouble and not that of the file being added.
 fn is_ours(error: &Error) -> bool {
     use rustix::io::Errno;
-    let Error::Io { verb, source, .. } = error else { return false };
+    let Error::Storage(StorageError::Io { verb, source, .. }) = error else { return false };
     // Out of handles or memory the process can open nothing: that says nothing about the file.
     let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(|errno| Some(errno.raw_os_error()));
     !matches!(*verb, "open" | "look at") || exhausted.contains(&source.raw_os_error())
@@ -423,18 +428,18 @@ fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {
         && !architecture.is_all()
         && !suite.architectures.contains(architecture)
     {
-        return Err(Error::UnlistedArchitecture {
+        return Err(Error::Change(ChangeError::UnlistedArchitecture {
             key,
             suite: suite_name,
             architecture: architecture.clone(),
-        });
+        }));
     }
     if !suite.components.contains(record.component()) {
-        return Err(Error::UnlistedComponent {
+        return Err(Error::Change(ChangeError::UnlistedComponent {
             key,
             suite: suite_name,
             component: record.component().clone(),
-        });
+        }));
     }
     Ok(())
 }

@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 
-use crate::error::{Error, FileFault};
+use crate::error::Error;
 use crate::storage::beneath::{At, DirectoryHandle, PathFault, Refusal, Status};
+use crate::storage::{FileFault, StorageError};
 
 /// Where files lie, and how carefully they are opened.
 #[derive(Clone, Copy)]
@@ -79,7 +80,7 @@ impl<'a> Origin<'a> {
 
     /// Opens a regular file for reading; never waits for the other end of a pipe.
     pub(crate) fn open(&self, path: &Utf8Path) -> Result<(File, Metadata), Error> {
-        let not_a_file = |fault| Error::NotAFile { file: path.to_owned(), fault };
+        let not_a_file = |fault| Error::Storage(StorageError::NotAFile { file: path.to_owned(), fault });
         let file = self.at(path).open_at_once(self.refuse_links).map_err(|error| {
             let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
                 || Refusal::of(&error).is_some_and(|refusal| refusal.fault == PathFault::SymbolicLink);

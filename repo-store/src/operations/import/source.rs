@@ -9,12 +9,10 @@ use deb_parse::{Limits, PackageName, SourceName, SuiteName, deb822};
 use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
 use super::{Candidate, Request};
 use crate::context::Context;
-use crate::error::Error;
-use crate::manifest::Manifest;
-use crate::manifest::Part;
+use crate::error::{Error, ImportError};
+use crate::manifest::{Manifest, Part};
 use crate::model::id::BlobId;
-use crate::model::record::Record;
-use crate::model::record::SourceFile;
+use crate::model::record::{Record, SourceFile};
 use crate::operations::placement::{Placement, PlacementRequest};
 use crate::settings::RepositorySettings;
 use crate::storage::Storage as _;
@@ -51,7 +49,8 @@ impl Store {
                 Dsc::parse(&bytes, &Limits::default())
             }
             (None, Some(uploaders)) => {
-                let not_signed = |source| Error::NotSigned { file: path.to_owned(), source };
+                let not_signed =
+                    |source| Error::Import(ImportError::NotSigned { file: path.to_owned(), source });
                 let text = uploaders.signed_text(&bytes, context.now).map_err(not_signed)?;
                 Dsc::parse(&text, &Limits::default())
             }
@@ -107,7 +106,7 @@ impl Store {
         let details = upload.and_then(|upload| upload.details);
         let details = details.map(|details| (details.section.as_str(), details.priority.as_str()));
         let section = details.map(|(section, _)| section).or_else(|| section_of(&dsc));
-        let stanza_error = |source| Error::Stanza { file: path.to_owned(), source };
+        let stanza_error = |source| Error::Import(ImportError::Stanza { file: path.to_owned(), source });
         let paragraph = dsc.paragraph();
         let field = |name: &str| if name == "Section" { section } else { paragraph.get_str(name) };
         let asked = PlacementRequest {

@@ -12,7 +12,7 @@ use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
 use super::source::{InUpload, has_dsc};
 use super::{AddOptions, Candidate, Origin, Request};
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, ImportError};
 use crate::model::record::{Build, Record};
 use crate::operations::placement::{Placement, PlacementRequest};
 use crate::settings::RepositorySettings;
@@ -46,7 +46,8 @@ impl Store {
         let text = match &repository.uploaders {
             None => bytes,
             Some(uploaders) => {
-                let not_signed = |source| Error::NotSigned { file: path.to_owned(), source };
+                let not_signed =
+                    |source| Error::Import(ImportError::NotSigned { file: path.to_owned(), source });
                 uploaders.signed_text(&bytes, context.now).map_err(not_signed)?
             }
         };
@@ -311,7 +312,7 @@ impl<'a> Upload<'a> {
         let bytes = read_text(&path, request.origin)?;
         let found = hashes_of(&bytes, listed_hashes(entry)).map_err(|source| list.error(source))?;
         list.check(entry, &Checksums::from(&found))?;
-        let error = |source| Error::Package { file: path.clone(), source };
+        let error = |source| Error::Import(ImportError::Package { file: path.clone(), source });
         let info = Buildinfo::parse(&bytes, &Limits::default()).map_err(error)?;
         if (info.source(), info.version()) != (self.changes.source(), self.changes.version()) {
             let what =

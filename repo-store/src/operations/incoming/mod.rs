@@ -10,13 +10,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rejected::{REJECTED, reject};
 
 use crate::context::Context;
-use crate::error::{Error, FileFault};
+use crate::error::{Error, ImportError};
 use crate::manifest::Part;
-use crate::operations::import::{AddOptions, AddReport, Refused};
-use crate::operations::import::{DropFolder, Origin, members};
+use crate::operations::import::{AddOptions, AddReport, DropFolder, Origin, Refused, members};
 use crate::settings::RepositorySettings;
 use crate::storage::beneath::{Kind, Status};
-use crate::storage::files;
+use crate::storage::{FileFault, StorageError, files};
 use crate::store::Store;
 
 /// How drop folders are emptied.
@@ -285,14 +284,18 @@ fn is_arriving(
     context: &Context,
 ) -> bool {
     let unreadable = match &refused.error {
-        Error::Package { .. } | Error::Incomplete { .. } | Error::OtherThanListed { .. } => true,
+        Error::Import(ImportError::Package { .. })
+        | Error::Import(ImportError::Incomplete { .. })
+        | Error::Import(ImportError::ChecksumMismatch { .. }) => true,
         // A .changes that was cut short can be one all the same, and list other files than it will.
-        Error::Misfit { .. } => true,
-        Error::NotSigned { source, .. } => {
+        Error::Import(ImportError::InconsistentUpload { .. }) => true,
+        Error::Import(ImportError::NotSigned { source, .. }) => {
             matches!(source, apt_sign::Error::Framing { .. } | apt_sign::Error::Malformed { .. })
         }
         // Some who copy a file make its name as a second one, and remove the first.
-        Error::NotAFile { fault, .. } => matches!(fault, FileFault::Changed | FileFault::HardLinks),
+        Error::Storage(StorageError::NotAFile { fault, .. }) => {
+            matches!(fault, FileFault::Changed | FileFault::HardLinks)
+        }
         _ => false,
     };
     let modified = |file: &Utf8PathBuf| folder.at(file).status().ok().map(|status| status.modified.0);

@@ -5,11 +5,10 @@ use std::io::ErrorKind;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
-use crate::operations::import::DropFolder;
-use crate::operations::import::Refused;
+use crate::operations::import::{DropFolder, Refused};
 use crate::storage::beneath::{DirectoryHandle, PathFault};
-use crate::storage::files;
 use crate::storage::files::mode;
+use crate::storage::{StorageError, files};
 
 /// The folder, below a drop folder, with what was refused.
 pub(super) const REJECTED: &str = "rejected";
@@ -59,7 +58,7 @@ pub(super) fn reject<'a>(
         return Ok(());
     }
     let note = aside.at(format!("{first}{ending}.reason"));
-    files::write_new(note, reason(refused).as_bytes(), mode::MUTABLE).map(drop)
+    Ok(files::write_new(note, reason(refused).as_bytes(), mode::MUTABLE).map(drop)?)
 }
 
 /// The folder `rejected`, which is made if need be. It must be a directory, and that of somebody who may do with the files as they like:
@@ -70,7 +69,10 @@ fn open_aside(folder: &DropFolder) -> Result<DirectoryHandle, Error> {
     if [0, rustix::process::geteuid().as_raw(), folder.owner()].contains(&owner) {
         Ok(aside)
     } else {
-        Err(Error::UnsafePath { path: aside.path().to_owned(), fault: PathFault::OtherOwner })
+        Err(Error::Storage(StorageError::UnsafePath {
+            path: aside.path().to_owned(),
+            fault: PathFault::OtherOwner,
+        }))
     }
 }
 

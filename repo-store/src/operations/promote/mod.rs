@@ -9,7 +9,7 @@ use deb_parse::SuiteName;
 
 use self::siblings::Chosen;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{ChangeError, Error};
 use crate::history::revision::Revision;
 use crate::history::selector::Selector;
 use crate::model::difference::Difference;
@@ -124,7 +124,10 @@ impl Store {
         let (common, lacking): (Vec<_>, Vec<_>) =
             suites.filter(|suite| asked(suite)).partition(|suite| to.suite(suite).is_some());
         if common.is_empty() {
-            return Err(Error::NoCommonSuite { from: from.name.clone(), to: to.name.clone() });
+            return Err(Error::Change(ChangeError::NoCommonSuite {
+                from: from.name.clone(),
+                to: to.name.clone(),
+            }));
         }
         let Some(source) = self.head(&from.name)? else {
             return Ok(ChangePlan { unmatched: options.selectors.clone(), ..ChangePlan::default() });
@@ -199,7 +202,7 @@ impl Store {
     /// Carries out a promotion as planned, or with `dry_run` only finds out whether it could.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the repository has one of the packages with another content.
+    /// [`ChangeError::Conflict`] when the repository has one of the packages with another content.
     pub fn promote(
         &self,
         plan: &ChangePlan,
@@ -281,7 +284,7 @@ impl Store {
     /// on: a rollback is a commit like any other and can be rolled back itself.
     ///
     /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that neither state knows; [`Error::Conflict`] when a package that would come back has
+    /// [`Error::UnknownSuite`] for a suite that neither state knows; [`ChangeError::Conflict`] when a package that would come back has
     /// the name and version of another file that is there by now.
     pub fn roll_back(
         &self,

@@ -21,7 +21,7 @@ pub use plan::{Reason, RetentionPlan, Verdict};
 pub use rule::RetentionRule;
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{ChangeError, Error};
 use crate::history::revision::Revision;
 use crate::model::id::{BlobId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
@@ -105,11 +105,11 @@ impl Store {
     /// Takes out what a plan says, by one commit.
     ///
     /// # Errors
-    /// [`Error::Outdated`] when the repository has changed since the plan was made: nothing is removed then.
+    /// [`ChangeError::Outdated`] when the repository has changed since the plan was made: nothing is removed then.
     pub fn apply_retention(&self, plan: &RetentionPlan, context: &Context) -> Result<Committed, Error> {
         let (committed, ()) = self.transact(&plan.repository, context, |transaction| {
             if transaction.base().map(Revision::id) != plan.base {
-                return Err(Error::Outdated { repository: plan.repository.clone() });
+                return Err(Error::Change(ChangeError::Outdated { repository: plan.repository.clone() }));
             }
             let mut gone = HashSet::new();
             for (suite, verdict) in plan.going() {

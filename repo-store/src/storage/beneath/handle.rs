@@ -10,9 +10,8 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::{At, Kind, PathFault, Refusal, Status};
-use crate::error::Error;
 use crate::storage::files::mode;
-use crate::storage::{faults, files};
+use crate::storage::{StorageError, faults, files};
 
 /// A directory below which no symbolic link is followed.
 ///
@@ -94,9 +93,9 @@ impl DirectoryHandle {
 
     /// Opens a directory below it and makes what is missing on the way, this directory included. Returns with it the directories
     /// whose entries changed.
-    pub(crate) fn make(&self, path: &Utf8Path) -> Result<(Self, Vec<Utf8PathBuf>), Error> {
+    pub(crate) fn make(&self, path: &Utf8Path) -> Result<(Self, Vec<Utf8PathBuf>), StorageError> {
         let full = self.path.join(path);
-        let failed = |error| Error::io("create", &full)(error);
+        let failed = |error| StorageError::io("create", &full)(error);
         match self.directory(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             result => return result.map(|made| (made, Vec::new())).map_err(failed),
@@ -116,21 +115,21 @@ impl DirectoryHandle {
         Ok((here, changed))
     }
 
-    fn make_one(&self, name: &str) -> Result<Self, Error> {
+    fn make_one(&self, name: &str) -> Result<Self, StorageError> {
         let at = self.at(name);
         let full = at.full();
         match files::create_directory(at.clone()) {
             Ok(()) => {
-                let made = at.open_directory().map_err(Error::io("open", &*full))?;
+                let made = at.open_directory().map_err(StorageError::io("open", &*full))?;
                 faults::before("chmod", &full)
                     .and_then(|()| Ok(rustix::fs::fchmod(made.fd()?, Mode::from_raw_mode(mode::DIRECTORY))?))
-                    .map_err(Error::io("set the mode of", &*full))?;
+                    .map_err(StorageError::io("set the mode of", &*full))?;
                 Ok(made)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.directory(Utf8Path::new(name)).map_err(Error::io("create", &*full))
+                self.directory(Utf8Path::new(name)).map_err(StorageError::io("create", &*full))
             }
-            Err(error) => Err(Error::io("create", &*full)(error)),
+            Err(error) => Err(StorageError::io("create", &*full)(error)),
         }
     }
 }

@@ -24,8 +24,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use crate::error::Error;
-use crate::storage::files;
+use crate::storage::{StorageError, files};
 pub(crate) use handle::DirectoryHandle;
 pub(crate) use paths::StorePaths;
 pub use refusal::PathFault;
@@ -176,12 +175,12 @@ impl<'a> At<'a> {
     }
 
     /// Opens a directory and makes what is missing of it. Returns with it the directories whose entries changed.
-    pub(crate) fn make(&self) -> Result<(DirectoryHandle, Vec<Utf8PathBuf>), Error> {
+    pub(crate) fn make(&self) -> Result<(DirectoryHandle, Vec<Utf8PathBuf>), StorageError> {
         if let Some(base) = self.base {
             return base.make(&self.path);
         }
         let changed = files::create_directories(self.clone())?;
-        Ok((self.open_directory().map_err(Error::io("open", &*self.path))?, changed))
+        Ok((self.open_directory().map_err(StorageError::io("open", &*self.path))?, changed))
     }
 
     /// Creates a file that must not exist yet, for writing.

@@ -6,8 +6,7 @@ use std::sync::OnceLock;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{At, DirectoryHandle, Status};
-use crate::error::Error;
-use crate::storage::files;
+use crate::storage::{StorageError, files};
 
 /// The directory of a store with what clients see.
 const PUBLIC: &str = "public";
@@ -60,7 +59,7 @@ impl StorePaths {
     }
 
     /// Makes all these files and directories survive a power cut, each at a path as [`place`](Self::place) takes it.
-    pub(crate) fn sync_all(&self, mut paths: Vec<Utf8PathBuf>) -> Result<(), Error> {
+    pub(crate) fn sync_all(&self, mut paths: Vec<Utf8PathBuf>) -> Result<(), StorageError> {
         paths.sort_unstable();
         paths.dedup();
         files::sync_each(&paths.iter().map(|path| self.place(path)).collect::<Vec<_>>())

@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::error::Error;
+use crate::storage::StorageError;
 
 /// A directory of others, with a link in it to a directory outside that holds a file.
 fn ground() -> (tempfile::TempDir, Utf8PathBuf) {
@@ -17,8 +17,8 @@ fn ground() -> (tempfile::TempDir, Utf8PathBuf) {
 }
 
 fn refused(result: io::Result<impl std::fmt::Debug>) -> (Utf8PathBuf, PathFault) {
-    match Error::io("do something to", "x")(result.unwrap_err()) {
-        Error::UnsafePath { path, fault } => (path, fault),
+    match StorageError::io("do something to", "x")(result.unwrap_err()) {
+        StorageError::UnsafePath { path, fault } => (path, fault),
         other => panic!("{other:?}"),
     }
 }
@@ -48,7 +48,7 @@ fn nothing_is_done_through_a_link() {
     assert_eq!(refused(base.at("link").open_directory()), link);
     assert_eq!(refused(base.directory("link".into())), link);
     let refused = base.make("link/a/b".into()).unwrap_err();
-    assert!(matches!(refused, Error::UnsafePath { path, .. } if path == link.0));
+    assert!(matches!(refused, StorageError::UnsafePath { path, .. } if path == link.0));
     assert_eq!(fs::read_dir(top.join("outside")).unwrap().count(), 1);
     assert_eq!(fs::read(top.join("outside/file")).unwrap(), b"outside");
 }

@@ -5,22 +5,25 @@ use std::io::ErrorKind;
 use camino::Utf8PathBuf;
 
 use super::{At, MOST_LEVELS, Status};
-use crate::error::Error;
-use crate::storage::files;
+use crate::storage::{StorageError, files};
 
 /// Every file and link below a directory that is no directory itself; none when it does not exist. What goes meanwhile is passed
 /// over.
-pub(crate) fn files_below(directory: &At<'_>) -> Result<Vec<(Utf8PathBuf, Status)>, Error> {
+pub(crate) fn files_below(directory: &At<'_>) -> Result<Vec<(Utf8PathBuf, Status)>, StorageError> {
     let mut found = Vec::new();
     visit(directory, MOST_LEVELS, &mut found)?;
     Ok(found)
 }
 
-fn visit(directory: &At<'_>, levels: usize, found: &mut Vec<(Utf8PathBuf, Status)>) -> Result<(), Error> {
+fn visit(
+    directory: &At<'_>,
+    levels: usize,
+    found: &mut Vec<(Utf8PathBuf, Status)>,
+) -> Result<(), StorageError> {
     if levels == 0 {
-        return Err(Error::io("list", &*directory.full())(rustix::io::Errno::NAMETOOLONG.into()));
+        return Err(StorageError::io("list", &*directory.full())(rustix::io::Errno::NAMETOOLONG.into()));
     }
-    let opened = directory.open_if_present().map_err(Error::io("list", &*directory.full()))?;
+    let opened = directory.open_if_present().map_err(StorageError::io("list", &*directory.full()))?;
     let Some(opened) = opened else { return Ok(()) };
     for name in files::names_in(opened.at(""))? {
         let at = opened.at(name);
@@ -29,7 +32,7 @@ fn visit(directory: &At<'_>, levels: usize, found: &mut Vec<(Utf8PathBuf, Status
             Ok(status) if status.is_directory() => visit(&at, levels - 1, found)?,
             Ok(status) => found.push((path, status)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::io("look at", path)(error)),
+            Err(error) => return Err(StorageError::io("look at", path)(error)),
         }
     }
     Ok(())
