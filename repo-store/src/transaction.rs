@@ -11,8 +11,10 @@ use crate::model::edit;
 use crate::model::edit::Edit;
 use crate::model::hold::{Hold, HoldCause, HoldKey, Holds};
 use crate::model::id::{BlobId, CommitId, SnapshotId};
+use crate::model::log_entry::LogEntry;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordFile, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::storage::Storage as _;
@@ -61,7 +63,7 @@ pub enum Inserted {
 const ATTEMPTS: u32 = 100;
 
 impl Store {
-    /// Changes a repository: `change` is called with a [`Transaction`] and returns the operation in words and a result of its
+    /// Changes a repository: `change` is called with a [`Transaction`] and returns the operation and a result of its
     /// own. When others committed first, it is called again on top of what they made.
     ///
     /// When this returns, the change is durable.
@@ -73,7 +75,7 @@ impl Store {
         &self,
         repository: &RepositoryName,
         context: &Context,
-        mut change: impl FnMut(&mut Transaction<'_>) -> Result<(String, T), Error>,
+        mut change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
     ) -> Result<(Committed, T), Error> {
         for _ in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self, repository)?;
@@ -393,7 +395,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Returns what is held once this is committed.
-    fn holds_after(&mut self, context: &Context, operation: &str) -> Holds {
+    fn holds_after(&mut self, context: &Context, operation: &Operation) -> Holds {
         let mut holds = std::mem::take(&mut self.holds);
         if !holds.is_empty() {
             for (suite, key) in &self.returned {
@@ -406,7 +408,7 @@ impl<'a> Transaction<'a> {
         }
         self.lifted.iter().for_each(|key| holds.remove(key));
         let cause =
-            HoldCause { date: context.now, actor: context.actor.clone(), operation: operation.to_owned() };
+            HoldCause { date: context.now, actor: context.actor.clone(), operation: operation.clone() };
         for ((suite, key), blob) in &self.withdrawn {
             holds.withdraw(key, *blob, suite, &cause);
         }
@@ -417,7 +419,7 @@ impl<'a> Transaction<'a> {
         holds
     }
 
-    fn commit(mut self, context: &Context, operation: String) -> Result<Outcome, Error> {
+    fn commit(mut self, context: &Context, operation: Operation) -> Result<Outcome, Error> {
         let objects = self.store.objects();
         let changes_holds = !self.held.is_empty() || !self.lifted.is_empty();
         let holds = self.holds_after(context, &operation);
@@ -468,7 +470,7 @@ impl<'a> Transaction<'a> {
         let line = |id: CommitId| format!("{id}\n").into_bytes();
         let expected = base.map(|(id, _)| line(id));
         let key = Store::ref_key(&self.repository);
-        let entry = commit.log_line(&self.repository, id);
+        let entry = LogEntry::of_commit(&commit, &self.repository, id).to_line();
         if storage.log_and_swap(&key, expected.as_deref(), &line(id), &Store::log_key(), &entry)? {
             Ok(Outcome::Committed(Some(id)))
         } else {

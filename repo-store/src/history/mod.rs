@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
+use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::storage::{Storage as _, files, log};
 use crate::store::Store;
@@ -42,14 +43,14 @@ impl Store {
         Ok(Revision::new(self, repository.clone(), id, commit))
     }
 
-    /// The lines of the operation log, oldest first: time, actor, repository, commit before and after, and the operation in
-    /// words, parted by tabs. A line that was damaged is left out; [`fsck`](Self::fsck) tells.
+    /// Returns the entries of the operation log, oldest first. A line that was damaged is left out; [`fsck`](Self::fsck) tells.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn operations(&self) -> Result<Vec<String>, Error> {
+    pub fn operations(&self) -> Result<Vec<LogEntry>, Error> {
         let bytes = self.storage().read(&Self::log_key())?.unwrap_or_default();
-        Ok(log::lines(&bytes).filter(|line| line.intact).map(|line| line.text.to_owned()).collect())
+        let intact = log::lines(&bytes).filter(|line| line.intact);
+        Ok(intact.filter_map(|line| LogEntry::parse(line.text)).collect())
     }
 
     /// The time of the last entry of the operation log, as far as it is intact; `None` when there is none.
@@ -59,7 +60,7 @@ impl Store {
     pub fn last_entry(&self) -> Result<Option<Timestamp>, Error> {
         let last = |log: &[u8]| {
             let intact = log::lines(log).filter(|line| line.intact).last();
-            intact.and_then(|line| line.text.split('\t').next()?.parse::<Timestamp>().ok())
+            Some(LogEntry::parse(intact?.text)?.date)
         };
         let end = match self.storage().local_path(&Self::log_key()) {
             Some(path) => files::end_of(&path, LOG_END)?,

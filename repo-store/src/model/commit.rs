@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::model::id::{CommitId, HoldsId, SnapshotId};
-use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
+use crate::model::operation::Operation;
 use crate::storage::StorageError;
 
 /// A state of one repository: one snapshot for each suite, who made it when and how, and the state before it.
@@ -33,8 +33,8 @@ pub struct Commit {
     pub date: Timestamp,
     /// Who made it.
     pub actor: String,
-    /// What was done, in words.
-    pub operation: String,
+    /// What was done.
+    pub operation: Operation,
     /// What was taken out and is to stay out; `None` when there is nothing.
     pub holds: Option<HoldsId>,
     /// The content of each suite.
@@ -49,7 +49,7 @@ impl Commit {
             sequence: 0,
             date: context.now,
             actor: context.actor.clone(),
-            operation: "create".to_owned(),
+            operation: Operation::Create,
             holds: None,
             suites: BTreeMap::new(),
         }
@@ -60,13 +60,6 @@ impl Commit {
         let id = CommitId::of(text.as_bytes());
         objects.write(&id, text.as_bytes())?;
         Ok(id)
-    }
-
-    /// The line of the operation log that announces it; `id` is its own id.
-    pub(crate) fn log_line(&self, repository: &RepositoryName, id: CommitId) -> String {
-        let parent = self.parent.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        let (date, actor, operation) = (self.date, one_line(&self.actor), one_line(&self.operation));
-        format!("{date}\t{actor}\t{repository}\t{parent}\t{id}\t{operation}")
     }
 
     pub(crate) fn read(objects: &Objects<'_>, id: CommitId) -> Result<Self, StorageError> {
@@ -81,7 +74,7 @@ impl Commit {
             let _ = writeln!(text, "Parent: {parent}");
         }
         let Self { sequence, date, .. } = self;
-        let (actor, operation) = (one_line(&self.actor), one_line(&self.operation));
+        let (actor, operation) = (one_line(&self.actor), one_line(&self.operation.to_string()));
         let _ = writeln!(text, "Sequence: {sequence}\nDate: {date}\nActor: {actor}\nOperation: {operation}");
         if let Some(holds) = &self.holds {
             let _ = writeln!(text, "Holds: {holds}");
@@ -107,7 +100,7 @@ impl Commit {
             sequence: paragraph.get_str("Sequence")?.parse().ok()?,
             date: paragraph.get_str("Date")?.parse().ok()?,
             actor: paragraph.get_str("Actor")?.to_owned(),
-            operation: paragraph.get_str("Operation")?.to_owned(),
+            operation: Operation::parse(paragraph.get_str("Operation")?),
             holds: paragraph.get_str("Holds").map(str::parse).transpose().ok()?,
             suites: suites.collect::<Option<_>>()?,
         })
@@ -134,7 +127,7 @@ mod tests {
             sequence: 1,
             date: "2026-03-01T07:08:09Z".parse().unwrap(),
             actor: "alice".to_owned(),
-            operation: "init".to_owned(),
+            operation: Operation::Other("init".to_owned()),
             holds: None,
             suites: BTreeMap::new(),
         };
@@ -162,12 +155,12 @@ mod tests {
             sequence: 1,
             date: Timestamp::UNIX_EPOCH,
             actor: "eve\nSuites:\n x y".to_owned(),
-            operation: "\u{1b}[2J\n\n".to_owned(),
+            operation: Operation::Other("\u{1b}[2J\n\n".to_owned()),
             holds: None,
             suites: BTreeMap::new(),
         };
         let read = Commit::parse(commit.to_text().as_bytes()).unwrap();
         assert_eq!(read.suites, BTreeMap::new());
-        assert_eq!(read.operation, "[2J");
+        assert_eq!(read.operation, Operation::Other("[2J".to_owned()));
     }
 }

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::model::commit::one_line;
 use crate::model::id::{BlobId, HoldsId};
 use crate::model::objects::Objects;
+use crate::model::operation::Operation;
 use crate::model::record::{Build, RecordKey};
 use crate::storage::StorageError;
 
@@ -50,8 +51,8 @@ pub struct HoldCause {
     pub date: Timestamp,
     /// The person or job.
     pub actor: String,
-    /// The operation in words, as the history shows it.
-    pub operation: String,
+    /// What was done.
+    pub operation: Operation,
 }
 
 impl HoldKey {
@@ -197,7 +198,7 @@ impl Holds {
         }
         let mut paragraphs = Vec::new();
         for (HoldCause { date, actor, operation }, holds) in by_cause {
-            let (actor, operation) = (one_line(actor), one_line(operation));
+            let (actor, operation) = (one_line(actor), one_line(&operation.to_string()));
             let mut text = format!("Held: {date}\nActor: {actor}\nOperation: {operation}\nPackages:\n");
             for Hold { key, blob, suites, .. } in holds {
                 let blob = blob.map_or_else(|| NONE.to_owned(), |blob| blob.to_string());
@@ -217,7 +218,7 @@ impl Holds {
             let cause = HoldCause {
                 date: paragraph.get_str("Held")?.parse().ok()?,
                 actor: paragraph.get_str("Actor")?.to_owned(),
-                operation: paragraph.get_str("Operation")?.to_owned(),
+                operation: Operation::parse(paragraph.get_str("Operation")?),
             };
             let lines = paragraph.get_str("Packages")?.lines().map(str::trim);
             for line in lines.filter(|line| !line.is_empty()) {
@@ -250,7 +251,7 @@ mod tests {
 
     fn cause(second: i64, operation: &str) -> HoldCause {
         let date = Timestamp::from_second(second).unwrap();
-        HoldCause { date, actor: "alice".to_owned(), operation: operation.to_owned() }
+        HoldCause { date, actor: "alice".to_owned(), operation: Operation::parse(operation) }
     }
 
     #[test]

@@ -5,8 +5,10 @@ use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::history::tags::tag_key;
 use crate::model::id::CommitId;
+use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
-use crate::publish::PublicationId;
+use crate::model::operation::Operation;
+use crate::model::publication_id::PublicationId;
 use crate::storage::Storage as _;
 use crate::store::Store;
 
@@ -34,7 +36,7 @@ impl Store {
         if !self.storage().compare_and_swap(&key, None, format!("{commit}\n").as_bytes())? {
             return Ok(shown);
         }
-        self.log_tag(repository, commit, &format!("tag {name}"), context)?;
+        self.log_tag(repository, commit, Operation::Tag(name.clone()), context)?;
         Ok(shown)
     }
 
@@ -55,7 +57,7 @@ impl Store {
                 return Err(Error::UnknownTag { repository: repository.clone(), tag: name.clone() });
             };
             // Logged first: garbage collection keeps what the log names until the grace period is over.
-            self.log_tag(repository, commit, &format!("delete tag {name}"), context)?;
+            self.log_tag(repository, commit, Operation::DeleteTag(name.clone()), context)?;
             if self.storage().compare_and_remove(&key, format!("{commit}\n").as_bytes())? {
                 self.hide_tag(repository, name)?;
                 return Ok(commit);
@@ -67,11 +69,10 @@ impl Store {
         &self,
         repository: &RepositoryName,
         commit: CommitId,
-        operation: &str,
+        operation: Operation,
         context: &Context,
     ) -> Result<(), Error> {
-        let (now, actor) = (context.now, context.actor.replace(char::is_control, " "));
-        let line = format!("{now}\t{actor}\t{repository}\t{commit}\t{commit}\t{operation}");
+        let line = LogEntry::unchanged(repository, Some(commit), operation, context).to_line();
         Ok(self.storage().append_line(&Self::log_key(), &line)?)
     }
 }

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::history::selector::Selector;
 use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey};
 use crate::operations::promote::ChangePlan;
 use crate::settings::RepositorySettings;
@@ -69,7 +70,7 @@ impl Store {
             for (suite, record) in plan.records.iter().flat_map(|(s, all)| all.iter().map(move |r| (s, r))) {
                 transaction.insert(suite, record)?;
             }
-            Ok((plan.describe("bring back"), ()))
+            Ok((Operation::UndoRemoval(plan.summary()), ()))
         })?;
         Ok(committed)
     }

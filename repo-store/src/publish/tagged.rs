@@ -7,11 +7,12 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::publication::{Publication, PublicationId};
+use super::publication::Publication;
 use super::tree::SNAPSHOTS;
 use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
+use crate::model::publication_id::PublicationId;
 use crate::storage::{Storage as _, files};
 use crate::store::Store;
 

@@ -15,9 +15,10 @@ use jiff::Timestamp;
 use sha2::Digest as _;
 
 use super::place::{Place, is_flat_link};
-use super::publication::{Publication, PublicationId, PublishedIndex, PublishedSuite};
+use super::publication::{Publication, PublishedIndex, PublishedSuite};
 use crate::error::{ChangeError, Error};
 use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
 use crate::model::record::{Record, RecordFile};
 use crate::storage::beneath::{At, DirectoryHandle, PathFault, StorePaths};
 use crate::storage::files::mode;

@@ -122,7 +122,7 @@ mod tests {
                 for record in remove {
                     transaction.remove(&bookworm, record.key())?;
                 }
-                Ok(("change".to_owned(), ()))
+                Ok((crate::model::operation::Operation::Other("change".to_owned()), ()))
             };
             store.transact(&preprod.name, &context, change).unwrap();
             let report = store.publish(&preprod, &signer, &context).unwrap();

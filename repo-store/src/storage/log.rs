@@ -39,27 +39,6 @@ pub(crate) struct Line<'a> {
     pub(crate) intact: bool,
 }
 
-/// The fields of an intact line that name states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry<'a> {
-    pub(crate) repository: &'a str,
-    pub(crate) before: &'a str,
-    pub(crate) after: &'a str,
-    pub(crate) operation: &'a str,
-}
-
-impl<'a> Line<'a> {
-    pub(crate) fn entry(&self) -> Option<Entry<'a>> {
-        let mut fields = self.text.splitn(6, '\t').skip(2);
-        Some(Entry {
-            repository: fields.next()?,
-            before: fields.next()?,
-            after: fields.next()?,
-            operation: fields.next()?,
-        })
-    }
-}
-
 /// The lines of a log. A last line without its line feed was cut short and is not intact.
 pub(crate) fn lines(log: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let mut before: &[u8] = b"";
@@ -100,8 +79,6 @@ mod tests {
         assert!(lines(&log).all(|line| line.intact));
         let last = lines(&log).last().unwrap();
         assert_eq!((last.number, last.text), (2, "later\tbob\tprod\tb\tc\tadd y"));
-        let expected = Entry { repository: "prod", before: "b", after: "c", operation: "add y" };
-        assert_eq!(last.entry().unwrap(), expected);
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn an_architecture_that_was_removed_alone_holds_no_other_back() {
         for name in SUITES {
             assert!(transaction.withdraw(&suite(name), &key)?);
         }
-        Ok(("remove".to_owned(), ()))
+        Ok((repo_store::Operation::Other("remove".to_owned()), ()))
     };
     fixture.store.transact(&fixture.preprod.name, &context(1), withdraw).unwrap();
     assert_eq!(take(&fixture, &amd64, &IncomingOptions::default()).report.refused.len(), 1);

@@ -8,8 +8,10 @@ use super::graph::Graph;
 use super::report::{Affected, Problem, ProblemKind};
 use crate::history::horizon::Ends;
 use crate::model::id::CommitId;
+use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
-use crate::publish::PublicationId;
+use crate::model::operation::Operation;
+use crate::model::publication_id::PublicationId;
 use crate::storage::{Storage as _, files, log};
 use crate::store::Store;
 
@@ -161,25 +163,27 @@ impl Journal {
             let what = format!("line {first} is not what was written, or not all that was");
             self.report(ProblemKind::Damaged, LOG.into(), &what, None);
         }
-        for entry in log::lines(&log).filter(|line| line.intact).filter_map(|line| line.entry()) {
-            let Ok(repository) = RepositoryName::parse(entry.repository) else { continue };
-            let publication = entry.operation.strip_prefix("publish ").and_then(PublicationId::parse);
-            if let Some(id) = publication.filter(|_| entry.before == entry.after) {
-                self.announced.entry(repository.clone()).or_default().insert(id);
-            }
-            if entry.before == entry.after {
-                let (deleted, name) = match entry.operation.strip_prefix("delete tag ") {
-                    Some(name) => (true, Some(name)),
-                    None => (false, entry.operation.strip_prefix("tag ")),
-                };
-                if let (Some(Ok(tag)), Ok(commit)) = (name.map(TagName::parse), entry.after.parse()) {
-                    self.logged_tags.insert((repository.clone(), tag), (!deleted).then_some(commit));
+        for line in log::lines(&log).filter(|line| line.intact) {
+            let Some(entry) = LogEntry::parse(line.text) else { continue };
+            let unchanged = entry.is_unchanged();
+            let LogEntry { repository, before, after, operation, .. } = entry;
+            match operation {
+                Operation::Publish(id) if unchanged => {
+                    self.announced.entry(repository).or_default().insert(id);
                 }
-            }
-            if let (Ok(before), Ok(after)) = (entry.before.parse(), entry.after.parse())
-                && before != after
-            {
-                self.commits.entry(repository).or_default().push((before, after));
+                Operation::Tag(tag) if unchanged && after.is_some() => {
+                    self.logged_tags.insert((repository, tag), after);
+                }
+                Operation::DeleteTag(tag) if unchanged => {
+                    self.logged_tags.insert((repository, tag), None);
+                }
+                _ => {
+                    if let (Some(before), Some(after)) = (before, after)
+                        && before != after
+                    {
+                        self.commits.entry(repository).or_default().push((before, after));
+                    }
+                }
             }
         }
         self.log = log;

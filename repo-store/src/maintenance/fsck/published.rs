@@ -13,9 +13,8 @@ use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, SignedSuite};
 use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
-use crate::publish::{
-    BY_HASH, Entry, Expected, MOST_AHEAD, PUBLICATIONS, Publication, PublicationId, SNAPSHOTS, link_of,
-};
+use crate::model::publication_id::PublicationId;
+use crate::publish::{BY_HASH, Entry, Expected, MOST_AHEAD, PUBLICATIONS, Publication, SNAPSHOTS, link_of};
 use crate::storage::beneath::{Refusal, StorePaths};
 use crate::storage::{Storage as _, files};
 use crate::store::Store;

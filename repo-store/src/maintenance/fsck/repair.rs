@@ -21,8 +21,10 @@ use crate::error::Error;
 use crate::history::horizon::{End, Ends};
 use crate::model::commit::Commit;
 use crate::model::id::{BlobId, CommitId};
+use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
-use crate::publish::{BY_HASH, Entry, Expected, File, PUBLICATIONS, Publication, PublicationId, SNAPSHOTS};
+use crate::model::publication_id::PublicationId;
+use crate::publish::{BY_HASH, Entry, Expected, File, PUBLICATIONS, Publication, SNAPSHOTS};
 use crate::storage::beneath::{StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
 use crate::storage::files::mode;
@@ -556,7 +558,7 @@ impl Repair<'_, '_> {
                 let tells =
                     |line: &String| fields(line).is_some_and(|entry| entry.1 == digits && entry.0 != digits);
                 if commit.sequence > 0 && !lines.iter().any(tells) {
-                    lost.push((digits, commit.log_line(repository, id)));
+                    lost.push((digits, LogEntry::of_commit(&commit, repository, id).to_line()));
                 }
                 next = commit.parent;
             }

@@ -89,12 +89,10 @@ pub(super) fn logged_since(
 ) -> Result<HashSet<CommitId>, Error> {
     let mut commits = HashSet::new();
     let mut dates = Dates::until(now);
-    for line in store.operations()?.iter().rev() {
-        let mut fields = line.split('\t');
-        let time = fields.next().and_then(|time| time.parse::<Timestamp>().ok());
-        // A line that a crash cut short has no state to keep.
-        if time.is_some_and(|time| dates.corrected(time) >= since) {
-            commits.extend(fields.skip(2).take(2).filter_map(|id| id.parse::<CommitId>().ok()));
+    for entry in store.operations()?.iter().rev() {
+        if dates.corrected(entry.date) >= since {
+            commits.extend(entry.before);
+            commits.extend(entry.after);
         }
     }
     Ok(commits)

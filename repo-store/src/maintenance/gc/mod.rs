@@ -49,7 +49,7 @@ use crate::history::horizon::KeepHistory;
 use crate::manifest;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
-use crate::publish::PublicationId;
+use crate::model::publication_id::PublicationId;
 use crate::storage::{Key, StorageError, files};
 use crate::store::Store;
 

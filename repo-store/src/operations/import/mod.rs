@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::error::{ChangeError, Error, ImportError};
 use crate::manifest::Manifest;
 use crate::model::id::BlobId;
+use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Build, Digests, Record, RecordKey};
 use crate::operations::placement::{Placement, PlacementRequest};
 use crate::settings::route::Route;
@@ -153,7 +154,7 @@ impl Store {
             } else {
                 transaction.clear();
             }
-            Ok((describe(&outcome), outcome))
+            Ok((Operation::Add(summary(&outcome)), outcome))
         };
         let (committed, outcome) = self.transact(&repository.name, context, change)?;
 
@@ -444,16 +445,11 @@ fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {
     Ok(())
 }
 
-/// The operation in words: the packages, or how many when there are more than a few.
-fn describe(outcome: &Outcome) -> String {
+/// The packages that were not there before.
+fn summary(outcome: &Outcome) -> PackageSummary {
     let added = outcome.added.values().flatten();
     let mut added: Vec<&Added> =
         added.filter(|added| added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New)).collect();
     added.sort_by(|a, b| a.key.cmp(&b.key));
-    let names: Vec<String> = added.iter().map(|added| added.key.to_string()).collect();
-    match names.as_slice() {
-        few if few.len() <= 3 => format!("add {}", few.join(", ")),
-        [first, rest @ ..] => format!("add {first} and {} more", rest.len()),
-        [] => "add".to_owned(),
-    }
+    PackageSummary::new(added.iter().map(|added| &added.key))
 }

@@ -16,6 +16,7 @@ use crate::model::difference::Difference;
 use crate::model::hold::Hold;
 use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
+use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::settings::RepositorySettings;
@@ -95,13 +96,8 @@ impl ChangePlan {
         Ok(())
     }
 
-    pub(crate) fn describe(&self, verb: &str) -> String {
-        let keys: Vec<String> = self.by_record().iter().map(|(record, _)| record.key().to_string()).collect();
-        match keys.as_slice() {
-            few if few.len() <= 3 => format!("{verb} {}", few.join(", ")),
-            [first, rest @ ..] => format!("{verb} {first} and {} more", rest.len()),
-            [] => verb.to_owned(),
-        }
+    pub(crate) fn summary(&self) -> PackageSummary {
+        PackageSummary::new(self.by_record().iter().map(|(record, _)| record.key()))
     }
 }
 
@@ -223,7 +219,7 @@ impl Store {
             if dry_run {
                 transaction.clear();
             }
-            Ok((new.describe(&format!("promote from {from}:")), ()))
+            Ok((Operation::Promote { from: from.clone(), packages: new.summary() }, ()))
         })?;
         Ok(committed)
     }
@@ -275,7 +271,7 @@ impl Store {
             {
                 transaction.withdraw(suite, record.key())?;
             }
-            Ok((plan.describe("remove"), ()))
+            Ok((Operation::Remove(plan.summary()), ()))
         })?;
         Ok(committed)
     }
@@ -303,10 +299,8 @@ impl Store {
             }
             let asked = |suite: &SuiteName| suites.is_empty() || suites.contains(suite);
             transaction.restore(target, all.into_iter().filter(asked))?;
-            let names: Vec<&str> = suites.iter().map(SuiteName::as_str).collect();
-            let what = if names.is_empty() { String::new() } else { format!("{} ", names.join(", ")) };
-            let (sequence, id) = (target.commit().sequence, target.id().short());
-            Ok((format!("roll back {what}to {sequence} ({id})"), ()))
+            let (to, commit) = (target.commit().sequence, target.id().short());
+            Ok((Operation::RollBack { suites: suites.to_vec(), to, commit }, ()))
         })?;
         Ok(committed)
     }

@@ -25,6 +25,7 @@ use crate::error::{ChangeError, Error};
 use crate::history::revision::Revision;
 use crate::model::id::{BlobId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
+use crate::model::operation::Operation;
 use crate::model::record::Record;
 use crate::store::Store;
 use crate::transaction::Committed;
@@ -116,8 +117,7 @@ impl Store {
                 transaction.remove(suite, verdict.record.key())?;
                 gone.insert(verdict.record.blob());
             }
-            let ending = if gone.len() == 1 { "" } else { "s" };
-            Ok((format!("retention: remove {} package file{ending}", gone.len()), ()))
+            Ok((Operation::Retention { files: gone.len() }, ()))
         })?;
         Ok(committed)
     }
