@@ -123,7 +123,7 @@ impl Filled {
     /// Takes that many packages, evenly spread, out of `prod`.
     fn withhold(&self, count: u64) {
         let head = self.store.resolve(&self.prod.name, "1").unwrap();
-        self.store.roll_back(&head, &[], &context()).unwrap();
+        self.store.plan_rollback(&head, &[]).unwrap().apply(&self.store, &context()).unwrap();
         let (committed, ()) = self
             .store
             .transact(&self.prod.name, &context(), |transaction| {
@@ -176,11 +176,11 @@ fn promote(bencher: Bencher<'_, '_>, size: u64, count: u64) {
     let filled = Filled::get(size);
     // Both start equal, whatever was added before.
     let start = filled.store.resolve(&filled.preprod.name, "1").unwrap();
-    filled.store.roll_back(&start, &[], &context()).unwrap();
+    filled.store.plan_rollback(&start, &[]).unwrap().apply(&filled.store, &context()).unwrap();
     let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
     bencher.counter(ItemsCount::new(count)).with_inputs(|| filled.withhold(count)).bench_local_values(|()| {
         let plan = filled.store.plan_promotion(&filled.preprod, &filled.prod, &options).unwrap();
-        filled.store.promote(&plan, &filled.preprod.name, &filled.prod.name, false, &context()).unwrap();
+        plan.apply(&filled.store, &context()).unwrap();
         assert_eq!(filled.count(&filled.prod), size);
     });
 }
@@ -201,7 +201,12 @@ fn roll_back(bencher: Bencher<'_, '_>, size: u64) {
     let filled = Filled::get(size);
     bencher.with_inputs(|| filled.withhold(100)).bench_local_values(|()| {
         let head = filled.store.head(&filled.prod.name).unwrap().unwrap();
-        filled.store.roll_back(&head.parent().unwrap().unwrap(), &[], &context()).unwrap();
+        filled
+            .store
+            .plan_rollback(&head.parent().unwrap().unwrap(), &[])
+            .unwrap()
+            .apply(&filled.store, &context())
+            .unwrap();
         assert_eq!(filled.count(&filled.prod), size);
     });
 }

@@ -135,8 +135,7 @@ impl Trial {
             PromoteOptions { selectors, everything: package.is_none(), ..PromoteOptions::default() };
         let plan = self.store.plan_promotion(&self.preprod, &self.prod, &options).unwrap();
         let context = self.context();
-        let (from, to) = (&self.preprod.name, &self.prod.name);
-        let committed = self.store.promote(&plan, from, to, false, &context).unwrap();
+        let committed = plan.apply(&self.store, &context).unwrap();
         assert!(committed.commit.is_some());
     }
 
@@ -144,7 +143,15 @@ impl Trial {
         let context = self.context();
         let head = self.store.head(&self.prod.name).unwrap().unwrap();
         let before = head.parent().unwrap().unwrap();
-        assert!(self.store.roll_back(&before, &[], &context).unwrap().commit.is_some());
+        assert!(
+            self.store
+                .plan_rollback(&before, &[])
+                .unwrap()
+                .apply(&self.store, &context)
+                .unwrap()
+                .commit
+                .is_some()
+        );
     }
 
     /// Measures what `work` costs, which returns how many bytes it hashed.

@@ -168,7 +168,7 @@ impl Scale {
     fn withhold(&mut self, count: usize, step: usize) {
         let start = self.store.resolve(&self.prod.name, "1").unwrap();
         let context = Context { now: self.now, actor: String::new(), threads: NonZeroUsize::MIN };
-        self.store.roll_back(&start, &[], &context).unwrap();
+        self.store.plan_rollback(&start, &[]).unwrap().apply(&self.store, &context).unwrap();
         let keys: Vec<_> = self.at_first.iter().step_by(step).take(count).cloned().collect();
         let change = |transaction: &mut repo_store::Transaction<'_>| {
             for key in &keys {
@@ -184,7 +184,7 @@ impl Scale {
         // What it starts from has no more than `prod` had at first.
         let context = self.context();
         let start = self.store.resolve(&self.preprod.name, "1").unwrap();
-        self.store.roll_back(&start, &[], &context).unwrap();
+        self.store.plan_rollback(&start, &[]).unwrap().apply(&self.store, &context).unwrap();
         let scale = std::cell::RefCell::new(self);
         measure(
             &format!("promote {count}, every {step}."),
@@ -195,8 +195,8 @@ impl Scale {
                 let context = scale.context();
                 let Scale { store, preprod, prod, .. } = &**scale;
                 let plan = store.plan_promotion(preprod, prod, &options).unwrap();
-                assert_eq!(plan.records.values().map(Vec::len).sum::<usize>(), count);
-                store.promote(&plan, &preprod.name, &prod.name, false, &context).unwrap();
+                assert_eq!(plan.changes().iter().count(), count);
+                plan.apply(store, &context).unwrap();
             },
         );
     }
@@ -272,7 +272,7 @@ impl Scale {
                 let context = scale.context();
                 let head = scale.store.head(&scale.prod.name).unwrap().unwrap();
                 let before = head.parent().unwrap().unwrap();
-                scale.store.roll_back(&before, &[], &context).unwrap();
+                scale.store.plan_rollback(&before, &[]).unwrap().apply(&scale.store, &context).unwrap();
             },
         );
     }

@@ -11,6 +11,7 @@ mod guard;
 mod keys;
 mod moment;
 mod output;
+mod planned;
 mod revision_spec;
 mod serve;
 mod session;

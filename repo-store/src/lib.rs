@@ -5,8 +5,8 @@
 //!
 //! * [`Store`] opens a store; [`Store::add`] takes package files in.
 //! * [`Revision`] is a repository as it was after a commit; [`Store::history`] and [`Store::resolve`] find one.
-//! * [`Store::transact`] is the only way to change a repository; [`Store::plan_promotion`], [`Store::plan_removal`] and
-//!   [`Store::roll_back`] are built on it.
+//! * [`Store::transact`] is the only way to change a repository; [`PromotionPlan`], [`RemovalPlan`], [`RollbackPlan`]
+//!   and the other plans are built on it.
 //! * [`Store::publish`] renders a repository, has it signed, and switches clients over by one rename.
 //!
 //! ```
@@ -30,8 +30,8 @@
 //!     now: jiff::Timestamp::now(),
 //!     threads: std::num::NonZeroUsize::MIN,
 //! };
-//! let report = store.add(&preprod, &[file], &AddOptions::default(), &context)?;
-//! assert_eq!(report.added.len(), 1);
+//! let added = store.add(&preprod, &[file], &AddOptions::default(), &context)?.into_result()?;
+//! assert_eq!(added.len(), 1);
 //! let head = store.head(&preprod.name)?.expect("something was committed");
 //! assert_eq!(head.records(&SuiteName::parse("bookworm")?)?.len(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -87,8 +87,12 @@ pub use operations::details::{
 };
 pub use operations::import::{AddOptions, AddReport, Added, Refused};
 pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
-pub use operations::promote::{ChangePlan, PromoteOptions};
+pub use operations::plan::SuiteRecords;
+pub use operations::promotion::{PromoteOptions, PromotionPlan};
+pub use operations::removal::RemovalPlan;
 pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};
+pub use operations::rollback::RollbackPlan;
+pub use operations::undo_removal::UndoRemovalPlan;
 pub use publish::{MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};

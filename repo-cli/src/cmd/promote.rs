@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
-use repo_store::{ChangeError, ChangePlan, CommitId, PromoteOptions, Record, Selector};
+use repo_store::{ChangeError, CommitId, PromoteOptions, PromotionPlan, Record, Selector, SuiteRecords};
 
 use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
 use crate::args::ChangeArguments;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count, joined};
+use crate::planned::carry_out;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -59,20 +60,29 @@ pub(crate) fn run(
         whole_source: arguments.whole_source,
         despite_hold: arguments.despite_hold,
     };
-    let plan = session.store.plan_promotion(from, to, &options)?;
-    check_matched(&plan)?;
-    let moved = plan.by_record();
-    let mut commit = None;
-    if !plan.is_empty() {
-        let (dry_run, context) = (arguments.change.dry_run, session.context());
-        commit = session.store.promote(&plan, &from.name, &to.name, dry_run, &context)?.commit;
-    }
-    print_plan(&plan, commit, arguments.change.dry_run, output);
-    for (record, suites) in plan.left_out_by_record() {
+    let dry_run = arguments.change.dry_run;
+    let make = || {
+        let plan = session.store.plan_promotion(from, to, &options)?;
+        check_matched(plan.unmatched())?;
+        Ok(plan)
+    };
+    let (plan, commit) = carry_out(make, |plan: &PromotionPlan| {
+        if plan.changes().is_empty() {
+            return Ok(None);
+        }
+        if dry_run {
+            plan.check(&session.store, &session.context())?;
+            return Ok(None);
+        }
+        Ok(plan.apply(&session.store, &session.context())?.commit)
+    })?;
+    let moved = plan.changes().by_record();
+    print_changes(plan.changes(), stays_behind(&plan), commit, dry_run, output);
+    for (record, suites) in plan.left_out().by_record() {
         let (key, suites) = (record.key(), joined(&suites));
         output.note(&format!("warning: {key} stays behind: {} has no suite {suites}", to.name));
     }
-    for (record, hold) in &plan.held {
+    for (record, hold) in plan.held() {
         if arguments.all {
             output.note(&format!("skipped: {} ({})", record.key(), held_since(hold)));
         } else {
@@ -84,16 +94,16 @@ pub(crate) fn run(
             output.error(&Failure::Store(held.into()));
         }
     }
-    for record in &plan.siblings {
+    for record in plan.siblings() {
         let (key, (source, version)) = (record.key(), record.source());
         output.note(&format!(
             "warning: {key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
         ));
     }
     let what = count(moved.len(), "package");
-    output.say(&match (moved.is_empty(), arguments.change.dry_run) {
-        (true, _) if !plan.left_out.is_empty() => format!("nothing else to promote: {} has it", to.name),
-        (true, _) if !plan.held.is_empty() => {
+    output.say(&match (moved.is_empty(), dry_run) {
+        (true, _) if !plan.left_out().is_empty() => format!("nothing else to promote: {} has it", to.name),
+        (true, _) if !plan.held().is_empty() => {
             "nothing promoted (take held versions with --despite-hold)".to_owned()
         }
         (true, _) => format!("nothing to promote: {} already has the newest version of every match", to.name),
@@ -102,38 +112,52 @@ pub(crate) fn run(
     });
     session.publish_after(to, commit, arguments.change, output)?;
     // What was named and is held was refused; `--all` only passes over it.
-    Ok(Outcome::of(arguments.all || plan.held.is_empty()))
+    Ok(Outcome::of(arguments.all || plan.held().is_empty()))
 }
 
 /// A name that matches nothing is a slip of the pen: nothing is done then.
-pub(crate) fn check_matched(plan: &ChangePlan) -> Result<(), Failure> {
-    if plan.unmatched.is_empty() {
+pub(crate) fn check_matched(unmatched: &[Selector]) -> Result<(), Failure> {
+    if unmatched.is_empty() {
         return Ok(());
     }
-    Err(Failure::NoMatch(plan.unmatched.iter().map(ToString::to_string).collect()))
+    Err(Failure::NoMatch(unmatched.iter().map(ToString::to_string).collect()))
 }
 
-/// The records of a plan as a table or in JSON, there with those left out if there are any.
-pub(crate) fn print_plan(plan: &ChangePlan, commit: Option<CommitId>, dry_run: bool, output: &Output) {
-    let records = plan.by_record();
-    let listed = |records: &[(Arc<Record>, Vec<SuiteName>)]| -> Vec<ListedJson> {
-        records.iter().map(|(record, suites)| ListedJson::new(record, suites)).collect()
-    };
+fn listed(records: &[(Arc<Record>, Vec<SuiteName>)]) -> Vec<ListedJson> {
+    records.iter().map(|(record, suites)| ListedJson::new(record, suites)).collect()
+}
+
+/// What a promotion does not take along, as fields of its JSON document.
+fn stays_behind(plan: &PromotionPlan) -> serde_json::Map<String, serde_json::Value> {
+    let mut fields = serde_json::Map::new();
+    if !plan.left_out().is_empty() {
+        fields.insert("left_out".to_owned(), serde_json::json!(listed(&plan.left_out().by_record())));
+    }
+    if !plan.held().is_empty() {
+        let held = plan.held().iter().map(|(_, hold)| hold_json(hold));
+        fields.insert("held".to_owned(), held.collect());
+    }
+    if !plan.siblings().is_empty() {
+        let siblings = plan.siblings().iter().map(|record| record.key().to_string());
+        fields.insert("siblings".to_owned(), siblings.collect());
+    }
+    fields
+}
+
+/// The records of a plan as a table or in JSON, there with `more` fields.
+pub(crate) fn print_changes(
+    changes: &SuiteRecords,
+    more: serde_json::Map<String, serde_json::Value>,
+    commit: Option<CommitId>,
+    dry_run: bool,
+    output: &Output,
+) {
+    let records = changes.by_record();
     let mut document = serde_json::json!({
         "packages": listed(&records), "commit": commit.map(|id| id.to_string()), "dry_run": dry_run,
     });
     if let Some(fields) = document.as_object_mut() {
-        if !plan.left_out.is_empty() {
-            fields.insert("left_out".to_owned(), serde_json::json!(listed(&plan.left_out_by_record())));
-        }
-        if !plan.held.is_empty() {
-            let held = plan.held.iter().map(|(_, hold)| hold_json(hold));
-            fields.insert("held".to_owned(), held.collect());
-        }
-        if !plan.siblings.is_empty() {
-            let siblings = plan.siblings.iter().map(|record| record.key().to_string());
-            fields.insert("siblings".to_owned(), siblings.collect());
-        }
+        fields.extend(more);
     }
     output.result(&document, || {
         if !output.shows_change(dry_run) {

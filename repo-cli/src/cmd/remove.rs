@@ -1,11 +1,12 @@
 use deb_parse::SuiteName;
-use repo_store::Selector;
+use repo_store::{CommitId, RemovalPlan, RepositorySettings, Selector, SuiteRecords, UndoRemovalPlan};
 
-use super::promote::{check_matched, print_plan};
+use super::promote::{check_matched, print_changes};
 use crate::args::ChangeArguments;
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::output::{Output, count};
+use crate::planned::carry_out;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -41,40 +42,13 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
-    let (selectors, suites) = (&arguments.selectors, &arguments.suites);
-    let plan = if arguments.undo {
-        session.store.plan_return(repository, selectors, suites)?
+    let (changes, commit) = if arguments.undo {
+        bring_back(arguments, repository, session, output)?
     } else {
-        session.store.plan_removal(repository, selectors, suites)?
+        take_out(arguments, repository, session, output)?
     };
-    if !plan.unmatched.is_empty() {
-        // Given again after it was cut short, it finds nothing to remove but what it removed still to be published.
-        session.publish_after(repository, None, arguments.change, output)?;
-    }
-    check_matched(&plan)?;
-    if !arguments.undo && !arguments.change.dry_run {
-        let head = session.store.head(&repository.name)?;
-        let named = !selectors.iter().any(Selector::is_pattern);
-        let mut losses = Vec::new();
-        for (suite, going) in &plan.records {
-            let before = head.as_ref().map(|head| head.snapshot(suite)).transpose()?;
-            let before = before.map_or(0, |before| before.records());
-            losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64, named });
-        }
-        guard::check(&repository.name, &losses, arguments.yes, output)?;
-    }
-    let mut commit = None;
-    if !arguments.change.dry_run {
-        let context = session.context();
-        let committed = if arguments.undo {
-            session.store.bring_back(&plan, &repository.name, &context)?
-        } else {
-            session.store.remove(&plan, &repository.name, &context)?
-        };
-        commit = committed.commit;
-    }
-    print_plan(&plan, commit, arguments.change.dry_run, output);
-    let (what, name) = (count(plan.by_record().len(), "package"), &repository.name);
+    print_changes(&changes, serde_json::Map::new(), commit, arguments.change.dry_run, output);
+    let (what, name) = (count(changes.by_record().len(), "package"), &repository.name);
     output.say(&match (arguments.undo, arguments.change.dry_run) {
         (false, true) => format!("would remove {what} from {name}"),
         (false, false) => {
@@ -85,4 +59,67 @@ pub(crate) fn run(
     });
     session.publish_after(repository, commit, arguments.change, output)?;
     Ok(Outcome::Done)
+}
+
+/// Given again after it was cut short, it finds nothing to remove but what it removed still to be published.
+fn check_found(
+    unmatched: &[Selector],
+    arguments: &RemoveArguments,
+    repository: &RepositorySettings,
+    session: &Session,
+    output: &Output,
+) -> Result<(), Failure> {
+    if !unmatched.is_empty() {
+        session.publish_after(repository, None, arguments.change, output)?;
+    }
+    check_matched(unmatched)
+}
+
+fn take_out(
+    arguments: &RemoveArguments,
+    repository: &RepositorySettings,
+    session: &Session,
+    output: &Output,
+) -> Result<(SuiteRecords, Option<CommitId>), Failure> {
+    let make = || {
+        let plan = session.store.plan_removal(repository, &arguments.selectors, &arguments.suites)?;
+        check_found(plan.unmatched(), arguments, repository, session, output)?;
+        Ok(plan)
+    };
+    let (plan, commit) = carry_out(make, |plan: &RemovalPlan| {
+        if arguments.change.dry_run {
+            return Ok(None);
+        }
+        let head = session.store.head(&repository.name)?;
+        let named = !arguments.selectors.iter().any(Selector::is_pattern);
+        let mut losses = Vec::new();
+        for (suite, going) in plan.changes().suites() {
+            let before = head.as_ref().map(|head| head.snapshot(suite)).transpose()?;
+            let before = before.map_or(0, |before| before.records());
+            losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64, named });
+        }
+        guard::check(&repository.name, &losses, arguments.yes, output)?;
+        Ok(plan.apply(&session.store, &session.context())?.commit)
+    })?;
+    Ok((plan.changes().clone(), commit))
+}
+
+fn bring_back(
+    arguments: &RemoveArguments,
+    repository: &RepositorySettings,
+    session: &Session,
+    output: &Output,
+) -> Result<(SuiteRecords, Option<CommitId>), Failure> {
+    let make = || {
+        let plan = session.store.plan_undo_removal(repository, &arguments.selectors, &arguments.suites)?;
+        check_found(plan.unmatched(), arguments, repository, session, output)?;
+        Ok(plan)
+    };
+    let (plan, commit) = carry_out(make, |plan: &UndoRemovalPlan| {
+        if arguments.change.dry_run {
+            return Ok(None);
+        }
+        Ok(plan.apply(&session.store, &session.context())?.commit)
+    })?;
+    Ok((plan.changes().clone(), commit))
 }

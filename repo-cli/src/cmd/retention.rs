@@ -1,9 +1,10 @@
-use repo_store::{ChangeError, CommitId, Error, RepositorySettings, RetentionPlan};
+use repo_store::{CommitId, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
 use crate::args::ChangeArguments;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count};
+use crate::planned::carry_out;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -36,9 +37,6 @@ struct VerdictJson {
     why: String,
 }
 
-/// How often a plan is made anew because others changed the repository in the meantime.
-const ATTEMPTS: u32 = 10;
-
 pub(crate) fn run(
     arguments: &RetentionArguments,
     session: &Session,
@@ -69,20 +67,14 @@ fn retain(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let rules = session.config.retention(&repository.name);
-    let mut attempt = 0;
-    let (plan, commit) = loop {
-        attempt += 1;
-        let context = session.context();
-        let plan = session.store.plan_retention(&repository.name, &rules, context.now)?;
+    let make = || Ok(session.store.plan_retention(&repository.name, &rules, session.context().now)?);
+    let (plan, commit) = carry_out(make, |plan: &RetentionPlan| {
         let refused = !plan.drastic().is_empty() && !arguments.yes;
         if arguments.change.dry_run || plan.is_empty() || refused {
-            break (plan, None);
+            return Ok(None);
         }
-        match session.store.apply_retention(&plan, &context) {
-            Err(Error::Change(ChangeError::Outdated { .. })) if attempt < ATTEMPTS => {}
-            result => break (plan, result?.commit),
-        }
-    };
+        Ok(plan.apply(&session.store, &session.context())?.commit)
+    })?;
     documents.push(document(&plan, commit, arguments.change.dry_run));
     let drastic = plan.drastic();
     let mut files: Vec<_> = plan.going().map(|(_, verdict)| verdict.record.blob()).collect();
@@ -111,7 +103,7 @@ fn retain(
 
 fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> serde_json::Value {
     let verdicts: Vec<VerdictJson> = plan
-        .verdicts
+        .verdicts()
         .iter()
         .flat_map(|(suite, verdicts)| verdicts.iter().map(move |verdict| (suite, verdict)))
         .map(|(suite, verdict)| {
@@ -128,7 +120,7 @@ fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> se
         })
         .collect();
     serde_json::json!({
-        "repository": plan.repository.as_str(),
+        "repository": plan.repository().as_str(),
         "verdicts": verdicts,
         "drastic": plan.drastic().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "commit": commit.map(|id| id.to_string()),
@@ -138,7 +130,8 @@ fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> se
 
 fn show(plan: &RetentionPlan, output: &Output) {
     let mut rows = Vec::new();
-    for (suite, verdict) in plan.verdicts.iter().flat_map(|(suite, all)| all.iter().map(move |v| (suite, v)))
+    for (suite, verdict) in
+        plan.verdicts().iter().flat_map(|(suite, all)| all.iter().map(move |v| (suite, v)))
     {
         let key = verdict.record.key();
         rows.push([

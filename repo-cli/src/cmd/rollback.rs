@@ -1,13 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::{Build, Difference, PublishOptions, Revision};
+use repo_store::{Build, Difference, PublishOptions, Revision, RollbackPlan};
 
 use super::diff;
 use crate::args::ChangeArguments;
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::output::{Output, count, joined};
+use crate::planned::carry_out;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -42,37 +43,26 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     let target = session.resolve(&repository.name, &arguments.to)?;
-    let (mut differences, mut losses) = (BTreeMap::new(), Vec::new());
-    if let Some(head) = session.store.head(&repository.name)? {
-        let known: Vec<SuiteName> =
-            head.commit().suites.keys().chain(target.commit().suites.keys()).cloned().collect();
-        for suite in
-            known.iter().filter(|suite| arguments.suites.is_empty() || arguments.suites.contains(suite))
-        {
-            let now = head.snapshot(suite)?;
-            let difference = session.store.difference(&now, &target.snapshot(suite)?)?;
-            if !difference.is_empty() {
-                let going =
-                    (difference.only_first.len() as u64).saturating_sub(difference.only_second.len() as u64);
-                losses.push(Loss { suite: suite.clone(), before: now.records(), going, named: false });
-                differences.insert(suite.clone(), difference);
-            }
+    let make = || Ok(session.store.plan_rollback(&target, &arguments.suites)?);
+    let (plan, commit) = carry_out(make, |plan: &RollbackPlan| {
+        if arguments.change.dry_run {
+            return Ok(None);
         }
-    }
-    let mut commit = None;
-    if !arguments.change.dry_run {
+        let losses: Vec<Loss> =
+            plan.changes().iter().map(|(suite, change)| loss(plan, suite, change)).collect();
         guard::check(&repository.name, &losses, arguments.yes, output)?;
-        commit = session.store.roll_back(&target, &arguments.suites, &session.context())?.commit;
-    }
+        Ok(plan.apply(&session.store, &session.context())?.commit)
+    })?;
+    let differences = plan.changes();
     let document = serde_json::json!({
         "to": target.id().to_string(),
         "commit": commit.map(|id| id.to_string()),
         "dry_run": arguments.change.dry_run,
-        "differences": diff::json(&differences),
+        "differences": diff::json(differences),
     });
     output.result(&document, || {
         if output.shows_change(arguments.change.dry_run) {
-            diff::print(&differences, "goes", "comes back", output);
+            diff::print(differences, "goes", "comes back", output);
         }
     });
     let (sequence, id) = (target.commit().sequence, target.id().short());
@@ -85,7 +75,7 @@ pub(crate) fn run(
     let options = PublishOptions { check_all: true, ..PublishOptions::default() };
     session.publish_after_with(options, (repository, commit), arguments.change, output)?;
     if commit.is_some() {
-        let stale = upgraded_machines(&target, &differences)?;
+        let stale = upgraded_machines(&target, differences)?;
         for Stale { package, gone, left, places } in stale.iter().take(SHOWN) {
             let places = joined(&places.iter().collect::<Vec<_>>());
             output.say(&match left {
@@ -102,6 +92,12 @@ pub(crate) fn run(
         }
     }
     Ok(Outcome::Done)
+}
+
+/// What a suite loses.
+fn loss(plan: &RollbackPlan, suite: &SuiteName, change: &Difference) -> Loss {
+    let going = (change.only_first.len() as u64).saturating_sub(change.only_second.len() as u64);
+    Loss { suite: suite.clone(), before: plan.records_before(suite), going, named: false }
 }
 
 /// So many packages are named that machines keep in the newer version.

@@ -358,10 +358,21 @@ fn every_code_is_documented() {
     let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let documented = fs::read_to_string(root.join("docs/json.md")).unwrap();
     let mut codes = Vec::new();
-    for source in ["repo-cli/src/error.rs", "repo-store/src/error.rs", "apt-sign/src/error.rs"] {
-        let text = fs::read_to_string(root.join(source)).unwrap();
-        let found = text.split('"').filter(|word| word.starts_with("E-")).map(str::to_owned);
-        codes.extend(found);
+    let mut directories: Vec<_> =
+        ["repo-cli/src", "repo-store/src", "apt-sign/src"].map(|source| root.join(source)).to_vec();
+    while let Some(directory) = directories.pop() {
+        for entry in directory.read_dir_utf8().unwrap().map(Result::unwrap) {
+            if entry.path().is_dir() {
+                directories.push(entry.path().to_owned());
+                continue;
+            }
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let is_code = |word: &&str| {
+                word.strip_prefix("E-")
+                    .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_uppercase() || b == b'-'))
+            };
+            codes.extend(text.split('"').filter(is_code).map(str::to_owned));
+        }
     }
     assert!(codes.len() > 50, "{codes:?}");
     let missing: Vec<_> = codes.iter().filter(|code| !documented.contains(&format!("`{code}`"))).collect();

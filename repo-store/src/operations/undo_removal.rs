@@ -5,35 +5,95 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 
+use super::plan::{SuiteRecords, as_text, base_as_text, check_base};
 use crate::context::Context;
 use crate::error::Error;
 use crate::history::selector::Selector;
+use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey};
-use crate::operations::promote::ChangePlan;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 use crate::transaction::Committed;
 
-impl Store {
-    /// What there is to bring back of packages that were removed: for each selector what the last commit that removed anything
-    /// it matches took out, and that is missing still.
+/// What there is to bring back of packages that were removed: for each selector what the last commit that removed anything it
+/// matches took out, and that is missing still. [`Store::plan_undo_removal`] makes it.
+#[derive(Clone, Debug, serde::Serialize)]
+#[must_use = "a plan changes nothing until it is applied"]
+pub struct UndoRemovalPlan {
+    #[serde(serialize_with = "as_text")]
+    repository: RepositoryName,
+    #[serde(serialize_with = "base_as_text")]
+    base: Option<CommitId>,
+    changes: SuiteRecords,
+    #[serde(skip)]
+    unmatched: Vec<Selector>,
+    #[serde(skip)]
+    selectors: Vec<Selector>,
+    #[serde(skip)]
+    suites: Vec<SuiteName>,
+}
+
+impl UndoRemovalPlan {
+    /// Returns the repository.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// Returns the state that it was made from; `None` when nothing was ever committed.
+    #[must_use]
+    pub fn base(&self) -> Option<CommitId> {
+        self.base
+    }
+
+    /// Returns what would come back.
+    #[must_use]
+    pub fn changes(&self) -> &SuiteRecords {
+        &self.changes
+    }
+
+    /// Returns the selectors for which there is nothing to bring back.
+    #[must_use]
+    pub fn unmatched(&self) -> &[Selector] {
+        &self.unmatched
+    }
+
+    /// Brings back what is planned.
     ///
     /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that the repository lacks.
-    pub fn plan_return(
-        &self,
-        repository: &RepositorySettings,
+    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made.
+    pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
+        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
+            check_base(transaction, &self.repository, self.base)?;
+            for (suite, record) in self.changes.iter() {
+                transaction.insert(suite, record)?;
+            }
+            Ok((Operation::UndoRemoval(self.changes.summary()), ()))
+        })?;
+        Ok(committed)
+    }
+
+    /// Makes the same plan from the present state of the repository.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
+        Self::make(store, &self.repository, &self.selectors, &self.suites)
+    }
+
+    fn make(
+        store: &Store,
+        repository: &RepositoryName,
         selectors: &[Selector],
         suites: &[SuiteName],
-    ) -> Result<ChangePlan, Error> {
-        repository.check_suites(suites)?;
+    ) -> Result<Self, Error> {
         let mut chosen: BTreeMap<SuiteName, BTreeMap<RecordKey, Arc<Record>>> = BTreeMap::new();
         let mut open: Vec<&Selector> = selectors.iter().collect();
         let asked = |suite: &SuiteName| suites.is_empty() || suites.contains(suite);
-        let head = self.head(&repository.name)?;
-        for revision in self.history(&repository.name) {
+        let head = store.head(repository)?;
+        for revision in store.history(repository) {
             let (Some(head), false) = (&head, open.is_empty()) else { break };
             let mut removed = Vec::new();
             for (suite, difference) in revision?.changes()? {
@@ -50,28 +110,33 @@ impl Store {
                 chosen.entry(suite).or_default().entry(record.key().clone()).or_insert(record);
             }
         }
-        let records =
-            chosen.into_iter().map(|(suite, records)| (suite, records.into_values().collect())).collect();
-        let unmatched = open.into_iter().cloned().collect();
-        Ok(ChangePlan { records, unmatched, ..ChangePlan::default() })
+        let mut changes = SuiteRecords::default();
+        for (suite, records) in chosen {
+            changes.insert(suite, records.into_values().collect());
+        }
+        Ok(Self {
+            repository: repository.clone(),
+            base: head.map(|head| head.id()),
+            changes,
+            unmatched: open.into_iter().cloned().collect(),
+            selectors: selectors.to_vec(),
+            suites: suites.to_vec(),
+        })
     }
+}
 
-    /// Brings back what was planned.
+impl Store {
+    /// Plans to bring back what was removed.
     ///
     /// # Errors
-    /// [`Conflict`](crate::ChangeError::Conflict) when a package came back with another content in the meantime.
-    pub fn bring_back(
+    /// [`Error::UnknownSuite`] for a suite that the repository lacks.
+    pub fn plan_undo_removal(
         &self,
-        plan: &ChangePlan,
-        repository: &RepositoryName,
-        context: &Context,
-    ) -> Result<Committed, Error> {
-        let (committed, ()) = self.transact(repository, context, |transaction| {
-            for (suite, record) in plan.records.iter().flat_map(|(s, all)| all.iter().map(move |r| (s, r))) {
-                transaction.insert(suite, record)?;
-            }
-            Ok((Operation::UndoRemoval(plan.summary()), ()))
-        })?;
-        Ok(committed)
+        repository: &RepositorySettings,
+        selectors: &[Selector],
+        suites: &[SuiteName],
+    ) -> Result<UndoRemovalPlan, Error> {
+        repository.check_suites(suites)?;
+        UndoRemovalPlan::make(self, &repository.name, selectors, suites)
     }
 }

@@ -23,7 +23,7 @@ use crate::maintenance::gc::GcOptions;
 use crate::model::name::{RepositoryName, TagName};
 use crate::operations::import::AddOptions;
 use crate::operations::incoming::IncomingOptions;
-use crate::operations::promote::PromoteOptions;
+use crate::operations::promotion::PromoteOptions;
 use crate::operations::retention::RetentionRule;
 use crate::publish::Publication;
 use crate::settings::{RepositorySettings, SuiteSettings};
@@ -145,13 +145,13 @@ impl World {
         let store = Store::open(&self.root)?;
         let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
         let plan = store.plan_promotion(&self.preprod, &self.prod, &options)?;
-        store.promote(&plan, &self.preprod.name, &self.prod.name, false, &context(day)).map(drop)
+        plan.apply(&store, &context(day)).map(drop)
     }
 
     fn remove(&self, day: i64) -> Result<(), Error> {
         let store = Store::open(&self.root)?;
         let plan = store.plan_removal(&self.preprod, &["hello=2.0".parse().unwrap()], &[])?;
-        store.remove(&plan, &self.preprod.name, &context(day)).map(drop)
+        plan.apply(&store, &context(day)).map(drop)
     }
 
     fn publish(&self, day: i64) -> Result<(), Error> {
@@ -309,7 +309,7 @@ fn rolling_back_survives_every_fault() {
     survives(World::new(), |world| {
         let store = Store::open(&world.root)?;
         let target = store.resolve(&world.preprod.name, "1")?;
-        store.roll_back(&target, &[], &context(5)).map(drop)
+        store.plan_rollback(&target, &[]).unwrap().apply(&store, &context(5)).map(drop)
     });
 }
 
@@ -319,7 +319,7 @@ fn retention_survives_every_fault() {
         let rule = RetentionRule { keep_versions: Some(1), ..RetentionRule::default() };
         let store = Store::open(&world.root)?;
         let plan = store.plan_retention(&world.preprod.name, &[rule], context(5).now)?;
-        store.apply_retention(&plan, &context(5)).map(drop)
+        plan.apply(&store, &context(5)).map(drop)
     });
 }
 

@@ -111,15 +111,20 @@ fn what_a_rollback_would_bring_back_beside_another_file_of_its_version_is_refuse
     fixture.add(&[fixture.package("hello", "1.0+deb12u1", "amd64", "one")]);
     let selectors = ["hello".parse().unwrap()];
     let plan = fixture.store.plan_removal(&fixture.preprod, &selectors, &[]).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(1)).unwrap();
+    plan.apply(&fixture.store, &context(1)).unwrap();
     let other = fixture.package("hello", "1.0+deb12u1", "amd64", "other");
     let options = AddOptions { suites: vec![suite("trixie")], ..AddOptions::default() };
     let report = fixture.store.add(&fixture.preprod, &[other], &options, &context(2)).unwrap();
     assert!(report.committed.commit.is_some());
     let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
-    let result = fixture.store.roll_back(&target, &[suite("bookworm")], &context(3));
+    let result = fixture
+        .store
+        .plan_rollback(&target, &[suite("bookworm")])
+        .unwrap()
+        .apply(&fixture.store, &context(3));
     assert!(matches!(result, Err(Error::Change(repo_store::ChangeError::Conflict { .. }))), "{result:?}");
-    let whole = fixture.store.roll_back(&target, &[], &context(3)).unwrap();
+    let whole =
+        fixture.store.plan_rollback(&target, &[]).unwrap().apply(&fixture.store, &context(3)).unwrap();
     assert!(whole.commit.is_some(), "the other file goes at the same time");
 }
 
@@ -136,4 +141,14 @@ fn versions_that_differ_in_the_epoch_stand_side_by_side() {
     let fixture = Fixture::new();
     let files = ["1.0", "1:1.0"].map(|version| fixture.package("hello", version, "amd64", version));
     assert_eq!(fixture.add(&files).added.len(), 2);
+}
+
+#[test]
+fn a_refused_file_is_no_success() {
+    let fixture = Fixture::new();
+    let path = fixture.store.root().join("junk.deb");
+    std::fs::write(&path, "junk").unwrap();
+    let report = fixture.store.add(&fixture.preprod, &[path], &AddOptions::default(), &context(0)).unwrap();
+    let error = report.into_result().unwrap_err();
+    assert!(matches!(error, Error::Import(repo_store::ImportError::Package { .. })), "{error}");
 }

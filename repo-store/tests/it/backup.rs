@@ -49,10 +49,10 @@ fn eventful() -> Fixture {
     fixture.add(&[fixture.package("hello", "1.1+deb12u1", "amd64", "c")]);
     publish(&fixture, &signer, 10);
     let plan = fixture.store.plan_removal(&fixture.preprod, &["common".parse().unwrap()], &[]).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(20)).unwrap();
+    plan.apply(&fixture.store, &context(20)).unwrap();
     publish(&fixture, &signer, 20);
     let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
-    fixture.store.roll_back(&target, &[], &context(30)).unwrap();
+    fixture.store.plan_rollback(&target, &[]).unwrap().apply(&fixture.store, &context(30)).unwrap();
     publish(&fixture, &signer, 30);
     fixture.store.tag(&target, &TagName::parse("first").unwrap(), &context(35)).unwrap();
     fs::write(fixture.store.root().join("repo.toml"), "# configured\n").unwrap();

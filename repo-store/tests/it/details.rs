@@ -56,7 +56,7 @@ fn details(there: &[Package<'_>], removed: &[&str], added: &[Package<'_>]) -> Ve
     let selectors: Vec<_> = removed.iter().map(|selector| selector.parse().unwrap()).collect();
     if !selectors.is_empty() {
         let plan = fixture.store.plan_removal(&fixture.preprod, &selectors, &[]).unwrap();
-        fixture.store.remove(&plan, &fixture.preprod.name, &context(1)).unwrap();
+        plan.apply(&fixture.store, &context(1)).unwrap();
     }
     let after = add(added);
     fixture.store.details(&before, &after, &context(2)).unwrap()

@@ -119,7 +119,7 @@ fn a_forged_index_is_not_signed_by_the_next_addition() {
 fn a_forged_index_is_not_signed_by_the_next_removal() {
     let (fixture, signer, mut honest) = forged();
     let plan = fixture.store.plan_removal(&fixture.preprod, &["world".parse().unwrap()], &[]).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(5)).unwrap();
+    plan.apply(&fixture.store, &context(5)).unwrap();
     publish(&fixture, &signer, 10);
     honest.remove("world 1.0");
     assert_eq!(told(&fixture), honest);
@@ -152,7 +152,7 @@ fn whatever_index_file_is_damaged_a_rollback_publishes_whole_ones() {
         let (fixture, signer) = make();
         flip(&by_hash(&fixture)[nth]);
         let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
-        fixture.store.roll_back(&target, &[], &context(20)).unwrap();
+        fixture.store.plan_rollback(&target, &[]).unwrap().apply(&fixture.store, &context(20)).unwrap();
         let options = PublishOptions { check_all: true, ..PublishOptions::default() };
         fixture.store.publish_with(&fixture.preprod, &signer, options, &context(20)).unwrap();
         for suite in ["bookworm", "trixie"] {
@@ -249,7 +249,7 @@ fn signed_forgery() -> (Fixture, apt_sign::OpenPgpSigner) {
     publish(&fixture, &signer, 10);
     let forged = snapshot(&fixture);
     let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
-    fixture.store.roll_back(&target, &[], &context(20)).unwrap();
+    fixture.store.plan_rollback(&target, &[]).unwrap().apply(&fixture.store, &context(20)).unwrap();
     rewrite_records(&fixture, |record| record.replace(&forged, &honest));
     (fixture, signer)
 }

@@ -44,7 +44,7 @@ fn add(fixture: &Fixture, day: i64, file: Utf8PathBuf) {
 fn remove(fixture: &Fixture, day: i64, package: &str) {
     let selectors = [package.parse().unwrap()];
     let plan = fixture.store.plan_removal(&fixture.preprod, &selectors, &[]).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(day * DAY)).unwrap();
+    plan.apply(&fixture.store, &context(day * DAY)).unwrap();
 }
 
 fn publish(fixture: &Fixture, signer: &OpenPgpSigner, day: i64) {
@@ -166,7 +166,7 @@ proptest! {
                 Step::RollBack(number) => {
                     let states: Vec<_> = store.history(name).map(Result::unwrap).collect();
                     if let Some(state) = states.get(usize::from(*number) % states.len().max(1)) {
-                        store.roll_back(state, &[], &context(day * DAY)).unwrap();
+                        store.plan_rollback(state, &[]).unwrap().apply(&store, &context(day * DAY)).unwrap();
                     }
                 }
                 Step::Tag(number) => {
@@ -363,7 +363,7 @@ fn adding_removing_and_publishing_while_collecting_loses_nothing() {
                     store.blob_path(record.blob()).expect("what is committed is there");
                     let selectors = [key.package.as_str().parse().unwrap()];
                     let plan = store.plan_removal(preprod, &selectors, &[]).unwrap();
-                    store.remove(&plan, &preprod.name, &context(0)).unwrap();
+                    plan.apply(&store, &context(0)).unwrap();
                 }
                 running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
             });

@@ -26,12 +26,12 @@ fn remove(fixture: &Fixture, selector: &str, suites: &[&str], seconds: i64) {
     let suites: Vec<_> = suites.iter().map(|name| suite(name)).collect();
     let selectors = [selector.parse::<Selector>().unwrap()];
     let plan = fixture.store.plan_removal(&fixture.preprod, &selectors, &suites).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(seconds)).unwrap();
+    plan.apply(&fixture.store, &context(seconds)).unwrap();
 }
 
 fn roll_back(fixture: &Fixture, to: u64, seconds: i64) {
     let target = fixture.store.resolve(&fixture.preprod.name, &to.to_string()).unwrap();
-    fixture.store.roll_back(&target, &[], &context(seconds)).unwrap();
+    fixture.store.plan_rollback(&target, &[]).unwrap().apply(&fixture.store, &context(seconds)).unwrap();
 }
 
 /// Drops a file into a folder and takes it from there.

@@ -133,7 +133,7 @@ fn packages_for_installers_have_indices_of_their_own_once_there_are_any() {
     // They stay when the last package goes, so that clients are told.
     let plan = ["anna", "typed"].map(|name| name.parse().unwrap());
     let plan = fixture.store.plan_removal(&fixture.preprod, &plan, &[]).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(20)).unwrap();
+    plan.apply(&fixture.store, &context(20)).unwrap();
     publish(&fixture, &signer, 20);
     assert_eq!(listed(&fixture, installer), [""; 0]);
     assert_eq!(problems(&fixture), [""; 0]);
@@ -201,7 +201,7 @@ fn packages_for_all_architectures_can_be_listed_apart() {
     assert_eq!(listed(&fixture, "main/binary-arm64/Packages"), [""; 0]);
     assert_eq!(all_stanzas(&fixture), from_scratch(&fixture, &fixture.preprod));
     let plan = fixture.store.plan_removal(&fixture.preprod, &["more".parse().unwrap()], &[]).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(30)).unwrap();
+    plan.apply(&fixture.store, &context(30)).unwrap();
     for suite in &mut fixture.preprod.suites {
         suite.architecture_all = ArchitectureAll::Folded;
     }
@@ -238,7 +238,7 @@ fn translations_hold_each_description_of_a_package_once() {
     assert!(!index(&fixture, "main/binary-amd64/Packages").contains("length"));
     for (time, selector) in [(20, "hello=1.0"), (30, "hello=1.1")] {
         let plan = fixture.store.plan_removal(&fixture.preprod, &[selector.parse().unwrap()], &[]).unwrap();
-        fixture.store.remove(&plan, &fixture.preprod.name, &context(time)).unwrap();
+        plan.apply(&fixture.store, &context(time)).unwrap();
         publish(&fixture, &signer, time);
         assert_eq!(all_stanzas(&fixture), from_scratch(&fixture, &fixture.preprod), "without {selector}");
     }

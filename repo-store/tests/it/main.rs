@@ -14,6 +14,7 @@ mod holds;
 mod indices;
 mod manifests;
 mod permissions;
+mod plans;
 mod publishing;
 mod retention;
 mod sharing;

@@ -96,14 +96,14 @@ fn going_back_is_a_newer_publication_of_the_old_content() {
     assert_eq!(visible(&fixture, "trixie"), ["hello 1.0", "hello 2.0"]);
 
     let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
-    fixture.store.roll_back(&target, &[], &context(120)).unwrap();
+    fixture.store.plan_rollback(&target, &[]).unwrap().apply(&fixture.store, &context(120)).unwrap();
     publish(&fixture, &signer, 120);
     assert_eq!(visible(&fixture, "trixie"), ["hello 1.0"]);
     assert_ne!(release_field(&fixture, "trixie", "Date"), first_date);
     assert_eq!(modified(&fixture, "trixie"), first_time + 120);
 
     let start = fixture.store.resolve(&fixture.preprod.name, "0").unwrap();
-    fixture.store.roll_back(&start, &[], &context(180)).unwrap();
+    fixture.store.plan_rollback(&start, &[]).unwrap().apply(&fixture.store, &context(180)).unwrap();
     publish(&fixture, &signer, 180);
     assert_eq!(visible(&fixture, "trixie"), [""; 0]);
     let history: Vec<_> = fixture
@@ -139,7 +139,12 @@ fn an_index_named_by_an_older_publication_stays_after_going_forth_and_back() {
     for (number, go_back) in [(0, false), (1, false), (2, true), (3, false)] {
         if go_back {
             let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
-            fixture.store.roll_back(&target, &[], &context(number)).unwrap();
+            fixture
+                .store
+                .plan_rollback(&target, &[])
+                .unwrap()
+                .apply(&fixture.store, &context(number))
+                .unwrap();
         } else {
             fixture.add(&[fixture.package("hello", &format!("{number}"), "amd64", "a")]);
         }
@@ -163,7 +168,7 @@ fn a_removed_package_stays_in_the_pool() {
     publish(&fixture, &signer, 0);
     let selectors = ["hello".parse().unwrap()];
     let plan = fixture.store.plan_removal(&fixture.preprod, &selectors, &[]).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(1)).unwrap();
+    plan.apply(&fixture.store, &context(1)).unwrap();
     publish(&fixture, &signer, 1);
     let file = fixture.store.public(&fixture.preprod.name).join("pool/main/h/hello/hello_1.0_amd64.deb");
     assert!(file.is_file());

@@ -32,7 +32,7 @@ fn plan(fixture: &Fixture, rules: &[RetentionRule], day: i64) -> RetentionPlan {
 
 fn table(plan: &RetentionPlan) -> String {
     let mut text = String::new();
-    for (suite, verdicts) in &plan.verdicts {
+    for (suite, verdicts) in plan.verdicts() {
         for verdict in verdicts {
             let key = verdict.record.key();
             let what = if verdict.stays() { "stays" } else { "goes " };
@@ -127,7 +127,7 @@ fn the_first_rule_that_matches_decides() {
     let section = PackageClass { sections: vec![WildPattern::new("debug")], ..PackageClass::default() };
     for class in [description, section] {
         let plan = plan(&fixture, &[RetentionRule { class, ..keep_versions(1) }], 31);
-        assert!(plan.is_empty() && plan.verdicts.values().all(Vec::is_empty));
+        assert!(plan.is_empty() && plan.verdicts().values().all(Vec::is_empty));
     }
 }
 
@@ -154,12 +154,12 @@ fn a_plan_is_for_one_state_only_and_its_removal_can_be_undone() {
     let old = plan(&fixture, &[keep_versions(1)], 31);
     insert(&fixture, "preprod", 32, &[("third", "1.0")]);
     assert!(matches!(
-        store.apply_retention(&old, &context(0)),
+        old.apply(&store, &context(0)),
         Err(Error::Change(repo_store::ChangeError::Outdated { .. }))
     ));
 
     let plan = plan(&fixture, &[keep_versions(1)], 33);
-    store.apply_retention(&plan, &context(33 * DAY)).unwrap();
+    plan.apply(&store, &context(33 * DAY)).unwrap();
     let held = || {
         let head = store.head(name).unwrap().unwrap();
         let records = head.records(&suite("bookworm")).unwrap();
@@ -170,9 +170,9 @@ fn a_plan_is_for_one_state_only_and_its_removal_can_be_undone() {
     assert_eq!(head.commit().operation, repo_store::Operation::Retention { files: 4 });
 
     let selectors = ["hello=2.0", "other", "third"].map(|text| text.parse().unwrap());
-    let back = store.plan_return(&fixture.preprod, &selectors, &[]).unwrap();
-    assert_eq!(back.unmatched, [selectors[2].clone()], "what was never removed");
-    store.bring_back(&back, name, &context(34 * DAY)).unwrap();
+    let back = store.plan_undo_removal(&fixture.preprod, &selectors, &[]).unwrap();
+    assert_eq!(back.unmatched(), [selectors[2].clone()], "what was never removed");
+    back.apply(&store, &context(34 * DAY)).unwrap();
     assert_eq!(
         held(),
         ["hello 2.0 amd64", "hello 4.0 amd64", "other 1.0 amd64", "other 2.0 amd64", "third 1.0 amd64"]

@@ -182,7 +182,7 @@ fn another_tarball_of_the_same_name_is_refused_before_anything_is_written() {
     // Nor when it is only in the pool any more.
     publish(&fixture, &signer(), 1);
     let plan = fixture.store.plan_removal(&fixture.preprod, &["hello".parse().unwrap()], &[]).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(2)).unwrap();
+    plan.apply(&fixture.store, &context(2)).unwrap();
     let report = fixture.add(&[sources.quilt("hello", "2.10-4", "another upstream")]);
     insta::assert_snapshot!(refused(&report), @"hello 2.10-4 source is in preprod already (no longer in a suite, but still in the pool as pool/main/h/hello/hello_2.10.orig.tar.gz), with another content");
 }
@@ -366,7 +366,7 @@ fn the_files_of_a_source_package_stay_as_long_as_a_version_of_it_needs_them() {
     publish(&fixture, &signer, 10);
     let selectors = ["hello=2.10-3".parse().unwrap()];
     let plan = fixture.store.plan_removal(&fixture.preprod, &selectors, &[]).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(20)).unwrap();
+    plan.apply(&fixture.store, &context(20)).unwrap();
     publish(&fixture, &signer, 30);
     std::thread::sleep(std::time::Duration::from_millis(20));
     let keep_history = [(fixture.preprod.name.clone(), KeepHistory::States(1))].into();
@@ -443,7 +443,8 @@ fn versions_of_a_source_package_and_of_a_binary_one_are_counted_apart() {
     let prod = settings("prod", &["bookworm"]);
     let options = PromoteOptions { selectors: vec!["hello".parse().unwrap()], ..PromoteOptions::default() };
     let plan = fixture.store.plan_promotion(&fixture.preprod, &prod, &options).unwrap();
-    let promoted: Vec<String> = plan.by_record().iter().map(|(record, _)| record.key().to_string()).collect();
+    let promoted: Vec<String> =
+        plan.changes().by_record().iter().map(|(record, _)| record.key().to_string()).collect();
     assert_eq!(promoted, ["hello 2.10-1 amd64", "hello 2.10-2 source"]);
 }
 
@@ -472,7 +473,7 @@ fn the_index_of_source_packages_follows_every_change() {
     publish(&fixture, &signer, 3);
     assert_eq!(listed(), ["hello 2.10-1", "goodbye 1.0-1"]);
     let plan = fixture.store.plan_removal(&fixture.preprod, &["*".parse().unwrap()], &[]).unwrap();
-    fixture.store.remove(&plan, &fixture.preprod.name, &context(4)).unwrap();
+    plan.apply(&fixture.store, &context(4)).unwrap();
     publish(&fixture, &signer, 5);
     assert_eq!(listed(), [""; 0], "clients that asked for it once go on asking");
 }

@@ -56,7 +56,11 @@ pub struct AddOptions {
 }
 
 /// What became of the files.
+///
+/// That there is a report does not mean that the files were taken: look at [`refused`](Self::refused), or ask for
+/// [`into_result`](Self::into_result).
 #[derive(Debug)]
+#[must_use = "files may have been refused: look at `refused`, or call `into_result`"]
 pub struct AddReport {
     /// Files that were taken, in the order in which they were given.
     pub added: Vec<Added>,
@@ -64,6 +68,19 @@ pub struct AddReport {
     pub refused: Vec<Refused>,
     /// The commit, if anything changed.
     pub committed: Committed,
+}
+
+impl AddReport {
+    /// Returns the packages that were taken, if every file was.
+    ///
+    /// # Errors
+    /// Why the first of the refused files was refused.
+    pub fn into_result(self) -> Result<Vec<Added>, Error> {
+        match self.refused.into_iter().next() {
+            Some(refused) => Err(refused.error),
+            None => Ok(self.added),
+        }
+    }
 }
 
 /// A package that was taken.

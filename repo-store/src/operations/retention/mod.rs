@@ -1,6 +1,6 @@
 //! Which versions stay in a suite, by rules that the administrator writes down as data.
 //!
-//! Retention is a change like any other: [`Store::plan_retention`] says what would go and why, [`Store::apply_retention`]
+//! Retention is a change like any other: [`Store::plan_retention`] says what would go and why, [`RetentionPlan::apply`]
 //! takes it out by one commit, and a rollback brings it back. Files are removed by garbage collection only, when no kept state
 //! refers to them any more.
 //!
@@ -20,15 +20,11 @@ use jiff::Timestamp;
 pub use plan::{Reason, RetentionPlan, Verdict};
 pub use rule::RetentionRule;
 
-use crate::context::Context;
-use crate::error::{ChangeError, Error};
-use crate::history::revision::Revision;
+use crate::error::Error;
 use crate::model::id::{BlobId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
-use crate::model::operation::Operation;
 use crate::model::record::Record;
 use crate::store::Store;
-use crate::transaction::Committed;
 
 impl Store {
     /// What `rules` would take out of a repository at the time `now`, and what they would leave, and why.
@@ -101,25 +97,6 @@ impl Store {
             }
         }
         Ok(plan)
-    }
-
-    /// Takes out what a plan says, by one commit.
-    ///
-    /// # Errors
-    /// [`ChangeError::Outdated`] when the repository has changed since the plan was made: nothing is removed then.
-    pub fn apply_retention(&self, plan: &RetentionPlan, context: &Context) -> Result<Committed, Error> {
-        let (committed, ()) = self.transact(&plan.repository, context, |transaction| {
-            if transaction.base().map(Revision::id) != plan.base {
-                return Err(Error::Change(ChangeError::Outdated { repository: plan.repository.clone() }));
-            }
-            let mut gone = HashSet::new();
-            for (suite, verdict) in plan.going() {
-                transaction.remove(suite, verdict.record.key())?;
-                gone.insert(verdict.record.blob());
-            }
-            Ok((Operation::Retention { files: gone.len() }, ()))
-        })?;
-        Ok(committed)
     }
 
     /// The package files that each repository named by a rule holds at the moment.

@@ -1,30 +1,74 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::context::Context;
+use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
+use crate::model::operation::Operation;
 use crate::model::record::Record;
+use crate::operations::plan::{as_text, base_as_text, check_base};
+use crate::store::Store;
+use crate::transaction::Committed;
 
 /// What retention would take out of a repository and what it would leave, each with the reason.
 ///
-/// It holds for the state it was made from: [`Store::apply_retention`](crate::Store::apply_retention) refuses it for any other.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// [`Store::plan_retention`] makes it. It holds for the state it was made from and for no other.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[must_use = "a plan changes nothing until it is applied"]
 pub struct RetentionPlan {
-    /// The repository.
-    pub repository: RepositoryName,
-    /// The state it was made from; `None` when nothing was ever committed.
-    pub base: Option<CommitId>,
-    /// The verdict on every package file that a rule matches, by suite, in the order of keys.
-    pub verdicts: BTreeMap<SuiteName, Vec<Verdict>>,
+    #[serde(serialize_with = "as_text")]
+    pub(super) repository: RepositoryName,
+    #[serde(serialize_with = "base_as_text")]
+    pub(super) base: Option<CommitId>,
+    #[serde(serialize_with = "verdicts_as_list")]
+    pub(super) verdicts: BTreeMap<SuiteName, Vec<Verdict>>,
     /// How many package files each suite holds, matched or not.
-    pub held: BTreeMap<SuiteName, usize>,
+    #[serde(skip)]
+    pub(super) held: BTreeMap<SuiteName, usize>,
 }
 
 impl RetentionPlan {
+    /// Returns the repository.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// Returns the state it was made from; `None` when nothing was ever committed.
+    #[must_use]
+    pub fn base(&self) -> Option<CommitId> {
+        self.base
+    }
+
+    /// Returns the verdict on every package file that a rule matches, by suite, in the order of keys.
+    #[must_use]
+    pub fn verdicts(&self) -> &BTreeMap<SuiteName, Vec<Verdict>> {
+        &self.verdicts
+    }
+
+    /// Takes out what is planned, by one commit.
+    ///
+    /// # Errors
+    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made: nothing is removed
+    /// then.
+    pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
+        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
+            check_base(transaction, &self.repository, self.base)?;
+            let mut gone = HashSet::new();
+            for (suite, verdict) in self.going() {
+                transaction.remove(suite, verdict.record.key())?;
+                gone.insert(verdict.record.blob());
+            }
+            Ok((Operation::Retention { files: gone.len() }, ()))
+        })?;
+        Ok(committed)
+    }
+
     /// What would go.
     pub fn going(&self) -> impl Iterator<Item = (&SuiteName, &Verdict)> {
         let all =
@@ -48,6 +92,28 @@ impl RetentionPlan {
         };
         self.held.keys().filter(loses_most).cloned().collect()
     }
+}
+
+/// One verdict, as plans are serialized.
+#[derive(serde::Serialize)]
+struct PlannedVerdict<'a> {
+    suite: &'a str,
+    package: String,
+    stays: bool,
+    why: String,
+}
+
+fn verdicts_as_list<S: serde::Serializer>(
+    verdicts: &BTreeMap<SuiteName, Vec<Verdict>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let all = verdicts.iter().flat_map(|(suite, all)| all.iter().map(move |verdict| (suite, verdict)));
+    serializer.collect_seq(all.map(|(suite, verdict)| PlannedVerdict {
+        suite: suite.as_str(),
+        package: verdict.record.key().to_string(),
+        stays: verdict.stays(),
+        why: verdict.reason.to_string(),
+    }))
 }
 
 /// What becomes of one package file in one suite.

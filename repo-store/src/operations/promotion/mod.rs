@@ -1,0 +1,334 @@
+//! Taking packages from one repository to another.
+
+mod siblings;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deb_parse::SuiteName;
+
+use self::siblings::Chosen;
+use super::plan::{SuiteRecords, as_text, base_as_text, check_base};
+use crate::context::Context;
+use crate::error::{ChangeError, Error};
+use crate::history::revision::Revision;
+use crate::history::selector::Selector;
+use crate::model::difference::Difference;
+use crate::model::hold::Hold;
+use crate::model::id::CommitId;
+use crate::model::lookup::Lookup;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::model::record::{Record, RecordKey};
+use crate::model::snapshot::Snapshot;
+use crate::settings::RepositorySettings;
+use crate::store::Store;
+use crate::transaction::{Committed, Inserted};
+
+/// What to take from one repository to another.
+#[derive(Clone, Debug, Default)]
+pub struct PromoteOptions {
+    /// The packages; of each the newest version unless one is named. None together with [`everything`](Self::everything).
+    pub selectors: Vec<Selector>,
+    /// All that the other repository lacks.
+    pub everything: bool,
+    /// Only these suites; all that both repositories have when empty.
+    pub suites: Vec<SuiteName>,
+    /// With each package all others built from the same version of the same source package, in whatever suite of
+    /// [`suites`](Self::suites) they are: routing sends some to a suite of their own.
+    pub whole_source: bool,
+    /// Also what is [held](crate::Hold) out of the other repository, which ends its hold.
+    pub despite_hold: bool,
+}
+
+/// What a promotion would bring from one repository to another. [`Store::plan_promotion`] makes it.
+///
+/// It is for these two repositories, in the states that they were in. Nothing else can be made of it:
+///
+/// ```compile_fail
+/// # use repo_store::{Context, PromotionPlan, RepositoryName, Store};
+/// # fn misuse(store: &Store, plan: &PromotionPlan, elsewhere: &RepositoryName, context: &Context) {
+/// plan.apply(store, elsewhere, context);
+/// # }
+/// ```
+#[derive(Clone, Debug, serde::Serialize)]
+#[must_use = "a plan changes nothing until it is applied"]
+pub struct PromotionPlan {
+    #[serde(serialize_with = "as_text")]
+    from: RepositoryName,
+    #[serde(serialize_with = "as_text")]
+    repository: RepositoryName,
+    /// The state of the repository that the packages come from.
+    #[serde(serialize_with = "base_as_text")]
+    source: Option<CommitId>,
+    #[serde(serialize_with = "base_as_text")]
+    base: Option<CommitId>,
+    changes: SuiteRecords,
+    left_out: SuiteRecords,
+    #[serde(skip)]
+    unmatched: Vec<Selector>,
+    #[serde(skip)]
+    held: Vec<(Arc<Record>, Hold)>,
+    #[serde(skip)]
+    siblings: Vec<Arc<Record>>,
+    #[serde(skip)]
+    request: Request,
+}
+
+/// What was asked for, to be asked for again.
+#[derive(Clone, Debug)]
+struct Request {
+    options: PromoteOptions,
+    /// The suites that both repositories have, and those that only the source has.
+    common: Vec<SuiteName>,
+    lacking: Vec<SuiteName>,
+}
+
+impl PromotionPlan {
+    /// Returns the repository that the packages come from.
+    #[must_use]
+    pub fn from(&self) -> &RepositoryName {
+        &self.from
+    }
+
+    /// Returns the repository that they go to.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// Returns the state of the repository they go to that the plan was made from; `None` when nothing was ever committed.
+    #[must_use]
+    pub fn base(&self) -> Option<CommitId> {
+        self.base
+    }
+
+    /// Returns what would come.
+    #[must_use]
+    pub fn changes(&self) -> &SuiteRecords {
+        &self.changes
+    }
+
+    /// Returns the selectors that match nothing.
+    #[must_use]
+    pub fn unmatched(&self) -> &[Selector] {
+        &self.unmatched
+    }
+
+    /// Returns the records of a whole source that go nowhere, because they are only in suites that the other repository lacks: these.
+    #[must_use]
+    pub fn left_out(&self) -> &SuiteRecords {
+        &self.left_out
+    }
+
+    /// Returns the records that would be taken and stay out, because the other repository holds them.
+    #[must_use]
+    pub fn held(&self) -> &[(Arc<Record>, Hold)] {
+        &self.held
+    }
+
+    /// Returns the records built from the same version of a source as some that are taken, which the other repository lacks and nobody
+    /// asked for.
+    #[must_use]
+    pub fn siblings(&self) -> &[Arc<Record>] {
+        &self.siblings
+    }
+
+    /// Promotes what is planned.
+    ///
+    /// # Errors
+    /// [`ChangeError::Outdated`] when either repository has changed since the plan was made;
+    /// [`ChangeError::Conflict`] when the repository has one of the packages with another content.
+    pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
+        self.carry_out(store, context, false)
+    }
+
+    /// Finds out whether the plan could be applied, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn check(&self, store: &Store, context: &Context) -> Result<(), Error> {
+        self.carry_out(store, context, true).map(drop)
+    }
+
+    fn carry_out(&self, store: &Store, context: &Context, dry_run: bool) -> Result<Committed, Error> {
+        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
+            check_base(transaction, &self.repository, self.base)?;
+            let mut new = SuiteRecords::default();
+            for (suite, record) in self.changes.iter() {
+                if transaction.insert(suite, record)? == Inserted::New {
+                    new.push(suite, Arc::clone(record));
+                }
+            }
+            if dry_run {
+                transaction.clear();
+            }
+            // Last: what was withdrawn from the source meanwhile must not be promoted.
+            if store.head(&self.from)?.map(|head| head.id()) != self.source {
+                return Err(ChangeError::Outdated { repository: self.from.clone() }.into());
+            }
+            Ok((Operation::Promote { from: self.from.clone(), packages: new.summary() }, ()))
+        })?;
+        Ok(committed)
+    }
+
+    /// Makes the same plan from the present states of both repositories.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
+        Self::make(store, &self.from, &self.repository, &self.request)
+    }
+
+    fn make(
+        store: &Store,
+        from: &RepositoryName,
+        to: &RepositoryName,
+        request: &Request,
+    ) -> Result<Self, Error> {
+        let Request { options, common, lacking } = request;
+        let (source, target) = (store.head(from)?, store.head(to)?);
+        let mut plan = Self {
+            from: from.clone(),
+            repository: to.clone(),
+            source: source.as_ref().map(Revision::id),
+            base: target.as_ref().map(Revision::id),
+            changes: SuiteRecords::default(),
+            left_out: SuiteRecords::default(),
+            unmatched: Vec::new(),
+            held: Vec::new(),
+            siblings: Vec::new(),
+            request: request.clone(),
+        };
+        let Some(source) = source else {
+            plan.unmatched.clone_from(&options.selectors);
+            return Ok(plan);
+        };
+        let mut matched = vec![false; options.selectors.len()];
+        let mut chosen: BTreeMap<&SuiteName, Chosen> = BTreeMap::new();
+        let mut targets = Vec::new();
+        for suite in common {
+            let there = match &target {
+                Some(target) => target.snapshot(suite)?,
+                None => Snapshot::default(),
+            };
+            let chosen = chosen.entry(suite).or_default();
+            let mut difference = None;
+            if options.everything {
+                let difference = difference.insert(store.difference(&source.snapshot(suite)?, &there)?);
+                chosen.extend(difference.only_first.iter().map(by_key));
+            }
+            for (selector, matched) in options.selectors.iter().zip(&mut matched) {
+                let found = selector.newest_in(&source, suite)?;
+                *matched |= !found.is_empty();
+                chosen.extend(found.iter().map(by_key));
+            }
+            targets.push((suite, there, difference));
+        }
+        if options.whole_source {
+            let lacking: Vec<&SuiteName> = lacking.iter().collect();
+            plan.left_out = siblings::add(&source, &mut chosen, &lacking)?.into();
+        }
+        for (suite, there, difference) in targets {
+            let chosen = chosen.remove(suite).unwrap_or_default();
+            let missing = missing(store, chosen, &there, difference.as_ref())?;
+            plan.changes.insert(suite.clone(), missing);
+        }
+        if let Some(target) = target.as_ref().filter(|_| !options.despite_hold) {
+            plan.leave_out_held(target)?;
+        }
+        plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), |suite, key| {
+            target.as_ref().map_or(Ok(false), |target| Ok(target.get(suite, key)?.is_some()))
+        })?;
+        let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
+        plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
+        Ok(plan)
+    }
+
+    /// Takes out what the target holds.
+    fn leave_out_held(&mut self, target: &Revision<'_>) -> Result<(), Error> {
+        let holds = target.hold_list()?;
+        if holds.is_empty() {
+            return Ok(());
+        }
+        let mut held: BTreeMap<RecordKey, (Arc<Record>, Hold)> = BTreeMap::new();
+        for records in self.changes.lists_mut() {
+            let mut kept = Vec::with_capacity(records.len());
+            for record in std::mem::take(records) {
+                let key = record.key();
+                let hold = holds.keeping_out(key, || target.has_version(&key.package, &key.version))?;
+                match hold {
+                    Some(hold) => drop(held.insert(key.clone(), (Arc::clone(&record), hold.clone()))),
+                    None => kept.push(record),
+                }
+            }
+            *records = kept;
+        }
+        self.held = held.into_values().collect();
+        Ok(())
+    }
+}
+
+/// Those of the chosen records of a suite that are to be brought `there`. If the `difference` between the two suites is known,
+/// nothing has to be looked up.
+fn missing(
+    store: &Store,
+    chosen: Chosen,
+    there: &Snapshot,
+    difference: Option<&Difference>,
+) -> Result<Vec<Arc<Record>>, Error> {
+    let mut missing = Vec::new();
+    let mut lookup = Lookup::new(store.objects());
+    for record in chosen.into_values() {
+        let found = match difference {
+            // What both have alike is no difference.
+            Some(difference) if find(&difference.only_first, record.key()).is_none() => continue,
+            Some(difference) => find(&difference.only_second, record.key()).map(Arc::clone),
+            None => lookup.find(there, record.key())?,
+        };
+        // The very same file there is nothing to do; another file of that name is for the promotion to refuse.
+        if found.is_none_or(|found| found.blob() != record.blob()) {
+            missing.push(record);
+        }
+    }
+    Ok(missing)
+}
+
+impl Store {
+    /// Plans a promotion from one repository to another.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that either repository lacks.
+    pub fn plan_promotion(
+        &self,
+        from: &RepositorySettings,
+        to: &RepositorySettings,
+        options: &PromoteOptions,
+    ) -> Result<PromotionPlan, Error> {
+        for settings in [from, to] {
+            settings.check_suites(&options.suites)?;
+        }
+        let asked = |suite: &SuiteName| options.suites.is_empty() || options.suites.contains(suite);
+        let suites = from.suites.iter().map(|suite| suite.name.clone());
+        let (common, lacking): (Vec<_>, Vec<_>) =
+            suites.filter(|suite| asked(suite)).partition(|suite| to.suite(suite).is_some());
+        if common.is_empty() {
+            return Err(Error::Change(ChangeError::NoCommonSuite {
+                from: from.name.clone(),
+                to: to.name.clone(),
+            }));
+        }
+        let request = Request { options: options.clone(), common, lacking };
+        PromotionPlan::make(self, &from.name, &to.name, &request)
+    }
+}
+
+/// The record with that key among sorted ones.
+fn find<'a>(records: &'a [Arc<Record>], key: &RecordKey) -> Option<&'a Arc<Record>> {
+    let place = records.binary_search_by(|record| record.key().cmp(key)).ok()?;
+    records.get(place)
+}
+
+fn by_key(record: &Arc<Record>) -> (RecordKey, Arc<Record>) {
+    (record.key().clone(), Arc::clone(record))
+}

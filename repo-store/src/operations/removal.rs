@@ -1,0 +1,150 @@
+//! Taking packages out of a repository.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deb_parse::SuiteName;
+
+use super::plan::{SuiteRecords, as_text, base_as_text, check_base};
+use crate::context::Context;
+use crate::error::Error;
+use crate::history::selector::Selector;
+use crate::model::id::CommitId;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::model::record::{Record, RecordKey};
+use crate::settings::RepositorySettings;
+use crate::store::Store;
+use crate::transaction::Committed;
+
+/// What a removal would take out of a repository: every version that a selector matches. [`Store::plan_removal`] makes it.
+///
+/// It is for the repository and the state that it was made from, and for nothing else. A promotion cannot be made of it:
+///
+/// ```compile_fail
+/// # use repo_store::{Context, RemovalPlan, RepositoryName, Store};
+/// # fn misuse(store: &Store, plan: &RemovalPlan, from: &RepositoryName, to: &RepositoryName, context: &Context) {
+/// store.promote(plan, from, to, context);
+/// # }
+/// ```
+///
+/// nor can it be applied to another repository:
+///
+/// ```compile_fail
+/// # use repo_store::{Context, RemovalPlan, RepositoryName, Store};
+/// # fn misuse(store: &Store, plan: &RemovalPlan, preprod: &RepositoryName, context: &Context) {
+/// plan.apply(store, preprod, context);
+/// # }
+/// ```
+#[derive(Clone, Debug, serde::Serialize)]
+#[must_use = "a plan changes nothing until it is applied"]
+pub struct RemovalPlan {
+    #[serde(serialize_with = "as_text")]
+    repository: RepositoryName,
+    #[serde(serialize_with = "base_as_text")]
+    base: Option<CommitId>,
+    changes: SuiteRecords,
+    #[serde(skip)]
+    unmatched: Vec<Selector>,
+    #[serde(skip)]
+    selectors: Vec<Selector>,
+    #[serde(skip)]
+    suites: Vec<SuiteName>,
+}
+
+impl RemovalPlan {
+    /// Returns the repository.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// Returns the state that it was made from; `None` when nothing was ever committed.
+    #[must_use]
+    pub fn base(&self) -> Option<CommitId> {
+        self.base
+    }
+
+    /// Returns what would be taken out.
+    #[must_use]
+    pub fn changes(&self) -> &SuiteRecords {
+        &self.changes
+    }
+
+    /// Returns the selectors that match nothing.
+    #[must_use]
+    pub fn unmatched(&self) -> &[Selector] {
+        &self.unmatched
+    }
+
+    /// Takes out what is planned. The files stay in the store and in the pool: a rollback brings them back.
+    ///
+    /// # Errors
+    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made.
+    pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
+        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
+            check_base(transaction, &self.repository, self.base)?;
+            for (suite, record) in self.changes.iter() {
+                transaction.withdraw(suite, record.key())?;
+            }
+            Ok((Operation::Remove(self.changes.summary()), ()))
+        })?;
+        Ok(committed)
+    }
+
+    /// Makes the same plan from the present state of the repository.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
+        Self::make(store, &self.repository, &self.selectors, &self.suites)
+    }
+
+    fn make(
+        store: &Store,
+        repository: &RepositoryName,
+        selectors: &[Selector],
+        suites: &[SuiteName],
+    ) -> Result<Self, Error> {
+        let head = store.head(repository)?;
+        let mut changes = SuiteRecords::default();
+        let mut matched = vec![false; selectors.len()];
+        let asked = |suite: &&SuiteName| suites.is_empty() || suites.contains(suite);
+        if let Some(head) = &head {
+            for suite in head.commit().suites.keys().filter(asked) {
+                let mut chosen: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
+                for (selector, matched) in selectors.iter().zip(&mut matched) {
+                    let found = selector.all_in(head, suite)?;
+                    *matched |= !found.is_empty();
+                    chosen.extend(found.into_iter().map(|record| (record.key().clone(), record)));
+                }
+                changes.insert(suite.clone(), chosen.into_values().collect());
+            }
+        }
+        let unmatched = selectors.iter().zip(matched).filter(|(_, matched)| !matched);
+        Ok(Self {
+            repository: repository.clone(),
+            base: head.map(|head| head.id()),
+            changes,
+            unmatched: unmatched.map(|(selector, _)| selector.clone()).collect(),
+            selectors: selectors.to_vec(),
+            suites: suites.to_vec(),
+        })
+    }
+}
+
+impl Store {
+    /// Plans a removal: every version that a selector matches, of all suites when none is named.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that the repository lacks.
+    pub fn plan_removal(
+        &self,
+        repository: &RepositorySettings,
+        selectors: &[Selector],
+        suites: &[SuiteName],
+    ) -> Result<RemovalPlan, Error> {
+        repository.check_suites(suites)?;
+        RemovalPlan::make(self, &repository.name, selectors, suites)
+    }
+}

@@ -1,0 +1,151 @@
+//! Going back to an earlier state.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use deb_parse::SuiteName;
+
+use super::plan::{SuiteRecords, as_text, as_texts, base_as_text, check_base};
+use crate::context::Context;
+use crate::error::Error;
+use crate::history::revision::Revision;
+use crate::model::difference::Difference;
+use crate::model::id::CommitId;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::model::snapshot::Snapshot;
+use crate::store::Store;
+use crate::transaction::Committed;
+
+/// What going back to an earlier state would change. [`Store::plan_rollback`] makes it.
+///
+/// The history goes on: a rollback is a commit like any other and can be rolled back itself.
+#[derive(Clone, Debug, serde::Serialize)]
+#[must_use = "a plan changes nothing until it is applied"]
+pub struct RollbackPlan {
+    #[serde(serialize_with = "as_text")]
+    repository: RepositoryName,
+    #[serde(serialize_with = "base_as_text")]
+    base: Option<CommitId>,
+    #[serde(serialize_with = "as_text")]
+    target: CommitId,
+    removed: SuiteRecords,
+    restored: SuiteRecords,
+    /// The suites that were asked for; empty for all.
+    #[serde(serialize_with = "as_texts")]
+    suites: Vec<SuiteName>,
+    #[serde(skip)]
+    differences: BTreeMap<SuiteName, Difference>,
+    #[serde(skip)]
+    before: BTreeMap<SuiteName, u64>,
+}
+
+impl RollbackPlan {
+    /// Returns the repository.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// Returns the state that it was made from; `None` when nothing was ever committed.
+    #[must_use]
+    pub fn base(&self) -> Option<CommitId> {
+        self.base
+    }
+
+    /// Returns the state to go back to.
+    #[must_use]
+    pub fn target(&self) -> CommitId {
+        self.target
+    }
+
+    /// Returns, for each suite that would change, what it would lose (the first) and what would come back (the second).
+    #[must_use]
+    pub fn changes(&self) -> &BTreeMap<SuiteName, Difference> {
+        &self.differences
+    }
+
+    /// Returns how many records a suite has now.
+    #[must_use]
+    pub fn records_before(&self, suite: &SuiteName) -> u64 {
+        self.before.get(suite).copied().unwrap_or(0)
+    }
+
+    /// Goes back.
+    ///
+    /// # Errors
+    /// [`Outdated`](crate::ChangeError::Outdated) when the repository has changed since the plan was made;
+    /// [`Conflict`](crate::ChangeError::Conflict) when a package that would come back has the name and version of another file
+    /// that is there by now.
+    pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
+        let target = store.revision(&self.repository, self.target)?;
+        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
+            check_base(transaction, &self.repository, self.base)?;
+            let all = known_suites(transaction.base(), &target);
+            transaction.restore(&target, all.into_iter().filter(|suite| self.is_for(suite)))?;
+            let (to, commit) = (target.commit().sequence, target.id().short());
+            Ok((Operation::RollBack { suites: self.suites.clone(), to, commit }, ()))
+        })?;
+        Ok(committed)
+    }
+
+    /// Makes the same plan from the present state of the repository.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn rebase(&self, store: &Store) -> Result<Self, Error> {
+        store.plan_rollback(&store.revision(&self.repository, self.target)?, &self.suites)
+    }
+
+    fn is_for(&self, suite: &SuiteName) -> bool {
+        self.suites.is_empty() || self.suites.contains(suite)
+    }
+}
+
+/// The suites that either state knows.
+fn known_suites(base: Option<&Revision<'_>>, target: &Revision<'_>) -> BTreeSet<SuiteName> {
+    let present = base.iter().flat_map(|base| base.commit().suites.keys());
+    present.chain(target.commit().suites.keys()).cloned().collect()
+}
+
+impl Store {
+    /// Plans to give suites of a repository the content they had in an earlier state: all suites when none is named.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that neither state knows.
+    pub fn plan_rollback(&self, target: &Revision<'_>, suites: &[SuiteName]) -> Result<RollbackPlan, Error> {
+        let head = self.head(target.repository())?;
+        let known = known_suites(head.as_ref(), target);
+        if let Some(suite) = suites.iter().find(|suite| !known.contains(*suite)) {
+            return Err(Error::unknown_suite(target.repository(), suite));
+        }
+        let mut plan = RollbackPlan {
+            repository: target.repository().clone(),
+            base: head.as_ref().map(Revision::id),
+            target: target.id(),
+            removed: SuiteRecords::default(),
+            restored: SuiteRecords::default(),
+            suites: suites.to_vec(),
+            differences: BTreeMap::new(),
+            before: BTreeMap::new(),
+        };
+        for suite in known {
+            if !plan.is_for(&suite) {
+                continue;
+            }
+            let now = head.as_ref().map_or_else(|| Ok(Snapshot::default()), |head| head.snapshot(&suite))?;
+            let difference = self.difference(&now, &target.snapshot(&suite)?)?;
+            plan.before.insert(suite.clone(), now.records());
+            if difference.is_empty() {
+                continue;
+            }
+            for (list, records) in
+                [(&mut plan.removed, &difference.only_first), (&mut plan.restored, &difference.only_second)]
+            {
+                list.insert(suite.clone(), records.iter().map(Arc::clone).collect());
+            }
+            plan.differences.insert(suite, difference);
+        }
+        Ok(plan)
+    }
+}
