@@ -10,7 +10,7 @@ fn a_package_goes_where_its_version_says() {
     let fixture = Fixture::new();
     let everywhere = fixture.package("hello", "1.0", "amd64", "a");
     let release = fixture.package("hello", "1.0+deb12u1", "amd64", "b");
-    let report = fixture.add(&[release, everywhere]);
+    let report = fixture.try_add(&[release, everywhere]);
     let routes: Vec<_> = report.added.iter().map(|added| added.route.clone()).collect();
     assert_eq!(
         routes,
@@ -30,7 +30,7 @@ fn the_same_file_again_changes_nothing() {
     let file = fixture.package("hello", "1.0", "amd64", "a");
     fixture.add(std::slice::from_ref(&file));
     let before = files_below(fixture.store.root());
-    let report = fixture.add(&[file]);
+    let report = fixture.try_add(&[file]);
     assert_eq!(report.committed.commit, None);
     assert!(report.added[0].suites.iter().all(|(_, inserted)| *inserted == Inserted::AlreadyThere));
     assert_eq!(files_below(fixture.store.root()), before);
@@ -43,12 +43,17 @@ fn one_bad_file_keeps_the_others_out_unless_told_otherwise() {
     let bad = good.with_file_name("bad.deb");
     std::fs::write(&bad, "no package").unwrap();
     let before = files_below(fixture.store.root());
-    let report = fixture.add(&[good.clone(), bad.clone()]);
+    let report = fixture.try_add(&[good.clone(), bad.clone()]);
     assert_eq!((report.refused.len(), report.committed.commit), (1, None));
     assert!(matches!(report.refused[0].error, Error::Import(repo_store::ImportError::Package { .. })));
 
     let options = AddOptions { keep_going: true, dry_run: true, ..AddOptions::default() };
-    fixture.store.add(&fixture.preprod, &[good.clone(), bad.clone()], &options, &context(0)).unwrap();
+    fixture
+        .store
+        .add(&fixture.preprod, &[good.clone(), bad.clone()], &options, &context(0))
+        .unwrap()
+        .into_result()
+        .unwrap();
     let without_waiting_room = |files: Vec<camino::Utf8PathBuf>| -> Vec<camino::Utf8PathBuf> {
         files.into_iter().filter(|file| !file.as_str().contains("/store/tmp/")).collect()
     };
@@ -82,7 +87,7 @@ fn one_version_has_one_content_in_all_suites_of_a_repository() {
 fn two_contents_of_one_version_in_one_go_are_refused() {
     let fixture = Fixture::new();
     let files = ["one", "other"].map(|content| fixture.package("hello", "1.0", "amd64", content));
-    let report = fixture.add(&files);
+    let report = fixture.try_add(&files);
     assert_eq!((report.added.len(), report.refused.len(), report.committed.commit), (1, 1, None));
 }
 
@@ -132,7 +137,7 @@ fn what_a_rollback_would_bring_back_beside_another_file_of_its_version_is_refuse
 fn a_repository_without_suites_takes_nothing() {
     let mut fixture = Fixture::new();
     fixture.preprod.suites.clear();
-    let report = fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
+    let report = fixture.try_add(&[fixture.package("hello", "1.0", "amd64", "a")]);
     assert!(matches!(report.refused[0].error, Error::Import(repo_store::ImportError::NoSuite { .. })));
 }
 
@@ -140,7 +145,7 @@ fn a_repository_without_suites_takes_nothing() {
 fn versions_that_differ_in_the_epoch_stand_side_by_side() {
     let fixture = Fixture::new();
     let files = ["1.0", "1:1.0"].map(|version| fixture.package("hello", version, "amd64", version));
-    assert_eq!(fixture.add(&files).added.len(), 2);
+    assert_eq!(fixture.try_add(&files).added.len(), 2);
 }
 
 #[test]

@@ -88,7 +88,11 @@ fn a_restored_store_has_nothing_to_publish() {
     let (store, _) = Store::restore(&backup, &restored, &context(50)).unwrap();
     assert_eq!(store.publish(&fixture.preprod, &signer, &context(60)).unwrap().publication, None);
     let file = fixture.package("hello", "2.0", "amd64", "b");
-    store.add(&fixture.preprod, &[file], &AddOptions::default(), &context(70)).unwrap();
+    store
+        .add(&fixture.preprod, &[file], &AddOptions::default(), &context(70))
+        .unwrap()
+        .into_result()
+        .unwrap();
     assert!(store.publish(&fixture.preprod, &signer, &context(80)).unwrap().publication.is_some());
     assert_eq!(lines(&store), [""; 0]);
 }
@@ -221,7 +225,7 @@ fn a_backup_made_while_others_write_is_whole() {
             for (n, file) in files.iter().enumerate() {
                 let context = context(i64::try_from(n).unwrap());
                 let one = std::slice::from_ref(file);
-                store.add(&preprod, one, &AddOptions::default(), &context).unwrap();
+                store.add(&preprod, one, &AddOptions::default(), &context).unwrap().into_result().unwrap();
                 store.publish(&preprod, &signer, &context).unwrap();
             }
             done.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -48,7 +48,12 @@ fn details(there: &[Package<'_>], removed: &[&str], added: &[Package<'_>]) -> Ve
     let fixture = Fixture::new();
     let add = |packages: &[Package<'_>]| {
         let files: Vec<_> = packages.iter().map(|package| package.write(&fixture)).collect();
-        fixture.store.add(&fixture.preprod, &files, &AddOptions::default(), &context(0)).unwrap();
+        fixture
+            .store
+            .add(&fixture.preprod, &files, &AddOptions::default(), &context(0))
+            .unwrap()
+            .into_result()
+            .unwrap();
         let head = fixture.store.head(&fixture.preprod.name).unwrap();
         head.map_or_else(Snapshot::default, |head| head.snapshot(&suite("trixie")).unwrap())
     };

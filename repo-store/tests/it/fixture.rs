@@ -91,7 +91,12 @@ impl Fixture {
         file
     }
 
-    pub(crate) fn add(&self, files: &[Utf8PathBuf]) -> AddReport {
+    /// Adds files, all of which are taken.
+    pub(crate) fn add(&self, files: &[Utf8PathBuf]) {
+        self.try_add(files).into_result().unwrap();
+    }
+
+    pub(crate) fn try_add(&self, files: &[Utf8PathBuf]) -> AddReport {
         self.store.add(&self.preprod, files, &AddOptions::default(), &context(0)).unwrap()
     }
 }

@@ -28,6 +28,8 @@ fn small() -> Fixture {
         fixture
             .store
             .add(&fixture.preprod, &[file], &repo_store::AddOptions::default(), &context(seconds))
+            .unwrap()
+            .into_result()
             .unwrap();
         publish(&fixture, &signer, seconds);
     }

@@ -38,7 +38,12 @@ fn collect(fixture: &Fixture, options: &GcOptions, day: i64) -> GcReport {
 }
 
 fn add(fixture: &Fixture, day: i64, file: Utf8PathBuf) {
-    fixture.store.add(&fixture.preprod, &[file], &AddOptions::default(), &context(day * DAY)).unwrap();
+    fixture
+        .store
+        .add(&fixture.preprod, &[file], &AddOptions::default(), &context(day * DAY))
+        .unwrap()
+        .into_result()
+        .unwrap();
 }
 
 fn remove(fixture: &Fixture, day: i64, package: &str) {
@@ -166,7 +171,7 @@ proptest! {
                 Step::RollBack(number) => {
                     let states: Vec<_> = store.history(name).map(Result::unwrap).collect();
                     if let Some(state) = states.get(usize::from(*number) % states.len().max(1)) {
-                        store.plan_rollback(state, &[]).unwrap().apply(&store, &context(day * DAY)).unwrap();
+                        store.plan_rollback(state, &[]).unwrap().apply(store, &context(day * DAY)).unwrap();
                     }
                 }
                 Step::Tag(number) => {

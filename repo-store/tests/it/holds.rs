@@ -166,7 +166,7 @@ fn adding_by_hand_ends_a_hold() {
     fixture.add(std::slice::from_ref(&file));
     remove(&fixture, "hello", &[], 1);
     assert_eq!(held(&fixture).len(), 1);
-    assert_eq!(fixture.add(&[file]).added.len(), 1);
+    assert_eq!(fixture.try_add(&[file]).added.len(), 1);
     assert_eq!(held(&fixture).len(), 0);
 }
 

@@ -84,7 +84,12 @@ fn from_scratch(fixture: &Fixture, settings: &RepositorySettings) -> BTreeMap<St
             other.file(name.as_path().file_name().unwrap(), &bytes)
         })
         .collect();
-    other.store.add(&settings, &files, &repo_store::AddOptions::default(), &context(0)).unwrap();
+    other
+        .store
+        .add(&settings, &files, &repo_store::AddOptions::default(), &context(0))
+        .unwrap()
+        .into_result()
+        .unwrap();
     other.store.publish(&settings, &signer(), &context(0)).unwrap();
     all_stanzas(&other)
 }
@@ -151,7 +156,7 @@ fn a_component_that_is_configured_later_shows_what_waited_for_it() {
         ..repo_store::AddOptions::default()
     };
     let files = [udeb(&fixture, "anna", "1.91", "amd64")];
-    fixture.store.add(&fixture.preprod, &files, &options, &context(0)).unwrap();
+    fixture.store.add(&fixture.preprod, &files, &options, &context(0)).unwrap().into_result().unwrap();
     fixture.store.publish(&settings, &signer, &context(0)).unwrap();
     publish(&fixture, &signer, 10);
     let installer = "extra/debian-installer/binary-amd64/Packages";

@@ -37,7 +37,7 @@ fn with_changelog() -> Vec<u8> {
 fn add(fixture: &Fixture, bytes: &[u8]) -> BlobId {
     let file = fixture.store.root().join("../hello.deb");
     fs::write(&file, bytes).unwrap();
-    let report = fixture.add(&[file]);
+    let report = fixture.try_add(&[file]);
     assert_eq!(report.refused.len(), 0, "{:?}", report.refused);
     BlobId::of(bytes)
 }

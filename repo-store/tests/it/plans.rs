@@ -4,7 +4,7 @@ use repo_store::{ChangeError, Committed, Error, PromoteOptions, RepositorySettin
 
 use crate::fixture::{Fixture, context, settings};
 
-fn is_outdated(result: Result<Committed, Error>) -> bool {
+fn is_outdated(result: &Result<Committed, Error>) -> bool {
     matches!(result, Err(Error::Change(ChangeError::Outdated { .. })))
 }
 
@@ -18,7 +18,7 @@ fn selectors(names: &[&str]) -> Vec<Selector> {
 
 fn add(fixture: &Fixture, name: &str, version: &str) {
     let file = fixture.package(name, version, "amd64", version);
-    fixture.add(&[file]).into_result().unwrap();
+    fixture.add(&[file]);
 }
 
 fn promotion_of_everything() -> PromoteOptions {
@@ -34,7 +34,7 @@ fn what_was_withdrawn_meanwhile_is_not_promoted() {
     let removal = store.plan_removal(&fixture.preprod, &selectors(&["hello"]), &[]).unwrap();
     removal.apply(store, &context(1)).unwrap();
 
-    assert!(is_outdated(plan.apply(store, &context(2))));
+    assert!(is_outdated(&plan.apply(store, &context(2))));
     assert!(store.head(&prod.name).unwrap().is_none(), "nothing came to prod");
     assert!(plan.rebase(store).unwrap().changes().is_empty(), "and nothing is left to promote");
 }
@@ -50,9 +50,9 @@ fn a_plan_is_refused_when_its_repository_changed_and_can_be_made_again() {
     let rollback = store.plan_rollback(&first.parent().unwrap().unwrap(), &[]).unwrap();
 
     add(&fixture, "hello", "2.0");
-    assert!(is_outdated(promotion.apply(store, &context(2))));
-    assert!(is_outdated(removal.apply(store, &context(2))));
-    assert!(is_outdated(rollback.apply(store, &context(2))));
+    assert!(is_outdated(&promotion.apply(store, &context(2))));
+    assert!(is_outdated(&removal.apply(store, &context(2))));
+    assert!(is_outdated(&rollback.apply(store, &context(2))));
 
     let promotion = promotion.rebase(store).unwrap();
     assert_eq!(promotion.changes().iter().count(), 2, "both versions");
@@ -62,7 +62,7 @@ fn a_plan_is_refused_when_its_repository_changed_and_can_be_made_again() {
     removal.apply(store, &context(4)).unwrap();
     let undo = store.plan_undo_removal(&fixture.preprod, &selectors(&["hello"]), &[]).unwrap();
     add(&fixture, "world", "1.0");
-    assert!(is_outdated(undo.apply(store, &context(6))));
+    assert!(is_outdated(&undo.apply(store, &context(6))));
     undo.rebase(store).unwrap().apply(store, &context(7)).unwrap();
     rollback.rebase(store).unwrap().apply(store, &context(8)).unwrap();
 }

@@ -173,7 +173,7 @@ fn a_removed_package_stays_in_the_pool() {
     let file = fixture.store.public(&fixture.preprod.name).join("pool/main/h/hello/hello_1.0_amd64.deb");
     assert!(file.is_file());
     // And so another content cannot take its name.
-    let report = fixture.add(&[fixture.package("hello", "1.0", "amd64", "other")]);
+    let report = fixture.try_add(&[fixture.package("hello", "1.0", "amd64", "other")]);
     assert!(report.refused[0].error.to_string().contains("still in the pool"));
 }
 

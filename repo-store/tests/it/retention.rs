@@ -154,12 +154,12 @@ fn a_plan_is_for_one_state_only_and_its_removal_can_be_undone() {
     let old = plan(&fixture, &[keep_versions(1)], 31);
     insert(&fixture, "preprod", 32, &[("third", "1.0")]);
     assert!(matches!(
-        old.apply(&store, &context(0)),
+        old.apply(store, &context(0)),
         Err(Error::Change(repo_store::ChangeError::Outdated { .. }))
     ));
 
     let plan = plan(&fixture, &[keep_versions(1)], 33);
-    plan.apply(&store, &context(33 * DAY)).unwrap();
+    plan.apply(store, &context(33 * DAY)).unwrap();
     let held = || {
         let head = store.head(name).unwrap().unwrap();
         let records = head.records(&suite("bookworm")).unwrap();
@@ -172,7 +172,7 @@ fn a_plan_is_for_one_state_only_and_its_removal_can_be_undone() {
     let selectors = ["hello=2.0", "other", "third"].map(|text| text.parse().unwrap());
     let back = store.plan_undo_removal(&fixture.preprod, &selectors, &[]).unwrap();
     assert_eq!(back.unmatched(), [selectors[2].clone()], "what was never removed");
-    back.apply(&store, &context(34 * DAY)).unwrap();
+    back.apply(store, &context(34 * DAY)).unwrap();
     assert_eq!(
         held(),
         ["hello 2.0 amd64", "hello 4.0 amd64", "other 1.0 amd64", "other 2.0 amd64", "third 1.0 amd64"]
@@ -184,7 +184,12 @@ fn files_of_one_version_for_other_architectures_are_counted_apart() {
     let fixture = Fixture::new();
     let files = [("1.0", "amd64"), ("1.0", "arm64"), ("2.0", "amd64")]
         .map(|(version, architecture)| fixture.package("hello", version, architecture, version));
-    fixture.store.add(&fixture.preprod, &files, &AddOptions::default(), &context(0)).unwrap();
+    fixture
+        .store
+        .add(&fixture.preprod, &files, &AddOptions::default(), &context(0))
+        .unwrap()
+        .into_result()
+        .unwrap();
     let plan = plan(&fixture, &[keep_versions(1)], 1);
     let going: Vec<String> =
         plan.going().map(|(suite, verdict)| format!("{suite} {}", verdict.record.key())).collect();

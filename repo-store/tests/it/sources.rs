@@ -129,7 +129,7 @@ fn a_source_package_is_taken_with_its_files() {
     let fixture = Fixture::new();
     let sources = Sources::new(&fixture);
     let dsc = sources.quilt("hello", "2.10-3+deb12u1", "upstream");
-    let report = fixture.add(std::slice::from_ref(&dsc));
+    let report = fixture.try_add(std::slice::from_ref(&dsc));
     assert!(report.refused.is_empty(), "{:?}", report.refused);
     assert_eq!(sources_in(&fixture, "bookworm"), ["hello 2.10-3+deb12u1 source"]);
     assert_eq!(sources_in(&fixture, "trixie"), [""; 0]);
@@ -140,7 +140,7 @@ fn a_source_package_is_taken_with_its_files() {
         assert_eq!(stored, fs::read(dsc.with_file_name(name)).unwrap(), "{name}");
         assert_eq!(stored.len() as u64, file.size);
     }
-    assert_eq!(fixture.add(&[dsc]).committed.commit, None, "the same again changes nothing");
+    assert_eq!(fixture.try_add(&[dsc]).committed.commit, None, "the same again changes nothing");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_tarball_that_is_not_beside_its_dsc_may_be_in_the_store() {
     let next = sources.quilt("hello", "2.10-4", "upstream");
     let tarball = sources.directory.join("hello_2.10.orig.tar.gz");
     fs::remove_file(&tarball).unwrap();
-    let report = fixture.add(std::slice::from_ref(&next));
+    let report = fixture.try_add(std::slice::from_ref(&next));
     assert!(report.refused.is_empty(), "{:?}", report.refused);
     let paths = |version| {
         let files = source_record(&fixture, "trixie", version).files().unwrap();
@@ -161,7 +161,7 @@ fn a_tarball_that_is_not_beside_its_dsc_may_be_in_the_store() {
 
     let other = sources.quilt("hello", "2.11-1", "another upstream");
     fs::remove_file(sources.directory.join("hello_2.11.orig.tar.gz")).unwrap();
-    let report = fixture.add(&[other]);
+    let report = fixture.try_add(&[other]);
     assert_eq!(
         refused(&report),
         "<DIR>/hello_2.11-1.dsc lists \"hello_2.11.orig.tar.gz\", which is not beside it"
@@ -174,7 +174,7 @@ fn another_tarball_of_the_same_name_is_refused_before_anything_is_written() {
     let sources = Sources::new(&fixture);
     fixture.add(&[sources.quilt("hello", "2.10-3+deb12u1", "upstream")]);
     let before = files_below(fixture.store.root());
-    let report = fixture.add(&[sources.quilt("hello", "2.10-3+deb13u1", "another upstream")]);
+    let report = fixture.try_add(&[sources.quilt("hello", "2.10-3+deb13u1", "another upstream")]);
     insta::assert_snapshot!(refused(&report), @"hello 2.10-3+deb13u1 source has another `pool/main/h/hello/hello_2.10.orig.tar.gz` than hello 2.10-3+deb12u1 source, which is in preprod already");
     assert!(matches!(report.refused[0].error, Error::Change(repo_store::ChangeError::PathConflict { .. })));
     assert_eq!(without_waiting_room(files_below(fixture.store.root())), without_waiting_room(before));
@@ -183,7 +183,7 @@ fn another_tarball_of_the_same_name_is_refused_before_anything_is_written() {
     publish(&fixture, &signer(), 1);
     let plan = fixture.store.plan_removal(&fixture.preprod, &["hello".parse().unwrap()], &[]).unwrap();
     plan.apply(&fixture.store, &context(2)).unwrap();
-    let report = fixture.add(&[sources.quilt("hello", "2.10-4", "another upstream")]);
+    let report = fixture.try_add(&[sources.quilt("hello", "2.10-4", "another upstream")]);
     insta::assert_snapshot!(refused(&report), @"hello 2.10-4 source is in preprod already (no longer in a suite, but still in the pool as pool/main/h/hello/hello_2.10.orig.tar.gz), with another content");
 }
 
@@ -199,7 +199,7 @@ fn two_versions_with_different_tarballs_of_one_name_cannot_come_together() {
     let second_directory = Sources { directory: sources.directory.join("second") };
     fs::create_dir(&second_directory.directory).unwrap();
     let second = second_directory.quilt("hello", "2.10-4", "another upstream");
-    let report = fixture.add(&[second, first]);
+    let report = fixture.try_add(&[second, first]);
     assert_eq!((report.added.len(), report.refused.len(), report.committed.commit), (1, 1, None));
 }
 
@@ -211,12 +211,12 @@ fn a_file_that_is_not_what_is_listed_is_refused_by_name() {
     let text = fs::read_to_string(&dsc).unwrap();
     sources.write("hello_2.10.orig.tar.gz", "UPSTREAM");
     assert_eq!(
-        refused(&fixture.add(std::slice::from_ref(&dsc))),
+        refused(&fixture.try_add(std::slice::from_ref(&dsc))),
         "<DIR>/hello_2.10-3.dsc lists \"hello_2.10.orig.tar.gz\" with another SHA-256"
     );
     sources.write("hello_2.10.orig.tar.gz", "longer upstream");
     assert_eq!(
-        refused(&fixture.add(std::slice::from_ref(&dsc))),
+        refused(&fixture.try_add(std::slice::from_ref(&dsc))),
         "<DIR>/hello_2.10-3.dsc lists \"hello_2.10.orig.tar.gz\" with another size"
     );
     sources.write("hello_2.10.orig.tar.gz", "upstream");
@@ -226,7 +226,7 @@ fn a_file_that_is_not_what_is_listed_is_refused_by_name() {
         let digit = if text.as_bytes()[place] == b'0' { "1" } else { "0" };
         wrong.replace_range(place..=place, digit);
         fs::write(&dsc, wrong).unwrap();
-        let report = fixture.add(std::slice::from_ref(&dsc));
+        let report = fixture.try_add(std::slice::from_ref(&dsc));
         assert!(
             refused(&report).ends_with(&format!("\"hello_2.10.orig.tar.gz\" with another {name}")),
             "{}",
@@ -235,7 +235,7 @@ fn a_file_that_is_not_what_is_listed_is_refused_by_name() {
     }
     let (start, end) = (text.find("Checksums-Sha256:").unwrap(), text.find("Files:").unwrap());
     fs::write(&dsc, format!("{}{}", &text[..start], &text[end..])).unwrap();
-    insta::assert_snapshot!(refused(&fixture.add(std::slice::from_ref(&dsc))), @r#"<DIR>/hello_2.10-3.dsc: "hello_2.10.orig.tar.gz" must be listed in Checksums-Sha256 too: no other checksum is relied on"#);
+    insta::assert_snapshot!(refused(&fixture.try_add(std::slice::from_ref(&dsc))), @r#"<DIR>/hello_2.10-3.dsc: "hello_2.10.orig.tar.gz" must be listed in Checksums-Sha256 too: no other checksum is relied on"#);
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn an_upload_goes_in_as_a_whole_to_the_suite_it_names() {
     let sources = Sources::new(&fixture);
     let changes = upload(&fixture, &sources, "bookworm");
     let everything = sources.directory.read_dir_utf8().unwrap().map(|entry| entry.unwrap().path().to_owned());
-    let report = fixture.add(&everything.collect::<Vec<_>>());
+    let report = fixture.try_add(&everything.collect::<Vec<_>>());
     assert!(report.refused.is_empty(), "{:?}", report.refused);
     assert!(report.added.iter().all(|added| added.route == Route::Distribution(vec![suite("bookworm")])));
     assert_eq!(
@@ -253,10 +253,10 @@ fn an_upload_goes_in_as_a_whole_to_the_suite_it_names() {
     );
     assert_eq!(sources_in(&fixture, "trixie"), [""; 0]);
     assert_eq!(source_record(&fixture, "bookworm", "2.10-3").field("Section"), Some("misc"));
-    assert_eq!(fixture.add(&[changes]).committed.commit, None, "the same again changes nothing");
+    assert_eq!(fixture.try_add(&[changes]).committed.commit, None, "the same again changes nothing");
 
     let other = upload_of(&fixture, &sources, "2.11-1", "unstable");
-    let report = fixture.add(&[other]);
+    let report = fixture.try_add(&[other]);
     assert!(report.added.iter().all(|added| matches!(added.route, Route::Everywhere { .. })), "{report:?}");
 }
 

@@ -95,7 +95,7 @@ fn a_tag_of_a_state_that_looks_like_the_one_before_has_its_link_too() {
     let first = publish(&fixture, &signer, 0).publication.unwrap();
     fixture.add(&[fixture.package("hello", "2.0", "amd64", "b")]);
     let plan = store.plan_removal(&fixture.preprod, &["hello=2.0".parse().unwrap()], &[]).unwrap();
-    plan.apply(&store, &context(1)).unwrap();
+    plan.apply(store, &context(1)).unwrap();
     let head = store.head(preprod).unwrap().unwrap();
     store.tag(&head, &TagName::parse("before").unwrap(), &context(2)).unwrap();
     let report = publish(&fixture, &signer, 10);
