@@ -469,6 +469,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::UnsafePath { fault: PathFault::OtherOwner, .. } => {
             "remove the directory, or give it to the owner of the folder it lies in"
         }
+        Error::UnsafePath { fault: PathFault::InTheWay, .. } => {
+            "remove it as its owner or as root, then run repo-cli publish"
+        }
         Error::UnsafePath { .. } => {
             "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back"
         }

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::error::Failure;
 use crate::keys::Keys;
 use crate::moment;
-use crate::output::{Output, joined};
+use crate::output::{Output, count, joined};
 
 /// An open store with its configuration.
 pub(crate) struct Session {
@@ -207,6 +207,10 @@ impl Session {
                 "warning: {}: {refused}; `repo-cli sign again {0}` gives it the right one",
                 repository.name
             ));
+        }
+        if report.restored > 0 {
+            let entries = count(usize::try_from(report.restored).unwrap_or(usize::MAX), "missing file");
+            output.say(&format!("{}: put back {entries}", repository.name));
         }
         if let Some(id) = report.publication {
             let suites =

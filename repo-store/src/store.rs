@@ -1,11 +1,15 @@
+use std::io::ErrorKind;
+
 use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::Blake3;
 use deb_parse::{Limits, SuiteName};
 use jiff::Timestamp;
 
-use crate::beneath::{Status, StorePaths};
+use crate::beneath::{At, StorePaths};
 use crate::files::{self, Lock};
 use crate::format::Format;
 use crate::objects::Objects;
+use crate::publish::InPool;
 use crate::revision::Revision;
 use crate::storage::{Directory, Key, Storage};
 use crate::{BlobId, Commit, CommitId, Difference, Error, RepositoryName, Snapshot, oplog};
@@ -207,25 +211,48 @@ impl Store {
         Key::named("ops", "log")
     }
 
-    /// Whether a file of another content was published under that pool path before and is still there.
-    pub(crate) fn pool_path_is_taken(
+    /// What lies at the path of a package file in the pool of a repository.
+    ///
+    /// Every file that was published there is a blob. So what is none was put there by somebody else, and says nothing: it is read
+    /// only when it belongs to whom the store's own files belong to.
+    pub(crate) fn found_in_pool(
         &self,
         repository: &RepositoryName,
         path: &Utf8Path,
         blob: BlobId,
-    ) -> Result<bool, Error> {
+    ) -> Result<InPool, Error> {
         let paths = self.paths();
         let published = paths.place(self.public(repository).join(path));
-        let look = || published.status_if_present().map_err(Error::io("look at", &*published.full()));
-        let Some(found) = look()? else { return Ok(false) };
-        let own = match self.blob_path(blob) {
-            Ok(own) => std::fs::metadata(&own).map_err(Error::io("look at", &own))?,
-            // A file that the store does not have cannot be the one in the pool. Garbage collection removes first the one in the
-            // pool and then its own, so one that was on its way out is gone from the pool by now.
-            Err(Error::Missing { .. }) => return Ok(look()?.is_some()),
-            Err(error) => return Err(error),
+        let full = published.full();
+        let look = || published.status_if_present().map_err(Error::io("look at", &*full));
+        let Some(found) = look()? else { return Ok(InPool::Nothing) };
+        let own = Self::blob_key(blob);
+        let own = At::trusted(self.root().join("store").join(own.as_str()));
+        let own = own.status_if_present().map_err(Error::io("look at", &*own.full()))?;
+        if own.is_some_and(|own| own.identity == found.identity) {
+            return Ok(InPool::Itself);
+        }
+        if !found.is_file() || !paths.is_ours(&found).map_err(Error::io("look at", &*full))? {
+            return Ok(InPool::Stranger);
+        }
+        let mut hasher = blake3::Hasher::new();
+        let hash = |piece: &[u8]| {
+            hasher.update(piece);
         };
-        Ok(found.identity != Status::from(&own).identity)
+        match files::each_piece(published.clone(), hash) {
+            Ok(()) => {}
+            // Garbage collection removes first the one in the pool and then its own.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(InPool::Nothing),
+            Err(error) => return Err(Error::io("read", &*full)(error)),
+        }
+        let content = BlobId(Blake3::from_bytes(*hasher.finalize().as_bytes()));
+        if content == blob {
+            return Ok(InPool::Itself);
+        }
+        if self.storage.contains(&Self::blob_key(content))? {
+            return Ok(InPool::Another);
+        }
+        Ok(if look()?.is_some() { InPool::Stranger } else { InPool::Nothing })
     }
 
     /// The suites a commit of `repository` knows, for messages and lookups.

@@ -24,6 +24,7 @@ mod output;
 mod pdiffs;
 mod planted_links;
 mod power_cuts;
+mod public_trees;
 mod published;
 mod quickstart;
 mod read_once;

@@ -166,6 +166,9 @@ fn tree(
         // What cannot be followed is damaged and was told of.
         let Ok(snapshot) = Snapshot::read(&objects, snapshot) else { continue };
         for record in snapshot.iterate(objects).filter_map(Result::ok) {
+            if record.check_paths().is_err() {
+                continue;
+            }
             for file in record.files()? {
                 let path = public.join(file.path);
                 let Ok(blob) = store.blob_path(file.blob) else { continue };

@@ -48,6 +48,11 @@ impl StorePaths {
         }
     }
 
+    /// Whether a path that begins with that of the root leads below `public`.
+    pub(crate) fn is_public(&self, path: &Utf8Path) -> bool {
+        path.starts_with(self.public.path())
+    }
+
     /// Whether something below `public` belongs to whom it must belong to, so that nobody else changes it later: the user who
     /// runs this, root, or the owner of `public`.
     pub(crate) fn is_ours(&self, status: &Status) -> io::Result<bool> {

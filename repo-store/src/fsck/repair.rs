@@ -140,25 +140,8 @@ impl Repair<'_, '_> {
 
     /// Moves what lies at `path` to `store/damaged/`.
     fn move_aside(&mut self, path: &Utf8Path) -> Result<(), Error> {
-        let directory = self.store.root().join("store/damaged");
-        if !directory.is_dir() {
-            self.changed.extend(files::create_directories(&directory)?);
-            files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
-        }
-        let name = path.strip_prefix(self.store.root()).unwrap_or(path).as_str().replace('/', ".");
-        let free = (0_u32..).map(|number| directory.join(format!("{name}.{number}")));
-        let Some(aside) = free.into_iter().find(|aside| aside.symlink_metadata().is_err()) else {
-            return Ok(());
-        };
-        match files::rename(self.paths.place(path), &aside) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("move aside", path)(error))
-            }
-            _ => {
-                self.changed.push(directory);
-                Ok(())
-            }
-        }
+        self.changed.extend(self.store.move_aside(self.paths, path)?);
+        Ok(())
     }
 
     /// Whether anything lies at a path.
@@ -441,8 +424,7 @@ impl Repair<'_, '_> {
                 if found.is_some_and(|found| !found.is_link()) {
                     self.move_aside(&dists)?;
                 }
-                let temporary = self.store.storage().temporary()?;
-                files::point(self.paths.place(&dists), target, &temporary)?;
+                self.changed.extend(self.store.point(self.paths, &dists, target)?);
                 self.changed.push(public);
                 Ok(true)
             }
@@ -464,7 +446,7 @@ impl Repair<'_, '_> {
             Entry::Symbolic { target } => {
                 let parent = path.parent().unwrap_or(&path);
                 self.changed.extend(files::create_directories(paths.place(parent))?);
-                files::point(paths.place(&path), target, &self.store.storage().temporary()?)?;
+                self.changed.extend(self.store.point(paths, &path, target)?);
                 self.changed.push(parent.to_owned());
                 Ok(true)
             }
