@@ -410,7 +410,10 @@ fn is_limit(error: &deb_parse::Error) -> bool {
 fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
     use repo_store::Error;
     let file = match error {
-        Error::Io { path, .. } | Error::NoStore { path } | Error::StoreExists { path } => path,
+        Error::Io { path, .. }
+        | Error::NoStore { path }
+        | Error::StoreExists { path }
+        | Error::NotEmpty { path } => path,
         Error::Package { file, .. }
         | Error::NotAFile { file, .. }
         | Error::Incomplete { file, .. }
@@ -503,6 +506,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::OlderFormat { .. } => "run repo-cli store upgrade",
         Error::BackupInStore { .. } => "choose a directory outside the store, better on another disk",
         Error::OtherBackup { .. } => "give each store a directory of its own",
+        Error::NotEmpty { .. } => "choose a new or an empty directory",
         Error::InUse { .. } => "try again when the other command has finished",
         Error::NoWayBack { .. } => "restore a backup made before the upgrade",
         Error::Damaged { .. } | Error::Missing { .. } => "restore the file from a backup of store/",

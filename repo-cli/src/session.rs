@@ -243,7 +243,7 @@ pub(crate) fn context(actor: String) -> Context {
     }
 }
 
-fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
+pub(crate) fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
     if let Some(root) = &global.root {
         let found = root.join("repo.toml").exists();
         return if found { Ok(root.clone()) } else { Err(Failure::NoRoot { place: root.to_string() }) };

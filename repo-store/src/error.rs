@@ -39,6 +39,12 @@ pub enum Error {
         /// The place.
         path: Utf8PathBuf,
     },
+    /// A directory that must be new or empty has something in it.
+    #[error("{path} is not empty")]
+    NotEmpty {
+        /// The directory.
+        path: Utf8PathBuf,
+    },
     /// There is a store already.
     #[error("{path} is the root of a store already")]
     StoreExists {
@@ -417,6 +423,7 @@ impl Error {
             Self::Io { .. } => "E-IO",
             Self::UnsafePath { .. } => "E-UNSAFE-PATH",
             Self::NoStore { .. } => "E-NO-STORE",
+            Self::NotEmpty { .. } => "E-NOT-EMPTY",
             Self::StoreExists { .. } => "E-STORE-EXISTS",
             Self::NewerFormat { .. } => "E-NEWER-FORMAT",
             Self::OlderFormat { .. } => "E-OLDER-FORMAT",

@@ -63,7 +63,13 @@ pub(crate) fn init(
 ) -> Result<(), Failure> {
     let path = root.join("repo.toml");
     if path.exists() {
-        return Err(repo_store::Error::StoreExists { path: root.to_owned() }.into());
+        let (path, is_store) = (root.to_owned(), root.join("store/format").exists());
+        let error = if is_store {
+            repo_store::Error::StoreExists { path }
+        } else {
+            repo_store::Error::NotEmpty { path }
+        };
+        return Err(error.into());
     }
     let text = configuration(layout, unknown_release);
     // Before anything is there: what is wrong with it could not be put right by giving other arguments.

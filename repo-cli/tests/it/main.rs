@@ -12,6 +12,7 @@ mod contents;
 mod crashes;
 mod details;
 mod disk;
+mod foreign_backups;
 mod formats;
 mod holding;
 mod http;

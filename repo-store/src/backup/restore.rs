@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::configured::OutsideFile;
 use super::plan::Plan;
 use super::{FORMAT, INCOMPLETE, Target};
-use crate::beneath::At;
+use crate::beneath::{At, StorePaths};
 use crate::copy::Digest;
 use crate::format::Format;
 use crate::publish::{Entry, Expected, Publication, link_of};
@@ -35,7 +35,8 @@ impl Store {
     /// store go to `outside` in there. No link in the backup is followed for them, nor for the configuration and the keys.
     ///
     /// # Errors
-    /// [`Error::NoStore`] when `from` is no backup, [`Error::StoreExists`] when `to` is not empty.
+    /// [`Error::NoStore`] when `from` is no backup, [`Error::StoreExists`] when `to` is the root of a store, [`Error::NotEmpty`] when something
+    /// else is in it, [`Error::UnsafePath`] when something in the store of the backup is a link or no regular file.
     pub fn restore(
         from: &Utf8Path,
         to: &Utf8Path,
@@ -45,11 +46,13 @@ impl Store {
         let names = files::names_in(to)?;
         let is_cut_short = names.iter().any(|name| name == INCOMPLETE) && !to.join(FORMAT).exists();
         if !names.is_empty() && !is_cut_short {
-            return Err(Error::StoreExists { path: to.to_owned() });
+            let path = to.to_owned();
+            let is_store = to.join(FORMAT).exists();
+            return Err(if is_store { Error::StoreExists { path } } else { Error::NotEmpty { path } });
         }
         Format::of(from)?;
-        let plan = Plan::of_backup(&Self::at(from))?;
-        let target = Target::new(from, to)?;
+        let plan = Plan::of_backup(from)?;
+        let target = Target::new((from, StorePaths::of_backup(from)), to)?;
         for area in ["blobs", "objects", "refs", "ops", "publications", "tmp", "locks"] {
             files::create_directories(&to.join("store").join(area))?;
         }
@@ -87,7 +90,7 @@ impl Store {
             let order = |id: PublicationId| (shown.is_none_or(|shown| id <= shown), id);
             if let Some((_, id, _)) = restored.iter().filter(shows).max_by_key(|(_, id, _)| order(*id)) {
                 let link = store.public(&repository).join(link_of(&tag));
-                files::point(target.copy.place(&link), &id.to_string(), &target.temporary())?;
+                files::point(target.copy.place(&link), &id.to_string(), target.temporary())?;
                 target.note(link.parent().map(Utf8Path::to_owned));
             }
         }
@@ -111,7 +114,7 @@ fn flat_links(
 ) -> Result<(), Error> {
     let public = store.public(repository);
     for (name, leads_to) in publication.flat_links() {
-        files::point(target.copy.place(public.join(name)), &leads_to, &target.temporary())?;
+        files::point(target.copy.place(public.join(name)), &leads_to, target.temporary())?;
         target.note(Some(public.clone()));
     }
     Ok(())
@@ -156,7 +159,7 @@ fn tree(
                 }
             }
             Entry::Symbolic { target: leads_to } => {
-                files::point(at, &leads_to, &target.temporary())?;
+                files::point(at, &leads_to, target.temporary())?;
             }
         }
         target.note(full.parent().map(Utf8Path::to_owned));

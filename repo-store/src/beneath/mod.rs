@@ -151,10 +151,10 @@ impl<'a> At<'a> {
         self.open_with(OFlags::RDONLY | OFlags::NONBLOCK | careful, Mode::empty()).map(File::from)
     }
 
-    /// Opens a regular file for reading. A path that only the owner of the store can change may lead to anything.
+    /// Opens a regular file for reading, and never waits for the other end of a pipe.
     pub(crate) fn open_file(&self) -> io::Result<File> {
-        let file = self.open()?;
-        if self.base.is_some() && !file.metadata()?.is_file() {
+        let file = self.open_at_once(false)?;
+        if !file.metadata()?.is_file() {
             return Err(Refusal::error(self.full().into_owned(), PathFault::NotAFile));
         }
         Ok(file)

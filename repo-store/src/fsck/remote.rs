@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Blake3;
 
 use super::graph::Wanted;
+use crate::beneath::At;
 use crate::copy::{Copied, Digest, copy_from};
 use crate::files::mode;
 use crate::publish::{FLAT, File};
@@ -178,7 +179,7 @@ impl<'a> Remote<'a> {
         for path in paths {
             let Some(input) = self.fetch(path, limit) else { continue };
             let temporary = store.storage().temporary()?;
-            match copy_from(&mut input.take(limit), limit, &temporary, digest, mode::IMMUTABLE)? {
+            match copy_from(&mut input.take(limit), limit, &At::from(&temporary), digest, mode::IMMUTABLE)? {
                 Copied::Whole(_) => {
                     self.succeeded();
                     return Ok(Some(temporary));

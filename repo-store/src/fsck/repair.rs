@@ -16,7 +16,7 @@ use super::published::Remedy;
 use super::remote::{Unhelpful, names_for_clients};
 use super::sources::{self, CopySource, Sources};
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem};
-use crate::beneath::{StorePaths, files_below};
+use crate::beneath::{At, StorePaths, files_below};
 use crate::copy::{Digest, copy};
 use crate::files::{self, mode};
 use crate::history::{End, Ends};
@@ -212,7 +212,8 @@ impl Repair<'_, '_> {
             sources::Found::Fetched(temporary) => Ok(Some(temporary)),
             sources::Found::At(source) => {
                 let temporary = self.store.storage().temporary()?;
-                let is_good = copy(self.paths.place(&source), &temporary, digest, mode::IMMUTABLE)?;
+                let is_good =
+                    copy(self.paths.place(&source), &At::from(&temporary), digest, mode::IMMUTABLE)?;
                 Ok(is_good.then_some(temporary))
             }
         }
