@@ -506,6 +506,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::OlderFormat { .. } => "run repo-cli store upgrade",
         Error::BackupInStore { .. } => "choose a directory outside the store, better on another disk",
         Error::OtherBackup { .. } => "give each store a directory of its own",
+        Error::OtherFileSystem { .. } => {
+            "move one of the two, or mount the directory that holds both as one file system"
+        }
         Error::NotEmpty { .. } => "choose a new or an empty directory",
         Error::InUse { .. } => "try again when the other command has finished",
         Error::NoWayBack { .. } => "restore a backup made before the upgrade",

@@ -81,6 +81,7 @@ impl Session {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
             self.keys().signer(SystemTime::from(self.context().now))?;
+            self.store.check_file_systems(&repository.name)?;
         }
         Ok(repository)
     }

@@ -1,4 +1,5 @@
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Blake3;
@@ -46,7 +47,7 @@ impl Store {
     /// Makes an empty store in `root`, which is created if need be.
     ///
     /// # Errors
-    /// [`Error::StoreExists`] when there is one already.
+    /// [`Error::StoreExists`] when there is one already, [`Error::OtherFileSystem`] when `public` leads to another file system.
     pub fn create(root: &Utf8Path) -> Result<Self, Error> {
         let directory = root.join("store");
         if directory.join("format").exists() {
@@ -58,6 +59,7 @@ impl Store {
         {
             files::sync_all(files::create_directories(&root.join(area))?)?;
         }
+        check_file_systems(&root.join("public"), &directory)?;
         // Last, so that a store that was not made to the end is not taken for one.
         files::replace(&directory.join("format"), &Format::NEWEST.to_file(), &storage.temporary()?)?;
         Self::open(root)
@@ -104,6 +106,16 @@ impl Store {
     #[must_use]
     pub fn public(&self, repository: &RepositoryName) -> Utf8PathBuf {
         self.root.join("public").join(repository.as_str())
+    }
+
+    /// Checks that what clients of a repository see lies on the file system of the store: published files are hard links.
+    ///
+    /// # Errors
+    /// [`Error::OtherFileSystem`] names both places.
+    pub fn check_file_systems(&self, repository: &RepositoryName) -> Result<(), Error> {
+        let store = self.root.join("store");
+        check_file_systems(&self.root.join("public"), &store)?;
+        check_file_systems(&self.public(repository), &store)
     }
 
     /// The paths of the store, for one operation: `public` is opened once.
@@ -259,6 +271,19 @@ impl Store {
     pub(crate) fn empty_or(&self, snapshot: Option<crate::SnapshotId>) -> Result<Snapshot, Error> {
         snapshot.map_or_else(|| Ok(Snapshot::default()), |id| Snapshot::read(&self.objects(), id))
     }
+}
+
+fn check_file_systems(public: &Utf8Path, store: &Utf8Path) -> Result<(), Error> {
+    // Below `public`, what is no directory is refused where it matters.
+    let device = |path: &Utf8Path| std::fs::metadata(path).map(|found| found.dev());
+    let theirs = match device(public) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        device => device.map_err(Error::io("look at", public))?,
+    };
+    if theirs == device(store).map_err(Error::io("look at", store))? {
+        return Ok(());
+    }
+    Err(Error::OtherFileSystem { public: public.to_owned(), store: store.to_owned() })
 }
 
 /// A suite asked for that neither the commit nor the settings know.

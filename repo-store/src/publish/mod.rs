@@ -168,6 +168,7 @@ impl Store {
         options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
+        self.check_file_systems(&repository.name)?;
         let _lock = self.publishing_lock(&repository.name)?;
         let head = self.head(&repository.name)?;
         let current = Publication::current(self, &repository.name)?;
