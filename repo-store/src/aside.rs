@@ -7,9 +7,11 @@ use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::beneath::{At, PathFault, StorePaths};
-use crate::files::{self, mode};
-use crate::{Error, Store};
+use crate::error::Error;
+use crate::storage::beneath::{At, PathFault, StorePaths};
+use crate::storage::files::mode;
+use crate::storage::{StorageError, files};
+use crate::store::Store;
 
 /// The longest name that something is given there, so that a number fits behind it.
 const LONGEST_NAME: usize = 200;
@@ -19,7 +21,7 @@ impl Store {
     /// yet synced. It is no error when nothing lies there.
     ///
     /// # Errors
-    /// [`Error::UnsafePath`] when it belongs to another user who does not allow that.
+    /// [`StorageError::UnsafePath`] when it belongs to another user who does not allow that.
     pub(crate) fn move_aside(&self, paths: &StorePaths, path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
         let directory = self.root().join("store/damaged");
         let mut changed = Vec::new();
@@ -38,7 +40,9 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             // A directory of another user, or one in which only its owner may remove it.
             Err(error) if error.kind() == ErrorKind::PermissionDenied && paths.is_public(path) => {
-                return Err(Error::UnsafePath { path: path.to_owned(), fault: PathFault::InTheWay });
+                return Err(
+                    StorageError::UnsafePath { path: path.to_owned(), fault: PathFault::InTheWay }.into()
+                );
             }
             Err(error) => return Err(Error::io("move aside", path)(error)),
         }

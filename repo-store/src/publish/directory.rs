@@ -4,8 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::beneath::{At, DirectoryHandle, StorePaths};
-use crate::{Error, RecordFile, RecordKey, RepositoryName, Store, files};
+use crate::error::{ChangeError, Error};
+use crate::model::name::RepositoryName;
+use crate::model::record::{RecordFile, RecordKey};
+use crate::storage::beneath::{At, DirectoryHandle, StorePaths};
+use crate::storage::files;
+use crate::store::Store;
 
 /// The public directory of a repository, and what was changed in it and not yet synced.
 pub(super) struct PublicDirectory<'a> {
@@ -56,7 +60,7 @@ impl<'a> PublicDirectory<'a> {
     pub(super) fn sync(&self) -> Result<(), Error> {
         let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
         // What was put aside lies below `store`, on the same file system.
-        self.paths.sync_all(changed)
+        Ok(self.paths.sync_all(changed)?)
     }
 
     /// Makes `path` another name of a file. Returns whether it was new; an existing name is left alone.
@@ -64,7 +68,7 @@ impl<'a> PublicDirectory<'a> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(false) };
         let directory = self.directory(parent)?;
         self.note([parent.to_owned()]);
-        files::link_or_copy(original, directory.at(name))
+        Ok(files::link_or_copy(original, directory.at(name))?)
     }
 
     /// Makes `link` a new symbolic link.
@@ -102,11 +106,11 @@ impl<'a> PublicDirectory<'a> {
             InPool::Nothing => {}
             InPool::Stranger => self.note(self.store.move_aside(&self.paths, &public)?),
             InPool::Another => {
-                return Err(Error::Conflict {
+                return Err(Error::Change(ChangeError::Conflict {
                     key: key.clone(),
                     repository: self.repository.clone(),
                     place: format!(" (as {path} in the pool)"),
-                });
+                }));
             }
         }
         self.link(&original, &public)

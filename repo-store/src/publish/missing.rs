@@ -10,11 +10,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::directory::PublicDirectory;
 use super::expected::{Entry, Expected};
 use super::place::Place;
-use super::publication::{Publication, PublicationId, PublishedSuite};
+use super::publication::{Publication, PublishedSuite};
 use super::tree::{PUBLICATIONS, by_hash, is_whole, suite_directory};
-use crate::beneath::{At, StorePaths};
-use crate::chunk::Chunk;
-use crate::{Error, RecordFile};
+use crate::error::{ChangeError, Error};
+use crate::model::chunk::Chunk;
+use crate::model::publication_id::PublicationId;
+use crate::model::record::RecordFile;
+use crate::storage::StorageError;
+use crate::storage::beneath::{At, StorePaths};
 
 /// The entries of a publication that are missing, below the public directory.
 #[derive(Debug, Default)]
@@ -24,7 +27,7 @@ impl Missing {
     /// Looks for all that a publication consists of, besides the pool.
     ///
     /// # Errors
-    /// [`Error::UnsafePath`] when a link or a file lies where a directory belongs that all publications share.
+    /// [`StorageError::UnsafePath`] when a link or a file lies where a directory belongs that all publications share.
     pub(super) fn of(public: &PublicDirectory<'_>, publication: &Publication) -> Result<Self, Error> {
         let mut by_directory: BTreeMap<Utf8PathBuf, Vec<Expected>> = BTreeMap::new();
         let roots = publication.flat_links().into_iter();
@@ -110,7 +113,10 @@ pub(super) fn fill_pool(public: &PublicDirectory<'_>, publication: &Publication)
                     match public.link_into_pool(record.key(), &file) {
                         Ok(is_new) => filled += u64::from(is_new),
                         // These are for a check to tell.
-                        Err(Error::Missing { .. } | Error::Conflict { .. }) => {}
+                        Err(
+                            Error::Storage(StorageError::Missing { .. })
+                            | Error::Change(ChangeError::Conflict { .. }),
+                        ) => {}
                         Err(error) => return Err(error),
                     }
                 }

@@ -16,11 +16,15 @@ use sha2::Digest as _;
 
 use super::directory::PublicDirectory;
 use super::place::{Place, is_flat_link};
-use super::publication::{Publication, PublicationId, PublishedIndex, PublishedSuite};
-use crate::beneath::{At, DirectoryHandle, StorePaths};
-use crate::files::{self, mode};
-use crate::storage::{Key, Storage as _};
-use crate::{Error, Record, RepositoryName, Store};
+use super::publication::{Publication, PublishedIndex, PublishedSuite};
+use crate::error::Error;
+use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
+use crate::model::record::Record;
+use crate::storage::beneath::{At, DirectoryHandle, StorePaths};
+use crate::storage::files::mode;
+use crate::storage::{Key, Storage as _, StorageError, files};
+use crate::store::Store;
 
 /// The directory of a repository with its publications.
 pub(crate) const PUBLICATIONS: &str = ".publications";
@@ -89,7 +93,7 @@ fn clear_away(public: &PublicDirectory<'_>) -> Result<BTreeSet<PublicationId>, E
 }
 
 fn is_denied(error: &Error) -> bool {
-    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied)
+    matches!(error, Error::Storage(StorageError::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 pub(super) fn suite_directory(public: &Utf8Path, id: PublicationId, place: &Place) -> Utf8PathBuf {

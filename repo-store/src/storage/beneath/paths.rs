@@ -1,0 +1,99 @@
+//! The paths of a store: which of them others may have put links into.
+
+use std::io;
+use std::sync::OnceLock;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{At, DirectoryHandle, Status};
+use crate::storage::{StorageError, files};
+
+/// The directory of a store with what clients see.
+const PUBLIC: &str = "public";
+
+/// The paths of a store or of a backup.
+///
+/// The root and `public` belong to the owner of the store and may be links to other places. Below `public` nothing is
+/// reached through a link. It is opened once for each of these. A backup may lie where others write too, so nothing in it is reached
+/// through a link at all.
+#[derive(Debug)]
+pub(crate) struct StorePaths {
+    root: Utf8PathBuf,
+    public: DirectoryHandle,
+    /// The root of a backup.
+    backup: Option<DirectoryHandle>,
+    /// Whose files nobody else changes.
+    owners: OnceLock<[u32; 3]>,
+}
+
+impl StorePaths {
+    pub(crate) fn new(root: &Utf8Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            public: DirectoryHandle::new(root.join(PUBLIC)),
+            backup: None,
+            owners: OnceLock::new(),
+        }
+    }
+
+    /// The paths of a backup.
+    pub(crate) fn of_backup(root: &Utf8Path) -> Self {
+        Self { backup: Some(DirectoryHandle::new(root.to_owned())), ..Self::new(root) }
+    }
+
+    /// Whether these are the paths of a backup, in which nothing is reached through a link.
+    pub(crate) fn is_backup(&self) -> bool {
+        self.backup.is_some()
+    }
+
+    /// The root.
+    pub(crate) fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    /// What lies at a path from the root.
+    pub(crate) fn at<'a>(&'a self, path: impl AsRef<Utf8Path>) -> At<'a> {
+        if let Some(backup) = &self.backup {
+            return backup.at(path.as_ref());
+        }
+        match path.as_ref().strip_prefix(PUBLIC) {
+            Ok(below) => self.public.at(below),
+            Err(_) => At::trusted(self.root.join(path.as_ref())),
+        }
+    }
+
+    /// What lies at a path that begins with that of the root, or anywhere else.
+    pub(crate) fn place<'a>(&'a self, path: impl AsRef<Utf8Path>) -> At<'a> {
+        if let Some(backup) = &self.backup
+            && let Ok(below) = path.as_ref().strip_prefix(backup.path())
+        {
+            return backup.at(below);
+        }
+        match path.as_ref().strip_prefix(self.public.path()) {
+            Ok(below) => self.public.at(below),
+            Err(_) => At::trusted(path.as_ref().to_owned()),
+        }
+    }
+
+    /// Whether a path that begins with that of the root leads below `public`.
+    pub(crate) fn is_public(&self, path: &Utf8Path) -> bool {
+        path.starts_with(self.public.path())
+    }
+
+    /// Whether something below `public` belongs to whom it must belong to, so that nobody else changes it later: the user who
+    /// runs this, root, or the owner of `public`.
+    pub(crate) fn is_ours(&self, status: &Status) -> io::Result<bool> {
+        if let Some(owners) = self.owners.get() {
+            return Ok(owners.contains(&status.owner));
+        }
+        let owners = [0, rustix::process::geteuid().as_raw(), self.public.status()?.owner];
+        Ok(self.owners.get_or_init(|| owners).contains(&status.owner))
+    }
+
+    /// Makes all these files and directories survive a power cut, each at a path as [`place`](Self::place) takes it.
+    pub(crate) fn sync_all(&self, mut paths: Vec<Utf8PathBuf>) -> Result<(), StorageError> {
+        paths.sort_unstable();
+        paths.dedup();
+        files::sync_each(&paths.iter().map(|path| self.place(path)).collect::<Vec<_>>())
+    }
+}
