@@ -60,7 +60,7 @@ pub use index::{Builder, IndexOptions, Part, Rendered, RenderedFile};
 pub use item::Item;
 pub use layout::Layout;
 pub use parallel::parallel_map;
-pub use path::RelPath;
+pub use path::{LONGEST_NAME, RelPath};
 pub use pdiff::{PatchHistory, Patches};
 pub use pool::{PackageKind, pool_path, source_directory};
 pub use previous::PreviousFiles;

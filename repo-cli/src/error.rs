@@ -414,6 +414,7 @@ fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
             StorageError::Io { path, .. }
             | StorageError::NoStore { path }
             | StorageError::StoreExists { path }
+            | StorageError::NotEmpty { path }
             | StorageError::NotAFile { file: path, .. },
         ) => path,
         Error::Import(
@@ -477,6 +478,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Storage(StorageError::UnsafePath { fault: PathFault::OtherOwner, .. }) => {
             "remove the directory, or give it to the owner of the folder it lies in"
         }
+        Error::Storage(StorageError::UnsafePath { fault: PathFault::InTheWay, .. }) => {
+            "remove it as its owner or as root, then run repo-cli publish"
+        }
         Error::Storage(StorageError::UnsafePath { .. }) => {
             "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back"
         }
@@ -518,6 +522,10 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "choose a directory outside the store, better on another disk"
         }
         Error::Maintenance(MaintenanceError::OtherBackup { .. }) => "give each store a directory of its own",
+        Error::Storage(StorageError::OtherFileSystem { .. }) => {
+            "move one of the two, or mount the directory that holds both as one file system"
+        }
+        Error::Storage(StorageError::NotEmpty { .. }) => "choose a new or an empty directory",
         Error::Storage(StorageError::InUse { .. }) => "try again when the other command has finished",
         Error::Maintenance(MaintenanceError::NoWayBack { .. }) => "restore a backup made before the upgrade",
         Error::Storage(StorageError::Damaged { .. } | StorageError::Missing { .. }) => {

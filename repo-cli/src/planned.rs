@@ -5,7 +5,7 @@ use repo_store::{ChangeError, CommitId, Error};
 use crate::error::Failure;
 
 /// So often a plan is made before others are told to have been faster each time.
-const ATTEMPTS: u32 = 20;
+const ATTEMPTS: u32 = 100;
 
 /// Makes a plan with `make` and carries it out with `apply`, which returns the commit if there is one. When the repository changed in
 /// between, it is planned again.

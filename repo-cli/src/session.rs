@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::error::Failure;
 use crate::keys::Keys;
 use crate::moment;
-use crate::output::{Output, joined};
+use crate::output::{Output, count, joined};
 
 /// An open store with its configuration.
 pub(crate) struct Session {
@@ -81,6 +81,7 @@ impl Session {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
             self.keys().signer(SystemTime::from(self.context().now))?;
+            self.store.check_file_systems(&repository.name)?;
         }
         Ok(repository)
     }
@@ -208,6 +209,10 @@ impl Session {
                 repository.name
             ));
         }
+        if report.restored > 0 {
+            let entries = count(usize::try_from(report.restored).unwrap_or(usize::MAX), "missing file");
+            output.say(&format!("{}: put back {entries}", repository.name));
+        }
         if let Some(id) = report.publication {
             let suites =
                 if report.suites.is_empty() { "as before".to_owned() } else { joined(&report.suites) };
@@ -239,7 +244,7 @@ pub(crate) fn context(actor: String) -> Context {
     }
 }
 
-fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
+pub(crate) fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
     if let Some(root) = &global.root {
         let found = root.join("repo.toml").exists();
         return if found { Ok(root.clone()) } else { Err(Failure::NoRoot { place: root.to_string() }) };

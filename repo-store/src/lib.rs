@@ -41,6 +41,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aside;
 mod context;
 mod error;
 mod history;

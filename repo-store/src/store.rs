@@ -1,5 +1,9 @@
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::Limits;
+use deb_parse::checksum::Blake3;
 
 use crate::error::Error;
 use crate::model::difference::Difference;
@@ -7,7 +11,8 @@ use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
 use crate::model::snapshot::Snapshot;
-use crate::storage::beneath::{Status, StorePaths};
+use crate::publish::InPool;
+use crate::storage::beneath::{At, StorePaths};
 use crate::storage::files::Lock;
 use crate::storage::format::Format;
 use crate::storage::{Directory, Key, Storage, StorageError, files};
@@ -41,7 +46,7 @@ impl Store {
     /// Makes an empty store in `root`, which is created if need be.
     ///
     /// # Errors
-    /// [`StorageError::StoreExists`] when there is one already.
+    /// [`StorageError::StoreExists`] when there is one already, [`StorageError::OtherFileSystem`] when `public` leads to another file system.
     pub fn create(root: &Utf8Path) -> Result<Self, Error> {
         let directory = root.join("store");
         if directory.join("format").exists() {
@@ -53,6 +58,7 @@ impl Store {
         {
             files::sync_all(files::create_directories(&root.join(area))?)?;
         }
+        check_file_systems(&root.join("public"), &directory)?;
         // Last, so that a store that was not made to the end is not taken for one.
         files::replace(&directory.join("format"), &Format::NEWEST.to_file(), &storage.temporary()?)?;
         Self::open(root)
@@ -99,6 +105,16 @@ impl Store {
     #[must_use]
     pub fn public(&self, repository: &RepositoryName) -> Utf8PathBuf {
         self.root.join("public").join(repository.as_str())
+    }
+
+    /// Checks that what clients of a repository see lies on the file system of the store: published files are hard links.
+    ///
+    /// # Errors
+    /// [`StorageError::OtherFileSystem`] names both places.
+    pub fn check_file_systems(&self, repository: &RepositoryName) -> Result<(), Error> {
+        let store = self.root.join("store");
+        check_file_systems(&self.root.join("public"), &store)?;
+        check_file_systems(&self.public(repository), &store)
     }
 
     /// The paths of the store, for one operation: `public` is opened once.
@@ -155,29 +171,65 @@ impl Store {
         Key::named("ops", "log")
     }
 
-    /// Whether a file of another content was published under that pool path before and is still there.
-    pub(crate) fn pool_path_is_taken(
+    /// What lies at the path of a package file in the pool of a repository.
+    ///
+    /// Every file that was published there is a blob. So what is none was put there by somebody else, and says nothing: it is read
+    /// only when it belongs to whom the store's own files belong to.
+    pub(crate) fn found_in_pool(
         &self,
         repository: &RepositoryName,
         path: &Utf8Path,
         blob: BlobId,
-    ) -> Result<bool, Error> {
+    ) -> Result<InPool, Error> {
         let paths = self.paths();
         let published = paths.place(self.public(repository).join(path));
-        let look = || published.status_if_present().map_err(Error::io("look at", &*published.full()));
-        let Some(found) = look()? else { return Ok(false) };
-        let own = match self.blob_path(blob) {
-            Ok(own) => std::fs::metadata(&own).map_err(Error::io("look at", &own))?,
-            // A file that the store does not have cannot be the one in the pool. Garbage collection removes first the one in the
-            // pool and then its own, so one that was on its way out is gone from the pool by now.
-            Err(Error::Storage(StorageError::Missing { .. })) => return Ok(look()?.is_some()),
-            Err(error) => return Err(error),
+        let full = published.full();
+        let look = || published.status_if_present().map_err(Error::io("look at", &*full));
+        let Some(found) = look()? else { return Ok(InPool::Nothing) };
+        let own = Self::blob_key(blob);
+        let own = At::trusted(self.root().join("store").join(own.as_str()));
+        let own = own.status_if_present().map_err(Error::io("look at", &*own.full()))?;
+        if own.is_some_and(|own| own.identity == found.identity) {
+            return Ok(InPool::Itself);
+        }
+        if !found.is_file() || !paths.is_ours(&found).map_err(Error::io("look at", &*full))? {
+            return Ok(InPool::Stranger);
+        }
+        let mut hasher = blake3::Hasher::new();
+        let hash = |piece: &[u8]| {
+            hasher.update(piece);
         };
-        Ok(found.identity != Status::from(&own).identity)
+        match files::each_piece(published.clone(), hash) {
+            Ok(()) => {}
+            // Garbage collection removes first the one in the pool and then its own.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(InPool::Nothing),
+            Err(error) => return Err(Error::io("read", &*full)(error)),
+        }
+        let content = BlobId(Blake3::from_bytes(*hasher.finalize().as_bytes()));
+        if content == blob {
+            return Ok(InPool::Itself);
+        }
+        if self.storage.contains(&Self::blob_key(content))? {
+            return Ok(InPool::Another);
+        }
+        Ok(if look()?.is_some() { InPool::Stranger } else { InPool::Nothing })
     }
 
     /// The suites a commit of `repository` knows, for messages and lookups.
     pub(crate) fn empty_or(&self, snapshot: Option<crate::model::id::SnapshotId>) -> Result<Snapshot, Error> {
         Ok(snapshot.map_or_else(|| Ok(Snapshot::default()), |id| Snapshot::read(&self.objects(), id))?)
     }
+}
+
+fn check_file_systems(public: &Utf8Path, store: &Utf8Path) -> Result<(), Error> {
+    // Below `public`, what is no directory is refused where it matters.
+    let device = |path: &Utf8Path| std::fs::metadata(path).map(|found| found.dev());
+    let theirs = match device(public) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        device => device.map_err(Error::io("look at", public))?,
+    };
+    if theirs == device(store).map_err(Error::io("look at", store))? {
+        return Ok(());
+    }
+    Err(StorageError::OtherFileSystem { public: public.to_owned(), store: store.to_owned() }.into())
 }

@@ -323,8 +323,12 @@ impl<'a> Transaction<'a> {
                 self.check_paths(suite, key, &files)?;
             }
         }
-        for RecordFile { blob, path, .. } in &files {
-            if self.store.pool_path_is_taken(&self.repository, path.as_path(), *blob)? {
+        // What no pool can hold is published nowhere.
+        let in_pool = if record.check_paths().is_ok() { files.as_slice() } else { &[] };
+        for RecordFile { blob, path, .. } in in_pool {
+            if self.store.found_in_pool(&self.repository, path.as_path(), *blob)?
+                == crate::publish::InPool::Another
+            {
                 let place = if files.len() == 1 { String::new() } else { format!(" as {path}") };
                 let place = format!(" (no longer in a suite, but still in the pool{place})");
                 return Err(self.conflict(key, place));

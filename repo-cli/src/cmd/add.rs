@@ -1,8 +1,8 @@
-use std::io::ErrorKind;
+pub(crate) mod directories;
 
 use camino::Utf8PathBuf;
 use deb_parse::{Component, SuiteName};
-use repo_store::{AddOptions, AddReport, Added, Inserted, RepositorySettings, Route};
+use repo_store::{AddOptions, AddReport, Added, Inserted, Left, RepositorySettings, Route};
 use serde::Serialize;
 
 use crate::args::ChangeArguments;
@@ -15,7 +15,7 @@ pub(crate) struct AddArguments {
     /// The repository to add to
     repository: String,
     /// Package files (.deb), source packages (.dsc, with the files beside it), uploads (.changes, with all that it lists); a
-    /// directory stands for those in it
+    /// directory stands for those in it and in its directories
     #[arg(required = true, value_name = "FILE")]
     files: Vec<Utf8PathBuf>,
     #[command(flatten)]
@@ -23,6 +23,9 @@ pub(crate) struct AddArguments {
     /// Add the good files even when others are refused
     #[arg(long)]
     keep_going: bool,
+    /// Take no files from the directories in a directory
+    #[arg(long)]
+    no_recursive: bool,
     /// Unpack the data archive of each file to check it to the end
     #[arg(long)]
     check_data: bool,
@@ -67,7 +70,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         dry_run: arguments.change.dry_run,
         ..arguments.placement.options()
     };
-    let files = with_directories_read(&arguments.files)?;
+    let files = directories::read(&arguments.files, !arguments.no_recursive, output)?;
     let report = session.store.add(repository, &files, &options, &session.context())?;
     let complete = report.refused.is_empty() || options.keep_going;
     warn_of_unknown_releases(&report, repository, session, output);
@@ -76,30 +79,6 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         session.publish_after(repository, report.committed.commit, arguments.change, output)?;
     }
     Ok(Outcome::of(report.refused.is_empty()))
-}
-
-/// The files, and in place of each directory the package files in it, in the order of their names.
-pub(crate) fn with_directories_read(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>, Failure> {
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let entries = path.read_dir_utf8().map_err(Failure::io("list", path))?;
-        // A name that is no UTF-8 is no package's: those come with ASCII.
-        let entries =
-            entries.filter(|entry| !matches!(entry, Err(error) if error.kind() == ErrorKind::InvalidData));
-        let found = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
-        let mut found = found.collect::<Result<Vec<_>, _>>().map_err(Failure::io("list", path))?;
-        found.retain(|file| matches!(file.extension(), Some("deb" | "udeb" | "ddeb" | "dsc" | "changes")));
-        if found.is_empty() {
-            return Err(Failure::NoPackageFile { path: path.clone() });
-        }
-        found.sort_unstable();
-        files.extend(found);
-    }
-    Ok(files)
 }
 
 #[derive(Serialize)]
@@ -125,6 +104,15 @@ pub(crate) struct AddJson<'a> {
     commit: Option<String>,
     dry_run: bool,
     refused: Vec<RefusedJson<'a>>,
+    /// What `incoming` left in the folders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<Vec<LeftJson<'a>>>,
+}
+
+#[derive(Serialize)]
+struct LeftJson<'a> {
+    file: &'a str,
+    reason: &'a str,
 }
 
 #[derive(Serialize)]
@@ -185,12 +173,28 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
         .iter()
         .map(|refused| RefusedJson { file: refused.file.as_str(), error: error::chain(&refused.error) })
         .collect();
-    AddJson { added, commit: report.committed.commit.map(|id| id.to_string()), dry_run, refused }
+    AddJson { added, commit: report.committed.commit.map(|id| id.to_string()), dry_run, refused, left: None }
+}
+
+/// Prints what `incoming` took, refused and left.
+pub(crate) fn print_incoming(report: &AddReport, left: &[Left], dry_run: bool, output: &Output) {
+    let left = left.iter().map(|Left { file, why, .. }| LeftJson { file: file.as_str(), reason: why });
+    let document = AddJson { left: Some(left.collect()), ..json(report, true, dry_run) };
+    print_document(&document, report, (true, dry_run), output);
 }
 
 /// Prints what was added and what was refused. `complete`: whether the good files were taken.
 pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &Output) {
-    output.result(&json(report, complete, dry_run), || {
+    print_document(&json(report, complete, dry_run), report, (complete, dry_run), output);
+}
+
+fn print_document(
+    document: &AddJson<'_>,
+    report: &AddReport,
+    (complete, dry_run): (bool, bool),
+    output: &Output,
+) {
+    output.result(document, || {
         for added in report.added.iter().filter(|_| complete && output.shows_change(dry_run)) {
             output.line(&line(added, dry_run));
         }
@@ -201,10 +205,11 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
     if !report.refused.is_empty() {
         let total = report.added.len() + report.refused.len();
         let refused = format!("{} of {} refused", report.refused.len(), count(total, "file"));
-        let rest = if complete {
-            "the others were added"
-        } else {
-            "nothing was added; --keep-going adds the others"
+        let rest = match (complete, dry_run) {
+            (true, false) => "the others were added",
+            (true, true) => "the others would be added",
+            (false, false) => "nothing was added; --keep-going adds the others",
+            (false, true) => "nothing would be added; --keep-going adds the others",
         };
         let rest = if report.added.is_empty() { String::new() } else { format!(": {rest}") };
         output.note(&format!("{refused}{rest}"));

@@ -1,10 +1,12 @@
 use camino::Utf8PathBuf;
-use repo_store::{NamedFile, NamedFileKind, OutsideFile};
+use repo_store::{NamedFile, NamedFileKind, OutsideFile, Store};
 use serde_json::{Value, json};
 
+use crate::args::Global;
+use crate::config::Config;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, bytes, count};
-use crate::session::Session;
+use crate::session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct BackupArguments {
@@ -16,22 +18,25 @@ pub(crate) struct BackupArguments {
     list: bool,
 }
 
-pub(crate) fn run(
-    arguments: &BackupArguments,
-    session: &Session,
-    output: &Output,
-) -> Result<Outcome, Failure> {
-    let named = session.config.named_files();
+pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+    let root = session::find_root(global)?;
+    // A mistake in the configuration, such as a list that is gone, keeps nothing from being saved.
+    let (named, mistake) = match Config::load(&root) {
+        Ok(config) => (config.named_files(), None),
+        Err(mistake) => (Config::files_named_in(&root).unwrap_or_default(), Some(mistake)),
+    };
+    let store = Store::open(&root)?;
+    let context = session::context(session::actor(global));
     let Some(directory) = &arguments.directory else {
-        let files = session.store.backup_files(&named)?;
+        let files = store.backup_files(&named)?;
         let named_only: Vec<_> =
             named.into_iter().filter(|file| file.kind == NamedFileKind::NamedOnly).collect();
         let document = json!({ "files": files, "not_saved": named_json(&named_only) });
         output.result(&document, || files.iter().for_each(|file| output.line(file.as_str())));
         note_named_only(&named_only, output);
-        return Ok(Outcome::Done);
+        return mistake.map_or(Ok(Outcome::Done), Err);
     };
-    let report = session.store.backup_with(directory, &named, &session.context())?;
+    let report = store.backup_with(directory, &named, &context)?;
     let json = json!({
         "copied": report.copied,
         "bytes": report.bytes,
@@ -65,7 +70,12 @@ pub(crate) fn run(
         let NamedFile { setting, path, .. } = unsaved.file.clone();
         output.error(&Failure::NotSaved { path, setting, source: unsaved.error.clone() });
     }
-    Ok(Outcome::of(report.damaged.is_empty() && report.unsaved.is_empty()))
+    // One that a file that could not be saved explains was told with that.
+    let mistake = mistake.filter(|_| report.unsaved.is_empty());
+    if let Some(mistake) = &mistake {
+        output.error(mistake);
+    }
+    Ok(Outcome::of(report.damaged.is_empty() && report.unsaved.is_empty() && mistake.is_none()))
 }
 
 fn note_named_only(named_only: &[NamedFile], output: &Output) {

@@ -1,3 +1,4 @@
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -51,13 +52,16 @@ pub(crate) fn run(
         add,
     };
     let mut all = AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
-    let mut complete = true;
+    let (mut complete, mut left) = (true, Vec::new());
     for folder in &arguments.folders {
         match session.store.take_incoming(repository, folder, &options, &session.context()) {
             Ok(found) => {
-                for left in &found.left {
+                // A timer looks again and again; a person wants to see everything.
+                let everything = arguments.change.dry_run || std::io::stdout().is_terminal();
+                for left in found.left.iter().filter(|left| everything || !left.is_known) {
                     output.say(&format!("left {}: it {}", left.file.as_str().replace('\n', "\\n"), left.why));
                 }
+                left.extend(found.left);
                 // The files stay where they are, and what is good is published all the same.
                 if let Some(error) = found.not_moved {
                     output.error(&error.into());
@@ -75,7 +79,7 @@ pub(crate) fn run(
         }
     }
     add::warn_of_unknown_releases(&all, repository, session, output);
-    add::print(&all, true, options.add.dry_run, output);
+    add::print_incoming(&all, &left, options.add.dry_run, output);
     session.publish_after(repository, all.committed.commit, arguments.change, output)?;
     Ok(Outcome::of(complete && all.refused.is_empty()))
 }

@@ -63,7 +63,10 @@ pub(crate) fn init(
 ) -> Result<(), Failure> {
     let path = root.join("repo.toml");
     if path.exists() {
-        return Err(repo_store::Error::from(StorageError::StoreExists { path: root.to_owned() }).into());
+        let (path, is_store) = (root.to_owned(), root.join("store/format").exists());
+        let error =
+            if is_store { StorageError::StoreExists { path } } else { StorageError::NotEmpty { path } };
+        return Err(repo_store::Error::from(error).into());
     }
     let text = configuration(layout, unknown_release);
     // Before anything is there: what is wrong with it could not be put right by giving other arguments.

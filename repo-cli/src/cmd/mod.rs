@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
         Command::Sign(arguments) => sign::run(&arguments, &session()?, output),
         Command::Fsck(arguments) => fsck::run(&arguments, &session()?, output),
-        Command::Backup(arguments) => backup::run(&arguments, &session()?, output),
+        Command::Backup(arguments) => backup::run(&arguments, &global, output),
         Command::Restore(arguments) => restore::run(&arguments, &global, output),
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),

@@ -35,6 +35,7 @@ pub(crate) fn run(
         allow_release_info_change: arguments.allow_release_info_change,
         allow_removal: arguments.allow_removal,
         allow_key_change: arguments.allow_key_change,
+        fill_pool: true,
         ..PublishOptions::default()
     };
     let accept_clock = arguments.accept.contains(&Hazard::Clock);
@@ -45,7 +46,7 @@ pub(crate) fn run(
             failed.push(repository.name.as_str());
             continue;
         };
-        if report.publication.is_none() {
+        if report.publication.is_none() && report.restored == 0 {
             output.say(&format!("{} is published as it is", repository.name));
         }
         let mut entry = serde_json::json!({
@@ -58,6 +59,11 @@ pub(crate) fn run(
             && let Some(entry) = entry.as_object_mut()
         {
             entry.insert("unlisted".to_owned(), report.unlisted.iter().map(unlisted).collect());
+        }
+        if report.restored > 0
+            && let Some(entry) = entry.as_object_mut()
+        {
+            entry.insert("restored".to_owned(), report.restored.into());
         }
         published.push(entry);
     }

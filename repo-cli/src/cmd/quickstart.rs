@@ -28,6 +28,9 @@ pub(crate) struct QuickstartArguments {
     /// Write a line to standard error for each request
     #[arg(long)]
     log: bool,
+    /// Take no files from the directories in a directory
+    #[arg(long)]
+    no_recursive: bool,
     /// Do everything but serve
     #[arg(long)]
     no_serve: bool,
@@ -58,7 +61,7 @@ pub(crate) fn run(
     let Some(first) = session.config.repositories().next() else {
         return Err(Failure::UnknownRepository { name: "preprod".to_owned(), known: Vec::new() });
     };
-    let mut files = add::with_directories_read(&arguments.files)?;
+    let mut files = add::directories::read(&arguments.files, !arguments.no_recursive, output)?;
     if files.is_empty() && fresh {
         files = examples::write(&root.join("examples"))?;
     }
@@ -66,14 +69,14 @@ pub(crate) fn run(
     let mut report =
         AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
     if !files.is_empty() {
-        // Showing what works comes first here: one bad file of many is reported, not fatal.
-        let options = AddOptions { keep_going: true, ..AddOptions::default() };
         let mut first = first.clone();
         first.uploaders = session.config.uploaders(&first.name)?;
-        report = session.store.add(&first, &files, &options, &session.context())?;
-        add::print(&report, true, false, output);
-        if !report.refused.is_empty() {
-            outcome = Outcome::Refused;
+        report = session.store.add(&first, &files, &AddOptions::default(), &session.context())?;
+        let complete = report.refused.is_empty();
+        add::print(&report, complete, false, output);
+        // Nothing was added, and what it would show is not what was brought.
+        if !complete {
+            return Ok(Outcome::Refused);
         }
     }
     let published = session.publish_each(session.config.repositories(), Publishing::default(), output)?;

@@ -72,7 +72,7 @@ pub(crate) fn run(
         (false, false) => format!("rolled {} back to {sequence} ({id})", repository.name),
     });
     // What clients go back to must be whole, also where it is taken over.
-    let options = PublishOptions { check_all: true, ..PublishOptions::default() };
+    let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
     session.publish_after_with(options, (repository, commit), arguments.change, output)?;
     if commit.is_some() {
         let stale = upgraded_machines(&target, differences)?;

@@ -175,7 +175,7 @@ fn what_is_no_file_is_refused_at_once() {
     error: <DIR>/files/fifo.deb is not a regular file
     1 of 1 file refused
     ");
-    insta::assert_snapshot!(refused(&environment, &environment.path("store"), &[]), @"error: there is no .deb, .dsc or .changes file in <DIR>/store");
+    insta::assert_snapshot!(refused(&environment, &environment.path("store/store"), &[]), @"error: there is no .deb, .dsc or .changes file in <DIR>/store/store");
     insta::assert_snapshot!(refused(&environment, &environment.path("files/none.deb"), &[]), @"
     error: cannot open <DIR>/files/none.deb: No such file or directory (os error 2)
     1 of 1 file refused
@@ -405,4 +405,71 @@ fn names_that_are_no_text_and_many_levels_stop_nothing() {
         let output = environment.run(verb);
         assert!(output.status.is_some(), "{output}");
     }
+}
+
+#[test]
+fn a_directory_is_read_with_its_directories_and_what_is_skipped_is_named() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let environment = store();
+    let deep = environment.path("tree/a/b");
+    fs::create_dir_all(&deep).unwrap();
+    fs::rename(environment.package("deep", "1.0", "all"), deep.join("deep.deb")).unwrap();
+    fs::rename(environment.package("top", "1.0", "all"), environment.path("tree/top.deb")).unwrap();
+    fs::write(environment.path("tree/a/notes.txt"), "x").unwrap();
+    fs::write(environment.path("tree").as_std_path().join(std::ffi::OsStr::from_bytes(b"\xff.deb")), "x")
+        .unwrap();
+    std::os::unix::fs::symlink("..", deep.join("loop")).unwrap();
+    let output = environment.run(&["add", "preprod", "--dry-run", "--no-recursive", "tree"]).succeeds();
+    assert!(output.stdout.contains("top 1.0") && !output.stdout.contains("deep"), "{output}");
+    assert!(output.stderr.contains("skipped tree/a: a directory"), "{output}");
+    let output = environment.run(&["add", "preprod", "tree"]).succeeds();
+    assert!(output.stdout.contains("top 1.0") && output.stdout.contains("deep 1.0"), "{output}");
+    assert!(output.stderr.contains("skipped tree/a/notes.txt: not a package or an upload"), "{output}");
+    assert!(output.stderr.contains("skipped tree/\\xff.deb: the name is not UTF-8"), "{output}");
+}
+
+#[test]
+fn what_would_be_added_was_not() {
+    let environment = store();
+    let (good, bad) = (environment.package("good", "1.0", "all"), environment.write("bad.deb", "x"));
+    let arguments = ["add", "preprod", "--keep-going", "--dry-run", good.as_str(), bad.as_str()];
+    let output = environment.run(&arguments).ends_with(1);
+    assert!(output.stderr.contains("1 of 2 files refused: the others would be added"), "{output}");
+}
+
+#[test]
+fn a_grace_of_nothing_is_written_as_0_or_refused() {
+    let environment = store();
+    for zero in ["0s", "0d", "0h"] {
+        let output = environment.run(&["gc", "--grace", zero]).ends_with(2);
+        assert!(output.stderr.contains("is no time"), "{output}");
+    }
+    let _ = environment.run(&["gc", "--grace", "0"]).succeeds();
+}
+
+#[test]
+fn another_file_system_is_named_before_anything_is_added() {
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+    let environment = store();
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
+    let device = |path: &std::path::Path| fs::metadata(path).unwrap().dev();
+    if device(elsewhere.path()) == device(environment.root().as_std_path()) {
+        testkit::skipped("there is only one file system here");
+        return;
+    }
+    let public = environment.root().join("public");
+    fs::remove_dir_all(&public).unwrap();
+    symlink(elsewhere.path(), &public).unwrap();
+    let package = environment.package("good", "1.0", "all");
+    for arguments in [&["add", "preprod", package.as_str()][..], &["publish"]] {
+        let output = environment.run(arguments).ends_with(1);
+        let named = format!("{public} is on another file system than {}", environment.root().join("store"));
+        assert!(output.stderr.contains(&named) && output.stderr.contains("hint:"), "{output}");
+    }
+    assert_eq!(environment.run(&["list", "preprod"]).succeeds().stdout, "");
+    let new = environment.path("new");
+    fs::create_dir(&new).unwrap();
+    symlink(elsewhere.path(), new.join("public")).unwrap();
+    let output = environment.run(&["init", new.as_str(), "--suite", "bookworm"]).ends_with(1);
+    assert!(output.stderr.contains("is on another file system than"), "{output}");
 }

@@ -133,7 +133,7 @@ fn hidden_and_partial_names_are_left() {
     left drop/hello.deb.filepart: it is still being written
     left drop/hello.deb.part: it is still being written
     left drop/hello.deb.tmp: it is still being written
-    left drop/notes.txt: it is no .deb file
+    left drop/notes.txt: it is not a package or an upload
     ");
     before.is_still(&Tree::of(&folder), "incoming");
     assert_eq!(listed(&environment), "");
@@ -155,7 +155,7 @@ fn links_and_pipes_are_never_followed() {
     for (name, why) in [
         ("link.deb", "is a symbolic link"),
         ("link.changes", "is a symbolic link"),
-        ("directory.deb", "is not a regular file"),
+        ("directory.deb", "is a directory"),
     ] {
         assert!(output.stdout.contains(&format!("left drop/{name}: it {why}")), "{output}");
     }
@@ -218,4 +218,100 @@ fn out_of_file_handles_nothing_is_rejected() {
     before.is_still(&Tree::of(&folder), &output.to_string());
     let _ = take(&environment, &[]).succeeds();
     assert!(!file.exists(), "taken when there are handles again");
+}
+
+#[test]
+fn what_may_not_be_read_is_left_and_told_once() {
+    if !testkit::all_installed(&["strace", "taskset"]) {
+        return;
+    }
+    let (environment, folder) = with_folder();
+    drop_in(&environment, "hello", "1.0");
+    drop_in(&environment, "other", "1.0");
+    let run = |json: &[&str]| {
+        let trace =
+            ["taskset", "-c", "0", "strace", "-f", "-qq", "-o", "/dev/null", "-P", "hello_1.0_all.deb"];
+        let inject = ["-e", "trace=openat,openat2", "-e", "inject=openat,openat2:error=EACCES", "--"];
+        let mut command = environment.wrapped(&[&trace[..], &inject].concat());
+        environment.finish(command.args(json).args([
+            "incoming",
+            "preprod",
+            "drop",
+            "--once",
+            "--patience",
+            "0",
+        ]))
+    };
+    let output = run(&[]);
+    if output.stderr.contains("ptrace") {
+        testkit::skipped("strace cannot trace here");
+        return;
+    }
+    let output = output.succeeds();
+    assert!(output.stdout.contains("left drop/hello_1.0_all.deb: it may not be read"), "{output}");
+    assert_eq!(names(&folder), ["hello_1.0_all.deb"]);
+    let output = run(&[]).succeeds();
+    assert!(!output.stdout.contains("left"), "{output}");
+    let document: serde_json::Value = serde_json::from_str(&run(&["--json"]).succeeds().stdout).unwrap();
+    assert_eq!(document["left"][0]["file"], "drop/hello_1.0_all.deb", "{document}");
+    assert_eq!(document["left"][0]["reason"], "may not be read by the user who runs this");
+    let _ = take(&environment, &[]).succeeds();
+    assert_eq!(names(&folder), [""; 0]);
+}
+
+#[test]
+fn what_is_no_package_is_named_once_for_as_long_as_it_stays_the_same() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (environment, folder) = with_folder();
+    fs::write(folder.join("notes.txt"), "x").unwrap();
+    fs::create_dir(folder.join("old")).unwrap();
+    let no_text = folder.as_std_path().join(std::ffi::OsStr::from_bytes(b"bad\xff.deb"));
+    fs::write(&no_text, "x").unwrap();
+    let said = take(&environment, &[]).succeeds().stdout;
+    for line in [
+        "left drop/notes.txt: it is not a package or an upload",
+        "left drop/old: it is a directory",
+        "left drop/bad\\xff.deb: it has a name that is not UTF-8",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert_eq!(take(&environment, &[]).succeeds().stdout, "");
+    fs::write(folder.join("notes.txt"), "xy").unwrap();
+    let said = take(&environment, &[]).succeeds().stdout;
+    assert_eq!(said, "left drop/notes.txt: it is not a package or an upload\n");
+    let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn a_refused_list_in_a_shared_folder_moves_no_files_of_others() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    let (environment, folder) = with_folder();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o1777)).unwrap();
+    let package = drop_in(&environment, "hello", "1.0");
+    if chown(&package, Some(12345), None).is_err() {
+        testkit::skipped("only root can give files to another user");
+        return;
+    }
+    let list = "Format: 1.8\nSource: hello\nBinary: hello\nArchitecture: all\nVersion: 1.0\nDistribution: x\n\
+                Maintainer: T <t@example.org>\nChecksums-Sha256:\n 0000000000000000000000000000000000000000000000000000000000000000 1 hello_1.0_all.deb\n\
+                Files:\n 00000000000000000000000000000000 1 misc optional hello_1.0_all.deb\n";
+    fs::write(folder.join("hello_1.0_all.changes"), list).unwrap();
+    let output = take(&environment, &["--patience", "0"]).ends_with(1);
+    assert!(!folder.join("rejected/hello_1.0_all.deb").exists(), "{output}");
+    assert!(folder.join("rejected/hello_1.0_all.changes").exists(), "{output}");
+    assert!(listed(&environment).contains("hello"), "the package is taken for itself");
+}
+
+#[test]
+fn a_file_with_the_longest_name_goes_aside_too() {
+    let (environment, folder) = with_folder();
+    let name = format!("{}.deb", "l".repeat(251));
+    for _ in 0..2 {
+        fs::write(folder.join(&name), "no package").unwrap();
+        let output = take(&environment, &["--patience", "0"]).ends_with(1);
+        assert!(!folder.join(&name).exists(), "{output}");
+    }
+    let aside = names(&folder.join("rejected"));
+    assert_eq!(aside.iter().filter(|name| name.ends_with(".reason")).count(), 2, "{aside:?}");
+    assert_eq!(aside.len(), 4, "{aside:?}");
 }

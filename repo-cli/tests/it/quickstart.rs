@@ -122,3 +122,14 @@ fn two_at_once_take_different_ports() {
     let second = Server::start(&mut command);
     assert_ne!(second.url(), address);
 }
+
+#[test]
+fn a_refused_file_stops_it_before_anything_is_published() {
+    let environment = testkit::Environment::new(crate::PROGRAM);
+    let good = environment.package("good", "1.0", "all");
+    let bad = environment.write("bad.deb", "no package");
+    let arguments = ["quickstart", "demo", "--no-serve", good.as_str(), bad.as_str()];
+    let output = environment.run(&arguments).ends_with(1);
+    assert!(output.stderr.contains("bad.deb") && !output.stdout.contains("published"), "{output}");
+    assert!(!environment.path("demo/public/preprod/dists").exists());
+}

@@ -17,11 +17,13 @@
 
 mod carried;
 mod contents;
+mod directory;
 mod expected;
 mod flat;
 mod indices;
 mod kind;
 mod known_keys;
+mod missing;
 mod multiset;
 mod place;
 mod proof;
@@ -38,8 +40,11 @@ use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
 use apt_sign::Signer;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
+pub(crate) use directory::InPool;
+use directory::PublicDirectory;
 pub(crate) use expected::{Entry, Expected, File};
 use jiff::{SignedDuration, Timestamp};
+use missing::Missing;
 pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
@@ -74,6 +79,9 @@ pub struct PublishOptions {
     /// Read all published files of indices to their ends and make those anew that are not what they were, and not only a share of them:
     /// for who goes back to an older state.
     pub check_all: bool,
+    /// Look for every file of every package that is published, and link what is missing into the pool again. The rest of what clients
+    /// see is looked for always.
+    pub fill_pool: bool,
 }
 
 /// What a publication did.
@@ -88,6 +96,8 @@ pub struct PublishReport {
     /// Packages that an index leaves out because they cannot be listed. An index that is made from the one before names only
     /// packages that were added since.
     pub unlisted: Vec<Unlisted>,
+    /// How many files and links that clients were told of had gone or been replaced, and were put back.
+    pub restored: u64,
     /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
     pub hashed: u64,
     /// How many bytes of files that were published before were read to see whether they are whole.
@@ -166,11 +176,20 @@ impl Store {
         options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
+        self.check_file_systems(&repository.name)?;
         let _lock = self.publishing_lock(&repository.name)?;
         let head = self.head(&repository.name)?;
         let current = Publication::current(self, &repository.name)?;
         let (paths, public) = (self.paths(), self.public(&repository.name));
+        let directory = PublicDirectory::new(self, &repository.name);
         let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
+
+        let missing = current.as_ref().map(|current| Missing::of(&directory, current)).transpose()?;
+        let mut restored = missing.as_ref().map_or(0, Missing::count);
+        let is_whole = restored == 0;
+        if let Some(current) = current.as_ref().filter(|_| options.fill_pool) {
+            restored += missing::fill_pool(&directory, current)?;
+        }
 
         let mut kept = Vec::new();
         let mut wanted = Vec::new();
@@ -180,23 +199,25 @@ impl Store {
                     && before.settings == suite.settings
                     && !expires_soon(before, repository, context.now)
             });
-            let is_shown = match (unchanged, &current) {
-                (Some(before), Some(current)) => {
-                    tree::shows_all(&paths, &public, current.id, &suite.place, before)?
+            let can_stay = match (unchanged, &current, &missing) {
+                (Some(before), Some(current), Some(missing)) => {
+                    missing.leaves_files_of(current.id, &suite.place, before)
                 }
                 _ => false,
             };
-            if is_shown { kept.push(suite) } else { wanted.push(suite) }
+            if can_stay { kept.push(suite) } else { wanted.push(suite) }
         }
         if let Some(current) = &current
             && wanted.is_empty()
             && kept.len() == current.suites.len()
+            && is_whole
             // A state that looks like the one before has a publication of its own, which a tag can name.
             && (current.commit == head.as_ref().map(Revision::id) && start == Start::Published)
         {
             // Whoever showed it may not have lived to make that durable.
             files::sync_path(paths.place(&public))?;
-            return Ok(PublishReport::unchanged(current));
+            restored += self.restore_tags(&repository.name, current)?;
+            return Ok(PublishReport { restored, ..PublishReport::unchanged(current) });
         }
 
         let removed = current.as_ref().map_or_else(Vec::new, |current| removed::names(current, repository));
@@ -236,8 +257,9 @@ impl Store {
             suites.insert(wanted.place, published);
         }
         for Wanted { place, before, .. } in whole {
-            tree.keep_suite(&place, current.as_ref().map(|current| current.id))?;
-            suites.extend(before.map(|before| (place, before.clone())));
+            let Some((before, current)) = before.zip(current.as_ref()) else { continue };
+            tree.keep_suite(&place, (before, current.id))?;
+            suites.insert(place, before.clone());
         }
         let commit = head.as_ref().map(Revision::id);
         let replaces = Publication::shown(&paths, &public)?;
@@ -252,6 +274,7 @@ impl Store {
             suites: names,
             removed,
             unlisted,
+            restored,
             hashed,
             checked,
             date: publication.latest_date(),
@@ -298,6 +321,7 @@ impl PublishReport {
             suites: Vec::new(),
             removed: Vec::new(),
             unlisted: Vec::new(),
+            restored: 0,
             hashed: 0,
             checked: 0,
             date: current.latest_date(),

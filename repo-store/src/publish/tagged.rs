@@ -47,14 +47,37 @@ impl Store {
         id: PublicationId,
     ) -> Result<(), Error> {
         let link = self.public(repository).join(link_of(tag));
-        Ok(files::point(self.paths().place(&link), &id.to_string(), &self.storage().temporary()?)?)
+        Ok(files::sync_all(self.point(&self.paths(), &link, &id.to_string())?)?)
+    }
+
+    /// Makes the links again that the tags of what clients see have lost. Returns how many those were. The caller holds the publishing
+    /// lock.
+    pub(super) fn restore_tags(
+        &self,
+        repository: &RepositoryName,
+        current: &Publication,
+    ) -> Result<u64, Error> {
+        let (paths, mut restored) = (self.paths(), 0);
+        for tag in self.tag_names(repository)? {
+            let link = self.public(repository).join(link_of(&tag));
+            let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
+            if target.is_none()
+                && let Ok(Some(commit)) = self.tagged(repository, &tag)
+                && current.commit == Some(commit)
+            {
+                restored += u64::from(self.show_tag(repository, &tag, commit)?.is_some());
+            }
+        }
+        Ok(restored)
     }
 
     /// Removes the link of a tag, durably, if there is one. The caller holds the publishing lock.
     pub(crate) fn hide_tag(&self, repository: &RepositoryName, tag: &TagName) -> Result<(), Error> {
         let link = self.public(repository).join(link_of(tag));
         let paths = self.paths();
-        if !paths.place(&link).exists().map_err(Error::io("look at", &link))? {
+        let found = paths.place(&link).status_if_present().map_err(Error::io("look at", &link))?;
+        // What is no link is not the store's: a check names it.
+        if !found.is_some_and(|found| found.is_link()) {
             return Ok(());
         }
         files::remove_if_present(paths.place(&link))?;

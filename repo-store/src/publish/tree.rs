@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use apt_index::{Part, ReleaseFile, Rendered, RenderedFile};
 use apt_sign::Signed;
@@ -14,13 +14,14 @@ use deb_parse::checksum::Sha256;
 use jiff::Timestamp;
 use sha2::Digest as _;
 
+use super::directory::PublicDirectory;
 use super::place::{Place, is_flat_link};
 use super::publication::{Publication, PublishedIndex, PublishedSuite};
-use crate::error::{ChangeError, Error};
+use crate::error::Error;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::model::record::{Record, RecordFile};
-use crate::storage::beneath::{At, DirectoryHandle, PathFault, StorePaths};
+use crate::model::record::Record;
+use crate::storage::beneath::{At, DirectoryHandle, StorePaths};
 use crate::storage::files::mode;
 use crate::storage::{Key, Storage as _, StorageError, files};
 use crate::store::Store;
@@ -36,7 +37,7 @@ pub(crate) const BY_HASH: &str = ".by-hash";
 const COPIED_AT_ONCE: u64 = 256 << 10;
 
 /// Whether that file lies there, and nobody else can change it. One of which only the content is wrong passes.
-fn is_whole(paths: &StorePaths, at: &At<'_>, size: u64) -> Result<bool, Error> {
+pub(super) fn is_whole(paths: &StorePaths, at: &At<'_>, size: u64) -> Result<bool, Error> {
     let look = || match at.status_if_present()? {
         Some(found) => Ok(found.is_file() && found.size == size && paths.is_ours(&found)?),
         None => Ok(false),
@@ -60,29 +61,42 @@ fn holds(paths: &StorePaths, by_hash: &DirectoryHandle, index: &PublishedIndex) 
     Ok(true)
 }
 
-/// Whether clients find the signed file of a suite in a publication and, under their digests, all of its indices.
-pub(super) fn shows_all(
-    paths: &StorePaths,
-    public: &Utf8Path,
-    id: PublicationId,
-    place: &Place,
-    suite: &PublishedSuite,
-) -> Result<bool, Error> {
-    let signed = suite_directory(public, id, place).join("InRelease");
-    let look = || match paths.place(&signed).status_if_present()? {
-        Some(found) if found.is_file() => paths.place(public.join(BY_HASH).join("SHA256")).open_if_present(),
-        _ => Ok(None),
-    };
-    let Some(by_hash) = look().map_err(Error::io("look at", &signed))? else { return Ok(false) };
-    for index in suite.indices.values() {
-        if !holds(paths, &by_hash, index)? {
-            return Ok(false);
+/// Removes what is no publication from where publications lie, and returns the ids that are not free.
+///
+/// What a crash left half built has no record yet, and what others put there has none at all: neither says anything of the ids to
+/// come. What clients see stays, should its record be lost.
+fn clear_away(public: &PublicDirectory<'_>) -> Result<BTreeSet<PublicationId>, Error> {
+    let PublicDirectory { store, repository, path, .. } = public;
+    // A power cut may have left the one directory and not the other. Tags have links beside the archive roots.
+    let mut names: BTreeSet<String> =
+        files::names_in(public.at(&path.join(PUBLICATIONS)))?.into_iter().collect();
+    let roots = files::names_in(public.at(&path.join(SNAPSHOTS)))?.into_iter();
+    names.extend(roots.filter(|name| PublicationId::parse(name).is_some()));
+    let shown = Publication::shown(&public.paths, path)?;
+    let mut taken = BTreeSet::new();
+    for name in &names {
+        let id = PublicationId::parse(name);
+        let record = Key::named("publications", &format!("{repository}/{name}"));
+        if (id.is_some() && id == shown) || store.storage().contains(&record)? {
+            taken.extend(id);
+            continue;
+        }
+        for above in [SNAPSHOTS, PUBLICATIONS] {
+            match super::discard(&public.at(&path.join(above).join(name))) {
+                // What belongs to another user may stay: no publication gets that id.
+                Err(error) if is_denied(&error) => taken.extend(id),
+                result => result?,
+            }
         }
     }
-    Ok(true)
+    Ok(taken)
 }
 
-fn suite_directory(public: &Utf8Path, id: PublicationId, place: &Place) -> Utf8PathBuf {
+fn is_denied(error: &Error) -> bool {
+    matches!(error, Error::Storage(StorageError::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+pub(super) fn suite_directory(public: &Utf8Path, id: PublicationId, place: &Place) -> Utf8PathBuf {
     public.join(PUBLICATIONS).join(id.to_string()).join("dists").join(place.directory())
 }
 
@@ -103,17 +117,10 @@ pub(super) fn signed_file(
 
 /// A publication that is being built.
 pub(super) struct Tree<'a> {
-    store: &'a Store,
-    repository: RepositoryName,
-    paths: StorePaths,
-    public: Utf8PathBuf,
+    public: PublicDirectory<'a>,
     /// The directory of index files.
     by_hash: DirectoryHandle,
-    /// The directory that something was made in last: most often the next thing is made there too.
-    last: Mutex<Option<Arc<DirectoryHandle>>>,
     id: PublicationId,
-    /// Files and directories that were made or changed and not yet synced.
-    changed: Mutex<Vec<Utf8PathBuf>>,
     /// Bytes that were hashed for it.
     hashed: AtomicU64,
     /// Published files that were read to see whether they are whole.
@@ -131,39 +138,17 @@ impl<'a> Tree<'a> {
         repository: &RepositoryName,
         (now, last): (Timestamp, Option<PublicationId>),
     ) -> Result<Self, Error> {
-        let (paths, public) = (store.paths(), store.public(repository));
-        let (by_hash, mut changed) = paths.place(public.join(BY_HASH).join("SHA256")).make()?;
+        let public = PublicDirectory::new(store, repository);
+        let (by_hash, changed) = public.at(&public.path.join(BY_HASH).join("SHA256")).make()?;
+        public.note(changed);
         for directory in [PUBLICATIONS, SNAPSHOTS, "pool"] {
-            changed.extend(files::create_directories(paths.place(public.join(directory)))?);
+            public.note(files::create_directories(public.at(&public.path.join(directory)))?);
         }
-        // A power cut may have left the one directory and not the other. Tags have links beside the archive roots.
-        let mut names: BTreeSet<String> =
-            files::names_in(paths.place(public.join(PUBLICATIONS)))?.into_iter().collect();
-        let roots = files::names_in(paths.place(public.join(SNAPSHOTS)))?.into_iter();
-        names.extend(roots.filter(|name| PublicationId::parse(name).is_some()));
-        // What a crash left half built has no record yet, and what others put there has none at all: neither says anything of the ids
-        // to come. What clients see stays, should its record be lost.
-        let shown = Publication::shown(&paths, &public)?;
-        let mut taken = BTreeSet::new();
-        for name in &names {
-            let id = PublicationId::parse(name);
-            let record = Key::named("publications", &format!("{repository}/{name}"));
-            if (id.is_some() && id == shown) || store.storage().contains(&record)? {
-                taken.extend(id);
-            } else {
-                super::discard(&paths.place(public.join(SNAPSHOTS).join(name)))?;
-                super::discard(&paths.place(public.join(PUBLICATIONS).join(name)))?;
-            }
-        }
+        let taken = clear_away(&public)?;
         Ok(Self {
-            store,
-            repository: repository.clone(),
-            paths,
             public,
             by_hash,
-            last: Mutex::default(),
             id: PublicationId::next(now, last, &taken),
-            changed: Mutex::new(changed),
             hashed: AtomicU64::new(0),
             checked: AtomicU64::new(0),
             whole: Mutex::default(),
@@ -194,7 +179,7 @@ impl<'a> Tree<'a> {
     /// Whether the file of that size and digest is there. It is read to its end, unless this publication wrote it: whoever shows it
     /// vouches for it.
     fn is_there(&self, at: &At<'_>, size: u64, digest: &Sha256) -> Result<bool, Error> {
-        if !is_whole(&self.paths, at, size)? {
+        if !is_whole(&self.public.paths, at, size)? {
             return Ok(false);
         }
         if self.whole.lock().unwrap_or_else(PoisonError::into_inner).contains(digest) {
@@ -225,7 +210,7 @@ impl<'a> Tree<'a> {
     /// Whether all files of an index are there.
     pub(super) fn holds(&self, index: &PublishedIndex) -> Result<bool, Error> {
         let is_broken = index.files_at("").any(|(_, file)| self.is_broken(&file.sha256));
-        Ok(!is_broken && holds(&self.paths, &self.by_hash, index)?)
+        Ok(!is_broken && holds(&self.public.paths, &self.by_hash, index)?)
     }
 
     /// Whether all files of all indices of a suite are there; of one that clients never saw, there are none.
@@ -244,53 +229,16 @@ impl<'a> Tree<'a> {
     }
 
     fn suite_directory(&self, id: PublicationId, place: &Place) -> Utf8PathBuf {
-        suite_directory(&self.public, id, place)
+        suite_directory(&self.public.path, id, place)
     }
 
-    /// A directory to make something in. It is made too if need be.
-    fn directory(&self, path: &Utf8Path) -> Result<Arc<DirectoryHandle>, Error> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = last.as_ref().filter(|last| last.path() == path) {
-            return Ok(Arc::clone(last));
-        }
-        let (made, changed) = self.paths.place(path).make()?;
-        self.note(changed);
-        Ok(Arc::clone(last.insert(Arc::new(made))))
-    }
-
-    /// Something below the public directory, whose directory is there.
-    fn at(&self, path: &Utf8Path) -> At<'_> {
-        self.paths.place(path)
-    }
-
-    fn note(&self, paths: impl IntoIterator<Item = Utf8PathBuf>) {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
-    }
-
-    fn link<'o>(&self, original: impl Into<At<'o>>, path: &Utf8Path) -> Result<bool, Error> {
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(false) };
-        let directory = self.directory(parent)?;
-        self.note([parent.to_owned()]);
-        Ok(files::link_or_copy(original, directory.at(name))?)
-    }
-
-    fn symlink(&self, target: &str, link: &Utf8Path) -> Result<(), Error> {
-        let (Some(parent), Some(name)) = (link.parent(), link.file_name()) else { return Ok(()) };
-        let directory = self.directory(parent)?;
-        files::symlink(target, directory.at(name)).map_err(Error::io("create", link))
-    }
-
-    /// Links the files of a package into the pool.
+    /// Links the files of a package into the pool. Of a package whose files cannot be there, nothing is: no index lists it.
     pub(super) fn link_pool(&self, record: &Record) -> Result<(), Error> {
-        for RecordFile { blob, path, .. } in record.files()? {
-            let new = self.link(&self.store.blob_path(blob)?, &self.public.join(&path))?;
-            if !new && self.store.pool_path_is_taken(&self.repository, path.as_path(), blob)? {
-                return Err(Error::Change(ChangeError::Conflict {
-                    key: record.key().clone(),
-                    repository: self.repository.clone(),
-                    place: format!(" (as {path} in the pool)"),
-                }));
-            }
+        if record.check_paths().is_err() {
+            return Ok(());
+        }
+        for file in record.files()? {
+            self.public.link_into_pool(record.key(), &file)?;
         }
         Ok(())
     }
@@ -325,13 +273,13 @@ impl<'a> Tree<'a> {
         let sha256 = Sha256::from_bytes(sha2::Sha256::digest(bytes).into());
         self.hashed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let path = self.by_hash(&sha256);
-        let is_whole = is_whole(&self.paths, &path, bytes.len() as u64)?;
+        let is_whole = is_whole(&self.public.paths, &path, bytes.len() as u64)?;
         if !is_whole || files::read(path.clone()).ok().as_deref() != Some(bytes) {
-            let temporary = self.store.storage().temporary()?;
+            let temporary = self.public.store.storage().temporary()?;
             files::write_new(&temporary, bytes, mode::IMMUTABLE)?;
-            files::rename(&temporary, path.clone()).map_err(Error::io("create", &*path.full()))?;
+            self.public.give_name(&temporary, &path)?;
         }
-        self.note([path.full().into_owned(), self.public.join(BY_HASH).join("SHA256")]);
+        self.public.note([path.full().into_owned(), self.public.path.join(BY_HASH).join("SHA256")]);
         Ok(ReleaseFile { size: bytes.len() as u64, sha256 })
     }
 
@@ -342,10 +290,10 @@ impl<'a> Tree<'a> {
         // name, and need not be by now.
         if self.is_there(&path, file.size(), &file.sha256())? {
             self.vouch(file.sha256());
-            self.note([self.public.join(BY_HASH).join("SHA256")]);
+            self.public.note([self.public.path.join(BY_HASH).join("SHA256")]);
             return Ok(true);
         }
-        let temporary = self.store.storage().temporary()?;
+        let temporary = self.public.store.storage().temporary()?;
         let mut output = files::create_new(&temporary, mode::IMMUTABLE)?;
         for part in file.parts() {
             match part {
@@ -363,9 +311,9 @@ impl<'a> Tree<'a> {
             }
         }
         files::sync_path(&temporary)?;
-        files::rename(&temporary, path.clone()).map_err(Error::io("create", &*path.full()))?;
+        self.public.give_name(&temporary, &path)?;
         self.vouch(file.sha256());
-        self.note([self.public.join(BY_HASH).join("SHA256")]);
+        self.public.note([self.public.path.join(BY_HASH).join("SHA256")]);
         Ok(true)
     }
 
@@ -377,78 +325,71 @@ impl<'a> Tree<'a> {
         signed: &Signed,
     ) -> Result<(), Error> {
         let directory = self.suite_directory(self.id, place);
-        self.directory(&directory)?;
-        let mut parents = BTreeSet::new();
-        for (path, file) in indices.iter().flat_map(|(path, index)| index.files_at(path)) {
-            self.link(self.by_hash(&file.sha256), &directory.join(&path))?;
-            parents.extend(Utf8Path::new(&path).parent().map(Utf8Path::to_owned));
-        }
-        for parent in parents {
-            let link = directory.join(&parent).join("by-hash");
-            let target = super::by_hash_from(&parent);
-            self.symlink(&target, &link)?;
-        }
-        let made = self.directory(&directory)?;
+        self.public.directory(&directory)?;
+        self.link_indices(&directory, indices)?;
+        let made = self.public.directory(&directory)?;
         for (name, bytes) in
             [("Release", signed.text()), ("Release.gpg", signed.detached()), ("InRelease", signed.inline())]
         {
             let path = directory.join(name);
             // A check may look at any moment: a name there is of a file with its right mode and content.
-            let temporary = self.store.storage().temporary()?;
+            let temporary = self.public.store.storage().temporary()?;
             files::write_new(&temporary, bytes, mode::IMMUTABLE)?;
             files::set_modified(&temporary, self.id.seconds())?;
-            files::rename(&temporary, made.at(name)).map_err(Error::io("create", &path))?;
-            self.note([path]);
+            self.public.give_name(&temporary, &made.at(name))?;
+            self.public.note([path]);
         }
-        self.note([directory]);
+        self.public.note([directory]);
         Ok(())
     }
 
-    /// Shows a suite as it stands in the publication before.
-    pub(super) fn keep_suite(&self, place: &Place, previous: Option<PublicationId>) -> Result<(), Error> {
-        let Some(previous) = previous else { return Ok(()) };
-        let from = self.suite_directory(previous, place);
-        let opened = self.at(&from).open_directory().map_err(Error::io("open", &from))?;
-        self.copy_by_links(&opened, &self.suite_directory(self.id, place), Utf8Path::new(""))
+    /// Makes the names of the files of indices in the directory of a suite.
+    fn link_indices(
+        &self,
+        directory: &Utf8Path,
+        indices: &BTreeMap<String, PublishedIndex>,
+    ) -> Result<(), Error> {
+        let mut parents = BTreeSet::new();
+        for (path, file) in indices.iter().flat_map(|(path, index)| index.files_at(path)) {
+            self.public.link(self.by_hash(&file.sha256), &directory.join(&path))?;
+            parents.extend(Utf8Path::new(&path).parent().map(Utf8Path::to_owned));
+        }
+        for parent in parents {
+            let link = directory.join(&parent).join("by-hash");
+            self.public.symlink(&super::by_hash_from(&parent), &link)?;
+        }
+        Ok(())
     }
 
-    /// `below` is the path of both from the directory of the suite.
-    fn copy_by_links(&self, from: &DirectoryHandle, to: &Utf8Path, below: &Utf8Path) -> Result<(), Error> {
-        let made = self.directory(to)?;
-        self.note([to.to_owned()]);
-        for name in files::names_in(from.at(""))? {
-            let (original, copy) = (from.at(&name), made.at(&name));
-            let path = original.full();
-            let found = original.status().map_err(Error::io("look at", &*path))?;
-            if found.is_directory() {
-                let inner = original.open_directory().map_err(Error::io("open", &*path))?;
-                self.copy_by_links(&inner, &to.join(&name), &below.join(&name))?;
-            } else if found.is_link() {
-                let target = super::by_hash_from(below);
-                let is_ours = original.read_link().map_err(Error::io("read", &*path))? == target;
-                if name != "by-hash" || !is_ours {
-                    let fault = PathFault::SymbolicLink;
-                    return Err(Error::Storage(StorageError::UnsafePath { path: path.into_owned(), fault }));
-                }
-                files::symlink(&target, copy.clone()).map_err(Error::io("create", &*copy.full()))?;
-            } else {
-                files::link_or_copy(original.clone(), copy)?;
-            }
+    /// Shows a suite as the publication `previous` has it. Everything but the signed files is made from its record: others may have put
+    /// anything into its directory, or taken something away.
+    pub(super) fn keep_suite(
+        &self,
+        place: &Place,
+        (suite, previous): (&PublishedSuite, PublicationId),
+    ) -> Result<(), Error> {
+        let (from, to) = (self.suite_directory(previous, place), self.suite_directory(self.id, place));
+        self.public.directory(&to)?;
+        self.link_indices(&to, &suite.indices)?;
+        for (name, _) in suite.signed.by_name() {
+            self.public.link(self.public.at(&from.join(name)), &to.join(name))?;
         }
+        self.public.note([to]);
         Ok(())
     }
 
     /// Names the publication after the tags of its state.
     fn point_tags(&self, publication: &Publication) -> Result<(), Error> {
-        self.store.mend_tags(&self.repository)?;
-        for tag in self.store.tag_names(&self.repository)? {
+        let PublicDirectory { store, repository, .. } = &self.public;
+        store.mend_tags(repository)?;
+        for tag in store.tag_names(repository)? {
             // A damaged tag is for a check to tell.
-            let Ok(Some(commit)) = self.store.tagged(&self.repository, &tag) else { continue };
+            let Ok(Some(commit)) = store.tagged(repository, &tag) else { continue };
             if publication.commit == Some(commit) {
-                self.store.point_tag(&self.repository, &tag, publication.id)?;
+                store.point_tag(repository, &tag, publication.id)?;
             }
         }
-        self.note([self.public.join(SNAPSHOTS)]);
+        self.public.note([self.public.path.join(SNAPSHOTS)]);
         Ok(())
     }
 
@@ -456,15 +397,15 @@ impl<'a> Tree<'a> {
     pub(super) fn show(self, publication: &Publication, announcement: &str) -> Result<(), Error> {
         let id = self.id.to_string();
         // A repository without suites still has a directory to point at.
-        let dists = self.public.join(PUBLICATIONS).join(&id).join("dists");
-        self.directory(&dists)?;
+        let dists = self.public.path.join(PUBLICATIONS).join(&id).join("dists");
+        self.public.directory(&dists)?;
         for (alias, directory) in publication.aliases() {
             let link = dists.join(alias.as_str());
-            self.symlink(&directory, &link)?;
+            self.public.symlink(&directory, &link)?;
         }
-        self.note([dists]);
-        let snapshot = self.public.join(SNAPSHOTS).join(&id);
-        self.directory(&snapshot)?;
+        self.public.note([dists]);
+        let snapshot = self.public.path.join(SNAPSHOTS).join(&id);
+        self.public.directory(&snapshot)?;
         let links = [
             ("dists", format!("{}/dists", super::way_up(2, &format!("{PUBLICATIONS}/{id}")))),
             ("pool", super::way_up(2, "pool")),
@@ -473,36 +414,31 @@ impl<'a> Tree<'a> {
         let links = links.into_iter().map(|(name, target)| (name.to_owned(), target));
         for (name, target) in links.chain(flat.clone()) {
             let link = snapshot.join(name);
-            self.symlink(&target, &link)?;
+            self.public.symlink(&target, &link)?;
         }
         // Those of the root lead through `dists`: they are there before it leads to where they are needed.
         for (name, target) in &flat {
-            let link = self.public.join(name);
-            let now = self.at(&link).read_link_if_present().map_err(Error::io("read", &link))?;
+            let link = self.public.path.join(name);
+            let now = self.public.at(&link).read_link_if_present().map_err(Error::io("read", &link))?;
             if now.as_deref() != Some(Utf8Path::new(target)) {
-                files::point(self.at(&link), target, &self.store.storage().temporary()?)?;
-                self.note([self.public.clone()]);
+                self.public.point(&link, target)?;
             }
         }
-        self.note([snapshot]);
+        self.public.note([snapshot]);
         self.point_tags(publication)?;
-        let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
-        self.paths.sync_all(changed)?;
-        publication.write(self.store, &self.repository)?;
-        self.store.storage().append_line(&Store::log_key(), announcement)?;
-        // Not beside it: whoever can write there could put a directory in the way.
-        let temporary = self.store.storage().temporary()?;
-        let dists = self.public.join("dists");
-        files::point(self.at(&dists), &format!("{PUBLICATIONS}/{id}/dists"), &temporary)?;
-        let names = files::names_in(self.at(&self.public))?;
+        self.public.sync()?;
+        publication.write(self.public.store, &self.public.repository)?;
+        self.public.store.storage().append_line(&Store::log_key(), announcement)?;
+        self.public.point(&self.public.path.join("dists"), &format!("{PUBLICATIONS}/{id}/dists"))?;
+        let names = files::names_in(self.public.at(&self.public.path))?;
         for name in names.into_iter().filter(|name| !flat.contains_key(name)) {
-            let link = self.public.join(&name);
-            let target = self.at(&link).read_link_if_present().map_err(Error::io("read", &link))?;
+            let link = self.public.path.join(&name);
+            let target = self.public.at(&link).read_link_if_present().map_err(Error::io("read", &link))?;
             if target.is_some_and(|target| is_flat_link(&name, &target)) {
-                files::remove_if_present(self.at(&link))?;
+                files::remove_if_present(self.public.at(&link))?;
             }
         }
-        Ok(files::sync_path(self.at(&self.public))?)
+        self.public.sync()
     }
 }
 

@@ -87,11 +87,15 @@ mod tests {
 
     /// A package as a store may have it that was not checked as today.
     fn record(store: &Store, name: &str, depends: &str) -> Arc<Record> {
+        record_as(store, name, depends, &format!("pool/main/{name}_1_amd64.deb"))
+    }
+
+    fn record_as(store: &Store, name: &str, depends: &str, path: &str) -> Arc<Record> {
         let blob = BlobId::of(name.as_bytes());
         store.storage().put(&Store::blob_key(blob), name.as_bytes()).unwrap();
         let text = format!(
             "Package: {name}\nVersion: 1\nArchitecture: amd64\nDepends: {depends}\nDescription: of {name}\n\
-             Filename: pool/main/{name}_1_amd64.deb\nSize: {}\nSHA256: {:064}\nStore-Blob: {blob}\nStore-Component: main\n",
+             Filename: {path}\nSize: {}\nSHA256: {:064}\nStore-Blob: {blob}\nStore-Component: main\n",
             name.len(),
             1
         );
@@ -160,5 +164,48 @@ mod tests {
         let (unlisted, listed) = publish(&[&bad], &[&other]);
         assert_eq!((unlisted.len(), listed), (2, ["good more"; 3].map(str::to_owned)));
         assert_eq!(publish(&[], &[&bad, &good]), (Vec::new(), ["more"; 3].map(str::to_owned)));
+    }
+
+    #[test]
+    fn a_package_that_no_file_system_holds_and_that_is_committed_is_left_out_and_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(&Utf8Path::from_path(directory.path()).unwrap().join("root")).unwrap();
+        let bookworm = SuiteName::parse("bookworm").unwrap();
+        let suite = SuiteSettings::new(bookworm.clone(), vec![Architecture::parse("amd64").unwrap()]);
+        let mut preprod = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), vec![suite]);
+        preprod.encodings = vec![Encoding::Plain];
+        let key =
+            SecretKey::generate("Test", SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000), None);
+        let signer = OpenPgpSigner::new(vec![key.unwrap()]).unwrap();
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let context = Context { actor: "tester".to_owned(), now, threads: NonZeroUsize::MIN };
+        let long = format!("pool/main/{}_1_amd64.deb", "l".repeat(250));
+        let records = [
+            record(&store, "good", "aa"),
+            record_as(&store, "long", "aa", &long),
+            record(&store, "other", "aa"),
+        ];
+        for (number, record) in records.iter().enumerate() {
+            store
+                .transact(&preprod.name, &context, |transaction| {
+                    transaction.insert(&bookworm, record)?;
+                    Ok((crate::model::operation::Operation::Other("change".to_owned()), ()))
+                })
+                .unwrap();
+            let report = store.publish(&preprod, &signer, &context).unwrap();
+            let named: Vec<_> = report.unlisted.iter().map(|left| left.package.to_string()).collect();
+            assert_eq!(named, if number == 1 { vec!["long 1 amd64"] } else { vec![] });
+            assert!(report.unlisted.iter().all(|left| left.reason.contains("longer than 255 bytes")));
+        }
+        let index = store.public(&preprod.name).join("dists/bookworm/main/binary-amd64/Packages");
+        let index = std::fs::read_to_string(index).unwrap();
+        assert!(index.contains("Package: other") && !index.contains("Package: long"), "{index}");
+        // Nothing else stumbles over it.
+        let options = crate::PublishOptions { fill_pool: true, ..Default::default() };
+        assert_eq!(store.publish_with(&preprod, &signer, options, &context).unwrap().restored, 0);
+        assert_eq!(store.sign_again(&preprod, &signer, options, &context).unwrap().unlisted.len(), 1);
+        let report = store.fsck(&crate::FsckOptions::default(), &context).unwrap();
+        assert!(report.problems.iter().all(|problem| problem.path.starts_with("store")), "{report:?}");
+        store.collect_garbage(&crate::GcOptions::default(), &context).unwrap();
     }
 }

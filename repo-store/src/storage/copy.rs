@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 
-use camino::Utf8Path;
 use deb_parse::checksum::{Blake3, Sha256};
 use sha2::Digest as _;
 
@@ -34,7 +33,7 @@ const PIECE: usize = 256 << 10;
 /// The bytes are read and written, never cloned by the file system: a clone shares the blocks, and so their decay.
 pub(crate) fn copy<'a>(
     from: impl Into<At<'a>>,
-    to: &Utf8Path,
+    to: &At<'_>,
     digest: Digest,
     mode: u32,
 ) -> Result<bool, StorageError> {
@@ -55,7 +54,7 @@ pub(crate) fn copy<'a>(
         Copied::Unread(error) => return Err(StorageError::io("read", from)(error)),
     };
     let modified = metadata.modified().map_err(StorageError::io("look at", from))?;
-    output.set_modified(modified).map_err(StorageError::io("set the time of", to))?;
+    output.set_modified(modified).map_err(StorageError::io("set the time of", &*to.full()))?;
     Ok(true)
 }
 
@@ -73,11 +72,12 @@ pub(crate) enum Copied {
 pub(crate) fn copy_from(
     input: &mut dyn Read,
     size: u64,
-    to: &Utf8Path,
+    to: &At<'_>,
     digest: Digest,
     mode: u32,
 ) -> Result<Copied, StorageError> {
-    let mut output = files::create_new(to, 0o600)?;
+    let mut output = files::create_new(to.clone(), 0o600)?;
+    let full = &*to.full();
     let mut hasher = match digest {
         Digest::Blake3(_) => Hasher::Blake3(Box::default()),
         Digest::Sha256(_) => Hasher::Sha256(sha2::Sha256::new()),
@@ -91,7 +91,7 @@ pub(crate) fn copy_from(
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => {
-                files::remove_if_present(to)?;
+                files::remove_if_present(to.clone())?;
                 return Ok(Copied::Unread(error));
             }
         };
@@ -103,7 +103,7 @@ pub(crate) fn copy_from(
             Hasher::Sha256(hasher) => hasher.update(piece),
             Hasher::None => {}
         }
-        output.write_all(piece).map_err(StorageError::io("write", to))?;
+        output.write_all(piece).map_err(StorageError::io("write", full))?;
     }
     let good = match (digest, hasher) {
         (Digest::Blake3(wanted), Hasher::Blake3(hasher)) => hasher.finalize().as_bytes() == wanted.as_bytes(),
@@ -113,11 +113,11 @@ pub(crate) fn copy_from(
         _ => true,
     };
     if !good {
-        files::remove_if_present(to)?;
+        files::remove_if_present(to.clone())?;
         return Ok(Copied::Different);
     }
     output
         .set_permissions(fs::Permissions::from_mode(mode))
-        .map_err(StorageError::io("set the mode of", to))?;
+        .map_err(StorageError::io("set the mode of", full))?;
     Ok(Copied::Whole(output))
 }

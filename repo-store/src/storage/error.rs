@@ -37,6 +37,20 @@ pub enum StorageError {
         /// The place.
         path: Utf8PathBuf,
     },
+    /// Published files are hard links to the files of the store, which do not lead from one file system to another.
+    #[error("{public} is on another file system than {store}")]
+    OtherFileSystem {
+        /// The directory with what clients see.
+        public: Utf8PathBuf,
+        /// The directory with the files of the store.
+        store: Utf8PathBuf,
+    },
+    /// A directory that must be new or empty has something in it.
+    #[error("{path} is not empty")]
+    NotEmpty {
+        /// The directory.
+        path: Utf8PathBuf,
+    },
     /// There is a store already.
     #[error("{path} is the root of a store already")]
     StoreExists {
@@ -103,6 +117,8 @@ impl StorageError {
             Self::Io { .. } => "E-IO",
             Self::UnsafePath { .. } => "E-UNSAFE-PATH",
             Self::NoStore { .. } => "E-NO-STORE",
+            Self::OtherFileSystem { .. } => "E-OTHER-FILE-SYSTEM",
+            Self::NotEmpty { .. } => "E-NOT-EMPTY",
             Self::StoreExists { .. } => "E-STORE-EXISTS",
             Self::NewerFormat { .. } => "E-NEWER-FORMAT",
             Self::OlderFormat { .. } => "E-OLDER-FORMAT",

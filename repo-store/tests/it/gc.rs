@@ -367,8 +367,11 @@ fn adding_removing_and_publishing_while_collecting_loses_nothing() {
                     let record = head.get(&suite("trixie"), key).unwrap().expect("it was just added");
                     store.blob_path(record.blob()).expect("what is committed is there");
                     let selectors = [key.package.as_str().parse().unwrap()];
-                    let plan = store.plan_removal(preprod, &selectors, &[]).unwrap();
-                    plan.apply(&store, &context(0)).unwrap();
+                    let mut plan = store.plan_removal(preprod, &selectors, &[]).unwrap();
+                    while let Err(error) = plan.apply(&store, &context(0)) {
+                        assert_eq!(error.code(), "E-OUTDATED", "{error}");
+                        plan = plan.rebase(&store).unwrap();
+                    }
                 }
                 running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
             });

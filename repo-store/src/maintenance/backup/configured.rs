@@ -145,26 +145,26 @@ impl Target<'_> {
     }
 
     fn copy_content(&self, bytes: &[u8], metadata: &Metadata, path: &Utf8Path) -> Result<(), Error> {
-        if files::read_if_present(&self.to.join(path)).ok().flatten().as_deref() == Some(bytes) {
+        if files::read_if_present(self.copy.at(path)).ok().flatten().as_deref() == Some(bytes) {
             self.note_kept();
             return Ok(());
         }
         self.parent(path)?;
         let temporary = self.temporary();
         let mode = self.mode_of_copy(path, metadata.permissions().mode());
-        let copy = files::write_new(&temporary, bytes, mode)?;
+        let copy = files::write_new(temporary.clone(), bytes, mode)?;
         let modified = metadata.modified().map_err(Error::io("look at", path))?;
-        copy.set_modified(modified).map_err(Error::io("set the time of", &temporary))?;
-        self.place(&temporary, path)
+        copy.set_modified(modified).map_err(Error::io("set the time of", &*temporary.full()))?;
+        self.place(temporary, path)
     }
 
     /// Removes from the backup what the configuration no longer has: a restored store would obey a drop-in that is gone.
     pub(super) fn forget_all_but(&self, kept: &[&Utf8Path]) -> Result<(), Error> {
         for area in ["repo.d", OUTSIDE] {
-            for path in super::plan::files_below(self.to, Utf8Path::new(area))? {
+            for path in super::plan::files_below(&self.copy, Utf8Path::new(area))? {
                 if !kept.contains(&path.as_path()) {
                     let full = self.to.join(&path);
-                    files::remove_if_present(&full)?;
+                    files::remove_if_present(self.copy.at(&path))?;
                     self.note(full.parent().map(Utf8Path::to_owned));
                 }
             }

@@ -103,7 +103,7 @@ impl Store {
         self.check_backup_place(to)?;
         let plan = Plan::of(self)?;
         let configured = configured::configured(self.root(), named, &plan.plain)?;
-        let target = Target::new(self.root(), to)?;
+        let target = Target::new((self.root(), self.paths()), to)?;
         let mut damaged = target.copy_all(&plan.named, context)?;
         for path in &plan.plain {
             target.copy_changed(path)?;
@@ -159,7 +159,8 @@ impl Store {
             }));
         }
         // The log only grows: that of a backup and that of its store begin alike.
-        let theirs = files::read_if_present(&to.join("store/ops/log"))?.unwrap_or_default();
+        let theirs =
+            files::read_if_present(StorePaths::of_backup(to).at("store/ops/log"))?.unwrap_or_default();
         let ours = files::read_if_present(&self.root().join("store/ops/log"))?.unwrap_or_default();
         if !theirs.starts_with(&ours) && !ours.starts_with(&theirs) {
             return Err(Error::Maintenance(MaintenanceError::OtherBackup { path: to.to_owned() }));
@@ -177,10 +178,9 @@ const INCOMPLETE: &str = ".incomplete";
 struct Target<'a> {
     from: &'a Utf8Path,
     to: &'a Utf8Path,
-    /// The paths of both: nothing below `public/` is reached through a link, neither there nor here.
+    /// The paths of both: nothing in a backup is reached through a link, and nothing in the `public` of a store.
     original: StorePaths,
     copy: StorePaths,
-    temporary: Utf8PathBuf,
     next: AtomicU64,
     changed: Mutex<Vec<Utf8PathBuf>>,
     /// Directories that are as they should be.
@@ -193,21 +193,21 @@ struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    fn new(from: &'a Utf8Path, to: &'a Utf8Path) -> Result<Self, Error> {
-        let temporary = to.join(INCOMPLETE);
+    fn new((from, original): (&'a Utf8Path, StorePaths), to: &'a Utf8Path) -> Result<Self, Error> {
+        let mut changed = files::create_directories(to)?;
+        let copy = StorePaths::of_backup(to);
         // It stays while it is emptied: it says that the work was begun.
-        for name in files::names_in(&temporary)? {
-            files::remove_if_present(&temporary.join(name))?;
+        for name in files::names_in(copy.at(INCOMPLETE))? {
+            files::remove_if_present(copy.at(Utf8Path::new(INCOMPLETE).join(name)))?;
         }
-        let changed = files::create_directories(&temporary)?;
+        changed.extend(files::create_directories(copy.at(INCOMPLETE))?);
         // Keys pass through it.
-        files::set_mode(&temporary, mode::SECRET_DIRECTORY)?;
+        files::set_mode(copy.at(INCOMPLETE), mode::SECRET_DIRECTORY)?;
         Ok(Self {
             from,
             to,
-            original: StorePaths::new(from),
-            copy: StorePaths::new(to),
-            temporary,
+            original,
+            copy,
             next: AtomicU64::new(0),
             changed: Mutex::new(changed),
             made: Mutex::default(),
@@ -223,8 +223,9 @@ impl<'a> Target<'a> {
         changed.extend(paths);
     }
 
-    fn temporary(&self) -> Utf8PathBuf {
-        self.temporary.join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
+    fn temporary(&self) -> At<'_> {
+        let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
+        self.copy.at(Utf8Path::new(INCOMPLETE).join(name))
     }
 
     /// Makes the directories of a path from the root, with the modes of the table.
@@ -233,7 +234,8 @@ impl<'a> Target<'a> {
         let full = self.to.join(parent);
         // One that is there may be what a backup that was cut short had made and not yet closed to others.
         let is_new = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(full.clone());
-        if !is_new && full.is_dir() {
+        let at = self.copy.at(parent);
+        if !is_new && at.is_directory().map_err(Error::io("look at", &full))? {
             return Ok(());
         }
         let changed = files::create_directories(self.copy.at(parent))?;
@@ -279,7 +281,7 @@ impl<'a> Target<'a> {
         self.kept.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn place(&self, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
+    fn place(&self, temporary: At<'_>, path: &Utf8Path) -> Result<(), Error> {
         let full = self.to.join(path);
         files::rename(temporary, self.copy.at(path)).map_err(Error::io("create", &full))?;
         let size = self.copy.at(path).status().map_err(Error::io("look at", &full))?.size;
@@ -318,7 +320,7 @@ impl<'a> Target<'a> {
         self.parent(path)?;
         let temporary = self.temporary();
         match copy(self.original.at(path), &temporary, digest, self.mode(path).unwrap_or(mode::IMMUTABLE)) {
-            Ok(true) => self.place(&temporary, path).map(|()| true),
+            Ok(true) => self.place(temporary, path).map(|()| true),
             Ok(false) => Ok(false),
             // Collected since it was listed; if it was needed, the next look at the backup shows.
             Err(StorageError::Io { path, source, .. })
@@ -361,13 +363,13 @@ impl<'a> Target<'a> {
                 continue;
             }
             self.parent(path)?;
-            files::point(at, target.as_str(), &self.temporary())?;
+            files::point(at, target.as_str(), self.temporary())?;
             self.note(full.parent().map(Utf8Path::to_owned));
         }
         for area in plan::MUTABLE_AREAS {
-            for path in plan::files_below(self.to, Utf8Path::new(area))? {
+            for path in plan::files_below(&self.copy, Utf8Path::new(area))? {
                 if !plan.captured.iter().any(|(kept, _)| *kept == path) {
-                    files::remove_if_present(&self.to.join(&path))?;
+                    files::remove_if_present(self.copy.at(&path))?;
                 }
             }
         }
@@ -385,15 +387,15 @@ impl<'a> Target<'a> {
 
     /// Writes a file in one step, unless it is as it should be.
     fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
-        if files::read_if_present(&self.to.join(path)).ok().flatten().as_deref() == Some(bytes) {
+        if files::read_if_present(self.copy.at(path)).ok().flatten().as_deref() == Some(bytes) {
             self.note_kept();
             return Ok(());
         }
         self.parent(path)?;
         let temporary = self.temporary();
         let line = Permission::of(path, EntryKind::File).map(|line| line.mode.corrected(0));
-        files::write_new(&temporary, bytes, line.unwrap_or(mode::MUTABLE))?;
-        self.place(&temporary, path)
+        files::write_new(temporary.clone(), bytes, line.unwrap_or(mode::MUTABLE))?;
+        self.place(temporary, path)
     }
 
     fn sync(&self) -> Result<(), Error> {
@@ -405,7 +407,8 @@ impl<'a> Target<'a> {
     fn finish(self, mut damaged: Vec<Utf8PathBuf>) -> Result<BackupReport, Error> {
         damaged.sort_unstable();
         damaged.dedup();
-        fs::remove_dir_all(&self.temporary).map_err(Error::io("remove", &self.temporary))?;
+        files::remove_tree(self.copy.at(INCOMPLETE))
+            .map_err(Error::io("remove", self.to.join(INCOMPLETE)))?;
         Ok(BackupReport {
             copied: self.copied.into_inner(),
             bytes: self.bytes.into_inner(),

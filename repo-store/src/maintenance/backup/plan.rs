@@ -12,8 +12,9 @@ use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::publish::{Entry, Publication};
+use crate::storage::beneath::{self, PathFault, StorePaths};
 use crate::storage::copy::Digest;
-use crate::storage::{Storage as _, files};
+use crate::storage::{StorageError, files};
 use crate::store::Store;
 
 /// Areas of `store/` with small files that refer to others and change.
@@ -41,12 +42,15 @@ pub(super) struct PublishedFiles {
 impl Plan {
     /// Of a store that others may be changing.
     pub(super) fn of(store: &Store) -> Result<Self, Error> {
-        Self::make(store, true)
+        Self::make(&store.paths(), store.root(), Some(store))
     }
 
     /// Of a backup, which may lie on a medium that cannot be written.
-    pub(super) fn of_backup(store: &Store) -> Result<Self, Error> {
-        Self::make(store, false)
+    ///
+    /// # Errors
+    /// [`StorageError::UnsafePath`] when something in its store is a link or no regular file.
+    pub(super) fn of_backup(root: &Utf8Path) -> Result<Self, Error> {
+        Self::make(&StorePaths::of_backup(root), root, None)
     }
 
     /// The commits that the captured references name, with the number of the oldest one before them that is kept.
@@ -76,16 +80,15 @@ impl Plan {
         })
     }
 
-    fn make(store: &Store, changing: bool) -> Result<Self, Error> {
-        let root = store.root();
+    /// `changing` is the store, if this is one that others may be changing.
+    fn make(paths: &StorePaths, root: &Utf8Path, changing: Option<&Store>) -> Result<Self, Error> {
         let mut captured = Vec::new();
         let mut links = Vec::new();
         let mut records = Vec::new();
         {
             // Nothing is announced while this is held. A publication is recorded after the commit it shows, so it is read
             // before the references; these never are ahead of the log.
-            let _lock = if changing { Some(store.storage().lock("ops.log")?) } else { None };
-            let paths = store.paths();
+            let _lock = changing.map(|store| store.storage().lock("ops.log")).transpose()?;
             for name in files::names_in(paths.at("public"))? {
                 let Ok(repository) = RepositoryName::parse(&name) else { continue };
                 // A file beside the repositories, such as a key, is none of ours.
@@ -101,25 +104,26 @@ impl Plan {
                 let target = paths.at(&dists).read_link_if_present();
                 let target = target.map_err(Error::io("read", root.join(&dists)))?;
                 links.extend(target.map(|target| (dists, target)));
-                let area = root.join("store/publications").join(&name);
-                let ids = files::names_in(&area)?;
+                let area = Utf8Path::new("store/publications").join(&name);
+                let ids = files::names_in(paths.at(area))?;
                 records.extend(
                     ids.iter().filter_map(|id| PublicationId::parse(id)).map(|id| (repository.clone(), id)),
                 );
             }
             for area in MUTABLE_AREAS {
-                for path in files_below(root, Utf8Path::new(area))? {
-                    captured.extend(files::read_if_present(&root.join(&path))?.map(|bytes| (path, bytes)));
+                for path in files_below(paths, Utf8Path::new(area))? {
+                    captured.extend(files::read_if_present(paths.at(&path))?.map(|bytes| (path, bytes)));
                 }
             }
             for path in ["store/ops/log", "store/format"] {
-                captured.extend(files::read_if_present(&root.join(path))?.map(|bytes| (path.into(), bytes)));
+                captured.extend(files::read_if_present(paths.at(path))?.map(|bytes| (path.into(), bytes)));
             }
         }
         let mut publications = Vec::new();
         for (repository, id) in records {
             let key = Publication::key(&repository, id);
-            let Some(bytes) = store.storage().read(&key)? else { continue };
+            let record = Utf8Path::new("store").join(key.as_str());
+            let Some(bytes) = files::read_if_present(paths.at(&record))? else { continue };
             // A damaged record has nothing to tell; what it recorded is rendered anew by the next publication.
             let Some(publication) = Publication::parse(&bytes) else { continue };
             let public = Utf8Path::new("public").join(repository.as_str());
@@ -129,8 +133,7 @@ impl Plan {
                     of_publication.push((public.join(expected.path), Digest::Sha256(file.sha256)));
                 }
             }
-            let record = (Utf8Path::new("store").join(key.as_str()), bytes);
-            publications.push(PublishedFiles { record, files: of_publication });
+            publications.push(PublishedFiles { record: (record, bytes), files: of_publication });
         }
         let known: BTreeSet<Utf8PathBuf> =
             publications.iter().map(|publication| publication.record.0.clone()).collect();
@@ -138,14 +141,14 @@ impl Plan {
 
         let mut named = Vec::new();
         for area in ["store/objects", "store/blobs"] {
-            for path in files_below(root, Utf8Path::new(area))? {
+            for path in files_below(paths, Utf8Path::new(area))? {
                 let digits = path.as_str().trim_start_matches(area).replace('/', "");
                 let Ok(id) = digits.parse::<Blake3>() else { continue };
                 let digest = if area == "store/blobs" { Digest::Blake3(id) } else { Digest::Sealed(id) };
                 named.push((path, digest));
             }
         }
-        let plain = if changing { of_administrator(root)? } else { beside_the_store(root)? };
+        let plain = if changing.is_some() { of_administrator(root)? } else { beside_the_store(paths)? };
         Ok(Self { named, plain, publications, captured, links })
     }
 }
@@ -164,19 +167,22 @@ fn of_administrator(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
     Ok(found)
 }
 
-/// Every file of a backup but those of `store` and `public`, whatever the configuration named when it was made.
-fn beside_the_store(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+/// Every regular file of a backup but those of `store` and `public`, whatever the configuration named when it was made.
+fn beside_the_store(paths: &StorePaths) -> Result<Vec<Utf8PathBuf>, Error> {
     let mut found = Vec::new();
-    for name in files::names_in(root)? {
+    for name in files::names_in(paths.at(""))? {
         if ["store", "public", INCOMPLETE].contains(&name.as_str()) {
             continue;
         }
-        let path = Utf8PathBuf::from(name);
-        match root.join(&path).symlink_metadata() {
-            Ok(metadata) if metadata.is_dir() => found.extend(files_below(root, &path)?),
-            Ok(metadata) if metadata.is_file() => found.push(path),
-            Ok(_) => {}
-            Err(error) => return Err(Error::io("look at", root.join(&path))(error)),
+        let at = paths.at(&name);
+        let status = at.status().map_err(Error::io("look at", &*at.full()))?;
+        if status.is_directory() {
+            found.extend(beneath::files_below(&at)?.into_iter().filter_map(|(path, status)| {
+                let path = path.strip_prefix(paths.root()).ok()?.to_owned();
+                status.is_file().then_some(path)
+            }));
+        } else if status.is_file() {
+            found.push(Utf8PathBuf::from(name));
         }
     }
     Ok(found)
@@ -190,21 +196,22 @@ fn leads_to_known(dists: &Utf8Path, target: &Utf8Path, known: &BTreeSet<Utf8Path
     })
 }
 
-/// Every regular file below a directory that may not exist, by its path from the root.
-pub(super) fn files_below(root: &Utf8Path, directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+/// Every regular file below a directory that may not exist, by its path from the root. In a backup, others may have put links and
+/// pipes there: these are refused by name.
+pub(super) fn files_below(paths: &StorePaths, directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
     let mut found = Vec::new();
+    let at = paths.at(directory);
     // What a link leads to is not below: in a backup it would be removed as something that the store no longer has.
-    if root.join(directory).symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+    let status = at.status_if_present().map_err(Error::io("look at", &*at.full()))?;
+    if !paths.is_backup() && status.is_some_and(|status| status.is_link()) {
         return Ok(found);
     }
-    for name in files::names_in(&root.join(directory))? {
-        let path = directory.join(name);
-        match root.join(&path).symlink_metadata() {
-            Ok(metadata) if metadata.is_dir() => found.extend(files_below(root, &path)?),
-            Ok(metadata) if metadata.is_file() => found.push(path),
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::io("look at", root.join(path))(error)),
+    for (path, status) in beneath::files_below(&at)? {
+        if status.is_file() {
+            found.extend(path.strip_prefix(paths.root()).map(Utf8Path::to_owned));
+        } else if paths.is_backup() {
+            let fault = if status.is_link() { PathFault::SymbolicLink } else { PathFault::NotAFile };
+            return Err(StorageError::UnsafePath { path, fault }.into());
         }
     }
     Ok(found)

@@ -12,7 +12,7 @@ use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::model::snapshot::Snapshot;
 use crate::publish::{Entry, Expected, Publication, link_of};
-use crate::storage::beneath::At;
+use crate::storage::beneath::{At, StorePaths};
 use crate::storage::copy::Digest;
 use crate::storage::format::Format;
 use crate::storage::{StorageError, files};
@@ -42,7 +42,8 @@ impl Store {
     /// store go to `outside` in there. No link in the backup is followed for them, nor for the configuration and the keys.
     ///
     /// # Errors
-    /// [`StorageError::NoStore`] when `from` is no backup, [`StorageError::StoreExists`] when `to` is not empty.
+    /// [`StorageError::NoStore`] when `from` is no backup, [`StorageError::StoreExists`] when `to` is the root of a store, [`StorageError::NotEmpty`] when something
+    /// else is in it, [`StorageError::UnsafePath`] when something in the store of the backup is a link or no regular file.
     pub fn restore(
         from: &Utf8Path,
         to: &Utf8Path,
@@ -52,11 +53,17 @@ impl Store {
         let names = files::names_in(to)?;
         let is_cut_short = names.iter().any(|name| name == INCOMPLETE) && !to.join(FORMAT).exists();
         if !names.is_empty() && !is_cut_short {
-            return Err(Error::Storage(StorageError::StoreExists { path: to.to_owned() }));
+            let path = to.to_owned();
+            let is_store = to.join(FORMAT).exists();
+            return Err(if is_store {
+                Error::Storage(StorageError::StoreExists { path })
+            } else {
+                Error::Storage(StorageError::NotEmpty { path })
+            });
         }
         Format::of(from)?;
-        let plan = Plan::of_backup(&Self::at(from))?;
-        let target = Target::new(from, to)?;
+        let plan = Plan::of_backup(from)?;
+        let target = Target::new((from, StorePaths::of_backup(from)), to)?;
         for area in ["blobs", "objects", "refs", "ops", "publications", "tmp", "locks"] {
             files::create_directories(&to.join("store").join(area))?;
         }
@@ -94,7 +101,7 @@ impl Store {
             let order = |id: PublicationId| (shown.is_none_or(|shown| id <= shown), id);
             if let Some((_, id, _)) = restored.iter().filter(shows).max_by_key(|(_, id, _)| order(*id)) {
                 let link = store.public(&repository).join(link_of(&tag));
-                files::point(target.copy.place(&link), &id.to_string(), &target.temporary())?;
+                files::point(target.copy.place(&link), &id.to_string(), target.temporary())?;
                 target.note(link.parent().map(Utf8Path::to_owned));
             }
         }
@@ -118,7 +125,7 @@ fn flat_links(
 ) -> Result<(), Error> {
     let public = store.public(repository);
     for (name, leads_to) in publication.flat_links() {
-        files::point(target.copy.place(public.join(name)), &leads_to, &target.temporary())?;
+        files::point(target.copy.place(public.join(name)), &leads_to, target.temporary())?;
         target.note(Some(public.clone()));
     }
     Ok(())
@@ -163,7 +170,7 @@ fn tree(
                 }
             }
             Entry::Symbolic { target: leads_to } => {
-                files::point(at, &leads_to, &target.temporary())?;
+                files::point(at, &leads_to, target.temporary())?;
             }
         }
         target.note(full.parent().map(Utf8Path::to_owned));
@@ -173,6 +180,9 @@ fn tree(
         // What cannot be followed is damaged and was told of.
         let Ok(snapshot) = Snapshot::read(&objects, snapshot) else { continue };
         for record in snapshot.iterate(objects).filter_map(Result::ok) {
+            if record.check_paths().is_err() {
+                continue;
+            }
             for file in record.files()? {
                 let path = public.join(file.path);
                 let Ok(blob) = store.blob_path(file.blob) else { continue };

@@ -140,6 +140,7 @@ impl Published<'_> {
         self.check_pool();
         self.check_dists();
         self.check_strays(&known);
+        self.check_places();
         self.check_tags();
     }
 
@@ -250,7 +251,7 @@ impl Published<'_> {
             }
         }
         for (chunk, suites) in suites_of {
-            for listed in self.graph.listed(chunk) {
+            for listed in self.graph.listed(chunk).iter().filter(|listed| listed.in_pool) {
                 let entry = wanted.entry(public.join(&listed.path)).or_insert((listed.blob, BTreeSet::new()));
                 entry.1.extend(suites.iter().map(|suite| Affected {
                     package: Some(listed.key.clone()),
@@ -304,7 +305,10 @@ impl Published<'_> {
             .map(|(path, found)| (found.identity, path))
             .collect();
         for (path, found) in self.inventory.below(&public.join("pool")) {
-            if found.is_directory() || wanted.contains_key(path) || blobs.contains_key(&found.identity) {
+            if found.is_directory() && !is_named_like_a_file(path) {
+                continue;
+            }
+            if wanted.contains_key(path) || blobs.contains_key(&found.identity) {
                 continue;
             }
             // One that came after the blobs were listed is there by now.
@@ -434,6 +438,36 @@ impl Published<'_> {
         }
     }
 
+    /// What lies among the index files and the archive roots, and that the store never puts there.
+    fn check_places(&mut self) {
+        let public = self.public();
+        let (by_hash, snapshots) = (public.join(BY_HASH).join("SHA256"), public.join(SNAPSHOTS));
+        let tags: BTreeSet<Utf8PathBuf> =
+            self.tags.iter().map(|(tag, _)| public.join(link_of(tag))).collect();
+        let is_stray = |path: &Utf8Path, found: &Found| {
+            let directly_in = |directory: &Utf8Path| path.parent() == Some(directory);
+            let is_publication = path.file_name().is_some_and(|name| PublicationId::parse(name).is_some());
+            // A link without a tag is what a crash leaves; the next publication removes it.
+            (directly_in(&by_hash) && !found.is_file())
+                || (directly_in(&snapshots) && !found.is_link && !is_publication && !tags.contains(path))
+                || (directly_in(&public.join(PUBLICATIONS)) && !is_publication)
+        };
+        let strays: Vec<Utf8PathBuf> = [public.join(BY_HASH), snapshots.clone(), public.join(PUBLICATIONS)]
+            .iter()
+            .flat_map(|directory| self.inventory.below(directory))
+            .filter(|(path, found)| is_stray(path, found) && !self.is_reported(path))
+            .map(|(path, _)| path.to_owned())
+            .collect();
+        for path in strays {
+            let what = "the store put nothing of that kind there: remove it";
+            self.report(None, ProblemKind::Stray, path, what, Vec::new());
+        }
+    }
+
+    fn is_reported(&self, path: &Utf8Path) -> bool {
+        self.problems.iter().any(|(_, problem)| problem.path == path)
+    }
+
     /// Files that clients could see and that no publication put there; records that are gone.
     fn check_strays(&mut self, known: &BTreeSet<Utf8PathBuf>) {
         let publications = self.public().join(".publications");
@@ -509,6 +543,14 @@ impl Published<'_> {
         let target = self.paths.at(self.public().join("dists")).read_link().ok()?;
         target.parent()?.file_name().map(str::to_owned)
     }
+}
+
+/// Whether a directory in a pool has the name of a package file or of a file of a source package, which no directory of ours has
+/// below that of a prefix.
+fn is_named_like_a_file(path: &Utf8Path) -> bool {
+    // Below public/REPOSITORY/pool/COMPONENT/PREFIX/SOURCE.
+    let is_deep = path.components().count() > 6;
+    is_deep && path.file_name().is_some_and(|name| name.contains('_') && name.contains('.'))
 }
 
 /// The suite that a path below `.publications/<id>/dists/` belongs to.

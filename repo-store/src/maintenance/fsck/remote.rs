@@ -11,6 +11,7 @@ use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::objects;
 use crate::publish::{FLAT, File};
+use crate::storage::beneath::At;
 use crate::storage::copy::{Copied, Digest, copy_from};
 use crate::storage::files::mode;
 use crate::storage::{Key, sealed};
@@ -182,7 +183,7 @@ impl<'a> Remote<'a> {
         for path in paths {
             let Some(input) = self.fetch(path, limit) else { continue };
             let temporary = store.storage().temporary()?;
-            match copy_from(&mut input.take(limit), limit, &temporary, digest, mode::IMMUTABLE)? {
+            match copy_from(&mut input.take(limit), limit, &At::from(&temporary), digest, mode::IMMUTABLE)? {
                 Copied::Whole(_) => {
                     self.succeeded();
                     return Ok(Some(temporary));

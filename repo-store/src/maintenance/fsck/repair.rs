@@ -25,7 +25,7 @@ use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::publish::{BY_HASH, Entry, Expected, File, PUBLICATIONS, Publication, SNAPSHOTS};
-use crate::storage::beneath::{StorePaths, files_below};
+use crate::storage::beneath::{At, StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
 use crate::storage::files::mode;
 use crate::storage::permissions::Permission;
@@ -146,25 +146,8 @@ impl Repair<'_, '_> {
 
     /// Moves what lies at `path` to `store/damaged/`.
     fn move_aside(&mut self, path: &Utf8Path) -> Result<(), Error> {
-        let directory = self.store.root().join("store/damaged");
-        if !directory.is_dir() {
-            self.changed.extend(files::create_directories(&directory)?);
-            files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
-        }
-        let name = path.strip_prefix(self.store.root()).unwrap_or(path).as_str().replace('/', ".");
-        let free = (0_u32..).map(|number| directory.join(format!("{name}.{number}")));
-        let Some(aside) = free.into_iter().find(|aside| aside.symlink_metadata().is_err()) else {
-            return Ok(());
-        };
-        match files::rename(self.paths.place(path), &aside) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("move aside", path)(error))
-            }
-            _ => {
-                self.changed.push(directory);
-                Ok(())
-            }
-        }
+        self.changed.extend(self.store.move_aside(self.paths, path)?);
+        Ok(())
     }
 
     /// Whether anything lies at a path.
@@ -235,7 +218,8 @@ impl Repair<'_, '_> {
             sources::Found::Fetched(temporary) => Ok(Some(temporary)),
             sources::Found::At(source) => {
                 let temporary = self.store.storage().temporary()?;
-                let is_good = copy(self.paths.place(&source), &temporary, digest, mode::IMMUTABLE)?;
+                let is_good =
+                    copy(self.paths.place(&source), &At::from(&temporary), digest, mode::IMMUTABLE)?;
                 Ok(is_good.then_some(temporary))
             }
         }
@@ -447,8 +431,7 @@ impl Repair<'_, '_> {
                 if found.is_some_and(|found| !found.is_link()) {
                     self.move_aside(&dists)?;
                 }
-                let temporary = self.store.storage().temporary()?;
-                files::point(self.paths.place(&dists), target, &temporary)?;
+                self.changed.extend(self.store.point(self.paths, &dists, target)?);
                 self.changed.push(public);
                 Ok(true)
             }
@@ -470,7 +453,7 @@ impl Repair<'_, '_> {
             Entry::Symbolic { target } => {
                 let parent = path.parent().unwrap_or(&path);
                 self.changed.extend(files::create_directories(paths.place(parent))?);
-                files::point(paths.place(&path), target, &self.store.storage().temporary()?)?;
+                self.changed.extend(self.store.point(paths, &path, target)?);
                 self.changed.push(parent.to_owned());
                 Ok(true)
             }

@@ -136,7 +136,7 @@ impl<'a> Sources<'a> {
         let key = Key::object(objects::AREA, &id);
         self.places.iter_mut().find_map(|place| match place {
             Place::Directory(root) => {
-                let bytes = std::fs::read(root.join("store").join(key.as_str())).ok()?;
+                let bytes = read_in(root, &store_path(&key))?;
                 let text = sealed::decompress(&bytes).ok()?;
                 (blake3::hash(&text).as_bytes() == id.as_bytes()).then_some(text)
             }
@@ -148,7 +148,7 @@ impl<'a> Sources<'a> {
     pub(super) fn record(&self, repository: &RepositoryName, id: PublicationId) -> Option<Vec<u8>> {
         let key = Publication::key(repository, id);
         self.directories().find_map(|root| {
-            let bytes = std::fs::read(root.join("store").join(key.as_str())).ok()?;
+            let bytes = read_in(root, &store_path(&key))?;
             Publication::parse(&bytes).filter(|found| found.id == id).map(|_| bytes)
         })
     }
@@ -182,23 +182,29 @@ impl<'a> Sources<'a> {
 
     /// Where another root says that a history ends.
     pub(super) fn ends(&self, path: &Utf8Path) -> Option<String> {
-        self.directories()
-            .find_map(|root| Some(Ends::parse(&std::fs::read(root.join(path)).ok()?)?.to_text()))
+        self.directories().find_map(|root| Some(Ends::parse(&read_in(root, path)?)?.to_text()))
     }
 
     /// The operation logs of other roots.
     pub(super) fn logs(&self) -> impl Iterator<Item = Vec<u8>> {
         let key = Store::log_key();
-        self.directories().filter_map(move |root| std::fs::read(root.join("store").join(key.as_str())).ok())
+        self.directories().filter_map(move |root| read_in(root, &store_path(&key)))
     }
 
     /// What other roots know as the current commit of a repository.
     pub(super) fn heads(&self, repository: &RepositoryName) -> impl Iterator<Item = CommitId> {
         let key = Store::ref_key(repository);
-        self.directories().filter_map(move |root| {
-            journal::head(&std::fs::read(root.join("store").join(key.as_str())).ok()?)
-        })
+        self.directories().filter_map(move |root| journal::head(&read_in(root, &store_path(&key))?))
     }
+}
+
+fn store_path(key: &Key) -> Utf8PathBuf {
+    Utf8Path::new("store").join(key.as_str())
+}
+
+/// The bytes of a regular file of another root. Nothing there is reached through a link, and no pipe is waited for.
+fn read_in(root: &Utf8Path, path: &Utf8Path) -> Option<Vec<u8>> {
+    files::read(StorePaths::of_backup(root).at(path)).ok()
 }
 
 impl Loose {

@@ -146,7 +146,11 @@ impl<'a> Survey<'a> {
             let directory = self.public.join(BY_HASH).join("SHA256");
             let names = files::names_in(self.paths.place(&directory))?;
             for name in names.into_iter().filter(|name| !named.contains(name)) {
-                sweep.remove(&Found::look(&self.paths.place(directory.join(name)))?, Why::Unnamed)?;
+                // A directory is none of ours; a check names it.
+                let at = self.paths.place(directory.join(name));
+                if !at.is_directory().map_err(Error::io("look at", &*at.full()))? {
+                    sweep.remove(&Found::look(&at)?, Why::Unnamed)?;
+                }
             }
         }
         for (id, why) in &self.going {

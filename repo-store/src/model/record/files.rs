@@ -1,6 +1,6 @@
 //! The files that a record leads to: one for a binary package, several for a source package.
 
-use apt_index::RelPath;
+use apt_index::{LONGEST_NAME, RelPath};
 use deb_parse::control::{PackagesStanza, SourcesStanza};
 use deb_parse::deb822;
 
@@ -28,6 +28,21 @@ impl Record {
     pub fn files(&self) -> Result<Vec<RecordFile>, StorageError> {
         let files = if self.key.architecture.is_source() { self.source_files() } else { self.package_file() };
         files.map_err(|what| StorageError::damaged("record", &self.key, what))
+    }
+
+    /// Checks that its files can lie in a published tree. A package of which they cannot is in no pool and in no index.
+    ///
+    /// # Errors
+    /// [`apt_index::Error::Path`] names the file.
+    pub(crate) fn check_paths(&self) -> Result<(), apt_index::Error> {
+        // Of nearly all, no word is that long, and nothing needs to be parsed.
+        let mut words = self.text.split(|byte| matches!(byte, b'/' | b' ' | b'\n'));
+        if words.all(|word| word.len() <= LONGEST_NAME) {
+            return Ok(());
+        }
+        // A record that does not say where its files lie is damaged, which is told where that matters.
+        let files = self.files().unwrap_or_default();
+        files.iter().try_for_each(|file| file.path.check_names())
     }
 
     /// Where the package file or the `.dsc` lies in the published tree.

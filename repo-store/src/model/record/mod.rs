@@ -165,6 +165,7 @@ impl Record {
         // One record that cannot be read back would take its whole chunk with it.
         let read = deb822::paragraphs(&record.text).next().and_then(|paragraph| Self::parse(&paragraph));
         if read.as_ref() == Some(&record) {
+            record.check_paths()?;
             Ok(record)
         } else {
             Err(apt_index::Error::Stanza { rule: "it does not read back as it was written" })
@@ -237,6 +238,7 @@ impl Record {
     /// # Errors
     /// [`apt_index::Error`] when there is no such form.
     pub fn published(&self) -> Result<Stanza<'_>, apt_index::Error> {
+        self.check_paths()?;
         Stanza::parse(self.stanza())?.canonical()
     }
 

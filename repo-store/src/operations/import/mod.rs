@@ -284,6 +284,10 @@ struct Candidate<'a> {
 
 /// The files, less those that come with an upload or a source package among them.
 fn without_members(files: &[Utf8PathBuf], origin: Origin<'_>) -> Vec<Utf8PathBuf> {
+    // In a drop folder, whose files belong to which list depends on their owners, and was found out before.
+    if origin.is_folder() {
+        return files.to_vec();
+    }
     let lists = files.iter().filter(|file| matches!(file.extension(), Some("changes" | "dsc")));
     let members: BTreeSet<Utf8PathBuf> = lists.flat_map(|list| members(list, origin)).collect();
     files.iter().filter(|file| !members.contains(*file)).cloned().collect()

@@ -47,11 +47,15 @@ impl DropFolder {
         self.handle.at(file.file_name().unwrap_or_default())
     }
 
+    /// Whether others than its owner can write in it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.status.mode & 0o022 != 0
+    }
+
     /// Whether a file may be somebody else's, to which who put it here only made another name: such a file may not be for everybody to
     /// read. The owner of a folder in which nobody else can write may do that with files of their own.
     fn is_borrowed(&self, status: &Status) -> bool {
-        let others_write = self.status.mode & 0o022 != 0;
-        status.links > 1 && (others_write || status.owner != self.status.owner)
+        status.links > 1 && (self.is_shared() || status.owner != self.status.owner)
     }
 }
 
@@ -64,6 +68,11 @@ impl<'a> Origin<'a> {
     /// Files in a drop folder.
     pub(crate) fn folder(folder: &'a DropFolder) -> Self {
         Self { folder: Some(folder), refuse_links: true }
+    }
+
+    /// Whether they lie in a drop folder.
+    pub(crate) fn is_folder(&self) -> bool {
+        self.folder.is_some()
     }
 
     fn at<'p>(&self, path: &'p Utf8Path) -> At<'p>

@@ -1,8 +1,10 @@
 //! Folders into which others drop packages: a build server, `scp` or `dput` from a CI job, people.
 
 mod rejected;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -55,6 +57,14 @@ pub struct Left {
     pub file: Utf8PathBuf,
     /// Why.
     pub why: &'static str,
+    /// Whether the last look at the folder found it just like this.
+    pub is_known: bool,
+}
+
+impl Left {
+    fn new(file: Utf8PathBuf, why: &'static str) -> Self {
+        Self { file, why, is_known: false }
+    }
 }
 
 impl Store {
@@ -69,6 +79,9 @@ impl Store {
     ///
     /// What a removal or a rollback took out of the repository is rejected, unless [`despite_hold`](IncomingOptions::despite_hold)
     /// is set: the same signed files may be dropped again by anybody who has them.
+    ///
+    /// What the user who runs this may not read is left. In a folder in which several users write, a `.changes` moves and removes only the
+    /// files of its own owner.
     ///
     /// The folder belongs to others. It is opened once, and nothing in it is reached through a link. Only regular files are ever
     /// moved or removed, and only those whose names are of packages or of what comes with them.
@@ -86,6 +99,9 @@ impl Store {
         let opened = DropFolder::open(folder).map_err(Error::io("list", folder))?;
         let names = files::names_in(opened.handle().at(""))?;
         let Found { candidates, mut left } = Found::sort(&opened, &names, repository.uploaders.is_some());
+        let no_text = opened.handle().at("").names_that_are_no_text().map_err(Error::io("list", folder))?;
+        let no_text = no_text.into_iter().map(|name| opened.handle().path().join(name));
+        left.extend(no_text.map(|file| Left::new(file, "has a name that is not UTF-8")));
         let add = AddOptions {
             keep_going: true,
             check_data: true,
@@ -100,9 +116,16 @@ impl Store {
         let mut refused = Vec::new();
         for one in std::mem::take(&mut report.refused) {
             let seen = candidates.get(&one.file).map(Vec::as_slice).unwrap_or_default();
-            if is_arriving(&opened, &one, seen, options.patience, context) {
+            let why = if is_unreadable(&one.error) {
+                Some("may not be read by the user who runs this")
+            } else if is_arriving(&opened, &one, seen, options.patience, context) {
+                Some("is not complete yet")
+            } else {
+                None
+            };
+            if let Some(why) = why {
                 arriving.insert(one.file.clone());
-                left.push(Left { file: one.file, why: "is not complete yet" });
+                left.push(Left::new(one.file, why));
             } else {
                 refused.push(one);
             }
@@ -135,6 +158,7 @@ impl Store {
             }
         }
         report.refused = refused;
+        self.mark_known(&repository.name, &opened, &mut left, add.dry_run)?;
         Ok(IncomingReport { report, left, not_moved })
     }
 }
@@ -176,14 +200,20 @@ impl Found {
             let file = folder.handle().path().join(name);
             let first = look(folder, &file);
             if let Some(why) = why_no_file(&first) {
-                found.left.push(Left { file, why });
+                found.left.push(Left::new(file, why));
                 continue;
             }
-            let mut seen = vec![first];
+            let mut seen = Vec::new();
             // What else a list names is not its business: it is nothing that comes with an upload.
             let members = members(&file, Origin::folder(folder)).into_iter();
             let members = members.filter(|member| member.file_name().is_some_and(comes_with_an_upload));
-            seen.extend(members.map(|member| look(folder, &member)));
+            let owner = first.1.map(|first| first.owner);
+            seen.push(first);
+            let members = members.map(|member| look(folder, &member));
+            // Where others write too, a list says nothing of their files.
+            seen.extend(members.filter(|(_, member)| {
+                !folder.is_shared() || member.is_none_or(|member| Some(member.owner) == owner)
+            }));
             found.candidates.insert(file, seen);
         }
         let in_uploads: BTreeSet<Utf8PathBuf> =
@@ -206,9 +236,9 @@ impl Found {
                 }
                 Name::Package | Name::Part => "belongs to no .changes file",
                 Name::Unfinished => "is still being written",
-                Name::Other => "is no .deb file",
+                Name::Other => why_no_file(&look(folder, &file)).unwrap_or("is not a package or an upload"),
             };
-            found.left.push(Left { file, why });
+            found.left.push(Left::new(file, why));
         }
         found
     }
@@ -219,7 +249,8 @@ fn why_no_file((_, seen): &Seen) -> Option<&'static str> {
     match seen.as_ref()?.kind {
         Kind::File => None,
         Kind::Link => Some("is a symbolic link"),
-        Kind::Directory | Kind::Other => Some("is not a regular file"),
+        Kind::Directory => Some("is a directory"),
+        Kind::Other => Some("is not a regular file"),
     }
 }
 
@@ -273,6 +304,12 @@ type Seen = (Utf8PathBuf, Option<Status>);
 
 fn look(folder: &DropFolder, file: &Utf8Path) -> Seen {
     (file.to_owned(), folder.at(file).status().ok())
+}
+
+/// Whether nothing is known of a file because the system does not let this user read it: that says nothing of the file, and a build
+/// server may open it to others later.
+fn is_unreadable(error: &Error) -> bool {
+    matches!(error, Error::Storage(StorageError::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied)
 }
 
 /// Whether what could not be read may have arrived only in part: none of its files changed lately.

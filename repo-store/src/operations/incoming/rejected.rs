@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use apt_index::LONGEST_NAME;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
@@ -28,8 +29,8 @@ pub(super) fn reject<'a>(
     let is_taken =
         |name: String| aside.at(&name).exists().map_err(Error::io("look at", aside.path().join(&name)));
     let is_free = |ending: &str| {
-        let moved = names.iter().map(|name| format!("{name}{ending}"));
-        for name in moved.chain([format!("{first}{ending}.reason")]) {
+        let moved = names.iter().map(|name| with_ending(name, ending));
+        for name in moved.chain([with_ending(first, &format!("{ending}.reason"))]) {
             if is_taken(name)? {
                 return Ok(false);
             }
@@ -45,7 +46,7 @@ pub(super) fn reject<'a>(
     }
     let mut moved = false;
     for (file, name) in files.iter().zip(&names) {
-        match files::rename_to_free(&folder.at(file), &aside.at(format!("{name}{ending}"))) {
+        match files::rename_to_free(&folder.at(file), &aside.at(with_ending(name, &ending))) {
             // It never came, or somebody else took it away in the meantime.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             result => {
@@ -57,7 +58,7 @@ pub(super) fn reject<'a>(
     if !moved {
         return Ok(());
     }
-    let note = aside.at(format!("{first}{ending}.reason"));
+    let note = aside.at(with_ending(first, &format!("{ending}.reason")));
     Ok(files::write_new(note, reason(refused).as_bytes(), mode::MUTABLE).map(drop)?)
 }
 
@@ -74,6 +75,15 @@ fn open_aside(folder: &DropFolder) -> Result<DirectoryHandle, Error> {
             fault: PathFault::OtherOwner,
         }))
     }
+}
+
+/// A name with something behind it, shortened so that a file system holds it.
+fn with_ending(name: &str, ending: &str) -> String {
+    let mut length = name.len().min(LONGEST_NAME.saturating_sub(ending.len()));
+    while !name.is_char_boundary(length) {
+        length -= 1;
+    }
+    format!("{}{ending}", name.get(..length).unwrap_or_default())
 }
 
 /// The error and what caused it, in one line.

@@ -16,6 +16,7 @@ mod status;
 mod walk;
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -151,10 +152,10 @@ impl<'a> At<'a> {
         self.open_with(OFlags::RDONLY | OFlags::NONBLOCK | careful, Mode::empty()).map(File::from)
     }
 
-    /// Opens a regular file for reading. A path that only the owner of the store can change may lead to anything.
+    /// Opens a regular file for reading, and never waits for the other end of a pipe.
     pub(crate) fn open_file(&self) -> io::Result<File> {
-        let file = self.open()?;
-        if self.base.is_some() && !file.metadata()?.is_file() {
+        let file = self.open_at_once(false)?;
+        if !file.metadata()?.is_file() {
             return Err(Refusal::error(self.full().into_owned(), PathFault::NotAFile));
         }
         Ok(file)
@@ -290,12 +291,28 @@ impl<'a> At<'a> {
 
     /// The names in a directory as they come. A name that is not UTF-8 is none of ours.
     pub(crate) fn each_name(&self, mut take: impl FnMut(&str)) -> io::Result<()> {
+        // In a folder that others write to, a name that is no text must not stop everything.
+        self.each_raw_name(|name| name.to_str().map_or((), &mut take))
+    }
+
+    /// The names in a directory that are not UTF-8, as messages show them: with `\xff` for such a byte.
+    pub(crate) fn names_that_are_no_text(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        self.each_raw_name(|name| {
+            if name.to_str().is_err() {
+                names.push(name.to_bytes().escape_ascii().to_string());
+            }
+        })?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn each_raw_name(&self, mut take: impl FnMut(&CStr)) -> io::Result<()> {
         let directory = self.open_with(OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
         for entry in Dir::new(directory)? {
             let entry = entry?;
-            // In a folder that others write to such a name must not stop everything.
-            if let Some(name) = entry.file_name().to_str().ok().filter(|name| !matches!(*name, "." | "..")) {
-                take(name);
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                take(entry.file_name());
             }
         }
         Ok(())

@@ -14,11 +14,14 @@ const PUBLIC: &str = "public";
 /// The paths of a store or of a backup.
 ///
 /// The root and `public` belong to the owner of the store and may be links to other places. Below `public` nothing is
-/// reached through a link. It is opened once for each of these.
+/// reached through a link. It is opened once for each of these. A backup may lie where others write too, so nothing in it is reached
+/// through a link at all.
 #[derive(Debug)]
 pub(crate) struct StorePaths {
     root: Utf8PathBuf,
     public: DirectoryHandle,
+    /// The root of a backup.
+    backup: Option<DirectoryHandle>,
     /// Whose files nobody else changes.
     owners: OnceLock<[u32; 3]>,
 }
@@ -28,12 +31,31 @@ impl StorePaths {
         Self {
             root: root.to_owned(),
             public: DirectoryHandle::new(root.join(PUBLIC)),
+            backup: None,
             owners: OnceLock::new(),
         }
     }
 
+    /// The paths of a backup.
+    pub(crate) fn of_backup(root: &Utf8Path) -> Self {
+        Self { backup: Some(DirectoryHandle::new(root.to_owned())), ..Self::new(root) }
+    }
+
+    /// Whether these are the paths of a backup, in which nothing is reached through a link.
+    pub(crate) fn is_backup(&self) -> bool {
+        self.backup.is_some()
+    }
+
+    /// The root.
+    pub(crate) fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
     /// What lies at a path from the root.
     pub(crate) fn at<'a>(&'a self, path: impl AsRef<Utf8Path>) -> At<'a> {
+        if let Some(backup) = &self.backup {
+            return backup.at(path.as_ref());
+        }
         match path.as_ref().strip_prefix(PUBLIC) {
             Ok(below) => self.public.at(below),
             Err(_) => At::trusted(self.root.join(path.as_ref())),
@@ -42,10 +64,20 @@ impl StorePaths {
 
     /// What lies at a path that begins with that of the root, or anywhere else.
     pub(crate) fn place<'a>(&'a self, path: impl AsRef<Utf8Path>) -> At<'a> {
+        if let Some(backup) = &self.backup
+            && let Ok(below) = path.as_ref().strip_prefix(backup.path())
+        {
+            return backup.at(below);
+        }
         match path.as_ref().strip_prefix(self.public.path()) {
             Ok(below) => self.public.at(below),
             Err(_) => At::trusted(path.as_ref().to_owned()),
         }
+    }
+
+    /// Whether a path that begins with that of the root leads below `public`.
+    pub(crate) fn is_public(&self, path: &Utf8Path) -> bool {
+        path.starts_with(self.public.path())
     }
 
     /// Whether something below `public` belongs to whom it must belong to, so that nobody else changes it later: the user who

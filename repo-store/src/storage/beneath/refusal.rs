@@ -17,6 +17,8 @@ pub enum PathFault {
     NotAFile,
     /// It belongs neither to the user who runs this nor to the owner of the directory above it.
     OtherOwner,
+    /// It lies where something of the store belongs, and its owner does not allow to put it aside.
+    InTheWay,
 }
 
 impl fmt::Display for PathFault {
@@ -26,6 +28,7 @@ impl fmt::Display for PathFault {
             Self::NotADirectory => "is not a directory",
             Self::NotAFile => "is not a regular file",
             Self::OtherOwner => "belongs to another user",
+            Self::InTheWay => "is in the way and cannot be moved",
         })
     }
 }

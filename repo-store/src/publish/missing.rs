@@ -1,0 +1,128 @@
+//! What clients miss of a publication: others may have removed a part of the published tree, or put something else in its place.
+//!
+//! Only names, kinds, sizes and owners are looked at, with one call for each name. Whether the content is right is for
+//! [`carried`](super::carried) and for a check.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::directory::PublicDirectory;
+use super::expected::{Entry, Expected};
+use super::place::Place;
+use super::publication::{Publication, PublishedSuite};
+use super::tree::{PUBLICATIONS, by_hash, is_whole, suite_directory};
+use crate::error::{ChangeError, Error};
+use crate::model::chunk::Chunk;
+use crate::model::publication_id::PublicationId;
+use crate::model::record::RecordFile;
+use crate::storage::StorageError;
+use crate::storage::beneath::{At, StorePaths};
+
+/// The entries of a publication that are missing, below the public directory.
+#[derive(Debug, Default)]
+pub(super) struct Missing(BTreeSet<Utf8PathBuf>);
+
+impl Missing {
+    /// Looks for all that a publication consists of, besides the pool.
+    ///
+    /// # Errors
+    /// [`StorageError::UnsafePath`] when a link or a file lies where a directory belongs that all publications share.
+    pub(super) fn of(public: &PublicDirectory<'_>, publication: &Publication) -> Result<Self, Error> {
+        let mut by_directory: BTreeMap<Utf8PathBuf, Vec<Expected>> = BTreeMap::new();
+        let roots = publication.flat_links().into_iter();
+        let roots =
+            roots.map(|(name, target)| Expected { path: name.into(), entry: Entry::Symbolic { target } });
+        for entry in publication.expected().into_iter().map(|(_, entry)| entry).chain(roots) {
+            let parent = entry.path.parent().unwrap_or(Utf8Path::new("")).to_owned();
+            by_directory.entry(parent).or_default().push(entry);
+        }
+        let mut missing = BTreeSet::new();
+        for (directory, entries) in by_directory {
+            let opened = match public.at(&public.path.join(&directory)).open_if_present() {
+                // The next publication has a directory of its own there.
+                Err(_) if directory.starts_with(PUBLICATIONS) => None,
+                opened => opened.map_err(Error::io("open", public.path.join(&directory)))?,
+            };
+            for Expected { path, entry } in entries {
+                let at = opened.as_ref().zip(path.file_name()).map(|(opened, name)| opened.at(name));
+                if !at.map_or(Ok(false), |at| is_there(&public.paths, &at, &entry))? {
+                    missing.insert(path);
+                }
+            }
+        }
+        Ok(Self(missing))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// Whether all is there that a suite is made of again without signing it: its signed files, and those of its indices under
+    /// their digests.
+    pub(super) fn leaves_files_of(&self, id: PublicationId, place: &Place, suite: &PublishedSuite) -> bool {
+        let directory = suite_directory(Utf8Path::new(""), id, place);
+        let mut signed = suite.signed.by_name().into_iter().map(|(name, _)| directory.join(name));
+        let mut files = suite.indices.values().flat_map(|index| index.files_at(""));
+        self.0.is_empty()
+            || (signed.all(|path| !self.0.contains(&path))
+                && files.all(|(_, file)| !self.0.contains(&by_hash(&file.sha256))))
+    }
+}
+
+fn is_there(paths: &StorePaths, at: &At<'_>, entry: &Entry) -> Result<bool, Error> {
+    match entry {
+        Entry::Stored(file) | Entry::Link { file, .. } | Entry::Signed { file, .. } => {
+            is_whole(paths, at, file.size)
+        }
+        Entry::Symbolic { target } => {
+            let leads_to = at.read_link_if_present().map_err(Error::io("read", &*at.full()))?;
+            Ok(leads_to.as_deref() == Some(Utf8Path::new(target)))
+        }
+    }
+}
+
+/// Links what is missing of the packages of a publication into the pool again, durably. Returns how many files that were.
+///
+/// # Errors
+/// When the records cannot be read, or a link or a file lies where a directory of the pool belongs.
+pub(super) fn fill_pool(public: &PublicDirectory<'_>, publication: &Publication) -> Result<u64, Error> {
+    let (objects, mut filled) = (public.store.objects(), 0);
+    let snapshots: BTreeSet<_> = publication.suites.values().filter_map(|suite| suite.snapshot).collect();
+    // Suites share most of their chunks.
+    let mut seen = HashSet::new();
+    for snapshot in snapshots {
+        for id in public.store.empty_or(Some(snapshot))?.chunks(objects) {
+            let id = id?;
+            if !seen.insert(id) {
+                continue;
+            }
+            for record in Chunk::read(&objects, id)?.records() {
+                let record = record?;
+                if record.check_paths().is_err() {
+                    continue;
+                }
+                for file in record.files()? {
+                    let RecordFile { path, size, .. } = &file;
+                    let full = public.path.join(path);
+                    let (Some(parent), Some(name)) = (full.parent(), full.file_name()) else { continue };
+                    if is_whole(&public.paths, &public.directory(parent)?.at(name), *size)? {
+                        continue;
+                    }
+                    match public.link_into_pool(record.key(), &file) {
+                        Ok(is_new) => filled += u64::from(is_new),
+                        // These are for a check to tell.
+                        Err(
+                            Error::Storage(StorageError::Missing { .. })
+                            | Error::Change(ChangeError::Conflict { .. }),
+                        ) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+    }
+    public.sync()?;
+    Ok(filled)
+}
