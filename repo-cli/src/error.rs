@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
 
+use apt_sign::{Fingerprint, KeyFileFault, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
 use jiff::Timestamp;
@@ -99,6 +100,16 @@ pub(crate) enum Failure {
         /// Whether clients see something that was signed.
         is_published: bool,
     },
+    /// No key can sign now.
+    #[error("key {fingerprint} ({path}) cannot sign: {problem}")]
+    UnusableKey {
+        /// Its file.
+        path: Utf8PathBuf,
+        /// The key.
+        fingerprint: Fingerprint,
+        /// Why it cannot.
+        problem: KeyProblem,
+    },
     /// Every signing key was made later than now.
     #[error("the clock says {}, and the oldest signing key was made at {}", crate::clock::seconds(*.now), crate::clock::seconds(*.created))]
     ClockBeforeKey {
@@ -106,6 +117,8 @@ pub(crate) enum Failure {
         now: Timestamp,
         /// When the oldest key was made.
         created: Timestamp,
+        /// Whether all that is left to do is to publish. Otherwise the change was not made either.
+        only_publishes: bool,
     },
     /// A change that would take away most of what clients read, and nobody was asked.
     #[error("would remove {} ({repository})", .losses.join(", "))]
@@ -307,6 +320,7 @@ impl Failure {
             Self::Config { .. } => "E-CONFIG",
             Self::NoRoot { .. } => "E-NO-ROOT",
             Self::ClockBeforeKey { .. } => "E-CLOCK",
+            Self::UnusableKey { .. } => "E-KEY-UNUSABLE",
             Self::Guarded { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
@@ -347,6 +361,7 @@ impl Failure {
             Self::Users(UsersError::Line { path, line, .. }) => (Some(path.to_string()), Some(number(*line))),
             Self::Users(UsersError::Read { path, .. })
             | Self::BadKey { path, .. }
+            | Self::UnusableKey { path, .. }
             | Self::NoKey { path, .. }
             | Self::NoPackageFile { path }
             | Self::NotOwner { path, .. }
@@ -376,13 +391,20 @@ impl Failure {
             ),
             Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
             Self::Guarded { .. } => Some("give --yes if that is meant".to_owned()),
-            Self::ClockBeforeKey { .. } => {
+            Self::ClockBeforeKey { only_publishes: true, .. } => {
                 Some("set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned())
             }
-            Self::Key(apt_sign::Error::KeyFile { .. }) => Some(
-                "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs"
-                    .to_owned(),
+            Self::ClockBeforeKey { .. } => Some(
+                "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`".to_owned(),
             ),
+            Self::Key(apt_sign::Error::KeyFile { path, fault }) => Some(key_file_hint(path, *fault)),
+            Self::BadKey { .. } => Some("put a copy of the key there from the backup, or remove the file if it is not a key".to_owned()),
+            Self::UnusableKey { path, fingerprint, problem: KeyProblem::Expired { .. } } => Some(format!(
+                "extend it: `gpg --import {path}`, `gpg --quick-set-expire {fingerprint} 2y`, \
+                 `gpg --armor --export-secret-keys {fingerprint} > {path}`, and give clients the new public key; \
+                 or {NEW_KEY}"
+            )),
+            Self::UnusableKey { .. } => Some(NEW_KEY.to_owned()),
             Self::Unsound { hint, .. } => hint.map(str::to_owned),
             Self::NotBackedUp { .. } => Some("`repo-cli fsck` says what that affects".to_owned()),
             Self::Drastic { .. } => {
@@ -394,6 +416,34 @@ impl Failure {
             Self::NoMatch(_) => Some("`repo-cli list REPOSITORY` shows what there is".to_owned()),
             _ => None,
         }
+    }
+}
+
+/// What to do when no key can sign any more.
+pub(crate) const NEW_KEY: &str = "make a new key: `repo-cli key generate`, give it to clients (`repo-cli client-config`), then \
+                                  `repo-cli publish --allow-key-change`";
+
+/// What to do when a key has expired.
+pub(crate) const EXTEND_KEY: &str = "extend the expired key (`gpg --import`, `gpg --quick-set-expire`, \
+                                     `gpg --armor --export-secret-keys`) and give clients the new public key; or make a new \
+                                     key: `repo-cli key generate`, then `repo-cli publish --allow-key-change`";
+
+/// Returns what to do about a key file that others could read or replace.
+fn key_file_hint(path: &std::path::Path, fault: KeyFileFault) -> String {
+    let path = path.display();
+    match fault {
+        KeyFileFault::FileMode => {
+            format!(
+                "run `chmod 600 {path}`, or `repo-cli fsck --repair`; make a new key if others may have read it"
+            )
+        }
+        KeyFileFault::DirectoryMode => {
+            format!(
+                "run `chmod 700 {path}`, or `repo-cli fsck --repair`; make a new key if others may have read one"
+            )
+        }
+        KeyFileFault::SymbolicLink => "put the key itself in the place of the link".to_owned(),
+        _ => "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs".to_owned(),
     }
 }
 

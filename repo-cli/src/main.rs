@@ -8,6 +8,7 @@ mod error;
 mod examples;
 mod fetch;
 mod guard;
+mod key_check;
 mod keys;
 mod moment;
 mod output;

@@ -99,8 +99,8 @@ pub use difference::Difference;
 pub use error::{Error, FileFault};
 pub use format::Format;
 pub use fsck::{
-    Affected, Copies, CopySource, FsckOptions, FsckReport, Problem, ProblemKind, Refusal, RepairReport,
-    SignAgain, SignatureCheck, SignedSuite, Unhelpful,
+    Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
+    Refusal, RepairReport, SignAgain, SignatureCheck, SignedSuite, Unhelpful,
 };
 pub use gc::{Garbage, GcOptions, GcReport, Why};
 pub use history::KeepHistory;

@@ -32,6 +32,10 @@ pub(crate) fn run(
         return Ok(Outcome::Done);
     };
     let report = session.store.backup_with(directory, &named, &session.context())?;
+    if session.keys().is_empty() {
+        let what = "the store has no keys, so the backup has none: clients refuse what other keys sign";
+        output.warn("W-NO-KEYS", what);
+    }
     let json = json!({
         "copied": report.copied,
         "bytes": report.bytes,

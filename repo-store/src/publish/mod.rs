@@ -29,6 +29,7 @@ mod publication;
 mod release_info;
 mod removed;
 mod tagged;
+mod tagged_again;
 mod tree;
 mod unlisted;
 
@@ -51,6 +52,7 @@ pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
 pub use unlisted::Unlisted;
 
 use crate::beneath::{At, PathFault, StorePaths};
+use crate::tag::TagName;
 use crate::{Context, Error, RepositoryName, RepositorySettings, Revision, Store, SuiteSettings, files};
 
 /// How a repository is published.
@@ -89,6 +91,10 @@ pub struct PublishReport {
     pub date: Option<Timestamp>,
     /// The latest `Date` that clients were told before and that was ahead of the present time, if this publication set it right.
     pub corrected: Option<Timestamp>,
+    /// The tags of earlier states whose publications were rendered and signed again, by [`Store::sign_again`] alone.
+    pub signed_tags: Vec<TagName>,
+    /// The tags whose publications have a `Date` that clients refuse until then; [`Store::sign_again`] gives them the right one.
+    pub tags_ahead: Vec<(TagName, Timestamp)>,
 }
 
 /// How far the `Date` of a signed file may be ahead of a client's clock: `Acquire::Max-FutureTime` of apt.
@@ -134,7 +140,8 @@ impl Store {
     }
 
     /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every
-    /// suite is signed, with the present time as its `Date` even when the last one is later.
+    /// suite is signed, with the present time as its `Date` even when the last one is later. The publications that tags of earlier states
+    /// lead to are made again as well, from the records of these states.
     ///
     /// Clients that took a `Date` from the future keep what they have until then, or until it is removed from their lists.
     ///
@@ -188,7 +195,8 @@ impl Store {
         {
             // Whoever showed it may not have lived to make that durable.
             files::sync_path(paths.place(&public))?;
-            return Ok(PublishReport::unchanged(current));
+            let tags_ahead = self.tags_ahead(&repository.name, context.now)?;
+            return Ok(PublishReport { tags_ahead, ..PublishReport::unchanged(current) });
         }
 
         let removed = current.as_ref().map_or_else(Vec::new, |current| removed::names(current, repository));
@@ -202,7 +210,14 @@ impl Store {
             known_keys::check(self, &repository.name, current.as_ref(), (signer, context.now))?;
         }
 
-        let last = self.last_id(&repository.name, (current.as_ref(), start), context.now)?;
+        let mut last = self.last_id(&repository.name, (current.as_ref(), start), context.now)?;
+        let mut signed_tags = Vec::new();
+        if start == Start::Records {
+            // Before what clients see, which then has the highest id.
+            let again = self.sign_tagged_again(repository, (signer, &keys), last, context)?;
+            last = again.last;
+            signed_tags = again.tags;
+        }
         let mut tree = tree::Tree::new(self, &repository.name, (context.now, last))?;
         if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
             let found = if options.check_all {
@@ -234,10 +249,7 @@ impl Store {
         let commit = head.as_ref().map(Revision::id);
         let replaces = Publication::shown(&paths, &public)?;
         let publication = Publication { id: tree.id(), commit, replaces, keys, suites };
-        let commit = commit.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        let (now, actor) = (context.now, crate::commit::one_line(&context.actor));
-        let line =
-            format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
+        let line = announcement(&repository.name, &publication, context);
         let (hashed, checked) = (tree.hashed(), tree.checked());
         tree.show(&publication, &line)?;
         let before = current.as_ref().and_then(Publication::latest_date);
@@ -250,6 +262,8 @@ impl Store {
             checked,
             date: publication.latest_date(),
             corrected: before.filter(|date| start == Start::Records && is_ahead(*date, context.now)),
+            signed_tags,
+            tags_ahead: self.tags_ahead(&repository.name, context.now)?,
         })
     }
 
@@ -280,6 +294,13 @@ impl Store {
     }
 }
 
+/// The line of the operation log that announces a publication.
+fn announcement(repository: &RepositoryName, publication: &Publication, context: &Context) -> String {
+    let commit = publication.commit.map_or_else(|| "-".to_owned(), |id| id.to_string());
+    let (now, actor) = (context.now, crate::commit::one_line(&context.actor));
+    format!("{now}\t{actor}\t{repository}\t{commit}\t{commit}\tpublish {}", publication.id)
+}
+
 /// Whether clients refuse what has this `Date`.
 fn is_ahead(date: Timestamp, now: Timestamp) -> bool {
     date.duration_since(now) > MOST_AHEAD
@@ -296,6 +317,8 @@ impl PublishReport {
             checked: 0,
             date: current.latest_date(),
             corrected: None,
+            signed_tags: Vec::new(),
+            tags_ahead: Vec::new(),
         }
     }
 }

@@ -448,8 +448,9 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Makes everything durable, announces it in the operation log, and switches clients over.
-    pub(super) fn show(self, publication: &Publication, announcement: &str) -> Result<(), Error> {
+    /// Makes the publication and its archive root durable, points the tags of its state to it, and announces it in the operation log.
+    /// Clients do not see it under `dists`.
+    pub(super) fn keep(&self, publication: &Publication, announcement: &str) -> Result<(), Error> {
         let id = self.id.to_string();
         // A repository without suites still has a directory to point at.
         let dists = self.public.join(PUBLICATIONS).join(&id).join("dists");
@@ -465,12 +466,22 @@ impl<'a> Tree<'a> {
             ("dists", format!("{}/dists", super::way_up(2, &format!("{PUBLICATIONS}/{id}")))),
             ("pool", super::way_up(2, "pool")),
         ];
-        let flat = publication.flat_links();
         let links = links.into_iter().map(|(name, target)| (name.to_owned(), target));
-        for (name, target) in links.chain(flat.clone()) {
+        for (name, target) in links.chain(publication.flat_links()) {
             let link = snapshot.join(name);
             self.symlink(&target, &link)?;
         }
+        self.note([snapshot]);
+        self.point_tags(publication)?;
+        let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
+        self.paths.sync_all(changed)?;
+        publication.write(self.store, &self.repository)?;
+        self.store.storage().append_line(&Store::log_key(), announcement)
+    }
+
+    /// Makes everything durable, announces it in the operation log, and switches clients over.
+    pub(super) fn show(self, publication: &Publication, announcement: &str) -> Result<(), Error> {
+        let flat = publication.flat_links();
         // Those of the root lead through `dists`: they are there before it leads to where they are needed.
         for (name, target) in &flat {
             let link = self.public.join(name);
@@ -480,16 +491,11 @@ impl<'a> Tree<'a> {
                 self.note([self.public.clone()]);
             }
         }
-        self.note([snapshot]);
-        self.point_tags(publication)?;
-        let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
-        self.paths.sync_all(changed)?;
-        publication.write(self.store, &self.repository)?;
-        self.store.storage().append_line(&Store::log_key(), announcement)?;
+        self.keep(publication, announcement)?;
         // Not beside it: whoever can write there could put a directory in the way.
         let temporary = self.store.storage().temporary()?;
         let dists = self.public.join("dists");
-        files::point(self.at(&dists), &format!("{PUBLICATIONS}/{id}/dists"), &temporary)?;
+        files::point(self.at(&dists), &format!("{PUBLICATIONS}/{}/dists", self.id), &temporary)?;
         let names = files::names_in(self.at(&self.public))?;
         for name in names.into_iter().filter(|name| !flat.contains_key(name)) {
             let link = self.public.join(&name);
