@@ -153,9 +153,6 @@ pub(crate) enum Failure {
         #[source]
         source: std::io::Error,
     },
-    /// The file of users of a repository.
-    #[error(transparent)]
-    Users(#[from] crate::serve::UsersError),
     /// Arguments that each are right and do not go together: status 2, as any wrong usage.
     #[error("{0}")]
     Usage(&'static str),
@@ -170,7 +167,7 @@ pub(crate) enum Failure {
     Site(std::io::Error),
     /// The system lets the program watch for no signals.
     #[error("cannot watch for signals: {0}")]
-    Signals(ctrlc::Error),
+    Signals(std::io::Error),
     /// An address of a web server that cannot be used.
     #[error("{0}")]
     Url(String),
@@ -311,7 +308,6 @@ impl Failure {
 
     /// Returns the code by which programs know this kind of failure. It never changes.
     fn code(&self) -> &'static str {
-        use crate::serve::UsersError;
         match self {
             Self::Store(error) => error.code(),
             Self::Key(error) => error.code(),
@@ -327,9 +323,7 @@ impl Failure {
             Self::NoKey { .. } => "E-NO-KEY",
             Self::NoMatch(_) => "E-NO-MATCH",
             Self::NoHold { .. } => "E-NO-HOLD",
-            Self::Io { .. } | Self::Users(UsersError::Read { .. }) => "E-IO",
-            Self::Users(UsersError::Line { .. }) => "E-USERS",
-            Self::Users(UsersError::Random(_)) => "E-RANDOM",
+            Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
             Self::Loosened { .. } => "E-LOOSENED",
             Self::Site(_) => "E-SITE",
@@ -350,7 +344,6 @@ impl Failure {
 
     /// Returns the file that is concerned, and the line in it.
     fn location(&self) -> (Option<String>, Option<u64>) {
-        use crate::serve::UsersError;
         let number = |line: usize| u64::try_from(line).unwrap_or(u64::MAX);
         match self {
             Self::Store(error) => store_location(error),
@@ -358,9 +351,7 @@ impl Failure {
                 (Some(path.display().to_string()), None)
             }
             Self::Config { path, line, .. } => (Some(path.to_string()), line.map(number)),
-            Self::Users(UsersError::Line { path, line, .. }) => (Some(path.to_string()), Some(number(*line))),
-            Self::Users(UsersError::Read { path, .. })
-            | Self::BadKey { path, .. }
+            Self::BadKey { path, .. }
             | Self::UnusableKey { path, .. }
             | Self::NoKey { path, .. }
             | Self::NoPackageFile { path }

@@ -11,6 +11,9 @@ use jiff::Timestamp;
 use crate::error::{Failure, chain};
 use crate::output::Warning;
 
+/// A key and the file that it is in.
+type KeyInFile = (Utf8PathBuf, SecretKey);
+
 /// The directory of keys of one store. Every key in it signs.
 pub(crate) struct Keys {
     store: Utf8PathBuf,
@@ -65,8 +68,8 @@ impl Keys {
     fn read(
         &self,
         load: impl Fn(&Path) -> Result<SecretKey, apt_sign::Error>,
-    ) -> Result<(Vec<(Utf8PathBuf, SecretKey)>, Vec<Warning>), Failure> {
-        let mut keys: Vec<(Utf8PathBuf, SecretKey)> = Vec::new();
+    ) -> Result<(Vec<KeyInFile>, Vec<Warning>), Failure> {
+        let mut keys: Vec<KeyInFile> = Vec::new();
         let (mut unusable, mut warnings) = (Vec::new(), Vec::new());
         for path in self.files()? {
             match load(path.as_std_path()) {

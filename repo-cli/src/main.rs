@@ -15,6 +15,7 @@ mod output;
 mod revision_spec;
 mod serve;
 mod session;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -208,6 +208,9 @@ impl Session {
             output.warn("W-UNLISTED", format!("{package}: {what}: {reason}"));
         }
         let name = &repository.name;
+        for (_, _, problem) in self.config.unusable_users().iter().filter(|(of, _, _)| of == name) {
+            output.warn("W-USERS", format!("{problem}: serve closes {name}"));
+        }
         let is_ahead = |thing: &str, date| {
             if let Some(refused) = clock::refused_until(date, context.now) {
                 let cure = format!("`repo-cli sign again {name}` gives it the right one");

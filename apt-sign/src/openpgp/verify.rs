@@ -156,12 +156,12 @@ impl Findings {
 impl Helper<'_> {
     /// The certificate that a signature could not be verified for only because this build lacks the algorithm of the key.
     fn unsupported(&self, error: &VerificationError<'_>) -> Option<(Fingerprint, String)> {
-        let signature = match error {
-            VerificationError::MalformedSignature { sig, .. }
-            | VerificationError::UnboundKey { sig, .. }
-            | VerificationError::BadKey { sig, .. }
-            | VerificationError::BadSignature { sig, .. } => sig,
-            _ => return None,
+        let (VerificationError::MalformedSignature { sig: signature, .. }
+        | VerificationError::UnboundKey { sig: signature, .. }
+        | VerificationError::BadKey { sig: signature, .. }
+        | VerificationError::BadSignature { sig: signature, .. }) = error
+        else {
+            return None;
         };
         let issuers = signature.get_issuers();
         self.certificates.iter().find_map(|certificate| {

@@ -71,6 +71,13 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     }
     let check = |suite: SignedSuite<'_>| keys.verify(suite);
     let look = || keys.look();
+    let of_users = session.config.unusable_users().into_iter().map(|(repository, path, what)| Problem {
+        kind: ProblemKind::Damaged,
+        path,
+        what: format!("{what}: serve closes {repository}"),
+        affects: Vec::new(),
+    });
+    let of_users: Vec<Problem> = of_users.collect();
     let sign_again = |name: &RepositoryName| {
         let publishing = Publishing { again: true, ..Publishing::default() };
         let signed = session
@@ -78,7 +85,12 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
             .and_then(|repository| session.publish(repository, publishing, output));
         signed.inspect_err(|error| output.failed(name, error)).is_ok()
     };
-    let options = FsckOptions { signatures: Some(&check), keys: Some(&look), sign_again: Some(&sign_again) };
+    let options = FsckOptions {
+        signatures: Some(&check),
+        keys: Some(&look),
+        problems: &of_users,
+        sign_again: Some(&sign_again),
+    };
     let report = if arguments.repair {
         let places: Vec<Place> =
             arguments.from.iter().map(|text| Place::parse(text)).collect::<Result<_, _>>()?;
@@ -180,7 +192,7 @@ fn needs_a_copy(problem: &Problem, others_sign: bool) -> bool {
     match problem.kind {
         ProblemKind::Date | ProblemKind::Forged | ProblemKind::Key => false,
         ProblemKind::Signature => !others_sign,
-        _ => !problem.path.starts_with("keys"),
+        _ => ["store", "public"].iter().any(|area| problem.path.starts_with(area)),
     }
 }
 

@@ -73,6 +73,8 @@ pub struct FsckOptions<'a> {
     /// Looks at the secret keys, which the store itself does not read. A published repository is a problem when none of the keys that are
     /// there signed it: nothing more can be published that clients take. A repair asks again when it is done.
     pub keys: Option<&'a KeyCheck<'a>>,
+    /// What the caller found in files that the store does not read; it becomes part of the report.
+    pub problems: &'a [Problem],
     /// Renders and signs a repository again ([`Store::sign_again`]) and returns whether it did. A repair asks for that when clients see a
     /// forged index, before it takes that away; without it they miss the index until somebody publishes.
     pub sign_again: Option<&'a SignAgain<'a>>,
@@ -83,10 +85,11 @@ pub type SignAgain<'a> = dyn Fn(&RepositoryName) -> bool + 'a;
 
 impl std::fmt::Debug for FsckOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { signatures, keys, sign_again } = self;
+        let Self { signatures, keys, problems, sign_again } = self;
         f.debug_struct("FsckOptions")
             .field("signatures", &signatures.is_some())
             .field("keys", &keys.is_some())
+            .field("problems", problems)
             .field("sign_again", &sign_again.is_some())
             .finish()
     }
@@ -245,7 +248,7 @@ impl Store {
             Finding { problem, remedy }
         }));
         let of_keys = keys.into_iter().flat_map(|keys| keys.problems);
-        findings.extend(of_keys.map(|problem| Finding { problem, remedy: Fix::Nothing }));
+        findings.extend(of_keys.chain(options.problems.iter().cloned()).map(|problem| Finding { problem, remedy: Fix::Nothing }));
         let unread = inventory.problems.iter().cloned();
         findings.extend(unread.map(|problem| Finding { problem, remedy: Fix::Nothing }));
         findings.extend(self.check_format().map(|problem| Finding { problem, remedy: Fix::Nothing }));
