@@ -47,7 +47,9 @@ pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server
         let looked = watch.look(is_asked, &open);
         match &looked {
             Ok(None) if is_asked => {
-                talk.say("asked to reload: the configuration has not changed; files of users were read again");
+                talk.say(
+                    "asked to reload: the configuration has not changed; files of users were read again",
+                );
             }
             Ok(None) => {}
             Ok(Some(_)) => talk.say("the configuration has changed and was read again"),

@@ -7,15 +7,19 @@ use std::collections::BTreeMap;
 
 use apt_sign::Signer;
 
-use super::publication::{Publication, PublicationId};
-use super::{Start, all_wanted, announcement, indices, is_ahead, sign_suite, tree};
+use super::publication::Publication;
+use super::{Start, all_wanted, indices, is_ahead, sign_suite, tree};
+use crate::context::Context;
 use crate::error::Error;
-use crate::id::CommitId;
-use crate::revision::Revision;
+use crate::history::revision::Revision;
+use crate::model::id::CommitId;
+use crate::model::log_entry::LogEntry;
+use crate::model::name::TagName;
+use crate::model::operation::Operation;
+use crate::model::publication_id::PublicationId;
 use crate::settings::RepositorySettings;
+use crate::storage::StorageError;
 use crate::store::Store;
-use crate::tag::TagName;
-use crate::transaction::Context;
 
 /// What was made again.
 pub(super) struct TaggedAgain {
@@ -59,7 +63,8 @@ impl Store {
                     last = Some(id);
                     tags.extend(names);
                 }
-                Ok(None) | Err(Error::Damaged { .. } | Error::Missing { .. }) => {}
+                Ok(None)
+                | Err(Error::Storage(StorageError::Damaged { .. } | StorageError::Missing { .. })) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -96,7 +101,9 @@ impl Store {
             keys: keys.to_vec(),
             suites,
         };
-        tree.keep(&publication, &announcement(&repository.name, &publication, context))?;
+        let published = Operation::Publish(publication.id);
+        let line = LogEntry::unchanged(&repository.name, publication.commit, published, context).to_line();
+        tree.keep(&publication, &line)?;
         Ok(Some(publication.id))
     }
 }
