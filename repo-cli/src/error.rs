@@ -438,12 +438,18 @@ fn key_file_hint(path: &std::path::Path, fault: KeyFileFault) -> String {
     }
 }
 
-/// Returns whether a package was over a limit.
-fn is_limit(error: &deb_parse::Error) -> bool {
+/// Returns the setting in the table `[limits]` for what a package has too much of, if there is one.
+fn limit_setting(error: &deb_parse::Error) -> Option<&'static str> {
+    use deb_parse::LimitKind;
     match error {
-        deb_parse::Error::Limit { .. } => true,
-        deb_parse::Error::Within { error, .. } => is_limit(error),
-        _ => false,
+        deb_parse::Error::Limit { what, .. } => match what {
+            LimitKind::ControlUnpacked => Some("control_unpacked"),
+            LimitKind::DataUnpacked | LimitKind::TarballUnpacked => Some("data_unpacked"),
+            LimitKind::DataEntries => Some("data_entries"),
+            _ => None,
+        },
+        deb_parse::Error::Within { error, .. } => limit_setting(error),
+        _ => None,
     }
 }
 
@@ -491,12 +497,14 @@ fn line_of(error: &deb_parse::Error) -> Option<u64> {
 /// What to do about an error of the store: advice stands here and not in the library.
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     use repo_store::{Error, PathFault};
+    if let Error::Import(ImportError::Package { source, .. }) = error
+        && let Some(setting) = limit_setting(source)
+    {
+        return Some(format!("raise `{setting}` in the table [limits] of repo.toml if the package is sound"));
+    }
     let hint = match error {
         Error::Change(ChangeError::Conflict { .. }) => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
-        }
-        Error::Import(ImportError::Package { source, .. }) if is_limit(source) => {
-            "raise the limit in the table [limits] of repo.toml if the package is sound"
         }
         Error::Import(ImportError::NotUnpackable { .. }) => {
             "build the package with an entry for each of its directories, as dpkg-deb does"
