@@ -1,6 +1,7 @@
 //! The one error type of the crate.
 
 use crate::{Fingerprint, KeyProblem};
+use std::fmt;
 use std::path::PathBuf;
 
 /// What went wrong while signing, verifying, or reading a key.
@@ -105,12 +106,21 @@ pub enum Error {
     },
 
     /// A key file lies where others can read or replace it.
-    #[error("refusing key file {}: {rule}", .path.display())]
+    #[error("refusing key file {}: {fault}", .path.display())]
     KeyFile {
         /// The file or its directory.
         path: PathBuf,
         /// The rule that it breaks.
-        rule: &'static str,
+        fault: KeyFileFault,
+    },
+
+    /// A signature was made with an algorithm that this build cannot compute.
+    #[error("signed by key {fingerprint}: this build cannot verify {algorithm} signatures")]
+    UnsupportedAlgorithm {
+        /// The certificate of the key.
+        fingerprint: Fingerprint,
+        /// The algorithm, as `Certificate::algorithm` spells it.
+        algorithm: String,
     },
 
     /// A program that signs for us failed.
@@ -130,6 +140,45 @@ pub enum Error {
         /// What the library says.
         source: BoxError,
     },
+}
+
+/// Which rule a key file breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyFileFault {
+    /// The path does not name a file.
+    NoName,
+    /// The file is a symbolic link.
+    SymbolicLink,
+    /// The file is a directory, a pipe or the like.
+    NotRegular,
+    /// The mode of the file is wider than 0600.
+    FileMode,
+    /// The file belongs to another user.
+    FileOwner,
+    /// The mode of the directory is wider than 0700.
+    DirectoryMode,
+    /// The directory belongs to another user.
+    DirectoryOwner,
+    /// The file is larger than any key needs.
+    TooLarge,
+    /// The file holds another key than the one that is to replace it.
+    OtherKey,
+}
+
+impl fmt::Display for KeyFileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoName => "it names no file",
+            Self::SymbolicLink => "it is a symbolic link",
+            Self::NotRegular => "it is not a regular file",
+            Self::FileMode => "its mode is wider than 0600",
+            Self::FileOwner | Self::DirectoryOwner => "it belongs to another user",
+            Self::DirectoryMode => "the mode of the directory is wider than 0700",
+            Self::TooLarge => "it is larger than 1 MiB",
+            Self::OtherKey => "it holds another key",
+        })
+    }
 }
 
 impl Error {
@@ -154,6 +203,7 @@ impl Error {
             Self::OtherText => "E-OTHER-TEXT",
             Self::Io { .. } => "E-IO",
             Self::KeyFile { .. } => "E-KEY-FILE",
+            Self::UnsupportedAlgorithm { .. } => "E-UNSUPPORTED-ALGORITHM",
             Self::Program { .. } => "E-SIGNING-PROGRAM",
             Self::Crypto { .. } => "E-CRYPTO",
         }

@@ -30,6 +30,11 @@ pub enum KeyProblem {
         /// The algorithm, as `Certificate::algorithm` spells it.
         algorithm: String,
     },
+    /// This build cannot compute the algorithm.
+    UnsupportedAlgorithm {
+        /// The algorithm, as `Certificate::algorithm` spells it.
+        algorithm: String,
+    },
     /// No key of the certificate may sign.
     NoSigningKey,
     /// The certificate is broken in another way.
@@ -69,6 +74,7 @@ impl fmt::Display for KeyProblem {
                 write!(f, "its self-signature rests on {hash}, which apt refuses")
             }
             Self::WeakAlgorithm { algorithm } => write!(f, "apt refuses {algorithm} keys"),
+            Self::UnsupportedAlgorithm { algorithm } => write!(f, "this build cannot use {algorithm} keys"),
             Self::NoSigningKey => f.write_str("no part of it may sign"),
             Self::Unusable { reason } => f.write_str(reason),
             Self::ExpiresSoon { at } => write!(f, "it expires at {}", utc(*at)),

@@ -45,7 +45,7 @@ mod text;
 #[cfg(feature = "openpgp")]
 mod openpgp;
 
-pub use error::Error;
+pub use error::{Error, KeyFileFault};
 pub use fingerprint::Fingerprint;
 pub use key_problem::KeyProblem;
 pub use signer::{Signed, Signer};

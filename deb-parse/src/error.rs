@@ -1,3 +1,4 @@
+use crate::LimitKind;
 use crate::deb822::Paragraph;
 use crate::place::{Place, line_and_column, offset_in};
 use std::fmt;
@@ -145,8 +146,8 @@ pub enum Error {
     /// Something is larger than the limit set for it in [`Limits`](crate::Limits).
     #[error("more than {limit} {what}, which is the limit")]
     Limit {
-        /// What there is too much of, such as `bytes of the unpacked control archive`.
-        what: &'static str,
+        /// What there is too much of.
+        what: LimitKind,
         /// The limit.
         limit: u64,
     },

@@ -89,7 +89,7 @@ pub mod relation;
 pub mod version;
 
 pub use error::{Error, Quoted};
-pub use limits::Limits;
+pub use limits::{LimitKind, Limits};
 pub use name::{Architecture, Component, PackageName, SourceName, SuiteName};
 pub use path::FilePath;
 pub use place::Place;

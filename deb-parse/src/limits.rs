@@ -1,3 +1,5 @@
+use std::fmt;
+
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident / $with:ident: $type:ty = $default:expr;)*) => {
         /// How much of everything is read before an input is refused.
@@ -70,4 +72,59 @@ limits! {
     xz_memory / with_xz_memory: u64 = 256 << 20;
     /// Relations (alternatives counted one by one) in one relationship field.
     relations / with_relations: usize = 10_000;
+}
+
+/// What one of the [`Limits`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LimitKind {
+    /// Bytes of a paragraph: [`Limits::stanza`].
+    Stanza,
+    /// Fields of a paragraph: [`Limits::fields`].
+    Fields,
+    /// Bytes of the text: [`Limits::text`].
+    Text,
+    /// Bytes of the control file: [`Limits::control`].
+    Control,
+    /// Bytes of a file in the control archive: [`Limits::control`].
+    ControlFile,
+    /// Bytes of the unpacked control archive: [`Limits::control_unpacked`].
+    ControlUnpacked,
+    /// Entries of the control archive: [`Limits::control_entries`].
+    ControlEntries,
+    /// Bytes of the unpacked data archive: [`Limits::data_unpacked`].
+    DataUnpacked,
+    /// Bytes of the unpacked tarball: [`Limits::data_unpacked`].
+    TarballUnpacked,
+    /// Entries of the data archive: [`Limits::data_entries`].
+    DataEntries,
+    /// Bytes of all path names of the data archive: [`Limits::list_bytes`].
+    ListBytes,
+    /// Bytes of a path name: [`Limits::path`].
+    Path,
+    /// Members of the ar archive: [`Limits::members`].
+    Members,
+    /// Relations in a field: [`Limits::relations`].
+    Relations,
+}
+
+impl fmt::Display for LimitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stanza => "bytes of a paragraph",
+            Self::Fields => "fields of a paragraph",
+            Self::Text => "bytes of the text",
+            Self::Control => "bytes of the control file",
+            Self::ControlFile => "bytes of a file in the control archive",
+            Self::ControlUnpacked => "bytes of the unpacked control archive",
+            Self::ControlEntries => "entries of the control archive",
+            Self::DataUnpacked => "bytes of the unpacked data archive",
+            Self::TarballUnpacked => "bytes of the unpacked tarball",
+            Self::DataEntries => "entries of the data archive",
+            Self::ListBytes => "bytes of all path names of the data archive",
+            Self::Path => "bytes of a path name",
+            Self::Members => "members of the ar archive",
+            Self::Relations => "relations in a field",
+        })
+    }
 }

@@ -17,6 +17,7 @@ pub use canonical::canonical;
 pub(crate) use canonical::reads_alike;
 pub(crate) use field::{FIELDS, Grammar, RelationField};
 
+use crate::LimitKind;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::version::{Version, VersionRef};
@@ -480,7 +481,7 @@ impl Relations {
         let mut all: Vec<Vec<Relation>> = Vec::new();
         for (number, relation) in iter_as(text, grammar).enumerate() {
             if number == limits.relations() {
-                return Err(Error::Limit { what: "relations in a field", limit: number as u64 });
+                return Err(Error::Limit { what: LimitKind::Relations, limit: number as u64 });
             }
             let relation = relation?;
             let owned = Relation::new(&relation);

@@ -22,7 +22,7 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Says what is odd about the clock, and asks whether to go on when a person is there to answer.
 pub(crate) fn check(store: &Store, now: Timestamp, output: &Output) -> Result<(), Failure> {
     let Some(doubt) = doubt(store.last_entry()?, now) else { return Ok(()) };
-    output.note(&format!("warning: {doubt}"));
+    output.warn("W-CLOCK", doubt);
     match output.confirm("Go on with that time? [y/N] ")? {
         Some(false) => Err(Failure::Stopped),
         Some(true) | None => Ok(()),
@@ -32,7 +32,7 @@ pub(crate) fn check(store: &Store, now: Timestamp, output: &Output) -> Result<()
 /// The same as a warning alone, for verbs that are meant to set a time right.
 pub(crate) fn warn(store: &Store, now: Timestamp, output: &Output) -> Result<(), Failure> {
     if let Some(doubt) = doubt(store.last_entry()?, now) {
-        output.note(&format!("warning: {doubt}"));
+        output.warn("W-CLOCK", doubt);
     }
     Ok(())
 }

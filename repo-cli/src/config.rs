@@ -111,13 +111,24 @@ impl Config {
     }
 
     /// Who may read which repository. Files of users are read now.
-    pub(crate) fn access(&self) -> Result<BTreeMap<String, Access>, Failure> {
-        let mut access = BTreeMap::new();
-        for (Text(name), table) in &self.file.repositories {
-            let users = table.users.as_ref().map(|path| UserFile::load(&self.root.join(path))).transpose()?;
-            access.insert(name.to_string(), Access { allow: plain(&table.allow), users });
-        }
-        Ok(access)
+    pub(crate) fn access(&self) -> BTreeMap<String, Access> {
+        let repositories = self.file.repositories.iter();
+        let access = repositories.map(|(Text(name), table)| {
+            let users = table.users.as_ref().map(|path| UserFile::load(&self.root.join(path)));
+            (name.to_string(), Access { allow: plain(&table.allow), users })
+        });
+        access.collect()
+    }
+
+    /// The files of users that cannot be used, by repository, and what is wrong with each: `serve` closes these repositories.
+    pub(crate) fn unusable_users(&self) -> Vec<(RepositoryName, Utf8PathBuf, String)> {
+        let repositories = self.file.repositories.iter();
+        let problems = repositories.filter_map(|(Text(name), table)| {
+            let path = table.users.as_ref()?;
+            let problem = UserFile::load(&self.root.join(path)).problem()?;
+            Some((name.clone(), path.clone(), problem))
+        });
+        problems.collect()
     }
 
     fn wrong(&self, what: &str) -> Failure {

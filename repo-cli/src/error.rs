@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
 
+use apt_sign::{Fingerprint, KeyFileFault, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
 use jiff::Timestamp;
@@ -99,6 +100,16 @@ pub(crate) enum Failure {
         /// Whether clients see something that was signed.
         is_published: bool,
     },
+    /// No key can sign now.
+    #[error("key {fingerprint} ({path}) cannot sign: {problem}")]
+    UnusableKey {
+        /// Its file.
+        path: Utf8PathBuf,
+        /// The key.
+        fingerprint: Fingerprint,
+        /// Why it cannot.
+        problem: KeyProblem,
+    },
     /// Every signing key was made later than now.
     #[error("the clock says {}, and the oldest signing key was made at {}", crate::clock::seconds(*.now), crate::clock::seconds(*.created))]
     ClockBeforeKey {
@@ -106,6 +117,8 @@ pub(crate) enum Failure {
         now: Timestamp,
         /// When the oldest key was made.
         created: Timestamp,
+        /// Whether all that is left to do is to publish. Otherwise the change was not made either.
+        only_publishes: bool,
     },
     /// A change that would take away most of what clients read, and nobody was asked.
     #[error("would remove {} ({repository})", .losses.join(", "))]
@@ -140,9 +153,6 @@ pub(crate) enum Failure {
         #[source]
         source: std::io::Error,
     },
-    /// The file of users of a repository.
-    #[error(transparent)]
-    Users(#[from] crate::serve::UsersError),
     /// Arguments that each are right and do not go together: status 2, as any wrong usage.
     #[error("{0}")]
     Usage(&'static str),
@@ -157,7 +167,7 @@ pub(crate) enum Failure {
     Site(std::io::Error),
     /// The system lets the program watch for no signals.
     #[error("cannot watch for signals: {0}")]
-    Signals(ctrlc::Error),
+    Signals(std::io::Error),
     /// An address of a web server that cannot be used.
     #[error("{0}")]
     Url(String),
@@ -298,7 +308,6 @@ impl Failure {
 
     /// Returns the code by which programs know this kind of failure. It never changes.
     fn code(&self) -> &'static str {
-        use crate::serve::UsersError;
         match self {
             Self::Store(error) => error.code(),
             Self::Key(error) => error.code(),
@@ -307,15 +316,14 @@ impl Failure {
             Self::Config { .. } => "E-CONFIG",
             Self::NoRoot { .. } => "E-NO-ROOT",
             Self::ClockBeforeKey { .. } => "E-CLOCK",
+            Self::UnusableKey { .. } => "E-KEY-UNUSABLE",
             Self::Guarded { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoKey { .. } => "E-NO-KEY",
             Self::NoMatch(_) => "E-NO-MATCH",
             Self::NoHold { .. } => "E-NO-HOLD",
-            Self::Io { .. } | Self::Users(UsersError::Read { .. }) => "E-IO",
-            Self::Users(UsersError::Line { .. }) => "E-USERS",
-            Self::Users(UsersError::Random(_)) => "E-RANDOM",
+            Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
             Self::Loosened { .. } => "E-LOOSENED",
             Self::Site(_) => "E-SITE",
@@ -336,7 +344,6 @@ impl Failure {
 
     /// Returns the file that is concerned, and the line in it.
     fn location(&self) -> (Option<String>, Option<u64>) {
-        use crate::serve::UsersError;
         let number = |line: usize| u64::try_from(line).unwrap_or(u64::MAX);
         match self {
             Self::Store(error) => store_location(error),
@@ -344,9 +351,8 @@ impl Failure {
                 (Some(path.display().to_string()), None)
             }
             Self::Config { path, line, .. } => (Some(path.to_string()), line.map(number)),
-            Self::Users(UsersError::Line { path, line, .. }) => (Some(path.to_string()), Some(number(*line))),
-            Self::Users(UsersError::Read { path, .. })
-            | Self::BadKey { path, .. }
+            Self::BadKey { path, .. }
+            | Self::UnusableKey { path, .. }
             | Self::NoKey { path, .. }
             | Self::NoPackageFile { path }
             | Self::NotOwner { path, .. }
@@ -376,13 +382,20 @@ impl Failure {
             ),
             Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
             Self::Guarded { .. } => Some("give --yes if that is meant".to_owned()),
-            Self::ClockBeforeKey { .. } => {
+            Self::ClockBeforeKey { only_publishes: true, .. } => {
                 Some("set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned())
             }
-            Self::Key(apt_sign::Error::KeyFile { .. }) => Some(
-                "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs"
-                    .to_owned(),
+            Self::ClockBeforeKey { .. } => Some(
+                "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`".to_owned(),
             ),
+            Self::Key(apt_sign::Error::KeyFile { path, fault }) => Some(key_file_hint(path, *fault)),
+            Self::BadKey { .. } => Some("put a copy of the key there from the backup, or remove the file if it is not a key".to_owned()),
+            Self::UnusableKey { path, fingerprint, problem: KeyProblem::Expired { .. } } => Some(format!(
+                "extend it: `gpg --import {path}`, `gpg --quick-set-expire {fingerprint} 2y`, \
+                 `gpg --armor --export-secret-keys {fingerprint} > {path}`, and give clients the new public key; \
+                 or {NEW_KEY}"
+            )),
+            Self::UnusableKey { .. } => Some(NEW_KEY.to_owned()),
             Self::Unsound { hint, .. } => hint.map(str::to_owned),
             Self::NotBackedUp { .. } => Some("`repo-cli fsck` says what that affects".to_owned()),
             Self::Drastic { .. } => {
@@ -397,12 +410,46 @@ impl Failure {
     }
 }
 
-/// Returns whether a package was over a limit.
-fn is_limit(error: &deb_parse::Error) -> bool {
+/// What to do when no key can sign any more.
+pub(crate) const NEW_KEY: &str = "make a new key: `repo-cli key generate`, give it to clients (`repo-cli client-config`), then \
+                                  `repo-cli publish --allow-key-change`";
+
+/// What to do when a key has expired.
+pub(crate) const EXTEND_KEY: &str = "extend the expired key (`gpg --import`, `gpg --quick-set-expire`, \
+                                     `gpg --armor --export-secret-keys`) and give clients the new public key; or make a new \
+                                     key: `repo-cli key generate`, then `repo-cli publish --allow-key-change`";
+
+/// Returns what to do about a key file that others could read or replace.
+fn key_file_hint(path: &std::path::Path, fault: KeyFileFault) -> String {
+    let path = path.display();
+    match fault {
+        KeyFileFault::FileMode => {
+            format!(
+                "run `chmod 600 {path}`, or `repo-cli fsck --repair`; make a new key if others may have read it"
+            )
+        }
+        KeyFileFault::DirectoryMode => {
+            format!(
+                "run `chmod 700 {path}`, or `repo-cli fsck --repair`; make a new key if others may have read one"
+            )
+        }
+        KeyFileFault::SymbolicLink => "put the key itself in the place of the link".to_owned(),
+        _ => "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs".to_owned(),
+    }
+}
+
+/// Returns the setting in the table `[limits]` for what a package has too much of, if there is one.
+fn limit_setting(error: &deb_parse::Error) -> Option<&'static str> {
+    use deb_parse::LimitKind;
     match error {
-        deb_parse::Error::Limit { .. } => true,
-        deb_parse::Error::Within { error, .. } => is_limit(error),
-        _ => false,
+        deb_parse::Error::Limit { what, .. } => match what {
+            LimitKind::ControlUnpacked => Some("control_unpacked"),
+            LimitKind::DataUnpacked | LimitKind::TarballUnpacked => Some("data_unpacked"),
+            LimitKind::DataEntries => Some("data_entries"),
+            _ => None,
+        },
+        deb_parse::Error::Within { error, .. } => limit_setting(error),
+        _ => None,
     }
 }
 
@@ -451,12 +498,14 @@ fn line_of(error: &deb_parse::Error) -> Option<u64> {
 /// What to do about an error of the store: advice stands here and not in the library.
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     use repo_store::{Error, PathFault};
+    if let Error::Import(ImportError::Package { source, .. }) = error
+        && let Some(setting) = limit_setting(source)
+    {
+        return Some(format!("raise `{setting}` in the table [limits] of repo.toml if the package is sound"));
+    }
     let hint = match error {
         Error::Change(ChangeError::Conflict { .. }) => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
-        }
-        Error::Import(ImportError::Package { source, .. }) if is_limit(source) => {
-            "raise the limit in the table [limits] of repo.toml if the package is sound"
         }
         Error::Import(ImportError::NotUnpackable { .. }) => {
             "build the package with an entry for each of its directories, as dpkg-deb does"

@@ -8,6 +8,7 @@ mod error;
 mod examples;
 mod fetch;
 mod guard;
+mod key_check;
 mod keys;
 mod moment;
 mod output;
@@ -15,6 +16,7 @@ mod planned;
 mod revision_spec;
 mod serve;
 mod session;
+mod signals;
 
 use std::process::ExitCode;
 

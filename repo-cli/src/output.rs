@@ -15,6 +15,14 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::error::{Failure, Report};
 
+/// Something that a command went on in spite of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Warning {
+    /// Stays the same in every later version.
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
 /// Where everything is printed. Only this module writes to the terminal.
 ///
 /// With `--json` standard output gets one document: what the command gave as its result, and the errors that were reported.
@@ -24,6 +32,8 @@ pub(crate) struct Output {
     json: Option<RefCell<Document>>,
     /// What failed.
     failures: RefCell<Vec<Report>>,
+    /// What was warned of.
+    warnings: RefCell<Vec<Warning>>,
     /// Collects lines so that a long listing is not written line by line.
     lines: RefCell<io::BufWriter<io::Stdout>>,
     /// Why not all of a result is where it was meant to go.
@@ -85,7 +95,8 @@ impl Output {
         let lines = RefCell::new(io::BufWriter::with_capacity(64 << 10, io::stdout()));
         // An object with one number cannot fail to be written.
         let json = json.then(|| RefCell::new(Document::empty().unwrap_or(Document::Printed)));
-        Self { quiet, json, failures: RefCell::default(), lines, incomplete: RefCell::default() }
+        let (failures, warnings) = (RefCell::default(), RefCell::default());
+        Self { quiet, json, failures, warnings, lines, incomplete: RefCell::default() }
     }
 
     /// Makes an output of the kind that the arguments ask for.
@@ -106,7 +117,10 @@ impl Output {
 
     /// Prints the result now: the command goes on for long.
     pub(crate) fn print_result(&self) {
-        let document = self.json.as_ref().map(|document| document.borrow_mut().take(&self.failures.borrow()));
+        let document = self
+            .json
+            .as_ref()
+            .map(|document| document.borrow_mut().take(&self.failures.borrow(), &self.warnings.borrow()));
         match document {
             Some(Ok(Some(mut json))) => {
                 json.push(b'\n');
@@ -176,6 +190,15 @@ impl Output {
     pub(crate) fn note(&self, text: &str) {
         self.flush();
         self.talk().note(text);
+    }
+
+    /// Warns: on standard error, and in the document. A warning that was given before is not repeated.
+    pub(crate) fn warn(&self, code: &'static str, message: impl Into<String>) {
+        let warning = Warning { code, message: message.into() };
+        if !self.warnings.borrow().contains(&warning) {
+            self.note(&format!("warning: {}", warning.message));
+            self.warnings.borrow_mut().push(warning);
+        }
     }
 
     /// Asks a person on standard error; `None` when there is nobody to answer.

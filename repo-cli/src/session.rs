@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::error::Failure;
 use crate::keys::Keys;
 use crate::moment;
-use crate::output::{Output, count, joined};
+use crate::output::{Output, Warning, count, joined};
 
 /// An open store with its configuration.
 pub(crate) struct Session {
@@ -80,7 +80,12 @@ impl Session {
     ) -> Result<&RepositorySettings, Failure> {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
-            self.keys().signer(SystemTime::from(self.context().now))?;
+            self.keys().signer(SystemTime::from(self.context().now)).map_err(|failure| match failure {
+                Failure::ClockBeforeKey { now, created, .. } => {
+                    Failure::ClockBeforeKey { now, created, only_publishes: false }
+                }
+                failure => failure,
+            })?;
             self.store.check_file_systems(&repository.name)?;
         }
         Ok(repository)
@@ -169,7 +174,7 @@ impl Session {
     }
 
     /// The keys that sign, what is to be said of them, and what is done when.
-    fn signer(&self, publishing: Publishing) -> Result<(OpenPgpSigner, Vec<String>, Context), Failure> {
+    fn signer(&self, publishing: Publishing) -> Result<(OpenPgpSigner, Vec<Warning>, Context), Failure> {
         let mut context = self.context();
         let signer = match self.keys().signer(SystemTime::from(context.now)) {
             Err(Failure::ClockBeforeKey { created, .. }) if publishing.accept_clock => {
@@ -190,7 +195,7 @@ impl Session {
         output: &Output,
     ) -> Result<PublishReport, Failure> {
         let (signer, warnings, context) = self.signer(publishing)?;
-        warnings.iter().for_each(|warning| output.note(warning));
+        warnings.into_iter().for_each(|warning| output.warn(warning.code, warning.message));
         let report = if publishing.again {
             self.store.sign_again(repository, &signer, publishing.options, &context)?
         } else {
@@ -201,13 +206,21 @@ impl Session {
                 IndexKind::Contents => "its files could not be listed".to_owned(),
                 index => format!("left out of {index}"),
             };
-            output.note(&format!("warning: {package}: {what}: {reason}"));
+            output.warn("W-UNLISTED", format!("{package}: {what}: {reason}"));
         }
-        if let Some(refused) = clock::refused_until(report.date, context.now) {
-            output.note(&format!(
-                "warning: {}: {refused}; `repo-cli sign again {0}` gives it the right one",
-                repository.name
-            ));
+        let name = &repository.name;
+        for (_, _, problem) in self.config.unusable_users().iter().filter(|(of, _, _)| of == name) {
+            output.warn("W-USERS", format!("{problem}: serve closes {name}"));
+        }
+        let is_ahead = |thing: &str, date| {
+            if let Some(refused) = clock::refused_until(date, context.now) {
+                let cure = format!("`repo-cli sign again {name}` gives it the right one");
+                output.warn("W-DATE", format!("{thing}: {refused}; {cure}"));
+            }
+        };
+        is_ahead(name.as_str(), report.date);
+        for (tag, date) in &report.tags_ahead {
+            is_ahead(&format!("snapshot {tag} of {name}"), Some(*date));
         }
         if report.restored > 0 {
             let entries = count(usize::try_from(report.restored).unwrap_or(usize::MAX), "missing file");

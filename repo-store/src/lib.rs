@@ -67,8 +67,8 @@ pub use maintenance::backup::{
     BackupReport, NamedFile, NamedFileKind, OutsideFile, RestoreReport, UnsavedFile,
 };
 pub use maintenance::fsck::{
-    Affected, Copies, CopySource, FsckOptions, FsckReport, Problem, ProblemKind, Refusal, RepairReport,
-    SignAgain, SignatureCheck, SignedSuite, Unhelpful,
+    Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
+    Refusal, RepairReport, SignAgain, SignatureCheck, SignedSuite, Unhelpful,
 };
 pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};

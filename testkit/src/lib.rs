@@ -15,6 +15,7 @@ mod tree;
 pub use apt::Apt;
 pub use environment::Environment;
 pub use output::Output;
+pub use rustix::process::Signal;
 pub use server::Server;
 pub use source::Source;
 pub use tree::Tree;

@@ -2,6 +2,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
+use rustix::process::Signal;
+
 /// The program serving on a port of its own, killed when dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -54,15 +56,22 @@ impl Server {
         &self.printed
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) {
+        let process = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(process.expect("a process"), signal).expect("a signal");
+    }
+
     /// Ends it as Ctrl-C does; returns its status and what it printed since it served.
     ///
     /// # Panics
     /// When it cannot be told to end.
     #[must_use]
     pub fn interrupt(mut self) -> (Option<i32>, String) {
-        let process = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(process.expect("a process"), rustix::process::Signal::INT)
-            .expect("a signal");
+        self.signal(Signal::INT);
         let status = self.child.wait().expect("an end");
         let rest = self.rest.take().map(|rest| rest.join().expect("its output"));
         (status.code(), rest.unwrap_or_default())

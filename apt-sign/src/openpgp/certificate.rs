@@ -109,6 +109,18 @@ impl Certificate {
         algorithm(self.0.primary_key().key())
     }
 
+    /// When signing with this key ends: with the primary key, or earlier, with the last subkey that may sign. `None` if never.
+    #[must_use]
+    pub fn signing_ends(&self) -> Option<SystemTime> {
+        suitability::signing_ends(&self.0)
+    }
+
+    /// The algorithm of the part that signs at `time`, a subkey if there is one, spelt as in [`algorithm`](Self::algorithm).
+    #[must_use]
+    pub fn signing_algorithm(&self, time: SystemTime) -> String {
+        suitability::signing_algorithm(&self.0, time)
+    }
+
     /// Everything that speaks against signing with this key at `time`, the fatal problems first.
     #[must_use]
     pub fn problems(&self, time: SystemTime) -> Vec<KeyProblem> {
@@ -166,6 +178,19 @@ pub(super) fn fingerprint(fingerprint: &sequoia_openpgp::Fingerprint) -> Fingerp
     Fingerprint::from_bytes(fingerprint.as_bytes())
 }
 
+/// The object identifiers of curves that the library has no name for.
+const SECP256K1: [u8; 5] = [0x2b, 0x81, 0x04, 0x00, 0x0a];
+const ED448: [u8; 3] = [0x2b, 0x65, 0x71];
+
+/// Returns whether this build can compute the algorithm of a key.
+pub(super) fn is_supported<P: key::KeyParts, R: key::KeyRole>(key: &Key<P, R>) -> bool {
+    let curve = match key.mpis() {
+        PublicKey::EdDSA { curve, .. } | PublicKey::ECDSA { curve, .. } => Some(curve),
+        _ => None,
+    };
+    key.pk_algo().is_supported() && curve.is_none_or(Curve::is_supported)
+}
+
 pub(super) fn algorithm<P: key::KeyParts, R: key::KeyRole>(key: &Key<P, R>) -> String {
     let bits = key.mpis().bits().unwrap_or_default();
     match key.mpis() {
@@ -179,6 +204,8 @@ pub(super) fn algorithm<P: key::KeyParts, R: key::KeyRole>(key: &Key<P, R>) -> S
             Curve::BrainpoolP256 => "brainpoolp256".to_owned(),
             Curve::BrainpoolP384 => "brainpoolp384".to_owned(),
             Curve::BrainpoolP512 => "brainpoolp512".to_owned(),
+            Curve::Unknown(oid) if **oid == SECP256K1 => "secp256k1".to_owned(),
+            Curve::Unknown(oid) if **oid == ED448 => "ed448".to_owned(),
             other => other.to_string().to_lowercase(),
         },
         _ => key.pk_algo().to_string().to_lowercase(),

@@ -4,8 +4,8 @@
 //! user that runs us; root may also read those of a user it names. Everything is checked on what is opened, not on a
 //! name that could be exchanged in between.
 
-use super::SecretKey;
-use crate::Error;
+use super::{Certificate, SecretKey};
+use crate::{Error, KeyFileFault};
 use rustix::{
     fs::{AtFlags, FileType, Mode, OFlags, RawMode, Stat},
     io::Errno,
@@ -50,28 +50,7 @@ impl SecretKey {
     }
 
     fn load_owned(path: &Path, password: Option<&str>, owner: u32) -> Result<Self, Error> {
-        let (directory, name) = open_directory(path, owner)?;
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file =
-            rustix::fs::openat(&directory, name, flags, Mode::empty()).map_err(|errno| match errno {
-                Errno::LOOP => refused(path, "it is a symbolic link"),
-                other => io("open key file", path)(other),
-            })?;
-        let stat = rustix::fs::fstat(&file).map_err(io("examine key file", path))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(refused(path, "it is not a regular file"));
-        }
-        check(&stat, owner, 0o177, path, "its mode is wider than 0600")?;
-        let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-        if size > MAX_SIZE {
-            return Err(refused(path, "it is larger than 1 MiB"));
-        }
-        // Room for all of it, so that no copy is left behind by growing; wiped once it is `Protected`.
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
-        let read = File::from(file).take(MAX_SIZE).read_to_end(&mut bytes);
-        let bytes = Protected::from(bytes);
-        read.map_err(|source| Error::Io { verb: "read key file", path: path.to_owned(), source })?;
-        Self::from_bytes(&bytes, password)
+        Self::from_bytes(&read(path, Some(owner))?, password)
     }
 
     /// Writes the key to a *new* file of mode 0600, not protected by a password; when this returns, the file
@@ -107,7 +86,7 @@ impl SecretKey {
     pub fn save_over(&self, path: &Path) -> Result<(), Error> {
         // A locked key is refused too: it would lose its password.
         if Self::load(path, None)?.fingerprint() != self.fingerprint() {
-            return Err(refused(path, "it holds another key"));
+            return Err(refused(path, KeyFileFault::OtherKey));
         }
         self.write(path, |directory, draft, name| rustix::fs::renameat(directory, draft, directory, name))
     }
@@ -118,7 +97,7 @@ impl SecretKey {
         path: &Path,
         place: impl FnOnce(&OwnedFd, &OsStr, &OsStr) -> Result<(), Errno>,
     ) -> Result<(), Error> {
-        let (directory, name) = open_directory(path, us())?;
+        let (directory, name) = open_directory(path, Some(us()))?;
         let draft = draft_name(name)?;
         let written = write_draft(&directory, &draft, self.to_armored()?.as_bytes(), path)
             .and_then(|()| place(&directory, &draft, name).map_err(io("create key file", path)));
@@ -128,6 +107,46 @@ impl SecretKey {
             return Err(error);
         }
         rustix::fs::fsync(&directory).map_err(io("sync the directory of key file", path))
+    }
+}
+
+/// Reads a key file. Without an `owner`, whoever may read or replace it.
+fn read(path: &Path, owner: Option<u32>) -> Result<Protected, Error> {
+    let (directory, name) = open_directory(path, owner)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = rustix::fs::openat(&directory, name, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::LOOP => refused(path, KeyFileFault::SymbolicLink),
+        other => io("open key file", path)(other),
+    })?;
+    let stat = rustix::fs::fstat(&file).map_err(io("examine key file", path))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(refused(path, KeyFileFault::NotRegular));
+    }
+    if let Some(owner) = owner {
+        check(&stat, (owner, KeyFileFault::FileOwner), (0o177, KeyFileFault::FileMode), path)?;
+    }
+    let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+    if size > MAX_SIZE {
+        return Err(refused(path, KeyFileFault::TooLarge));
+    }
+    // Room for all of it, so that no copy is left behind by growing; wiped once it is `Protected`.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
+    let read = File::from(file).take(MAX_SIZE).read_to_end(&mut bytes);
+    let bytes = Protected::from(bytes);
+    read.map_err(|source| Error::Io { verb: "read key file", path: path.to_owned(), source })?;
+    Ok(bytes)
+}
+
+impl Certificate {
+    /// Reads the public part of a key file, whatever its mode and owner and those of its directory are, also of a key that is protected by a
+    /// password: to check signatures, and to say what is wrong with the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyFile`] for a symbolic link, and for what is not a regular file or too large; [`Error::Io`] when it cannot be read;
+    /// [`Error::Malformed`] for anything but one key with a secret part.
+    pub fn of_key_file(path: &Path) -> Result<Self, Error> {
+        SecretKey::parse(&read(path, None)?).map(Self::of)
     }
 }
 
@@ -153,14 +172,16 @@ fn write_draft(directory: &OwnedFd, draft: &OsStr, bytes: &[u8], path: &Path) ->
 }
 
 /// Opens the directory of a key file, and checks that nobody else can put something else there.
-fn open_directory(path: &Path, owner: u32) -> Result<(OwnedFd, &OsStr), Error> {
-    let name = path.file_name().ok_or_else(|| refused(path, "it names no file"))?;
+fn open_directory(path: &Path, owner: Option<u32>) -> Result<(OwnedFd, &OsStr), Error> {
+    let name = path.file_name().ok_or_else(|| refused(path, KeyFileFault::NoName))?;
     let parent = parent(path);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory =
         rustix::fs::open(parent, flags, Mode::empty()).map_err(io("open the directory of key file", path))?;
     let stat = rustix::fs::fstat(&directory).map_err(io("examine the directory of key file", path))?;
-    check(&stat, owner, 0o077, parent, "the mode of the directory is wider than 0700")?;
+    if let Some(owner) = owner {
+        check(&stat, (owner, KeyFileFault::DirectoryOwner), (0o077, KeyFileFault::DirectoryMode), parent)?;
+    }
     Ok((directory, name))
 }
 
@@ -176,18 +197,23 @@ fn us() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn check(stat: &Stat, owner: u32, forbidden: RawMode, path: &Path, rule: &'static str) -> Result<(), Error> {
+fn check(
+    stat: &Stat,
+    (owner, other_owner): (u32, KeyFileFault),
+    (forbidden, wide_mode): (RawMode, KeyFileFault),
+    path: &Path,
+) -> Result<(), Error> {
     if stat.st_uid != owner {
-        return Err(refused(path, "it belongs to another user"));
+        return Err(refused(path, other_owner));
     }
     if stat.st_mode & forbidden != 0 {
-        return Err(refused(path, rule));
+        return Err(refused(path, wide_mode));
     }
     Ok(())
 }
 
-fn refused(path: &Path, rule: &'static str) -> Error {
-    Error::KeyFile { path: path.to_owned(), rule }
+fn refused(path: &Path, fault: KeyFileFault) -> Error {
+    Error::KeyFile { path: path.to_owned(), fault }
 }
 
 fn io(verb: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {

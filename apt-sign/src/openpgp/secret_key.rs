@@ -60,6 +60,11 @@ impl SecretKey {
     /// [`Error::Malformed`] for anything but one key with a secret part; [`Error::Locked`] when no part can
     /// be opened.
     pub fn from_bytes(bytes: &[u8], password: Option<&str>) -> Result<Self, Error> {
+        unlock(Self::parse(bytes)?, password).map(Self)
+    }
+
+    /// Reads the packets of one key with a secret part, locked or not.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Cert, Error> {
         let malformed = |source| Error::Malformed { expected: "one OpenPGP secret key", source };
         let mut certs = Vec::new();
         for block in armor::blocks(bytes) {
@@ -68,7 +73,7 @@ impl SecretKey {
             }
         }
         match (certs.pop(), certs.is_empty()) {
-            (Some(cert), true) if cert.is_tsk() => unlock(cert, password).map(Self),
+            (Some(cert), true) if cert.is_tsk() => Ok(cert),
             _ => Err(malformed(None)),
         }
     }
@@ -85,6 +90,13 @@ impl SecretKey {
         };
         let packets = Protected::from(self.0.as_tsk().to_vec().map_err(failed)?);
         Ok(SecretArmor(Protected::from(armor::write(Kind::SecretKey, &packets)?)))
+    }
+
+    /// Adds what another copy of the same key knows: new self-signatures, other secret parts. Another key changes nothing.
+    pub fn merge(&mut self, other: Self) {
+        if let Ok(merged) = self.0.clone().merge_public_and_secret(other.0) {
+            self.0 = merged;
+        }
     }
 
     /// The public part.

@@ -58,10 +58,10 @@ impl OpenPgpSigner {
     ) -> Result<(Self, Vec<(Fingerprint, KeyProblem)>), Error> {
         let (mut usable, mut skipped) = (Vec::with_capacity(keys.len()), Vec::new());
         for key in keys {
-            let problems = key.certificate().problems(time);
-            match problems.into_iter().find(KeyProblem::is_fatal) {
-                None => usable.push(key),
-                Some(problem) => skipped.push((key.fingerprint(), problem)),
+            match key.signing_pair(time) {
+                Ok(_) => usable.push(key),
+                Err(Error::Key { fingerprint, problem }) => skipped.push((fingerprint, problem)),
+                Err(error) => return Err(error),
             }
         }
         match skipped.first() {
@@ -140,4 +140,28 @@ fn stack<'a>(sink: Message<'a>, pairs: Vec<KeyPair>, time: SystemTime) -> anyhow
         stream = stream.add_signer(pair)?;
     }
     Ok(stream.hash_algo(HashAlgorithm::SHA512)?.creation_time(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sequoia_openpgp::cert::{CertBuilder, CipherSuite};
+    use sequoia_openpgp::serialize::SerializeInto as _;
+    use std::time::Duration;
+
+    #[test]
+    fn a_key_whose_signing_part_is_kept_elsewhere_does_not_stop_a_good_one() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000);
+        let builder = CertBuilder::new().set_cipher_suite(CipherSuite::Cv25519).set_creation_time(time);
+        let (cert, _) = builder.add_userid("apart").add_signing_subkey().generate().unwrap();
+        let bytes = cert.as_tsk().set_filter(|key| key.fingerprint() == cert.fingerprint()).to_vec().unwrap();
+        let apart = SecretKey::from_bytes(&bytes, None).unwrap();
+        assert_eq!(apart.certificate().problems(time), []);
+        let good = SecretKey::generate("good", time, None).unwrap();
+        let fingerprint = good.fingerprint();
+        let (signer, skipped) = OpenPgpSigner::of_usable(vec![apart, good], time).unwrap();
+        assert_eq!(signer.fingerprints(), [fingerprint]);
+        assert!(matches!(&*skipped, [(_, KeyProblem::NoSigningKey)]), "{skipped:?}");
+        assert!(signer.sign(b"text\n", time).is_ok());
+    }
 }

@@ -1,6 +1,9 @@
 //! Finding what speaks against signing with a key.
 
-use super::{certificate::algorithm, policy};
+use super::{
+    certificate::{algorithm, is_supported},
+    policy,
+};
 use crate::KeyProblem;
 use sequoia_openpgp::{
     Cert,
@@ -33,13 +36,15 @@ pub(super) fn find(cert: &Cert, time: SystemTime) -> Vec<KeyProblem> {
 
 fn find_at(cert: &Cert, time: SystemTime, problems: &mut Vec<KeyProblem>) {
     // First, since a backend that lacks the algorithm could not even check that the key is bound.
-    problems.extend(weak_algorithm(cert.primary_key().key()));
+    let primary = cert.primary_key().key();
+    problems.extend(weak_algorithm(primary).or_else(|| unsupported_algorithm(primary)));
     let lenient = policy::lenient();
     let valid = match cert.with_policy(&lenient, time) {
         Ok(valid) => valid,
         Err(_) if problems.iter().any(KeyProblem::is_fatal) => return,
         Err(error) => return problems.push(KeyProblem::Unusable { reason: error.root_cause().to_string() }),
     };
+    let primary = valid.primary_key();
     if matches!(valid.revocation_status(), RevocationStatus::Revoked(_)) {
         problems.push(KeyProblem::Revoked);
     }
@@ -52,7 +57,6 @@ fn find_at(cert: &Cert, time: SystemTime, problems: &mut Vec<KeyProblem>) {
             None
         }
     };
-    let primary = valid.primary_key();
     problems.extend(primary.key_expiration_time().and_then(expiry));
     problems.extend(weak_hash(primary.binding_signature()));
 
@@ -63,7 +67,9 @@ fn find_at(cert: &Cert, time: SystemTime, problems: &mut Vec<KeyProblem>) {
         .max_by_key(|k| k.key().creation_time())
         .or_else(|| candidates.iter().max_by_key(|k| k.key().creation_time()))
     else {
-        return problems.push(KeyProblem::NoSigningKey);
+        // A subkey that this build cannot use is not among the candidates.
+        let unsupported = valid.keys().for_signing().find_map(|key| unsupported_algorithm(key.key()));
+        return problems.push(unsupported.unwrap_or(KeyProblem::NoSigningKey));
     };
     if !key.primary() {
         if matches!(key.revocation_status(), RevocationStatus::Revoked(_)) {
@@ -107,6 +113,38 @@ fn weak_algorithm<R: key::KeyRole>(
     }
 }
 
+/// Returns the problem when this build cannot compute the algorithm of a key.
+fn unsupported_algorithm<R: key::KeyRole>(
+    key: &sequoia_openpgp::packet::Key<key::PublicParts, R>,
+) -> Option<KeyProblem> {
+    (!is_supported(key)).then(|| KeyProblem::UnsupportedAlgorithm { algorithm: algorithm(key) })
+}
+
+/// When signing ends by what is known at `time`: the latest end of a part that may sign, none of which outlives the primary key. `None`
+/// when it never does. Of a certificate that cannot sign, when the primary key ends.
+pub(super) fn signing_ends(cert: &Cert) -> Option<SystemTime> {
+    let lenient = policy::lenient();
+    let valid = cert.with_policy(&lenient, policy::end_of_time()).ok()?;
+    let primary = valid.primary_key().key_expiration_time();
+    let parts = valid.keys().supported().for_signing().revoked(false);
+    let ends: Vec<Option<SystemTime>> = parts.map(|key| key.key_expiration_time()).collect();
+    let last = if ends.contains(&None) { None } else { ends.into_iter().flatten().max() };
+    match (primary, last) {
+        (Some(primary), Some(last)) => Some(primary.min(last)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// The algorithm of the part that signs at `time`; that of the primary key when nothing does.
+pub(super) fn signing_algorithm(cert: &Cert, time: SystemTime) -> String {
+    let lenient = policy::lenient();
+    let signs = cert.with_policy(&lenient, time).ok().and_then(|valid| {
+        let parts = valid.keys().alive().revoked(false).for_signing();
+        parts.max_by_key(|key| key.key().creation_time()).map(|key| algorithm(key.key()))
+    });
+    signs.unwrap_or_else(|| algorithm(cert.primary_key().key()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +169,32 @@ mod tests {
     fn a_key_that_only_certifies_cannot_sign() {
         let (cert, _) = builder().generate().unwrap();
         assert_eq!(find(&cert, made()), [KeyProblem::NoSigningKey]);
+    }
+
+    #[test]
+    fn signing_ends_with_the_last_part_that_may_sign() {
+        let sign = || KeyFlags::empty().set_signing();
+        let (short, long) = (Duration::from_secs(3 * 86400), Duration::from_secs(9 * 86400));
+        let ends = |builder: CertBuilder<'static>| signing_ends(&builder.generate().unwrap().0);
+        assert_eq!(ends(builder().add_subkey(sign(), short, None)), Some(made() + short));
+        let both = builder().add_subkey(sign(), short, None).add_subkey(sign(), long, None);
+        assert_eq!(ends(both), Some(made() + long));
+        let never = builder().add_subkey(sign(), short, None).add_subkey(sign(), None, None);
+        assert_eq!(ends(never), None);
+        // No subkey outlives the primary key.
+        let primary = builder().set_validity_period(short).add_subkey(sign(), long, None);
+        assert_eq!(ends(primary), Some(made() + short));
+        assert_eq!(ends(builder().set_validity_period(long)), Some(made() + long));
+    }
+
+    #[test]
+    fn the_algorithm_is_that_of_the_part_that_signs() {
+        let subkey = builder().add_subkey(KeyFlags::empty().set_signing(), None, CipherSuite::P256);
+        let (cert, _) = subkey.generate().unwrap();
+        assert_eq!(algorithm(cert.primary_key().key()), "ed25519");
+        assert_eq!(signing_algorithm(&cert, made()), "nistp256");
+        let (cert, _) = builder().generate().unwrap();
+        assert_eq!(signing_algorithm(&cert, made()), "ed25519");
     }
 
     #[test]

@@ -130,6 +130,8 @@ struct Findings {
     good: Vec<SignedBy>,
     bad: Option<BoxError>,
     unusable: Option<BoxError>,
+    /// The certificate of a key that this build cannot use, and its algorithm.
+    unsupported: Option<(Fingerprint, String)>,
     unknown: Vec<String>,
 }
 
@@ -141,10 +143,34 @@ impl Findings {
         if !self.good.is_empty() {
             return Ok(self.good);
         }
+        if let Some((fingerprint, algorithm)) = self.unsupported {
+            return Err(Error::UnsupportedAlgorithm { fingerprint, algorithm });
+        }
         match self.unusable {
             Some(source) => Err(Error::BadSignature { source: Some(source) }),
             None => Err(Error::UnknownSigner { issuers: self.unknown }),
         }
+    }
+}
+
+impl Helper<'_> {
+    /// The certificate that a signature could not be verified for only because this build lacks the algorithm of the key.
+    fn unsupported(&self, error: &VerificationError<'_>) -> Option<(Fingerprint, String)> {
+        let (VerificationError::MalformedSignature { sig: signature, .. }
+        | VerificationError::UnboundKey { sig: signature, .. }
+        | VerificationError::BadKey { sig: signature, .. }
+        | VerificationError::BadSignature { sig: signature, .. }) = error
+        else {
+            return None;
+        };
+        let issuers = signature.get_issuers();
+        self.certificates.iter().find_map(|certificate| {
+            let key = certificate.cert().keys().find(|key| {
+                !certificate::is_supported(key.key())
+                    && issuers.iter().any(|id| id.aliases(key.key().key_handle()))
+            })?;
+            Some((certificate.fingerprint(), certificate::algorithm(key.key())))
+        })
     }
 }
 
@@ -159,6 +185,12 @@ impl VerificationHelper for Helper<'_> {
         for layer in structure {
             let MessageLayer::SignatureGroup { results } = layer else { continue };
             for result in results {
+                if let Err(error) = &result
+                    && let Some(unsupported) = self.unsupported(error)
+                {
+                    self.findings.unsupported = Some(unsupported);
+                    continue;
+                }
                 match result {
                     // A signature of another type covers other bytes than the ones we are about to vouch for.
                     Ok(good) if good.sig.typ() != self.kind => {

@@ -1,7 +1,7 @@
 //! Key files: made safely, and refused when others could read or exchange them.
 
 use crate::key;
-use apt_sign::{Error, SecretKey};
+use apt_sign::{Certificate, Error, KeyFileFault, SecretKey};
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{PermissionsExt as _, symlink},
@@ -12,9 +12,9 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-fn rule(path: &Path) -> &'static str {
+fn fault(path: &Path) -> KeyFileFault {
     match SecretKey::load(path, None) {
-        Err(Error::KeyFile { rule, .. }) => rule,
+        Err(Error::KeyFile { fault, .. }) => fault,
         other => panic!("{other:?}"),
     }
 }
@@ -51,13 +51,13 @@ fn files_open_to_others_are_refused() {
     key("prod").save_new(&path).unwrap();
     for mode in [0o644, 0o640, 0o604, 0o620, 0o700, 0o666] {
         chmod(&path, mode);
-        assert_eq!(rule(&path), "its mode is wider than 0600", "{mode:o}");
+        assert_eq!(fault(&path), KeyFileFault::FileMode, "{mode:o}");
     }
     chmod(&path, 0o400);
     SecretKey::load(&path, None).unwrap();
     for mode in [0o777, 0o755, 0o710, 0o1777] {
         chmod(path.parent().unwrap(), mode);
-        assert_eq!(rule(&path), "the mode of the directory is wider than 0700", "{mode:o}");
+        assert_eq!(fault(&path), KeyFileFault::DirectoryMode, "{mode:o}");
         let refused = key("other").save_new(&path.with_file_name("other.asc"));
         assert!(matches!(refused, Err(Error::KeyFile { .. })));
     }
@@ -69,13 +69,30 @@ fn links_and_other_files_are_refused() {
     let path = dir.path().join("keys/prod.asc");
     key("prod").save_new(&path).unwrap();
     symlink(&path, path.with_file_name("link")).unwrap();
-    assert_eq!(rule(&path.with_file_name("link")), "it is a symbolic link");
+    assert_eq!(fault(&path.with_file_name("link")), KeyFileFault::SymbolicLink);
     fs::create_dir(path.with_file_name("directory")).unwrap();
-    assert_eq!(rule(&path.with_file_name("directory")), "it is not a regular file");
+    assert_eq!(fault(&path.with_file_name("directory")), KeyFileFault::NotRegular);
     let large = path.with_file_name("large");
     fs::File::create(&large).unwrap().set_len(1024 * 1024 + 1).unwrap();
     chmod(&large, 0o600);
-    assert_eq!(rule(&large), "it is larger than 1 MiB");
+    assert_eq!(fault(&large), KeyFileFault::TooLarge);
     let missing = SecretKey::load(&path.with_file_name("missing"), None).unwrap_err();
     assert!(matches!(missing, Error::Io { .. }));
+}
+
+#[test]
+fn the_public_part_is_read_whatever_the_modes_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("keys/prod.asc");
+    let made = key("prod");
+    made.save_new(&path).unwrap();
+    chmod(&path, 0o644);
+    chmod(&dir.path().join("keys"), 0o755);
+    assert_eq!(Certificate::of_key_file(&path).unwrap().fingerprint(), made.fingerprint());
+    let link = path.with_file_name("link");
+    symlink(&path, &link).unwrap();
+    let refused = Certificate::of_key_file(&link);
+    assert!(matches!(refused, Err(Error::KeyFile { fault: KeyFileFault::SymbolicLink, .. })), "{refused:?}");
+    fs::write(&path, "").unwrap();
+    assert!(matches!(Certificate::of_key_file(&path), Err(Error::Malformed { .. })));
 }

@@ -2,13 +2,16 @@
 //! tests.
 
 use crate::{DAY, TEXT, key, now};
-use apt_sign::{Certificate, Error, Fingerprint, Keyring, OpenPgpSigner, SecretKey, Signer};
+use apt_sign::{Certificate, Error, Fingerprint, KeyProblem, Keyring, OpenPgpSigner, SecretKey, Signer};
 use std::time::{Duration, SystemTime};
 
 const RSA1024: &[u8] = include_bytes!("data/rsa1024.asc");
 const RSA2048: &[u8] = include_bytes!("data/rsa2048.asc");
 const DSA: &[u8] = include_bytes!("data/dsa.asc");
 const BRAINPOOL: &[u8] = include_bytes!("data/brainpool.asc");
+/// A key on a curve that no backend has, and a message that it signed.
+const SECP256K1: &[u8] = include_bytes!("data/secp256k1.asc");
+const SIGNED_BY_SECP256K1: &[u8] = include_bytes!("data/secp256k1-signed.txt");
 const SHA1: &[u8] = include_bytes!("data/sha1.asc");
 const REVOKED: &[u8] = include_bytes!("data/revoked.asc");
 /// Locked with the password "open sesame".
@@ -199,4 +202,36 @@ fn fingerprints_are_those_of_gpg() {
     let certificate = Certificate::parse(RSA2048).unwrap();
     let expected: Fingerprint = "CC2D 3919 675C 722A 8498  9E46 D6FB 67A2 75BE 0DE7".parse().unwrap();
     assert_eq!(certificate.fingerprint(), expected);
+}
+
+#[test]
+fn an_algorithm_that_this_build_lacks_is_named() {
+    let certificate = Certificate::parse(SECP256K1).unwrap();
+    let algorithm = "secp256k1".to_owned();
+    assert_eq!(certificate.algorithm(), algorithm);
+    assert_eq!(certificate.problems(later()), [KeyProblem::UnsupportedAlgorithm { algorithm }]);
+    let fingerprint = certificate.fingerprint();
+    let ring = Keyring::new(vec![certificate]);
+    let refused = ring.verify_inline(SIGNED_BY_SECP256K1, later()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        format!("signed by key {fingerprint}: this build cannot verify secp256k1 signatures")
+    );
+    // Nor does it spoil a good signature beside it, nor keep a good key from signing.
+    let key = SecretKey::from_bytes(SECP256K1, None).unwrap();
+    let good = SecretKey::generate("good", later(), None).unwrap();
+    let (signer, skipped) = OpenPgpSigner::of_usable(vec![key, good], later()).unwrap();
+    assert_eq!((signer.fingerprints().len(), skipped.len()), (1, 1));
+}
+
+#[test]
+fn two_copies_of_a_key_are_one_with_what_both_know() {
+    let mut old = SecretKey::generate("key", later(), Some(DAY)).unwrap();
+    let longer = old.with_expiry(Some(later() + 9 * DAY), later() + DAY / 2).unwrap();
+    old.merge(longer);
+    assert_eq!(old.certificate().expires(), Some(later() + 9 * DAY));
+    let other = SecretKey::generate("other", later(), None).unwrap();
+    let fingerprint = old.fingerprint();
+    old.merge(other);
+    assert_eq!(old.fingerprint(), fingerprint);
 }

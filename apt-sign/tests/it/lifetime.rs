@@ -1,7 +1,7 @@
 //! Keys that are prolonged or revoked, as we and gpgv see them.
 
 use crate::{DAY, TEXT, now, sign, verifiers::Files};
-use apt_sign::{Certificate, Error, KeyProblem, Keyring, RevocationReason, SecretKey};
+use apt_sign::{Certificate, Error, KeyFileFault, KeyProblem, Keyring, RevocationReason, SecretKey};
 use std::path::Path;
 
 fn short_lived() -> SecretKey {
@@ -78,7 +78,7 @@ fn a_key_file_is_replaced_only_by_the_same_key() {
     key.with_expiry(None, now()).unwrap().save_over(&path).unwrap();
     assert_eq!(SecretKey::load(&path, None).unwrap().certificate().expires(), None);
     let refused = short_lived().save_over(&path);
-    assert!(matches!(refused, Err(Error::KeyFile { rule: "it holds another key", .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::KeyFile { fault: KeyFileFault::OtherKey, .. })), "{refused:?}");
     assert_eq!(files(path.parent().unwrap()), 1);
 }
 

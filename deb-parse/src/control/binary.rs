@@ -2,6 +2,7 @@
 
 use super::text::Text;
 use super::{Fields, binary_rules, present};
+use crate::LimitKind;
 use crate::deb822::{self, Paragraph};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -37,7 +38,7 @@ impl BinaryControl {
     /// their grammar, obsolete names of fields, `Multi-Arch: same` together with `all`, and so on.
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         if text.len() > limits.control() {
-            return Err(Error::Limit { what: "bytes of the control file", limit: limits.control() as u64 });
+            return Err(Error::Limit { what: LimitKind::Control, limit: limits.control() as u64 });
         }
         let paragraph = deb822::parse_one(0, text, limits)?;
         if let Some(at) = comment_or_return(text) {

@@ -29,6 +29,7 @@ pub use index::{PackagesStanza, SourcesStanza};
 pub use release::Release;
 pub use source::Dsc;
 
+use crate::LimitKind;
 use crate::clearsign;
 use crate::deb822::{self, Paragraph};
 use crate::error::Error;
@@ -92,7 +93,7 @@ fn utf8(value: &[u8]) -> Result<&str, Error> {
 /// Reads the one paragraph of a file that may be clear-signed.
 fn signed_paragraph(text: &[u8], limits: &Limits) -> Result<Text, Error> {
     if text.len() > limits.text() {
-        return Err(Error::Limit { what: "bytes of the text", limit: limits.text() as u64 });
+        return Err(Error::Limit { what: LimitKind::Text, limit: limits.text() as u64 });
     }
     let (before, payload) =
         if clearsign::is_signed(text) { clearsign::numbered_payload(text)? } else { (0, text.into()) };

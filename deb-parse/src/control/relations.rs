@@ -1,6 +1,7 @@
 //! What dpkg demands of relationship fields.
 
 use super::present;
+use crate::LimitKind;
 use crate::deb822::Paragraph;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -25,7 +26,7 @@ pub(super) fn check_relations(
                 return Err(Error::part(text, "relation", relation.name(), rule));
             }
             if number >= limits.relations() {
-                return Err(Error::Limit { what: "relations in a field", limit: limits.relations() as u64 });
+                return Err(Error::Limit { what: LimitKind::Relations, limit: limits.relations() as u64 });
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::conffiles;
 use super::tar::{Dialect, EntryKind, Tar};
 use super::unpacked::Unpacked;
+use crate::LimitKind;
 use crate::checksum::Sha256;
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
@@ -63,7 +64,7 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
         entries += 1;
         if entries > limits.control_entries() {
             let limit = limits.control_entries() as u64;
-            return Err(Error::Limit { what: "entries of the control archive", limit }.within(tar.name()));
+            return Err(Error::Limit { what: LimitKind::ControlEntries, limit }.within(tar.name()));
         }
         let quoted = Quoted::new(&entry.path);
         let error = |rule: &str| Err(tar.error(&format!("{quoted}: {rule}")));
@@ -97,7 +98,7 @@ pub(super) fn read<R: Read>(input: Unpacked<'_, R>, limits: &Limits) -> Result<C
             "control" => {
                 if entry.size > limits.control() as u64 {
                     let limit = limits.control() as u64;
-                    return Err(Error::Limit { what: "bytes of the control file", limit }.within(place()));
+                    return Err(Error::Limit { what: LimitKind::Control, limit }.within(place()));
                 }
                 let place = place();
                 let text = tar.read_content(limits.control())?;

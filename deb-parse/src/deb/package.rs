@@ -10,6 +10,7 @@ use super::stream_end::StreamEnd;
 use super::tar::{Dialect, EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
 use super::unpacking::{self, UnpackProblem};
+use crate::LimitKind;
 use crate::checksum::{Blake3, HashSet, Hasher, Md5, Sha1, Sha256, Sha512};
 use crate::control::BinaryControl;
 use crate::error::{Error, Quoted};
@@ -186,7 +187,7 @@ pub fn read(input: impl Read, options: &Options) -> Result<Package, Error> {
         members += 1;
         if members > options.limits.members() {
             let limit = options.limits.members() as u64;
-            return Err(Error::Limit { what: "members of the ar archive", limit });
+            return Err(Error::Limit { what: LimitKind::Members, limit });
         }
         reading.member(&mut source, &header, members)?;
     }
@@ -267,7 +268,7 @@ impl Reading<'_> {
                     ));
                 };
                 let limit = limits.control_unpacked();
-                let limited = "bytes of the unpacked control archive";
+                let limited = LimitKind::ControlUnpacked;
                 let input = Unpacked::new(Member::new(source, name, size), format, limits, limit, limited)?;
                 self.control = Some((format, control_archive::read(input, limits)?));
                 return skip_padding(source, size);
@@ -312,7 +313,7 @@ impl Reading<'_> {
             // What is not compressed costs nothing to check.
             Data::Skip | Data::List => {
                 let limit = limits.data_unpacked().max(member.left().saturating_mul(HONEST_RATIO));
-                let limited = "bytes of the unpacked data archive";
+                let limited = LimitKind::DataUnpacked;
                 let input = Unpacked::new(member, format, limits, limit, limited)?;
                 let changelog = self.options.changelog.map(|limit| Collector::new(&control.control, limit));
                 let listing = list(input, limits, changelog, conffiles_of(control.conffiles.as_deref()))?;
@@ -411,13 +412,11 @@ impl FileList {
         }
         if self.files.len() == limits.data_entries() {
             let limit = limits.data_entries() as u64;
-            return Err(Error::Limit { what: "entries of the data archive", limit }.within(archive));
+            return Err(Error::Limit { what: LimitKind::DataEntries, limit }.within(archive));
         }
         if self.bytes > limits.list_bytes() {
             let limit = limits.list_bytes() as u64;
-            return Err(
-                Error::Limit { what: "bytes of all path names of the data archive", limit }.within(archive)
-            );
+            return Err(Error::Limit { what: LimitKind::ListBytes, limit }.within(archive));
         }
         self.files.push(file);
         Ok(())

@@ -10,6 +10,7 @@ mod writer;
 
 use self::header::{RawHeader, text};
 use super::unpacked::Unpacked;
+use crate::LimitKind;
 use crate::checksum::Sha256;
 use crate::error::Error;
 use std::fmt;
@@ -239,16 +240,14 @@ impl<'a, R: Read> Tar<'a, R> {
     }
 
     fn too_long(&self) -> Error {
-        Error::Limit { what: "bytes of a path name", limit: self.path_limit as u64 }.within(self.name())
+        Error::Limit { what: LimitKind::Path, limit: self.path_limit as u64 }.within(self.name())
     }
 
     /// Reads the content of the current entry, which may be `limit` bytes.
     pub(super) fn read_content(&mut self, limit: usize) -> Result<Vec<u8>, Error> {
         let Some(size) = usize::try_from(self.left).ok().filter(|size| *size <= limit) else {
             let limit = limit as u64;
-            return Err(
-                Error::Limit { what: "bytes of a file in the control archive", limit }.within(self.name())
-            );
+            return Err(Error::Limit { what: LimitKind::ControlFile, limit }.within(self.name()));
         };
         // The size is only a claim: memory is taken as the bytes come.
         let mut content = Vec::new();

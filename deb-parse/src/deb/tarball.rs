@@ -12,6 +12,7 @@ use super::package::{FileEntry, FileList, HONEST_RATIO};
 use super::source::{Member, Source};
 use super::tar::{self, Dialect, EntryKind, Owner, Tar};
 use super::unpacked::Unpacked;
+use crate::LimitKind;
 use crate::checksum::{HashSet, Hasher, Hashes};
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
@@ -66,7 +67,7 @@ const NAME: &str = "tarball";
 fn list<R: Read>(mut member: Member<'_, R>, limits: &Limits) -> Result<Vec<FileEntry>, Error> {
     let limit = limits.data_unpacked().max(member.left().saturating_mul(HONEST_RATIO));
     let format = Compression::of(member.peek(Compression::MAGIC_LEN)?).unwrap_or(Compression::None);
-    let input = Unpacked::new(member, format, limits, limit, "bytes of the unpacked tarball")?;
+    let input = Unpacked::new(member, format, limits, limit, LimitKind::TarballUnpacked)?;
     let mut input = input.of_many_streams(limits);
     if tar::starts(input.peek(tar::BLOCK)?) {
         list_archive(Tar::new(input, Dialect::Gnu, limits.path()), limits)

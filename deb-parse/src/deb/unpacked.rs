@@ -7,6 +7,7 @@
 use super::codec::{self, Decode};
 use super::compression::Compression;
 use super::source::{Member, copy};
+use crate::LimitKind;
 use crate::error::Error;
 use crate::limits::Limits;
 use std::io::Read;
@@ -23,7 +24,7 @@ pub(super) struct Unpacked<'a, R> {
     ahead: Vec<u8>,
     unpacked: u64,
     limit: u64,
-    limited: &'static str,
+    limited: LimitKind,
 }
 
 impl<'a, R: Read> Unpacked<'a, R> {
@@ -33,7 +34,7 @@ impl<'a, R: Read> Unpacked<'a, R> {
         format: Compression,
         limits: &Limits,
         limit: u64,
-        limited: &'static str,
+        limited: LimitKind,
     ) -> Result<Self, Error> {
         let name = member.name();
         if format != Compression::None && !format.matches(member.peek(Compression::MAGIC_LEN)?) {

@@ -2,6 +2,7 @@
 
 use super::scan::Paragraph;
 use super::strict::Checker;
+use crate::LimitKind;
 use crate::error::Error;
 use crate::limits::Limits;
 use std::io::Read;
@@ -54,10 +55,7 @@ impl<'l, R: Read> Reader<'l, R> {
         let mut searched = Search { at: self.start, in_paragraph: false };
         while !self.ended && !searched.finds_end(&self.buffer) {
             if self.buffer.len() - self.start > self.limits.stanza() + Self::PIECE {
-                return Err(Error::Limit {
-                    what: "bytes of a paragraph",
-                    limit: self.limits.stanza() as u64,
-                });
+                return Err(Error::Limit { what: LimitKind::Stanza, limit: self.limits.stanza() as u64 });
             }
             searched.at -= self.start;
             self.buffer.drain(..self.start);

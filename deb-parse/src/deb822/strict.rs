@@ -1,6 +1,7 @@
 //! The strict reader: every rule of the syntax is checked, and an error says where it was broken.
 
 use super::scan::{Paragraph, is_name_byte};
+use crate::LimitKind;
 use crate::error::{Error, Quoted};
 use crate::limits::Limits;
 use nom::branch::alt;
@@ -57,7 +58,7 @@ pub(crate) fn parse_one<'a>(lines: u64, text: &'a [u8], limits: &Limits) -> Resu
 
 fn check_length(text: &[u8], limits: &Limits) -> Result<(), Error> {
     if text.len() > limits.text() {
-        return Err(Error::Limit { what: "bytes of the text", limit: limits.text() as u64 });
+        return Err(Error::Limit { what: LimitKind::Text, limit: limits.text() as u64 });
     }
     Ok(())
 }
@@ -112,7 +113,7 @@ impl<'l> Checker<'l> {
                     begin.get_or_insert((offset, self.line));
                     if self.names.len() == self.limits.fields() {
                         return Err(Error::Limit {
-                            what: "fields of a paragraph",
+                            what: LimitKind::Fields,
                             limit: self.limits.fields() as u64,
                         });
                     }
@@ -139,10 +140,7 @@ impl<'l> Checker<'l> {
             }
             offset += length;
             if begin.is_some_and(|(begin, _)| offset - begin > self.limits.stanza()) {
-                return Err(Error::Limit {
-                    what: "bytes of a paragraph",
-                    limit: self.limits.stanza() as u64,
-                });
+                return Err(Error::Limit { what: LimitKind::Stanza, limit: self.limits.stanza() as u64 });
             }
         }
         let (Some((begin, line)), Some(_)) = (begin, field) else { return Ok(None) };

@@ -133,9 +133,10 @@ pub(crate) fn warn_of_unknown_releases(
     }
     for Added { key, route, .. } in report.added.iter().filter(|added| is_new(added)) {
         if let Route::Everywhere { foreign: Some(marker), .. } = route {
-            output.note(&format!(
-                "warning: {key}: no suite for `{marker}`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)"
-            ));
+            let what = format!(
+                "{key}: no suite for `{marker}`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)"
+            );
+            output.warn("W-UNKNOWN-RELEASE", what);
         }
     }
 }

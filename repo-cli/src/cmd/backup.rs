@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::args::Global;
 use crate::config::Config;
 use crate::error::{Failure, Outcome};
+use crate::keys::Keys;
 use crate::output::{Output, bytes, count};
 use crate::session;
 
@@ -37,6 +38,10 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         return mistake.map_or(Ok(Outcome::Done), Err);
     };
     let report = store.backup_with(directory, &named, &context)?;
+    if Keys::new(&root).is_empty() {
+        let what = "the store has no keys, so the backup has none: clients refuse what other keys sign";
+        output.warn("W-NO-KEYS", what);
+    }
     let json = json!({
         "copied": report.copied,
         "bytes": report.bytes,

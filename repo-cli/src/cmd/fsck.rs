@@ -1,7 +1,5 @@
 use std::os::unix::fs::MetadataExt as _;
-use std::time::SystemTime;
 
-use apt_sign::{Fingerprint, Keyring};
 use camino::Utf8PathBuf;
 use repo_store::{
     CopySource, FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, RepositoryName, SignedSuite,
@@ -12,7 +10,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::fetch::WebServer;
-use crate::keys::Keys;
+use crate::key_check::CheckedKeys;
 use crate::output::{Output, count};
 use crate::session::{Publishing, Session};
 
@@ -66,12 +64,20 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
         check_owner(session)?;
     }
     let context = session.context();
-    let keys = KnownKeys::of(&session.keys(), output)?;
+    let keys = CheckedKeys::new(session.keys(), output);
     clock::warn(&session.store, context.now, output)?;
     if let Some(unsynchronised) = clock::unsynchronised() {
         output.note(&format!("note: {unsynchronised}"));
     }
     let check = |suite: SignedSuite<'_>| keys.verify(suite);
+    let look = || keys.look();
+    let of_users = session.config.unusable_users().into_iter().map(|(repository, path, what)| Problem {
+        kind: ProblemKind::Damaged,
+        path,
+        what: format!("{what}: serve closes {repository}"),
+        affects: Vec::new(),
+    });
+    let of_users: Vec<Problem> = of_users.collect();
     let sign_again = |name: &RepositoryName| {
         let publishing = Publishing { again: true, ..Publishing::default() };
         let signed = session
@@ -81,7 +87,8 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     };
     let options = FsckOptions {
         signatures: Some(&check),
-        keys: Some(&keys.fingerprints),
+        keys: Some(&look),
+        problems: &of_users,
         sign_again: Some(&sign_again),
     };
     let report = if arguments.repair {
@@ -92,36 +99,8 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     } else {
         RepairReport { remaining: session.store.fsck(&options, &context)?, ..RepairReport::default() }
     };
-    print(&report, arguments.repair, output);
+    print(&report, arguments.repair, &keys, output);
     Ok(Outcome::of(report.remaining.is_clean()))
-}
-
-/// The keys of a store, as far as a check needs them.
-pub(crate) struct KnownKeys {
-    /// Without any, nothing can be verified.
-    keyring: Option<Keyring>,
-    pub(crate) fingerprints: Vec<Fingerprint>,
-}
-
-impl KnownKeys {
-    /// A key file that cannot be used is a failure of its own, which names the file.
-    pub(crate) fn of(keys: &Keys, output: &Output) -> Result<Self, Failure> {
-        let (keyring, warnings) = match keys.keyring() {
-            Err(Failure::NoKey { .. }) => (None, Vec::new()),
-            found => found.map(|(keyring, warnings)| (Some(keyring), warnings))?,
-        };
-        warnings.iter().for_each(|warning| output.note(warning));
-        let fingerprints = keyring.as_ref().map(Keyring::fingerprints).unwrap_or_default();
-        Ok(Self { keyring, fingerprints })
-    }
-
-    /// Whether clients that know these keys would accept a suite.
-    pub(crate) fn verify(&self, suite: SignedSuite<'_>) -> Result<(), apt_sign::Error> {
-        let Some(keyring) = &self.keyring else { return Ok(()) };
-        let now = SystemTime::now();
-        keyring.verify_inline(suite.in_release, now)?;
-        keyring.verify_detached(suite.release, suite.release_gpg, now).map(drop)
-    }
 }
 
 /// Only the owner of the store repairs it: with files of another, root's above all, the owner could not go on.
@@ -135,7 +114,7 @@ fn check_owner(session: &Session) -> Result<(), Failure> {
 }
 
 /// Prints what a check found, and what a repair did.
-pub(crate) fn print(done: &RepairReport, repair: bool, output: &Output) {
+pub(crate) fn print(done: &RepairReport, repair: bool, keys: &CheckedKeys<'_>, output: &Output) {
     let RepairReport { repaired, remaining: report, unhelpful, .. } = done;
     for Unhelpful { place, what, .. } in unhelpful {
         output.note(&format!("{place}: {what}"));
@@ -178,7 +157,7 @@ pub(crate) fn print(done: &RepairReport, repair: bool, output: &Output) {
     } else {
         let problems = report.problems.len();
         output.note(&format!("{}: {looked}", count(problems, "problem")));
-        let hints = hints(report, repair);
+        let hints = hints(report, repair, keys);
         for hint in &hints {
             output.note(&format!("hint: {hint}"));
         }
@@ -187,10 +166,11 @@ pub(crate) fn print(done: &RepairReport, repair: bool, output: &Output) {
 }
 
 /// What to do about the problems, the most needed first.
-fn hints(report: &FsckReport, repair: bool) -> Vec<&'static str> {
+fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'static str> {
     let has = |kind| report.problems.iter().any(|problem| problem.kind == kind);
-    let mut hints = Vec::new();
-    if !repair && report.problems.iter().any(needs_a_copy) {
+    let mut hints = keys.hints(report);
+    let others_sign = report.problems.iter().any(|problem| problem.kind == ProblemKind::Key);
+    if !repair && report.problems.iter().any(|problem| needs_a_copy(problem, others_sign)) {
         hints.push("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
     } else if repair && report.problems.iter().any(Problem::is_of_an_index) {
         hints.push("damaged indices are in store/damaged/; `repo-cli publish` makes anew what clients miss");
@@ -202,19 +182,18 @@ fn hints(report: &FsckReport, repair: bool) -> Vec<&'static str> {
         );
     }
     if has(ProblemKind::Date) {
-        hints.push("`repo-cli sign again` publishes with the present time as the Date");
-    }
-    if has(ProblemKind::Key) {
-        hints.push(
-            "restore keys/ from the backup; without them, `repo-cli key generate` and then \
-             `repo-cli publish --allow-key-change`",
-        );
+        hints.push("`repo-cli sign again` publishes with the present time as the Date, tagged states too");
     }
     hints
 }
 
-fn needs_a_copy(problem: &Problem) -> bool {
-    !matches!(problem.kind, ProblemKind::Date | ProblemKind::Forged | ProblemKind::Key)
+/// Whether a true copy would help. `others_sign`: a signature that does not hold is explained by the keys.
+fn needs_a_copy(problem: &Problem, others_sign: bool) -> bool {
+    match problem.kind {
+        ProblemKind::Date | ProblemKind::Forged | ProblemKind::Key => false,
+        ProblemKind::Signature => !others_sign,
+        _ => ["store", "public"].iter().any(|area| problem.path.starts_with(area)),
+    }
 }
 
 pub(crate) fn to_json(problem: &Problem) -> Value {

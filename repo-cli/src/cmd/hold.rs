@@ -117,7 +117,7 @@ pub(crate) fn unhold(
         if lifted.is_empty() {
             return Err(failure);
         }
-        output.note(&format!("warning: {failure}"));
+        output.warn("W-NO-HOLD", failure.to_string());
     }
     let names: Vec<String> = lifted.iter().map(|hold| name(&hold.key)).collect();
     print(&names, committed.commit, arguments.dry_run, output);

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
                 return Err(Failure::Usage("--json and --binary exclude each other"));
             }
             let (keyring, warnings) = session.keys().keyring()?;
-            warnings.iter().for_each(|warning| output.note(warning));
+            warnings.into_iter().for_each(|warning| output.warn(warning.code, warning.message));
             if *binary {
                 output.bytes(&keyring.binary()?);
             } else {
@@ -66,13 +66,13 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
     let mut rows = Vec::new();
     let mut json = Vec::new();
     let (certificates, warnings) = session.keys().certificates()?;
-    warnings.iter().for_each(|warning| output.note(warning));
+    warnings.into_iter().for_each(|warning| output.warn(warning.code, warning.message));
     for certificate in certificates {
         let problems: Vec<String> = certificate.problems(now).iter().map(ToString::to_string).collect();
-        let expires = certificate.expires().map(day);
+        let expires = certificate.signing_ends().map(day);
         json.push(serde_json::json!({
             "fingerprint": certificate.fingerprint().to_string(),
-            "algorithm": certificate.algorithm(),
+            "algorithm": certificate.signing_algorithm(now),
             "created": day(certificate.created()),
             "expires": expires,
             "user_ids": certificate.user_ids(),
@@ -80,7 +80,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
         }));
         rows.push([
             certificate.fingerprint().to_string(),
-            certificate.algorithm(),
+            certificate.signing_algorithm(now),
             day(certificate.created()),
             expires.unwrap_or_else(|| "never".to_owned()),
             certificate.user_ids().join(", "),

@@ -80,7 +80,7 @@ pub(crate) fn run(
     print_changes(plan.changes(), stays_behind(&plan), commit, dry_run, output);
     for (record, suites) in plan.left_out().by_record() {
         let (key, suites) = (record.key(), joined(&suites));
-        output.note(&format!("warning: {key} stays behind: {} has no suite {suites}", to.name));
+        output.warn("W-LEFT-BEHIND", format!("{key} stays behind: {} has no suite {suites}", to.name));
     }
     for (record, hold) in plan.held() {
         if arguments.all {
@@ -96,9 +96,10 @@ pub(crate) fn run(
     }
     for record in plan.siblings() {
         let (key, (source, version)) = (record.key(), record.source());
-        output.note(&format!(
-            "warning: {key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
-        ));
+        let what = format!(
+            "{key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
+        );
+        output.warn("W-LEFT-BEHIND", what);
     }
     let what = count(moved.len(), "package");
     output.say(&match (moved.is_empty(), dry_run) {

@@ -1,6 +1,6 @@
-use repo_store::{PublishOptions, Unlisted};
+use repo_store::{PublishOptions, PublishReport, Unlisted};
 
-use crate::clock::Hazard;
+use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::{Publishing, Session};
@@ -54,6 +54,8 @@ pub(crate) fn run(
             "publication": report.publication.map(|id| id.to_string()),
             "suites": report.suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "removed": report.removed,
+            "date": report.date.map(clock::seconds),
+            "tags_ahead": tags_ahead(&report),
         });
         if !report.unlisted.is_empty()
             && let Some(entry) = entry.as_object_mut()
@@ -74,4 +76,10 @@ pub(crate) fn run(
 
 fn unlisted(Unlisted { package, index, reason, .. }: &Unlisted) -> serde_json::Value {
     serde_json::json!({ "package": package.to_string(), "index": index.to_string(), "reason": reason })
+}
+
+/// Returns the tags whose publications clients refuse, in JSON: until when.
+pub(super) fn tags_ahead(report: &PublishReport) -> Vec<serde_json::Value> {
+    let entry = |(tag, date): &(repo_store::TagName, jiff::Timestamp)| serde_json::json!({ "tag": tag.as_str(), "date": clock::seconds(*date) });
+    report.tags_ahead.iter().map(entry).collect()
 }

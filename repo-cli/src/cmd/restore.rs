@@ -3,10 +3,11 @@ use repo_store::{FsckOptions, NamedFile, OutsideFile, RepairReport, SignedSuite,
 use serde_json::json;
 
 use super::backup::outside_json;
-use super::fsck::{self, KnownKeys};
+use super::fsck;
 use crate::args::Global;
 use crate::config::Config;
 use crate::error::{Failure, Outcome};
+use crate::key_check::CheckedKeys;
 use crate::keys::Keys;
 use crate::output::{Output, bytes, count};
 use crate::session;
@@ -51,14 +52,14 @@ pub(crate) fn run(
     for path in report.damaged.iter().chain(lacking.iter().copied()) {
         output.error(&Failure::NotRestored { path: path.clone() });
     }
-    let keys = KnownKeys::of(&Keys::new(&arguments.directory), output)?;
+    let keys = CheckedKeys::new(Keys::new(&arguments.directory), output);
     let check = |suite: SignedSuite<'_>| keys.verify(suite);
-    let options =
-        FsckOptions { signatures: Some(&check), keys: Some(&keys.fingerprints), ..FsckOptions::default() };
+    let look = || keys.look();
+    let options = FsckOptions { signatures: Some(&check), keys: Some(&look), ..FsckOptions::default() };
     let found = store.fsck(&options, &context)?;
     let is_clean = found.is_clean();
     let problems: Vec<_> = found.problems.iter().map(fsck::to_json).collect();
-    fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, output);
+    fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, &keys, output);
     let json = json!({
         "copied": report.copied,
         "bytes": report.bytes,

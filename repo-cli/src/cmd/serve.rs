@@ -3,6 +3,7 @@ use crate::error::{self, Failure, Outcome};
 use crate::output::{Output, Talk};
 use crate::serve::{Server, Site};
 use crate::session::Session;
+use crate::signals;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServeArguments {
@@ -32,17 +33,24 @@ pub(crate) fn run(
 /// A server for the published repositories, listening.
 pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server, Failure> {
     let root = session.root.join("public");
-    let site = move |config: &Config| -> Result<_, Failure> {
-        Ok(Site { root: root.clone(), access: config.access()?, trusted_proxies: config.trusted_proxies() })
+    let site = move |config: &Config| Site {
+        root: root.clone(),
+        access: config.access(),
+        trusted_proxies: config.trusted_proxies(),
     };
-    let server = Server::bind(listen, site(&session.config)?).map_err(Failure::io("listen on", listen))?;
+    let server = Server::bind(listen, site(&session.config)).map_err(Failure::io("listen on", listen))?;
     let mut watch = Watch::new(&session.config);
     // Opened here: a configuration counts when it is served, and is tried again until then.
-    let open = move |config: &Config| site(config)?.open().map_err(Failure::Site);
+    let open = move |config: &Config| site(config).open().map_err(Failure::Site);
     let server = server.with_warnings(move |text| talk.note(text));
-    Ok(server.renewed_by(move || {
-        let looked = watch.look(&open);
+    Ok(server.renewed_by(move |is_asked| {
+        let looked = watch.look(is_asked, &open);
         match &looked {
+            Ok(None) if is_asked => {
+                talk.say(
+                    "asked to reload: the configuration has not changed; files of users were read again",
+                );
+            }
             Ok(None) => {}
             Ok(Some(_)) => talk.say("the configuration has changed and was read again"),
             Err(failure) => {
@@ -53,7 +61,7 @@ pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server
     }))
 }
 
-/// Serves until the program is asked to end, then finishes the requests under way.
+/// Serves until the program is asked to end (SIGINT, SIGTERM), then finishes the requests under way. SIGHUP reloads.
 pub(crate) fn run_until_interrupted(
     mut server: Server,
     log: bool,
@@ -63,8 +71,7 @@ pub(crate) fn run_until_interrupted(
         let talk = output.talk();
         server = server.with_log(move |entry| talk.note(&entry.to_string()));
     }
-    let handle = server.shutdown_handle();
-    ctrlc::set_handler(move || handle.shutdown()).map_err(Failure::Signals)?;
+    signals::watch(server.shutdown_handle(), server.reload_handle()).map_err(Failure::Signals)?;
     output.print_result();
     server.run().map_err(Failure::io("serve", "requests"))?;
     output.say("stopped");

@@ -1,8 +1,9 @@
 use clap::Subcommand;
 
+use super::publish::tags_ahead;
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Output, count, joined};
 use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -46,11 +47,21 @@ pub(crate) fn run(arguments: &SignArguments, session: &Session, output: &Output)
                 clock::seconds(date)
             ));
         }
+        if !report.signed_tags.is_empty() {
+            output.say(&format!(
+                "signed {} of {} again: {}",
+                count(report.signed_tags.len(), "tagged state"),
+                repository.name,
+                joined(&report.signed_tags)
+            ));
+        }
         signed.push(serde_json::json!({
             "repository": repository.name.as_str(),
             "publication": report.publication.map(|id| id.to_string()),
             "suites": report.suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "corrected": report.corrected.map(clock::seconds),
+            "tags": report.signed_tags.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "tags_ahead": tags_ahead(&report),
         }));
     }
     let outcome = Outcome::of(failed.is_empty());

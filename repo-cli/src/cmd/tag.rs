@@ -1,5 +1,6 @@
 use repo_store::TagName;
 
+use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::Session;
@@ -71,6 +72,12 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
         Some(_) => format!("; clients find it as snapshot/{name}"),
         None => format!("; clients will find it as snapshot/{name} once that state is published"),
     };
+    let (now, tags) = (session.context().now, session.store.tags_ahead(repository, session.context().now)?);
+    let date = tags.into_iter().find(|(tag, _)| tag == name).map(|(_, date)| date);
+    if let Some(refused) = clock::refused_until(date, now) {
+        let cure = format!("`repo-cli sign again {repository}` gives it the right one");
+        output.warn("W-DATE", format!("snapshot {name} of {repository}: {refused}; {cure}"));
+    }
     output.say(&format!("{verb} {name}: {sequence} ({}) of {repository}{clients}", id.short()));
     Ok(Outcome::Done)
 }

@@ -33,21 +33,28 @@ impl Watch {
 
     /// What `use_it` makes of the configuration, when it is another one than before; the error when that cannot be used, once. Then the
     /// one before counts further, and the other one is tried at each look. One that asks less of clients is never used.
+    ///
+    /// `now`: somebody asked for it. Then what differs is used at first sight, and an error is told again.
     pub(crate) fn look<T>(
         &mut self,
+        now: bool,
         use_it: impl FnOnce(&Config) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
-        let result = self.read(use_it);
+        let result = self.read(now, use_it);
         let problem = result.as_ref().err().map(|failure| error::chain(failure));
         let is_known = problem == mem::replace(&mut self.problem, problem.clone());
-        if is_known { result.or(Ok(None)) } else { result }
+        if is_known && !now { result.or(Ok(None)) } else { result }
     }
 
-    fn read<T>(&mut self, use_it: impl FnOnce(&Config) -> Result<T, Failure>) -> Result<Option<T>, Failure> {
+    fn read<T>(
+        &mut self,
+        now: bool,
+        use_it: impl FnOnce(&Config) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
         let sources = file::sources(&self.root)?;
         let before = mem::replace(&mut self.seen, sources.clone());
         // What differs from one look to the next may be half written.
-        if sources == self.current || sources != before {
+        if sources == self.current || (sources != before && !now) {
             return Ok(None);
         }
         let config = Config::of(&self.root, &sources)?;
@@ -92,7 +99,7 @@ mod tests {
 
         /// What a look says: that it is used, an error, or nothing.
         fn look(&mut self) -> Option<String> {
-            match self.watch.look(|_| Ok("used".to_owned())) {
+            match self.watch.look(false, |_| Ok("used".to_owned())) {
                 Ok(used) => used,
                 Err(failure) => Some(error::chain(&failure)),
             }
@@ -124,8 +131,9 @@ mod tests {
         let mut watched = Watched::new();
         watched.write("repo.toml", &format!("{BASE}origin = 'other'\n"));
         assert_eq!(watched.look(), None);
-        let mut fails =
-            || watched.watch.look::<()>(|_| Err(Failure::Site(std::io::Error::other("public is away"))));
+        let mut fails = || {
+            watched.watch.look::<()>(false, |_| Err(Failure::Site(std::io::Error::other("public is away"))))
+        };
         assert!(fails().is_err());
         assert!(matches!(fails(), Ok(None)), "it was said");
         assert_eq!(watched.look().as_deref(), Some("used"));

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
+use super::Warning;
 use super::escape::is_hostile;
 use crate::error::Report;
 
@@ -63,6 +64,11 @@ struct Failed<'a> {
     errors: &'a [Report],
 }
 
+#[derive(Serialize)]
+struct Warned<'a> {
+    warnings: &'a [Warning],
+}
+
 /// The document as far as it is known.
 pub(super) enum Document {
     /// The content, as JSON text. Failures of the rest of the command may be added.
@@ -89,19 +95,31 @@ impl Document {
         }
     }
 
-    /// Returns the text, with the failures if there are any, and counts as printed from then on. `None` if it did already.
-    pub(super) fn take(&mut self, failures: &[Report]) -> serde_json::Result<Option<Vec<u8>>> {
+    /// Returns the text, with the failures and warnings if there are any, and counts as printed from then on. `None` if it did already.
+    pub(super) fn take(
+        &mut self,
+        failures: &[Report],
+        warnings: &[Warning],
+    ) -> serde_json::Result<Option<Vec<u8>>> {
         let Self::Pending(mut bytes) = std::mem::replace(self, Self::Printed) else { return Ok(None) };
+        if !warnings.is_empty() {
+            append(&mut bytes, &Warned { warnings })?;
+        }
         if let Some(error) = failures.first() {
             let errors = if failures.len() > 1 { failures } else { &[] };
-            let failed = to_vec(&Failed { ok: false, error, errors })?;
-            // Both are objects, and the first is not empty: together they are one.
-            bytes.pop();
-            bytes.push(b',');
-            bytes.extend(failed.get(1..).unwrap_or_default());
+            append(&mut bytes, &Failed { ok: false, error, errors })?;
         }
         Ok(Some(bytes))
     }
+}
+
+/// Adds fields to an object that is not empty.
+fn append(object: &mut Vec<u8>, fields: &impl Serialize) -> serde_json::Result<()> {
+    let fields = to_vec(fields)?;
+    object.pop();
+    object.push(b',');
+    object.extend(fields.get(1..).unwrap_or_default());
+    Ok(())
 }
 
 #[cfg(test)]
@@ -111,7 +129,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn text(content: &Value, failures: &[Report]) -> String {
-        let bytes = Document::of(content).unwrap().take(failures).unwrap().unwrap();
+        let bytes = Document::of(content).unwrap().take(failures, &[]).unwrap().unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
@@ -145,10 +163,20 @@ mod tests {
     }
 
     #[test]
+    fn warnings_are_part_of_the_document() {
+        let warning = Warning { code: "W-TEST", message: "odd\u{9b}".to_owned() };
+        let bytes = Document::of(&json!({ "a": 1 })).unwrap().take(&[], &[warning]).unwrap().unwrap();
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            r#"{"format":1,"a":1,"warnings":[{"code":"W-TEST","message":"odd\u009b"}]}"#
+        );
+    }
+
+    #[test]
     fn a_document_is_printed_once() {
         let mut document = Document::empty().unwrap();
-        assert_eq!(document.take(&[]).unwrap().as_deref(), Some(&br#"{"format":1}"#[..]));
-        assert_eq!(document.take(&[report("late")]).unwrap(), None);
+        assert_eq!(document.take(&[], &[]).unwrap().as_deref(), Some(&br#"{"format":1}"#[..]));
+        assert_eq!(document.take(&[report("late")], &[]).unwrap(), None);
     }
 
     proptest! {

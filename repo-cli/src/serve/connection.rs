@@ -13,7 +13,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::respond::{Shared, respond};
 
@@ -31,11 +31,41 @@ pub(crate) struct Pulse {
     born: Instant,
     beat: AtomicU64,
     busy: AtomicBool,
+    /// Whether the client is to make room for others.
+    leaving: AtomicBool,
+    /// Wakes the connection for that.
+    leave: Notify,
+    /// Whether a line feed without a carriage return before it came in.
+    bare_line_feed: AtomicBool,
 }
 
 impl Pulse {
-    fn new() -> Self {
-        Self { born: Instant::now(), beat: AtomicU64::new(0), busy: AtomicBool::new(false) }
+    pub(crate) fn new() -> Self {
+        Self {
+            born: Instant::now(),
+            beat: AtomicU64::new(0),
+            busy: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
+            leave: Notify::new(),
+            bare_line_feed: AtomicBool::new(false),
+        }
+    }
+
+    /// How long the connection has waited for a request; `None` while one is answered.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        let beat = Duration::from_millis(self.beat.load(Ordering::Relaxed));
+        (!self.busy.load(Ordering::Relaxed)).then(|| self.born.elapsed().saturating_sub(beat))
+    }
+
+    /// Ends the connection, unless a request has come in meanwhile.
+    pub(crate) fn give_way(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+        self.leave.notify_one();
+    }
+
+    /// Whether a line of what came in ended in a line feed alone. Requests here have no bodies, so all that comes in are heads.
+    pub(crate) fn has_bare_line_feed(&self) -> bool {
+        self.bare_line_feed.load(Ordering::Relaxed)
     }
 
     fn beat(&self) {
@@ -78,15 +108,14 @@ pub(crate) struct Timeouts {
 /// progress is finished and no further request is read.
 pub(crate) async fn serve(
     stream: TcpStream,
-    peer: IpAddr,
+    (peer, pulse): (IpAddr, Arc<Pulse>),
     shared: Arc<Shared>,
     timeouts: Timeouts,
     mut stop: watch::Receiver<bool>,
 ) {
     // Answers are written whole; waiting to fill segments would only delay the last one.
     let _ = stream.set_nodelay(true);
-    let pulse = Arc::new(Pulse::new());
-    let socket = Socket { stream, pulse: Arc::clone(&pulse) };
+    let socket = Socket { stream, pulse: Arc::clone(&pulse), last: 0 };
     let service = service_fn(|request| respond(Arc::clone(&shared), Arc::clone(&pulse), peer, request));
     let connection = http1::Builder::new()
         .half_close(true)
@@ -99,6 +128,7 @@ pub(crate) async fn serve(
     let mut watch = pin!(tokio::time::sleep(look));
     let stopping = stop.clone();
     let mut stopped = pin!(stop.wait_for(|stop| *stop));
+    let mut leave = pin!(pulse.leave.notified());
     let (mut told, mut registered) = (false, false);
     std::future::poll_fn(|cx| {
         // A task's waker stays the same for its life, so registering for the stop once is enough; each poll of that
@@ -106,12 +136,16 @@ pub(crate) async fn serve(
         if !registered {
             registered = true;
             let _ = stopped.as_mut().poll(cx);
+            let _ = leave.as_mut().poll(cx);
         }
         if !told && *stopping.borrow() {
             told = true;
             connection.as_mut().graceful_shutdown();
         }
         if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if pulse.leaving.load(Ordering::Relaxed) && pulse.idle().is_some() {
             return Poll::Ready(());
         }
         while watch.as_mut().poll(cx).is_ready() {
@@ -129,11 +163,13 @@ pub(crate) async fn serve(
 struct Socket {
     stream: TcpStream,
     pulse: Arc<Pulse>,
+    /// The last byte that came in.
+    last: u8,
 }
 
 impl Read for Socket {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
@@ -145,7 +181,9 @@ impl Read for Socket {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(read) => {
-                    into.put_slice(buffer.get(..read).unwrap_or_default());
+                    let bytes = buffer.get(..read).unwrap_or_default();
+                    self.look_for_bare_line_feeds(bytes);
+                    into.put_slice(bytes);
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -154,6 +192,14 @@ impl Read for Socket {
 }
 
 impl Socket {
+    fn look_for_bare_line_feeds(&mut self, bytes: &[u8]) {
+        let before = std::iter::once(&self.last).chain(bytes);
+        if before.zip(bytes).any(|(before, byte)| *byte == b'\n' && *before != b'\r') {
+            self.pulse.bare_line_feed.store(true, Ordering::Relaxed);
+        }
+        self.last = bytes.last().copied().unwrap_or(self.last);
+    }
+
     fn poll_send<F>(&self, cx: &mut Context<'_>, send: F) -> Poll<io::Result<usize>>
     where
         F: Fn(&TcpStream) -> io::Result<usize>,

@@ -28,9 +28,8 @@ mod users;
 
 pub(crate) use log::LogEntry;
 pub(crate) use network::IpNetwork;
-pub(crate) use server::Server;
 #[cfg(test)]
-use server::{Limits, ShutdownHandle};
+use server::Limits;
+pub(crate) use server::{ReloadHandle, Server, ShutdownHandle};
 pub(crate) use site::{Access, OpenSite, Site};
 pub(crate) use user_file::UserFile;
-pub(crate) use users::UsersError;

@@ -44,7 +44,15 @@ impl IpNetwork {
         if network.masked(address) != address {
             return Err(error("bits are set behind the prefix"));
         }
-        Ok(network)
+        Ok(network.canonical())
+    }
+
+    /// The IPv4 network that an IPv6 network of IPv4-mapped addresses (`::ffff:10.0.0.0/104`) stands for: clients count as what they are.
+    fn canonical(self) -> Self {
+        match (self.address.to_canonical(), self.prefix.checked_sub(96)) {
+            (address @ IpAddr::V4(_), Some(prefix)) if self.address.is_ipv6() => Self { address, prefix },
+            _ => self,
+        }
     }
 
     /// Tells whether the address lies in this network. An IPv4 address seen through an IPv6 socket
@@ -87,6 +95,9 @@ mod tests {
             ("192.0.2.128/25", "::ffff:192.0.2.200", "192.0.2.1"),
             ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
             ("::1", "::1", "127.0.0.1"),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", "11.0.0.1"),
+            ("::ffff:192.0.2.7", "::ffff:192.0.2.7", "192.0.2.6"),
+            ("::ffff:0.0.0.0/96", "203.0.113.9", "2001:db8::1"),
             ("0.0.0.0/0", "203.0.113.9", "2001:db8::1"),
             ("::/0", "2001:db8::1", "203.0.113.9"),
             ("::/0", "2001:db8::1", "::ffff:203.0.113.9"),

@@ -13,8 +13,8 @@ use base64::Engine as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCEPT_RANGES, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
@@ -30,7 +30,6 @@ use super::password::PASSWORD_LIMIT;
 use super::path::RequestPath;
 use super::site::{Access, OpenSite};
 use super::tree::OpenFile;
-use super::user_file::UserFile;
 
 /// How long a login may wait for others to be checked before it gets a 503.
 const LOGIN_PATIENCE: Duration = Duration::from_secs(20);
@@ -78,7 +77,7 @@ pub(crate) async fn respond(
     let started = Instant::now();
     pulse.work();
     let client = shared.site().proxies.client(peer, request.headers());
-    let answer = match answer(&shared, client, &request).await {
+    let answer = match answer(&shared, &pulse, client, &request).await {
         Ok(answer) | Err(answer) => answer,
     };
     let log = shared.log.clone().map(|log| {
@@ -103,15 +102,26 @@ pub(crate) async fn respond(
 }
 
 /// The rules in their order. Both sides of the result are answers; `Err` is where a rule stopped the request.
-async fn answer(shared: &Arc<Shared>, client: IpAddr, request: &Request<Incoming>) -> Result<Answer, Answer> {
+async fn answer(
+    shared: &Arc<Shared>,
+    pulse: &Pulse,
+    client: IpAddr,
+    request: &Request<Incoming>,
+) -> Result<Answer, Answer> {
+    // Proxies read such requests in another way, and would take a part of one for another.
+    if pulse.has_bare_line_feed() {
+        return Err(Answer::malformed("a line ends in CR LF\n"));
+    }
+    if request.headers().get_all(HOST).iter().nth(1).is_some() {
+        return Err(Answer::malformed("one Host field only\n"));
+    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Err(Answer::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
             .with(ALLOW, HeaderValue::from_static("GET, HEAD")));
     }
     if !request.body().is_end_stream() {
         // We will not read the body, so what follows on this connection could not be told from it.
-        return Err(Answer::error(StatusCode::BAD_REQUEST, "a request here has no body\n")
-            .with(CONNECTION, HeaderValue::from_static("close")));
+        return Err(Answer::malformed("a request here has no body\n"));
     }
     let path = RequestPath::parse(request.uri().path())
         .map_err(|_| Answer::error(StatusCode::BAD_REQUEST, "malformed path\n"))?;
@@ -141,7 +151,10 @@ async fn log_in(
     access: &Access,
     headers: &HeaderMap,
 ) -> Result<Option<String>, Answer> {
-    let Some(users) = access.users.as_ref().map(UserFile::users) else { return Ok(None) };
+    let Some(file) = &access.users else { return Ok(None) };
+    let Some(users) = file.users() else {
+        return Err(Answer::busy("closed: the file of users of this repository cannot be used\n"));
+    };
     let Some((name, password)) = credentials(headers) else { return Err(Answer::unauthorized(repository)) };
     if users.known(&name, &password).is_some() {
         return Ok(Some(escape(name.as_bytes())));
@@ -255,6 +268,11 @@ impl Answer {
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// The answer to a request after which the connection cannot be trusted.
+    fn malformed(body: &'static str) -> Self {
+        Self::error(StatusCode::BAD_REQUEST, body).with(CONNECTION, HeaderValue::from_static("close"))
     }
 
     fn not_found() -> Self {

@@ -5,10 +5,10 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
 use super::client::ClientKey;
-use super::connection::{self, Timeouts};
+use super::connection::{self, Pulse, Timeouts};
 use super::connection_count::ConnectionCount;
 use super::logins::Logins;
 use super::respond::Shared;
@@ -22,6 +22,7 @@ pub(crate) struct Server {
     shared: Shared,
     limits: Limits,
     stop: watch::Sender<bool>,
+    reload: Arc<Notify>,
     renew: Option<Renew>,
     warn: Arc<Warn>,
 }
@@ -30,10 +31,16 @@ pub(crate) struct Server {
 type Warn = dyn Fn(&str) + Send + Sync;
 
 /// Tells what is served from now on, when that is something else.
-type Renew = Box<dyn FnMut() -> Option<OpenSite> + Send>;
+///
+/// It is told whether somebody asked for that: then it says so if nothing has changed, and does not wait until a file that changed stays
+/// as it is.
+type Renew = Box<dyn FnMut(bool) -> Option<OpenSite> + Send>;
 
 /// How often it is said, at most, that clients are refused.
 const WARN_EVERY: Duration = Duration::from_secs(60);
+
+/// How often a full server looks for connections that have become idle.
+const LOOK_FOR_IDLE_EVERY: Duration = Duration::from_millis(50);
 
 /// How often that is asked.
 const RENEW_EVERY: Duration = Duration::from_secs(1);
@@ -41,7 +48,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// What clients may claim of the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Connections at a time; further ones wait in the system's queue. Lowered to what the open-file limit allows.
+    /// Connections at a time; when all are in use, idle ones give way to new clients, and where none is idle these wait. Lowered to what the open-file limit allows.
     pub(crate) connections: usize,
     /// How long a connection may take to send its next request, idle time included. The default is 60 s.
     pub(crate) request_timeout: Duration,
@@ -77,6 +84,17 @@ impl ShutdownHandle {
     }
 }
 
+/// Makes a running [`Server`] read its configuration and files of users again, from any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct ReloadHandle(Arc<Notify>);
+
+impl ReloadHandle {
+    /// Asks for that; it happens soon.
+    pub(crate) fn reload(&self) {
+        self.0.notify_one();
+    }
+}
+
 impl Server {
     /// Listens at `address` (port 0: any free port) and opens the site's directory. Nothing is answered before [`Server::run`].
     pub(crate) fn bind(address: impl ToSocketAddrs, site: Site) -> io::Result<Self> {
@@ -88,7 +106,7 @@ impl Server {
         let exempt_loopback = limits.exempt_loopback;
         let shared = Shared { site, log: None, buffers: Arc::default(), logins, exempt_loopback };
         let (stop, warn) = (watch::Sender::new(false), Arc::new(|_: &str| {}));
-        Ok(Self { listener, shared, limits, stop, renew: None, warn })
+        Ok(Self { listener, shared, limits, stop, reload: Arc::default(), renew: None, warn })
     }
 
     /// Sets other limits than the default ones.
@@ -111,8 +129,8 @@ impl Server {
         self
     }
 
-    /// Calls `renew` each second, and serves what it gives from then on. It may block.
-    pub(crate) fn renewed_by(mut self, renew: impl FnMut() -> Option<OpenSite> + Send + 'static) -> Self {
+    /// Calls `renew` each second, and when a [`ReloadHandle`] asks for it, and serves what it gives from then on. It may block.
+    pub(crate) fn renewed_by(mut self, renew: impl FnMut(bool) -> Option<OpenSite> + Send + 'static) -> Self {
         self.renew = Some(Box::new(renew));
         self
     }
@@ -122,6 +140,11 @@ impl Server {
         self.listener.local_addr()
     }
 
+    /// What makes the server read again what it serves.
+    pub(crate) fn reload_handle(&self) -> ReloadHandle {
+        ReloadHandle(Arc::clone(&self.reload))
+    }
+
     /// What ends [`Server::run`].
     pub(crate) fn shutdown_handle(&self) -> ShutdownHandle {
         ShutdownHandle(self.stop.clone())
@@ -129,9 +152,20 @@ impl Server {
 
     /// Serves until told to stop. Raises the process's soft limit of open files to the hard one.
     pub(crate) fn run(self) -> io::Result<()> {
-        let Self { listener, shared, limits, stop, renew, warn } = self;
+        let Self { listener, shared, limits, stop, reload, renew, warn } = self;
         let repositories = shared.site().access.len();
-        let connections = limits.connections.min(affordable_connections(repositories)).max(1);
+        let affordable = affordable_connections(repositories);
+        let connections = limits.connections.min(affordable).max(1);
+        if affordable < limits.connections {
+            warn(&format!(
+                "warning: the limit of open files leaves room for {connections} connections, not {}: raise it (LimitNOFILE= in the \
+                 unit, or ulimit -n)",
+                limits.connections
+            ));
+        }
+        for problem in shared.site().closed() {
+            warn(&format!("warning: {problem}"));
+        }
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
         let slots = Arc::new(Semaphore::new(connections));
@@ -139,7 +173,7 @@ impl Server {
         let result = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let shared = Arc::new(shared);
-            tokio::spawn(keep_current(Arc::clone(&shared), renew, Arc::clone(&warn)));
+            tokio::spawn(keep_current(Arc::clone(&shared), (renew, reload), Arc::clone(&warn)));
             let count = ConnectionCount::new(connections);
             let all = Arc::clone(&slots);
             let accepting = accept(listener, shared, limits, all, count, stop.subscribe(), warn);
@@ -156,17 +190,24 @@ impl Server {
 }
 
 /// Looks each second at the files of users, and for another site. Requests never wait for that: they go by what was read last.
-async fn keep_current(shared: Arc<Shared>, mut renew: Option<Renew>, warn: Arc<Warn>) {
+async fn keep_current(
+    shared: Arc<Shared>,
+    (mut renew, reload): (Option<Renew>, Arc<Notify>),
+    warn: Arc<Warn>,
+) {
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
+        let is_asked = tokio::time::timeout(RENEW_EVERY, reload.notified()).await.is_ok();
         let (current, warn) = (shared.site(), Arc::clone(&warn));
         let asked = tokio::task::spawn_blocking(move || {
-            for problem in current.refresh() {
-                warn(&format!("warning: {problem}; the users stay as they were"));
+            for problem in current.refresh(is_asked) {
+                warn(&format!("warning: {problem}"));
             }
-            let site = renew.as_mut().and_then(|renew| renew());
+            let site = renew.as_mut().and_then(|renew| renew(is_asked));
             if let Some(site) = &site {
                 site.keep_verified(&current);
+                for problem in site.closed() {
+                    warn(&format!("warning: {problem}"));
+                }
             }
             (renew, site)
         });
@@ -189,11 +230,11 @@ async fn accept(
 ) {
     let mut warned: Option<Instant> = None;
     let timeouts = Timeouts { request: limits.request_timeout, stall: limits.stall_timeout };
-    while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
+    loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let peer = peer.ip().to_canonical();
-                let Some(counted) = count.admit(ClientKey::of(peer), shared.exempts(peer)) else {
+                let (peer, pulse) = (peer.ip().to_canonical(), Arc::new(Pulse::new()));
+                let Some(counted) = count.admit(ClientKey::of(peer), shared.exempts(peer), &pulse) else {
                     if warned.is_none_or(|then| then.elapsed() > WARN_EVERY) {
                         warned = Some(Instant::now());
                         let most = count.in_a_crowd();
@@ -203,7 +244,9 @@ async fn accept(
                     }
                     continue;
                 };
-                let served = connection::serve(stream, peer, Arc::clone(&shared), timeouts, stop.clone());
+                let Some(slot) = slot(&slots, &count).await else { return };
+                let shared = Arc::clone(&shared);
+                let served = connection::serve(stream, (peer, pulse), shared, timeouts, stop.clone());
                 tokio::spawn(async move {
                     served.await;
                     drop((slot, counted));
@@ -211,6 +254,22 @@ async fn accept(
             }
             // The client is gone already, or files have run out: those that end will free some.
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// Waits for a slot for a client that has come. When there is none, idle connections give way, and nobody else does.
+async fn slot(slots: &Arc<Semaphore>, count: &ConnectionCount) -> Option<OwnedSemaphorePermit> {
+    loop {
+        match Arc::clone(slots).try_acquire_owned() {
+            Ok(slot) => return Some(slot),
+            Err(TryAcquireError::Closed) => return None,
+            Err(TryAcquireError::NoPermits) => {}
+        }
+        count.make_room();
+        let next = Arc::clone(slots).acquire_owned();
+        if let Ok(slot) = tokio::time::timeout(LOOK_FOR_IDLE_EVERY, next).await {
+            return slot.ok();
         }
     }
 }

@@ -30,9 +30,25 @@ pub(crate) struct OpenSite {
 }
 
 impl OpenSite {
-    /// Reads files of users again that have changed, and returns what is wrong with any. It may block.
-    pub(super) fn refresh(&self) -> Vec<String> {
-        self.access.values().filter_map(|access| access.users.as_ref()?.refresh()).collect()
+    /// Reads files of users again that have changed, or all if that is asked for, and returns what is wrong with any. It may block.
+    pub(super) fn refresh(&self, all: bool) -> Vec<String> {
+        let files = self.access.values().filter_map(|access| access.users.as_ref());
+        let refresh = |file: &UserFile| {
+            if all {
+                file.distrust();
+            }
+            file.refresh()
+        };
+        files.filter_map(refresh).collect()
+    }
+
+    /// The repositories that are closed because their files of users cannot be used, and why.
+    pub(super) fn closed(&self) -> Vec<String> {
+        let closed = self.access.iter().filter_map(|(repository, access)| {
+            let file = access.users.as_ref().filter(|file| file.users().is_none())?;
+            Some(format!("{}; {repository} is closed until that is mended", file.problem()?))
+        });
+        closed.collect()
     }
 
     /// Takes over who is logged in from the site that was served before.

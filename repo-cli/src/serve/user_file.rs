@@ -14,11 +14,12 @@ const TICK: Duration = Duration::from_secs(2);
 
 /// The users that a file names, read again when it changes: a changed password needs no restart.
 ///
-/// While the file cannot be read, or a line of it is wrong, the users are those it named before.
+/// While the file cannot be read, or a line of it is wrong, the users are those it named before. Until it could be read once there are none,
+/// and the repository is closed.
 #[derive(Debug)]
 pub(crate) struct UserFile {
     path: Utf8PathBuf,
-    users: RwLock<Arc<Users>>,
+    users: RwLock<Option<Arc<Users>>>,
     read: Mutex<Read>,
 }
 
@@ -27,7 +28,8 @@ pub(crate) struct UserFile {
 struct Read {
     /// The file as it was then; `None` when it may have been changed since without showing it, or could not be looked at.
     state: Option<State>,
-    text: String,
+    /// Its text, if that could be used.
+    text: Option<String>,
     /// What was said last to be wrong.
     problem: Option<String>,
 }
@@ -53,18 +55,29 @@ impl State {
 }
 
 impl UserFile {
-    /// Reads a file in the format of htpasswd(1).
-    pub(crate) fn load(path: &Utf8Path) -> Result<Self, UsersError> {
-        let text = text_of(path)?;
-        let users = RwLock::new(Arc::new(Users::parse(&text, path)?));
-        let read = Mutex::new(Read { state: None, text, problem: None });
-        Ok(Self { path: path.to_owned(), users, read })
+    /// Reads a file in the format of htpasswd(1). [`problem`](Self::problem) tells what is wrong with it.
+    pub(crate) fn load(path: &Utf8Path) -> Self {
+        let mut read = Read { state: None, text: None, problem: None };
+        let users = match read.refresh(path) {
+            Ok(users) => users.map(Arc::new),
+            Err(error) => {
+                read.problem = Some(crate::error::chain(&error));
+                None
+            }
+        };
+        Self { path: path.to_owned(), users: RwLock::new(users), read: Mutex::new(read) }
     }
 
-    /// Returns the users as they were read last. It does not look at the file: [`refresh`](Self::refresh) does.
-    pub(crate) fn users(&self) -> Arc<Users> {
+    /// Returns what was wrong with the file when it was read last.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).problem.clone()
+    }
+
+    /// Returns the users as they were read last; `None` when the file could not be used so far. It does not look at the file:
+    /// [`refresh`](Self::refresh) does.
+    pub(crate) fn users(&self) -> Option<Arc<Users>> {
         // What is exchanged is one pointer, so a poisoned lock is as good as any.
-        Arc::clone(&self.users.read().unwrap_or_else(PoisonError::into_inner))
+        self.users.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads the file again if it has changed. Users whose hash is the same stay logged in. Returns what is wrong with the file, once.
@@ -74,25 +87,43 @@ impl UserFile {
         let problem = match read.refresh(&self.path) {
             Ok(None) => None,
             Ok(Some(users)) => {
-                self.replace(&users);
+                self.replace(users);
                 None
             }
             Err(error) => Some(crate::error::chain(&error)),
         };
         let is_known = problem == std::mem::replace(&mut read.problem, problem.clone());
-        problem.filter(|_| !is_known)
+        let effect = match self.users() {
+            Some(_) => "the users stay as they were",
+            None => "the repository stays closed",
+        };
+        problem.filter(|_| !is_known).map(|problem| format!("{problem}; {effect}"))
+    }
+
+    /// Reads the file at the next [`refresh`](Self::refresh) even if it looks unchanged.
+    pub(crate) fn distrust(&self) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        (read.state, read.problem) = (None, None);
     }
 
     /// Takes over who is logged in from what served before.
     pub(crate) fn keep_verified(&self, before: &Self) {
-        let users = self.users();
-        *self.users.write().unwrap_or_else(PoisonError::into_inner) =
-            Arc::new(users.with_verified_of(&before.users()));
+        let Some(others) = before.users() else { return };
+        let users = match self.users() {
+            Some(users) => Arc::new(users.with_verified_of(&others)),
+            // The same file, which cannot be used now.
+            None if self.path == before.path => others,
+            None => return,
+        };
+        *self.users.write().unwrap_or_else(PoisonError::into_inner) = Some(users);
     }
 
-    fn replace(&self, users: &Users) {
-        let users = users.with_verified_of(&self.users());
-        *self.users.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(users);
+    fn replace(&self, users: Users) {
+        let users = match self.users() {
+            Some(before) => users.with_verified_of(&before),
+            None => users,
+        };
+        *self.users.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(users));
     }
 }
 
@@ -106,9 +137,9 @@ impl Read {
         }
         let text = text_of(path)?;
         let mut users = None;
-        if text != self.text {
+        if self.text.as_ref() != Some(&text) {
             users = Some(Users::parse(&text, path)?);
-            self.text = text;
+            self.text = Some(text);
         }
         let age = metadata.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
         self.state = age.is_some_and(|age| age > TICK).then_some(state);

@@ -53,7 +53,10 @@ pub(crate) enum UsersError {
 
 impl Users {
     /// Reads htpasswd's format: `NAME:HASH` lines, empty lines and `#` comments. `path` is what errors name.
+    ///
+    /// A byte order mark, which editors on Windows write, is skipped: it would be a part of the first name.
     pub(crate) fn parse(text: &str, path: &Utf8Path) -> Result<Self, UsersError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut users = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let error = |reason| UsersError::Line { path: path.into(), line: index + 1, reason };

@@ -190,9 +190,15 @@ fn limits_are_set_in_the_configuration() {
     status: 1
     ---- stderr
     error: <DIR>/files/large_1.0_all.deb: data.tar.gz: more than 20480 bytes of the unpacked data archive, which is the limit
-    hint: raise the limit in the table [limits] of repo.toml if the package is sound
+    hint: raise `data_unpacked` in the table [limits] of repo.toml if the package is sound
     1 of 1 file refused
     ");
+    // No setting raises this one, so no hint names one.
+    let control = format!("Package: large\nVersion: 2\nX: {}\n", "x".repeat(1 << 20));
+    let control = environment.write("files/control.deb", testkit::package::with_control(&control));
+    let refused = environment.run(&["add", "preprod", control.as_str()]).ends_with(1);
+    assert!(refused.stderr.contains("which is the limit"), "{refused}");
+    assert!(!refused.stderr.contains("[limits]"), "{refused}");
     configure(&environment, "[limits]\ndata_unpacked = \"20 KB\"\n");
     let said = "limits.data_unpacked: invalid size `20 KB`; use for example 512 MiB or 4 GiB";
     assert!(environment.run(&add).stderr.contains(said));

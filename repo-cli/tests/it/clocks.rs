@@ -109,3 +109,40 @@ fn a_person_is_asked_whether_an_odd_clock_is_right() {
     assert_eq!(status, Some(0), "{said}");
     assert!(!environment.run(&["list", "preprod"]).succeeds().stdout.contains("hello"));
 }
+
+#[test]
+fn a_tag_from_the_future_is_told_until_it_is_signed_again() {
+    let environment = store();
+    let package = environment.package("hello", "1.0", "all");
+    let Some(added) = at(&environment, "+4y", &["add", "preprod", package.as_str()]) else { return };
+    let _ = added.succeeds();
+    let _ = environment.run(&["tag", "preprod", "early"]).succeeds();
+    environment.add("preprod", &["hello=2.0"]);
+    let warning = "warning: snapshot early of preprod: its Date is";
+    let tagged = environment.run(&["tag", "preprod", "other", "1"]).succeeds();
+    assert!(tagged.stderr.contains("warning: snapshot other of preprod: its Date is"), "{tagged}");
+    let _ = environment.run(&["tag", "preprod", "other", "--delete"]).succeeds();
+    let json = environment.run(&["publish", "preprod", "--json"]).succeeds();
+    assert!(json.stderr.contains(warning), "{json}");
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let published = &json["published"][0];
+    assert!(published["date"].as_str().unwrap() > "2030", "{json}");
+    assert_eq!(published["tags_ahead"][0]["tag"], "early", "{json}");
+    assert_eq!(json["warnings"][0]["code"], "W-DATE", "{json}");
+    let found = environment.run(&["fsck"]).ends_with(1);
+    assert!(found.stdout.contains("date public/preprod/snapshot/early: its Date"), "{found}");
+
+    let signed = environment.run(&["sign", "again", "preprod"]).succeeds();
+    assert!(signed.stdout.contains("signed 1 tagged state of preprod again: early"), "{signed}");
+    let _ = environment.run(&["fsck"]).succeeds();
+    let quiet = environment.run(&["publish", "preprod"]).succeeds();
+    assert!(!quiet.stderr.contains("Date"), "{quiet}");
+    // A machine that never saw the future reads the tagged state.
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "tagged") else { return };
+    let arguments = ["client-config", "preprod", "--suite", "bookworm", "--url", &server.url()];
+    let sources = environment.run(&arguments).succeeds().stdout;
+    apt.source("preprod", &sources.replace("/preprod\n", "/preprod/snapshot/early\n"));
+    let _ = apt.update().succeeds();
+    assert_eq!(apt.versions("hello"), ["1.0"]);
+}

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use camino::Utf8Path;
 use testkit::{Environment, Output, Tree};
 
 use crate::published::{Content, Published};
@@ -515,6 +516,39 @@ fn what_a_killed_collection_put_aside_is_swept_though_a_sweep_is_killed_too() {
         let _ = environment.run(&add).succeeds();
         assert!(!left.exists(), "killed at {number}: {:?}", Tree::of(&left));
     }
+}
+
+#[test]
+fn a_collection_that_was_killed_is_no_damage_though_the_history_has_the_packages() {
+    if !testkit::all_installed(&["strace", "cp"]) {
+        return;
+    }
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let _ = environment.run(&["remove", "preprod", "hello"]).succeeds();
+    let collect = ["gc", "--grace", "0"];
+    // Each publication counts as the current one for the second that it has as its id.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout.contains("/pool/") {
+        assert!(Instant::now() < deadline, "nothing in the pool is garbage");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (root, saved) = (environment.root(), environment.path("saved"));
+    let copy = |from: &Utf8Path, to: &Utf8Path| {
+        let _ = fs::remove_dir_all(to);
+        let copied = environment.other(&["cp", "-a", from.as_str(), to.as_str()]).status().unwrap();
+        assert!(copied.success());
+    };
+    copy(&root, &saved);
+    let mut killed = 0;
+    for number in 1..=12 {
+        copy(&saved, &root);
+        let calls = "unlink,unlinkat,rename,renameat,renameat2";
+        let mut command = killed_at(&environment, calls, number);
+        killed += i32::from(environment.finish(command.args(collect)).status != Some(0));
+        let _ = environment.run(&["fsck"]).succeeds();
+    }
+    assert!(killed > 3, "only {killed} were killed");
 }
 
 #[test]

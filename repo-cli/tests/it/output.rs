@@ -443,7 +443,7 @@ fn publish() {
     insta::assert_snapshot!(environment.run(&["--json", "publish", "prod"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"failed":[],"published":[{"publication":null,"removed":[],"repository":"prod","suites":[]}]}
+    {"format":1,"failed":[],"published":[{"date":"<TIME>","publication":null,"removed":[],"repository":"prod","suites":[],"tags_ahead":[]}]}
     "#);
     for key in environment.root().join("keys").read_dir_utf8().unwrap() {
         std::fs::remove_file(key.unwrap().path()).unwrap();
@@ -542,7 +542,7 @@ fn a_key_that_others_may_read_is_not_used() {
     status: 1
     ---- stderr
     error: refusing key file <DIR>/store/keys/<FINGERPRINT>.asc: its mode is wider than 0600
-    hint: keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs
+    hint: run `chmod 600 <DIR>/store/keys/<FINGERPRINT>.asc`, or `repo-cli fsck --repair`; make a new key if others may have read it
     ");
 }
 

@@ -44,18 +44,15 @@ fn a_changed_configuration_counts_without_a_restart() {
     wait_until("the new network counts", || status("prod") == 403);
     assert_eq!((status("preprod"), status("staging")), (200, 200));
 
-    // One that cannot be used changes nothing, also when only a file it names is missing.
-    for (text, said) in [
-        (
-            "[repositories.prod]\nallow = [\"192.0.2.0\", 7]\n",
-            "line 2: repositories.prod.allow: invalid type",
-        ),
-        ("[repositories.prod]\nallow = [\"127.0.0.0/8\"]\nusers = \"none\"\n", "cannot read"),
-    ] {
-        configure(&environment, text);
-        wait_until(said, || talk().contains(said));
-        assert_eq!((status("preprod"), status("prod"), status("staging")), (200, 403, 200));
-    }
+    // One that cannot be used changes nothing.
+    configure(&environment, "[repositories.prod]\nallow = [\"192.0.2.0\", 7]\n");
+    let said = "line 2: repositories.prod.allow: invalid type";
+    wait_until(said, || talk().contains(said));
+    assert_eq!((status("preprod"), status("prod"), status("staging")), (200, 403, 200));
+    // A file of users that is missing closes its repository alone.
+    configure(&environment, "[repositories.prod]\nallow = [\"127.0.0.0/8\"]\nusers = \"none\"\n");
+    wait_until("it is closed", || status("prod") == 503);
+    assert_eq!(status("preprod"), 200);
     environment.write("store/none", "# nobody\n");
     wait_until("the file of users is there", || status("prod") == 401);
     assert_eq!(status("staging"), 404);
@@ -71,8 +68,8 @@ fn a_changed_configuration_counts_without_a_restart() {
     insta::assert_snapshot!(talk().replace(place.as_str().trim_end_matches('/'), "<DIR>"), @"
     the configuration has changed and was read again
     warning: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.allow: invalid type: integer `7`, expected a text; the configuration stays as it was
-    warning: cannot read <DIR>/store/none: No such file or directory (os error 2); the configuration stays as it was
     the configuration has changed and was read again
+    warning: cannot read <DIR>/store/none: No such file or directory (os error 2); prod is closed until that is mended
     warning: prod would be open to everyone: restart serve if that is meant; the configuration stays as it was
     ");
 }
@@ -179,4 +176,60 @@ fn a_user_who_is_added_counts_without_a_restart() {
     let talk = || fs::read_to_string(environment.path("talk")).unwrap();
     wait_until(said, || talk().contains(said));
     assert_eq!((status_with(&server, anna), status_with(&server, bob)), (200, 200));
+}
+
+#[test]
+fn hangup_reloads_and_does_not_end_the_server() {
+    let environment = store();
+    let server = serve(&environment);
+    let status = |repository: &str| get(&server, &format!("/{repository}/dists/bookworm/InRelease")).0;
+    let talk = || fs::read_to_string(environment.path("talk")).unwrap();
+    server.signal(testkit::Signal::HUP);
+    wait_until("it says so", || talk().contains("asked to reload: the configuration has not changed"));
+    assert_eq!(status("prod"), 200);
+    configure(&environment, "[repositories.prod]\nallow = [\"192.0.2.0/24\"]\n");
+    server.signal(testkit::Signal::HUP);
+    wait_until("it counts", || status("prod") == 403);
+    configure(&environment, "[repositories.prod]\nallow = 7\n");
+    server.signal(testkit::Signal::HUP);
+    wait_until("the mistake is told", || talk().contains("the configuration stays as it was"));
+    assert_eq!((status("prod"), status("preprod")), (403, 200));
+    assert_eq!(server.interrupt().0, Some(0));
+}
+
+#[test]
+fn a_bad_file_of_users_is_found_by_publish_and_fsck_and_closes_its_repository_alone() {
+    let environment = store();
+    environment.write("store/users", "\u{feff}anna\n");
+    configure(&environment, "[repositories.prod]\nusers = \"users\"\n");
+    let published = environment.run(&["publish", "prod"]).succeeds();
+    assert!(published.stderr.contains("users:1: a line reads NAME:HASH: serve closes prod"), "{published}");
+    let other = environment.run(&["publish", "preprod"]).succeeds();
+    assert!(!other.stderr.contains("users"), "{other}");
+    let found = environment.run(&["fsck"]).ends_with(1);
+    assert!(found.stdout.contains("damaged users: "), "{found}");
+    assert!(found.stdout.contains("users:1: a line reads NAME:HASH: serve closes prod"), "{found}");
+    let server = serve(&environment);
+    let status = |repository: &str| get(&server, &format!("/{repository}/dists/bookworm/InRelease")).0;
+    assert_eq!((status("prod"), status("preprod")), (503, 200));
+    let talk = fs::read_to_string(environment.path("talk")).unwrap();
+    assert!(talk.contains("prod is closed until that is mended"), "{talk}");
+    environment.write("store/users", "anna:{SHA}hvfkN/qlp/zhXR3cuerq6jd2Z7g=\n");
+    wait_until("it is open", || status("prod") == 401);
+}
+
+#[test]
+fn few_open_files_are_told_at_the_start() {
+    let environment = store();
+    let line = format!(
+        "ulimit -n 200; exec {} serve --listen 127.0.0.1:0 2>{}",
+        crate::PROGRAM,
+        environment.path("talk")
+    );
+    let server = Server::start(&mut environment.other(&["sh", "-c", &line]));
+    let talk = || fs::read_to_string(environment.path("talk")).unwrap();
+    wait_until("it says so", || {
+        talk().contains("warning: the limit of open files leaves room for 66 connections, not 4096")
+    });
+    assert_eq!(get(&server, "/prod/dists/bookworm/InRelease").0, 200);
 }

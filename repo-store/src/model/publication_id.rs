@@ -33,6 +33,12 @@ impl PublicationId {
         (id.to_string() == text).then_some(id)
     }
 
+    /// Returns what orders publications by how new they are for clients, where they see `shown` now: what has a higher id was made
+    /// while the clock was ahead, and clients would refuse it.
+    pub(crate) fn rank(self, shown: Option<Self>) -> (bool, Self) {
+        (shown.is_none_or(|shown| self <= shown), self)
+    }
+
     /// Seconds since 1970.
     #[must_use]
     pub fn seconds(self) -> i64 {

@@ -31,6 +31,7 @@ mod publication;
 mod release_info;
 mod removed;
 mod tagged;
+mod tagged_again;
 mod tree;
 mod unlisted;
 
@@ -58,7 +59,7 @@ use crate::context::Context;
 use crate::error::{Error, PublishError};
 use crate::history::revision::Revision;
 use crate::model::log_entry::LogEntry;
-use crate::model::name::RepositoryName;
+use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::settings::{RepositorySettings, SuiteSettings};
@@ -107,6 +108,10 @@ pub struct PublishReport {
     pub date: Option<Timestamp>,
     /// The latest `Date` that clients were told before and that was ahead of the present time, if this publication set it right.
     pub corrected: Option<Timestamp>,
+    /// The tags of earlier states whose publications were rendered and signed again, by [`Store::sign_again`] alone.
+    pub signed_tags: Vec<TagName>,
+    /// The tags whose publications have a `Date` that clients refuse until then; [`Store::sign_again`] gives them the right one.
+    pub tags_ahead: Vec<(TagName, Timestamp)>,
 }
 
 /// How far the `Date` of a signed file may be ahead of a client's clock: `Acquire::Max-FutureTime` of apt.
@@ -152,7 +157,8 @@ impl Store {
     }
 
     /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every
-    /// suite is signed, with the present time as its `Date` even when the last one is later.
+    /// suite is signed, with the present time as its `Date` even when the last one is later. The publications that tags of earlier states
+    /// lead to are made again as well, from the records of these states.
     ///
     /// Clients that took a `Date` from the future keep what they have until then, or until it is removed from their lists.
     ///
@@ -217,7 +223,8 @@ impl Store {
             // Whoever showed it may not have lived to make that durable.
             files::sync_path(paths.place(&public))?;
             restored += self.restore_tags(&repository.name, current)?;
-            return Ok(PublishReport { restored, ..PublishReport::unchanged(current) });
+            let tags_ahead = self.tags_ahead(&repository.name, context.now)?;
+            return Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) });
         }
 
         let removed = current.as_ref().map_or_else(Vec::new, |current| removed::names(current, repository));
@@ -231,7 +238,14 @@ impl Store {
             known_keys::check(self, &repository.name, current.as_ref(), (signer, context.now))?;
         }
 
-        let last = self.last_id(&repository.name, (current.as_ref(), start), context.now)?;
+        let mut last = self.last_id(&repository.name, (current.as_ref(), start), context.now)?;
+        let mut signed_tags = Vec::new();
+        if start == Start::Records {
+            // Before what clients see, which then has the highest id.
+            let again = self.sign_tagged_again(repository, (signer, &keys), last, context)?;
+            last = again.last;
+            signed_tags = again.tags;
+        }
         let mut tree = tree::Tree::new(self, &repository.name, (context.now, last))?;
         if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
             let found = if options.check_all {
@@ -279,6 +293,8 @@ impl Store {
             checked,
             date: publication.latest_date(),
             corrected: before.filter(|date| start == Start::Records && is_ahead(*date, context.now)),
+            signed_tags,
+            tags_ahead: self.tags_ahead(&repository.name, context.now)?,
         })
     }
 
@@ -326,6 +342,8 @@ impl PublishReport {
             checked: 0,
             date: current.latest_date(),
             corrected: None,
+            signed_tags: Vec::new(),
+            tags_ahead: Vec::new(),
         }
     }
 }

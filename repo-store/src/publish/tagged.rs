@@ -6,7 +6,9 @@
 //! collection.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
 
+use super::is_ahead;
 use super::publication::Publication;
 use super::tree::SNAPSHOTS;
 use crate::error::Error;
@@ -112,8 +114,33 @@ impl Store {
         Ok(())
     }
 
+    /// The tags of a repository whose publications have a `Date` that clients refuse at `now`, and the latest of these dates.
+    ///
+    /// # Errors
+    /// When the tags, their links or the records of publications cannot be read.
+    pub fn tags_ahead(
+        &self,
+        repository: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Vec<(TagName, Timestamp)>, Error> {
+        let paths = self.paths();
+        let mut found = Vec::new();
+        for tag in self.tag_names(repository)? {
+            let link = self.public(repository).join(link_of(&tag));
+            let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
+            let id = target.and_then(|target| PublicationId::parse(target.as_str()));
+            // No Date is later than the id of its publication: few records have to be read.
+            let Some(id) = id.filter(|id| id.seconds() > now.as_second()) else { continue };
+            let record = self.storage().read(&Publication::key(repository, id))?;
+            let record = record.and_then(|bytes| Publication::parse(&bytes));
+            let date = record.as_ref().and_then(Publication::latest_date);
+            found.extend(date.filter(|date| is_ahead(*date, now)).map(|date| (tag, date)));
+        }
+        Ok(found)
+    }
+
     /// The newest publication of a state that has both its record and its archive root.
-    fn newest_publication_of(
+    pub(super) fn newest_publication_of(
         &self,
         repository: &RepositoryName,
         commit: CommitId,
@@ -122,8 +149,7 @@ impl Store {
         let shown = Publication::shown(&self.paths(), &self.public(repository))?;
         let mut ids: Vec<PublicationId> =
             names.iter().filter_map(|name| PublicationId::parse(name)).collect();
-        // What has a higher id than what clients see was made while the clock was ahead: they would refuse it.
-        ids.sort_by_key(|id| (shown.is_none_or(|shown| *id <= shown), *id));
+        ids.sort_by_key(|id| id.rank(shown));
         for id in ids.into_iter().rev() {
             let record = self.storage().read(&Publication::key(repository, id))?;
             let shows = record

@@ -393,8 +393,9 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Makes everything durable, announces it in the operation log, and switches clients over.
-    pub(super) fn show(self, publication: &Publication, announcement: &str) -> Result<(), Error> {
+    /// Makes the publication and its archive root durable, points the tags of its state to it, and announces it in the operation log.
+    /// Clients do not see it under `dists`.
+    pub(super) fn keep(&self, publication: &Publication, announcement: &str) -> Result<(), Error> {
         let id = self.id.to_string();
         // A repository without suites still has a directory to point at.
         let dists = self.public.path.join(PUBLICATIONS).join(&id).join("dists");
@@ -410,12 +411,21 @@ impl<'a> Tree<'a> {
             ("dists", format!("{}/dists", super::way_up(2, &format!("{PUBLICATIONS}/{id}")))),
             ("pool", super::way_up(2, "pool")),
         ];
-        let flat = publication.flat_links();
         let links = links.into_iter().map(|(name, target)| (name.to_owned(), target));
-        for (name, target) in links.chain(flat.clone()) {
+        for (name, target) in links.chain(publication.flat_links()) {
             let link = snapshot.join(name);
             self.public.symlink(&target, &link)?;
         }
+        self.public.note([snapshot]);
+        self.point_tags(publication)?;
+        self.public.sync()?;
+        publication.write(self.public.store, &self.public.repository)?;
+        Ok(self.public.store.storage().append_line(&Store::log_key(), announcement)?)
+    }
+
+    /// Makes everything durable, announces it in the operation log, and switches clients over.
+    pub(super) fn show(self, publication: &Publication, announcement: &str) -> Result<(), Error> {
+        let flat = publication.flat_links();
         // Those of the root lead through `dists`: they are there before it leads to where they are needed.
         for (name, target) in &flat {
             let link = self.public.path.join(name);
@@ -424,12 +434,8 @@ impl<'a> Tree<'a> {
                 self.public.point(&link, target)?;
             }
         }
-        self.public.note([snapshot]);
-        self.point_tags(publication)?;
-        self.public.sync()?;
-        publication.write(self.public.store, &self.public.repository)?;
-        self.public.store.storage().append_line(&Store::log_key(), announcement)?;
-        self.public.point(&self.public.path.join("dists"), &format!("{PUBLICATIONS}/{id}/dists"))?;
+        self.keep(publication, announcement)?;
+        self.public.point(&self.public.path.join("dists"), &format!("{PUBLICATIONS}/{}/dists", self.id))?;
         let names = files::names_in(self.public.at(&self.public.path))?;
         for name in names.into_iter().filter(|name| !flat.contains_key(name)) {
             let link = self.public.path.join(&name);

@@ -11,7 +11,12 @@ use crate::fixture::{Fixture, context, files_below, publish, settings, signer, s
 
 /// The packages and versions that a client reading the index of a suite sees.
 pub(crate) fn visible(fixture: &Fixture, suite: &str) -> Vec<String> {
-    let directory = fixture.store.public(&fixture.preprod.name).join("dists").join(suite);
+    visible_below(fixture, "dists", suite)
+}
+
+/// The same below another `dists` of the repository.
+pub(crate) fn visible_below(fixture: &Fixture, dists: &str, suite: &str) -> Vec<String> {
+    let directory = fixture.store.public(&fixture.preprod.name).join(dists).join(suite);
     let file = std::fs::read(directory.join("main/binary-amd64/Packages.gz")).unwrap();
     let mut text = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&*file), &mut text).unwrap();

@@ -19,7 +19,7 @@ fn users() -> Users {
 
 pub(super) fn user_file() -> UserFile {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/serve/tests/users.htpasswd");
-    UserFile::load(Utf8Path::new(path)).unwrap()
+    UserFile::load(Utf8Path::new(path))
 }
 
 fn locked(allow: &[&str], users: Option<UserFile>) -> Served {
@@ -70,8 +70,32 @@ fn bad_files_of_users_are_refused_by_line() {
         assert!(error.starts_with("users:1: "), "{hash}: {error}");
         assert!(hash.len() < 5 || !error.contains(hash), "the hash is shown: {error}");
     }
-    let error = UserFile::load(Utf8Path::new("/nonexistent/users")).unwrap_err();
-    assert_eq!(error.to_string(), "cannot read /nonexistent/users");
+    let file = UserFile::load(Utf8Path::new("/nonexistent/users"));
+    assert!(file.problem().unwrap().starts_with("cannot read /nonexistent/users: "));
+    assert!(file.users().is_none());
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_name() {
+    let line = USERS.lines().find(|line| line.starts_with("sha:")).unwrap();
+    let users = Users::parse(&format!("\u{feff}{line}\r\n"), Utf8Path::new("users")).unwrap();
+    assert!(users.verify("sha", b"open sesame"));
+}
+
+#[test]
+fn a_bad_file_of_users_closes_its_repository_alone_until_it_is_mended() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(directory.path()).unwrap().join("users");
+    std::fs::write(&path, "anna").unwrap();
+    let served = locked(&[], Some(UserFile::load(&path)));
+    assert_eq!(served.request("GET", LOCKED, &[&basic("sha:open sesame")]).status, 503);
+    assert_eq!(served.get(IN_RELEASE).status, 200);
+    std::fs::write(&path, USERS).unwrap();
+    let is_open = || served.request("GET", LOCKED, &[&basic("sha:open sesame")]).status == 200;
+    assert!((0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        is_open()
+    }));
 }
 
 #[test]
@@ -174,10 +198,10 @@ fn a_changed_password_counts_at_once() {
         std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
     };
     write(one);
-    let file = UserFile::load(&path).unwrap();
+    let file = UserFile::load(&path);
     let now = || {
         let problem = file.refresh();
-        (file.users(), problem)
+        (file.users().unwrap(), problem)
     };
     assert!(now().0.verify("anna", b"a"));
     write(two);
@@ -187,7 +211,7 @@ fn a_changed_password_counts_at_once() {
     let settled = now().0;
     assert!(Arc::ptr_eq(&settled, &now().0), "a password that was right once is known");
     std::fs::write(&path, "no colon").unwrap();
-    assert!(now().1.unwrap().ends_with("users:1: a line reads NAME:HASH"));
+    assert!(now().1.unwrap().ends_with("users:1: a line reads NAME:HASH; the users stay as they were"));
     assert_eq!(now().1, None, "it was said");
     assert!(now().0.verify("anna", b"aa"), "a slip locks nobody out");
     std::fs::remove_file(&path).unwrap();

@@ -121,6 +121,31 @@ fn ambiguous_framing_closes_the_connection() {
     assert_eq!(served.get(IN_RELEASE).status, 200);
 }
 
+#[test]
+fn what_proxies_may_read_in_another_way_is_refused() {
+    let served = Served::new();
+    for head in [
+        "GET PATH HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET PATH HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n",
+        "GET PATH HTTP/1.1\nHost: a\n\n",
+        "GET PATH HTTP/1.1\r\nHost: a\nX: y\r\n\r\n",
+        "GET PATH HTTP/1.1\r\nHost: a\r\n\n",
+        "\nGET PATH HTTP/1.1\r\nHost: a\r\n\r\n",
+    ] {
+        let mut client = served.connect();
+        client.write(head.replace("PATH", IN_RELEASE).as_bytes());
+        let reply = client.reply("GET");
+        assert_eq!((reply.status, reply.header("connection")), (400, "close"), "{head:?}");
+        assert_eq!(client.rest(), b"", "{head:?}");
+    }
+    // A line that comes in two pieces, and an empty line before a request, are as they should be.
+    let mut client = served.connect();
+    client.write(format!("\r\nGET {IN_RELEASE} HTTP/1.1\r").as_bytes());
+    std::thread::sleep(Duration::from_millis(100));
+    client.write(b"\nHost: a\r\n\r\n");
+    assert_eq!(client.reply("GET").status, 200);
+}
+
 /// Who takes nothing of an answer is let go; who takes it slowly is not.
 #[test]
 fn stalled_and_slow_readers() {
@@ -142,11 +167,19 @@ fn stalled_and_slow_readers() {
     assert!(stalled.rest().len() < 64 << 20);
 }
 
-/// More clients than connections: they wait, and none is turned away.
+/// More clients than connections, all of which are answered: they wait, and none is turned away.
 #[test]
 fn a_crowd_waits_its_turn() {
     let served = quick(Limits { connections: 2, ..Limits::default() });
-    let (first, second) = (served.connect(), served.connect());
+    std::fs::File::create(served.path("prod/pool/large")).unwrap().set_len(64 << 20).unwrap();
+    let busy = || {
+        let mut client = served.connect();
+        client.send("GET", "/prod/pool/large", &[]);
+        client.stream.fill_buf().unwrap();
+        client
+    };
+    let (first, second) = (busy(), busy());
+    std::thread::sleep(Duration::from_millis(600));
     let mut third = served.connect();
     third.send("GET", IN_RELEASE, &[]);
     third.stream.get_ref().set_read_timeout(Some(Duration::from_millis(300))).unwrap();

@@ -7,8 +7,8 @@
 //! A repair never overwrites: what it replaces is moved to `store/damaged/`. Copies are taken from directories, and by hash
 //! from whatever the caller can reach ([`Copies`]).
 //!
-//! Not checked: what the administrator writes (`repo.toml`, `repo.d/`) and the secret keys, for which only the modes are
-//! looked at; and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/damaged/`.
+//! Not checked: what the administrator writes (`repo.toml`, `repo.d/`), for which only the modes are looked at; the content of the secret
+//! keys, which the caller looks at ([`FsckOptions::keys`]); and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/damaged/`.
 
 mod contents;
 mod graph;
@@ -58,15 +58,29 @@ pub struct SignedSuite<'a> {
 /// Says whether clients would accept the signatures of a suite.
 pub type SignatureCheck<'a> = dyn Fn(SignedSuite<'_>) -> Result<(), apt_sign::Error> + 'a;
 
+/// Looks at the secret keys; `None` when they cannot be listed.
+pub type KeyCheck<'a> = dyn Fn() -> Option<KeysFound> + 'a;
+
+/// What lies in the directory of the secret keys.
+#[derive(Clone, Debug, Default)]
+pub struct KeysFound {
+    /// The fingerprints of the keys that are there, whether they can sign now or not.
+    pub fingerprints: Vec<Fingerprint>,
+    /// What is wrong with the files. Their modes and owners are looked at anyway.
+    pub problems: Vec<Problem>,
+}
+
 /// How a store is checked.
 #[derive(Clone, Copy, Default)]
 pub struct FsckOptions<'a> {
     /// Judges the signatures that clients see. Without it they are compared with what was signed, to the byte, and not
     /// verified.
     pub signatures: Option<&'a SignatureCheck<'a>>,
-    /// The fingerprints of the keys that are there to sign. A published repository is a problem when none of them signed it: nothing
-    /// more can be published that clients take. Without it nobody looks.
-    pub keys: Option<&'a [Fingerprint]>,
+    /// Looks at the secret keys, which the store itself does not read. A published repository is a problem when none of the keys that are
+    /// there signed it: nothing more can be published that clients take. A repair asks again when it is done.
+    pub keys: Option<&'a KeyCheck<'a>>,
+    /// What the caller found in files that the store does not read; it becomes part of the report.
+    pub problems: &'a [Problem],
     /// Renders and signs a repository again ([`Store::sign_again`]) and returns whether it did. A repair asks for that when clients see a
     /// forged index, before it takes that away; without it they miss the index until somebody publishes.
     pub sign_again: Option<&'a SignAgain<'a>>,
@@ -77,10 +91,11 @@ pub type SignAgain<'a> = dyn Fn(&RepositoryName) -> bool + 'a;
 
 impl std::fmt::Debug for FsckOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { signatures, keys, sign_again } = self;
+        let Self { signatures, keys, problems, sign_again } = self;
         f.debug_struct("FsckOptions")
             .field("signatures", &signatures.is_some())
-            .field("keys", keys)
+            .field("keys", &keys.is_some())
+            .field("problems", problems)
             .field("sign_again", &sign_again.is_some())
             .finish()
     }
@@ -176,6 +191,7 @@ impl Store {
         }
         journal.check(&graph, &published);
 
+        let keys = options.keys.and_then(|look| look());
         let mut compared = 0;
         let nothing = BTreeSet::new();
         for (repository, records) in &records {
@@ -195,6 +211,7 @@ impl Store {
                     .collect(),
                 announced: journal.announced.get(repository).unwrap_or(&nothing),
                 options,
+                keys: keys.as_ref(),
                 now: context.now,
                 problems: Vec::new(),
                 compared: 0,
@@ -236,6 +253,12 @@ impl Store {
             let remedy = if problem.kind == ProblemKind::Mode { Fix::Mode } else { Fix::Nothing };
             Finding { problem, remedy }
         }));
+        let of_keys = keys.into_iter().flat_map(|keys| keys.problems);
+        findings.extend(
+            of_keys
+                .chain(options.problems.iter().cloned())
+                .map(|problem| Finding { problem, remedy: Fix::Nothing }),
+        );
         let unread = inventory.problems.iter().cloned();
         findings.extend(unread.map(|problem| Finding { problem, remedy: Fix::Nothing }));
         findings.extend(self.check_format().map(|problem| Finding { problem, remedy: Fix::Nothing }));

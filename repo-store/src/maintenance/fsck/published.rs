@@ -10,7 +10,7 @@ use super::contents::{Contents, Fault, blake3_of, sha256_of};
 use super::graph::Graph;
 use super::inventory::{Found, Inventory};
 use super::report::{Affected, Problem, ProblemKind};
-use super::{FsckOptions, SignedSuite};
+use super::{FsckOptions, KeysFound, SignedSuite};
 use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
@@ -99,6 +99,7 @@ pub(super) struct Published<'a> {
     /// Publications that the operation log announces.
     pub(super) announced: &'a BTreeSet<PublicationId>,
     pub(super) options: &'a FsckOptions<'a>,
+    pub(super) keys: Option<&'a KeysFound>,
     pub(super) now: Timestamp,
     pub(super) problems: Vec<(Option<Remedy>, Problem)>,
     /// How many files were compared.
@@ -408,7 +409,10 @@ impl Published<'_> {
     /// One of the keys that signed what clients see is there. A record of an older version does not name them: then no key at all is
     /// what can be told.
     fn check_keys(&mut self, current: &Publication) {
-        let Some(keys) = self.options.keys.filter(|_| !current.suites.is_empty()) else { return };
+        let Some(KeysFound { fingerprints: keys, .. }) = self.keys.filter(|_| !current.suites.is_empty())
+        else {
+            return;
+        };
         let signed = &current.keys;
         let is_there = match signed.is_empty() {
             true => !keys.is_empty(),
@@ -418,10 +422,7 @@ impl Published<'_> {
             return;
         }
         let by = if signed.is_empty() { String::new() } else { format!(" ({})", signed.join(", ")) };
-        let what = format!(
-            "none of the keys that signed {} is there{by}: restore them from the backup, or clients have to be given new ones",
-            self.repository
-        );
+        let what = format!("none of the keys that signed {} is there{by}", self.repository);
         self.report(None, ProblemKind::Key, "keys".into(), what, vec![affected(self.repository, None)]);
     }
 
@@ -505,15 +506,26 @@ impl Published<'_> {
         }
     }
 
-    /// A tagged state that was published is found under the name of its tag.
+    /// A tagged state that was published is found under the name of its tag, and clients take its date.
     fn check_tags(&mut self) {
+        let shown = Publication::shown(self.paths, &self.store.public(self.repository)).unwrap_or_default();
         for (tag, commit) in std::mem::take(&mut self.tags) {
             let shows = |publication: &&Publication| publication.commit == Some(commit);
-            let Some(newest) = self.records.readable.values().rfind(shows) else { continue };
+            let published = self.records.readable.values().filter(shows);
+            let Some(newest) = published.max_by_key(|found| found.id.rank(shown)) else { continue };
             self.compared += 1;
             let path = self.public().join(link_of(&tag));
             let link = self.paths.at(&path);
             let leads_to = link.read_link().ok().and_then(|target| PublicationId::parse(target.as_str()));
+            let known = leads_to.filter(|id| Some(*id) != shown);
+            let known = known.and_then(|id| self.records.readable.get(&id));
+            if let Some(date) = known.and_then(Publication::latest_date)
+                && date.duration_since(self.now) > MOST_AHEAD
+            {
+                let what = format!("its Date {date} is in the future: clients refuse it until then");
+                let affects = vec![affected(self.repository, None)];
+                self.report(None, ProblemKind::Date, path.clone(), what, affects);
+            }
             let is_right = leads_to.is_some_and(|id| match self.records.readable.get(&id) {
                 Some(publication) => shows(&publication),
                 // It is being made, or came since the records were read.

@@ -110,6 +110,8 @@ impl Repair<'_, '_> {
         // What others are made from comes first.
         findings.sort_by_key(|finding| match &finding.remedy {
             Fix::Blob(_) | Fix::Object(_) => 0,
+            // Something may have to be signed below.
+            Fix::Mode if finding.problem.path.starts_with("keys") => 0,
             Fix::Manifest(_) | Fix::Record | Fix::Reference(_) | Fix::Tag | Fix::History => 1,
             Fix::Published(Remedy::Entry(
                 _,

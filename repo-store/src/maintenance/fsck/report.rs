@@ -47,7 +47,7 @@ pub enum ProblemKind {
     Signature,
     /// An index does not list what the records say.
     Forged,
-    /// None of the keys is there that signed what clients see.
+    /// None of the keys that signed what clients see is there, or a key cannot sign.
     Key,
     /// Clients refuse what is dated in the future.
     Date,

@@ -195,10 +195,11 @@ impl Store {
             }
         }
         let known_pools = surveys.iter().all(Survey::is_complete);
-        let unlisted = sweep.pool_files_of_others(unlisted, &blobs)?;
+        // Before their files go, publications are marked as going: a check would miss these otherwise if this process died.
         for survey in &surveys {
             survey.begin(&mut sweep)?;
         }
+        let unlisted = sweep.pool_files_of_others(unlisted, &blobs)?;
         for blob in blobs {
             let names = unlisted.get(&blob.identity()).map_or(&[][..], Vec::as_slice);
             // Something may still show it that could not be looked at.

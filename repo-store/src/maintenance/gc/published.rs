@@ -13,7 +13,7 @@ use crate::model::chunk::Chunk;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::publish::{BY_HASH, PUBLICATIONS, Publication, SNAPSHOTS};
+use crate::publish::{BY_HASH, PUBLICATIONS, Publication, SNAPSHOTS, link_of};
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::files;
 use crate::store::Store;
@@ -38,8 +38,14 @@ impl<'a> Survey<'a> {
         horizon: Timestamp,
     ) -> Result<Self, Error> {
         // Under the lock: a tag that was made just now has its link to a publication already.
-        let tagged: HashSet<CommitId> = store.tags(repository)?.into_iter().map(|tag| tag.commit).collect();
-        let public = store.public(repository);
+        let (public, tags) = (store.public(repository), store.tags(repository)?);
+        let tagged: HashSet<CommitId> = tags.iter().map(|tag| tag.commit).collect();
+        let mut linked = BTreeSet::new();
+        for tag in tags {
+            let link = public.join(link_of(&tag.name));
+            let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
+            linked.extend(target.and_then(|target| PublicationId::parse(target.as_str())));
+        }
         let link = public.join("dists");
         let current = match paths.place(&link).read_link() {
             Ok(target) => {
@@ -68,10 +74,12 @@ impl<'a> Survey<'a> {
         for (id, publication) in &known {
             let recent = replaced.get(id).is_none_or(|at| *at >= horizon.as_second());
             match publication {
+                // What was made of a tagged state while the clock was ahead goes once its tag leads elsewhere: clients refuse it.
                 Some(publication)
                     if Some(*id) == current
                         || recent
-                        || publication.commit.is_some_and(|commit| tagged.contains(&commit)) =>
+                        || (publication.commit.is_some_and(|commit| tagged.contains(&commit))
+                            && (current.is_none_or(|current| *id <= current) || linked.contains(id))) =>
                 {
                     kept.push(publication.clone());
                 }

@@ -158,7 +158,7 @@ pub(super) fn read_text(path: &Utf8Path, origin: Origin<'_>) -> Result<Vec<u8>, 
         Error::Import(ImportError::Package { file: path.to_owned(), source: error.into() })
     })?;
     if bytes.len() as u64 > MAX_TEXT {
-        let source = deb_parse::Error::Limit { what: "bytes of the text", limit: MAX_TEXT };
+        let source = deb_parse::Error::Limit { what: deb_parse::LimitKind::Text, limit: MAX_TEXT };
         return Err(Error::Import(ImportError::Package { file: path.to_owned(), source }));
     }
     changed_while_read(path, &file, &before, bytes.len() as u64)?;
