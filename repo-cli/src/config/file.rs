@@ -95,6 +95,7 @@ pub(super) struct ServeTable {
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct RepositoryTable {
+    pub(super) url: Option<Text<Url>>,
     pub(super) label: Option<Text<Line>>,
     pub(super) suites: Option<Vec<Text<SuiteName>>>,
     pub(super) flat: Option<Text<SuiteName>>,

@@ -5,6 +5,7 @@ mod backups;
 mod bad_input;
 mod builders;
 mod client;
+mod client_config;
 mod clocks;
 mod concurrency;
 mod configuration;

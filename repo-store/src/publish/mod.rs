@@ -464,7 +464,7 @@ fn release_of(repository: &RepositorySettings, suite: &SuiteSettings, date: Time
     release.components.clone_from(&suite.components);
     // Clients refuse a snapshot whose validity is over: what is to expire is no snapshot to go back to.
     let url = repository.url.as_ref().filter(|_| repository.valid_for.is_none());
-    release.snapshots = url.map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
+    release.snapshots = url.map(|url| format!("{url}/snapshot/@SNAPSHOTID@/"));
     release
 }
 
