@@ -388,6 +388,13 @@ pub enum Error {
         /// The fingerprints of the keys that signed it, where they are known.
         keys: Vec<String>,
     },
+    /// The certificates of the signing keys could not be written.
+    #[error("cannot write the public keys")]
+    PublicKeys {
+        /// Why.
+        #[source]
+        source: apt_sign::Error,
+    },
     /// The metadata could not be signed.
     #[error("cannot sign the Release file of {suite}")]
     Sign {
@@ -456,6 +463,7 @@ impl Error {
             Self::Stanza { .. } => "E-STANZA",
             Self::ReleaseInfoChange { .. } => "E-RELEASE-INFO-CHANGE",
             Self::Removal { .. } => "E-REMOVAL",
+            Self::PublicKeys { .. } => "E-PUBLIC-KEYS",
             Self::Sign { .. } => "E-SIGN",
             Self::KeyChange { .. } => "E-KEY-CHANGE",
         }

@@ -25,6 +25,7 @@ mod output;
 mod pdiffs;
 mod planted_links;
 mod power_cuts;
+mod public_keys;
 mod published;
 mod quickstart;
 mod read_once;

@@ -10,7 +10,7 @@ use super::Why;
 use super::sweep::{Found, Sweep, files_below};
 use crate::beneath::{At, StorePaths};
 use crate::chunk::Chunk;
-use crate::publish::{BY_HASH, PUBLICATIONS, Publication, SNAPSHOTS};
+use crate::publish::{BY_HASH, PUBLICATIONS, Publication, PublishedKeys, SNAPSHOTS};
 use crate::{CommitId, Error, PublicationId, RepositoryName, SnapshotId, Store, files};
 
 /// The publications of one repository, judged. Whoever makes one holds the publishing lock.
@@ -137,7 +137,10 @@ impl<'a> Survey<'a> {
             let suites = self.kept.iter().flat_map(|publication| publication.suites.values());
             let files =
                 suites.flat_map(|suite| &suite.indices).flat_map(|(path, index)| index.files_at(path));
-            let named: HashSet<String> = files.map(|(_, file)| file.sha256.to_string()).collect();
+            let keys = self.kept.iter().filter_map(|publication| publication.public_keys.as_ref());
+            let keys = keys.flat_map(PublishedKeys::by_name).map(|(_, file)| file);
+            let named: HashSet<String> =
+                files.map(|(_, file)| file).chain(keys).map(|file| file.sha256.to_string()).collect();
             let directory = self.public.join(BY_HASH).join("SHA256");
             let names = files::names_in(self.paths.place(&directory))?;
             for name in names.into_iter().filter(|name| !named.contains(name)) {

@@ -7,6 +7,7 @@
 //!   snapshot/<id>/dists, pool                every publication kept, as an archive root of its own
 //!   snapshot/<tag> -> <id>                   the newest publication of a state that has a tag
 //!   .publications/<id>/dists/<suite>/        InRelease, Release, Release.gpg, indices under their plain names
+//!   key.asc, key.gpg -> dists/.keys/…        the public keys of those that signed
 //!   InRelease, Packages.xz, … -> dists/.flat/…  where a suite is published flat as well
 //!   .by-hash/SHA256/<digest>                 every index file; the `by-hash` of each directory is a link to it
 //! ```
@@ -25,6 +26,7 @@ mod known_keys;
 mod multiset;
 mod place;
 mod proof;
+mod public_keys;
 mod publication;
 mod release_info;
 mod removed;
@@ -43,6 +45,7 @@ use jiff::{SignedDuration, Timestamp};
 pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
+pub(crate) use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
 pub use publication::PublicationId;
 use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
@@ -164,6 +167,8 @@ impl Store {
         let (paths, public) = (self.paths(), self.public(&repository.name));
         let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
 
+        let public_keys = signer.public_keys().map_err(|source| Error::PublicKeys { source })?;
+
         let mut kept = Vec::new();
         let mut wanted = Vec::new();
         for suite in all_wanted(repository, head.as_ref(), current.as_ref(), (&keys.join(" "), start)) {
@@ -185,6 +190,8 @@ impl Store {
             && kept.len() == current.suites.len()
             // A state that looks like the one before has a publication of its own, which a tag can name.
             && (current.commit == head.as_ref().map(Revision::id) && start == Start::Published)
+            && current.public_keys == Some(PublishedKeys::of(&public_keys))
+            && tree::shows_keys(&paths, &public, current)?
         {
             // Whoever showed it may not have lived to make that durable.
             files::sync_path(paths.place(&public))?;
@@ -233,7 +240,8 @@ impl Store {
         }
         let commit = head.as_ref().map(Revision::id);
         let replaces = Publication::shown(&paths, &public)?;
-        let publication = Publication { id: tree.id(), commit, replaces, keys, suites };
+        let public_keys = Some(tree.write_keys(&public_keys)?);
+        let publication = Publication { id: tree.id(), commit, replaces, keys, public_keys, suites };
         let commit = commit.map_or_else(|| "-".to_owned(), |id| id.to_string());
         let (now, actor) = (context.now, crate::commit::one_line(&context.actor));
         let line =

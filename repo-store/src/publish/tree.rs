@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use apt_index::{Part, ReleaseFile, Rendered, RenderedFile};
-use apt_sign::Signed;
+use apt_sign::{PublicKeys, Signed};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 use jiff::Timestamp;
 use sha2::Digest as _;
 
 use super::place::{Place, is_flat_link};
+use super::public_keys::{PublishedKeys, below_dists, is_key_link};
 use super::publication::{Publication, PublicationId, PublishedIndex, PublishedSuite};
 use crate::beneath::{At, DirectoryHandle, PathFault, StorePaths};
 use crate::files::{self, mode};
@@ -72,6 +73,28 @@ pub(super) fn shows_all(
     let Some(by_hash) = look().map_err(Error::io("look at", &signed))? else { return Ok(false) };
     for index in suite.indices.values() {
         if !holds(paths, &by_hash, index)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Returns whether clients find the public keys of a publication, at the root of the repository too.
+pub(super) fn shows_keys(
+    paths: &StorePaths,
+    public: &Utf8Path,
+    publication: &Publication,
+) -> Result<bool, Error> {
+    let dists = public.join(publication.dists_target());
+    for (name, file) in publication.public_keys.iter().flat_map(PublishedKeys::by_name) {
+        for path in [public.join(by_hash(&file.sha256)), dists.join(below_dists(name))] {
+            if !is_whole(paths, &paths.place(&path), file.size)? {
+                return Ok(false);
+            }
+        }
+        let link = public.join(name);
+        let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
+        if target.is_none_or(|target| !is_key_link(name, &target)) {
             return Ok(false);
         }
     }
@@ -320,7 +343,13 @@ impl<'a> Tree<'a> {
     pub(super) fn write_small(&self, bytes: &[u8]) -> Result<ReleaseFile, Error> {
         let sha256 = Sha256::from_bytes(sha2::Sha256::digest(bytes).into());
         self.hashed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let path = self.by_hash(&sha256);
+        self.write_named(bytes, &sha256)?;
+        Ok(ReleaseFile { size: bytes.len() as u64, sha256 })
+    }
+
+    /// Writes a file of that digest.
+    fn write_named(&self, bytes: &[u8], sha256: &Sha256) -> Result<(), Error> {
+        let path = self.by_hash(sha256);
         let is_whole = is_whole(&self.paths, &path, bytes.len() as u64)?;
         if !is_whole || files::read(path.clone()).ok().as_deref() != Some(bytes) {
             let temporary = self.store.storage().temporary()?;
@@ -328,7 +357,7 @@ impl<'a> Tree<'a> {
             files::rename(&temporary, path.clone()).map_err(Error::io("create", &*path.full()))?;
         }
         self.note([path.full().into_owned(), self.public.join(BY_HASH).join("SHA256")]);
-        Ok(ReleaseFile { size: bytes.len() as u64, sha256 })
+        Ok(())
     }
 
     /// Writes one file; `false` when what it was to be made from is damaged.
@@ -434,6 +463,18 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
+    /// Writes the public keys of those that sign.
+    pub(super) fn write_keys(&self, keys: &PublicKeys) -> Result<PublishedKeys, Error> {
+        let published = PublishedKeys::of(keys);
+        self.write_named(keys.armored.as_bytes(), &published.armored.sha256)?;
+        self.write_named(&keys.binary, &published.binary.sha256)?;
+        let dists = self.public.join(PUBLICATIONS).join(self.id.to_string()).join("dists");
+        for (name, file) in published.by_name() {
+            self.link(self.by_hash(&file.sha256), &dists.join(below_dists(name)))?;
+        }
+        Ok(published)
+    }
+
     /// Names the publication after the tags of its state.
     fn point_tags(&self, publication: &Publication) -> Result<(), Error> {
         self.store.mend_tags(&self.repository)?;
@@ -466,13 +507,14 @@ impl<'a> Tree<'a> {
             ("pool", super::way_up(2, "pool")),
         ];
         let flat = publication.flat_links();
+        let root = publication.root_links();
         let links = links.into_iter().map(|(name, target)| (name.to_owned(), target));
-        for (name, target) in links.chain(flat.clone()) {
+        for (name, target) in links.chain(flat) {
             let link = snapshot.join(name);
             self.symlink(&target, &link)?;
         }
         // Those of the root lead through `dists`: they are there before it leads to where they are needed.
-        for (name, target) in &flat {
+        for (name, target) in &root {
             let link = self.public.join(name);
             let now = self.at(&link).read_link_if_present().map_err(Error::io("read", &link))?;
             if now.as_deref() != Some(Utf8Path::new(target)) {
@@ -491,10 +533,10 @@ impl<'a> Tree<'a> {
         let dists = self.public.join("dists");
         files::point(self.at(&dists), &format!("{PUBLICATIONS}/{id}/dists"), &temporary)?;
         let names = files::names_in(self.at(&self.public))?;
-        for name in names.into_iter().filter(|name| !flat.contains_key(name)) {
+        for name in names.into_iter().filter(|name| !root.contains_key(name)) {
             let link = self.public.join(&name);
             let target = self.at(&link).read_link_if_present().map_err(Error::io("read", &link))?;
-            if target.is_some_and(|target| is_flat_link(&name, &target)) {
+            if target.is_some_and(|target| is_flat_link(&name, &target) || is_key_link(&name, &target)) {
                 files::remove_if_present(self.at(&link))?;
             }
         }

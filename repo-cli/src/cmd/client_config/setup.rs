@@ -1,5 +1,7 @@
 //! What a machine needs to read a repository: the key, the source entries, and the login.
 
+use std::io::ErrorKind;
+
 use apt_sign::Keyring;
 use deb_parse::{Architecture, Component, SuiteName};
 use repo_store::{RepositorySettings, SuiteSettings};
@@ -104,7 +106,7 @@ impl Setup {
         Ok(Self {
             name,
             url,
-            keyring: session.keys().keyring()?.0,
+            keyring: keyring(session, repository)?,
             needs_password: session.config.needs_password(&repository.name),
             blocks,
         })
@@ -192,6 +194,19 @@ impl Block {
         });
         paragraphs.collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Returns the keys that clients need: those that will sign what is published next. Who may not read the directory of keys gets those that
+/// signed what clients see.
+fn keyring(session: &Session, repository: &RepositorySettings) -> Result<Keyring, Failure> {
+    let failure = match session.keys().keyring() {
+        Ok((keyring, _)) => return Ok(keyring),
+        Err(failure) => failure,
+    };
+    let is_denied =
+        matches!(&failure, Failure::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied);
+    let published = if is_denied { session.store.published_keys(&repository.name)? } else { None };
+    published.map_or(Err(failure), |bytes| Ok(Keyring::parse(&bytes)?))
 }
 
 fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {
