@@ -51,6 +51,10 @@ pub(crate) fn run(
         // Given again after it was cut short, it finds nothing to remove but what it removed still to be published.
         session.publish_after(repository, None, arguments.change, output)?;
     }
+    if arguments.undo && !plan.unmatched.is_empty() {
+        let names = plan.unmatched.iter().map(ToString::to_string).collect();
+        return Err(Failure::NoRemoval { repository: repository.name.clone(), names });
+    }
     check_matched(&plan)?;
     if !arguments.undo && !arguments.change.dry_run {
         let head = session.store.head(&repository.name)?;

@@ -375,7 +375,7 @@ fn history() {
     insta::assert_snapshot!(environment.run(&["--json", "history", "preprod", "--limit", "1"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"history":[{"actor":"tester","added":2,"changes":[],"commit":"<ID>","date":"<TIME>","operation":"add hello 3.0 all","removed":0,"sequence":2}]}
+    {"format":1,"history":[{"actor":"tester","added":2,"changes":[{"architecture":"all","change":"added","package":"hello","suite":"bookworm","version":"3.0"},{"architecture":"all","change":"added","package":"hello","suite":"trixie","version":"3.0"}],"commit":"<ID>","date":"<TIME>","operation":"add hello 3.0 all","removed":0,"sequence":2}]}
     "#);
 }
 
