@@ -125,7 +125,7 @@ struct AddedJson<'a> {
 struct EndedHoldJson<'a> {
     since: String,
     actor: &'a str,
-    operation: &'a str,
+    operation: String,
 }
 
 /// What was added and what was refused.
@@ -191,7 +191,7 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
             ended_hold: added.ended_hold.as_ref().map(|hold| EndedHoldJson {
                 since: hold.cause.date.to_string(),
                 actor: &hold.cause.actor,
-                operation: &hold.cause.operation,
+                operation: hold.cause.operation.to_string(),
             }),
         })
         .collect();

@@ -84,7 +84,7 @@ pub(crate) fn run(
                     entry.date.clone(),
                     entry.actor.clone(),
                     changes,
-                    entry.operation.clone(),
+                    entry.operation.to_string(),
                 ]
             })
             .collect();
@@ -101,7 +101,7 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         commit: revision.id().to_string(),
         date: commit.date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         actor: commit.actor.clone(),
-        operation: commit.operation.clone(),
+        operation: commit.operation.to_string(),
         added: 0,
         removed: 0,
         changes: Vec::new(),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
-use repo_store::{ChangePlan, CommitId, PromoteOptions, Record, Selector};
+use repo_store::{ChangeError, ChangePlan, CommitId, PromoteOptions, Record, Selector};
 
 use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
@@ -76,11 +76,12 @@ pub(crate) fn run(
         if arguments.all {
             output.note(&format!("skipped: {} ({})", record.key(), held_since(hold)));
         } else {
-            output.error(&Failure::Store(repo_store::Error::Held {
+            let held = ChangeError::Held {
                 key: Box::new(record.key().clone()),
                 repository: to.name.clone(),
                 hold: Box::new(hold.clone()),
-            }));
+            };
+            output.error(&Failure::Store(held.into()));
         }
     }
     for record in &plan.siblings {

@@ -89,7 +89,7 @@ fn show_state(
         "commit": revision.id().to_string(),
         "date": date,
         "actor": commit.actor,
-        "operation": commit.operation,
+        "operation": commit.operation.to_string(),
         "packages": listed,
     });
     output.result(&document, || {

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use apt_index::ReleaseFile;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::public_keys::{PublishedKeys, below_dists};
+use super::public_keys::{PublishedKeys, key_path};
 use super::publication::Publication;
 use super::tree::{PUBLICATIONS, by_hash};
 use super::{by_hash_from, way_up};
-use crate::PublicationId;
+use crate::model::publication_id::PublicationId;
 
 /// One entry, with its path below the public directory of its repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +85,7 @@ impl Publication {
         for (name, file) in self.public_keys.iter().flat_map(PublishedKeys::by_name) {
             let to = by_hash(&file.sha256);
             insert(0, to.clone(), Entry::Stored(file.into()));
-            let path = self.directory().join("dists").join(below_dists(name));
+            let path = self.directory().join(key_path(name));
             insert(1, path, Entry::Link { to, file: file.into() });
         }
         let snapshot = Utf8Path::new("snapshot").join(self.id.to_string());

@@ -7,7 +7,7 @@
 //!   snapshot/<id>/dists, pool                every publication kept, as an archive root of its own
 //!   snapshot/<tag> -> <id>                   the newest publication of a state that has a tag
 //!   .publications/<id>/dists/<suite>/        InRelease, Release, Release.gpg, indices under their plain names
-//!   key.asc, key.gpg -> dists/.keys/…        the public keys of those that signed
+//!   key.asc, key.gpg -> dists/../keys/…      the public keys of those that signed
 //!   InRelease, Packages.xz, … -> dists/.flat/…  where a suite is published flat as well
 //!   .by-hash/SHA256/<digest>                 every index file; the `by-hash` of each directory is a link to it
 //! ```
@@ -47,14 +47,22 @@ use place::Place;
 pub(crate) use proof::{Forged, forged};
 pub(crate) use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
-pub use publication::PublicationId;
 use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub(crate) use tagged::link_of;
 pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
 pub use unlisted::Unlisted;
 
-use crate::beneath::{At, PathFault, StorePaths};
-use crate::{Context, Error, RepositoryName, RepositorySettings, Revision, Store, SuiteSettings, files};
+use crate::context::Context;
+use crate::error::{Error, PublishError};
+use crate::history::revision::Revision;
+use crate::model::log_entry::LogEntry;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::model::publication_id::PublicationId;
+use crate::settings::{RepositorySettings, SuiteSettings};
+use crate::storage::beneath::{At, PathFault, StorePaths};
+use crate::storage::{StorageError, files};
+use crate::store::Store;
 
 /// How a repository is published.
 #[derive(Clone, Copy, Debug, Default)]
@@ -123,8 +131,8 @@ impl Store {
     /// [`publish`](Self::publish), with choices.
     ///
     /// # Errors
-    /// As there, [`Error::ReleaseInfoChange`] unless that is [allowed](PublishOptions::allow_release_info_change),
-    /// [`Error::Removal`] unless that [is](PublishOptions::allow_removal), and [`Error::KeyChange`] unless that
+    /// As there, [`PublishError::ReleaseInfoChange`] unless that is [allowed](PublishOptions::allow_release_info_change),
+    /// [`PublishError::Removal`] unless that [is](PublishOptions::allow_removal), and [`PublishError::KeyChange`] unless that
     /// [is](PublishOptions::allow_key_change).
     pub fn publish_with(
         &self,
@@ -167,7 +175,7 @@ impl Store {
         let (paths, public) = (self.paths(), self.public(&repository.name));
         let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
 
-        let public_keys = signer.public_keys().map_err(|source| Error::PublicKeys { source })?;
+        let public_keys = signer.public_keys().map_err(|source| PublishError::PublicKeys { source })?;
 
         let mut kept = Vec::new();
         let mut wanted = Vec::new();
@@ -200,7 +208,7 @@ impl Store {
 
         let removed = current.as_ref().map_or_else(Vec::new, |current| removed::names(current, repository));
         if !removed.is_empty() && !options.allow_removal {
-            return Err(Error::Removal { names: removed });
+            return Err(Error::Publish(PublishError::Removal { names: removed }));
         }
         if !options.allow_release_info_change {
             check_release_info((&paths, &public), repository, current.as_ref(), (&wanted, context.now))?;
@@ -242,10 +250,8 @@ impl Store {
         let replaces = Publication::shown(&paths, &public)?;
         let public_keys = Some(tree.write_keys(&public_keys)?);
         let publication = Publication { id: tree.id(), commit, replaces, keys, public_keys, suites };
-        let commit = commit.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        let (now, actor) = (context.now, crate::commit::one_line(&context.actor));
-        let line =
-            format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
+        let published = Operation::Publish(publication.id);
+        let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
         let (hashed, checked) = (tree.hashed(), tree.checked());
         tree.show(&publication, &line)?;
         let before = current.as_ref().and_then(Publication::latest_date);
@@ -349,7 +355,7 @@ enum Start {
 struct Wanted<'a> {
     place: Place,
     suite: &'a SuiteSettings,
-    snapshot: Option<crate::SnapshotId>,
+    snapshot: Option<crate::model::id::SnapshotId>,
     settings: String,
     /// What clients see of it.
     before: Option<&'a PublishedSuite>,
@@ -485,7 +491,7 @@ fn sign_suite(
     context: &Context,
 ) -> Result<PublishedSuite, Error> {
     let suite = wanted.suite;
-    let index_error = |source| Error::Index { suite: suite.name.clone(), source };
+    let index_error = |source| Error::Publish(PublishError::Index { suite: suite.name.clone(), source });
     // Clients drop a Release older than the one they have, and refuse one from the future: when the clock was set back, the
     // last date is given again, unless everything is signed again.
     let date = wanted.known().map_or(context.now, |before| before.date.max(context.now));
@@ -501,7 +507,7 @@ fn sign_suite(
     let text = release.render().map_err(index_error)?;
     let signed = signer
         .sign(text.as_bytes(), known_keys::system_time(context.now))
-        .map_err(|source| Error::Sign { suite: suite.name.clone(), source })?;
+        .map_err(|source| Error::Publish(PublishError::Sign { suite: suite.name.clone(), source }))?;
     tree.write_suite(&wanted.place, &indices, &signed)?;
     Ok(PublishedSuite {
         snapshot: wanted.snapshot,
@@ -545,7 +551,9 @@ fn component_releases(
             component,
             architecture: architecture.as_ref(),
         };
-        let text = release.render().map_err(|source| Error::Index { suite: suite.name.clone(), source })?;
+        let text = release
+            .render()
+            .map_err(|source| Error::Publish(PublishError::Index { suite: suite.name.clone(), source }))?;
         let release = PublishedIndex::whole(tree.write_small(text.as_bytes())?);
         releases.push((format!("{directory}/Release"), release));
     }
@@ -558,7 +566,7 @@ fn shown_as(paths: &StorePaths, dists: &Utf8Path, name: &str) -> Result<Utf8Path
     match paths.place(&path).read_link_if_present().map_err(Error::io("read", &path))? {
         None => Ok(path),
         Some(target) if SuiteName::parse(target.as_str()).is_ok() => Ok(dists.join(target)),
-        Some(_) => Err(Error::UnsafePath { path, fault: PathFault::SymbolicLink }),
+        Some(_) => Err(Error::Storage(StorageError::UnsafePath { path, fault: PathFault::SymbolicLink })),
     }
 }
 

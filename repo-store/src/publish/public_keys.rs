@@ -1,7 +1,7 @@
 //! The public keys in a published tree: `key.asc` and `key.gpg` at the root of the repository.
 //!
-//! As the files of the flat form they stand beside the suites, in `dists/.keys`, and the root has symbolic links to them through
-//! `dists`: so one rename switches clients to a new key and to what it signed.
+//! They stand beside the `dists` of the publication, and the root has symbolic links to them through its link `dists`: so one rename
+//! switches clients to a new key and to what it signed.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use deb_parse::checksum::Sha256;
 use super::publication::Publication;
 use super::tree;
 use crate::error::Error;
-use crate::files;
-use crate::name::RepositoryName;
+use crate::model::name::RepositoryName;
+use crate::storage::files;
 use crate::store::Store;
 
-/// The directory in `dists` of the public keys. No suite can be called so.
-const KEYS: &str = ".keys";
+/// The directory of the public keys in that of a publication.
+const KEYS: &str = "keys";
 
 /// The public keys of a publication. Both files are also index files under the names of their digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +44,19 @@ impl PublishedKeys {
     }
 }
 
-/// Returns the path of a public key below `dists`.
-pub(super) fn below_dists(name: &str) -> Utf8PathBuf {
+/// Returns the path of a public key below the directory of the publication.
+pub(super) fn key_path(name: &str) -> Utf8PathBuf {
     Utf8Path::new(KEYS).join(name)
+}
+
+/// Returns what the link to a public key leads to. `dists` is a link to a directory of the publication, so above it is the publication.
+fn link_target(name: &str) -> String {
+    format!("dists/../{}", key_path(name))
 }
 
 /// Returns whether a symbolic link at the root of a repository is the one of that name to a public key.
 pub(super) fn is_key_link(name: &str, target: &Utf8Path) -> bool {
-    PublishedKeys::NAMES.contains(&name) && target == Utf8Path::new("dists").join(below_dists(name))
+    PublishedKeys::NAMES.contains(&name) && target == link_target(name)
 }
 
 impl Publication {
@@ -59,7 +64,7 @@ impl Publication {
     pub(crate) fn root_links(&self) -> BTreeMap<String, String> {
         let mut links = self.flat_links();
         let keys = self.public_keys.iter().flat_map(PublishedKeys::by_name);
-        links.extend(keys.map(|(name, _)| (name.to_owned(), format!("dists/{}", below_dists(name)))));
+        links.extend(keys.map(|(name, _)| (name.to_owned(), link_target(name))));
         links
     }
 }
