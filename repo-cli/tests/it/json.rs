@@ -363,7 +363,10 @@ fn every_code_is_documented() {
     let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let documented = fs::read_to_string(root.join("docs/json.md")).unwrap();
     let mut codes = Vec::new();
-    for source in ["repo-cli/src/error.rs", "repo-store/src/error.rs", "apt-sign/src/error.rs"] {
+    let families = ["change", "import", "maintenance", "mod", "publish"];
+    let families = families.map(|family| format!("repo-store/src/error/{family}.rs"));
+    let others = ["repo-cli/src/error.rs", "repo-store/src/storage/error.rs", "apt-sign/src/error.rs"];
+    for source in families.into_iter().chain(others.map(str::to_owned)) {
         let text = fs::read_to_string(root.join(source)).unwrap();
         let found = text.split('"').filter(|word| word.starts_with("E-")).map(str::to_owned);
         codes.extend(found);
