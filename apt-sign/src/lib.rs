@@ -34,7 +34,7 @@ assert_eq!(verified.text(), b"Suite: bookworm\nCodename: bookworm\n");
 //!
 //! `crypto-rust` (default), `crypto-nettle` and `crypto-openssl` choose the cryptographic library, and
 //! exactly one of them may be on in a program. With none of them only the types that need no cryptography
-//! remain: [`Signer`], [`Signed`], [`Fingerprint`], [`KeyProblem`], [`Error`] and [`check_text`].
+//! remain: [`Signer`], [`Signed`], [`PublicKeys`], [`Fingerprint`], [`KeyProblem`], [`Error`] and [`check_text`].
 
 mod error;
 mod fingerprint;
@@ -48,7 +48,7 @@ mod openpgp;
 pub use error::{Error, KeyFileFault};
 pub use fingerprint::Fingerprint;
 pub use key_problem::KeyProblem;
-pub use signer::{Signed, Signer};
+pub use signer::{PublicKeys, Signed, Signer};
 pub use text::{MAX_LINE, check_text};
 
 #[cfg(feature = "openpgp")]

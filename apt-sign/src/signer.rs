@@ -17,6 +17,13 @@ pub trait Signer: Send + Sync {
     /// The certificates of all keys that sign, in the order they were given.
     fn fingerprints(&self) -> Vec<Fingerprint>;
 
+    /// Returns the certificates of all keys that sign, as clients are given them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`], when the library fails to write.
+    fn public_keys(&self) -> Result<PublicKeys, Error>;
+
     /// Signs `text` with every key, the signatures of each form in one armor block.
     ///
     /// `time`, cut to whole seconds, becomes the time of the signatures, and is the time at which the keys
@@ -31,6 +38,15 @@ pub trait Signer: Send + Sync {
 
     /// Returns whether one of its keys made a good signature of this clear-signed message, by what is known at `time`.
     fn has_signed(&self, inline: &[u8], time: SystemTime) -> bool;
+}
+
+/// The certificates that clients need to verify signatures, in the two forms that apt reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKeys {
+    /// All certificates in one armor block, for a file named `.asc`.
+    pub armored: String,
+    /// All certificates as they are, for a file named `.gpg`.
+    pub binary: Vec<u8>,
 }
 
 /// A text with its signatures, known to verify.

@@ -92,9 +92,22 @@ impl Config {
         plain(&self.file.serve.trusted_proxies)
     }
 
-    /// The address under which clients reach the repositories, if it is configured.
+    /// Returns the address under which clients reach all repositories, if it is configured.
     pub(crate) fn url(&self) -> Option<&Url> {
         self.file.url.as_ref().map(|Text(url)| url)
+    }
+
+    /// Returns the address under which clients reach a repository: its own, or below that of all repositories, or below that of `serve`.
+    pub(crate) fn url_of(&self, repository: &RepositorySettings) -> Url {
+        let name = &repository.name;
+        self.configured_url(name).unwrap_or_else(|| Url::of_server(self.listen()).of_repository(name))
+    }
+
+    /// Returns the configured address of a repository.
+    pub(crate) fn configured_url(&self, name: &RepositoryName) -> Option<Url> {
+        let own = self.file.repositories.get(name).and_then(|table| table.url.as_ref());
+        let below = || self.url().map(|url| url.of_repository(name));
+        own.map(|Text(url)| url.clone()).or_else(below)
     }
 
     /// Whether clients of a repository need a password.
@@ -237,7 +250,7 @@ impl Config {
         settings.origin = text_of(self.file.origin.as_ref());
         settings.label = Some(text_of(table.label.as_ref()).unwrap_or_else(|| name.to_string()));
         // It goes into Release, which clients of any kind read.
-        settings.url = self.url().filter(|url| url.is_of_the_web()).map(ToString::to_string);
+        settings.url = self.configured_url(name).filter(Url::is_of_the_web).map(|url| url.to_string());
         settings.contents = table.contents.unwrap_or(self.file.contents);
         if table.unknown_release.or(self.file.unknown_release) == Some(OnUnknownRelease::Refuse) {
             settings.unknown_release = UnknownRelease::Refuse;

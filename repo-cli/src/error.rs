@@ -134,6 +134,14 @@ pub(crate) enum Failure {
     /// Names or patterns that match no package.
     #[error("no package matches {}", .0.join(", "))]
     NoMatch(Vec<String>),
+    /// Names or patterns that no removal took out, as far as the history goes.
+    #[error("no removal from {repository} took out {}: there is nothing to undo", .names.join(", "))]
+    NoRemoval {
+        /// The repository.
+        repository: RepositoryName,
+        /// What was asked for.
+        names: Vec<String>,
+    },
     /// Names or patterns that match nothing that is held.
     #[error("no hold of {repository} matches {}", .names.join(", "))]
     NoHold {
@@ -322,6 +330,7 @@ impl Failure {
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoKey { .. } => "E-NO-KEY",
             Self::NoMatch(_) => "E-NO-MATCH",
+            Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
@@ -403,6 +412,9 @@ impl Failure {
             }
             Self::NoHold { repository, .. } => {
                 Some(format!("`repo-cli holds {repository}` shows what is held"))
+            }
+            Self::NoRemoval { repository, .. } => {
+                Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
             Self::NoMatch(_) => Some("`repo-cli list REPOSITORY` shows what there is".to_owned()),
             _ => None,

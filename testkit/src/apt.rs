@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -72,6 +73,31 @@ impl<'e> Apt<'e> {
     /// When it cannot be written.
     pub fn auth(&self, name: &str, text: &str) {
         fs::write(self.root.join(format!("etc/apt/auth.conf.d/{name}.conf")), text).expect("an entry");
+    }
+
+    /// Runs the script that sets up a machine, as root of a machine of that release would, with the paths of this client and this text as
+    /// what a person types.
+    ///
+    /// # Panics
+    /// When its surroundings cannot be made.
+    pub fn set_up(&self, script: &str, release: &str, typed: &str) -> Output {
+        let (root, bin) = (&self.root, self.path("bin"));
+        fs::create_dir_all(&bin).expect("a directory");
+        let id = bin.join("id");
+        fs::write(&id, "#!/bin/sh\necho 0\n").expect("a program");
+        fs::set_permissions(&id, fs::Permissions::from_mode(0o755)).expect("an executable program");
+        fs::write(self.path("etc/os-release"), format!("VERSION_CODENAME={release}\n")).expect("a release");
+        let script = script.replace("/etc/", &format!("{root}/etc/"));
+        let script = script.replace("/usr/share/keyrings", &format!("{root}/usr/share/keyrings"));
+        let file = self.path("script");
+        fs::write(&file, script).expect("a script");
+        let typed_file = self.path("typed");
+        fs::write(&typed_file, typed).expect("a text");
+        let mut command = self.environment.other(&["sh", file.as_str()]);
+        command.env("APT_CONFIG", self.path("etc/apt/apt.conf"));
+        command.env("PATH", format!("{bin}:/usr/bin:/bin:/usr/sbin:/sbin"));
+        command.stdin(fs::File::open(&typed_file).expect("a text"));
+        self.environment.finish(&mut command)
     }
 
     /// A path below the client's root.

@@ -73,7 +73,11 @@ fn normalised(text: &str) -> String {
             in_key = true;
             result.push_str(line);
             result.push_str("\n <KEY>\n");
-        } else if line.contains("END PGP") {
+        } else if line.starts_with("base64 -d") {
+            in_key = true;
+            result.push_str(line);
+            result.push_str("\n<KEY>\n");
+        } else if line.contains("END PGP") || line == "END" {
             in_key = false;
         }
         if !in_key {

@@ -2,7 +2,7 @@
 //! its device.
 
 use super::Keyring;
-use crate::{Error, Fingerprint, KeyProblem, Signed, Signer, check_text};
+use crate::{Error, Fingerprint, KeyProblem, PublicKeys, Signed, Signer, check_text};
 use std::{
     ffi::OsString,
     fmt,
@@ -175,6 +175,10 @@ fn collect(mut pipe: impl Read + Send + 'static, limit: u64) -> Receiver<Vec<u8>
 impl Signer for CommandSigner {
     fn fingerprints(&self) -> Vec<Fingerprint> {
         self.keyring.fingerprints()
+    }
+
+    fn public_keys(&self) -> Result<PublicKeys, Error> {
+        self.keyring.public_keys()
     }
 
     /// Signs as [`Signer::sign`] has it, but that the program goes by its own clock, which may be ahead of

@@ -1,7 +1,7 @@
 //! Keyrings: the certificates that a verifier trusts.
 
 use super::{Certificate, Verified, armor, certificate, cleartext, verify};
-use crate::{Error, Fingerprint};
+use crate::{Error, Fingerprint, PublicKeys};
 use sequoia_openpgp::{armor::Kind, types::SignatureType};
 use std::time::SystemTime;
 
@@ -70,6 +70,15 @@ impl Keyring {
             bytes.extend(certificate.binary()?);
         }
         Ok(bytes)
+    }
+
+    /// Returns the certificates in both forms that apt reads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`], when the library fails to write.
+    pub fn public_keys(&self) -> Result<PublicKeys, Error> {
+        Ok(PublicKeys { armored: self.armored()?, binary: self.binary()? })
     }
 
     /// The value of a `Signed-By` field with all certificates in it; see

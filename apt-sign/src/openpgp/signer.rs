@@ -1,7 +1,7 @@
 //! Signing with keys held in this process.
 
 use super::{Certificate, Keyring, SecretKey};
-use crate::{Error, Fingerprint, KeyProblem, Signed, Signer, check_text};
+use crate::{Error, Fingerprint, KeyProblem, PublicKeys, Signed, Signer, check_text};
 use sequoia_openpgp::{
     anyhow,
     armor::Kind,
@@ -97,6 +97,10 @@ impl OpenPgpSigner {
 impl Signer for OpenPgpSigner {
     fn fingerprints(&self) -> Vec<Fingerprint> {
         self.keyring.fingerprints()
+    }
+
+    fn public_keys(&self) -> Result<PublicKeys, Error> {
+        self.keyring.public_keys()
     }
 
     fn sign(&self, text: &[u8], time: SystemTime) -> Result<Signed, Error> {

@@ -87,6 +87,9 @@ struct AddedJson<'a> {
     component: &'a str,
     file: &'a str,
     new: bool,
+    /// The hold that ends because the version is in the repository again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_hold: Option<EndedHoldJson<'a>>,
     package: &'a str,
     route: &'static str,
     rule: Option<usize>,
@@ -95,6 +98,13 @@ struct AddedJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown_release: Option<&'a str>,
     version: &'a str,
+}
+
+#[derive(Serialize)]
+struct EndedHoldJson<'a> {
+    since: String,
+    actor: &'a str,
+    operation: String,
 }
 
 /// What was added and what was refused.
@@ -167,6 +177,11 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
                 _ => None,
             },
             new: is_new(added),
+            ended_hold: added.ended_hold.as_ref().map(|hold| EndedHoldJson {
+                since: hold.cause.date.to_string(),
+                actor: &hold.cause.actor,
+                operation: hold.cause.operation.to_string(),
+            }),
         })
         .collect();
     let refused = report
@@ -236,6 +251,10 @@ fn line(added: &Added, dry_run: bool) -> String {
         Route::Distribution(_) => vec!["named by the upload".to_owned()],
         Route::Rule(_) | Route::Chosen(_) => Vec::new(),
     };
+    why.extend(added.ended_hold.as_ref().map(|hold| {
+        let ends = if dry_run { "would end" } else { "ends" };
+        format!("{ends} the hold since {}: {}", hold.cause.date.strftime("%Y-%m-%d"), hold.cause.operation)
+    }));
     why.extend(added.rule.map(|number| format!("by route {number} to {}", added.component)));
     let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
     format!("{verb} {} -> {}{why}", added.key, joined(added.route.suites()))

@@ -1,8 +1,20 @@
-use deb_parse::{Component, PackageName, SuiteName, Version};
-use repo_store::{RepositorySettings, SuiteSettings};
+//! What a machine needs to install from a repository.
+
+mod script;
+mod setup;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deb_parse::checksum::Sha256;
+use deb_parse::{PackageName, SuiteName, Version};
+use repo_store::RepositorySettings;
+pub(crate) use script::quoted;
+use serde::Serialize;
+use setup::Block;
+pub(crate) use setup::Setup;
 
 use super::hold::parse_version;
-use crate::config::{Url, argument, without_repeats};
+use crate::config::{Url, argument};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::Session;
@@ -11,20 +23,23 @@ use crate::session::Session;
 pub(crate) struct ClientConfigArguments {
     /// The repository
     repository: String,
-    /// The suite of the client's release; may be given several times [default: all]
+    /// A suite for the client; may be given several times [default: the one of the client's release]
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
-    /// The address under which the client reaches the repositories [default: as configured]
+    /// The address under which the client reaches all repositories [default: as configured]
     #[arg(long, value_parser = argument::<Url>)]
     url: Option<Url>,
-    /// Print the entry for the flat form of the repository, which knows neither suites nor components
+    /// Set up the flat form of the repository, which knows neither suites nor components
     #[arg(long, conflicts_with = "suites")]
     flat: bool,
-    /// Print the entry for /etc/apt/auth.conf.d instead, for a client that needs a password
+    /// Print only the source entry, with the key in it, for machines with apt 2.4 or later whose key never changes
+    #[arg(long, conflicts_with = "auth")]
+    inline: bool,
+    /// Print only the entry for /etc/apt/auth.conf.d, for a client that needs a password
     #[arg(long)]
     auth: bool,
     /// Print instead what brings one machine back to this version, which it had upgraded from; may be given several times
-    #[arg(long, value_name = "PACKAGE=VERSION", value_parser = parse_version, conflicts_with_all = ["flat", "auth"])]
+    #[arg(long, value_name = "PACKAGE=VERSION", value_parser = parse_version, conflicts_with_all = ["flat", "auth", "inline"])]
     pin: Vec<(PackageName, Version)>,
 }
 
@@ -38,18 +53,117 @@ pub(crate) fn run(
     if !arguments.pin.is_empty() {
         return print_pins(&arguments.pin, repository, session, output);
     }
-    let url = arguments.url.as_ref().or(session.config.url()).cloned();
-    let url = url.unwrap_or_else(|| Url::of_server(session.config.listen()));
-    let sources = if arguments.flat {
-        flat_sources(session, repository, &url)?
-    } else {
-        sources(session, repository, &arguments.suites, &url)?
+    let url = match &arguments.url {
+        Some(url) => url.of_repository(&repository.name),
+        None => session.config.url_of(repository),
     };
-    let auth = auth(repository, &url);
-    output.result(&serde_json::json!({ "sources": sources, "auth": auth }), || {
-        output.line(if arguments.auth { auth.trim_end() } else { sources.trim_end() });
+    let setup = if arguments.flat {
+        Setup::of_flat(session, repository, url)?
+    } else {
+        Setup::of_suites(session, repository, &arguments.suites, url)?
+    };
+    let document = setup.json()?;
+    output.result(&document, || {
+        let text = if arguments.auth {
+            document.auth.clone()
+        } else if arguments.inline {
+            document.inline_entries()
+        } else {
+            document.script.clone()
+        };
+        output.line(text.trim_end());
     });
+    if arguments.inline {
+        output.note(
+            "warning: with a key in an entry, apt before 2.4 (Debian 11, Ubuntu 20.04) refuses every source of the machine, \
+             and the key can only be replaced by hand",
+        );
+    }
     Ok(Outcome::Done)
+}
+
+/// Everything that a client needs, in parts.
+#[derive(Serialize)]
+struct ClientConfigJson {
+    /// The address of the repository.
+    url: String,
+    /// Sets up the machine. With several suites, the release of the machine decides.
+    script: String,
+    keyring: KeyringJson,
+    /// Where the entry for the login goes, on a client that needs a password.
+    auth_path: String,
+    auth: String,
+    needs_password: bool,
+    sources_path: String,
+    clients: Vec<ClientJson>,
+}
+
+#[derive(Serialize)]
+struct KeyringJson {
+    path: String,
+    /// The content of the file.
+    base64: String,
+    sha256: String,
+    armored: String,
+    fingerprints: Vec<String>,
+}
+
+/// For one machine.
+#[derive(Serialize)]
+struct ClientJson {
+    /// None for the flat form.
+    suites: Vec<String>,
+    architectures: Vec<String>,
+    /// The source entry that names the file of the key.
+    sources: String,
+    /// The source entry with the key in it.
+    inline: String,
+    script: String,
+}
+
+impl Setup {
+    fn json(&self) -> Result<ClientConfigJson, Failure> {
+        let client = |block: &Block| {
+            Ok(ClientJson {
+                suites: block.suites.iter().map(ToString::to_string).collect(),
+                architectures: block.architectures.iter().map(ToString::to_string).collect(),
+                sources: self.entry(block),
+                inline: self.inline_entry(block)?,
+                script: self.script(std::slice::from_ref(block))?,
+            })
+        };
+        let key = self.keyring.binary()?;
+        Ok(ClientConfigJson {
+            url: self.url.to_string(),
+            script: self.whole_script()?,
+            keyring: KeyringJson {
+                path: self.keyring_path(),
+                sha256: Sha256::of(&key).to_string(),
+                base64: STANDARD.encode(&key),
+                armored: self.keyring.armored()?,
+                fingerprints: self.keyring.fingerprints().iter().map(ToString::to_string).collect(),
+            },
+            auth_path: self.auth_path(),
+            auth: self.auth_entry(),
+            needs_password: self.needs_password,
+            sources_path: self.sources_path(),
+            clients: self.blocks.iter().map(client).collect::<Result<_, Failure>>()?,
+        })
+    }
+}
+
+impl ClientConfigJson {
+    /// The entries with the key in them; where there are several, each says which machine it is for.
+    fn inline_entries(&self) -> String {
+        let entry = |client: &ClientJson| match self.clients.as_slice() {
+            [_] => client.inline.clone(),
+            _ => {
+                let suite = client.suites.join(" ");
+                format!("# {} for the suite {suite} alone\n{}", self.sources_path, client.inline)
+            }
+        };
+        self.clients.iter().map(entry).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// Prints a preferences file and the commands that bring a machine back to these versions. apt never goes back by itself: only a
@@ -93,60 +207,4 @@ fn print_pins(
     });
     output.note(&format!("hint: remove {path} when a newer version is to be installed again"));
     Ok(Outcome::Done)
-}
-
-/// The deb822 entries for `/etc/apt/sources.list.d/`, with the key in them: one, or another for the suites that have no source
-/// packages beside those that have.
-pub(crate) fn sources(
-    session: &Session,
-    repository: &RepositorySettings,
-    suites: &[SuiteName],
-    url: &Url,
-) -> Result<String, Failure> {
-    let key = session.keys().keyring()?.0.armored_for_sources()?;
-    let mut entries: Vec<(&str, Vec<&SuiteSettings>)> = Vec::new();
-    for suite in repository.suites.iter().filter(|suite| suites.is_empty() || suites.contains(&suite.name)) {
-        let types = types(session, repository, &suite.name)?;
-        match entries.iter_mut().find(|(of, _)| *of == types) {
-            Some((_, chosen)) => chosen.push(suite),
-            None => entries.push((types, vec![suite])),
-        }
-    }
-    let entries = entries.iter().map(|(types, suites)| {
-        let names: Vec<&str> = suites.iter().map(|suite| suite.name.as_str()).collect();
-        let components = suites.iter().flat_map(|suite| &suite.components).map(Component::as_str).collect();
-        format!(
-            "Types: {types}\nURIs: {url}/{}\nSuites: {}\nComponents: {}\nSigned-By:{key}",
-            repository.name,
-            names.join(" "),
-            without_repeats::<&str>(components).join(" "),
-        )
-    });
-    Ok(entries.map(|entry| format!("{}\n", entry.trim_end())).collect::<Vec<_>>().join("\n"))
-}
-
-/// What clients can fetch: apt complains about a suite that does not list what it is told to fetch.
-fn types(
-    session: &Session,
-    repository: &RepositorySettings,
-    suite: &SuiteName,
-) -> Result<&'static str, Failure> {
-    let has_sources = session.store.publishes_sources(&repository.name, std::slice::from_ref(suite))?;
-    Ok(if has_sources { "deb deb-src" } else { "deb" })
-}
-
-/// The same for the flat form.
-fn flat_sources(session: &Session, repository: &RepositorySettings, url: &Url) -> Result<String, Failure> {
-    let name = &repository.name;
-    let Some(suite) = &repository.flat else {
-        return Err(Failure::NotFlat { repository: name.clone() });
-    };
-    let types = types(session, repository, suite)?;
-    let key = session.keys().keyring()?.0.armored_for_sources()?;
-    Ok(format!("Types: {types}\nURIs: {url}/{name}\nSuites: ./\nSigned-By:{key}"))
-}
-
-/// The entry for `/etc/apt/auth.conf.d/`. Over plain HTTP apt sends it only when the scheme is named.
-pub(crate) fn auth(repository: &RepositorySettings, url: &Url) -> String {
-    format!("machine {url}/{}\nlogin USER\npassword PASSWORD\n", repository.name)
 }

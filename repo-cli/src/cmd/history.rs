@@ -39,6 +39,7 @@ struct CommitJson {
 #[derive(Serialize)]
 struct ChangeJson {
     suite: String,
+    package: String,
     change: &'static str,
     version: String,
     architecture: String,
@@ -112,11 +113,12 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         entry.removed += difference.only_first.len();
         let change = |record: &Record, change| ChangeJson {
             suite: suite.to_string(),
+            package: record.key().package.to_string(),
             change,
             version: record.key().version.to_string(),
             architecture: record.key().architecture.to_string(),
         };
-        let concerns = |record: &&Arc<Record>| package == Some(&record.key().package);
+        let concerns = |record: &&Arc<Record>| package.is_none_or(|package| *package == record.key().package);
         let removed = difference.only_first.iter().filter(concerns).map(|record| change(record, "removed"));
         let added = difference.only_second.iter().filter(concerns).map(|record| change(record, "added"));
         entry.changes.extend(removed.chain(added));

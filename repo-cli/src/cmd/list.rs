@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
-use repo_store::{Record, RecordKey, Selector};
+use repo_store::{Record, RecordKey, Revision, Selector};
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
@@ -48,7 +48,7 @@ impl ListedJson {
 
 pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
-    let mut found: BTreeMap<RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
+    let mut found = Found::new();
     let head = session.store.head(&repository.name)?;
     let known = |suite: &SuiteName| {
         repository.suite(suite).is_some()
@@ -60,32 +60,46 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
     }
     if let Some(head) = &head {
         let asked = |suite: &&SuiteName| arguments.suites.is_empty() || arguments.suites.contains(suite);
-        for suite in head.commit().suites.keys().filter(asked) {
-            let mut records = Vec::new();
-            if arguments.selectors.is_empty() {
-                records = head.records(suite)?;
-            }
-            for selector in &arguments.selectors {
-                records.extend(selector.all_in(head, suite)?);
-            }
-            for record in records {
-                let entry = found.entry(record.key().clone()).or_insert_with(|| (record, Vec::new()));
-                if !entry.1.contains(suite) {
-                    entry.1.push(suite.clone());
-                }
-            }
-        }
+        found = find(head, head.commit().suites.keys().filter(asked), &arguments.selectors)?;
     }
     let listed: Vec<ListedJson> =
         found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
-    output.result(&serde_json::json!({ "packages": listed }), || {
-        let rows: Vec<[String; 4]> = listed
-            .iter()
-            .map(|one| {
-                [one.package.clone(), one.version.clone(), one.architecture.clone(), joined(&one.suites)]
-            })
-            .collect();
-        output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"], &rows);
-    });
+    output.result(&serde_json::json!({ "packages": listed }), || print_table(&listed, output));
     Ok(Outcome::Done)
+}
+
+/// Records, each with the suites it is in.
+pub(crate) type Found = BTreeMap<RecordKey, (Arc<Record>, Vec<SuiteName>)>;
+
+/// Finds what a state holds in these suites: all of it, or what is selected.
+pub(crate) fn find<'a>(
+    revision: &Revision<'_>,
+    suites: impl Iterator<Item = &'a SuiteName>,
+    selectors: &[Selector],
+) -> Result<Found, Failure> {
+    let mut found = Found::new();
+    for suite in suites {
+        let mut records = Vec::new();
+        if selectors.is_empty() {
+            records = revision.records(suite)?;
+        }
+        for selector in selectors {
+            records.extend(selector.all_in(revision, suite)?);
+        }
+        for record in records {
+            let entry = found.entry(record.key().clone()).or_insert_with(|| (record, Vec::new()));
+            if !entry.1.contains(suite) {
+                entry.1.push(suite.clone());
+            }
+        }
+    }
+    Ok(found)
+}
+
+pub(crate) fn print_table(listed: &[ListedJson], output: &Output) {
+    let rows: Vec<[String; 4]> = listed
+        .iter()
+        .map(|one| [one.package.clone(), one.version.clone(), one.architecture.clone(), joined(&one.suites)])
+        .collect();
+    output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"], &rows);
 }

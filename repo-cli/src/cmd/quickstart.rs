@@ -1,10 +1,13 @@
+use std::fmt::Display;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use repo_store::{AddOptions, AddReport, Committed};
 use serde::Serialize;
 
 use super::add::{self, AddJson};
+use super::client_config::{Setup, quoted};
 use super::init::{self, LayoutArguments};
-use super::{client_config, serve};
+use super::serve;
 use crate::args::Global;
 use crate::config::{DEFAULT_LISTEN, Url};
 use crate::error::{Failure, Outcome};
@@ -90,10 +93,18 @@ pub(crate) fn run(
         listen,
         url: url.to_string(),
     };
+    // A store that was there before may have another address configured than is asked for now.
+    let asked = arguments.layout.url.as_ref();
+    let base = |server: &dyn Display| {
+        let configured = asked.or(session.config.url()).cloned();
+        configured.unwrap_or_else(|| Url::of_server(server))
+    };
+    let own = session.config.configured_url(&first.name).filter(|_| asked.is_none());
     if arguments.no_serve {
-        let url = Url::of_server(&arguments.listen);
-        output.result(&done(None, &url), || {});
-        print_next_steps(&session, root, &url, output)?;
+        let base = base(&arguments.listen);
+        output.result(&done(None, &base), || {});
+        let url = own.unwrap_or_else(|| base.of_repository(&first.name));
+        print_next_steps(&session, root, url, output)?;
         return Ok(outcome);
     }
     let server =
@@ -106,44 +117,42 @@ pub(crate) fn run(
             other => Err(other),
         })?;
     let address = server.local_addr().map_err(Failure::io("listen on", &arguments.listen))?;
-    let url = session.config.url().cloned().unwrap_or_else(|| Url::of_server(address));
-    output.result(&done(Some(address.to_string()), &url), || {});
-    print_next_steps(&session, root, &url, output)?;
+    let base = base(&address);
+    output.result(&done(Some(address.to_string()), &base), || {});
+    let url = own.unwrap_or_else(|| base.of_repository(&first.name));
+    print_next_steps(&session, root, url, output)?;
     output.say(&format!("\nserving http://{address} until Ctrl-C"));
     serve::run_until_interrupted(server, arguments.log, output)?;
     Ok(outcome)
 }
 
-/// Exactly what to paste on a client, and what to try next.
-fn print_next_steps(session: &Session, root: &Utf8Path, url: &Url, output: &Output) -> Result<(), Failure> {
+/// Prints exactly what to paste on a client, and what to try next.
+fn print_next_steps(session: &Session, root: &Utf8Path, url: Url, output: &Output) -> Result<(), Failure> {
     let repositories: Vec<_> = session.config.repositories().collect();
     let Some(first) = repositories.first() else { return Ok(()) };
-    let suite = first.suites.first().map(|suite| suite.name.clone());
-    let suites: Vec<_> = suite.into_iter().collect();
-    let sources = client_config::sources(session, first, &suites, url)?;
-    output.say("\n# On a client, as root (for another release, change `Suites`):\n");
-    output.say(&format!(
-        "cat > /etc/apt/sources.list.d/{}.sources <<'END'\n{}\nEND",
-        first.name,
-        sources.trim_end()
-    ));
-    if session.config.needs_password(&first.name) {
-        let auth = client_config::auth(first, url);
-        output.say(&format!(
-            "install -m 600 /dev/stdin /etc/apt/auth.conf.d/{}.conf <<'END'\n{}\nEND",
-            first.name,
-            auth.trim_end()
-        ));
-    }
-    output.say("apt update");
+    output.say("\n# On a client:\n");
+    output.say(Setup::of_suites(session, first, &[], url)?.whole_script()?.trim_end());
     output.say("\n# Here, in another terminal:\n");
     let root = root.canonicalize_utf8().map_err(Failure::io("find", root))?;
-    output.say(&format!("export REPO_ROOT={root}"));
-    output.say(&format!("repo-cli list {}", first.name));
+    let program = program();
+    output.say(&format!("export REPO_ROOT={}", quoted(root.as_str())));
+    output.say(&format!("{program} list {}", first.name));
     if let Some(second) = repositories.get(1) {
-        output.say(&format!("repo-cli diff {} {}", first.name, second.name));
-        output.say(&format!("repo-cli promote --all --from {} --to {}", first.name, second.name));
-        output.say(&format!("repo-cli history {}", second.name));
+        output.say(&format!("{program} diff {} {}", first.name, second.name));
+        output.say(&format!("{program} promote --all --from {} --to {}", first.name, second.name));
+        output.say(&format!("{program} history {}", second.name));
     }
     Ok(())
+}
+
+/// Returns the program as a shell anywhere finds it: by the name it was called by when it was found by that name, or else by its path.
+fn program() -> String {
+    let called = std::env::args_os().next().and_then(|word| word.into_string().ok());
+    match called {
+        Some(name) if !name.is_empty() && !name.contains('/') => quoted(&name),
+        _ => {
+            let path = std::env::current_exe().ok().and_then(|path| path.into_os_string().into_string().ok());
+            quoted(path.as_deref().unwrap_or("repo-cli"))
+        }
+    }
 }

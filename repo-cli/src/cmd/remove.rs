@@ -61,18 +61,14 @@ pub(crate) fn run(
     Ok(Outcome::Done)
 }
 
-/// Given again after it was cut short, it finds nothing to remove but what it removed still to be published.
-fn check_found(
-    unmatched: &[Selector],
+/// Given again after it was cut short, a removal finds nothing to remove but what it removed still to be published.
+fn complete(
     arguments: &RemoveArguments,
     repository: &RepositorySettings,
     session: &Session,
     output: &Output,
 ) -> Result<(), Failure> {
-    if !unmatched.is_empty() {
-        session.publish_after(repository, None, arguments.change, output)?;
-    }
-    check_matched(unmatched)
+    session.publish_after(repository, None, arguments.change, output)
 }
 
 fn take_out(
@@ -83,7 +79,10 @@ fn take_out(
 ) -> Result<(SuiteRecords, Option<CommitId>), Failure> {
     let make = || {
         let plan = session.store.plan_removal(repository, &arguments.selectors, &arguments.suites)?;
-        check_found(plan.unmatched(), arguments, repository, session, output)?;
+        if !plan.unmatched().is_empty() {
+            complete(arguments, repository, session, output)?;
+        }
+        check_matched(plan.unmatched())?;
         Ok(plan)
     };
     let (plan, commit) = carry_out(make, |plan: &RemovalPlan| {
@@ -112,8 +111,12 @@ fn bring_back(
 ) -> Result<(SuiteRecords, Option<CommitId>), Failure> {
     let make = || {
         let plan = session.store.plan_undo_removal(repository, &arguments.selectors, &arguments.suites)?;
-        check_found(plan.unmatched(), arguments, repository, session, output)?;
-        Ok(plan)
+        if plan.unmatched().is_empty() {
+            return Ok(plan);
+        }
+        complete(arguments, repository, session, output)?;
+        let names = plan.unmatched().iter().map(ToString::to_string).collect();
+        Err(Failure::NoRemoval { repository: repository.name.clone(), names })
     };
     let (plan, commit) = carry_out(make, |plan: &UndoRemovalPlan| {
         if arguments.change.dry_run {

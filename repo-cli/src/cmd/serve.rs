@@ -1,7 +1,9 @@
-use crate::config::{Config, Watch};
+use repo_store::RepositorySettings;
+
+use crate::config::{Config, Watch, without_repeats};
 use crate::error::{self, Failure, Outcome};
 use crate::output::{Output, Talk};
-use crate::serve::{Server, Site};
+use crate::serve::{Page, Server, Site};
 use crate::session::Session;
 use crate::signals;
 
@@ -33,10 +35,15 @@ pub(crate) fn run(
 /// A server for the published repositories, listening.
 pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server, Failure> {
     let root = session.root.join("public");
-    let site = move |config: &Config| Site {
-        root: root.clone(),
-        access: config.access(),
-        trusted_proxies: config.trusted_proxies(),
+    let site = move |config: &Config| {
+        let pages =
+            config.repositories().map(|repository| (repository.name.to_string(), page(config, repository)));
+        Site {
+            root: root.clone(),
+            access: config.access(),
+            pages: pages.collect(),
+            trusted_proxies: config.trusted_proxies(),
+        }
     };
     let server = Server::bind(listen, site(&session.config)).map_err(Failure::io("listen on", listen))?;
     let mut watch = Watch::new(&session.config);
@@ -59,6 +66,17 @@ pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server
         }
         looked.ok().flatten()
     }))
+}
+
+/// What a person who looks at the repository is told.
+fn page(config: &Config, repository: &RepositorySettings) -> Page {
+    let name = &repository.name;
+    let architectures = repository.suites.iter().flat_map(|suite| &suite.architectures);
+    Page {
+        address: config.configured_url(name).map_or_else(|| format!("/{name}"), |url| url.to_string()),
+        suites: repository.suites.iter().map(|suite| suite.name.to_string()).collect(),
+        architectures: without_repeats(architectures.map(ToString::to_string).collect()),
+    }
 }
 
 /// Serves until the program is asked to end (SIGINT, SIGTERM), then finishes the requests under way. SIGHUP reloads.

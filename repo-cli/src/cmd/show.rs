@@ -1,38 +1,44 @@
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::str::FromStr as _;
 
 use apt_index::Item as _;
 use deb_parse::SuiteName;
-use repo_store::{Record, RecordKey, Selector};
+use repo_store::{Record, RepositoryName, Revision, Selector};
 use serde::Serialize;
 
-use super::list::ListedJson;
+use super::list::{self, Found, ListedJson, find};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, joined};
+use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ShowArguments {
-    /// The repository
-    repository: String,
-    /// The package: its newest version, or the one named with =VERSION
+    /// A repository or one suite of it, in the present state or another: `prod`, `prod/bookworm`, `prod@41`, `prod@-1`
+    #[arg(value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
+    state: RevisionSpec,
+    /// The package: its newest version, or the one named with =VERSION [default: the state, with all its packages]
     #[arg(value_name = "PACKAGE")]
-    selector: Selector,
+    selector: Option<Selector>,
 }
 
 pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    let repository = session.repository(&arguments.repository)?;
-    let mut found: BTreeMap<RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
-    if let Some(head) = session.store.head(&repository.name)? {
-        for suite in head.commit().suites.keys() {
-            for record in arguments.selector.newest_in(&head, suite)? {
+    let (repository, revision) = arguments.state.resolve(session)?;
+    arguments.state.check_suite(repository, revision.as_ref())?;
+    let suites = arguments.state.suites(repository, revision.as_ref());
+    let Some(selector) = &arguments.selector else {
+        return show_state(&repository.name, revision.as_ref(), &suites, output);
+    };
+    let mut found = Found::new();
+    if let Some(revision) = &revision {
+        for suite in revision.commit().suites.keys().filter(|suite| suites.contains(suite)) {
+            for record in selector.newest_in(revision, suite)? {
                 let entry = found.entry(record.key().clone()).or_insert_with(|| (record, Vec::new()));
                 entry.1.push(suite.clone());
             }
         }
     }
     if found.is_empty() {
-        return Err(Failure::NoMatch(vec![arguments.selector.to_string()]));
+        return Err(Failure::NoMatch(vec![selector.to_string()]));
     }
     let json: Vec<serde_json::Value> = found
         .values()
@@ -58,6 +64,38 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
             }
             output.line(stanza(record).trim_end());
         }
+    });
+    Ok(Outcome::Done)
+}
+
+/// Shows who made a state, when and how, and everything that is in it.
+fn show_state(
+    repository: &RepositoryName,
+    revision: Option<&Revision<'_>>,
+    suites: &[SuiteName],
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let Some(revision) = revision else {
+        return Err(Failure::NoHistory { repository: repository.clone() });
+    };
+    let commit = revision.commit();
+    let found = find(revision, commit.suites.keys().filter(|suite| suites.contains(suite)), &[])?;
+    let listed: Vec<ListedJson> =
+        found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
+    let date = commit.date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let document = serde_json::json!({
+        "repository": repository.as_str(),
+        "sequence": commit.sequence,
+        "commit": revision.id().to_string(),
+        "date": date,
+        "actor": commit.actor,
+        "operation": commit.operation.to_string(),
+        "packages": listed,
+    });
+    output.result(&document, || {
+        output.line(&format!("# {repository} {} ({})", commit.sequence, revision.id()));
+        output.line(&format!("# {date} by {}: {}", commit.actor, commit.operation));
+        list::print_table(&listed, output);
     });
     Ok(Outcome::Done)
 }

@@ -95,6 +95,7 @@ pub(super) struct ServeTable {
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
 pub(super) struct RepositoryTable {
+    pub(super) url: Option<Text<Url>>,
     pub(super) label: Option<Text<Line>>,
     pub(super) suites: Option<Vec<Text<SuiteName>>>,
     pub(super) flat: Option<Text<SuiteName>>,
@@ -408,7 +409,7 @@ mod tests {
         repo.d/a.toml: line 2: repositories.prod.keep_history: `long` is no time such as 14d or 36h
         repo.d/a.toml: line 2: repositories.prod.keep_history: invalid type: boolean `true`, expected a number of states or a time such as "365d"
         repo.d/a.toml: line 4: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
-        repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`
+        repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`
         repo.d/a.toml: line 3: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
         repo.d/a.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
         repo.d/a.toml: line 1: url: `h` is no address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+

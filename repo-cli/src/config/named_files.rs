@@ -68,6 +68,7 @@ impl Config {
             let RepositoryTable {
                 users,
                 uploaders,
+                url: _,
                 label: _,
                 suites: _,
                 flat: _,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hyper::Uri;
+use repo_store::RepositoryName;
 
 use super::value::FromText;
 
@@ -16,6 +17,11 @@ impl Url {
     /// The one of a server at this address.
     pub(crate) fn of_server(address: impl fmt::Display) -> Self {
         Self(format!("http://{address}"))
+    }
+
+    /// Returns the address of a repository below this one.
+    pub(crate) fn of_repository(&self, name: &RepositoryName) -> Self {
+        Self(format!("{self}/{name}"))
     }
 
     /// Whether any client reaches it as it stands: not through a method that only some have, nor in its own files.

@@ -15,6 +15,7 @@ mod kind;
 mod log;
 mod logins;
 mod network;
+mod pages;
 mod password;
 mod path;
 mod respond;
@@ -28,6 +29,7 @@ mod users;
 
 pub(crate) use log::LogEntry;
 pub(crate) use network::IpNetwork;
+pub(crate) use pages::Page;
 #[cfg(test)]
 use server::Limits;
 pub(crate) use server::{ReloadHandle, Server, ShutdownHandle};

@@ -8,6 +8,7 @@
 pub(crate) struct RequestPath {
     repository: String,
     inner: Option<Vec<u8>>,
+    names_repository: bool,
 }
 
 /// The path breaks a rule that every client who means well keeps: broken percent-encoding, control bytes,
@@ -41,13 +42,23 @@ impl RequestPath {
             }
             inner.extend_from_slice(&decoded);
         }
+        let names_repository = servable && inner.is_empty();
         servable &= !inner.is_empty() && !rest.ends_with('/');
-        Ok(Self { repository: repository.unwrap_or_default(), inner: servable.then_some(inner) })
+        Ok(Self {
+            repository: repository.unwrap_or_default(),
+            inner: servable.then_some(inner),
+            names_repository,
+        })
     }
 
     /// The first element: the repository; empty for `/`.
     pub(crate) fn repository(&self) -> &str {
         &self.repository
+    }
+
+    /// Returns whether the path is that of a repository itself, or `/`.
+    pub(crate) fn names_repository(&self) -> bool {
+        self.names_repository
     }
 
     /// The path below the repository's directory; `None` when nothing can ever be served under this path.

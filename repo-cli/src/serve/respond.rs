@@ -26,6 +26,7 @@ use super::connection::Pulse;
 use super::kind::{cache_control, is_immutable, media_type};
 use super::log::{LogEntry, escape};
 use super::logins::Logins;
+use super::pages;
 use super::password::PASSWORD_LIMIT;
 use super::path::RequestPath;
 use super::site::{Access, OpenSite};
@@ -126,13 +127,19 @@ async fn answer(
     let path = RequestPath::parse(request.uri().path())
         .map_err(|_| Answer::error(StatusCode::BAD_REQUEST, "malformed path\n"))?;
     let site = shared.site();
+    if path.repository().is_empty() && path.names_repository() {
+        return Ok(list(shared, client, &site, request.headers()).await);
+    }
     let Some(access) = site.access.get(path.repository()) else { return Err(Answer::not_found()) };
     if !access.admits(client) {
         return Err(Answer::error(StatusCode::FORBIDDEN, "not from this address\n"));
     }
     let user = log_in(shared, client, path.repository(), access, request.headers()).await?;
     let mut answer = match path.inner() {
-        None => Answer::not_found(),
+        None => match site.pages.get(path.repository()).filter(|_| path.names_repository()) {
+            Some(page) => Answer::page(page.text(path.repository()), access.is_restricted()),
+            None => Answer::not_found(),
+        },
         Some(inner) => match site.tree.file(path.repository(), inner) {
             Err(error) => Answer::trouble(&error),
             Ok(None) => Answer::not_found(),
@@ -141,6 +148,17 @@ async fn answer(
     };
     answer.user = user;
     Ok(answer)
+}
+
+/// Lists the repositories that the client may read with the login it sent, if any. Nothing tells of the others.
+async fn list(shared: &Arc<Shared>, client: IpAddr, site: &OpenSite, headers: &HeaderMap) -> Answer {
+    let mut names = Vec::new();
+    for (name, access) in &site.access {
+        if access.admits(client) && log_in(shared, client, name, access, headers).await.is_ok() {
+            names.push(name.as_str());
+        }
+    }
+    Answer::page(pages::list(&names), site.access.values().any(Access::is_restricted))
 }
 
 /// Checks the password where one is asked for, and gives the user's name.
@@ -258,11 +276,27 @@ fn validators(file: &OpenFile, immutable: bool) -> Validators {
 impl Answer {
     fn error(status: StatusCode, body: &'static str) -> Self {
         let headers = HeaderMap::with_capacity(6);
-        Self { status, headers, content: Content::Text(body), user: None, problem: None }
+        Self { status, headers, content: Content::Text(body.into()), user: None, problem: None }
             .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
             .with(CONTENT_LENGTH, body.len().into())
             // A 404 of a file about to be published must not outlive that.
             .with(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    /// A page that is made from the configuration.
+    fn page(text: String, restricted: bool) -> Self {
+        let length = text.len();
+        Self {
+            status: StatusCode::OK,
+            headers: HeaderMap::with_capacity(6),
+            content: Content::Text(text.into()),
+            user: None,
+            problem: None,
+        }
+        .with(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+        .with(CONTENT_LENGTH, length.into())
+        .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+        .with(CACHE_CONTROL, HeaderValue::from_static(cache_control(false, restricted)))
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {

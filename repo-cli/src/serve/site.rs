@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 
 use super::client::TrustedProxies;
 use super::tree::Tree;
-use super::{IpNetwork, UserFile};
+use super::{IpNetwork, Page, UserFile};
 
 /// A directory of published repositories.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Site {
     pub(crate) root: Utf8PathBuf,
     /// The repositories served, by the first element of the path, and who may read each. Others do not exist.
     pub(crate) access: BTreeMap<String, Access>,
+    /// What is told of the repositories at their roots.
+    pub(crate) pages: BTreeMap<String, Page>,
     /// The proxies that are believed about where a request comes from.
     pub(crate) trusted_proxies: Vec<IpNetwork>,
 }
@@ -26,6 +28,7 @@ pub(crate) struct Site {
 pub(crate) struct OpenSite {
     pub(super) tree: Tree,
     pub(super) access: BTreeMap<String, Access>,
+    pub(super) pages: BTreeMap<String, Page>,
     pub(super) proxies: TrustedProxies,
 }
 
@@ -65,9 +68,9 @@ impl OpenSite {
 impl Site {
     /// Opens it; nothing of what is asked for later can lead out of it.
     pub(crate) fn open(self) -> io::Result<OpenSite> {
-        let Self { root, access, trusted_proxies } = self;
+        let Self { root, access, pages, trusted_proxies } = self;
         let tree = Tree::open(&root, access.keys().cloned())?;
-        Ok(OpenSite { tree, access, proxies: TrustedProxies(trusted_proxies) })
+        Ok(OpenSite { tree, access, pages, proxies: TrustedProxies(trusted_proxies) })
     }
 }
 

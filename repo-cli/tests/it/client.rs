@@ -12,7 +12,10 @@ use crate::{PROGRAM, configure, http, store};
 /// The entry for a client of one repository, as `client-config` prints it.
 fn sources(environment: &Environment, server: &Server, repository: &str) -> String {
     let url = server.url();
-    environment.run(&["client-config", repository, "--suite", "bookworm", "--url", &url]).succeeds().stdout
+    environment
+        .run(&["client-config", "--inline", repository, "--suite", "bookworm", "--url", &url])
+        .succeeds()
+        .stdout
 }
 
 /// An apt that has one repository as its only source and was not updated yet.

@@ -15,7 +15,7 @@ fn at(environment: &Environment, clock: &str, arguments: &[&str]) -> Option<Outp
 
 fn client<'e>(environment: &'e Environment, url: &str, name: &str) -> Option<Apt<'e>> {
     let apt = Apt::new(environment, name)?;
-    let arguments = ["client-config", "preprod", "--suite", "bookworm", "--url", url];
+    let arguments = ["client-config", "--inline", "preprod", "--suite", "bookworm", "--url", url];
     apt.source("preprod", &environment.run(&arguments).succeeds().stdout);
     Some(apt)
 }

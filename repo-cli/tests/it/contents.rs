@@ -103,7 +103,8 @@ fn apt_file_finds_the_package_of_a_file() {
         return;
     }
     let url = server.url();
-    let source = environment.run(&["client-config", "preprod", "--suite", "bookworm", "--url", &url]);
+    let source =
+        environment.run(&["client-config", "--inline", "preprod", "--suite", "bookworm", "--url", &url]);
     apt.source("preprod", &source.succeeds().stdout);
     let _ = apt.file(&["update"]).succeeds();
     assert_eq!(apt.file(&["search", "bin/hello"]).succeeds().stdout, "hello: /usr/bin/hello\n");
@@ -138,7 +139,8 @@ fn client<'e>(environment: &'e Environment, server: &Server) -> Option<Apt<'e>> 
                Acquire::IndexTargets::deb::Contents-udeb::DefaultEnabled \"true\";\n";
     fs::write(apt.path("etc/apt/apt.conf.d/60all"), all).unwrap();
     let url = server.url();
-    let entry = environment.run(&["client-config", "preprod", "--suite", "bookworm", "--url", &url]);
+    let entry =
+        environment.run(&["client-config", "--inline", "preprod", "--suite", "bookworm", "--url", &url]);
     apt.source("preprod", &entry.succeeds().stdout);
     Some(apt)
 }

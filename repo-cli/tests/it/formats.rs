@@ -191,7 +191,8 @@ fn an_old_store_is_whole_publishes_and_goes_on() {
         let server = environment.serve();
         let Some(apt) = Apt::new(&environment, "client") else { return };
         for repository in ["big", "preprod", "prod"] {
-            let arguments = ["client-config", repository, "--suite", "bookworm", "--url", &server.url()];
+            let arguments =
+                ["client-config", "--inline", repository, "--suite", "bookworm", "--url", &server.url()];
             apt.source(repository, &environment.run(&arguments).succeeds().stdout);
         }
         let _ = apt.update().succeeds();

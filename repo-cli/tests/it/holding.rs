@@ -256,7 +256,7 @@ fn a_machine_is_brought_back_by_a_pin() {
     let _ = environment.run(&["client-config", "prod", "--pin", "hello=3.0"]).ends_with(1);
     let server = environment.serve();
     let Some(apt) = Apt::new(&environment, "client") else { return };
-    let arguments = ["client-config", "prod", "--suite", "bookworm", "--url", &server.url()];
+    let arguments = ["client-config", "--inline", "prod", "--suite", "bookworm", "--url", &server.url()];
     apt.source("prod", &environment.run(&arguments).succeeds().stdout);
     let status = "Package: hello\nStatus: install ok installed\nVersion: 2.0\nArchitecture: all\nMaintainer: T <t@example.org>\nDescription: x\n";
     std::fs::write(apt.path("var/lib/dpkg/status"), status).unwrap();

@@ -8,7 +8,10 @@ use crate::{PROGRAM, configure};
 fn client<'e>(environment: &'e Environment, server: &Server) -> Option<Apt<'e>> {
     let apt = Apt::new(environment, "client")?;
     let url = server.url();
-    apt.source("prod", &environment.run(&["client-config", "prod", "--url", &url]).succeeds().stdout);
+    apt.source(
+        "prod",
+        &environment.run(&["client-config", "--inline", "prod", "--url", &url]).succeeds().stdout,
+    );
     let _ = apt.get(&["update", "-o", "Acquire::Languages=en"]).succeeds();
     Some(apt)
 }
@@ -82,7 +85,8 @@ fn a_client_finds_packages_for_installers_only_where_it_looks_for_them() {
     let Some(apt) = client(&environment, &server) else { return };
     assert_eq!(apt.versions("hello"), ["1.0"]);
     assert_eq!(apt.versions("anna"), [""; 0]);
-    let sources = environment.run(&["client-config", "prod", "--url", &server.url()]).succeeds().stdout;
+    let sources =
+        environment.run(&["client-config", "--inline", "prod", "--url", &server.url()]).succeeds().stdout;
     apt.source("prod", &sources.replace("Components: main", "Components: main/debian-installer"));
     let _ = apt.update().succeeds();
     assert_eq!(apt.versions("anna"), ["1.91"]);
@@ -94,8 +98,9 @@ fn a_flat_repository_follows_the_suite_it_shows() {
     let environment = store("[repositories.prod]\nflat = \"bookworm\"\n");
     environment.add("prod", &["hello=1.0"]);
     let server = environment.serve();
-    let entry =
-        |repository: &str| environment.run(&["client-config", repository, "--flat", "--url", &server.url()]);
+    let entry = |repository: &str| {
+        environment.run(&["client-config", "--inline", repository, "--flat", "--url", &server.url()])
+    };
     insta::assert_snapshot!(entry("preprod").ends_with(1), @"
     status: 1
     ---- stderr
@@ -125,8 +130,10 @@ fn a_flat_repository_has_the_source_packages_of_its_suite() {
     let binary = environment.package("hello", "2.10-3", "amd64");
     let _ = environment.run(&["add", "prod", dsc.as_str(), binary.as_str()]).succeeds();
     let server = environment.serve();
-    let entry =
-        environment.run(&["client-config", "prod", "--flat", "--url", &server.url()]).succeeds().stdout;
+    let entry = environment
+        .run(&["client-config", "--inline", "prod", "--flat", "--url", &server.url()])
+        .succeeds()
+        .stdout;
     assert!(entry.starts_with("Types: deb deb-src\n"), "{entry}");
     let Some(apt) = Apt::new(&environment, "client") else { return };
     apt.source("flat", &entry);

@@ -135,7 +135,11 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         }
         "list" => vec![case(0, &["list", "preprod"]), case(1, &["list", &hostile_name])],
         "versions" => vec![case(0, &["versions", "hostile"]), case(1, &["versions", "nothing"])],
-        "show" => vec![case(0, &["show", "preprod", "hostile"]), case(1, &["show", "preprod", "nothing"])],
+        "show" => vec![
+            case(0, &["show", "preprod", "hostile"]),
+            case(1, &["show", "preprod", "nothing"]),
+            case(0, &["show", "preprod@-1"]),
+        ],
         "diff" => vec![
             case(3, &["diff", "preprod", "prod"]),
             case(3, &["diff", "preprod", "prod", "--details"]),
@@ -153,6 +157,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(0, &["remove", "prod", "hostile"]),
             case(0, &["remove", "prod", "hostile", "--undo"]),
             case(1, &["remove", "prod", "nothing"]),
+            case(1, &["remove", "prod", "nothing", "--undo"]),
         ],
         "hold" => vec![
             case(0, &["hold", "prod", "hostile=7.0", "--reason", &format!("r{HOSTILE}")]),

@@ -375,7 +375,7 @@ fn history() {
     insta::assert_snapshot!(environment.run(&["--json", "history", "preprod", "--limit", "1"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"history":[{"actor":"tester","added":2,"changes":[],"commit":"<ID>","date":"<TIME>","operation":"add hello 3.0 all","removed":0,"sequence":2}]}
+    {"format":1,"history":[{"actor":"tester","added":2,"changes":[{"architecture":"all","change":"added","package":"hello","suite":"bookworm","version":"3.0"},{"architecture":"all","change":"added","package":"hello","suite":"trixie","version":"3.0"}],"commit":"<ID>","date":"<TIME>","operation":"add hello 3.0 all","removed":0,"sequence":2}]}
     "#);
 }
 
@@ -459,36 +459,54 @@ fn publish() {
 #[test]
 fn client_config() {
     let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
-    insta::assert_snapshot!(environment.run(&["client-config", "prod"]), @"
+    insta::assert_snapshot!(environment.run(&["client-config", "--inline", "prod"]), @"
     status: 0
     ---- stdout
+    # /etc/apt/sources.list.d/prod.sources for the suite bookworm alone
     Types: deb
     URIs: http://127.0.0.1:<PORT>/prod
-    Suites: bookworm trixie
+    Suites: bookworm
     Components: main
+    Architectures: amd64
     Signed-By:
      -----BEGIN PGP PUBLIC KEY BLOCK-----
      <KEY>
      -----END PGP PUBLIC KEY BLOCK-----
+
+    # /etc/apt/sources.list.d/prod.sources for the suite trixie alone
+    Types: deb
+    URIs: http://127.0.0.1:<PORT>/prod
+    Suites: trixie
+    Components: main
+    Architectures: amd64
+    Signed-By:
+     -----BEGIN PGP PUBLIC KEY BLOCK-----
+     <KEY>
+     -----END PGP PUBLIC KEY BLOCK-----
+    ---- stderr
+    warning: with a key in an entry, apt before 2.4 (Debian 11, Ubuntu 20.04) refuses every source of the machine, and the key can only be replaced by hand
     ");
     let url = ["--url", "https://packages.example.org/"];
     let run = |more: &[&str]| environment.run(&[&["client-config", "prod"], &url[..], more].concat());
-    insta::assert_snapshot!(run(&["--suite", "trixie"]), @"
+    insta::assert_snapshot!(run(&["--suite", "trixie", "--inline"]), @"
     status: 0
     ---- stdout
     Types: deb
     URIs: https://packages.example.org/prod
     Suites: trixie
     Components: main
+    Architectures: amd64
     Signed-By:
      -----BEGIN PGP PUBLIC KEY BLOCK-----
      <KEY>
      -----END PGP PUBLIC KEY BLOCK-----
+    ---- stderr
+    warning: with a key in an entry, apt before 2.4 (Debian 11, Ubuntu 20.04) refuses every source of the machine, and the key can only be replaced by hand
     ");
     insta::assert_snapshot!(run(&["--auth"]), @"
     status: 0
     ---- stdout
-    machine https://packages.example.org/prod
+    machine https://packages.example.org/prod/
     login USER
     password PASSWORD
     ");

@@ -37,7 +37,7 @@ fn start(environment: &Environment) -> Option<(Server, Apt<'_>)> {
     let server = environment.serve();
     let apt = Apt::new(environment, "client")?;
     let url = server.url();
-    let arguments = ["client-config", "preprod", "--suite", "bookworm", "--url", &url];
+    let arguments = ["client-config", "--inline", "preprod", "--suite", "bookworm", "--url", &url];
     apt.source("preprod", &environment.run(&arguments).succeeds().stdout);
     let _ = apt.update().succeeds();
     Some((server, apt))
@@ -137,7 +137,7 @@ fn patches_of_source_packages_and_of_contents_are_applied_too() {
     let Some(apt) = Apt::new(&environment, "client") else { return };
     let has_apt_file = apt.with_apt_file();
     let url = server.url();
-    let arguments = ["client-config", "preprod", "--suite", "bookworm", "--url", &url];
+    let arguments = ["client-config", "--inline", "preprod", "--suite", "bookworm", "--url", &url];
     apt.source("preprod", &environment.run(&arguments).succeeds().stdout);
     let _ = apt.update().succeeds();
     let followed = |index: &str, name: &str| {

@@ -10,11 +10,11 @@ fn quickstart(environment: &Environment, arguments: &[&str]) -> Server {
     Server::start(&mut command)
 }
 
-/// The text between `<<'END'` and `END`: what is to be pasted.
+/// The text from `(` to `)`: what is to be pasted.
 fn pasted(printed: &str) -> &str {
-    let start = printed.find("<<'END'\n").unwrap() + "<<'END'\n".len();
-    let end = printed[start..].find("\nEND\n").unwrap();
-    &printed[start..=start + end]
+    let start = printed.find("\n(\n").unwrap() + 1;
+    let end = printed[start..].find("\n)\n").unwrap();
+    &printed[start..start + end + 3]
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn what_it_prints_is_all_a_client_needs() {
     let environment = Environment::new(PROGRAM);
     let server = quickstart(&environment, &[]);
     let Some(apt) = Apt::new(&environment, "client") else { return };
-    apt.source("pasted", pasted(server.printed()));
+    let _ = apt.set_up(pasted(server.printed()), "bookworm", "").succeeds();
     let _ = apt.update().succeeds();
     assert_eq!(apt.versions("example-greeter"), ["1.1-1", "1.0-1"]);
     assert_eq!(apt.versions("example-agent"), ["0.9-1+deb12u1"]);
@@ -53,7 +53,8 @@ fn without_serving(environment: &Environment, arguments: &[&str]) -> Output {
 #[test]
 fn the_whole_text() {
     let environment = Environment::new(PROGRAM);
-    insta::assert_snapshot!(without_serving(&environment, &[]), @"
+    let output = without_serving(&environment, &[]).to_string();
+    insta::assert_snapshot!(output.replace(PROGRAM, "<PROGRAM>"), @r#"
     status: 0
     ---- stdout
     made a store in demo: configure it in demo/repo.toml
@@ -65,28 +66,115 @@ fn the_whole_text() {
     published preprod <PUBLICATION>: bookworm, trixie
     published prod <PUBLICATION>: bookworm, trixie
 
-    # On a client, as root (for another release, change `Suites`):
+    # On a client:
 
-    cat > /etc/apt/sources.list.d/preprod.sources <<'END'
+    # http://127.0.0.1:<PORT>/preprod, suite bookworm or trixie by the release of the machine: paste all of this into a root shell; again after a change of keys
+    (
+    set -eu
+    umask 022
+    if [ "$(id -u)" -ne 0 ]; then echo 'run this as root' >&2; exit 1; fi
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 130' HUP INT TERM
+    put() {
+        if cmp -s "$1" "$2"; then chmod 644 "$2"; return 0; fi
+        mkdir -p "${2%/*}"
+        cp "$1" "${2%/*}/.${2##*/}.new"
+        chmod 644 "${2%/*}/.${2##*/}.new"
+        mv -f "${2%/*}/.${2##*/}.new" "$2"
+    }
+    url=http://127.0.0.1:<PORT>/preprod
+    keyring=/usr/share/keyrings/preprod-archive-keyring.gpg
+    entry=/etc/apt/sources.list.d/preprod.sources
+    list=/etc/apt/sources.list.d/preprod.list
+
+    base64 -d > "$work/keyring" <<'END'
+    <KEY>
+    END
+
+    release=$(. /etc/os-release; echo "${UBUNTU_CODENAME:-${DEBIAN_CODENAME:-${VERSION_CODENAME:-unknown}}}")
+    case "$release" in
+
+    (bookworm)
+    cat > "$work/entry" <<'END'
     Types: deb
     URIs: http://127.0.0.1:<PORT>/preprod
     Suites: bookworm
     Components: main
-    Signed-By:
-     -----BEGIN PGP PUBLIC KEY BLOCK-----
-     <KEY>
-     -----END PGP PUBLIC KEY BLOCK-----
+    Architectures: amd64 arm64
+    Signed-By: /usr/share/keyrings/preprod-archive-keyring.gpg
     END
-    apt update
+    ;;
+
+    (trixie)
+    cat > "$work/entry" <<'END'
+    Types: deb
+    URIs: http://127.0.0.1:<PORT>/preprod
+    Suites: trixie
+    Components: main
+    Architectures: amd64 arm64
+    Signed-By: /usr/share/keyrings/preprod-archive-keyring.gpg
+    END
+    ;;
+
+    (*) echo 'there is no suite for the release of this machine (--suite prints the script for any suite):' "$release" >&2; exit 1 ;;
+    esac
+
+    mine=" $( (dpkg --print-architecture; dpkg --print-foreign-architectures) | tr '\n' ' ')"
+    for other in amd64 arm64; do
+        case "$mine" in
+        (*" $other "*) ;;
+        (*) sed -i "/^Architectures: /{s/^\(Architectures: .*\) $other\$/\1/;s/ $other / /;}" "$work/entry" ;;
+        esac
+    done
+
+    if dpkg -S "$keyring" > /dev/null 2>&1; then
+        echo "keeping $keyring, which belongs to a package"
+    else
+        put "$work/keyring" "$keyring"
+    fi
+    for old in "$list" "$entry"; do
+        if [ -e "$old" ]; then cp -p "$old" "$work/${old##*/}"; fi
+    done
+    put "$work/entry" "$entry"
+    if grep -qsF -e "$url " -e "$url/ " "$list"; then mv -f "$list" "$list.save"; fi
+    if apt-get indextargets > /dev/null 2> "$work/said" < /dev/null; then :; else
+        cat "$work/said" >&2
+        rm -f "$entry"
+        if [ -e "$work/${entry##*/}" ]; then cp -p "$work/${entry##*/}" "$entry"; fi
+        if [ -e "$work/${list##*/}" ]; then cp -p "$work/${list##*/}" "$list"; rm -f "$list.save"; fi
+        echo "apt cannot read its sources with this entry, so $entry is as it was before." >&2
+        echo "Remove every other entry for $url, then try again. It is named in:" >&2
+        grep -lsF "$url" /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources >&2 || :
+        exit 1
+    fi
+    apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
+        -o APT::Update::Error-Mode=any < /dev/null
+    )
 
     # Here, in another terminal:
 
     export REPO_ROOT=<DIR>/demo
-    repo-cli list preprod
-    repo-cli diff preprod prod
-    repo-cli promote --all --from preprod --to prod
-    repo-cli history prod
-    ");
+    <PROGRAM> list preprod
+    <PROGRAM> diff preprod prod
+    <PROGRAM> promote --all --from preprod --to prod
+    <PROGRAM> history prod
+    "#);
+}
+
+#[test]
+fn the_next_steps_work_as_they_are_typed() {
+    let environment = Environment::new(PROGRAM);
+    let printed = without_serving(&environment, &["--url", "https://packages.example.org"]).succeeds().stdout;
+    assert!(printed.contains("URIs: https://packages.example.org/preprod\n"), "{printed}");
+    let (_, steps) = printed.split_once("# Here, in another terminal:\n").unwrap();
+    let mut command = environment.other(&["sh", "-c", steps]);
+    let output = environment.finish(command.env_remove("REPO_ROOT").current_dir("/"));
+    let output = output.succeeds();
+    assert!(output.stdout.contains("promoted 4 packages from preprod to prod"), "{output}");
+    assert_eq!(output.stderr, "");
+    let again = without_serving(&environment, &["--url", "https://other.example.org"]).succeeds().stdout;
+    assert!(again.contains("URIs: https://other.example.org/preprod\n"), "{again}");
 }
 
 #[test]

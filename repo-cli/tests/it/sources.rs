@@ -13,8 +13,9 @@ use crate::{configure, store};
 fn client<'e>(environment: &'e Environment, server: &Server, repository: &str) -> Option<Apt<'e>> {
     let apt = Apt::new(environment, &format!("client-of-{repository}"))?;
     let url = server.url();
-    let sources =
-        environment.run(&["client-config", repository, "--suite", "bookworm", "--url", &url]).succeeds();
+    let sources = environment
+        .run(&["client-config", "--inline", repository, "--suite", "bookworm", "--url", &url])
+        .succeeds();
     apt.source(repository, &sources.stdout);
     Some(apt)
 }
@@ -166,12 +167,12 @@ fn a_suite_without_source_packages_has_no_index_of_them() {
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);
     assert!(!environment.public("preprod").join("dists/bookworm/main/source").exists());
-    let config = environment.run(&["client-config", "preprod"]).succeeds().stdout;
+    let config = environment.run(&["client-config", "--inline", "preprod"]).succeeds().stdout;
     assert!(config.starts_with("Types: deb\n"), "{config}");
     let dsc = source(&environment, "plain", "1.0").native();
     let _ = environment.run(&["add", "preprod", dsc.as_str()]).succeeds();
     assert!(environment.public("preprod").join("dists/bookworm/main/source/Sources.xz").is_file());
-    let config = environment.run(&["client-config", "preprod"]).succeeds().stdout;
+    let config = environment.run(&["client-config", "--inline", "preprod"]).succeeds().stdout;
     assert!(config.starts_with("Types: deb deb-src\n"), "{config}");
 }
 
@@ -348,27 +349,34 @@ fn suites_without_source_packages_have_an_entry_of_their_own() {
     let dsc = source(&environment, "hello", "1.0").native();
     let _ = environment.run(&["add", "preprod", "--suite", "bookworm", dsc.as_str()]).succeeds();
     let server = environment.serve();
-    let config = environment.run(&["client-config", "preprod", "--url", &server.url()]).succeeds();
+    let config =
+        environment.run(&["client-config", "--inline", "preprod", "--url", &server.url()]).succeeds();
     insta::assert_snapshot!(config, @"
     status: 0
     ---- stdout
+    # /etc/apt/sources.list.d/preprod.sources for the suite bookworm alone
     Types: deb deb-src
     URIs: http://127.0.0.1:<PORT>/preprod
     Suites: bookworm
     Components: main contrib
+    Architectures: amd64
     Signed-By:
      -----BEGIN PGP PUBLIC KEY BLOCK-----
      <KEY>
      -----END PGP PUBLIC KEY BLOCK-----
 
+    # /etc/apt/sources.list.d/preprod.sources for the suite bookworm-debug alone
     Types: deb
     URIs: http://127.0.0.1:<PORT>/preprod
     Suites: bookworm-debug
     Components: debug
+    Architectures: amd64
     Signed-By:
      -----BEGIN PGP PUBLIC KEY BLOCK-----
      <KEY>
      -----END PGP PUBLIC KEY BLOCK-----
+    ---- stderr
+    warning: with a key in an entry, apt before 2.4 (Debian 11, Ubuntu 20.04) refuses every source of the machine, and the key can only be replaced by hand
     ");
     let Some(apt) = Apt::new(&environment, "client") else { return };
     apt.source("preprod", &config.stdout);

@@ -21,3 +21,55 @@ fn a_state_is_named_by_its_place_before_the_current_one_or_by_a_time() {
     let _ = environment.run(&["rollback", "prod", "--to", "-1"]).succeeds();
     assert_eq!(held("-0"), 2);
 }
+
+#[test]
+fn a_state_is_shown_with_all_its_packages() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    environment.add("prod", &["other=1.0"]);
+    let shown = |state: &str| environment.run(&["show", state]).succeeds().stdout;
+    for (state, other) in [("prod", true), ("prod@2", true), ("prod@-1", false), ("prod/bookworm@1", false)] {
+        let text = shown(state);
+        assert!(text.contains("\nhello "), "{text}");
+        assert_eq!(text.contains("\nother "), other, "{text}");
+        assert!(text.contains(" by tester: add "), "{text}");
+    }
+    let document: serde_json::Value = serde_json::from_str(&environment.json(&["show", "prod@1"])).unwrap();
+    assert_eq!(document["sequence"], 1);
+    assert_eq!(document["packages"].as_array().unwrap().len(), 1);
+    let _ = environment.run(&["show", "prod@1", "other"]).ends_with(1);
+    let _ = environment.run(&["show", "prod@-1", "hello"]).succeeds();
+}
+
+#[test]
+fn the_changes_of_a_commit_are_in_json_for_all_packages() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0", "other=1.0"]);
+    let document: serde_json::Value = serde_json::from_str(&environment.json(&["history", "prod"])).unwrap();
+    let newest = &document["history"][0];
+    assert_eq!(newest["added"], 2);
+    let named: Vec<_> = newest["changes"].as_array().unwrap().iter().map(|one| &one["package"]).collect();
+    assert_eq!(named, ["hello", "other"]);
+}
+
+#[test]
+fn adding_by_hand_says_which_hold_ends_and_an_undo_of_nothing_says_so() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let refused = environment.run(&["remove", "prod", "hello", "--undo"]).ends_with(1);
+    assert!(
+        refused.stderr.contains("no removal from prod took out hello: there is nothing to undo"),
+        "{refused}"
+    );
+    let _ = environment.run(&["remove", "prod", "hello=1.0"]).succeeds();
+    let file = environment.package("hello", "1.0", "all");
+    let arguments = ["add", "prod", file.as_str()];
+    let planned = environment.run(&[&arguments[..], &["--dry-run"]].concat()).succeeds();
+    assert!(planned.stdout.contains("would end the hold since "), "{planned}");
+    let added: serde_json::Value = serde_json::from_str(&environment.json(&arguments)).unwrap();
+    let operation = added["added"][0]["ended_hold"]["operation"].as_str().unwrap();
+    assert!(operation.starts_with("remove"), "{operation}");
+    assert!(!environment.run(&["holds", "prod"]).succeeds().stdout.contains("hello"));
+    let again = environment.run(&arguments).succeeds();
+    assert!(!again.stdout.contains("hold"), "{again}");
+}

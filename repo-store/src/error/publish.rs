@@ -45,6 +45,13 @@ pub enum PublishError {
         /// The fingerprints of the keys that signed it, where they are known.
         keys: Vec<String>,
     },
+    /// The certificates of the signing keys could not be written.
+    #[error("cannot write the public keys")]
+    PublicKeys {
+        /// Why.
+        #[source]
+        source: apt_sign::Error,
+    },
     /// The metadata could not be signed.
     #[error("cannot sign the Release file of {suite}")]
     Sign {
@@ -65,6 +72,7 @@ impl PublishError {
             Self::ReleaseInfoChange { .. } => "E-RELEASE-INFO-CHANGE",
             Self::Removal { .. } => "E-REMOVAL",
             Self::KeyChange { .. } => "E-KEY-CHANGE",
+            Self::PublicKeys { .. } => "E-PUBLIC-KEYS",
             Self::Sign { .. } => "E-SIGN",
         }
     }

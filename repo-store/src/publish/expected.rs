@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use apt_index::ReleaseFile;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::public_keys::{PublishedKeys, key_path};
 use super::publication::Publication;
-use super::tree::{BY_HASH, PUBLICATIONS};
+use super::tree::{PUBLICATIONS, by_hash};
 use super::{by_hash_from, way_up};
 use crate::model::publication_id::PublicationId;
 
@@ -70,7 +71,7 @@ impl Publication {
                 insert(0, below(self.id).join(file_name), entry);
             }
             for (path, file) in suite.indices.iter().flat_map(|(path, index)| index.files_at(path)) {
-                let to = Utf8Path::new(BY_HASH).join("SHA256").join(file.sha256.to_string());
+                let to = by_hash(&file.sha256);
                 insert(0, to.clone(), Entry::Stored(file.into()));
                 insert(1, below(self.id).join(&path), Entry::Link { to, file: file.into() });
                 let parent = Utf8Path::new(&path).parent().unwrap_or(Utf8Path::new(""));
@@ -80,6 +81,12 @@ impl Publication {
         }
         for (alias, target) in self.aliases() {
             insert(1, self.directory().join("dists").join(alias.as_str()), Entry::Symbolic { target });
+        }
+        for (name, file) in self.public_keys.iter().flat_map(PublishedKeys::by_name) {
+            let to = by_hash(&file.sha256);
+            insert(0, to.clone(), Entry::Stored(file.into()));
+            let path = self.directory().join(key_path(name));
+            insert(1, path, Entry::Link { to, file: file.into() });
         }
         let snapshot = Utf8Path::new("snapshot").join(self.id.to_string());
         let dists = way_up(2, &self.dists_target());

@@ -30,7 +30,7 @@ impl Missing {
     /// [`StorageError::UnsafePath`] when a link or a file lies where a directory belongs that all publications share.
     pub(super) fn of(public: &PublicDirectory<'_>, publication: &Publication) -> Result<Self, Error> {
         let mut by_directory: BTreeMap<Utf8PathBuf, Vec<Expected>> = BTreeMap::new();
-        let roots = publication.flat_links().into_iter();
+        let roots = publication.root_links().into_iter();
         let roots =
             roots.map(|(name, target)| Expected { path: name.into(), entry: Entry::Symbolic { target } });
         for entry in publication.expected().into_iter().map(|(_, entry)| entry).chain(roots) {

@@ -7,6 +7,7 @@
 //!   snapshot/<id>/dists, pool                every publication kept, as an archive root of its own
 //!   snapshot/<tag> -> <id>                   the newest publication of a state that has a tag
 //!   .publications/<id>/dists/<suite>/        InRelease, Release, Release.gpg, indices under their plain names
+//!   key.asc, key.gpg -> dists/../keys/…      the public keys of those that signed
 //!   InRelease, Packages.xz, … -> dists/.flat/…  where a suite is published flat as well
 //!   .by-hash/SHA256/<digest>                 every index file; the `by-hash` of each directory is a link to it
 //! ```
@@ -27,6 +28,7 @@ mod missing;
 mod multiset;
 mod place;
 mod proof;
+mod public_keys;
 mod publication;
 mod release_info;
 mod removed;
@@ -49,6 +51,7 @@ use missing::Missing;
 pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
+pub(crate) use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
 use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub(crate) use tagged::link_of;
@@ -196,6 +199,7 @@ impl Store {
         if let Some(current) = current.as_ref().filter(|_| options.fill_pool) {
             restored += missing::fill_pool(&directory, current)?;
         }
+        let public_keys = signer.public_keys().map_err(|source| PublishError::PublicKeys { source })?;
 
         let mut kept = Vec::new();
         let mut wanted = Vec::new();
@@ -219,6 +223,7 @@ impl Store {
             && is_whole
             // A state that looks like the one before has a publication of its own, which a tag can name.
             && (current.commit == head.as_ref().map(Revision::id) && start == Start::Published)
+            && current.public_keys == Some(PublishedKeys::of(&public_keys))
         {
             // Whoever showed it may not have lived to make that durable.
             files::sync_path(paths.place(&public))?;
@@ -277,7 +282,8 @@ impl Store {
         }
         let commit = head.as_ref().map(Revision::id);
         let replaces = Publication::shown(&paths, &public)?;
-        let publication = Publication { id: tree.id(), commit, replaces, keys, suites };
+        let public_keys = Some(tree.write_keys(&public_keys)?);
+        let publication = Publication { id: tree.id(), commit, replaces, keys, public_keys, suites };
         let published = Operation::Publish(publication.id);
         let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
         let (hashed, checked) = (tree.hashed(), tree.checked());
@@ -512,7 +518,7 @@ fn release_of(repository: &RepositorySettings, suite: &SuiteSettings, date: Time
     release.components.clone_from(&suite.components);
     // Clients refuse a snapshot whose validity is over: what is to expire is no snapshot to go back to.
     let url = repository.url.as_ref().filter(|_| repository.valid_for.is_none());
-    release.snapshots = url.map(|url| format!("{url}/{}/snapshot/@SNAPSHOTID@/", repository.name));
+    release.snapshots = url.map(|url| format!("{url}/snapshot/@SNAPSHOTID@/"));
     release
 }
 

@@ -14,6 +14,7 @@ use sha2::Digest as _;
 
 use super::kind::SOURCES;
 use super::place::Place;
+use super::public_keys::PublishedKeys;
 use super::tree::PUBLICATIONS;
 use crate::error::Error;
 use crate::model::id::{CommitId, SnapshotId};
@@ -39,6 +40,8 @@ pub(crate) struct Publication {
     pub(crate) replaces: Option<PublicationId>,
     /// The fingerprints of the keys that signed it. Empty in records of older versions.
     pub(crate) keys: Vec<String>,
+    /// The certificates of these keys as clients find them. `None` in records of older versions.
+    pub(crate) public_keys: Option<PublishedKeys>,
     pub(crate) suites: BTreeMap<Place, PublishedSuite>,
 }
 
@@ -74,10 +77,11 @@ impl Publication {
         self.suites.values().map(|suite| suite.date).max()
     }
 
-    /// Whether any of its indices has a file of that digest.
+    /// Whether any of its indices or public keys has a file of that digest.
     pub(crate) fn names(&self, digest: &Sha256) -> bool {
         let indices = self.suites.values().flat_map(|suite| suite.indices.values());
-        indices.flat_map(|index| index.files.values()).any(|file| file.sha256 == *digest)
+        let keys = self.public_keys.iter().flat_map(PublishedKeys::by_name).map(|(_, file)| file);
+        indices.flat_map(|index| index.files.values().copied()).chain(keys).any(|file| file.sha256 == *digest)
     }
 
     /// What clients find below `dists` under that name: a suite or its alias, or the flat form.
@@ -267,6 +271,9 @@ impl Publication {
         if !self.keys.is_empty() {
             let _ = writeln!(text, "Keys: {}", self.keys.join(" "));
         }
+        for (name, ReleaseFile { size, sha256 }) in self.public_keys.iter().flat_map(PublishedKeys::by_name) {
+            let _ = writeln!(text, "{name}: {size} {sha256}");
+        }
         for (place, suite) in &self.suites {
             let _ = match place {
                 Place::Suite(name) => writeln!(text, "\nSuite: {name}"),
@@ -324,6 +331,12 @@ impl Publication {
                 .get_str("Keys")
                 .map(|keys| keys.split_ascii_whitespace().map(str::to_owned).collect())
                 .unwrap_or_default(),
+            public_keys: match PublishedKeys::NAMES.map(|name| first.get_str(name)) {
+                [Some(armored), Some(binary)] => {
+                    Some(PublishedKeys { armored: release_file(armored)?, binary: release_file(binary)? })
+                }
+                _ => None,
+            },
             suites: BTreeMap::new(),
         };
         let mut open: Option<(Place, PublishedSuite)> = None;
@@ -421,6 +434,7 @@ mod tests {
             commit: Some(CommitId::of(b"c")),
             replaces: Some(id(1_780_000_000)),
             keys: vec!["A1".to_owned(), "B2".to_owned()],
+            public_keys: Some(PublishedKeys { armored: file, binary: file }),
             suites: BTreeMap::from([
                 (Place::Suite(SuiteName::parse("a").unwrap()), suite(BTreeMap::new())),
                 (Place::Flat(SuiteName::parse("b").unwrap()), suite(BTreeMap::new())),

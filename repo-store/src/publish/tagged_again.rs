@@ -99,6 +99,8 @@ impl Store {
             commit: Some(state.id()),
             replaces: None,
             keys: keys.to_vec(),
+            // Clients find the keys beside what they see, not in earlier states.
+            public_keys: None,
             suites,
         };
         let published = Operation::Publish(publication.id);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use apt_index::{Part, ReleaseFile, Rendered, RenderedFile};
-use apt_sign::Signed;
+use apt_sign::{PublicKeys, Signed};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use sha2::Digest as _;
 
 use super::directory::PublicDirectory;
 use super::place::{Place, is_flat_link};
+use super::public_keys::{PublishedKeys, is_key_link, key_path};
 use super::publication::{Publication, PublishedIndex, PublishedSuite};
 use crate::error::Error;
 use crate::model::name::RepositoryName;
@@ -272,7 +273,13 @@ impl<'a> Tree<'a> {
     pub(super) fn write_small(&self, bytes: &[u8]) -> Result<ReleaseFile, Error> {
         let sha256 = Sha256::from_bytes(sha2::Sha256::digest(bytes).into());
         self.hashed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let path = self.by_hash(&sha256);
+        self.write_named(bytes, &sha256)?;
+        Ok(ReleaseFile { size: bytes.len() as u64, sha256 })
+    }
+
+    /// Writes a file of that digest.
+    fn write_named(&self, bytes: &[u8], sha256: &Sha256) -> Result<(), Error> {
+        let path = self.by_hash(sha256);
         let is_whole = is_whole(&self.public.paths, &path, bytes.len() as u64)?;
         if !is_whole || files::read(path.clone()).ok().as_deref() != Some(bytes) {
             let temporary = self.public.store.storage().temporary()?;
@@ -280,7 +287,7 @@ impl<'a> Tree<'a> {
             self.public.give_name(&temporary, &path)?;
         }
         self.public.note([path.full().into_owned(), self.public.path.join(BY_HASH).join("SHA256")]);
-        Ok(ReleaseFile { size: bytes.len() as u64, sha256 })
+        Ok(())
     }
 
     /// Writes one file; `false` when what it was to be made from is damaged.
@@ -378,6 +385,18 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
+    /// Writes the public keys of those that sign.
+    pub(super) fn write_keys(&self, keys: &PublicKeys) -> Result<PublishedKeys, Error> {
+        let published = PublishedKeys::of(keys);
+        self.write_named(keys.armored.as_bytes(), &published.armored.sha256)?;
+        self.write_named(&keys.binary, &published.binary.sha256)?;
+        let directory = self.public.path.join(PUBLICATIONS).join(self.id.to_string());
+        for (name, file) in published.by_name() {
+            self.public.link(self.by_hash(&file.sha256), &directory.join(key_path(name)))?;
+        }
+        Ok(published)
+    }
+
     /// Names the publication after the tags of its state.
     fn point_tags(&self, publication: &Publication) -> Result<(), Error> {
         let PublicDirectory { store, repository, .. } = &self.public;
@@ -425,9 +444,9 @@ impl<'a> Tree<'a> {
 
     /// Makes everything durable, announces it in the operation log, and switches clients over.
     pub(super) fn show(self, publication: &Publication, announcement: &str) -> Result<(), Error> {
-        let flat = publication.flat_links();
+        let root = publication.root_links();
         // Those of the root lead through `dists`: they are there before it leads to where they are needed.
-        for (name, target) in &flat {
+        for (name, target) in &root {
             let link = self.public.path.join(name);
             let now = self.public.at(&link).read_link_if_present().map_err(Error::io("read", &link))?;
             if now.as_deref() != Some(Utf8Path::new(target)) {
@@ -437,10 +456,10 @@ impl<'a> Tree<'a> {
         self.keep(publication, announcement)?;
         self.public.point(&self.public.path.join("dists"), &format!("{PUBLICATIONS}/{}/dists", self.id))?;
         let names = files::names_in(self.public.at(&self.public.path))?;
-        for name in names.into_iter().filter(|name| !flat.contains_key(name)) {
+        for name in names.into_iter().filter(|name| !root.contains_key(name)) {
             let link = self.public.path.join(&name);
             let target = self.public.at(&link).read_link_if_present().map_err(Error::io("read", &link))?;
-            if target.is_some_and(|target| is_flat_link(&name, &target)) {
+            if target.is_some_and(|target| is_flat_link(&name, &target) || is_key_link(&name, &target)) {
                 files::remove_if_present(self.public.at(&link))?;
             }
         }

@@ -30,7 +30,7 @@ pub struct RepositorySettings {
     pub origin: Option<String>,
     /// What it is called (`Label` in Release). Clients refuse a later change.
     pub label: Option<String>,
-    /// The address under which clients reach `public/`, without a slash at the end.
+    /// The address under which clients reach the repository itself, without a slash at the end.
     pub url: Option<String>,
     /// The compressed files made of each index.
     pub encodings: Vec<Encoding>,

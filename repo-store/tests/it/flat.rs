@@ -74,6 +74,8 @@ fn the_root_shows_every_architecture_in_one_index() {
     Release -> dists/.flat/Release
     Release.gpg -> dists/.flat/Release.gpg
     by-hash -> dists/.flat/by-hash
+    key.asc -> dists/../keys/key.asc
+    key.gpg -> dists/../keys/key.gpg
     pool
     snapshot
     ");
@@ -157,6 +159,8 @@ fn without_the_setting_the_root_is_as_before() {
     insta::assert_snapshot!(names(&fixture), @"
     .by-hash
     .publications
+    key.asc -> dists/../keys/key.asc
+    key.gpg -> dists/../keys/key.gpg
     pool
     snapshot
     ");

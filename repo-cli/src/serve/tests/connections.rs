@@ -224,7 +224,12 @@ fn stopping_does_not_wait_for_ever() {
 
 #[test]
 fn stopping_before_it_began() {
-    let site = Site { root: "/".into(), access: BTreeMap::new(), trusted_proxies: Vec::new() };
+    let site = Site {
+        root: "/".into(),
+        access: BTreeMap::new(),
+        pages: BTreeMap::new(),
+        trusted_proxies: Vec::new(),
+    };
     let server = Server::bind("127.0.0.1:0", site).unwrap();
     server.shutdown_handle().shutdown();
     server.run().unwrap();

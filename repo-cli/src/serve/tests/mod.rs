@@ -5,6 +5,7 @@ mod conditional;
 mod connections;
 mod fairness;
 mod files;
+mod pages;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -16,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Access, IpNetwork, Limits, LogEntry, Server, ShutdownHandle, Site};
+use super::{Access, IpNetwork, Limits, LogEntry, Page, Server, ShutdownHandle, Site};
 
 /// 2025-01-01 00:00:00 UTC, the mtime of every file of the tree.
 const MODIFIED: u64 = 1_735_689_600;
@@ -55,11 +56,17 @@ impl Served {
     fn behind(proxies: &[&str], access: BTreeMap<String, Access>, limits: Limits) -> Self {
         let trusted_proxies = proxies.iter().map(|network| IpNetwork::parse(network).unwrap()).collect();
         let directory = tempfile::tempdir().unwrap();
+        let page = |name: &String| Page {
+            address: format!("/{name}"),
+            suites: vec!["trixie".to_owned()],
+            architectures: vec!["amd64".to_owned()],
+        };
+        let pages = access.keys().map(|name| (name.clone(), page(name))).collect();
         let root = Utf8Path::from_path(directory.path()).unwrap().join("public");
         plant(&root);
         let log = Arc::new(Mutex::new(Vec::new()));
         let entries = Arc::clone(&log);
-        let server = Server::bind("127.0.0.1:0", Site { root, access, trusted_proxies })
+        let server = Server::bind("127.0.0.1:0", Site { root, access, pages, trusted_proxies })
             .unwrap()
             .with_limits(limits)
             .with_log(move |entry| entries.lock().unwrap().push(entry.clone()));

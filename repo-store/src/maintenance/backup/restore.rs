@@ -84,7 +84,7 @@ impl Store {
                 records.push(published.record.clone());
                 let dists = Utf8Path::new("public").join(repository.as_str()).join("dists");
                 if plan.links.contains(&(dists, publication.dists_target().into())) {
-                    flat_links(&store, &target, &repository, &publication)?;
+                    root_links(&store, &target, &repository, &publication)?;
                 }
                 restored.push((repository, publication.id, publication.commit));
             }
@@ -116,15 +116,15 @@ impl Store {
     }
 }
 
-/// Makes the links to the flat form of the publication that clients see.
-fn flat_links(
+/// Makes the links at the root of the repository to the public keys and the flat form of the publication that clients see.
+fn root_links(
     store: &Store,
     target: &Target<'_>,
     repository: &RepositoryName,
     publication: &Publication,
 ) -> Result<(), Error> {
     let public = store.public(repository);
-    for (name, leads_to) in publication.flat_links() {
+    for (name, leads_to) in publication.root_links() {
         files::point(target.copy.place(public.join(name)), &leads_to, target.temporary())?;
         target.note(Some(public.clone()));
     }

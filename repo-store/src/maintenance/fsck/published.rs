@@ -380,7 +380,7 @@ impl Published<'_> {
             self.report(remedy, ProblemKind::Damaged, dists, what, affects);
             return;
         };
-        for (name, target) in current.flat_links() {
+        for (name, target) in current.root_links() {
             self.check_entry(&Expected { path: name.into(), entry: Entry::Symbolic { target } });
         }
         self.check_keys(current);

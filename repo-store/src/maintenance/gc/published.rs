@@ -13,7 +13,7 @@ use crate::model::chunk::Chunk;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::publish::{BY_HASH, PUBLICATIONS, Publication, SNAPSHOTS, link_of};
+use crate::publish::{BY_HASH, PUBLICATIONS, Publication, PublishedKeys, SNAPSHOTS, link_of};
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::files;
 use crate::store::Store;
@@ -150,7 +150,10 @@ impl<'a> Survey<'a> {
             let suites = self.kept.iter().flat_map(|publication| publication.suites.values());
             let files =
                 suites.flat_map(|suite| &suite.indices).flat_map(|(path, index)| index.files_at(path));
-            let named: HashSet<String> = files.map(|(_, file)| file.sha256.to_string()).collect();
+            let keys = self.kept.iter().filter_map(|publication| publication.public_keys.as_ref());
+            let keys = keys.flat_map(PublishedKeys::by_name).map(|(_, file)| file);
+            let named: HashSet<String> =
+                files.map(|(_, file)| file).chain(keys).map(|file| file.sha256.to_string()).collect();
             let directory = self.public.join(BY_HASH).join("SHA256");
             let names = files::names_in(self.paths.place(&directory))?;
             for name in names.into_iter().filter(|name| !named.contains(name)) {

@@ -17,6 +17,7 @@ use deb_parse::{Component, SuiteName, deb};
 use crate::context::Context;
 use crate::error::{ChangeError, Error, ImportError};
 use crate::manifest::Manifest;
+use crate::model::hold::Hold;
 use crate::model::id::BlobId;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Build, Digests, Record, RecordKey};
@@ -98,6 +99,8 @@ pub struct Added {
     pub rule: Option<usize>,
     /// What that changed, for each suite of the route.
     pub suites: Vec<(SuiteName, Inserted)>,
+    /// The hold that kept this version out of one of the suites it came into, and ends with that.
+    pub ended_hold: Option<Hold>,
 }
 
 /// A file that was not taken.
@@ -351,11 +354,12 @@ impl<'a> Candidate<'a> {
         transaction: &mut Transaction<'_>,
         options: &AddOptions,
     ) -> Result<Result<Added, Error>, Error> {
+        let hold = transaction.held(self.record.key())?;
         if !options.despite_hold
-            && let Some(hold) = transaction.held(self.record.key())?
+            && let Some(hold) = &hold
             && (options.refuse_held || hold.suites.is_empty())
         {
-            return Ok(Err(transaction.is_held(self.record.key(), hold)));
+            return Ok(Err(transaction.is_held(self.record.key(), hold.clone())));
         }
         let mut suites = Vec::new();
         for suite in self.placement.route.suites() {
@@ -375,7 +379,16 @@ impl<'a> Candidate<'a> {
         }
         let (file, key) = (self.file.clone(), self.record.key().clone());
         let Placement { component, route, rule } = self.placement.clone();
-        Ok(Ok(Added { file, key, component, route, rule, suites }))
+        // A hold of another architecture keeps this one out as well, but goes on.
+        let is_own =
+            |hold: &Hold| hold.key.architecture.as_ref().is_none_or(|build| *build == key.architecture);
+        let comes_in = |suite: &SuiteName| suites.contains(&(suite.clone(), Inserted::New));
+        let ends = |hold: &Hold| match hold.suites.is_empty() {
+            true => suites.iter().any(|(_, inserted)| *inserted == Inserted::New),
+            false => hold.suites.iter().any(comes_in),
+        };
+        let ended_hold = hold.filter(|hold| is_own(hold) && ends(hold));
+        Ok(Ok(Added { file, key, component, route, rule, suites, ended_hold }))
     }
 
     fn keep(&self, store: &Store) -> Result<(), Error> {

@@ -1,0 +1,228 @@
+//! What a machine needs to read a repository: the key, the source entries, and the login.
+
+use std::io::ErrorKind;
+
+use apt_sign::Keyring;
+use deb_parse::{Architecture, Component, SuiteName};
+use repo_store::{RepositorySettings, SuiteSettings};
+
+use crate::config::{Url, without_repeats};
+use crate::error::Failure;
+use crate::session::Session;
+
+/// Names of repositories that are taken on Debian, Ubuntu and their relatives: their own keyring and source entry bear them.
+const TAKEN: [&str; 8] =
+    ["debian", "ubuntu", "debian-ports", "devuan", "kali", "linuxmint", "neurodebian", "raspbian"];
+
+/// The client side of one repository.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// What the files on the client are named after.
+    pub(super) name: String,
+    /// The address of the repository itself.
+    pub(super) url: Url,
+    pub(super) keyring: Keyring,
+    /// Whether clients need a password.
+    pub(super) needs_password: bool,
+    /// One for each machine that is set up differently.
+    pub(super) blocks: Vec<Block>,
+}
+
+/// What one machine reads.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// The suites; none for the flat form.
+    pub(super) suites: Vec<SuiteName>,
+    /// Every architecture of these suites.
+    pub(super) architectures: Vec<Architecture>,
+    /// The paragraphs of the entry. Suites without source packages have another than suites with them.
+    paragraphs: Vec<Paragraph>,
+}
+
+/// A paragraph of a deb822 entry, without the key.
+#[derive(Debug)]
+struct Paragraph {
+    types: &'static str,
+    suites: String,
+    components: Vec<Component>,
+    architectures: Vec<Architecture>,
+}
+
+impl Setup {
+    /// Returns the setup for machines that read these suites, all of them together, or for one machine of each suite when none is named.
+    ///
+    /// # Errors
+    /// When the keys or the record of what is published cannot be read.
+    pub(crate) fn of_suites(
+        session: &Session,
+        repository: &RepositorySettings,
+        suites: &[SuiteName],
+        url: Url,
+    ) -> Result<Self, Failure> {
+        let blocks = if suites.is_empty() {
+            repository.suites.iter().map(|suite| Block::of(session, repository, &[suite])).collect()
+        } else {
+            let chosen = repository.suites.iter().filter(|suite| suites.contains(&suite.name));
+            Block::of(session, repository, &chosen.collect::<Vec<_>>()).map(|block| vec![block])
+        };
+        Self::new(session, repository, url, blocks?)
+    }
+
+    /// Returns the setup for machines that read the flat form.
+    ///
+    /// # Errors
+    /// [`Failure::NotFlat`] when there is none; otherwise those of [`of_suites`](Self::of_suites).
+    pub(crate) fn of_flat(
+        session: &Session,
+        repository: &RepositorySettings,
+        url: Url,
+    ) -> Result<Self, Failure> {
+        let suite = repository.flat.as_ref().and_then(|name| repository.suite(name));
+        let Some(suite) = suite else {
+            return Err(Failure::NotFlat { repository: repository.name.clone() });
+        };
+        let paragraph = Paragraph {
+            types: types(session, repository, &suite.name)?,
+            suites: "./".to_owned(),
+            components: Vec::new(),
+            architectures: suite.architectures.clone(),
+        };
+        let block = Block {
+            suites: Vec::new(),
+            architectures: suite.architectures.clone(),
+            paragraphs: vec![paragraph],
+        };
+        Self::new(session, repository, url, vec![block])
+    }
+
+    fn new(
+        session: &Session,
+        repository: &RepositorySettings,
+        url: Url,
+        blocks: Vec<Block>,
+    ) -> Result<Self, Failure> {
+        let name = repository.name.as_str();
+        let name = if TAKEN.contains(&name) { format!("local-{name}") } else { name.to_owned() };
+        Ok(Self {
+            name,
+            url,
+            keyring: keyring(session, repository)?,
+            needs_password: session.config.needs_password(&repository.name),
+            blocks,
+        })
+    }
+
+    /// Returns where the client keeps the key. apt goes by the ending: this one is of a binary keyring, which every apt reads.
+    pub(super) fn keyring_path(&self) -> String {
+        format!("/usr/share/keyrings/{}-archive-keyring.gpg", self.name)
+    }
+
+    /// Returns where the client keeps the source entry.
+    pub(super) fn sources_path(&self) -> String {
+        format!("/etc/apt/sources.list.d/{}.sources", self.name)
+    }
+
+    /// Returns where the client keeps the login.
+    pub(super) fn auth_path(&self) -> String {
+        format!("/etc/apt/auth.conf.d/{}.conf", self.name)
+    }
+
+    /// Returns the address to which apt sends the login. Over plain HTTP apt sends it only when the scheme is named; and it compares the
+    /// beginning only, so without the slash `prod` would get the login of `prod-eu`.
+    pub(super) fn machine(&self) -> String {
+        format!("{}/", self.url)
+    }
+
+    /// Returns the entry for `/etc/apt/auth.conf.d/`, to be filled in.
+    pub(super) fn auth_entry(&self) -> String {
+        format!("machine {}\nlogin USER\npassword PASSWORD\n", self.machine())
+    }
+
+    /// Returns the source entry of a block that names the key by its path.
+    pub(super) fn entry(&self, block: &Block) -> String {
+        block.entry(&self.url, &format!(" {}", self.keyring_path()))
+    }
+
+    /// Returns the source entry of a block with the key in it.
+    ///
+    /// # Errors
+    /// When the library for signatures fails to write the key.
+    pub(super) fn inline_entry(&self, block: &Block) -> Result<String, Failure> {
+        Ok(block.entry(&self.url, &self.keyring.armored_for_sources()?))
+    }
+}
+
+impl Block {
+    fn of(
+        session: &Session,
+        repository: &RepositorySettings,
+        suites: &[&SuiteSettings],
+    ) -> Result<Self, Failure> {
+        let mut kinds: Vec<(&'static str, Vec<&SuiteSettings>)> = Vec::new();
+        for &suite in suites {
+            let types = types(session, repository, &suite.name)?;
+            match kinds.iter_mut().find(|(of, _)| *of == types) {
+                Some((_, chosen)) => chosen.push(suite),
+                None => kinds.push((types, vec![suite])),
+            }
+        }
+        let paragraphs = kinds.into_iter().map(|(types, suites)| Paragraph {
+            types,
+            suites: joined(suites.iter().map(|suite| suite.name.as_str())),
+            components: without_repeats(suites.iter().flat_map(|suite| suite.components.clone()).collect()),
+            architectures: architectures(&suites),
+        });
+        Ok(Self {
+            suites: suites.iter().map(|suite| suite.name.clone()).collect(),
+            architectures: architectures(suites),
+            paragraphs: paragraphs.collect(),
+        })
+    }
+
+    /// `signed_by` is what follows the colon.
+    fn entry(&self, url: &Url, signed_by: &str) -> String {
+        let paragraphs = self.paragraphs.iter().map(|paragraph| {
+            let Paragraph { types, suites, components, architectures } = paragraph;
+            let components = match components.as_slice() {
+                [] => String::new(),
+                listed => format!("Components: {}\n", joined(listed.iter().map(Component::as_str))),
+            };
+            let architectures = joined(architectures.iter().map(Architecture::as_str));
+            format!(
+                "Types: {types}\nURIs: {url}\nSuites: {suites}\n{components}Architectures: {architectures}\nSigned-By:{signed_by}\n"
+            )
+        });
+        paragraphs.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Returns the keys that clients need: those that will sign what is published next. Who may not read the directory of keys gets those that
+/// signed what clients see.
+fn keyring(session: &Session, repository: &RepositorySettings) -> Result<Keyring, Failure> {
+    let failure = match session.keys().keyring() {
+        Ok((keyring, _)) => return Ok(keyring),
+        Err(failure) => failure,
+    };
+    let is_denied =
+        matches!(&failure, Failure::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied);
+    let published = if is_denied { session.store.published_keys(&repository.name)? } else { None };
+    published.map_or(Err(failure), |bytes| Ok(Keyring::parse(&bytes)?))
+}
+
+fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn architectures(suites: &[&SuiteSettings]) -> Vec<Architecture> {
+    without_repeats(suites.iter().flat_map(|suite| suite.architectures.clone()).collect())
+}
+
+/// What clients can fetch: apt complains about a suite that does not list what it is told to fetch.
+fn types(
+    session: &Session,
+    repository: &RepositorySettings,
+    suite: &SuiteName,
+) -> Result<&'static str, Failure> {
+    let has_sources = session.store.publishes_sources(&repository.name, std::slice::from_ref(suite))?;
+    Ok(if has_sources { "deb deb-src" } else { "deb" })
+}

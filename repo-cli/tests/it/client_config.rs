@@ -1,0 +1,224 @@
+//! The script that `client-config` prints, run with the machine's apt.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use camino::Utf8PathBuf;
+use testkit::{Apt, Environment, Server};
+
+use crate::{PROGRAM, configure, store};
+
+/// What is printed for a client of `prod`.
+fn script(environment: &Environment, server: &Server, more: &[&str]) -> String {
+    let url = server.url();
+    environment.run(&[&["client-config", "prod", "--url", &url], more].concat()).succeeds().stdout
+}
+
+/// Every file of a client that the script writes, with what tells a changed one.
+fn files(apt: &Apt<'_>) -> Vec<(Utf8PathBuf, u64, i64, u32)> {
+    let directories =
+        ["usr/share/keyrings", "etc/apt/sources.list.d", "etc/apt/auth.conf.d"].map(|name| apt.path(name));
+    let entries = directories.iter().filter_map(|directory| directory.read_dir_utf8().ok()).flatten();
+    let mut files: Vec<_> = entries
+        .map(|entry| {
+            let path = entry.unwrap().into_path();
+            let found = path.metadata().unwrap();
+            (path, found.ino(), found.mtime_nsec(), found.mode() & 0o7777)
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn entry(apt: &Apt<'_>) -> String {
+    fs::read_to_string(apt.path("etc/apt/sources.list.d/prod.sources")).unwrap()
+}
+
+#[test]
+fn one_paste_sets_up_each_machine_with_the_suite_of_its_release_only() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    for suite in ["bookworm", "trixie"] {
+        let package = environment.package(suite, "1.0", "all");
+        let _ = environment.run(&["add", "prod", "--suite", suite, package.as_str()]).succeeds();
+    }
+    let server = environment.serve();
+    let script = script(&environment, &server, &[]);
+    for (release, other) in [("bookworm", "trixie"), ("trixie", "bookworm")] {
+        let Some(apt) = Apt::new(&environment, release) else { return };
+        let _ = apt.set_up(&script, release, "").succeeds();
+        assert_eq!(apt.candidate(release).as_deref(), Some("1.0"));
+        assert_eq!(apt.candidate(other), None);
+        assert!(!apt.update().succeeds().text().contains("W:"));
+        let before = files(&apt);
+        let modes: Vec<u32> = before.iter().map(|(_, _, _, mode)| *mode).collect();
+        assert_eq!(modes, [0o644, 0o644], "{before:?}");
+        let _ = apt.set_up(&script, release, "").succeeds();
+        assert_eq!(files(&apt), before, "a second run changes nothing");
+    }
+    let Some(apt) = Apt::new(&environment, "sid") else { return };
+    let refused = apt.set_up(&script, "sid", "").ends_with(1);
+    assert!(
+        refused.stderr.contains(
+            "no suite for the release of this machine (--suite prints the script for any suite): sid"
+        ),
+        "{refused}"
+    );
+    assert_eq!(files(&apt), []);
+}
+
+#[test]
+fn after_a_key_rotation_the_script_brings_the_new_key() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let _ = apt.set_up(&script(&environment, &server, &[]), "bookworm", "").succeeds();
+    let keys = environment.root().join("keys");
+    let old = keys.read_dir_utf8().unwrap().next().unwrap().unwrap().into_path();
+    let _ = environment.run(&["key", "generate"]).succeeds();
+    environment.add("prod", &["hello=2.0"]);
+    let _ = apt.update().succeeds();
+    let _ = apt.set_up(&script(&environment, &server, &[]), "bookworm", "").succeeds();
+    fs::remove_file(old).unwrap();
+    environment.add("prod", &["hello=3.0"]);
+    let updated = apt.update().succeeds();
+    assert!(!updated.text().contains("W:"), "{updated}");
+    assert_eq!(apt.candidate("hello").as_deref(), Some("3.0"));
+    let _ = apt.set_up(&script(&environment, &server, &[]), "bookworm", "").succeeds();
+    let _ = apt.update().succeeds();
+}
+
+#[test]
+fn an_old_entry_of_that_name_is_replaced() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    apt.source("prod", &script(&environment, &server, &["--inline"]));
+    let list = format!("deb [trusted=yes] {}/prod bookworm main\n", server.url());
+    fs::write(apt.path("etc/apt/sources.list.d/prod.list"), &list).unwrap();
+    let _ = apt.set_up(&script(&environment, &server, &[]), "bookworm", "").succeeds();
+    let updated = apt.update().succeeds();
+    assert!(!updated.text().contains("W:"), "{updated}");
+    assert!(!entry(&apt).contains("BEGIN PGP"), "{}", entry(&apt));
+    assert!(!apt.path("etc/apt/sources.list.d/prod.list").exists());
+    assert_eq!(fs::read_to_string(apt.path("etc/apt/sources.list.d/prod.list.save")).unwrap(), list);
+}
+
+#[test]
+fn an_entry_of_another_name_with_another_key_is_named_and_nothing_is_added_to_it() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    apt.source("acme", &script(&environment, &server, &["--inline"]));
+    let refused = apt.set_up(&script(&environment, &server, &[]), "bookworm", "").ends_with(1);
+    assert!(refused.stderr.contains("Conflicting values set for option Signed-By"), "{refused}");
+    assert!(refused.stderr.contains("/etc/apt/sources.list.d/acme.sources"), "{refused}");
+    assert!(!apt.path("etc/apt/sources.list.d/prod.sources").exists());
+    let _ = apt.update().succeeds();
+}
+
+#[test]
+fn the_password_is_asked_for_once_and_only_root_can_read_it() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    // The user `robot` with the password `password`, hashed as `htpasswd -s` does.
+    environment.write("store/prod.htpasswd", "robot:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
+    configure(&environment, "[repositories.prod]\nusers = \"prod.htpasswd\"\n");
+    let server = environment.serve();
+    let script = script(&environment, &server, &[]);
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let refused = apt.set_up(&script, "bookworm", "").ends_with(1);
+    assert!(refused.stderr.contains("a user name and a password are needed"), "{refused}");
+    assert_eq!(files(&apt), []);
+    let _ = apt.set_up(&script, "bookworm", "robot\npassword\n").succeeds();
+    assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
+    let login = files(&apt).into_iter().find(|(path, ..)| path.file_name() == Some("prod.conf")).unwrap();
+    assert_eq!(login.3, 0o600);
+    let text = fs::read_to_string(&login.0).unwrap();
+    assert_eq!(text, format!("machine {}/prod/\nlogin robot\npassword password\n", server.url()));
+    let again = apt.set_up(&script, "bookworm", "").succeeds();
+    assert!(again.stdout.contains("keeping the login"), "{again}");
+    assert!(files(&apt).contains(&login));
+}
+
+#[test]
+fn only_the_architectures_of_the_machine_are_set_up() {
+    let environment = Environment::new(PROGRAM);
+    let architectures = ["armel", "amd64", "arm64", "riscv64"];
+    let mut arguments = vec!["init", "--suite", "bookworm"];
+    arguments.extend(architectures.iter().flat_map(|name| ["--architecture", name]));
+    let _ = environment.run(&arguments).succeeds();
+    let _ = environment.run(&["publish"]).succeeds();
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let script = script(&environment, &server, &[]);
+    assert!(script.contains("Architectures: armel amd64 arm64 riscv64\n"), "{script}");
+    let _ = apt.set_up(&script, "bookworm", "").succeeds();
+    let machine = environment.finish(environment.other(&["dpkg", "--print-architecture"]).arg("--"));
+    let machine = machine.succeeds().stdout;
+    if architectures.contains(&machine.trim()) {
+        assert!(entry(&apt).contains(&format!("Architectures: {machine}")), "{}", entry(&apt));
+    }
+}
+
+#[test]
+fn json_has_the_parts() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    let document: serde_json::Value =
+        serde_json::from_str(&environment.json(&["client-config", "prod", "--url", "http://h"])).unwrap();
+    assert_eq!(document["url"], "http://h/prod");
+    assert_eq!(document["keyring"]["path"], "/usr/share/keyrings/prod-archive-keyring.gpg");
+    assert_eq!(document["sources_path"], "/etc/apt/sources.list.d/prod.sources");
+    assert_eq!(document["auth"], "machine http://h/prod/\nlogin USER\npassword PASSWORD\n");
+    let clients = document["clients"].as_array().unwrap();
+    for (client, suite) in clients.iter().zip(["bookworm", "trixie"]) {
+        assert_eq!(client["suites"], serde_json::json!([suite]));
+        assert_eq!(
+            client["sources"],
+            format!(
+                "Types: deb\nURIs: http://h/prod\nSuites: {suite}\nComponents: main\nArchitectures: amd64\nSigned-By: /usr/share/keyrings/prod-archive-keyring.gpg\n"
+            )
+        );
+        assert!(client["script"].as_str().unwrap().contains(client["sources"].as_str().unwrap()));
+        assert!(
+            client["inline"]
+                .as_str()
+                .unwrap()
+                .contains("Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n")
+        );
+    }
+    assert_eq!(clients.len(), 2);
+}
+
+#[test]
+fn a_repository_may_have_an_address_of_its_own() {
+    let environment = store();
+    configure(
+        &environment,
+        "url = \"https://packages.example.org\"\n[repositories.prod]\nurl = \"https://prod.example.org/\"\n",
+    );
+    let _ = environment.run(&["publish"]).succeeds();
+    for (repository, url) in
+        [("prod", "https://prod.example.org"), ("preprod", "https://packages.example.org/preprod")]
+    {
+        let printed = environment.run(&["client-config", repository]).succeeds().stdout;
+        assert!(printed.contains(&format!("\nURIs: {url}\n")), "{printed}");
+        let login = environment.run(&["client-config", repository, "--auth"]).succeeds().stdout;
+        assert!(login.starts_with(&format!("machine {url}/\n")), "{login}");
+        let release =
+            fs::read_to_string(environment.public(repository).join("dists/bookworm/Release")).unwrap();
+        assert!(release.contains(&format!("\nSnapshots: {url}/snapshot/@SNAPSHOTID@/\n")), "{release}");
+    }
+}
+
+#[test]
+fn the_files_of_the_distribution_are_not_taken() {
+    let environment = store();
+    configure(&environment, "[repositories.debian]\n");
+    let printed = environment.run(&["client-config", "debian"]).succeeds().stdout;
+    assert!(printed.contains("keyring=/usr/share/keyrings/local-debian-archive-keyring.gpg\n"), "{printed}");
+    assert!(printed.contains("entry=/etc/apt/sources.list.d/local-debian.sources\n"), "{printed}");
+    assert!(printed.contains("/debian\n"), "{printed}");
+}
