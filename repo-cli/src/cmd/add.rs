@@ -5,9 +5,9 @@ use deb_parse::{Component, SuiteName};
 use repo_store::{AddOptions, AddReport, Added, Inserted, RepositorySettings, Route};
 use serde::Serialize;
 
-use crate::args::ChangeArguments;
+use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{self, Failure, Outcome, Report};
-use crate::output::{Output, count, joined};
+use crate::output::{Output, RowLimit, count, joined};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +29,8 @@ pub(crate) struct AddArguments {
     /// Also what somebody holds out of the repository; ends the hold
     #[arg(long)]
     despite_hold: bool,
+    #[command(flatten)]
+    rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -70,8 +72,8 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     let files = with_directories_read(&arguments.files)?;
     let report = session.store.add(repository, &files, &options, &session.context())?;
     let complete = report.refused.is_empty() || options.keep_going;
-    warn_of_unknown_releases(&report, repository, session, output);
-    print(&report, complete, options.dry_run, output);
+    warn_of_unknown_releases(&report, repository, arguments.rows.limit(), session, output);
+    print(&report, complete, options.dry_run, arguments.rows.limit(), output);
     if complete {
         session.publish_after(repository, report.committed.commit, arguments.change, output)?;
     }
@@ -137,19 +139,23 @@ struct RefusedJson<'a> {
 pub(crate) fn warn_of_unknown_releases(
     report: &AddReport,
     repository: &RepositorySettings,
+    limit: RowLimit,
     session: &Session,
     output: &Output,
 ) {
     if session.config.decides_on_unknown_releases(&repository.name) {
         return;
     }
-    for Added { key, route, .. } in report.added.iter().filter(|added| is_new(added)) {
-        if let Route::Everywhere { foreign: Some(marker), .. } = route {
-            output.note(&format!(
+    let new = report.added.iter().filter(|added| is_new(added));
+    let warnings: Vec<String> = new
+        .filter_map(|Added { key, route, .. }| match route {
+            Route::Everywhere { foreign: Some(marker), .. } => Some(format!(
                 "warning: {key}: no suite for `{marker}`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)"
-            ));
-        }
-    }
+            )),
+            _ => None,
+        })
+        .collect();
+    output.notes(limit, &warnings, "such warning");
 }
 
 /// Returns the result in JSON. `complete`: whether the good files were taken.
@@ -189,11 +195,23 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
 }
 
 /// Prints what was added and what was refused. `complete`: whether the good files were taken.
-pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &Output) {
+pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, limit: RowLimit, output: &Output) {
     output.result(&json(report, complete, dry_run), || {
-        for added in report.added.iter().filter(|_| complete && output.shows_change(dry_run)) {
+        if !complete || !output.shows_change(dry_run) {
+            return;
+        }
+        let shown = limit.of(report.added.len());
+        for added in report.added.iter().take(shown) {
             output.line(&line(added, dry_run));
         }
+        output.rest(limit, report.added.len(), "package file");
+        let new = report.added.iter().filter(|added| is_new(added)).count();
+        let verb = if dry_run { "would add" } else { "added" };
+        let there = report.added.len() - new;
+        output.total(
+            report.added.len(),
+            &format!("{verb} {}; {there} already there", count(new, "package file")),
+        );
     });
     for refused in &report.refused {
         output.report(Report::of_refused(&refused.file, &refused.error));
@@ -201,10 +219,11 @@ pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &
     if !report.refused.is_empty() {
         let total = report.added.len() + report.refused.len();
         let refused = format!("{} of {} refused", report.refused.len(), count(total, "file"));
-        let rest = if complete {
-            "the others were added"
-        } else {
-            "nothing was added; --keep-going adds the others"
+        let rest = match (complete, dry_run) {
+            (true, false) => "the others were added",
+            (true, true) => "the others would be added",
+            (false, false) => "nothing was added; --keep-going adds the others",
+            (false, true) => "nothing would be added; --keep-going adds the others",
         };
         let rest = if report.added.is_empty() { String::new() } else { format!(": {rest}") };
         output.note(&format!("{refused}{rest}"));

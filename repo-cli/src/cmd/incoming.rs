@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use repo_store::{AddOptions, AddReport, Committed, IncomingOptions};
 
 use super::add::{self, PlacementArguments};
-use crate::args::ChangeArguments;
+use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::Session;
@@ -27,6 +27,8 @@ pub(crate) struct IncomingArguments {
     despite_hold: bool,
     #[command(flatten)]
     placement: PlacementArguments,
+    #[command(flatten)]
+    rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -74,8 +76,8 @@ pub(crate) fn run(
             }
         }
     }
-    add::warn_of_unknown_releases(&all, repository, session, output);
-    add::print(&all, true, options.add.dry_run, output);
+    add::warn_of_unknown_releases(&all, repository, arguments.rows.limit(), session, output);
+    add::print(&all, true, options.add.dry_run, arguments.rows.limit(), output);
     session.publish_after(repository, all.committed.commit, arguments.change, output)?;
     Ok(Outcome::of(complete && all.refused.is_empty()))
 }

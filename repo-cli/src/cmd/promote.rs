@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
-use repo_store::{ChangePlan, CommitId, PromoteOptions, Record, Selector};
+use repo_store::{ChangePlan, CommitId, PromoteOptions, Record, RepositorySettings, Selector};
 
 use super::hold::{held_since, hold_json};
-use super::list::ListedJson;
-use crate::args::ChangeArguments;
+use super::list::{ListedJson, print_packages};
+use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count, joined};
+use crate::output::{Output, RowLimit, count, joined};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -34,6 +34,8 @@ pub(crate) struct PromoteArguments {
     /// Also what was removed from the other repository, rolled back or held there; ends its hold
     #[arg(long)]
     despite_hold: bool,
+    #[command(flatten)]
+    rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -67,28 +69,8 @@ pub(crate) fn run(
         let (dry_run, context) = (arguments.change.dry_run, session.context());
         commit = session.store.promote(&plan, &from.name, &to.name, dry_run, &context)?.commit;
     }
-    print_plan(&plan, commit, arguments.change.dry_run, output);
-    for (record, suites) in plan.left_out_by_record() {
-        let (key, suites) = (record.key(), joined(&suites));
-        output.note(&format!("warning: {key} stays behind: {} has no suite {suites}", to.name));
-    }
-    for (record, hold) in &plan.held {
-        if arguments.all {
-            output.note(&format!("skipped: {} ({})", record.key(), held_since(hold)));
-        } else {
-            output.error(&Failure::Store(repo_store::Error::Held {
-                key: Box::new(record.key().clone()),
-                repository: to.name.clone(),
-                hold: Box::new(hold.clone()),
-            }));
-        }
-    }
-    for record in &plan.siblings {
-        let (key, (source, version)) = (record.key(), record.source());
-        output.note(&format!(
-            "warning: {key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
-        ));
-    }
+    print_plan(&plan, commit, arguments.change.dry_run, arguments.rows.limit(), output);
+    note_left_out(&plan, to, arguments, output);
     let what = count(moved.len(), "package");
     output.say(&match (moved.is_empty(), arguments.change.dry_run) {
         (true, _) if !plan.left_out.is_empty() => format!("nothing else to promote: {} has it", to.name),
@@ -104,6 +86,38 @@ pub(crate) fn run(
     Ok(Outcome::of(arguments.all || plan.held.is_empty()))
 }
 
+/// Says what is not promoted, and why.
+fn note_left_out(plan: &ChangePlan, to: &RepositorySettings, arguments: &PromoteArguments, output: &Output) {
+    let limit = arguments.rows.limit();
+    let notes = plan.left_out_by_record().into_iter().map(|(record, suites)| {
+        let (key, suites) = (record.key(), joined(&suites));
+        format!("warning: {key} stays behind: {} has no suite {suites}", to.name)
+    });
+    output.notes(limit, &notes.collect::<Vec<_>>(), "such warning");
+    if arguments.all {
+        let notes = plan
+            .held
+            .iter()
+            .map(|(record, hold)| format!("skipped: {} ({})", record.key(), held_since(hold)));
+        output.notes(limit, &notes.collect::<Vec<_>>(), "held package");
+    } else {
+        for (record, hold) in &plan.held {
+            output.error(&Failure::Store(repo_store::Error::Held {
+                key: Box::new(record.key().clone()),
+                repository: to.name.clone(),
+                hold: Box::new(hold.clone()),
+            }));
+        }
+    }
+    let notes = plan.siblings.iter().map(|record| {
+        let (key, (source, version)) = (record.key(), record.source());
+        format!(
+            "warning: {key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
+        )
+    });
+    output.notes(limit, &notes.collect::<Vec<_>>(), "such warning");
+}
+
 /// A name that matches nothing is a slip of the pen: nothing is done then.
 pub(crate) fn check_matched(plan: &ChangePlan) -> Result<(), Failure> {
     if plan.unmatched.is_empty() {
@@ -113,7 +127,13 @@ pub(crate) fn check_matched(plan: &ChangePlan) -> Result<(), Failure> {
 }
 
 /// The records of a plan as a table or in JSON, there with those left out if there are any.
-pub(crate) fn print_plan(plan: &ChangePlan, commit: Option<CommitId>, dry_run: bool, output: &Output) {
+pub(crate) fn print_plan(
+    plan: &ChangePlan,
+    commit: Option<CommitId>,
+    dry_run: bool,
+    limit: RowLimit,
+    output: &Output,
+) {
     let records = plan.by_record();
     let listed = |records: &[(Arc<Record>, Vec<SuiteName>)]| -> Vec<ListedJson> {
         records.iter().map(|(record, suites)| ListedJson::new(record, suites)).collect()
@@ -138,18 +158,7 @@ pub(crate) fn print_plan(plan: &ChangePlan, commit: Option<CommitId>, dry_run: b
         if !output.shows_change(dry_run) {
             return;
         }
-        let rows: Vec<[String; 4]> = records
-            .iter()
-            .map(|(record, suites)| {
-                let key = record.key();
-                [
-                    key.package.to_string(),
-                    key.version.to_string(),
-                    key.architecture.to_string(),
-                    joined(suites),
-                ]
-            })
-            .collect();
-        output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"], &rows);
+        let records = records.iter().map(|(record, suites)| (&**record, suites.as_slice()));
+        let _ = print_packages(records, limit, output);
     });
 }

@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::add::{self, AddJson};
 use super::init::{self, LayoutArguments};
 use super::{client_config, serve};
-use crate::args::Global;
+use crate::args::{Global, ROWS};
 use crate::config::{DEFAULT_LISTEN, Url};
 use crate::error::{Failure, Outcome};
 use crate::examples;
-use crate::output::Output;
+use crate::output::{Output, RowLimit};
 use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -71,7 +71,7 @@ pub(crate) fn run(
         let mut first = first.clone();
         first.uploaders = session.config.uploaders(&first.name)?;
         report = session.store.add(&first, &files, &options, &session.context())?;
-        add::print(&report, true, false, output);
+        add::print(&report, true, false, RowLimit::new(ROWS, "repo-cli list"), output);
         if !report.refused.is_empty() {
             outcome = Outcome::Refused;
         }

@@ -2,7 +2,7 @@ use deb_parse::SuiteName;
 use repo_store::Selector;
 
 use super::promote::{check_matched, print_plan};
-use crate::args::ChangeArguments;
+use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::output::{Output, count};
@@ -24,6 +24,8 @@ pub(crate) struct RemoveArguments {
     /// Also when nothing, or less than half, of a suite would be left
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -73,7 +75,7 @@ pub(crate) fn run(
         };
         commit = committed.commit;
     }
-    print_plan(&plan, commit, arguments.change.dry_run, output);
+    print_plan(&plan, commit, arguments.change.dry_run, arguments.rows.limit(), output);
     let (what, name) = (count(plan.by_record().len(), "package"), &repository.name);
     output.say(&match (arguments.undo, arguments.change.dry_run) {
         (false, true) => format!("would remove {what} from {name}"),

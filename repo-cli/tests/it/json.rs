@@ -134,7 +134,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             ]
         }
         "list" => vec![case(0, &["list", "preprod"]), case(1, &["list", &hostile_name])],
-        "versions" => vec![case(0, &["versions", "hostile"]), case(1, &["versions", "nothing"])],
+        "versions" => vec![case(0, &["versions", "hostile"]), case(0, &["versions", "nothing"])],
         "show" => vec![case(0, &["show", "preprod", "hostile"]), case(1, &["show", "preprod", "nothing"])],
         "diff" => vec![
             case(3, &["diff", "preprod", "prod"]),
