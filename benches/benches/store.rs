@@ -84,7 +84,7 @@ fn insert(store: &Store, repository: &RepositorySettings, mut records: Vec<Arc<R
             for record in &records {
                 transaction.insert(&suite(), record)?;
             }
-            Ok(("add".to_owned(), ()))
+            Ok((repo_store::Operation::Other("add".to_owned()), ()))
         })
         .unwrap();
     assert!(committed.commit.is_some());
@@ -130,7 +130,7 @@ impl Filled {
                 for nth in 0..count {
                     transaction.remove(&suite(), record(nth * (self.size / count)).key())?;
                 }
-                Ok(("withhold".to_owned(), ()))
+                Ok((repo_store::Operation::Other("withhold".to_owned()), ()))
             })
             .unwrap();
         assert!(committed.commit.is_some());

@@ -138,7 +138,7 @@ impl Scale {
             for record in &records {
                 transaction.insert(&suite(), record)?;
             }
-            Ok(("add".to_owned(), ()))
+            Ok((repo_store::Operation::Other("add".to_owned()), ()))
         };
         let context = self.context();
         assert!(self.store.transact(&to.name, &context, change).unwrap().0.commit.is_some());
@@ -174,7 +174,7 @@ impl Scale {
             for key in &keys {
                 transaction.remove(&suite(), key)?;
             }
-            Ok(("withhold".to_owned(), ()))
+            Ok((repo_store::Operation::Other("withhold".to_owned()), ()))
         };
         self.store.transact(&self.prod.name, &context, change).unwrap();
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
 use jiff::Timestamp;
-use repo_store::RepositoryName;
+use repo_store::{ChangeError, ImportError, MaintenanceError, PublishError, RepositoryName, StorageError};
 use serde::Serialize;
 
 /// How a verb ended that did not fail.
@@ -410,20 +410,28 @@ fn is_limit(error: &deb_parse::Error) -> bool {
 fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
     use repo_store::Error;
     let file = match error {
-        Error::Io { path, .. } | Error::NoStore { path } | Error::StoreExists { path } => path,
-        Error::Package { file, .. }
-        | Error::NotAFile { file, .. }
-        | Error::Incomplete { file, .. }
-        | Error::OtherThanListed { file, .. }
-        | Error::Misfit { file, .. }
-        | Error::NotSigned { file, .. }
-        | Error::NotUnpackable { file, .. }
-        | Error::Stanza { file, .. } => file,
+        Error::Storage(
+            StorageError::Io { path, .. }
+            | StorageError::NoStore { path }
+            | StorageError::StoreExists { path }
+            | StorageError::NotAFile { file: path, .. },
+        ) => path,
+        Error::Import(
+            ImportError::Package { file, .. }
+            | ImportError::Incomplete { file, .. }
+            | ImportError::ChecksumMismatch { file, .. }
+            | ImportError::InconsistentUpload { file, .. }
+            | ImportError::NotSigned { file, .. }
+            | ImportError::NotUnpackable { file, .. }
+            | ImportError::Stanza { file, .. },
+        ) => file,
         _ => return (None, None),
     };
     let line = match error {
-        Error::Package { source, .. } => line_of(source),
-        Error::NotSigned { source: apt_sign::Error::Framing { line, .. }, .. } => u64::try_from(*line).ok(),
+        Error::Import(ImportError::Package { source, .. }) => line_of(source),
+        Error::Import(ImportError::NotSigned { source: apt_sign::Error::Framing { line, .. }, .. }) => {
+            u64::try_from(*line).ok()
+        }
         _ => None,
     };
     (Some(file.to_string()), line)
@@ -443,66 +451,78 @@ fn line_of(error: &deb_parse::Error) -> Option<u64> {
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     use repo_store::{Error, PathFault};
     let hint = match error {
-        Error::Conflict { .. } => {
+        Error::Change(ChangeError::Conflict { .. }) => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
         }
-        Error::Package { source, .. } if is_limit(source) => {
+        Error::Import(ImportError::Package { source, .. }) if is_limit(source) => {
             "raise the limit in the table [limits] of repo.toml if the package is sound"
         }
-        Error::NotUnpackable { .. } => {
+        Error::Import(ImportError::NotUnpackable { .. }) => {
             "build the package with an entry for each of its directories, as dpkg-deb does"
         }
-        Error::Held { .. } => "to take it all the same, give --despite-hold",
-        Error::Present { .. } => "run repo-cli remove: it also holds what it takes out",
-        Error::PathConflict { .. } => {
+        Error::Change(ChangeError::Held { .. }) => "to take it all the same, give --despite-hold",
+        Error::Change(ChangeError::Present { .. }) => "run repo-cli remove: it also holds what it takes out",
+        Error::Change(ChangeError::PathConflict { .. }) => {
             "versions of a source package share their upstream tarballs: a tarball that changes needs a new upstream version"
         }
-        Error::Incomplete { .. } => {
+        Error::Import(ImportError::Incomplete { .. }) => {
             "put it there; only a file that the repository has already may be left out"
         }
-        Error::NotSigned { .. } => {
+        Error::Import(ImportError::NotSigned { .. }) => {
             "whose uploads are taken says the keyring that `uploaders` in repo.toml names"
         }
-        Error::OtherComponent { .. } => {
+        Error::Change(ChangeError::OtherComponent { .. }) => {
             "to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do"
         }
-        Error::UnsafePath { fault: PathFault::OtherOwner, .. } => {
+        Error::Storage(StorageError::UnsafePath { fault: PathFault::OtherOwner, .. }) => {
             "remove the directory, or give it to the owner of the folder it lies in"
         }
-        Error::UnsafePath { .. } => {
+        Error::Storage(StorageError::UnsafePath { .. }) => {
             "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back"
         }
-        Error::NoSuite { .. } => "list suites in repo.toml, in `suites` or the file that `suites_file` names",
-        Error::UnknownRelease { .. } => {
+        Error::Import(ImportError::NoSuite { .. }) => {
+            "list suites in repo.toml, in `suites` or the file that `suites_file` names"
+        }
+        Error::Import(ImportError::UnknownRelease { .. }) => {
             "choose suites with --suite, or set unknown_release = \"everywhere\" in repo.toml"
         }
-        Error::NoRoutedSuite { .. } => "add one to the rule in repo.toml, or choose one with --suite",
-        Error::UnlistedArchitecture { .. } => "add it to `architectures` in repo.toml",
-        Error::UnlistedComponent { .. } => {
+        Error::Import(ImportError::NoRoutedSuite { .. }) => {
+            "add one to the rule in repo.toml, or choose one with --suite"
+        }
+        Error::Change(ChangeError::UnlistedArchitecture { .. }) => "add it to `architectures` in repo.toml",
+        Error::Change(ChangeError::UnlistedComponent { .. }) => {
             "add it to `components` in repo.toml, or choose one with --component"
         }
-        Error::ReleaseInfoChange { .. } => {
+        Error::Publish(PublishError::ReleaseInfoChange { .. }) => {
             "take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client \
              `apt-get update --allow-releaseinfo-change`"
         }
-        Error::KeyChange { .. } => {
+        Error::Publish(PublishError::KeyChange { .. }) => {
             "restore keys/ from the backup; or give clients the new key (`repo-cli client-config`), then \
              `repo-cli publish --allow-key-change`"
         }
-        Error::Removal { .. } => "take it back in repo.toml; or `repo-cli publish --allow-removal`",
+        Error::Publish(PublishError::Removal { .. }) => {
+            "take it back in repo.toml; or `repo-cli publish --allow-removal`"
+        }
         Error::UnknownSuite { .. } => "the suites are listed in repo.toml",
         Error::UnknownRevision { .. } => {
             "`repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do"
         }
         Error::TagExists { .. } => "delete it first with --delete, or choose another name",
         Error::UnknownTag { .. } => "`repo-cli tag REPOSITORY` lists them",
-        Error::NewerFormat { .. } => "use the version of repo-cli that wrote the store, or a newer one",
-        Error::OlderFormat { .. } => "run repo-cli store upgrade",
-        Error::BackupInStore { .. } => "choose a directory outside the store, better on another disk",
-        Error::OtherBackup { .. } => "give each store a directory of its own",
-        Error::InUse { .. } => "try again when the other command has finished",
-        Error::NoWayBack { .. } => "restore a backup made before the upgrade",
-        Error::Damaged { .. } | Error::Missing { .. } => "restore the file from a backup of store/",
+        Error::Storage(StorageError::NewerFormat { .. }) => {
+            "use the version of repo-cli that wrote the store, or a newer one"
+        }
+        Error::Storage(StorageError::OlderFormat { .. }) => "run repo-cli store upgrade",
+        Error::Maintenance(MaintenanceError::BackupInStore { .. }) => {
+            "choose a directory outside the store, better on another disk"
+        }
+        Error::Maintenance(MaintenanceError::OtherBackup { .. }) => "give each store a directory of its own",
+        Error::Storage(StorageError::InUse { .. }) => "try again when the other command has finished",
+        Error::Maintenance(MaintenanceError::NoWayBack { .. }) => "restore a backup made before the upgrade",
+        Error::Storage(StorageError::Damaged { .. } | StorageError::Missing { .. }) => {
+            "restore the file from a backup of store/"
+        }
         _ => return None,
     };
     Some(hint.to_owned())

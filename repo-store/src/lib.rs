@@ -41,91 +41,68 @@
 
 #![forbid(unsafe_code)]
 
-mod backup;
-mod beneath;
-mod chunk;
-mod class;
-mod commit;
-mod copy;
-mod dates;
-mod details;
-mod difference;
-mod edit;
+mod context;
 mod error;
-mod faults;
-mod files;
-mod format;
-mod fsck;
-mod gc;
 mod history;
-mod hold;
-mod id;
-mod import;
-mod incoming;
-mod lookup;
+mod maintenance;
 mod manifest;
-mod name;
-mod objects;
-mod oplog;
-mod page;
-mod permissions;
-mod placement;
-mod promote;
+mod model;
+mod operations;
 mod publish;
-mod record;
-mod release_name;
-mod removed;
-mod retention;
-mod revision;
-mod route;
-mod run;
-mod select;
 mod settings;
-mod snapshot;
 pub mod storage;
 mod store;
-mod tag;
+#[cfg(test)]
+mod tests;
 mod transaction;
-mod uploaders;
 
-pub use backup::{BackupReport, NamedFile, NamedFileKind, OutsideFile, RestoreReport, UnsavedFile};
-pub use beneath::PathFault;
-pub use class::{PackageClass, WildPattern};
-pub use commit::Commit;
-pub use details::{
-    Came, ChangelogEntry, ContentChange, PackageChange, PackageState, PrivilegedFile, SourceChange,
+pub use context::Context;
+pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError};
+pub use history::horizon::KeepHistory;
+pub use history::revision::Revision;
+pub use history::selector::Selector;
+pub use history::tags::Tag;
+pub use maintenance::backup::{
+    BackupReport, NamedFile, NamedFileKind, OutsideFile, RestoreReport, UnsavedFile,
 };
-pub use difference::Difference;
-pub use error::{Error, FileFault};
-pub use format::Format;
-pub use fsck::{
+pub use maintenance::fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, Problem, ProblemKind, Refusal, RepairReport,
     SignAgain, SignatureCheck, SignedSuite, Unhelpful,
 };
-pub use gc::{Garbage, GcOptions, GcReport, Why};
-pub use history::KeepHistory;
-pub use hold::{Hold, HoldCause, HoldKey};
-pub use id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
-pub use import::{AddOptions, AddReport, Added, Refused};
-pub use incoming::{IncomingOptions, IncomingReport, Left};
+pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
-pub use name::RepositoryName;
-pub use permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
-pub use placement::RoutingRule;
-pub use promote::{ChangePlan, PromoteOptions};
-pub use publish::{MOST_AHEAD, PublicationId, PublishOptions, PublishReport, Unlisted};
-pub use record::{Build, Digests, Record, RecordFile, RecordKey};
-pub use release_name::{Distribution, ReleaseName};
-pub use retention::{Reason, RetentionPlan, RetentionRule, Verdict};
-pub use revision::Revision;
-pub use route::{Markers, Route, route};
-pub use select::Selector;
-pub use settings::{ArchitectureAll, IndexKind, RepositorySettings, SuiteSettings, UnknownRelease};
-pub use snapshot::Snapshot;
+pub use model::class::{PackageClass, WildPattern};
+pub use model::commit::Commit;
+pub use model::difference::Difference;
+pub use model::hold::{Hold, HoldCause, HoldKey};
+pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
+pub use model::log_entry::LogEntry;
+pub use model::name::{NameError, RepositoryName, TagName};
+pub use model::operation::{Operation, PackageSummary};
+pub use model::publication_id::PublicationId;
+pub use model::record::{Build, Digests, Record, RecordFile, RecordKey};
+pub use model::snapshot::Snapshot;
+pub use operations::details::{
+    Came, ChangelogEntry, ContentChange, PackageChange, PackageState, PrivilegedFile, SourceChange,
+};
+pub use operations::import::{AddOptions, AddReport, Added, Refused};
+pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
+pub use operations::promote::{ChangePlan, PromoteOptions};
+pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};
+pub use publish::{MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
+pub use settings::markers::Markers;
+pub use settings::release_name::{Distribution, ReleaseName};
+pub use settings::route::{Route, route};
+pub use settings::uploaders::Uploaders;
+pub use settings::{
+    ArchitectureAll, IndexKind, RepositorySettings, RoutingRule, SuiteSettings, UnknownRelease,
+};
+pub use storage::beneath::PathFault;
+pub use storage::format::Format;
+pub use storage::permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
+pub use storage::{FileFault, StorageError};
 pub use store::Store;
-pub use tag::{Tag, TagName};
-pub use transaction::{Committed, Context, Inserted, Transaction};
-pub use uploaders::Uploaders;
+pub use transaction::{Committed, Inserted, Transaction};
 
 /// The examples of the workspace's README, so that they keep compiling.
 #[cfg(doctest)]

@@ -1,14 +1,16 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::{Limits, SuiteName};
-use jiff::Timestamp;
+use deb_parse::Limits;
 
-use crate::beneath::{Status, StorePaths};
-use crate::files::{self, Lock};
-use crate::format::Format;
-use crate::objects::Objects;
-use crate::revision::Revision;
-use crate::storage::{Directory, Key, Storage};
-use crate::{BlobId, Commit, CommitId, Difference, Error, RepositoryName, Snapshot, oplog};
+use crate::error::Error;
+use crate::model::difference::Difference;
+use crate::model::id::BlobId;
+use crate::model::name::RepositoryName;
+use crate::model::objects::Objects;
+use crate::model::snapshot::Snapshot;
+use crate::storage::beneath::{Status, StorePaths};
+use crate::storage::files::Lock;
+use crate::storage::format::Format;
+use crate::storage::{Directory, Key, Storage, StorageError, files};
 
 /// Everything one installation keeps.
 ///
@@ -35,18 +37,15 @@ pub struct Store {
     limits: Limits,
 }
 
-/// So many bytes at the end of the operation log hold its last line, unless that tells of very many packages.
-const LOG_END: u64 = 16 << 10;
-
 impl Store {
     /// Makes an empty store in `root`, which is created if need be.
     ///
     /// # Errors
-    /// [`Error::StoreExists`] when there is one already.
+    /// [`StorageError::StoreExists`] when there is one already.
     pub fn create(root: &Utf8Path) -> Result<Self, Error> {
         let directory = root.join("store");
         if directory.join("format").exists() {
-            return Err(Error::StoreExists { path: root.to_owned() });
+            return Err(Error::Storage(StorageError::StoreExists { path: root.to_owned() }));
         }
         let storage = Directory::create(&directory)?;
         for area in
@@ -62,8 +61,8 @@ impl Store {
     /// Opens the store in `root`.
     ///
     /// # Errors
-    /// [`Error::NoStore`] when there is none, [`Error::NewerFormat`] when a newer version wrote it. A store of an
-    /// [older format](Self::format) opens; what changes it fails with [`Error::OlderFormat`] until it is
+    /// [`StorageError::NoStore`] when there is none, [`StorageError::NewerFormat`] when a newer version wrote it. A store of an
+    /// [older format](Self::format) opens; what changes it fails with [`StorageError::OlderFormat`] until it is
     /// [upgraded](Self::upgrade).
     pub fn open(root: &Utf8Path) -> Result<Self, Error> {
         let format = Format::of(root)?;
@@ -129,41 +128,19 @@ impl Store {
 
     /// Waits for the right to publish a repository.
     pub(crate) fn publishing_lock(&self, repository: &RepositoryName) -> Result<Lock, Error> {
-        self.storage.lock(&format!("publish.{repository}"))
+        Ok(self.storage.lock(&format!("publish.{repository}"))?)
     }
 
     /// The file that holds a package, for reading.
     ///
     /// # Errors
-    /// [`Error::Missing`] when the store does not have it.
+    /// [`StorageError::Missing`] when the store does not have it.
     pub fn blob_path(&self, blob: BlobId) -> Result<Utf8PathBuf, Error> {
         let key = Self::blob_key(blob);
         match self.storage.local_path(&key) {
             Some(path) if self.storage.contains(&key)? => Ok(path),
-            _ => Err(Error::Missing { kind: BlobId::KIND, id: blob.to_string() }),
+            _ => Err(Error::Storage(StorageError::Missing { kind: BlobId::KIND, id: blob.to_string() })),
         }
-    }
-
-    /// The current state of a repository; `None` before its first commit.
-    ///
-    /// # Errors
-    /// When it is there and cannot be read.
-    pub fn head(&self, repository: &RepositoryName) -> Result<Option<Revision<'_>>, Error> {
-        let Some(bytes) = self.storage.read(&Self::ref_key(repository))? else { return Ok(None) };
-        let id = std::str::from_utf8(&bytes)
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .ok_or_else(|| Error::damaged("reference", repository, "it holds no commit id"))?;
-        self.revision(repository, id).map(Some)
-    }
-
-    /// A state of a repository by its id.
-    ///
-    /// # Errors
-    /// [`Error::Missing`] when the store has no such commit.
-    pub fn revision(&self, repository: &RepositoryName, id: CommitId) -> Result<Revision<'_>, Error> {
-        let commit = Commit::read(&self.objects(), id)?;
-        Ok(Revision::new(self, repository.clone(), id, commit))
     }
 
     /// What one suite at one moment has that another has not, and the other way round.
@@ -171,36 +148,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn difference(&self, first: &Snapshot, second: &Snapshot) -> Result<Difference, Error> {
-        Difference::between(&self.objects(), first, second)
-    }
-
-    /// The lines of the operation log, oldest first: time, actor, repository, commit before and after, and the operation in
-    /// words, parted by tabs. A line that was damaged is left out; [`fsck`](Self::fsck) tells.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn operations(&self) -> Result<Vec<String>, Error> {
-        let bytes = self.storage.read(&Self::log_key())?.unwrap_or_default();
-        Ok(oplog::lines(&bytes).filter(|line| line.intact).map(|line| line.text.to_owned()).collect())
-    }
-
-    /// The time of the last entry of the operation log, as far as it is intact; `None` when there is none.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn last_entry(&self) -> Result<Option<Timestamp>, Error> {
-        let last = |log: &[u8]| {
-            let intact = oplog::lines(log).filter(|line| line.intact).last();
-            intact.and_then(|line| line.text.split('\t').next()?.parse::<Timestamp>().ok())
-        };
-        let end = match self.storage.local_path(&Self::log_key()) {
-            Some(path) => files::end_of(&path, LOG_END)?,
-            None => None,
-        };
-        if let Some(time) = end.and_then(|end| last(&end)) {
-            return Ok(Some(time));
-        }
-        Ok(self.storage.read(&Self::log_key())?.and_then(|log| last(&log)))
+        Ok(Difference::between(&self.objects(), first, second)?)
     }
 
     pub(crate) fn log_key() -> Key {
@@ -222,19 +170,14 @@ impl Store {
             Ok(own) => std::fs::metadata(&own).map_err(Error::io("look at", &own))?,
             // A file that the store does not have cannot be the one in the pool. Garbage collection removes first the one in the
             // pool and then its own, so one that was on its way out is gone from the pool by now.
-            Err(Error::Missing { .. }) => return Ok(look()?.is_some()),
+            Err(Error::Storage(StorageError::Missing { .. })) => return Ok(look()?.is_some()),
             Err(error) => return Err(error),
         };
         Ok(found.identity != Status::from(&own).identity)
     }
 
     /// The suites a commit of `repository` knows, for messages and lookups.
-    pub(crate) fn empty_or(&self, snapshot: Option<crate::SnapshotId>) -> Result<Snapshot, Error> {
-        snapshot.map_or_else(|| Ok(Snapshot::default()), |id| Snapshot::read(&self.objects(), id))
+    pub(crate) fn empty_or(&self, snapshot: Option<crate::model::id::SnapshotId>) -> Result<Snapshot, Error> {
+        Ok(snapshot.map_or_else(|| Ok(Snapshot::default()), |id| Snapshot::read(&self.objects(), id))?)
     }
-}
-
-/// A suite asked for that neither the commit nor the settings know.
-pub(crate) fn unknown_suite(repository: &RepositoryName, suite: &SuiteName) -> Error {
-    Error::UnknownSuite { repository: repository.clone(), suite: suite.clone() }
 }

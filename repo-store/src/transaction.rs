@@ -1,29 +1,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use deb_parse::{Component, PackageName, SuiteName, Version};
-use jiff::Timestamp;
+use deb_parse::{Component, SuiteName};
 
-use crate::edit::{self, Edit};
-use crate::hold::{Hold, HoldCause, HoldKey, Holds};
-use crate::lookup::Lookup;
+use crate::context::Context;
+use crate::error::{ChangeError, Error};
+use crate::history::revision::Revision;
+use crate::model::commit::Commit;
+use crate::model::edit;
+use crate::model::edit::Edit;
+use crate::model::hold::{Hold, HoldCause, HoldKey, Holds};
+use crate::model::id::{BlobId, CommitId, SnapshotId};
+use crate::model::log_entry::LogEntry;
+use crate::model::lookup::Lookup;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::model::record::{Record, RecordFile, RecordKey};
+use crate::model::snapshot::Snapshot;
 use crate::storage::Storage as _;
 use crate::store::Store;
-use crate::{
-    BlobId, Commit, CommitId, Error, Record, RecordFile, RecordKey, RepositoryName, Revision, Snapshot,
-    SnapshotId,
-};
-
-/// Who does something, and when.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// The person or job, as the history shows it.
-    pub actor: String,
-    /// The present time. The libraries know no clock.
-    pub now: Timestamp,
-    /// How many threads may be used.
-    pub threads: std::num::NonZeroUsize,
-}
 
 /// The right to change a repository: everything happens in memory and in unreferenced objects until it is committed.
 ///
@@ -68,19 +63,19 @@ pub enum Inserted {
 const ATTEMPTS: u32 = 100;
 
 impl Store {
-    /// Changes a repository: `change` is called with a [`Transaction`] and returns the operation in words and a result of its
+    /// Changes a repository: `change` is called with a [`Transaction`] and returns the operation and a result of its
     /// own. When others committed first, it is called again on top of what they made.
     ///
     /// When this returns, the change is durable.
     ///
     /// # Errors
-    /// Whatever `change` returns, and [`Error::Contended`] when others were faster a hundred times. The repository is as it
+    /// Whatever `change` returns, and [`ChangeError::Contended`] when others were faster a hundred times. The repository is as it
     /// was in every such case.
     pub fn transact<T>(
         &self,
         repository: &RepositoryName,
         context: &Context,
-        mut change: impl FnMut(&mut Transaction<'_>) -> Result<(String, T), Error>,
+        mut change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
     ) -> Result<(Committed, T), Error> {
         for _ in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self, repository)?;
@@ -90,7 +85,7 @@ impl Store {
                 Outcome::LostRace => {}
             }
         }
-        Err(Error::Contended { repository: repository.clone(), times: ATTEMPTS })
+        Err(Error::Change(ChangeError::Contended { repository: repository.clone(), times: ATTEMPTS }))
     }
 }
 
@@ -136,8 +131,8 @@ impl<'a> Transaction<'a> {
     /// Inserting many in the order of their keys is fastest.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when any suite of the repository has that name, version and architecture with another content,
-    /// or its pool still holds such a file: clients could not tell them apart. [`Error::PathConflict`] when another version of
+    /// [`ChangeError::Conflict`] when any suite of the repository has that name, version and architecture with another content,
+    /// or its pool still holds such a file: clients could not tell them apart. [`ChangeError::PathConflict`] when another version of
     /// the source package has a file of the same name with another content.
     pub fn insert(&mut self, suite: &SuiteName, record: &Arc<Record>) -> Result<Inserted, Error> {
         let key = record.key();
@@ -190,20 +185,24 @@ impl<'a> Transaction<'a> {
     /// is in no suite any more.
     pub(crate) fn held(&mut self, key: &RecordKey) -> Result<Option<Hold>, Error> {
         let (snapshots, lookup) = (&self.snapshots, &mut self.lookup);
-        let is_there = || version_is_in(snapshots.values(), lookup, &key.package, &key.version);
+        let is_there = || lookup.has_version(snapshots.values(), &key.package, &key.version);
         Ok(self.holds.keeping_out(key, is_there)?.cloned())
     }
 
     /// Holds a version that the repository does not have, so that it stays out.
     ///
     /// # Errors
-    /// [`Error::Present`] when a suite has it for an architecture that is meant.
+    /// [`ChangeError::Present`] when a suite has it for an architecture that is meant.
     pub fn hold(&mut self, key: HoldKey) -> Result<(), Error> {
         for (suite, snapshot) in &self.snapshots {
             let versions = self.lookup.versions(snapshot, &key.package)?;
             if let Some(record) = versions.iter().find(|record| key.means(record.key())) {
                 let (key, suite) = (record.key().clone(), suite.clone());
-                return Err(Error::Present { key, repository: self.repository.clone(), suite });
+                return Err(Error::Change(ChangeError::Present {
+                    key,
+                    repository: self.repository.clone(),
+                    suite,
+                }));
             }
         }
         self.held.push(key);
@@ -226,12 +225,14 @@ impl<'a> Transaction<'a> {
     ) -> Result<Option<Error>, Error> {
         let there = self.get(suite, record.key())?;
         let there = there.filter(|there| there.blob() == record.blob() && there.component() != asked);
-        Ok(there.map(|there| Error::OtherComponent {
-            key: Box::new(record.key().clone()),
-            repository: self.repository.clone(),
-            suite: suite.clone(),
-            component: there.component().clone(),
-            asked: asked.clone(),
+        Ok(there.map(|there| {
+            Error::Change(ChangeError::OtherComponent {
+                key: Box::new(record.key().clone()),
+                repository: self.repository.clone(),
+                suite: suite.clone(),
+                component: there.component().clone(),
+                asked: asked.clone(),
+            })
         }))
     }
 
@@ -358,12 +359,12 @@ impl<'a> Transaction<'a> {
                 theirs.iter().any(|their| their.path == file.path && their.blob != file.blob)
             };
             if let Some(file) = files.iter().find(taken) {
-                return Err(Error::PathConflict {
+                return Err(Error::Change(ChangeError::PathConflict {
                     key: Box::new(key.clone()),
                     path: file.path.clone(),
                     other: Box::new(other.key().clone()),
                     repository: self.repository.clone(),
-                });
+                }));
             }
         }
         Ok(())
@@ -377,20 +378,24 @@ impl<'a> Transaction<'a> {
             None => {}
         }
         let Some(snapshot) = self.snapshots.get(suite) else { return Ok(None) };
-        self.lookup.find(snapshot, key)
+        Ok(self.lookup.find(snapshot, key)?)
     }
 
     /// The error that says so.
     pub(crate) fn is_held(&self, key: &RecordKey, hold: Hold) -> Error {
-        Error::Held { key: Box::new(key.clone()), repository: self.repository.clone(), hold: Box::new(hold) }
+        Error::Change(ChangeError::Held {
+            key: Box::new(key.clone()),
+            repository: self.repository.clone(),
+            hold: Box::new(hold),
+        })
     }
 
     fn conflict(&self, key: &RecordKey, place: String) -> Error {
-        Error::Conflict { key: key.clone(), repository: self.repository.clone(), place }
+        Error::Change(ChangeError::Conflict { key: key.clone(), repository: self.repository.clone(), place })
     }
 
     /// Returns what is held once this is committed.
-    fn holds_after(&mut self, context: &Context, operation: &str) -> Holds {
+    fn holds_after(&mut self, context: &Context, operation: &Operation) -> Holds {
         let mut holds = std::mem::take(&mut self.holds);
         if !holds.is_empty() {
             for (suite, key) in &self.returned {
@@ -403,7 +408,7 @@ impl<'a> Transaction<'a> {
         }
         self.lifted.iter().for_each(|key| holds.remove(key));
         let cause =
-            HoldCause { date: context.now, actor: context.actor.clone(), operation: operation.to_owned() };
+            HoldCause { date: context.now, actor: context.actor.clone(), operation: operation.clone() };
         for ((suite, key), blob) in &self.withdrawn {
             holds.withdraw(key, *blob, suite, &cause);
         }
@@ -414,7 +419,7 @@ impl<'a> Transaction<'a> {
         holds
     }
 
-    fn commit(mut self, context: &Context, operation: String) -> Result<Outcome, Error> {
+    fn commit(mut self, context: &Context, operation: Operation) -> Result<Outcome, Error> {
         let objects = self.store.objects();
         let changes_holds = !self.held.is_empty() || !self.lifted.is_empty();
         let holds = self.holds_after(context, &operation);
@@ -465,28 +470,13 @@ impl<'a> Transaction<'a> {
         let line = |id: CommitId| format!("{id}\n").into_bytes();
         let expected = base.map(|(id, _)| line(id));
         let key = Store::ref_key(&self.repository);
-        let entry = commit.log_line(&self.repository, id);
+        let entry = LogEntry::of_commit(&commit, &self.repository, id).to_line();
         if storage.log_and_swap(&key, expected.as_deref(), &line(id), &Store::log_key(), &entry)? {
             Ok(Outcome::Committed(Some(id)))
         } else {
             Ok(Outcome::LostRace)
         }
     }
-}
-
-/// Whether any of these snapshots has that version of a package, for any architecture.
-pub(crate) fn version_is_in<'s>(
-    snapshots: impl IntoIterator<Item = &'s Snapshot>,
-    lookup: &mut Lookup<'_>,
-    package: &PackageName,
-    version: &Version,
-) -> Result<bool, Error> {
-    for snapshot in snapshots {
-        if lookup.versions(snapshot, package)?.iter().any(|record| record.key().version == *version) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn same_edits(first: &BTreeMap<RecordKey, Edit>, second: &BTreeMap<RecordKey, Edit>) -> bool {

@@ -69,3 +69,64 @@ fn no_source_file_is_longer_than_it_should_be() {
     }
     assert!(seen > 100, "only {seen} files were looked at");
 }
+
+/// The folders and files of repo-store from the ground up. Each uses only what stands before it.
+const STORE_ORDER: [&str; 12] = [
+    "context",
+    "storage",
+    "model",
+    "error",
+    "settings",
+    "store",
+    "history",
+    "transaction",
+    "manifest",
+    "publish",
+    "operations",
+    "maintenance",
+];
+
+/// The Rust files below a directory.
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The code of a file, without comments and the tests at its end.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_store_is_built_from_the_ground_up() {
+    let source = root().join("repo-store/src");
+    let mut arrows = 0;
+    for path in sources(&source) {
+        let relative = path.strip_prefix(&source).unwrap().to_str().unwrap().to_owned();
+        let own = relative.split(['/', '.']).next().unwrap();
+        if own == "lib" || own == "tests" || relative.ends_with("tests.rs") {
+            continue;
+        }
+        let floor = |name: &str| STORE_ORDER.iter().position(|other| *other == name);
+        let own_floor = floor(own).unwrap_or_else(|| panic!("{relative} has no place in the order"));
+        let code = code(&fs::read_to_string(&path).unwrap());
+        for used in code.split("crate::").skip(1) {
+            let name = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+            assert!(!name.is_empty(), "{relative} imports through the root of the crate");
+            let used_floor =
+                floor(name).unwrap_or_else(|| panic!("{relative}: import `{name}` from where it is defined"));
+            assert!(used_floor <= own_floor, "{relative} uses {name}, which stands above it");
+            arrows += 1;
+        }
+    }
+    assert!(arrows > 300, "only {arrows} imports were looked at");
+}

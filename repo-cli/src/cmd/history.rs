@@ -98,7 +98,7 @@ fn print(entries: &[CommitJson], output: &Output) {
     let row = |entry: &CommitJson| {
         let [number, commit, time, actor] = entry.cells();
         let changes = format!("+{} -{}", entry.added, entry.removed);
-        [number, commit, time, actor, changes, entry.operation.clone()]
+        [number, commit, time, actor, changes, entry.operation.to_string()]
     };
     let rows: Vec<[String; 6]> = entries.iter().map(row).collect();
     output.table(["NUMBER", "COMMIT", "TIME", "BY", "CHANGES", "OPERATION"], &rows, RowLimit::NONE);
@@ -112,7 +112,7 @@ fn print_changes(entries: &[CommitJson], output: &Output) {
         .map(|(entry, ([_, version, architectures, suites], sign))| {
             let [number, _, time, actor] = entry.cells();
             let change = format!("{sign}{version} {architectures}");
-            [number, time, actor, change, suites.clone(), entry.operation.clone()]
+            [number, time, actor, change, suites.clone(), entry.operation.to_string()]
         })
         .collect();
     output.table(["NUMBER", "TIME", "BY", "CHANGE", "SUITES", "OPERATION"], &rows, RowLimit::NONE);
@@ -126,7 +126,7 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         commit: revision.id().to_string(),
         date: commit.date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         actor: commit.actor.clone(),
-        operation: commit.operation.clone(),
+        operation: commit.operation.to_string(),
         added: 0,
         removed: 0,
         changes: Vec::new(),

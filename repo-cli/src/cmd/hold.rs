@@ -1,7 +1,7 @@
 //! Versions that stay out of a repository: `hold`, `unhold`, `holds`.
 
 use deb_parse::{PackageName, Version};
-use repo_store::{CommitId, Hold, HoldKey, Selector};
+use repo_store::{CommitId, Hold, HoldKey, Operation, PackageSummary, Selector};
 
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
@@ -72,8 +72,8 @@ pub(crate) fn hold(
     let repository = session.repository(&arguments.repository)?;
     let names: Vec<String> =
         arguments.versions.iter().map(|(package, version)| format!("{package} {version}")).collect();
-    let reason = arguments.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-    let operation = format!("hold {}{reason}", joined(&names));
+    let operation =
+        Operation::Hold { packages: PackageSummary::of_all(&names), reason: arguments.reason.clone() };
     let change = |transaction: &mut repo_store::Transaction<'_>| {
         for (package, version) in &arguments.versions {
             let (package, version) = (package.clone(), version.clone());
@@ -106,7 +106,7 @@ pub(crate) fn unhold(
         if arguments.dry_run {
             transaction.clear();
         }
-        Ok((format!("unhold {}", joined(&names)), lifted))
+        Ok((Operation::Unhold(PackageSummary::of_all(&names)), lifted))
     };
     let (committed, lifted) = session.store.transact(&repository.name, &session.context(), change)?;
     let unmatched: Vec<String> = arguments
@@ -192,6 +192,6 @@ pub(crate) fn hold_json(hold: &Hold) -> serde_json::Value {
         "suites": suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "since": cause.date.to_string(),
         "actor": cause.actor,
-        "operation": cause.operation,
+        "operation": cause.operation.to_string(),
     })
 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
-use repo_store::{RepositoryName, Store};
+use repo_store::{RepositoryName, StorageError, Store};
 
 use crate::args::Global;
 use crate::config::{Config, Line, Url, argument, without_repeats};
@@ -63,14 +63,14 @@ pub(crate) fn init(
 ) -> Result<(), Failure> {
     let path = root.join("repo.toml");
     if path.exists() {
-        return Err(repo_store::Error::StoreExists { path: root.to_owned() }.into());
+        return Err(repo_store::Error::from(StorageError::StoreExists { path: root.to_owned() }).into());
     }
     let text = configuration(layout, unknown_release);
     // Before anything is there: what is wrong with it could not be put right by giving other arguments.
     Config::of(root, &[(path.clone(), text.clone())])?;
     match Store::create(root) {
         // Without a repo.toml it was not made to the end.
-        Err(repo_store::Error::StoreExists { .. }) => drop(Store::open(root)?),
+        Err(repo_store::Error::Storage(StorageError::StoreExists { .. })) => drop(Store::open(root)?),
         result => drop(result?),
     }
     let key = Keys::new(root).generate(&format!("{} (archive signing key)", layout.origin))?;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
-use repo_store::{ChangePlan, CommitId, PromoteOptions, Record, RepositorySettings, Selector};
+use repo_store::{ChangeError, ChangePlan, CommitId, PromoteOptions, Record, RepositorySettings, Selector};
 
 use super::hold::{held_since, hold_json};
 use super::list::{ListedJson, print_packages};
@@ -102,11 +102,12 @@ fn note_left_out(plan: &ChangePlan, to: &RepositorySettings, arguments: &Promote
         output.notes(limit, &notes.collect::<Vec<_>>(), "held package");
     } else {
         for (record, hold) in &plan.held {
-            output.error(&Failure::Store(repo_store::Error::Held {
+            let held = ChangeError::Held {
                 key: Box::new(record.key().clone()),
                 repository: to.name.clone(),
                 hold: Box::new(hold.clone()),
-            }));
+            };
+            output.error(&Failure::Store(held.into()));
         }
     }
     let notes = plan.siblings.iter().map(|record| {

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use repo_store::{CommitId, Error, RepositorySettings, RetentionPlan};
+use repo_store::{ChangeError, CommitId, Error, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
 use crate::args::{ChangeArguments, RowArguments};
@@ -83,7 +83,7 @@ fn retain(
             break (plan, None);
         }
         match session.store.apply_retention(&plan, &context) {
-            Err(Error::Outdated { .. }) if attempt < ATTEMPTS => {}
+            Err(Error::Change(ChangeError::Outdated { .. })) if attempt < ATTEMPTS => {}
             result => break (plan, result?.commit),
         }
     };

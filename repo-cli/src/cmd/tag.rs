@@ -89,7 +89,7 @@ fn list(
             commit.sequence.to_string(),
             tag.commit.to_string(),
             commit.date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            commit.operation.clone(),
+            commit.operation.to_string(),
         ]);
     }
     let tags: Vec<_> = rows

@@ -10,8 +10,12 @@ use deb_parse::checksum::HashSet;
 use deb_parse::deb::{self, tarball};
 
 use super::{Manifest, Part};
-use crate::storage::{Key, Staged, Storage as _};
-use crate::{BlobId, Context, Error, Record, Store, files};
+use crate::context::Context;
+use crate::error::{Error, ImportError};
+use crate::model::id::BlobId;
+use crate::model::record::Record;
+use crate::storage::{Key, Staged, Storage as _, StorageError, files};
+use crate::store::Store;
 
 /// The area of the storage.
 pub(crate) const AREA: &str = "manifests";
@@ -27,7 +31,7 @@ impl Store {
     /// when there is no right to write or no room: then it is made again the next time.
     ///
     /// # Errors
-    /// [`Error::Missing`] when the store lacks the file, [`Error::Package`] when that cannot be unpacked.
+    /// [`StorageError::Missing`] when the store lacks the file, [`ImportError::Package`] when that cannot be unpacked.
     pub fn manifest(&self, blob: BlobId) -> Result<Manifest, Error> {
         let key = Self::manifest_key(blob);
         if let Some(manifest) = self.kept_manifest(blob)? {
@@ -53,7 +57,7 @@ impl Store {
     fn keep_manifest(&self, key: &Key, manifest: &Manifest) -> Result<(), Error> {
         let other = self.storage().local_path(key);
         other.map_or(Ok(()), |path| files::remove_if_present(&path))?;
-        self.storage().put(key, &manifest.to_file()?)
+        Ok(self.storage().put(key, &manifest.to_file()?)?)
     }
 
     /// A manifest on its way to the store.
@@ -68,7 +72,7 @@ impl Store {
     /// passed over.
     pub(crate) fn make_missing_manifests(
         &self,
-        records: impl Iterator<Item = Result<Arc<Record>, Error>>,
+        records: impl Iterator<Item = Result<Arc<Record>, StorageError>>,
         context: &Context,
     ) -> Result<(), Error> {
         let mut missing = BTreeSet::new();
@@ -82,7 +86,7 @@ impl Store {
         let missing: Vec<BlobId> = missing.into_iter().collect();
         let made = parallel_map(&missing, context.threads, |blob| match self.make_manifest(*blob) {
             Ok(manifest) => self.keep_manifest(&Self::manifest_key(*blob), &manifest),
-            Err(Error::Package { .. }) => Ok(()),
+            Err(Error::Import(ImportError::Package { .. })) => Ok(()),
             Err(error) => Err(error),
         });
         made.into_iter().collect()
@@ -106,7 +110,7 @@ impl Store {
         };
         let (hash, manifest) = read().map_err(|source| match source {
             deb_parse::Error::Io(error) => Error::io("read", &path)(error),
-            source => Error::Package { file: path.clone(), source },
+            source => Error::Import(ImportError::Package { file: path.clone(), source }),
         })?;
         if hash == blob.0 {
             Ok(manifest)

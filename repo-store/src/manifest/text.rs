@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use deb_parse::deb::{EntryKind, FileEntry, Package};
 
 use super::{ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
-use crate::BlobId;
+use crate::model::id::BlobId;
 
 pub(super) const CONFFILES: &str = "Conffiles:";
 pub(super) const SCRIPTS: &str = "Scripts:";

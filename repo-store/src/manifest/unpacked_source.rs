@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use deb_parse::deb::EntryKind;
 
 use super::{Manifest, ManifestFile};
-use crate::{BlobId, Error, Record};
+use crate::error::Error;
+use crate::model::id::BlobId;
+use crate::model::record::Record;
 
 /// A file of a source package that is unpacked, by where its files go. See `dpkg-source(1)`, "Source package formats".
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +42,9 @@ impl Part {
     /// All of a source package, in the order in which they are unpacked.
     pub(crate) fn all_of(record: &Record) -> Result<Vec<(Self, BlobId)>, Error> {
         let files = record.files()?;
-        let part = |file: &crate::RecordFile| Self::of(file.path.as_path().file_name()?).zip(Some(file.blob));
+        let part = |file: &crate::model::record::RecordFile| {
+            Self::of(file.path.as_path().file_name()?).zip(Some(file.blob))
+        };
         let mut parts: Vec<_> = files.iter().filter_map(part).collect();
         parts.sort();
         Ok(parts)

@@ -11,9 +11,10 @@ use std::os::unix::fs::FileExt as _;
 use apt_index::{Encoding, Layout, ReleaseFile, parallel_map};
 use deb_parse::checksum::{Blake3, Sha256};
 
-use super::publication::{Publication, PublicationId};
-use crate::beneath::DirectoryHandle;
-use crate::files;
+use super::publication::Publication;
+use crate::model::publication_id::PublicationId;
+use crate::storage::beneath::DirectoryHandle;
+use crate::storage::files;
 
 /// So many bytes of files are read each time.
 const SHARE: u64 = 1 << 20;

@@ -9,8 +9,11 @@ use deb_parse::deb::EntryKind;
 
 use super::kind::{Packages, Sources};
 use super::unlisted::UnlistedPackages;
-use crate::manifest::unpacked_paths;
-use crate::{BlobId, Error, IndexKind, Manifest, Record};
+use crate::error::{Error, ImportError};
+use crate::manifest::{Manifest, unpacked_paths};
+use crate::model::id::BlobId;
+use crate::model::record::Record;
+use crate::settings::IndexKind;
 
 /// The files of the packages that an index lists.
 #[derive(Clone, Debug)]
@@ -44,7 +47,7 @@ impl Contents<'_> {
             match self.paths(manifest, record) {
                 Ok(mut paths) => files.paths.append(&mut paths),
                 // One package whose files are not known does not keep the others from being published.
-                Err(Error::Package { source, .. }) => {
+                Err(Error::Import(ImportError::Package { source, .. })) => {
                     unlisted.note(record.key(), IndexKind::Contents, &source);
                 }
                 Err(error) => return Err(error),
@@ -73,7 +76,12 @@ impl Contents<'_> {
             }
             Self::Sources(_) => unpacked_paths(record, manifest)?.iter().map(|path| listable(path)).collect(),
         };
-        paths.or_else(|source| Err(Error::Package { file: record.pool_path()?.as_path().to_owned(), source }))
+        paths.or_else(|source| {
+            Err(Error::Import(ImportError::Package {
+                file: record.pool_path()?.as_path().to_owned(),
+                source,
+            }))
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::publication::Publication;
 use super::tree::{BY_HASH, PUBLICATIONS};
 use super::{by_hash_from, way_up};
-use crate::PublicationId;
+use crate::model::publication_id::PublicationId;
 
 /// One entry, with its path below the public directory of its repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

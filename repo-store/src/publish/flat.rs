@@ -6,7 +6,8 @@ use apt_index::{PackageKind, Stanza};
 
 use super::kind::SOURCES;
 use super::unlisted::UnlistedPackages;
-use crate::{Build, IndexKind, Record, SuiteSettings};
+use crate::model::record::{Build, Record};
+use crate::settings::{IndexKind, SuiteSettings};
 
 /// All binary packages of a suite, or all its source packages.
 #[derive(Clone, Copy, Debug)]

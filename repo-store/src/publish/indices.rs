@@ -16,10 +16,17 @@ use deb_parse::PackageName;
 use super::Wanted;
 use super::kind::{Extent, Kind, installer_components, shows_every_component};
 use super::place::Place;
-use super::publication::{PublicationId, PublishedDiff, PublishedIndex, PublishedSuite};
+use super::publication::{PublishedDiff, PublishedIndex, PublishedSuite};
 use super::tree::Tree;
 use super::unlisted::{Unlisted, UnlistedPackages};
-use crate::{Context, Difference, Error, IndexKind, Record, RepositorySettings, Snapshot, Store};
+use crate::context::Context;
+use crate::error::{Error, PublishError};
+use crate::model::difference::Difference;
+use crate::model::publication_id::PublicationId;
+use crate::model::record::Record;
+use crate::model::snapshot::Snapshot;
+use crate::settings::{IndexKind, RepositorySettings};
+use crate::store::Store;
 
 /// The indices of one suite, by path without the compression's ending.
 type Indices = BTreeMap<String, PublishedIndex>;
@@ -357,7 +364,9 @@ impl Job<'_> {
                 match self.patches(workshop, (id, before), (&index, &removed)) {
                     Ok(diff) => index.diff = diff,
                     // A part that was taken over is damaged.
-                    Err(Error::Index { source, .. }) if is_of_previous(&source) => return Ok(None),
+                    Err(Error::Publish(PublishError::Index { source, .. })) if is_of_previous(&source) => {
+                        return Ok(None);
+                    }
                     Err(error) => return Err(error),
                 }
                 Ok(Some(index))
@@ -368,7 +377,7 @@ impl Job<'_> {
     }
 
     fn error(&self, source: apt_index::Error) -> Error {
-        Error::Index { suite: self.content.wanted.suite.name.clone(), source }
+        Error::Publish(PublishError::Index { suite: self.content.wanted.suite.name.clone(), source })
     }
 }
 

@@ -11,7 +11,8 @@ use super::contents::Contents;
 use super::flat::Flat;
 use super::publication::{PublishedIndex, PublishedSuite};
 use super::unlisted::UnlistedPackages;
-use crate::{ArchitectureAll, Build, IndexKind, Record, SuiteSettings};
+use crate::model::record::{Build, Record};
+use crate::settings::{ArchitectureAll, IndexKind, SuiteSettings};
 
 /// What the indices of source packages are called.
 pub(super) const SOURCES: &str = "Sources";

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::publication::{Publication, SignedFiles};
 use super::{PUBLICATIONS, place, tree};
-use crate::error::Error;
-use crate::files;
-use crate::name::RepositoryName;
+use crate::error::{Error, PublishError};
+use crate::model::name::RepositoryName;
+use crate::storage::files;
 use crate::store::Store;
 
 /// Refuses keys of which none signed what clients see now.
@@ -24,7 +24,7 @@ pub(super) fn check(
 ) -> Result<(), Error> {
     let refused = |keys: &[String]| {
         let keys = keys.to_vec();
-        Err(Error::KeyChange { repository: repository.clone(), keys })
+        Err(Error::Publish(PublishError::KeyChange { repository: repository.clone(), keys }))
     };
     let (paths, public) = (store.paths(), store.public(repository));
     let Some(current) = current else {

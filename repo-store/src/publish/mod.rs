@@ -44,14 +44,22 @@ pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
 pub(crate) use publication::Publication;
-pub use publication::PublicationId;
 use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub(crate) use tagged::link_of;
 pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
 pub use unlisted::Unlisted;
 
-use crate::beneath::{At, PathFault, StorePaths};
-use crate::{Context, Error, RepositoryName, RepositorySettings, Revision, Store, SuiteSettings, files};
+use crate::context::Context;
+use crate::error::{Error, PublishError};
+use crate::history::revision::Revision;
+use crate::model::log_entry::LogEntry;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::model::publication_id::PublicationId;
+use crate::settings::{RepositorySettings, SuiteSettings};
+use crate::storage::beneath::{At, PathFault, StorePaths};
+use crate::storage::{StorageError, files};
+use crate::store::Store;
 
 /// How a repository is published.
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,8 +128,8 @@ impl Store {
     /// [`publish`](Self::publish), with choices.
     ///
     /// # Errors
-    /// As there, [`Error::ReleaseInfoChange`] unless that is [allowed](PublishOptions::allow_release_info_change),
-    /// [`Error::Removal`] unless that [is](PublishOptions::allow_removal), and [`Error::KeyChange`] unless that
+    /// As there, [`PublishError::ReleaseInfoChange`] unless that is [allowed](PublishOptions::allow_release_info_change),
+    /// [`PublishError::Removal`] unless that [is](PublishOptions::allow_removal), and [`PublishError::KeyChange`] unless that
     /// [is](PublishOptions::allow_key_change).
     pub fn publish_with(
         &self,
@@ -193,7 +201,7 @@ impl Store {
 
         let removed = current.as_ref().map_or_else(Vec::new, |current| removed::names(current, repository));
         if !removed.is_empty() && !options.allow_removal {
-            return Err(Error::Removal { names: removed });
+            return Err(Error::Publish(PublishError::Removal { names: removed }));
         }
         if !options.allow_release_info_change {
             check_release_info((&paths, &public), repository, current.as_ref(), (&wanted, context.now))?;
@@ -234,10 +242,8 @@ impl Store {
         let commit = head.as_ref().map(Revision::id);
         let replaces = Publication::shown(&paths, &public)?;
         let publication = Publication { id: tree.id(), commit, replaces, keys, suites };
-        let commit = commit.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        let (now, actor) = (context.now, crate::commit::one_line(&context.actor));
-        let line =
-            format!("{now}\t{actor}\t{}\t{commit}\t{commit}\tpublish {}", repository.name, publication.id);
+        let published = Operation::Publish(publication.id);
+        let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
         let (hashed, checked) = (tree.hashed(), tree.checked());
         tree.show(&publication, &line)?;
         let before = current.as_ref().and_then(Publication::latest_date);
@@ -341,7 +347,7 @@ enum Start {
 struct Wanted<'a> {
     place: Place,
     suite: &'a SuiteSettings,
-    snapshot: Option<crate::SnapshotId>,
+    snapshot: Option<crate::model::id::SnapshotId>,
     settings: String,
     /// What clients see of it.
     before: Option<&'a PublishedSuite>,
@@ -477,7 +483,7 @@ fn sign_suite(
     context: &Context,
 ) -> Result<PublishedSuite, Error> {
     let suite = wanted.suite;
-    let index_error = |source| Error::Index { suite: suite.name.clone(), source };
+    let index_error = |source| Error::Publish(PublishError::Index { suite: suite.name.clone(), source });
     // Clients drop a Release older than the one they have, and refuse one from the future: when the clock was set back, the
     // last date is given again, unless everything is signed again.
     let date = wanted.known().map_or(context.now, |before| before.date.max(context.now));
@@ -493,7 +499,7 @@ fn sign_suite(
     let text = release.render().map_err(index_error)?;
     let signed = signer
         .sign(text.as_bytes(), known_keys::system_time(context.now))
-        .map_err(|source| Error::Sign { suite: suite.name.clone(), source })?;
+        .map_err(|source| Error::Publish(PublishError::Sign { suite: suite.name.clone(), source }))?;
     tree.write_suite(&wanted.place, &indices, &signed)?;
     Ok(PublishedSuite {
         snapshot: wanted.snapshot,
@@ -537,7 +543,9 @@ fn component_releases(
             component,
             architecture: architecture.as_ref(),
         };
-        let text = release.render().map_err(|source| Error::Index { suite: suite.name.clone(), source })?;
+        let text = release
+            .render()
+            .map_err(|source| Error::Publish(PublishError::Index { suite: suite.name.clone(), source }))?;
         let release = PublishedIndex::whole(tree.write_small(text.as_bytes())?);
         releases.push((format!("{directory}/Release"), release));
     }
@@ -550,7 +558,7 @@ fn shown_as(paths: &StorePaths, dists: &Utf8Path, name: &str) -> Result<Utf8Path
     match paths.place(&path).read_link_if_present().map_err(Error::io("read", &path))? {
         None => Ok(path),
         Some(target) if SuiteName::parse(target.as_str()).is_ok() => Ok(dists.join(target)),
-        Some(_) => Err(Error::UnsafePath { path, fault: PathFault::SymbolicLink }),
+        Some(_) => Err(Error::Storage(StorageError::UnsafePath { path, fault: PathFault::SymbolicLink })),
     }
 }
 

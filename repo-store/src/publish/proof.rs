@@ -20,13 +20,13 @@ use super::place::Place;
 use super::publication::{Publication, PublishedIndex, PublishedSuite, STANZA_FORM};
 use super::tree::by_hash;
 use super::unlisted::UnlistedPackages;
+use crate::context::Context;
 use crate::error::Error;
-use crate::id::SnapshotId;
-use crate::record::Record;
+use crate::model::id::SnapshotId;
+use crate::model::record::Record;
+use crate::model::snapshot::Snapshot;
 use crate::settings::{ArchitectureAll, SuiteSettings};
-use crate::snapshot::Snapshot;
 use crate::store::Store;
-use crate::transaction::Context;
 
 /// A file of an index that does not list what the records say.
 #[derive(Clone, Debug, PartialEq, Eq)]

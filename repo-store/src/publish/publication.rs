@@ -1,8 +1,7 @@
 //! What is remembered of a publication: which content it shows, and how its indices are laid out, so that the next one
 //! costs only the change.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use apt_index::{Encoding, Layout, PatchHistory, RelPath, ReleaseFile};
@@ -16,16 +15,13 @@ use sha2::Digest as _;
 use super::kind::SOURCES;
 use super::place::Place;
 use super::tree::PUBLICATIONS;
-use crate::beneath::StorePaths;
-use crate::storage::{Key, Storage as _};
-use crate::{CommitId, Error, RepositoryName, SnapshotId, Store, files};
-
-/// The id of a publication: the moment at which it was made, as `20261121T083000Z`.
-///
-/// It is also the modification time of the publication's `InRelease` files, which must rise with every publication or clients
-/// would not fetch the new one: so in a burst the ids run ahead of the clock, a second for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PublicationId(i64);
+use crate::error::Error;
+use crate::model::id::{CommitId, SnapshotId};
+use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
+use crate::storage::beneath::StorePaths;
+use crate::storage::{Key, Storage as _, files};
+use crate::store::Store;
 
 /// The form in which the stanzas of records are listed, counted up when it changes. In the first form, and in publications that
 /// tell of none, they were listed as they are kept. In the second, they are [canonical](apt_index::Stanza::canonical). In the third, this also
@@ -34,41 +30,6 @@ pub(super) const STANZA_FORM: u32 = 3;
 
 /// The last line of a record, with the BLAKE3 of everything above the empty line before it.
 const CHECK: &str = "BLAKE3: ";
-
-const FORM: &str = "%Y%m%dT%H%M%SZ";
-
-impl PublicationId {
-    /// The id for a publication made now, after the one with the id `last`, and none of those that are `taken`.
-    pub(crate) fn next(now: Timestamp, last: Option<Self>, taken: &BTreeSet<Self>) -> Self {
-        let start = last.map_or(i64::MIN, |last| last.0.saturating_add(1)).max(now.as_second());
-        let mut id = Self(start);
-        while taken.contains(&id) {
-            id.0 += 1;
-        }
-        id
-    }
-
-    /// Reads an id; `None` when `text` is none.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let time = jiff::civil::DateTime::strptime(FORM, text).ok()?;
-        let id = Self(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second());
-        (id.to_string() == text).then_some(id)
-    }
-
-    /// Seconds since 1970.
-    #[must_use]
-    pub fn seconds(self) -> i64 {
-        self.0
-    }
-}
-
-impl fmt::Display for PublicationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
-        write!(f, "{}", time.strftime(FORM))
-    }
-}
 
 /// A publication of one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -292,7 +253,7 @@ impl Publication {
         // A publication of that id that was never switched to may have been left behind by a crash.
         path.map_or(Ok(()), |path| files::remove_if_present(&path))?;
         store.storage().put(&key, self.to_text().as_bytes())?;
-        store.storage().sync()
+        Ok(store.storage().sync()?)
     }
 
     fn to_text(&self) -> String {
@@ -419,23 +380,12 @@ fn release_file(text: &str) -> Option<ReleaseFile> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
-    #[test]
-    fn ids_rise_even_when_the_clock_does_not() {
-        let now = Timestamp::from_second(1_790_000_000).unwrap();
-        let first = PublicationId::next(now, None, &BTreeSet::new());
-        let second = PublicationId::next(now, Some(first), &BTreeSet::from([first]));
-        assert_eq!(second.seconds(), first.seconds() + 1);
-        let earlier = Timestamp::from_second(1_000).unwrap();
-        assert!(PublicationId::next(earlier, Some(second), &BTreeSet::from([first, second])) > second);
-        let third = PublicationId::next(now, None, &BTreeSet::from([first, second]));
-        assert_eq!(third.seconds(), first.seconds() + 2, "an id is given once");
-        assert_eq!(PublicationId::parse(&first.to_string()), Some(first));
-        assert_eq!(first.to_string(), "20260921T141320Z");
-        for bad in ["", "..", "20260921", "20260921T141320Zx", "20269921T133320Z"] {
-            assert_eq!(PublicationId::parse(bad), None, "{bad}");
-        }
+    fn id(seconds: i64) -> PublicationId {
+        PublicationId::next(Timestamp::from_second(seconds).unwrap(), None, &BTreeSet::new())
     }
 
     #[test]
@@ -463,14 +413,14 @@ mod tests {
             date: Timestamp::UNIX_EPOCH,
             valid_until: None,
             alias: SuiteName::parse("stable").ok(),
-            made_in: PublicationId(1_780_000_000),
+            made_in: id(1_780_000_000),
             signed: SignedFiles { in_release: file, release: file, release_gpg: file },
             indices,
         };
         let publication = Publication {
-            id: PublicationId(1_790_000_000),
+            id: id(1_790_000_000),
             commit: Some(CommitId::of(b"c")),
-            replaces: Some(PublicationId(1_780_000_000)),
+            replaces: Some(id(1_780_000_000)),
             keys: vec!["A1".to_owned(), "B2".to_owned()],
             suites: BTreeMap::from([
                 (Place::Suite(SuiteName::parse("a").unwrap()), suite(BTreeMap::new())),

@@ -3,7 +3,7 @@
 use apt_index::Release;
 use deb_parse::{SuiteName, deb822};
 
-use crate::error::Error;
+use crate::error::{Error, PublishError};
 
 /// The values that apt compares with those it saw last (`pkgAcqMetaBase`, "changed its '%s' value"), as clients read them.
 fn values(release: &[u8]) -> [(&'static str, String); 4] {
@@ -28,10 +28,17 @@ fn values(release: &[u8]) -> [(&'static str, String); 4] {
 
 /// Refuses a Release file that clients would refuse who know the one with the text `old`.
 pub(super) fn check(suite: &SuiteName, old: &[u8], new: &Release) -> Result<(), Error> {
-    let new = new.render().map_err(|source| Error::Index { suite: suite.clone(), source })?;
+    let new = new
+        .render()
+        .map_err(|source| Error::Publish(PublishError::Index { suite: suite.clone(), source }))?;
     for ((field, old), (_, new)) in values(old).into_iter().zip(values(new.as_bytes())) {
         if old != new {
-            return Err(Error::ReleaseInfoChange { suite: suite.clone(), field, old, new });
+            return Err(Error::Publish(PublishError::ReleaseInfoChange {
+                suite: suite.clone(),
+                field,
+                old,
+                new,
+            }));
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::Place;
 use super::publication::Publication;
-use crate::RepositorySettings;
+use crate::settings::RepositorySettings;
 
 /// The suites, aliases and `./` that are published now and have left the settings.
 pub(super) fn names(current: &Publication, repository: &RepositorySettings) -> Vec<String> {

@@ -7,10 +7,14 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::publication::{Publication, PublicationId};
+use super::publication::Publication;
 use super::tree::SNAPSHOTS;
-use crate::storage::Storage as _;
-use crate::{CommitId, Error, RepositoryName, Store, TagName, files};
+use crate::error::Error;
+use crate::model::id::CommitId;
+use crate::model::name::{RepositoryName, TagName};
+use crate::model::publication_id::PublicationId;
+use crate::storage::{Storage as _, files};
+use crate::store::Store;
 
 /// The link for a tag, below the public directory of its repository. It leads to the archive root of a publication beside it.
 pub(crate) fn link_of(tag: &TagName) -> Utf8PathBuf {
@@ -43,7 +47,7 @@ impl Store {
         id: PublicationId,
     ) -> Result<(), Error> {
         let link = self.public(repository).join(link_of(tag));
-        files::point(self.paths().place(&link), &id.to_string(), &self.storage().temporary()?)
+        Ok(files::point(self.paths().place(&link), &id.to_string(), &self.storage().temporary()?)?)
     }
 
     /// Removes the link of a tag, durably, if there is one. The caller holds the publishing lock.
@@ -54,7 +58,7 @@ impl Store {
             return Ok(());
         }
         files::remove_if_present(paths.place(&link))?;
-        files::sync_path(paths.place(self.public(repository).join(SNAPSHOTS)))
+        Ok(files::sync_path(paths.place(self.public(repository).join(SNAPSHOTS)))?)
     }
 
     /// Puts right the links that a crash left without a tag or without a publication. The caller holds the publishing lock.

@@ -15,11 +15,15 @@ use jiff::Timestamp;
 use sha2::Digest as _;
 
 use super::place::{Place, is_flat_link};
-use super::publication::{Publication, PublicationId, PublishedIndex, PublishedSuite};
-use crate::beneath::{At, DirectoryHandle, PathFault, StorePaths};
-use crate::files::{self, mode};
-use crate::storage::{Key, Storage as _};
-use crate::{Error, Record, RecordFile, RepositoryName, Store};
+use super::publication::{Publication, PublishedIndex, PublishedSuite};
+use crate::error::{ChangeError, Error};
+use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
+use crate::model::record::{Record, RecordFile};
+use crate::storage::beneath::{At, DirectoryHandle, PathFault, StorePaths};
+use crate::storage::files::mode;
+use crate::storage::{Key, Storage as _, StorageError, files};
+use crate::store::Store;
 
 /// The directory of a repository with its publications.
 pub(crate) const PUBLICATIONS: &str = ".publications";
@@ -267,7 +271,7 @@ impl<'a> Tree<'a> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(false) };
         let directory = self.directory(parent)?;
         self.note([parent.to_owned()]);
-        files::link_or_copy(original, directory.at(name))
+        Ok(files::link_or_copy(original, directory.at(name))?)
     }
 
     fn symlink(&self, target: &str, link: &Utf8Path) -> Result<(), Error> {
@@ -281,11 +285,11 @@ impl<'a> Tree<'a> {
         for RecordFile { blob, path, .. } in record.files()? {
             let new = self.link(&self.store.blob_path(blob)?, &self.public.join(&path))?;
             if !new && self.store.pool_path_is_taken(&self.repository, path.as_path(), blob)? {
-                return Err(Error::Conflict {
+                return Err(Error::Change(ChangeError::Conflict {
                     key: record.key().clone(),
                     repository: self.repository.clone(),
                     place: format!(" (as {path} in the pool)"),
-                });
+                }));
             }
         }
         Ok(())
@@ -424,7 +428,7 @@ impl<'a> Tree<'a> {
                 let is_ours = original.read_link().map_err(Error::io("read", &*path))? == target;
                 if name != "by-hash" || !is_ours {
                     let fault = PathFault::SymbolicLink;
-                    return Err(Error::UnsafePath { path: path.into_owned(), fault });
+                    return Err(Error::Storage(StorageError::UnsafePath { path: path.into_owned(), fault }));
                 }
                 files::symlink(&target, copy.clone()).map_err(Error::io("create", &*copy.full()))?;
             } else {
@@ -498,7 +502,7 @@ impl<'a> Tree<'a> {
                 files::remove_if_present(self.at(&link))?;
             }
         }
-        files::sync_path(self.at(&self.public))
+        Ok(files::sync_path(self.at(&self.public))?)
     }
 }
 

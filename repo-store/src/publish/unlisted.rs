@@ -10,7 +10,8 @@ use std::sync::{Mutex, PoisonError};
 
 use apt_index::Stanza;
 
-use crate::{IndexKind, Record, RecordKey};
+use crate::model::record::{Record, RecordKey};
+use crate::settings::IndexKind;
 
 /// A published package that is missing from the indices of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,8 +77,13 @@ mod tests {
     use deb_parse::{Architecture, SuiteName, deb822};
     use jiff::Timestamp;
 
+    use crate::context::Context;
+    use crate::model::id::BlobId;
+    use crate::model::name::RepositoryName;
+    use crate::model::record::Record;
+    use crate::settings::{RepositorySettings, SuiteSettings};
     use crate::storage::Storage as _;
-    use crate::{BlobId, Context, Record, RepositoryName, RepositorySettings, Store, SuiteSettings};
+    use crate::store::Store;
 
     /// A package as a store may have it that was not checked as today.
     fn record(store: &Store, name: &str, depends: &str) -> Arc<Record> {
@@ -109,14 +115,14 @@ mod tests {
         let context = Context { actor: "tester".to_owned(), now, threads: NonZeroUsize::MIN };
 
         let publish = |insert: &[&Arc<Record>], remove: &[&Arc<Record>]| {
-            let change = |transaction: &mut crate::Transaction<'_>| {
+            let change = |transaction: &mut crate::transaction::Transaction<'_>| {
                 for record in insert {
                     transaction.insert(&bookworm, record)?;
                 }
                 for record in remove {
                     transaction.remove(&bookworm, record.key())?;
                 }
-                Ok(("change".to_owned(), ()))
+                Ok((crate::model::operation::Operation::Other("change".to_owned()), ()))
             };
             store.transact(&preprod.name, &context, change).unwrap();
             let report = store.publish(&preprod, &signer, &context).unwrap();

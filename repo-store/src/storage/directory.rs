@@ -10,9 +10,9 @@ use deb_parse::checksum::Blake3;
 use jiff::Timestamp;
 
 use super::{Key, Staged, Storage};
-use crate::files::{self, Lock, mode};
-use crate::format::{self, Format};
-use crate::{Error, faults, oplog};
+use crate::storage::files::{Lock, mode};
+use crate::storage::format::Format;
+use crate::storage::{StorageError, faults, files, format, log};
 
 /// A storage in a directory of a local file system.
 ///
@@ -43,8 +43,8 @@ impl Directory {
     /// Makes a new, empty storage in `root`, which may exist if it is empty of storage.
     ///
     /// # Errors
-    /// [`Error::Io`] when a directory cannot be made.
-    pub fn create(root: &Utf8Path) -> Result<Self, Error> {
+    /// [`StorageError::Io`] when a directory cannot be made.
+    pub fn create(root: &Utf8Path) -> Result<Self, StorageError> {
         let mut changed = Vec::new();
         for area in ["tmp", "locks"] {
             changed.extend(files::create_directories(&root.join(area))?);
@@ -53,13 +53,13 @@ impl Directory {
         Self::open(root, Format::NEWEST)
     }
 
-    /// Opens the storage in `root`, of a store of this format. What writes to an older one fails with [`Error::OlderFormat`].
+    /// Opens the storage in `root`, of a store of this format. What writes to an older one fails with [`StorageError::OlderFormat`].
     ///
     /// # Errors
-    /// [`Error::NoStore`] when there is none.
-    pub fn open(root: &Utf8Path, format: Format) -> Result<Self, Error> {
+    /// [`StorageError::NoStore`] when there is none.
+    pub fn open(root: &Utf8Path, format: Format) -> Result<Self, StorageError> {
         if !root.join("tmp").is_dir() {
-            return Err(Error::NoStore { path: root.to_owned() });
+            return Err(StorageError::NoStore { path: root.to_owned() });
         }
         Ok(Self { format, ..Self::at(root) })
     }
@@ -80,7 +80,7 @@ impl Directory {
         self.root.join(key.as_str())
     }
 
-    fn session(&self) -> Result<&Session, Error> {
+    fn session(&self) -> Result<&Session, StorageError> {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }
@@ -93,10 +93,10 @@ impl Directory {
     }
 
     /// The session, for something that is about to be written.
-    fn writing(&self) -> Result<&Session, Error> {
+    fn writing(&self) -> Result<&Session, StorageError> {
         if self.format < Format::NEWEST {
             let (found, needed) = (self.format.number(), Format::NEWEST.number());
-            return Err(Error::OlderFormat { found, needed });
+            return Err(StorageError::OlderFormat { found, needed });
         }
         if !self.way_back_is_closed.swap(true, Ordering::Relaxed) {
             format::close_way_back(&self.root)?;
@@ -118,7 +118,7 @@ impl Directory {
     }
 
     /// Gives a durable file its name, and returns the directories that must be synced.
-    fn name(&self, temporary: &Utf8Path, path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+    fn name(&self, temporary: &Utf8Path, path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, StorageError> {
         let parent = path.parent().unwrap_or(&self.root);
         let mut changed = files::create_directories(parent)?;
         // What is there already must count as new, or garbage collection could take it away before anything refers to it.
@@ -134,7 +134,7 @@ impl Directory {
             files::remove_if_present(temporary)?;
         } else {
             // What is there was cut short or damaged by something that is not ours to explain; this one is whole.
-            files::rename(temporary, path).map_err(Error::io("replace", path))?;
+            files::rename(temporary, path).map_err(StorageError::io("replace", path))?;
         }
         // Also when it was there already: whoever put it there may not have synced its directory yet, nor that one's entry.
         changed.push(parent.to_owned());
@@ -148,8 +148,8 @@ impl Directory {
         key: &Key,
         expected: Option<&[u8]>,
         new: &[u8],
-        announce: impl FnOnce() -> Result<(), Error>,
-    ) -> Result<bool, Error> {
+        announce: impl FnOnce() -> Result<(), StorageError>,
+    ) -> Result<bool, StorageError> {
         let path = self.path(key);
         let parent = path.parent().unwrap_or(&self.root);
         files::sync_all(files::create_directories(parent)?)?;
@@ -164,22 +164,22 @@ impl Directory {
     }
 
     /// A lock for the thing of that name, held until dropped.
-    pub(crate) fn lock(&self, name: &str) -> Result<Lock, Error> {
+    pub(crate) fn lock(&self, name: &str) -> Result<Lock, StorageError> {
         Lock::acquire(&self.root.join("locks").join(name))
     }
 
     /// The present by the clock that stamps the files: no file that comes later has an earlier time.
-    pub(crate) fn now(&self) -> Result<Timestamp, Error> {
+    pub(crate) fn now(&self) -> Result<Timestamp, StorageError> {
         let path = self.session()?.next_path();
         files::create_new(&path, mode::IMMUTABLE)?;
-        let metadata = fs::metadata(&path).map_err(Error::io("look at", &path))?;
+        let metadata = fs::metadata(&path).map_err(StorageError::io("look at", &path))?;
         files::remove_if_present(&path)?;
         Ok(files::changed(&metadata))
     }
 
     /// When the oldest of the other processes began that are writing at the moment. Those that died without a word were swept
     /// away when this one began.
-    pub(crate) fn oldest_other_writer(&self) -> Result<Option<Timestamp>, Error> {
+    pub(crate) fn oldest_other_writer(&self) -> Result<Option<Timestamp>, StorageError> {
         let own = &self.session()?.directory;
         let area = self.root.join("tmp");
         let mut oldest = None;
@@ -192,7 +192,7 @@ impl Directory {
             let began = match fs::metadata(&lock) {
                 Ok(metadata) => files::changed(&metadata),
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) => return Err(Error::io("look at", lock)(error)),
+                Err(error) => return Err(StorageError::io("look at", lock)(error)),
             };
             oldest = Some(oldest.map_or(began, |oldest: Timestamp| oldest.min(began)));
         }
@@ -200,7 +200,7 @@ impl Directory {
     }
 
     /// The ids of everything in an area of content-addressed files. Files of other names are not ours.
-    pub(crate) fn ids(&self, area: &str) -> Result<HashSet<Blake3>, Error> {
+    pub(crate) fn ids(&self, area: &str) -> Result<HashSet<Blake3>, StorageError> {
         let mut ids = HashSet::new();
         for mut digits in files::names_in(&self.root.join(area))? {
             let directory = self.root.join(area).join(&digits);
@@ -215,12 +215,12 @@ impl Directory {
     }
 
     /// A path below the storage's own temporary directory that nobody else uses.
-    pub(crate) fn temporary(&self) -> Result<Utf8PathBuf, Error> {
+    pub(crate) fn temporary(&self) -> Result<Utf8PathBuf, StorageError> {
         Ok(self.writing()?.next_path())
     }
 
     /// Like [`temporary`](Self::temporary), in a store of any format.
-    pub(crate) fn unguarded_temporary(&self) -> Result<Utf8PathBuf, Error> {
+    pub(crate) fn unguarded_temporary(&self) -> Result<Utf8PathBuf, StorageError> {
         Ok(self.session()?.next_path())
     }
 }
@@ -229,7 +229,7 @@ impl Directory {
 fn append(path: &Utf8Path, file: &mut File, line: &str) -> std::io::Result<()> {
     let mut end = file.seek(SeekFrom::End(0))?;
     let mut tail = Vec::new();
-    file.seek(SeekFrom::Start(end.saturating_sub(oplog::TAIL)))?;
+    file.seek(SeekFrom::Start(end.saturating_sub(log::TAIL)))?;
     file.read_to_end(&mut tail)?;
     if tail.last().is_some_and(|last| *last != b'\n') {
         file.seek(SeekFrom::Start(0))?;
@@ -242,7 +242,7 @@ fn append(path: &Utf8Path, file: &mut File, line: &str) -> std::io::Result<()> {
     }
     file.seek(SeekFrom::Start(end))?;
     faults::before("write", path)?;
-    file.write_all(oplog::seal(&tail, line).as_bytes())?;
+    file.write_all(log::seal(&tail, line).as_bytes())?;
     faults::before("fsync", path)?;
     file.sync_data()?;
     faults::synced(path);
@@ -258,7 +258,7 @@ struct Session {
 }
 
 impl Session {
-    fn start(area: &Utf8Path) -> Result<Self, Error> {
+    fn start(area: &Utf8Path) -> Result<Self, StorageError> {
         Self::sweep(area)?;
         let process = std::process::id();
         for attempt in 0_u32.. {
@@ -274,14 +274,14 @@ impl Session {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::io("create", directory)(error)),
+                Err(error) => return Err(StorageError::io("create", directory)(error)),
             }
         }
-        Err(Error::NoStore { path: area.to_owned() })
+        Err(StorageError::NoStore { path: area.to_owned() })
     }
 
     /// Removes what processes left behind that ended without cleaning up.
-    fn sweep(area: &Utf8Path) -> Result<(), Error> {
+    fn sweep(area: &Utf8Path) -> Result<(), StorageError> {
         for name in files::names_in(area)? {
             let directory = area.join(name);
             let lock = directory.join("lock");
@@ -349,12 +349,12 @@ impl Write for StagedFile<'_> {
 }
 
 impl Staged for StagedFile<'_> {
-    fn finish(&mut self) -> Result<(), Error> {
+    fn finish(&mut self) -> Result<(), StorageError> {
         self.file = None;
         Ok(())
     }
 
-    fn keep(mut self: Box<Self>, key: &Key) -> Result<(), Error> {
+    fn keep(mut self: Box<Self>, key: &Key) -> Result<(), StorageError> {
         self.file = None;
         if let btree_map::Entry::Vacant(place) = self.storage.kept().entry(key.clone()) {
             place.insert(std::mem::take(&mut self.path));
@@ -376,43 +376,44 @@ impl Drop for StagedFile<'_> {
 const COMPARED: u64 = 1 << 20;
 
 /// Whether a new file is the one that is there.
-fn is_same(new: &Utf8Path, there: &Utf8Path) -> Result<bool, Error> {
-    let length = |path| fs::metadata(path).map(|found| found.len()).map_err(Error::io("look at", path));
+fn is_same(new: &Utf8Path, there: &Utf8Path) -> Result<bool, StorageError> {
+    let length =
+        |path| fs::metadata(path).map(|found| found.len()).map_err(StorageError::io("look at", path));
     let (length_of_new, length_there) = (length(new)?, length(there)?);
     if length_of_new != length_there || length_of_new > COMPARED {
         return Ok(length_of_new == length_there);
     }
     // What cannot be read is not the same.
-    let bytes = fs::read(new).map_err(Error::io("read", new))?;
+    let bytes = fs::read(new).map_err(StorageError::io("read", new))?;
     Ok(fs::read(there).is_ok_and(|found| found == bytes))
 }
 
 impl Storage for Directory {
-    fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, Error> {
+    fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, StorageError> {
         files::read_if_present(&self.place(key))
     }
 
-    fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + Send>>, Error> {
+    fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + Send>>, StorageError> {
         let path = self.place(key);
         match files::open(&path) {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("open", path)(error)),
+            Err(error) => Err(StorageError::io("open", path)(error)),
         }
     }
 
-    fn contains(&self, key: &Key) -> Result<bool, Error> {
+    fn contains(&self, key: &Key) -> Result<bool, StorageError> {
         let path = self.place(key);
-        path.try_exists().map_err(Error::io("look for", path))
+        path.try_exists().map_err(StorageError::io("look for", path))
     }
 
-    fn stage(&self) -> Result<Box<dyn Staged + '_>, Error> {
+    fn stage(&self) -> Result<Box<dyn Staged + '_>, StorageError> {
         let path = self.writing()?.next_path();
         let file = files::create_new(&path, mode::IMMUTABLE)?;
         Ok(Box::new(StagedFile { storage: self, path, file: Some(file) }))
     }
 
-    fn renew(&self, key: &Key) -> Result<bool, Error> {
+    fn renew(&self, key: &Key) -> Result<bool, StorageError> {
         if self.kept().contains_key(key) {
             return Ok(true);
         }
@@ -426,7 +427,7 @@ impl Storage for Directory {
         Ok(true)
     }
 
-    fn sync(&self) -> Result<(), Error> {
+    fn sync(&self) -> Result<(), StorageError> {
         let kept = std::mem::take(&mut *self.kept());
         files::sync_all(kept.values().cloned().collect())?;
         let mut changed = std::mem::take(&mut *self.renewed());
@@ -436,12 +437,12 @@ impl Storage for Directory {
         files::sync_all(changed)
     }
 
-    fn settle(&self, key: &Key) -> Result<(), Error> {
+    fn settle(&self, key: &Key) -> Result<(), StorageError> {
         let path = self.path(key);
         path.parent().filter(|directory| directory.is_dir()).map_or(Ok(()), files::sync_path)
     }
 
-    fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, Error> {
+    fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, StorageError> {
         self.swap(key, expected, new, || Ok(()))
     }
 
@@ -452,11 +453,11 @@ impl Storage for Directory {
         new: &[u8],
         log: &Key,
         line: &str,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, StorageError> {
         self.swap(key, expected, new, || self.append_line(log, line))
     }
 
-    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error> {
+    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, StorageError> {
         self.writing()?;
         let path = self.path(key);
         let _lock = self.lock(&key.as_str().replace('/', "."))?;
@@ -468,7 +469,7 @@ impl Storage for Directory {
         Ok(true)
     }
 
-    fn append_line(&self, key: &Key, line: &str) -> Result<(), Error> {
+    fn append_line(&self, key: &Key, line: &str) -> Result<(), StorageError> {
         self.writing()?;
         let path = self.path(key);
         let parent = path.parent().unwrap_or(&self.root);
@@ -481,16 +482,16 @@ impl Storage for Directory {
             .read(true)
             .write(true)
             .open(&path)
-            .map_err(Error::io("open", &path))?;
+            .map_err(StorageError::io("open", &path))?;
         if is_new {
             files::set_mode(&path, mode::MUTABLE)?;
             changed.push(parent.to_owned());
         }
         files::sync_all(changed)?;
-        append(&path, &mut file, line).map_err(Error::io("append to", &path))
+        append(&path, &mut file, line).map_err(StorageError::io("append to", &path))
     }
 
-    fn list(&self, area: &str) -> Result<Vec<Key>, Error> {
+    fn list(&self, area: &str) -> Result<Vec<Key>, StorageError> {
         let mut keys = Vec::new();
         let mut directories = vec![area.to_owned()];
         while let Some(directory) = directories.pop() {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use camino::Utf8PathBuf;
 
 use super::{Key, Staged, Storage};
-use crate::{Error, oplog};
+use crate::storage::{StorageError, log};
 
 /// A storage that is gone with the process: for tests.
 #[derive(Debug, Default)]
@@ -35,47 +35,47 @@ impl Write for StagedBytes<'_> {
 }
 
 impl Staged for StagedBytes<'_> {
-    fn finish(&mut self) -> Result<(), Error> {
+    fn finish(&mut self) -> Result<(), StorageError> {
         Ok(())
     }
 
-    fn keep(self: Box<Self>, key: &Key) -> Result<(), Error> {
+    fn keep(self: Box<Self>, key: &Key) -> Result<(), StorageError> {
         self.memory.files().entry(key.clone()).or_insert(self.bytes);
         Ok(())
     }
 }
 
 impl Storage for Memory {
-    fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, Error> {
+    fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, StorageError> {
         Ok(self.files().get(key).cloned())
     }
 
-    fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + Send>>, Error> {
+    fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + Send>>, StorageError> {
         let bytes = self.read(key)?;
         Ok(bytes.map(|bytes| Box::new(std::io::Cursor::new(bytes)) as Box<dyn Read + Send>))
     }
 
-    fn contains(&self, key: &Key) -> Result<bool, Error> {
+    fn contains(&self, key: &Key) -> Result<bool, StorageError> {
         Ok(self.files().contains_key(key))
     }
 
-    fn stage(&self) -> Result<Box<dyn Staged + '_>, Error> {
+    fn stage(&self) -> Result<Box<dyn Staged + '_>, StorageError> {
         Ok(Box::new(StagedBytes { memory: self, bytes: Vec::new() }))
     }
 
-    fn renew(&self, key: &Key) -> Result<bool, Error> {
+    fn renew(&self, key: &Key) -> Result<bool, StorageError> {
         self.contains(key)
     }
 
-    fn sync(&self) -> Result<(), Error> {
+    fn sync(&self) -> Result<(), StorageError> {
         Ok(())
     }
 
-    fn settle(&self, _: &Key) -> Result<(), Error> {
+    fn settle(&self, _: &Key) -> Result<(), StorageError> {
         Ok(())
     }
 
-    fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, Error> {
+    fn compare_and_swap(&self, key: &Key, expected: Option<&[u8]>, new: &[u8]) -> Result<bool, StorageError> {
         let mut files = self.files();
         let unchanged = files.get(key).map(Vec::as_slice) == expected;
         if unchanged {
@@ -84,7 +84,7 @@ impl Storage for Memory {
         Ok(unchanged)
     }
 
-    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, Error> {
+    fn compare_and_remove(&self, key: &Key, expected: &[u8]) -> Result<bool, StorageError> {
         let mut files = self.files();
         let unchanged = files.get(key).is_some_and(|bytes| bytes == expected);
         if unchanged {
@@ -100,7 +100,7 @@ impl Storage for Memory {
         new: &[u8],
         log: &Key,
         line: &str,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, StorageError> {
         let swapped = self.compare_and_swap(key, expected, new)?;
         if swapped {
             self.append_line(log, line)?;
@@ -108,15 +108,15 @@ impl Storage for Memory {
         Ok(swapped)
     }
 
-    fn append_line(&self, key: &Key, line: &str) -> Result<(), Error> {
+    fn append_line(&self, key: &Key, line: &str) -> Result<(), StorageError> {
         let mut files = self.files();
         let log = files.entry(key.clone()).or_default();
-        let sealed = oplog::seal(log, line);
+        let sealed = log::seal(log, line);
         log.extend_from_slice(sealed.as_bytes());
         Ok(())
     }
 
-    fn list(&self, area: &str) -> Result<Vec<Key>, Error> {
+    fn list(&self, area: &str) -> Result<Vec<Key>, StorageError> {
         let below = |key: &&Key| key.as_str().strip_prefix(area).is_some_and(|rest| rest.starts_with('/'));
         Ok(self.files().keys().filter(below).cloned().collect())
     }

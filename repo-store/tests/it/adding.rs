@@ -45,7 +45,7 @@ fn one_bad_file_keeps_the_others_out_unless_told_otherwise() {
     let before = files_below(fixture.store.root());
     let report = fixture.add(&[good.clone(), bad.clone()]);
     assert_eq!((report.refused.len(), report.committed.commit), (1, None));
-    assert!(matches!(report.refused[0].error, Error::Package { .. }));
+    assert!(matches!(report.refused[0].error, Error::Import(repo_store::ImportError::Package { .. })));
 
     let options = AddOptions { keep_going: true, dry_run: true, ..AddOptions::default() };
     fixture.store.add(&fixture.preprod, &[good.clone(), bad.clone()], &options, &context(0)).unwrap();
@@ -118,7 +118,7 @@ fn what_a_rollback_would_bring_back_beside_another_file_of_its_version_is_refuse
     assert!(report.committed.commit.is_some());
     let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
     let result = fixture.store.roll_back(&target, &[suite("bookworm")], &context(3));
-    assert!(matches!(result, Err(Error::Conflict { .. })), "{result:?}");
+    assert!(matches!(result, Err(Error::Change(repo_store::ChangeError::Conflict { .. }))), "{result:?}");
     let whole = fixture.store.roll_back(&target, &[], &context(3)).unwrap();
     assert!(whole.commit.is_some(), "the other file goes at the same time");
 }
@@ -128,7 +128,7 @@ fn a_repository_without_suites_takes_nothing() {
     let mut fixture = Fixture::new();
     fixture.preprod.suites.clear();
     let report = fixture.add(&[fixture.package("hello", "1.0", "amd64", "a")]);
-    assert!(matches!(report.refused[0].error, Error::NoSuite { .. }));
+    assert!(matches!(report.refused[0].error, Error::Import(repo_store::ImportError::NoSuite { .. })));
 }
 
 #[test]

@@ -184,7 +184,7 @@ fn only_an_empty_directory_is_restored_to() {
     assert!(Store::restore(&backup, &beside(&fixture, "restored"), &context(50)).is_err(), "no backup");
     fixture.store.backup(&backup, &context(40)).unwrap();
     let error = Store::restore(&backup, fixture.store.root(), &context(50)).unwrap_err();
-    assert!(matches!(error, repo_store::Error::StoreExists { .. }));
+    assert!(matches!(error, repo_store::Error::Storage(repo_store::StorageError::StoreExists { .. })));
 }
 
 #[test]

@@ -419,7 +419,7 @@ fn what_the_store_has_twice_needs_no_backup() {
     assert_eq!(lines(&report.remaining), [""; 0]);
     let operations = fixture.store.operations().unwrap();
     assert_eq!(operations.len(), 2, "those of the commits come back: {operations:?}");
-    assert!(operations[0].contains("\tadd hello 1.0 amd64"), "in their order: {operations:?}");
+    assert_eq!(operations[0].operation.to_string(), "add hello 1.0 amd64", "in their order");
 }
 
 #[test]

@@ -319,7 +319,12 @@ fn a_writer_keeps_what_came_since_it_began() {
     let fixture = Fixture::new();
     add(&fixture, 0, fixture.package("hello", "1.0", "amd64", "a"));
     // The fixture's store is still open and so is taken for one that writes.
-    fixture.store.transact(&fixture.preprod.name, &context(DAY), |_| Ok((String::new(), ()))).unwrap();
+    fixture
+        .store
+        .transact(&fixture.preprod.name, &context(DAY), |_| {
+            Ok((repo_store::Operation::Other(String::new()), ()))
+        })
+        .unwrap();
     let blob = fixture.store.root().join("store/blobs/00").join("0".repeat(62));
     fs::create_dir_all(blob.parent().unwrap()).unwrap();
     fs::write(&blob, "a package whose commit is still on its way").unwrap();

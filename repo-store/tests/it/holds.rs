@@ -116,7 +116,9 @@ fn a_drop_folder_does_not_bring_back_what_was_rolled_back() {
     let report = take(&fixture, &bad, &IncomingOptions::default());
     assert_eq!(report.report.added.len(), 0);
     let [refused] = report.report.refused.as_slice() else { panic!("{report:?}") };
-    assert!(matches!(&refused.error, Error::Held { key, .. } if key.to_string() == "hello 2 amd64"));
+    assert!(
+        matches!(&refused.error, Error::Change(repo_store::ChangeError::Held { key, .. }) if key.to_string() == "hello 2 amd64")
+    );
     let said = refused.error.to_string();
     assert!(
         said.starts_with(
@@ -149,7 +151,7 @@ fn an_architecture_that_was_removed_alone_holds_no_other_back() {
         for name in SUITES {
             assert!(transaction.withdraw(&suite(name), &key)?);
         }
-        Ok(("remove".to_owned(), ()))
+        Ok((repo_store::Operation::Other("remove".to_owned()), ()))
     };
     fixture.store.transact(&fixture.preprod.name, &context(1), withdraw).unwrap();
     assert_eq!(take(&fixture, &amd64, &IncomingOptions::default()).report.refused.len(), 1);
@@ -191,5 +193,5 @@ fn holds_survive_collection_checks_backup_and_restore() {
     let (first, rest) = id.split_at(2);
     std::fs::remove_file(fixture.store.root().join("store/objects").join(first).join(rest)).unwrap();
     assert_eq!(check(&fixture.store).problems.len(), 1);
-    assert!(matches!(head.holds(), Err(Error::Missing { .. })));
+    assert!(matches!(head.holds(), Err(Error::Storage(repo_store::StorageError::Missing { .. }))));
 }

@@ -21,7 +21,7 @@ fn insert(fixture: &Fixture, repository: &str, day: i64, packages: &[(&str, &str
             for (package, version) in packages {
                 transaction.insert(&suite("bookworm"), &record(package, version))?;
             }
-            Ok(("insert".to_owned(), ()))
+            Ok((repo_store::Operation::Other("insert".to_owned()), ()))
         })
         .unwrap();
 }
@@ -153,7 +153,10 @@ fn a_plan_is_for_one_state_only_and_its_removal_can_be_undone() {
     let (store, name) = (&fixture.store, &fixture.preprod.name);
     let old = plan(&fixture, &[keep_versions(1)], 31);
     insert(&fixture, "preprod", 32, &[("third", "1.0")]);
-    assert!(matches!(store.apply_retention(&old, &context(0)), Err(Error::Outdated { .. })));
+    assert!(matches!(
+        store.apply_retention(&old, &context(0)),
+        Err(Error::Change(repo_store::ChangeError::Outdated { .. }))
+    ));
 
     let plan = plan(&fixture, &[keep_versions(1)], 33);
     store.apply_retention(&plan, &context(33 * DAY)).unwrap();
@@ -164,7 +167,7 @@ fn a_plan_is_for_one_state_only_and_its_removal_can_be_undone() {
     };
     assert_eq!(held(), ["hello 4.0 amd64", "other 2.0 amd64", "third 1.0 amd64"]);
     let head = store.head(name).unwrap().unwrap();
-    assert_eq!(head.commit().operation, "retention: remove 4 package files");
+    assert_eq!(head.commit().operation, repo_store::Operation::Retention { files: 4 });
 
     let selectors = ["hello=2.0", "other", "third"].map(|text| text.parse().unwrap());
     let back = store.plan_return(&fixture.preprod, &selectors, &[]).unwrap();

@@ -176,7 +176,7 @@ fn another_tarball_of_the_same_name_is_refused_before_anything_is_written() {
     let before = files_below(fixture.store.root());
     let report = fixture.add(&[sources.quilt("hello", "2.10-3+deb13u1", "another upstream")]);
     insta::assert_snapshot!(refused(&report), @"hello 2.10-3+deb13u1 source has another `pool/main/h/hello/hello_2.10.orig.tar.gz` than hello 2.10-3+deb12u1 source, which is in preprod already");
-    assert!(matches!(report.refused[0].error, Error::PathConflict { .. }));
+    assert!(matches!(report.refused[0].error, Error::Change(repo_store::ChangeError::PathConflict { .. })));
     assert_eq!(without_waiting_room(files_below(fixture.store.root())), without_waiting_room(before));
 
     // Nor when it is only in the pool any more.

@@ -31,8 +31,8 @@ fn a_tag_stands_for_one_state_until_it_is_deleted() {
     assert!(store.tags(preprod).unwrap().is_empty());
     assert!(matches!(store.resolve(preprod, "release-1"), Err(Error::UnknownRevision { .. })));
     store.tag(&second, &name, &context(3)).unwrap();
-    let operations: Vec<String> = store.operations().unwrap();
-    let words: Vec<&str> = operations.iter().filter_map(|line| line.rsplit('\t').next()).collect();
+    let operations = store.operations().unwrap();
+    let words: Vec<String> = operations.iter().map(|entry| entry.operation.to_string()).collect();
     assert_eq!(
         words,
         [

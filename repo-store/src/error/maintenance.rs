@@ -1,0 +1,43 @@
+//! What cannot be done to a store as a whole.
+
+use camino::Utf8PathBuf;
+
+/// What cannot be done to a store as a whole.
+///
+/// Messages do not repeat their source: print the chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaintenanceError {
+    /// A backup that would lie in the store.
+    #[error("{path} is in the store in {root}, which is to be backed up")]
+    BackupInStore {
+        /// Where the backup was to be.
+        path: Utf8PathBuf,
+        /// The root of the store.
+        root: Utf8PathBuf,
+    },
+    /// A directory that holds the backup of another store.
+    #[error("{path} is the backup of another store")]
+    OtherBackup {
+        /// The directory.
+        path: Utf8PathBuf,
+    },
+    /// An upgrade that cannot be taken back.
+    #[error("format {format} cannot be left: the store was changed after its upgrade, or never upgraded")]
+    NoWayBack {
+        /// The format of the store.
+        format: u32,
+    },
+}
+
+impl MaintenanceError {
+    /// Returns a code that stays the same for the same kind of error in every later version, whatever its message says.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BackupInStore { .. } => "E-BACKUP-IN-STORE",
+            Self::OtherBackup { .. } => "E-OTHER-BACKUP",
+            Self::NoWayBack { .. } => "E-NO-WAY-BACK",
+        }
+    }
+}

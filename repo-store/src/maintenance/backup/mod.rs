@@ -1,0 +1,417 @@
+//! Backups: every file that cannot be made again, as copies that share nothing with the store; and a store from a backup.
+//!
+//! A backup is laid out like the root of a store, so it is also what [`Store::repair`] takes copies from. `docs/backup.md`
+//! has the list of paths for people.
+//!
+//! What refers is read first, in one moment, and written last: a backup that is cut short, or made while others add and
+//! publish, never refers to anything it does not hold. Files named by their hash are copied once and never removed.
+
+mod complete;
+mod configured;
+mod plan;
+mod restore;
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use apt_index::parallel_map;
+use camino::{Utf8Path, Utf8PathBuf};
+use configured::OUTSIDE;
+pub use configured::{NamedFile, NamedFileKind, OutsideFile, UnsavedFile};
+use plan::Plan;
+pub use restore::RestoreReport;
+
+use crate::context::Context;
+use crate::error::{Error, MaintenanceError};
+use crate::storage::beneath::{At, Status, StorePaths};
+use crate::storage::copy::copy;
+use crate::storage::files::mode;
+use crate::storage::permissions::{EntryKind, ModeRule, Permission};
+use crate::storage::{StorageError, files};
+use crate::store::Store;
+
+/// What a backup did.
+#[derive(Clone, Debug, Default)]
+pub struct BackupReport {
+    /// Files that were copied.
+    pub copied: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// Files that were there already.
+    pub kept: u64,
+    /// Files of the store that are not what their names say, and of which the backup has no true copy from earlier.
+    pub damaged: Vec<Utf8PathBuf>,
+    /// Files outside the root that the configuration names, as far as the backup holds them.
+    pub outside: Vec<OutsideFile>,
+    /// Files that the configuration names and that no backup holds: [`NamedFileKind::NamedOnly`].
+    pub named_only: Vec<NamedFile>,
+    /// Files that the configuration names and that could not be read.
+    pub unsaved: Vec<UnsavedFile>,
+}
+
+impl Store {
+    /// Returns the files that a backup must hold, those first that others refer to: from the root, but those outside it, which
+    /// the configuration names, by their absolute paths.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn backup_files(&self, named: &[NamedFile]) -> Result<Vec<Utf8PathBuf>, Error> {
+        let plan = Plan::of(self)?;
+        let configured = configured::configured(self.root(), named, &plan.plain)?.into_iter();
+        let configured =
+            configured.map(|one| OutsideFile::of(&one.saved_as).map_or(one.saved_as, |outside| outside.path));
+        let digests = plan.named.into_iter().map(|(path, _)| path);
+        let published = plan.publications.into_iter().flat_map(|publication| {
+            let record = publication.record.0;
+            publication.files.into_iter().map(|(path, _)| path).chain([record])
+        });
+        let captured = plan.captured.into_iter().map(|(path, _)| path);
+        let links = plan.links.into_iter().map(|(path, _)| path);
+        let mut seen = std::collections::BTreeSet::new();
+        let all = digests.chain(plan.plain).chain(configured).chain(published).chain(captured).chain(links);
+        Ok(all.filter(|path| seen.insert(path.clone())).collect())
+    }
+
+    /// Brings the backup in the directory `to` up to date, as [`backup_with`](Self::backup_with) does, without any file that a
+    /// configuration names.
+    ///
+    /// # Errors
+    /// As those of `backup_with`.
+    pub fn backup(&self, to: &Utf8Path, context: &Context) -> Result<BackupReport, Error> {
+        self.backup_with(to, &[], context)
+    }
+
+    /// Brings the backup in the directory `to`, which is made if need be, up to date.
+    ///
+    /// `named` are the files that the configuration names. Those outside the root are held in `outside`, by their absolute paths. One
+    /// that cannot be read is named in the report; a copy of it from earlier stays.
+    ///
+    /// Every file is compared with its hash while it is copied. What is damaged is left out and named in the report; if the
+    /// backup has no true copy from earlier, then its references stay as they were. When this returns, the backup is durable.
+    ///
+    /// # Errors
+    /// When the store cannot be read or the backup not written.
+    pub fn backup_with(
+        &self,
+        to: &Utf8Path,
+        named: &[NamedFile],
+        context: &Context,
+    ) -> Result<BackupReport, Error> {
+        self.check_backup_place(to)?;
+        let plan = Plan::of(self)?;
+        let configured = configured::configured(self.root(), named, &plan.plain)?;
+        let target = Target::new(self.root(), to)?;
+        let mut damaged = target.copy_all(&plan.named, context)?;
+        for path in &plan.plain {
+            target.copy_changed(path)?;
+        }
+        let unsaved = target.copy_configured(&configured)?;
+        let mut records = Vec::new();
+        for publication in &plan.publications {
+            let missing = target.copy_all(&publication.files, context)?;
+            if missing.is_empty() {
+                records.push(publication.record.clone());
+            }
+            damaged.extend(missing);
+        }
+        target.sync()?;
+        let missing = complete::missing(&Self::at(to), plan.heads())?;
+        if missing.is_empty() {
+            target.write_captured(&plan, &records)?;
+            target.write_format(&plan)?;
+        }
+        damaged.extend(missing);
+        let kept = plan.plain.iter().chain(configured.iter().map(|one| &one.saved_as));
+        target.forget_all_but(&kept.map(Utf8PathBuf::as_path).collect::<Vec<_>>())?;
+        target.sync()?;
+        let mut report = target.finish(damaged)?;
+        report.outside = configured
+            .iter()
+            .filter(|one| unsaved.iter().all(|unsaved| unsaved.file != one.file))
+            .filter_map(|one| OutsideFile::of(&one.saved_as))
+            .collect();
+        report.named_only =
+            named.iter().filter(|file| file.kind == NamedFileKind::NamedOnly).cloned().collect();
+        report.unsaved = unsaved;
+        Ok(report)
+    }
+}
+
+impl Store {
+    /// Refuses a place for a backup that would harm: the store itself, of which `public` is served to everybody, and the backup of
+    /// another store, whose references would be replaced by those of this one.
+    fn check_backup_place(&self, to: &Utf8Path) -> Result<(), Error> {
+        let real = |path: &Utf8Path| path.canonicalize_utf8().map_err(Error::io("find", path));
+        let root = real(self.root())?;
+        // What is still to be made lies below the nearest directory that is there.
+        let absolute = camino::absolute_utf8(to).map_err(Error::io("find", to))?;
+        let there = absolute.ancestors().find(|path| path.exists());
+        let place = there.map(real).transpose()?.unwrap_or_default();
+        // `public` may be a link to another place.
+        let public = root.join("public").canonicalize_utf8().unwrap_or_else(|_| root.join("public"));
+        if place.starts_with(&root) || place.starts_with(&public) || root.starts_with(&absolute) {
+            return Err(Error::Maintenance(MaintenanceError::BackupInStore {
+                path: to.to_owned(),
+                root: self.root().to_owned(),
+            }));
+        }
+        // The log only grows: that of a backup and that of its store begin alike.
+        let theirs = files::read_if_present(&to.join("store/ops/log"))?.unwrap_or_default();
+        let ours = files::read_if_present(&self.root().join("store/ops/log"))?.unwrap_or_default();
+        if !theirs.starts_with(&ours) && !ours.starts_with(&theirs) {
+            return Err(Error::Maintenance(MaintenanceError::OtherBackup { path: to.to_owned() }));
+        }
+        Ok(())
+    }
+}
+
+const FORMAT: &str = "store/format";
+
+/// Where files lie on their way, in the directory that is written to; as long as it is there the work is not done.
+const INCOMPLETE: &str = ".incomplete";
+
+/// The directory a backup or a store is written to.
+struct Target<'a> {
+    from: &'a Utf8Path,
+    to: &'a Utf8Path,
+    /// The paths of both: nothing below `public/` is reached through a link, neither there nor here.
+    original: StorePaths,
+    copy: StorePaths,
+    temporary: Utf8PathBuf,
+    next: AtomicU64,
+    changed: Mutex<Vec<Utf8PathBuf>>,
+    /// Directories that are as they should be.
+    made: Mutex<HashSet<Utf8PathBuf>>,
+    /// Files of publications, and whether they are there: several publications have the same.
+    looked_at: Mutex<HashMap<Utf8PathBuf, bool>>,
+    copied: AtomicU64,
+    bytes: AtomicU64,
+    kept: AtomicU64,
+}
+
+impl<'a> Target<'a> {
+    fn new(from: &'a Utf8Path, to: &'a Utf8Path) -> Result<Self, Error> {
+        let temporary = to.join(INCOMPLETE);
+        // It stays while it is emptied: it says that the work was begun.
+        for name in files::names_in(&temporary)? {
+            files::remove_if_present(&temporary.join(name))?;
+        }
+        let changed = files::create_directories(&temporary)?;
+        // Keys pass through it.
+        files::set_mode(&temporary, mode::SECRET_DIRECTORY)?;
+        Ok(Self {
+            from,
+            to,
+            original: StorePaths::new(from),
+            copy: StorePaths::new(to),
+            temporary,
+            next: AtomicU64::new(0),
+            changed: Mutex::new(changed),
+            made: Mutex::default(),
+            looked_at: Mutex::default(),
+            copied: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
+        })
+    }
+
+    fn note(&self, paths: impl IntoIterator<Item = Utf8PathBuf>) {
+        let mut changed = self.changed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        changed.extend(paths);
+    }
+
+    fn temporary(&self) -> Utf8PathBuf {
+        self.temporary.join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
+    }
+
+    /// Makes the directories of a path from the root, with the modes of the table.
+    fn parent(&self, path: &Utf8Path) -> Result<(), Error> {
+        let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty()) else { return Ok(()) };
+        let full = self.to.join(parent);
+        // One that is there may be what a backup that was cut short had made and not yet closed to others.
+        let is_new = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(full.clone());
+        if !is_new && full.is_dir() {
+            return Ok(());
+        }
+        let changed = files::create_directories(self.copy.at(parent))?;
+        for directory in parent.ancestors().filter(|directory| !directory.as_str().is_empty()) {
+            if let Some(mode) = self.mode_of_directory(directory) {
+                files::set_mode(self.copy.at(directory), mode)?;
+            }
+        }
+        self.note(changed);
+        Ok(())
+    }
+
+    /// The mode of a directory: that of the table, or of the original, which may be closed because of what is in it.
+    fn mode_of_directory(&self, directory: &Utf8Path) -> Option<u32> {
+        if directory == OUTSIDE {
+            // What lies in it may come from directories that others could not enter.
+            return Some(mode::SECRET_DIRECTORY);
+        }
+        match Permission::of(directory, EntryKind::Directory).map(|line| line.mode) {
+            Some(ModeRule::Exactly(mode)) => Some(mode),
+            Some(ModeRule::AtMost(_)) => None,
+            None if directory.starts_with(OUTSIDE) => None,
+            None => {
+                let original = fs::metadata(self.from.join(directory)).ok()?;
+                Some(original.permissions().mode() & mode::ADMINISTRATION_DIRECTORY | 0o700)
+            }
+        }
+    }
+
+    /// The mode of a copy: that of the table, or the original's as far as the table lets it.
+    fn mode_of_copy(&self, path: &Utf8Path, original: u32) -> u32 {
+        let line = Permission::of(path, EntryKind::File);
+        let own = original & 0o777;
+        line.map_or(own & mode::ADMINISTRATION, |line| line.mode.corrected(own))
+    }
+
+    fn mode(&self, path: &Utf8Path) -> Result<u32, Error> {
+        let status = self.original.at(path).status().map_err(Error::io("look at", self.from.join(path)))?;
+        Ok(self.mode_of_copy(path, status.mode))
+    }
+
+    fn note_kept(&self) {
+        self.kept.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn place(&self, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
+        let full = self.to.join(path);
+        files::rename(temporary, self.copy.at(path)).map_err(Error::io("create", &full))?;
+        let size = self.copy.at(path).status().map_err(Error::io("look at", &full))?.size;
+        self.copied.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(size, Ordering::Relaxed);
+        let parent = full.parent().map(Utf8Path::to_owned);
+        self.note(parent.into_iter().chain([full]));
+        Ok(())
+    }
+
+    /// Copies a file whose content its digest names, unless it is there. Says whether it is there in the end.
+    fn copy_named(&self, path: &Utf8Path, digest: crate::storage::copy::Digest) -> Result<bool, Error> {
+        let looked_at = || self.looked_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(there) = looked_at().get(path) {
+            return Ok(*there);
+        }
+        let there = self.copy_named_once(path, digest)?;
+        // Of blobs and objects each is named once, and there are very many.
+        if path.starts_with("public") {
+            looked_at().insert(path.to_owned(), there);
+        }
+        Ok(there)
+    }
+
+    fn copy_named_once(&self, path: &Utf8Path, digest: crate::storage::copy::Digest) -> Result<bool, Error> {
+        let from = self.from.join(path);
+        let size = |at: &At<'_>| match at.status_if_present() {
+            Ok(found) => Ok(found.filter(Status::is_file).map(|found| found.size)),
+            Err(error) => Err(Error::io("look at", &*at.full())(error)),
+        };
+        let there = size(&self.copy.at(path))?;
+        if size(&self.original.at(path))? == there && there.is_some() {
+            self.note_kept();
+            return Ok(true);
+        }
+        self.parent(path)?;
+        let temporary = self.temporary();
+        match copy(self.original.at(path), &temporary, digest, self.mode(path).unwrap_or(mode::IMMUTABLE)) {
+            Ok(true) => self.place(&temporary, path).map(|()| true),
+            Ok(false) => Ok(false),
+            // Collected since it was listed; if it was needed, the next look at the backup shows.
+            Err(StorageError::Io { path, source, .. })
+                if path == from && source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Copies files that their digests name, and returns those that are damaged.
+    fn copy_all(
+        &self,
+        named: &[(Utf8PathBuf, crate::storage::copy::Digest)],
+        context: &Context,
+    ) -> Result<Vec<Utf8PathBuf>, Error> {
+        let results = parallel_map(named, context.threads, |(path, digest)| self.copy_named(path, *digest));
+        let mut damaged = Vec::new();
+        for ((path, _), result) in named.iter().zip(results) {
+            let at = self.original.at(path);
+            if !result? && at.exists().map_err(Error::io("look at", &*at.full()))? {
+                damaged.push(path.clone());
+            }
+        }
+        Ok(damaged)
+    }
+
+    /// Writes what refers to other files, and removes what does not exist any more.
+    fn write_captured(&self, plan: &Plan, records: &[(Utf8PathBuf, Vec<u8>)]) -> Result<(), Error> {
+        let captured = plan.captured.iter().filter(|(path, _)| path != FORMAT);
+        for (path, bytes) in records.iter().chain(captured) {
+            self.write(path, bytes)?;
+        }
+        for (path, target) in &plan.links {
+            let full = self.to.join(path);
+            let at = self.copy.at(path);
+            let found = at.read_link_if_present().map_err(Error::io("read", &full))?;
+            if found.is_some_and(|found| found == *target) {
+                continue;
+            }
+            self.parent(path)?;
+            files::point(at, target.as_str(), &self.temporary())?;
+            self.note(full.parent().map(Utf8Path::to_owned));
+        }
+        for area in plan::MUTABLE_AREAS {
+            for path in plan::files_below(self.to, Utf8Path::new(area))? {
+                if !plan.captured.iter().any(|(kept, _)| *kept == path) {
+                    files::remove_if_present(&self.to.join(&path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the number of the format, durably: after all else is, for this makes it a store.
+    fn write_format(&self, plan: &Plan) -> Result<(), Error> {
+        self.sync()?;
+        for (path, bytes) in plan.captured.iter().filter(|(path, _)| path == FORMAT) {
+            self.write(path, bytes)?;
+        }
+        self.sync()
+    }
+
+    /// Writes a file in one step, unless it is as it should be.
+    fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
+        if files::read_if_present(&self.to.join(path)).ok().flatten().as_deref() == Some(bytes) {
+            self.note_kept();
+            return Ok(());
+        }
+        self.parent(path)?;
+        let temporary = self.temporary();
+        let line = Permission::of(path, EntryKind::File).map(|line| line.mode.corrected(0));
+        files::write_new(&temporary, bytes, line.unwrap_or(mode::MUTABLE))?;
+        self.place(&temporary, path)
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        let changed =
+            std::mem::take(&mut *self.changed.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        Ok(self.copy.sync_all(changed)?)
+    }
+
+    fn finish(self, mut damaged: Vec<Utf8PathBuf>) -> Result<BackupReport, Error> {
+        damaged.sort_unstable();
+        damaged.dedup();
+        fs::remove_dir_all(&self.temporary).map_err(Error::io("remove", &self.temporary))?;
+        Ok(BackupReport {
+            copied: self.copied.into_inner(),
+            bytes: self.bytes.into_inner(),
+            kept: self.kept.into_inner(),
+            damaged,
+            ..BackupReport::default()
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! Which files a backup holds, and the references as they stood at one moment.
+
+use std::collections::BTreeSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::Blake3;
+
+use super::INCOMPLETE;
+use crate::error::Error;
+use crate::history::horizon::Ends;
+use crate::model::id::CommitId;
+use crate::model::name::{RepositoryName, TagName};
+use crate::model::publication_id::PublicationId;
+use crate::publish::{Entry, Publication};
+use crate::storage::copy::Digest;
+use crate::storage::{Storage as _, files};
+use crate::store::Store;
+
+/// Areas of `store/` with small files that refer to others and change.
+pub(super) const MUTABLE_AREAS: [&str; 3] = ["store/refs", "store/tags", "store/history"];
+
+/// All paths are from the root.
+pub(super) struct Plan {
+    /// Files that a digest names. An object's name is the digest of its text, so it is known by its seal.
+    pub(super) named: Vec<(Utf8PathBuf, Digest)>,
+    /// What the administrator wrote, and the keys.
+    pub(super) plain: Vec<Utf8PathBuf>,
+    pub(super) publications: Vec<PublishedFiles>,
+    /// References, the operation log and the format, with their content.
+    pub(super) captured: Vec<(Utf8PathBuf, Vec<u8>)>,
+    /// What `dists` of each repository leads to.
+    pub(super) links: Vec<(Utf8PathBuf, Utf8PathBuf)>,
+}
+
+/// A publication, and the files that cannot be made again from its record.
+pub(super) struct PublishedFiles {
+    pub(super) record: (Utf8PathBuf, Vec<u8>),
+    pub(super) files: Vec<(Utf8PathBuf, Digest)>,
+}
+
+impl Plan {
+    /// Of a store that others may be changing.
+    pub(super) fn of(store: &Store) -> Result<Self, Error> {
+        Self::make(store, true)
+    }
+
+    /// Of a backup, which may lie on a medium that cannot be written.
+    pub(super) fn of_backup(store: &Store) -> Result<Self, Error> {
+        Self::make(store, false)
+    }
+
+    /// The commits that the captured references name, with the number of the oldest one before them that is kept.
+    pub(super) fn heads(&self) -> Vec<(CommitId, Option<u64>)> {
+        let content = |wanted: &Utf8Path| {
+            let found = self.captured.iter().find(|(path, _)| path == wanted);
+            found.map(|(_, bytes)| bytes.as_slice()).unwrap_or_default()
+        };
+        let of_reference = |(path, bytes): &(Utf8PathBuf, Vec<u8>)| {
+            let id = std::str::from_utf8(bytes).ok()?.trim().parse().ok()?;
+            if path.starts_with("store/tags") {
+                return Some((id, Some(u64::MAX)));
+            }
+            let name = path.strip_prefix("store/refs").ok()?;
+            Some((id, Ends::parse(content(&Utf8Path::new("store/history").join(name)))?.oldest()))
+        };
+        self.captured.iter().filter_map(of_reference).collect()
+    }
+
+    /// The tags among the captured references.
+    pub(super) fn tags(&self) -> impl Iterator<Item = (RepositoryName, TagName, CommitId)> {
+        self.captured.iter().filter_map(|(path, bytes)| {
+            let mut names = path.strip_prefix("store/tags").ok()?.iter();
+            let repository = RepositoryName::parse(names.next()?).ok()?;
+            let tag = TagName::parse(names.next()?).ok()?;
+            Some((repository, tag, std::str::from_utf8(bytes).ok()?.trim().parse().ok()?))
+        })
+    }
+
+    fn make(store: &Store, changing: bool) -> Result<Self, Error> {
+        let root = store.root();
+        let mut captured = Vec::new();
+        let mut links = Vec::new();
+        let mut records = Vec::new();
+        {
+            // Nothing is announced while this is held. A publication is recorded after the commit it shows, so it is read
+            // before the references; these never are ahead of the log.
+            let _lock = if changing { Some(store.storage().lock("ops.log")?) } else { None };
+            let paths = store.paths();
+            for name in files::names_in(paths.at("public"))? {
+                let Ok(repository) = RepositoryName::parse(&name) else { continue };
+                // A file beside the repositories, such as a key, is none of ours.
+                let at = paths.at(Utf8Path::new("public").join(&name));
+                if at
+                    .status_if_present()
+                    .map_err(Error::io("look at", &*at.full()))?
+                    .is_some_and(|found| found.is_file())
+                {
+                    continue;
+                }
+                let dists = Utf8Path::new("public").join(&name).join("dists");
+                let target = paths.at(&dists).read_link_if_present();
+                let target = target.map_err(Error::io("read", root.join(&dists)))?;
+                links.extend(target.map(|target| (dists, target)));
+                let area = root.join("store/publications").join(&name);
+                let ids = files::names_in(&area)?;
+                records.extend(
+                    ids.iter().filter_map(|id| PublicationId::parse(id)).map(|id| (repository.clone(), id)),
+                );
+            }
+            for area in MUTABLE_AREAS {
+                for path in files_below(root, Utf8Path::new(area))? {
+                    captured.extend(files::read_if_present(&root.join(&path))?.map(|bytes| (path, bytes)));
+                }
+            }
+            for path in ["store/ops/log", "store/format"] {
+                captured.extend(files::read_if_present(&root.join(path))?.map(|bytes| (path.into(), bytes)));
+            }
+        }
+        let mut publications = Vec::new();
+        for (repository, id) in records {
+            let key = Publication::key(&repository, id);
+            let Some(bytes) = store.storage().read(&key)? else { continue };
+            // A damaged record has nothing to tell; what it recorded is rendered anew by the next publication.
+            let Some(publication) = Publication::parse(&bytes) else { continue };
+            let public = Utf8Path::new("public").join(repository.as_str());
+            let mut of_publication = Vec::new();
+            for (_, expected) in publication.expected() {
+                if let Entry::Stored(file) | Entry::Signed { file, .. } = expected.entry {
+                    of_publication.push((public.join(expected.path), Digest::Sha256(file.sha256)));
+                }
+            }
+            let record = (Utf8Path::new("store").join(key.as_str()), bytes);
+            publications.push(PublishedFiles { record, files: of_publication });
+        }
+        let known: BTreeSet<Utf8PathBuf> =
+            publications.iter().map(|publication| publication.record.0.clone()).collect();
+        links.retain(|(path, target)| leads_to_known(path, target, &known));
+
+        let mut named = Vec::new();
+        for area in ["store/objects", "store/blobs"] {
+            for path in files_below(root, Utf8Path::new(area))? {
+                let digits = path.as_str().trim_start_matches(area).replace('/', "");
+                let Ok(id) = digits.parse::<Blake3>() else { continue };
+                let digest = if area == "store/blobs" { Digest::Blake3(id) } else { Digest::Sealed(id) };
+                named.push((path, digest));
+            }
+        }
+        let plain = if changing { of_administrator(root)? } else { beside_the_store(root)? };
+        Ok(Self { named, plain, publications, captured, links })
+    }
+}
+
+/// The files that the administrator wrote into a root, and the keys, by their paths from the root.
+fn of_administrator(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+    let mut found = Vec::new();
+    for area in ["", "repo.d", "keys"] {
+        for name in files::names_in(&root.join(area))? {
+            let path = Utf8Path::new(area).join(name);
+            if root.join(&path).symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Every file of a backup but those of `store` and `public`, whatever the configuration named when it was made.
+fn beside_the_store(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+    let mut found = Vec::new();
+    for name in files::names_in(root)? {
+        if ["store", "public", INCOMPLETE].contains(&name.as_str()) {
+            continue;
+        }
+        let path = Utf8PathBuf::from(name);
+        match root.join(&path).symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => found.extend(files_below(root, &path)?),
+            Ok(metadata) if metadata.is_file() => found.push(path),
+            Ok(_) => {}
+            Err(error) => return Err(Error::io("look at", root.join(&path))(error)),
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the record of the publication that a `dists` leads to is among those.
+fn leads_to_known(dists: &Utf8Path, target: &Utf8Path, known: &BTreeSet<Utf8PathBuf>) -> bool {
+    let repository = dists.parent().and_then(Utf8Path::file_name).unwrap_or_default();
+    Publication::id_of_target(target).is_some_and(|id| {
+        known.contains(&Utf8Path::new("store/publications").join(repository).join(id.to_string()))
+    })
+}
+
+/// Every regular file below a directory that may not exist, by its path from the root.
+pub(super) fn files_below(root: &Utf8Path, directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+    let mut found = Vec::new();
+    // What a link leads to is not below: in a backup it would be removed as something that the store no longer has.
+    if root.join(directory).symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+        return Ok(found);
+    }
+    for name in files::names_in(&root.join(directory))? {
+        let path = directory.join(name);
+        match root.join(&path).symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => found.extend(files_below(root, &path)?),
+            Ok(metadata) if metadata.is_file() => found.push(path),
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("look at", root.join(path))(error)),
+        }
+    }
+    Ok(found)
+}

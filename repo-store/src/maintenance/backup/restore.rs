@@ -1,0 +1,186 @@
+//! A store from a backup.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::configured::OutsideFile;
+use super::plan::Plan;
+use super::{FORMAT, INCOMPLETE, Target};
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::id::CommitId;
+use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
+use crate::model::snapshot::Snapshot;
+use crate::publish::{Entry, Expected, Publication, link_of};
+use crate::storage::beneath::At;
+use crate::storage::copy::Digest;
+use crate::storage::format::Format;
+use crate::storage::{StorageError, files};
+use crate::store::Store;
+
+/// What a restoration did.
+#[derive(Clone, Debug, Default)]
+pub struct RestoreReport {
+    /// Files that were copied.
+    pub copied: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// Publications whose trees were made again.
+    pub publications: u64,
+    /// Files of the backup that are not what their names say, or not there.
+    pub damaged: Vec<Utf8PathBuf>,
+    /// Files that lay outside the root of the first store: they are in `outside` of this one, and belong elsewhere.
+    pub outside: Vec<OutsideFile>,
+}
+
+impl Store {
+    /// Makes a store in `to`, a new or empty directory, from the backup in `from`, which may be any copy of the files that
+    /// [`backup_files`](Self::backup_files) names. When this returns, the store is durable.
+    ///
+    /// The published trees are as they were, to the byte and the second: names that are links are made again. A restoration that
+    /// was cut short goes on when it is begun again. Nothing is written but below `to`: files from outside the root of the first
+    /// store go to `outside` in there. No link in the backup is followed for them, nor for the configuration and the keys.
+    ///
+    /// # Errors
+    /// [`StorageError::NoStore`] when `from` is no backup, [`StorageError::StoreExists`] when `to` is not empty.
+    pub fn restore(
+        from: &Utf8Path,
+        to: &Utf8Path,
+        context: &Context,
+    ) -> Result<(Self, RestoreReport), Error> {
+        // A directory in which nothing was begun but a restoration, and not ended, takes it up again.
+        let names = files::names_in(to)?;
+        let is_cut_short = names.iter().any(|name| name == INCOMPLETE) && !to.join(FORMAT).exists();
+        if !names.is_empty() && !is_cut_short {
+            return Err(Error::Storage(StorageError::StoreExists { path: to.to_owned() }));
+        }
+        Format::of(from)?;
+        let plan = Plan::of_backup(&Self::at(from))?;
+        let target = Target::new(from, to)?;
+        for area in ["blobs", "objects", "refs", "ops", "publications", "tmp", "locks"] {
+            files::create_directories(&to.join("store").join(area))?;
+        }
+        files::create_directories(&to.join("public"))?;
+        let mut damaged = target.copy_all(&plan.named, context)?;
+        for path in &plan.plain {
+            target.copy_changed(path)?;
+        }
+        let store = Self::at(to);
+        let (mut records, mut restored) = (Vec::new(), Vec::new());
+        for published in &plan.publications {
+            let (path, bytes) = &published.record;
+            let Some(publication) = Publication::parse(bytes) else { continue };
+            let repository = path.parent().and_then(Utf8Path::file_name).unwrap_or_default();
+            let repository = RepositoryName::parse(repository)?;
+            let missing = tree(&store, &target, &repository, &publication)?;
+            if missing.is_empty() {
+                records.push(published.record.clone());
+                let dists = Utf8Path::new("public").join(repository.as_str()).join("dists");
+                if plan.links.contains(&(dists, publication.dists_target().into())) {
+                    flat_links(&store, &target, &repository, &publication)?;
+                }
+                restored.push((repository, publication.id, publication.commit));
+            }
+            damaged.extend(missing);
+        }
+        for (repository, tag, commit) in plan.tags() {
+            let shows = |(of, _, shown): &&(RepositoryName, PublicationId, Option<CommitId>)| {
+                *of == repository && *shown == Some(commit)
+            };
+            // What has a higher id than what clients see was made while the clock was ahead.
+            let dists = Utf8Path::new("public").join(repository.as_str()).join("dists");
+            let shown = plan.links.iter().find(|(path, _)| *path == dists);
+            let shown = shown.and_then(|(_, target)| PublicationId::parse(target.parent()?.file_name()?));
+            let order = |id: PublicationId| (shown.is_none_or(|shown| id <= shown), id);
+            if let Some((_, id, _)) = restored.iter().filter(shows).max_by_key(|(_, id, _)| order(*id)) {
+                let link = store.public(&repository).join(link_of(&tag));
+                files::point(target.copy.place(&link), &id.to_string(), &target.temporary())?;
+                target.note(link.parent().map(Utf8Path::to_owned));
+            }
+        }
+        target.sync()?;
+        target.write_captured(&plan, &records)?;
+        target.write_format(&plan)?;
+        let report = target.finish(damaged)?;
+        let publications = records.len() as u64;
+        let outside = plan.plain.iter().filter_map(|path| OutsideFile::of(path)).collect();
+        let super::BackupReport { copied, bytes, damaged, .. } = report;
+        Ok((Self::open(to)?, RestoreReport { copied, bytes, publications, damaged, outside }))
+    }
+}
+
+/// Makes the links to the flat form of the publication that clients see.
+fn flat_links(
+    store: &Store,
+    target: &Target<'_>,
+    repository: &RepositoryName,
+    publication: &Publication,
+) -> Result<(), Error> {
+    let public = store.public(repository);
+    for (name, leads_to) in publication.flat_links() {
+        files::point(target.copy.place(public.join(name)), &leads_to, &target.temporary())?;
+        target.note(Some(public.clone()));
+    }
+    Ok(())
+}
+
+/// Makes the tree of a publication again. Returns the files of it that the backup cannot give.
+fn tree(
+    store: &Store,
+    target: &Target<'_>,
+    repository: &RepositoryName,
+    publication: &Publication,
+) -> Result<Vec<Utf8PathBuf>, Error> {
+    let public = Utf8Path::new("public").join(repository.as_str());
+    let mut missing = Vec::new();
+    let dists = public.join(publication.directory()).join("dists").join("-");
+    target.parent(&dists)?;
+    for (_, Expected { path, entry }) in publication.expected() {
+        let path = public.join(path);
+        let (full, at) = (target.to.join(&path), target.copy.at(&path));
+        let exists = |at: &At<'_>| at.exists().map_err(Error::io("look at", &*at.full()));
+        target.parent(&path)?;
+        match entry {
+            Entry::Stored(file) => {
+                if !target.copy_named(&path, Digest::Sha256(file.sha256))? {
+                    missing.push(path);
+                }
+            }
+            Entry::Signed { file, made_in, first } => {
+                let first = target.copy.at(public.join(first));
+                if first.full() != full && exists(&first)? {
+                    files::link(first, at)?;
+                } else if target.copy_named(&path, Digest::Sha256(file.sha256))? {
+                    files::set_modified(at, made_in.seconds())?;
+                } else {
+                    missing.push(path);
+                }
+            }
+            Entry::Link { to, .. } => {
+                let original = target.copy.at(public.join(to));
+                if exists(&original)? {
+                    files::link(original, at)?;
+                }
+            }
+            Entry::Symbolic { target: leads_to } => {
+                files::point(at, &leads_to, &target.temporary())?;
+            }
+        }
+        target.note(full.parent().map(Utf8Path::to_owned));
+    }
+    let objects = store.objects();
+    for snapshot in publication.suites.values().filter_map(|suite| suite.snapshot) {
+        // What cannot be followed is damaged and was told of.
+        let Ok(snapshot) = Snapshot::read(&objects, snapshot) else { continue };
+        for record in snapshot.iterate(objects).filter_map(Result::ok) {
+            for file in record.files()? {
+                let path = public.join(file.path);
+                let Ok(blob) = store.blob_path(file.blob) else { continue };
+                target.parent(&path)?;
+                files::link(&blob, target.copy.at(&path))?;
+                target.note(target.to.join(&path).parent().map(Utf8Path::to_owned));
+            }
+        }
+    }
+    Ok(missing)
+}

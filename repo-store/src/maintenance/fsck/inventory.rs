@@ -1,0 +1,160 @@
+//! Every file, link and directory of a store with what the file system knows of it, taken in one walk.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::report::{Problem, ProblemKind};
+use crate::storage::beneath::{At, DirectoryHandle, Kind, Status, StorePaths};
+use crate::storage::files;
+use crate::storage::permissions::{EntryKind, OwnerRule, Permission};
+
+/// What lies at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// `None` for symbolic links, and for what no store has: sockets, devices.
+    pub(super) kind: Option<EntryKind>,
+    pub(super) is_link: bool,
+    pub(super) mode: u32,
+    pub(super) owner: u32,
+    pub(super) size: u64,
+    /// Device and inode: two paths with the same are one file.
+    pub(super) identity: (u64, u64),
+    /// Seconds since 1970.
+    pub(super) modified: i64,
+}
+
+impl Found {
+    pub(super) fn of(status: &Status) -> Self {
+        let kind = match status.kind {
+            Kind::Directory => Some(EntryKind::Directory),
+            Kind::File => Some(EntryKind::File),
+            Kind::Link | Kind::Other => None,
+        };
+        Self {
+            kind,
+            is_link: status.is_link(),
+            mode: status.mode,
+            owner: status.owner,
+            size: status.size,
+            identity: status.identity,
+            modified: status.modified.0,
+        }
+    }
+
+    pub(super) fn is_file(&self) -> bool {
+        self.kind == Some(EntryKind::File)
+    }
+
+    pub(super) fn is_directory(&self) -> bool {
+        self.kind == Some(EntryKind::Directory)
+    }
+}
+
+/// All entries by their path from the root.
+#[derive(Debug, Default)]
+pub(super) struct Inventory {
+    entries: BTreeMap<Utf8PathBuf, Found>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// What of the root belongs to a store.
+const AREAS: [&str; 5] = ["repo.toml", "repo.d", "keys", "store", "public"];
+/// What comes and goes, and is nobody's loss.
+const PASSING: [&str; 4] = ["store/tmp", "store/damaged", "store/trash", "store/cache"];
+
+impl Inventory {
+    /// `public` may be a link to another place. Nothing else is reached through one.
+    pub(super) fn take(root: &Utf8Path, paths: &StorePaths) -> Self {
+        let mut inventory = Self::default();
+        let opened = DirectoryHandle::new(root.to_owned());
+        inventory.visit(&opened.at(""), Utf8Path::new(""), false);
+        for area in AREAS {
+            let at = if area == "public" { paths.at(area) } else { opened.at(area) };
+            inventory.visit(&at, Utf8Path::new(area), true);
+        }
+        inventory
+    }
+
+    pub(super) fn get(&self, path: &Utf8Path) -> Option<&Found> {
+        self.entries.get(path)
+    }
+
+    /// Everything below a directory, in the order of paths.
+    pub(super) fn below<'a>(
+        &'a self,
+        directory: &'a Utf8Path,
+    ) -> impl Iterator<Item = (&'a Utf8Path, &'a Found)> {
+        self.entries
+            .range::<Utf8PathBuf, _>(directory.to_owned()..)
+            .take_while(move |(path, _)| path.starts_with(directory))
+            .filter(move |(path, _)| *path != directory)
+            .map(|(path, found)| (path.as_path(), found))
+    }
+
+    fn visit(&mut self, at: &At<'_>, path: &Utf8Path, descend: bool) {
+        let unreadable = |error: std::io::Error| Problem {
+            kind: ProblemKind::Unreadable,
+            path: path.to_owned(),
+            what: error.to_string(),
+            affects: Vec::new(),
+        };
+        let found = match at.status() {
+            Ok(status) => Found::of(&status),
+            // It was never there, or went while others worked: what must be there is looked for by name later.
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(error) => {
+                self.problems.push(unreadable(error));
+                return;
+            }
+        };
+        self.entries.insert(path.to_owned(), found);
+        if !descend || !found.is_directory() || PASSING.contains(&path.as_str()) {
+            return;
+        }
+        let opened = match at.open_if_present() {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return,
+            Err(error) => {
+                self.problems.push(unreadable(error));
+                return;
+            }
+        };
+        match files::names_in(opened.at("")) {
+            Ok(names) => {
+                names.iter().for_each(|name| self.visit(&opened.at(name), &path.join(name), true));
+            }
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                let what = source.unwrap_or_else(|| error.to_string());
+                self.problems.push(unreadable(std::io::Error::other(what)));
+            }
+        }
+    }
+
+    /// Compares modes and owners with the table.
+    pub(super) fn check_permissions(&self, paths: &StorePaths) -> Vec<Problem> {
+        let owner = self.get(Utf8Path::new("store")).map(|found| found.owner);
+        let mut problems = Vec::new();
+        for (path, found) in &self.entries {
+            let Some(line) = found.kind.and_then(|kind| Permission::of(path, kind)) else { continue };
+            let mut report = |kind, what| {
+                problems.push(Problem { kind, path: path.clone(), what, affects: Vec::new() });
+            };
+            if !line.mode.allows(found.mode) {
+                // Seen between its creation and the setting of its mode, by a process that works right now?
+                let again = paths.at(path).status().map(|status| status.mode);
+                if again.is_ok_and(|mode| !line.mode.allows(mode)) {
+                    let is = found.mode & 0o777;
+                    report(ProblemKind::Mode, format!("its mode is {is:04o} and should be {}", line.mode));
+                }
+            }
+            if line.owner == OwnerRule::Store && owner.is_some_and(|owner| owner != found.owner) {
+                let what = format!("it belongs to uid {} and not to the {}", found.owner, line.owner);
+                report(ProblemKind::Owner, what);
+            }
+        }
+        problems
+    }
+}

@@ -1,0 +1,294 @@
+//! References and the operation log, each of which tells when the other is wrong.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::graph::Graph;
+use super::report::{Affected, Problem, ProblemKind};
+use crate::history::horizon::Ends;
+use crate::model::id::CommitId;
+use crate::model::log_entry::LogEntry;
+use crate::model::name::{RepositoryName, TagName};
+use crate::model::operation::Operation;
+use crate::model::publication_id::PublicationId;
+use crate::storage::{Storage as _, files, log};
+use crate::store::Store;
+
+/// The references and the log as they stood at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    pub(super) heads: BTreeMap<RepositoryName, CommitId>,
+    /// References that hold no commit id, with what is wrong.
+    pub(super) unreadable: BTreeMap<RepositoryName, String>,
+    /// The state that each tag stands for.
+    pub(super) tags: BTreeMap<(RepositoryName, TagName), CommitId>,
+    /// What the log says last of each tag: the state, or that it was deleted.
+    pub(super) logged_tags: BTreeMap<(RepositoryName, TagName), Option<CommitId>>,
+    /// The number of the oldest state that each history keeps, of those that were shortened.
+    pub(super) oldest: BTreeMap<RepositoryName, u64>,
+    log: Vec<u8>,
+    pub(super) announced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
+    /// For each repository, in the order of the log: announced commits, and what each was based on.
+    pub(super) commits: BTreeMap<RepositoryName, Vec<(CommitId, CommitId)>>,
+    pub(super) problems: Vec<Problem>,
+}
+
+const LOG: &str = "store/ops/log";
+
+impl Journal {
+    pub(super) fn read(store: &Store) -> Self {
+        let mut journal = Self::default();
+        // Nothing is announced while this is held, so no reference can be ahead of the log. A copy of a store on a read-only
+        // medium cannot be locked and needs not be.
+        let lock = store.storage().lock("ops.log").ok();
+        for name in journal.names_in(store, "store/refs".into(), None) {
+            let path = Utf8Path::new("store/refs").join(&name);
+            let Ok(repository) = RepositoryName::parse(&name) else {
+                journal.report(ProblemKind::Stray, path, "no such file belongs here", None);
+                continue;
+            };
+            match store.storage().read(&Store::ref_key(&repository)) {
+                Ok(None) => {}
+                Ok(Some(bytes)) => match head(&bytes) {
+                    Some(id) => drop(journal.heads.insert(repository, id)),
+                    None => drop(journal.unreadable.insert(repository, "it holds no commit id".to_owned())),
+                },
+                Err(error) => {
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    journal.unreadable.insert(repository, source.unwrap_or_default());
+                }
+            }
+        }
+        journal.read_tags(store);
+        journal.read_ends(store);
+        match store.storage().read(&Store::log_key()) {
+            Ok(log) => journal.log = log.unwrap_or_default(),
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                journal.report(ProblemKind::Unreadable, LOG.into(), &source, None);
+            }
+        }
+        drop(lock);
+        journal.read_log();
+        journal
+    }
+
+    /// What lies in a directory below the root; nothing, and a problem, when it cannot be listed.
+    fn names_in(
+        &mut self,
+        store: &Store,
+        area: Utf8PathBuf,
+        repository: Option<&RepositoryName>,
+    ) -> Vec<String> {
+        files::names_in(&store.root().join(&area)).unwrap_or_else(|error| {
+            let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            self.report(ProblemKind::Unreadable, area, &source, repository);
+            Vec::new()
+        })
+    }
+
+    fn read_tags(&mut self, store: &Store) {
+        let area = Utf8Path::new("store/tags");
+        for name in self.names_in(store, area.to_owned(), None) {
+            let Ok(repository) = RepositoryName::parse(&name) else { continue };
+            for name in self.names_in(store, area.join(&name), Some(&repository)) {
+                let path = area.join(repository.as_str()).join(&name);
+                let Ok(tag) = TagName::parse(&name) else {
+                    self.report(ProblemKind::Stray, path, "no such file belongs here", Some(&repository));
+                    continue;
+                };
+                match std::fs::read(store.root().join(&path)) {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => {
+                        self.report(ProblemKind::Unreadable, path, &error.to_string(), Some(&repository));
+                    }
+                    Ok(bytes) => match head(&bytes) {
+                        Some(id) => drop(self.tags.insert((repository.clone(), tag), id)),
+                        None => {
+                            self.report(
+                                ProblemKind::Damaged,
+                                path,
+                                "it holds no commit id",
+                                Some(&repository),
+                            );
+                        }
+                    },
+                }
+            }
+        }
+    }
+
+    fn read_ends(&mut self, store: &Store) {
+        for name in self.names_in(store, "store/history".into(), None) {
+            let path = Utf8Path::new("store/history").join(&name);
+            let Ok(repository) = RepositoryName::parse(&name) else { continue };
+            match Ends::load(store, &repository) {
+                Ok(ends) => match ends.oldest() {
+                    Some(oldest) => drop(self.oldest.insert(repository, oldest)),
+                    // A history that is whole has no such file.
+                    None => self.report(ProblemKind::Damaged, path, "it is empty", Some(&repository)),
+                },
+                Err(error) => self.report(ProblemKind::Damaged, path, &error.to_string(), Some(&repository)),
+            }
+        }
+    }
+
+    fn check_tags(&mut self) {
+        let wrong: Vec<_> = self
+            .logged_tags
+            .iter()
+            .filter_map(|(name, logged)| Some((name.clone(), (*logged)?)))
+            .filter(|(name, logged)| self.tags.get(name) != Some(logged))
+            .map(|((repository, tag), _)| (repository, tag))
+            .collect();
+        for (repository, tag) in wrong {
+            let path = Utf8Path::new("store/tags").join(repository.as_str()).join(tag.as_str());
+            let is_there = self.tags.contains_key(&(repository.clone(), tag));
+            if is_there {
+                let what = "it stands for another state than the operation log says";
+                self.report(ProblemKind::Damaged, path, what, Some(&repository));
+            } else if !self.problems.iter().any(|problem| problem.path == path) {
+                let what = "the operation log tells of it";
+                self.report(ProblemKind::Missing, path, what, Some(&repository));
+            }
+        }
+    }
+
+    fn read_log(&mut self) {
+        let log = std::mem::take(&mut self.log);
+        let broken: Vec<usize> =
+            log::lines(&log).filter(|line| !line.intact).map(|line| line.number).collect();
+        if let Some(first) = broken.first() {
+            let what = format!("line {first} is not what was written, or not all that was");
+            self.report(ProblemKind::Damaged, LOG.into(), &what, None);
+        }
+        for line in log::lines(&log).filter(|line| line.intact) {
+            let Some(entry) = LogEntry::parse(line.text) else { continue };
+            let unchanged = entry.is_unchanged();
+            let LogEntry { repository, before, after, operation, .. } = entry;
+            match operation {
+                Operation::Publish(id) if unchanged => {
+                    self.announced.entry(repository).or_default().insert(id);
+                }
+                Operation::Tag(tag) if unchanged && after.is_some() => {
+                    self.logged_tags.insert((repository, tag), after);
+                }
+                Operation::DeleteTag(tag) if unchanged => {
+                    self.logged_tags.insert((repository, tag), None);
+                }
+                _ => {
+                    if let (Some(before), Some(after)) = (before, after)
+                        && before != after
+                    {
+                        self.commits.entry(repository).or_default().push((before, after));
+                    }
+                }
+            }
+        }
+        self.log = log;
+    }
+
+    /// The bytes of the log.
+    pub(super) fn log(&self) -> &[u8] {
+        &self.log
+    }
+
+    fn report(
+        &mut self,
+        kind: ProblemKind,
+        path: Utf8PathBuf,
+        what: &str,
+        repository: Option<&RepositoryName>,
+    ) {
+        let affects = repository.map(|repository| Affected {
+            repository: repository.clone(),
+            suite: None,
+            package: None,
+            current: true,
+        });
+        let affects = affects.into_iter().collect();
+        self.problems.push(Problem { kind, path, what: what.to_owned(), affects });
+    }
+
+    /// Compares references and log. `published` are the commits that publications show.
+    pub(super) fn check(
+        &mut self,
+        graph: &Graph<'_>,
+        published: &BTreeMap<RepositoryName, BTreeSet<CommitId>>,
+    ) {
+        let repositories: BTreeSet<RepositoryName> = (self.commits.keys())
+            .chain(self.heads.keys())
+            .chain(published.keys())
+            .chain(self.unreadable.keys())
+            .cloned()
+            .collect();
+        self.check_tags();
+        let mut unlogged = 0;
+        for repository in &repositories {
+            let path = Utf8Path::new("store/refs").join(repository.as_str());
+            let lines = self.commits.get(repository).map(Vec::as_slice).unwrap_or_default();
+            let announced: HashSet<CommitId> = lines.iter().map(|(_, after)| *after).collect();
+            // What something was built upon or published was the head once; the last line may announce what never came to be.
+            let mut done: Vec<CommitId> =
+                since_it_was_made(lines).iter().map(|(before, _)| *before).collect();
+            done.retain(|id| announced.contains(id));
+            done.extend(published.get(repository).into_iter().flatten());
+            if let Some(what) = self.unreadable.get(repository).cloned() {
+                self.report(ProblemKind::Damaged, path, &what, Some(repository));
+                continue;
+            }
+            if !self.heads.contains_key(repository) {
+                // Without a record and a place for publications either, a repository that clients once saw was deleted.
+                let is_deleted = self.announced.contains_key(repository)
+                    && !published.contains_key(repository)
+                    && graph.has_no_public_tree(repository);
+                if !done.is_empty() && !is_deleted {
+                    let what = "the operation log or a publication tells of commits";
+                    self.report(ProblemKind::Missing, path, what, Some(repository));
+                }
+                continue;
+            }
+            let history = graph.history.get(repository);
+            let whole = graph.commits.get(repository).map(Vec::as_slice).unwrap_or_default();
+            unlogged += whole
+                .iter()
+                .filter(|id| graph.commit(**id).is_some_and(|commit| commit.sequence > 0))
+                .filter(|id| !announced.contains(id))
+                .count();
+            // Of those that were done only the last must still be known: older ones may have been given up.
+            let last = done.iter().filter_map(|id| Some((graph.commit(*id)?.sequence, *id))).max();
+            let oldest = self.oldest.get(repository).copied().unwrap_or_default();
+            if let Some((sequence, last)) = last
+                && sequence >= oldest
+                && !history.is_some_and(|history| history.contains(&last))
+            {
+                let what = format!("it does not lead to commit {}, which was current once", last.short());
+                self.report(ProblemKind::Damaged, path, &what, Some(repository));
+            }
+        }
+        if unlogged > 0 {
+            let what = format!("{unlogged} commits that are in the history are not in it");
+            self.report(ProblemKind::Damaged, LOG.into(), &what, None);
+        }
+    }
+}
+
+/// The lines behind the last one that is built upon nothing announced before it: one of that name may have been deleted.
+fn since_it_was_made(lines: &[(CommitId, CommitId)]) -> &[(CommitId, CommitId)] {
+    let mut known = HashSet::new();
+    let mut start = 0;
+    for (place, (before, after)) in lines.iter().enumerate() {
+        if !known.contains(before) {
+            start = place;
+        }
+        known.insert(*after);
+    }
+    lines.get(start..).unwrap_or_default()
+}
+
+/// The commit id in the bytes of a reference.
+pub(super) fn head(bytes: &[u8]) -> Option<CommitId> {
+    let id: CommitId = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?.parse().ok()?;
+    (format!("{id}\n").as_bytes() == bytes).then_some(id)
+}

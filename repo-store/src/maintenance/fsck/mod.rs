@@ -1,0 +1,335 @@
+//! Checking everything a store holds, and putting right what can be.
+//!
+//! The check reads every file to its end on all threads, follows every reference, and compares every published file with what
+//! its publication's record says of it. It takes no lock that makes others wait longer than the reading of the references
+//! takes, and may run while others add and publish.
+//!
+//! A repair never overwrites: what it replaces is moved to `store/damaged/`. Copies are taken from directories, and by hash
+//! from whatever the caller can reach ([`Copies`]).
+//!
+//! Not checked: what the administrator writes (`repo.toml`, `repo.d/`) and the secret keys, for which only the modes are
+//! looked at; and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/damaged/`.
+
+mod contents;
+mod graph;
+mod inventory;
+mod journal;
+mod published;
+mod remote;
+mod repair;
+mod report;
+mod sources;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use apt_sign::Fingerprint;
+use camino::{Utf8Path, Utf8PathBuf};
+use contents::Subject;
+use deb_parse::checksum::{Blake3, Sha256};
+use graph::{Graph, Wanted};
+use inventory::Inventory;
+use journal::Journal;
+use published::{Published, Records, Remedy};
+pub use remote::{Copies, Refusal, Unhelpful};
+pub use repair::RepairReport;
+pub use report::{Affected, FsckReport, Problem, ProblemKind};
+pub use sources::CopySource;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::id::BlobId;
+use crate::model::name::RepositoryName;
+use crate::publish;
+use crate::publish::{Forged, Publication};
+use crate::storage::files;
+use crate::store::Store;
+
+/// The signed files of one suite as clients get them.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedSuite<'a> {
+    /// `InRelease`
+    pub in_release: &'a [u8],
+    /// `Release`
+    pub release: &'a [u8],
+    /// `Release.gpg`
+    pub release_gpg: &'a [u8],
+}
+
+/// Says whether clients would accept the signatures of a suite.
+pub type SignatureCheck<'a> = dyn Fn(SignedSuite<'_>) -> Result<(), apt_sign::Error> + 'a;
+
+/// How a store is checked.
+#[derive(Clone, Copy, Default)]
+pub struct FsckOptions<'a> {
+    /// Judges the signatures that clients see. Without it they are compared with what was signed, to the byte, and not
+    /// verified.
+    pub signatures: Option<&'a SignatureCheck<'a>>,
+    /// The fingerprints of the keys that are there to sign. A published repository is a problem when none of them signed it: nothing
+    /// more can be published that clients take. Without it nobody looks.
+    pub keys: Option<&'a [Fingerprint]>,
+    /// Renders and signs a repository again ([`Store::sign_again`]) and returns whether it did. A repair asks for that when clients see a
+    /// forged index, before it takes that away; without it they miss the index until somebody publishes.
+    pub sign_again: Option<&'a SignAgain<'a>>,
+}
+
+/// See [`FsckOptions::sign_again`].
+pub type SignAgain<'a> = dyn Fn(&RepositoryName) -> bool + 'a;
+
+impl std::fmt::Debug for FsckOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { signatures, keys, sign_again } = self;
+        f.debug_struct("FsckOptions")
+            .field("signatures", &signatures.is_some())
+            .field("keys", keys)
+            .field("sign_again", &sign_again.is_some())
+            .finish()
+    }
+}
+
+/// A problem, and what is known of a way out.
+struct Finding {
+    problem: Problem,
+    remedy: Fix,
+}
+
+/// What has to be put right.
+#[derive(Clone, Debug)]
+enum Fix {
+    Blob(BlobId),
+    Object(Blake3),
+    Manifest(BlobId),
+    Published(Remedy),
+    /// A file of an index that lists what no record says.
+    Forged(RepositoryName, Sha256),
+    Record,
+    Reference(RepositoryName),
+    Tag,
+    History,
+    Log,
+    Mode,
+    /// A person has to look at it.
+    Nothing,
+}
+
+/// All findings, and what a repair needs to know besides.
+struct Findings {
+    report: FsckReport,
+    findings: Vec<Finding>,
+    journal: Journal,
+    wanted: HashMap<BlobId, Wanted>,
+    /// Whether every reference and object could be followed, so that what was not reached is not needed.
+    is_complete: bool,
+}
+
+impl Store {
+    /// Checks everything.
+    ///
+    /// ```no_run
+    /// # fn f(store: &repo_store::Store, context: &repo_store::Context) -> Result<(), repo_store::Error> {
+    /// let report = store.fsck(&repo_store::FsckOptions::default(), context)?;
+    /// for problem in &report.problems {
+    ///     eprintln!("{problem}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// When not even the references can be listed. Everything else that cannot be read is part of the report.
+    pub fn fsck(&self, options: &FsckOptions<'_>, context: &Context) -> Result<FsckReport, Error> {
+        Ok(self.examine(options, context)?.report)
+    }
+
+    fn examine(&self, options: &FsckOptions<'_>, context: &Context) -> Result<Findings, Error> {
+        let mut findings: Vec<Finding> = Vec::new();
+        // First what refers to something, so that whatever is added meanwhile is not missed below; and publications before
+        // the references that they follow.
+        let mut records: BTreeMap<RepositoryName, Records> = BTreeMap::new();
+        for repository in self.published_repositories() {
+            records.insert(repository.clone(), Records::read(self, &repository));
+        }
+        let mut journal = Journal::read(self);
+        let paths = self.paths();
+        let inventory = Inventory::take(self.root(), &paths);
+        let contents = contents::read_all(&paths, &inventory, context);
+        // What garbage collection took away since was marked as going before.
+        for (repository, records) in &mut records {
+            records.readable.retain(|_, publication| !published::is_going(self, repository, publication));
+        }
+
+        let mut graph = Graph::new(self, &contents);
+        for (repository, head) in &journal.heads {
+            graph.follow(repository, *head, journal.oldest.get(repository).copied());
+        }
+        for ((repository, _), commit) in &journal.tags {
+            graph.keep(repository, *commit);
+        }
+        let mut published = BTreeMap::<RepositoryName, BTreeSet<_>>::new();
+        for (repository, records) in &records {
+            for publication in records.readable.values() {
+                published.entry(repository.clone()).or_default().extend(publication.commit);
+                for (place, shown) in &publication.suites {
+                    if let Some(snapshot) = shown.snapshot {
+                        graph.show(repository, place.suite(), snapshot, true);
+                    }
+                }
+            }
+        }
+        journal.check(&graph, &published);
+
+        let mut compared = 0;
+        let nothing = BTreeSet::new();
+        for (repository, records) in &records {
+            let mut tree = Published {
+                store: self,
+                paths: &paths,
+                repository,
+                inventory: &inventory,
+                contents: &contents,
+                graph: &graph,
+                records,
+                tags: journal
+                    .tags
+                    .iter()
+                    .filter(|((of, _), _)| of == repository)
+                    .map(|((_, tag), commit)| (tag.clone(), *commit))
+                    .collect(),
+                announced: journal.announced.get(repository).unwrap_or(&nothing),
+                options,
+                now: context.now,
+                problems: Vec::new(),
+                compared: 0,
+            };
+            tree.check();
+            compared += tree.compared;
+            findings.extend(tree.problems.into_iter().map(|(remedy, problem)| {
+                let is_record = problem.path.starts_with("store/publications");
+                let or_else = if is_record { Fix::Record } else { Fix::Nothing };
+                Finding { problem, remedy: remedy.map_or(or_else, Fix::Published) }
+            }));
+            findings.extend(self.forged(repository, records, &contents, context));
+            let of_records = records.problems.iter().cloned();
+            findings.extend(of_records.map(|problem| Finding { problem, remedy: Fix::Record }));
+        }
+
+        let unusable = graph.unusable();
+        let told: HashSet<Blake3> =
+            contents.problems.iter().filter_map(|(subject, _)| subject.id()).collect();
+        findings.extend(contents.problems.iter().map(|(subject, problem)| {
+            let affects = unusable.affected_by(*subject);
+            Finding { problem: Problem { affects, ..problem.clone() }, remedy: subject.fix() }
+        }));
+        let missing = unusable.missing(&told, &contents).into_iter();
+        findings.extend(missing.map(|(subject, problem)| Finding { problem, remedy: subject.fix() }));
+        findings.extend(journal.problems.drain(..).map(|problem| {
+            let reference = problem.path.strip_prefix("store/refs").ok().map(|name| name.as_str().to_owned());
+            let reference = reference.and_then(|name| RepositoryName::parse(&name).ok());
+            let remedy = match reference {
+                Some(repository) => Fix::Reference(repository),
+                None if problem.path.starts_with("store/tags") => Fix::Tag,
+                None if problem.path.starts_with("store/history") => Fix::History,
+                None if problem.path == "store/ops/log" => Fix::Log,
+                None => Fix::Nothing,
+            };
+            Finding { problem, remedy }
+        }));
+        findings.extend(inventory.check_permissions(&paths).into_iter().map(|problem| {
+            let remedy = if problem.kind == ProblemKind::Mode { Fix::Mode } else { Fix::Nothing };
+            Finding { problem, remedy }
+        }));
+        let unread = inventory.problems.iter().cloned();
+        findings.extend(unread.map(|problem| Finding { problem, remedy: Fix::Nothing }));
+        findings.extend(self.check_format().map(|problem| Finding { problem, remedy: Fix::Nothing }));
+
+        findings.sort_by(|a, b| (&a.problem.path, a.problem.kind).cmp(&(&b.problem.path, b.problem.kind)));
+        // A damaged file of an index is found both when it is read and when a publication needs it: the latter knows more.
+        let publications: HashSet<Utf8PathBuf> = findings
+            .iter()
+            .filter(|finding| matches!(finding.remedy, Fix::Published(_)))
+            .map(|finding| finding.problem.path.clone())
+            .collect();
+        findings.retain(|finding| {
+            matches!(finding.remedy, Fix::Published(_) | Fix::Mode | Fix::Forged(..))
+                || finding.problem.kind == ProblemKind::Owner
+                || !publications.contains(&finding.problem.path)
+        });
+        let report = FsckReport {
+            problems: findings.iter().map(|finding| finding.problem.clone()).collect(),
+            blobs: contents.counts.0,
+            objects: contents.counts.1,
+            published: compared,
+            bytes: contents.bytes,
+        };
+        let is_complete = unusable.objects.is_empty()
+            && !findings.iter().any(|finding| {
+                matches!(finding.remedy, Fix::Reference(_) | Fix::Tag | Fix::History | Fix::Record)
+            });
+        Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
+    }
+
+    /// The indices of a repository that do not list what the records say.
+    fn forged(
+        &self,
+        repository: &RepositoryName,
+        records: &Records,
+        contents: &contents::Contents,
+        context: &Context,
+    ) -> Vec<Finding> {
+        let public = Utf8Path::new("public").join(repository.as_str());
+        let is_whole = |path: &Utf8Path| contents.indices.contains(&public.join(path));
+        let publications = records.readable.values();
+        let found = publish::forged(self, &self.root().join(&public), publications, is_whole, context);
+        let shown = Publication::shown(&self.paths(), &self.public(repository)).unwrap_or_default();
+        let current = shown.and_then(|id| records.readable.get(&id));
+        let finding = |Forged { path, digest, place, what }| {
+            let affects = vec![Affected {
+                repository: repository.clone(),
+                suite: Some(place.suite().clone()),
+                package: None,
+                current: current.is_some_and(|current| current.names(&digest)),
+            }];
+            let problem = Problem { kind: ProblemKind::Forged, path: public.join(path), what, affects };
+            Finding { problem, remedy: Fix::Forged(repository.clone(), digest) }
+        };
+        found.into_iter().map(finding).collect()
+    }
+
+    /// The repositories that have a publication or what is left of one.
+    fn published_repositories(&self) -> BTreeSet<RepositoryName> {
+        let areas = ["store/publications", "public"];
+        // One that cannot be listed is among the problems of the inventory.
+        let paths = self.paths();
+        let names = areas.map(|area| files::names_in(paths.at(area)).unwrap_or_default());
+        names.iter().flatten().filter_map(|name| RepositoryName::parse(name).ok()).collect()
+    }
+
+    /// Opening a store only looks at the number.
+    fn check_format(&self) -> Option<Problem> {
+        let path = Utf8Path::new("store/format");
+        let bytes = files::read_if_present(&self.root().join(path)).ok().flatten();
+        (bytes != Some(self.format().to_file())).then(|| Problem {
+            kind: ProblemKind::Damaged,
+            path: path.to_owned(),
+            what: "it is not what was written".to_owned(),
+            affects: Vec::new(),
+        })
+    }
+}
+
+impl Subject {
+    fn id(self) -> Option<Blake3> {
+        match self {
+            Self::Blob(id) => Some(id.0),
+            Self::Object(id) => Some(id),
+            Self::Manifest(_) | Self::Index => None,
+        }
+    }
+
+    fn fix(self) -> Fix {
+        match self {
+            Self::Blob(id) => Fix::Blob(id),
+            Self::Object(id) => Fix::Object(id),
+            Self::Manifest(id) => Fix::Manifest(id),
+            Self::Index => Fix::Nothing,
+        }
+    }
+}

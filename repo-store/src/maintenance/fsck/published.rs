@@ -1,0 +1,519 @@
+//! The published trees, compared with the records of their publications.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::SuiteName;
+use jiff::Timestamp;
+
+use super::contents::{Contents, Fault, blake3_of, sha256_of};
+use super::graph::Graph;
+use super::inventory::{Found, Inventory};
+use super::report::{Affected, Problem, ProblemKind};
+use super::{FsckOptions, SignedSuite};
+use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
+use crate::model::name::{RepositoryName, TagName};
+use crate::model::publication_id::PublicationId;
+use crate::publish::{BY_HASH, Entry, Expected, MOST_AHEAD, PUBLICATIONS, Publication, SNAPSHOTS, link_of};
+use crate::storage::beneath::{Refusal, StorePaths};
+use crate::storage::{Storage as _, files};
+use crate::store::Store;
+
+/// The records of all publications of one repository.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    pub(super) readable: BTreeMap<PublicationId, Publication>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// How a problem with a published entry can be put right.
+#[derive(Clone, Debug)]
+pub(super) enum Remedy {
+    /// Make it again from what the store has.
+    Entry(RepositoryName, Expected),
+    /// Link the blob into the pool.
+    Pool(Utf8PathBuf, BlobId),
+    /// Let `dists` lead to this publication.
+    Dists(RepositoryName, String),
+}
+
+impl Records {
+    pub(super) fn read(store: &Store, repository: &RepositoryName) -> Self {
+        let mut records = Self::default();
+        let area = store.root().join("store/publications").join(repository.as_str());
+        for name in files::names_in(&area).unwrap_or_default() {
+            let path = Utf8Path::new("store/publications").join(repository.as_str()).join(&name);
+            let mut report = |kind, what: String| {
+                let affects = vec![affected(repository, None)];
+                records.problems.push(Problem { kind, path: path.clone(), what, affects });
+            };
+            let Some(id) = PublicationId::parse(&name) else {
+                report(ProblemKind::Stray, "no such file belongs here".to_owned());
+                continue;
+            };
+            match store.storage().read(&Publication::key(repository, id)) {
+                Ok(None) => {}
+                Ok(Some(bytes)) => match Publication::parse(&bytes).filter(|found| found.id == id) {
+                    Some(publication) => drop(records.readable.insert(id, publication)),
+                    None => report(
+                        ProblemKind::Damaged,
+                        "it is not what was written: the next `publish` renders anew without it".to_owned(),
+                    ),
+                },
+                Err(error) => {
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    report(ProblemKind::Unreadable, source.unwrap_or_default());
+                }
+            }
+        }
+        records
+    }
+}
+
+/// Whether garbage collection took a publication away, or began to: its archive root goes first, its record last.
+pub(super) fn is_going(store: &Store, repository: &RepositoryName, publication: &Publication) -> bool {
+    let (paths, public) = (store.paths(), store.public(repository));
+    let archive = public.join(SNAPSHOTS).join(publication.id.to_string());
+    let dists = public.join("dists");
+    // What cannot be looked at is not taken for absent.
+    let is_there = |path: &Utf8Path| paths.place(path).exists().unwrap_or(true);
+    let shown = Publication::shown(&paths, &public).is_ok_and(|id| id == Some(publication.id));
+    let recorded = store.storage().contains(&Publication::key(repository, publication.id)).unwrap_or(true);
+    !recorded || (!shown && !is_there(&archive) && is_there(&dists))
+}
+
+fn affected(repository: &RepositoryName, suite: Option<&SuiteName>) -> Affected {
+    Affected { repository: repository.clone(), suite: suite.cloned(), package: None, current: true }
+}
+
+/// The check of one repository's tree.
+pub(super) struct Published<'a> {
+    pub(super) store: &'a Store,
+    pub(super) paths: &'a StorePaths,
+    pub(super) repository: &'a RepositoryName,
+    pub(super) inventory: &'a Inventory,
+    pub(super) contents: &'a Contents,
+    pub(super) graph: &'a Graph<'a>,
+    pub(super) records: &'a Records,
+    pub(super) tags: Vec<(TagName, CommitId)>,
+    /// Publications that the operation log announces.
+    pub(super) announced: &'a BTreeSet<PublicationId>,
+    pub(super) options: &'a FsckOptions<'a>,
+    pub(super) now: Timestamp,
+    pub(super) problems: Vec<(Option<Remedy>, Problem)>,
+    /// How many files were compared.
+    pub(super) compared: u64,
+}
+
+impl Published<'_> {
+    fn public(&self) -> Utf8PathBuf {
+        Utf8Path::new("public").join(self.repository.as_str())
+    }
+
+    fn report(
+        &mut self,
+        remedy: Option<Remedy>,
+        kind: ProblemKind,
+        path: Utf8PathBuf,
+        what: impl Into<String>,
+        affects: Vec<Affected>,
+    ) {
+        self.problems.push((remedy, Problem { kind, path, what: what.into(), affects }));
+    }
+
+    pub(super) fn check(&mut self) {
+        let public = self.public();
+        let records = self.records;
+        let mut known: BTreeSet<Utf8PathBuf> = BTreeSet::new();
+        let mut checked: BTreeSet<Expected> = BTreeSet::new();
+        for publication in records.readable.values() {
+            let expected = publication.expected();
+            known.extend(expected.iter().map(|(_, expected)| public.join(&expected.path)));
+            for (_, expected) in expected {
+                if !checked.contains(&expected) {
+                    self.check_entry(&expected);
+                    checked.insert(expected);
+                }
+            }
+        }
+        self.check_directories(known.iter().map(Utf8PathBuf::as_path));
+        self.check_pool();
+        self.check_dists();
+        self.check_strays(&known);
+        self.check_tags();
+    }
+
+    /// Whether nothing lies at a path. What cannot be reached because of what lies above it is told of there.
+    fn is_missing(&self, path: &Utf8Path) -> bool {
+        match self.paths.at(path).exists() {
+            Ok(is_there) => !is_there,
+            Err(error) => Refusal::of(&error).is_none(),
+        }
+    }
+
+    /// What the store reaches these paths through are directories: it refuses to go through a link.
+    fn check_directories<'p>(&mut self, paths: impl Iterator<Item = &'p Utf8Path>) {
+        let public = self.public();
+        let own = [public.join("pool"), public.join(BY_HASH).join("SHA256")];
+        let own = own.into_iter().chain([PUBLICATIONS, SNAPSHOTS].map(|name| public.join(name)));
+        let mut directories: BTreeSet<Utf8PathBuf> = BTreeSet::new();
+        let mut insert = |directory: Option<&Utf8Path>| {
+            for above in directory.into_iter().flat_map(Utf8Path::ancestors) {
+                if !above.starts_with(&public) || !directories.insert(above.to_owned()) {
+                    break;
+                }
+            }
+        };
+        own.for_each(|directory| insert(Some(&directory)));
+        paths.for_each(|path| insert(path.parent()));
+        for path in directories {
+            let Some(found) = self.inventory.get(&path).filter(|found| !found.is_directory()) else {
+                continue;
+            };
+            let what = if found.is_link { "it is a symbolic link" } else { "it is not a directory" };
+            let what = format!("{what} where a directory of the store belongs: nothing is done below it");
+            let affects = vec![affected(self.repository, None)];
+            self.report(None, ProblemKind::Damaged, path, what, affects);
+        }
+    }
+
+    fn check_entry(&mut self, expected: &Expected) {
+        let path = self.public().join(&expected.path);
+        let suite = suite_of(&expected.path);
+        let affects = vec![affected(self.repository, suite.as_ref())];
+        let remedy = Some(Remedy::Entry(self.repository.clone(), expected.clone()));
+        self.compared += 1;
+        let Some(found) = self.inventory.get(&path).copied() else {
+            if self.is_missing(&path) {
+                self.report(remedy, ProblemKind::Missing, path, "clients are told of it", affects);
+            }
+            return;
+        };
+        let wrong = match &expected.entry {
+            Entry::Symbolic { target } => {
+                let is = self.paths.at(&path).read_link();
+                (!found.is_link || is.as_deref().ok() != Some(Utf8Path::new(target)))
+                    .then_some(Fault::Damaged("it is not the symbolic link that belongs here"))
+            }
+            _ if !found.is_file() => Some(Fault::Damaged("it is not a regular file")),
+            // Read already; what is wrong with it was told, but not whom it affects.
+            Entry::Stored(_) => (!self.contents.indices.contains(&path))
+                .then_some(Fault::Damaged("its content has another hash than its name says")),
+            Entry::Link { to, file } => {
+                let to = self.public().join(to);
+                let same = self.inventory.get(&to).map(|found| found.identity) == Some(found.identity);
+                if same && self.contents.indices.contains(&to) {
+                    None
+                } else {
+                    self.compare(&path, &found, file)
+                }
+            }
+            Entry::Signed { file, made_in, .. } => {
+                if found.modified != made_in.seconds() {
+                    let what =
+                        format!("it was last modified at {}, not at {}", found.modified, made_in.seconds());
+                    let remedy = remedy.clone();
+                    self.report(remedy, ProblemKind::Time, path.clone(), what, affects.clone());
+                }
+                self.compare(&path, &found, file)
+            }
+        };
+        if let Some(problem) = wrong.and_then(|fault| fault.problem(&path)) {
+            self.problems.push((remedy, Problem { affects, ..problem }));
+        }
+    }
+
+    fn compare(&self, path: &Utf8Path, found: &Found, file: &crate::publish::File) -> Option<Fault> {
+        const OTHER: Fault = Fault::Damaged("its content is not what was published");
+        if found.size != file.size {
+            return Some(OTHER);
+        }
+        match sha256_of(self.paths.at(path)) {
+            Ok(digest) => (digest != file.sha256).then_some(OTHER),
+            Err(fault) => Some(fault),
+        }
+    }
+
+    /// Every package that a publication lists is in the pool, and everything in the pool is a blob.
+    fn check_pool(&mut self) {
+        let public = self.public();
+        let mut wanted: BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)> = BTreeMap::new();
+        let mut shown: BTreeMap<&SuiteName, Vec<SnapshotId>> = BTreeMap::new();
+        for (place, published) in self.records.readable.values().flat_map(|shown| &shown.suites) {
+            shown.entry(place.suite()).or_default().extend(published.snapshot);
+        }
+        // Suites share most of their chunks: each is read once.
+        let mut suites_of: BTreeMap<ChunkId, Vec<&SuiteName>> = BTreeMap::new();
+        for (suite, snapshots) in shown {
+            for chunk in self.graph.chunks(snapshots) {
+                suites_of.entry(chunk).or_default().push(suite);
+            }
+        }
+        for (chunk, suites) in suites_of {
+            for listed in self.graph.listed(chunk) {
+                let entry = wanted.entry(public.join(&listed.path)).or_insert((listed.blob, BTreeSet::new()));
+                entry.1.extend(suites.iter().map(|suite| Affected {
+                    package: Some(listed.key.clone()),
+                    ..affected(self.repository, Some(suite))
+                }));
+            }
+        }
+        self.check_directories(wanted.keys().map(Utf8PathBuf::as_path));
+        let blob_path = |id: BlobId| Utf8PathBuf::from(format!("store/{}", Store::blob_key(id)));
+        for (path, (blob, affects)) in &wanted {
+            self.compared += 1;
+            let affects: Vec<Affected> = affects.iter().cloned().collect();
+            let remedy = Some(Remedy::Pool(path.clone(), *blob));
+            let Some(found) = self.inventory.get(path) else {
+                if self.is_missing(path) {
+                    self.report(
+                        remedy,
+                        ProblemKind::Missing,
+                        path.clone(),
+                        "clients are told of it",
+                        affects,
+                    );
+                }
+                continue;
+            };
+            let same =
+                self.inventory.get(&blob_path(*blob)).map(|blob| blob.identity) == Some(found.identity);
+            let fault = if !found.is_file() {
+                Some(Fault::Damaged("it is not a regular file"))
+            } else if same && self.contents.blobs.contains(blob) {
+                None
+            } else {
+                match blake3_of(self.paths.at(path)) {
+                    // Harmless to clients; the store would take it for another file of that name.
+                    Ok(digest) if digest == blob.0 => {
+                        Some(Fault::Damaged("it is a copy of the package file and no hard link to it"))
+                    }
+                    Ok(_) if same => Some(Fault::Damaged("it is a hard link to a damaged package file")),
+                    Ok(_) => Some(Fault::Damaged("it is another file than clients are told of")),
+                    Err(fault) => Some(fault),
+                }
+            };
+            if let Some(problem) = fault.and_then(|fault| fault.problem(path)) {
+                self.problems.push((remedy, Problem { affects, ..problem }));
+            }
+        }
+        let blobs: HashMap<(u64, u64), &Utf8Path> = self
+            .inventory
+            .below(Utf8Path::new("store/blobs"))
+            .filter(|(_, found)| found.is_file())
+            .map(|(path, found)| (found.identity, path))
+            .collect();
+        for (path, found) in self.inventory.below(&public.join("pool")) {
+            if found.is_directory() || wanted.contains_key(path) || blobs.contains_key(&found.identity) {
+                continue;
+            }
+            // One that came after the blobs were listed is there by now.
+            let is_blob = |id| {
+                self.contents.blobs.contains(&id)
+                    || self.store.storage().contains(&Store::blob_key(id)).unwrap_or(false)
+            };
+            let is_known =
+                found.is_file() && blake3_of(self.paths.at(path)).is_ok_and(|digest| is_blob(BlobId(digest)));
+            if !is_known && !self.is_missing(path) {
+                let what = "it is no package file of the store and no publication lists it".to_owned();
+                let problem =
+                    Problem { kind: ProblemKind::Stray, path: path.to_owned(), what, affects: Vec::new() };
+                self.problems.push((None, problem));
+            }
+        }
+    }
+
+    /// The publication that was shown last. Its id need not be the highest: the clock may have been ahead once.
+    fn newest(&self) -> Option<&Publication> {
+        let readable = &self.records.readable;
+        let replaced: BTreeSet<PublicationId> =
+            readable.values().filter_map(|publication| publication.replaces).collect();
+        let announced = |known: &&Publication| self.announced.contains(&known.id);
+        let is_last = |known: &&Publication| {
+            known.replaces.is_some() && !replaced.contains(&known.id) && announced(known)
+        };
+        readable.values().rfind(is_last).or_else(|| readable.values().rfind(announced))
+    }
+
+    /// What clients see is a publication that is wholly there, and its signatures hold.
+    fn check_dists(&mut self) {
+        let dists = self.public().join("dists");
+        let affects = vec![affected(self.repository, None)];
+        let newest = self.newest();
+        let remedy = newest.map(|newest| Remedy::Dists(self.repository.clone(), newest.dists_target()));
+        let Some(found) = self.inventory.get(&dists) else {
+            if newest.is_some() && self.is_missing(&dists) {
+                let what = "no client finds anything";
+                self.report(remedy, ProblemKind::Missing, dists, what, affects);
+            }
+            return;
+        };
+        let target = self.paths.at(&dists).read_link().unwrap_or_default();
+        let current = self.records.readable.values().find(|known| target == known.dists_target());
+        let Some(current) = current else {
+            let id = target.parent().and_then(Utf8Path::file_name).and_then(PublicationId::parse);
+            // It may be newer than the inventory.
+            let is_there = id.is_some_and(|id| {
+                let directory = self.public().join(PUBLICATIONS).join(id.to_string());
+                self.paths.at(directory).is_directory().unwrap_or(false)
+            });
+            let what = match id {
+                _ if !found.is_link => "it is not a symbolic link".to_owned(),
+                Some(id) if is_there => {
+                    let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
+                    if self.store.root().join(&record).symlink_metadata().is_ok() {
+                        // It came since the records were read, or that it is damaged was told there.
+                        return;
+                    }
+                    let what =
+                        "the record of what clients see is gone: the next `publish` renders anew without it";
+                    self.report(None, ProblemKind::Missing, record, what, affects);
+                    return;
+                }
+                _ => format!("it leads to {target}, which is no publication"),
+            };
+            self.report(remedy, ProblemKind::Damaged, dists, what, affects);
+            return;
+        };
+        for (name, target) in current.flat_links() {
+            self.check_entry(&Expected { path: name.into(), entry: Entry::Symbolic { target } });
+        }
+        self.check_keys(current);
+        self.check_dates(current);
+        let Some(check) = self.options.signatures else { return };
+        let directory = self.public().join(current.directory()).join("dists");
+        for place in current.suites.keys() {
+            let suite = place.suite();
+            let read = |name| files::read(self.paths.at(directory.join(place.directory()).join(name)));
+            let (Ok(in_release), Ok(release), Ok(release_gpg)) =
+                (read("InRelease"), read("Release"), read("Release.gpg"))
+            else {
+                // That they are not there was told already.
+                continue;
+            };
+            let signed =
+                SignedSuite { in_release: &in_release, release: &release, release_gpg: &release_gpg };
+            if let Err(error) = check(signed) {
+                let path = self.public().join(current.directory()).join("dists").join(place.directory());
+                let affects = vec![affected(self.repository, Some(suite))];
+                self.report(None, ProblemKind::Signature, path, error.to_string(), affects);
+            }
+        }
+    }
+
+    /// One of the keys that signed what clients see is there. A record of an older version does not name them: then no key at all is
+    /// what can be told.
+    fn check_keys(&mut self, current: &Publication) {
+        let Some(keys) = self.options.keys.filter(|_| !current.suites.is_empty()) else { return };
+        let signed = &current.keys;
+        let is_there = match signed.is_empty() {
+            true => !keys.is_empty(),
+            false => keys.iter().any(|key| signed.contains(&key.to_string())),
+        };
+        if is_there {
+            return;
+        }
+        let by = if signed.is_empty() { String::new() } else { format!(" ({})", signed.join(", ")) };
+        let what = format!(
+            "none of the keys that signed {} is there{by}: restore them from the backup, or clients have to be given new ones",
+            self.repository
+        );
+        self.report(None, ProblemKind::Key, "keys".into(), what, vec![affected(self.repository, None)]);
+    }
+
+    /// Clients take the dates that they are told.
+    fn check_dates(&mut self, current: &Publication) {
+        let directory = self.public().join(current.dists_target());
+        for (place, suite) in &current.suites {
+            if suite.date.duration_since(self.now) > MOST_AHEAD {
+                let path = directory.join(place.directory()).join("InRelease");
+                let what = format!("its Date {} is in the future: clients refuse it until then", suite.date);
+                let affects = vec![affected(self.repository, Some(place.suite()))];
+                self.report(None, ProblemKind::Date, path, what, affects);
+            }
+        }
+    }
+
+    /// Files that clients could see and that no publication put there; records that are gone.
+    fn check_strays(&mut self, known: &BTreeSet<Utf8PathBuf>) {
+        let publications = self.public().join(".publications");
+        let unreadable: BTreeSet<&str> =
+            self.records.problems.iter().filter_map(|problem| problem.path.file_name()).collect();
+        for (path, found) in self.inventory.below(&publications) {
+            let Ok(relative) = path.strip_prefix(&publications) else { continue };
+            let Some(name) = relative.iter().next() else { continue };
+            let id = PublicationId::parse(name);
+            if id.is_some_and(|id| self.records.readable.contains_key(&id)) {
+                if !found.is_directory() && !known.contains(path) {
+                    let what = "no publication put it there".to_owned();
+                    let problem = Problem {
+                        kind: ProblemKind::Stray,
+                        path: path.to_owned(),
+                        what,
+                        affects: Vec::new(),
+                    };
+                    self.problems.push((None, problem));
+                }
+            } else if relative == name
+                && let Some(id) = id.filter(|id| self.announced.contains(id))
+                && !unreadable.contains(name)
+                // One that came since the records were read has its own.
+                && !self.store.storage().contains(&Publication::key(self.repository, id)).unwrap_or(true)
+                && Some(&*id.to_string()) != self.current_name().as_deref()
+            {
+                // What was never announced is being built, or was when a crash came: the next `publish` clears it away.
+                let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
+                let what = "the record of a publication that is still there is gone".to_owned();
+                let affects = vec![affected(self.repository, None)];
+                self.problems
+                    .push((None, Problem { kind: ProblemKind::Missing, path: record, what, affects }));
+            }
+        }
+    }
+
+    /// A tagged state that was published is found under the name of its tag.
+    fn check_tags(&mut self) {
+        for (tag, commit) in std::mem::take(&mut self.tags) {
+            let shows = |publication: &&Publication| publication.commit == Some(commit);
+            let Some(newest) = self.records.readable.values().rfind(shows) else { continue };
+            self.compared += 1;
+            let path = self.public().join(link_of(&tag));
+            let link = self.paths.at(&path);
+            let leads_to = link.read_link().ok().and_then(|target| PublicationId::parse(target.as_str()));
+            let is_right = leads_to.is_some_and(|id| match self.records.readable.get(&id) {
+                Some(publication) => shows(&publication),
+                // It is being made, or came since the records were read.
+                None => {
+                    let root = self.public().join(SNAPSHOTS).join(id.to_string());
+                    self.paths.at(root).is_directory().unwrap_or(false)
+                }
+            });
+            // It may have been deleted since it was read.
+            if is_right || !matches!(self.store.tagged(self.repository, &tag), Ok(Some(now)) if now == commit)
+            {
+                continue;
+            }
+            let entry = Entry::Symbolic { target: newest.id.to_string() };
+            let remedy = Remedy::Entry(self.repository.clone(), Expected { path: link_of(&tag), entry });
+            let (kind, what) = match link.exists() {
+                Ok(true) => (ProblemKind::Damaged, "it does not lead to a publication of the tagged state"),
+                Err(error) if Refusal::of(&error).is_some() => continue,
+                _ => (ProblemKind::Missing, "the tagged state was published"),
+            };
+            self.report(Some(remedy), kind, path, what, vec![affected(self.repository, None)]);
+        }
+    }
+
+    /// The directory that `dists` leads into.
+    fn current_name(&self) -> Option<String> {
+        let target = self.paths.at(self.public().join("dists")).read_link().ok()?;
+        target.parent()?.file_name().map(str::to_owned)
+    }
+}
+
+/// The suite that a path below `.publications/<id>/dists/` belongs to.
+fn suite_of(path: &Utf8Path) -> Option<SuiteName> {
+    let mut names = path.iter();
+    (names.next() == Some(".publications") && names.nth(1) == Some("dists"))
+        .then(|| names.next().and_then(|name| SuiteName::parse(name).ok()))?
+}

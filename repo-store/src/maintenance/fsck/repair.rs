@@ -1,0 +1,602 @@
+//! Putting right what a check found: from what the store has twice, and from true copies elsewhere.
+//!
+//! Nothing is overwritten: a damaged file is moved to `store/damaged/`. A pool file is a hard link to its blob, shares its
+//! bytes and so its damage; when a blob is replaced its names in the pools are too.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::{Blake3, Sha256};
+
+use super::contents::{blake3_of, sha256_of};
+use super::inventory::Found;
+use super::journal::Journal;
+use super::published::Remedy;
+use super::remote::{Unhelpful, names_for_clients};
+use super::sources::{self, CopySource, Sources};
+use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem};
+use crate::context::Context;
+use crate::error::Error;
+use crate::history::horizon::{End, Ends};
+use crate::model::commit::Commit;
+use crate::model::id::{BlobId, CommitId};
+use crate::model::log_entry::LogEntry;
+use crate::model::name::{RepositoryName, TagName};
+use crate::model::publication_id::PublicationId;
+use crate::publish::{BY_HASH, Entry, Expected, File, PUBLICATIONS, Publication, SNAPSHOTS};
+use crate::storage::beneath::{StorePaths, files_below};
+use crate::storage::copy::{Digest, copy};
+use crate::storage::files::mode;
+use crate::storage::permissions::Permission;
+use crate::storage::{StorageError, files, log, sealed};
+use crate::store::Store;
+
+/// What a repair did.
+#[derive(Clone, Debug, Default)]
+pub struct RepairReport {
+    /// What was put right, in the order in which it was.
+    pub repaired: Vec<Problem>,
+    /// The state after it: what is left needs a true copy or a person.
+    pub remaining: FsckReport,
+    /// Places of which something was hoped for and that failed to give it, each with the first reason.
+    pub unhelpful: Vec<Unhelpful>,
+}
+
+impl Store {
+    /// Checks everything and puts right what can be: modes; names in the published trees; damaged and missing files of which
+    /// a true copy is found in one of `sources`, which are asked in that order.
+    ///
+    /// A copy is taken only when its hash is that of the file it replaces.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn repair(
+        &self,
+        options: &FsckOptions<'_>,
+        sources: &[CopySource<'_>],
+        context: &Context,
+    ) -> Result<RepairReport, Error> {
+        let mut report = RepairReport::default();
+        let mut sources = Sources::new(self, sources);
+        let mut seen = BTreeSet::new();
+        let mut forged = BTreeSet::new();
+        loop {
+            let found = self.examine(options, context)?;
+            let paths = self.paths();
+            let mut repair = Repair {
+                store: self,
+                paths: &paths,
+                found: &found,
+                sources: &mut sources,
+                options,
+                forged: &mut forged,
+                now: context.now,
+                changed: Vec::new(),
+            };
+            let repaired = repair.run()?;
+            paths.sync_all(repair.changed)?;
+            report.remaining = found.report;
+            // What was put right may lead to more that is missing: a commit to its snapshots, these to pages, chunks and files.
+            let progress =
+                repaired.iter().filter(|problem| seen.insert((problem.kind, problem.path.clone())));
+            let is_done = progress.count() == 0;
+            report.repaired.extend(repaired);
+            if is_done {
+                break;
+            }
+        }
+        report.unhelpful = sources.unhelpful();
+        Ok(report)
+    }
+}
+
+struct Repair<'a, 's> {
+    store: &'a Store,
+    paths: &'a StorePaths,
+    found: &'a Findings,
+    sources: &'a mut Sources<'s>,
+    options: &'a FsckOptions<'a>,
+    /// Digests of files that must not come back, though publications name them.
+    forged: &'a mut BTreeSet<Sha256>,
+    now: jiff::Timestamp,
+    changed: Vec<Utf8PathBuf>,
+}
+
+impl Repair<'_, '_> {
+    fn run(&mut self) -> Result<Vec<Problem>, Error> {
+        let mut done = Vec::new();
+        let mut findings: Vec<&Finding> = self.found.findings.iter().collect();
+        // What others are made from comes first.
+        findings.sort_by_key(|finding| match &finding.remedy {
+            Fix::Blob(_) | Fix::Object(_) => 0,
+            Fix::Manifest(_) | Fix::Record | Fix::Reference(_) | Fix::Tag | Fix::History => 1,
+            Fix::Published(Remedy::Entry(
+                _,
+                Expected { entry: Entry::Stored(_) | Entry::Signed { .. }, .. },
+            )) => 2,
+            Fix::Log | Fix::Forged(..) => 3,
+            Fix::Published(_) | Fix::Mode | Fix::Nothing => 4,
+        });
+        for Finding { problem, remedy } in findings {
+            let path = self.store.root().join(&problem.path);
+            let repaired = match remedy {
+                Fix::Blob(id) => self.blob(*id, &path, problem),
+                Fix::Object(id) => self.object(*id, &path, problem),
+                Fix::Manifest(id) => self.manifest(*id, &path),
+                Fix::Record => self.record(&problem.path),
+                Fix::Reference(repository) => self.reference(repository),
+                Fix::Tag => self.tag(&problem.path),
+                Fix::History => self.history(&problem.path),
+                Fix::Published(remedy) => self.published(remedy),
+                Fix::Forged(repository, digest) => self.take_away_forged(repository, *digest),
+                Fix::Log => self.log(),
+                Fix::Mode => self.mode(&problem.path),
+                Fix::Nothing => Ok(false),
+            };
+            match repaired {
+                Ok(true) => done.push(problem.clone()),
+                // A link where a directory belongs is a problem of its own, and for a person to look at. The rest is repaired.
+                Ok(false) | Err(Error::Storage(StorageError::UnsafePath { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Moves what lies at `path` to `store/damaged/`.
+    fn move_aside(&mut self, path: &Utf8Path) -> Result<(), Error> {
+        let directory = self.store.root().join("store/damaged");
+        if !directory.is_dir() {
+            self.changed.extend(files::create_directories(&directory)?);
+            files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
+        }
+        let name = path.strip_prefix(self.store.root()).unwrap_or(path).as_str().replace('/', ".");
+        let free = (0_u32..).map(|number| directory.join(format!("{name}.{number}")));
+        let Some(aside) = free.into_iter().find(|aside| aside.symlink_metadata().is_err()) else {
+            return Ok(());
+        };
+        match files::rename(self.paths.place(path), &aside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("move aside", path)(error))
+            }
+            _ => {
+                self.changed.push(directory);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether anything lies at a path.
+    fn exists(&self, path: &Utf8Path) -> Result<bool, Error> {
+        self.paths.place(path).exists().map_err(Error::io("look at", path))
+    }
+
+    /// Whether a directory lies there, in the place of something else.
+    fn is_directory(&self, path: &Utf8Path) -> Result<bool, Error> {
+        self.paths.place(path).is_directory().map_err(Error::io("look at", path))
+    }
+
+    /// Gives a finished temporary file its place, and moves aside what lies there.
+    fn place(&mut self, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
+        files::sync_path(temporary)?;
+        let parent = path.parent().unwrap_or(path);
+        self.changed.extend(files::create_directories(self.paths.place(parent))?);
+        if self.exists(path)? {
+            self.move_aside(path)?;
+        }
+        files::rename(temporary, self.paths.place(path)).map_err(Error::io("create", path))?;
+        self.changed.push(parent.to_owned());
+        Ok(())
+    }
+
+    fn blob(&mut self, id: BlobId, path: &Utf8Path, problem: &Problem) -> Result<bool, Error> {
+        if blake3_of(path).is_ok_and(|found| found == id.0) {
+            return Ok(false);
+        }
+        let Some(source) = self.sources.blob(id, self.found.wanted.get(&id))? else {
+            return self.forget(path, problem);
+        };
+        let is_missing = path.symlink_metadata().is_err();
+        if let sources::Found::At(source) = &source
+            && is_missing
+            && source.starts_with(self.store.root().join("public"))
+            && self.is_ours(source)?
+        {
+            // The pool kept the very file.
+            self.link(source, path)?;
+            return Ok(true);
+        }
+        let Some(temporary) = self.copied(source, Digest::Blake3(id.0))? else { return Ok(false) };
+        let damaged = self.paths.place(path).status().ok().map(|status| Found::of(&status));
+        if let Some(damaged) = &damaged {
+            // Clients ask for pool files by their time too.
+            files::set_modified(&temporary, damaged.modified)?;
+        }
+        self.place(&temporary, path)?;
+        if let Some(damaged) = damaged.filter(Found::is_file) {
+            self.point_pools_at(path, damaged.identity)?;
+        }
+        Ok(true)
+    }
+
+    /// Whether nobody else can change a file in a pool after its hash was looked at.
+    fn is_ours(&self, path: &Utf8Path) -> Result<bool, Error> {
+        let look = || {
+            let status = self.paths.place(path).status()?;
+            Ok(status.is_file() && self.paths.is_ours(&status)?)
+        };
+        look().map_err(Error::io("look at", path))
+    }
+
+    /// The copy as a finished temporary file; `None` when it changed since it was found.
+    fn copied(&self, source: sources::Found, digest: Digest) -> Result<Option<Utf8PathBuf>, Error> {
+        match source {
+            sources::Found::Fetched(temporary) => Ok(Some(temporary)),
+            sources::Found::At(source) => {
+                let temporary = self.store.storage().temporary()?;
+                let is_good = copy(self.paths.place(&source), &temporary, digest, mode::IMMUTABLE)?;
+                Ok(is_good.then_some(temporary))
+            }
+        }
+    }
+
+    /// Every name that a damaged file has in the pools becomes one of the file that replaced it.
+    fn point_pools_at(&mut self, blob: &Utf8Path, damaged: (u64, u64)) -> Result<(), Error> {
+        for name in files::names_in(self.paths.at("public"))? {
+            let pool = self.paths.at(Utf8Path::new("public").join(name).join("pool"));
+            let found = match files_below(&pool) {
+                // That a directory on the way is a link is a problem of its own.
+                Err(StorageError::UnsafePath { .. }) => continue,
+                found => found?,
+            };
+            for (path, _) in found.iter().filter(|(_, status)| status.identity == damaged) {
+                self.link(blob, path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes `path` a name of `original`, in place of what is there.
+    fn link(&mut self, original: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
+        let parent = path.parent().unwrap_or(path);
+        self.changed.extend(files::create_directories(self.paths.place(parent))?);
+        let temporary = self.store.storage().temporary()?;
+        files::link(self.paths.place(original), &temporary)?;
+        files::rename(&temporary, self.paths.place(path)).map_err(Error::io("replace", path))?;
+        // A rename between two names of one file does nothing.
+        files::remove_if_present(&temporary)?;
+        self.changed.push(parent.to_owned());
+        Ok(())
+    }
+
+    /// Moves a damaged file aside that nothing refers to, when that is certain.
+    fn forget(&mut self, path: &Utf8Path, problem: &Problem) -> Result<bool, Error> {
+        let is_there = path.symlink_metadata().is_ok();
+        let certain = self.found.is_complete && problem.affects.is_empty() && is_there;
+        if certain {
+            self.move_aside(path)?;
+        }
+        Ok(certain)
+    }
+
+    fn object(&mut self, id: Blake3, path: &Utf8Path, problem: &Problem) -> Result<bool, Error> {
+        let own = fs::read(path).ok().and_then(|bytes| sealed::decompress(&bytes).ok());
+        let own = own.filter(|text| blake3::hash(text).as_bytes() == id.as_bytes());
+        let Some(text) = own.or_else(|| self.sources.object(id)) else {
+            return self.forget(path, problem);
+        };
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, &sealed::compress(&text)?, mode::IMMUTABLE)?;
+        self.place(&temporary, path)?;
+        Ok(true)
+    }
+
+    /// Made anew from the package file. Without that it goes with it.
+    fn manifest(&mut self, id: BlobId, path: &Utf8Path) -> Result<bool, Error> {
+        match self.store.make_manifest(id) {
+            Ok(manifest) => {
+                let temporary = self.store.storage().temporary()?;
+                files::write_new(&temporary, &manifest.to_file()?, mode::IMMUTABLE)?;
+                self.place(&temporary, path)?;
+            }
+            Err(_) => self.move_aside(path)?,
+        }
+        Ok(true)
+    }
+
+    /// A record from elsewhere; or else a publication that nobody is shown is given up with its record.
+    fn record(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        let mut names = path.iter().skip(2);
+        let repository = names.next().and_then(|name| RepositoryName::parse(name).ok());
+        let Some((repository, id)) = repository.zip(names.next().and_then(PublicationId::parse)) else {
+            return Ok(false);
+        };
+        let path = self.store.root().join(path);
+        if let Some(bytes) = self.sources.record(&repository, id) {
+            let temporary = self.store.storage().temporary()?;
+            files::write_new(&temporary, &bytes, mode::IMMUTABLE)?;
+            self.place(&temporary, &path)?;
+            return Ok(true);
+        }
+        if Publication::shown(self.paths, &self.store.public(&repository))? == Some(id) {
+            return Ok(false);
+        }
+        let _lock = self.store.publishing_lock(&repository)?;
+        self.give_up(&repository, id)?;
+        Ok(true)
+    }
+
+    /// Moves a publication aside with its record. The caller holds the publishing lock.
+    fn give_up(&mut self, repository: &RepositoryName, id: PublicationId) -> Result<(), Error> {
+        let public = self.store.public(repository);
+        let record = Publication::key(repository, id);
+        self.move_aside(&self.store.root().join("store").join(record.as_str()))?;
+        self.move_aside(&public.join(PUBLICATIONS).join(id.to_string()))?;
+        self.move_aside(&public.join(SNAPSHOTS).join(id.to_string()))
+    }
+
+    /// Moves a forged file of an index aside, with all publications that name it and that clients do not see. What they see is made anew
+    /// before, if that can be done here.
+    fn take_away_forged(&mut self, repository: &RepositoryName, digest: Sha256) -> Result<bool, Error> {
+        let public = self.store.public(repository);
+        let current = || Publication::current(self.store, repository);
+        let is_shown =
+            |current: &Option<Publication>| current.as_ref().is_some_and(|current| current.names(&digest));
+        if is_shown(&current()?)
+            && let Some(sign_again) = self.options.sign_again
+        {
+            sign_again(repository);
+        }
+        let _lock = self.store.publishing_lock(repository)?;
+        let shown = current()?;
+        let id = shown.as_ref().map(|shown| shown.id);
+        let records = super::published::Records::read(self.store, repository);
+        for publication in records.readable.values().filter(|publication| Some(publication.id) != id) {
+            if publication.names(&digest) {
+                self.give_up(repository, publication.id)?;
+            }
+        }
+        // Its other names are hard links, or copies of the same content.
+        for (_, Expected { path, entry }) in shown.iter().flat_map(Publication::expected) {
+            if matches!(entry, Entry::Link { file, .. } if file.sha256 == digest) {
+                files::remove_if_present(self.paths.place(public.join(path)))?;
+            }
+        }
+        self.move_aside(&public.join(BY_HASH).join("SHA256").join(digest.to_string()))?;
+        self.store.mend_tags(repository)?;
+        self.forged.insert(digest);
+        Ok(true)
+    }
+
+    /// The newest commit that the log, a publication or another root tells of.
+    fn reference(&mut self, repository: &RepositoryName) -> Result<bool, Error> {
+        let logged =
+            self.found.journal.commits.get(repository).into_iter().flatten().map(|(_, after)| *after);
+        let candidates: BTreeSet<CommitId> = logged.chain(self.sources.heads(repository)).collect();
+        let objects = self.store.objects();
+        let sequence = |id| Commit::read(&objects, id).ok().map(|commit| (commit.sequence, id));
+        let Some((_, newest)) = candidates.into_iter().filter_map(sequence).max() else { return Ok(false) };
+        let key = Store::ref_key(repository);
+        let path = self.store.root().join("store").join(key.as_str());
+        let _lock = self.store.storage().lock(&key.as_str().replace('/', "."))?;
+        let line = format!("{newest}\n");
+        if fs::read(&path).is_ok_and(|bytes| bytes == line.as_bytes()) {
+            return Ok(false);
+        }
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, line.as_bytes(), mode::MUTABLE)?;
+        self.place(&temporary, &path)?;
+        Ok(true)
+    }
+
+    /// What the operation log says it stands for.
+    fn tag(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        let mut names = path.iter().skip(2);
+        let repository = names.next().and_then(|name| RepositoryName::parse(name).ok());
+        let tag = names.next().and_then(|name| TagName::parse(name).ok());
+        let Some(name) = repository.zip(tag) else { return Ok(false) };
+        let Some(commit) = self.found.journal.logged_tags.get(&name).copied().flatten() else {
+            return Ok(false);
+        };
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, format!("{commit}\n").as_bytes(), mode::MUTABLE)?;
+        self.place(&temporary, &self.store.root().join(path))?;
+        Ok(true)
+    }
+
+    /// From elsewhere; or else nothing says any more where a history ends, and it ends where it does.
+    fn history(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        let Some(Ok(repository)) = path.file_name().map(RepositoryName::parse) else { return Ok(false) };
+        let text = self.sources.ends(path).or_else(|| {
+            let mut next = self.found.journal.heads.get(&repository).copied();
+            let mut last = None;
+            while let Some(commit) = next.and_then(|id| Commit::read(&self.store.objects(), id).ok()) {
+                last = next.map(|id| (id, commit.sequence));
+                next = commit.parent;
+            }
+            let (commit, sequence) = last?;
+            Some(Ends(vec![End { commit, sequence, since: self.now }]).to_text())
+        });
+        let Some(text) = text else { return Ok(false) };
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, text.as_bytes(), mode::MUTABLE)?;
+        self.place(&temporary, &self.store.root().join(path))?;
+        Ok(true)
+    }
+
+    fn published(&mut self, remedy: &Remedy) -> Result<bool, Error> {
+        match remedy {
+            Remedy::Pool(path, blob) => {
+                let blob_path = self.store.root().join("store").join(Store::blob_key(*blob).as_str());
+                let path = self.store.root().join(path);
+                if !blake3_of(&blob_path).is_ok_and(|found| found == blob.0) {
+                    return Ok(false);
+                }
+                if self.is_directory(&path)? {
+                    self.move_aside(&path)?;
+                }
+                self.link(&blob_path, &path)?;
+                Ok(true)
+            }
+            Remedy::Dists(repository, target) => {
+                let public = self.store.public(repository);
+                let dists = public.join("dists");
+                let found =
+                    self.paths.place(&dists).status_if_present().map_err(Error::io("look at", &dists))?;
+                if found.is_some_and(|found| !found.is_link()) {
+                    self.move_aside(&dists)?;
+                }
+                let temporary = self.store.storage().temporary()?;
+                files::point(self.paths.place(&dists), target, &temporary)?;
+                self.changed.push(public);
+                Ok(true)
+            }
+            Remedy::Entry(repository, expected) => self.entry(repository, expected),
+        }
+    }
+
+    fn entry(&mut self, repository: &RepositoryName, expected: &Expected) -> Result<bool, Error> {
+        let public = self.store.public(repository);
+        let path = public.join(&expected.path);
+        let paths = self.paths;
+        let is = |path: &Utf8Path, file: &File| {
+            sha256_of(paths.place(path)).is_ok_and(|digest| digest == file.sha256)
+        };
+        if self.is_directory(&path)? {
+            self.move_aside(&path)?;
+        }
+        match &expected.entry {
+            Entry::Symbolic { target } => {
+                let parent = path.parent().unwrap_or(&path);
+                self.changed.extend(files::create_directories(paths.place(parent))?);
+                files::point(paths.place(&path), target, &self.store.storage().temporary()?)?;
+                self.changed.push(parent.to_owned());
+                Ok(true)
+            }
+            Entry::Stored(file) | Entry::Link { file, .. } if self.forged.contains(&file.sha256) => Ok(false),
+            Entry::Link { to, file } => {
+                let original = public.join(to);
+                let good = is(&original, file);
+                if good {
+                    self.link(&original, &path)?;
+                }
+                Ok(good)
+            }
+            Entry::Stored(file) | Entry::Signed { file, .. } => {
+                let made_in = match &expected.entry {
+                    Entry::Signed { made_in, .. } => Some(*made_in),
+                    _ => None,
+                };
+                let good = is(&path, file);
+                if !good {
+                    let twins = self.twins(repository, file);
+                    let mut own = twins.iter().map(|twin| public.join(twin));
+                    let source = match own.find(|twin| is(twin, file)) {
+                        Some(own) => Some(sources::Found::At(own)),
+                        None => {
+                            let names = names_for_clients(&expected.path, &twins, made_in.is_none(), file);
+                            self.sources.published(repository, &expected.path, &names, *file)?
+                        }
+                    };
+                    let Some(source) = source else {
+                        // What is gone is made anew by the next publication; damage would be built upon.
+                        if matches!(expected.entry, Entry::Stored(_)) && self.exists(&path)? {
+                            let _lock = self.store.publishing_lock(repository)?;
+                            self.move_aside(&path)?;
+                        }
+                        return Ok(false);
+                    };
+                    let digest = Digest::Sha256(file.sha256);
+                    let Some(temporary) = self.copied(source, digest)? else { return Ok(false) };
+                    self.place(&temporary, &path)?;
+                }
+                if let Some(made_in) = made_in {
+                    files::set_modified(paths.place(&path), made_in.seconds())?;
+                    self.changed.push(path);
+                }
+                Ok(made_in.is_some() || !good)
+            }
+        }
+    }
+
+    /// Every place of a repository's tree where a file of that content should lie, below the public directory.
+    fn twins(&self, repository: &RepositoryName, file: &File) -> Vec<Utf8PathBuf> {
+        let records = super::published::Records::read(self.store, repository);
+        let entries = records.readable.values().flat_map(Publication::expected);
+        let same = entries.filter(|(_, expected)| match &expected.entry {
+            Entry::Stored(other) | Entry::Link { file: other, .. } | Entry::Signed { file: other, .. } => {
+                other == file
+            }
+            Entry::Symbolic { .. } => false,
+        });
+        same.map(|(_, expected)| expected.path.clone()).collect()
+    }
+
+    /// Writes the log anew: every line that is intact here or elsewhere, and one for each commit that has none.
+    fn log(&mut self) -> Result<bool, Error> {
+        let journal: &Journal = &self.found.journal;
+        let _lock = self.store.storage().lock("ops.log")?;
+        let path = self.store.root().join("store").join(Store::log_key().as_str());
+        let now = files::read_if_present(&path).ok().flatten().unwrap_or_default();
+        if now != journal.log() {
+            // Somebody wrote since: the next round sees it.
+            return Ok(false);
+        }
+        let mut lines = intact(&now);
+        if let Some(other) = self.sources.logs().map(|log| intact(&log)).max_by_key(Vec::len) {
+            // The other one is older: what it lacks was written later.
+            lines.retain(|line| !other.contains(line));
+            lines.splice(0..0, other);
+        }
+        for (repository, head) in &journal.heads {
+            let mut lost = Vec::new();
+            let mut next = Some(*head);
+            while let Some(id) = next {
+                let Ok(commit) = Commit::read(&self.store.objects(), id) else { break };
+                let digits = id.to_string();
+                let tells =
+                    |line: &String| fields(line).is_some_and(|entry| entry.1 == digits && entry.0 != digits);
+                if commit.sequence > 0 && !lines.iter().any(tells) {
+                    lost.push((digits, LogEntry::of_commit(&commit, repository, id).to_line()));
+                }
+                next = commit.parent;
+            }
+            for (id, line) in lost.into_iter().rev() {
+                // Before whatever was built upon it or showed it.
+                let place =
+                    lines.iter().position(|line| fields(line).is_some_and(|(before, _)| before == id));
+                lines.insert(place.unwrap_or(lines.len()), line);
+            }
+        }
+        let mut log = Vec::new();
+        for line in &lines {
+            let sealed = log::seal(&log, line);
+            log.extend_from_slice(sealed.as_bytes());
+        }
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, &log, mode::MUTABLE)?;
+        self.place(&temporary, &path)?;
+        Ok(true)
+    }
+
+    fn mode(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        let full = self.store.root().join(path);
+        let Ok(status) = self.paths.place(&full).status() else { return Ok(false) };
+        let found = Found::of(&status);
+        let Some(line) = found.kind.and_then(|kind| Permission::of(path, kind)) else { return Ok(false) };
+        files::set_mode(self.paths.place(&full), line.mode.corrected(found.mode & 0o777))?;
+        self.changed.push(full);
+        Ok(true)
+    }
+}
+
+fn intact(log: &[u8]) -> Vec<String> {
+    log::lines(log).filter(|line| line.intact).map(|line| line.text.to_owned()).collect()
+}
+
+/// The commits before and after, in a line of the log without its check.
+fn fields(line: &str) -> Option<(&str, &str)> {
+    let mut fields = line.split('\t').skip(3);
+    Some((fields.next()?, fields.next()?))
+}

@@ -1,0 +1,184 @@
+//! What can be reached.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+
+use apt_index::parallel_map;
+use deb_parse::checksum::Blake3;
+
+use crate::error::Error;
+use crate::model::commit::Commit;
+use crate::model::id::{ChunkId, CommitId, PageId, SnapshotId};
+use crate::model::snapshot::Snapshot;
+use crate::model::{chunk, page};
+use crate::storage::StorageError;
+use crate::store::Store;
+
+/// Everything that was there at first, less what was reached since. Each object is read once at most.
+pub(super) struct Marks<'a> {
+    store: &'a Store,
+    threads: NonZeroUsize,
+    objects: HashSet<Blake3>,
+    blobs: HashSet<Blake3>,
+    snapshots: HashSet<SnapshotId>,
+    pages: HashSet<PageId>,
+    chunks: HashSet<ChunkId>,
+}
+
+/// What went wrong.
+struct Failure(Option<Error>);
+
+impl Failure {
+    fn note(&mut self, error: Error) {
+        if self.0.as_ref().is_none_or(|known| matches!(known, Error::Storage(StorageError::Missing { .. }))) {
+            self.0 = Some(error);
+        }
+    }
+}
+
+/// So many objects are read at once.
+const BATCH: usize = 256;
+
+impl<'a> Marks<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        threads: NonZeroUsize,
+        objects: HashSet<Blake3>,
+        blobs: HashSet<Blake3>,
+    ) -> Self {
+        let (snapshots, pages, chunks) = (HashSet::new(), HashSet::new(), HashSet::new());
+        Self { store, threads, objects, blobs, snapshots, pages, chunks }
+    }
+
+    /// Commits whose states are kept. Those before them are not, unless they are given too.
+    pub(super) fn commits(&mut self, commits: Vec<(CommitId, Commit)>) -> Result<(), Error> {
+        let mut snapshots = Vec::new();
+        for (id, commit) in commits {
+            self.objects.remove(&id.0);
+            if let Some(holds) = commit.holds {
+                self.objects.remove(&holds.0);
+            }
+            snapshots.extend(commit.suites.into_values());
+        }
+        self.snapshots(snapshots)
+    }
+
+    /// The same for commits that are not at hand.
+    pub(super) fn commit_ids(&mut self, ids: &HashSet<CommitId>) -> Result<(), Error> {
+        let objects = self.store.objects();
+        let commits = ids.iter().map(|id| Ok((*id, Commit::read(&objects, *id)?)));
+        self.commits(commits.collect::<Result<_, Error>>()?)
+    }
+
+    /// Snapshots that are kept.
+    ///
+    /// When something cannot be read, all else they lead to is marked nevertheless: whoever comes upon it again takes it for
+    /// done.
+    ///
+    /// # Errors
+    /// The first, of which one is preferred that does not say that something is missing.
+    pub(super) fn snapshots(&mut self, mut snapshots: Vec<SnapshotId>) -> Result<(), Error> {
+        snapshots.retain(|id| self.snapshots.insert(*id));
+        let mut failure = Failure(None);
+        let objects = self.store.objects();
+        for batch in snapshots.chunks(BATCH) {
+            let pages = self.read(batch, |id| id.0, |id| Ok(Snapshot::page_ids(&objects, id)?), &mut failure);
+            let pages = distinct(pages, &mut self.pages);
+            let chunks = self.read(&pages, |id| id.0, |id| Ok(page::chunk_ids(&objects, id)?), &mut failure);
+            let chunks = distinct(chunks, &mut self.chunks);
+            for batch in chunks.chunks(BATCH) {
+                // When every blob is reached, nothing more is to be learnt. Most often the current states do that.
+                if self.blobs.is_empty() {
+                    for id in batch {
+                        self.objects.remove(&id.0);
+                    }
+                    continue;
+                }
+                let blobs = self.read(batch, |id| id.0, |id| Ok(chunk::blobs(&objects, id)?), &mut failure);
+                for blob in blobs {
+                    self.blobs.remove(&blob.0);
+                }
+            }
+        }
+        failure.0.map_or(Ok(()), Err)
+    }
+
+    /// What these objects lead to, which are reached.
+    fn read<I: Copy + Sync, T: Send>(
+        &mut self,
+        ids: &[I],
+        digest: impl Fn(I) -> Blake3,
+        read: impl Fn(I) -> Result<Vec<T>, Error> + Sync,
+        failure: &mut Failure,
+    ) -> Vec<T> {
+        for id in ids {
+            self.objects.remove(&digest(*id));
+        }
+        let found = parallel_map(ids, self.threads, |id| read(*id)).into_iter();
+        found.filter_map(|found| found.map_err(|error| failure.note(error)).ok()).flatten().collect()
+    }
+
+    /// The objects and the blobs that were not reached, in order.
+    pub(super) fn unreached(self) -> (Vec<Blake3>, Vec<Blake3>) {
+        let sorted = |ids: HashSet<Blake3>| {
+            let mut ids: Vec<Blake3> = ids.into_iter().collect();
+            ids.sort_unstable();
+            ids
+        };
+        (sorted(self.objects), sorted(self.blobs))
+    }
+}
+
+/// Those that were not known before, each once.
+fn distinct<I: Copy + Eq + Hash>(mut ids: Vec<I>, known: &mut HashSet<I>) -> Vec<I> {
+    ids.retain(|id| known.insert(*id));
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+
+    use super::*;
+    use crate::model::id::BlobId;
+    use crate::model::record::RecordKey;
+    use crate::model::run::Run;
+    use crate::storage::Storage as _;
+
+    #[test]
+    fn what_a_state_shares_with_one_that_lost_an_object_is_reached() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(directory.path().join("root")).unwrap();
+        let store = Store::create(&root).unwrap();
+        let objects = store.objects();
+        let run = |name: &str| {
+            let blob = BlobId::of(name.as_bytes());
+            let text = format!("Package: {name}\nVersion: 1\nStore-Blob: {blob}\nStore-Component: main\n");
+            let id = chunk::write(&objects, text.as_bytes()).unwrap();
+            Run { id, records: 1, first: RecordKey::parse(&format!("{name} 1 all")).unwrap() }
+        };
+        let page = |name: &str| {
+            let chunk = run(name);
+            let (records, first) = (chunk.records, chunk.first.clone());
+            Run { id: page::write(&objects, &[chunk]).unwrap(), records, first }
+        };
+        let (shared, own, lost) = (page("aa"), page("bb"), page("cc"));
+        let kept = Snapshot::from_pages(vec![shared.clone(), own]).write(&objects).unwrap();
+        let other = Snapshot::from_pages(vec![shared, lost.clone()]).write(&objects).unwrap();
+        store.storage().sync().unwrap();
+        std::fs::remove_file(
+            root.join(format!("store/{}", crate::storage::Key::object("objects", &lost.id))),
+        )
+        .unwrap();
+
+        let ids = |area| store.storage().ids(area).unwrap();
+        let blobs = ["aa", "bb", "cc"].map(|name| BlobId::of(name.as_bytes()).0).into_iter().collect();
+        let mut marks = Marks::new(&store, NonZeroUsize::MIN, ids("objects"), blobs);
+        assert!(matches!(marks.snapshots(vec![other]), Err(Error::Storage(StorageError::Missing { .. }))));
+        marks.snapshots(vec![kept]).unwrap();
+        let (objects, blobs) = marks.unreached();
+        assert_eq!(objects, [run("cc").id.0]);
+        assert_eq!(blobs, [BlobId::of(b"cc").0]);
+    }
+}

@@ -1,0 +1,235 @@
+//! Removing what nothing refers to any more.
+//!
+//! # What is kept
+//!
+//! Everything that can be reached from the current state of any repository, from every state its history still
+//! [reaches](crate::KeepHistory), from a tag, from a state the operation log mentions within the grace period (so a tag deleted by
+//! mistake can be made again), and from a publication that is kept: the current one of each repository, those that were replaced
+//! within the grace period, and those of tagged states. Also everything that came to the store within the grace period, and all
+//! that came since the oldest process that is writing at the moment began: its commit may still be on the way.
+//!
+//! # Why this is safe while others work
+//!
+//! * The time and the files are taken down *before* the references are read. A change that is committed later refers to objects
+//!   of the state it was made from, which is found, and to objects it wrote itself, which are young; a rollback also to those of
+//!   an older state, which its history or a tag reached when it began, so that they stay for the grace period at least.
+//! * Whoever writes an object that is there already touches it (its change time, not the modification time, which clients of the
+//!   pool see as `Last-Modified`), and so makes it young. Touching and removing lock the file itself for a moment: either the
+//!   remover sees that the file is young and leaves it, or the writer sees that it is gone and writes it anew. No lock is held on
+//!   anything else than the file that goes, so adding never waits for a collection.
+//! * A history is shortened in one collection and what it no longer reaches removed by a later one, after the grace period.
+//! * Files of a published tree go under that repository's publishing lock. A link in the pool goes before the blob it shows, both
+//!   under the lock of the file, so no pool ever shows what the store does not have.
+//! * The manifest of a package file goes with it. Should the file stay after all, its manifest is made again when it is needed.
+//!
+//! An error while references or directories are read ends the collection before anything is removed: what cannot be read is
+//! never taken for absent.
+//!
+//! There is no quarantine. What is removed was out of reach for the whole grace period, in which a rollback, a new tag or a longer
+//! history would have brought it back without a copy from elsewhere; a second waiting room would only double that time.
+
+mod history;
+mod mark;
+mod published;
+mod sweep;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+
+use camino::Utf8PathBuf;
+use deb_parse::checksum::Blake3;
+use jiff::{SignedDuration, Timestamp};
+
+use self::mark::Marks;
+use self::published::Survey;
+use self::sweep::Sweep;
+use crate::context::Context;
+use crate::error::Error;
+use crate::history::horizon::KeepHistory;
+use crate::manifest;
+use crate::model::id::BlobId;
+use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
+use crate::storage::{Key, StorageError, files};
+use crate::store::Store;
+
+/// How garbage is collected.
+#[derive(Clone, Debug)]
+pub struct GcOptions {
+    /// For how long what nothing refers to is kept. It must be longer than any operation takes, and than clients take from
+    /// reading an `InRelease` to fetching the last file it leads to.
+    pub grace: SignedDuration,
+    /// How much of the history of each repository is kept; all of those not named.
+    pub keep_history: BTreeMap<RepositoryName, KeepHistory>,
+    /// Say what would be removed and change nothing.
+    pub dry_run: bool,
+}
+
+impl Default for GcOptions {
+    /// A grace period of seven days, every history for ever.
+    fn default() -> Self {
+        Self { grace: SignedDuration::from_hours(7 * 24), keep_history: BTreeMap::new(), dry_run: false }
+    }
+}
+
+/// What was removed, or would be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GcReport {
+    /// The files, in the order in which they go.
+    pub removed: Vec<Garbage>,
+    /// How many bytes that frees on disk: a file with several names counts when its last name goes.
+    pub freed: u64,
+    /// Histories that are shorter from now on, and the number of the oldest state that stays in each. What is before it goes
+    /// when the grace period is over.
+    pub shortened: BTreeMap<RepositoryName, u64>,
+}
+
+/// A file that nothing refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Garbage {
+    /// The file, below the root of the store.
+    pub path: Utf8PathBuf,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Why it may go.
+    pub why: Why,
+}
+
+/// Why a file may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// No state that is kept leads to it.
+    Unreachable,
+    /// It belongs to a publication that was replaced long enough ago.
+    Replaced(PublicationId),
+    /// It belongs to a publication that was never shown.
+    NeverShown,
+    /// No publication that is kept lists this package file.
+    Unlisted,
+    /// No publication that is kept names this index file.
+    Unnamed,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable => f.write_str("no kept state leads to it"),
+            Self::Replaced(id) => write!(f, "publication {id} was replaced"),
+            Self::NeverShown => f.write_str("its publication was never shown"),
+            Self::Unlisted => f.write_str("no kept publication lists it"),
+            Self::Unnamed => f.write_str("no kept publication names it"),
+        }
+    }
+}
+
+impl Store {
+    /// Removes what nothing refers to and nothing under way may need.
+    ///
+    /// Safe while others add, publish and read: see the source of this module. With a grace period of zero nobody may be rolling
+    /// back or reading old publications.
+    ///
+    /// # Errors
+    /// When anything cannot be read that says what is kept; nothing is removed then. When a file cannot be removed; what was
+    /// removed before was garbage, and the next collection goes on.
+    pub fn collect_garbage(&self, options: &GcOptions, context: &Context) -> Result<GcReport, Error> {
+        let storage = self.storage();
+        let _only_one = storage.lock("gc")?;
+        let now = storage.now()?;
+        let settled = earlier(now, options.grace);
+        // One that began in the future began before the clock was set right.
+        let began =
+            storage.oldest_other_writer()?.map(|began| if began > now { Timestamp::MIN } else { began });
+        let settled = began.map_or(settled, |began| began.min(settled));
+        let horizon = earlier(context.now, options.grace);
+
+        // Before the blobs: a manifest comes after its blob.
+        let manifests = storage.ids(manifest::AREA)?;
+        let blobs = storage.ids("blobs")?;
+        let mut of_no_blob: Vec<Blake3> = manifests.difference(&blobs).copied().collect();
+        let mut marks = Marks::new(self, context.threads, storage.ids("objects")?, blobs);
+        let repositories = self.repositories()?;
+        let mut report = GcReport::default();
+        let mut tagged = HashSet::new();
+        for repository in &repositories {
+            let keep = options.keep_history.get(repository).copied().unwrap_or_default();
+            let walk = history::walk(self, repository, keep, context.now, horizon)?;
+            marks.commits(walk.commits)?;
+            if let Some(ends) = walk.shortened {
+                report.shortened.extend(ends.oldest().map(|oldest| (repository.clone(), oldest)));
+                if !options.dry_run {
+                    ends.store(&walk.ends, self, repository)?;
+                }
+            }
+            tagged.extend(self.tags(repository)?.into_iter().map(|tag| tag.commit));
+        }
+        marks.commit_ids(&tagged)?;
+        let locks = repositories.iter().map(|repository| self.publishing_lock(repository));
+        let _locks = locks.collect::<Result<Vec<_>, _>>()?;
+        let paths = self.paths();
+        let surveys = repositories.iter().map(|name| Survey::of(self, &paths, name, horizon));
+        let surveys = surveys.collect::<Result<Vec<_>, _>>()?;
+        marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
+        // Last: what these cannot read is passed over, and nothing that is needed may be.
+        for commit in history::logged_since(self, (horizon, context.now))? {
+            match marks.commit_ids(&HashSet::from([commit])) {
+                // The log is no reference: what it mentions may be gone since a collection with a shorter grace period.
+                Err(Error::Storage(StorageError::Missing { .. })) => {}
+                result => result?,
+            }
+        }
+
+        let (objects, blobs) = marks.unreached();
+        of_no_blob.extend(blobs.iter().filter(|id| manifests.contains(id)));
+        of_no_blob.sort_unstable();
+        let mut sweep = Sweep::new(self, &paths, (settled, now), options.dry_run);
+        let blobs = sweep.settled(blobs.into_iter().map(|id| Self::blob_key(BlobId(id))))?;
+        let objects = sweep.settled(objects.into_iter().map(|id| Key::object("objects", &id)))?;
+        // Walking a pool of many files takes its time, and nothing in it can have become garbage unless a publication goes; or
+        // a blob, when something was linked that was never shown.
+        let shown = blobs.iter().any(|file| file.links() > 1);
+        let mut unlisted = Vec::new();
+        for survey in &surveys {
+            if shown || survey.loses_something() {
+                unlisted.extend(survey.unlisted(self)?);
+            }
+        }
+        let known_pools = surveys.iter().all(Survey::is_complete);
+        let unlisted = sweep.pool_files_of_others(unlisted, &blobs)?;
+        for survey in &surveys {
+            survey.begin(&mut sweep)?;
+        }
+        for blob in blobs {
+            let names = unlisted.get(&blob.identity()).map_or(&[][..], Vec::as_slice);
+            // Something may still show it that could not be looked at.
+            if known_pools || blob.links() == 1 + names.len() as u64 {
+                sweep.remove_settled(&blob, names)?;
+            }
+        }
+        let manifests = of_no_blob.into_iter().map(|id| Self::manifest_key(BlobId(id)));
+        for file in objects.into_iter().chain(sweep.settled(manifests)?) {
+            sweep.remove_settled(&file, &[])?;
+        }
+        for survey in &surveys {
+            survey.remove(self, &mut sweep)?;
+        }
+        let (removed, freed) = sweep.finish();
+        Ok(GcReport { removed, freed, ..report })
+    }
+
+    /// Every repository that anything is known of, configured or not.
+    fn repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
+        let paths = self.paths();
+        let mut names = BTreeSet::new();
+        for area in ["store/refs", "store/tags", "store/history", "store/publications", "public"] {
+            let found = files::names_in(paths.at(area))?;
+            names.extend(found.iter().filter_map(|name| RepositoryName::parse(name).ok()));
+        }
+        Ok(names)
+    }
+}
+
+/// A moment before `now`; the beginning of time when there is none so long ago.
+fn earlier(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.checked_sub(by).unwrap_or(Timestamp::MIN)
+}

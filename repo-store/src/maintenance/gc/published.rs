@@ -1,0 +1,233 @@
+//! What of a published tree is kept.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::ErrorKind;
+
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+
+use super::Why;
+use super::sweep::{Found, Sweep, files_below};
+use crate::error::Error;
+use crate::model::chunk::Chunk;
+use crate::model::id::{CommitId, SnapshotId};
+use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
+use crate::publish::{BY_HASH, PUBLICATIONS, Publication, SNAPSHOTS};
+use crate::storage::beneath::{At, StorePaths};
+use crate::storage::files;
+use crate::store::Store;
+
+/// The publications of one repository, judged. Whoever makes one holds the publishing lock.
+pub(super) struct Survey<'a> {
+    paths: &'a StorePaths,
+    repository: RepositoryName,
+    public: Utf8PathBuf,
+    kept: Vec<Publication>,
+    /// Those that go, by the names of their directories.
+    going: BTreeMap<String, Why>,
+    /// Whether the record of every kept publication is there, and so is known what they need.
+    complete: bool,
+}
+
+impl<'a> Survey<'a> {
+    pub(super) fn of(
+        store: &Store,
+        paths: &'a StorePaths,
+        repository: &RepositoryName,
+        horizon: Timestamp,
+    ) -> Result<Self, Error> {
+        // Under the lock: a tag that was made just now has its link to a publication already.
+        let tagged: HashSet<CommitId> = store.tags(repository)?.into_iter().map(|tag| tag.commit).collect();
+        let public = store.public(repository);
+        let link = public.join("dists");
+        let current = match paths.place(&link).read_link() {
+            Ok(target) => {
+                let id = Publication::id_of_target(&target);
+                Some(id.ok_or_else(|| Error::damaged("link", &link, "it leads to no publication"))?)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io("read", link)(error)),
+        };
+        let records = store.root().join("store/publications").join(repository.as_str());
+        let mut names = BTreeSet::new();
+        for directory in [&records, &public.join(PUBLICATIONS), &public.join(SNAPSHOTS)] {
+            names.extend(files::names_in(paths.place(directory))?);
+        }
+        // What is removed is reached through these. They are looked at before anything is.
+        for directory in [public.join("pool"), public.join(BY_HASH).join("SHA256")] {
+            must_be_directory(&paths.place(directory))?;
+        }
+        let mut known = BTreeMap::new();
+        for id in names.iter().filter_map(|name| PublicationId::parse(name)) {
+            known.insert(id, Publication::read(store, repository, id)?);
+        }
+        let before = known.iter().map(|(id, known)| (*id, known.as_ref().and_then(|known| known.replaces)));
+        let replaced = replaced_at(&before.collect(), current);
+        let (mut kept, mut going, mut complete) = (Vec::new(), BTreeMap::new(), true);
+        for (id, publication) in &known {
+            let recent = replaced.get(id).is_none_or(|at| *at >= horizon.as_second());
+            match publication {
+                Some(publication)
+                    if Some(*id) == current
+                        || recent
+                        || publication.commit.is_some_and(|commit| tagged.contains(&commit)) =>
+                {
+                    kept.push(publication.clone());
+                }
+                Some(_) => drop(going.insert(id.to_string(), Why::Replaced(*id))),
+                None if Some(*id) == current => complete = false,
+                None => drop(going.insert(id.to_string(), Why::NeverShown)),
+            }
+        }
+        for name in going.keys() {
+            for above in [PUBLICATIONS, SNAPSHOTS] {
+                must_be_directory(&paths.place(public.join(above).join(name)))?;
+            }
+        }
+        Ok(Self { paths, repository: repository.clone(), public, kept, going, complete })
+    }
+
+    /// The content of the publications that are kept.
+    pub(super) fn snapshots(&self) -> impl Iterator<Item = SnapshotId> {
+        let suites = self.kept.iter().flat_map(|publication| publication.suites.values());
+        suites.filter_map(|suite| suite.snapshot)
+    }
+
+    /// Whether any publication goes.
+    pub(super) fn loses_something(&self) -> bool {
+        !self.going.is_empty()
+    }
+
+    /// Whether is known what the publications need that are kept.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The files in the pool that no kept publication lists.
+    pub(super) fn unlisted(&self, store: &Store) -> Result<Vec<Found>, Error> {
+        if !self.complete {
+            return Ok(Vec::new());
+        }
+        let mut listed = HashSet::new();
+        let mut chunks = HashSet::new();
+        for snapshot in self.snapshots().collect::<BTreeSet<_>>() {
+            for id in store.empty_or(Some(snapshot))?.chunks(store.objects()) {
+                let id = id?;
+                if chunks.insert(id) {
+                    for record in Chunk::read(&store.objects(), id)?.records() {
+                        listed.extend(record?.files()?.into_iter().map(|file| self.public.join(file.path)));
+                    }
+                }
+            }
+        }
+        let mut found = files_below(&self.paths.place(self.public.join("pool")))?;
+        found.retain(|file| !listed.contains(&file.path));
+        Ok(found)
+    }
+
+    /// Removes the archive roots of the publications that go. This comes before all else: what has a record and no archive
+    /// root is on its way out, and a check does not miss what else is gone of it.
+    pub(super) fn begin(&self, sweep: &mut Sweep<'_>) -> Result<(), Error> {
+        for (id, why) in &self.going {
+            sweep.remove_tree(&self.public.join(SNAPSHOTS).join(id), *why)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the publications that go and the index files that no other names. Their records go last, so that a collection
+    /// that was cut short is made good by the next.
+    pub(super) fn remove(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
+        if self.complete {
+            let suites = self.kept.iter().flat_map(|publication| publication.suites.values());
+            let files =
+                suites.flat_map(|suite| &suite.indices).flat_map(|(path, index)| index.files_at(path));
+            let named: HashSet<String> = files.map(|(_, file)| file.sha256.to_string()).collect();
+            let directory = self.public.join(BY_HASH).join("SHA256");
+            let names = files::names_in(self.paths.place(&directory))?;
+            for name in names.into_iter().filter(|name| !named.contains(name)) {
+                sweep.remove(&Found::look(&self.paths.place(directory.join(name)))?, Why::Unnamed)?;
+            }
+        }
+        for (id, why) in &self.going {
+            sweep.remove_tree(&self.public.join(PUBLICATIONS).join(id), *why)?;
+        }
+        for (id, why) in &self.going {
+            let record = store.root().join("store/publications").join(self.repository.as_str()).join(id);
+            if record.try_exists().map_err(Error::io("look at", &record))? {
+                sweep.remove(&Found::look(&At::from(&record))?, *why)?;
+            }
+        }
+        if sweep.is_dry() { Ok(()) } else { store.mend_tags(&self.repository) }
+    }
+}
+
+/// Refuses what lies in the place of a directory that the store made. It is no error when nothing does.
+fn must_be_directory(at: &At<'_>) -> Result<(), Error> {
+    at.open_if_present().map(drop).map_err(Error::io("open", &*at.full()))
+}
+
+/// When each publication was replaced, in seconds since 1970. `known` has for each the one that clients saw before it, where that was
+/// recorded.
+///
+/// Each is replaced when the next one is made, and that is the one with the next id, unless the clock was ahead and set right since:
+/// then some have ids from the future, and were replaced all the same. One after the current was made by a process that then died.
+fn replaced_at(
+    known: &BTreeMap<PublicationId, Option<PublicationId>>,
+    current: Option<PublicationId>,
+) -> BTreeMap<PublicationId, i64> {
+    let later = known.keys().skip(1).chain(known.keys().last());
+    let mut replaced: BTreeMap<_, _> =
+        known.keys().zip(later).map(|(id, later)| (*id, later.seconds())).collect();
+    let (mut next, mut time) = (current, i64::MAX);
+    let mut seen = BTreeSet::new();
+    while let Some(id) = next {
+        seen.insert(id);
+        time = time.min(id.seconds());
+        let recorded = known.get(&id).copied().flatten();
+        let lower = || known.range(..id).rev().map(|(lower, _)| *lower);
+        next = recorded.into_iter().chain(lower()).find(|before| !seen.contains(before));
+        replaced.extend(next.map(|before| (before, time)));
+    }
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> PublicationId {
+        PublicationId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn what_has_an_id_from_the_future_was_replaced_by_what_clients_see() {
+        let (old, bad, worse) = (id("20261101T000000Z"), id("20300101T000000Z"), id("20300101T000001Z"));
+        let (right, now) = (id("20261120T000000Z"), id("20261121T000000Z"));
+        // Records of older versions do not say what they replaced.
+        for told in [true, false] {
+            let before = |id| Some(id).filter(|_| told);
+            let known = BTreeMap::from([
+                (old, None),
+                (bad, before(old)),
+                (worse, before(bad)),
+                (right, Some(worse)),
+                (now, Some(right)),
+            ]);
+            let replaced = replaced_at(&known, Some(now));
+            assert_eq!(replaced[&worse], right.seconds());
+            assert_eq!(replaced[&bad], right.seconds());
+            assert_eq!(replaced[&right], now.seconds());
+            assert_eq!(replaced[&old], right.seconds());
+        }
+    }
+
+    #[test]
+    fn in_the_usual_order_each_is_replaced_by_the_next() {
+        let ids = [id("20261101T000000Z"), id("20261102T000000Z"), id("20261103T000000Z")];
+        let known = ids.iter().map(|id| (*id, None)).collect();
+        let replaced = replaced_at(&known, Some(ids[1]));
+        assert_eq!(replaced[&ids[0]], ids[1].seconds());
+        assert_eq!((replaced[&ids[1]], replaced[&ids[2]]), (ids[2].seconds(), ids[2].seconds()));
+    }
+}

@@ -1,0 +1,6 @@
+//! What keeps a store whole: checking, repairing, collecting garbage, saving, upgrading.
+
+pub(crate) mod backup;
+pub(crate) mod fsck;
+pub(crate) mod gc;
+pub(crate) mod upgrade;

@@ -1,0 +1,166 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use deb_parse::{SuiteName, deb822};
+use jiff::Timestamp;
+
+use crate::context::Context;
+use crate::model::id::{CommitId, HoldsId, SnapshotId};
+use crate::model::objects::Objects;
+use crate::model::operation::Operation;
+use crate::storage::StorageError;
+
+/// A state of one repository: one snapshot for each suite, who made it when and how, and the state before it.
+///
+/// ```text
+/// Parent: <commit id>          (absent in the first)
+/// Sequence: 12
+/// Date: 2026-11-21T02:40:00Z
+/// Actor: alice
+/// Operation: add hello 2.10-3 amd64
+/// Holds: <id>                  (absent when nothing is held)
+/// Suites:
+///  bookworm <snapshot id>
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The state before; `None` in the state in which a repository starts.
+    pub parent: Option<CommitId>,
+    /// 0 for the state in which every repository starts, then one more for each commit. Commits are ordered by this, never
+    /// by time: clocks jump.
+    pub sequence: u64,
+    /// When it was made.
+    pub date: Timestamp,
+    /// Who made it.
+    pub actor: String,
+    /// What was done.
+    pub operation: Operation,
+    /// What was taken out and is to stay out; `None` when there is nothing.
+    pub holds: Option<HoldsId>,
+    /// The content of each suite.
+    pub suites: BTreeMap<SuiteName, SnapshotId>,
+}
+
+impl Commit {
+    /// The state in which every repository starts, so that the first change can be undone like any other.
+    pub(crate) fn root(context: &Context) -> Self {
+        Self {
+            parent: None,
+            sequence: 0,
+            date: context.now,
+            actor: context.actor.clone(),
+            operation: Operation::Create,
+            holds: None,
+            suites: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<CommitId, StorageError> {
+        let text = self.to_text();
+        let id = CommitId::of(text.as_bytes());
+        objects.write(&id, text.as_bytes())?;
+        Ok(id)
+    }
+
+    pub(crate) fn read(objects: &Objects<'_>, id: CommitId) -> Result<Self, StorageError> {
+        let text = objects.read(&id)?;
+        Self::parse(&text).ok_or_else(|| StorageError::damaged(CommitId::KIND, &id, "it is malformed"))
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        if let Some(parent) = &self.parent {
+            let _ = writeln!(text, "Parent: {parent}");
+        }
+        let Self { sequence, date, .. } = self;
+        let (actor, operation) = (one_line(&self.actor), one_line(&self.operation.to_string()));
+        let _ = writeln!(text, "Sequence: {sequence}\nDate: {date}\nActor: {actor}\nOperation: {operation}");
+        if let Some(holds) = &self.holds {
+            let _ = writeln!(text, "Holds: {holds}");
+        }
+        if !self.suites.is_empty() {
+            text.push_str("Suites:\n");
+        }
+        for (suite, snapshot) in &self.suites {
+            let _ = writeln!(text, " {suite} {snapshot}");
+        }
+        text
+    }
+
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let paragraph = deb822::paragraphs(text).next()?;
+        let suites = paragraph.get_str("Suites").unwrap_or_default();
+        let suites = suites.lines().map(str::trim_start).filter(|line| !line.is_empty()).map(|line| {
+            let (suite, snapshot) = line.split_once(' ')?;
+            Some((SuiteName::parse(suite).ok()?, snapshot.parse().ok()?))
+        });
+        Some(Self {
+            parent: paragraph.get_str("Parent").map(str::parse).transpose().ok()?,
+            sequence: paragraph.get_str("Sequence")?.parse().ok()?,
+            date: paragraph.get_str("Date")?.parse().ok()?,
+            actor: paragraph.get_str("Actor")?.to_owned(),
+            operation: Operation::parse(paragraph.get_str("Operation")?),
+            holds: paragraph.get_str("Holds").map(str::parse).transpose().ok()?,
+            suites: suites.collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// Free text as one line that cannot break the paragraph or a terminal; long text is cut.
+pub(crate) fn one_line(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect();
+    let clean = clean.trim();
+    if clean.is_empty() { "unknown".to_owned() } else { clean.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    #[test]
+    fn a_commit_reads_back_as_it_was_written() {
+        let mut commit = Commit {
+            parent: None,
+            sequence: 1,
+            date: "2026-03-01T07:08:09Z".parse().unwrap(),
+            actor: "alice".to_owned(),
+            operation: Operation::Other("init".to_owned()),
+            holds: None,
+            suites: BTreeMap::new(),
+        };
+        assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
+        commit.parent = Some(CommitId::of(b"x"));
+        commit.holds = Some(HoldsId::of(b"z"));
+        commit.suites.insert(SuiteName::parse("bookworm").unwrap(), SnapshotId::of(b"y"));
+        assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
+        assert_snapshot!(commit.to_text(), @"
+        Parent: 3ae7d805f6789a6402acb70ad4096a85a56bf6804eaf25c0493ac697548d30b5
+        Sequence: 1
+        Date: 2026-03-01T07:08:09Z
+        Actor: alice
+        Operation: init
+        Holds: 1104908ab930e671002c7cd7f3fc921570b1bf64ecfa12fe363585c630eaca6b
+        Suites:
+         bookworm 08112a9e334ce73042b531c25668cf5cb12a1ee040a4326afeac065461079a06
+        ");
+    }
+
+    #[test]
+    fn free_text_cannot_add_fields() {
+        let commit = Commit {
+            parent: None,
+            sequence: 1,
+            date: Timestamp::UNIX_EPOCH,
+            actor: "eve\nSuites:\n x y".to_owned(),
+            operation: Operation::Other("\u{1b}[2J\n\n".to_owned()),
+            holds: None,
+            suites: BTreeMap::new(),
+        };
+        let read = Commit::parse(commit.to_text().as_bytes()).unwrap();
+        assert_eq!(read.suites, BTreeMap::new());
+        assert_eq!(read.operation, Operation::Other("[2J".to_owned()));
+    }
+}

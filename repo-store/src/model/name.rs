@@ -1,0 +1,121 @@
+use std::fmt;
+
+/// The name of a repository: `preprod`, `prod`.
+///
+/// It becomes a directory below `public/` and the first element of a URL: lower-case letters, digits, `-`, `_` and `.`,
+/// starting with a letter or digit, at most 64 bytes.
+///
+/// ```
+/// use repo_store::RepositoryName;
+/// assert_eq!(RepositoryName::parse("preprod")?.as_str(), "preprod");
+/// assert!(RepositoryName::parse("../prod").is_err());
+/// # Ok::<(), repo_store::NameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RepositoryName(String);
+
+impl RepositoryName {
+    /// Checks `name`.
+    ///
+    /// # Errors
+    /// [`NameError::UnknownRepository`] when no repository can be called that.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+        if starts_well && name.len() <= 64 && name.chars().all(allowed) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(NameError::UnknownRepository { name: name.escape_debug().take(100).collect() })
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RepositoryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a tag: letters, digits, `.`, `_` and `-`, starting with a letter, at most 64 bytes.
+///
+/// A name that would also do as the start of a commit id (`deadbeef`) is none; numbers and times never start with a letter.
+/// So the text of a revision means one thing only.
+///
+/// ```
+/// use repo_store::TagName;
+/// assert_eq!(TagName::parse("release-2026.11")?.as_str(), "release-2026.11");
+/// for bad in ["", "2026.11", "../refs", "deadbeef", "with space"] {
+///     assert!(TagName::parse(bad).is_err());
+/// }
+/// # Ok::<(), repo_store::NameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagName(String);
+
+impl TagName {
+    /// Checks `name`.
+    ///
+    /// # Errors
+    /// [`NameError::InvalidTag`] when no tag can be called that.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic());
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let like_an_id = name.len() >= 8 && name.bytes().all(|b| b.is_ascii_hexdigit());
+        if starts_well && name.len() <= 64 && name.chars().all(allowed) && !like_an_id {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(NameError::InvalidTag { name: name.escape_debug().take(100).collect() })
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TagName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A name that nothing can have.
+///
+/// Messages do not repeat their source: print the chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// A name that cannot be a repository's, or the name of no repository.
+    #[error("`{name}` is not a repository here")]
+    UnknownRepository {
+        /// The name, control characters escaped.
+        name: String,
+    },
+    /// A name that cannot be a tag's.
+    #[error(
+        "`{name}` cannot be the name of a tag: letters, digits, `.`, `_`, `-`, a letter first, no commit id"
+    )]
+    InvalidTag {
+        /// The name, control characters escaped.
+        name: String,
+    },
+}
+
+impl NameError {
+    /// Returns a code that stays the same for the same kind of error in every later version, whatever its message says.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
+            Self::InvalidTag { .. } => "E-INVALID-TAG",
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What was done to a repository, as a value.
+
+use std::fmt;
+
+use deb_parse::SuiteName;
+
+use crate::model::commit::one_line;
+use crate::model::name::{RepositoryName, TagName};
+use crate::model::publication_id::PublicationId;
+
+/// What was done to a repository.
+///
+/// Commits and the operation log keep it in words, which [`Display`](fmt::Display) writes and [`parse`](Self::parse) reads back: each text
+/// is read as the operation that would be written like that, and as [`Other`](Self::Other) when there is none.
+///
+/// ```
+/// use repo_store::Operation;
+///
+/// let operation = Operation::parse("remove hello 2.10-3 amd64");
+/// let Operation::Remove(packages) = &operation else { panic!("it is a removal") };
+/// assert_eq!(packages.named(), ["hello 2.10-3 amd64"]);
+/// assert_eq!(operation.to_string(), "remove hello 2.10-3 amd64");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// The repository came to be.
+    Create,
+    /// Packages were taken in.
+    Add(PackageSummary),
+    /// Packages came from another repository.
+    Promote {
+        /// The other repository.
+        from: RepositoryName,
+        /// The packages.
+        packages: PackageSummary,
+    },
+    /// Packages were taken out.
+    Remove(PackageSummary),
+    /// A removal was taken back.
+    UndoRemoval(PackageSummary),
+    /// Suites were given the content that they had in an earlier state.
+    RollBack {
+        /// The suites; empty for all.
+        suites: Vec<SuiteName>,
+        /// The number of that state.
+        to: u64,
+        /// The first digits of its id.
+        commit: String,
+    },
+    /// A retention policy took package files out.
+    Retention {
+        /// How many.
+        files: usize,
+    },
+    /// Versions are kept out from now on.
+    Hold {
+        /// The versions.
+        packages: PackageSummary,
+        /// Why, as the person who holds them said.
+        reason: Option<String>,
+    },
+    /// Versions are no longer kept out.
+    Unhold(PackageSummary),
+    /// A state was published. It makes no commit.
+    Publish(PublicationId),
+    /// A state was given a name. It makes no commit.
+    Tag(TagName),
+    /// A name was taken away. It makes no commit.
+    DeleteTag(TagName),
+    /// Anything else, in words.
+    Other(String),
+}
+
+/// The packages of an operation, as its words name them: all when they are few, or the first and how many more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PackageSummary {
+    named: Vec<String>,
+    more: usize,
+}
+
+/// So many packages are named.
+const NAMED: usize = 3;
+
+impl PackageSummary {
+    /// Summarizes packages.
+    #[must_use]
+    pub fn new(packages: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        let mut packages = packages.into_iter();
+        let mut named: Vec<String> =
+            packages.by_ref().take(NAMED + 1).map(|package| package.to_string()).collect();
+        if named.len() <= NAMED {
+            return Self { named, more: 0 };
+        }
+        named.truncate(1);
+        Self { named, more: NAMED + packages.count() }
+    }
+
+    /// Names packages, however many they are.
+    #[must_use]
+    pub fn of_all(packages: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        Self { named: packages.into_iter().map(|package| package.to_string()).collect(), more: 0 }
+    }
+
+    /// Returns the packages that are named.
+    #[must_use]
+    pub fn named(&self) -> &[String] {
+        &self.named
+    }
+
+    /// Returns how many packages there were.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.named.len().saturating_add(self.more)
+    }
+
+    fn parse(words: &str) -> Option<Self> {
+        if let Some((first, count)) = words.split_once(" and ") {
+            let more = count.strip_suffix(" more")?.parse().ok()?;
+            return Some(Self { named: vec![first.to_owned()], more });
+        }
+        let named = words.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        Some(Self { named, more: 0 })
+    }
+}
+
+impl fmt::Display for PackageSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.named.join(", "))?;
+        if self.more > 0 { write!(f, " and {} more", self.more) } else { Ok(()) }
+    }
+}
+
+impl Operation {
+    /// Reads what a commit or a line of the operation log says.
+    #[must_use]
+    pub fn parse(words: &str) -> Self {
+        let read = Self::read(words).filter(|operation| operation.to_string() == words);
+        read.unwrap_or_else(|| Self::Other(one_line(words)))
+    }
+
+    fn read(words: &str) -> Option<Self> {
+        let (verb, rest) = words.split_once(' ').unwrap_or((words, ""));
+        Some(match verb {
+            "create" => Self::Create,
+            "add" => Self::Add(PackageSummary::parse(rest)?),
+            "promote" => {
+                let (from, packages) = rest.strip_prefix("from ")?.split_once(':')?;
+                let packages = PackageSummary::parse(packages.strip_prefix(' ').unwrap_or(packages))?;
+                Self::Promote { from: RepositoryName::parse(from).ok()?, packages }
+            }
+            "remove" => Self::Remove(PackageSummary::parse(rest)?),
+            "bring" => {
+                let packages = rest.strip_prefix("back")?;
+                Self::UndoRemoval(PackageSummary::parse(packages.strip_prefix(' ').unwrap_or(packages))?)
+            }
+            "roll" => {
+                let rest = rest.strip_prefix("back ")?;
+                let (suites, state) = rest.rsplit_once("to ")?;
+                let suites = suites.trim_end().split(", ").filter(|name| !name.is_empty());
+                let (to, commit) = state.split_once(" (")?;
+                Self::RollBack {
+                    suites: suites.map(SuiteName::parse).collect::<Result<_, _>>().ok()?,
+                    to: to.parse().ok()?,
+                    commit: commit.strip_suffix(')')?.to_owned(),
+                }
+            }
+            "retention:" => {
+                let (files, _) = rest.strip_prefix("remove ")?.split_once(' ')?;
+                Self::Retention { files: files.parse().ok()? }
+            }
+            "hold" => {
+                // A name or a version has no blank after a colon.
+                let (packages, reason) = match rest.split_once(": ") {
+                    Some((packages, reason)) => (packages, Some(reason.to_owned())),
+                    None => (rest, None),
+                };
+                Self::Hold { packages: PackageSummary::parse(packages)?, reason }
+            }
+            "unhold" => Self::Unhold(PackageSummary::parse(rest)?),
+            "publish" => Self::Publish(PublicationId::parse(rest)?),
+            "tag" => Self::Tag(TagName::parse(rest).ok()?),
+            "delete" => Self::DeleteTag(TagName::parse(rest.strip_prefix("tag ")?).ok()?),
+            _ => return None,
+        })
+    }
+}
+
+/// Writes a verb, and a blank and the packages if there are any.
+fn with_packages(f: &mut fmt::Formatter<'_>, verb: &str, packages: &PackageSummary) -> fmt::Result {
+    f.write_str(verb)?;
+    if packages.count() > 0 { write!(f, " {packages}") } else { Ok(()) }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create => f.write_str("create"),
+            Self::Add(packages) => with_packages(f, "add", packages),
+            Self::Promote { from, packages } => with_packages(f, &format!("promote from {from}:"), packages),
+            Self::Remove(packages) => with_packages(f, "remove", packages),
+            Self::UndoRemoval(packages) => with_packages(f, "bring back", packages),
+            Self::RollBack { suites, to, commit } => {
+                f.write_str("roll back ")?;
+                if !suites.is_empty() {
+                    let suites: Vec<&str> = suites.iter().map(SuiteName::as_str).collect();
+                    write!(f, "{} ", suites.join(", "))?;
+                }
+                write!(f, "to {to} ({commit})")
+            }
+            Self::Retention { files } => {
+                write!(f, "retention: remove {files} package file{}", if *files == 1 { "" } else { "s" })
+            }
+            Self::Hold { packages, reason } => {
+                with_packages(f, "hold", packages)?;
+                reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+            }
+            Self::Unhold(packages) => with_packages(f, "unhold", packages),
+            Self::Publish(id) => write!(f, "publish {id}"),
+            Self::Tag(name) => write!(f, "tag {name}"),
+            Self::DeleteTag(name) => write!(f, "delete tag {name}"),
+            Self::Other(words) => f.write_str(words),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn packages() -> impl Strategy<Value = PackageSummary> {
+        prop::collection::vec(
+            "[a-z][a-z0-9+.-]{1,8} ([0-9]{1,2}:)?[0-9][0-9.~+]{0,6}(-1)? (amd64|all|source)",
+            1..7,
+        )
+        .prop_map(PackageSummary::new)
+    }
+
+    fn operation() -> impl Strategy<Value = Operation> {
+        let repository = "[a-z][a-z0-9-]{0,8}".prop_map(|name| RepositoryName::parse(&name).unwrap());
+        let suites =
+            prop::collection::vec("[a-z]{3,8}".prop_map(|name| SuiteName::parse(&name).unwrap()), 0..3);
+        // A name that no commit id starts with.
+        let tag = || "[g-z][a-z0-9._-]{0,8}".prop_map(|name| TagName::parse(&name).unwrap());
+        prop_oneof![
+            Just(Operation::Create),
+            packages().prop_map(Operation::Add),
+            (repository, packages()).prop_map(|(from, packages)| Operation::Promote { from, packages }),
+            packages().prop_map(Operation::Remove),
+            packages().prop_map(Operation::UndoRemoval),
+            (suites, any::<u64>(), "[0-9a-f]{12}").prop_map(|(suites, to, commit)| Operation::RollBack {
+                suites,
+                to,
+                commit
+            }),
+            any::<usize>().prop_map(|files| Operation::Retention { files }),
+            (packages(), prop::option::of("[a-z][a-z :,.]{0,20}[a-z]"))
+                .prop_map(|(packages, reason)| Operation::Hold { packages, reason }),
+            packages().prop_map(Operation::Unhold),
+            (0_i64..4_000_000_000).prop_map(|seconds| {
+                let time = jiff::Timestamp::from_second(seconds).unwrap();
+                Operation::Publish(
+                    PublicationId::parse(&time.strftime("%Y%m%dT%H%M%SZ").to_string()).unwrap(),
+                )
+            }),
+            tag().prop_map(Operation::Tag),
+            tag().prop_map(Operation::DeleteTag),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_operation_is_read_back_from_its_words(operation in operation()) {
+            prop_assert_eq!(Operation::parse(&operation.to_string()), operation);
+        }
+
+        #[test]
+        fn words_stay_what_they_are(words in "(add|remove|promote from|roll back|hold|tag|delete|retention:)?[ -~]{0,60}") {
+            let line = one_line(&words);
+            prop_assert_eq!(Operation::parse(&line).to_string(), line);
+        }
+    }
+
+    #[test]
+    fn what_older_versions_wrote_is_read() {
+        for (words, expected) in [
+            ("add", Operation::Add(PackageSummary::default())),
+            (
+                "roll back bookworm, trixie to 3 (0123456789ab)",
+                Operation::RollBack {
+                    suites: ["bookworm", "trixie"].map(|name| SuiteName::parse(name).unwrap()).to_vec(),
+                    to: 3,
+                    commit: "0123456789ab".to_owned(),
+                },
+            ),
+            ("retention: remove 1 package file", Operation::Retention { files: 1 }),
+            ("tag deadbeef", Operation::Other("tag deadbeef".to_owned())),
+            ("frobnicate", Operation::Other("frobnicate".to_owned())),
+        ] {
+            assert_eq!(Operation::parse(words), expected, "{words}");
+        }
+        let Operation::Add(packages) = Operation::parse("add a 1 all and 41 more") else {
+            panic!("not an add")
+        };
+        assert_eq!((packages.named(), packages.count()), (["a 1 all".to_owned()].as_slice(), 42));
+    }
+}

@@ -1,0 +1,455 @@
+mod listed;
+mod origin;
+mod source;
+mod upload;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, Metadata};
+use std::io::{Read, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Arc, Mutex};
+
+use apt_index::{PackageKind, parallel_map};
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::control::{BinaryControl, Fields as _};
+use deb_parse::{Component, SuiteName, deb};
+
+use crate::context::Context;
+use crate::error::{ChangeError, Error, ImportError};
+use crate::manifest::Manifest;
+use crate::model::id::BlobId;
+use crate::model::operation::{Operation, PackageSummary};
+use crate::model::record::{Build, Digests, Record, RecordKey};
+use crate::operations::placement::{Placement, PlacementRequest};
+use crate::settings::route::Route;
+use crate::settings::{RepositorySettings, SuiteSettings};
+use crate::storage::{FileFault, Key, Staged, Storage as _, StorageError, files};
+use crate::store::Store;
+use crate::transaction::{Committed, Inserted, Transaction};
+
+use listed::{Checksums, List, listed_hashes};
+pub(crate) use origin::{DropFolder, Origin};
+use source::InUpload;
+pub(crate) use upload::members;
+
+/// How files are added.
+#[derive(Clone, Debug, Default)]
+pub struct AddOptions {
+    /// Put them into these suites, whatever their versions say.
+    pub suites: Vec<SuiteName>,
+    /// Put them into this component, whatever their sections say.
+    pub component: Option<Component>,
+    /// Add the good ones even when others are refused.
+    pub keep_going: bool,
+    /// Unpack the data archive of each and check it to its end. Otherwise only the start and the end of its compressed stream
+    /// are checked, unless the repository has [contents](RepositorySettings::contents).
+    pub check_data: bool,
+    /// Refuse symbolic links: for folders that others can write to.
+    pub refuse_links: bool,
+    /// Refuse what a removal or a rollback [took out](crate::Hold): for folders into which programs drop the same files again. Otherwise
+    /// adding such a package ends its hold.
+    pub refuse_held: bool,
+    /// Take also what a person [holds](crate::Transaction::hold), which ends the hold. Without that it is always refused.
+    pub despite_hold: bool,
+    /// Say what would be done and change nothing.
+    pub dry_run: bool,
+}
+
+/// What became of the files.
+#[derive(Debug)]
+pub struct AddReport {
+    /// Files that were taken, in the order in which they were given.
+    pub added: Vec<Added>,
+    /// Files that were not, in the order in which they were given.
+    pub refused: Vec<Refused>,
+    /// The commit, if anything changed.
+    pub committed: Committed,
+}
+
+/// A package that was taken.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// The file: as given, or one that an upload as given lists.
+    pub file: Utf8PathBuf,
+    /// Which package it is.
+    pub key: RecordKey,
+    /// The component it went to.
+    pub component: Component,
+    /// Which suites it went to, and why.
+    pub route: Route,
+    /// The number of the routing rule that had a say in that.
+    pub rule: Option<usize>,
+    /// What that changed, for each suite of the route.
+    pub suites: Vec<(SuiteName, Inserted)>,
+}
+
+/// A file that was not taken.
+#[derive(Debug)]
+pub struct Refused {
+    /// The file as given.
+    pub file: Utf8PathBuf,
+    /// Why not.
+    pub error: Error,
+}
+
+impl Store {
+    /// Adds packages to a repository: package files, source packages (`.dsc`) and uploads (`.changes`).
+    ///
+    /// Each file is read once: hashed, checked and copied into the store at the same time. All are added in one commit or, unless
+    /// [`keep_going`](AddOptions::keep_going) is set, none is. An upload is always added as a whole, or not.
+    ///
+    /// A `.dsc` stands for the files it lists, which lie beside it; a `.changes` for everything it lists, whatever of it is given
+    /// as well.
+    ///
+    /// # Errors
+    /// When the store itself fails. Files that are refused are part of the report.
+    pub fn add(
+        &self,
+        repository: &RepositorySettings,
+        files: &[Utf8PathBuf],
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<AddReport, Error> {
+        self.add_from(Origin::paths(options.refuse_links), repository, files, options, context)
+    }
+
+    /// [`add`](Self::add), of files that lie there.
+    pub(crate) fn add_from(
+        &self,
+        origin: Origin<'_>,
+        repository: &RepositorySettings,
+        files: &[Utf8PathBuf],
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<AddReport, Error> {
+        repository.check_suites(&options.suites)?;
+        let files = without_members(files, origin);
+        let request = Request { options, origin };
+        let read = parallel_map(&files, context.threads, |file| {
+            self.read_argument(repository, file, &request, context)
+        });
+        // The outcome for each file, by its place among those given.
+        let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
+        let mut candidates = Vec::new();
+        for (place, result) in read.into_iter().enumerate() {
+            match result {
+                Ok(found) => candidates.extend(found.into_iter().map(|candidate| (place, candidate))),
+                Err(error) if is_ours(&error) => return Err(error),
+                Err(error) => {
+                    refused.insert(place, error);
+                }
+            }
+        }
+        // The order of keys, in which insertion is fastest.
+        candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
+
+        let change = |transaction: &mut Transaction<'_>| {
+            let outcome = insert_all(&candidates, transaction, options)?;
+            let all_good = refused.is_empty() && outcome.refused.is_empty();
+            if (all_good || options.keep_going) && !options.dry_run {
+                for (_, candidate) in candidates.iter().filter(|(place, _)| outcome.added.contains_key(place))
+                {
+                    candidate.keep(self)?;
+                }
+            } else {
+                transaction.clear();
+            }
+            Ok((Operation::Add(summary(&outcome)), outcome))
+        };
+        let (committed, outcome) = self.transact(&repository.name, context, change)?;
+
+        refused.extend(outcome.refused);
+        let refused = refused.into_iter().filter_map(|(place, error)| {
+            let file = files.get(place)?.clone();
+            Some(Refused { file, error })
+        });
+        let added = outcome.added.into_values().flatten().collect();
+        Ok(AddReport { added, refused: refused.collect(), committed })
+    }
+
+    /// Reads whatever a file stands for.
+    fn read_argument(
+        &self,
+        repository: &RepositorySettings,
+        path: &Utf8Path,
+        request: &Request<'_>,
+        context: &Context,
+    ) -> Result<Vec<Candidate<'_>>, Error> {
+        match path.extension() {
+            Some("changes") => self.read_upload(repository, path, request, context),
+            Some("dsc") => {
+                let (_, candidate) = self.read_source(repository, path, None, request, context)?;
+                Ok(vec![candidate])
+            }
+            Some("buildinfo") => Err(List { path, origin: request.origin }
+                .misfit("it is taken together with a .changes that lists it")),
+            _ => Ok(vec![self.read_package(repository, path, None, request)?]),
+        }
+    }
+
+    /// Reads a file to its end: into the store's waiting room, unless it is a dry run. It must be what the upload lists of it.
+    fn read_package(
+        &self,
+        repository: &RepositorySettings,
+        path: &Utf8Path,
+        upload: Option<&InUpload<'_>>,
+        request: &Request<'_>,
+    ) -> Result<Candidate<'_>, Error> {
+        let options = request.options;
+        let (file, before) = request.origin.open(path)?;
+        let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
+        let mut tee = Tee { file: &file, staged, failed: None };
+        let mut read_options = match (repository.contents, options.check_data) {
+            (true, _) => Manifest::options(self.limits()),
+            (false, true) => deb::Options::default(),
+            (false, false) => deb::Options { data: deb::Data::Skip, ..deb::Options::default() },
+        };
+        read_options.limits = self.limits().clone();
+        read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
+        let read = deb::read(&mut tee, &read_options);
+        if let Some(error) = tee.failed {
+            return Err(Error::io("write a copy of", path)(error));
+        }
+        let package =
+            read.map_err(|source| Error::Import(ImportError::Package { file: path.to_owned(), source }))?;
+        changed_while_read(path, &file, &before, package.size)?;
+        // The installer, which unpacks `.udeb` packages, makes directories that are missing.
+        if let Some(problem) = package.unpack_problem.clone().filter(|_| path.extension() != Some("udeb")) {
+            return Err(Error::Import(ImportError::NotUnpackable { file: path.to_owned(), problem }));
+        }
+        if let Some(InUpload { list, entry, .. }) = upload {
+            list.check(entry, &Checksums::from(&package))?;
+        }
+
+        let blob = BlobId(package.blake3);
+        // A stanza is the same whether the package came with an upload or alone.
+        let digests = Digests { sha256: package.sha256, md5: None, sha1: None };
+        let control = &package.control;
+        let paragraph = control.paragraph();
+        let asked = PlacementRequest {
+            component: options.component.as_ref(),
+            suites: &options.suites,
+            distribution: upload.map_or(&[], |upload| upload.distribution),
+        };
+        let placement =
+            Placement::of(&RecordKey::of(control), |name| paragraph.get_str(name), repository, &asked)?;
+        let (component, kind) = (placement.component.clone(), kind_of(control, path));
+        let record = Record::new(control, component, kind, blob, package.size, &digests)
+            .map_err(|source| Error::Import(ImportError::Stanza { file: path.to_owned(), source }))?;
+        let mut staged = Vec::new();
+        if let Some(mut copy) = tee.staged {
+            copy.finish()?;
+            staged.push((Self::blob_key(blob), copy));
+            if repository.contents {
+                staged.push((Self::manifest_key(blob), self.stage_manifest(&Manifest::of(&package))?));
+            }
+        }
+        Candidate::new(repository, path, Arc::new(record), placement, staged, Vec::new())
+    }
+}
+
+/// How files are added, and where they lie.
+struct Request<'a> {
+    options: &'a AddOptions,
+    origin: Origin<'a>,
+}
+
+/// A package that was read and may be added.
+struct Candidate<'a> {
+    file: Utf8PathBuf,
+    record: Arc<Record>,
+    placement: Placement,
+    /// Its files and what is kept of them, each with where it goes. Taken when they are kept.
+    staged: Mutex<Vec<(Key, Box<dyn Staged + 'a>)>>,
+    /// Those of its files that are in the store already.
+    borrowed: Vec<BlobId>,
+}
+
+/// The files, less those that come with an upload or a source package among them.
+fn without_members(files: &[Utf8PathBuf], origin: Origin<'_>) -> Vec<Utf8PathBuf> {
+    let lists = files.iter().filter(|file| matches!(file.extension(), Some("changes" | "dsc")));
+    let members: BTreeSet<Utf8PathBuf> = lists.flat_map(|list| members(list, origin)).collect();
+    files.iter().filter(|file| !members.contains(*file)).cloned().collect()
+}
+
+/// What became of the candidates, by the place of the file that they stand for.
+#[derive(Default)]
+struct Outcome {
+    added: BTreeMap<usize, Vec<Added>>,
+    refused: BTreeMap<usize, Error>,
+}
+
+/// Inserts candidates; those of one place all, or none of them.
+fn insert_all(
+    candidates: &[(usize, Candidate<'_>)],
+    transaction: &mut Transaction<'_>,
+    options: &AddOptions,
+) -> Result<Outcome, Error> {
+    let mut outcome = Outcome::default();
+    loop {
+        let mut in_part = false;
+        for (place, candidate) in candidates {
+            if outcome.refused.contains_key(place) {
+                continue;
+            }
+            match candidate.insert(transaction, options)? {
+                Ok(added) => outcome.added.entry(*place).or_default().push(added),
+                Err(error) => {
+                    in_part |= outcome.added.remove(place).is_some();
+                    outcome.refused.insert(*place, error);
+                }
+            }
+        }
+        if !in_part {
+            return Ok(outcome);
+        }
+        transaction.clear();
+        outcome.added.clear();
+    }
+}
+
+impl<'a> Candidate<'a> {
+    /// A package for these suites; all must be able to take it.
+    fn new(
+        repository: &RepositorySettings,
+        file: &Utf8Path,
+        record: Arc<Record>,
+        placement: Placement,
+        staged: Vec<(Key, Box<dyn Staged + 'a>)>,
+        borrowed: Vec<BlobId>,
+    ) -> Result<Self, Error> {
+        for suite in placement.route.suites().iter().filter_map(|suite| repository.suite(suite)) {
+            check_listed(suite, &record)?;
+        }
+        Ok(Self { file: file.to_owned(), record, placement, staged: Mutex::new(staged), borrowed })
+    }
+
+    /// The inner error is the package's own fault, the outer one the store's.
+    fn insert(
+        &self,
+        transaction: &mut Transaction<'_>,
+        options: &AddOptions,
+    ) -> Result<Result<Added, Error>, Error> {
+        if !options.despite_hold
+            && let Some(hold) = transaction.held(self.record.key())?
+            && (options.refuse_held || hold.suites.is_empty())
+        {
+            return Ok(Err(transaction.is_held(self.record.key(), hold)));
+        }
+        let mut suites = Vec::new();
+        for suite in self.placement.route.suites() {
+            if let Some(asked) = &options.component
+                && let Some(error) = transaction.elsewhere(suite, &self.record, asked)?
+            {
+                return Ok(Err(error));
+            }
+            match transaction.insert(suite, &self.record) {
+                Ok(inserted) => suites.push((suite.clone(), inserted)),
+                Err(
+                    error @ (Error::Change(ChangeError::Conflict { .. })
+                    | Error::Change(ChangeError::PathConflict { .. })),
+                ) => return Ok(Err(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        let (file, key) = (self.file.clone(), self.record.key().clone());
+        let Placement { component, route, rule } = self.placement.clone();
+        Ok(Ok(Added { file, key, component, route, rule, suites }))
+    }
+
+    fn keep(&self, store: &Store) -> Result<(), Error> {
+        let mut staged = self.staged.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        staged.drain(..).try_for_each(|(key, staged)| staged.keep(&key))?;
+        // What led to it may be gone by now: it must not be collected before this commit leads to it.
+        for blob in &self.borrowed {
+            if !files::touch(&store.blob_path(*blob)?)? {
+                return Err(Error::Storage(StorageError::Missing {
+                    kind: BlobId::KIND,
+                    id: blob.to_string(),
+                }));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a file and writes what was read to the store's copy: what is hashed is what is stored.
+struct Tee<'f, 's> {
+    file: &'f File,
+    staged: Option<Box<dyn Staged + 's>>,
+    /// Why the copy could not be written: the store's trouble, not the package's.
+    failed: Option<std::io::Error>,
+}
+
+impl Read for Tee<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        if let (Some(staged), Some(bytes)) = (&mut self.staged, buffer.get(..count)) {
+            staged.write_all(bytes).map_err(|error| {
+                let copy = std::io::Error::from(error.kind());
+                self.failed = Some(error);
+                copy
+            })?;
+        }
+        Ok(count)
+    }
+}
+
+/// An error if a file is not what it was when it was opened.
+fn changed_while_read(path: &Utf8Path, file: &File, before: &Metadata, read: u64) -> Result<(), Error> {
+    let after = file.metadata().map_err(Error::io("look at", path))?;
+    let state = |m: &Metadata| (m.len(), m.mtime(), m.mtime_nsec());
+    if state(before) == state(&after) && read == after.len() {
+        return Ok(());
+    }
+    Err(Error::Storage(StorageError::NotAFile { file: path.to_owned(), fault: FileFault::Changed }))
+}
+
+/// Whether an error is the store's own trouble and not that of the file being added.
+fn is_ours(error: &Error) -> bool {
+    use rustix::io::Errno;
+    let Error::Storage(StorageError::Io { verb, source, .. }) = error else { return false };
+    // Out of handles or memory the process can open nothing: that says nothing about the file.
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(|errno| Some(errno.raw_os_error()));
+    !matches!(*verb, "open" | "look at") || exhausted.contains(&source.raw_os_error())
+}
+
+/// Packages for an installer seldom say so themselves: those of Debian only end with `.udeb`.
+fn kind_of(control: &BinaryControl, path: &Utf8Path) -> PackageKind {
+    if control.package_type() == Some("udeb") || path.extension() == Some("udeb") {
+        PackageKind::Udeb
+    } else {
+        PackageKind::Deb
+    }
+}
+
+fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {
+    let (key, suite_name) = (record.key().clone(), suite.name.clone());
+    if let Build::For(architecture) = &record.key().architecture
+        && !architecture.is_all()
+        && !suite.architectures.contains(architecture)
+    {
+        return Err(Error::Change(ChangeError::UnlistedArchitecture {
+            key,
+            suite: suite_name,
+            architecture: architecture.clone(),
+        }));
+    }
+    if !suite.components.contains(record.component()) {
+        return Err(Error::Change(ChangeError::UnlistedComponent {
+            key,
+            suite: suite_name,
+            component: record.component().clone(),
+        }));
+    }
+    Ok(())
+}
+
+/// The packages that were not there before.
+fn summary(outcome: &Outcome) -> PackageSummary {
+    let added = outcome.added.values().flatten();
+    let mut added: Vec<&Added> =
+        added.filter(|added| added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New)).collect();
+    added.sort_by(|a, b| a.key.cmp(&b.key));
+    PackageSummary::new(added.iter().map(|added| &added.key))
+}

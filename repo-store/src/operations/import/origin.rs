@@ -1,0 +1,100 @@
+//! Where the files that are added lie.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+
+use camino::Utf8Path;
+
+use crate::error::Error;
+use crate::storage::beneath::{At, DirectoryHandle, PathFault, Refusal, Status};
+use crate::storage::{FileFault, StorageError};
+
+/// Where files lie, and how carefully they are opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    /// The drop folder that all of them lie in; without one they are reached by their paths.
+    folder: Option<&'a DropFolder>,
+    /// Whether a symbolic link is refused.
+    refuse_links: bool,
+}
+
+/// A folder that others write to, opened.
+#[derive(Debug)]
+pub(crate) struct DropFolder {
+    handle: DirectoryHandle,
+    status: Status,
+}
+
+impl DropFolder {
+    pub(crate) fn open(path: &Utf8Path) -> io::Result<Self> {
+        let handle = At::from(path).open_directory()?;
+        let status = handle.status()?;
+        Ok(Self { handle, status })
+    }
+
+    pub(crate) fn handle(&self) -> &DirectoryHandle {
+        &self.handle
+    }
+
+    /// Who owns it.
+    pub(crate) fn owner(&self) -> u32 {
+        self.status.owner
+    }
+
+    /// A file in it, by the path that messages call it by.
+    pub(crate) fn at(&self, file: &Utf8Path) -> At<'_> {
+        self.handle.at(file.file_name().unwrap_or_default())
+    }
+
+    /// Whether a file may be somebody else's, to which who put it here only made another name: such a file may not be for everybody to
+    /// read. The owner of a folder in which nobody else can write may do that with files of their own.
+    fn is_borrowed(&self, status: &Status) -> bool {
+        let others_write = self.status.mode & 0o022 != 0;
+        status.links > 1 && (others_write || status.owner != self.status.owner)
+    }
+}
+
+impl<'a> Origin<'a> {
+    /// Files by their paths, which whoever adds them chose.
+    pub(crate) fn paths(refuse_links: bool) -> Self {
+        Self { folder: None, refuse_links }
+    }
+
+    /// Files in a drop folder.
+    pub(crate) fn folder(folder: &'a DropFolder) -> Self {
+        Self { folder: Some(folder), refuse_links: true }
+    }
+
+    fn at<'p>(&self, path: &'p Utf8Path) -> At<'p>
+    where
+        'a: 'p,
+    {
+        self.folder.map_or_else(|| At::from(path), |folder| folder.at(path))
+    }
+
+    /// What lies at a path; a link is not followed.
+    pub(crate) fn status(&self, path: &Utf8Path) -> io::Result<Status> {
+        self.at(path).status()
+    }
+
+    /// Opens a regular file for reading; never waits for the other end of a pipe.
+    pub(crate) fn open(&self, path: &Utf8Path) -> Result<(File, Metadata), Error> {
+        let not_a_file = |fault| Error::Storage(StorageError::NotAFile { file: path.to_owned(), fault });
+        let file = self.at(path).open_at_once(self.refuse_links).map_err(|error| {
+            let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+                || Refusal::of(&error).is_some_and(|refusal| refusal.fault == PathFault::SymbolicLink);
+            if is_link { not_a_file(FileFault::SymbolicLink) } else { Error::io("open", path)(error) }
+        })?;
+        let metadata = file.metadata().map_err(Error::io("look at", path))?;
+        if !metadata.is_file() {
+            return Err(not_a_file(FileFault::NotRegular));
+        }
+        if metadata.nlink() > 1
+            && self.folder.is_some_and(|folder| folder.is_borrowed(&Status::from(&metadata)))
+        {
+            return Err(not_a_file(FileFault::HardLinks));
+        }
+        Ok((file, metadata))
+    }
+}

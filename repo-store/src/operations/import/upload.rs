@@ -1,0 +1,376 @@
+//! Uploads: a `.changes` and everything it lists.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use apt_index::parallel_map;
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::control::{Buildinfo, Changes, ChangesFile, Dsc, Fields as _, FileEntry};
+use deb_parse::{Limits, PackageName, Quoted, SuiteName};
+
+use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
+use super::source::{InUpload, has_dsc};
+use super::{AddOptions, Candidate, Origin, Request};
+use crate::context::Context;
+use crate::error::{Error, ImportError};
+use crate::model::record::{Build, Record};
+use crate::operations::placement::{Placement, PlacementRequest};
+use crate::settings::RepositorySettings;
+use crate::store::Store;
+
+/// A `.changes` that was read, and its files by what they are.
+struct Upload<'a> {
+    list: List<'a>,
+    changes: &'a Changes,
+    details: Vec<ChangesFile>,
+    /// The suites of the repository that it names itself (field `Distribution`).
+    distribution: Vec<SuiteName>,
+    packages: Vec<&'a FileEntry>,
+    source: Option<&'a FileEntry>,
+    buildinfos: Vec<&'a FileEntry>,
+    /// What must be part of the source package.
+    parts: Vec<&'a FileEntry>,
+}
+
+impl Store {
+    /// Reads an upload to the end: every file that it lists. What is not there may be in the store already.
+    pub(super) fn read_upload(
+        &self,
+        repository: &RepositorySettings,
+        path: &Utf8Path,
+        request: &Request<'_>,
+        context: &Context,
+    ) -> Result<Vec<Candidate<'_>>, Error> {
+        let list = List { path, origin: request.origin };
+        let bytes = read_text(path, request.origin)?;
+        let text = match &repository.uploaders {
+            None => bytes,
+            Some(uploaders) => {
+                let not_signed =
+                    |source| Error::Import(ImportError::NotSigned { file: path.to_owned(), source });
+                uploaders.signed_text(&bytes, context.now).map_err(not_signed)?
+            }
+        };
+        let changes = Changes::parse(&text, &Limits::default()).map_err(|source| list.error(source))?;
+        let upload = Upload::sort(list, &changes, repository)?;
+        // A look at the names and sizes first: as long as something is missing nothing needs to be read.
+        let mut missing = Vec::new();
+        for entry in changes.files() {
+            if !list.is_beside(entry)? {
+                missing.push(entry);
+            }
+        }
+        // Records of builds are not kept: when one is gone, the upload must be one that was taken before.
+        let gone = missing.iter().find(|entry| upload.buildinfos.contains(entry));
+        if let Some(entry) = gone
+            && !self.is_stored(&upload, repository)?
+        {
+            return Err(list.incomplete(entry));
+        }
+
+        let mut builds = Vec::new();
+        for entry in upload.buildinfos.iter().filter(|entry| !missing.contains(entry)) {
+            builds.push((entry, upload.read_buildinfo(entry, request)?));
+        }
+        let mut candidates = Vec::with_capacity(upload.packages.len() + 1);
+        candidates.extend(self.read_source_of(&upload, repository, request, context)?);
+        let read = parallel_map(&upload.packages, context.threads, |entry| {
+            self.read_package_of(&upload, entry, repository, request)
+        });
+        for candidate in read {
+            candidates.push(candidate?);
+        }
+        // By now the files are what the upload lists; so a record that lists others is wrong itself.
+        for (entry, info) in builds {
+            upload.check_built(entry, &info)?;
+        }
+        Ok(candidates)
+    }
+
+    fn read_source_of(
+        &self,
+        upload: &Upload<'_>,
+        repository: &RepositorySettings,
+        request: &Request<'_>,
+        context: &Context,
+    ) -> Result<Option<Candidate<'_>>, Error> {
+        let list = upload.list;
+        let Some(entry) = upload.source else {
+            return match upload.parts.first() {
+                None => Ok(None),
+                Some(part) => Err(list.misfit(format!("{} is no package, and there is no .dsc", name(part)))),
+            };
+        };
+        if !list.is_beside(entry)? {
+            return self.stored_source_of(upload, entry, repository, request).map(Some);
+        }
+        let in_upload = upload.entry(entry);
+        let path = list.beside(&entry.path);
+        let (dsc, candidate) = self.read_source(repository, &path, Some(&in_upload), request, context)?;
+        upload.check_source(&dsc, entry)?;
+        Ok(Some(candidate))
+    }
+
+    fn read_package_of(
+        &self,
+        upload: &Upload<'_>,
+        entry: &FileEntry,
+        repository: &RepositorySettings,
+        request: &Request<'_>,
+    ) -> Result<Candidate<'_>, Error> {
+        let list = upload.list;
+        let path = list.beside(&entry.path);
+        let candidate = if list.is_beside(entry)? {
+            self.read_package(repository, &path, Some(&upload.entry(entry)), request)?
+        } else {
+            let stored = self.stored_package(repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
+            upload.stored(entry, stored, repository, request)?
+        };
+        upload.check_package(&candidate.record, entry)?;
+        Ok(candidate)
+    }
+
+    /// The source package of an upload whose `.dsc` is not there, from the store.
+    fn stored_source_of(
+        &self,
+        upload: &Upload<'_>,
+        entry: &FileEntry,
+        repository: &RepositorySettings,
+        request: &Request<'_>,
+    ) -> Result<Candidate<'_>, Error> {
+        let list = upload.list;
+        let stored = self.stored_source(repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
+        let path = self.blob_path(stored.blob())?;
+        let dsc = Dsc::parse(&read_text(&path, Origin::paths(false))?, &Limits::default());
+        upload.check_source(&dsc.map_err(|source| list.error(source))?, entry)?;
+        // What is there all the same must be what is listed, like everything else.
+        for part in &upload.parts {
+            if list.is_beside(part)? {
+                let options = AddOptions { dry_run: true, ..request.options.clone() };
+                self.read_listed(list, part, false, &Request { options: &options, ..*request })?;
+            }
+        }
+        upload.stored(entry, stored, repository, request)
+    }
+
+    /// Whether the repository has everything of an upload that is kept.
+    fn is_stored(&self, upload: &Upload<'_>, repository: &RepositorySettings) -> Result<bool, Error> {
+        for entry in &upload.packages {
+            if self.stored_package(repository, entry)?.is_none() {
+                return Ok(false);
+            }
+        }
+        match upload.source {
+            Some(entry) => Ok(self.stored_source(repository, entry)?.is_some()),
+            None => Ok(true),
+        }
+    }
+
+    /// The package with that content, called as package files are, that the repository has in some suite.
+    fn stored_package(
+        &self,
+        repository: &RepositorySettings,
+        entry: &FileEntry,
+    ) -> Result<Option<Arc<Record>>, Error> {
+        let Some(sha256) = entry.sha256.map(|sha256| sha256.to_string()) else { return Ok(None) };
+        self.stored_record(repository, entry, |record| {
+            record.size() == entry.size && record.field("SHA256") == Some(&*sha256)
+        })
+    }
+
+    /// The source package with that `.dsc` that the repository has in some suite.
+    fn stored_source(
+        &self,
+        repository: &RepositorySettings,
+        entry: &FileEntry,
+    ) -> Result<Option<Arc<Record>>, Error> {
+        self.stored_record(repository, entry, |record| has_dsc(record, entry))
+    }
+
+    /// A record of the package that a file is called after.
+    fn stored_record(
+        &self,
+        repository: &RepositorySettings,
+        entry: &FileEntry,
+        is_it: impl Fn(&Record) -> bool,
+    ) -> Result<Option<Arc<Record>>, Error> {
+        let package = entry.path.split_once('_').and_then(|(package, _)| PackageName::parse(package).ok());
+        let (Some(package), Some(head)) = (package, self.head(&repository.name)?) else { return Ok(None) };
+        for suite in head.commit().suites.keys() {
+            if let Some(record) = head.versions(suite, &package)?.into_iter().find(|record| is_it(record)) {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'a> Upload<'a> {
+    /// Sorts the files of an upload; every one must be listed whole.
+    fn sort(list: List<'a>, changes: &'a Changes, repository: &RepositorySettings) -> Result<Self, Error> {
+        let details = changes.file_details().map_err(|source| list.error(source))?;
+        let mut upload = Self {
+            list,
+            changes,
+            details,
+            distribution: suites_named(repository, changes),
+            packages: Vec::new(),
+            source: None,
+            buildinfos: Vec::new(),
+            parts: Vec::new(),
+        };
+        for entry in changes.files() {
+            list.sha256(entry)?;
+            // The last list there is: without it the text may have been cut short on its way.
+            if upload.details_of(entry).is_none() {
+                return Err(list.misfit(format!("{} must be listed in Files too (Policy 5.5)", name(entry))));
+            }
+            match Utf8Path::new(&entry.path).extension() {
+                Some("deb" | "udeb" | "ddeb") => upload.packages.push(entry),
+                Some("buildinfo") => upload.buildinfos.push(entry),
+                Some("dsc") => {
+                    if upload.source.replace(entry).is_some() {
+                        return Err(list.misfit("it lists two source packages"));
+                    }
+                }
+                _ => upload.parts.push(entry),
+            }
+        }
+        if upload.packages.is_empty() && upload.source.is_none() {
+            return Err(list.misfit("it lists no package"));
+        }
+        Ok(upload)
+    }
+
+    /// What it says of one of its files.
+    fn entry<'e>(&'e self, entry: &'e FileEntry) -> InUpload<'e> {
+        InUpload { list: self.list, entry, details: self.details_of(entry), distribution: &self.distribution }
+    }
+
+    /// What one of its files stands for, in the store already.
+    fn stored<'s>(
+        &self,
+        entry: &FileEntry,
+        stored: Arc<Record>,
+        repository: &RepositorySettings,
+        request: &Request<'_>,
+    ) -> Result<Candidate<'s>, Error> {
+        let blobs = stored.files()?.iter().map(|file| file.blob).collect();
+        let asked = PlacementRequest {
+            component: request.options.component.as_ref(),
+            suites: &request.options.suites,
+            distribution: &self.distribution,
+        };
+        let mut placement = Placement::of(stored.key(), |name| stored.field(name), repository, &asked)?;
+        placement.component = stored.component().clone();
+        Candidate::new(repository, &self.list.beside(&entry.path), stored, placement, Vec::new(), blobs)
+    }
+
+    fn details_of(&self, entry: &FileEntry) -> Option<&ChangesFile> {
+        self.details.iter().find(|details| details.name == entry.path)
+    }
+
+    fn check_architecture(&self, entry: &FileEntry, architecture: &str) -> Result<(), Error> {
+        if self.changes.architectures().any(|listed| listed == architecture) {
+            return Ok(());
+        }
+        let what =
+            format!("{} is for {architecture}, which its field Architecture does not name", name(entry));
+        Err(self.list.misfit(what))
+    }
+
+    fn check_source(&self, dsc: &Dsc, entry: &FileEntry) -> Result<(), Error> {
+        if (dsc.source(), dsc.version()) != (self.changes.source(), self.changes.source_version()) {
+            let what =
+                format!("{} is {} {}, which it is not about", name(entry), dsc.source(), dsc.version());
+            return Err(self.list.misfit(what));
+        }
+        self.check_architecture(entry, Build::Source.as_str())?;
+        for part in &self.parts {
+            let listed = dsc.files().iter().find(|listed| listed.path == part.path);
+            if listed.is_none_or(|listed| listed.size != part.size || listed.sha256 != part.sha256) {
+                let what = format!("{} is no package, and no file that {} lists", name(part), name(entry));
+                return Err(self.list.misfit(what));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_package(&self, record: &Record, entry: &FileEntry) -> Result<(), Error> {
+        let (source, version) = record.source();
+        if (&source, &version) != (self.changes.source(), self.changes.source_version()) {
+            let what = format!("{} was built from {source} {version}, which it is not about", name(entry));
+            return Err(self.list.misfit(what));
+        }
+        self.check_architecture(entry, record.key().architecture.as_str())
+    }
+
+    /// Reads a record of the build, which is checked and not kept.
+    fn read_buildinfo(&self, entry: &FileEntry, request: &Request<'_>) -> Result<Buildinfo, Error> {
+        let list = self.list;
+        let path = list.beside(&entry.path);
+        let bytes = read_text(&path, request.origin)?;
+        let found = hashes_of(&bytes, listed_hashes(entry)).map_err(|source| list.error(source))?;
+        list.check(entry, &Checksums::from(&found))?;
+        let error = |source| Error::Import(ImportError::Package { file: path.clone(), source });
+        let info = Buildinfo::parse(&bytes, &Limits::default()).map_err(error)?;
+        if (info.source(), info.version()) != (self.changes.source(), self.changes.version()) {
+            let what =
+                format!("{} is of {} {}, which it is not about", name(entry), info.source(), info.version());
+            return Err(list.misfit(what));
+        }
+        Ok(info)
+    }
+
+    /// Whether a record of the build lists files of the upload as they are.
+    fn check_built(&self, entry: &FileEntry, info: &Buildinfo) -> Result<(), Error> {
+        let path = self.list.beside(&entry.path);
+        for built in info.files() {
+            if let Some(listed) = self.changes.files().iter().find(|listed| listed.path == built.path) {
+                List { path: &path, ..self.list }.check_alike(built, listed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The suites of the repository that an upload names itself (field `Distribution`).
+fn suites_named(repository: &RepositorySettings, changes: &Changes) -> Vec<SuiteName> {
+    let words = changes.distribution().unwrap_or_default().split_ascii_whitespace();
+    let named: BTreeSet<&str> = words.collect();
+    let suites = repository.suites.iter().map(|suite| &suite.name);
+    suites.filter(|suite| named.contains(suite.as_str())).cloned().collect()
+}
+
+fn name(entry: &FileEntry) -> Quoted {
+    Quoted::new(&entry.path)
+}
+
+/// Every file that comes with `path`, a `.changes` or `.dsc`, whether it is there or not; none when that cannot be read. An
+/// upload never comes with another: whoever lists one must not make it go unseen.
+pub(crate) fn members(path: &Utf8Path, origin: Origin<'_>) -> BTreeSet<Utf8PathBuf> {
+    let mut members = BTreeSet::new();
+    let Ok(bytes) = read_text(path, origin) else { return members };
+    let listed: Vec<String> = match path.extension() {
+        Some("changes") => {
+            names(Changes::parse(&bytes, &Limits::default()).as_ref().map_or(&[], Changes::files))
+        }
+        Some("dsc") => names(Dsc::parse(&bytes, &Limits::default()).as_ref().map_or(&[], Dsc::files)),
+        _ => Vec::new(),
+    };
+    for name in listed {
+        let member = path.with_file_name(name);
+        if member.extension() == Some("changes") {
+            continue;
+        }
+        if member.extension() == Some("dsc") && path.extension() == Some("changes") {
+            members.extend(self::members(&member, origin));
+        }
+        members.insert(member);
+    }
+    members
+}
+
+fn names(files: &[FileEntry]) -> Vec<String> {
+    files.iter().map(|file| file.path.clone()).collect()
+}

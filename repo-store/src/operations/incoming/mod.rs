@@ -1,0 +1,311 @@
+//! Folders into which others drop packages: a build server, `scp` or `dput` from a CI job, people.
+
+mod rejected;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use rejected::{REJECTED, reject};
+
+use crate::context::Context;
+use crate::error::{Error, ImportError};
+use crate::manifest::Part;
+use crate::operations::import::{AddOptions, AddReport, DropFolder, Origin, Refused, members};
+use crate::settings::RepositorySettings;
+use crate::storage::beneath::{Kind, Status};
+use crate::storage::{FileFault, StorageError, files};
+use crate::store::Store;
+
+/// How drop folders are emptied.
+#[derive(Clone, Debug)]
+pub struct IncomingOptions {
+    /// A file that is no valid package is taken for one that is still being written until it has not changed for that
+    /// long.
+    pub patience: Duration,
+    /// Take also what a removal or a rollback [took out](crate::Hold), which ends its hold.
+    pub despite_hold: bool,
+    /// How packages are added. Links are never followed and data archives always checked: anybody may write here.
+    pub add: AddOptions,
+}
+
+impl Default for IncomingOptions {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(60), despite_hold: false, add: AddOptions::default() }
+    }
+}
+
+/// What became of the files in a drop folder.
+#[derive(Debug)]
+pub struct IncomingReport {
+    /// What was taken and what was refused. Refused files lie in the folder `rejected`, each with a file that says why.
+    pub report: AddReport,
+    /// Files left alone, and why.
+    pub left: Vec<Left>,
+    /// Why refused files could not be moved to `rejected` and still lie in the folder: the first reason. What was taken is taken all
+    /// the same.
+    pub not_moved: Option<Error>,
+}
+
+/// A file left where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The file.
+    pub file: Utf8PathBuf,
+    /// Why.
+    pub why: &'static str,
+}
+
+impl Store {
+    /// Takes the finished packages and uploads out of a drop folder and adds them to a repository.
+    ///
+    /// A package is finished when it can be read to its end, an upload when everything that its `.changes` lists is there; so
+    /// nobody has to rename anything after copying. What cannot be read is left alone while it may still be arriving, and goes
+    /// to `rejected/` with the reason after that. The files are removed from the folder when the commit is durable, not before.
+    ///
+    /// What a `.changes` in the folder lists belongs to that upload, and is taken or rejected with it. A package that belongs to
+    /// none is taken alone, unless the repository has [uploaders](RepositorySettings::uploaders): nothing says whose it is.
+    ///
+    /// What a removal or a rollback took out of the repository is rejected, unless [`despite_hold`](IncomingOptions::despite_hold)
+    /// is set: the same signed files may be dropped again by anybody who has them.
+    ///
+    /// The folder belongs to others. It is opened once, and nothing in it is reached through a link. Only regular files are ever
+    /// moved or removed, and only those whose names are of packages or of what comes with them.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or the store fails.
+    pub fn take_incoming(
+        &self,
+        repository: &RepositorySettings,
+        folder: &Utf8Path,
+        options: &IncomingOptions,
+        context: &Context,
+    ) -> Result<IncomingReport, Error> {
+        // An unreadable or missing folder must not pass for an empty one.
+        let opened = DropFolder::open(folder).map_err(Error::io("list", folder))?;
+        let names = files::names_in(opened.handle().at(""))?;
+        let Found { candidates, mut left } = Found::sort(&opened, &names, repository.uploaders.is_some());
+        let add = AddOptions {
+            keep_going: true,
+            check_data: true,
+            refuse_links: true,
+            refuse_held: true,
+            despite_hold: options.despite_hold,
+            ..options.add.clone()
+        };
+        let files: Vec<Utf8PathBuf> = candidates.keys().cloned().collect();
+        let mut report = self.add_from(Origin::folder(&opened), repository, &files, &add, context)?;
+        let mut arriving = BTreeSet::new();
+        let mut refused = Vec::new();
+        for one in std::mem::take(&mut report.refused) {
+            let seen = candidates.get(&one.file).map(Vec::as_slice).unwrap_or_default();
+            if is_arriving(&opened, &one, seen, options.patience, context) {
+                arriving.insert(one.file.clone());
+                left.push(Left { file: one.file, why: "is not complete yet" });
+            } else {
+                refused.push(one);
+            }
+        }
+        let mut not_moved = None;
+        if !add.dry_run {
+            let others_need: BTreeSet<&Utf8PathBuf> = candidates
+                .iter()
+                .filter(|(file, _)| arriving.contains(*file))
+                .flat_map(|(_, seen)| seen.iter().map(|(file, _)| file))
+                .collect();
+            for one in &refused {
+                let seen = candidates.get(&one.file).into_iter().flatten().map(|(file, _)| file);
+                let members = seen.filter(|file| **file != one.file);
+                let members = members.filter(|member| !others_need.contains(member));
+                if let Err(error) = reject(&opened, one, members) {
+                    not_moved.get_or_insert(error);
+                }
+            }
+            let added: BTreeSet<&Utf8PathBuf> = report.added.iter().map(|added| &added.file).collect();
+            for (file, seen) in &candidates {
+                // Nothing goes that was not taken, and nothing of an upload whose list is no longer the one that was read first.
+                let is_taken = seen.iter().any(|(file, _)| added.contains(file))
+                    && !arriving.contains(file)
+                    && !refused.iter().any(|one| one.file == *file);
+                if !is_taken || seen.first().is_none_or(|first| !is_unchanged(&opened, first)) {
+                    continue;
+                }
+                remove_taken(&opened, seen.iter().filter(|one| !others_need.contains(&one.0)))?;
+            }
+        }
+        report.refused = refused;
+        Ok(IncomingReport { report, left, not_moved })
+    }
+}
+
+/// Removes what was taken and is still what it was. The lists go last, and when the rest is gone for good: what is left when this
+/// is cut short is found again by them, and known to be in the store.
+fn remove_taken<'a>(folder: &DropFolder, taken: impl Iterator<Item = &'a Seen>) -> Result<(), Error> {
+    let rank = |(file, _): &&Seen| match file.extension() {
+        Some("changes") => 2,
+        Some("dsc") => 1,
+        _ => 0,
+    };
+    let mut taken: Vec<&Seen> = taken.collect();
+    taken.sort_by_key(rank);
+    for (place, one) in taken.iter().enumerate() {
+        if place > 0 && rank(one) > 0 {
+            files::sync_path(folder.handle().at(""))?;
+        }
+        if is_unchanged(folder, one) {
+            files::remove_if_present(folder.at(&one.0))?;
+        }
+    }
+    Ok(())
+}
+
+/// What lies in a drop folder.
+#[derive(Default)]
+struct Found {
+    /// Packages and uploads to add, each with what it looked like and behind it the files that come with it.
+    candidates: BTreeMap<Utf8PathBuf, Vec<Seen>>,
+    left: Vec<Left>,
+}
+
+impl Found {
+    fn sort(folder: &DropFolder, names: &[String], only_uploads: bool) -> Self {
+        let mut found = Self::default();
+        let names = || names.iter().filter(|name| *name != REJECTED);
+        for name in names().filter(|name| matches!(Name::of(name), Name::Upload)) {
+            let file = folder.handle().path().join(name);
+            let first = look(folder, &file);
+            if let Some(why) = why_no_file(&first) {
+                found.left.push(Left { file, why });
+                continue;
+            }
+            let mut seen = vec![first];
+            // What else a list names is not its business: it is nothing that comes with an upload.
+            let members = members(&file, Origin::folder(folder)).into_iter();
+            let members = members.filter(|member| member.file_name().is_some_and(comes_with_an_upload));
+            seen.extend(members.map(|member| look(folder, &member)));
+            found.candidates.insert(file, seen);
+        }
+        let in_uploads: BTreeSet<Utf8PathBuf> =
+            found.candidates.values().flatten().map(|(file, _)| file.clone()).collect();
+        for name in names() {
+            let file = folder.handle().path().join(name);
+            if in_uploads.contains(&file) {
+                continue;
+            }
+            let why = match Name::of(name) {
+                Name::Upload => continue,
+                Name::Package if !only_uploads => {
+                    let seen = look(folder, &file);
+                    if let Some(why) = why_no_file(&seen) {
+                        why
+                    } else {
+                        found.candidates.insert(file, vec![seen]);
+                        continue;
+                    }
+                }
+                Name::Package | Name::Part => "belongs to no .changes file",
+                Name::Unfinished => "is still being written",
+                Name::Other => "is no .deb file",
+            };
+            found.left.push(Left { file, why });
+        }
+        found
+    }
+}
+
+/// Why something of the right name is left where it is: only regular files are packages or lists.
+fn why_no_file((_, seen): &Seen) -> Option<&'static str> {
+    match seen.as_ref()?.kind {
+        Kind::File => None,
+        Kind::Link => Some("is a symbolic link"),
+        Kind::Directory | Kind::Other => Some("is not a regular file"),
+    }
+}
+
+/// Whether a file of that name can come with an upload: a package, a record of the build, a `.dsc`, a part of a source package or the
+/// signature of one.
+fn comes_with_an_upload(name: &str) -> bool {
+    let is_part = |name: &str| {
+        let compressions = [".gz", ".xz", ".bz2", ".lzma", ".zst"];
+        Part::of(name).is_some() && compressions.iter().any(|compression| name.ends_with(compression))
+    };
+    match Name::of(name) {
+        Name::Package | Name::Part => true,
+        Name::Other => is_part(name.strip_suffix(".asc").unwrap_or(name)),
+        Name::Upload | Name::Unfinished => false,
+    }
+}
+
+/// What a file's name says of it.
+enum Name {
+    Package,
+    Upload,
+    /// What comes with an upload or not at all.
+    Part,
+    /// A name under which copying tools write until they are done.
+    Unfinished,
+    Other,
+}
+
+impl Name {
+    fn of(name: &str) -> Self {
+        if name.starts_with('.')
+            || name.ends_with(".part")
+            || name.ends_with(".filepart")
+            || name.ends_with(".tmp")
+        {
+            Self::Unfinished
+        } else if [".deb", ".udeb", ".ddeb"].iter().any(|ending| name.ends_with(ending)) {
+            Self::Package
+        } else if name.ends_with(".changes") {
+            Self::Upload
+        } else if name.ends_with(".dsc") || name.ends_with(".buildinfo") {
+            Self::Part
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// A file, and what it looked like before it was read; nothing when it was not there.
+type Seen = (Utf8PathBuf, Option<Status>);
+
+fn look(folder: &DropFolder, file: &Utf8Path) -> Seen {
+    (file.to_owned(), folder.at(file).status().ok())
+}
+
+/// Whether what could not be read may have arrived only in part: none of its files changed lately.
+fn is_arriving(
+    folder: &DropFolder,
+    refused: &Refused,
+    seen: &[Seen],
+    patience: Duration,
+    context: &Context,
+) -> bool {
+    let unreadable = match &refused.error {
+        Error::Import(ImportError::Package { .. })
+        | Error::Import(ImportError::Incomplete { .. })
+        | Error::Import(ImportError::ChecksumMismatch { .. }) => true,
+        // A .changes that was cut short can be one all the same, and list other files than it will.
+        Error::Import(ImportError::InconsistentUpload { .. }) => true,
+        Error::Import(ImportError::NotSigned { source, .. }) => {
+            matches!(source, apt_sign::Error::Framing { .. } | apt_sign::Error::Malformed { .. })
+        }
+        // Some who copy a file make its name as a second one, and remove the first.
+        Error::Storage(StorageError::NotAFile { fault, .. }) => {
+            matches!(fault, FileFault::Changed | FileFault::HardLinks)
+        }
+        _ => false,
+    };
+    let modified = |file: &Utf8PathBuf| folder.at(file).status().ok().map(|status| status.modified.0);
+    let last = seen.iter().filter_map(|(file, _)| modified(file)).max();
+    let patience = i64::try_from(patience.as_secs()).unwrap_or(i64::MAX);
+    unreadable && last.is_some_and(|last| context.now.as_second().saturating_sub(last) < patience)
+}
+
+/// Whether a file still is the one that was looked at: something else may have been moved to that name since.
+fn is_unchanged(folder: &DropFolder, (file, seen): &Seen) -> bool {
+    let now = folder.at(file).status().ok();
+    seen.as_ref().zip(now.as_ref()).is_some_and(|(seen, now)| seen == now)
+}

@@ -1,0 +1,90 @@
+//! Moving aside what is refused, with the reason beside it.
+
+use std::io::ErrorKind;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::error::Error;
+use crate::operations::import::{DropFolder, Refused};
+use crate::storage::beneath::{DirectoryHandle, PathFault};
+use crate::storage::files::mode;
+use crate::storage::{StorageError, files};
+
+/// The folder, below a drop folder, with what was refused.
+pub(super) const REJECTED: &str = "rejected";
+
+/// Moves a file aside, together with the others that came with it, and writes the reason. Only regular files are moved, and nothing
+/// that lies there already is replaced.
+pub(super) fn reject<'a>(
+    folder: &DropFolder,
+    refused: &'a Refused,
+    others: impl Iterator<Item = &'a Utf8PathBuf>,
+) -> Result<(), Error> {
+    let aside = open_aside(folder)?;
+    let is_file = |file: &&Utf8PathBuf| folder.at(file).status().is_ok_and(|status| status.is_file());
+    let files: Vec<&Utf8PathBuf> = std::iter::once(&refused.file).chain(others).filter(is_file).collect();
+    let names: Vec<&str> = files.iter().filter_map(|file| file.file_name()).collect();
+    let Some(first) = names.first() else { return Ok(()) };
+    let is_taken =
+        |name: String| aside.at(&name).exists().map_err(Error::io("look at", aside.path().join(&name)));
+    let is_free = |ending: &str| {
+        let moved = names.iter().map(|name| format!("{name}{ending}"));
+        for name in moved.chain([format!("{first}{ending}.reason")]) {
+            if is_taken(name)? {
+                return Ok(false);
+            }
+        }
+        Ok::<_, Error>(true)
+    };
+    // What came together keeps names that show it.
+    let mut ending = String::new();
+    let mut number = 0_u32;
+    while !is_free(&ending)? {
+        number += 1;
+        ending = format!(".{number}");
+    }
+    let mut moved = false;
+    for (file, name) in files.iter().zip(&names) {
+        match files::rename_to_free(&folder.at(file), &aside.at(format!("{name}{ending}"))) {
+            // It never came, or somebody else took it away in the meantime.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            result => {
+                result.map_err(Error::io("move aside", *file))?;
+                moved = true;
+            }
+        }
+    }
+    if !moved {
+        return Ok(());
+    }
+    let note = aside.at(format!("{first}{ending}.reason"));
+    Ok(files::write_new(note, reason(refused).as_bytes(), mode::MUTABLE).map(drop)?)
+}
+
+/// The folder `rejected`, which is made if need be. It must be a directory, and that of somebody who may do with the files as they like:
+/// the owner of the drop folder, or the user who runs this.
+fn open_aside(folder: &DropFolder) -> Result<DirectoryHandle, Error> {
+    let (aside, _) = folder.handle().make(Utf8Path::new(REJECTED))?;
+    let owner = aside.status().map_err(Error::io("look at", aside.path()))?.owner;
+    if [0, rustix::process::geteuid().as_raw(), folder.owner()].contains(&owner) {
+        Ok(aside)
+    } else {
+        Err(Error::Storage(StorageError::UnsafePath {
+            path: aside.path().to_owned(),
+            fault: PathFault::OtherOwner,
+        }))
+    }
+}
+
+/// The error and what caused it, in one line.
+fn reason(refused: &Refused) -> String {
+    let mut reason = refused.error.to_string();
+    let mut source = std::error::Error::source(&refused.error);
+    while let Some(error) = source {
+        reason.push_str(": ");
+        reason.push_str(&error.to_string());
+        source = error.source();
+    }
+    reason.push('\n');
+    reason
+}

@@ -1,0 +1,213 @@
+//! Into which component and which suites of a repository a package goes.
+
+use deb_parse::{Component, SuiteName};
+
+use crate::error::{Error, ImportError};
+use crate::model::record::RecordKey;
+use crate::settings::route::{Route, by_version, route};
+use crate::settings::{RepositorySettings, RoutingRule, UnknownRelease};
+
+/// Where a package is asked to go, apart from what it says itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PlacementRequest<'a> {
+    /// The component that the person who adds it chose.
+    pub(crate) component: Option<&'a Component>,
+    /// The suites that the person who adds it chose.
+    pub(crate) suites: &'a [SuiteName],
+    /// The suites that the upload it comes with is for.
+    pub(crate) distribution: &'a [SuiteName],
+}
+
+/// Where a package goes, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Placement {
+    pub(crate) component: Component,
+    pub(crate) route: Route,
+    /// The number of the rule that had a say in it.
+    pub(crate) rule: Option<usize>,
+}
+
+impl Placement {
+    /// Places the package `key`, of whose fields `field` knows the values. Who adds it decides; then the rules, the upload, and
+    /// the version.
+    ///
+    /// # Errors
+    /// [`ImportError::NoSuite`], [`ImportError::NoRoutedSuite`] and [`ImportError::UnknownRelease`] when no suite is for it.
+    pub(crate) fn of<'a>(
+        key: &RecordKey,
+        field: impl Fn(&str) -> Option<&'a str> + Copy,
+        repository: &RepositorySettings,
+        request: &PlacementRequest<'_>,
+    ) -> Result<Self, Error> {
+        let PlacementRequest { component, suites, distribution } = *request;
+        let rule = repository.routing.iter().find(|rule| rule.class.fits(key.package.as_str(), field));
+        let ruled_component = rule.and_then(|rule| rule.component.as_ref()).filter(|_| component.is_none());
+        let ruled_suites = rule.filter(|rule| !rule.suites.is_empty()).filter(|_| suites.is_empty());
+        let component = component.or(ruled_component).cloned();
+        let component =
+            component.unwrap_or_else(|| component_of_section(field("Section").unwrap_or(""), repository));
+        let route = match ruled_suites {
+            _ if !suites.is_empty() => Route::Chosen(suites.to_vec()),
+            Some(rule) => ruled(key, rule, repository)?,
+            None if !distribution.is_empty() => Route::Distribution(distribution.to_vec()),
+            None => by_version_alone(key, repository)?,
+        };
+        if route.suites().is_empty() {
+            return Err(Error::Import(ImportError::NoSuite {
+                key: key.clone(),
+                repository: repository.name.clone(),
+            }));
+        }
+        let rule = rule.filter(|_| ruled_component.is_some() || ruled_suites.is_some());
+        Ok(Self { component, route, rule: rule.map(|rule| rule.number) })
+    }
+}
+
+/// Where the version leads to when nobody says anything.
+fn by_version_alone(key: &RecordKey, repository: &RepositorySettings) -> Result<Route, Error> {
+    match route(repository, &key.version) {
+        Route::Everywhere { foreign: Some(marker), .. }
+            if repository.unknown_release == UnknownRelease::Refuse =>
+        {
+            let (key, repository) = (key.clone(), repository.name.clone());
+            Err(Error::Import(ImportError::UnknownRelease { key, repository, marker }))
+        }
+        route => Ok(route),
+    }
+}
+
+/// Of the suites a rule lists, those that the version would lead to if it could lead to any.
+fn ruled(key: &RecordKey, rule: &RoutingRule, repository: &RepositorySettings) -> Result<Route, Error> {
+    let listed = |suite: &&SuiteName| rule.suites.contains(suite);
+    match by_version(repository.suites.iter().collect(), &key.version) {
+        Route::Release { marker, suites } => {
+            let suites: Vec<SuiteName> = suites.iter().filter(listed).cloned().collect();
+            if suites.is_empty() {
+                return Err(Error::Import(ImportError::NoRoutedSuite {
+                    key: key.clone(),
+                    rule: rule.number,
+                    marker,
+                }));
+            }
+            Ok(Route::Release { marker, suites })
+        }
+        other => Ok(Route::Rule(other.suites().iter().filter(listed).cloned().collect())),
+    }
+}
+
+/// The component that a section names (`contrib/net`) if the repository has it, or the first.
+fn component_of_section(section: &str, repository: &RepositorySettings) -> Component {
+    let components = || repository.suites.iter().flat_map(|suite| &suite.components);
+    let named = section.rsplit_once('/').map(|(component, _)| component);
+    let named = named.and_then(|name| components().find(|component| component.as_str() == name));
+    // A repository without a suite takes no package, so the name does not matter then.
+    named.or_else(|| components().next()).cloned().unwrap_or_else(|| main_component().clone())
+}
+
+fn main_component() -> &'static Component {
+    static MAIN: std::sync::OnceLock<Component> = std::sync::OnceLock::new();
+    MAIN.get_or_init(|| match Component::parse("main") {
+        Ok(component) => component,
+        Err(_) => unreachable!("`main` is a component's name"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use deb_parse::{Architecture, PackageName, Version};
+
+    use super::*;
+    use crate::model::class::{PackageClass, WildPattern};
+    use crate::model::name::RepositoryName;
+    use crate::model::record::Build;
+    use crate::settings::SuiteSettings;
+
+    fn suite(name: &str, only_routed: bool) -> SuiteSettings {
+        let mut suite = SuiteSettings::new(SuiteName::parse(name).unwrap(), Vec::new());
+        suite.components.push(Component::parse("debug").unwrap());
+        suite.only_routed = only_routed;
+        suite
+    }
+
+    fn repository(routing: Vec<RoutingRule>) -> RepositorySettings {
+        let suites =
+            [("bookworm", false), ("jammy", false), ("bookworm-debug", true), ("trixie-debug", true)];
+        let suites = suites.map(|(name, only_routed)| suite(name, only_routed)).to_vec();
+        let mut settings = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), suites);
+        settings.routing = routing;
+        settings
+    }
+
+    fn rule(number: usize, name: &str, component: Option<&str>, suites: &[&str]) -> RoutingRule {
+        RoutingRule {
+            number,
+            class: PackageClass { names: vec![WildPattern::new(name)], ..PackageClass::default() },
+            component: component.map(|name| Component::parse(name).unwrap()),
+            suites: suites.iter().map(|name| SuiteName::parse(name).unwrap()).collect(),
+        }
+    }
+
+    fn placed(package: &str, rules: &[RoutingRule], asked: &PlacementRequest<'_>) -> String {
+        let (name, version) = package.split_once(' ').unwrap();
+        let key = RecordKey {
+            package: PackageName::parse(name).unwrap(),
+            version: Version::parse(version).unwrap(),
+            architecture: Build::For(Architecture::parse("amd64").unwrap()),
+        };
+        match Placement::of(&key, |_| None, &repository(rules.to_vec()), asked) {
+            Ok(Placement { component, route, rule }) => {
+                let suites: Vec<_> = route.suites().iter().map(SuiteName::as_str).collect();
+                format!("{component}: {} by {rule:?}", suites.join(" "))
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_first_rule_for_a_package_decides_and_no_other() {
+        let rules = [
+            rule(1, "*-dbgsym", None, &["bookworm-debug", "trixie-debug"]),
+            rule(2, "a*", Some("debug"), &[]),
+            rule(3, "*", None, &["jammy"]),
+        ];
+        for (package, expected) in [
+            ("aa-dbgsym 1", "main: bookworm-debug trixie-debug by Some(1)"),
+            ("aa-dbgsym 1+deb12u1", "main: bookworm-debug by Some(1)"),
+            ("aa-dbgsym 1+deb11u1", "main: bookworm-debug trixie-debug by Some(1)"),
+            ("aa-dbgsym 1~jammy1", "aa-dbgsym 1~jammy1 amd64: routing rule 1 lists no suite for jammy1"),
+            ("aa 1", "debug: bookworm jammy by Some(2)"),
+            ("aa 1~jammy1", "debug: jammy by Some(2)"),
+            ("bb 1", "main: jammy by Some(3)"),
+        ] {
+            assert_eq!(placed(package, &rules, &PlacementRequest::default()), expected, "{package}");
+        }
+    }
+
+    #[test]
+    fn without_a_rule_nothing_goes_to_a_suite_that_only_rules_fill() {
+        for (package, expected) in [
+            ("aa 1", "main: bookworm jammy by None"),
+            ("aa 1+deb12u1", "main: bookworm by None"),
+            ("aa 1+deb13u1", "main: bookworm jammy by None"),
+        ] {
+            assert_eq!(placed(package, &[], &PlacementRequest::default()), expected, "{package}");
+        }
+    }
+
+    #[test]
+    fn who_adds_a_package_has_the_last_word() {
+        let rules = [rule(1, "*", Some("debug"), &["bookworm-debug"])];
+        let suites = vec![SuiteName::parse("jammy").unwrap()];
+        let component = Component::parse("main").ok();
+        let asked = PlacementRequest { suites: &suites, ..PlacementRequest::default() };
+        assert_eq!(placed("aa 1", &rules, &asked), "debug: jammy by Some(1)");
+        let asked = PlacementRequest { component: component.as_ref(), ..PlacementRequest::default() };
+        assert_eq!(placed("aa 1", &rules, &asked), "main: bookworm-debug by Some(1)");
+        let asked = PlacementRequest {
+            suites: &suites,
+            component: component.as_ref(),
+            ..PlacementRequest::default()
+        };
+        assert_eq!(placed("aa 1", &rules, &asked), "main: jammy by None");
+    }
+}

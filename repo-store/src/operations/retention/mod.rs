@@ -1,0 +1,205 @@
+//! Which versions stay in a suite, by rules that the administrator writes down as data.
+//!
+//! Retention is a change like any other: [`Store::plan_retention`] says what would go and why, [`Store::apply_retention`]
+//! takes it out by one commit, and a rollback brings it back. Files are removed by garbage collection only, when no kept state
+//! refers to them any more.
+//!
+//! Whatever the rules and the clock say, the newest version of each package and architecture stays, and so does all that a
+//! tag names.
+
+mod age;
+mod plan;
+mod rule;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use age::Ages;
+use deb_parse::SuiteName;
+use jiff::Timestamp;
+pub use plan::{Reason, RetentionPlan, Verdict};
+pub use rule::RetentionRule;
+
+use crate::context::Context;
+use crate::error::{ChangeError, Error};
+use crate::history::revision::Revision;
+use crate::model::id::{BlobId, SnapshotId};
+use crate::model::name::{RepositoryName, TagName};
+use crate::model::operation::Operation;
+use crate::model::record::Record;
+use crate::store::Store;
+use crate::transaction::Committed;
+
+impl Store {
+    /// What `rules` would take out of a repository at the time `now`, and what they would leave, and why.
+    ///
+    /// Of the history only what is younger than the longest [`keep_for`](RetentionRule::keep_for) is read.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn plan_retention(
+        &self,
+        repository: &RepositoryName,
+        rules: &[RetentionRule],
+        now: Timestamp,
+    ) -> Result<RetentionPlan, Error> {
+        let Some(head) = self.head(repository)? else {
+            let (verdicts, held) = (BTreeMap::new(), BTreeMap::new());
+            return Ok(RetentionPlan { repository: repository.clone(), base: None, verdicts, held });
+        };
+        let elsewhere = self.held_elsewhere(rules)?;
+        let mut tags = Tagged::load(self, repository)?;
+        let mut plan = RetentionPlan {
+            repository: repository.clone(),
+            base: Some(head.id()),
+            verdicts: BTreeMap::new(),
+            held: BTreeMap::new(),
+        };
+        let mut ages = Ages::default();
+        let mut waiting = Vec::new();
+        for suite in head.commit().suites.keys() {
+            let records = head.records(suite)?;
+            plan.held.insert(suite.clone(), records.len());
+            let rules: Vec<&RetentionRule> = rules.iter().filter(|rule| rule.is_for(suite)).collect();
+            let mut verdicts = Vec::new();
+            for (record, place) in ranked(records) {
+                let Some(rule) = rules.iter().find(|rule| rule.class.contains(&record)) else { continue };
+                let held_by = || elsewhere_holding(&elsewhere, rule, &record);
+                let reason = match rule.keep_versions {
+                    _ if place == 1 => Some(Reason::Newest),
+                    _ if rule.is_unlimited() => Some(Reason::Unlimited),
+                    Some(keep) if place <= keep => Some(Reason::AmongNewest { place, keep }),
+                    _ => held_by().map(Reason::KeptBy),
+                };
+                let reason = match reason {
+                    Some(reason) => Some(reason),
+                    None => tags.holding(suite, &record)?.map(Reason::Tagged),
+                };
+                let versions = rule.keep_versions.map(|keep| (place, keep));
+                let reason = reason.unwrap_or_else(|| {
+                    if let Some(keep_for) = rule.keep_for {
+                        ages.ask(suite, record.key(), keep_for);
+                        waiting.push((suite.clone(), verdicts.len(), keep_for));
+                    }
+                    Reason::Beyond { versions, age: None }
+                });
+                verdicts.push(Verdict { record, reason });
+            }
+            plan.verdicts.insert(suite.clone(), verdicts);
+        }
+        // One walk through the history answers for all.
+        let ages = ages.find(self, repository, now)?;
+        for (suite, place, keep_for) in waiting {
+            let verdict = plan.verdicts.get_mut(&suite).and_then(|verdicts| verdicts.get_mut(place));
+            if let Some(Verdict { record, reason }) = verdict {
+                let since = ages.since(&suite, record.key()).unwrap_or(now);
+                if now.duration_since(since) < keep_for {
+                    *reason = Reason::Recent { since };
+                } else if let Reason::Beyond { age, .. } = reason {
+                    *age = Some((since, keep_for));
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Takes out what a plan says, by one commit.
+    ///
+    /// # Errors
+    /// [`ChangeError::Outdated`] when the repository has changed since the plan was made: nothing is removed then.
+    pub fn apply_retention(&self, plan: &RetentionPlan, context: &Context) -> Result<Committed, Error> {
+        let (committed, ()) = self.transact(&plan.repository, context, |transaction| {
+            if transaction.base().map(Revision::id) != plan.base {
+                return Err(Error::Change(ChangeError::Outdated { repository: plan.repository.clone() }));
+            }
+            let mut gone = HashSet::new();
+            for (suite, verdict) in plan.going() {
+                transaction.remove(suite, verdict.record.key())?;
+                gone.insert(verdict.record.blob());
+            }
+            Ok((Operation::Retention { files: gone.len() }, ()))
+        })?;
+        Ok(committed)
+    }
+
+    /// The package files that each repository named by a rule holds at the moment.
+    fn held_elsewhere(
+        &self,
+        rules: &[RetentionRule],
+    ) -> Result<BTreeMap<RepositoryName, HashSet<BlobId>>, Error> {
+        let mut held = BTreeMap::new();
+        for name in rules.iter().flat_map(|rule| &rule.kept_by) {
+            if held.contains_key(name) {
+                continue;
+            }
+            let mut blobs = HashSet::new();
+            if let Some(head) = self.head(name)? {
+                let snapshots: HashSet<SnapshotId> = head.commit().suites.values().copied().collect();
+                for snapshot in snapshots {
+                    blobs.extend(self.blobs_of(snapshot)?);
+                }
+            }
+            held.insert(name.clone(), blobs);
+        }
+        Ok(held)
+    }
+
+    fn blobs_of(&self, snapshot: SnapshotId) -> Result<HashSet<BlobId>, Error> {
+        let snapshot = self.empty_or(Some(snapshot))?;
+        snapshot.iterate(self.objects()).map(|record| Ok(record?.blob())).collect()
+    }
+}
+
+fn elsewhere_holding(
+    elsewhere: &BTreeMap<RepositoryName, HashSet<BlobId>>,
+    rule: &RetentionRule,
+    record: &Record,
+) -> Option<RepositoryName> {
+    let holds =
+        |name: &&RepositoryName| elsewhere.get(*name).is_some_and(|blobs| blobs.contains(&record.blob()));
+    rule.kept_by.iter().find(holds).cloned()
+}
+
+/// Each record with its place among the versions of its package and architecture, 1 for the newest.
+fn ranked(records: Vec<Arc<Record>>) -> Vec<(Arc<Record>, usize)> {
+    // In the order of keys the versions of a package rise, with the architectures mixed.
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut ranks: Vec<usize> = Vec::with_capacity(records.len());
+    for record in records.iter().rev() {
+        let key = record.key();
+        let place = places.entry((key.package.as_str(), key.architecture.as_str())).or_default();
+        *place += 1;
+        ranks.push(*place);
+    }
+    records.into_iter().zip(ranks.into_iter().rev()).collect()
+}
+
+/// What tagged states hold. A suite of one is read when something in that suite is about to go.
+struct Tagged<'a> {
+    store: &'a Store,
+    tags: Vec<(TagName, BTreeMap<SuiteName, SnapshotId>)>,
+    read: HashMap<SnapshotId, HashSet<BlobId>>,
+}
+
+impl<'a> Tagged<'a> {
+    fn load(store: &'a Store, repository: &RepositoryName) -> Result<Self, Error> {
+        let tags = store.tags(repository)?.into_iter().map(|tag| {
+            let revision = store.revision(repository, tag.commit)?;
+            Ok::<_, Error>((tag.name, revision.commit().suites.clone()))
+        });
+        Ok(Self { store, tags: tags.collect::<Result<_, _>>()?, read: HashMap::new() })
+    }
+
+    fn holding(&mut self, suite: &SuiteName, record: &Record) -> Result<Option<TagName>, Error> {
+        for (name, suites) in &self.tags {
+            let Some(snapshot) = suites.get(suite) else { continue };
+            if !self.read.contains_key(snapshot) {
+                self.read.insert(*snapshot, self.store.blobs_of(*snapshot)?);
+            }
+            if self.read.get(snapshot).is_some_and(|blobs| blobs.contains(&record.blob())) {
+                return Ok(Some(name.clone()));
+            }
+        }
+        Ok(None)
+    }
+}

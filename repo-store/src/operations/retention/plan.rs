@@ -1,0 +1,139 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use deb_parse::SuiteName;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::id::CommitId;
+use crate::model::name::{RepositoryName, TagName};
+use crate::model::record::Record;
+
+/// What retention would take out of a repository and what it would leave, each with the reason.
+///
+/// It holds for the state it was made from: [`Store::apply_retention`](crate::Store::apply_retention) refuses it for any other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionPlan {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The state it was made from; `None` when nothing was ever committed.
+    pub base: Option<CommitId>,
+    /// The verdict on every package file that a rule matches, by suite, in the order of keys.
+    pub verdicts: BTreeMap<SuiteName, Vec<Verdict>>,
+    /// How many package files each suite holds, matched or not.
+    pub held: BTreeMap<SuiteName, usize>,
+}
+
+impl RetentionPlan {
+    /// What would go.
+    pub fn going(&self) -> impl Iterator<Item = (&SuiteName, &Verdict)> {
+        let all =
+            self.verdicts.iter().flat_map(|(suite, all)| all.iter().map(move |verdict| (suite, verdict)));
+        all.filter(|(_, verdict)| !verdict.stays())
+    }
+
+    /// Whether nothing would go.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.going().next().is_none()
+    }
+
+    /// The suites that would lose more than half of what they hold: a slip in a rule or a clock that jumped, more often than
+    /// what somebody wants.
+    #[must_use]
+    pub fn drastic(&self) -> Vec<SuiteName> {
+        let loses_most = |suite: &&SuiteName| {
+            let going = self.verdicts.get(*suite).map_or(0, |all| all.iter().filter(|v| !v.stays()).count());
+            going * 2 > self.held.get(*suite).copied().unwrap_or(0)
+        };
+        self.held.keys().filter(loses_most).cloned().collect()
+    }
+}
+
+/// What becomes of one package file in one suite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The package file.
+    pub record: Arc<Record>,
+    /// Why it stays or goes.
+    pub reason: Reason,
+}
+
+impl Verdict {
+    /// Whether it stays.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        !matches!(self.reason, Reason::Beyond { .. })
+    }
+}
+
+/// Why a package file stays or goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Stays: it is the newest version, or the only one. Retention never removes that.
+    Newest,
+    /// Stays: it is among the newest versions that are kept.
+    AmongNewest {
+        /// Its place, 1 for the newest.
+        place: usize,
+        /// How many are kept.
+        keep: usize,
+    },
+    /// Stays: a state with a tag holds it.
+    Tagged(TagName),
+    /// Stays: another repository holds it.
+    KeptBy(RepositoryName),
+    /// Stays: it came to the suite not long ago.
+    Recent {
+        /// When.
+        since: Timestamp,
+    },
+    /// Stays: the rule that matches it has no limit.
+    Unlimited,
+    /// Goes: it is beyond every limit.
+    Beyond {
+        /// Its place among the versions, 1 for the newest, and how many are kept.
+        versions: Option<(usize, usize)>,
+        /// In the suite at least since then, and how long versions are kept.
+        age: Option<(Timestamp, SignedDuration)>,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let day = |time: &Timestamp| time.strftime("%Y-%m-%d").to_string();
+        match self {
+            Self::Newest => f.write_str("the newest version"),
+            Self::AmongNewest { place, keep } => write!(f, "version {place} of the newest {keep}"),
+            Self::Tagged(tag) => write!(f, "tagged {tag}"),
+            Self::KeptBy(repository) => write!(f, "in {repository}"),
+            Self::Recent { since } => write!(f, "here since {}", day(since)),
+            Self::Unlimited => f.write_str("no limit"),
+            Self::Beyond { versions, age } => {
+                if let Some((place, keep)) = versions {
+                    write!(f, "version {place}, beyond the newest {keep}")?;
+                }
+                if versions.is_some() && age.is_some() {
+                    f.write_str("; ")?;
+                }
+                if let Some((since, keep)) = age {
+                    write!(f, "here since {} or before, beyond {}", day(since), length(*keep))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A length of time in the largest unit that fits: `30 days`.
+fn length(time: SignedDuration) -> String {
+    let seconds = time.as_secs();
+    let (number, unit) = match seconds {
+        _ if seconds % 86_400 == 0 => (seconds / 86_400, "day"),
+        _ if seconds % 3600 == 0 => (seconds / 3600, "hour"),
+        _ if seconds % 60 == 0 => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}

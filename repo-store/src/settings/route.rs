@@ -1,0 +1,134 @@
+//! Which suites a package belongs to, by what its version says.
+//!
+//! A package built for one release carries the release in its version: `1.2-1+deb12u1`, `1.2-1~bookworm1`, `1.2-1~jammy1`,
+//! `1.2-1+jessie8`, `1.2~ubuntu22.04.1`. It belongs to the suites of that release only; any other belongs to every suite.
+
+use deb_parse::{SuiteName, Version};
+
+use crate::settings::release_name::mentions;
+use crate::settings::{RepositorySettings, SuiteSettings};
+
+/// Where a package goes, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Its version names no release that there is a suite for: to every suite.
+    Everywhere {
+        /// The suites.
+        suites: Vec<SuiteName>,
+        /// What looks like the name of another release in its version, which is worth a second look.
+        foreign: Option<String>,
+    },
+    /// Its version names a release: to the suites of that release.
+    Release {
+        /// The part of the version from the marker on.
+        marker: String,
+        /// The suites.
+        suites: Vec<SuiteName>,
+    },
+    /// A rule says so, and its version does not narrow that down.
+    Rule(Vec<SuiteName>),
+    /// The upload that it came with names them (field `Distribution`).
+    Distribution(Vec<SuiteName>),
+    /// The person who added it said so.
+    Chosen(Vec<SuiteName>),
+}
+
+impl Route {
+    /// The suites.
+    #[must_use]
+    pub fn suites(&self) -> &[SuiteName] {
+        match self {
+            Self::Everywhere { suites, .. }
+            | Self::Release { suites, .. }
+            | Self::Rule(suites)
+            | Self::Distribution(suites)
+            | Self::Chosen(suites) => suites,
+        }
+    }
+}
+
+/// Finds the suites of a package by its version. When several releases are named, the last one counts: that is what was
+/// appended last, as in `1.0-1+deb12u1~bpo11+1`. Suites that take only what is routed to them are no such suites.
+#[must_use]
+pub fn route(repository: &RepositorySettings, version: &Version) -> Route {
+    by_version(repository.suites.iter().filter(|suite| !suite.only_routed).collect(), version)
+}
+
+/// The same among these suites.
+pub(crate) fn by_version(suites: Vec<&SuiteSettings>, version: &Version) -> Route {
+    let version = without_epoch(version);
+    let mentions = mentions(version);
+    let here = suites.iter().filter_map(|suite| suite.markers.last_in(version, &mentions)).max();
+    let elsewhere = mentions.last().map(|mention| mention.at);
+    let from = |place: usize| version.get(place..).unwrap_or_default().to_owned();
+    let names = |suites: &[&SuiteSettings]| suites.iter().map(|suite| suite.name.clone()).collect();
+    match here.max(elsewhere) {
+        Some(place) if here == Some(place) => {
+            let named: Vec<_> = suites
+                .into_iter()
+                .filter(|suite| suite.markers.last_in(version, &mentions) == here)
+                .collect();
+            Route::Release { marker: from(place), suites: names(&named) }
+        }
+        foreign => Route::Everywhere { suites: names(&suites), foreign: foreign.map(from) },
+    }
+}
+
+fn without_epoch(version: &Version) -> &str {
+    let text = version.as_str();
+    text.split_once(':').map_or(text, |(_, rest)| rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::name::RepositoryName;
+
+    fn routed(version: &str) -> String {
+        let suites = ["bookworm", "trixie", "jammy", "jessie", "bookworm-acme", "internal"];
+        let suites =
+            suites.map(|name| SuiteSettings::new(SuiteName::parse(name).unwrap(), Vec::new())).to_vec();
+        let settings = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), suites);
+        match route(&settings, &Version::parse(version).unwrap()) {
+            Route::Everywhere { foreign: None, .. } => "everywhere".to_owned(),
+            Route::Everywhere { foreign: Some(marker), .. } => format!("everywhere, but see {marker}"),
+            route => route.suites().iter().map(SuiteName::as_str).collect::<Vec<_>>().join(" "),
+        }
+    }
+
+    #[test]
+    fn a_release_in_the_version_decides() {
+        for (version, suites) in [
+            ("2.10-3", "everywhere"),
+            ("1.2-1+deb12u1", "bookworm bookworm-acme"),
+            ("1.2-1~deb12u1", "bookworm bookworm-acme"),
+            ("1.2-1+deb12", "bookworm bookworm-acme"),
+            ("1.2-1~bookworm1", "bookworm bookworm-acme"),
+            ("1.2+bookworm", "bookworm bookworm-acme"),
+            ("1.2-1+jessie8", "jessie"),
+            ("1:1.2-1~jammy1", "jammy"),
+            ("1.2~ubuntu22.04.1", "jammy"),
+            ("1.2-0ubuntu1", "everywhere"),
+            ("1.2-0ubuntu0.22.04.1", "jammy"),
+            ("1.2-1~22.04", "jammy"),
+            ("10.11.2+maria~ubu2204", "jammy"),
+            ("1.2-1jammy.20230101", "jammy"),
+            ("1.2-1debian12", "bookworm bookworm-acme"),
+            ("1.2-1bookworm", "bookworm bookworm-acme"),
+            ("16.1-1.pgdg120+1", "bookworm bookworm-acme"),
+            ("1.2-0ubuntu0.24.04.1", "everywhere, but see ubuntu0.24.04.1"),
+            ("1.2-1internal", "internal"),
+            ("1.2-1~bpo13+1", "trixie"),
+            ("1.2-1+deb12u1~jammy1", "jammy"),
+            ("1.2-1~internal2", "internal"),
+            ("1.2-1+deb11u1", "everywhere, but see deb11u1"),
+            ("1.2-1+deb12u1~bpo11+1", "everywhere, but see bpo11+1"),
+            ("2.0deb12", "bookworm bookworm-acme"),
+            ("2.0+deb1", "everywhere"),
+            ("2.0+deb120", "everywhere"),
+            ("2.0+trixieland", "everywhere"),
+        ] {
+            assert_eq!(routed(version), suites, "{version}");
+        }
+    }
+}

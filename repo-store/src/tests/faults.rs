@@ -1,0 +1,403 @@
+//! Every operation, with a fault at each of its calls: an error, the death of the process, a power cut.
+//!
+//! Whatever happens: what was acknowledged is there, the check finds nothing wrong, and the operation can be given again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::time::{Duration, SystemTime};
+
+use apt_sign::{OpenPgpSigner, SecretKey};
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::{Md5, Sha256};
+use deb_parse::deb::Builder;
+use deb_parse::{Architecture, PackageName, SuiteName, Version};
+use jiff::{SignedDuration, Timestamp};
+use rustix::io::Errno;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::history::horizon::KeepHistory;
+use crate::maintenance::fsck::{FsckOptions, Problem};
+use crate::maintenance::gc::GcOptions;
+use crate::model::name::{RepositoryName, TagName};
+use crate::operations::import::AddOptions;
+use crate::operations::incoming::IncomingOptions;
+use crate::operations::promote::PromoteOptions;
+use crate::operations::retention::RetentionRule;
+use crate::publish::Publication;
+use crate::settings::{RepositorySettings, SuiteSettings};
+use crate::storage::faults::plan::{Fault, Seen, with};
+use crate::storage::faults::power::{Disk, Unsynced};
+use crate::store::Store;
+
+const DAY: i64 = 24 * 60 * 60;
+
+fn context(day: i64) -> Context {
+    Context {
+        actor: "tester".to_owned(),
+        now: Timestamp::from_second(1_790_000_000 + day * DAY).unwrap(),
+        // In one thread the calls come in one order.
+        threads: NonZeroUsize::MIN,
+    }
+}
+
+fn settings(name: &str) -> RepositorySettings {
+    let suites = ["bookworm", "trixie"].map(|name| {
+        SuiteSettings::new(SuiteName::parse(name).unwrap(), vec![Architecture::parse("amd64").unwrap()])
+    });
+    RepositorySettings::new(RepositoryName::parse(name).unwrap(), suites.to_vec())
+}
+
+/// A store as it is before an operation, and all that the operation needs.
+struct World {
+    directory: tempfile::TempDir,
+    /// The store being operated on.
+    root: Utf8PathBuf,
+    preprod: RepositorySettings,
+    prod: RepositorySettings,
+    signer: OpenPgpSigner,
+    /// What `root` is put back to.
+    before: Option<Disk>,
+    /// Of so many calls one is tried in an ordinary run.
+    step: usize,
+}
+
+/// What a store holds: the records of every suite, the tags, and what clients see.
+type State = BTreeMap<String, Vec<String>>;
+
+impl World {
+    fn new() -> Self {
+        // In memory where there is such a place: syncing takes no time there.
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap().join("root");
+        let created = SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000);
+        let signer = OpenPgpSigner::new(vec![SecretKey::generate("Test", created, None).unwrap()]).unwrap();
+        Store::create(&root).unwrap();
+        let (preprod, prod) = (settings("preprod"), settings("prod"));
+        let world = Self { directory, root, preprod, prod, signer, before: None, step: 1 };
+        world.add(0, "hello", "1.0").unwrap();
+        world.promote(0).unwrap();
+        world.add(1, "hello", "2.0").unwrap();
+        world.add(2, "other", "1.0+deb12u1").unwrap();
+        world
+    }
+
+    fn top(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.directory.path()).unwrap()
+    }
+
+    fn open(&self) -> Store {
+        Store::open(&self.root).unwrap()
+    }
+
+    fn package(&self, name: &str, version: &str) -> Utf8PathBuf {
+        let file = self.top().join(format!("{name}_{version}.deb"));
+        if !file.exists() {
+            let architecture = Architecture::parse("amd64").unwrap();
+            let (name, version) = (PackageName::parse(name).unwrap(), Version::parse(version).unwrap());
+            fs::write(&file, Builder::new(name, version, architecture).build().unwrap()).unwrap();
+        }
+        file
+    }
+
+    fn add(&self, day: i64, name: &str, version: &str) -> Result<(), Error> {
+        let files = [self.package(name, version)];
+        let report =
+            Store::open(&self.root)?.add(&self.preprod, &files, &AddOptions::default(), &context(day))?;
+        report.refused.into_iter().try_for_each(|refused| Err(refused.error))
+    }
+
+    /// Writes an upload of a source package and a package built from it, with the record of the build.
+    fn write_upload(&self) {
+        let write = |name: &str, text: &str| fs::write(self.top().join(name), text).unwrap();
+        let lists = |names: &[&str], details: &str| {
+            let [mut sha256, mut md5] = [const { String::new() }; 2];
+            for name in names {
+                let bytes = fs::read(self.top().join(name)).unwrap();
+                let size = bytes.len();
+                sha256 += &format!("\n {} {size} {name}", Sha256::of(&bytes));
+                md5 += &format!("\n {} {size} {details}{name}", Md5::of(&bytes));
+            }
+            format!("Checksums-Sha256:{sha256}\nFiles:{md5}\n")
+        };
+        self.package("greeter", "1.0");
+        write("greeter_1.0.tar.xz", "sources");
+        let head = "Source: greeter\nVersion: 1.0\n";
+        let listed = lists(&["greeter_1.0.tar.xz"], "");
+        write("greeter_1.0.dsc", &format!("Format: 3.0 (native)\n{head}{listed}"));
+        let listed = lists(&["greeter_1.0.deb"], "");
+        write("greeter_1.0.buildinfo", &format!("Format: 1.0\n{head}{listed}"));
+        let all = ["greeter_1.0.dsc", "greeter_1.0.tar.xz", "greeter_1.0.deb", "greeter_1.0.buildinfo"];
+        let listed = lists(&all, "misc optional ");
+        write("greeter.changes", &format!("Format: 1.8\n{head}Architecture: source amd64\n{listed}"));
+    }
+
+    fn add_upload(&self, day: i64) -> Result<(), Error> {
+        self.write_upload();
+        let files = [self.top().join("greeter.changes")];
+        let report =
+            Store::open(&self.root)?.add(&self.preprod, &files, &AddOptions::default(), &context(day))?;
+        report.refused.into_iter().try_for_each(|refused| Err(refused.error))
+    }
+
+    fn promote(&self, day: i64) -> Result<(), Error> {
+        let store = Store::open(&self.root)?;
+        let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
+        let plan = store.plan_promotion(&self.preprod, &self.prod, &options)?;
+        store.promote(&plan, &self.preprod.name, &self.prod.name, false, &context(day)).map(drop)
+    }
+
+    fn remove(&self, day: i64) -> Result<(), Error> {
+        let store = Store::open(&self.root)?;
+        let plan = store.plan_removal(&self.preprod, &["hello=2.0".parse().unwrap()], &[])?;
+        store.remove(&plan, &self.preprod.name, &context(day)).map(drop)
+    }
+
+    fn publish(&self, day: i64) -> Result<(), Error> {
+        Store::open(&self.root)?.publish(&self.preprod, &self.signer, &context(day)).map(drop)
+    }
+
+    fn collect(&self, day: i64) -> Result<(), Error> {
+        let keep_history = BTreeMap::from([(self.preprod.name.clone(), KeepHistory::States(1))]);
+        let options = GcOptions { grace: SignedDuration::ZERO, keep_history, dry_run: false };
+        Store::open(&self.root)?.collect_garbage(&options, &context(day)).map(drop)
+    }
+
+    fn state(&self) -> State {
+        let store = self.open();
+        let mut state = State::new();
+        for settings in [&self.preprod, &self.prod] {
+            let name = &settings.name;
+            if let Some(head) = store.head(name).unwrap() {
+                for suite in head.commit().suites.keys() {
+                    let records = head.records(suite).unwrap();
+                    let keys = records.iter().map(|record| {
+                        for file in record.files().expect("what a record says can be read") {
+                            store.blob_path(file.blob).expect("what is listed is there");
+                        }
+                        record.key().to_string()
+                    });
+                    state.insert(format!("{name}/{suite}"), keys.collect());
+                }
+            }
+            let tags = store.tags(name).unwrap();
+            let tags = tags.iter().map(|tag| format!("{} {}", tag.name, tag.commit)).collect();
+            state.insert(format!("{name} tags"), tags);
+            let shown = Publication::current(&store, name).unwrap();
+            let commit = shown.iter().map(|shown| format!("{:?}", shown.commit));
+            state.insert(format!("{name} shown"), commit.collect());
+        }
+        state
+    }
+
+    fn check(&self, moment: &str) {
+        let store = self.open();
+        for revision in store.history(&self.preprod.name) {
+            let changes = revision.unwrap().changes();
+            assert!(changes.is_ok(), "{moment}: {changes:?}");
+        }
+        let report = store.fsck(&FsckOptions::default(), &context(1000)).unwrap();
+        // An index file gets its name before it is durable: it is read before it is used, whoever made it.
+        let garbage =
+            |problem: &&Problem| problem.path.as_str().contains("/.by-hash/") && problem.affects.is_empty();
+        let problems = report.problems.iter().filter(|problem| !garbage(problem));
+        let problems: Vec<String> = problems.map(ToString::to_string).collect();
+        assert_eq!(problems, [""; 0], "{moment}");
+    }
+
+    fn restore(&self) {
+        self.put(self.before.as_ref().unwrap());
+    }
+
+    /// Makes the store what is durable of `disk`, and lets some time pass: what is as young as a collection stays.
+    fn put(&self, disk: &Disk) {
+        fs::remove_dir_all(&self.root).unwrap();
+        disk.copy(&self.root);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+type Operation = fn(&World) -> Result<(), Error>;
+
+/// Lets every fault happen at every call of an operation.
+fn survives(mut world: World, operation: Operation) {
+    let step = if exhaustive() { 1 } else { world.step };
+    world.before = Some(Disk::of(&world.root));
+    let old = world.state();
+    let (result, Seen { calls, .. }) = with(usize::MAX, Fault::Killed, None, || operation(&world));
+    result.unwrap();
+    let new = world.state();
+    world.check("without a fault");
+
+    for at in (0..calls).step_by(step) {
+        for errno in some_of([Errno::IO, Errno::NOSPC], 1, at) {
+            world.restore();
+            let (result, seen) = with(at, Fault::Fails(errno), None, || operation(&world));
+            let moment = format!("{errno:?} at {at} of {calls}, {:?}: {result:?}", seen.chosen);
+            settled(&world, operation, &old, &new, result.is_ok(), &moment);
+        }
+    }
+    // The call behind the last one is the end: all that was promised by then holds.
+    for at in (0..calls).step_by(step).chain([calls]) {
+        world.restore();
+        let disk = Some(Disk::of(&world.root));
+        let (result, seen) = with(at, Fault::Killed, disk, || operation(&world));
+        let moment = format!("killed at {at} of {calls}, {:?}", seen.chosen);
+        let disk = seen.disk.unwrap();
+        let mixed = [1, 2, 3].map(|seed| Unsynced::Mixed(seed << 32 | at as u64));
+        let cuts = [Unsynced::Lost, mixed[0], Unsynced::Empty, mixed[1], mixed[2]];
+        let copies = some_of(cuts, 2, at).map(|unsynced| {
+            let copy = world.top().join("cut");
+            disk.after_a_cut(&copy, unsynced);
+            let copied = Disk::of(&copy);
+            fs::remove_dir_all(&copy).unwrap();
+            (unsynced, copied)
+        });
+        let copies: Vec<_> = copies.collect();
+        settled(&world, operation, &old, &new, result.is_ok(), &moment);
+        for (unsynced, copy) in copies {
+            world.put(&copy);
+            let moment = format!("{moment}, then a power cut: {unsynced:?}");
+            settled(&world, operation, &old, &new, result.is_ok(), &moment);
+        }
+    }
+}
+
+fn exhaustive() -> bool {
+    std::env::var_os("REPO_TEST_EXHAUSTIVE").is_some_and(|value| value == "1")
+}
+
+/// So many of these in turn; all of them with `REPO_TEST_EXHAUSTIVE=1`.
+fn some_of<T, const N: usize>(all: [T; N], count: usize, turn: usize) -> impl Iterator<Item = T> {
+    let chosen = move |place: usize| exhaustive() || (place + N - turn * count % N) % N < count;
+    all.into_iter().enumerate().filter(move |(place, _)| chosen(*place)).map(|(_, one)| one)
+}
+
+/// What must hold after a fault, and after the operation was given again.
+fn settled(world: &World, operation: Operation, old: &State, new: &State, done: bool, moment: &str) {
+    let state = world.state();
+    assert!(state == *new || (state == *old && !done), "{moment}: {state:#?}");
+    world.check(moment);
+    operation(world).unwrap_or_else(|error| panic!("{moment}, then again: {error}"));
+    assert_eq!(world.state(), *new, "{moment}, then again");
+    world.check(&format!("{moment}, then again"));
+}
+
+#[test]
+fn adding_survives_every_fault() {
+    survives(World::new(), |world| world.add(5, "hello", "3.0"));
+}
+
+#[test]
+fn adding_an_upload_survives_every_fault() {
+    survives(World::new(), |world| world.add_upload(5));
+}
+
+#[test]
+fn promoting_survives_every_fault() {
+    survives(World::new(), |world| world.promote(5));
+}
+
+#[test]
+fn removing_survives_every_fault() {
+    survives(World::new(), |world| world.remove(5));
+}
+
+#[test]
+fn rolling_back_survives_every_fault() {
+    survives(World::new(), |world| {
+        let store = Store::open(&world.root)?;
+        let target = store.resolve(&world.preprod.name, "1")?;
+        store.roll_back(&target, &[], &context(5)).map(drop)
+    });
+}
+
+#[test]
+fn retention_survives_every_fault() {
+    survives(World::new(), |world| {
+        let rule = RetentionRule { keep_versions: Some(1), ..RetentionRule::default() };
+        let store = Store::open(&world.root)?;
+        let plan = store.plan_retention(&world.preprod.name, &[rule], context(5).now)?;
+        store.apply_retention(&plan, &context(5)).map(drop)
+    });
+}
+
+#[test]
+fn tagging_survives_every_fault() {
+    survives(World::new(), |world| {
+        let store = Store::open(&world.root)?;
+        let revision = store.resolve(&world.preprod.name, "2")?;
+        store.tag(&revision, &TagName::parse("second").unwrap(), &context(5)).map(drop)
+    });
+}
+
+#[test]
+fn deleting_a_tag_survives_every_fault() {
+    let world = World::new();
+    let tag = || TagName::parse("second").unwrap();
+    let store = world.open();
+    store.tag(&store.resolve(&world.preprod.name, "2").unwrap(), &tag(), &context(4)).unwrap();
+    drop(store);
+    survives(world, |world| {
+        let tag = TagName::parse("second").unwrap();
+        match Store::open(&world.root)?.delete_tag(&world.preprod.name, &tag, &context(5)) {
+            Err(Error::UnknownTag { .. }) | Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        }
+    });
+}
+
+#[test]
+fn publishing_survives_every_fault() {
+    // Signing takes its time in a build for tests.
+    let mut world = World::new();
+    world.step = 7;
+    world.publish(3).unwrap();
+    world.remove(4).unwrap();
+    survives(world, |world| world.publish(5));
+}
+
+#[test]
+fn beginning_to_publish_flat_survives_every_fault() {
+    let mut world = World::new();
+    world.step = 7;
+    world.publish(3).unwrap();
+    world.preprod.flat = Some(SuiteName::parse("bookworm").unwrap());
+    survives(world, |world| world.publish(5));
+}
+
+/// The folder lies beside the store and is put back with it.
+#[test]
+fn taking_an_upload_out_of_a_drop_folder_survives_every_fault() {
+    let world = World::new();
+    world.write_upload();
+    let folder = world.root.join("drop");
+    fs::create_dir(&folder).unwrap();
+    for file in world.top().read_dir_utf8().unwrap().map(|entry| entry.unwrap().path().to_owned()) {
+        let name = file.file_name().unwrap();
+        if name.starts_with("greeter") {
+            fs::rename(&file, folder.join(name)).unwrap();
+        }
+    }
+    survives(world, |world| {
+        let options = IncomingOptions { patience: Duration::ZERO, ..IncomingOptions::default() };
+        let folder = world.root.join("drop");
+        let store = Store::open(&world.root)?;
+        let taken = store.take_incoming(&world.preprod, &folder, &options, &context(1000))?;
+        taken.report.refused.into_iter().try_for_each(|refused| Err(refused.error))?;
+        let left: Vec<_> = folder.read_dir_utf8().unwrap().map(|entry| entry.unwrap()).collect();
+        assert!(left.is_empty() && taken.left.is_empty(), "{left:?} {:?}", taken.left);
+        Ok(())
+    });
+}
+
+#[test]
+fn collecting_garbage_survives_every_fault() {
+    let world = World::new();
+    world.publish(3).unwrap();
+    world.remove(4).unwrap();
+    world.publish(5).unwrap();
+    world.collect(10).unwrap();
+    survives(world, |world| world.collect(20));
+}

@@ -1,0 +1,3 @@
+//! What concerns the whole crate and needs more than its public face.
+
+mod faults;
