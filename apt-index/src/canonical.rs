@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use deb_parse::control::looks_canonical;
+use deb_parse::control::{is_left_out, looks_canonical};
 use deb_parse::deb822::{self, Field};
 use deb_parse::relation;
 
@@ -9,7 +9,8 @@ use crate::{Error, Stanza};
 impl Stanza<'_> {
     /// Returns the stanza in a form that every apt in use reads as dpkg reads the package.
     ///
-    /// A field without a value is left out: apt up to 2.6 refuses a whole index because of an empty `Provides`. Relations are
+    /// A field without a value is left out: apt up to 2.6 refuses a whole index because of an empty `Provides`. So are fields that
+    /// some apt misreads and dpkg does not know, as [`is_left_out`] says. Relations are
     /// rewritten where [`relation::canonical`] says so. `Multi-Arch` is written in lower case and a version in `Source` behind one
     /// blank, because apt knows no other form. All other bytes stay, and most stanzas stay as they are.
     ///
@@ -47,9 +48,14 @@ fn fields(stanza: &[u8]) -> impl Iterator<Item = Field<'_>> {
 /// The numbers of the fields that cannot stay as they are, each with its new value; it is left out when that is empty.
 fn changed_fields(stanza: &[u8]) -> Result<Vec<(usize, String)>, Error> {
     let mut changed = Vec::new();
-    for (number, field) in fields(stanza).enumerate() {
+    let fields = deb822::paragraphs(stanza).take(1).flat_map(|paragraph| {
+        paragraph
+            .fields()
+            .map(move |field| (field, is_left_out(paragraph, field.name().as_bytes(), field.value())))
+    });
+    for (number, (field, is_left_out)) in fields.enumerate() {
         let value = field.value();
-        if value.is_empty() {
+        if value.is_empty() || is_left_out {
             changed.push((number, String::new()));
         } else if field.has_name("Multi-Arch") {
             if value.iter().any(u8::is_ascii_uppercase) {
@@ -114,13 +120,26 @@ mod tests {
             "Provides: b (=1)",
             "Breaks: b (<2), c",
             "Built-Using: b (>2)",
+            "Description-de: kurz\n lang\nDescription: short",
+            "Description: short\ndescription-PT_br: x",
+            "Description-md5: rubbish",
+            "Description-md5: 0123456789abcdef0123456789abcdef\nDescription: short",
+            "Phased-Update-Percentage: 101",
+            "Phased-Update-Percentage: 5 0",
+            "Phased-Update-Percentage: +5",
         ];
         for text in texts {
             let text = format!("Package: a\n{text}\nSize: 1\n");
             let stanza = Stanza::parse(text.as_bytes()).unwrap();
             assert_ne!(stanza.clone().canonical().unwrap(), stanza, "{text}");
         }
-        for text in ["Files:\n 1 2 a\nDescription: a:\n b:\n c (1) \n d", "Depends: b (>= 1), c\n", "X: y"] {
+        for text in [
+            "Files:\n 1 2 a\nDescription: a:\n b:\n c (1) \n d",
+            "Depends: b (>= 1), c\n",
+            "X: y",
+            "Phased-Update-Percentage: 100",
+            "Description: short\nDescription-md5: 0123456789abcdef0123456789ABCDEF",
+        ] {
             let text = format!("Package: a\n{}\nSize: 1\n", text.trim_end());
             let stanza = Stanza::parse(text.as_bytes()).unwrap();
             assert_eq!(stanza.clone().canonical().unwrap(), stanza, "{text}");
@@ -131,5 +150,13 @@ mod tests {
     fn a_stanza_that_no_apt_could_read_is_an_error() {
         let stanza = Stanza::parse(b"Package: a\nDepends: b,,c\n").unwrap();
         assert!(matches!(stanza.canonical(), Err(Error::Field { field, .. }) if &*field == "Depends"));
+        for name in ["Depends", "Provides", "Build-Depends"] {
+            let text = format!("Package: a\n{name}: foo:{}\n", "q".repeat(70_000));
+            let stanza = Stanza::parse(text.as_bytes()).unwrap();
+            assert!(
+                matches!(stanza.canonical(), Err(Error::Field { field, .. }) if &*field == name),
+                "{name}"
+            );
+        }
     }
 }

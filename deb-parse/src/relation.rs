@@ -14,7 +14,7 @@ mod canonical;
 mod field;
 
 pub use canonical::canonical;
-pub(crate) use canonical::reads_alike;
+pub(crate) use canonical::is_plain;
 pub(crate) use field::{FIELDS, Grammar, RelationField};
 
 use crate::LimitKind;

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::cmd;
+use crate::output::{Output, RowLimit};
 
 /// Returns whether `--json` is among arguments that clap could not make sense of.
 pub(crate) fn ask_for_json(arguments: impl IntoIterator<Item = OsString>) -> bool {
@@ -51,6 +52,57 @@ pub(crate) struct ChangeArguments {
     #[arg(long)]
     pub(crate) no_publish: bool,
 }
+
+/// How much of a long table is printed, for verbs that change something: there `--all` would be taken for more packages.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct LimitArguments {
+    /// Print at most this many rows of a table; 0 for all
+    #[arg(long, value_name = "NUMBER", default_value_t = ROWS)]
+    limit: usize,
+}
+
+impl LimitArguments {
+    /// Returns how many rows are printed.
+    pub(crate) fn limit(self) -> RowLimit {
+        RowLimit::new(self.limit, "--limit 0")
+    }
+}
+
+/// How much of a long table is printed, for verbs that show something.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct RowArguments {
+    /// Print at most this many rows of a table [default: 50]
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
+    /// Print every row
+    #[arg(long = "all", conflicts_with = "limit")]
+    every: bool,
+}
+
+impl RowArguments {
+    /// Returns how many rows are printed.
+    pub(crate) fn limit(self) -> RowLimit {
+        RowLimit::new(if self.every { 0 } else { self.limit.unwrap_or(ROWS) }, "--all")
+    }
+
+    /// The same for JSON, which has everything unless a number is given.
+    pub(crate) fn limit_of_json(self) -> RowLimit {
+        RowLimit::new(self.limit.unwrap_or(0), "")
+    }
+
+    /// Returns whether every row is asked for.
+    pub(crate) fn shows_every(self) -> bool {
+        self.every
+    }
+
+    /// The same for a listing that other programs search: off a terminal it has every row unless a number is given.
+    pub(crate) fn limit_of_listing(self, output: &Output) -> RowLimit {
+        if self.limit.is_none() && !output.is_terminal() { RowLimit::NONE } else { self.limit() }
+    }
+}
+
+/// How many rows of a table are printed when nobody asks for another number.
+pub(crate) const ROWS: usize = 50;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

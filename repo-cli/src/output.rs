@@ -2,6 +2,7 @@
 
 mod escape;
 mod json;
+mod table;
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
@@ -11,6 +12,7 @@ use clap::error::ErrorKind as UsageKind;
 pub(crate) use escape::escape_for_terminal;
 use json::Document;
 use serde::Serialize;
+pub(crate) use table::{Grouped, RowLimit, grouped, package_rows};
 
 use crate::args::Global;
 use crate::error::{Failure, Report};
@@ -201,6 +203,20 @@ impl Output {
         }
     }
 
+    /// Warns of several things of one kind: on standard error of as many as `limit` allows, in the document of all.
+    pub(crate) fn warn_of_each(&self, code: &'static str, limit: RowLimit, messages: Vec<String>) {
+        let notes: Vec<String> = messages.iter().map(|message| format!("warning: {message}")).collect();
+        self.notes(limit, &notes, "such warning");
+        self.warnings.borrow_mut().extend(messages.into_iter().map(|message| Warning { code, message }));
+    }
+
+    /// Says on standard error that there is nothing to list; not with `--quiet`, and not in JSON, which shows it.
+    pub(crate) fn found_nothing(&self, text: &str) {
+        if !self.is_json() {
+            self.talk().say(text);
+        }
+    }
+
     /// Asks a person on standard error; `None` when there is nobody to answer.
     pub(crate) fn confirm(&self, question: &str) -> Result<Option<bool>, Failure> {
         if !io::stdin().is_terminal() {
@@ -247,23 +263,47 @@ impl Output {
         self.failures.borrow_mut().push(report);
     }
 
-    /// Rows under a head, each column as wide as its longest cell.
-    pub(crate) fn table<const N: usize>(&self, head: [&str; N], rows: &[[String; N]]) {
-        if rows.is_empty() {
-            return;
+    /// Prints rows under a head, and what is said of those that the limit leaves out.
+    pub(crate) fn table<const N: usize>(&self, head: [&str; N], rows: &[[String; N]], limit: RowLimit) {
+        let shown = rows.get(..limit.of(rows.len())).unwrap_or(rows);
+        for line in table::lines(head, shown, table::terminal_width()) {
+            self.line(&line);
         }
-        let head = head.map(str::to_owned);
-        let all = || std::iter::once(&head).chain(rows);
-        let width = |column: usize| {
-            all().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..N).map(width).collect();
-        for row in all() {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-            self.line(cells.collect::<Vec<_>>().join("  ").trim_end());
+        self.rest(limit, rows.len(), "row");
+    }
+
+    /// Says how many things of `all` a limit leaves out.
+    pub(crate) fn rest(&self, limit: RowLimit, all: usize, thing: &str) {
+        if let Some(rest) = limit.rest(all, thing) {
+            self.line(&rest);
         }
     }
+
+    /// Notes on standard error what is known of several things, as far as the limit goes.
+    pub(crate) fn notes(&self, limit: RowLimit, notes: &[String], thing: &str) {
+        for note in notes.iter().take(limit.of(notes.len())) {
+            self.note(note);
+        }
+        if let Some(rest) = limit.rest(notes.len(), thing) {
+            self.note(&rest);
+        }
+    }
+
+    /// Prints the total of a listing if it is so long that nobody counts it.
+    pub(crate) fn total(&self, rows: usize, total: &str) {
+        if rows > COUNTED && !self.quiet {
+            self.line(total);
+        }
+    }
+
+    /// Returns whether standard output is a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        table::terminal_width().is_some()
+    }
 }
+
+/// The most rows that a reader counts without help.
+const COUNTED: usize = 10;
 
 /// A number of things in words: `1 package`, `2 packages`.
 pub(crate) fn count(number: usize, thing: &str) -> String {

@@ -21,7 +21,7 @@ mod source;
 mod text;
 
 pub use binary::BinaryControl;
-pub use canonical::looks_canonical;
+pub use canonical::{is_left_out, looks_canonical};
 pub use changes::{Buildinfo, Changes};
 pub use fields::{Fields, MultiArch};
 pub use files::{ChangesFile, FileEntry};

@@ -14,7 +14,7 @@ use crate::limits::Limits;
 /// The new value has dpkg's meaning, in the form in which dpkg prints it: `(>1)` becomes `(>= 1)`, `(<9)` becomes `(<= 9)`,
 /// and `(1)` becomes `(= 1)`. It is empty when the field holds no relation at all. `None` means that the value can stay as it
 /// is: every apt reads it as dpkg does, or the field does not hold relations. A field of a source package that is not
-/// understood also stays: nothing but an attempt to build that package fails.
+/// understood also stays, unless a word of it may be longer than apt can hold: nothing but an attempt to build that package fails.
 ///
 /// ```
 /// use deb_parse::relation::canonical;
@@ -28,22 +28,32 @@ use crate::limits::Limits;
 /// [`Error::Value`] for a field of a binary package that dpkg refuses.
 pub fn canonical(field: &str, value: &[u8]) -> Result<Option<String>, Error> {
     let Some(RelationField { grammar, .. }) = RelationField::named(field) else { return Ok(None) };
-    if reads_alike(value, *grammar) {
+    if is_plain(value, *grammar) {
         return Ok(None);
     }
+    let is_long = value.len() > LONGEST_WORD;
     let relations = std::str::from_utf8(value)
         .map_err(|_| Error::value("relation", value, "must be UTF-8"))
         // The size of the text was limited when the package was read.
         .and_then(|text| Relations::parse_as(text, *grammar, &Limits::default().with_relations(usize::MAX)));
     match relations {
+        Ok(_) if is_long && reads_alike(value, *grammar) => Ok(None),
         Ok(relations) => Ok(Some(relations.to_string())),
-        Err(error) if *grammar == Grammar::Binary => Err(error),
+        Err(error) if is_long || *grammar == Grammar::Binary => Err(error),
         Err(_) => Ok(None),
     }
 }
 
+/// apt keeps the lengths of words in 16 bits. It aborts on a longer one, whatever it was asked for.
+const LONGEST_WORD: usize = 65_534;
+
+/// Returns whether every apt reads a text as dpkg does, as far as a quick look tells, and none of its words is too long.
+pub(crate) fn is_plain(text: &[u8], grammar: Grammar) -> bool {
+    text.len() <= LONGEST_WORD && reads_alike(text, grammar)
+}
+
 /// Whether every apt reads a text as dpkg does, as far as a quick look tells.
-pub(crate) fn reads_alike(text: &[u8], grammar: Grammar) -> bool {
+fn reads_alike(text: &[u8], grammar: Grammar) -> bool {
     let text = text.trim_ascii_start();
     match grammar {
         // Most of all fields. Their relations have no lists.
@@ -160,6 +170,16 @@ mod tests {
             ("Build-Depends", "no | | sense (=1)"),
         ] {
             assert_eq!(mended(field, value), "as it is", "{field}: {value}");
+        }
+    }
+
+    #[test]
+    fn words_that_apt_cannot_hold_are_errors_and_long_fields_are_not() {
+        for field in ["Depends", "Provides", "Build-Depends", "Built-Using"] {
+            let long = format!("a, foo:{}", "q".repeat(70_000));
+            assert!(canonical(field, long.as_bytes()).is_err(), "{field}");
+            let many = vec!["some-package (>= 1.0)"; 9000].join(", ");
+            assert_eq!(mended(field, &many), "as it is", "{field}");
         }
     }
 

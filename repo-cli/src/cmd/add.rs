@@ -5,9 +5,9 @@ use deb_parse::{Component, SuiteName};
 use repo_store::{AddOptions, AddReport, Added, Inserted, Left, RepositorySettings, Route};
 use serde::Serialize;
 
-use crate::args::ChangeArguments;
+use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{self, Failure, Outcome, Report};
-use crate::output::{Output, count, joined};
+use crate::output::{Output, RowLimit, count, joined};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -32,6 +32,8 @@ pub(crate) struct AddArguments {
     /// Also what somebody holds out of the repository; ends the hold
     #[arg(long)]
     despite_hold: bool,
+    #[command(flatten)]
+    rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -73,8 +75,8 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     let files = directories::read(&arguments.files, !arguments.no_recursive, output)?;
     let report = session.store.add(repository, &files, &options, &session.context())?;
     let complete = report.refused.is_empty() || options.keep_going;
-    warn_of_unknown_releases(&report, repository, session, output);
-    print(&report, complete, options.dry_run, output);
+    warn_of_unknown_releases(&report, repository, arguments.rows.limit(), session, output);
+    print(&report, complete, options.dry_run, arguments.rows.limit(), output);
     if complete {
         session.publish_after(repository, report.committed.commit, arguments.change, output)?;
     }
@@ -135,20 +137,21 @@ struct RefusedJson<'a> {
 pub(crate) fn warn_of_unknown_releases(
     report: &AddReport,
     repository: &RepositorySettings,
+    limit: RowLimit,
     session: &Session,
     output: &Output,
 ) {
     if session.config.decides_on_unknown_releases(&repository.name) {
         return;
     }
-    for Added { key, route, .. } in report.added.iter().filter(|added| is_new(added)) {
-        if let Route::Everywhere { foreign: Some(marker), .. } = route {
-            let what = format!(
-                "{key}: no suite for `{marker}`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)"
-            );
-            output.warn("W-UNKNOWN-RELEASE", what);
-        }
-    }
+    let new = report.added.iter().filter(|added| is_new(added));
+    let warnings = new.filter_map(|Added { key, route, .. }| match route {
+        Route::Everywhere { foreign: Some(marker), .. } => Some(format!(
+            "{key}: no suite for `{marker}`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)"
+        )),
+        _ => None,
+    });
+    output.warn_of_each("W-UNKNOWN-RELEASE", limit, warnings.collect());
 }
 
 /// Returns the result in JSON. `complete`: whether the good files were taken.
@@ -193,27 +196,46 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
 }
 
 /// Prints what `incoming` took, refused and left.
-pub(crate) fn print_incoming(report: &AddReport, left: &[Left], dry_run: bool, output: &Output) {
+pub(crate) fn print_incoming(
+    report: &AddReport,
+    left: &[Left],
+    dry_run: bool,
+    limit: RowLimit,
+    output: &Output,
+) {
     let left = left.iter().map(|Left { file, why, .. }| LeftJson { file: file.as_str(), reason: why });
     let document = AddJson { left: Some(left.collect()), ..json(report, true, dry_run) };
-    print_document(&document, report, (true, dry_run), output);
+    print_document(&document, report, (true, dry_run), limit, output);
 }
 
 /// Prints what was added and what was refused. `complete`: whether the good files were taken.
-pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, output: &Output) {
-    print_document(&json(report, complete, dry_run), report, (complete, dry_run), output);
+pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, limit: RowLimit, output: &Output) {
+    print_document(&json(report, complete, dry_run), report, (complete, dry_run), limit, output);
 }
 
 fn print_document(
     document: &AddJson<'_>,
     report: &AddReport,
     (complete, dry_run): (bool, bool),
+    limit: RowLimit,
     output: &Output,
 ) {
     output.result(document, || {
-        for added in report.added.iter().filter(|_| complete && output.shows_change(dry_run)) {
+        if !complete || !output.shows_change(dry_run) {
+            return;
+        }
+        let shown = limit.of(report.added.len());
+        for added in report.added.iter().take(shown) {
             output.line(&line(added, dry_run));
         }
+        output.rest(limit, report.added.len(), "package file");
+        let new = report.added.iter().filter(|added| is_new(added)).count();
+        let verb = if dry_run { "would add" } else { "added" };
+        let there = report.added.len() - new;
+        output.total(
+            report.added.len(),
+            &format!("{verb} {}; {there} already there", count(new, "package file")),
+        );
     });
     for refused in &report.refused {
         output.report(Report::of_refused(&refused.file, &refused.error));

@@ -5,14 +5,15 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use deb_parse::SuiteName;
+use deb_parse::{PackageName, SuiteName, Version};
 use details::Report;
 use json::ReportJson;
-use repo_store::{Difference, Record, Revision, Snapshot};
+use repo_store::{Build, Difference, Record, Revision, Snapshot};
 use serde::Serialize;
 
+use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Grouped, Output, RowLimit, count, grouped, joined};
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
@@ -31,6 +32,8 @@ pub(crate) struct DiffArguments {
     /// How details are written
     #[arg(long, value_name = "FORM", requires = "details", default_value = "text")]
     format: Format,
+    #[command(flatten)]
+    rows: RowArguments,
 }
 
 impl DiffArguments {
@@ -90,18 +93,19 @@ pub(crate) fn run(arguments: &DiffArguments, session: &Session, output: &Output)
     let names = [first.text.as_str(), second.text.as_str()];
     let sides = Sides { names, first: first_revision, second: second_revision, pairs };
     if arguments.details {
-        print_details(&sides, arguments.format, session, output)
+        print_details(&sides, arguments, session, output)
     } else {
-        list(sides, session, output)
+        list(sides, arguments.rows.limit(), session, output)
     }
 }
 
 fn print_details(
     sides: &Sides<'_>,
-    format: Format,
+    arguments: &DiffArguments,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    let (format, limit) = (arguments.format, arguments.rows.limit());
     if format == Format::Html && output.is_json() {
         return Err(Failure::Usage("--json and --format html exclude each other"));
     }
@@ -109,13 +113,16 @@ fn print_details(
     match format {
         Format::Html => output.bytes(html::page(&report).as_bytes()),
         Format::Json | Format::Text => output.result(&ReportJson::from(&report), || {
-            text::text(&report).lines().for_each(|line| output.line(line));
+            text::text(&report, limit).lines().for_each(|line| output.line(line));
         }),
+    }
+    if report.suites.is_empty() && format != Format::Html {
+        no_differences(report.sides, output);
     }
     Ok(if report.suites.is_empty() { Outcome::Done } else { Outcome::Different })
 }
 
-fn list(sides: Sides<'_>, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+fn list(sides: Sides<'_>, limit: RowLimit, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let Sides { names: sides, first, second, pairs } = sides;
     let mut differences = BTreeMap::new();
     for (a, b) in pairs {
@@ -128,17 +135,27 @@ fn list(sides: Sides<'_>, session: &Session, output: &Output) -> Result<Outcome,
     output.result(
         &serde_json::json!({ "a": sides[0], "b": sides[1], "differences": json(&differences) }),
         || {
-            print(&differences, &format!("only in {}", sides[0]), &format!("only in {}", sides[1]), output);
+            print(&differences, sides, limit, output);
         },
     );
+    if differences.is_empty() {
+        no_differences(sides, output);
+    }
     Ok(if differences.is_empty() { Outcome::Done } else { Outcome::Different })
+}
+
+fn no_differences([a, b]: [&str; 2], output: &Output) {
+    output.found_nothing(&format!("no differences between {a} and {b}"));
 }
 
 fn snapshot(revision: Option<&Revision<'_>>, suite: &SuiteName) -> Result<Snapshot, Failure> {
     revision.map_or_else(|| Ok(Snapshot::default()), |revision| Ok(revision.snapshot(suite)?))
 }
 
-fn each(differences: &BTreeMap<SuiteName, Difference>) -> impl Iterator<Item = (&SuiteName, bool, &Record)> {
+/// Each package file with its suite, and whether only the first state has it.
+pub(crate) fn each(
+    differences: &BTreeMap<SuiteName, Difference>,
+) -> impl Iterator<Item = (&SuiteName, bool, &Record)> {
     differences.iter().flat_map(|(suite, difference)| {
         let first = difference.only_first.iter().map(move |record| (suite, true, &**record));
         first.chain(difference.only_second.iter().map(move |record| (suite, false, &**record)))
@@ -158,26 +175,42 @@ pub(crate) fn json(differences: &BTreeMap<SuiteName, Difference>) -> Vec<Differe
         .collect()
 }
 
-/// The differences as a table; what is only in the first is marked with `first`, the rest with `second`.
-pub(crate) fn print(
-    differences: &BTreeMap<SuiteName, Difference>,
-    first: &str,
-    second: &str,
-    output: &Output,
-) {
-    let mut rows: Vec<[String; 5]> = each(differences)
-        .map(|(suite, is_first, record)| {
-            let key = record.key();
-            [
-                suite.to_string(),
-                key.package.to_string(),
-                key.version.to_string(),
-                key.architecture.to_string(),
-                if is_first { first } else { second }.to_owned(),
-            ]
+/// A package and the versions of it that only the first and only the second state has.
+type Versions = (PackageName, Vec<Version>, Vec<Version>);
+
+/// Prints the differences as a table with a total.
+fn print(differences: &BTreeMap<SuiteName, Difference>, sides: [&str; 2], limit: RowLimit, output: &Output) {
+    let mut versions: BTreeMap<(PackageName, Build, SuiteName), [Vec<Version>; 2]> = BTreeMap::new();
+    let mut packages: BTreeMap<&PackageName, [bool; 2]> = BTreeMap::new();
+    for (suite, is_first, record) in each(differences) {
+        let key = record.key();
+        let place = (key.package.clone(), key.architecture.clone(), suite.clone());
+        let ([first, second], [in_first, in_second]) =
+            (versions.entry(place).or_default(), packages.entry(&key.package).or_default());
+        if is_first { first } else { second }.push(key.version.clone());
+        *if is_first { in_first } else { in_second } = true;
+    }
+    let rows = grouped(versions.into_iter().map(|((package, build, suite), [first, second])| {
+        let versions: Versions = (package, first, second);
+        (versions, build, suite)
+    }));
+    let shown = |versions: &[Version]| if versions.is_empty() { "-".to_owned() } else { joined(versions) };
+    let rows: Vec<[String; 5]> = rows
+        .into_iter()
+        .map(|Grouped { what: (package, first, second), architectures, suites }| {
+            [package.to_string(), shown(&first), shown(&second), architectures, suites]
         })
         .collect();
-    // Stable: versions stay in the order in which the store lists them.
-    rows.sort_by(|a, b| (&a[0], &a[1]).cmp(&(&b[0], &b[1])));
-    output.table(["SUITE", "PACKAGE", "VERSION", "ARCHITECTURE", ""], &rows);
+    let [a, b] = sides;
+    let (first, second) = (format!("ONLY IN {a}"), format!("ONLY IN {b}"));
+    output.table(["PACKAGE", &first, &second, "ARCHITECTURE", "SUITES"], &rows, limit);
+    let with = |places: [bool; 2]| packages.values().filter(|known| **known == places).count();
+    let total = format!(
+        "{} with differences: {} with versions only in {a}, {} with versions only in {b}, {} with both",
+        count(packages.len(), "package"),
+        with([true, false]),
+        with([false, true]),
+        with([true, true]),
+    );
+    output.total(rows.len(), &total);
 }

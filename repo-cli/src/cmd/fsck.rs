@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8PathBuf;
@@ -7,11 +8,12 @@ use repo_store::{
 };
 use serde_json::{Value, json};
 
+use crate::args::RowArguments;
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::fetch::WebServer;
 use crate::key_check::CheckedKeys;
-use crate::output::{Output, count};
+use crate::output::{Output, RowLimit, count};
 use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -23,6 +25,8 @@ pub(crate) struct FsckArguments {
     /// published tree; may be given several times
     #[arg(long, value_name = "DIR|URL", requires = "repair")]
     from: Vec<String>,
+    #[command(flatten)]
+    rows: RowArguments,
 }
 
 impl FsckArguments {
@@ -99,7 +103,7 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     } else {
         RepairReport { remaining: session.store.fsck(&options, &context)?, ..RepairReport::default() }
     };
-    print(&report, arguments.repair, &keys, output);
+    print(&report, arguments.repair, &keys, arguments.rows.limit(), output);
     Ok(Outcome::of(report.remaining.is_clean()))
 }
 
@@ -114,7 +118,13 @@ fn check_owner(session: &Session) -> Result<(), Failure> {
 }
 
 /// Prints what a check found, and what a repair did.
-pub(crate) fn print(done: &RepairReport, repair: bool, keys: &CheckedKeys<'_>, output: &Output) {
+pub(crate) fn print(
+    done: &RepairReport,
+    repair: bool,
+    keys: &CheckedKeys<'_>,
+    limit: RowLimit,
+    output: &Output,
+) {
     let RepairReport { repaired, remaining: report, unhelpful, .. } = done;
     for Unhelpful { place, what, .. } in unhelpful {
         output.note(&format!("{place}: {what}"));
@@ -133,10 +143,11 @@ pub(crate) fn print(done: &RepairReport, repair: bool, keys: &CheckedKeys<'_>, o
         "bytes": report.bytes,
     });
     output.result(&json, || {
-        for problem in repaired {
+        for problem in repaired.iter().take(limit.of(repaired.len())) {
             output.line(&format!("repaired: {problem}"));
         }
-        for problem in &report.problems {
+        output.rest(limit, repaired.len(), "repaired problem");
+        for problem in report.problems.iter().take(limit.of(report.problems.len())) {
             output.line(&problem.to_string());
             for affected in problem.affects.iter().take(SHOWN) {
                 output.line(&format!("    affects {affected}"));
@@ -144,6 +155,11 @@ pub(crate) fn print(done: &RepairReport, repair: bool, keys: &CheckedKeys<'_>, o
             if problem.affects.len() > SHOWN {
                 output.line(&format!("    and {} more", problem.affects.len() - SHOWN));
             }
+        }
+        output.rest(limit, report.problems.len(), "problem");
+        if limit.of(report.problems.len()) < report.problems.len() {
+            output.line("");
+            output.table(["KIND", "PROBLEMS"], &by_kind(&report.problems), limit);
         }
     });
     let looked = format!(
@@ -163,6 +179,15 @@ pub(crate) fn print(done: &RepairReport, repair: bool, keys: &CheckedKeys<'_>, o
         }
         output.record(Failure::Unsound { problems, hint: hints.first().copied() }.report());
     }
+}
+
+/// Returns how many problems there are of each kind.
+fn by_kind(problems: &[Problem]) -> Vec<[String; 2]> {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for problem in problems {
+        *kinds.entry(problem.kind.name()).or_default() += 1;
+    }
+    kinds.into_iter().map(|(kind, number)| [kind.to_owned(), number.to_string()]).collect()
 }
 
 /// What to do about the problems, the most needed first.

@@ -1,7 +1,10 @@
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use repo_store::GcOptions;
 use serde::Serialize;
 
+use crate::args::RowArguments;
 use crate::config::argument;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, bytes, count};
@@ -15,6 +18,8 @@ pub(crate) struct GcArguments {
     /// List every file that would go, and why, and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    rows: RowArguments,
 }
 
 impl GcArguments {
@@ -38,6 +43,7 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
         let name = &repository.name;
         options.keep_history.insert(name.clone(), session.config.keep_history(name));
     }
+    let limit = arguments.rows.limit();
     let report = session.store.collect_garbage(&options, &session.context())?;
     let removed: Vec<GarbageJson> = report
         .removed
@@ -59,7 +65,11 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
         if arguments.dry_run {
             let row = |file: &GarbageJson| [file.path.clone(), file.size.to_string(), file.why.clone()];
             let rows: Vec<[String; 3]> = removed.iter().map(row).collect();
-            output.table(["FILE", "BYTES", "WHY"], &rows);
+            output.table(["FILE", "BYTES", "REASON"], &rows, limit);
+            if limit.of(rows.len()) < rows.len() {
+                output.line("");
+                output.table(["REASON", "FILES", "SIZE"], &by_reason(&removed), limit);
+            }
         }
     });
     let begins = if arguments.dry_run { "would begin" } else { "begins" };
@@ -73,6 +83,19 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
         (false, false) => format!("removed {what} and freed {freed}"),
     });
     Ok(Outcome::Done)
+}
+
+/// Returns how many files there are for each reason, and how large they are together.
+fn by_reason(files: &[GarbageJson]) -> Vec<[String; 3]> {
+    let mut reasons: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
+    for file in files {
+        let (number, size) = reasons.entry(&file.why).or_default();
+        *number += 1;
+        *size += file.size;
+    }
+    let row =
+        |(reason, (number, size)): (&str, (usize, u64))| [reason.to_owned(), number.to_string(), bytes(size)];
+    reasons.into_iter().map(row).collect()
 }
 
 fn grace(text: &str) -> Result<SignedDuration, String> {

@@ -5,8 +5,9 @@ use deb_parse::{PackageName, SuiteName};
 use repo_store::{Record, Revision};
 use serde::Serialize;
 
+use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Output, RowLimit, package_rows};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -19,9 +20,8 @@ pub(crate) struct HistoryArguments {
     /// Only what concerns this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
-    /// How many entries to show, the newest first; 0 for all
-    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
-    limit: usize,
+    #[command(flatten)]
+    rows: RowArguments,
 }
 
 #[derive(Serialize)]
@@ -34,6 +34,9 @@ struct CommitJson {
     added: usize,
     removed: usize,
     changes: Vec<ChangeJson>,
+    /// The changes of the package asked for, with a sign for what was done: rows of a table.
+    #[serde(skip)]
+    rows: Vec<([String; 4], char)>,
 }
 
 #[derive(Serialize)]
@@ -51,11 +54,13 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
-    let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
+    let limit = if output.is_json() { arguments.rows.limit_of_json() } else { arguments.rows.limit() };
     let mut entries = Vec::new();
+    let mut is_cut = false;
     let mut known: BTreeSet<SuiteName> = BTreeSet::new();
     for revision in session.store.history(&repository.name) {
-        if entries.len() >= limit {
+        if limit.of(entries.len() + 1) == entries.len() {
+            is_cut = true;
             break;
         }
         let revision = revision?;
@@ -66,31 +71,52 @@ pub(crate) fn run(
     let unknown: Vec<_> = arguments.suites.iter().filter(|suite| !known.contains(*suite)).cloned().collect();
     repository.check_suites(&unknown)?;
     output.result(&serde_json::json!({ "history": entries }), || {
-        let rows: Vec<[String; 6]> = entries
-            .iter()
-            .map(|entry| {
-                let changes = if arguments.package.is_some() {
-                    let lines = entry.changes.iter().map(|change| {
-                        let sign = if change.change == "added" { '+' } else { '-' };
-                        format!("{sign}{} {} {}", change.version, change.architecture, change.suite)
-                    });
-                    lines.collect::<Vec<_>>().join(", ")
-                } else {
-                    format!("+{} -{}", entry.added, entry.removed)
-                };
-                [
-                    entry.sequence.to_string(),
-                    entry.commit.chars().take(12).collect(),
-                    entry.date.clone(),
-                    entry.actor.clone(),
-                    changes,
-                    entry.operation.to_string(),
-                ]
-            })
-            .collect();
-        output.table(["NUMBER", "COMMIT", "TIME", "BY", "CHANGES", "OPERATION"], &rows);
+        if arguments.package.is_some() {
+            print_changes(&entries, output);
+        } else {
+            print(&entries, output);
+        }
+        if is_cut {
+            output.line("... and older changes (print all with --all)");
+        }
     });
+    if entries.is_empty() {
+        let what = arguments.package.as_ref().map_or_else(String::new, |package| format!(" of {package}"));
+        output.found_nothing(&format!("no changes{what} in {}", repository.name));
+    }
     Ok(Outcome::Done)
+}
+
+impl CommitJson {
+    /// The first cells of a row: which change it was, when, and by whom.
+    fn cells(&self) -> [String; 4] {
+        let commit = self.commit.chars().take(12).collect();
+        [self.sequence.to_string(), commit, self.date.clone(), self.actor.clone()]
+    }
+}
+
+fn print(entries: &[CommitJson], output: &Output) {
+    let row = |entry: &CommitJson| {
+        let [number, commit, time, actor] = entry.cells();
+        let changes = format!("+{} -{}", entry.added, entry.removed);
+        [number, commit, time, actor, changes, entry.operation.to_string()]
+    };
+    let rows: Vec<[String; 6]> = entries.iter().map(row).collect();
+    output.table(["NUMBER", "COMMIT", "TIME", "BY", "CHANGES", "OPERATION"], &rows, RowLimit::NONE);
+}
+
+/// Prints a row for each version of the package that a change added or removed.
+fn print_changes(entries: &[CommitJson], output: &Output) {
+    let rows: Vec<[String; 6]> = entries
+        .iter()
+        .flat_map(|entry| entry.rows.iter().map(move |row| (entry, row)))
+        .map(|(entry, ([_, version, architectures, suites], sign))| {
+            let [number, _, time, actor] = entry.cells();
+            let change = format!("{sign}{version} {architectures}");
+            [number, time, actor, change, suites.clone(), entry.operation.to_string()]
+        })
+        .collect();
+    output.table(["NUMBER", "TIME", "BY", "CHANGE", "SUITES", "OPERATION"], &rows, RowLimit::NONE);
 }
 
 /// The state and what it brought and removed; `None` when nothing that was asked for.
@@ -105,7 +131,9 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         added: 0,
         removed: 0,
         changes: Vec::new(),
+        rows: Vec::new(),
     };
+    let mut changed = Vec::new();
     let package = arguments.package.as_ref();
     let mut is_asked_for = arguments.suites.is_empty() && package.is_none();
     for (suite, difference) in revision.changes_in(&arguments.suites)? {
@@ -122,7 +150,13 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         let removed = difference.only_first.iter().filter(concerns).map(|record| change(record, "removed"));
         let added = difference.only_second.iter().filter(concerns).map(|record| change(record, "added"));
         entry.changes.extend(removed.chain(added));
+        let both = [(&difference.only_first, '-'), (&difference.only_second, '+')];
+        for (records, sign) in both {
+            let keys = records.iter().filter(concerns).map(|record| record.key().clone());
+            changed.extend(keys.map(|key| (key, suite.clone(), sign)));
+        }
         is_asked_for |= package.is_none() || !entry.changes.is_empty();
     }
+    entry.rows = package_rows(changed);
     Ok(is_asked_for.then_some(entry))
 }

@@ -3,6 +3,7 @@
 use deb_parse::{PackageName, Version};
 use repo_store::{CommitId, Hold, HoldKey, Operation, PackageSummary, Selector};
 
+use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count, joined};
 use crate::session::Session;
@@ -38,6 +39,8 @@ pub(crate) struct UnholdArguments {
 pub(crate) struct HoldsArguments {
     /// The repository
     repository: String,
+    #[command(flatten)]
+    rows: RowArguments,
 }
 
 impl HoldArguments {
@@ -161,10 +164,15 @@ pub(crate) fn holds(
                 ]
             })
             .collect();
-        output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "SINCE", "BECAUSE"], &rows);
+        output.table(
+            ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "SINCE", "BECAUSE"],
+            &rows,
+            arguments.rows.limit_of_listing(output),
+        );
+        output.total(rows.len(), &count(rows.len(), "held version"));
     });
     if holds.is_empty() {
-        output.note(&format!("no version is held out of {}", repository.name));
+        output.found_nothing(&format!("no held versions in {}", repository.name));
     }
     Ok(Outcome::Done)
 }

@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use repo_store::{AddOptions, AddReport, Committed, IncomingOptions};
 
 use super::add::{self, PlacementArguments};
-use crate::args::ChangeArguments;
+use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::Session;
@@ -28,6 +28,8 @@ pub(crate) struct IncomingArguments {
     despite_hold: bool,
     #[command(flatten)]
     placement: PlacementArguments,
+    #[command(flatten)]
+    rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -78,8 +80,9 @@ pub(crate) fn run(
             }
         }
     }
-    add::warn_of_unknown_releases(&all, repository, session, output);
-    add::print_incoming(&all, &left, options.add.dry_run, output);
+    let limit = arguments.rows.limit();
+    add::warn_of_unknown_releases(&all, repository, limit, session, output);
+    add::print_incoming(&all, &left, options.add.dry_run, limit, output);
     session.publish_after(repository, all.committed.commit, arguments.change, output)?;
     Ok(Outcome::of(complete && all.refused.is_empty()))
 }

@@ -1,7 +1,7 @@
 use clap::Subcommand;
 
 use crate::error::{Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Output, RowLimit};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -88,7 +88,14 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
         ]);
     }
     output.result(&serde_json::json!({ "keys": json }), || {
-        output.table(["FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "NAME", "PROBLEMS"], &rows);
+        output.table(
+            ["FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "NAME", "PROBLEMS"],
+            &rows,
+            RowLimit::NONE,
+        );
     });
+    if json.is_empty() {
+        output.found_nothing("no keys");
+    }
     Ok(())
 }

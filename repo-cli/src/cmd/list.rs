@@ -5,8 +5,9 @@ use deb_parse::SuiteName;
 use repo_store::{Record, RecordKey, Revision, Selector};
 use serde::Serialize;
 
+use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, joined};
+use crate::output::{Output, RowLimit, count, joined, package_rows};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -19,6 +20,8 @@ pub(crate) struct ListArguments {
     /// Only this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
+    #[command(flatten)]
+    rows: RowArguments,
 }
 
 /// A package file and the suites it is in.
@@ -46,6 +49,19 @@ impl ListedJson {
     }
 }
 
+/// Prints packages and the suites they are in. Returns how many rows that makes.
+pub(crate) fn print_packages<'a>(
+    records: impl Iterator<Item = (&'a Record, &'a [SuiteName])>,
+    limit: RowLimit,
+    output: &Output,
+) -> usize {
+    let items = records
+        .flat_map(|(record, suites)| suites.iter().map(|suite| (record.key().clone(), suite.clone(), ())));
+    let rows: Vec<[String; 4]> = package_rows(items).into_iter().map(|(row, ())| row).collect();
+    output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"], &rows, limit);
+    rows.len()
+}
+
 pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let mut found = Found::new();
@@ -64,7 +80,18 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
     }
     let listed: Vec<ListedJson> =
         found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
-    output.result(&serde_json::json!({ "packages": listed }), || print_table(&listed, output));
+    output.result(&serde_json::json!({ "packages": listed }), || {
+        let rows = print_found(&found, arguments.rows.limit_of_listing(output), output);
+        output.total(rows, &format!("{} in {}", count(listed.len(), "package file"), repository.name));
+    });
+    if listed.is_empty() {
+        let what = if arguments.selectors.is_empty() {
+            "".to_owned()
+        } else {
+            format!(" match {}", joined(&arguments.selectors))
+        };
+        output.found_nothing(&format!("no packages{what} in {}", repository.name));
+    }
     Ok(Outcome::Done)
 }
 
@@ -96,10 +123,8 @@ pub(crate) fn find<'a>(
     Ok(found)
 }
 
-pub(crate) fn print_table(listed: &[ListedJson], output: &Output) {
-    let rows: Vec<[String; 4]> = listed
-        .iter()
-        .map(|one| [one.package.clone(), one.version.clone(), one.architecture.clone(), joined(&one.suites)])
-        .collect();
-    output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"], &rows);
+/// Prints what was found. Returns how many rows that makes.
+pub(crate) fn print_found(found: &Found, limit: RowLimit, output: &Output) -> usize {
+    let records = found.values().map(|(record, suites)| (&**record, suites.as_slice()));
+    print_packages(records, limit, output)
 }

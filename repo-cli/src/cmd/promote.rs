@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
-use repo_store::{ChangeError, CommitId, PromoteOptions, PromotionPlan, Record, Selector, SuiteRecords};
+use repo_store::{
+    ChangeError, CommitId, PromoteOptions, PromotionPlan, Record, RepositorySettings, Selector, SuiteRecords,
+};
 
 use super::hold::{held_since, hold_json};
-use super::list::ListedJson;
-use crate::args::ChangeArguments;
+use super::list::{ListedJson, print_packages};
+use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count, joined};
+use crate::output::{Output, RowLimit, count, joined};
 use crate::planned::carry_out;
 use crate::session::Session;
 
@@ -35,6 +37,8 @@ pub(crate) struct PromoteArguments {
     /// Also what was removed from the other repository, rolled back or held there; ends its hold
     #[arg(long)]
     despite_hold: bool,
+    #[command(flatten)]
+    rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -77,30 +81,8 @@ pub(crate) fn run(
         Ok(plan.apply(&session.store, &session.context())?.commit)
     })?;
     let moved = plan.changes().by_record();
-    print_changes(plan.changes(), stays_behind(&plan), commit, dry_run, output);
-    for (record, suites) in plan.left_out().by_record() {
-        let (key, suites) = (record.key(), joined(&suites));
-        output.warn("W-LEFT-BEHIND", format!("{key} stays behind: {} has no suite {suites}", to.name));
-    }
-    for (record, hold) in plan.held() {
-        if arguments.all {
-            output.note(&format!("skipped: {} ({})", record.key(), held_since(hold)));
-        } else {
-            let held = ChangeError::Held {
-                key: Box::new(record.key().clone()),
-                repository: to.name.clone(),
-                hold: Box::new(hold.clone()),
-            };
-            output.error(&Failure::Store(held.into()));
-        }
-    }
-    for record in plan.siblings() {
-        let (key, (source, version)) = (record.key(), record.source());
-        let what = format!(
-            "{key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
-        );
-        output.warn("W-LEFT-BEHIND", what);
-    }
+    print_changes(plan.changes(), stays_behind(&plan), (commit, dry_run), arguments.rows.limit(), output);
+    note_left_out(&plan, to, arguments, output);
     let what = count(moved.len(), "package");
     output.say(&match (moved.is_empty(), dry_run) {
         (true, _) if !plan.left_out().is_empty() => format!("nothing else to promote: {} has it", to.name),
@@ -114,6 +96,44 @@ pub(crate) fn run(
     session.publish_after(to, commit, arguments.change, output)?;
     // What was named and is held was refused; `--all` only passes over it.
     Ok(Outcome::of(arguments.all || plan.held().is_empty()))
+}
+
+/// Says what is not promoted, and why.
+fn note_left_out(
+    plan: &PromotionPlan,
+    to: &RepositorySettings,
+    arguments: &PromoteArguments,
+    output: &Output,
+) {
+    let limit = arguments.rows.limit();
+    let notes = plan.left_out().by_record().into_iter().map(|(record, suites)| {
+        let (key, suites) = (record.key(), joined(&suites));
+        format!("warning: {key} stays behind: {} has no suite {suites}", to.name)
+    });
+    output.notes(limit, &notes.collect::<Vec<_>>(), "such warning");
+    if arguments.all {
+        let notes = plan
+            .held()
+            .iter()
+            .map(|(record, hold)| format!("skipped: {} ({})", record.key(), held_since(hold)));
+        output.notes(limit, &notes.collect::<Vec<_>>(), "held package");
+    } else {
+        for (record, hold) in plan.held() {
+            let held = ChangeError::Held {
+                key: Box::new(record.key().clone()),
+                repository: to.name.clone(),
+                hold: Box::new(hold.clone()),
+            };
+            output.error(&Failure::Store(held.into()));
+        }
+    }
+    let notes = plan.siblings().iter().map(|record| {
+        let (key, (source, version)) = (record.key(), record.source());
+        format!(
+            "warning: {key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
+        )
+    });
+    output.notes(limit, &notes.collect::<Vec<_>>(), "such warning");
 }
 
 /// A name that matches nothing is a slip of the pen: nothing is done then.
@@ -149,8 +169,8 @@ fn stays_behind(plan: &PromotionPlan) -> serde_json::Map<String, serde_json::Val
 pub(crate) fn print_changes(
     changes: &SuiteRecords,
     more: serde_json::Map<String, serde_json::Value>,
-    commit: Option<CommitId>,
-    dry_run: bool,
+    (commit, dry_run): (Option<CommitId>, bool),
+    limit: RowLimit,
     output: &Output,
 ) {
     let records = changes.by_record();
@@ -164,18 +184,7 @@ pub(crate) fn print_changes(
         if !output.shows_change(dry_run) {
             return;
         }
-        let rows: Vec<[String; 4]> = records
-            .iter()
-            .map(|(record, suites)| {
-                let key = record.key();
-                [
-                    key.package.to_string(),
-                    key.version.to_string(),
-                    key.architecture.to_string(),
-                    joined(suites),
-                ]
-            })
-            .collect();
-        output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"], &rows);
+        let records = records.iter().map(|(record, suites)| (&**record, suites.as_slice()));
+        let _ = print_packages(records, limit, output);
     });
 }

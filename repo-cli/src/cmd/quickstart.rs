@@ -8,11 +8,11 @@ use super::add::{self, AddJson};
 use super::client_config::{Setup, quoted};
 use super::init::{self, LayoutArguments};
 use super::serve;
-use crate::args::Global;
+use crate::args::{Global, ROWS};
 use crate::config::{DEFAULT_LISTEN, Url};
 use crate::error::{Failure, Outcome};
 use crate::examples;
-use crate::output::Output;
+use crate::output::{Output, RowLimit};
 use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -76,7 +76,7 @@ pub(crate) fn run(
         first.uploaders = session.config.uploaders(&first.name)?;
         report = session.store.add(&first, &files, &AddOptions::default(), &session.context())?;
         let complete = report.refused.is_empty();
-        add::print(&report, complete, false, output);
+        add::print(&report, complete, false, RowLimit::new(ROWS, "repo-cli list"), output);
         // Nothing was added, and what it would show is not what was brought.
         if !complete {
             return Ok(Outcome::Refused);

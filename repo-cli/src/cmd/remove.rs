@@ -2,7 +2,7 @@ use deb_parse::SuiteName;
 use repo_store::{CommitId, RemovalPlan, RepositorySettings, Selector, SuiteRecords, UndoRemovalPlan};
 
 use super::promote::{check_matched, print_changes};
-use crate::args::ChangeArguments;
+use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::output::{Output, count};
@@ -26,6 +26,8 @@ pub(crate) struct RemoveArguments {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    rows: LimitArguments,
+    #[command(flatten)]
     change: ChangeArguments,
 }
 
@@ -47,7 +49,8 @@ pub(crate) fn run(
     } else {
         take_out(arguments, repository, session, output)?
     };
-    print_changes(&changes, serde_json::Map::new(), commit, arguments.change.dry_run, output);
+    let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit());
+    print_changes(&changes, serde_json::Map::new(), (commit, dry_run), limit, output);
     let (what, name) = (count(changes.by_record().len(), "package"), &repository.name);
     output.say(&match (arguments.undo, arguments.change.dry_run) {
         (false, true) => format!("would remove {what} from {name}"),

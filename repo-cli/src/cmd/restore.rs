@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::backup::outside_json;
 use super::fsck;
-use crate::args::Global;
+use crate::args::{Global, ROWS};
 use crate::config::Config;
 use crate::error::{Failure, Outcome};
 use crate::key_check::CheckedKeys;
 use crate::keys::Keys;
-use crate::output::{Output, bytes, count};
+use crate::output::{Output, RowLimit, bytes, count};
 use crate::session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -59,7 +59,8 @@ pub(crate) fn run(
     let found = store.fsck(&options, &context)?;
     let is_clean = found.is_clean();
     let problems: Vec<_> = found.problems.iter().map(fsck::to_json).collect();
-    fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, &keys, output);
+    let limit = RowLimit::new(ROWS, "repo-cli fsck --all");
+    fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, &keys, limit, output);
     let json = json!({
         "copied": report.copied,
         "bytes": report.bytes,

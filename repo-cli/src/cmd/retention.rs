@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
+
 use repo_store::{CommitId, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
-use crate::args::ChangeArguments;
+use crate::args::{ChangeArguments, RowArguments};
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count};
+use crate::output::{Output, RowLimit, count, package_rows};
 use crate::planned::carry_out;
 use crate::session::Session;
 
@@ -15,6 +17,8 @@ pub(crate) struct RetentionArguments {
     /// Also when a suite would lose more than half of what it holds
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    rows: RowArguments,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -81,9 +85,11 @@ fn retain(
     files.sort_unstable();
     files.dedup();
     let (what, name) = (count(files.len(), "package file"), &repository.name);
+    let stay = plan.verdicts().values().flatten().filter(|verdict| verdict.stays());
+    let kept = stay.map(|verdict| verdict.record.blob()).collect::<BTreeSet<_>>().len();
     let dry_run = arguments.change.dry_run;
     if (dry_run || !drastic.is_empty()) && output.shows_change(dry_run) {
-        show(&plan, output);
+        show(&plan, arguments.rows.shows_every(), arguments.rows.limit(), output);
     }
     let refused = !drastic.is_empty() && !arguments.yes;
     if refused {
@@ -91,7 +97,7 @@ fn retain(
     } else if plan.is_empty() {
         output.say(&format!("{name}: nothing to remove"));
     } else if arguments.change.dry_run {
-        output.say(&format!("{name}: would remove {what}"));
+        output.say(&format!("{name}: would remove {what} and keep {kept}"));
     } else {
         output.say(&format!("{name}: removed {what}: `repo-cli rollback` brings them back"));
     }
@@ -128,20 +134,19 @@ fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> se
     })
 }
 
-fn show(plan: &RetentionPlan, output: &Output) {
-    let mut rows = Vec::new();
-    for (suite, verdict) in
-        plan.verdicts().iter().flat_map(|(suite, all)| all.iter().map(move |v| (suite, v)))
-    {
-        let key = verdict.record.key();
-        rows.push([
-            suite.to_string(),
-            key.package.to_string(),
-            key.version.to_string(),
-            key.architecture.to_string(),
-            if verdict.stays() { "stays" } else { "goes" }.to_owned(),
-            verdict.reason.to_string(),
-        ]);
-    }
-    output.table(["SUITE", "PACKAGE", "VERSION", "ARCHITECTURE", "", "WHY"], &rows);
+/// Prints what is removed, or with `every` also what is kept and why.
+fn show(plan: &RetentionPlan, every: bool, limit: RowLimit, output: &Output) {
+    let verdicts = plan.verdicts().iter().flat_map(|(suite, all)| all.iter().map(move |one| (suite, one)));
+    let items = verdicts.filter(|(_, verdict)| every || !verdict.stays()).map(|(suite, verdict)| {
+        let action = if verdict.stays() { "keep" } else { "remove" };
+        (verdict.record.key().clone(), suite.clone(), (action, verdict.reason.to_string()))
+    });
+    let rows: Vec<[String; 6]> = package_rows(items)
+        .into_iter()
+        .map(|([package, version, architectures, suites], (action, reason))| {
+            [package, version, architectures, suites, action.to_owned(), reason]
+        })
+        .collect();
+    let head = ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "ACTION", "REASON"];
+    output.table(head, &rows, limit);
 }

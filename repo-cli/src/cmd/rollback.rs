@@ -4,10 +4,10 @@ use deb_parse::{PackageName, SuiteName, Version};
 use repo_store::{Build, Difference, PublishOptions, Revision, RollbackPlan};
 
 use super::diff;
-use crate::args::ChangeArguments;
+use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
-use crate::output::{Output, count, joined};
+use crate::output::{Output, count, joined, package_rows};
 use crate::planned::carry_out;
 use crate::session::Session;
 
@@ -25,6 +25,8 @@ pub(crate) struct RollbackArguments {
     /// Also when nothing, or less than half, of a suite would be left
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -62,7 +64,18 @@ pub(crate) fn run(
     });
     output.result(&document, || {
         if output.shows_change(arguments.change.dry_run) {
-            diff::print(differences, "goes", "comes back", output);
+            let items = diff::each(differences).map(|(suite, is_removed, record)| {
+                (record.key().clone(), suite.clone(), if is_removed { "remove" } else { "restore" })
+            });
+            let rows: Vec<[String; 5]> = package_rows(items)
+                .into_iter()
+                .map(|([package, version, architectures, suites], action)| {
+                    [package, version, architectures, suites, action.to_owned()]
+                })
+                .collect();
+            let head = ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "ACTION"];
+            output.table(head, &rows, arguments.rows.limit());
+            output.total(rows.len(), &total(differences));
         }
     });
     let (sequence, id) = (target.commit().sequence, target.id().short());
@@ -98,6 +111,16 @@ pub(crate) fn run(
 fn loss(plan: &RollbackPlan, suite: &SuiteName, change: &Difference) -> Loss {
     let going = (change.only_first.len() as u64).saturating_sub(change.only_second.len() as u64);
     Loss { suite: suite.clone(), before: plan.records_before(suite), going, named: false }
+}
+
+/// Returns how many package files are removed and restored, each counted once, whatever the number of its suites.
+fn total(differences: &BTreeMap<SuiteName, Difference>) -> String {
+    let (mut removed, mut restored) = (BTreeSet::new(), BTreeSet::new());
+    for (_, is_removed, record) in diff::each(differences) {
+        let files = if is_removed { &mut removed } else { &mut restored };
+        files.insert(record.key());
+    }
+    format!("{} to remove, {} to restore", count(removed.len(), "package file"), restored.len())
 }
 
 /// So many packages are named that machines keep in the newer version.

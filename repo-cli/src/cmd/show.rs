@@ -6,8 +6,9 @@ use repo_store::{Record, RepositoryName, Revision, Selector};
 use serde::Serialize;
 
 use super::list::{self, Found, ListedJson, find};
+use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, joined};
+use crate::output::{Output, count, joined};
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
@@ -19,6 +20,8 @@ pub(crate) struct ShowArguments {
     /// The package: its newest version, or the one named with =VERSION [default: the state, with all its packages]
     #[arg(value_name = "PACKAGE")]
     selector: Option<Selector>,
+    #[command(flatten)]
+    rows: RowArguments,
 }
 
 pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
@@ -26,7 +29,7 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
     arguments.state.check_suite(repository, revision.as_ref())?;
     let suites = arguments.state.suites(repository, revision.as_ref());
     let Some(selector) = &arguments.selector else {
-        return show_state(&repository.name, revision.as_ref(), &suites, output);
+        return show_state(&repository.name, revision.as_ref(), &suites, arguments.rows, output);
     };
     let mut found = Found::new();
     if let Some(revision) = &revision {
@@ -73,6 +76,7 @@ fn show_state(
     repository: &RepositoryName,
     revision: Option<&Revision<'_>>,
     suites: &[SuiteName],
+    rows: RowArguments,
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let Some(revision) = revision else {
@@ -95,7 +99,8 @@ fn show_state(
     output.result(&document, || {
         output.line(&format!("# {repository} {} ({})", commit.sequence, revision.id()));
         output.line(&format!("# {date} by {}: {}", commit.actor, commit.operation));
-        list::print_table(&listed, output);
+        let rows = list::print_found(&found, rows.limit_of_listing(output), output);
+        output.total(rows, &count(listed.len(), "package file"));
     });
     Ok(Outcome::Done)
 }

@@ -2,7 +2,7 @@ use repo_store::TagName;
 
 use crate::clock;
 use crate::error::{Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Output, RowLimit};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -110,7 +110,10 @@ fn list(
         for [_, _, commit, _, _] in &mut rows {
             commit.truncate(12);
         }
-        output.table(["TAG", "NUMBER", "COMMIT", "TIME", "OPERATION"], &rows);
+        output.table(["TAG", "NUMBER", "COMMIT", "TIME", "OPERATION"], &rows, RowLimit::NONE);
     });
+    if tags.is_empty() {
+        output.found_nothing(&format!("no tags in {repository}"));
+    }
     Ok(Outcome::Done)
 }

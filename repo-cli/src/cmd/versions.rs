@@ -6,7 +6,7 @@ use repo_store::{Record, RecordKey};
 
 use super::list::ListedJson;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, joined};
+use crate::output::{Output, RowLimit, package_rows};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -36,23 +36,24 @@ pub(crate) fn run(
                 entry.1.push(suite.clone());
             }
         }
-        // The newest first, as it is what apt would choose.
-        for (key, (record, suites)) in found.into_iter().rev() {
-            rows.push([
-                key.version.to_string(),
-                key.architecture.to_string(),
-                repository.name.to_string(),
-                joined(&suites),
-            ]);
+        for (key, (record, suites)) in found {
+            let row = |suite: &SuiteName| (key.clone(), suite.clone(), repository.name.to_string());
+            rows.extend(suites.iter().map(row));
             let one = ListedJson::new(&record, &suites);
             listed.push(serde_json::json!({ "repository": repository.name.as_str(), "entry": one }));
         }
     }
-    if rows.is_empty() {
-        return Err(Failure::NoMatch(vec![arguments.package.to_string()]));
-    }
     output.result(&serde_json::json!({ "versions": listed }), || {
-        output.table(["VERSION", "ARCHITECTURE", "REPOSITORY", "SUITES"], &rows);
+        let rows: Vec<[String; 4]> = package_rows(rows)
+            .into_iter()
+            .map(|([_, version, architectures, suites], repository)| {
+                [version, architectures, repository, suites]
+            })
+            .collect();
+        output.table(["VERSION", "ARCHITECTURE", "REPOSITORY", "SUITES"], &rows, RowLimit::NONE);
     });
+    if listed.is_empty() {
+        output.found_nothing(&format!("no packages match {}", arguments.package));
+    }
     Ok(Outcome::Done)
 }

@@ -23,6 +23,16 @@ pub(crate) fn escape_for_terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped.collect())
 }
 
+/// Returns the text as a part of one line: as [`escape_for_terminal`] does, and line breaks and tabs too.
+pub(super) fn escape_in_line(text: &str) -> Cow<'_, str> {
+    match escape_for_terminal(text) {
+        escaped if escaped.contains(['\n', '\t']) => {
+            Cow::Owned(escaped.replace('\n', "\\n").replace('\t', "\\t"))
+        }
+        escaped => escaped,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

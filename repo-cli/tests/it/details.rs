@@ -107,6 +107,8 @@ fn for_people() {
           … and 4 more files
       package libhello1 amd64 1.0-1 -> 1.2-1
         also added: 1.1-1
+
+    2 source packages: 0 new, 1 removed, 1 changed
     ");
 }
 
@@ -386,7 +388,11 @@ fn for_release_notes() {
 fn nothing_changed() {
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);
-    insta::assert_snapshot!(environment.run(&["diff", "preprod", "preprod", "--details"]), @"status: 0");
+    insta::assert_snapshot!(environment.run(&["diff", "preprod", "preprod", "--details"]), @"
+    status: 0
+    ---- stderr
+    no differences between preprod and preprod
+    ");
     insta::assert_snapshot!(environment.run(&["diff", "preprod", "preprod", "--format", "html"]), @"
     status: 2
     ---- stderr

@@ -59,9 +59,8 @@ fn promote_names_what_was_built_from_the_same_source_and_stays_behind() {
     insta::assert_snapshot!(promote(&environment, &["greet"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    greet    1.0      amd64         bookworm
-    greet    1.0      source        bookworm
+    PACKAGE  VERSION  ARCHITECTURE   SUITES
+    greet    1.0      amd64, source  bookworm
     promoted 2 packages from preprod to prod
     published prod <PUBLICATION>: bookworm
     ---- stderr
@@ -91,8 +90,8 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     insta::assert_snapshot!(environment.run(&["rollback", "prod", "--to", "1"]), @"
     status: 0
     ---- stdout
-    SUITE     PACKAGE  VERSION  ARCHITECTURE
-    bookworm  hello    2.0      all           goes
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    hello    2.0      all           bookworm  remove
     rolled prod back to 1 (<ID>)
     published prod <PUBLICATION>: bookworm
     machines (bookworm all) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
@@ -188,7 +187,7 @@ fn a_version_that_never_came_in_can_be_held() {
     insta::assert_snapshot!(environment.run(&["holds", "preprod"]), @"
     status: 0
     ---- stderr
-    no version is held out of preprod
+    no held versions in preprod
     ");
     let file = environment.package("hello", "2.0", "all");
     let refused = environment.run(&["add", "prod", file.as_str()]).ends_with(1);

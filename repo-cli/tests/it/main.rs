@@ -22,6 +22,7 @@ mod indices;
 mod integrity;
 mod json;
 mod keys;
+mod long_output;
 mod output;
 mod pdiffs;
 mod planted_links;

@@ -89,7 +89,11 @@ fn list() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES
     hello    2.0      all           trixie
     ");
-    insta::assert_snapshot!(environment.run(&["list", "prod"]), @"status: 0");
+    insta::assert_snapshot!(environment.run(&["list", "prod"]), @"
+    status: 0
+    ---- stderr
+    no packages in prod
+    ");
     insta::assert_snapshot!(environment.run(&["list", "stage"]), @"
     status: 1
     ---- stderr
@@ -117,15 +121,14 @@ fn versions() {
     status: 0
     ---- stdout
     VERSION  ARCHITECTURE  REPOSITORY  SUITES
-    2.0      all           preprod     bookworm, trixie
     1.0      all           preprod     bookworm, trixie
     1.0      all           prod        bookworm, trixie
+    2.0      all           preprod     bookworm, trixie
     ");
     insta::assert_snapshot!(environment.run(&["versions", "nothing"]), @"
-    status: 1
+    status: 0
     ---- stderr
-    error: no package matches nothing
-    hint: `repo-cli list REPOSITORY` shows what there is
+    no packages match nothing
     ");
     insta::assert_snapshot!(environment.run(&["--json", "versions", "agent"]), @r#"
     status: 0
@@ -173,18 +176,21 @@ fn diff() {
     insta::assert_snapshot!(environment.run(&["diff", "preprod", "prod"]), @"
     status: 3
     ---- stdout
-    SUITE     PACKAGE  VERSION      ARCHITECTURE
-    bookworm  agent    0.9+deb12u1  all           only in preprod
-    bookworm  hello    2.0          all           only in preprod
-    trixie    hello    2.0          all           only in preprod
+    PACKAGE  ONLY IN preprod  ONLY IN prod  ARCHITECTURE  SUITES
+    agent    0.9+deb12u1      -             all           bookworm
+    hello    2.0              -             all           bookworm, trixie
     ");
     insta::assert_snapshot!(environment.run(&["diff", "preprod/bookworm", "preprod/trixie"]), @"
     status: 3
     ---- stdout
-    SUITE     PACKAGE  VERSION      ARCHITECTURE
-    bookworm  agent    0.9+deb12u1  all           only in preprod/bookworm
+    PACKAGE  ONLY IN preprod/bookworm  ONLY IN preprod/trixie  ARCHITECTURE  SUITES
+    agent    0.9+deb12u1               -                       all           bookworm
     ");
-    insta::assert_snapshot!(environment.run(&["diff", "preprod@0", "preprod@0"]), @"status: 0");
+    insta::assert_snapshot!(environment.run(&["diff", "preprod@0", "preprod@0"]), @"
+    status: 0
+    ---- stderr
+    no differences between preprod@0 and preprod@0
+    ");
     insta::assert_snapshot!(environment.run(&["--json", "diff", "preprod/trixie", "prod/trixie"]), @r#"
     status: 3
     ---- stdout
@@ -348,8 +354,8 @@ fn history() {
     insta::assert_snapshot!(environment.run(&["history", "preprod", "agent"]), @"
     status: 0
     ---- stdout
-    NUMBER  COMMIT        TIME                  BY      CHANGES                    OPERATION
-    1       <ID>  <TIME>  tester  +0.9+deb12u1 all bookworm  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    NUMBER  TIME                  BY      CHANGE            SUITES    OPERATION
+    1       <TIME>  tester  +0.9+deb12u1 all  bookworm  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
     ");
     insta::assert_snapshot!(environment.run(&["history", "preprod", "--suite", "trixie"]), @"
     status: 0
@@ -361,9 +367,10 @@ fn history() {
     insta::assert_snapshot!(environment.run(&["history", "preprod", "hello", "--suite", "trixie"]), @"
     status: 0
     ---- stdout
-    NUMBER  COMMIT        TIME                  BY      CHANGES                           OPERATION
-    2       <ID>  <TIME>  tester  +3.0 all trixie                   add hello 3.0 all
-    1       <ID>  <TIME>  tester  +1.0 all trixie, +2.0 all trixie  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    NUMBER  TIME                  BY      CHANGE    SUITES  OPERATION
+    2       <TIME>  tester  +3.0 all  trixie  add hello 3.0 all
+    1       <TIME>  tester  +1.0 all  trixie  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    1       <TIME>  tester  +2.0 all  trixie  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
     ");
     insta::assert_snapshot!(environment.run(&["history", "preprod", "--suite", "sid"]), @"
     status: 1
@@ -371,7 +378,11 @@ fn history() {
     error: preprod has no suite `sid`
     hint: the suites are listed in repo.toml
     ");
-    insta::assert_snapshot!(environment.run(&["history", "prod"]), @"status: 0");
+    insta::assert_snapshot!(environment.run(&["history", "prod"]), @"
+    status: 0
+    ---- stderr
+    no changes in prod
+    ");
     insta::assert_snapshot!(environment.run(&["--json", "history", "preprod", "--limit", "1"]), @r#"
     status: 0
     ---- stdout
@@ -386,17 +397,16 @@ fn rollback() {
     insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1", "--dry-run"]), @"
     status: 0
     ---- stdout
-    SUITE     PACKAGE  VERSION  ARCHITECTURE
-    bookworm  hello    3.0      all           goes
-    trixie    hello    3.0      all           goes
+    PACKAGE  VERSION  ARCHITECTURE  SUITES            ACTION
+    hello    3.0      all           bookworm, trixie  remove
     would roll preprod back to 1 (<ID>)
     ");
     insta::assert_snapshot!(
         environment.run(&["rollback", "preprod", "--to", "1", "--suite", "trixie"]), @"
     status: 0
     ---- stdout
-    SUITE   PACKAGE  VERSION  ARCHITECTURE
-    trixie  hello    3.0      all           goes
+    PACKAGE  VERSION  ARCHITECTURE  SUITES  ACTION
+    hello    3.0      all           trixie  remove
     rolled preprod back to 1 (<ID>)
     published preprod <PUBLICATION>: trixie
     machines (trixie all) that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0

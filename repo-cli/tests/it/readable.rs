@@ -165,9 +165,9 @@ fn a_store_of_an_earlier_version_is_published_in_a_form_that_every_apt_reads() {
     insta::assert_snapshot!(environment.run(&["diff", "preprod", "prod"]), @"
     status: 3
     ---- stdout
-    SUITE     PACKAGE  VERSION  ARCHITECTURE
-    bookworm  empty    1        amd64         only in preprod
-    bookworm  needs    1        source        only in preprod
+    PACKAGE  ONLY IN preprod  ONLY IN prod  ARCHITECTURE  SUITES
+    empty    1                -             amd64         bookworm
+    needs    1                -             source        bookworm
     ");
     let _ = environment.run(&["remove", "preprod", "short", "needs"]).succeeds();
     assert_eq!(fields(&index(&environment, "preprod", "source/Sources.gz")), "");

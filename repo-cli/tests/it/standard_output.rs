@@ -60,7 +60,7 @@ fn quiet_changes_show_nothing_but_what_a_dry_run_would_do() {
         (&["promote", "hello", "--from", "preprod", "--to", "prod"], 2),
         (&["remove", "prod", "hello"], 2),
         (&["rollback", "prod", "--to", "1"], 2),
-        (&["retention", "preprod"], 3),
+        (&["retention", "preprod"], 2),
     ] {
         let dry = environment.run(&[arguments, &["--quiet", "--dry-run"]].concat()).succeeds();
         assert_eq!(dry.stdout.lines().count(), planned, "{arguments:?}: {dry}");

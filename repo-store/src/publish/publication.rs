@@ -25,8 +25,9 @@ use crate::storage::{Key, Storage as _, files};
 use crate::store::Store;
 
 /// The form in which the stanzas of records are listed, counted up when it changes. In the first form, and in publications that
-/// tell of none, they were listed as they are kept. In the second, they are [canonical](apt_index::Stanza::canonical).
-pub(super) const STANZA_FORM: u32 = 2;
+/// tell of none, they were listed as they are kept. In the second, they are [canonical](apt_index::Stanza::canonical). In the third, this also
+/// leaves out fields that make some apt crash.
+pub(super) const STANZA_FORM: u32 = 3;
 
 /// The last line of a record, with the BLAKE3 of everything above the empty line before it.
 const CHECK: &str = "BLAKE3: ";

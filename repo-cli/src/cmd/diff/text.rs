@@ -5,21 +5,43 @@ use std::fmt::Write as _;
 use repo_store::{PackageChange, SourceChange};
 
 use super::details::{Report, came, facts, references, step};
-use crate::output::{count, joined};
+use crate::output::{RowLimit, count, joined};
 
 /// So many files of a package are named; `--format json` and `html` name all.
 const NAMED: usize = 10;
 
 /// The report, with the control characters of others' words still in it.
-pub(super) fn text(report: &Report<'_>) -> String {
+pub(super) fn text(report: &Report<'_>, limit: RowLimit) -> String {
     let mut text = String::new();
     let [first, second] = report.sides;
     // Writing to a String cannot fail.
     for change in &report.suites {
         let _ = writeln!(text, "{}: {first} -> {second}\n", joined(&change.suites));
-        change.sources.iter().for_each(|change| source(&mut text, change));
+        let sources = change.sources.len();
+        change.sources.iter().take(limit.of(sources)).for_each(|change| source(&mut text, change));
+        if let Some(rest) = limit.rest(sources, "source package") {
+            let _ = writeln!(text, "{rest}");
+        }
+        let _ = writeln!(text, "{}\n", total(&change.sources));
     }
     text
+}
+
+/// Returns how many source packages changed, and how.
+fn total(sources: &[SourceChange]) -> String {
+    let with = |is_before: bool, is_after: bool| {
+        let has = |change: &&SourceChange| {
+            (change.before.is_some(), change.after.is_some()) == (is_before, is_after)
+        };
+        sources.iter().filter(has).count()
+    };
+    format!(
+        "{}: {} new, {} removed, {} changed",
+        count(sources.len(), "source package"),
+        with(false, true),
+        with(true, false),
+        with(true, true) + with(false, false),
+    )
 }
 
 fn source(text: &mut String, change: &SourceChange) {

@@ -35,7 +35,19 @@ fn controls() -> Vec<Vec<u8>> {
         let value = String::from_utf8(value).unwrap();
         controls.extend(FIELDS.map(|field| format!("{head}{field}: {}\n", value.trim_end()).into_bytes()));
     }
+    controls.extend(OTHER_FIELDS.into_iter().chain(REFUSED_FIELDS).map(|field| {
+        let (before, after) = head.split_at(head.find("Description").unwrap());
+        format!("{before}{field}\n{after}").into_bytes()
+    }));
     let long = [
+        format!("Section: {}", "s".repeat(65_534)),
+        format!("Section: {}", "s".repeat(65_535)),
+        format!("Priority: {}", "p".repeat(70_000)),
+        format!("Depends: aa:{}", "q".repeat(70_000)),
+        format!("Depends: aa (>= {})", "1".repeat(190)),
+        format!("Provides: aa (= {})", "1".repeat(70_000)),
+        format!("Source: aa ({})", "1".repeat(70_000)),
+        format!("X-Long:\n {}", "x".repeat(900_000)),
         format!("Depends: {}", "a".repeat(200)),
         format!("Suggests: {} (=1)", ["aa"; 9_000].join(", ")),
         format!("X-Long: {}", "word ".repeat(180_000)),
@@ -44,6 +56,54 @@ fn controls() -> Vec<Vec<u8>> {
     let mut generator = Generator::new(11);
     controls.extend((0..3000).map(|_| format!("{head}{}", generator.fields()).into_bytes()));
     controls
+}
+
+/// Fields that dpkg takes and apt reads as numbers, words it knows, or descriptions. They stand before `Description`, where a
+/// translation of it makes apt crash.
+const OTHER_FIELDS: [&str; 18] = [
+    "Description-de: kurz\n lang",
+    "Description-en: short\n long",
+    "Description-pt_BR: breve",
+    "Description-: x",
+    "Description-md5: rubbish",
+    "Description-md5: 0123456789abcdef0123456789abcdef",
+    "Phased-Update-Percentage: rubbish",
+    "Phased-Update-Percentage: -5",
+    "Phased-Update-Percentage: 101",
+    "Phased-Update-Percentage: 50",
+    "Phased-Update-Percentage: 99999999999999999999999",
+    "Installed-Size: 1 2",
+    "Installed-Size: -1",
+    "Installed-Size: 99999999999999999999999",
+    "Installed-Size: 18446744073709551615",
+    "Multi-Arch: Allowed",
+    "Protected: YES",
+    "Priority: Not one of these",
+];
+
+/// Fields of packages that no version took, or of which no index ever had the words of the package.
+const REFUSED_FIELDS: [&str; 4] = ["Multi-Arch: maybe", "Essential: maybe", "Important: maybe", "Size: many"];
+
+/// The stanzas of records that earlier versions took and this one would refuse, as far as they can be published.
+fn recorded() -> Vec<Stanza<'static>> {
+    let long = [
+        format!("Depends: aa:{}", "q".repeat(200)),
+        format!("Depends: aa:{}", "q".repeat(65_531)),
+        format!("Depends: aa:{}", "q".repeat(65_532)),
+        format!("Depends: aa:{}", "q".repeat(70_000)),
+        format!("Provides: aa:{} (= 1)", "q".repeat(70_000)),
+        format!("Suggests: {}", "a".repeat(70_000)),
+        format!("Breaks: aa (<< {})", "1".repeat(70_000)),
+        format!("Section: {}", "s".repeat(65_535)),
+    ];
+    let fields = long.into_iter().chain(OTHER_FIELDS.map(str::to_owned));
+    let stanzas = fields.enumerate().filter_map(|(number, field)| {
+        let text = format!(
+            "Package: r{number}\nVersion: 1\nArchitecture: amd64\n{field}\nDescription: b\nFilename: pool/r.deb\nSize: 1\n"
+        );
+        Some(Stanza::parse(text.as_bytes()).ok()?.canonical().ok()?.into_owned())
+    });
+    stanzas.collect()
 }
 
 /// The stanza of a control file if it is taken, as that of a package named `name`.
@@ -64,7 +124,7 @@ fn stanza(control: &[u8], name: &str) -> Option<Stanza<'static>> {
         md5: None,
         sha1: None,
     };
-    Some(Stanza::render(&control, &facts).unwrap())
+    Stanza::render(&control, &facts).ok()
 }
 
 /// The smallest run of items that `is_read` is false for, found by halving.
@@ -136,8 +196,10 @@ fn apt_reads_every_stanza_as_dpkg_reads_the_package() {
     let Some(apt) = Apt::new(&environment, "client") else { return };
     let controls = controls();
     let names = (0..controls.len()).map(|number| format!("p{number}"));
-    let stanzas: Vec<Stanza<'_>> =
+    let mut stanzas: Vec<Stanza<'_>> =
         controls.iter().zip(names).filter_map(|(control, name)| stanza(control, &name)).collect();
+    let made = stanzas.len();
+    stanzas.extend(recorded());
     assert!(stanzas.len() > 600, "only {} control files are taken", stanzas.len());
     let file = environment.path("files/Packages");
     let ask = |stanzas: &[Stanza<'_>], command: &[&str]| {
@@ -157,6 +219,15 @@ fn apt_reads_every_stanza_as_dpkg_reads_the_package() {
         let output = ask(&stanzas[number..=number], &["pkgnames"]);
         panic!("apt does not read\n{}\n{output}", String::from_utf8_lossy(stanzas[number].as_bytes()));
     }
+    // This also reads the descriptions.
+    let show = |stanzas: &[Stanza<'_>]| {
+        ask(stanzas, &["show"].into_iter().chain(stanzas.iter().map(Item::package)).collect::<Vec<_>>())
+    };
+    if let Some(number) = unread(&stanzas, &|stanzas: &[Stanza<'_>]| show(stanzas).status == Some(0)) {
+        let output = show(&stanzas[number..=number]);
+        panic!("apt does not show\n{}\n{output}", String::from_utf8_lossy(stanzas[number].as_bytes()));
+    }
+    stanzas.truncate(made);
     let mut command = vec!["showpkg"];
     command.extend(stanzas.iter().map(Item::package));
     let output = ask(&stanzas, &command).succeeds().stdout;

@@ -1,0 +1,237 @@
+//! What every verb prints when there are thousands of packages: a page that a person reads, and everything for programs.
+
+use std::fs;
+use std::process::Stdio;
+
+use serde_json::Value;
+use testkit::{Environment, Output};
+
+use crate::{PROGRAM, configure};
+
+/// Fifty rows with a head, totals, results, and what machines keep.
+const PAGE: usize = 65;
+
+const PACKAGES: usize = 2500;
+
+/// A repository with 5,000 package files of 2,500 packages in four suites, which are not published.
+fn large_store() -> Environment {
+    let environment = Environment::new(PROGRAM);
+    let suites = ["bookworm", "bullseye", "sid", "trixie"].map(|suite| ["--suite", suite]).concat();
+    let init = [&["init", "--architecture", "amd64", "--architecture", "arm64"], &suites[..]].concat();
+    let _ = environment.run(&init).succeeds();
+    for number in 0..PACKAGES {
+        for architecture in ["amd64", "arm64"] {
+            let _ = environment.package(&format!("package-{number:04}"), "1.10", architecture);
+        }
+    }
+    environment
+}
+
+fn length(output: &Output) -> usize {
+    output.stdout.lines().count() + output.stderr.lines().count()
+}
+
+/// The program on a terminal of 80 columns; `None` without `script`.
+fn on_terminal(environment: &Environment, line: &str) -> Option<String> {
+    if !testkit::all_installed(&["script", "stty"]) {
+        return None;
+    }
+    let line = format!("stty cols 80 && {PROGRAM} {line}");
+    let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
+    let output = environment.finish(command.stdin(Stdio::null()));
+    Some(output.stdout.replace('\r', ""))
+}
+
+#[test]
+fn five_thousand_packages_fit_on_a_page() {
+    let environment = large_store();
+    let files = environment.path("files");
+    let run = |arguments: &[&str]| environment.run(arguments);
+    let fits = |arguments: &[&str], wanted: &[&str]| {
+        let output = run(arguments);
+        assert!(length(&output) <= PAGE, "{arguments:?} prints {} lines", length(&output));
+        for wanted in wanted {
+            assert!(output.text().contains(wanted), "{arguments:?}: no `{wanted}` in {output}");
+        }
+    };
+    let more = "... and 4950 more package files (print all with --limit 0)";
+    fits(&["add", "preprod", "--dry-run", files.as_str()], &[more, "would add 5000 package files"]);
+    fits(
+        &["add", "preprod", "--no-publish", files.as_str()],
+        &[more, "added 5000 package files; 0 already there"],
+    );
+    // A listing that a program searches is whole; both architectures are one row.
+    assert_eq!(run(&["list", "preprod"]).stdout.lines().count(), 1 + PACKAGES + 1);
+    fits(&["list", "preprod", "--limit", "50"], &["5000 package files in preprod"]);
+    let rows = "... and 2450 more rows (print all with --all)";
+    fits(
+        &["diff", "preprod", "prod"],
+        &[rows, "2500 packages with differences: 2500 with versions only in preprod"],
+    );
+    assert_eq!(run(&["diff", "preprod", "prod", "--all"]).stdout.lines().count(), 1 + PACKAGES + 1);
+    let json: Value = serde_json::from_str(&run(&["--json", "diff", "preprod", "prod"]).stdout).unwrap();
+    assert_eq!(json["differences"].as_array().unwrap().len(), 4 * 2 * PACKAGES);
+    let details = run(&["diff", "preprod", "prod", "--details"]).stdout;
+    assert!(details.lines().count() < 50 * 10 + PAGE, "{} lines", details.lines().count());
+    assert!(details.contains("... and 2450 more source packages"), "{details}");
+    assert!(details.contains("2500 source packages: 0 new, 2500 removed, 0 changed"), "{details}");
+
+    let rows = "... and 2450 more rows (print all with --limit 0)";
+    let promote = ["promote", "--all", "--from", "preprod", "--to", "prod"];
+    fits(&[&promote[..], &["--dry-run"]].concat(), &[rows, "would promote 5000 packages"]);
+    fits(&[&promote[..], &["--no-publish"]].concat(), &[rows, "promoted 5000 packages"]);
+    fits(&["remove", "preprod", "*", "--yes", "--no-publish"], &[rows, "removed 5000 packages"]);
+    fits(
+        &["rollback", "preprod", "--to", "@-1", "--no-publish"],
+        &[rows, "0 package files to remove, 5000 to restore"],
+    );
+    fits(
+        &["rollback", "prod", "--to", "@-1", "--yes", "--no-publish"],
+        &[rows, "5000 package files to remove, 0 to restore"],
+    );
+    fits(&promote, &["... and 4950 more held packages"]);
+    fits(&["history", "preprod"], &["add package-0000 1.10 amd64 and 4999 more"]);
+    assert_eq!(run(&["holds", "prod"]).stdout.lines().count(), 1 + 2 * PACKAGES + 1);
+    fits(&["holds", "prod", "--limit", "5"], &["5000 held versions"]);
+}
+
+#[test]
+fn what_is_removed_or_damaged_is_summed_up() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    configure(&environment, "[[retention]]\nkeep_versions = 1\n\n[gc]\nkeep_history = 1\n");
+    for number in 0..70 {
+        for version in ["1.9", "1.10"] {
+            let _ = environment.package(&format!("package-{number:02}"), version, "all");
+        }
+    }
+    let files = environment.path("files");
+    let _ = environment.run(&["add", "preprod", "--no-publish", files.as_str()]).succeeds();
+    let dry_run = environment.run(&["retention", "preprod", "--dry-run"]).succeeds().stdout;
+    let lines: Vec<&str> = dry_run.lines().collect();
+    insta::assert_snapshot!(lines[..2].join("\n"), @"
+    PACKAGE     VERSION  ARCHITECTURE  SUITES            ACTION  REASON
+    package-00  1.9      all           bookworm, trixie  remove  version 2, beyond the newest 1
+    ");
+    insta::assert_snapshot!(lines[51..].join("\n"), @"
+    ... and 20 more rows (print all with --all)
+    preprod: would remove 70 package files and keep 70
+    ");
+    assert!(!dry_run.contains(" 1.10 ") && !dry_run.contains("  keep  "), "{dry_run}");
+    let every = environment.run(&["retention", "preprod", "--dry-run", "--all"]).succeeds().stdout;
+    assert_eq!(every.lines().count(), 1 + 140 + 1);
+    assert!(every.lines().any(|line| line.contains(" 1.10 ") && line.contains(" keep ")), "{every}");
+    let _ = environment.run(&["retention", "preprod", "--yes", "--no-publish"]).succeeds();
+
+    for number in 0..8 {
+        environment.add("preprod", &[&format!("other=1.{number}")]);
+    }
+    // What came in this very second is not old enough for any grace.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let dry_run = environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout;
+    let lines: Vec<&str> = dry_run.lines().collect();
+    assert!((56..70).contains(&lines.len()), "{dry_run}");
+    assert!(
+        lines[51].starts_with("... and ") && lines[51].ends_with(" more rows (print all with --all)"),
+        "{dry_run}"
+    );
+    assert!(
+        lines[53].starts_with("REASON ") && lines[54].starts_with("no kept publication names it "),
+        "{dry_run}"
+    );
+    let every = environment.run(&["gc", "--grace", "0", "--dry-run", "--all"]).succeeds().stdout;
+    assert!(every.lines().count() > 54 && !every.contains("..."), "{every}");
+
+    let mut blobs = Vec::new();
+    let mut directories = vec![environment.root().join("store/blobs")];
+    while let Some(directory) = directories.pop() {
+        for entry in directory.read_dir_utf8().unwrap().map(Result::unwrap) {
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                directories.push(entry.path().to_owned());
+            } else {
+                blobs.push(entry.path().to_owned());
+            }
+        }
+    }
+    assert!(blobs.len() > 60, "{} blobs", blobs.len());
+    blobs.iter().for_each(|blob| fs::remove_file(blob).unwrap());
+    let found = environment.run(&["fsck"]);
+    assert_eq!(found.status, Some(1));
+    assert!(found.stdout.contains(" more problems (print all with --all)"), "{found}");
+    assert!(found.stdout.contains("\nKIND "), "{found}");
+    let every = environment.run(&["fsck", "--all"]).stdout;
+    assert!(!every.contains("... and ") && every.lines().count() > found.stdout.lines().count(), "{every}");
+}
+
+#[test]
+fn a_table_fits_its_terminal() {
+    let environment =
+        Environment::with_store(PROGRAM, &["bookworm", "bullseye", "forky", "noble", "sid", "trixie"]);
+    environment
+        .add("preprod", &["hello=1.10", "hello=1.9", "a-package-with-a-name-that-is-long=1.0-1~bpo12+1"]);
+    let Some(list) = on_terminal(&environment, "list preprod") else { return };
+    insta::assert_snapshot!(list, @"
+    PACKAGE                             VERSION        ARCHITECTURE  SUITES
+    a-package-with-a-name-that-is-long  1.0-1~bpo12+1  all           bookworm
+    hello                               1.9            all           bookworm,
+                                                                     bullseye,
+                                                                     forky, noble,
+                                                                     sid, trixie
+    hello                               1.10           all           bookworm,
+                                                                     bullseye,
+                                                                     forky, noble,
+                                                                     sid, trixie
+    ");
+    let history = on_terminal(&environment, "history preprod hello").unwrap();
+    assert!(history.lines().all(|line| line.chars().count() <= 80), "{history}");
+    assert!(history.contains("+1.9 all"), "{history}");
+    insta::assert_snapshot!(environment.run(&["list", "preprod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE                             VERSION        ARCHITECTURE  SUITES
+    a-package-with-a-name-that-is-long  1.0-1~bpo12+1  all           bookworm
+    hello                               1.9            all           bookworm, bullseye, forky, noble, sid, trixie
+    hello                               1.10           all           bookworm, bullseye, forky, noble, sid, trixie
+    ");
+    insta::assert_snapshot!(environment.run(&["history", "preprod", "hello", "--limit", "1"]), @"
+    status: 0
+    ---- stdout
+    NUMBER  TIME                  BY      CHANGE     SUITES                                         OPERATION
+    1       <TIME>  tester  +1.9 all   bookworm, bullseye, forky, noble, sid, trixie  add a-package-with-a-name-that-is-long 1.0-1~bpo12+1 all, hello 1.9 all, hello 1.10 all
+    1       <TIME>  tester  +1.10 all  bookworm, bullseye, forky, noble, sid, trixie  add a-package-with-a-name-that-is-long 1.0-1~bpo12+1 all, hello 1.9 all, hello 1.10 all
+    ... and older changes (print all with --all)
+    ");
+    for number in 0..60 {
+        let _ = environment.package(&format!("more-{number}"), "1", "all");
+    }
+    let files = environment.path("files");
+    let _ = environment.run(&["add", "preprod", "--no-publish", files.as_str()]).succeeds();
+    let list = on_terminal(&environment, "list preprod").unwrap();
+    assert!(list.contains("... and 13 more rows (print all with --all)"), "{list}");
+    assert!(list.contains("63 package files in preprod"), "{list}");
+    let all = on_terminal(&environment, "list preprod --all").unwrap();
+    assert!(!all.contains("..."), "{all}");
+}
+
+#[test]
+fn nothing_found_is_said_and_no_failure() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm"]);
+    environment.add("preprod", &["hello=1.0"]);
+    for (arguments, said) in [
+        (&["list", "prod"][..], "no packages in prod\n"),
+        (&["list", "preprod", "nosuch", "lib*"], "no packages match nosuch, lib* in preprod\n"),
+        (&["versions", "nosuch"], "no packages match nosuch\n"),
+        (&["history", "preprod", "nosuch"], "no changes of nosuch in preprod\n"),
+        (&["diff", "preprod", "preprod"], "no differences between preprod and preprod\n"),
+        (&["diff", "preprod", "preprod", "--details"], "no differences between preprod and preprod\n"),
+        (&["tag", "preprod"], "no tags in preprod\n"),
+        (&["holds", "preprod"], "no held versions in preprod\n"),
+    ] {
+        let output = environment.run(arguments);
+        assert_eq!((output.status, &*output.stdout, &*output.stderr), (Some(0), "", said), "{arguments:?}");
+        assert_eq!(environment.run(&[arguments, &["--quiet"]].concat()).stderr, "", "{arguments:?}");
+        assert_eq!(environment.run(&[arguments, &["--json"]].concat()).stderr, "", "{arguments:?}");
+    }
+    let change = environment.run(&["remove", "preprod", "nosuch"]);
+    assert_eq!(change.status, Some(1), "{change}");
+}
