@@ -41,7 +41,6 @@
 
 #![forbid(unsafe_code)]
 
-mod aside;
 mod context;
 mod error;
 mod history;

@@ -11,11 +11,22 @@ use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
 use crate::model::snapshot::Snapshot;
-use crate::publish::InPool;
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::files::Lock;
 use crate::storage::format::Format;
 use crate::storage::{Directory, Key, Storage, StorageError, files};
+
+/// What lies at the path of a package file in a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InPool {
+    Nothing,
+    /// The file, or a copy of it.
+    Itself,
+    /// Another file of the store, which was published under that path.
+    Another,
+    /// Nothing of the store.
+    Stranger,
+}
 
 /// Everything one installation keeps.
 ///

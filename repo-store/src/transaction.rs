@@ -18,7 +18,7 @@ use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordFile, RecordKey};
 use crate::model::snapshot::Snapshot;
 use crate::storage::Storage as _;
-use crate::store::Store;
+use crate::store::{InPool, Store};
 
 /// The right to change a repository: everything happens in memory and in unreferenced objects until it is committed.
 ///
@@ -326,9 +326,7 @@ impl<'a> Transaction<'a> {
         // What no pool can hold is published nowhere.
         let in_pool = if record.check_paths().is_ok() { files.as_slice() } else { &[] };
         for RecordFile { blob, path, .. } in in_pool {
-            if self.store.found_in_pool(&self.repository, path.as_path(), *blob)?
-                == crate::publish::InPool::Another
-            {
+            if self.store.found_in_pool(&self.repository, path.as_path(), *blob)? == InPool::Another {
                 let place = if files.len() == 1 { String::new() } else { format!(" as {path}") };
                 let place = format!(" (no longer in a suite, but still in the pool{place})");
                 return Err(self.conflict(key, place));

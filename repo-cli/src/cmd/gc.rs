@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use repo_store::GcOptions;
+use repo_store::{Garbage, GcOptions};
 use serde::Serialize;
 
 use crate::args::RowArguments;
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
             output.table(["FILE", "BYTES", "REASON"], &rows, limit);
             if limit.of(rows.len()) < rows.len() {
                 output.line("");
-                output.table(["REASON", "FILES", "SIZE"], &by_reason(&removed), limit);
+                output.table(["REASON", "FILES"], &by_reason(&report.removed), limit);
             }
         }
     });
@@ -85,17 +85,13 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
     Ok(Outcome::Done)
 }
 
-/// Returns how many files there are for each reason, and how large they are together.
-fn by_reason(files: &[GarbageJson]) -> Vec<[String; 3]> {
-    let mut reasons: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
+/// Returns how many files there are for each reason. What they free together is less than their sizes: many are hard links of one file.
+fn by_reason(files: &[Garbage]) -> Vec<[String; 2]> {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for file in files {
-        let (number, size) = reasons.entry(&file.why).or_default();
-        *number += 1;
-        *size += file.size;
+        *reasons.entry(file.why.kind()).or_default() += 1;
     }
-    let row =
-        |(reason, (number, size)): (&str, (usize, u64))| [reason.to_owned(), number.to_string(), bytes(size)];
-    reasons.into_iter().map(row).collect()
+    reasons.into_iter().map(|(reason, number)| [reason.to_owned(), number.to_string()]).collect()
 }
 
 fn grace(text: &str) -> Result<SignedDuration, String> {

@@ -140,7 +140,7 @@ fn a_tag_from_the_future_is_told_until_it_is_signed_again() {
     // A machine that never saw the future reads the tagged state.
     let server = environment.serve();
     let Some(apt) = Apt::new(&environment, "tagged") else { return };
-    let arguments = ["client-config", "preprod", "--suite", "bookworm", "--url", &server.url()];
+    let arguments = ["client-config", "preprod", "--suite", "bookworm", "--inline", "--url", &server.url()];
     let sources = environment.run(&arguments).succeeds().stdout;
     apt.source("preprod", &sources.replace("/preprod\n", "/preprod/snapshot/early\n"));
     let _ = apt.update().succeeds();

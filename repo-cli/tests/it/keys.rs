@@ -54,7 +54,7 @@ fn root_checks_the_store_of_another_and_signs_nothing_in_it() {
     owner keys: it belongs to uid 65532 and not to the owner of `store`
     owner keys/<FINGERPRINT>.asc: it belongs to uid 65532 and not to the owner of `store`
     ---- stderr
-    2 problems: 0 package files, 0 objects and 24 published files read
+    2 problems: 0 package files, 0 objects and 36 published files read
     hint: give keys/ and what is in it to the owner of store/ (`chown -R`); make new keys if others may have read them
     ");
 }

@@ -125,17 +125,23 @@ fn what_is_removed_or_damaged_is_summed_up() {
     for number in 0..8 {
         environment.add("preprod", &[&format!("other=1.{number}")]);
     }
-    // What came in this very second is not old enough for any grace.
-    std::thread::sleep(std::time::Duration::from_millis(1100));
-    let dry_run = environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout;
+    // In a burst the times of publications run ahead of the clock, and what is not in the past is not old enough for any grace.
+    let mut dry_run = String::new();
+    for _ in 0..20 {
+        dry_run = environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout;
+        if dry_run.lines().count() > 50 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
     let lines: Vec<&str> = dry_run.lines().collect();
-    assert!((56..70).contains(&lines.len()), "{dry_run}");
+    assert!((55..60).contains(&lines.len()), "{dry_run}");
     assert!(
         lines[51].starts_with("... and ") && lines[51].ends_with(" more rows (print all with --all)"),
         "{dry_run}"
     );
     assert!(
-        lines[53].starts_with("REASON ") && lines[54].starts_with("no kept publication names it "),
+        lines[53].starts_with("REASON ") && lines[54].starts_with("its publication was replaced "),
         "{dry_run}"
     );
     let every = environment.run(&["gc", "--grace", "0", "--dry-run", "--all"]).succeeds().stdout;

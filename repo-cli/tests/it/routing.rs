@@ -211,7 +211,11 @@ fn what_routing_sent_elsewhere_is_promoted_with_its_source_and_undone_with_it() 
     nothing to promote: prod already has the newest version of every match
     ");
     let _ = environment.run(&["rollback", "prod", "--to", "0", "--yes"]).succeeds();
-    insta::assert_snapshot!(environment.run(&["list", "prod"]), @"status: 0");
+    insta::assert_snapshot!(environment.run(&["list", "prod"]), @"
+    status: 0
+    ---- stderr
+    no packages in prod
+    ");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::model::name::RepositoryName;
 use crate::model::record::{RecordFile, RecordKey};
 use crate::storage::beneath::{At, DirectoryHandle, StorePaths};
 use crate::storage::files;
-use crate::store::Store;
+use crate::store::{InPool, Store};
 
 /// The public directory of a repository, and what was changed in it and not yet synced.
 pub(super) struct PublicDirectory<'a> {
@@ -115,16 +115,4 @@ impl<'a> PublicDirectory<'a> {
         }
         self.link(&original, &public)
     }
-}
-
-/// What lies at the path of a package file in a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InPool {
-    Nothing,
-    /// The file, or a copy of it.
-    Itself,
-    /// Another file of the store, which was published under that path.
-    Another,
-    /// Nothing of the store.
-    Stranger,
 }

@@ -16,6 +16,7 @@
 //! their digest in one directory for all publications: a client that read an older `InRelease` still finds what it names, also
 //! after going back, and an unchanged index costs a hard link.
 
+mod aside;
 mod carried;
 mod contents;
 mod directory;
@@ -43,7 +44,6 @@ use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
 use apt_sign::Signer;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
-pub(crate) use directory::InPool;
 use directory::PublicDirectory;
 pub(crate) use expected::{Entry, Expected, File};
 use jiff::{SignedDuration, Timestamp};
@@ -51,7 +51,7 @@ use missing::Missing;
 pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
-pub(crate) use public_keys::PublishedKeys;
+pub(crate) use public_keys::{KEYS, PublishedKeys};
 pub(crate) use publication::Publication;
 use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub(crate) use tagged::link_of;

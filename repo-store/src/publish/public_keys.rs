@@ -18,7 +18,7 @@ use crate::storage::files;
 use crate::store::Store;
 
 /// The directory of the public keys in that of a publication.
-const KEYS: &str = "keys";
+pub(crate) const KEYS: &str = "keys";
 
 /// The public keys of a publication. Both files are also index files under the names of their digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::objects;
-use crate::publish::{FLAT, File};
+use crate::publish::{FLAT, File, KEYS};
 use crate::storage::beneath::At;
 use crate::storage::copy::{Copied, Digest, copy_from};
 use crate::storage::files::mode;
@@ -288,7 +288,14 @@ pub(super) fn names_for_clients(
     let (mut hashed, mut plain, mut dated) = (Vec::new(), Vec::new(), Vec::new());
     for twin in twins {
         let mut parts = twin.iter();
-        let (Some(_), Some(id), Some("dists")) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(_), Some(id), Some(kind)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        // Links at the root lead to the public keys.
+        if kind == KEYS {
+            plain.push(parts.as_path().to_owned());
+        }
+        if kind != "dists" {
+            continue;
+        }
         let inner = parts.as_path();
         let shown = match inner.strip_prefix(FLAT) {
             Ok(in_root) => in_root.to_owned(),
@@ -347,6 +354,12 @@ mod tests {
             "snapshot/20260101T000000Z/Packages.xz",
         ]
         "#);
+    }
+
+    #[test]
+    fn a_public_key_is_looked_for_at_the_root() {
+        let path = ".publications/20260101T000000Z/keys/key.asc";
+        assert_eq!(names(path, &[path], true), [path, "key.asc"]);
     }
 
     #[test]

@@ -111,14 +111,25 @@ pub enum Why {
     Unnamed,
 }
 
+impl Why {
+    /// Returns the kind of the reason, in words: the same for all publications.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "no kept state leads to it",
+            Self::Replaced(_) => "its publication was replaced",
+            Self::NeverShown => "its publication was never shown",
+            Self::Unlisted => "no kept publication lists it",
+            Self::Unnamed => "no kept publication names it",
+        }
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable => f.write_str("no kept state leads to it"),
             Self::Replaced(id) => write!(f, "publication {id} was replaced"),
-            Self::NeverShown => f.write_str("its publication was never shown"),
-            Self::Unlisted => f.write_str("no kept publication lists it"),
-            Self::Unnamed => f.write_str("no kept publication names it"),
+            other => f.write_str(other.kind()),
         }
     }
 }
