@@ -273,8 +273,8 @@ impl Report {
     /// Reports that a file was refused.
     pub(crate) fn of_refused(file: &Utf8Path, error: &repo_store::Error) -> Self {
         let text = chain(error);
-        let message = if text.contains(file.as_str()) { text } else { format!("{file}: {text}") };
-        let line = store_location(error).1;
+        let (named, line) = store_location(error);
+        let message = if named.as_deref() == Some(file.as_str()) { text } else { format!("{file}: {text}") };
         Self { code: error.code(), message, hint: store_hint(error), file: Some(file.to_string()), line }
     }
 
@@ -478,6 +478,7 @@ fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
         ) => path,
         Error::Import(
             ImportError::Package { file, .. }
+            | ImportError::Unreadable { file, .. }
             | ImportError::Incomplete { file, .. }
             | ImportError::ChecksumMismatch { file, .. }
             | ImportError::InconsistentUpload { file, .. }
@@ -602,12 +603,8 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let words = cause.to_string();
-        // A transparent error shows its source's words as its own.
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
         source = cause.source();
     }
     text

@@ -20,6 +20,15 @@ pub enum ImportError {
         #[source]
         source: deb_parse::Error,
     },
+    /// A file that cannot be opened, or not even be looked at.
+    #[error("cannot open {file}")]
+    Unreadable {
+        /// The file as given by the caller.
+        file: Utf8PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A package of which every part is sound, but that dpkg cannot unpack.
     #[error("{file}: {problem}")]
     NotUnpackable {
@@ -108,6 +117,7 @@ impl ImportError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Package { .. } => "E-INVALID-PACKAGE",
+            Self::Unreadable { .. } => "E-UNREADABLE",
             Self::NotUnpackable { .. } => "E-NOT-UNPACKABLE",
             Self::NoSuite { .. } => "E-NO-SUITE",
             Self::NoRoutedSuite { .. } => "E-NO-ROUTED-SUITE",

@@ -82,7 +82,9 @@ fn clear_away(public: &PublicDirectory<'_>) -> Result<BTreeSet<PublicationId>, E
             taken.extend(id);
             continue;
         }
-        for above in [SNAPSHOTS, PUBLICATIONS] {
+        // What is called otherwise has no archive root: a link of that name is a tag's.
+        let roots = if id.is_some() { &[SNAPSHOTS, PUBLICATIONS][..] } else { &[PUBLICATIONS] };
+        for above in roots {
             match super::discard(&public.at(&path.join(above).join(name))) {
                 // What belongs to another user may stay: no publication gets that id.
                 Err(error) if is_denied(&error) => taken.extend(id),

@@ -8,6 +8,7 @@ use deb_parse::checksum::{HashSet, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
 use deb_parse::control::FileEntry;
 use deb_parse::deb::{self, tarball};
 
+use super::origin::unreadable;
 use super::{Origin, Request, Tee, changed_while_read};
 use crate::error::{Error, ImportError};
 use crate::storage::{Staged, Storage as _};
@@ -103,7 +104,7 @@ impl List<'_> {
             Ok(status) if status.is_file() && status.size != entry.size => Err(self.other(entry, "size")),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io("look at", path)(error)),
+            Err(error) => Err(unreadable(&path, error)),
         }
     }
 

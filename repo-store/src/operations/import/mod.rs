@@ -441,11 +441,7 @@ fn changed_while_read(path: &Utf8Path, file: &File, before: &Metadata, read: u64
 
 /// Whether an error is the store's own trouble and not that of the file being added.
 fn is_ours(error: &Error) -> bool {
-    use rustix::io::Errno;
-    let Error::Storage(StorageError::Io { verb, source, .. }) = error else { return false };
-    // Out of handles or memory the process can open nothing: that says nothing about the file.
-    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(|errno| Some(errno.raw_os_error()));
-    !matches!(*verb, "open" | "look at") || exhausted.contains(&source.raw_os_error())
+    matches!(error, Error::Storage(StorageError::Io { .. }))
 }
 
 /// Packages for an installer seldom say so themselves: those of Debian only end with `.udeb`.

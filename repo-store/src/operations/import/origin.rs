@@ -5,8 +5,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
+use rustix::io::Errno;
 
-use crate::error::Error;
+use crate::error::{Error, ImportError};
 use crate::storage::beneath::{At, DirectoryHandle, PathFault, Refusal, Status};
 use crate::storage::{FileFault, StorageError};
 
@@ -91,9 +92,9 @@ impl<'a> Origin<'a> {
     pub(crate) fn open(&self, path: &Utf8Path) -> Result<(File, Metadata), Error> {
         let not_a_file = |fault| Error::Storage(StorageError::NotAFile { file: path.to_owned(), fault });
         let file = self.at(path).open_at_once(self.refuse_links).map_err(|error| {
-            let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+            let is_link = error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
                 || Refusal::of(&error).is_some_and(|refusal| refusal.fault == PathFault::SymbolicLink);
-            if is_link { not_a_file(FileFault::SymbolicLink) } else { Error::io("open", path)(error) }
+            if is_link { not_a_file(FileFault::SymbolicLink) } else { unreadable(path, error) }
         })?;
         let metadata = file.metadata().map_err(Error::io("look at", path))?;
         if !metadata.is_file() {
@@ -105,5 +106,18 @@ impl<'a> Origin<'a> {
             return Err(not_a_file(FileFault::HardLinks));
         }
         Ok((file, metadata))
+    }
+}
+
+/// Why a file given by the caller cannot be opened. A process without handles or memory can open nothing: that says nothing of the file.
+pub(super) fn unreadable(path: &Utf8Path, source: io::Error) -> Error {
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(|errno| Some(errno.raw_os_error()));
+    if exhausted.contains(&source.raw_os_error()) {
+        return Error::io("open", path)(source);
+    }
+    // A directory on the way that is not what it should be says so itself.
+    match StorageError::io("open", path)(source) {
+        StorageError::Io { source, .. } => ImportError::Unreadable { file: path.to_owned(), source }.into(),
+        unsafe_path => unsafe_path.into(),
     }
 }

@@ -309,7 +309,7 @@ fn look(folder: &DropFolder, file: &Utf8Path) -> Seen {
 /// Whether nothing is known of a file because the system does not let this user read it: that says nothing of the file, and a build
 /// server may open it to others later.
 fn is_unreadable(error: &Error) -> bool {
-    matches!(error, Error::Storage(StorageError::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied)
+    matches!(error, Error::Import(ImportError::Unreadable { source, .. }) if source.kind() == ErrorKind::PermissionDenied)
 }
 
 /// Whether what could not be read may have arrived only in part: none of its files changed lately.
