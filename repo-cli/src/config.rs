@@ -28,7 +28,7 @@ use value::{Text, plain};
 pub(crate) use watch::Watch;
 
 use crate::error::Failure;
-use crate::serve::{Access, IpNetwork, UserFile};
+use repo_serve::{Access, IpNetwork, UserFile};
 
 /// The configuration, checked.
 #[derive(Debug)]

@@ -14,7 +14,6 @@ mod moment;
 mod output;
 mod planned;
 mod revision_spec;
-mod serve;
 mod session;
 mod signals;
 

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::serve::{ReloadHandle, ShutdownHandle};
+use repo_serve::{ReloadHandle, ShutdownHandle};
 
 /// Obeys signals from now on, on a thread of its own.
 pub(crate) fn watch(shutdown: ShutdownHandle, reload: ReloadHandle) -> io::Result<()> {

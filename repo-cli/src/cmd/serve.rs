@@ -3,9 +3,9 @@ use repo_store::RepositorySettings;
 use crate::config::{Config, Watch, without_repeats};
 use crate::error::{self, Failure, Outcome};
 use crate::output::{Output, Talk};
-use crate::serve::{Page, Server, Site};
 use crate::session::Session;
 use crate::signals;
+use repo_serve::{Page, Server, Site};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServeArguments {

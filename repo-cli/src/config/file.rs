@@ -18,7 +18,7 @@ use super::ownership;
 use super::url::Url;
 use super::value::{HistoryLength, Line, Listen, Size, Text};
 use crate::error::Failure;
-use crate::serve::IpNetwork;
+use repo_serve::IpNetwork;
 
 /// All tables together.
 #[derive(Debug, Default, serde::Deserialize)]

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use repo_store::RepositoryName;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
-use crate::serve::IpNetwork;
+use repo_serve::IpNetwork;
 
 /// A value that is written as a text, in the configuration or on the command line.
 pub(crate) trait FromText: Sized {

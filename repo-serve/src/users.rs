@@ -51,6 +51,13 @@ pub(crate) enum UsersError {
     Random(#[source] io::Error),
 }
 
+impl UsersError {
+    /// Returns what is wrong, and what the system said if it was the cause.
+    pub(crate) fn explanation(&self) -> String {
+        std::error::Error::source(self).map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
+    }
+}
+
 impl Users {
     /// Reads htpasswd's format: `NAME:HASH` lines, empty lines and `#` comments. `path` is what errors name.
     ///

@@ -12,20 +12,20 @@ use super::{IpNetwork, Page, UserFile};
 
 /// A directory of published repositories.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub struct Site {
     /// The directory that holds `<repository>/{dists,pool,…}`.
-    pub(crate) root: Utf8PathBuf,
+    pub root: Utf8PathBuf,
     /// The repositories served, by the first element of the path, and who may read each. Others do not exist.
-    pub(crate) access: BTreeMap<String, Access>,
+    pub access: BTreeMap<String, Access>,
     /// What is told of the repositories at their roots.
-    pub(crate) pages: BTreeMap<String, Page>,
+    pub pages: BTreeMap<String, Page>,
     /// The proxies that are believed about where a request comes from.
-    pub(crate) trusted_proxies: Vec<IpNetwork>,
+    pub trusted_proxies: Vec<IpNetwork>,
 }
 
 /// A site with its directory open, as requests see it.
 #[derive(Debug)]
-pub(crate) struct OpenSite {
+pub struct OpenSite {
     pub(super) tree: Tree,
     pub(super) access: BTreeMap<String, Access>,
     pub(super) pages: BTreeMap<String, Page>,
@@ -67,7 +67,7 @@ impl OpenSite {
 
 impl Site {
     /// Opens it; nothing of what is asked for later can lead out of it.
-    pub(crate) fn open(self) -> io::Result<OpenSite> {
+    pub fn open(self) -> io::Result<OpenSite> {
         let Self { root, access, pages, trusted_proxies } = self;
         let tree = Tree::open(&root, access.keys().cloned())?;
         Ok(OpenSite { tree, access, pages, proxies: TrustedProxies(trusted_proxies) })
@@ -76,21 +76,21 @@ impl Site {
 
 /// Who may read a repository. The default is everyone.
 #[derive(Debug, Default)]
-pub(crate) struct Access {
+pub struct Access {
     /// Where clients may come from; empty: from anywhere.
-    pub(crate) allow: Vec<IpNetwork>,
+    pub allow: Vec<IpNetwork>,
     /// Who may log in; `None`: no password is asked.
-    pub(crate) users: Option<UserFile>,
+    pub users: Option<UserFile>,
 }
 
 impl Access {
     /// Tells whether clients at this address may ask at all.
-    pub(crate) fn admits(&self, address: IpAddr) -> bool {
+    pub fn admits(&self, address: IpAddr) -> bool {
         self.allow.is_empty() || self.allow.iter().any(|network| network.contains(address))
     }
 
     /// Tells whether anything is asked of clients, so that answers must not sit in caches that others share.
-    pub(crate) fn is_restricted(&self) -> bool {
+    pub fn is_restricted(&self) -> bool {
         !self.allow.is_empty() || self.users.is_some()
     }
 }

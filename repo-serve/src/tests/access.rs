@@ -18,7 +18,7 @@ fn users() -> Users {
 }
 
 pub(super) fn user_file() -> UserFile {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/serve/tests/users.htpasswd");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/users.htpasswd");
     UserFile::load(Utf8Path::new(path))
 }
 

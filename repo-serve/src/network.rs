@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 ///
 /// Bits behind the prefix must be zero: `192.0.2.7/24` is far more often a slip than a wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct IpNetwork {
+pub struct IpNetwork {
     address: IpAddr,
     prefix: u8,
 }
@@ -15,14 +15,14 @@ pub(crate) struct IpNetwork {
 /// Why a text is not an [`IpNetwork`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a network: {reason}")]
-pub(crate) struct IpNetworkError {
+pub struct IpNetworkError {
     text: String,
     reason: &'static str,
 }
 
 impl IpNetwork {
     /// Reads `ADDRESS` or `ADDRESS/PREFIX`, IPv4 or IPv6.
-    pub(crate) fn parse(text: &str) -> Result<Self, IpNetworkError> {
+    pub fn parse(text: &str) -> Result<Self, IpNetworkError> {
         let error = |reason| IpNetworkError { text: text.chars().take(64).collect(), reason };
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -57,7 +57,7 @@ impl IpNetwork {
 
     /// Tells whether the address lies in this network. An IPv4 address seen through an IPv6 socket
     /// (`::ffff:192.0.2.1`) counts as the IPv4 address it is.
-    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         self.masked(address.to_canonical()) == self.address
     }
 

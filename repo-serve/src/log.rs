@@ -6,25 +6,25 @@ use std::time::Duration;
 
 /// One answered request. Texts that clients chose are escaped and cut, so that they fit a line and a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LogEntry {
+pub struct LogEntry {
     /// Where the client is.
-    pub(crate) peer: IpAddr,
+    pub peer: IpAddr,
     /// Who logged in, if a password was asked and right.
-    pub(crate) user: Option<String>,
+    pub user: Option<String>,
     /// Such as `GET`.
-    pub(crate) method: String,
+    pub method: String,
     /// The path asked for, as sent. Queries are left out, as they may carry secrets.
-    pub(crate) path: String,
+    pub path: String,
     /// The `User-Agent`, if any.
-    pub(crate) agent: Option<String>,
+    pub agent: Option<String>,
     /// The status of the answer.
-    pub(crate) status: u16,
+    pub status: u16,
     /// Bytes of the body handed to the connection; a client that went away may have received fewer.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// From the request's head to the end of the answer.
-    pub(crate) duration: Duration,
+    pub duration: Duration,
     /// What went wrong on our side, for answers 500 and 503.
-    pub(crate) problem: Option<String>,
+    pub problem: Option<String>,
 }
 
 /// Longest text of a client that is kept, in bytes before escaping.

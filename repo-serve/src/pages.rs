@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 /// What is told of a repository at its root.
 #[derive(Clone, Debug)]
-pub(crate) struct Page {
+pub struct Page {
     /// The address of the repository, or its path when no address is configured.
-    pub(crate) address: String,
-    pub(crate) suites: Vec<String>,
-    pub(crate) architectures: Vec<String>,
+    pub address: String,
+    /// The names of its suites.
+    pub suites: Vec<String>,
+    /// The architectures that any suite has.
+    pub architectures: Vec<String>,
 }
 
 impl Page {

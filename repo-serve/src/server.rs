@@ -17,7 +17,7 @@ use super::{LogEntry, OpenSite, Site};
 /// A static file server for published repositories, over plain HTTP/1.1.
 ///
 /// Bind, then [`Server::run`]; another thread, such as one that waits for a signal, ends it through a [`ShutdownHandle`].
-pub(crate) struct Server {
+pub struct Server {
     listener: TcpListener,
     shared: Shared,
     limits: Limits,
@@ -47,17 +47,17 @@ const RENEW_EVERY: Duration = Duration::from_secs(1);
 
 /// What clients may claim of the server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Connections at a time; when all are in use, idle ones give way to new clients, and where none is idle these wait. Lowered to what the open-file limit allows.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// How long a connection may take to send its next request, idle time included. The default is 60 s.
-    pub(crate) request_timeout: Duration,
+    pub request_timeout: Duration,
     /// How long a client may go without taking a single byte of an answer. The default is 60 s.
-    pub(crate) stall_timeout: Duration,
+    pub stall_timeout: Duration,
     /// How long answers in progress may take once the server is told to stop. The default is 5 s.
-    pub(crate) shutdown_grace: Duration,
+    pub shutdown_grace: Duration,
     /// Whether clients on this machine are exempt from limits per client, as a proxy may be one. They are by default.
-    pub(crate) exempt_loopback: bool,
+    pub exempt_loopback: bool,
 }
 
 impl Default for Limits {
@@ -74,30 +74,30 @@ impl Default for Limits {
 
 /// Ends a running [`Server`], from any thread.
 #[derive(Clone, Debug)]
-pub(crate) struct ShutdownHandle(watch::Sender<bool>);
+pub struct ShutdownHandle(watch::Sender<bool>);
 
 impl ShutdownHandle {
     /// Tells the server to take no more connections, to finish the answers in progress, and to return. May come before
     /// [`Server::run`], and more than once.
-    pub(crate) fn shutdown(&self) {
+    pub fn shutdown(&self) {
         self.0.send_replace(true);
     }
 }
 
 /// Makes a running [`Server`] read its configuration and files of users again, from any thread.
 #[derive(Clone, Debug)]
-pub(crate) struct ReloadHandle(Arc<Notify>);
+pub struct ReloadHandle(Arc<Notify>);
 
 impl ReloadHandle {
     /// Asks for that; it happens soon.
-    pub(crate) fn reload(&self) {
+    pub fn reload(&self) {
         self.0.notify_one();
     }
 }
 
 impl Server {
     /// Listens at `address` (port 0: any free port) and opens the site's directory. Nothing is answered before [`Server::run`].
-    pub(crate) fn bind(address: impl ToSocketAddrs, site: Site) -> io::Result<Self> {
+    pub fn bind(address: impl ToSocketAddrs, site: Site) -> io::Result<Self> {
         let site = RwLock::new(Arc::new(site.open()?));
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
@@ -111,47 +111,47 @@ impl Server {
 
     /// Sets other limits than the default ones.
     #[cfg(test)]
-    pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
+    pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self.shared.exempt_loopback = limits.exempt_loopback;
         self
     }
 
     /// Calls `log` after each answer, from the serving threads: it should return soon.
-    pub(crate) fn with_log(mut self, log: impl Fn(&LogEntry) + Send + Sync + 'static) -> Self {
+    pub fn with_log(mut self, log: impl Fn(&LogEntry) + Send + Sync + 'static) -> Self {
         self.shared.log = Some(Arc::new(log));
         self
     }
 
     /// Calls `warn` with what the administrator should know.
-    pub(crate) fn with_warnings(mut self, warn: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    pub fn with_warnings(mut self, warn: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.warn = Arc::new(warn);
         self
     }
 
     /// Calls `renew` each second, and when a [`ReloadHandle`] asks for it, and serves what it gives from then on. It may block.
-    pub(crate) fn renewed_by(mut self, renew: impl FnMut(bool) -> Option<OpenSite> + Send + 'static) -> Self {
+    pub fn renewed_by(mut self, renew: impl FnMut(bool) -> Option<OpenSite> + Send + 'static) -> Self {
         self.renew = Some(Box::new(renew));
         self
     }
 
     /// Where the server listens.
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
     /// What makes the server read again what it serves.
-    pub(crate) fn reload_handle(&self) -> ReloadHandle {
+    pub fn reload_handle(&self) -> ReloadHandle {
         ReloadHandle(Arc::clone(&self.reload))
     }
 
     /// What ends [`Server::run`].
-    pub(crate) fn shutdown_handle(&self) -> ShutdownHandle {
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
         ShutdownHandle(self.stop.clone())
     }
 
     /// Serves until told to stop. Raises the process's soft limit of open files to the hard one.
-    pub(crate) fn run(self) -> io::Result<()> {
+    pub fn run(self) -> io::Result<()> {
         let Self { listener, shared, limits, stop, reload, renew, warn } = self;
         let repositories = shared.site().access.len();
         let affordable = affordable_connections(repositories);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::access::{LOCKED, basic, user_file};
 use super::*;
-use crate::serve::UserFile;
+use crate::UserFile;
 
 /// No client is exempt for being on this machine.
 fn strict(limits: Limits) -> Limits {

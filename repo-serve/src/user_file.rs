@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_secs(2);
 /// While the file cannot be read, or a line of it is wrong, the users are those it named before. Until it could be read once there are none,
 /// and the repository is closed.
 #[derive(Debug)]
-pub(crate) struct UserFile {
+pub struct UserFile {
     path: Utf8PathBuf,
     users: RwLock<Option<Arc<Users>>>,
     read: Mutex<Read>,
@@ -56,12 +56,12 @@ impl State {
 
 impl UserFile {
     /// Reads a file in the format of htpasswd(1). [`problem`](Self::problem) tells what is wrong with it.
-    pub(crate) fn load(path: &Utf8Path) -> Self {
+    pub fn load(path: &Utf8Path) -> Self {
         let mut read = Read { state: None, text: None, problem: None };
         let users = match read.refresh(path) {
             Ok(users) => users.map(Arc::new),
             Err(error) => {
-                read.problem = Some(crate::error::chain(&error));
+                read.problem = Some(error.explanation());
                 None
             }
         };
@@ -69,7 +69,7 @@ impl UserFile {
     }
 
     /// Returns what was wrong with the file when it was read last.
-    pub(crate) fn problem(&self) -> Option<String> {
+    pub fn problem(&self) -> Option<String> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).problem.clone()
     }
 
@@ -90,7 +90,7 @@ impl UserFile {
                 self.replace(users);
                 None
             }
-            Err(error) => Some(crate::error::chain(&error)),
+            Err(error) => Some(error.explanation()),
         };
         let is_known = problem == std::mem::replace(&mut read.problem, problem.clone());
         let effect = match self.users() {

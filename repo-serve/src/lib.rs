@@ -1,0 +1,56 @@
+//! Serves published APT repositories over plain HTTP/1.1, read-only, as apt clients of all ages like it.
+//!
+//! A request walks down these modules: `connection` (socket, timeouts) → `respond` (the order of the rules) → `client`
+//! (behind proxies too), `path`, `site` (who may), `user_file`, `users`, `logins` (whose turn it is) and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
+//!
+//! What it does not do: TLS, compression, directory listings, uploads. Sites with more than plain needs put a proxy in front.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use repo_serve::{Access, Server, Site};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let root = camino::Utf8PathBuf::try_from(directory.path().to_owned())?;
+//! // `root` holds `prod/dists`, `prod/pool`: everybody may read the repository.
+//! let access = BTreeMap::from([("prod".to_owned(), Access::default())]);
+//! let site = Site { root, access, pages: BTreeMap::new(), trusted_proxies: Vec::new() };
+//! let server = Server::bind("127.0.0.1:0", site)?;
+//! let (address, handle) = (server.local_addr()?, server.shutdown_handle());
+//! let running = std::thread::spawn(move || server.run());
+//! assert!(std::net::TcpStream::connect(address).is_ok());
+//! handle.shutdown();
+//! running.join().unwrap()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod body;
+mod buffer;
+mod client;
+mod conditional;
+mod connection;
+mod connection_count;
+mod kind;
+mod log;
+mod logins;
+mod network;
+mod pages;
+mod password;
+mod path;
+mod respond;
+mod server;
+mod site;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod user_file;
+mod users;
+
+pub use log::LogEntry;
+pub use network::{IpNetwork, IpNetworkError};
+pub use pages::Page;
+pub use server::{Limits, ReloadHandle, Server, ShutdownHandle};
+pub use site::{Access, OpenSite, Site};
+pub use user_file::UserFile;
