@@ -131,7 +131,13 @@ fn the_password_is_asked_for_once_and_only_root_can_read_it() {
     let Some(apt) = Apt::new(&environment, "client") else { return };
     let refused = apt.set_up(&script, "bookworm", "").ends_with(1);
     assert!(refused.stderr.contains("a user name and a password are needed"), "{refused}");
+    let blank = apt.set_up(&script, "bookworm", "login # of somebody\npassword\n").ends_with(1);
+    assert!(blank.stderr.contains("with a blank in it"), "{blank}");
     assert_eq!(files(&apt), []);
+    // What the server refuses is not kept, or nobody would be asked again.
+    let wrong = apt.set_up(&script, "bookworm", "robot\nwrong\n").ends_with(1);
+    assert!(wrong.stderr.contains("The server refused the login"), "{wrong}");
+    assert!(!files(&apt).iter().any(|(path, ..)| path.file_name() == Some("prod.conf")));
     let _ = apt.set_up(&script, "bookworm", "robot\npassword\n").succeeds();
     assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
     let login = files(&apt).into_iter().find(|(path, ..)| path.file_name() == Some("prod.conf")).unwrap();
@@ -221,4 +227,42 @@ fn the_files_of_the_distribution_are_not_taken() {
     assert!(printed.contains("keyring=/usr/share/keyrings/local-debian-archive-keyring.gpg\n"), "{printed}");
     assert!(printed.contains("entry=/etc/apt/sources.list.d/local-debian.sources\n"), "{printed}");
     assert!(printed.contains("/debian\n"), "{printed}");
+}
+
+#[test]
+fn sources_of_others_under_these_names_stay() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let script = script(&environment, &server, &[]);
+    let directory = apt.path("etc/apt/sources.list.d");
+    fs::create_dir_all(&directory).unwrap();
+    let (entry, list) = (directory.join("prod.sources"), directory.join("prod.list"));
+    let own = format!("URIs: {}/prod", server.url());
+    let elsewhere = "Types: deb\nURIs: http://vendor.example/prod\nSuites: bookworm\nComponents: main\n";
+    for text in [
+        elsewhere.to_owned(),
+        format!("Types: deb\n{own}\nSuites: bookworm\nComponents: main\n\n{elsewhere}"),
+    ] {
+        fs::write(&entry, &text).unwrap();
+        let output = apt.set_up(&script, "bookworm", "").ends_with(1);
+        assert!(output.stderr.contains("is for another address than"), "{output}");
+        assert_eq!(fs::read_to_string(&entry).unwrap(), text);
+        assert!(!apt.path("usr/share/keyrings/prod-archive-keyring.gpg").exists());
+    }
+    fs::remove_file(&entry).unwrap();
+    let mixed = format!(
+        "deb [trusted=yes] {}/prod bookworm main\ndeb [trusted=yes] http://vendor.example/x bookworm main\n",
+        server.url()
+    );
+    fs::write(&list, &mixed).unwrap();
+    let output = apt.set_up(&script, "bookworm", "").ends_with(1);
+    assert!(output.stderr.contains("has other sources than"), "{output}");
+    assert_eq!(fs::read_to_string(&list).unwrap(), mixed);
+    // A line that is only a comment is nobody's source.
+    let comment = format!("# deb {}/prod bookworm main\n", server.url());
+    fs::write(&list, &comment).unwrap();
+    let _ = apt.set_up(&script, "bookworm", "").succeeds();
+    assert_eq!(fs::read_to_string(&list).unwrap(), comment);
 }

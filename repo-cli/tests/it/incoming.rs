@@ -315,3 +315,26 @@ fn a_file_with_the_longest_name_goes_aside_too() {
     assert_eq!(aside.iter().filter(|name| name.ends_with(".reason")).count(), 2, "{aside:?}");
     assert_eq!(aside.len(), 4, "{aside:?}");
 }
+
+#[test]
+fn what_was_taken_and_may_not_be_removed_is_left_and_keeps_nothing_else_from_being_taken() {
+    if !testkit::all_installed(&["strace", "taskset"]) {
+        return;
+    }
+    let (environment, folder) = with_folder();
+    drop_in(&environment, "hello", "1.0");
+    drop_in(&environment, "other", "1.0");
+    let trace = ["taskset", "-c", "0", "strace", "-f", "-qq", "-o", "/dev/null", "-P", "hello_1.0_all.deb"];
+    let inject = ["-e", "trace=unlinkat", "-e", "inject=unlinkat:error=EPERM", "--"];
+    let mut command = environment.wrapped(&[&trace[..], &inject].concat());
+    let output = environment.finish(command.args(["incoming", "preprod", "drop", "--once"]));
+    if output.stderr.contains("ptrace") {
+        testkit::skipped("strace cannot trace here");
+        return;
+    }
+    let output = output.succeeds();
+    assert!(output.stdout.contains("left drop/hello_1.0_all.deb: it was taken and may not be"), "{output}");
+    assert_eq!(names(&folder), ["hello_1.0_all.deb"]);
+    let listed = listed(&environment);
+    assert!(listed.contains("hello") && listed.contains("other"), "{listed}");
+}

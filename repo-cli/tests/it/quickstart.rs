@@ -88,6 +88,22 @@ fn the_whole_text() {
     entry=/etc/apt/sources.list.d/preprod.sources
     list=/etc/apt/sources.list.d/preprod.list
 
+    if sed -n 's/^[Uu][Rr][Ii][Ss]: *//p' "$entry" 2> /dev/null | grep -qvxF -e "$url" -e "$url/"; then
+        echo "$entry is for another address than $url, so nothing was changed. If that source is no longer needed, remove the file" >&2
+        echo 'and paste this again; if it is, give one of the two files another name first.' >&2
+        exit 1
+    fi
+    active() { grep -sE '^[[:space:]]*deb(-src)?[[:space:]]' "$list"; }
+    outdated=
+    if active | grep -qF -e "$url " -e "$url/ "; then
+        if active | grep -qvF -e "$url " -e "$url/ "; then
+            echo "$list has other sources than $url as well, so nothing was changed. Take the lines for $url out of it" >&2
+            echo 'and paste this again.' >&2
+            exit 1
+        fi
+        outdated=yes
+    fi
+
     base64 -d > "$work/keyring" <<'END'
     <KEY>
     END
@@ -137,7 +153,7 @@ fn the_whole_text() {
         if [ -e "$old" ]; then cp -p "$old" "$work/${old##*/}"; fi
     done
     put "$work/entry" "$entry"
-    if grep -qsF -e "$url " -e "$url/ " "$list"; then mv -f "$list" "$list.save"; fi
+    if [ -n "$outdated" ]; then mv -f "$list" "$list.save"; fi
     if apt-get indextargets > /dev/null 2> "$work/said" < /dev/null; then :; else
         cat "$work/said" >&2
         rm -f "$entry"
@@ -148,8 +164,15 @@ fn the_whole_text() {
         grep -lsF "$url" /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources >&2 || :
         exit 1
     fi
-    apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
-        -o APT::Update::Error-Mode=any < /dev/null
+    if apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
+        -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"; then cat "$work/said" >&2; else
+        cat "$work/said" >&2
+        if [ -n "${auth:-}" ] && grep -q ' 401 ' "$work/said" && [ "$(grep -c '^machine ' "$auth")" -eq 1 ]; then
+            rm -f "$auth"
+            echo "The server refused the login, so $auth is removed: paste this again to give another one." >&2
+        fi
+        exit 1
+    fi
     )
 
     # Here, in another terminal:

@@ -55,7 +55,7 @@ pub(super) fn look_at_some(
     publication: &Publication,
     next: PublicationId,
 ) -> Found {
-    let turn = drawn(next);
+    let turn = drawn(next.seconds());
     let (large, small): (Vec<_>, Vec<_>) =
         files_of(publication).into_iter().partition(|(file, _)| file.size > SHARE);
     let mut found = Found::default();
@@ -94,14 +94,14 @@ fn files_of(publication: &Publication) -> Vec<Known<'_>> {
     files.into_values().collect()
 }
 
-/// A number drawn by an id. The ids themselves will not do: who publishes every hour would always get the same files.
-fn drawn(id: PublicationId) -> u64 {
-    let hash = blake3::hash(&id.seconds().to_le_bytes());
+/// A number drawn by a time. The seconds themselves will not do: who publishes every hour would always get the same files.
+pub(super) fn drawn(seconds: i64) -> u64 {
+    let hash = blake3::hash(&seconds.to_le_bytes());
     hash.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// All of them, beginning with another one each time.
-fn in_turn<T>(all: &[T], turn: u64) -> impl Iterator<Item = &T> {
+pub(super) fn in_turn<T>(all: &[T], turn: u64) -> impl Iterator<Item = &T> {
     let start = usize::try_from(turn).ok().and_then(|turn| turn.checked_rem(all.len())).unwrap_or(0);
     all.iter().cycle().skip(start).take(all.len())
 }

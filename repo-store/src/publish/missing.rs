@@ -3,10 +3,12 @@
 //! Only names, kinds, sizes and owners are looked at, with one call for each name. Whether the content is right is for
 //! [`carried`](super::carried) and for a check.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
 
+use super::carried::{drawn, in_turn};
 use super::directory::PublicDirectory;
 use super::expected::{Entry, Expected};
 use super::place::Place;
@@ -14,6 +16,7 @@ use super::publication::{Publication, PublishedSuite};
 use super::tree::{PUBLICATIONS, by_hash, is_whole, suite_directory};
 use crate::error::{ChangeError, Error};
 use crate::model::chunk::Chunk;
+use crate::model::id::ChunkId;
 use crate::model::publication_id::PublicationId;
 use crate::model::record::RecordFile;
 use crate::storage::StorageError;
@@ -83,46 +86,69 @@ fn is_there(paths: &StorePaths, at: &At<'_>, entry: &Entry) -> Result<bool, Erro
     }
 }
 
+/// So many chunks of records are looked up in the pool at each publication. A repository that has no more is looked at as a whole.
+const LOOKED_AT: usize = 8;
+
 /// Links what is missing of the packages of a publication into the pool again, durably. Returns how many files that were.
+///
+/// To look for every file would cost more than all the rest of a publication. So a few are looked for, others each time, which are drawn by
+/// `now`; when one of them is missing, all are. A pool that was removed is seen at once, and a single file in time or by a check.
 ///
 /// # Errors
 /// When the records cannot be read, or a link or a file lies where a directory of the pool belongs.
-pub(super) fn fill_pool(public: &PublicDirectory<'_>, publication: &Publication) -> Result<u64, Error> {
-    let (objects, mut filled) = (public.store.objects(), 0);
+pub(super) fn fill_pool(
+    public: &PublicDirectory<'_>,
+    publication: &Publication,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let objects = public.store.objects();
     let snapshots: BTreeSet<_> = publication.suites.values().filter_map(|suite| suite.snapshot).collect();
     // Suites share most of their chunks.
-    let mut seen = HashSet::new();
+    let mut chunks = BTreeSet::new();
     for snapshot in snapshots {
         for id in public.store.empty_or(Some(snapshot))?.chunks(objects) {
-            let id = id?;
-            if !seen.insert(id) {
-                continue;
-            }
-            for record in Chunk::read(&objects, id)?.records() {
-                let record = record?;
-                if record.check_paths().is_err() {
-                    continue;
-                }
-                for file in record.files()? {
-                    let RecordFile { path, size, .. } = &file;
-                    let full = public.path.join(path);
-                    let (Some(parent), Some(name)) = (full.parent(), full.file_name()) else { continue };
-                    if is_whole(&public.paths, &public.directory(parent)?.at(name), *size)? {
-                        continue;
-                    }
-                    match public.link_into_pool(record.key(), &file) {
-                        Ok(is_new) => filled += u64::from(is_new),
-                        // These are for a check to tell.
-                        Err(
-                            Error::Storage(StorageError::Missing { .. })
-                            | Error::Change(ChangeError::Conflict { .. }),
-                        ) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-            }
+            chunks.insert(id?);
+        }
+    }
+    let chunks: Vec<ChunkId> = chunks.into_iter().collect();
+    let mut filled = 0;
+    for id in in_turn(&chunks, drawn(now.as_second())).take(LOOKED_AT) {
+        filled += fill_chunk(public, *id)?;
+    }
+    if filled > 0 {
+        for id in &chunks {
+            filled += fill_chunk(public, *id)?;
         }
     }
     public.sync()?;
+    Ok(filled)
+}
+
+/// Links what is missing of the packages of a chunk into the pool again. Returns how many files that were.
+fn fill_chunk(public: &PublicDirectory<'_>, id: ChunkId) -> Result<u64, Error> {
+    let mut filled = 0;
+    for record in Chunk::read(&public.store.objects(), id)?.records() {
+        let record = record?;
+        if record.check_paths().is_err() {
+            continue;
+        }
+        for file in record.files()? {
+            let RecordFile { path, size, .. } = &file;
+            let full = public.path.join(path);
+            let (Some(parent), Some(name)) = (full.parent(), full.file_name()) else { continue };
+            if is_whole(&public.paths, &public.directory(parent)?.at(name), *size)? {
+                continue;
+            }
+            match public.link_into_pool(record.key(), &file) {
+                Ok(is_new) => filled += u64::from(is_new),
+                // These are for a check to tell.
+                Err(
+                    Error::Storage(StorageError::Missing { .. })
+                    | Error::Change(ChangeError::Conflict { .. }),
+                ) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
     Ok(filled)
 }

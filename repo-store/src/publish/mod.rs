@@ -83,8 +83,8 @@ pub struct PublishOptions {
     /// Read all published files of indices to their ends and make those anew that are not what they were, and not only a share of them:
     /// for who goes back to an older state.
     pub check_all: bool,
-    /// Look for every file of every package that is published, and link what is missing into the pool again. The rest of what clients
-    /// see is looked for always.
+    /// Look for some files of the packages that are published, others each time, and for all when one is missing; link what is missing
+    /// into the pool again. The rest of what clients see is looked for always.
     pub fill_pool: bool,
 }
 
@@ -197,7 +197,7 @@ impl Store {
         let mut restored = missing.as_ref().map_or(0, Missing::count);
         let is_whole = restored == 0;
         if let Some(current) = current.as_ref().filter(|_| options.fill_pool) {
-            restored += missing::fill_pool(&directory, current)?;
+            restored += missing::fill_pool(&directory, current, context.now)?;
         }
         let public_keys = signer.public_keys().map_err(|source| PublishError::PublicKeys { source })?;
 

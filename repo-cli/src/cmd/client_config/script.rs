@@ -30,6 +30,25 @@ put() {
 }
 "#;
 
+/// Stops before anything is written when other sources stand in the files that it would replace.
+const OTHERS: &str = r#"
+if sed -n 's/^[Uu][Rr][Ii][Ss]: *//p' "$entry" 2> /dev/null | grep -qvxF -e "$url" -e "$url/"; then
+    echo "$entry is for another address than $url, so nothing was changed. If that source is no longer needed, remove the file" >&2
+    echo 'and paste this again; if it is, give one of the two files another name first.' >&2
+    exit 1
+fi
+active() { grep -sE '^[[:space:]]*deb(-src)?[[:space:]]' "$list"; }
+outdated=
+if active | grep -qF -e "$url " -e "$url/ "; then
+    if active | grep -qvF -e "$url " -e "$url/ "; then
+        echo "$list has other sources than $url as well, so nothing was changed. Take the lines for $url out of it" >&2
+        echo 'and paste this again.' >&2
+        exit 1
+    fi
+    outdated=yes
+fi
+"#;
+
 /// Asks for the login, unless the machine has one for this address. It is written where only root can read it; a name that begins with a
 /// dot is not read by apt before it is whole. Nothing of it is an argument of a program.
 const LOGIN: &str = r#"
@@ -43,6 +62,9 @@ else
     read -r password || password=
     if [ -t 0 ]; then stty echo; echo >&2; fi
     if [ -z "$user" ] || [ -z "$password" ]; then echo 'a user name and a password are needed' >&2; exit 1; fi
+    case "$user$password" in
+    (*[[:space:]]*) echo 'apt cannot read a user name or a password with a blank in it' >&2; exit 1 ;;
+    esac
     mkdir -p "${auth%/*}"
     rm -f "${auth%/*}/.${auth##*/}.new"
     (umask 077; printf 'machine %s\nlogin %s\npassword %s\n' "$machine" "$user" "$password" > "${auth%/*}/.${auth##*/}.new")
@@ -76,7 +98,7 @@ for old in "$list" "$entry"; do
     if [ -e "$old" ]; then cp -p "$old" "$work/${old##*/}"; fi
 done
 put "$work/entry" "$entry"
-if grep -qsF -e "$url " -e "$url/ " "$list"; then mv -f "$list" "$list.save"; fi
+if [ -n "$outdated" ]; then mv -f "$list" "$list.save"; fi
 if apt-get indextargets > /dev/null 2> "$work/said" < /dev/null; then :; else
     cat "$work/said" >&2
     rm -f "$entry"
@@ -87,8 +109,15 @@ if apt-get indextargets > /dev/null 2> "$work/said" < /dev/null; then :; else
     grep -lsF "$url" /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources >&2 || :
     exit 1
 fi
-apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
-    -o APT::Update::Error-Mode=any < /dev/null
+if apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
+    -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"; then cat "$work/said" >&2; else
+    cat "$work/said" >&2
+    if [ -n "${auth:-}" ] && grep -q ' 401 ' "$work/said" && [ "$(grep -c '^machine ' "$auth")" -eq 1 ]; then
+        rm -f "$auth"
+        echo "The server refused the login, so $auth is removed: paste this again to give another one." >&2
+    fi
+    exit 1
+fi
 )
 "#;
 
@@ -117,6 +146,7 @@ impl Setup {
         for (name, value) in variables {
             push(&mut text, format_args!("{name}={}\n", quoted(&value)));
         }
+        text.push_str(OTHERS);
         text.push_str("\nbase64 -d > \"$work/keyring\" <<'END'\n");
         let key = STANDARD.encode(self.keyring.binary()?);
         for line in key.as_bytes().chunks(76) {

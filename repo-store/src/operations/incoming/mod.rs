@@ -154,7 +154,16 @@ impl Store {
                 if !is_taken || seen.first().is_none_or(|first| !is_unchanged(&opened, first)) {
                     continue;
                 }
-                remove_taken(&opened, seen.iter().filter(|one| !others_need.contains(&one.0)))?;
+                match remove_taken(&opened, seen.iter().filter(|one| !others_need.contains(&one.0))) {
+                    // That keeps nothing else from being taken out, and what was taken is in the store.
+                    Err(Error::Storage(StorageError::Io { path, source, .. })) if is_forbidden(&source) => {
+                        left.push(Left::new(
+                            path,
+                            "was taken and may not be removed by the user who runs this",
+                        ));
+                    }
+                    result => result?,
+                }
             }
         }
         report.refused = refused;
@@ -304,6 +313,11 @@ type Seen = (Utf8PathBuf, Option<Status>);
 
 fn look(folder: &DropFolder, file: &Utf8Path) -> Seen {
     (file.to_owned(), folder.at(file).status().ok())
+}
+
+/// Whether a user may not change a directory, or nobody may.
+fn is_forbidden(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Whether nothing is known of a file because the system does not let this user read it: that says nothing of the file, and a build
