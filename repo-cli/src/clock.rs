@@ -1,5 +1,7 @@
 //! Whether the clock can be right: clients refuse what is dated in the future, and every time in the store comes from it.
 
+use std::io::IsTerminal as _;
+
 use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
 use repo_store::Store;
@@ -27,6 +29,15 @@ pub(crate) fn check(store: &Store, now: Timestamp, output: &Output) -> Result<()
         Some(false) => Err(Failure::Stopped),
         Some(true) | None => Ok(()),
     }
+}
+
+/// Refuses what cannot be undone when the clock is long after the last entry and nobody was there to confirm it.
+pub(crate) fn check_for_deletion(store: &Store, now: Timestamp) -> Result<(), Failure> {
+    let Some(last) = store.last_entry()? else { return Ok(()) };
+    if now.duration_since(last) > AHEAD && !std::io::stdin().is_terminal() {
+        return Err(Failure::ClockAhead { now, last });
+    }
+    Ok(())
 }
 
 /// The same as a warning alone, for verbs that are meant to set a time right.

@@ -6,6 +6,7 @@ mod keeping;
 mod limits;
 mod named_files;
 mod ownership;
+mod regular_file;
 mod restrictions;
 mod routing;
 mod uploaders;
@@ -281,7 +282,7 @@ impl Config {
             return Err(self.wrong(&format!("`{what}` and `{what}_file` exclude each other")));
         }
         let path = self.root.join(path);
-        let text = std::fs::read_to_string(&path).map_err(Failure::io("read", &path))?;
+        let text = regular_file::read_to_string(&path).map_err(Failure::io("read", &path))?;
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
         let names = lines.enumerate().filter(|(_, name)| !name.is_empty()).map(|(place, name)| {
             T::from_text(name).map_err(|rule| Failure::Config {

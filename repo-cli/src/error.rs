@@ -120,6 +120,14 @@ pub(crate) enum Failure {
         /// Whether all that is left to do is to publish. Otherwise the change was not made either.
         only_publishes: bool,
     },
+    /// A clock that is long after the last entry, before something that cannot be undone.
+    #[error("the clock says {now}, more than a year after the last entry of the operation log ({last})")]
+    ClockAhead {
+        /// What the clock says.
+        now: Timestamp,
+        /// The time of the last entry.
+        last: Timestamp,
+    },
     /// A change that would take away most of what clients read, and nobody was asked.
     #[error("would remove {} ({repository})", .losses.join(", "))]
     Guarded {
@@ -323,7 +331,7 @@ impl Failure {
             Self::Argument { .. } => "E-ARGUMENT",
             Self::Config { .. } => "E-CONFIG",
             Self::NoRoot { .. } => "E-NO-ROOT",
-            Self::ClockBeforeKey { .. } => "E-CLOCK",
+            Self::ClockBeforeKey { .. } | Self::ClockAhead { .. } => "E-CLOCK",
             Self::UnusableKey { .. } => "E-KEY-UNUSABLE",
             Self::Guarded { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
@@ -391,6 +399,9 @@ impl Failure {
             ),
             Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
             Self::Guarded { .. } => Some("give --yes if that is meant".to_owned()),
+            Self::ClockAhead { .. } => {
+                Some("set the clock; if it is right, give --accept clock: what is removed cannot be brought back".to_owned())
+            }
             Self::ClockBeforeKey { only_publishes: true, .. } => {
                 Some("set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned())
             }

@@ -45,7 +45,10 @@ pub(crate) fn select(headers: &HeaderMap, is_get: bool, validators: &Validators,
         if lists(headers, IF_NONE_MATCH, &validators.etag, Comparison::Weak) {
             return Selection::NotModified;
         }
-    } else if date(headers, IF_MODIFIED_SINCE).is_some_and(|given| validators.modified <= given) {
+    // A date in the future is no valid one (RFC 9110, 13.1.3): whoever set it with a wrong clock would never see anything new.
+    } else if date(headers, IF_MODIFIED_SINCE)
+        .is_some_and(|given| validators.modified <= given && given <= SystemTime::now())
+    {
         return Selection::NotModified;
     }
     if !is_get || !headers.contains_key(RANGE) || !range_holds(headers, validators) {

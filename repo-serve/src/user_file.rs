@@ -1,7 +1,8 @@
 //! A file of users that may be changed while it is served.
 
 use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -148,5 +149,16 @@ impl Read {
 }
 
 fn text_of(path: &Utf8Path) -> Result<String, UsersError> {
-    fs::read_to_string(path).map_err(|source| UsersError::Read { path: path.into(), source })
+    // A pipe without a writer would be waited for for ever.
+    let read = || {
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let mut file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        Ok(text)
+    };
+    read().map_err(|source| UsersError::Read { path: path.into(), source })
 }

@@ -5,6 +5,7 @@ use repo_store::{Garbage, GcOptions};
 use serde::Serialize;
 
 use crate::args::RowArguments;
+use crate::clock::{self, Hazard};
 use crate::config::argument;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, bytes, count};
@@ -18,6 +19,9 @@ pub(crate) struct GcArguments {
     /// List every file that would go, and why, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Go on although the clock is more than a year after the last entry of the operation log
+    #[arg(long, value_name = "HAZARD")]
+    accept: Option<Hazard>,
     #[command(flatten)]
     rows: RowArguments,
 }
@@ -42,6 +46,9 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
     for repository in session.config.repositories() {
         let name = &repository.name;
         options.keep_history.insert(name.clone(), session.config.keep_history(name));
+    }
+    if !arguments.dry_run && arguments.accept.is_none() {
+        clock::check_for_deletion(&session.store, session.context().now)?;
     }
     let limit = arguments.rows.limit();
     let report = session.store.collect_garbage(&options, &session.context())?;

@@ -15,6 +15,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use toml::{Table, Value};
 
 use super::ownership;
+use super::regular_file;
 use super::url::Url;
 use super::value::{HistoryLength, Line, Listen, Size, Text};
 use crate::error::Failure;
@@ -212,7 +213,7 @@ pub(crate) type Source = (Utf8PathBuf, String);
 /// refused.
 pub(super) fn sources(root: &Utf8Path) -> Result<Vec<Source>, Failure> {
     let main = root.join("repo.toml");
-    let text = std::fs::read_to_string(&main).map_err(Failure::io("read", &main))?;
+    let text = regular_file::read_to_string(&main).map_err(Failure::io("read", &main))?;
     let owner = main.metadata().map_err(Failure::io("look at", &main))?.uid();
     let mut sources = vec![(main, text)];
     for path in drop_ins(&root.join("repo.d"), owner)? {

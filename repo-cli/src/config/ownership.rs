@@ -1,11 +1,12 @@
 //! Whose drop-ins count. `repo.d` is listed, so whoever can put a file there would decide what is served and to whom.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 
+use super::regular_file;
 use crate::error::Failure;
 
 /// Everybody else may write.
@@ -23,7 +24,7 @@ pub(super) fn check_directory(directory: &Utf8Path, owner: u32) -> Result<(), Fa
 pub(super) fn read(path: &Utf8Path, owner: u32) -> Result<String, Failure> {
     let failed = || Failure::io("read", path);
     check(path, &path.symlink_metadata().map_err(failed())?, owner)?;
-    let mut file = File::open(path).map_err(failed())?;
+    let mut file = regular_file::open(path).map_err(failed())?;
     check(path, &file.metadata().map_err(failed())?, owner)?;
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(failed())?;

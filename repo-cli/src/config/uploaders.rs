@@ -12,7 +12,7 @@ impl Config {
         let own = self.file.repositories.get(repository).and_then(|table| table.uploaders.as_ref());
         let Some(path) = own.or(self.file.uploaders.as_ref()) else { return Ok(None) };
         let path = self.root.join(path);
-        let bytes = std::fs::read(&path).map_err(Failure::io("read", &path))?;
+        let bytes = super::regular_file::read(&path).map_err(Failure::io("read", &path))?;
         let keyring = Keyring::parse(&bytes).map_err(|error| Failure::Config {
             path,
             drop_ins: false,

@@ -146,3 +146,38 @@ fn a_tag_from_the_future_is_told_until_it_is_signed_again() {
     let _ = apt.update().succeeds();
     assert_eq!(apt.versions("hello"), ["1.0"]);
 }
+
+#[test]
+fn a_link_of_somebody_else_moves_no_publication_into_the_future() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let public = environment.public("preprod");
+    let year = |path: &camino::Utf8Path| {
+        let modified = std::fs::metadata(path).unwrap().modified().unwrap();
+        modified
+            .duration_since(std::time::SystemTime::now())
+            .map_or(0, |ahead| ahead.as_secs() / (365 * 86400))
+    };
+    std::fs::create_dir_all(public.join(".publications/20991127T000000Z/dists")).unwrap();
+    std::fs::remove_file(public.join("dists")).unwrap();
+    std::os::unix::fs::symlink(".publications/20991127T000000Z/dists", public.join("dists")).unwrap();
+    environment.add("preprod", &["hello=2.0"]);
+    assert_eq!(year(&public.join("dists/bookworm/InRelease")), 0);
+    let records = environment.root().join("store/publications/preprod");
+    for record in records.read_dir_utf8().unwrap().map(Result::unwrap) {
+        let text = std::fs::read_to_string(record.path()).unwrap();
+        assert!(!text.contains("2099"), "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_undone_is_not_done_by_a_clock_that_is_ahead() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    environment.add("preprod", &["hello=2.0"]);
+    let Some(refused) = at(&environment, "+400d", &["gc"]) else { return };
+    let refused = refused.ends_with(1);
+    assert!(refused.stderr.contains("more than a year after the last entry"), "{refused}");
+    let _ = at(&environment, "+400d", &["gc", "--dry-run"]).unwrap().succeeds();
+    let _ = at(&environment, "+400d", &["gc", "--accept", "clock"]).unwrap().succeeds();
+}

@@ -138,3 +138,24 @@ fn a_repository_is_deleted_as_the_documentation_says() {
     environment.add("old", &["other=1.0"]);
     let _ = environment.run(&["fsck"]).succeeds();
 }
+
+#[test]
+fn a_pipe_in_the_place_of_a_named_file_is_not_waited_for() {
+    if !testkit::all_installed(&["mkfifo", "timeout"]) {
+        return;
+    }
+    for (name, setting) in
+        [("users.list", "users = \"users.list\""), ("keyring.pgp", "uploaders = \"keyring.pgp\"")]
+    {
+        let environment = crate::store();
+        crate::configure(&environment, &format!("[repositories.preprod]\n{setting}\n"));
+        let made = std::process::Command::new("mkfifo").arg(environment.root().join(name)).status().unwrap();
+        assert!(made.success());
+        let _ = environment.package("hello", "1.0", "all");
+        let files = environment.path("files");
+        let mut command = environment.wrapped(&["timeout", "60"]);
+        let output = environment.finish(command.args(["add", "preprod", files.as_str()]));
+        assert_ne!(output.status, Some(124), "{output}");
+        assert!(output.stderr.contains("is not a regular file"), "{output}");
+    }
+}

@@ -352,3 +352,38 @@ fn key_list_tells_when_signing_ends_and_what_signs() {
     assert!(key["expires"].is_string() && key["algorithm"] == "ed25519", "{key}");
     let _ = environment.other(&["gpgconf", "--homedir", home.as_str(), "--kill", "all"]).output();
 }
+
+#[test]
+fn what_clients_knew_counts_when_others_took_the_published_tree_away() {
+    let public_was_damaged: [fn(&Environment); 3] = [
+        |environment| std::fs::remove_file(environment.public("preprod").join("dists")).unwrap(),
+        |environment| std::fs::remove_dir_all(environment.public("preprod")).unwrap(),
+        |environment| {
+            let dists = environment.public("preprod").join("dists");
+            std::fs::remove_file(&dists).unwrap();
+            std::os::unix::fs::symlink(".publications/20361127T000000Z/dists", dists).unwrap();
+        },
+    ];
+    for damage in public_was_damaged {
+        let (environment, _) = without_keys();
+        let _ = environment.run(&["key", "generate"]).succeeds();
+        damage(&environment);
+        for verb in [&["publish", "preprod"][..], &["sign", "again", "preprod"]] {
+            let refused = environment.run(verb).ends_with(1);
+            assert!(refused.stderr.contains("no key that signed preprod so far would sign it"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn keys_behind_a_link_are_missing_in_a_backup_and_that_is_said() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let keys = environment.root().join("keys");
+    let elsewhere = environment.path("elsewhere");
+    std::fs::rename(&keys, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &keys).unwrap();
+    let backup = environment.path("backup");
+    let output = environment.run(&["backup", backup.as_str()]).ends_with(1);
+    assert!(output.stderr.contains("keys/"), "{output}");
+}

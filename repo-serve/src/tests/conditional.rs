@@ -14,6 +14,8 @@ fn if_modified_since() {
         (EARLIER, 200),
         ("Wednesday, 01-Jan-25 00:00:00 GMT", 304),
         ("Wed Jan  1 00:00:00 2025", 304),
+        // No clock that is right can have said so.
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 200),
         ("yesterday", 200),
         ("", 200),
     ] {

@@ -232,15 +232,16 @@ impl Store {
             return Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) });
         }
 
-        let removed = current.as_ref().map_or_else(Vec::new, |current| removed::names(current, repository));
+        let known = Publication::last_known(self, &repository.name, current.as_ref())?;
+        let removed = known.as_ref().map_or_else(Vec::new, |known| removed::names(known, repository));
         if !removed.is_empty() && !options.allow_removal {
             return Err(Error::Publish(PublishError::Removal { names: removed }));
         }
         if !options.allow_release_info_change {
-            check_release_info((&paths, &public), repository, current.as_ref(), (&wanted, context.now))?;
+            check_release_info((&paths, &public), repository, known.as_ref(), (&wanted, context.now))?;
         }
         if !options.allow_key_change {
-            known_keys::check(self, &repository.name, current.as_ref(), (signer, context.now))?;
+            known_keys::check(self, &repository.name, known.as_ref(), (signer, context.now))?;
         }
 
         let mut last = self.last_id(&repository.name, (current.as_ref(), start), context.now)?;
@@ -281,7 +282,7 @@ impl Store {
             suites.insert(place, before.clone());
         }
         let commit = head.as_ref().map(Revision::id);
-        let replaces = Publication::shown(&paths, &public)?;
+        let replaces = self.shown_id(&repository.name, context.now)?;
         let public_keys = Some(tree.write_keys(&public_keys)?);
         let publication = Publication { id: tree.id(), commit, replaces, keys, public_keys, suites };
         let published = Operation::Publish(publication.id);
@@ -314,20 +315,26 @@ impl Store {
         (current, start): (Option<&Publication>, Start),
         now: Timestamp,
     ) -> Result<Option<PublicationId>, Error> {
-        let shown = Publication::shown(&self.paths(), &self.public(repository))?;
-        let burst = now.saturating_add(LONGEST_BURST).unwrap_or(now).as_second();
-        let is_from_the_future = |id: PublicationId| id.seconds() > burst;
+        let is_from_the_future = |id: PublicationId| is_from_the_future(id, now);
         let is_ahead = current.and_then(Publication::latest_date).is_some_and(|date| is_ahead(date, now));
-        match shown {
-            Some(id) if start == Start::Records && (is_ahead || is_from_the_future(id)) => Ok(None),
-            Some(id) => Ok(Some(id)),
+        Ok(match self.shown_id(repository, now)? {
+            Some(id) if start == Start::Records && (is_ahead || is_from_the_future(id)) => None,
+            Some(id) => Some(id),
             None => {
-                let known =
-                    files::names_in(&self.root().join("store/publications").join(repository.as_str()))?;
-                let known = known.iter().filter_map(|name| PublicationId::parse(name));
-                Ok(known.filter(|id| !is_from_the_future(*id)).max())
+                let recorded = Publication::recorded(self, repository)?;
+                recorded.into_iter().filter(|id| !is_from_the_future(*id)).max()
             }
-        }
+        })
+    }
+
+    /// The id of the publication that clients see.
+    ///
+    /// Others may write where the link lies: a time to come, of which the store has no record, would move all that come after it there, so
+    /// it does not count.
+    fn shown_id(&self, repository: &RepositoryName, now: Timestamp) -> Result<Option<PublicationId>, Error> {
+        let Some(id) = Publication::shown(&self.paths(), &self.public(repository))? else { return Ok(None) };
+        let is_known = !is_from_the_future(id, now) || Publication::recorded(self, repository)?.contains(&id);
+        Ok(is_known.then_some(id))
     }
 }
 
@@ -469,6 +476,11 @@ fn check_release_info(
         }
     }
     Ok(())
+}
+
+/// Whether an id is further ahead of the clock than those of a burst of publications are.
+fn is_from_the_future(id: PublicationId, now: Timestamp) -> bool {
+    id.seconds() > now.saturating_add(LONGEST_BURST).unwrap_or(now).as_second()
 }
 
 /// Everything besides the content that decides what a suite looks like, as a digest: when it changes the suite is rendered

@@ -1,7 +1,7 @@
 //! What is remembered of a publication: which content it shows, and how its indices are laid out, so that the next one
 //! costs only the change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use apt_index::{Encoding, Layout, PatchHistory, RelPath, ReleaseFile};
@@ -231,6 +231,33 @@ impl Publication {
         let dists = public.join("dists");
         let target = paths.place(&dists).read_link_if_present().map_err(Error::io("read", &dists))?;
         Ok(target.and_then(|target| Self::id_of_target(&target)))
+    }
+
+    /// The publication that clients knew last: that which they see, or when others took that away the newest of which there is a record.
+    /// What a publication may not change goes by it.
+    pub(crate) fn last_known(
+        store: &Store,
+        repository: &RepositoryName,
+        current: Option<&Self>,
+    ) -> Result<Option<Self>, Error> {
+        if let Some(current) = current {
+            return Ok(Some(current.clone()));
+        }
+        for id in Self::recorded(store, repository)?.into_iter().rev() {
+            if let Some(publication) = Self::read(store, repository, id)? {
+                return Ok(Some(publication));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The ids of all publications of a repository that have a record, oldest first.
+    pub(crate) fn recorded(
+        store: &Store,
+        repository: &RepositoryName,
+    ) -> Result<BTreeSet<PublicationId>, Error> {
+        let names = files::names_in(&store.root().join("store/publications").join(repository.as_str()))?;
+        Ok(names.iter().filter_map(|name| PublicationId::parse(name)).collect())
     }
 
     /// The publication that `dists` shows when it is a link to that.

@@ -130,18 +130,18 @@ impl Target<'_> {
     }
 
     /// Copies a file whose name says nothing of its content, by its path from the root. No link is followed; what is gone, or is
-    /// no regular file, is left out.
-    pub(super) fn copy_changed(&self, path: &Utf8Path) -> Result<(), Error> {
+    /// Returns whether it was: what is gone was removed since it was listed, but what lies behind a link is missing in the backup.
+    pub(super) fn copy_changed(&self, path: &Utf8Path) -> Result<bool, Error> {
         let from = self.from.join(path);
         let directory = DirectoryHandle::new(self.from.to_owned());
         let opened = match faults::before("open", &from).and_then(|()| directory.at(path).open_file()) {
-            Err(error) if error.kind() == ErrorKind::NotFound || Refusal::of(&error).is_some() => {
-                return Ok(());
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+            Err(error) if Refusal::of(&error).is_some() => return Ok(false),
             opened => opened.map_err(Error::io("open", &from))?,
         };
         let (bytes, metadata) = content(opened, &from)?;
-        self.copy_content(&bytes, &metadata, path)
+        self.copy_content(&bytes, &metadata, path)?;
+        Ok(true)
     }
 
     fn copy_content(&self, bytes: &[u8], metadata: &Metadata, path: &Utf8Path) -> Result<(), Error> {

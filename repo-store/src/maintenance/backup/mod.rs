@@ -42,7 +42,8 @@ pub struct BackupReport {
     pub bytes: u64,
     /// Files that were there already.
     pub kept: u64,
-    /// Files of the store that are not what their names say, and of which the backup has no true copy from earlier.
+    /// Files of the store that are not what their names say, and of which the backup has no true copy from earlier; and those that are
+    /// reached only through a symbolic link.
     pub damaged: Vec<Utf8PathBuf>,
     /// Files outside the root that the configuration names, as far as the backup holds them.
     pub outside: Vec<OutsideFile>,
@@ -106,7 +107,9 @@ impl Store {
         let target = Target::new((self.root(), self.paths()), to)?;
         let mut damaged = target.copy_all(&plan.named, context)?;
         for path in &plan.plain {
-            target.copy_changed(path)?;
+            if !target.copy_changed(path)? {
+                damaged.push(path.clone());
+            }
         }
         let unsaved = target.copy_configured(&configured)?;
         let mut records = Vec::new();

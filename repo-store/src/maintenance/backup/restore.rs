@@ -70,7 +70,9 @@ impl Store {
         files::create_directories(&to.join("public"))?;
         let mut damaged = target.copy_all(&plan.named, context)?;
         for path in &plan.plain {
-            target.copy_changed(path)?;
+            if !target.copy_changed(path)? {
+                damaged.push(path.clone());
+            }
         }
         let store = Self::at(to);
         let (mut records, mut restored) = (Vec::new(), Vec::new());
