@@ -39,6 +39,17 @@ pub struct Directory {
     way_back_is_closed: AtomicBool,
 }
 
+/// The lock that garbage collection holds.
+pub(crate) const COLLECTION: &str = "gc";
+
+/// The last garbage collection, as its lock shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Collection {
+    ended: Option<std::time::SystemTime>,
+    /// Whether it is at work.
+    pub(crate) is_running: bool,
+}
+
 impl Directory {
     /// Makes a new, empty storage in `root`, which may exist if it is empty of storage.
     ///
@@ -166,6 +177,22 @@ impl Directory {
     /// A lock for the thing of that name, held until dropped.
     pub(crate) fn lock(&self, name: &str) -> Result<Lock, StorageError> {
         Lock::acquire(&self.root.join("locks").join(name))
+    }
+
+    /// Keeps garbage collection from running, after the end of one that does, where its lock can be read.
+    pub(crate) fn hold_off_collection(&self) -> Option<Lock> {
+        Lock::share(&self.collection_lock())
+    }
+
+    /// What can be told of the last garbage collection, to see whether one ran between two looks.
+    pub(crate) fn last_collection(&self) -> Collection {
+        let path = self.collection_lock();
+        let ended = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+        Collection { ended, is_running: Lock::is_held(&path) }
+    }
+
+    fn collection_lock(&self) -> Utf8PathBuf {
+        self.root.join("locks").join(COLLECTION)
     }
 
     /// The present by the clock that stamps the files: no file that comes later has an earlier time.

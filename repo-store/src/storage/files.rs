@@ -421,6 +421,25 @@ impl Lock {
         }
     }
 
+    /// Waits for the lock together with others that share it, where the file can be read: who only looks may not write here.
+    pub(crate) fn share(path: &Utf8Path) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        lock_file(&file, FlockOperation::LockShared).ok()?;
+        Some(Self { file })
+    }
+
+    /// Whether somebody holds the lock alone, as far as that can be told.
+    pub(crate) fn is_held(path: &Utf8Path) -> bool {
+        let Ok(file) = File::open(path) else { return false };
+        lock_file(&file, FlockOperation::NonBlockingLockShared)
+            .is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// Gives the lock's file a time, for others to see.
+    pub(crate) fn mark(&self, time: Timestamp) -> Result<(), StorageError> {
+        self.file.set_modified(SystemTime::from(time)).map_err(StorageError::io("set the time of", "a lock"))
+    }
+
     /// Whether `path` is still the file that is locked, and not removed or another one by now.
     pub(crate) fn is_at(&self, path: &Utf8Path) -> bool {
         let id = |metadata: Metadata| (metadata.dev(), metadata.ino());

@@ -20,6 +20,7 @@ use std::fmt;
 use std::io::{Read, Write};
 
 use camino::Utf8PathBuf;
+pub(crate) use directory::COLLECTION;
 pub use directory::Directory;
 pub use error::{FileFault, StorageError};
 pub use memory::Memory;

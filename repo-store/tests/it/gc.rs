@@ -384,6 +384,13 @@ fn adding_removing_and_publishing_while_collecting_loses_nothing() {
             }
             running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
         });
+        scope.spawn(move || {
+            while running.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+                let store = Store::open(root).unwrap();
+                let report = store.fsck(&FsckOptions::default(), &context(0)).unwrap();
+                assert!(report.is_clean(), "a check takes what is collected for damage: {report:?}");
+            }
+        });
         let options = without_grace(&fixture, KeepHistory::States(1));
         scope.spawn(move || {
             let mut day = 10;

@@ -151,6 +151,13 @@ impl Store {
     /// # Errors
     /// When not even the references can be listed. Everything else that cannot be read is part of the report.
     pub fn fsck(&self, options: &FsckOptions<'_>, context: &Context) -> Result<FsckReport, Error> {
+        let before = self.storage().last_collection();
+        let report = self.examine(options, context)?.report;
+        if report.is_clean() || (before == self.storage().last_collection() && !before.is_running) {
+            return Ok(report);
+        }
+        // What garbage collection took away meanwhile looks like damage. So once more, without it.
+        let _none_runs = self.storage().hold_off_collection();
         Ok(self.examine(options, context)?.report)
     }
 

@@ -29,7 +29,7 @@ use crate::storage::beneath::{At, StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
 use crate::storage::files::mode;
 use crate::storage::permissions::Permission;
-use crate::storage::{StorageError, files, log, sealed};
+use crate::storage::{COLLECTION, StorageError, files, log, sealed};
 use crate::store::Store;
 
 /// What a repair did.
@@ -57,6 +57,8 @@ impl Store {
         sources: &[CopySource<'_>],
         context: &Context,
     ) -> Result<RepairReport, Error> {
+        // What garbage collection takes away meanwhile would be taken for damage.
+        let _no_collection = self.storage().lock(COLLECTION)?;
         let mut report = RepairReport::default();
         let mut sources = Sources::new(self, sources);
         let mut seen = BTreeSet::new();

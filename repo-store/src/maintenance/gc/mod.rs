@@ -50,7 +50,7 @@ use crate::manifest;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::storage::{Key, StorageError, files};
+use crate::storage::{COLLECTION, Key, StorageError, files};
 use crate::store::Store;
 
 /// How garbage is collected.
@@ -145,7 +145,7 @@ impl Store {
     /// removed before was garbage, and the next collection goes on.
     pub fn collect_garbage(&self, options: &GcOptions, context: &Context) -> Result<GcReport, Error> {
         let storage = self.storage();
-        let _only_one = storage.lock("gc")?;
+        let only_one = storage.lock(COLLECTION)?;
         let now = storage.now()?;
         let settled = earlier(now, options.grace);
         // One that began in the future began before the clock was set right.
@@ -226,6 +226,10 @@ impl Store {
             survey.remove(self, &mut sweep)?;
         }
         let (removed, freed) = sweep.finish();
+        if !options.dry_run {
+            // A check that ran meanwhile sees that, and checks again what it missed.
+            only_one.mark(storage.now()?)?;
+        }
         Ok(GcReport { removed, freed, ..report })
     }
 
