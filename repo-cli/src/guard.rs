@@ -4,7 +4,7 @@ use deb_parse::SuiteName;
 use repo_store::RepositoryName;
 
 use crate::error::Failure;
-use crate::output::Output;
+use crate::output::{Output, joined};
 
 /// What a change would leave of a suite.
 pub(crate) struct Loss {
@@ -26,6 +26,30 @@ impl Loss {
     }
 }
 
+/// Says what would be asked, for who only looks at what would be done.
+pub(crate) fn foretell(losses: &[Loss], output: &Output) {
+    let drastic = drastic(losses);
+    if !drastic.is_empty() {
+        output.note(&format!("this takes {}: it is asked about, or needs --yes", drastic.join(", ")));
+    }
+}
+
+/// What a suite would lose that is asked about, in words; suites that lose the same together.
+fn drastic(losses: &[Loss]) -> Vec<String> {
+    let mut suites: Vec<((u64, u64), Vec<&SuiteName>)> = Vec::new();
+    for Loss { suite, before, going, .. } in losses.iter().filter(|loss| loss.is_drastic()) {
+        match suites.iter_mut().find(|(same, _)| *same == (*going, *before)) {
+            Some((_, suites)) => suites.push(suite),
+            None => suites.push(((*going, *before), vec![suite])),
+        }
+    }
+    let words = suites.iter().map(|((going, before), suites)| {
+        let each = if suites.len() > 1 { "each of " } else { "" };
+        format!("{going} of {before} packages from {each}{}", joined(suites))
+    });
+    words.collect()
+}
+
 /// Asks a person whether to go on when a suite would lose most of what it holds, and refuses when there is nobody to ask. `--yes`
 /// answers beforehand.
 pub(crate) fn check(
@@ -34,11 +58,7 @@ pub(crate) fn check(
     yes: bool,
     output: &Output,
 ) -> Result<(), Failure> {
-    let drastic: Vec<String> = losses
-        .iter()
-        .filter(|loss| loss.is_drastic())
-        .map(|Loss { suite, before, going, .. }| format!("{going} of {before} packages from {suite}"))
-        .collect();
+    let drastic = drastic(losses);
     if drastic.is_empty() || yes {
         return Ok(());
     }

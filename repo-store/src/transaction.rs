@@ -205,7 +205,10 @@ impl<'a> Transaction<'a> {
                 }));
             }
         }
-        self.held.push(key);
+        // Who held it first, and why, stays.
+        if !self.holds.iter().any(|hold| hold.key == key && hold.suites.is_empty()) {
+            self.held.push(key);
+        }
         Ok(())
     }
 

@@ -73,7 +73,7 @@ pub(crate) fn hold(
     let names: Vec<String> =
         arguments.versions.iter().map(|(package, version)| format!("{package} {version}")).collect();
     let operation =
-        Operation::Hold { packages: PackageSummary::of_all(&names), reason: arguments.reason.clone() };
+        Operation::Hold { packages: PackageSummary::new(&names), reason: arguments.reason.clone() };
     let change = |transaction: &mut repo_store::Transaction<'_>| {
         for (package, version) in &arguments.versions {
             let (package, version) = (package.clone(), version.clone());
@@ -87,8 +87,12 @@ pub(crate) fn hold(
     let (committed, ()) = session.store.transact(&repository.name, &session.context(), change)?;
     print(&names, committed.commit, arguments.dry_run, output);
     let verb = if arguments.dry_run { "would hold" } else { "held" };
+    if committed.commit.is_none() && !arguments.dry_run {
+        output.say(&format!("held already: {}", PackageSummary::new(&names)));
+        return Ok(Outcome::Done);
+    }
     let versions = count(names.len(), "version");
-    output.say(&format!("{verb} {versions} out of {}: {}", repository.name, joined(&names)));
+    output.say(&format!("{verb} {versions} out of {}: {}", repository.name, PackageSummary::new(&names)));
     Ok(Outcome::Done)
 }
 
@@ -106,7 +110,7 @@ pub(crate) fn unhold(
         if arguments.dry_run {
             transaction.clear();
         }
-        Ok((Operation::Unhold(PackageSummary::of_all(&names)), lifted))
+        Ok((Operation::Unhold(PackageSummary::new(&names)), lifted))
     };
     let (committed, lifted) = session.store.transact(&repository.name, &session.context(), change)?;
     let unmatched: Vec<String> = arguments
@@ -125,7 +129,8 @@ pub(crate) fn unhold(
     let names: Vec<String> = lifted.iter().map(|hold| name(&hold.key)).collect();
     print(&names, committed.commit, arguments.dry_run, output);
     let verb = if arguments.dry_run { "would lift" } else { "lifted" };
-    output.say(&format!("{verb} {} of {}: {}", count(names.len(), "hold"), repository.name, joined(&names)));
+    let named = PackageSummary::new(&names);
+    output.say(&format!("{verb} {} of {}: {named}", count(names.len(), "hold"), repository.name));
     Ok(Outcome::Done)
 }
 

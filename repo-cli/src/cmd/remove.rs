@@ -89,9 +89,6 @@ fn take_out(
         Ok(plan)
     };
     let (plan, commit) = carry_out(make, |plan: &RemovalPlan| {
-        if arguments.change.dry_run {
-            return Ok(None);
-        }
         let head = session.store.head(&repository.name)?;
         let named = !arguments.selectors.iter().any(Selector::is_pattern);
         let mut losses = Vec::new();
@@ -99,6 +96,10 @@ fn take_out(
             let before = head.as_ref().map(|head| head.snapshot(suite)).transpose()?;
             let before = before.map_or(0, |before| before.records());
             losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64, named });
+        }
+        if arguments.change.dry_run {
+            guard::foretell(&losses, output);
+            return Ok(None);
         }
         guard::check(&repository.name, &losses, arguments.yes, output)?;
         Ok(plan.apply(&session.store, &session.context())?.commit)

@@ -47,11 +47,12 @@ pub(crate) fn run(
     let target = session.resolve(&repository.name, &arguments.to)?;
     let make = || Ok(session.store.plan_rollback(&target, &arguments.suites)?);
     let (plan, commit) = carry_out(make, |plan: &RollbackPlan| {
-        if arguments.change.dry_run {
-            return Ok(None);
-        }
         let losses: Vec<Loss> =
             plan.changes().iter().map(|(suite, change)| loss(plan, suite, change)).collect();
+        if arguments.change.dry_run {
+            guard::foretell(&losses, output);
+            return Ok(None);
+        }
         guard::check(&repository.name, &losses, arguments.yes, output)?;
         Ok(plan.apply(&session.store, &session.context())?.commit)
     })?;

@@ -294,3 +294,30 @@ fn what_empties_a_suite_asks_first() {
     let _ = environment.run(&["remove", "prod", "*", "--yes"]).succeeds();
     assert_eq!(held(&environment), "");
 }
+
+#[test]
+fn siblings_are_named_where_the_store_has_no_source_package() {
+    let environment = store();
+    let of_source = |name: &str, version: &str, architecture: &str| {
+        environment.build(name, version, architecture, |builder| builder.field("Source", "appsrc"))
+    };
+    let files = [
+        of_source("app", "2.0", "amd64"),
+        of_source("app-data", "2.0", "all"),
+        of_source("app-old", "1.0", "all"),
+        // A source that is called like a package that does not name it.
+        environment.package("tool", "2.0", "amd64"),
+        environment.build("tool-data", "2.0", "all", |builder| builder.field("Source", "tool")),
+    ];
+    let files: Vec<&str> = files.iter().map(|file| file.as_str()).collect();
+    let _ = environment.run(&[&["add", "preprod"][..], &files].concat()).succeeds();
+    for (chosen, behind) in [("app", "app-data 2.0 all"), ("app-data", ""), ("tool-data", "tool 2.0 amd64")] {
+        let output = promote(&environment, &[chosen]).succeeds();
+        let warnings: Vec<&str> =
+            output.stderr.lines().filter(|line| line.contains("stays behind")).collect();
+        match behind {
+            "" => assert!(warnings.is_empty(), "{output}"),
+            behind => assert!(warnings.len() == 1 && warnings[0].contains(behind), "{output}"),
+        }
+    }
+}

@@ -3,9 +3,11 @@ use std::sync::Arc;
 
 use deb_parse::{PackageName, SuiteName, Version};
 use jiff::Timestamp;
+use memchr::memmem::Finder;
 
 use crate::error::Error;
 use crate::history::horizon::Ends;
+use crate::model::chunk::Chunk;
 use crate::model::commit::Commit;
 use crate::model::hold::{Hold, Holds};
 use crate::model::id::CommitId;
@@ -138,6 +140,26 @@ impl Revision<'_> {
 
     pub(crate) fn hold_list(&self) -> Result<Holds, Error> {
         Ok(Holds::read(&self.store.objects(), self.commit.holds)?)
+    }
+
+    /// The records of a suite in whose text one of these words stands. Only what has one is taken apart.
+    pub(crate) fn records_that_say(
+        &self,
+        suite: &SuiteName,
+        words: &[String],
+    ) -> Result<Vec<Arc<Record>>, Error> {
+        let finders: Vec<Finder<'_>> = words.iter().map(|word| Finder::new(word.as_bytes())).collect();
+        let objects = self.store.objects();
+        let mut found = Vec::new();
+        for id in self.snapshot(suite)?.chunks(objects) {
+            let chunk = Chunk::read(&objects, id?)?;
+            for place in 0..chunk.len() {
+                if finders.iter().any(|finder| finder.find(chunk.text(place)).is_some()) {
+                    found.push(chunk.record(place)?);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Whether any suite has that version of a package, for any architecture.

@@ -96,12 +96,6 @@ impl PackageSummary {
         Self { named, more: NAMED + packages.count() }
     }
 
-    /// Names packages, however many they are.
-    #[must_use]
-    pub fn of_all(packages: impl IntoIterator<Item = impl fmt::Display>) -> Self {
-        Self { named: packages.into_iter().map(|package| package.to_string()).collect(), more: 0 }
-    }
-
     /// Returns the packages that are named.
     #[must_use]
     pub fn named(&self) -> &[String] {

@@ -237,9 +237,12 @@ impl PromotionPlan {
         if let Some(target) = target.as_ref().filter(|_| !options.despite_hold) {
             plan.leave_out_held(target)?;
         }
-        plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), |suite, key| {
-            target.as_ref().map_or(Ok(false), |target| Ok(target.get(suite, key)?.is_some()))
-        })?;
+        // Where everything is asked for, what stays behind is there or held.
+        if !options.everything {
+            plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), |suite, key| {
+                target.as_ref().map_or(Ok(false), |target| Ok(target.get(suite, key)?.is_some()))
+            })?;
+        }
         let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
         plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
         Ok(plan)

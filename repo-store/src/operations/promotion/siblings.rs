@@ -8,7 +8,7 @@ use deb_parse::{PackageName, SourceName, SuiteName};
 use super::by_key;
 use crate::error::Error;
 use crate::history::revision::Revision;
-use crate::model::record::{Record, RecordKey};
+use crate::model::record::{Build, Record, RecordKey};
 
 /// The records of a suite that were chosen.
 pub(super) type Chosen = BTreeMap<RecordKey, Arc<Record>>;
@@ -56,8 +56,10 @@ pub(super) fn add(
     Ok(left_out)
 }
 
-/// The packages that the source packages of chosen records list (field `Binary`), that were built from the same version of it, were not
-/// chosen and are not `there`, each once. Without the source package nothing says which these are, short of reading the whole suite.
+/// The packages built from the same version of a source as chosen records that were not chosen and are not `there`, each once.
+///
+/// A source package lists its binary packages (field `Binary`). Where the suite does not have it, the packages that name the source are
+/// looked for in the whole suite.
 pub(super) fn left_behind(
     from: &Revision<'_>,
     chosen: &BTreeMap<SuiteName, Vec<Arc<Record>>>,
@@ -65,25 +67,48 @@ pub(super) fn left_behind(
 ) -> Result<Vec<Arc<Record>>, Error> {
     let mut left: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
     for (suite, chosen) in chosen {
+        let chosen_keys: BTreeSet<&RecordKey> = chosen.iter().map(|record| record.key()).collect();
+        let mut built = Vec::new();
+        let mut unlisted = Sources::new();
         for (source, versions) in sources_of(chosen.iter()) {
             let Ok(name) = PackageName::parse(source.as_str()) else { continue };
-            for of_source in from.versions(suite, &name)? {
-                if !of_source.key().architecture.is_source()
-                    || !versions.contains_key(of_source.key().version.as_str())
-                {
+            let called_so = from.versions(suite, &name)?;
+            let mut unlisted_versions = versions;
+            for of_source in called_so.iter().filter(|record| record.key().architecture.is_source()) {
+                if unlisted_versions.remove(of_source.key().version.as_str()).is_none() {
                     continue;
                 }
                 let binaries = of_source.field("Binary").unwrap_or_default().split(',');
-                let binaries = binaries.filter_map(|name| PackageName::parse(name.trim()).ok());
-                for record in
-                    binaries.map(|name| from.versions(suite, &name)).collect::<Result<Vec<_>, _>>()?.concat()
-                {
-                    let is_chosen = chosen.iter().any(|other| other.key() == record.key());
-                    let same_source = record.source() == of_source.source();
-                    if same_source && !is_chosen && !is_there(suite, record.key())? {
-                        left.insert(record.key().clone(), record);
-                    }
+                for name in binaries.filter_map(|name| PackageName::parse(name.trim()).ok()) {
+                    let versions = from.versions(suite, &name)?;
+                    built.extend(versions.into_iter().filter(|record| record.source() == of_source.source()));
                 }
+            }
+            if !unlisted_versions.is_empty() {
+                built.extend(called_so.into_iter().filter(|record| {
+                    let (of, version) = record.source();
+                    of == source && unlisted_versions.contains_key(version.as_str())
+                }));
+                unlisted.insert(source, unlisted_versions);
+            }
+        }
+        if !unlisted.is_empty() {
+            let words: Vec<String> = unlisted.keys().map(|source| format!("Source: {source}")).collect();
+            built.extend(from.records_that_say(suite, &words)?.into_iter().filter(|record| {
+                let (source, version) = record.source();
+                unlisted.get(&source).is_some_and(|versions| versions.contains_key(version.as_str()))
+            }));
+        }
+        // Another version of the same build is chosen: this one is what it replaces. What is for all architectures may be needed by one
+        // that has no newer version.
+        let replaced: BTreeSet<(&PackageName, &Build)> =
+            chosen.iter().map(|record| (&record.key().package, &record.key().architecture)).collect();
+        for record in built {
+            let key = record.key();
+            let is_replaced = replaced.contains(&(&key.package, &key.architecture))
+                && !matches!(&key.architecture, Build::For(architecture) if architecture.is_all());
+            if !is_replaced && !chosen_keys.contains(key) && !is_there(suite, key)? {
+                left.insert(record.key().clone(), record);
             }
         }
     }
