@@ -7,8 +7,8 @@ use apt_sign::OpenPgpSigner;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use repo_store::{
-    CommitId, Context, Format, IndexKind, PublishOptions, PublishReport, RepositoryName, RepositorySettings,
-    Revision, Store,
+    CommitId, Context, Error, Format, IndexKind, PublishOptions, PublishReport, RepositoryName,
+    RepositorySettings, Revision, Store,
 };
 
 use crate::args::{ChangeArguments, Global};
@@ -112,7 +112,14 @@ impl Session {
         repository: &RepositoryName,
         revision: &str,
     ) -> Result<Revision<'_>, Failure> {
-        Ok(self.store.resolve(repository, &moment::absolute(revision, self.context().now))?)
+        let found = self.store.resolve(repository, &moment::absolute(revision, self.context().now));
+        Ok(found.map_err(|error| match error {
+            // As it was given, and not the moment that it stands for.
+            Error::UnknownRevision { repository, .. } => {
+                Error::UnknownRevision { repository, revision: revision.to_owned() }
+            }
+            error => error,
+        })?)
     }
 
     pub(crate) fn keys(&self) -> Keys {

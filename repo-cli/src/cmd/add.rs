@@ -246,8 +246,8 @@ fn print_document(
         let rest = match (complete, dry_run) {
             (true, false) => "the others were added",
             (true, true) => "the others would be added",
-            (false, false) => "nothing was added; --keep-going adds the others",
-            (false, true) => "nothing would be added; --keep-going adds the others",
+            (false, false) => "nothing was added; `repo-cli add --keep-going` adds the others",
+            (false, true) => "nothing would be added; `repo-cli add --keep-going` adds the others",
         };
         let rest = if report.added.is_empty() { String::new() } else { format!(": {rest}") };
         output.note(&format!("{refused}{rest}"));

@@ -229,7 +229,7 @@ fn two_files_of_one_version_in_one_command() {
     ---- stderr
     error: <DIR>/files/second.deb: twin 1.0 all is in preprod already (bookworm), with another content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
-    1 of 2 files refused: nothing was added; --keep-going adds the others
+    1 of 2 files refused: nothing was added; `repo-cli add --keep-going` adds the others
     ");
 }
 
@@ -319,7 +319,7 @@ fn one_bad_file_of_several_stops_all() {
     error: <DIR>/files/broken.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
     error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
-    2 of 3 files refused: nothing was added; --keep-going adds the others
+    2 of 3 files refused: nothing was added; `repo-cli add --keep-going` adds the others
     ");
 }
 

@@ -272,6 +272,8 @@ fn a_machine_is_brought_back_by_a_pin() {
 fn what_empties_a_suite_asks_first() {
     let environment = store();
     environment.add("prod", &["hello=1.0", "world=1.0"]);
+    let foretold = environment.run(&["remove", "prod", "*", "--dry-run"]).succeeds();
+    assert!(foretold.stderr.contains("2 of 2 packages from bookworm: it is asked about"), "{foretold}");
     insta::assert_snapshot!(environment.run(&["remove", "prod", "*"]), @"
     status: 1
     ---- stderr
