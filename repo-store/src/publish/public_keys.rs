@@ -74,7 +74,7 @@ impl Store {
     /// nothing is published, or was by a version that published no keys.
     ///
     /// # Errors
-    /// When the record of the publication or the file cannot be read, [`Error::Damaged`] when the file is not what was published.
+    /// When the record of the publication or the file cannot be read, [`Damaged`](crate::StorageError::Damaged) when the file is not what was published.
     pub fn published_keys(&self, repository: &RepositoryName) -> Result<Option<Vec<u8>>, Error> {
         let current = Publication::current(self, repository)?;
         let Some(keys) = current.and_then(|current| current.public_keys) else { return Ok(None) };
