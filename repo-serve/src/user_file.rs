@@ -149,7 +149,7 @@ impl Read {
 }
 
 fn text_of(path: &Utf8Path) -> Result<String, UsersError> {
-    // A pipe without a writer would be waited for for ever.
+    // A named pipe would block forever.
     let read = || {
         let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
         let mut file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;

@@ -110,7 +110,7 @@ impl SecretKey {
     }
 }
 
-/// Reads a key file. Without an `owner`, whoever may read or replace it.
+/// Reads a key file. With an `owner`, refuses a file that other users can read or replace.
 fn read(path: &Path, owner: Option<u32>) -> Result<Protected, Error> {
     let (directory, name) = open_directory(path, owner)?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;

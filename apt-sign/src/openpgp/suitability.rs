@@ -120,8 +120,8 @@ fn unsupported_algorithm<R: key::KeyRole>(
     (!is_supported(key)).then(|| KeyProblem::UnsupportedAlgorithm { algorithm: algorithm(key) })
 }
 
-/// When signing ends by what is known at `time`: the latest end of a part that may sign, none of which outlives the primary key. `None`
-/// when it never does. Of a certificate that cannot sign, when the primary key ends.
+/// Returns when signing ends: the latest expiry of a signing part. No part outlives the primary key. `None` when signing never ends.
+/// For a certificate that cannot sign, returns when the primary key expires.
 pub(super) fn signing_ends(cert: &Cert) -> Option<SystemTime> {
     let lenient = policy::lenient();
     let valid = cert.with_policy(&lenient, policy::end_of_time()).ok()?;

@@ -98,7 +98,7 @@ pub(crate) fn run(
     Ok(Outcome::of(arguments.all || plan.held().is_empty()))
 }
 
-/// Says what is not promoted, and why.
+/// Prints what is not promoted, and why.
 fn note_left_out(
     plan: &PromotionPlan,
     to: &RepositorySettings,

@@ -1,4 +1,4 @@
-//! Files that the configuration names, which may be anything: a pipe without a writer would be waited for for ever.
+//! Reads files that the configuration names. A named pipe would block forever, so only regular files are read.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};

@@ -13,7 +13,7 @@ use crate::error::Report;
 /// The number of the JSON form. Fields may be added to it; none is removed or changes its meaning.
 const FORMAT: u32 = 1;
 
-/// Writes JSON in one line that a terminal can show as it is: what it would obey or reorder is written as `\uXXXX`.
+/// Writes JSON in one line that a terminal can show as it is: control and bidirectional characters are escaped.
 struct SafeFormatter;
 
 impl Formatter for SafeFormatter {

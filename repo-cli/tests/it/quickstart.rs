@@ -89,16 +89,15 @@ fn the_whole_text() {
     list=/etc/apt/sources.list.d/preprod.list
 
     if sed -n 's/^[Uu][Rr][Ii][Ss]: *//p' "$entry" 2> /dev/null | grep -qvxF -e "$url" -e "$url/"; then
-        echo "$entry is for another address than $url, so nothing was changed. If that source is no longer needed, remove the file" >&2
-        echo 'and paste this again; if it is, give one of the two files another name first.' >&2
+        echo "$entry has a source with another address than $url; nothing was changed. Remove the file if you no longer need that" >&2
+        echo 'source, or give it another name. Then paste this again.' >&2
         exit 1
     fi
     active() { grep -sE '^[[:space:]]*deb(-src)?[[:space:]]' "$list"; }
     outdated=
     if active | grep -qF -e "$url " -e "$url/ "; then
         if active | grep -qvF -e "$url " -e "$url/ "; then
-            echo "$list has other sources than $url as well, so nothing was changed. Take the lines for $url out of it" >&2
-            echo 'and paste this again.' >&2
+            echo "$list has other sources besides $url; nothing was changed. Remove the lines for $url and paste this again." >&2
             exit 1
         fi
         outdated=yes
@@ -133,7 +132,7 @@ fn the_whole_text() {
     END
     ;;
 
-    (*) echo 'there is no suite for the release of this machine (--suite prints the script for any suite):' "$release" >&2; exit 1 ;;
+    (*) echo 'no suite for the release of this machine (choose one with --suite):' "$release" >&2; exit 1 ;;
     esac
 
     mine=" $( (dpkg --print-architecture; dpkg --print-foreign-architectures) | tr '\n' ' ')"

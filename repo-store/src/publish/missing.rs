@@ -86,13 +86,13 @@ fn is_there(paths: &StorePaths, at: &At<'_>, entry: &Entry) -> Result<bool, Erro
     }
 }
 
-/// So many chunks of records are looked up in the pool at each publication. A repository that has no more is looked at as a whole.
+/// The number of chunks whose files are checked at each publication. A smaller repository is checked as a whole.
 const LOOKED_AT: usize = 8;
 
 /// Links what is missing of the packages of a publication into the pool again, durably. Returns how many files that were.
 ///
-/// To look for every file would cost more than all the rest of a publication. So a few are looked for, others each time, which are drawn by
-/// `now`; when one of them is missing, all are. A pool that was removed is seen at once, and a single file in time or by a check.
+/// Checking every file would cost more than the rest of a publication. So the files of a few chunks are checked, chosen by `now`, and all
+/// files if one of these is missing. A removed pool is noticed at once, a single missing file after some publications or by a check.
 ///
 /// # Errors
 /// When the records cannot be read, or a link or a file lies where a directory of the pool belongs.

@@ -45,7 +45,7 @@ pub(crate) const COLLECTION: &str = "gc";
 /// The last garbage collection, as its lock shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Collection {
-    ended: Option<std::time::SystemTime>,
+    began: Option<std::time::SystemTime>,
     /// Whether it is at work.
     pub(crate) is_running: bool,
 }
@@ -187,8 +187,8 @@ impl Directory {
     /// What can be told of the last garbage collection, to see whether one ran between two looks.
     pub(crate) fn last_collection(&self) -> Collection {
         let path = self.collection_lock();
-        let ended = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
-        Collection { ended, is_running: Lock::is_held(&path) }
+        let began = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+        Collection { began, is_running: Lock::is_held(&path) }
     }
 
     fn collection_lock(&self) -> Utf8PathBuf {

@@ -33,16 +33,15 @@ put() {
 /// Stops before anything is written when other sources stand in the files that it would replace.
 const OTHERS: &str = r#"
 if sed -n 's/^[Uu][Rr][Ii][Ss]: *//p' "$entry" 2> /dev/null | grep -qvxF -e "$url" -e "$url/"; then
-    echo "$entry is for another address than $url, so nothing was changed. If that source is no longer needed, remove the file" >&2
-    echo 'and paste this again; if it is, give one of the two files another name first.' >&2
+    echo "$entry has a source with another address than $url; nothing was changed. Remove the file if you no longer need that" >&2
+    echo 'source, or give it another name. Then paste this again.' >&2
     exit 1
 fi
 active() { grep -sE '^[[:space:]]*deb(-src)?[[:space:]]' "$list"; }
 outdated=
 if active | grep -qF -e "$url " -e "$url/ "; then
     if active | grep -qvF -e "$url " -e "$url/ "; then
-        echo "$list has other sources than $url as well, so nothing was changed. Take the lines for $url out of it" >&2
-        echo 'and paste this again.' >&2
+        echo "$list has other sources besides $url; nothing was changed. Remove the lines for $url and paste this again." >&2
         exit 1
     fi
     outdated=yes
@@ -161,7 +160,7 @@ impl Setup {
                     let suite = block.suites.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
                     push(&mut text, format_args!("\n({})\n{};;\n", quoted(&suite), self.written(block)));
                 }
-                let none = "there is no suite for the release of this machine (--suite prints the script for any suite):";
+                let none = "no suite for the release of this machine (choose one with --suite):";
                 push(
                     &mut text,
                     format_args!("\n(*) echo {} \"$release\" >&2; exit 1 ;;\nesac\n", quoted(none)),

@@ -147,6 +147,10 @@ impl Store {
         let storage = self.storage();
         let only_one = storage.lock(COLLECTION)?;
         let now = storage.now()?;
+        if !options.dry_run {
+            // A check that runs meanwhile sees that a collection began, even if it is killed.
+            only_one.mark(now)?;
+        }
         let settled = earlier(now, options.grace);
         // One that began in the future began before the clock was set right.
         let began =
@@ -226,10 +230,6 @@ impl Store {
             survey.remove(self, &mut sweep)?;
         }
         let (removed, freed) = sweep.finish();
-        if !options.dry_run {
-            // A check that ran meanwhile sees that, and checks again what it missed.
-            only_one.mark(storage.now()?)?;
-        }
         Ok(GcReport { removed, freed, ..report })
     }
 

@@ -56,6 +56,13 @@ pub struct AddOptions {
     pub dry_run: bool,
 }
 
+impl AddOptions {
+    /// Returns where a package is asked to go that comes with an upload for these suites; with none, `distribution` is empty.
+    fn placement<'a>(&'a self, distribution: &'a [SuiteName]) -> PlacementRequest<'a> {
+        PlacementRequest { component: self.component.as_ref(), suites: &self.suites, distribution }
+    }
+}
+
 /// What became of the files.
 ///
 /// That there is a report does not mean that the files were taken: look at [`refused`](Self::refused), or ask for
@@ -246,11 +253,7 @@ impl Store {
         let digests = Digests { sha256: package.sha256, md5: None, sha1: None };
         let control = &package.control;
         let paragraph = control.paragraph();
-        let asked = PlacementRequest {
-            component: options.component.as_ref(),
-            suites: &options.suites,
-            distribution: upload.map_or(&[], |upload| upload.distribution),
-        };
+        let asked = options.placement(upload.map_or(&[], |upload| upload.distribution));
         let placement =
             Placement::of(&RecordKey::of(control), |name| paragraph.get_str(name), repository, &asked)?;
         let (component, kind) = (placement.component.clone(), kind_of(control, path));

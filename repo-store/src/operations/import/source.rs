@@ -13,7 +13,7 @@ use crate::error::{Error, ImportError};
 use crate::manifest::{Manifest, Part};
 use crate::model::id::BlobId;
 use crate::model::record::{Record, SourceFile};
-use crate::operations::placement::{Placement, PlacementRequest};
+use crate::operations::placement::Placement;
 use crate::settings::RepositorySettings;
 use crate::storage::Storage as _;
 use crate::store::Store;
@@ -109,11 +109,7 @@ impl Store {
         let stanza_error = |source| Error::Import(ImportError::Stanza { file: path.to_owned(), source });
         let paragraph = dsc.paragraph();
         let field = |name: &str| if name == "Section" { section } else { paragraph.get_str(name) };
-        let asked = PlacementRequest {
-            component: options.component.as_ref(),
-            suites: &options.suites,
-            distribution: upload.map_or(&[], |upload| upload.distribution),
-        };
+        let asked = options.placement(upload.map_or(&[], |upload| upload.distribution));
         let key = Record::key_of_source(&dsc).map_err(stanza_error)?;
         let placement = Placement::of(&key, field, repository, &asked)?;
         let record = Record::of_source(&dsc, placement.component.clone(), details, &own, &others);

@@ -14,7 +14,7 @@ use super::{AddOptions, Candidate, Origin, Request};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::model::record::{Build, Record};
-use crate::operations::placement::{Placement, PlacementRequest};
+use crate::operations::placement::Placement;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -256,11 +256,7 @@ impl<'a> Upload<'a> {
         request: &Request<'_>,
     ) -> Result<Candidate<'s>, Error> {
         let blobs = stored.files()?.iter().map(|file| file.blob).collect();
-        let asked = PlacementRequest {
-            component: request.options.component.as_ref(),
-            suites: &request.options.suites,
-            distribution: &self.distribution,
-        };
+        let asked = request.options.placement(&self.distribution);
         let mut placement = Placement::of(stored.key(), |name| stored.field(name), repository, &asked)?;
         placement.component = stored.component().clone();
         Candidate::new(repository, &self.list.beside(&entry.path), stored, placement, Vec::new(), blobs)
