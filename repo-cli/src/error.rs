@@ -140,8 +140,13 @@ pub(crate) enum Failure {
     #[error("stopped: nothing was changed")]
     Stopped,
     /// Names or patterns that match no package.
-    #[error("no package matches {}", .0.join(", "))]
-    NoMatch(Vec<String>),
+    #[error("no package matches {} in {repository}", .names.join(", "))]
+    NoMatch {
+        /// What was asked for.
+        names: Vec<String>,
+        /// Where it was looked for.
+        repository: RepositoryName,
+    },
     /// Names or patterns that no removal took out, as far as the history goes.
     #[error("no removal from {repository} took out {}: there is nothing to undo", .names.join(", "))]
     NoRemoval {
@@ -337,7 +342,7 @@ impl Failure {
             Self::Stopped => "E-STOPPED",
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoKey { .. } => "E-NO-KEY",
-            Self::NoMatch(_) => "E-NO-MATCH",
+            Self::NoMatch { .. } => "E-NO-MATCH",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::Io { .. } => "E-IO",
@@ -427,7 +432,7 @@ impl Failure {
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
-            Self::NoMatch(_) => Some("`repo-cli list REPOSITORY` shows what there is".to_owned()),
+            Self::NoMatch { repository, .. } => Some(format!("run repo-cli list {repository}")),
             _ => None,
         }
     }

@@ -89,7 +89,7 @@ fn retention_tells_of_a_change_that_could_not_be_published() {
         let _ = environment.run(&["add", "preprod", "--no-publish", file.as_str()]).succeeds();
     }
     let output = environment.run(&["retention", "preprod", "--json"]).ends_with(1);
-    assert!(output.stderr.contains("clients do not see it yet"), "{output}");
+    assert!(output.stderr.contains("committed but not published"), "{output}");
     let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     let done = &document["retention"][0];
     assert_eq!(done["repository"], "preprod");

@@ -17,7 +17,7 @@ fn a_state_is_named_by_its_place_before_the_current_one_or_by_a_time() {
     }
     assert_eq!(held("2099-01-01 10:00"), 2);
     let rolled = environment.run(&["rollback", "prod", "--to", "@-1"]).succeeds().stdout;
-    assert!(rolled.contains("rolled prod back to 1 ("), "{rolled}");
+    assert!(rolled.contains("rolled prod back to 1 (commit "), "{rolled}");
     let _ = environment.run(&["rollback", "prod", "--to", "-1"]).succeeds();
     assert_eq!(held("-0"), 2);
 }
