@@ -396,7 +396,13 @@ impl Failure {
             Self::UnknownRepository { known, .. } if known.is_empty() => {
                 Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
             }
-            Self::UnknownRepository { known, .. } => Some(format!("there are: {}", known.join(", "))),
+            Self::UnknownRepository { name, known } => {
+                let all = known.join(", ");
+                Some(match nearest(name, known) {
+                    Some(meant) => format!("did you mean `{meant}`? (repositories: {all})"),
+                    None => format!("there are: {all}"),
+                })
+            }
             Self::NoKey { is_published: true, .. } => Some(
                 "restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, \
                  then `repo-cli publish --allow-key-change`"
@@ -436,6 +442,13 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// Returns the name that was probably meant by one that is unknown: one slip of the pen away, or one in three letters of a long name.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let distance = |known: &String| strsim::damerau_levenshtein(name, known);
+    let nearest = known.iter().min_by_key(|known| distance(known))?;
+    (distance(nearest) <= (name.chars().count() / 3).max(1)).then_some(nearest)
 }
 
 /// What to do when no key can sign any more.

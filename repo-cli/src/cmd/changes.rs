@@ -1,5 +1,6 @@
 //! What a change does to packages, as a table, and how it is undone.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, SuiteName, Version};
@@ -70,13 +71,17 @@ pub(crate) fn additions(
         for record in records {
             let key = record.key();
             let place = (suite, &key.package);
-            if !known.contains_key(&place) {
-                let versions = before.map(|before| before.versions(suite, &key.package)).transpose()?;
-                let versions = versions.unwrap_or_default();
-                known.insert(place, versions.iter().map(|record| record.key().clone()).collect());
-            }
-            let versions = known.get(&place).into_iter().flatten();
+            let versions = match known.entry(place) {
+                Entry::Occupied(versions) => versions.into_mut(),
+                Entry::Vacant(free) => {
+                    let versions = before.map(|before| before.versions(suite, &key.package)).transpose()?;
+                    let keys =
+                        versions.unwrap_or_default().iter().map(|record| record.key().clone()).collect();
+                    free.insert(keys)
+                }
+            };
             let newest = versions
+                .iter()
                 .filter(|old| serve_the_same(&old.architecture, &key.architecture))
                 .map(|old| &old.version)
                 .max();
