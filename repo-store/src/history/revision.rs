@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::{PackageName, SuiteName, Version};
@@ -71,6 +71,18 @@ impl<'a> Revision<'a> {
     /// When the store cannot be read.
     pub fn versions(&self, suite: &SuiteName, package: &PackageName) -> Result<Vec<Arc<Record>>, Error> {
         Ok(Lookup::new(self.store.objects()).versions(&self.snapshot(suite)?, package)?)
+    }
+
+    /// Returns every version and architecture of all these packages in a suite, in order. Each part of the suite is read once.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn versions_of_all(
+        &self,
+        suite: &SuiteName,
+        packages: &BTreeSet<PackageName>,
+    ) -> Result<Vec<Arc<Record>>, Error> {
+        Ok(self.snapshot(suite)?.versions_of_all(&self.store.objects(), packages)?)
     }
 
     /// The record of one key in a suite.
