@@ -87,7 +87,7 @@ fn is_there(paths: &StorePaths, at: &At<'_>, entry: &Entry) -> Result<bool, Erro
 }
 
 /// The number of chunks whose files are checked at each publication. A smaller repository is checked as a whole.
-const LOOKED_AT: usize = 8;
+const LOOKED_AT: usize = 2;
 
 /// Links what is missing of the packages of a publication into the pool again, durably. Returns how many files that were.
 ///

@@ -80,8 +80,8 @@ pub struct PublishOptions {
     pub allow_removal: bool,
     /// Publish also when none of the keys that sign signed what clients see: they refuse it until they are given one of these keys.
     pub allow_key_change: bool,
-    /// Read all published files of indices to their ends and make those anew that are not what they were, and not only a share of them:
-    /// for who goes back to an older state.
+    /// Read every published file of an index that is taken over, or that a part is taken from, to its end, and not only a share of them;
+    /// render the index again when the file is damaged. Going back to an older state asks for this.
     pub check_all: bool,
     /// Look for some files of the packages that are published, others each time, and for all when one is missing; link what is missing
     /// into the pool again. The rest of what clients see is looked for always.
@@ -254,13 +254,13 @@ impl Store {
         }
         let mut tree = tree::Tree::new(self, &repository.name, (context.now, last))?;
         if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
-            let found = if options.check_all {
-                carried::look_at_all(tree.by_hash_directory(), current, context.threads)
+            if options.check_all {
+                tree.check_all();
             } else {
-                carried::look_at_some(tree.by_hash_directory(), current, tree.id())
-            };
-            tree.count_checked(found.read);
-            tree.distrust(found.broken);
+                let found = carried::look_at_some(tree.by_hash_directory(), current, tree.id());
+                tree.count_checked(found.read);
+                tree.distrust(found.broken);
+            }
         }
         let mut whole = Vec::with_capacity(kept.len());
         for suite in kept {

@@ -132,6 +132,8 @@ pub(super) struct Tree<'a> {
     whole: Mutex<BTreeSet<Sha256>>,
     /// Files of indices known not to be what their names say.
     broken: BTreeSet<Sha256>,
+    /// Whether every file that is taken over is read first.
+    checks_all: bool,
 }
 
 impl<'a> Tree<'a> {
@@ -156,12 +158,18 @@ impl<'a> Tree<'a> {
             checked: AtomicU64::new(0),
             whole: Mutex::default(),
             broken: BTreeSet::new(),
+            checks_all: false,
         })
     }
 
     /// Files of indices that are not what their names say: nothing is made of them, and no index that has one is taken for whole.
     pub(super) fn distrust(&mut self, broken: BTreeSet<Sha256>) {
         self.broken = broken;
+    }
+
+    /// Reads each file to its end before it, or a part of it, is taken over.
+    pub(super) fn check_all(&mut self) {
+        self.checks_all = true;
     }
 
     /// Adds to the count of bytes that were read to see whether published files are whole.
@@ -189,7 +197,11 @@ impl<'a> Tree<'a> {
             return Ok(true);
         }
         self.count_checked(size);
-        Ok(files::sha256(at.clone()).is_ok_and(|found| found == *digest))
+        let is_sound = files::sha256(at.clone()).is_ok_and(|found| found == *digest);
+        if is_sound {
+            self.vouch(*digest);
+        }
+        Ok(is_sound)
     }
 
     fn vouch(&self, digest: Sha256) {
@@ -213,7 +225,15 @@ impl<'a> Tree<'a> {
     /// Whether all files of an index are there.
     pub(super) fn holds(&self, index: &PublishedIndex) -> Result<bool, Error> {
         let is_broken = index.files_at("").any(|(_, file)| self.is_broken(&file.sha256));
-        Ok(!is_broken && holds(&self.public.paths, &self.by_hash, index)?)
+        if is_broken || !holds(&self.public.paths, &self.by_hash, index)? {
+            return Ok(false);
+        }
+        for (_, file) in index.files_at("").filter(|_| self.checks_all) {
+            if !self.is_there(&self.by_hash(&file.sha256), file.size, &file.sha256)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether all files of all indices of a suite are there; of one that clients never saw, there are none.
@@ -298,9 +318,14 @@ impl<'a> Tree<'a> {
         // It can be there already: after going back, or because somebody was killed before showing it. It was whole when it got that
         // name, and need not be by now.
         if self.is_there(&path, file.size(), &file.sha256())? {
-            self.vouch(file.sha256());
             self.public.note([self.public.path.join(BY_HASH).join("SHA256")]);
             return Ok(true);
+        }
+        if let Some(previous) = previous.filter(|_| self.checks_all && takes_over(file)) {
+            let source = self.by_hash(&previous.sha256);
+            if !self.is_there(&source, previous.size, &previous.sha256)? {
+                return Ok(false);
+            }
         }
         let temporary = self.public.store.storage().temporary()?;
         let mut output = files::create_new(&temporary, mode::IMMUTABLE)?;
@@ -467,6 +492,11 @@ impl<'a> Tree<'a> {
         }
         self.public.sync()
     }
+}
+
+/// Whether a part of the file is taken from the one before.
+fn takes_over(file: &RenderedFile) -> bool {
+    file.parts().iter().any(|part| matches!(part, Part::Previous { .. }))
 }
 
 /// Continues `output` with a range of a file, and says whether that is all there and has this CRC32.

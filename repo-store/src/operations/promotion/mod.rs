@@ -239,9 +239,7 @@ impl PromotionPlan {
         }
         // Where everything is asked for, what stays behind is there or held.
         if !options.everything {
-            plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), |suite, key| {
-                target.as_ref().map_or(Ok(false), |target| Ok(target.get(suite, key)?.is_some()))
-            })?;
+            plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), target.as_ref())?;
         }
         let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
         plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
