@@ -6,6 +6,8 @@
 //! inside of [`Directory`].
 
 pub(crate) mod beneath;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub(crate) mod copy;
 mod directory;
 mod error;
