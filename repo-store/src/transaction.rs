@@ -17,7 +17,7 @@ use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordFile, RecordKey};
 use crate::model::snapshot::Snapshot;
-use crate::storage::Storage as _;
+use crate::storage::{Swap, Version};
 use crate::store::{InPool, Store};
 
 /// The right to change a repository: everything happens in memory and in unreferenced objects until it is committed.
@@ -28,6 +28,8 @@ pub struct Transaction<'a> {
     store: &'a Store,
     repository: RepositoryName,
     base: Option<Revision<'a>>,
+    /// The version of the reference that led to the base.
+    version: Option<Version>,
     snapshots: BTreeMap<SuiteName, Snapshot>,
     /// The suites that were given the content of another state, and what they held before.
     restored: BTreeMap<SuiteName, (SnapshotId, Option<Snapshot>)>,
@@ -96,7 +98,7 @@ enum Outcome {
 
 impl<'a> Transaction<'a> {
     fn begin(store: &'a Store, repository: &RepositoryName) -> Result<Self, Error> {
-        let base = store.head(repository)?;
+        let (base, version) = store.versioned_head(repository)?.unzip();
         let mut snapshots = BTreeMap::new();
         for suite in base.iter().flat_map(|base| base.commit().suites.keys()) {
             if let Some(base) = &base {
@@ -108,6 +110,7 @@ impl<'a> Transaction<'a> {
             store,
             repository: repository.clone(),
             base,
+            version,
             snapshots,
             holds: Holds::read(&store.objects(), holds)?,
             withdrawn: BTreeMap::new(),
@@ -451,8 +454,8 @@ impl<'a> Transaction<'a> {
         if after == before && !changes_holds {
             // What is there may have been put there by somebody who did not live to make it durable, and a package that was
             // lost comes back by adding it again.
-            self.store.storage().sync()?;
-            self.store.storage().settle(&Store::ref_key(&self.repository))?;
+            self.store.storage().objects().sync()?;
+            self.store.storage().refs().settle(&Store::ref_key(&self.repository))?;
             return Ok(Outcome::Committed(None));
         }
         let (parent, sequence) = match base {
@@ -471,16 +474,19 @@ impl<'a> Transaction<'a> {
         let id = commit.write(&objects)?;
         // Everything the reference will lead to must survive a power cut before the reference does.
         let storage = self.store.storage();
-        storage.sync()?;
-        let line = |id: CommitId| format!("{id}\n").into_bytes();
-        let expected = base.map(|(id, _)| line(id));
+        storage.objects().sync()?;
         let key = Store::ref_key(&self.repository);
         let entry = LogEntry::of_commit(&commit, &self.repository, id).to_line();
-        if storage.log_and_swap(&key, expected.as_deref(), &line(id), &Store::log_key(), &entry)? {
-            Ok(Outcome::Committed(Some(id)))
-        } else {
-            Ok(Outcome::LostRace)
-        }
+        // Announced before it is done, so that no state goes unannounced.
+        let announce = || storage.log().append(&entry);
+        let new = format!("{id}\n");
+        let is_committed = match storage.swap(&key, self.version.as_ref(), new.as_bytes(), announce)? {
+            Swap::Done => true,
+            Swap::Changed => false,
+            // The answer was lost, and others may have built upon the commit since.
+            Swap::Unknown(_) => self.store.leads_to(&self.repository, id, commit.sequence)?,
+        };
+        Ok(if is_committed { Outcome::Committed(Some(id)) } else { Outcome::LostRace })
     }
 }
 

@@ -20,8 +20,8 @@ use crate::error::Error;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
+use crate::storage::Key;
 use crate::storage::beneath::StorePaths;
-use crate::storage::{Key, Storage as _, files};
 use crate::store::Store;
 
 /// The form in which the stanzas of records are listed, counted up when it changes. In the first form, and in publications that
@@ -222,7 +222,7 @@ impl Publication {
         if !paths.place(&dists).is_directory().map_err(Error::io("look at", &dists))? {
             return Ok(None);
         }
-        let bytes = store.storage().read(&Self::key(repository, id))?;
+        let bytes = store.storage().objects().get(&Self::key(repository, id))?;
         Ok(bytes.and_then(|bytes| Self::parse(&bytes)).filter(|publication| publication.id == id))
     }
 
@@ -256,8 +256,11 @@ impl Publication {
         store: &Store,
         repository: &RepositoryName,
     ) -> Result<BTreeSet<PublicationId>, Error> {
-        let names = files::names_in(&store.root().join("store/publications").join(repository.as_str()))?;
-        Ok(names.iter().filter_map(|name| PublicationId::parse(name)).collect())
+        let mut ids = BTreeSet::new();
+        store.storage().objects().each(&format!("publications/{repository}"), &mut |key, _| {
+            ids.extend(key.rsplit('/').next().and_then(PublicationId::parse));
+        })?;
+        Ok(ids)
     }
 
     /// The publication that `dists` shows when it is a link to that.
@@ -272,7 +275,7 @@ impl Publication {
         repository: &RepositoryName,
         id: PublicationId,
     ) -> Result<Option<Self>, Error> {
-        let Some(bytes) = store.storage().read(&Self::key(repository, id))? else { return Ok(None) };
+        let Some(bytes) = store.storage().objects().get(&Self::key(repository, id))? else { return Ok(None) };
         let damaged = || Error::damaged("record of the publication", &id, "it is malformed");
         Self::parse(&bytes).filter(|publication| publication.id == id).map(Some).ok_or_else(damaged)
     }
@@ -280,11 +283,10 @@ impl Publication {
     /// Writes it down, durably.
     pub(crate) fn write(&self, store: &Store, repository: &RepositoryName) -> Result<(), Error> {
         let key = Self::key(repository, self.id);
-        let path = store.storage().local_path(&key);
         // A publication of that id that was never switched to may have been left behind by a crash.
-        path.map_or(Ok(()), |path| files::remove_if_present(&path))?;
-        store.storage().put(&key, self.to_text().as_bytes())?;
-        Ok(store.storage().sync()?)
+        store.storage().objects().delete(&key)?;
+        store.storage().objects().put(&key, self.to_text().as_bytes())?;
+        Ok(store.storage().objects().sync()?)
     }
 
     fn to_text(&self) -> String {

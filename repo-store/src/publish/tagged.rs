@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
-use crate::storage::{Storage as _, files};
+use crate::storage::files;
 use crate::store::Store;
 
 /// The link for a tag, below the public directory of its repository. It leads to the archive root of a publication beside it.
@@ -131,7 +131,7 @@ impl Store {
             let id = target.and_then(|target| PublicationId::parse(target.as_str()));
             // No Date is later than the id of its publication: few records have to be read.
             let Some(id) = id.filter(|id| id.seconds() > now.as_second()) else { continue };
-            let record = self.storage().read(&Publication::key(repository, id))?;
+            let record = self.storage().objects().get(&Publication::key(repository, id))?;
             let record = record.and_then(|bytes| Publication::parse(&bytes));
             let date = record.as_ref().and_then(Publication::latest_date);
             found.extend(date.filter(|date| is_ahead(*date, now)).map(|date| (tag, date)));
@@ -145,13 +145,11 @@ impl Store {
         repository: &RepositoryName,
         commit: CommitId,
     ) -> Result<Option<PublicationId>, Error> {
-        let names = files::names_in(&self.root().join("store/publications").join(repository.as_str()))?;
         let shown = Publication::shown(&self.paths(), &self.public(repository))?;
-        let mut ids: Vec<PublicationId> =
-            names.iter().filter_map(|name| PublicationId::parse(name)).collect();
+        let mut ids: Vec<PublicationId> = Publication::recorded(self, repository)?.into_iter().collect();
         ids.sort_by_key(|id| id.rank(shown));
         for id in ids.into_iter().rev() {
-            let record = self.storage().read(&Publication::key(repository, id))?;
+            let record = self.storage().objects().get(&Publication::key(repository, id))?;
             let shows = record
                 .and_then(|bytes| Publication::parse(&bytes))
                 .is_some_and(|publication| publication.id == id && publication.commit == Some(commit));

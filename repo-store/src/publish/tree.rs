@@ -24,7 +24,7 @@ use crate::model::publication_id::PublicationId;
 use crate::model::record::Record;
 use crate::storage::beneath::{At, DirectoryHandle, StorePaths};
 use crate::storage::files::mode;
-use crate::storage::{Key, Storage as _, StorageError, files};
+use crate::storage::{Key, StorageError, files};
 use crate::store::Store;
 
 /// The directory of a repository with its publications.
@@ -78,7 +78,7 @@ fn clear_away(public: &PublicDirectory<'_>) -> Result<BTreeSet<PublicationId>, E
     for name in &names {
         let id = PublicationId::parse(name);
         let record = Key::named("publications", &format!("{repository}/{name}"));
-        if (id.is_some() && id == shown) || store.storage().contains(&record)? {
+        if (id.is_some() && id == shown) || store.storage().objects().contains(&record)? {
             taken.extend(id);
             continue;
         }
@@ -466,7 +466,7 @@ impl<'a> Tree<'a> {
         self.point_tags(publication)?;
         self.public.sync()?;
         publication.write(self.public.store, &self.public.repository)?;
-        Ok(self.public.store.storage().append_line(&Store::log_key(), announcement)?)
+        Ok(self.public.store.storage().log().append(announcement)?)
     }
 
     /// Makes everything durable, announces it in the operation log, and switches clients over.

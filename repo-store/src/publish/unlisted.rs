@@ -82,7 +82,6 @@ mod tests {
     use crate::model::name::RepositoryName;
     use crate::model::record::Record;
     use crate::settings::{RepositorySettings, SuiteSettings};
-    use crate::storage::Storage as _;
     use crate::store::Store;
 
     /// A package as a store may have it that was not checked as today.
@@ -92,7 +91,7 @@ mod tests {
 
     fn record_as(store: &Store, name: &str, depends: &str, path: &str) -> Arc<Record> {
         let blob = BlobId::of(name.as_bytes());
-        store.storage().put(&Store::blob_key(blob), name.as_bytes()).unwrap();
+        store.storage().objects().put(&Store::blob_key(blob), name.as_bytes()).unwrap();
         let text = format!(
             "Package: {name}\nVersion: 1\nArchitecture: amd64\nDepends: {depends}\nDescription: of {name}\n\
              Filename: {path}\nSize: {}\nSHA256: {:064}\nStore-Blob: {blob}\nStore-Component: main\n",

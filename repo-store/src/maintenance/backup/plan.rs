@@ -88,7 +88,7 @@ impl Plan {
         {
             // Nothing is announced while this is held. A publication is recorded after the commit it shows, so it is read
             // before the references; these never are ahead of the log.
-            let _lock = changing.map(|store| store.storage().lock("ops.log")).transpose()?;
+            let _lock = changing.map(|store| store.storage().log().hold()).transpose()?;
             for name in files::names_in(paths.at("public"))? {
                 let Ok(repository) = RepositoryName::parse(&name) else { continue };
                 // A file beside the repositories, such as a key, is none of ours.

@@ -16,7 +16,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::publish::{BY_HASH, Entry, Expected, MOST_AHEAD, PUBLICATIONS, Publication, SNAPSHOTS, link_of};
 use crate::storage::beneath::{Refusal, StorePaths};
-use crate::storage::{Storage as _, files};
+use crate::storage::files;
 use crate::store::Store;
 
 /// The records of all publications of one repository.
@@ -51,7 +51,7 @@ impl Records {
                 report(ProblemKind::Stray, "no such file belongs here".to_owned());
                 continue;
             };
-            match store.storage().read(&Publication::key(repository, id)) {
+            match store.storage().objects().get(&Publication::key(repository, id)) {
                 Ok(None) => {}
                 Ok(Some(bytes)) => match Publication::parse(&bytes).filter(|found| found.id == id) {
                     Some(publication) => drop(records.readable.insert(id, publication)),
@@ -78,7 +78,8 @@ pub(super) fn is_going(store: &Store, repository: &RepositoryName, publication: 
     // What cannot be looked at is not taken for absent.
     let is_there = |path: &Utf8Path| paths.place(path).exists().unwrap_or(true);
     let shown = Publication::shown(&paths, &public).is_ok_and(|id| id == Some(publication.id));
-    let recorded = store.storage().contains(&Publication::key(repository, publication.id)).unwrap_or(true);
+    let recorded =
+        store.storage().objects().contains(&Publication::key(repository, publication.id)).unwrap_or(true);
     !recorded || (!shown && !is_there(&archive) && is_there(&dists))
 }
 
@@ -315,7 +316,7 @@ impl Published<'_> {
             // One that came after the blobs were listed is there by now.
             let is_blob = |id| {
                 self.contents.blobs.contains(&id)
-                    || self.store.storage().contains(&Store::blob_key(id)).unwrap_or(false)
+                    || self.store.storage().objects().contains(&Store::blob_key(id)).unwrap_or(false)
             };
             let is_known =
                 found.is_file() && blake3_of(self.paths.at(path)).is_ok_and(|digest| is_blob(BlobId(digest)));
@@ -493,7 +494,7 @@ impl Published<'_> {
                 && let Some(id) = id.filter(|id| self.announced.contains(id))
                 && !unreadable.contains(name)
                 // One that came since the records were read has its own.
-                && !self.store.storage().contains(&Publication::key(self.repository, id)).unwrap_or(true)
+                && !self.store.storage().objects().contains(&Publication::key(self.repository, id)).unwrap_or(true)
                 && Some(&*id.to_string()) != self.current_name().as_deref()
             {
                 // What was never announced is being built, or was when a crash came: the next `publish` clears it away.

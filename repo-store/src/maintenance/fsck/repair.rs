@@ -58,7 +58,8 @@ impl Store {
         context: &Context,
     ) -> Result<RepairReport, Error> {
         // What garbage collection takes away meanwhile would be taken for damage.
-        let _no_collection = self.storage().lock(COLLECTION)?;
+        let directory = self.storage().directory()?;
+        let _no_collection = directory.lock(COLLECTION)?;
         let mut report = RepairReport::default();
         let mut sources = Sources::new(self, sources);
         let mut seen = BTreeSet::new();
@@ -367,7 +368,7 @@ impl Repair<'_, '_> {
         let Some((_, newest)) = candidates.into_iter().filter_map(sequence).max() else { return Ok(false) };
         let key = Store::ref_key(repository);
         let path = self.store.root().join("store").join(key.as_str());
-        let _lock = self.store.storage().lock(&key.as_str().replace('/', "."))?;
+        let _lock = self.store.storage().directory()?.lock_key(&key)?;
         let line = format!("{newest}\n");
         if fs::read(&path).is_ok_and(|bytes| bytes == line.as_bytes()) {
             return Ok(false);
@@ -523,8 +524,8 @@ impl Repair<'_, '_> {
     /// Writes the log anew: every line that is intact here or elsewhere, and one for each commit that has none.
     fn log(&mut self) -> Result<bool, Error> {
         let journal: &Journal = &self.found.journal;
-        let _lock = self.store.storage().lock("ops.log")?;
-        let path = self.store.root().join("store").join(Store::log_key().as_str());
+        let _lock = self.store.storage().log().hold()?;
+        let path = self.store.root().join("store").join(log::key().as_str());
         let now = files::read_if_present(&path).ok().flatten().unwrap_or_default();
         if now != journal.log() {
             // Somebody wrote since: the next round sees it.

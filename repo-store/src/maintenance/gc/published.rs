@@ -55,9 +55,9 @@ impl<'a> Survey<'a> {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io("read", link)(error)),
         };
-        let records = store.root().join("store/publications").join(repository.as_str());
-        let mut names = BTreeSet::new();
-        for directory in [&records, &public.join(PUBLICATIONS), &public.join(SNAPSHOTS)] {
+        let recorded = Publication::recorded(store, repository)?;
+        let mut names: BTreeSet<String> = recorded.iter().map(ToString::to_string).collect();
+        for directory in [&public.join(PUBLICATIONS), &public.join(SNAPSHOTS)] {
             names.extend(files::names_in(paths.place(directory))?);
         }
         // What is removed is reached through these. They are looked at before anything is.
@@ -168,9 +168,8 @@ impl<'a> Survey<'a> {
             sweep.remove_tree(&self.public.join(PUBLICATIONS).join(id), *why)?;
         }
         for (id, why) in &self.going {
-            let record = store.root().join("store/publications").join(self.repository.as_str()).join(id);
-            if record.try_exists().map_err(Error::io("look at", &record))? {
-                sweep.remove(&Found::look(&At::from(&record))?, *why)?;
+            if let Some(id) = PublicationId::parse(id) {
+                sweep.remove_object(&Publication::key(&self.repository, id), *why)?;
             }
         }
         if sweep.is_dry() { Ok(()) } else { store.mend_tags(&self.repository) }

@@ -24,7 +24,7 @@ use crate::model::record::{Build, Digests, Record, RecordKey};
 use crate::operations::placement::{Placement, PlacementRequest};
 use crate::settings::route::Route;
 use crate::settings::{RepositorySettings, SuiteSettings};
-use crate::storage::{FileFault, Key, Staged, Storage as _, StorageError, files};
+use crate::storage::{FileFault, Key, Staged, StorageError};
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted, Transaction};
 
@@ -224,7 +224,7 @@ impl Store {
     ) -> Result<Candidate<'_>, Error> {
         let options = request.options;
         let (file, before) = request.origin.open(path)?;
-        let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
+        let staged = if options.dry_run { None } else { Some(self.storage().objects().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
         let mut read_options = match (repository.contents, options.check_data) {
             (true, _) => Manifest::options(self.limits()),
@@ -399,11 +399,8 @@ impl<'a> Candidate<'a> {
         staged.drain(..).try_for_each(|(key, staged)| staged.keep(&key))?;
         // What led to it may be gone by now: it must not be collected before this commit leads to it.
         for blob in &self.borrowed {
-            if !files::touch(&store.blob_path(*blob)?)? {
-                return Err(Error::Storage(StorageError::Missing {
-                    kind: BlobId::KIND,
-                    id: blob.to_string(),
-                }));
+            if !store.storage().objects().touch(&Store::blob_key(*blob))? {
+                return Err(Store::missing_blob(*blob));
             }
         }
         Ok(())
