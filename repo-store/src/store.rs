@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 
@@ -116,6 +117,20 @@ impl Store {
     #[must_use]
     pub fn public(&self, repository: &RepositoryName) -> Utf8PathBuf {
         self.root.join("public").join(repository.as_str())
+    }
+
+    /// Returns the repositories that the store knows anything of, whether settings for them exist or not.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub fn repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
+        let paths = self.paths();
+        let mut names = BTreeSet::new();
+        for area in ["store/refs", "store/tags", "store/history", "store/publications", "public"] {
+            let found = files::names_in(paths.at(area))?;
+            names.extend(found.iter().filter_map(|name| RepositoryName::parse(name).ok()));
+        }
+        Ok(names)
     }
 
     /// Checks that what clients of a repository see lies on the file system of the store: published files are hard links.

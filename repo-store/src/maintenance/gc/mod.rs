@@ -33,7 +33,7 @@ mod mark;
 mod published;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
@@ -50,7 +50,7 @@ use crate::manifest;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::storage::{COLLECTION, Key, StorageError, files};
+use crate::storage::{COLLECTION, Key, StorageError};
 use crate::store::Store;
 
 /// How garbage is collected.
@@ -231,17 +231,6 @@ impl Store {
         }
         let (removed, freed) = sweep.finish();
         Ok(GcReport { removed, freed, ..report })
-    }
-
-    /// Every repository that anything is known of, configured or not.
-    fn repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
-        let paths = self.paths();
-        let mut names = BTreeSet::new();
-        for area in ["store/refs", "store/tags", "store/history", "store/publications", "public"] {
-            let found = files::names_in(paths.at(area))?;
-            names.extend(found.iter().filter_map(|name| RepositoryName::parse(name).ok()));
-        }
-        Ok(names)
     }
 }
 
