@@ -97,19 +97,19 @@ impl Store {
     ) -> Result<(Committed, T), Error> {
         settings.check()?;
         let known = settings.suites.iter().map(|suite| suite.name.clone()).collect();
-        self.transact_among(&settings.name, Some(known), context, change)
+        self.transact_among(&settings.name, Some(&known), context, change)
     }
 
     fn transact_among<T>(
         &self,
         repository: &RepositoryName,
-        known: Option<BTreeSet<SuiteName>>,
+        known: Option<&BTreeSet<SuiteName>>,
         context: &Context,
         mut change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
     ) -> Result<(Committed, T), Error> {
         for _ in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self, repository)?;
-            transaction.known.clone_from(&known);
+            transaction.known = known.cloned();
             let (operation, result) = change(&mut transaction)?;
             match transaction.commit(context, operation)? {
                 Outcome::Committed(commit) => return Ok((Committed { commit }, result)),
