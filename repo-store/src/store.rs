@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt as _;
 
@@ -131,6 +132,22 @@ impl Store {
     #[must_use]
     pub fn public(&self, repository: &RepositoryName) -> Utf8PathBuf {
         self.root.join("public").join(repository.as_str())
+    }
+
+    /// Returns the repositories that the store knows anything of, whether settings for them exist or not.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub fn repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
+        let found = files::names_in(self.paths().at("public"))?;
+        let mut names: BTreeSet<_> =
+            found.iter().filter_map(|name| RepositoryName::parse(name).ok()).collect();
+        let repository = |key: &str| RepositoryName::parse(key.split('/').nth(1)?).ok();
+        for area in ["refs", "tags", "history"] {
+            names.extend(self.storage().refs().list(area)?.iter().filter_map(|key| repository(key.as_str())));
+        }
+        self.storage().objects().each("publications", &mut |key, _| names.extend(repository(key)))?;
+        Ok(names)
     }
 
     /// Checks that what clients of a repository see lies on the file system of the store: published files are hard links.

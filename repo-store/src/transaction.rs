@@ -17,6 +17,7 @@ use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordFile, RecordKey};
 use crate::model::snapshot::Snapshot;
+use crate::settings::RepositorySettings;
 use crate::storage::{Swap, Version};
 use crate::store::{InPool, Store};
 
@@ -42,6 +43,8 @@ pub struct Transaction<'a> {
     /// What is held and lifted by hand.
     held: Vec<HoldKey>,
     lifted: Vec<HoldKey>,
+    /// The suites that may be created; `None` for any.
+    known: Option<BTreeSet<SuiteName>>,
     lookup: Lookup<'a>,
 }
 
@@ -77,10 +80,38 @@ impl Store {
         &self,
         repository: &RepositoryName,
         context: &Context,
+        change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
+    ) -> Result<(Committed, T), Error> {
+        self.transact_among(repository, None, context, change)
+    }
+
+    /// [`transact`](Self::transact) within the settings of a repository: no suite comes into being that the settings do not have. A suite
+    /// that left them can still be changed.
+    ///
+    /// # Errors
+    /// As there, and [`Error::Settings`] for settings that cannot be used. Inserting into a suite that is neither in the settings nor in
+    /// the repository fails with [`Error::UnknownSuite`].
+    pub fn transact_in<T>(
+        &self,
+        settings: &RepositorySettings,
+        context: &Context,
+        change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
+    ) -> Result<(Committed, T), Error> {
+        settings.check()?;
+        let known = settings.suites.iter().map(|suite| suite.name.clone()).collect();
+        self.transact_among(&settings.name, Some(&known), context, change)
+    }
+
+    fn transact_among<T>(
+        &self,
+        repository: &RepositoryName,
+        known: Option<&BTreeSet<SuiteName>>,
+        context: &Context,
         mut change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
     ) -> Result<(Committed, T), Error> {
         for _ in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self, repository)?;
+            transaction.known = known.cloned();
             let (operation, result) = change(&mut transaction)?;
             match transaction.commit(context, operation)? {
                 Outcome::Committed(commit) => return Ok((Committed { commit }, result)),
@@ -119,6 +150,7 @@ impl<'a> Transaction<'a> {
             lifted: Vec::new(),
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
+            known: None,
             lookup: Lookup::new(store.objects()),
         })
     }
@@ -138,6 +170,10 @@ impl<'a> Transaction<'a> {
     /// or its pool still holds such a file: clients could not tell them apart. [`ChangeError::PathConflict`] when another version of
     /// the source package has a file of the same name with another content.
     pub fn insert(&mut self, suite: &SuiteName, record: &Arc<Record>) -> Result<Inserted, Error> {
+        let is_known = self.known.as_ref().is_none_or(|known| known.contains(suite));
+        if !is_known && !self.snapshots.contains_key(suite) {
+            return Err(Error::unknown_suite(&self.repository, suite));
+        }
         let key = record.key();
         let suites = self.suites();
         let mut there = false;

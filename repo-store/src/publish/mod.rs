@@ -133,7 +133,7 @@ impl Store {
     /// this at once: they take turns, and whoever comes late finds nothing left to do.
     ///
     /// # Errors
-    /// When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
+    /// [`SettingsError`](crate::SettingsError) for settings that cannot be used. When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
     pub fn publish(
         &self,
         repository: &RepositorySettings,
@@ -185,6 +185,7 @@ impl Store {
         options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
+        repository.check()?;
         self.check_file_systems(&repository.name)?;
         let _lock = self.publishing_lock(&repository.name)?;
         let head = self.head(&repository.name)?;

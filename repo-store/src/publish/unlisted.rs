@@ -10,8 +10,8 @@ use std::sync::{Mutex, PoisonError};
 
 use apt_index::Stanza;
 
+use crate::model::index_kind::IndexKind;
 use crate::model::record::{Record, RecordKey};
-use crate::settings::IndexKind;
 
 /// A published package that is missing from the indices of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -33,7 +33,7 @@ mod mark;
 mod published;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
@@ -50,7 +50,7 @@ use crate::manifest;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::storage::{COLLECTION, Key, StorageError, files, object_store};
+use crate::storage::{COLLECTION, Key, StorageError, object_store};
 use crate::store::Store;
 
 /// How garbage is collected.
@@ -232,19 +232,6 @@ impl Store {
         }
         let (removed, freed) = sweep.finish();
         Ok(GcReport { removed, freed, ..report })
-    }
-
-    /// Every repository that anything is known of, configured or not.
-    fn repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
-        let found = files::names_in(self.paths().at("public"))?;
-        let mut names: BTreeSet<_> =
-            found.iter().filter_map(|name| RepositoryName::parse(name).ok()).collect();
-        let repository = |key: &str| RepositoryName::parse(key.split('/').nth(1)?).ok();
-        for area in ["refs", "tags", "history"] {
-            names.extend(self.storage().refs().list(area)?.iter().filter_map(|key| repository(key.as_str())));
-        }
-        self.storage().objects().each("publications", &mut |key, _| names.extend(repository(key)))?;
-        Ok(names)
     }
 }
 

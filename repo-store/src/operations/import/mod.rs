@@ -129,7 +129,7 @@ impl Store {
     /// as well.
     ///
     /// # Errors
-    /// When the store itself fails. Files that are refused are part of the report.
+    /// When the store itself fails; [`Error::Settings`] for settings that cannot be used. Files that are refused are part of the report.
     pub fn add(
         &self,
         repository: &RepositorySettings,
@@ -149,6 +149,7 @@ impl Store {
         options: &AddOptions,
         context: &Context,
     ) -> Result<AddReport, Error> {
+        repository.check()?;
         repository.check_suites(&options.suites)?;
         let files = without_members(files, origin);
         let request = Request { options, origin };
@@ -183,7 +184,7 @@ impl Store {
             }
             Ok((Operation::Add(summary(&outcome)), outcome))
         };
-        let (committed, outcome) = self.transact(&repository.name, context, change)?;
+        let (committed, outcome) = self.transact_in(repository, context, change)?;
 
         refused.extend(outcome.refused);
         let refused = refused.into_iter().filter_map(|(place, error)| {

@@ -299,7 +299,7 @@ impl Store {
     /// Plans a promotion from one repository to another.
     ///
     /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that either repository lacks.
+    /// [`Error::UnknownSuite`] for a suite that either repository lacks, [`Error::Settings`] for settings that cannot be used.
     pub fn plan_promotion(
         &self,
         from: &RepositorySettings,
@@ -307,6 +307,7 @@ impl Store {
         options: &PromoteOptions,
     ) -> Result<PromotionPlan, Error> {
         for settings in [from, to] {
+            settings.check()?;
             settings.check_suites(&options.suites)?;
         }
         let asked = |suite: &SuiteName| options.suites.is_empty() || options.suites.contains(suite);
