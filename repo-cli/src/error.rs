@@ -140,8 +140,13 @@ pub(crate) enum Failure {
     #[error("stopped: nothing was changed")]
     Stopped,
     /// Names or patterns that match no package.
-    #[error("no package matches {}", .0.join(", "))]
-    NoMatch(Vec<String>),
+    #[error("no package matches {} in {repository}", .names.join(", "))]
+    NoMatch {
+        /// What was asked for.
+        names: Vec<String>,
+        /// Where it was looked for.
+        repository: RepositoryName,
+    },
     /// Names or patterns that no removal took out, as far as the history goes.
     #[error("no removal from {repository} took out {}: there is nothing to undo", .names.join(", "))]
     NoRemoval {
@@ -337,7 +342,7 @@ impl Failure {
             Self::Stopped => "E-STOPPED",
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoKey { .. } => "E-NO-KEY",
-            Self::NoMatch(_) => "E-NO-MATCH",
+            Self::NoMatch { .. } => "E-NO-MATCH",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::Io { .. } => "E-IO",
@@ -391,7 +396,13 @@ impl Failure {
             Self::UnknownRepository { known, .. } if known.is_empty() => {
                 Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
             }
-            Self::UnknownRepository { known, .. } => Some(format!("there are: {}", known.join(", "))),
+            Self::UnknownRepository { name, known } => {
+                let all = known.join(", ");
+                Some(match nearest(name, known) {
+                    Some(meant) => format!("did you mean `{meant}`? (repositories: {all})"),
+                    None => format!("there are: {all}"),
+                })
+            }
             Self::NoKey { is_published: true, .. } => Some(
                 "restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, \
                  then `repo-cli publish --allow-key-change`"
@@ -427,10 +438,17 @@ impl Failure {
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
-            Self::NoMatch(_) => Some("`repo-cli list REPOSITORY` shows what there is".to_owned()),
+            Self::NoMatch { repository, .. } => Some(format!("run repo-cli list {repository}")),
             _ => None,
         }
     }
+}
+
+/// Returns the name that was probably meant by one that is unknown: one slip of the pen away, or one in three letters of a long name.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let distance = |known: &String| strsim::damerau_levenshtein(name, known);
+    let nearest = known.iter().min_by_key(|known| distance(known))?;
+    (distance(nearest) <= (name.chars().count() / 3).max(1)).then_some(nearest)
 }
 
 /// What to do when no key can sign any more.

@@ -58,7 +58,7 @@ mod tests {
             plans.set(plans.get() + 1);
             Ok(())
         };
-        assert!(carry_out(make, |()| Err(Failure::NoMatch(Vec::new()))).is_err());
+        assert!(carry_out(make, |()| Err(Failure::Stopped)).is_err());
         assert_eq!(plans.get(), 1);
     }
 }

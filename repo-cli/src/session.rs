@@ -172,19 +172,49 @@ impl Session {
         output: &Output,
     ) -> Result<(), Failure> {
         if self.publishes(arguments) {
-            self.publish(repository, Publishing { options, ..Publishing::default() }, output).inspect_err(
-                |_| {
-                    if commit.is_some() {
-                        output.note(
-                            "the change is in the store, but clients do not see it yet: `publish` shows it",
-                        );
-                    }
-                },
-            )?;
+            self.publish(repository, Publishing { options, ..Publishing::default() }, output)
+                .inspect_err(|_| note_unpublished(repository, commit, output))?;
         } else if commit.is_some() {
-            output.say(&format!("not published yet: `repo-cli publish {}` does", repository.name));
+            say_unpublished(repository, output);
         }
         Ok(())
+    }
+
+    /// The same for a change that is said in one line, which begins with `done` and names the commit and the publication.
+    pub(crate) fn finish_change(
+        &self,
+        done: &str,
+        options: PublishOptions,
+        (repository, commit): (&RepositorySettings, Option<CommitId>),
+        arguments: ChangeArguments,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let Some(id) = commit else {
+            output.say(done);
+            return self.publish_after_with(options, (repository, commit), arguments, output);
+        };
+        let done = format!("{done} (commit {})", self.sequence(repository, id)?);
+        if !self.publishes(arguments) {
+            output.say(&done);
+            say_unpublished(repository, output);
+            return Ok(());
+        }
+        let publishing = Publishing { options, ..Publishing::default() };
+        let report = self.publish_unsaid(repository, publishing, output).inspect_err(|_| {
+            output.say(&done);
+            note_unpublished(repository, commit, output);
+        })?;
+        match report.publication {
+            Some(publication) => output.say(&format!("{done}, published {publication}")),
+            None => output.say(&done),
+        }
+        say_no_longer_published(repository, &report, output);
+        Ok(())
+    }
+
+    /// Returns the number of a commit in its repository.
+    pub(crate) fn sequence(&self, repository: &RepositorySettings, commit: CommitId) -> Result<u64, Failure> {
+        Ok(self.store.resolve(&repository.name, &commit.to_string())?.commit().sequence)
     }
 
     /// Publishes each of these repositories when it is asked for, whatever becomes of the others, and says which failed and why.
@@ -226,6 +256,23 @@ impl Session {
         publishing: Publishing,
         output: &Output,
     ) -> Result<PublishReport, Failure> {
+        let report = self.publish_unsaid(repository, publishing, output)?;
+        if let Some(id) = report.publication {
+            let suites =
+                if report.suites.is_empty() { "as before".to_owned() } else { joined(&report.suites) };
+            output.say(&format!("published {} {id}: {suites}", repository.name));
+        }
+        say_no_longer_published(repository, &report, output);
+        Ok(report)
+    }
+
+    /// Publishes a repository, and says only what is unusual about it.
+    fn publish_unsaid(
+        &self,
+        repository: &RepositorySettings,
+        publishing: Publishing,
+        output: &Output,
+    ) -> Result<PublishReport, Failure> {
         let SigningKeys { signer, warnings, as_of } = self.signing_keys(publishing.accept_clock)?;
         warnings.iter().for_each(|warning| output.warn(warning.code, warning.message.as_str()));
         let mut context = self.context();
@@ -260,15 +307,25 @@ impl Session {
             let entries = count(usize::try_from(report.restored).unwrap_or(usize::MAX), "missing file");
             output.say(&format!("{}: put back {entries}", repository.name));
         }
-        if let Some(id) = report.publication {
-            let suites =
-                if report.suites.is_empty() { "as before".to_owned() } else { joined(&report.suites) };
-            output.say(&format!("published {} {id}: {suites}", repository.name));
-            if !report.removed.is_empty() {
-                output.say(&format!("{} no longer publishes {}", repository.name, joined(&report.removed)));
-            }
-        }
         Ok(report)
+    }
+}
+
+fn say_no_longer_published(repository: &RepositorySettings, report: &PublishReport, output: &Output) {
+    if !report.removed.is_empty() {
+        output.say(&format!("{} no longer publishes {}", repository.name, joined(&report.removed)));
+    }
+}
+
+fn say_unpublished(repository: &RepositorySettings, output: &Output) {
+    output.say(&format!("not published yet; run repo-cli publish {}", repository.name));
+}
+
+/// Says what became of a change that could not be published.
+fn note_unpublished(repository: &RepositorySettings, commit: Option<CommitId>, output: &Output) {
+    if commit.is_some() {
+        let name = &repository.name;
+        output.note(&format!("the change is committed but not published; run repo-cli publish {name}"));
     }
 }
 

@@ -191,7 +191,7 @@ fn print_pins(
         }
     }
     if !unmatched.is_empty() {
-        return Err(Failure::NoMatch(unmatched));
+        return Err(Failure::NoMatch { names: unmatched, repository: repository.name.clone() });
     }
     let stanza = |(package, version): &(PackageName, Version)| {
         format!("Package: {package}\nPin: version {version}\nPin-Priority: 1001\n")

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::str::FromStr as _;
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
@@ -8,12 +9,14 @@ use serde::Serialize;
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit, count, joined, package_rows};
+use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ListArguments {
-    /// The repository
-    repository: String,
+    /// A repository or one suite of it, in the present state or another: `prod`, `prod/bookworm`, `prod@41`, `prod@-1`
+    #[arg(value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
+    state: RevisionSpec,
     /// Only these packages: names or patterns, with =VERSION if wanted
     #[arg(value_name = "PACKAGE")]
     selectors: Vec<Selector>,
@@ -63,9 +66,10 @@ pub(crate) fn print_packages<'a>(
 }
 
 pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    let repository = session.repository(&arguments.repository)?;
+    let state = &arguments.state;
+    let (repository, head) = state.resolve(session)?;
+    state.check_suite(repository, head.as_ref())?;
     let mut found = Found::new();
-    let head = session.store.head(&repository.name)?;
     let known = |suite: &SuiteName| {
         repository.suite(suite).is_some()
             || head.as_ref().is_some_and(|head| head.commit().suites.contains_key(suite))
@@ -75,14 +79,17 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
         return Err(repo_store::Error::UnknownSuite { repository, suite }.into());
     }
     if let Some(head) = &head {
-        let asked = |suite: &&SuiteName| arguments.suites.is_empty() || arguments.suites.contains(suite);
+        let named = state.suites(repository, Some(head));
+        let asked = |suite: &&SuiteName| {
+            named.contains(suite) && (arguments.suites.is_empty() || arguments.suites.contains(suite))
+        };
         found = find(head, head.commit().suites.keys().filter(asked), &arguments.selectors)?;
     }
     let listed: Vec<ListedJson> =
         found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
     output.result(&serde_json::json!({ "packages": listed }), || {
         let rows = print_found(&found, arguments.rows.limit_of_listing(output), output);
-        output.total(rows, &format!("{} in {}", count(listed.len(), "package file"), repository.name));
+        output.total(rows, &format!("{} in {}", count(listed.len(), "package file"), state.text));
     });
     if listed.is_empty() {
         let what = if arguments.selectors.is_empty() {
@@ -90,7 +97,7 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
         } else {
             format!(" match {}", joined(&arguments.selectors))
         };
-        output.found_nothing(&format!("no packages{what} in {}", repository.name));
+        output.found_nothing(&format!("no packages{what} in {}", state.text));
     }
     Ok(Outcome::Done)
 }

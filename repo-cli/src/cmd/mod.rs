@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 pub(crate) mod backup;
+mod changes;
 pub(crate) mod client_config;
 pub(crate) mod diff;
 pub(crate) mod fsck;

@@ -2,11 +2,13 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use repo_store::{
-    ChangeError, CommitId, PromoteOptions, PromotionPlan, Record, RepositorySettings, Selector, SuiteRecords,
+    ChangeError, CommitId, PromoteOptions, PromotionPlan, PublishOptions, Record, RepositoryName,
+    RepositorySettings, Selector, SuiteRecords,
 };
 
+use super::changes::{self, Change};
 use super::hold::{held_since, hold_json};
-use super::list::{ListedJson, print_packages};
+use super::list::ListedJson;
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit, count, joined};
@@ -66,11 +68,13 @@ pub(crate) fn run(
     };
     let dry_run = arguments.change.dry_run;
     let make = || {
+        let before = session.store.head(&to.name)?;
         let plan = session.store.plan_promotion(from, to, &options)?;
-        check_matched(plan.unmatched())?;
-        Ok(plan)
+        check_matched(plan.unmatched(), &from.name)?;
+        let changes = changes::additions(plan.changes(), before.as_ref())?;
+        Ok((plan, changes))
     };
-    let (plan, commit) = carry_out(make, |plan: &PromotionPlan| {
+    let ((plan, table), commit) = carry_out(make, |(plan, _): &(PromotionPlan, Vec<Change>)| {
         if plan.changes().is_empty() {
             return Ok(None);
         }
@@ -81,10 +85,11 @@ pub(crate) fn run(
         Ok(plan.apply(&session.store, &session.context())?.commit)
     })?;
     let moved = plan.changes().by_record();
-    print_changes(plan.changes(), stays_behind(&plan), (commit, dry_run), arguments.rows.limit(), output);
+    let limit = arguments.rows.limit();
+    print_changes(plan.changes(), table, stays_behind(&plan), (commit, dry_run), limit, output);
     note_left_out(&plan, to, arguments, output);
-    let what = count(moved.len(), "package");
-    output.say(&match (moved.is_empty(), dry_run) {
+    let what = count(changes::packages(moved.iter().map(|(record, _)| record.key())), "package");
+    let done = match (moved.is_empty(), dry_run) {
         (true, _) if !plan.left_out().is_empty() => format!("nothing else to promote: {} has it", to.name),
         (true, _) if !plan.held().is_empty() => {
             "nothing promoted (take held versions with --despite-hold)".to_owned()
@@ -92,8 +97,9 @@ pub(crate) fn run(
         (true, _) => format!("nothing to promote: {} already has the newest version of every match", to.name),
         (false, true) => format!("would promote {what} from {} to {}", from.name, to.name),
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
-    });
-    session.publish_after(to, commit, arguments.change, output)?;
+    };
+    session.finish_change(&done, PublishOptions::default(), (to, commit), arguments.change, output)?;
+    changes::print_undo(to, commit, session, output)?;
     // What was named and is held was refused; `--all` only passes over it.
     Ok(Outcome::of(arguments.all || plan.held().is_empty()))
 }
@@ -137,11 +143,14 @@ fn note_left_out(
 }
 
 /// A name that matches nothing is a slip of the pen: nothing is done then.
-pub(crate) fn check_matched(unmatched: &[Selector]) -> Result<(), Failure> {
+pub(crate) fn check_matched(unmatched: &[Selector], repository: &RepositoryName) -> Result<(), Failure> {
     if unmatched.is_empty() {
         return Ok(());
     }
-    Err(Failure::NoMatch(unmatched.iter().map(ToString::to_string).collect()))
+    Err(Failure::NoMatch {
+        names: unmatched.iter().map(ToString::to_string).collect(),
+        repository: repository.clone(),
+    })
 }
 
 fn listed(records: &[(Arc<Record>, Vec<SuiteName>)]) -> Vec<ListedJson> {
@@ -168,6 +177,7 @@ fn stays_behind(plan: &PromotionPlan) -> serde_json::Map<String, serde_json::Val
 /// The records of a plan as a table or in JSON, there with `more` fields.
 pub(crate) fn print_changes(
     changes: &SuiteRecords,
+    table: Vec<Change>,
     more: serde_json::Map<String, serde_json::Value>,
     (commit, dry_run): (Option<CommitId>, bool),
     limit: RowLimit,
@@ -184,7 +194,6 @@ pub(crate) fn print_changes(
         if !output.shows_change(dry_run) {
             return;
         }
-        let records = records.iter().map(|(record, suites)| (&**record, suites.as_slice()));
-        let _ = print_packages(records, limit, output);
+        let _ = changes::print(table, limit, output);
     });
 }

@@ -1,6 +1,10 @@
 use deb_parse::SuiteName;
-use repo_store::{CommitId, RemovalPlan, RepositorySettings, Selector, SuiteRecords, UndoRemovalPlan};
+use repo_store::{
+    CommitId, PublishOptions, RemovalPlan, RepositorySettings, Selector, SuiteRecords, UndoRemovalPlan,
+};
 
+use super::changes::{self, Action};
+use super::client_config::quoted;
 use super::promote::{check_matched, print_changes};
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
@@ -50,17 +54,34 @@ pub(crate) fn run(
         take_out(arguments, repository, session, output)?
     };
     let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit());
-    print_changes(&changes, serde_json::Map::new(), (commit, dry_run), limit, output);
-    let (what, name) = (count(changes.by_record().len(), "package"), &repository.name);
-    output.say(&match (arguments.undo, arguments.change.dry_run) {
+    let action = if arguments.undo { Action::Restore } else { Action::Remove };
+    let table = changes::all(&changes, &action);
+    print_changes(&changes, table, serde_json::Map::new(), (commit, dry_run), limit, output);
+    let (what, name) = (
+        count(changes::packages(changes.by_record().iter().map(|(record, _)| record.key())), "package"),
+        &repository.name,
+    );
+    let done = match (arguments.undo, arguments.change.dry_run) {
         (false, true) => format!("would remove {what} from {name}"),
-        (false, false) => {
-            format!("removed {what} from {name}; to undo, give the same command with --undo")
-        }
+        (false, false) => format!("removed {what} from {name}"),
         (true, true) => format!("would bring back {what} to {name}"),
         (true, false) => format!("brought back {what} to {name}"),
-    });
-    session.publish_after(repository, commit, arguments.change, output)?;
+    };
+    session.finish_change(
+        &done,
+        PublishOptions::default(),
+        (repository, commit),
+        arguments.change,
+        output,
+    )?;
+    if arguments.undo {
+        changes::print_undo(repository, commit, session, output)?;
+    } else if commit.is_some() {
+        let mut words = vec![format!("undo with: repo-cli remove --undo {name}")];
+        words.extend(arguments.selectors.iter().map(|selector| quoted(&selector.to_string())));
+        words.extend(arguments.suites.iter().map(|suite| format!("--suite {suite}")));
+        output.say(&words.join(" "));
+    }
     Ok(Outcome::Done)
 }
 
@@ -85,7 +106,7 @@ fn take_out(
         if !plan.unmatched().is_empty() {
             complete(arguments, repository, session, output)?;
         }
-        check_matched(plan.unmatched())?;
+        check_matched(plan.unmatched(), &repository.name)?;
         Ok(plan)
     };
     let (plan, commit) = carry_out(make, |plan: &RemovalPlan| {

@@ -3,11 +3,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_store::{Build, Difference, PublishOptions, Revision, RollbackPlan};
 
-use super::diff;
+use super::{changes, diff};
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
-use crate::output::{Output, count, joined, package_rows};
+use crate::output::{Output, count, joined};
 use crate::planned::carry_out;
 use crate::session::Session;
 
@@ -65,29 +65,21 @@ pub(crate) fn run(
     });
     output.result(&document, || {
         if output.shows_change(arguments.change.dry_run) {
-            let items = diff::each(differences).map(|(suite, is_removed, record)| {
-                (record.key().clone(), suite.clone(), if is_removed { "remove" } else { "restore" })
-            });
-            let rows: Vec<[String; 5]> = package_rows(items)
-                .into_iter()
-                .map(|([package, version, architectures, suites], action)| {
-                    [package, version, architectures, suites, action.to_owned()]
-                })
-                .collect();
-            let head = ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "ACTION"];
-            output.table(head, &rows, arguments.rows.limit());
-            output.total(rows.len(), &total(differences));
+            let rows =
+                changes::print(changes::exchanges(diff::each(differences)), arguments.rows.limit(), output);
+            output.total(rows, &total(differences));
         }
     });
     let (sequence, id) = (target.commit().sequence, target.id().short());
-    output.say(&match (differences.is_empty(), arguments.change.dry_run) {
+    let done = match (differences.is_empty(), arguments.change.dry_run) {
         (true, _) => format!("nothing to roll back: {} is as it was in {sequence} ({id})", repository.name),
         (false, true) => format!("would roll {} back to {sequence} ({id})", repository.name),
-        (false, false) => format!("rolled {} back to {sequence} ({id})", repository.name),
-    });
+        (false, false) => format!("rolled {} back to {sequence}", repository.name),
+    };
     // What clients go back to must be whole, also where it is taken over.
     let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
-    session.publish_after_with(options, (repository, commit), arguments.change, output)?;
+    session.finish_change(&done, options, (repository, commit), arguments.change, output)?;
+    changes::print_undo(repository, commit, session, output)?;
     if commit.is_some() {
         let stale = upgraded_machines(&target, differences)?;
         for Stale { package, gone, left, places } in stale.iter().take(SHOWN) {

@@ -41,7 +41,10 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
         }
     }
     if found.is_empty() {
-        return Err(Failure::NoMatch(vec![selector.to_string()]));
+        return Err(Failure::NoMatch {
+            names: vec![selector.to_string()],
+            repository: repository.name.clone(),
+        });
     }
     let json: Vec<serde_json::Value> = found
         .values()

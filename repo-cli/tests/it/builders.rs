@@ -27,7 +27,7 @@ fn install(environment: &Environment, package: &str, file: &Utf8Path) -> Option<
     for name in ["status", "available"] {
         fs::write(database.join(name), "").unwrap();
     }
-    let mut dpkg = environment.other(&["dpkg", "--force-script-chrootless"]);
+    let mut dpkg = environment.other(&["dpkg", "--force-script-chrootless", "--force-depends"]);
     dpkg.args(["--root", root.as_str(), "--install", file.as_str()]);
     let _ = environment.finish(&mut dpkg).succeeds();
     Some(root)
@@ -52,7 +52,10 @@ fn publish_and_install(packages: &[(String, Vec<u8>)]) {
         assert!(apt.download(name) == *bytes, "{name}");
         let file = environment.write(&format!("files/{name}-fetched.deb"), bytes);
         let Some(root) = install(&environment, name, &file) else { return };
-        let content = fs::read_to_string(root.join(format!("usr/share/{name}/content")));
+        // Where applications of Electron are.
+        let library = root.join(format!("usr/lib/{name}/content"));
+        let share = root.join(format!("usr/share/{name}/content"));
+        let content = fs::read_to_string(if library.exists() { library } else { share });
         assert_eq!(content.unwrap(), *name);
     }
 }
@@ -67,6 +70,107 @@ fn control(name: &str) -> String {
     format!(
         "Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: Test <test@example.org>\nDescription: x\n"
     )
+}
+
+/// A tool that people build packages with.
+struct Builder {
+    /// The program, which is also the name of the package.
+    program: &'static str,
+    /// What else it needs.
+    needs: &'static [&'static str],
+    /// What it reads beside the file `content`.
+    files: &'static [(&'static str, &'static str)],
+    /// Commands of a shell that build the package in the directory.
+    build: &'static str,
+}
+
+/// In the order of their names. What a machine lacks is skipped; `.ci/run` installs what is quick to install.
+const BUILDERS: [Builder; 5] = [
+    Builder {
+        program: "checkinstall",
+        needs: &["dpkg-deb"],
+        files: &[(
+            "install.sh",
+            "mkdir -p /usr/share/checkinstall && cp content /usr/share/checkinstall/content\n",
+        )],
+        build: "checkinstall -y --install=no --fstrans=yes --pkgname=checkinstall --pkgversion=1.0 --pkgarch=all --nodoc \
+                --backup=no --maintainer=test@example.org sh install.sh",
+    },
+    Builder {
+        program: "cpack",
+        needs: &["cmake"],
+        files: &[(
+            "CMakeLists.txt",
+            "cmake_minimum_required(VERSION 3.5)\nproject(cpack VERSION 1.0 LANGUAGES NONE)\n\
+             install(FILES content DESTINATION share/cpack)\nset(CPACK_GENERATOR DEB)\n\
+             set(CPACK_PACKAGE_CONTACT \"Test <test@example.org>\")\n\
+             set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE all)\ninclude(CPack)\n",
+        )],
+        build: "cmake -DCMAKE_INSTALL_PREFIX=/usr . && cpack && rm -rf _CPack_Packages",
+    },
+    Builder {
+        program: "electron-installer-debian",
+        needs: &["dpkg-deb", "fakeroot"],
+        files: &[
+            ("app/version", "v20.0.0"),
+            ("app/LICENSE", "x"),
+            ("app/electron-installer-debian", "x"),
+            (
+                "app/resources/app/package.json",
+                r#"{"name": "electron-installer-debian", "version": "1.0.0", "description": "x", "author": "Test <test@example.org>"}"#,
+            ),
+        ],
+        build: "cp content app/content && electron-installer-debian --src app --dest . --arch all",
+    },
+    Builder {
+        program: "equivs-build",
+        needs: &["dpkg-deb"],
+        files: &[(
+            "control",
+            "Package: equivs-build\nVersion: 1.0\nArchitecture: all\nMaintainer: Test <test@example.org>\n\
+             Description: x\nFiles: content /usr/share/equivs-build\n",
+        )],
+        // It leaves the package in the directory for temporary files.
+        build: "TMPDIR=$PWD equivs-build control",
+    },
+    Builder {
+        program: "nfpm",
+        needs: &[],
+        files: &[(
+            "nfpm.yaml",
+            "name: nfpm\narch: all\nversion: \"1.0\"\nmaintainer: Test <test@example.org>\ndescription: x\n\
+             contents:\n- {src: content, dst: /usr/share/nfpm/content}\n",
+        )],
+        build: "nfpm package --packager deb --target .",
+    },
+];
+
+impl Builder {
+    /// Builds the package; `None` where a program is missing.
+    fn package(&self, environment: &Environment) -> Option<(String, Vec<u8>)> {
+        let Self { program, needs, files, build } = self;
+        if !testkit::all_installed(&[&[*program], *needs].concat()) {
+            return None;
+        }
+        fs::create_dir_all(environment.path(format!("{program}/app/resources/app"))).unwrap();
+        for (name, text) in [("content", *program)].iter().chain(*files) {
+            let _ = environment.write(&format!("{program}/{name}"), text);
+        }
+        let directory = environment.path(program);
+        let mut shell = environment.other(&["sh", "-ec", build]);
+        let built = environment.finish(shell.current_dir(&directory)).succeeds();
+        let mut found = directory.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
+        let file = found.find(|path| path.extension() == Some("deb"));
+        let file = file.unwrap_or_else(|| panic!("{program} built nothing: {built}"));
+        Some(((*program).to_owned(), fs::read(file).unwrap()))
+    }
+}
+
+/// The tools themselves, each as far as the machine has it.
+#[test]
+fn packages_of_the_tools_themselves_are_installed() {
+    let environment = Environment::new(crate::PROGRAM);
+    publish_and_install(&BUILDERS.iter().filter_map(|tool| tool.package(&environment)).collect::<Vec<_>>());
 }
 
 /// dpkg-deb itself, which also equivs, checkinstall, electron-installer-debian and dpkg-buildpackage run.

@@ -30,13 +30,12 @@ fn promote_takes_the_newest_version_of_each_architecture() {
     insta::assert_snapshot!(promote(&environment, &["hello", "tool", "lib"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    hello    1.0      arm64         bookworm
-    hello    1.1      amd64         bookworm
-    lib      2        arm64         bookworm
-    tool     2        all           bookworm
-    promoted 4 packages from preprod to prod
-    published prod <PUBLICATION>: bookworm
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    hello    1.0      arm64         bookworm  add
+    hello    1.1      amd64         bookworm  add
+    lib      2        arm64         bookworm  add
+    tool     2        all           bookworm  add
+    promoted 4 packages from preprod to prod (commit 1), published <PUBLICATION>
     ");
     insta::assert_snapshot!(promote(&environment, &["hello", "tool", "lib"]), @"
     status: 0
@@ -59,20 +58,19 @@ fn promote_names_what_was_built_from_the_same_source_and_stays_behind() {
     insta::assert_snapshot!(promote(&environment, &["greet"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE   SUITES
-    greet    1.0      amd64, source  bookworm
-    promoted 2 packages from preprod to prod
-    published prod <PUBLICATION>: bookworm
+    PACKAGE  VERSION  ARCHITECTURE   SUITES    ACTION
+    greet    1.0      amd64, source  bookworm  add
+    promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
     ---- stderr
     warning: greet-data 1.0 all stays behind though it was built from greet 1.0 too (take it along with --whole-source)
     ");
     insta::assert_snapshot!(promote(&environment, &["greet", "--whole-source"]), @"
     status: 0
     ---- stdout
-    PACKAGE     VERSION  ARCHITECTURE  SUITES
-    greet-data  1.0      all           bookworm
-    promoted 1 package from preprod to prod
-    published prod <PUBLICATION>: bookworm
+    PACKAGE     VERSION  ARCHITECTURE  SUITES    ACTION
+    greet-data  1.0      all           bookworm  add
+    promoted 1 package from preprod to prod (commit 2), published <PUBLICATION>
+    undo with: repo-cli rollback prod --to 1
     ");
     insta::assert_snapshot!(promote(&environment, &["greet"]), @"
     status: 0
@@ -92,8 +90,8 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
     hello    2.0      all           bookworm  remove
-    rolled prod back to 1 (<ID>)
-    published prod <PUBLICATION>: bookworm
+    rolled prod back to 1 (commit 3), published <PUBLICATION>
+    undo with: repo-cli rollback prod --to 2
     machines (bookworm all) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
     ");
     insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
@@ -105,10 +103,10 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     insta::assert_snapshot!(promote(&environment, &["--all"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    other    1.0      all           bookworm
-    promoted 1 package from preprod to prod
-    published prod <PUBLICATION>: bookworm
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    other    1.0      all           bookworm  add
+    promoted 1 package from preprod to prod (commit 4), published <PUBLICATION>
+    undo with: repo-cli rollback prod --to 3
     ---- stderr
     skipped: hello 2.0 all (held since <DAY> <MINUTE> UTC: roll back to 1 (<ID>))
     ");
@@ -137,19 +135,19 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     insta::assert_snapshot!(promote(&environment, &["hello"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    hello    2.0      all           bookworm
-    promoted 1 package from preprod to prod
-    published prod <PUBLICATION>: bookworm
+    PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
+    hello    1.0 -> 2.0  all           bookworm  replace
+    promoted 1 package from preprod to prod (commit 6), published <PUBLICATION>
+    undo with: repo-cli rollback prod --to 5
     ");
     let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
     insta::assert_snapshot!(promote(&environment, &["hello", "--despite-hold"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    hello    2.0      all           bookworm
-    promoted 1 package from preprod to prod
-    published prod <PUBLICATION>: bookworm
+    PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
+    hello    1.0 -> 2.0  all           bookworm  replace
+    promoted 1 package from preprod to prod (commit 8), published <PUBLICATION>
+    undo with: repo-cli rollback prod --to 7
     ");
 }
 

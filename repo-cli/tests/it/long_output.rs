@@ -78,9 +78,9 @@ fn five_thousand_packages_fit_on_a_page() {
 
     let rows = "... and 2450 more rows (print all with --limit 0)";
     let promote = ["promote", "--all", "--from", "preprod", "--to", "prod"];
-    fits(&[&promote[..], &["--dry-run"]].concat(), &[rows, "would promote 5000 packages"]);
-    fits(&[&promote[..], &["--no-publish"]].concat(), &[rows, "promoted 5000 packages"]);
-    fits(&["remove", "preprod", "*", "--yes", "--no-publish"], &[rows, "removed 5000 packages"]);
+    fits(&[&promote[..], &["--dry-run"]].concat(), &[rows, "would promote 2500 packages"]);
+    fits(&[&promote[..], &["--no-publish"]].concat(), &[rows, "promoted 2500 packages"]);
+    fits(&["remove", "preprod", "*", "--yes", "--no-publish"], &[rows, "removed 2500 packages"]);
     fits(
         &["rollback", "preprod", "--to", "@-1", "--no-publish"],
         &[rows, "0 package files to remove, 5000 to restore"],

@@ -63,7 +63,7 @@ fn add() {
     status: 0
     ---- stdout
     added hello 1.0 amd64 -> bookworm (every suite)
-    not published yet: `repo-cli publish preprod` does
+    not published yet; run repo-cli publish preprod
     ");
     insta::assert_snapshot!(environment.run(&["--json", "add", "prod", file.as_str(), other.as_str()]), @r#"
     status: 0
@@ -159,8 +159,8 @@ fn show() {
     insta::assert_snapshot!(environment.run(&["show", "preprod", "hello=3.0"]), @"
     status: 1
     ---- stderr
-    error: no package matches hello=3.0
-    hint: `repo-cli list REPOSITORY` shows what there is
+    error: no package matches hello=3.0 in preprod
+    hint: run repo-cli list preprod
     ");
     insta::assert_snapshot!(environment.run(&["--json", "show", "preprod", "agent"]), @r#"
     status: 0
@@ -212,17 +212,16 @@ fn promote() {
     insta::assert_snapshot!(promote(&["hello=1.0", "--dry-run"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    hello    1.0      all           bookworm, trixie
+    PACKAGE  VERSION  ARCHITECTURE  SUITES            ACTION
+    hello    1.0      all           bookworm, trixie  add
     would promote 1 package from preprod to prod
     ");
     insta::assert_snapshot!(promote(&["hello=1.0"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    hello    1.0      all           bookworm, trixie
-    promoted 1 package from preprod to prod
-    published prod <PUBLICATION>: bookworm, trixie
+    PACKAGE  VERSION  ARCHITECTURE  SUITES            ACTION
+    hello    1.0      all           bookworm, trixie  add
+    promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
     ");
     insta::assert_snapshot!(promote(&["hello=1.0"]), @"
     status: 0
@@ -232,8 +231,8 @@ fn promote() {
     insta::assert_snapshot!(promote(&["hell*", "nothing*"]), @"
     status: 1
     ---- stderr
-    error: no package matches nothing*
-    hint: `repo-cli list REPOSITORY` shows what there is
+    error: no package matches nothing* in preprod
+    hint: run repo-cli list preprod
     ");
     insta::assert_snapshot!(promote(&["a*", "--json"]), @r#"
     status: 0
@@ -243,10 +242,10 @@ fn promote() {
     insta::assert_snapshot!(promote(&["--all"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    hello    2.0      all           bookworm, trixie
-    promoted 1 package from preprod to prod
-    published prod <PUBLICATION>: bookworm, trixie
+    PACKAGE  VERSION     ARCHITECTURE  SUITES            ACTION
+    hello    1.0 -> 2.0  all           bookworm, trixie  replace
+    promoted 1 package from preprod to prod (commit 3), published <PUBLICATION>
+    undo with: repo-cli rollback prod --to 2
     ");
     insta::assert_snapshot!(promote(&[]), @"
     status: 2
@@ -272,11 +271,10 @@ fn packages_of_one_source_are_promoted_together_when_asked() {
     insta::assert_snapshot!(environment.run(&arguments), @"
     status: 0
     ---- stdout
-    PACKAGE    VERSION  ARCHITECTURE  SUITES
-    greet      1.0      amd64         bookworm
-    libgreet1  1.0      amd64         bookworm
-    promoted 2 packages from preprod to prod
-    published prod <PUBLICATION>: bookworm
+    PACKAGE    VERSION  ARCHITECTURE  SUITES    ACTION
+    greet      1.0      amd64         bookworm  add
+    libgreet1  1.0      amd64         bookworm  add
+    promoted 2 packages from preprod to prod (commit 1), published <PUBLICATION>
     ");
 }
 
@@ -286,23 +284,23 @@ fn remove() {
     insta::assert_snapshot!(environment.run(&["remove", "preprod", "hello=1.0", "--dry-run"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    hello    1.0      all           bookworm, trixie
+    PACKAGE  VERSION  ARCHITECTURE  SUITES            ACTION
+    hello    1.0      all           bookworm, trixie  remove
     would remove 1 package from preprod
     ");
     insta::assert_snapshot!(environment.run(&["remove", "preprod", "hello=1.0"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    hello    1.0      all           bookworm, trixie
-    removed 1 package from preprod; to undo, give the same command with --undo
-    published preprod <PUBLICATION>: bookworm, trixie
+    PACKAGE  VERSION  ARCHITECTURE  SUITES            ACTION
+    hello    1.0      all           bookworm, trixie  remove
+    removed 1 package from preprod (commit 2), published <PUBLICATION>
+    undo with: repo-cli remove --undo preprod hello=1.0
     ");
     insta::assert_snapshot!(environment.run(&["remove", "preprod", "hello=1.0"]), @"
     status: 1
     ---- stderr
-    error: no package matches hello=1.0
-    hint: `repo-cli list REPOSITORY` shows what there is
+    error: no package matches hello=1.0 in preprod
+    hint: run repo-cli list preprod
     ");
     insta::assert_snapshot!(environment.run(&["--json", "remove", "preprod", "agent"]), @r#"
     status: 0
@@ -407,8 +405,8 @@ fn rollback() {
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE  SUITES  ACTION
     hello    3.0      all           trixie  remove
-    rolled preprod back to 1 (<ID>)
-    published preprod <PUBLICATION>: trixie
+    rolled preprod back to 1 (commit 3), published <PUBLICATION>
+    undo with: repo-cli rollback preprod --to 2
     machines (trixie all) that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0
     ");
     insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
@@ -695,7 +693,7 @@ fn publishing_can_be_left_to_publish() {
     status: 0
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
-    not published yet: `repo-cli publish preprod` does
+    not published yet; run repo-cli publish preprod
     ");
     insta::assert_snapshot!(environment.run(&["publish", "preprod"]), @"
     status: 0

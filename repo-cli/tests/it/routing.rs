@@ -191,19 +191,18 @@ fn what_routing_sent_elsewhere_is_promoted_with_its_source_and_undone_with_it() 
     insta::assert_snapshot!(with(&["--suite", "bookworm", "--dry-run"]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    greet    1.0      amd64         bookworm
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    greet    1.0      amd64         bookworm  add
     would promote 1 package from preprod to prod
     ");
     insta::assert_snapshot!(with(&[]), @"
     status: 0
     ---- stdout
-    PACKAGE       VERSION      ARCHITECTURE  SUITES
-    greet         1.0          amd64         bookworm
-    greet         1.1+deb13u1  amd64         trixie
-    greet-dbgsym  1.0          amd64         bookworm-debug
-    promoted 3 packages from preprod to prod
-    published prod <PUBLICATION>: bookworm, bookworm-debug, trixie
+    PACKAGE       VERSION      ARCHITECTURE  SUITES          ACTION
+    greet         1.0          amd64         bookworm        add
+    greet         1.1+deb13u1  amd64         trixie          add
+    greet-dbgsym  1.0          amd64         bookworm-debug  add
+    promoted 3 packages from preprod to prod (commit 1), published <PUBLICATION>
     ");
     insta::assert_snapshot!(with(&[]), @"
     status: 0
@@ -240,11 +239,11 @@ fn a_pattern_takes_the_debug_symbols_of_every_version_it_takes() {
     insta::assert_snapshot!(promote("greet*"), @"
     status: 0
     ---- stdout
-    PACKAGE       VERSION      ARCHITECTURE  SUITES
-    greet         1.0+deb12u1  amd64         bookworm
-    greet         1.0+deb13u1  amd64         trixie
-    greet-dbgsym  1.0+deb12u1  amd64         debug
-    greet-dbgsym  1.0+deb13u1  amd64         debug
+    PACKAGE       VERSION      ARCHITECTURE  SUITES    ACTION
+    greet         1.0+deb12u1  amd64         bookworm  add
+    greet         1.0+deb13u1  amd64         trixie    add
+    greet-dbgsym  1.0+deb12u1  amd64         debug     add
+    greet-dbgsym  1.0+deb13u1  amd64         debug     add
     would promote 4 packages from preprod to prod
     ");
     assert_eq!(promote("greet"), promote("greet*"));
@@ -267,10 +266,9 @@ fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     insta::assert_snapshot!(with(&[]), @"
     status: 0
     ---- stdout
-    PACKAGE  VERSION  ARCHITECTURE  SUITES
-    greet    1.0      amd64         bookworm
-    promoted 1 package from preprod to prod
-    published prod <PUBLICATION>: bookworm
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    greet    1.0      amd64         bookworm  add
+    promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
     ---- stderr
     warning: greet-dbgsym 1.0 amd64 stays behind: prod has no suite bookworm-debug
     ");

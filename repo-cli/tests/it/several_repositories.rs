@@ -89,10 +89,18 @@ fn retention_tells_of_a_change_that_could_not_be_published() {
         let _ = environment.run(&["add", "preprod", "--no-publish", file.as_str()]).succeeds();
     }
     let output = environment.run(&["retention", "preprod", "--json"]).ends_with(1);
-    assert!(output.stderr.contains("clients do not see it yet"), "{output}");
+    assert!(output.stderr.contains("committed but not published"), "{output}");
     let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     let done = &document["retention"][0];
     assert_eq!(done["repository"], "preprod");
     assert!(done["commit"].is_string(), "{document}");
     assert_eq!(done["verdicts"].as_array().unwrap().len(), 2, "{document}");
+}
+
+#[test]
+fn a_misspelt_repository_is_guessed_and_another_one_is_not() {
+    let environment = crate::store();
+    let hint = |name: &str| environment.run(&["list", name]).ends_with(1).stderr;
+    assert!(hint("preprdo").contains("hint: did you mean `preprod`? (repositories: preprod, prod)"));
+    assert!(hint("staging").contains("hint: there are: preprod, prod"));
 }

@@ -17,7 +17,7 @@ fn a_state_is_named_by_its_place_before_the_current_one_or_by_a_time() {
     }
     assert_eq!(held("2099-01-01 10:00"), 2);
     let rolled = environment.run(&["rollback", "prod", "--to", "@-1"]).succeeds().stdout;
-    assert!(rolled.contains("rolled prod back to 1 ("), "{rolled}");
+    assert!(rolled.contains("rolled prod back to 1 (commit "), "{rolled}");
     let _ = environment.run(&["rollback", "prod", "--to", "-1"]).succeeds();
     assert_eq!(held("-0"), 2);
 }
@@ -72,4 +72,21 @@ fn adding_by_hand_says_which_hold_ends_and_an_undo_of_nothing_says_so() {
     assert!(!environment.run(&["holds", "prod"]).succeeds().stdout.contains("hello"));
     let again = environment.run(&arguments).succeeds();
     assert!(!again.stdout.contains("hold"), "{again}");
+}
+
+/// A listing of an earlier state, and of one suite of it.
+#[test]
+fn a_state_and_a_suite_can_be_listed() {
+    let environment = crate::store();
+    for version in ["1.0", "2.0"] {
+        let file = environment.package("hello", version, "all");
+        let _ = environment.run(&["add", "preprod", file.as_str()]).succeeds();
+    }
+    for state in ["preprod@-1", "preprod@1", "preprod/bookworm@1"] {
+        let listed = environment.run(&["list", state]).succeeds().stdout;
+        assert!(listed.contains(" 1.0 ") && !listed.contains("2.0"), "{state}: {listed}");
+    }
+    let nothing = environment.run(&["list", "preprod@1", "nothing*"]).succeeds();
+    assert_eq!(nothing.stderr, "no packages match nothing* in preprod@1\n");
+    assert!(environment.run(&["list", "preprod/nowhere"]).ends_with(1).stderr.contains("nowhere"));
 }

@@ -1,0 +1,145 @@
+//! What a change does to packages, as a table, and how it is undone.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use deb_parse::{PackageName, SuiteName, Version};
+use repo_store::{Build, CommitId, Record, RecordKey, RepositorySettings, Revision, SuiteRecords};
+
+use crate::error::Failure;
+use crate::output::{Output, RowLimit, package_rows};
+use crate::session::Session;
+
+/// What happens to a version in a suite.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Action {
+    Add,
+    /// Takes the place of an older or newer version.
+    Replace(Version),
+    Remove,
+    Restore,
+}
+
+impl Action {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Replace(_) => "replace",
+            Self::Remove => "remove",
+            Self::Restore => "restore",
+        }
+    }
+}
+
+/// A version in a suite, and what happens to it.
+pub(crate) type Change = (RecordKey, SuiteName, Action);
+
+/// Prints the table of changes. Returns how many rows it has.
+pub(crate) fn print(changes: Vec<Change>, limit: RowLimit, output: &Output) -> usize {
+    let rows: Vec<[String; 5]> = package_rows(changes)
+        .into_iter()
+        .map(|([package, version, architectures, suites], action)| {
+            let version = match &action {
+                Action::Replace(old) => format!("{old} -> {version}"),
+                _ => version,
+            };
+            [package, version, architectures, suites, action.word().to_owned()]
+        })
+        .collect();
+    output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "ACTION"], &rows, limit);
+    rows.len()
+}
+
+/// Returns the same action for each of these records in each of its suites.
+pub(crate) fn all(records: &SuiteRecords, action: &Action) -> Vec<Change> {
+    let suites = records.suites();
+    let each = suites.flat_map(|(suite, records)| {
+        records.iter().map(move |record| (record.key().clone(), suite.clone(), action.clone()))
+    });
+    each.collect()
+}
+
+/// Returns what these records do in a repository that is in the state `before`: each replaces the newest version of its package for the
+/// same machines, if that is older.
+pub(crate) fn additions(
+    records: &SuiteRecords,
+    before: Option<&Revision<'_>>,
+) -> Result<Vec<Change>, Failure> {
+    let mut known: BTreeMap<(&SuiteName, &PackageName), Vec<RecordKey>> = BTreeMap::new();
+    let mut changes = Vec::new();
+    for (suite, records) in records.suites() {
+        for record in records {
+            let key = record.key();
+            let place = (suite, &key.package);
+            let versions = match known.entry(place) {
+                Entry::Occupied(versions) => versions.into_mut(),
+                Entry::Vacant(free) => {
+                    let versions = before.map(|before| before.versions(suite, &key.package)).transpose()?;
+                    let keys =
+                        versions.unwrap_or_default().iter().map(|record| record.key().clone()).collect();
+                    free.insert(keys)
+                }
+            };
+            let newest = versions
+                .iter()
+                .filter(|old| serve_the_same(&old.architecture, &key.architecture))
+                .map(|old| &old.version)
+                .max();
+            let action = match newest {
+                Some(old) if *old < key.version => Action::Replace(old.clone()),
+                _ => Action::Add,
+            };
+            changes.push((key.clone(), suite.clone(), action));
+        }
+    }
+    Ok(changes)
+}
+
+/// Returns whether a machine can have one of these builds in the place of the other.
+fn serve_the_same(a: &Build, b: &Build) -> bool {
+    a.is_source() == b.is_source() && (a == b || a.as_str() == "all" || b.as_str() == "all")
+}
+
+/// Pairs what a change takes away from a suite with what it brings back there: one version for one version is a replacement.
+pub(crate) fn exchanges<'a>(
+    differences: impl Iterator<Item = (&'a SuiteName, bool, &'a Record)>,
+) -> Vec<Change> {
+    let mut places: BTreeMap<(PackageName, Build, SuiteName), [Vec<RecordKey>; 2]> = BTreeMap::new();
+    for (suite, is_removed, record) in differences {
+        let key = record.key();
+        let place = (key.package.clone(), key.architecture.clone(), suite.clone());
+        let [removed, restored] = places.entry(place).or_default();
+        if is_removed { removed } else { restored }.push(key.clone());
+    }
+    let mut changes = Vec::new();
+    for ((_, _, suite), [removed, restored]) in places {
+        if let ([old], [new]) = (removed.as_slice(), restored.as_slice()) {
+            changes.push((new.clone(), suite, Action::Replace(old.version.clone())));
+            continue;
+        }
+        changes.extend(removed.into_iter().map(|key| (key, suite.clone(), Action::Remove)));
+        changes.extend(restored.into_iter().map(|key| (key, suite.clone(), Action::Restore)));
+    }
+    changes
+}
+
+/// Returns how many packages these are: a version for several architectures or in several suites is one.
+pub(crate) fn packages<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> usize {
+    let names = keys.into_iter().map(|key| (&key.package, &key.version));
+    names.collect::<BTreeSet<_>>().len()
+}
+
+/// Prints the command that undoes a commit, if there was a state before it.
+pub(crate) fn print_undo(
+    repository: &RepositorySettings,
+    commit: Option<CommitId>,
+    session: &Session,
+    output: &Output,
+) -> Result<(), Failure> {
+    let Some(commit) = commit else { return Ok(()) };
+    let number = session.sequence(repository, commit)?;
+    if number > 1 {
+        output.say(&format!("undo with: repo-cli rollback {} --to {}", repository.name, number - 1));
+    }
+    Ok(())
+}
