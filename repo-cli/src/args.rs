@@ -173,6 +173,15 @@ impl Command {
         self.writes() && !matches!(self, Self::Sign(_) | Self::Fsck(_))
     }
 
+    /// Returns whether the verb goes by settings. One that does not runs without a `repo.toml`.
+    pub(crate) fn needs_settings(&self) -> bool {
+        match self {
+            Self::List(_) | Self::Versions(_) | Self::Show(_) | Self::History(_) | Self::Holds(_) => false,
+            Self::Fsck(_) | Self::Gc(_) => self.writes(),
+            _ => true,
+        }
+    }
+
     /// Returns whether the verb writes to an existing store, which then must have the newest format.
     pub(crate) fn writes(&self) -> bool {
         match self {

@@ -64,6 +64,16 @@ impl Config {
         Ok(config)
     }
 
+    /// The configuration of a store that has no `repo.toml`, for what only reads: its repositories, of whose settings nothing is known.
+    pub(crate) fn without_file(
+        root: &Utf8Path,
+        repositories: impl IntoIterator<Item = RepositoryName>,
+    ) -> Self {
+        let settings = |name: RepositoryName| (name.clone(), RepositorySettings::new(name, Vec::new()));
+        let repositories = repositories.into_iter().map(settings).collect();
+        Self { root: root.to_owned(), sources: Vec::new(), file: File::default(), repositories }
+    }
+
     /// Every configured repository.
     pub(crate) fn repositories(&self) -> impl Iterator<Item = &RepositorySettings> {
         self.repositories.values()

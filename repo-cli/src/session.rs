@@ -1,5 +1,6 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
@@ -28,6 +29,16 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     pub(crate) config: Config,
     actor: String,
+    /// Loaded when something is signed first, and once for a verb.
+    signing: OnceCell<SigningKeys>,
+}
+
+/// The keys that sign, and what is to be said of them.
+struct SigningKeys {
+    signer: OpenPgpSigner,
+    warnings: Vec<Warning>,
+    /// The time as of which they sign, when it is not the present.
+    as_of: Option<Timestamp>,
 }
 
 impl Session {
@@ -36,7 +47,19 @@ impl Session {
         let root = find_root(global)?;
         let config = Config::load(&root)?;
         let store = Store::open(&root)?.with_limits(config.limits());
-        Ok(Self { config, store, actor: actor(global), root })
+        Ok(Self { config, store, actor: actor(global), root, signing: OnceCell::new() })
+    }
+
+    /// The same for a verb that needs no settings: a store that a library made has no `repo.toml`. Its repositories then have no suites
+    /// of their own, and those of their states are all that is known.
+    pub(crate) fn open_to_read(global: &Global) -> Result<Self, Failure> {
+        let root = find_store_root(global)?;
+        if root.join("repo.toml").exists() {
+            return Self::open(&Global { root: Some(root), ..global.clone() });
+        }
+        let store = Store::open(&root)?;
+        let config = Config::without_file(&root, store.repositories()?);
+        Ok(Self { config, store, actor: actor(global), root, signing: OnceCell::new() })
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
@@ -83,7 +106,7 @@ impl Session {
     ) -> Result<&RepositorySettings, Failure> {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
-            self.keys().signer(SystemTime::from(self.context().now)).map_err(|failure| match failure {
+            self.signing_keys(false).map_err(|failure| match failure {
                 Failure::ClockBeforeKey { now, created, .. } => {
                     Failure::ClockBeforeKey { now, created, only_publishes: false }
                 }
@@ -228,7 +251,7 @@ impl Session {
         output: &Output,
     ) -> Result<impl Iterator<Item = (&'a RepositorySettings, Option<PublishReport>)>, Failure> {
         // Without a key all fail for the one reason, which is said once.
-        self.signer(publishing)?;
+        self.signing_keys(publishing.accept_clock)?;
         let publish = move |repository: &'a RepositorySettings| {
             let report = self.publish(repository, publishing, output);
             (repository, report.inspect_err(|error| output.failed(&repository.name, error)).ok())
@@ -236,18 +259,20 @@ impl Session {
         Ok(repositories.into_iter().map(publish))
     }
 
-    /// The keys that sign, what is to be said of them, and what is done when.
-    fn signer(&self, publishing: Publishing) -> Result<(OpenPgpSigner, Vec<Warning>, Context), Failure> {
-        let mut context = self.context();
-        let signer = match self.keys().signer(SystemTime::from(context.now)) {
-            Err(Failure::ClockBeforeKey { created, .. }) if publishing.accept_clock => {
-                context.now = created;
-                self.keys().signer(SystemTime::from(created))
+    /// The keys that sign, which are read once. With `accept_clock`, and a clock before the time at which they were made, they sign as of
+    /// that time.
+    fn signing_keys(&self, accept_clock: bool) -> Result<&SigningKeys, Failure> {
+        if let Some(keys) = self.signing.get() {
+            return Ok(keys);
+        }
+        let (loaded, as_of) = match self.keys().signer(SystemTime::from(self.context().now)) {
+            Err(Failure::ClockBeforeKey { created, .. }) if accept_clock => {
+                (self.keys().signer(SystemTime::from(created)), Some(created))
             }
-            result => result,
+            result => (result, None),
         };
-        let (signer, warnings) = signer?;
-        Ok((signer, warnings, context))
+        let (signer, warnings) = loaded?;
+        Ok(self.signing.get_or_init(|| SigningKeys { signer, warnings, as_of }))
     }
 
     /// Publishes a repository and says so.
@@ -274,12 +299,14 @@ impl Session {
         publishing: Publishing,
         output: &Output,
     ) -> Result<PublishReport, Failure> {
-        let (signer, warnings, context) = self.signer(publishing)?;
-        warnings.into_iter().for_each(|warning| output.warn(warning.code, warning.message));
+        let SigningKeys { signer, warnings, as_of } = self.signing_keys(publishing.accept_clock)?;
+        warnings.iter().for_each(|warning| output.warn(warning.code, warning.message.as_str()));
+        let mut context = self.context();
+        context.now = as_of.unwrap_or(context.now);
         let report = if publishing.again {
-            self.store.sign_again(repository, &signer, publishing.options, &context)?
+            self.store.sign_again(repository, signer, publishing.options, &context)?
         } else {
-            self.store.publish_with(repository, &signer, publishing.options, &context)?
+            self.store.publish_with(repository, signer, publishing.options, &context)?
         };
         for repo_store::Unlisted { package, index, reason, .. } in &report.unlisted {
             let what = match index {
@@ -355,6 +382,18 @@ pub(crate) fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
     let here = current_directory()?;
     let found = here.ancestors().find(|directory| directory.join("repo.toml").exists());
     found.map(Utf8Path::to_owned).ok_or_else(|| Failure::NoRoot { place: format!("{here} or above") })
+}
+
+/// Finds the directory of a store, with or without a `repo.toml`: the one given, or the nearest upwards.
+pub(crate) fn find_store_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
+    let is_root = |directory: &Utf8Path| {
+        directory.join("repo.toml").exists() || directory.join("store/format").exists()
+    };
+    let found = match &global.root {
+        Some(root) => Some(root.clone()).filter(|root| is_root(root)),
+        None => current_directory()?.ancestors().find(|directory| is_root(directory)).map(Utf8Path::to_owned),
+    };
+    found.map_or_else(|| find_root(global), Ok)
 }
 
 /// The directory the program was started in.

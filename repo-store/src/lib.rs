@@ -57,7 +57,7 @@ mod tests;
 mod transaction;
 
 pub use context::Context;
-pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError};
+pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError};
 pub use history::horizon::KeepHistory;
 pub use history::revision::Revision;
 pub use history::selector::Selector;
@@ -76,6 +76,7 @@ pub use model::commit::Commit;
 pub use model::difference::Difference;
 pub use model::hold::{Hold, HoldCause, HoldKey};
 pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
+pub use model::index_kind::IndexKind;
 pub use model::log_entry::LogEntry;
 pub use model::name::{NameError, RepositoryName, TagName};
 pub use model::operation::{Operation, PackageSummary};
@@ -98,9 +99,7 @@ pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};
 pub use settings::route::{Route, route};
 pub use settings::uploaders::Uploaders;
-pub use settings::{
-    ArchitectureAll, IndexKind, RepositorySettings, RoutingRule, SuiteSettings, UnknownRelease,
-};
+pub use settings::{ArchitectureAll, RepositorySettings, RoutingRule, SuiteSettings, UnknownRelease};
 pub use storage::beneath::PathFault;
 pub use storage::format::Format;
 pub use storage::permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};

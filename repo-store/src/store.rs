@@ -1,4 +1,5 @@
-use std::io::ErrorKind;
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -12,9 +13,8 @@ use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
 use crate::model::snapshot::Snapshot;
 use crate::storage::beneath::{At, StorePaths};
-use crate::storage::files::Lock;
 use crate::storage::format::Format;
-use crate::storage::{Directory, Key, Storage, StorageError, files};
+use crate::storage::{Directory, HeldLock, Key, Storage, StorageError, files};
 
 /// What lies at the path of a package file in a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,8 @@ pub(crate) enum InPool {
 #[derive(Debug)]
 pub struct Store {
     root: Utf8PathBuf,
-    storage: Directory,
+    storage: Storage,
+    format: Format,
     limits: Limits,
 }
 
@@ -84,13 +85,28 @@ impl Store {
     pub fn open(root: &Utf8Path) -> Result<Self, Error> {
         let format = Format::of(root)?;
         let storage = Directory::open(&root.join("store"), format)?;
-        Ok(Self { root: root.to_owned(), storage, limits: Limits::default() })
+        Ok(Self { root: root.to_owned(), storage: storage.into(), format, limits: Limits::default() })
+    }
+
+    /// Returns the store that keeps its bytes in `storage`: an empty one makes an empty store. Its repositories are seen below
+    /// `root` once they are published, which so far needs a store in a local directory.
+    ///
+    /// ```
+    /// use repo_store::{Store, storage::Memory};
+    ///
+    /// let store = Store::with_storage("archive".into(), Memory::default());
+    /// assert!(store.operations()?.is_empty());
+    /// # Ok::<(), repo_store::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_storage(root: &Utf8Path, storage: impl Into<Storage>) -> Self {
+        let (root, storage) = (root.to_owned(), storage.into());
+        Self { root, storage, format: Format::NEWEST, limits: Limits::default() }
     }
 
     /// The store in `root`, whether it was made to its end or not.
     pub(crate) fn at(root: &Utf8Path) -> Self {
-        let storage = Directory::at(&root.join("store"));
-        Self { root: root.to_owned(), storage, limits: Limits::default() }
+        Self::with_storage(root, Directory::at(&root.join("store")))
     }
 
     /// Sets how much of a package file is read before it is refused.
@@ -118,6 +134,22 @@ impl Store {
         self.root.join("public").join(repository.as_str())
     }
 
+    /// Returns the repositories that the store knows anything of, whether settings for them exist or not.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub fn repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
+        let found = files::names_in(self.paths().at("public"))?;
+        let mut names: BTreeSet<_> =
+            found.iter().filter_map(|name| RepositoryName::parse(name).ok()).collect();
+        let repository = |key: &str| RepositoryName::parse(key.split('/').nth(1)?).ok();
+        for area in ["refs", "tags", "history"] {
+            names.extend(self.storage().refs().list(area)?.iter().filter_map(|key| repository(key.as_str())));
+        }
+        self.storage().objects().each("publications", &mut |key, _| names.extend(repository(key)))?;
+        Ok(names)
+    }
+
     /// Checks that what clients of a repository see lies on the file system of the store: published files are hard links.
     ///
     /// # Errors
@@ -133,16 +165,23 @@ impl Store {
         StorePaths::new(&self.root)
     }
 
-    pub(crate) fn storage(&self) -> &Directory {
+    pub(crate) fn storage(&self) -> &Storage {
         &self.storage
     }
 
-    pub(crate) fn set_storage(&mut self, storage: Directory) {
-        self.storage = storage;
+    pub(crate) fn set_directory(&mut self, directory: Directory, format: Format) {
+        self.storage = directory.into();
+        self.format = format;
+    }
+
+    /// Returns the format of the store.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     pub(crate) fn objects(&self) -> Objects<'_> {
-        Objects(&self.storage)
+        Objects(self.storage.objects())
     }
 
     pub(crate) fn blob_key(blob: BlobId) -> Key {
@@ -154,20 +193,31 @@ impl Store {
     }
 
     /// Waits for the right to publish a repository.
-    pub(crate) fn publishing_lock(&self, repository: &RepositoryName) -> Result<Lock, Error> {
-        Ok(self.storage.lock(&format!("publish.{repository}"))?)
+    pub(crate) fn publishing_lock(&self, repository: &RepositoryName) -> Result<Box<dyn HeldLock>, Error> {
+        Ok(self.storage.locks().acquire(&format!("publish.{repository}"))?)
     }
 
-    /// The file that holds a package, for reading.
+    /// Returns the file that holds a package, for reading.
     ///
     /// # Errors
-    /// [`StorageError::Missing`] when the store does not have it.
+    /// [`StorageError::Missing`] when the store does not have the package, [`StorageError::NotLocal`] when its packages are not
+    /// files of a local disk: [`open_blob`](Self::open_blob) reads those too.
     pub fn blob_path(&self, blob: BlobId) -> Result<Utf8PathBuf, Error> {
         let key = Self::blob_key(blob);
-        match self.storage.local_path(&key) {
-            Some(path) if self.storage.contains(&key)? => Ok(path),
-            _ => Err(Error::Storage(StorageError::Missing { kind: BlobId::KIND, id: blob.to_string() })),
-        }
+        let path = self.storage.objects().local_file(&key).ok_or(StorageError::NotLocal)?;
+        if self.storage.objects().contains(&key)? { Ok(path) } else { Err(Self::missing_blob(blob)) }
+    }
+
+    /// Returns a reader of a package file.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] when the store does not have the package.
+    pub fn open_blob(&self, blob: BlobId) -> Result<Box<dyn Read + Send>, Error> {
+        self.storage.objects().open(&Self::blob_key(blob))?.ok_or_else(|| Self::missing_blob(blob))
+    }
+
+    pub(crate) fn missing_blob(blob: BlobId) -> Error {
+        Error::Storage(StorageError::Missing { kind: BlobId::KIND, id: blob.to_string() })
     }
 
     /// What one suite at one moment has that another has not, and the other way round.
@@ -176,10 +226,6 @@ impl Store {
     /// When the store cannot be read.
     pub fn difference(&self, first: &Snapshot, second: &Snapshot) -> Result<Difference, Error> {
         Ok(Difference::between(&self.objects(), first, second)?)
-    }
-
-    pub(crate) fn log_key() -> Key {
-        Key::named("ops", "log")
     }
 
     /// What lies at the path of a package file in the pool of a repository.
@@ -197,9 +243,9 @@ impl Store {
         let full = published.full();
         let look = || published.status_if_present().map_err(Error::io("look at", &*full));
         let Some(found) = look()? else { return Ok(InPool::Nothing) };
-        let own = Self::blob_key(blob);
-        let own = At::trusted(self.root().join("store").join(own.as_str()));
-        let own = own.status_if_present().map_err(Error::io("look at", &*own.full()))?;
+        let own = self.storage.objects().local_file(&Self::blob_key(blob)).map(At::trusted);
+        let look_at_own = |own: At<'_>| own.status_if_present().map_err(Error::io("look at", &*own.full()));
+        let own = own.map(look_at_own).transpose()?.flatten();
         if own.is_some_and(|own| own.identity == found.identity) {
             return Ok(InPool::Itself);
         }
@@ -220,7 +266,7 @@ impl Store {
         if content == blob {
             return Ok(InPool::Itself);
         }
-        if self.storage.contains(&Self::blob_key(content))? {
+        if self.storage.objects().contains(&Self::blob_key(content))? {
             return Ok(InPool::Another);
         }
         Ok(if look()?.is_some() { InPool::Stranger } else { InPool::Nothing })

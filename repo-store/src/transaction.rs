@@ -17,7 +17,8 @@ use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordFile, RecordKey};
 use crate::model::snapshot::Snapshot;
-use crate::storage::Storage as _;
+use crate::settings::RepositorySettings;
+use crate::storage::{Swap, Version};
 use crate::store::{InPool, Store};
 
 /// The right to change a repository: everything happens in memory and in unreferenced objects until it is committed.
@@ -28,6 +29,8 @@ pub struct Transaction<'a> {
     store: &'a Store,
     repository: RepositoryName,
     base: Option<Revision<'a>>,
+    /// The version of the reference that led to the base.
+    version: Option<Version>,
     snapshots: BTreeMap<SuiteName, Snapshot>,
     /// The suites that were given the content of another state, and what they held before.
     restored: BTreeMap<SuiteName, (SnapshotId, Option<Snapshot>)>,
@@ -40,6 +43,8 @@ pub struct Transaction<'a> {
     /// What is held and lifted by hand.
     held: Vec<HoldKey>,
     lifted: Vec<HoldKey>,
+    /// The suites that may be created; `None` for any.
+    known: Option<BTreeSet<SuiteName>>,
     lookup: Lookup<'a>,
 }
 
@@ -75,10 +80,38 @@ impl Store {
         &self,
         repository: &RepositoryName,
         context: &Context,
+        change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
+    ) -> Result<(Committed, T), Error> {
+        self.transact_among(repository, None, context, change)
+    }
+
+    /// [`transact`](Self::transact) within the settings of a repository: no suite comes into being that the settings do not have. A suite
+    /// that left them can still be changed.
+    ///
+    /// # Errors
+    /// As there, and [`Error::Settings`] for settings that cannot be used. Inserting into a suite that is neither in the settings nor in
+    /// the repository fails with [`Error::UnknownSuite`].
+    pub fn transact_in<T>(
+        &self,
+        settings: &RepositorySettings,
+        context: &Context,
+        change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
+    ) -> Result<(Committed, T), Error> {
+        settings.check()?;
+        let known = settings.suites.iter().map(|suite| suite.name.clone()).collect();
+        self.transact_among(&settings.name, Some(&known), context, change)
+    }
+
+    fn transact_among<T>(
+        &self,
+        repository: &RepositoryName,
+        known: Option<&BTreeSet<SuiteName>>,
+        context: &Context,
         mut change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
     ) -> Result<(Committed, T), Error> {
         for _ in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self, repository)?;
+            transaction.known = known.cloned();
             let (operation, result) = change(&mut transaction)?;
             match transaction.commit(context, operation)? {
                 Outcome::Committed(commit) => return Ok((Committed { commit }, result)),
@@ -96,7 +129,7 @@ enum Outcome {
 
 impl<'a> Transaction<'a> {
     fn begin(store: &'a Store, repository: &RepositoryName) -> Result<Self, Error> {
-        let base = store.head(repository)?;
+        let (base, version) = store.versioned_head(repository)?.unzip();
         let mut snapshots = BTreeMap::new();
         for suite in base.iter().flat_map(|base| base.commit().suites.keys()) {
             if let Some(base) = &base {
@@ -108,6 +141,7 @@ impl<'a> Transaction<'a> {
             store,
             repository: repository.clone(),
             base,
+            version,
             snapshots,
             holds: Holds::read(&store.objects(), holds)?,
             withdrawn: BTreeMap::new(),
@@ -116,6 +150,7 @@ impl<'a> Transaction<'a> {
             lifted: Vec::new(),
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
+            known: None,
             lookup: Lookup::new(store.objects()),
         })
     }
@@ -135,6 +170,12 @@ impl<'a> Transaction<'a> {
     /// or its pool still holds such a file: clients could not tell them apart. [`ChangeError::PathConflict`] when another version of
     /// the source package has a file of the same name with another content.
     pub fn insert(&mut self, suite: &SuiteName, record: &Arc<Record>) -> Result<Inserted, Error> {
+        let is_known = self.known.as_ref().is_none_or(|known| known.contains(suite));
+        if !is_known && !self.snapshots.contains_key(suite) {
+            let all = self.known.iter().flatten().chain(self.snapshots.keys());
+            let known: BTreeSet<&SuiteName> = all.collect();
+            return Err(Error::unknown_suite(&self.repository, suite, known));
+        }
         let key = record.key();
         let suites = self.suites();
         let mut there = false;
@@ -451,8 +492,8 @@ impl<'a> Transaction<'a> {
         if after == before && !changes_holds {
             // What is there may have been put there by somebody who did not live to make it durable, and a package that was
             // lost comes back by adding it again.
-            self.store.storage().sync()?;
-            self.store.storage().settle(&Store::ref_key(&self.repository))?;
+            self.store.storage().objects().sync()?;
+            self.store.storage().refs().settle(&Store::ref_key(&self.repository))?;
             return Ok(Outcome::Committed(None));
         }
         let (parent, sequence) = match base {
@@ -471,16 +512,19 @@ impl<'a> Transaction<'a> {
         let id = commit.write(&objects)?;
         // Everything the reference will lead to must survive a power cut before the reference does.
         let storage = self.store.storage();
-        storage.sync()?;
-        let line = |id: CommitId| format!("{id}\n").into_bytes();
-        let expected = base.map(|(id, _)| line(id));
+        storage.objects().sync()?;
         let key = Store::ref_key(&self.repository);
         let entry = LogEntry::of_commit(&commit, &self.repository, id).to_line();
-        if storage.log_and_swap(&key, expected.as_deref(), &line(id), &Store::log_key(), &entry)? {
-            Ok(Outcome::Committed(Some(id)))
-        } else {
-            Ok(Outcome::LostRace)
-        }
+        // Announced before it is done, so that no state goes unannounced.
+        let announce = || storage.log().append(&entry);
+        let new = format!("{id}\n");
+        let is_committed = match storage.swap(&key, self.version.as_ref(), new.as_bytes(), announce)? {
+            Swap::Done => true,
+            Swap::Changed => false,
+            // The answer was lost, and others may have built upon the commit since.
+            Swap::Unknown(_) => self.store.leads_to(&self.repository, id, commit.sequence)?,
+        };
+        Ok(if is_committed { Outcome::Committed(Some(id)) } else { Outcome::LostRace })
     }
 }
 

@@ -20,9 +20,10 @@ pub(crate) struct BackupArguments {
 }
 
 pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
-    let root = session::find_root(global)?;
+    let root = session::find_store_root(global)?;
     // A mistake in the configuration, such as a list that is gone, keeps nothing from being saved.
     let (named, mistake) = match Config::load(&root) {
+        _ if !root.join("repo.toml").exists() => (Vec::new(), None),
         Ok(config) => (config.named_files(), None),
         Err(mistake) => (Config::files_named_in(&root).unwrap_or_default(), Some(mistake)),
     };

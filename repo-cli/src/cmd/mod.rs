@@ -37,8 +37,10 @@ use crate::session::Session;
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
     let global = arguments.global;
     let (writes, asks) = (arguments.command.writes(), arguments.command.asks_about_clock());
+    let needs_settings = arguments.command.needs_settings();
     let session = || {
-        let mut session = Session::open(&global)?;
+        let open = if needs_settings { Session::open } else { Session::open_to_read };
+        let mut session = open(&global)?;
         if asks {
             clock::check(&session.store, session.context().now, output)?;
         }

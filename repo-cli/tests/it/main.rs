@@ -22,6 +22,7 @@ mod indices;
 mod integrity;
 mod json;
 mod keys;
+mod library_stores;
 mod long_output;
 mod output;
 mod pdiffs;

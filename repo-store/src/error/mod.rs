@@ -4,11 +4,13 @@ mod change;
 mod import;
 mod maintenance;
 mod publish;
+mod settings;
 
 pub use change::ChangeError;
 pub use import::ImportError;
 pub use maintenance::MaintenanceError;
 pub use publish::PublishError;
+pub use settings::{RouteFault, SettingsError};
 
 use camino::Utf8PathBuf;
 use deb_parse::SuiteName;
@@ -37,6 +39,9 @@ pub enum Error {
     /// Publishing.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// Settings that cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// Upgrades, backups.
     #[error(transparent)]
     Maintenance(#[from] MaintenanceError),
@@ -91,6 +96,7 @@ impl Error {
             Self::Import(error) => error.code(),
             Self::Change(error) => error.code(),
             Self::Publish(error) => error.code(),
+            Self::Settings(error) => error.code(),
             Self::Maintenance(error) => error.code(),
             Self::UnknownSuite { .. } => "E-UNKNOWN-SUITE",
             Self::UnknownRevision { .. } => "E-UNKNOWN-REVISION",

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
-use crate::storage::{Key, Storage as _, log};
+use crate::storage::{Key, Swap, log};
 use crate::store::Store;
 
 /// How much of a history is kept.
@@ -45,7 +45,9 @@ pub(crate) struct End {
 
 impl Ends {
     pub(crate) fn load(store: &Store, repository: &RepositoryName) -> Result<Self, Error> {
-        let Some(bytes) = store.storage().read(&key(repository))? else { return Ok(Self::default()) };
+        let Some((bytes, _)) = store.storage().refs().get(&key(repository))? else {
+            return Ok(Self::default());
+        };
         let damaged = || Error::damaged("end of the history of", repository, "it is malformed");
         Self::parse(&bytes).ok_or_else(damaged)
     }
@@ -65,13 +67,19 @@ impl Ends {
         store: &Store,
         repository: &RepositoryName,
     ) -> Result<bool, Error> {
-        let old = (!before.0.is_empty()).then(|| before.to_text());
-        let old = old.as_ref().map(String::as_bytes);
-        match (old, self.to_text()) {
-            (Some(old), new) if new.is_empty() => {
-                Ok(store.storage().compare_and_remove(&key(repository), old)?)
-            }
-            (old, new) => Ok(store.storage().compare_and_swap(&key(repository), old, new.as_bytes())?),
+        let (key, old) = (key(repository), (!before.0.is_empty()).then(|| before.to_text()));
+        let (found, version) = store.storage().refs().get(&key)?.unzip();
+        if found.as_deref() != old.as_ref().map(String::as_bytes) {
+            return Ok(false);
+        }
+        let swap = match (version, self.to_text()) {
+            (Some(version), new) if new.is_empty() => store.storage().delete_ref(&key, &version)?,
+            (version, new) => store.storage().swap(&key, version.as_ref(), new.as_bytes(), || Ok(()))?,
+        };
+        match swap {
+            Swap::Done => Ok(true),
+            Swap::Changed => Ok(false),
+            Swap::Unknown(error) => Err(error.into()),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::model::commit::Commit;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
-use crate::storage::{Storage as _, files, log};
+use crate::storage::{Version, log};
 use crate::store::Store;
 
 /// So many bytes at the end of the operation log hold its last line, unless that tells of very many packages.
@@ -26,12 +26,38 @@ impl Store {
     /// # Errors
     /// When it is there and cannot be read.
     pub fn head(&self, repository: &RepositoryName) -> Result<Option<Revision<'_>>, Error> {
-        let Some(bytes) = self.storage().read(&Self::ref_key(repository))? else { return Ok(None) };
+        Ok(self.versioned_head(repository)?.map(|(revision, _)| revision))
+    }
+
+    /// The current state of a repository and the version of the reference that leads to it.
+    pub(crate) fn versioned_head(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Option<(Revision<'_>, Version)>, Error> {
+        let found = self.storage().refs().get(&Self::ref_key(repository))?;
+        let Some((bytes, version)) = found else { return Ok(None) };
         let id = std::str::from_utf8(&bytes)
             .ok()
             .and_then(|text| text.trim().parse().ok())
             .ok_or_else(|| Error::damaged("reference", repository, "it holds no commit id"))?;
-        self.revision(repository, id).map(Some)
+        self.revision(repository, id).map(|revision| Some((revision, version)))
+    }
+
+    /// Returns whether the history of a repository leads to a commit with this sequence number.
+    pub(crate) fn leads_to(
+        &self,
+        repository: &RepositoryName,
+        id: CommitId,
+        sequence: u64,
+    ) -> Result<bool, Error> {
+        let Some(head) = self.head(repository)? else { return Ok(false) };
+        let (mut at, mut commit) = (head.id(), head.commit().clone());
+        while commit.sequence > sequence
+            && let Some(parent) = commit.parent
+        {
+            (at, commit) = (parent, Commit::read(&self.objects(), parent)?);
+        }
+        Ok(at == id)
     }
 
     /// A state of a repository by its id.
@@ -48,7 +74,7 @@ impl Store {
     /// # Errors
     /// When it cannot be read.
     pub fn operations(&self) -> Result<Vec<LogEntry>, Error> {
-        let bytes = self.storage().read(&Self::log_key())?.unwrap_or_default();
+        let bytes = self.storage().log().read()?.unwrap_or_default();
         let intact = log::lines(&bytes).filter(|line| line.intact);
         Ok(intact.filter_map(|line| LogEntry::parse(line.text)).collect())
     }
@@ -62,13 +88,9 @@ impl Store {
             let intact = log::lines(log).filter(|line| line.intact).last();
             Some(LogEntry::parse(intact?.text)?.date)
         };
-        let end = match self.storage().local_path(&Self::log_key()) {
-            Some(path) => files::end_of(&path, LOG_END)?,
-            None => None,
-        };
-        if let Some(time) = end.and_then(|end| last(&end)) {
+        if let Some(time) = self.storage().log().end(LOG_END)?.and_then(|end| last(&end)) {
             return Ok(Some(time));
         }
-        Ok(self.storage().read(&Self::log_key())?.and_then(|log| last(&log)))
+        Ok(self.storage().log().read()?.and_then(|log| last(&log)))
     }
 }

@@ -154,17 +154,27 @@ impl Revision<'_> {
         Ok(Holds::read(&self.store.objects(), self.commit.holds)?)
     }
 
-    /// The records of a suite in whose text one of these words stands. Only what has one is taken apart.
+    /// Returns the records of a suite that contain one of these words, but for those that stand in a run of records that `other` has as
+    /// well: runs that two repositories share are not read.
     pub(crate) fn records_that_say(
         &self,
         suite: &SuiteName,
         words: &[String],
+        other: Option<&Revision<'_>>,
     ) -> Result<Vec<Arc<Record>>, Error> {
         let finders: Vec<Finder<'_>> = words.iter().map(|word| Finder::new(word.as_bytes())).collect();
         let objects = self.store.objects();
+        let known = match other {
+            Some(other) => other.snapshot(suite)?.chunks(objects).collect::<Result<_, _>>()?,
+            None => BTreeSet::new(),
+        };
         let mut found = Vec::new();
         for id in self.snapshot(suite)?.chunks(objects) {
-            let chunk = Chunk::read(&objects, id?)?;
+            let id = id?;
+            if known.contains(&id) {
+                continue;
+            }
+            let chunk = Chunk::read(&objects, id)?;
             for place in 0..chunk.len() {
                 if finders.iter().any(|finder| finder.find(chunk.text(place)).is_some()) {
                     found.push(chunk.record(place)?);

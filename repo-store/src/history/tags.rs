@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
-use crate::storage::{Key, Storage as _};
+use crate::storage::{Key, Version};
 use crate::store::Store;
 
 /// A name and the state it stands for. What a tag names is kept whatever retention and garbage collection remove.
@@ -36,7 +36,7 @@ impl Store {
     /// The names of the tags of a repository, in order.
     pub(crate) fn tag_names(&self, repository: &RepositoryName) -> Result<Vec<TagName>, Error> {
         let area = format!("{AREA}/{repository}");
-        let keys = self.storage().list(&area)?;
+        let keys = self.storage().refs().list(&area)?;
         let names = keys.iter().filter_map(|key| key.as_str().strip_prefix(&area)?.strip_prefix('/'));
         // Nobody else writes here; a file of another kind is none of ours.
         Ok(names.filter_map(|name| TagName::parse(name).ok()).collect())
@@ -48,9 +48,19 @@ impl Store {
         repository: &RepositoryName,
         name: &TagName,
     ) -> Result<Option<CommitId>, Error> {
-        let Some(bytes) = self.storage().read(&tag_key(repository, name))? else { return Ok(None) };
+        Ok(self.versioned_tag(repository, name)?.map(|(commit, _)| commit))
+    }
+
+    /// The state a tag stands for and the version of the reference.
+    pub(crate) fn versioned_tag(
+        &self,
+        repository: &RepositoryName,
+        name: &TagName,
+    ) -> Result<Option<(CommitId, Version)>, Error> {
+        let found = self.storage().refs().get(&tag_key(repository, name))?;
+        let Some((bytes, version)) = found else { return Ok(None) };
         let id = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
-        id.map(Some).ok_or_else(|| Error::damaged("tag", name, "it holds no commit id"))
+        id.map(|id| Some((id, version))).ok_or_else(|| Error::damaged("tag", name, "it holds no commit id"))
     }
 }
 

@@ -4,16 +4,10 @@ use camino::Utf8Path;
 
 use crate::error::{Error, MaintenanceError};
 use crate::storage::format::{self, Format};
-use crate::storage::{Directory, StorageError, files};
+use crate::storage::{Directory, ObjectStore as _, StorageError, files};
 use crate::store::Store;
 
 impl Store {
-    /// Returns the format of the store.
-    #[must_use]
-    pub fn format(&self) -> Format {
-        self.storage().format()
-    }
-
     /// Brings the store to [the newest format](Format::NEWEST), durably. Versions that do not know that format refuse the store from
     /// then on. Returns the format before.
     ///
@@ -22,7 +16,7 @@ impl Store {
     /// # Errors
     /// [`StorageError::InUse`] when another process is writing: it may be an older version, which would go on in the old format.
     pub fn upgrade(&mut self) -> Result<Format, Error> {
-        let _lock = self.storage().lock("format")?;
+        let _lock = self.storage().directory()?.lock("format")?;
         // Another process may have done it meanwhile.
         let before = Format::of(self.root())?;
         if before < Format::NEWEST {
@@ -30,7 +24,8 @@ impl Store {
                 Ok(files::replace(&format::way_back(root), &before.to_file(), temporary)?)
             })?;
         }
-        self.set_storage(Directory::open(&self.root().join("store"), Format::NEWEST)?);
+        let directory = Directory::open(&self.root().join("store"), Format::NEWEST)?;
+        self.set_directory(directory, Format::NEWEST);
         Ok(before)
     }
 
@@ -39,7 +34,7 @@ impl Store {
     /// # Errors
     /// [`MaintenanceError::NoWayBack`] when something was written since the upgrade, or there was none.
     pub fn undo_upgrade(&mut self) -> Result<Format, Error> {
-        let _lock = self.storage().lock("format")?;
+        let _lock = self.storage().directory()?.lock("format")?;
         let path = format::way_back(self.root());
         let text = files::read_if_present(&path)?;
         let text = text.ok_or_else(|| {
@@ -49,7 +44,7 @@ impl Store {
         self.change_format(before, |_, _| Ok(()))?;
         files::remove_if_present(&path)?;
         files::sync_path(&self.root().join("store"))?;
-        self.set_storage(Directory::open(&self.root().join("store"), before)?);
+        self.set_directory(Directory::open(&self.root().join("store"), before)?, before);
         Ok(before)
     }
 

@@ -1,8 +1,7 @@
 //! Where manifests are kept, and how one is made that is not.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use apt_index::parallel_map;
@@ -14,7 +13,7 @@ use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::model::id::BlobId;
 use crate::model::record::Record;
-use crate::storage::{Key, Staged, Storage as _, StorageError, files};
+use crate::storage::{Key, Staged, StorageError};
 use crate::store::Store;
 
 /// The area of the storage.
@@ -49,20 +48,19 @@ impl Store {
     }
 
     fn kept_manifest(&self, blob: BlobId) -> Result<Option<Manifest>, Error> {
-        let bytes = self.storage().read(&Self::manifest_key(blob))?;
+        let bytes = self.storage().objects().get(&Self::manifest_key(blob))?;
         Ok(bytes.and_then(|bytes| Manifest::read(&bytes, blob).ok().flatten()))
     }
 
     /// Keeps a manifest in place of one that cannot be read or has another form. It has its name after the next sync.
     fn keep_manifest(&self, key: &Key, manifest: &Manifest) -> Result<(), Error> {
-        let other = self.storage().local_path(key);
-        other.map_or(Ok(()), |path| files::remove_if_present(&path))?;
-        Ok(self.storage().put(key, &manifest.to_file()?)?)
+        self.storage().objects().delete(key)?;
+        Ok(self.storage().objects().put(key, &manifest.to_file()?)?)
     }
 
     /// A manifest on its way to the store.
     pub(crate) fn stage_manifest(&self, manifest: &Manifest) -> Result<Box<dyn Staged + '_>, Error> {
-        let mut staged = self.storage().stage()?;
+        let mut staged = self.storage().objects().stage()?;
         staged.write_all(&manifest.to_file()?).map_err(Error::io("write", "a manifest"))?;
         staged.finish()?;
         Ok(staged)
@@ -78,7 +76,7 @@ impl Store {
         let mut missing = BTreeSet::new();
         for record in records {
             for blob in unpacked_blobs(&*record?)? {
-                if !self.storage().contains(&Self::manifest_key(blob))? {
+                if !self.storage().objects().contains(&Self::manifest_key(blob))? {
                     missing.insert(blob);
                 }
             }
@@ -94,17 +92,23 @@ impl Store {
 
     /// The manifest of a package file, or of a file of a source package, made by unpacking it.
     pub(crate) fn make_manifest(&self, blob: BlobId) -> Result<Manifest, Error> {
-        let path = self.blob_path(blob)?;
+        let mut file = self.open_blob(blob)?;
+        let key = Self::blob_key(blob);
+        let path = self.storage().objects().local_file(&key).unwrap_or_else(|| key.as_str().into());
+        let size = || {
+            let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
+            let info = self.storage().objects().head(&key).map_err(std::io::Error::other)?;
+            info.map(|info| info.size).ok_or_else(gone)
+        };
         let read = || {
-            let mut file = File::open(&path)?;
             let mut start = Vec::new();
             (&mut file).take(MAGIC.len() as u64).read_to_end(&mut start)?;
-            file.rewind()?;
+            let file = start.as_slice().chain(file);
             if start == MAGIC {
                 let package = deb::read(file, &Manifest::options(self.limits()))?;
                 return Ok((package.blake3, Manifest::of(&package)));
             }
-            let size = file.metadata()?.len();
+            let size = size()?;
             let tarball = tarball::read(file, size, HashSet::default(), self.limits())?;
             Ok((tarball.hashes.blake3, Manifest::of_tarball(blob, &tarball.files?)))
         };

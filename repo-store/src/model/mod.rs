@@ -7,6 +7,7 @@ pub(crate) mod difference;
 pub(crate) mod edit;
 pub(crate) mod hold;
 pub(crate) mod id;
+pub(crate) mod index_kind;
 pub(crate) mod log_entry;
 pub(crate) mod lookup;
 pub(crate) mod name;

@@ -137,13 +137,14 @@ impl Store {
     /// Plans a removal: every version that a selector matches, of all suites when none is named.
     ///
     /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that the repository lacks.
+    /// [`Error::UnknownSuite`] for a suite that the repository lacks, [`Error::Settings`] for settings that cannot be used.
     pub fn plan_removal(
         &self,
         repository: &RepositorySettings,
         selectors: &[Selector],
         suites: &[SuiteName],
     ) -> Result<RemovalPlan, Error> {
+        repository.check()?;
         repository.check_suites(suites)?;
         RemovalPlan::make(self, &repository.name, selectors, suites)
     }

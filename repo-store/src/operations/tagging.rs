@@ -9,7 +9,7 @@ use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
-use crate::storage::Storage as _;
+use crate::storage::Swap;
 use crate::store::Store;
 
 impl Store {
@@ -33,8 +33,10 @@ impl Store {
             return Err(Error::TagExists { repository: repository.clone(), tag: name.clone() });
         }
         let shown = self.show_tag(repository, name, commit)?;
-        if !self.storage().compare_and_swap(&key, None, format!("{commit}\n").as_bytes())? {
-            return Ok(shown);
+        match self.storage().swap(&key, None, format!("{commit}\n").as_bytes(), || Ok(()))? {
+            Swap::Done => {}
+            Swap::Changed => return Ok(shown),
+            Swap::Unknown(error) => return Err(error.into()),
         }
         self.log_tag(repository, commit, Operation::Tag(name.clone()), context)?;
         Ok(shown)
@@ -53,14 +55,18 @@ impl Store {
         let key = tag_key(repository, name);
         let _lock = self.publishing_lock(repository)?;
         loop {
-            let Some(commit) = self.tagged(repository, name)? else {
+            let Some((commit, version)) = self.versioned_tag(repository, name)? else {
                 return Err(Error::UnknownTag { repository: repository.clone(), tag: name.clone() });
             };
             // Logged first: garbage collection keeps what the log names until the grace period is over.
             self.log_tag(repository, commit, Operation::DeleteTag(name.clone()), context)?;
-            if self.storage().compare_and_remove(&key, format!("{commit}\n").as_bytes())? {
-                self.hide_tag(repository, name)?;
-                return Ok(commit);
+            match self.storage().delete_ref(&key, &version)? {
+                Swap::Done => {
+                    self.hide_tag(repository, name)?;
+                    return Ok(commit);
+                }
+                Swap::Changed => {}
+                Swap::Unknown(error) => return Err(error.into()),
             }
         }
     }
@@ -73,6 +79,6 @@ impl Store {
         context: &Context,
     ) -> Result<(), Error> {
         let line = LogEntry::unchanged(repository, Some(commit), operation, context).to_line();
-        Ok(self.storage().append_line(&Self::log_key(), &line)?)
+        Ok(self.storage().log().append(&line)?)
     }
 }

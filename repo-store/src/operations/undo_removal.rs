@@ -129,13 +129,14 @@ impl Store {
     /// Plans to bring back what was removed.
     ///
     /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that the repository lacks.
+    /// [`Error::UnknownSuite`] for a suite that the repository lacks, [`Error::Settings`] for settings that cannot be used.
     pub fn plan_undo_removal(
         &self,
         repository: &RepositorySettings,
         selectors: &[Selector],
         suites: &[SuiteName],
     ) -> Result<UndoRemovalPlan, Error> {
+        repository.check()?;
         repository.check_suites(suites)?;
         UndoRemovalPlan::make(self, &repository.name, selectors, suites)
     }

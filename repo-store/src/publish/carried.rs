@@ -2,13 +2,13 @@
 //!
 //! An index that did not change costs a hard link, and hashing all of them each time would make every publication as dear as the
 //! repository is large. So each publication reads a bounded share of them, another one each time: small files whole, and one segment of
-//! a large one, whose BLAKE3 is in its layout. Whoever goes back to an older state wants to be sure of it and has them all read.
+//! a large one, whose BLAKE3 is in its layout. A publication that goes back to an older state reads all that it takes over instead: see
+//! [`Tree::check_all`](super::tree::Tree::check_all).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
 use std::os::unix::fs::FileExt as _;
 
-use apt_index::{Encoding, Layout, ReleaseFile, parallel_map};
+use apt_index::{Encoding, Layout, ReleaseFile};
 use deb_parse::checksum::{Blake3, Sha256};
 
 use super::publication::Publication;
@@ -30,24 +30,6 @@ pub(super) struct Found {
 
 /// A file of an index, and how it is cut where that is known.
 type Known<'a> = (ReleaseFile, Option<(Encoding, &'a Layout)>);
-
-/// Reads all files of the indices of a publication, on all threads.
-pub(super) fn look_at_all(
-    by_hash: &DirectoryHandle,
-    publication: &Publication,
-    threads: NonZeroUsize,
-) -> Found {
-    let files = files_of(publication);
-    let results = parallel_map(&files, threads, |(file, _)| is_whole(by_hash, file));
-    let mut found = Found::default();
-    for ((file, _), is_whole) in files.iter().zip(results) {
-        found.read += file.size;
-        if !is_whole {
-            found.broken.insert(file.sha256);
-        }
-    }
-    found
-}
 
 /// Reads a share of the files of the indices of a publication, for the next one, which has the id `next`.
 pub(super) fn look_at_some(

@@ -12,8 +12,8 @@ use super::unlisted::UnlistedPackages;
 use crate::error::{Error, ImportError};
 use crate::manifest::{Manifest, unpacked_paths};
 use crate::model::id::BlobId;
+use crate::model::index_kind::IndexKind;
 use crate::model::record::Record;
-use crate::settings::IndexKind;
 
 /// The files of the packages that an index lists.
 #[derive(Clone, Debug)]

@@ -6,8 +6,9 @@ use apt_index::{PackageKind, Stanza};
 
 use super::kind::SOURCES;
 use super::unlisted::UnlistedPackages;
+use crate::model::index_kind::IndexKind;
 use crate::model::record::{Build, Record};
-use crate::settings::{IndexKind, SuiteSettings};
+use crate::settings::SuiteSettings;
 
 /// All binary packages of a suite, or all its source packages.
 #[derive(Clone, Copy, Debug)]

@@ -22,10 +22,11 @@ use super::unlisted::{Unlisted, UnlistedPackages};
 use crate::context::Context;
 use crate::error::{Error, PublishError};
 use crate::model::difference::Difference;
+use crate::model::index_kind::IndexKind;
 use crate::model::publication_id::PublicationId;
 use crate::model::record::Record;
 use crate::model::snapshot::Snapshot;
-use crate::settings::{IndexKind, RepositorySettings};
+use crate::settings::RepositorySettings;
 use crate::store::Store;
 
 /// The indices of one suite, by path without the compression's ending.

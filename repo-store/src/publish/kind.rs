@@ -11,8 +11,9 @@ use super::contents::Contents;
 use super::flat::Flat;
 use super::publication::{PublishedIndex, PublishedSuite};
 use super::unlisted::UnlistedPackages;
+use crate::model::index_kind::IndexKind;
 use crate::model::record::{Build, Record};
-use crate::settings::{ArchitectureAll, IndexKind, SuiteSettings};
+use crate::settings::{ArchitectureAll, SuiteSettings};
 
 /// What the indices of source packages are called.
 pub(super) const SOURCES: &str = "Sources";

@@ -20,11 +20,12 @@ mod aside;
 mod carried;
 mod contents;
 mod directory;
-mod expected;
+mod entry;
 mod flat;
 mod indices;
 mod kind;
 mod known_keys;
+pub(crate) mod layout;
 mod missing;
 mod multiset;
 mod place;
@@ -45,17 +46,15 @@ use apt_sign::Signer;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
 use directory::PublicDirectory;
-pub(crate) use expected::{Entry, Expected, File};
+pub(crate) use entry::{File, Source, TreeEntry};
 use jiff::{SignedDuration, Timestamp};
 use missing::Missing;
 pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
-pub(crate) use public_keys::{KEYS, PublishedKeys};
+use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
 use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
-pub(crate) use tagged::link_of;
-pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
 pub use unlisted::Unlisted;
 
 use crate::context::Context;
@@ -80,8 +79,8 @@ pub struct PublishOptions {
     pub allow_removal: bool,
     /// Publish also when none of the keys that sign signed what clients see: they refuse it until they are given one of these keys.
     pub allow_key_change: bool,
-    /// Read all published files of indices to their ends and make those anew that are not what they were, and not only a share of them:
-    /// for who goes back to an older state.
+    /// Read every published file of an index that is taken over, or that a part is taken from, to its end, and not only a share of them;
+    /// render the index again when the file is damaged. Going back to an older state asks for this.
     pub check_all: bool,
     /// Look for some files of the packages that are published, others each time, and for all when one is missing; link what is missing
     /// into the pool again. The rest of what clients see is looked for always.
@@ -133,7 +132,7 @@ impl Store {
     /// this at once: they take turns, and whoever comes late finds nothing left to do.
     ///
     /// # Errors
-    /// When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
+    /// [`SettingsError`](crate::SettingsError) for settings that cannot be used. When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
     pub fn publish(
         &self,
         repository: &RepositorySettings,
@@ -185,6 +184,7 @@ impl Store {
         options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
+        repository.check()?;
         self.check_file_systems(&repository.name)?;
         let _lock = self.publishing_lock(&repository.name)?;
         let head = self.head(&repository.name)?;
@@ -254,13 +254,13 @@ impl Store {
         }
         let mut tree = tree::Tree::new(self, &repository.name, (context.now, last))?;
         if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
-            let found = if options.check_all {
-                carried::look_at_all(tree.by_hash_directory(), current, context.threads)
+            if options.check_all {
+                tree.check_all();
             } else {
-                carried::look_at_some(tree.by_hash_directory(), current, tree.id())
-            };
-            tree.count_checked(found.read);
-            tree.distrust(found.broken);
+                let found = carried::look_at_some(tree.by_hash_directory(), current, tree.id());
+                tree.count_checked(found.read);
+                tree.distrust(found.broken);
+            }
         }
         let mut whole = Vec::with_capacity(kept.len());
         for suite in kept {
@@ -458,7 +458,7 @@ fn check_release_info(
             let known = match current {
                 None => match Publication::shown(paths, public)? {
                     Some(shown) => {
-                        let dists = public.join(PUBLICATIONS).join(shown.to_string()).join("dists");
+                        let dists = public.join(layout::dists_of(shown));
                         let directory = shown_as(paths, &dists, name)?;
                         files::read_if_present(paths.place(directory.join("Release")))?
                     }
@@ -630,15 +630,4 @@ fn discard(at: &At<'_>) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-/// The symbolic link `by-hash` in a directory of a suite.
-fn by_hash_from(directory: &Utf8Path) -> String {
-    // Up from it: its own elements, the suite, `dists`, the publication, `.publications`.
-    way_up(directory.components().count() + 4, BY_HASH)
-}
-
-/// The symbolic link that leads from a directory `depth` levels below the repository's root to one in the root.
-fn way_up(depth: usize, name: &str) -> String {
-    format!("{}{name}", "../".repeat(depth))
 }

@@ -15,8 +15,10 @@ use jiff::Timestamp;
 use sha2::Digest as _;
 
 use super::directory::PublicDirectory;
+use super::entry::{Rank, Source, TreeEntry};
+use super::layout::{self, PUBLICATIONS, SNAPSHOTS};
 use super::place::{Place, is_flat_link};
-use super::public_keys::{PublishedKeys, is_key_link, key_path};
+use super::public_keys::{PublishedKeys, is_key_link};
 use super::publication::{Publication, PublishedIndex, PublishedSuite};
 use crate::error::Error;
 use crate::model::name::RepositoryName;
@@ -24,15 +26,8 @@ use crate::model::publication_id::PublicationId;
 use crate::model::record::Record;
 use crate::storage::beneath::{At, DirectoryHandle, StorePaths};
 use crate::storage::files::mode;
-use crate::storage::{Key, Storage as _, StorageError, files};
+use crate::storage::{Key, StorageError, files};
 use crate::store::Store;
-
-/// The directory of a repository with its publications.
-pub(crate) const PUBLICATIONS: &str = ".publications";
-/// The directory of a repository with an archive root for each publication.
-pub(crate) const SNAPSHOTS: &str = "snapshot";
-/// The directory of a repository with the index files of all its publications.
-pub(crate) const BY_HASH: &str = ".by-hash";
 
 /// In pieces of so many bytes an index is copied.
 const COPIED_AT_ONCE: u64 = 256 << 10;
@@ -44,11 +39,6 @@ pub(super) fn is_whole(paths: &StorePaths, at: &At<'_>, size: u64) -> Result<boo
         None => Ok(false),
     };
     look().map_err(Error::io("look at", &*at.full()))
-}
-
-/// The path of an index file under the name of its digest, below the public directory of its repository.
-pub(super) fn by_hash(digest: &Sha256) -> Utf8PathBuf {
-    Utf8Path::new(BY_HASH).join("SHA256").join(digest.to_string())
 }
 
 /// Whether all files of an index are in that directory, under their digests. One of which only the content is wrong passes:
@@ -78,7 +68,7 @@ fn clear_away(public: &PublicDirectory<'_>) -> Result<BTreeSet<PublicationId>, E
     for name in &names {
         let id = PublicationId::parse(name);
         let record = Key::named("publications", &format!("{repository}/{name}"));
-        if (id.is_some() && id == shown) || store.storage().contains(&record)? {
+        if (id.is_some() && id == shown) || store.storage().objects().contains(&record)? {
             taken.extend(id);
             continue;
         }
@@ -99,10 +89,6 @@ fn is_denied(error: &Error) -> bool {
     matches!(error, Error::Storage(StorageError::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
-pub(super) fn suite_directory(public: &Utf8Path, id: PublicationId, place: &Place) -> Utf8PathBuf {
-    public.join(PUBLICATIONS).join(id.to_string()).join("dists").join(place.directory())
-}
-
 /// A signed file of a suite as the record has it; `None` when what lies there is another file, or nothing.
 pub(super) fn signed_file(
     (paths, public): (&StorePaths, &Utf8Path),
@@ -110,7 +96,7 @@ pub(super) fn signed_file(
     place: &Place,
     (name, expected): (&str, ReleaseFile),
 ) -> Result<Option<Vec<u8>>, Error> {
-    let path = public.join(publication.dists_target()).join(place.directory()).join(name);
+    let path = public.join(layout::suite_directory(publication.id, place)).join(name);
     if !is_whole(paths, &paths.place(&path), expected.size)? {
         return Ok(None);
     }
@@ -132,6 +118,8 @@ pub(super) struct Tree<'a> {
     whole: Mutex<BTreeSet<Sha256>>,
     /// Files of indices known not to be what their names say.
     broken: BTreeSet<Sha256>,
+    /// Whether every file that is taken over is read first.
+    checks_all: bool,
 }
 
 impl<'a> Tree<'a> {
@@ -142,9 +130,9 @@ impl<'a> Tree<'a> {
         (now, last): (Timestamp, Option<PublicationId>),
     ) -> Result<Self, Error> {
         let public = PublicDirectory::new(store, repository);
-        let (by_hash, changed) = public.at(&public.path.join(BY_HASH).join("SHA256")).make()?;
+        let (by_hash, changed) = public.at(&public.path.join(layout::INDICES)).make()?;
         public.note(changed);
-        for directory in [PUBLICATIONS, SNAPSHOTS, "pool"] {
+        for directory in [PUBLICATIONS, SNAPSHOTS, layout::POOL] {
             public.note(files::create_directories(public.at(&public.path.join(directory)))?);
         }
         let taken = clear_away(&public)?;
@@ -156,12 +144,18 @@ impl<'a> Tree<'a> {
             checked: AtomicU64::new(0),
             whole: Mutex::default(),
             broken: BTreeSet::new(),
+            checks_all: false,
         })
     }
 
     /// Files of indices that are not what their names say: nothing is made of them, and no index that has one is taken for whole.
     pub(super) fn distrust(&mut self, broken: BTreeSet<Sha256>) {
         self.broken = broken;
+    }
+
+    /// Reads each file to its end before it, or a part of it, is taken over.
+    pub(super) fn check_all(&mut self) {
+        self.checks_all = true;
     }
 
     /// Adds to the count of bytes that were read to see whether published files are whole.
@@ -189,7 +183,11 @@ impl<'a> Tree<'a> {
             return Ok(true);
         }
         self.count_checked(size);
-        Ok(files::sha256(at.clone()).is_ok_and(|found| found == *digest))
+        let is_sound = files::sha256(at.clone()).is_ok_and(|found| found == *digest);
+        if is_sound {
+            self.vouch(*digest);
+        }
+        Ok(is_sound)
     }
 
     fn vouch(&self, digest: Sha256) {
@@ -213,7 +211,15 @@ impl<'a> Tree<'a> {
     /// Whether all files of an index are there.
     pub(super) fn holds(&self, index: &PublishedIndex) -> Result<bool, Error> {
         let is_broken = index.files_at("").any(|(_, file)| self.is_broken(&file.sha256));
-        Ok(!is_broken && holds(&self.public.paths, &self.by_hash, index)?)
+        if is_broken || !holds(&self.public.paths, &self.by_hash, index)? {
+            return Ok(false);
+        }
+        for (_, file) in index.files_at("").filter(|_| self.checks_all) {
+            if !self.is_there(&self.by_hash(&file.sha256), file.size, &file.sha256)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether all files of all indices of a suite are there; of one that clients never saw, there are none.
@@ -232,7 +238,7 @@ impl<'a> Tree<'a> {
     }
 
     fn suite_directory(&self, id: PublicationId, place: &Place) -> Utf8PathBuf {
-        suite_directory(&self.public.path, id, place)
+        self.public.path.join(layout::suite_directory(id, place))
     }
 
     /// Links the files of a package into the pool. Of a package whose files cannot be there, nothing is: no index lists it.
@@ -288,7 +294,7 @@ impl<'a> Tree<'a> {
             files::write_new(&temporary, bytes, mode::IMMUTABLE)?;
             self.public.give_name(&temporary, &path)?;
         }
-        self.public.note([path.full().into_owned(), self.public.path.join(BY_HASH).join("SHA256")]);
+        self.public.note([path.full().into_owned(), self.public.path.join(layout::INDICES)]);
         Ok(())
     }
 
@@ -298,9 +304,14 @@ impl<'a> Tree<'a> {
         // It can be there already: after going back, or because somebody was killed before showing it. It was whole when it got that
         // name, and need not be by now.
         if self.is_there(&path, file.size(), &file.sha256())? {
-            self.vouch(file.sha256());
-            self.public.note([self.public.path.join(BY_HASH).join("SHA256")]);
+            self.public.note([self.public.path.join(layout::INDICES)]);
             return Ok(true);
+        }
+        if let Some(previous) = previous.filter(|_| self.checks_all && takes_over(file)) {
+            let source = self.by_hash(&previous.sha256);
+            if !self.is_there(&source, previous.size, &previous.sha256)? {
+                return Ok(false);
+            }
         }
         let temporary = self.public.store.storage().temporary()?;
         let mut output = files::create_new(&temporary, mode::IMMUTABLE)?;
@@ -322,7 +333,7 @@ impl<'a> Tree<'a> {
         files::sync_path(&temporary)?;
         self.public.give_name(&temporary, &path)?;
         self.vouch(file.sha256());
-        self.public.note([self.public.path.join(BY_HASH).join("SHA256")]);
+        self.public.note([self.public.path.join(layout::INDICES)]);
         Ok(true)
     }
 
@@ -365,7 +376,7 @@ impl<'a> Tree<'a> {
         }
         for parent in parents {
             let link = directory.join(&parent).join("by-hash");
-            self.public.symlink(&super::by_hash_from(&parent), &link)?;
+            self.public.symlink(&layout::by_hash_link_target(&parent), &link)?;
         }
         Ok(())
     }
@@ -392,9 +403,9 @@ impl<'a> Tree<'a> {
         let published = PublishedKeys::of(keys);
         self.write_named(keys.armored.as_bytes(), &published.armored.sha256)?;
         self.write_named(&keys.binary, &published.binary.sha256)?;
-        let directory = self.public.path.join(PUBLICATIONS).join(self.id.to_string());
         for (name, file) in published.by_name() {
-            self.public.link(self.by_hash(&file.sha256), &directory.join(key_path(name)))?;
+            let path = self.public.path.join(layout::key(self.id, name));
+            self.public.link(self.by_hash(&file.sha256), &path)?;
         }
         Ok(published)
     }
@@ -417,31 +428,25 @@ impl<'a> Tree<'a> {
     /// Makes the publication and its archive root durable, points the tags of its state to it, and announces it in the operation log.
     /// Clients do not see it under `dists`.
     pub(super) fn keep(&self, publication: &Publication, announcement: &str) -> Result<(), Error> {
-        let id = self.id.to_string();
         // A repository without suites still has a directory to point at.
-        let dists = self.public.path.join(PUBLICATIONS).join(&id).join("dists");
+        let dists = self.public.path.join(layout::dists_of(self.id));
         self.public.directory(&dists)?;
         for (alias, directory) in publication.aliases() {
-            let link = dists.join(alias.as_str());
-            self.public.symlink(&directory, &link)?;
+            self.public.symlink(&directory, &dists.join(alias.as_str()))?;
         }
         self.public.note([dists]);
-        let snapshot = self.public.path.join(SNAPSHOTS).join(&id);
+        let snapshot = self.public.path.join(layout::archive_root(self.id));
         self.public.directory(&snapshot)?;
-        let links = [
-            ("dists", format!("{}/dists", super::way_up(2, &format!("{PUBLICATIONS}/{id}")))),
-            ("pool", super::way_up(2, "pool")),
-        ];
-        let links = links.into_iter().map(|(name, target)| (name.to_owned(), target));
-        for (name, target) in links.chain(publication.flat_links()) {
-            let link = snapshot.join(name);
-            self.public.symlink(&target, &link)?;
+        for TreeEntry { rank, path, source } in publication.entries() {
+            if let (Rank::Archive, Source::Link { target }) = (rank, source) {
+                self.public.symlink(&target, &self.public.path.join(path))?;
+            }
         }
         self.public.note([snapshot]);
         self.point_tags(publication)?;
         self.public.sync()?;
         publication.write(self.public.store, &self.public.repository)?;
-        Ok(self.public.store.storage().append_line(&Store::log_key(), announcement)?)
+        Ok(self.public.store.storage().log().append(announcement)?)
     }
 
     /// Makes everything durable, announces it in the operation log, and switches clients over.
@@ -456,7 +461,10 @@ impl<'a> Tree<'a> {
             }
         }
         self.keep(publication, announcement)?;
-        self.public.point(&self.public.path.join("dists"), &format!("{PUBLICATIONS}/{}/dists", self.id))?;
+        let dists = TreeEntry::of_dists(self.id);
+        if let Source::Link { target } = &dists.source {
+            self.public.point(&self.public.path.join(&dists.path), target)?;
+        }
         let names = files::names_in(self.public.at(&self.public.path))?;
         for name in names.into_iter().filter(|name| !root.contains_key(name)) {
             let link = self.public.path.join(&name);
@@ -467,6 +475,11 @@ impl<'a> Tree<'a> {
         }
         self.public.sync()
     }
+}
+
+/// Whether a part of the file is taken from the one before.
+fn takes_over(file: &RenderedFile) -> bool {
+    file.parts().iter().any(|part| matches!(part, Part::Previous { .. }))
 }
 
 /// Continues `output` with a range of a file, and says whether that is all there and has this CRC32.

@@ -10,8 +10,8 @@ use std::sync::{Mutex, PoisonError};
 
 use apt_index::Stanza;
 
+use crate::model::index_kind::IndexKind;
 use crate::model::record::{Record, RecordKey};
-use crate::settings::IndexKind;
 
 /// A published package that is missing from the indices of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,6 @@ mod tests {
     use crate::model::name::RepositoryName;
     use crate::model::record::Record;
     use crate::settings::{RepositorySettings, SuiteSettings};
-    use crate::storage::Storage as _;
     use crate::store::Store;
 
     /// A package as a store may have it that was not checked as today.
@@ -92,7 +91,7 @@ mod tests {
 
     fn record_as(store: &Store, name: &str, depends: &str, path: &str) -> Arc<Record> {
         let blob = BlobId::of(name.as_bytes());
-        store.storage().put(&Store::blob_key(blob), name.as_bytes()).unwrap();
+        store.storage().objects().put(&Store::blob_key(blob), name.as_bytes()).unwrap();
         let text = format!(
             "Package: {name}\nVersion: 1\nArchitecture: amd64\nDepends: {depends}\nDescription: of {name}\n\
              Filename: {path}\nSize: {}\nSHA256: {:064}\nStore-Blob: {blob}\nStore-Component: main\n",
@@ -110,7 +109,7 @@ mod tests {
         let mut suite = SuiteSettings::new(bookworm.clone(), vec![Architecture::parse("amd64").unwrap()]);
         suite.translations = true;
         let mut preprod = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), vec![suite]);
-        preprod.encodings = vec![Encoding::Plain];
+        preprod.encodings = vec![Encoding::Plain, Encoding::Gz];
         preprod.flat = Some(bookworm.clone());
         let key =
             SecretKey::generate("Test", SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000), None);
@@ -173,7 +172,7 @@ mod tests {
         let bookworm = SuiteName::parse("bookworm").unwrap();
         let suite = SuiteSettings::new(bookworm.clone(), vec![Architecture::parse("amd64").unwrap()]);
         let mut preprod = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), vec![suite]);
-        preprod.encodings = vec![Encoding::Plain];
+        preprod.encodings = vec![Encoding::Plain, Encoding::Gz];
         let key =
             SecretKey::generate("Test", SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000), None);
         let signer = OpenPgpSigner::new(vec![key.unwrap()]).unwrap();

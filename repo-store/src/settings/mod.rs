@@ -2,9 +2,9 @@ pub(crate) mod markers;
 pub(crate) mod release_name;
 pub(crate) mod route;
 pub(crate) mod uploaders;
+mod validate;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use apt_index::Encoding;
 use deb_parse::{Architecture, Component, SuiteName};
@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 
 use crate::error::Error;
 use crate::model::class::PackageClass;
+use crate::model::index_kind::IndexKind;
 use crate::model::name::RepositoryName;
 use crate::settings::markers::Markers;
 use crate::settings::uploaders::Uploaders;
@@ -66,20 +67,6 @@ pub struct RoutingRule {
     pub suites: Vec<SuiteName>,
 }
 
-/// What an index lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum IndexKind {
-    /// Binary packages.
-    Packages,
-    /// Source packages.
-    Sources,
-    /// Which package has which file.
-    Contents,
-    /// Descriptions.
-    Translation,
-}
-
 /// What becomes of a package that is added and whose version names a release that no suite is for, such as `1.2-1+deb11u1` where
 /// there is only bookworm. A suite that a person, a rule or an upload names is always taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,17 +76,6 @@ pub enum UnknownRelease {
     Everywhere,
     /// It is refused, with [an error of its own](crate::ImportError::UnknownRelease).
     Refuse,
-}
-
-impl fmt::Display for IndexKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Packages => "Packages",
-            Self::Sources => "Sources",
-            Self::Contents => "Contents",
-            Self::Translation => "Translation",
-        })
-    }
 }
 
 /// Where packages for all architectures are listed.

@@ -75,6 +75,9 @@ pub enum StorageError {
         /// The format that is written.
         needed: u32,
     },
+    /// The operation works on files of a local disk, and the store keeps its bytes elsewhere.
+    #[error("the store is not in a local directory")]
+    NotLocal,
     /// Another process is writing to the store.
     #[error("another process is writing to the store in {path}")]
     InUse {
@@ -122,6 +125,7 @@ impl StorageError {
             Self::StoreExists { .. } => "E-STORE-EXISTS",
             Self::NewerFormat { .. } => "E-NEWER-FORMAT",
             Self::OlderFormat { .. } => "E-OLDER-FORMAT",
+            Self::NotLocal => "E-NOT-LOCAL",
             Self::InUse { .. } => "E-IN-USE",
             Self::Damaged { .. } => "E-DAMAGED",
             Self::Missing { .. } => "E-MISSING",

@@ -224,6 +224,16 @@ pub(crate) fn read<'a>(path: impl Into<At<'a>>) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// So many bytes of a file from `start` on, fewer when it ends before; `None` when there is no file.
+pub(crate) fn read_range(path: &Utf8Path, start: u64, length: u64) -> Result<Option<Vec<u8>>, StorageError> {
+    let read = |mut file: File| {
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(length).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    open_if_present(path)?.map(read).transpose().map_err(StorageError::io("read", path))
+}
+
 /// The last bytes of a file, `most` at the most; `None` when there is none.
 pub(crate) fn end_of(path: &Utf8Path, most: u64) -> Result<Option<Vec<u8>>, StorageError> {
     let read = |mut file: File| {
@@ -276,6 +286,15 @@ pub(crate) fn each_name_in<'a>(path: impl Into<At<'a>>, take: impl FnMut(&str)) 
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(StorageError::io("list", &*at.full())(error))
         }
+        _ => Ok(()),
+    }
+}
+
+/// The names in a directory as they come, each with whether a directory has it; none when the directory does not exist. Only for
+/// directories that nobody but the owner of the store can change.
+pub(crate) fn each_entry_in(path: &Utf8Path, take: impl FnMut(&str, bool)) -> Result<(), StorageError> {
+    match faults::before("list", path).and_then(|()| At::from(path).each_entry(take)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(StorageError::io("list", path)(error)),
         _ => Ok(()),
     }
 }
@@ -350,12 +369,12 @@ pub(crate) fn touch(path: &Utf8Path) -> Result<bool, StorageError> {
     Ok(true)
 }
 
-/// Removes a file and before it `others`, more names of it, unless it changed at `settled` or later or somebody is just touching
-/// it. Says whether it did.
+/// Removes a file unless it changed at `settled` or later or somebody is just touching it, and returns whether it did. `before`
+/// runs when that is certain.
 pub(crate) fn remove_settled(
     path: &Utf8Path,
-    others: &[At<'_>],
     settled: Timestamp,
+    before: &mut dyn FnMut() -> Result<(), StorageError>,
 ) -> Result<bool, StorageError> {
     let Some(file) = open_if_present(path)? else { return Ok(false) };
     match lock_file(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -366,9 +385,7 @@ pub(crate) fn remove_settled(
     if changed(&metadata) >= settled || !is_named(&file, path)? {
         return Ok(false);
     }
-    for name in others {
-        remove_if_present(name.clone())?;
-    }
+    before()?;
     remove_if_present(path)?;
     Ok(true)
 }
@@ -436,7 +453,7 @@ impl Lock {
     }
 
     /// Gives the lock's file a time, for others to see.
-    pub(crate) fn mark(&self, time: Timestamp) -> Result<(), StorageError> {
+    pub(crate) fn set_time(&self, time: Timestamp) -> Result<(), StorageError> {
         self.file.set_modified(SystemTime::from(time)).map_err(StorageError::io("set the time of", "a lock"))
     }
 

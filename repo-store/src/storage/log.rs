@@ -8,6 +8,13 @@
 //! shows. A line is written before what it announces is done: every commit that a reference ever named has one, and the last
 //! line of a repository may announce a commit that a crash prevented.
 
+use crate::storage::Key;
+
+/// Where a storage of files keeps the log.
+pub(crate) fn key() -> Key {
+    Key::named("ops", "log")
+}
+
 /// Hexadecimal digits of a check: enough against accidents, which is all it is for.
 const CHECK: usize = 16;
 

@@ -134,8 +134,11 @@ fn what_a_rollback_would_bring_back_beside_another_file_of_its_version_is_refuse
 fn a_repository_without_suites_takes_nothing() {
     let mut fixture = Fixture::new();
     fixture.preprod.suites.clear();
-    let report = fixture.try_add(&[fixture.package("hello", "1.0", "amd64", "a")]);
-    assert!(matches!(report.refused[0].error, Error::Import(repo_store::ImportError::NoSuite { .. })));
+    let file = fixture.package("hello", "1.0", "all", "x");
+    let error =
+        fixture.store.add(&fixture.preprod, &[file], &AddOptions::default(), &context(0)).unwrap_err();
+    assert!(matches!(error, Error::Settings(repo_store::SettingsError::NoSuites { .. })), "{error}");
+    assert!(fixture.store.head(&fixture.preprod.name).unwrap().is_none());
 }
 
 #[test]

@@ -21,3 +21,4 @@ mod sharing;
 mod signing_keys;
 mod sources;
 mod tagging;
+mod wrong_settings;

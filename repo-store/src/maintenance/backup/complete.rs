@@ -12,7 +12,7 @@ use crate::model::id::CommitId;
 use crate::model::objects::AREA;
 use crate::model::page;
 use crate::model::snapshot::Snapshot;
-use crate::storage::{Key, Storage as _};
+use crate::storage::Key;
 use crate::store::Store;
 
 /// The files, from the root, that these commits lead to, each as far back as the given number, and `store` does not have or cannot read.
@@ -66,7 +66,7 @@ pub(super) fn missing(
                     for record in &records {
                         for blob in record.files()?.iter().map(|file| file.blob) {
                             let key = Store::blob_key(blob);
-                            if seen.insert(blob.0) && !store.storage().contains(&key)? {
+                            if seen.insert(blob.0) && !store.storage().objects().contains(&key)? {
                                 lack(key);
                             }
                         }

@@ -14,7 +14,8 @@ use crate::context::Context;
 use crate::manifest::Manifest;
 use crate::model::id::BlobId;
 use crate::storage::beneath::{At, StorePaths};
-use crate::storage::{files, sealed};
+use crate::storage::{Key, StorageError, files, sealed};
+use crate::store::Store;
 
 /// What was learnt by reading everything.
 #[derive(Debug, Default)]
@@ -106,7 +107,12 @@ fn subject(path: &Utf8Path) -> Result<Option<Subject>, ()> {
     }
 }
 
-pub(super) fn read_all(paths: &StorePaths, inventory: &Inventory, context: &Context) -> Contents {
+pub(super) fn read_all(
+    store: &Store,
+    paths: &StorePaths,
+    inventory: &Inventory,
+    context: &Context,
+) -> Contents {
     let mut contents = Contents::default();
     let mut jobs: Vec<(&Utf8Path, &Found, Subject)> = Vec::new();
     for (path, found) in
@@ -127,7 +133,12 @@ pub(super) fn read_all(paths: &StorePaths, inventory: &Inventory, context: &Cont
     }
     // The largest first, so that no thread is left alone with one in the end.
     jobs.sort_by_key(|(path, found, _)| (std::cmp::Reverse(found.size), *path));
-    let results = parallel_map(&jobs, context.threads, |(path, _, subject)| read(&paths.at(path), *subject));
+    let results = parallel_map(&jobs, context.threads, |(path, _, subject)| {
+        match path.strip_prefix("store").ok().and_then(|key| Key::parse(key.as_str())) {
+            Some(key) if !store.storage().is_local() => read_object(store, &key, *subject),
+            _ => read(&paths.at(path), *subject),
+        }
+    });
     for ((path, found, subject), result) in jobs.into_iter().zip(results) {
         match subject {
             Subject::Blob(_) => contents.counts.0 += 1,
@@ -152,8 +163,25 @@ pub(super) fn read_all(paths: &StorePaths, inventory: &Inventory, context: &Cont
     contents
 }
 
+const OTHER: Fault = Fault::Damaged("its content has another hash than its name says");
+
+/// Reads what is not a file of a local disk.
+fn read_object(store: &Store, key: &Key, subject: Subject) -> Result<Read, Fault> {
+    let unreadable = |error: StorageError| {
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        Fault::Unreadable(source.unwrap_or_else(|| error.to_string()))
+    };
+    let objects = store.storage().objects();
+    if let Subject::Blob(id) = subject {
+        let mut hasher = blake3::Hasher::new();
+        let mut reader = objects.open(key).map_err(unreadable)?.ok_or(Fault::Gone)?;
+        std::io::copy(&mut reader, &mut hasher).map_err(|error| Fault::read(&error))?;
+        return if hasher.finalize().as_bytes() == id.0.as_bytes() { Ok(Read::Blob) } else { Err(OTHER) };
+    }
+    parse(&objects.get(key).map_err(unreadable)?.ok_or(Fault::Gone)?, subject)
+}
+
 fn read(at: &At<'_>, subject: Subject) -> Result<Read, Fault> {
-    const OTHER: Fault = Fault::Damaged("its content has another hash than its name says");
     match subject {
         Subject::Blob(id) => {
             if blake3_of(at.clone())? == id.0 {
@@ -166,18 +194,24 @@ fn read(at: &At<'_>, subject: Subject) -> Result<Read, Fault> {
             let digest = sha256_of(at.clone())?;
             if at.full().file_name() == Some(&digest.to_string()) { Ok(Read::Other) } else { Err(OTHER) }
         }
-        Subject::Manifest(id) => {
-            let bytes = files::read(at.clone()).map_err(|error| Fault::read(&error))?;
-            Manifest::read(&bytes, id).map(|_| Read::Other).map_err(Fault::Damaged)
+        Subject::Manifest(_) | Subject::Object(_) => {
+            parse(&files::read(at.clone()).map_err(|error| Fault::read(&error))?, subject)
         }
+    }
+}
+
+/// Judges the bytes of an object or a manifest.
+fn parse(bytes: &[u8], subject: Subject) -> Result<Read, Fault> {
+    match subject {
+        Subject::Blob(_) | Subject::Index => Ok(Read::Other),
+        Subject::Manifest(id) => Manifest::read(bytes, id).map(|_| Read::Other).map_err(Fault::Damaged),
         Subject::Object(id) => {
-            let bytes = files::read(at.clone()).map_err(|error| Fault::read(&error))?;
-            let text = sealed::decompress(&bytes).map_err(Fault::Damaged)?;
+            let text = sealed::decompress(bytes).map_err(Fault::Damaged)?;
             if blake3::hash(&text).as_bytes() != id.as_bytes() {
                 return Err(OTHER);
             }
             let object = Object::parse(&text);
-            Ok(if sealed::is_sealed(&bytes) { Read::Object(object) } else { Read::Unsealed(object) })
+            Ok(if sealed::is_sealed(bytes) { Read::Object(object) } else { Read::Unsealed(object) })
         }
     }
 }

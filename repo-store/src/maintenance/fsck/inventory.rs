@@ -7,8 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::report::{Problem, ProblemKind};
 use crate::storage::beneath::{At, DirectoryHandle, Kind, Status, StorePaths};
-use crate::storage::files;
 use crate::storage::permissions::{EntryKind, OwnerRule, Permission};
+use crate::storage::{StorageError, files, object_store};
+use crate::store::Store;
 
 /// What lies at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,12 @@ impl Found {
         }
     }
 
+    /// An object that is not a file.
+    fn of_object(size: u64) -> Self {
+        let kind = Some(EntryKind::File);
+        Self { kind, is_link: false, mode: 0, owner: 0, size, identity: (0, 0), modified: 0 }
+    }
+
     pub(super) fn is_file(&self) -> bool {
         self.kind == Some(EntryKind::File)
     }
@@ -56,25 +63,44 @@ impl Found {
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
     entries: BTreeMap<Utf8PathBuf, Found>,
+    /// Whether what lies below `store` has modes and an owner.
+    store_has_modes: bool,
     pub(super) problems: Vec<Problem>,
 }
 
 /// What of the root belongs to a store.
 const AREAS: [&str; 5] = ["repo.toml", "repo.d", "keys", "store", "public"];
+/// The areas of objects.
+const OBJECTS: [&str; 4] = ["blobs", "objects", "manifests", "publications"];
 /// What comes and goes, and is nobody's loss.
 const PASSING: [&str; 4] = ["store/tmp", "store/damaged", "store/trash", "store/cache"];
 
 impl Inventory {
     /// `public` may be a link to another place. Nothing else is reached through one.
-    pub(super) fn take(root: &Utf8Path, paths: &StorePaths) -> Self {
-        let mut inventory = Self::default();
-        let opened = DirectoryHandle::new(root.to_owned());
+    ///
+    /// # Errors
+    /// When the objects of a store that is not in a local directory cannot be listed.
+    pub(super) fn take(store: &Store, paths: &StorePaths) -> Result<Self, StorageError> {
+        let mut inventory = Self { store_has_modes: store.storage().is_local(), ..Self::default() };
+        let opened = DirectoryHandle::new(store.root().to_owned());
         inventory.visit(&opened.at(""), Utf8Path::new(""), false);
         for area in AREAS {
             let at = if area == "public" { paths.at(area) } else { opened.at(area) };
             inventory.visit(&at, Utf8Path::new(area), true);
         }
-        inventory
+        if !inventory.store_has_modes {
+            let objects = store.storage().objects();
+            for area in OBJECTS {
+                for (key, info) in object_store::list(objects, area)? {
+                    let size = info.map_or_else(
+                        || Ok(objects.head(&key)?.map_or(0, |info| info.size)),
+                        |info| Ok::<_, StorageError>(info.size),
+                    )?;
+                    inventory.entries.insert(format!("store/{key}").into(), Found::of_object(size));
+                }
+            }
+        }
+        Ok(inventory)
     }
 
     pub(super) fn get(&self, path: &Utf8Path) -> Option<&Found> {
@@ -138,6 +164,9 @@ impl Inventory {
         let owner = self.get(Utf8Path::new("store")).map(|found| found.owner);
         let mut problems = Vec::new();
         for (path, found) in &self.entries {
+            if !self.store_has_modes && path.starts_with("store") {
+                continue;
+            }
             let Some(line) = found.kind.and_then(|kind| Permission::of(path, kind)) else { continue };
             let mut report = |kind, what| {
                 problems.push(Problem { kind, path: path.clone(), what, affects: Vec::new() });

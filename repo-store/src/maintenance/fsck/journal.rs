@@ -7,12 +7,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::graph::Graph;
 use super::report::{Affected, Problem, ProblemKind};
 use crate::history::horizon::Ends;
+use crate::history::tags::tag_key;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
-use crate::storage::{Storage as _, files, log};
+use crate::storage::{StorageError, files, log};
 use crate::store::Store;
 
 /// The references and the log as they stood at one moment.
@@ -41,16 +42,16 @@ impl Journal {
         let mut journal = Self::default();
         // Nothing is announced while this is held, so no reference can be ahead of the log. A copy of a store on a read-only
         // medium cannot be locked and needs not be.
-        let lock = store.storage().lock("ops.log").ok();
+        let lock = store.storage().log().hold().ok();
         for name in journal.names_in(store, "store/refs".into(), None) {
             let path = Utf8Path::new("store/refs").join(&name);
             let Ok(repository) = RepositoryName::parse(&name) else {
                 journal.report(ProblemKind::Stray, path, "no such file belongs here", None);
                 continue;
             };
-            match store.storage().read(&Store::ref_key(&repository)) {
+            match store.storage().refs().get(&Store::ref_key(&repository)) {
                 Ok(None) => {}
-                Ok(Some(bytes)) => match head(&bytes) {
+                Ok(Some((bytes, _))) => match head(&bytes) {
                     Some(id) => drop(journal.heads.insert(repository, id)),
                     None => drop(journal.unreadable.insert(repository, "it holds no commit id".to_owned())),
                 },
@@ -62,7 +63,7 @@ impl Journal {
         }
         journal.read_tags(store);
         journal.read_ends(store);
-        match store.storage().read(&Store::log_key()) {
+        match store.storage().log().read() {
             Ok(log) => journal.log = log.unwrap_or_default(),
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -81,7 +82,12 @@ impl Journal {
         area: Utf8PathBuf,
         repository: Option<&RepositoryName>,
     ) -> Vec<String> {
-        files::names_in(&store.root().join(&area)).unwrap_or_else(|error| {
+        let names = if store.storage().is_local() {
+            files::names_in(&store.root().join(&area))
+        } else {
+            names_of_references(store, &area)
+        };
+        names.unwrap_or_else(|error| {
             let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             self.report(ProblemKind::Unreadable, area, &source, repository);
             Vec::new()
@@ -98,12 +104,14 @@ impl Journal {
                     self.report(ProblemKind::Stray, path, "no such file belongs here", Some(&repository));
                     continue;
                 };
-                match std::fs::read(store.root().join(&path)) {
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                match store.storage().refs().get(&tag_key(&repository, &tag)) {
+                    Ok(None) => {}
                     Err(error) => {
-                        self.report(ProblemKind::Unreadable, path, &error.to_string(), Some(&repository));
+                        let source = std::error::Error::source(&error).map(ToString::to_string);
+                        let what = source.unwrap_or_else(|| error.to_string());
+                        self.report(ProblemKind::Unreadable, path, &what, Some(&repository));
                     }
-                    Ok(bytes) => match head(&bytes) {
+                    Ok(Some((bytes, _))) => match head(&bytes) {
                         Some(id) => drop(self.tags.insert((repository.clone(), tag), id)),
                         None => {
                             self.report(
@@ -272,6 +280,17 @@ impl Journal {
             self.report(ProblemKind::Damaged, LOG.into(), &what, None);
         }
     }
+}
+
+/// The first element of every reference below a directory of the root.
+fn names_of_references(store: &Store, area: &Utf8Path) -> Result<Vec<String>, StorageError> {
+    let area = area.strip_prefix("store").unwrap_or(area);
+    let keys = store.storage().refs().list(area.as_str())?;
+    let names =
+        keys.iter().filter_map(|key| Utf8Path::new(key.as_str()).strip_prefix(area).ok()?.iter().next());
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
+    names.dedup();
+    Ok(names)
 }
 
 /// The lines behind the last one that is built upon nothing announced before it: one of that name may have been deleted.

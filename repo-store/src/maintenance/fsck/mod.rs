@@ -41,7 +41,7 @@ use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::publish;
 use crate::publish::{Forged, Publication};
-use crate::storage::files;
+use crate::storage::{COLLECTION, files};
 use crate::store::Store;
 
 /// The signed files of one suite as clients get them.
@@ -151,13 +151,14 @@ impl Store {
     /// # Errors
     /// When not even the references can be listed. Everything else that cannot be read is part of the report.
     pub fn fsck(&self, options: &FsckOptions<'_>, context: &Context) -> Result<FsckReport, Error> {
-        let before = self.storage().last_collection();
+        let collection = || self.storage().locks().state(COLLECTION);
+        let before = collection();
         let report = self.examine(options, context)?.report;
-        if report.is_clean() || (before == self.storage().last_collection() && !before.is_running) {
+        if report.is_clean() || (before == collection() && !before.is_held) {
             return Ok(report);
         }
         // What garbage collection took away meanwhile looks like damage. So once more, without it.
-        let _none_runs = self.storage().hold_off_collection();
+        let _none_runs = self.storage().locks().share(COLLECTION);
         Ok(self.examine(options, context)?.report)
     }
 
@@ -171,8 +172,8 @@ impl Store {
         }
         let mut journal = Journal::read(self);
         let paths = self.paths();
-        let inventory = Inventory::take(self.root(), &paths);
-        let contents = contents::read_all(&paths, &inventory, context);
+        let inventory = Inventory::take(self, &paths)?;
+        let contents = contents::read_all(self, &paths, &inventory, context);
         // What garbage collection took away since was marked as going before.
         for (repository, records) in &mut records {
             records.readable.retain(|_, publication| !published::is_going(self, repository, publication));
@@ -335,6 +336,9 @@ impl Store {
     /// Opening a store only looks at the number.
     fn check_format(&self) -> Option<Problem> {
         let path = Utf8Path::new("store/format");
+        if !self.storage().is_local() {
+            return None;
+        }
         let bytes = files::read_if_present(&self.root().join(path)).ok().flatten();
         (bytes != Some(self.format().to_file())).then(|| Problem {
             kind: ProblemKind::Damaged,

@@ -187,7 +187,7 @@ impl<'a> Sources<'a> {
 
     /// The operation logs of other roots.
     pub(super) fn logs(&self) -> impl Iterator<Item = Vec<u8>> {
-        let key = Store::log_key();
+        let key = crate::storage::log::key();
         self.directories().filter_map(move |root| read_in(root, &store_path(&key)))
     }
 

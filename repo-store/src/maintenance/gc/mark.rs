@@ -144,7 +144,7 @@ mod tests {
     use crate::model::id::BlobId;
     use crate::model::record::RecordKey;
     use crate::model::run::Run;
-    use crate::storage::Storage as _;
+    use crate::storage::object_store;
 
     #[test]
     fn what_a_state_shares_with_one_that_lost_an_object_is_reached() {
@@ -166,13 +166,13 @@ mod tests {
         let (shared, own, lost) = (page("aa"), page("bb"), page("cc"));
         let kept = Snapshot::from_pages(vec![shared.clone(), own]).write(&objects).unwrap();
         let other = Snapshot::from_pages(vec![shared, lost.clone()]).write(&objects).unwrap();
-        store.storage().sync().unwrap();
+        store.storage().objects().sync().unwrap();
         std::fs::remove_file(
             root.join(format!("store/{}", crate::storage::Key::object("objects", &lost.id))),
         )
         .unwrap();
 
-        let ids = |area| store.storage().ids(area).unwrap();
+        let ids = |area| object_store::ids(store.storage().objects(), area).unwrap();
         let blobs = ["aa", "bb", "cc"].map(|name| BlobId::of(name.as_bytes()).0).into_iter().collect();
         let mut marks = Marks::new(&store, NonZeroUsize::MIN, ids("objects"), blobs);
         assert!(matches!(marks.snapshots(vec![other]), Err(Error::Storage(StorageError::Missing { .. }))));

@@ -33,7 +33,7 @@ mod mark;
 mod published;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
@@ -50,7 +50,7 @@ use crate::manifest;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::storage::{COLLECTION, Key, StorageError, files};
+use crate::storage::{COLLECTION, Key, StorageError, object_store};
 use crate::store::Store;
 
 /// How garbage is collected.
@@ -144,8 +144,8 @@ impl Store {
     /// When anything cannot be read that says what is kept; nothing is removed then. When a file cannot be removed; what was
     /// removed before was garbage, and the next collection goes on.
     pub fn collect_garbage(&self, options: &GcOptions, context: &Context) -> Result<GcReport, Error> {
-        let storage = self.storage();
-        let only_one = storage.lock(COLLECTION)?;
+        let storage = self.storage().objects();
+        let only_one = self.storage().locks().acquire(COLLECTION)?;
         let now = storage.now()?;
         if !options.dry_run {
             // A check that runs meanwhile sees that a collection began, even if it is killed.
@@ -159,10 +159,11 @@ impl Store {
         let horizon = earlier(context.now, options.grace);
 
         // Before the blobs: a manifest comes after its blob.
-        let manifests = storage.ids(manifest::AREA)?;
-        let blobs = storage.ids("blobs")?;
+        let ids = |area| object_store::ids(storage, area);
+        let manifests = ids(manifest::AREA)?;
+        let blobs = ids("blobs")?;
         let mut of_no_blob: Vec<Blake3> = manifests.difference(&blobs).copied().collect();
-        let mut marks = Marks::new(self, context.threads, storage.ids("objects")?, blobs);
+        let mut marks = Marks::new(self, context.threads, ids("objects")?, blobs);
         let repositories = self.repositories()?;
         let mut report = GcReport::default();
         let mut tagged = HashSet::new();
@@ -216,7 +217,7 @@ impl Store {
         }
         let unlisted = sweep.pool_files_of_others(unlisted, &blobs)?;
         for blob in blobs {
-            let names = unlisted.get(&blob.identity()).map_or(&[][..], Vec::as_slice);
+            let names = blob.identity().and_then(|file| unlisted.get(&file)).map_or(&[][..], Vec::as_slice);
             // Something may still show it that could not be looked at.
             if known_pools || blob.links() == 1 + names.len() as u64 {
                 sweep.remove_settled(&blob, names)?;
@@ -231,17 +232,6 @@ impl Store {
         }
         let (removed, freed) = sweep.finish();
         Ok(GcReport { removed, freed, ..report })
-    }
-
-    /// Every repository that anything is known of, configured or not.
-    fn repositories(&self) -> Result<BTreeSet<RepositoryName>, Error> {
-        let paths = self.paths();
-        let mut names = BTreeSet::new();
-        for area in ["store/refs", "store/tags", "store/history", "store/publications", "public"] {
-            let found = files::names_in(paths.at(area))?;
-            names.extend(found.iter().filter_map(|name| RepositoryName::parse(name).ok()));
-        }
-        Ok(names)
     }
 }
 

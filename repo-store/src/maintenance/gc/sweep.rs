@@ -9,41 +9,57 @@ use jiff::Timestamp;
 use super::{Garbage, Why};
 use crate::error::Error;
 use crate::storage::beneath::{At, Status, StorePaths};
-use crate::storage::{Key, Storage as _, beneath, files};
+use crate::storage::{Key, beneath, files};
 use crate::store::Store;
 
 /// A file as it was found.
 pub(super) struct Found {
     pub(super) path: Utf8PathBuf,
-    status: Status,
+    size: u64,
+    changed: Timestamp,
+    /// What all names of one file share, and how many there are. `None` for objects that are not files.
+    names: Option<((u64, u64), u64)>,
+}
+
+/// An object that may go.
+pub(super) struct Unreached {
+    key: Key,
+    found: Found,
+}
+
+impl Unreached {
+    /// What all names of its file share.
+    pub(super) fn identity(&self) -> Option<(u64, u64)> {
+        self.found.identity()
+    }
+
+    /// How many names its file has.
+    pub(super) fn links(&self) -> u64 {
+        self.found.names.map_or(1, |(_, links)| links)
+    }
 }
 
 impl Found {
     pub(super) fn look(at: &At<'_>) -> Result<Self, Error> {
         let path = at.full().into_owned();
         let status = at.status().map_err(Error::io("look at", &path))?;
-        Ok(Self { path, status })
+        Ok(Self::of(path, &status))
     }
 
-    /// What all names of one file share.
-    pub(super) fn identity(&self) -> (u64, u64) {
-        self.status.identity
+    fn of(path: Utf8PathBuf, status: &Status) -> Self {
+        let size = if status.is_file() { status.size } else { 0 };
+        Self { path, size, changed: status.changed_at(), names: Some((status.identity, status.links)) }
     }
 
-    /// How many names the file has.
-    pub(super) fn links(&self) -> u64 {
-        self.status.links
-    }
-
-    fn size(&self) -> u64 {
-        if self.status.is_file() { self.status.size } else { 0 }
+    fn identity(&self) -> Option<(u64, u64)> {
+        self.names.map(|(identity, _)| identity)
     }
 }
 
 /// Every file and link below a directory; none when it does not exist.
 pub(super) fn files_below(directory: &At<'_>) -> Result<Vec<Found>, Error> {
     let found = beneath::files_below(directory)?;
-    Ok(found.into_iter().map(|(path, status)| Found { path, status }).collect())
+    Ok(found.into_iter().map(|(path, status)| Found::of(path, &status)).collect())
 }
 
 /// A collection at work.
@@ -78,31 +94,43 @@ impl<'a> Sweep<'a> {
     /// Those of the store's files that did not come lately.
     ///
     /// When one came that changed in the future nobody can tell: the clock was ahead then. From now on it counts as changed now.
-    pub(super) fn settled(&self, keys: impl Iterator<Item = Key>) -> Result<Vec<Found>, Error> {
+    pub(super) fn settled(&self, keys: impl Iterator<Item = Key>) -> Result<Vec<Unreached>, Error> {
         let mut settled = Vec::new();
-        for path in keys.filter_map(|key| self.store.storage().local_path(&key)) {
-            let file = Found::look(&At::from(&path))?;
-            let changed = file.status.changed_at();
-            if changed > self.now && !self.dry_run {
-                files::touch(&file.path)?;
-            } else if changed < self.settled {
-                settled.push(file);
+        for key in keys {
+            let Some(found) = self.look(&key)? else { continue };
+            if found.changed > self.now && !self.dry_run {
+                self.store.storage().objects().touch(&key)?;
+            } else if found.changed < self.settled {
+                settled.push(Unreached { key, found });
             }
         }
         Ok(settled)
+    }
+
+    /// Looks at an object; `None` when it is gone.
+    fn look(&self, key: &Key) -> Result<Option<Found>, Error> {
+        let objects = self.store.storage().objects();
+        if let Some(path) = objects.local_file(key) {
+            let at = At::from(&path);
+            let status = at.status_if_present().map_err(Error::io("look at", &path))?;
+            return Ok(status.map(|status| Found::of(path.clone(), &status)));
+        }
+        let path = self.store.root().join("store").join(key.as_str());
+        let found = objects.head(key)?;
+        Ok(found.map(|info| Found { path, size: info.size, changed: info.changed, names: None }))
     }
 
     /// Removes those of these files in pools that are no links of `blobs`, and returns the others: they go with their blobs.
     pub(super) fn pool_files_of_others(
         &mut self,
         unlisted: Vec<Found>,
-        blobs: &[Found],
+        blobs: &[Unreached],
     ) -> Result<HashMap<(u64, u64), Vec<Found>>, Error> {
-        let going: HashSet<(u64, u64)> = blobs.iter().map(Found::identity).collect();
+        let going: HashSet<(u64, u64)> = blobs.iter().filter_map(Unreached::identity).collect();
         let mut with_blobs: HashMap<(u64, u64), Vec<Found>> = HashMap::new();
         for file in unlisted {
-            if going.contains(&file.identity()) {
-                with_blobs.entry(file.identity()).or_default().push(file);
+            if let Some(identity) = file.identity().filter(|identity| going.contains(identity)) {
+                with_blobs.entry(identity).or_default().push(file);
             } else {
                 self.remove(&file, Why::Unlisted)?;
                 self.remove_empty_directories(&file.path);
@@ -112,16 +140,29 @@ impl<'a> Sweep<'a> {
     }
 
     /// Removes an object or a blob together with its names in pools, unless somebody wants it after all.
-    pub(super) fn remove_settled(&mut self, file: &Found, names: &[Found]) -> Result<(), Error> {
-        let others: Vec<At<'_>> = names.iter().map(|name| self.paths.place(&name.path)).collect();
-        if !self.dry_run && !files::remove_settled(&file.path, &others, self.settled)? {
+    pub(super) fn remove_settled(&mut self, object: &Unreached, names: &[Found]) -> Result<(), Error> {
+        // An object in a pool goes from there first: no pool ever shows what the store does not have.
+        let mut from_pools =
+            || names.iter().try_for_each(|name| files::remove_if_present(self.paths.place(&name.path)));
+        let objects = self.store.storage().objects();
+        if !self.dry_run && !objects.delete_if_older(&object.key, self.settled, &mut from_pools)? {
             return Ok(());
         }
         for name in names {
             self.note(name, Why::Unlisted);
             self.remove_empty_directories(&name.path);
         }
-        self.note(file, Why::Unreachable);
+        self.note(&object.found, Why::Unreachable);
+        Ok(())
+    }
+
+    /// Removes an object, however young, if it is there.
+    pub(super) fn remove_object(&mut self, key: &Key, why: Why) -> Result<(), Error> {
+        let Some(found) = self.look(key)? else { return Ok(()) };
+        if !self.dry_run {
+            self.store.storage().objects().delete(key)?;
+        }
+        self.note(&found, why);
         Ok(())
     }
 
@@ -156,13 +197,16 @@ impl<'a> Sweep<'a> {
     }
 
     fn note(&mut self, file: &Found, why: Why) {
-        let gone = self.gone.entry(file.identity()).or_default();
-        *gone += 1;
-        if *gone == file.links() {
-            self.freed += file.size();
+        let is_last = file.names.is_none_or(|(identity, links)| {
+            let gone = self.gone.entry(identity).or_default();
+            *gone += 1;
+            *gone == links
+        });
+        if is_last {
+            self.freed += file.size;
         }
         let path = file.path.strip_prefix(self.store.root()).unwrap_or(&file.path).to_owned();
-        self.removed.push(Garbage { path, size: file.size(), why });
+        self.removed.push(Garbage { path, size: file.size, why });
     }
 
     /// Removes the directories of a pool that a file leaves empty. The publishing lock keeps others from filling them.

@@ -13,7 +13,6 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::model::record::Build;
 use crate::model::snapshot::Snapshot;
-use crate::storage::Storage as _;
 use crate::store::Store;
 
 /// What became of the packages built from one source.
@@ -171,7 +170,7 @@ impl Store {
             by_source.entry(pair.source()).or_default().push((pair, compared?));
         }
         // Manifests that were made are worth keeping, but whoever may not write still may read.
-        drop(self.storage().sync());
+        drop(self.storage().objects().sync());
         // What is new for one architecture, or by its name, need not be a new source.
         let had = pairs::others(self, before, &by_source, pairs::lowest_source)?;
         let has = pairs::others(self, after, &by_source, pairs::highest_source)?;

@@ -11,11 +11,11 @@ use deb_parse::deb::{self, tarball};
 use super::origin::unreadable;
 use super::{Origin, Request, Tee, changed_while_read};
 use crate::error::{Error, ImportError};
-use crate::storage::{Staged, Storage as _};
+use crate::storage::Staged;
 use crate::store::Store;
 
 /// The longest text that lists files, in bytes: a paragraph and its signature.
-const MAX_TEXT: u64 = 2 << 20;
+pub(super) const MAX_TEXT: u64 = 2 << 20;
 
 /// A file that lists others.
 #[derive(Clone, Copy)]
@@ -179,7 +179,7 @@ impl Store {
         let options = request.options;
         let path = list.beside(&entry.path);
         let (file, before) = list.origin.open(&path)?;
-        let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
+        let staged = if options.dry_run { None } else { Some(self.storage().objects().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
         let set = listed_hashes(entry);
         let read = if list_files {

@@ -24,7 +24,7 @@ use crate::model::record::{Build, Digests, Record, RecordKey};
 use crate::operations::placement::{Placement, PlacementRequest};
 use crate::settings::route::Route;
 use crate::settings::{RepositorySettings, SuiteSettings};
-use crate::storage::{FileFault, Key, Staged, Storage as _, StorageError, files};
+use crate::storage::{FileFault, Key, Staged, StorageError};
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted, Transaction};
 
@@ -129,7 +129,7 @@ impl Store {
     /// as well.
     ///
     /// # Errors
-    /// When the store itself fails. Files that are refused are part of the report.
+    /// When the store itself fails; [`Error::Settings`] for settings that cannot be used. Files that are refused are part of the report.
     pub fn add(
         &self,
         repository: &RepositorySettings,
@@ -149,6 +149,7 @@ impl Store {
         options: &AddOptions,
         context: &Context,
     ) -> Result<AddReport, Error> {
+        repository.check()?;
         repository.check_suites(&options.suites)?;
         let files = without_members(files, origin);
         let request = Request { options, origin };
@@ -183,7 +184,7 @@ impl Store {
             }
             Ok((Operation::Add(summary(&outcome)), outcome))
         };
-        let (committed, outcome) = self.transact(&repository.name, context, change)?;
+        let (committed, outcome) = self.transact_in(repository, context, change)?;
 
         refused.extend(outcome.refused);
         let refused = refused.into_iter().filter_map(|(place, error)| {
@@ -224,7 +225,7 @@ impl Store {
     ) -> Result<Candidate<'_>, Error> {
         let options = request.options;
         let (file, before) = request.origin.open(path)?;
-        let staged = if options.dry_run { None } else { Some(self.storage().stage()?) };
+        let staged = if options.dry_run { None } else { Some(self.storage().objects().stage()?) };
         let mut tee = Tee { file: &file, staged, failed: None };
         let mut read_options = match (repository.contents, options.check_data) {
             (true, _) => Manifest::options(self.limits()),
@@ -399,11 +400,8 @@ impl<'a> Candidate<'a> {
         staged.drain(..).try_for_each(|(key, staged)| staged.keep(&key))?;
         // What led to it may be gone by now: it must not be collected before this commit leads to it.
         for blob in &self.borrowed {
-            if !files::touch(&store.blob_path(*blob)?)? {
-                return Err(Error::Storage(StorageError::Missing {
-                    kind: BlobId::KIND,
-                    id: blob.to_string(),
-                }));
+            if !store.storage().objects().touch(&Store::blob_key(*blob))? {
+                return Err(Store::missing_blob(*blob));
             }
         }
         Ok(())

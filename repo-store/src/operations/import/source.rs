@@ -15,7 +15,6 @@ use crate::model::id::BlobId;
 use crate::model::record::{Record, SourceFile};
 use crate::operations::placement::Placement;
 use crate::settings::RepositorySettings;
-use crate::storage::Storage as _;
 use crate::store::Store;
 
 /// What an upload says of a file in it.
@@ -97,7 +96,7 @@ impl Store {
             listed: indexed_file(&Record::dsc_name(&dsc), &hashes, indexed),
         };
         if !options.dry_run {
-            let mut copy = self.storage().stage()?;
+            let mut copy = self.storage().objects().stage()?;
             copy.write_all(&bytes).map_err(Error::io("write a copy of", path))?;
             copy.finish()?;
             staged.push((Self::blob_key(own.blob), copy));

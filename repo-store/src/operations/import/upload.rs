@@ -1,6 +1,7 @@
 //! Uploads: a `.changes` and everything it lists.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::sync::Arc;
 
 use apt_index::parallel_map;
@@ -8,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{Buildinfo, Changes, ChangesFile, Dsc, Fields as _, FileEntry};
 use deb_parse::{Limits, PackageName, Quoted, SuiteName};
 
-use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
+use super::listed::{Checksums, List, MAX_TEXT, hashes_of, listed_hashes, read_text};
 use super::source::{InUpload, has_dsc};
 use super::{AddOptions, Candidate, Origin, Request};
 use crate::context::Context;
@@ -140,8 +141,11 @@ impl Store {
     ) -> Result<Candidate<'_>, Error> {
         let list = upload.list;
         let stored = self.stored_source(repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
-        let path = self.blob_path(stored.blob())?;
-        let dsc = Dsc::parse(&read_text(&path, Origin::paths(false))?, &Limits::default());
+        let mut text = Vec::new();
+        let key = Self::blob_key(stored.blob());
+        let blob = self.open_blob(stored.blob())?;
+        blob.take(MAX_TEXT).read_to_end(&mut text).map_err(Error::io("read", key.as_str()))?;
+        let dsc = Dsc::parse(&text, &Limits::default());
         upload.check_source(&dsc.map_err(|source| list.error(source))?, entry)?;
         // What is there all the same must be what is listed, like everything else.
         for part in &upload.parts {

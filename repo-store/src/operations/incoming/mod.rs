@@ -87,7 +87,7 @@ impl Store {
     /// moved or removed, and only those whose names are of packages or of what comes with them.
     ///
     /// # Errors
-    /// When the folder cannot be read or the store fails.
+    /// When the folder cannot be read or the store fails; [`Error::Settings`] for settings that cannot be used.
     pub fn take_incoming(
         &self,
         repository: &RepositorySettings,
@@ -95,6 +95,7 @@ impl Store {
         options: &IncomingOptions,
         context: &Context,
     ) -> Result<IncomingReport, Error> {
+        repository.check()?;
         // An unreadable or missing folder must not pass for an empty one.
         let opened = DropFolder::open(folder).map_err(Error::io("list", folder))?;
         let names = files::names_in(opened.handle().at(""))?;

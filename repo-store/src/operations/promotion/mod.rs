@@ -239,9 +239,7 @@ impl PromotionPlan {
         }
         // Where everything is asked for, what stays behind is there or held.
         if !options.everything {
-            plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), |suite, key| {
-                target.as_ref().map_or(Ok(false), |target| Ok(target.get(suite, key)?.is_some()))
-            })?;
+            plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), target.as_ref())?;
         }
         let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
         plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
@@ -301,7 +299,7 @@ impl Store {
     /// Plans a promotion from one repository to another.
     ///
     /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that either repository lacks.
+    /// [`Error::UnknownSuite`] for a suite that either repository lacks, [`Error::Settings`] for settings that cannot be used.
     pub fn plan_promotion(
         &self,
         from: &RepositorySettings,
@@ -309,6 +307,7 @@ impl Store {
         options: &PromoteOptions,
     ) -> Result<PromotionPlan, Error> {
         for settings in [from, to] {
+            settings.check()?;
             settings.check_suites(&options.suites)?;
         }
         let asked = |suite: &SuiteName| options.suites.is_empty() || options.suites.contains(suite);

@@ -56,14 +56,15 @@ pub(super) fn add(
     Ok(left_out)
 }
 
-/// The packages built from the same version of a source as chosen records that were not chosen and are not `there`, each once.
+/// Returns the packages built from the same version of a source as chosen records that were not chosen and that the target does not have,
+/// each once.
 ///
 /// A source package lists its binary packages (field `Binary`). Where the suite does not have it, the packages that name the source are
-/// looked for in the whole suite.
+/// searched for among all records of the suite that the target may lack.
 pub(super) fn left_behind(
     from: &Revision<'_>,
     chosen: &BTreeMap<SuiteName, Vec<Arc<Record>>>,
-    is_there: impl Fn(&SuiteName, &RecordKey) -> Result<bool, Error>,
+    target: Option<&Revision<'_>>,
 ) -> Result<Vec<Arc<Record>>, Error> {
     let mut left: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
     for (suite, chosen) in chosen {
@@ -94,7 +95,7 @@ pub(super) fn left_behind(
         }
         if !unlisted.is_empty() {
             let words: Vec<String> = unlisted.keys().map(|source| format!("Source: {source}")).collect();
-            built.extend(from.records_that_say(suite, &words)?.into_iter().filter(|record| {
+            built.extend(from.records_that_say(suite, &words, target)?.into_iter().filter(|record| {
                 let (source, version) = record.source();
                 unlisted.get(&source).is_some_and(|versions| versions.contains_key(version.as_str()))
             }));
@@ -107,7 +108,9 @@ pub(super) fn left_behind(
             let key = record.key();
             let is_replaced = replaced.contains(&(&key.package, &key.architecture))
                 && !matches!(&key.architecture, Build::For(architecture) if architecture.is_all());
-            if !is_replaced && !chosen_keys.contains(key) && !is_there(suite, key)? {
+            let is_there =
+                || target.map_or(Ok(false), |target| Ok::<_, Error>(target.get(suite, key)?.is_some()));
+            if !is_replaced && !chosen_keys.contains(key) && !is_there()? {
                 left.insert(record.key().clone(), record);
             }
         }

@@ -22,7 +22,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::storage::{StorageError, files};
@@ -292,13 +292,28 @@ impl<'a> At<'a> {
     /// The names in a directory as they come. A name that is not UTF-8 is none of ours.
     pub(crate) fn each_name(&self, mut take: impl FnMut(&str)) -> io::Result<()> {
         // In a folder that others write to, a name that is no text must not stop everything.
-        self.each_raw_name(|name| name.to_str().map_or((), &mut take))
+        self.each_raw_name(|name, _| name.to_str().map_or((), &mut take))
+    }
+
+    /// The names in a directory, and whether a directory has the name; links are followed.
+    pub(crate) fn each_entry(&self, mut take: impl FnMut(&str, bool)) -> io::Result<()> {
+        let full = self.full();
+        self.each_raw_name(|name, kind| {
+            let Ok(name) = name.to_str() else { return };
+            let is_directory = match kind {
+                FileType::Directory => true,
+                // Not every file system tells.
+                FileType::Symlink | FileType::Unknown => full.join(name).is_dir(),
+                _ => false,
+            };
+            take(name, is_directory);
+        })
     }
 
     /// The names in a directory that are not UTF-8, as messages show them: with `\xff` for such a byte.
     pub(crate) fn names_that_are_no_text(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        self.each_raw_name(|name| {
+        self.each_raw_name(|name, _| {
             if name.to_str().is_err() {
                 names.push(name.to_bytes().escape_ascii().to_string());
             }
@@ -307,12 +322,12 @@ impl<'a> At<'a> {
         Ok(names)
     }
 
-    fn each_raw_name(&self, mut take: impl FnMut(&CStr)) -> io::Result<()> {
+    fn each_raw_name(&self, mut take: impl FnMut(&CStr, FileType)) -> io::Result<()> {
         let directory = self.open_with(OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
         for entry in Dir::new(directory)? {
             let entry = entry?;
             if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-                take(entry.file_name());
+                take(entry.file_name(), entry.file_type());
             }
         }
         Ok(())

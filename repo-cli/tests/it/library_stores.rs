@@ -1,0 +1,82 @@
+//! Stores that a library made: they have no `repo.toml`, and what needs no settings works all the same.
+
+use deb_parse::{Architecture, SuiteName};
+use repo_store::{AddOptions, Context, RepositoryName, RepositorySettings, Store, SuiteSettings};
+use testkit::Environment;
+
+use crate::{PROGRAM, store};
+
+/// A store with one package in one repository, made without the program.
+fn library_store() -> Environment {
+    let environment = Environment::new(PROGRAM);
+    std::fs::create_dir_all(environment.root()).unwrap();
+    let store = Store::create(&environment.root()).unwrap();
+    let suite = SuiteName::parse("bookworm").unwrap();
+    let suite = SuiteSettings::new(suite, vec![Architecture::parse("amd64").unwrap()]);
+    let settings = RepositorySettings::new(RepositoryName::parse("prod").unwrap(), vec![suite]);
+    let context = Context {
+        actor: "library".to_owned(),
+        now: jiff::Timestamp::now(),
+        threads: std::num::NonZeroUsize::MIN,
+    };
+    let file = environment.package("hello", "1.0", "all");
+    let report = store.add(&settings, &[file], &AddOptions::default(), &context).unwrap();
+    assert_eq!(report.into_result().unwrap().len(), 1);
+    environment
+}
+
+#[test]
+fn what_needs_no_settings_works_without_repo_toml() {
+    let environment = library_store();
+    for (arguments, said) in [
+        (&["list", "prod"][..], "hello"),
+        (&["list", "prod", "--suite", "bookworm"], "hello"),
+        (&["versions", "hello"], "1.0"),
+        (&["show", "prod", "hello"], "Package: hello"),
+        (&["history", "prod"], "add hello 1.0"),
+        (&["holds", "prod"], ""),
+        (&["fsck"], "clean"),
+        (&["gc", "--dry-run"], ""),
+    ] {
+        let output = environment.run(arguments).succeeds();
+        assert!(output.stdout.contains(said), "{arguments:?}: {output}");
+    }
+    let backup = environment.path("backup");
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    assert!(backup.join("store/refs/prod").is_file());
+}
+
+#[test]
+fn what_needs_settings_asks_for_repo_toml() {
+    let environment = library_store();
+    for arguments in [&["publish"][..], &["gc"], &["fsck", "--repair"], &["add", "prod", "x.deb"]] {
+        let output = environment.run(arguments).ends_with(1);
+        assert!(output.stderr.contains("there is no repo.toml in"), "{arguments:?}: {output}");
+    }
+    let unknown = environment.run(&["list", "prod", "--suite", "sid"]).ends_with(1);
+    assert!(unknown.stderr.contains("prod has no suite `sid`"), "{unknown}");
+}
+
+#[test]
+fn a_verb_reads_the_signing_keys_once_and_only_to_sign() {
+    if !testkit::all_installed(&["strace"]) {
+        return;
+    }
+    let environment = store();
+    let log = environment.path("strace.log");
+    let wrapper = ["strace", "-f", "-qq", "-y", "-o", log.as_str(), "-e", "trace=openat", "--"];
+    for (version, option, times) in
+        [("1.0", None, 1), ("2.0", Some("--no-publish"), 0), ("3.0", Some("--dry-run"), 0)]
+    {
+        let file = environment.package("hello", version, "all");
+        let mut add = environment.wrapped(&wrapper);
+        add.args(["add", "preprod", file.as_str()]).args(option);
+        if environment.finish(&mut add).status != Some(0) {
+            testkit::skipped("strace cannot trace here");
+            return;
+        }
+        let text = std::fs::read_to_string(&log).unwrap();
+        let is_key = |line: &&str| line.contains(".asc") && line.contains("keys") && !line.contains("public");
+        assert_eq!(text.lines().filter(is_key).count(), times, "{option:?}: {text}");
+    }
+}

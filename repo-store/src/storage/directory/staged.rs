@@ -1,0 +1,69 @@
+//! Files on their way into a directory.
+
+use std::collections::btree_map;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::storage::directory::Directory;
+use crate::storage::object_store::Staged;
+use crate::storage::{Key, StorageError, faults, files};
+
+pub(super) struct StagedFile<'a> {
+    pub(super) storage: &'a Directory,
+    pub(super) path: Utf8PathBuf,
+    /// `None` once writing has ended.
+    pub(super) file: Option<File>,
+}
+
+impl Write for StagedFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        faults::before("write", &self.path)?;
+        self.file.as_mut().ok_or(ErrorKind::BrokenPipe)?.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Staged for StagedFile<'_> {
+    fn finish(&mut self) -> Result<(), StorageError> {
+        self.file = None;
+        Ok(())
+    }
+
+    fn keep(mut self: Box<Self>, key: &Key) -> Result<(), StorageError> {
+        self.file = None;
+        if let btree_map::Entry::Vacant(place) = self.storage.kept().entry(key.clone()) {
+            place.insert(std::mem::take(&mut self.path));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for StagedFile<'_> {
+    fn drop(&mut self) {
+        // The session's directory goes as a whole in the end. A file that was kept has no path here any more.
+        if !self.path.as_str().is_empty() {
+            let _ = files::remove_if_present(&self.path);
+        }
+    }
+}
+
+/// Larger files are compared by their length alone.
+const COMPARED: u64 = 1 << 20;
+
+/// Whether a new file is the one that is there.
+pub(super) fn is_same(new: &Utf8Path, there: &Utf8Path) -> Result<bool, StorageError> {
+    let length =
+        |path| std::fs::metadata(path).map(|found| found.len()).map_err(StorageError::io("look at", path));
+    let (length_of_new, length_there) = (length(new)?, length(there)?);
+    if length_of_new != length_there || length_of_new > COMPARED {
+        return Ok(length_of_new == length_there);
+    }
+    // What cannot be read is not the same.
+    let bytes = std::fs::read(new).map_err(StorageError::io("read", new))?;
+    Ok(std::fs::read(there).is_ok_and(|found| found == bytes))
+}

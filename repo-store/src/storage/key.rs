@@ -1,0 +1,41 @@
+//! The names of what a storage keeps.
+
+use std::fmt;
+
+/// The name of something in a storage: slash-separated elements of letters, digits, `.`, `_` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub(super) String);
+
+impl Key {
+    /// The key of a content-addressed object: `<area>/<first two digits>/<other digits>`.
+    pub(crate) fn object(area: &str, id: &impl fmt::Display) -> Self {
+        let digits = id.to_string();
+        let (first, rest) = digits.split_at_checked(2).unwrap_or((&digits, ""));
+        Self(format!("{area}/{first}/{rest}"))
+    }
+
+    /// The key of a reference or another named file.
+    pub(crate) fn named(area: &str, name: &str) -> Self {
+        Self(format!("{area}/{name}"))
+    }
+
+    /// Reads a key, as [`as_str`](Self::as_str) returns it; `None` for text that no key has.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let is_element = |element: &str| !matches!(element, "" | "." | "..") && element.chars().all(is_plain);
+        text.split('/').all(is_element).then(|| Self(text.to_owned()))
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,62 @@
+//! The storages of this crate.
+
+use camino::Utf8PathBuf;
+
+use crate::storage::format::Format;
+use crate::storage::{Directory, Key, Memory, ObjectStore, conformance, object_store};
+
+#[test]
+fn memory_conforms() {
+    let memory = Memory::default();
+    conformance::check(|| memory.clone().into());
+}
+
+#[test]
+fn directory_conforms() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
+    Directory::create(&path).unwrap();
+    conformance::check(|| Directory::open(&path, Format::NEWEST).unwrap().into());
+}
+
+#[test]
+fn a_file_that_lost_its_content_is_replaced_by_the_next_that_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
+    let storage = Directory::create(&path).unwrap();
+    let key = Key::object("objects", &"abcdef");
+    std::fs::create_dir_all(path.join("objects/ab")).unwrap();
+    std::fs::write(path.join("objects/ab/cdef"), "").unwrap();
+    storage.put(&key, b"content").unwrap();
+    storage.sync().unwrap();
+    assert_eq!(
+        ObjectStore::get(&Directory::open(&path, Format::NEWEST).unwrap(), &key).unwrap().unwrap(),
+        b"content"
+    );
+}
+
+#[test]
+fn whoever_starts_takes_nobody_elses_directory_for_abandoned() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
+    Directory::create(&path).unwrap();
+    for round in 0..30 {
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                let (storage, start) = (Directory::open(&path, Format::NEWEST).unwrap(), &start);
+                scope.spawn(move || {
+                    start.wait();
+                    for object in 0..3 {
+                        let key = Key::named("objects", &format!("{round}-{writer}-{object}"));
+                        storage.put(&key, b"content").unwrap();
+                    }
+                    storage.sync().unwrap();
+                });
+            }
+        });
+    }
+    let storage = Directory::open(&path, Format::NEWEST).unwrap();
+    assert_eq!(object_store::list(&storage, "objects").unwrap().len(), 30 * 8 * 3);
+    assert_eq!(object_store::list(&storage, "tmp").unwrap(), [], "nothing is left behind");
+}
