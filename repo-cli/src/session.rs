@@ -210,7 +210,18 @@ impl Session {
     pub(crate) fn finish_change(
         &self,
         done: &str,
+        change: (&RepositorySettings, Option<CommitId>),
+        arguments: ChangeArguments,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        self.finish_change_with(PublishOptions::default(), done, change, arguments, output)
+    }
+
+    /// The same, with choices.
+    pub(crate) fn finish_change_with(
+        &self,
         options: PublishOptions,
+        done: &str,
         (repository, commit): (&RepositorySettings, Option<CommitId>),
         arguments: ChangeArguments,
         output: &Output,

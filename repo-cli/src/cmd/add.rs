@@ -2,7 +2,7 @@ pub(crate) mod directories;
 
 use camino::Utf8PathBuf;
 use deb_parse::{Component, SuiteName};
-use repo_store::{AddOptions, AddReport, Added, Inserted, Left, PublishOptions, RepositorySettings, Route};
+use repo_store::{AddOptions, AddReport, Added, Inserted, Left, RepositorySettings, Route};
 use serde::Serialize;
 
 use crate::args::{ChangeArguments, LimitArguments};
@@ -259,7 +259,7 @@ pub(crate) fn finish(
         return session.publish_after(repository, commit, arguments, output);
     }
     let done = total(report, repository, arguments.dry_run);
-    session.finish_change(&done, PublishOptions::default(), (repository, commit), arguments, output)
+    session.finish_change(&done, (repository, commit), arguments, output)
 }
 
 /// Returns how much was added.

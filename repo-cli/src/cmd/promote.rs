@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use repo_store::{
-    ChangeError, CommitId, Hold, HoldCause, PromoteOptions, PromotionPlan, PublishOptions, Record,
-    RepositoryName, RepositorySettings, Selector, SuiteRecords,
+    ChangeError, CommitId, Hold, HoldCause, PromoteOptions, PromotionPlan, Record, RepositoryName,
+    RepositorySettings, Selector, SuiteRecords,
 };
 
 use super::changes::{self, Change};
@@ -99,7 +99,7 @@ pub(crate) fn run(
         (false, true) => format!("would promote {what} from {} to {}", from.name, to.name),
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     };
-    session.finish_change(&done, PublishOptions::default(), (to, commit), arguments.change, output)?;
+    session.finish_change(&done, (to, commit), arguments.change, output)?;
     changes::print_undo(to, commit, session, output)?;
     // What was named and is held was refused; a pattern and `--all` only pass over it.
     Ok(Outcome::of(!plan.held().iter().any(|(record, _)| is_named(record, arguments))))

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use repo_store::{CommitId, PublishOptions, RepositorySettings, RetentionPlan};
+use repo_store::{CommitId, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
 use super::changes;
@@ -102,13 +102,7 @@ fn retain(
         (false, true) => format!("{name}: would remove {what} and keep {kept}"),
         (false, false) => format!("{name}: removed {what} and kept {kept}"),
     };
-    session.finish_change(
-        &done,
-        PublishOptions::default(),
-        (repository, commit),
-        arguments.change,
-        output,
-    )?;
+    session.finish_change(&done, (repository, commit), arguments.change, output)?;
     changes::print_undo(repository, commit, session, output)?;
     Ok(Outcome::Done)
 }

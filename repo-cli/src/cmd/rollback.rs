@@ -78,7 +78,7 @@ pub(crate) fn run(
     };
     // What clients go back to must be whole, also where it is taken over.
     let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
-    session.finish_change(&done, options, (repository, commit), arguments.change, output)?;
+    session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
     changes::print_undo(repository, commit, session, output)?;
     if commit.is_some() {
         let stale = upgraded_machines(&target, differences)?;
