@@ -43,7 +43,8 @@ fn what_a_promotion_replaces_is_not_looked_up_for_each_package() {
             let _ = environment.package(&format!("package-{number:03}"), version, "all");
         }
         let _ = environment.run(&["add", repository, "--no-publish", directory.as_str()]).succeeds();
-        std::fs::remove_dir_all(directory).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+        std::fs::create_dir(directory).unwrap();
     }
     let log = environment.path("strace.log");
     let wrapper = ["strace", "-f", "-qq", "-y", "-o", log.as_str(), "-e", "trace=openat,openat2", "--"];
