@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use repo_config::InvalidValue;
 use repo_store::{Garbage, GcOptions};
 use serde::Serialize;
 
-use crate::args::RowArguments;
+use crate::args::{RowArguments, argument};
 use crate::clock::{self, Hazard};
-use crate::config::argument;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, bytes, count};
 use crate::session::Session;
@@ -101,7 +101,7 @@ fn by_reason(files: &[Garbage]) -> Vec<[String; 2]> {
     reasons.into_iter().map(|(reason, number)| [reason.to_owned(), number.to_string()]).collect()
 }
 
-fn grace(text: &str) -> Result<SignedDuration, String> {
+fn grace(text: &str) -> Result<SignedDuration, InvalidValue> {
     let none = || (text == "0").then_some(SignedDuration::ZERO);
     none().map_or_else(|| argument(text), Ok)
 }
