@@ -6,7 +6,7 @@ use apt_sign::Signer;
 use jiff::Timestamp;
 
 use super::publication::{Publication, SignedFiles};
-use super::{PUBLICATIONS, place, tree};
+use super::{layout, place, tree};
 use crate::error::{Error, PublishError};
 use crate::model::name::RepositoryName;
 use crate::storage::files;
@@ -60,7 +60,7 @@ const LARGEST: u64 = 64 << 20;
 fn shown_without_record(store: &Store, repository: &RepositoryName) -> Result<Vec<Vec<u8>>, Error> {
     let (paths, public) = (store.paths(), store.public(repository));
     let Some(shown) = Publication::shown(&paths, &public)? else { return Ok(Vec::new()) };
-    let dists = public.join(PUBLICATIONS).join(shown.to_string()).join("dists");
+    let dists = public.join(layout::dists_of(shown));
     let mut found = Vec::new();
     let names = files::names_in(paths.place(&dists))?;
     for name in names.iter().map(String::as_str).chain([place::FLAT]) {

@@ -10,10 +10,11 @@ use jiff::Timestamp;
 
 use super::carried::{drawn, in_turn};
 use super::directory::PublicDirectory;
-use super::expected::{Entry, Expected};
+use super::entry::{File, Source, TreeEntry};
+use super::layout;
 use super::place::Place;
 use super::publication::{Publication, PublishedSuite};
-use super::tree::{PUBLICATIONS, by_hash, is_whole, suite_directory};
+use super::tree::is_whole;
 use crate::error::{ChangeError, Error};
 use crate::model::chunk::Chunk;
 use crate::model::id::ChunkId;
@@ -32,11 +33,8 @@ impl Missing {
     /// # Errors
     /// [`StorageError::UnsafePath`] when a link or a file lies where a directory belongs that all publications share.
     pub(super) fn of(public: &PublicDirectory<'_>, publication: &Publication) -> Result<Self, Error> {
-        let mut by_directory: BTreeMap<Utf8PathBuf, Vec<Expected>> = BTreeMap::new();
-        let roots = publication.root_links().into_iter();
-        let roots =
-            roots.map(|(name, target)| Expected { path: name.into(), entry: Entry::Symbolic { target } });
-        for entry in publication.expected().into_iter().map(|(_, entry)| entry).chain(roots) {
+        let mut by_directory: BTreeMap<Utf8PathBuf, Vec<TreeEntry>> = BTreeMap::new();
+        for entry in publication.entries().into_iter().chain(publication.root_entries()) {
             let parent = entry.path.parent().unwrap_or(Utf8Path::new("")).to_owned();
             by_directory.entry(parent).or_default().push(entry);
         }
@@ -44,12 +42,12 @@ impl Missing {
         for (directory, entries) in by_directory {
             let opened = match public.at(&public.path.join(&directory)).open_if_present() {
                 // The next publication has a directory of its own there.
-                Err(_) if directory.starts_with(PUBLICATIONS) => None,
+                Err(_) if directory.starts_with(layout::PUBLICATIONS) => None,
                 opened => opened.map_err(Error::io("open", public.path.join(&directory)))?,
             };
-            for Expected { path, entry } in entries {
+            for TreeEntry { path, source, .. } in entries {
                 let at = opened.as_ref().zip(path.file_name()).map(|(opened, name)| opened.at(name));
-                if !at.map_or(Ok(false), |at| is_there(&public.paths, &at, &entry))? {
+                if !at.map_or(Ok(false), |at| is_there(&public.paths, &at, &source))? {
                     missing.insert(path);
                 }
             }
@@ -65,21 +63,22 @@ impl Missing {
     /// Whether all is there that a suite is made of again without signing it: its signed files, and those of its indices under
     /// their digests.
     pub(super) fn leaves_files_of(&self, id: PublicationId, place: &Place, suite: &PublishedSuite) -> bool {
-        let directory = suite_directory(Utf8Path::new(""), id, place);
+        let directory = layout::suite_directory(id, place);
         let mut signed = suite.signed.by_name().into_iter().map(|(name, _)| directory.join(name));
         let mut files = suite.indices.values().flat_map(|index| index.files_at(""));
         self.0.is_empty()
             || (signed.all(|path| !self.0.contains(&path))
-                && files.all(|(_, file)| !self.0.contains(&by_hash(&file.sha256))))
+                && files.all(|(_, file)| !self.0.contains(&layout::index(&file.sha256))))
     }
 }
 
-fn is_there(paths: &StorePaths, at: &At<'_>, entry: &Entry) -> Result<bool, Error> {
-    match entry {
-        Entry::Stored(file) | Entry::Link { file, .. } | Entry::Signed { file, .. } => {
-            is_whole(paths, at, file.size)
-        }
-        Entry::Symbolic { target } => {
+fn is_there(paths: &StorePaths, at: &At<'_>, source: &Source) -> Result<bool, Error> {
+    match source {
+        Source::Index(File { size, .. })
+        | Source::Name { file: File { size, .. }, .. }
+        | Source::Signed { file: File { size, .. }, .. }
+        | Source::Blob { size, .. } => is_whole(paths, at, *size),
+        Source::Link { target } => {
             let leads_to = at.read_link_if_present().map_err(Error::io("read", &*at.full()))?;
             Ok(leads_to.as_deref() == Some(Utf8Path::new(target)))
         }

@@ -20,11 +20,12 @@ mod aside;
 mod carried;
 mod contents;
 mod directory;
-mod expected;
+mod entry;
 mod flat;
 mod indices;
 mod kind;
 mod known_keys;
+pub(crate) mod layout;
 mod missing;
 mod multiset;
 mod place;
@@ -45,17 +46,15 @@ use apt_sign::Signer;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
 use directory::PublicDirectory;
-pub(crate) use expected::{Entry, Expected, File};
+pub(crate) use entry::{File, Source, TreeEntry};
 use jiff::{SignedDuration, Timestamp};
 use missing::Missing;
 pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
-pub(crate) use public_keys::{KEYS, PublishedKeys};
+use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
 use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
-pub(crate) use tagged::link_of;
-pub(crate) use tree::{BY_HASH, PUBLICATIONS, SNAPSHOTS};
 pub use unlisted::Unlisted;
 
 use crate::context::Context;
@@ -459,7 +458,7 @@ fn check_release_info(
             let known = match current {
                 None => match Publication::shown(paths, public)? {
                     Some(shown) => {
-                        let dists = public.join(PUBLICATIONS).join(shown.to_string()).join("dists");
+                        let dists = public.join(layout::dists_of(shown));
                         let directory = shown_as(paths, &dists, name)?;
                         files::read_if_present(paths.place(directory.join("Release")))?
                     }
@@ -631,15 +630,4 @@ fn discard(at: &At<'_>) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-/// The symbolic link `by-hash` in a directory of a suite.
-fn by_hash_from(directory: &Utf8Path) -> String {
-    // Up from it: its own elements, the suite, `dists`, the publication, `.publications`.
-    way_up(directory.components().count() + 4, BY_HASH)
-}
-
-/// The symbolic link that leads from a directory `depth` levels below the repository's root to one in the root.
-fn way_up(depth: usize, name: &str) -> String {
-    format!("{}{name}", "../".repeat(depth))
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use deb_parse::SuiteName;
 
+use super::layout::DISTS;
 use super::publication::{Publication, PublishedSuite};
 
 /// A form in which a suite is published.
@@ -45,7 +46,7 @@ impl Publication {
     pub(crate) fn flat_links(&self) -> BTreeMap<String, String> {
         let flat = self.suites.iter().filter(|(place, _)| matches!(place, Place::Flat(_)));
         let names = flat.flat_map(|(_, suite)| names_in_root(suite));
-        names.map(|name| (name.clone(), format!("dists/{FLAT}/{name}"))).collect()
+        names.map(|name| (name.clone(), format!("{DISTS}/{FLAT}/{name}"))).collect()
     }
 }
 
@@ -59,5 +60,5 @@ fn names_in_root(suite: &PublishedSuite) -> Vec<String> {
 
 /// Whether a symbolic link in an archive root is the one of that name to a flat form.
 pub(super) fn is_flat_link(name: &str, target: &Utf8Path) -> bool {
-    target == format!("dists/{FLAT}/{name}")
+    target == format!("{DISTS}/{FLAT}/{name}")
 }

@@ -15,10 +15,10 @@ use deb_parse::{Architecture, Component};
 
 use super::indices::{NAMES_AT_ONCE, touched, versions_of};
 use super::kind::{Extent, Kind};
+use super::layout;
 use super::multiset::Multiset;
 use super::place::Place;
 use super::publication::{Publication, PublishedIndex, PublishedSuite, STANZA_FORM};
-use super::tree::by_hash;
 use super::unlisted::UnlistedPackages;
 use crate::context::Context;
 use crate::error::Error;
@@ -76,7 +76,7 @@ pub(crate) fn forged<'p>(
     let mut read: BTreeMap<Sha256, (Encoding, ReleaseFile)> = BTreeMap::new();
     let mut lists: BTreeMap<ListKey, (Sha256, Encoding)> = BTreeMap::new();
     for link in chains.values().flatten() {
-        let sound = link.index.files.iter().filter(|(_, file)| is_whole(&by_hash(&file.sha256)));
+        let sound = link.index.files.iter().filter(|(_, file)| is_whole(&layout::index(&file.sha256)));
         for (nth, (encoding, file)) in sound.enumerate() {
             if nth == 0 && !lists.contains_key(&link.list()) {
                 lists.insert(link.list(), (file.sha256, *encoding));
@@ -86,7 +86,7 @@ pub(crate) fn forged<'p>(
         }
     }
     let paths = store.paths();
-    let open = |digest: &Sha256| paths.place(public.join(by_hash(digest))).open_file();
+    let open = |digest: &Sha256| paths.place(public.join(layout::index(digest))).open_file();
     let lists: Vec<(ListKey, (Sha256, Encoding))> = lists.into_iter().collect();
     let listed = parallel_map(&lists, context.threads, |((plain, form), (digest, encoding))| {
         let listed = open(digest).and_then(|file| Listed::read(*encoding, *form, file));
@@ -133,7 +133,7 @@ pub(crate) fn forged<'p>(
             }
             let what = difference(store, link, |file| open(file));
             let what = format!("{path} is not what the records say: {what}");
-            for file in link.index.files.values().filter(|file| is_whole(&by_hash(&file.sha256))) {
+            for file in link.index.files.values().filter(|file| is_whole(&layout::index(&file.sha256))) {
                 forged.push((link.publication.id, file.sha256, (*place).clone(), what.clone()));
             }
         }
@@ -141,7 +141,7 @@ pub(crate) fn forged<'p>(
     });
     let mut told: BTreeMap<Sha256, Forged> = BTreeMap::new();
     for (_, digest, place, what) in found.into_iter().flatten() {
-        told.entry(digest).or_insert_with(|| Forged { path: by_hash(&digest), digest, place, what });
+        told.entry(digest).or_insert_with(|| Forged { path: layout::index(&digest), digest, place, what });
     }
     told.into_values().collect()
 }

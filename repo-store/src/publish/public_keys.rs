@@ -7,18 +7,15 @@ use std::collections::BTreeMap;
 
 use apt_index::ReleaseFile;
 use apt_sign::PublicKeys;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use deb_parse::checksum::Sha256;
 
+use super::layout;
 use super::publication::Publication;
-use super::tree;
 use crate::error::Error;
 use crate::model::name::RepositoryName;
 use crate::storage::files;
 use crate::store::Store;
-
-/// The directory of the public keys in that of a publication.
-pub(crate) const KEYS: &str = "keys";
 
 /// The public keys of a publication. Both files are also index files under the names of their digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,19 +41,9 @@ impl PublishedKeys {
     }
 }
 
-/// Returns the path of a public key below the directory of the publication.
-pub(super) fn key_path(name: &str) -> Utf8PathBuf {
-    Utf8Path::new(KEYS).join(name)
-}
-
-/// Returns what the link to a public key leads to. `dists` is a link to a directory of the publication, so above it is the publication.
-fn link_target(name: &str) -> String {
-    format!("dists/../{}", key_path(name))
-}
-
 /// Returns whether a symbolic link at the root of a repository is the one of that name to a public key.
 pub(super) fn is_key_link(name: &str, target: &Utf8Path) -> bool {
-    PublishedKeys::NAMES.contains(&name) && target == link_target(name)
+    PublishedKeys::NAMES.contains(&name) && target == layout::key_link_target(name)
 }
 
 impl Publication {
@@ -64,7 +51,7 @@ impl Publication {
     pub(crate) fn root_links(&self) -> BTreeMap<String, String> {
         let mut links = self.flat_links();
         let keys = self.public_keys.iter().flat_map(PublishedKeys::by_name);
-        links.extend(keys.map(|(name, _)| (name.to_owned(), link_target(name))));
+        links.extend(keys.map(|(name, _)| (name.to_owned(), layout::key_link_target(name))));
         links
     }
 }
@@ -78,7 +65,7 @@ impl Store {
     pub fn published_keys(&self, repository: &RepositoryName) -> Result<Option<Vec<u8>>, Error> {
         let current = Publication::current(self, repository)?;
         let Some(keys) = current.and_then(|current| current.public_keys) else { return Ok(None) };
-        let path = self.public(repository).join(tree::by_hash(&keys.binary.sha256));
+        let path = self.public(repository).join(layout::index(&keys.binary.sha256));
         let bytes = files::read(self.paths().place(&path)).map_err(Error::io("read", &path))?;
         if Sha256::of(&bytes) != keys.binary.sha256 {
             return Err(Error::damaged("public key", &path, "it is not what was published"));

@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use sha2::Digest as _;
 
 use super::kind::SOURCES;
+use super::layout;
 use super::place::Place;
 use super::public_keys::PublishedKeys;
-use super::tree::PUBLICATIONS;
 use crate::error::Error;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
@@ -218,7 +218,7 @@ impl Publication {
     pub(crate) fn current(store: &Store, repository: &RepositoryName) -> Result<Option<Self>, Error> {
         let (paths, public) = (store.paths(), store.public(repository));
         let Some(id) = Self::shown(&paths, &public)? else { return Ok(None) };
-        let dists = public.join(PUBLICATIONS).join(id.to_string()).join("dists");
+        let dists = public.join(layout::dists_of(id));
         if !paths.place(&dists).is_directory().map_err(Error::io("look at", &dists))? {
             return Ok(None);
         }
@@ -228,9 +228,9 @@ impl Publication {
 
     /// The id of the publication that `dists` leads to.
     pub(crate) fn shown(paths: &StorePaths, public: &Utf8Path) -> Result<Option<PublicationId>, Error> {
-        let dists = public.join("dists");
+        let dists = public.join(layout::DISTS);
         let target = paths.place(&dists).read_link_if_present().map_err(Error::io("read", &dists))?;
-        Ok(target.and_then(|target| Self::id_of_target(&target)))
+        Ok(target.and_then(|target| layout::id_of_dists(&target)))
     }
 
     /// The publication that clients knew last: that which they see, or when others took that away the newest of which there is a record.
@@ -261,12 +261,6 @@ impl Publication {
             ids.extend(key.rsplit('/').next().and_then(PublicationId::parse));
         })?;
         Ok(ids)
-    }
-
-    /// The publication that `dists` shows when it is a link to that.
-    pub(crate) fn id_of_target(target: &Utf8Path) -> Option<PublicationId> {
-        let id = PublicationId::parse(target.parent()?.file_name()?)?;
-        (target == format!("{PUBLICATIONS}/{id}/dists")).then_some(id)
     }
 
     /// A publication by its id; `None` when it has no record.
@@ -425,6 +419,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::publish::entry::{Source, TreeEntry};
 
     fn id(seconds: i64) -> PublicationId {
         PublicationId::next(Timestamp::from_second(seconds).unwrap(), None, &BTreeSet::new())
@@ -479,6 +474,22 @@ mod tests {
         };
         let text = publication.to_text();
         assert_eq!(Publication::parse(text.as_bytes()).unwrap(), publication);
+        // What an entry of its tree is made of comes before the entry.
+        let entries = publication.entries();
+        let names = entries.iter().filter_map(|entry| match &entry.source {
+            Source::Name { of, .. } => Some((entry, of)),
+            _ => None,
+        });
+        let mut looked_at = 0;
+        for (entry, of) in names {
+            let before = entries.iter().take_while(|before| before.rank < entry.rank);
+            assert!(before.into_iter().any(|before| before.path == *of), "{entry:?}");
+            looked_at += 1;
+        }
+        // Four files of each of two indices, and two keys.
+        assert_eq!(looked_at, 10);
+        let last = entries.last().unwrap();
+        assert!(last.rank < TreeEntry::of_dists(publication.id).rank, "{last:?}");
         // It is whole, and would lead somewhere else.
         for of in ["main/binary-amd64/Packages", "T-b-F-a.gz"] {
             for bad in ["../../x", "/etc/x", "a/../../x"] {

@@ -5,23 +5,17 @@
 //! over is a link without a tag, or one to a publication that never came to be; both are mended by the next publication or
 //! collection.
 
-use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::is_ahead;
+use super::layout::{self, SNAPSHOTS};
 use super::publication::Publication;
-use super::tree::SNAPSHOTS;
 use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::storage::files;
 use crate::store::Store;
-
-/// The link for a tag, below the public directory of its repository. It leads to the archive root of a publication beside it.
-pub(crate) fn link_of(tag: &TagName) -> Utf8PathBuf {
-    Utf8Path::new(SNAPSHOTS).join(tag.as_str())
-}
 
 impl Store {
     /// Lets the link of a tag lead to the newest publication of `commit`, durably. `None` when there is none; then there is no
@@ -48,7 +42,7 @@ impl Store {
         tag: &TagName,
         id: PublicationId,
     ) -> Result<(), Error> {
-        let link = self.public(repository).join(link_of(tag));
+        let link = self.public(repository).join(layout::tag_link(tag));
         Ok(files::sync_all(self.point(&self.paths(), &link, &id.to_string())?)?)
     }
 
@@ -61,7 +55,7 @@ impl Store {
     ) -> Result<u64, Error> {
         let (paths, mut restored) = (self.paths(), 0);
         for tag in self.tag_names(repository)? {
-            let link = self.public(repository).join(link_of(&tag));
+            let link = self.public(repository).join(layout::tag_link(&tag));
             let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
             if target.is_none()
                 && let Ok(Some(commit)) = self.tagged(repository, &tag)
@@ -75,7 +69,7 @@ impl Store {
 
     /// Removes the link of a tag, durably, if there is one. The caller holds the publishing lock.
     pub(crate) fn hide_tag(&self, repository: &RepositoryName, tag: &TagName) -> Result<(), Error> {
-        let link = self.public(repository).join(link_of(tag));
+        let link = self.public(repository).join(layout::tag_link(tag));
         let paths = self.paths();
         let found = paths.place(&link).status_if_present().map_err(Error::io("look at", &link))?;
         // What is no link is not the store's: a check names it.
@@ -126,7 +120,7 @@ impl Store {
         let paths = self.paths();
         let mut found = Vec::new();
         for tag in self.tag_names(repository)? {
-            let link = self.public(repository).join(link_of(&tag));
+            let link = self.public(repository).join(layout::tag_link(&tag));
             let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
             let id = target.and_then(|target| PublicationId::parse(target.as_str()));
             // No Date is later than the id of its publication: few records have to be read.
@@ -153,7 +147,7 @@ impl Store {
             let shows = record
                 .and_then(|bytes| Publication::parse(&bytes))
                 .is_some_and(|publication| publication.id == id && publication.commit == Some(commit));
-            let root = self.public(repository).join(SNAPSHOTS).join(id.to_string());
+            let root = self.public(repository).join(layout::archive_root(id));
             if shows && self.paths().place(&root).is_directory().map_err(Error::io("look at", &root))? {
                 return Ok(Some(id));
             }

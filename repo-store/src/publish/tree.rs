@@ -15,8 +15,10 @@ use jiff::Timestamp;
 use sha2::Digest as _;
 
 use super::directory::PublicDirectory;
+use super::entry::{Rank, Source, TreeEntry};
+use super::layout::{self, PUBLICATIONS, SNAPSHOTS};
 use super::place::{Place, is_flat_link};
-use super::public_keys::{PublishedKeys, is_key_link, key_path};
+use super::public_keys::{PublishedKeys, is_key_link};
 use super::publication::{Publication, PublishedIndex, PublishedSuite};
 use crate::error::Error;
 use crate::model::name::RepositoryName;
@@ -26,13 +28,6 @@ use crate::storage::beneath::{At, DirectoryHandle, StorePaths};
 use crate::storage::files::mode;
 use crate::storage::{Key, StorageError, files};
 use crate::store::Store;
-
-/// The directory of a repository with its publications.
-pub(crate) const PUBLICATIONS: &str = ".publications";
-/// The directory of a repository with an archive root for each publication.
-pub(crate) const SNAPSHOTS: &str = "snapshot";
-/// The directory of a repository with the index files of all its publications.
-pub(crate) const BY_HASH: &str = ".by-hash";
 
 /// In pieces of so many bytes an index is copied.
 const COPIED_AT_ONCE: u64 = 256 << 10;
@@ -44,11 +39,6 @@ pub(super) fn is_whole(paths: &StorePaths, at: &At<'_>, size: u64) -> Result<boo
         None => Ok(false),
     };
     look().map_err(Error::io("look at", &*at.full()))
-}
-
-/// The path of an index file under the name of its digest, below the public directory of its repository.
-pub(super) fn by_hash(digest: &Sha256) -> Utf8PathBuf {
-    Utf8Path::new(BY_HASH).join("SHA256").join(digest.to_string())
 }
 
 /// Whether all files of an index are in that directory, under their digests. One of which only the content is wrong passes:
@@ -99,10 +89,6 @@ fn is_denied(error: &Error) -> bool {
     matches!(error, Error::Storage(StorageError::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
-pub(super) fn suite_directory(public: &Utf8Path, id: PublicationId, place: &Place) -> Utf8PathBuf {
-    public.join(PUBLICATIONS).join(id.to_string()).join("dists").join(place.directory())
-}
-
 /// A signed file of a suite as the record has it; `None` when what lies there is another file, or nothing.
 pub(super) fn signed_file(
     (paths, public): (&StorePaths, &Utf8Path),
@@ -110,7 +96,7 @@ pub(super) fn signed_file(
     place: &Place,
     (name, expected): (&str, ReleaseFile),
 ) -> Result<Option<Vec<u8>>, Error> {
-    let path = public.join(publication.dists_target()).join(place.directory()).join(name);
+    let path = public.join(layout::suite_directory(publication.id, place)).join(name);
     if !is_whole(paths, &paths.place(&path), expected.size)? {
         return Ok(None);
     }
@@ -144,9 +130,9 @@ impl<'a> Tree<'a> {
         (now, last): (Timestamp, Option<PublicationId>),
     ) -> Result<Self, Error> {
         let public = PublicDirectory::new(store, repository);
-        let (by_hash, changed) = public.at(&public.path.join(BY_HASH).join("SHA256")).make()?;
+        let (by_hash, changed) = public.at(&public.path.join(layout::INDICES)).make()?;
         public.note(changed);
-        for directory in [PUBLICATIONS, SNAPSHOTS, "pool"] {
+        for directory in [PUBLICATIONS, SNAPSHOTS, layout::POOL] {
             public.note(files::create_directories(public.at(&public.path.join(directory)))?);
         }
         let taken = clear_away(&public)?;
@@ -252,7 +238,7 @@ impl<'a> Tree<'a> {
     }
 
     fn suite_directory(&self, id: PublicationId, place: &Place) -> Utf8PathBuf {
-        suite_directory(&self.public.path, id, place)
+        self.public.path.join(layout::suite_directory(id, place))
     }
 
     /// Links the files of a package into the pool. Of a package whose files cannot be there, nothing is: no index lists it.
@@ -308,7 +294,7 @@ impl<'a> Tree<'a> {
             files::write_new(&temporary, bytes, mode::IMMUTABLE)?;
             self.public.give_name(&temporary, &path)?;
         }
-        self.public.note([path.full().into_owned(), self.public.path.join(BY_HASH).join("SHA256")]);
+        self.public.note([path.full().into_owned(), self.public.path.join(layout::INDICES)]);
         Ok(())
     }
 
@@ -318,7 +304,7 @@ impl<'a> Tree<'a> {
         // It can be there already: after going back, or because somebody was killed before showing it. It was whole when it got that
         // name, and need not be by now.
         if self.is_there(&path, file.size(), &file.sha256())? {
-            self.public.note([self.public.path.join(BY_HASH).join("SHA256")]);
+            self.public.note([self.public.path.join(layout::INDICES)]);
             return Ok(true);
         }
         if let Some(previous) = previous.filter(|_| self.checks_all && takes_over(file)) {
@@ -347,7 +333,7 @@ impl<'a> Tree<'a> {
         files::sync_path(&temporary)?;
         self.public.give_name(&temporary, &path)?;
         self.vouch(file.sha256());
-        self.public.note([self.public.path.join(BY_HASH).join("SHA256")]);
+        self.public.note([self.public.path.join(layout::INDICES)]);
         Ok(true)
     }
 
@@ -390,7 +376,7 @@ impl<'a> Tree<'a> {
         }
         for parent in parents {
             let link = directory.join(&parent).join("by-hash");
-            self.public.symlink(&super::by_hash_from(&parent), &link)?;
+            self.public.symlink(&layout::by_hash_link_target(&parent), &link)?;
         }
         Ok(())
     }
@@ -417,9 +403,9 @@ impl<'a> Tree<'a> {
         let published = PublishedKeys::of(keys);
         self.write_named(keys.armored.as_bytes(), &published.armored.sha256)?;
         self.write_named(&keys.binary, &published.binary.sha256)?;
-        let directory = self.public.path.join(PUBLICATIONS).join(self.id.to_string());
         for (name, file) in published.by_name() {
-            self.public.link(self.by_hash(&file.sha256), &directory.join(key_path(name)))?;
+            let path = self.public.path.join(layout::key(self.id, name));
+            self.public.link(self.by_hash(&file.sha256), &path)?;
         }
         Ok(published)
     }
@@ -442,25 +428,19 @@ impl<'a> Tree<'a> {
     /// Makes the publication and its archive root durable, points the tags of its state to it, and announces it in the operation log.
     /// Clients do not see it under `dists`.
     pub(super) fn keep(&self, publication: &Publication, announcement: &str) -> Result<(), Error> {
-        let id = self.id.to_string();
         // A repository without suites still has a directory to point at.
-        let dists = self.public.path.join(PUBLICATIONS).join(&id).join("dists");
+        let dists = self.public.path.join(layout::dists_of(self.id));
         self.public.directory(&dists)?;
         for (alias, directory) in publication.aliases() {
-            let link = dists.join(alias.as_str());
-            self.public.symlink(&directory, &link)?;
+            self.public.symlink(&directory, &dists.join(alias.as_str()))?;
         }
         self.public.note([dists]);
-        let snapshot = self.public.path.join(SNAPSHOTS).join(&id);
+        let snapshot = self.public.path.join(layout::archive_root(self.id));
         self.public.directory(&snapshot)?;
-        let links = [
-            ("dists", format!("{}/dists", super::way_up(2, &format!("{PUBLICATIONS}/{id}")))),
-            ("pool", super::way_up(2, "pool")),
-        ];
-        let links = links.into_iter().map(|(name, target)| (name.to_owned(), target));
-        for (name, target) in links.chain(publication.flat_links()) {
-            let link = snapshot.join(name);
-            self.public.symlink(&target, &link)?;
+        for TreeEntry { rank, path, source } in publication.entries() {
+            if let (Rank::Archive, Source::Link { target }) = (rank, source) {
+                self.public.symlink(&target, &self.public.path.join(path))?;
+            }
         }
         self.public.note([snapshot]);
         self.point_tags(publication)?;
@@ -481,7 +461,10 @@ impl<'a> Tree<'a> {
             }
         }
         self.keep(publication, announcement)?;
-        self.public.point(&self.public.path.join("dists"), &format!("{PUBLICATIONS}/{}/dists", self.id))?;
+        let dists = TreeEntry::of_dists(self.id);
+        if let Source::Link { target } = &dists.source {
+            self.public.point(&self.public.path.join(&dists.path), target)?;
+        }
         let names = files::names_in(self.public.at(&self.public.path))?;
         for name in names.into_iter().filter(|name| !root.contains_key(name)) {
             let link = self.public.path.join(&name);

@@ -11,7 +11,7 @@ use crate::history::horizon::Ends;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
-use crate::publish::{Entry, Publication};
+use crate::publish::{Publication, Source, layout};
 use crate::storage::beneath::{self, PathFault, StorePaths};
 use crate::storage::copy::Digest;
 use crate::storage::{StorageError, files};
@@ -100,7 +100,7 @@ impl Plan {
                 {
                     continue;
                 }
-                let dists = Utf8Path::new("public").join(&name).join("dists");
+                let dists = Utf8Path::new("public").join(&name).join(layout::DISTS);
                 let target = paths.at(&dists).read_link_if_present();
                 let target = target.map_err(Error::io("read", root.join(&dists)))?;
                 links.extend(target.map(|target| (dists, target)));
@@ -128,8 +128,8 @@ impl Plan {
             let Some(publication) = Publication::parse(&bytes) else { continue };
             let public = Utf8Path::new("public").join(repository.as_str());
             let mut of_publication = Vec::new();
-            for (_, expected) in publication.expected() {
-                if let Entry::Stored(file) | Entry::Signed { file, .. } = expected.entry {
+            for expected in publication.entries() {
+                if let Source::Index(file) | Source::Signed { file, .. } = expected.source {
                     of_publication.push((public.join(expected.path), Digest::Sha256(file.sha256)));
                 }
             }
@@ -191,7 +191,7 @@ fn beside_the_store(paths: &StorePaths) -> Result<Vec<Utf8PathBuf>, Error> {
 /// Whether the record of the publication that a `dists` leads to is among those.
 fn leads_to_known(dists: &Utf8Path, target: &Utf8Path, known: &BTreeSet<Utf8PathBuf>) -> bool {
     let repository = dists.parent().and_then(Utf8Path::file_name).unwrap_or_default();
-    Publication::id_of_target(target).is_some_and(|id| {
+    layout::id_of_dists(target).is_some_and(|id| {
         known.contains(&Utf8Path::new("store/publications").join(repository).join(id.to_string()))
     })
 }

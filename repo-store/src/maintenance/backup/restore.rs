@@ -11,7 +11,7 @@ use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::model::snapshot::Snapshot;
-use crate::publish::{Entry, Expected, Publication, link_of};
+use crate::publish::{Publication, Source, TreeEntry, layout};
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::copy::Digest;
 use crate::storage::format::Format;
@@ -84,8 +84,8 @@ impl Store {
             let missing = tree(&store, &target, &repository, &publication)?;
             if missing.is_empty() {
                 records.push(published.record.clone());
-                let dists = Utf8Path::new("public").join(repository.as_str()).join("dists");
-                if plan.links.contains(&(dists, publication.dists_target().into())) {
+                let dists = Utf8Path::new("public").join(repository.as_str()).join(layout::DISTS);
+                if plan.links.contains(&(dists, layout::dists_of(publication.id))) {
                     root_links(&store, &target, &repository, &publication)?;
                 }
                 restored.push((repository, publication.id, publication.commit));
@@ -97,12 +97,12 @@ impl Store {
                 *of == repository && *shown == Some(commit)
             };
             // What has a higher id than what clients see was made while the clock was ahead.
-            let dists = Utf8Path::new("public").join(repository.as_str()).join("dists");
+            let dists = Utf8Path::new("public").join(repository.as_str()).join(layout::DISTS);
             let shown = plan.links.iter().find(|(path, _)| *path == dists);
-            let shown = shown.and_then(|(_, target)| PublicationId::parse(target.parent()?.file_name()?));
+            let shown = shown.and_then(|(_, target)| layout::id_of_dists(target));
             let order = |id: PublicationId| (shown.is_none_or(|shown| id <= shown), id);
             if let Some((_, id, _)) = restored.iter().filter(shows).max_by_key(|(_, id, _)| order(*id)) {
-                let link = store.public(&repository).join(link_of(&tag));
+                let link = store.public(&repository).join(layout::tag_link(&tag));
                 files::point(target.copy.place(&link), &id.to_string(), target.temporary())?;
                 target.note(link.parent().map(Utf8Path::to_owned));
             }
@@ -126,8 +126,9 @@ fn root_links(
     publication: &Publication,
 ) -> Result<(), Error> {
     let public = store.public(repository);
-    for (name, leads_to) in publication.root_links() {
-        files::point(target.copy.place(public.join(name)), &leads_to, target.temporary())?;
+    for TreeEntry { path, source, .. } in publication.root_entries() {
+        let Source::Link { target: leads_to } = source else { continue };
+        files::point(target.copy.place(public.join(path)), &leads_to, target.temporary())?;
         target.note(Some(public.clone()));
     }
     Ok(())
@@ -142,20 +143,22 @@ fn tree(
 ) -> Result<Vec<Utf8PathBuf>, Error> {
     let public = Utf8Path::new("public").join(repository.as_str());
     let mut missing = Vec::new();
-    let dists = public.join(publication.directory()).join("dists").join("-");
+    let dists = public.join(layout::dists_of(publication.id)).join("-");
     target.parent(&dists)?;
-    for (_, Expected { path, entry }) in publication.expected() {
+    for TreeEntry { path, source, .. } in publication.entries() {
         let path = public.join(path);
         let (full, at) = (target.to.join(&path), target.copy.at(&path));
         let exists = |at: &At<'_>| at.exists().map_err(Error::io("look at", &*at.full()));
         target.parent(&path)?;
-        match entry {
-            Entry::Stored(file) => {
+        match source {
+            // Package files follow, from the records.
+            Source::Blob { .. } => {}
+            Source::Index(file) => {
                 if !target.copy_named(&path, Digest::Sha256(file.sha256))? {
                     missing.push(path);
                 }
             }
-            Entry::Signed { file, made_in, first } => {
+            Source::Signed { file, made_in, first } => {
                 let first = target.copy.at(public.join(first));
                 if first.full() != full && exists(&first)? {
                     files::link(first, at)?;
@@ -165,13 +168,13 @@ fn tree(
                     missing.push(path);
                 }
             }
-            Entry::Link { to, .. } => {
+            Source::Name { of: to, .. } => {
                 let original = target.copy.at(public.join(to));
                 if exists(&original)? {
                     files::link(original, at)?;
                 }
             }
-            Entry::Symbolic { target: leads_to } => {
+            Source::Link { target: leads_to } => {
                 files::point(at, &leads_to, target.temporary())?;
             }
         }
@@ -182,12 +185,10 @@ fn tree(
         // What cannot be followed is damaged and was told of.
         let Ok(snapshot) = Snapshot::read(&objects, snapshot) else { continue };
         for record in snapshot.iterate(objects).filter_map(Result::ok) {
-            if record.check_paths().is_err() {
-                continue;
-            }
-            for file in record.files()? {
-                let path = public.join(file.path);
-                let Ok(blob) = store.blob_path(file.blob) else { continue };
+            for TreeEntry { path, source, .. } in TreeEntry::of_record(&record)? {
+                let Source::Blob { blob, .. } = source else { continue };
+                let path = public.join(path);
+                let Ok(blob) = store.blob_path(blob) else { continue };
                 target.parent(&path)?;
                 files::link(&blob, target.copy.at(&path))?;
                 target.note(target.to.join(&path).parent().map(Utf8Path::to_owned));

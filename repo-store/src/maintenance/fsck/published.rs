@@ -14,7 +14,8 @@ use super::{FsckOptions, KeysFound, SignedSuite};
 use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
-use crate::publish::{BY_HASH, Entry, Expected, MOST_AHEAD, PUBLICATIONS, Publication, SNAPSHOTS, link_of};
+use crate::publish::layout::{self, BY_HASH, PUBLICATIONS, SNAPSHOTS};
+use crate::publish::{MOST_AHEAD, Publication, Source, TreeEntry};
 use crate::storage::beneath::{Refusal, StorePaths};
 use crate::storage::files;
 use crate::store::Store;
@@ -30,7 +31,7 @@ pub(super) struct Records {
 #[derive(Clone, Debug)]
 pub(super) enum Remedy {
     /// Make it again from what the store has.
-    Entry(RepositoryName, Expected),
+    Entry(RepositoryName, TreeEntry),
     /// Link the blob into the pool.
     Pool(Utf8PathBuf, BlobId),
     /// Let `dists` lead to this publication.
@@ -73,8 +74,8 @@ impl Records {
 /// Whether garbage collection took a publication away, or began to: its archive root goes first, its record last.
 pub(super) fn is_going(store: &Store, repository: &RepositoryName, publication: &Publication) -> bool {
     let (paths, public) = (store.paths(), store.public(repository));
-    let archive = public.join(SNAPSHOTS).join(publication.id.to_string());
-    let dists = public.join("dists");
+    let archive = public.join(layout::archive_root(publication.id));
+    let dists = public.join(layout::DISTS);
     // What cannot be looked at is not taken for absent.
     let is_there = |path: &Utf8Path| paths.place(path).exists().unwrap_or(true);
     let shown = Publication::shown(&paths, &public).is_ok_and(|id| id == Some(publication.id));
@@ -127,11 +128,11 @@ impl Published<'_> {
         let public = self.public();
         let records = self.records;
         let mut known: BTreeSet<Utf8PathBuf> = BTreeSet::new();
-        let mut checked: BTreeSet<Expected> = BTreeSet::new();
+        let mut checked: BTreeSet<TreeEntry> = BTreeSet::new();
         for publication in records.readable.values() {
-            let expected = publication.expected();
-            known.extend(expected.iter().map(|(_, expected)| public.join(&expected.path)));
-            for (_, expected) in expected {
+            let expected = publication.entries();
+            known.extend(expected.iter().map(|expected| public.join(&expected.path)));
+            for expected in expected {
                 if !checked.contains(&expected) {
                     self.check_entry(&expected);
                     checked.insert(expected);
@@ -157,7 +158,7 @@ impl Published<'_> {
     /// What the store reaches these paths through are directories: it refuses to go through a link.
     fn check_directories<'p>(&mut self, paths: impl Iterator<Item = &'p Utf8Path>) {
         let public = self.public();
-        let own = [public.join("pool"), public.join(BY_HASH).join("SHA256")];
+        let own = [public.join(layout::POOL), public.join(layout::INDICES)];
         let own = own.into_iter().chain([PUBLICATIONS, SNAPSHOTS].map(|name| public.join(name)));
         let mut directories: BTreeSet<Utf8PathBuf> = BTreeSet::new();
         let mut insert = |directory: Option<&Utf8Path>| {
@@ -180,7 +181,7 @@ impl Published<'_> {
         }
     }
 
-    fn check_entry(&mut self, expected: &Expected) {
+    fn check_entry(&mut self, expected: &TreeEntry) {
         let path = self.public().join(&expected.path);
         let suite = suite_of(&expected.path);
         let affects = vec![affected(self.repository, suite.as_ref())];
@@ -192,17 +193,19 @@ impl Published<'_> {
             }
             return;
         };
-        let wrong = match &expected.entry {
-            Entry::Symbolic { target } => {
+        let wrong = match &expected.source {
+            // Package files are checked with the pool.
+            Source::Blob { .. } => None,
+            Source::Link { target } => {
                 let is = self.paths.at(&path).read_link();
                 (!found.is_link || is.as_deref().ok() != Some(Utf8Path::new(target)))
                     .then_some(Fault::Damaged("it is not the symbolic link that belongs here"))
             }
             _ if !found.is_file() => Some(Fault::Damaged("it is not a regular file")),
             // Read already; what is wrong with it was told, but not whom it affects.
-            Entry::Stored(_) => (!self.contents.indices.contains(&path))
+            Source::Index(_) => (!self.contents.indices.contains(&path))
                 .then_some(Fault::Damaged("its content has another hash than its name says")),
-            Entry::Link { to, file } => {
+            Source::Name { of: to, file } => {
                 let to = self.public().join(to);
                 let same = self.inventory.get(&to).map(|found| found.identity) == Some(found.identity);
                 if same && self.contents.indices.contains(&to) {
@@ -211,7 +214,7 @@ impl Published<'_> {
                     self.compare(&path, &found, file)
                 }
             }
-            Entry::Signed { file, made_in, .. } => {
+            Source::Signed { file, made_in, .. } => {
                 if found.modified != made_in.seconds() {
                     let what =
                         format!("it was last modified at {}, not at {}", found.modified, made_in.seconds());
@@ -306,7 +309,7 @@ impl Published<'_> {
             .filter(|(_, found)| found.is_file())
             .map(|(path, found)| (found.identity, path))
             .collect();
-        for (path, found) in self.inventory.below(&public.join("pool")) {
+        for (path, found) in self.inventory.below(&public.join(layout::POOL)) {
             if found.is_directory() && !is_named_like_a_file(path) {
                 continue;
             }
@@ -343,10 +346,11 @@ impl Published<'_> {
 
     /// What clients see is a publication that is wholly there, and its signatures hold.
     fn check_dists(&mut self) {
-        let dists = self.public().join("dists");
+        let dists = self.public().join(layout::DISTS);
         let affects = vec![affected(self.repository, None)];
         let newest = self.newest();
-        let remedy = newest.map(|newest| Remedy::Dists(self.repository.clone(), newest.dists_target()));
+        let remedy = newest
+            .map(|newest| Remedy::Dists(self.repository.clone(), layout::dists_of(newest.id).into_string()));
         let Some(found) = self.inventory.get(&dists) else {
             if newest.is_some() && self.is_missing(&dists) {
                 let what = "no client finds anything";
@@ -355,12 +359,12 @@ impl Published<'_> {
             return;
         };
         let target = self.paths.at(&dists).read_link().unwrap_or_default();
-        let current = self.records.readable.values().find(|known| target == known.dists_target());
+        let current = self.records.readable.values().find(|known| target == layout::dists_of(known.id));
         let Some(current) = current else {
             let id = target.parent().and_then(Utf8Path::file_name).and_then(PublicationId::parse);
             // It may be newer than the inventory.
             let is_there = id.is_some_and(|id| {
-                let directory = self.public().join(PUBLICATIONS).join(id.to_string());
+                let directory = self.public().join(layout::publication(id));
                 self.paths.at(directory).is_directory().unwrap_or(false)
             });
             let what = match id {
@@ -381,13 +385,13 @@ impl Published<'_> {
             self.report(remedy, ProblemKind::Damaged, dists, what, affects);
             return;
         };
-        for (name, target) in current.root_links() {
-            self.check_entry(&Expected { path: name.into(), entry: Entry::Symbolic { target } });
+        for expected in current.root_entries() {
+            self.check_entry(&expected);
         }
         self.check_keys(current);
         self.check_dates(current);
         let Some(check) = self.options.signatures else { return };
-        let directory = self.public().join(current.directory()).join("dists");
+        let directory = self.public().join(layout::publication(current.id)).join(layout::DISTS);
         for place in current.suites.keys() {
             let suite = place.suite();
             let read = |name| files::read(self.paths.at(directory.join(place.directory()).join(name)));
@@ -400,7 +404,7 @@ impl Published<'_> {
             let signed =
                 SignedSuite { in_release: &in_release, release: &release, release_gpg: &release_gpg };
             if let Err(error) = check(signed) {
-                let path = self.public().join(current.directory()).join("dists").join(place.directory());
+                let path = self.public().join(layout::suite_directory(current.id, place));
                 let affects = vec![affected(self.repository, Some(suite))];
                 self.report(None, ProblemKind::Signature, path, error.to_string(), affects);
             }
@@ -429,7 +433,7 @@ impl Published<'_> {
 
     /// Clients take the dates that they are told.
     fn check_dates(&mut self, current: &Publication) {
-        let directory = self.public().join(current.dists_target());
+        let directory = self.public().join(layout::dists_of(current.id));
         for (place, suite) in &current.suites {
             if suite.date.duration_since(self.now) > MOST_AHEAD {
                 let path = directory.join(place.directory()).join("InRelease");
@@ -443,9 +447,9 @@ impl Published<'_> {
     /// What lies among the index files and the archive roots, and that the store never puts there.
     fn check_places(&mut self) {
         let public = self.public();
-        let (by_hash, snapshots) = (public.join(BY_HASH).join("SHA256"), public.join(SNAPSHOTS));
+        let (by_hash, snapshots) = (public.join(layout::INDICES), public.join(SNAPSHOTS));
         let tags: BTreeSet<Utf8PathBuf> =
-            self.tags.iter().map(|(tag, _)| public.join(link_of(tag))).collect();
+            self.tags.iter().map(|(tag, _)| public.join(layout::tag_link(tag))).collect();
         let is_stray = |path: &Utf8Path, found: &Found| {
             let directly_in = |directory: &Utf8Path| path.parent() == Some(directory);
             let is_publication = path.file_name().is_some_and(|name| PublicationId::parse(name).is_some());
@@ -472,7 +476,7 @@ impl Published<'_> {
 
     /// Files that clients could see and that no publication put there; records that are gone.
     fn check_strays(&mut self, known: &BTreeSet<Utf8PathBuf>) {
-        let publications = self.public().join(".publications");
+        let publications = self.public().join(PUBLICATIONS);
         let unreadable: BTreeSet<&str> =
             self.records.problems.iter().filter_map(|problem| problem.path.file_name()).collect();
         for (path, found) in self.inventory.below(&publications) {
@@ -515,7 +519,7 @@ impl Published<'_> {
             let published = self.records.readable.values().filter(shows);
             let Some(newest) = published.max_by_key(|found| found.id.rank(shown)) else { continue };
             self.compared += 1;
-            let path = self.public().join(link_of(&tag));
+            let path = self.public().join(layout::tag_link(&tag));
             let link = self.paths.at(&path);
             let leads_to = link.read_link().ok().and_then(|target| PublicationId::parse(target.as_str()));
             let known = leads_to.filter(|id| Some(*id) != shown);
@@ -531,7 +535,7 @@ impl Published<'_> {
                 Some(publication) => shows(&publication),
                 // It is being made, or came since the records were read.
                 None => {
-                    let root = self.public().join(SNAPSHOTS).join(id.to_string());
+                    let root = self.public().join(layout::archive_root(id));
                     self.paths.at(root).is_directory().unwrap_or(false)
                 }
             });
@@ -540,8 +544,7 @@ impl Published<'_> {
             {
                 continue;
             }
-            let entry = Entry::Symbolic { target: newest.id.to_string() };
-            let remedy = Remedy::Entry(self.repository.clone(), Expected { path: link_of(&tag), entry });
+            let remedy = Remedy::Entry(self.repository.clone(), TreeEntry::of_tag(&tag, newest.id));
             let (kind, what) = match link.exists() {
                 Ok(true) => (ProblemKind::Damaged, "it does not lead to a publication of the tagged state"),
                 Err(error) if Refusal::of(&error).is_some() => continue,
@@ -553,7 +556,7 @@ impl Published<'_> {
 
     /// The directory that `dists` leads into.
     fn current_name(&self) -> Option<String> {
-        let target = self.paths.at(self.public().join("dists")).read_link().ok()?;
+        let target = self.paths.at(self.public().join(layout::DISTS)).read_link().ok()?;
         target.parent()?.file_name().map(str::to_owned)
     }
 }

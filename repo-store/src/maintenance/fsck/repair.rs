@@ -24,7 +24,7 @@ use crate::model::id::{BlobId, CommitId};
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
-use crate::publish::{BY_HASH, Entry, Expected, File, PUBLICATIONS, Publication, SNAPSHOTS};
+use crate::publish::{File, Publication, Source, TreeEntry, layout};
 use crate::storage::beneath::{At, StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
 use crate::storage::files::mode;
@@ -118,7 +118,7 @@ impl Repair<'_, '_> {
             Fix::Manifest(_) | Fix::Record | Fix::Reference(_) | Fix::Tag | Fix::History => 1,
             Fix::Published(Remedy::Entry(
                 _,
-                Expected { entry: Entry::Stored(_) | Entry::Signed { .. }, .. },
+                TreeEntry { source: Source::Index(_) | Source::Signed { .. }, .. },
             )) => 2,
             Fix::Log | Fix::Forged(..) => 3,
             Fix::Published(_) | Fix::Mode | Fix::Nothing => 4,
@@ -233,7 +233,7 @@ impl Repair<'_, '_> {
     /// Every name that a damaged file has in the pools becomes one of the file that replaced it.
     fn point_pools_at(&mut self, blob: &Utf8Path, damaged: (u64, u64)) -> Result<(), Error> {
         for name in files::names_in(self.paths.at("public"))? {
-            let pool = self.paths.at(Utf8Path::new("public").join(name).join("pool"));
+            let pool = self.paths.at(Utf8Path::new("public").join(name).join(layout::POOL));
             let found = match files_below(&pool) {
                 // That a directory on the way is a link is a problem of its own.
                 Err(StorageError::UnsafePath { .. }) => continue,
@@ -321,8 +321,8 @@ impl Repair<'_, '_> {
         let public = self.store.public(repository);
         let record = Publication::key(repository, id);
         self.move_aside(&self.store.root().join("store").join(record.as_str()))?;
-        self.move_aside(&public.join(PUBLICATIONS).join(id.to_string()))?;
-        self.move_aside(&public.join(SNAPSHOTS).join(id.to_string()))
+        self.move_aside(&public.join(layout::publication(id)))?;
+        self.move_aside(&public.join(layout::archive_root(id)))
     }
 
     /// Moves a forged file of an index aside, with all publications that name it and that clients do not see. What they see is made anew
@@ -347,12 +347,12 @@ impl Repair<'_, '_> {
             }
         }
         // Its other names are hard links, or copies of the same content.
-        for (_, Expected { path, entry }) in shown.iter().flat_map(Publication::expected) {
-            if matches!(entry, Entry::Link { file, .. } if file.sha256 == digest) {
+        for TreeEntry { path, source, .. } in shown.iter().flat_map(Publication::entries) {
+            if matches!(source, Source::Name { file, .. } if file.sha256 == digest) {
                 files::remove_if_present(self.paths.place(public.join(path)))?;
             }
         }
-        self.move_aside(&public.join(BY_HASH).join("SHA256").join(digest.to_string()))?;
+        self.move_aside(&public.join(layout::index(&digest)))?;
         self.store.mend_tags(repository)?;
         self.forged.insert(digest);
         Ok(true)
@@ -430,7 +430,7 @@ impl Repair<'_, '_> {
             }
             Remedy::Dists(repository, target) => {
                 let public = self.store.public(repository);
-                let dists = public.join("dists");
+                let dists = public.join(layout::DISTS);
                 let found =
                     self.paths.place(&dists).status_if_present().map_err(Error::io("look at", &dists))?;
                 if found.is_some_and(|found| !found.is_link()) {
@@ -444,7 +444,7 @@ impl Repair<'_, '_> {
         }
     }
 
-    fn entry(&mut self, repository: &RepositoryName, expected: &Expected) -> Result<bool, Error> {
+    fn entry(&mut self, repository: &RepositoryName, expected: &TreeEntry) -> Result<bool, Error> {
         let public = self.store.public(repository);
         let path = public.join(&expected.path);
         let paths = self.paths;
@@ -454,16 +454,20 @@ impl Repair<'_, '_> {
         if self.is_directory(&path)? {
             self.move_aside(&path)?;
         }
-        match &expected.entry {
-            Entry::Symbolic { target } => {
+        match &expected.source {
+            // Package files have a remedy of their own.
+            Source::Blob { .. } => Ok(false),
+            Source::Link { target } => {
                 let parent = path.parent().unwrap_or(&path);
                 self.changed.extend(files::create_directories(paths.place(parent))?);
                 self.changed.extend(self.store.point(paths, &path, target)?);
                 self.changed.push(parent.to_owned());
                 Ok(true)
             }
-            Entry::Stored(file) | Entry::Link { file, .. } if self.forged.contains(&file.sha256) => Ok(false),
-            Entry::Link { to, file } => {
+            Source::Index(file) | Source::Name { file, .. } if self.forged.contains(&file.sha256) => {
+                Ok(false)
+            }
+            Source::Name { of: to, file } => {
                 let original = public.join(to);
                 let good = is(&original, file);
                 if good {
@@ -471,9 +475,9 @@ impl Repair<'_, '_> {
                 }
                 Ok(good)
             }
-            Entry::Stored(file) | Entry::Signed { file, .. } => {
-                let made_in = match &expected.entry {
-                    Entry::Signed { made_in, .. } => Some(*made_in),
+            Source::Index(file) | Source::Signed { file, .. } => {
+                let made_in = match &expected.source {
+                    Source::Signed { made_in, .. } => Some(*made_in),
                     _ => None,
                 };
                 let good = is(&path, file);
@@ -489,7 +493,7 @@ impl Repair<'_, '_> {
                     };
                     let Some(source) = source else {
                         // What is gone is made anew by the next publication; damage would be built upon.
-                        if matches!(expected.entry, Entry::Stored(_)) && self.exists(&path)? {
+                        if matches!(expected.source, Source::Index(_)) && self.exists(&path)? {
                             let _lock = self.store.publishing_lock(repository)?;
                             self.move_aside(&path)?;
                         }
@@ -511,14 +515,9 @@ impl Repair<'_, '_> {
     /// Every place of a repository's tree where a file of that content should lie, below the public directory.
     fn twins(&self, repository: &RepositoryName, file: &File) -> Vec<Utf8PathBuf> {
         let records = super::published::Records::read(self.store, repository);
-        let entries = records.readable.values().flat_map(Publication::expected);
-        let same = entries.filter(|(_, expected)| match &expected.entry {
-            Entry::Stored(other) | Entry::Link { file: other, .. } | Entry::Signed { file: other, .. } => {
-                other == file
-            }
-            Entry::Symbolic { .. } => false,
-        });
-        same.map(|(_, expected)| expected.path.clone()).collect()
+        let entries = records.readable.values().flat_map(Publication::entries);
+        let same = entries.filter(|expected| expected.source.file() == Some(file));
+        same.map(|expected| expected.path.clone()).collect()
     }
 
     /// Writes the log anew: every line that is intact here or elsewhere, and one for each commit that has none.

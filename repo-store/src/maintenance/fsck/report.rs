@@ -7,7 +7,7 @@ use deb_parse::SuiteName;
 
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
-use crate::publish::BY_HASH;
+use crate::publish::layout::BY_HASH;
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]

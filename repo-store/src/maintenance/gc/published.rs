@@ -13,7 +13,8 @@ use crate::model::chunk::Chunk;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::publish::{BY_HASH, PUBLICATIONS, Publication, PublishedKeys, SNAPSHOTS, link_of};
+use crate::publish::layout::{self, PUBLICATIONS, SNAPSHOTS};
+use crate::publish::{Publication, Source};
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::files;
 use crate::store::Store;
@@ -42,14 +43,14 @@ impl<'a> Survey<'a> {
         let tagged: HashSet<CommitId> = tags.iter().map(|tag| tag.commit).collect();
         let mut linked = BTreeSet::new();
         for tag in tags {
-            let link = public.join(link_of(&tag.name));
+            let link = public.join(layout::tag_link(&tag.name));
             let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
             linked.extend(target.and_then(|target| PublicationId::parse(target.as_str())));
         }
-        let link = public.join("dists");
+        let link = public.join(layout::DISTS);
         let current = match paths.place(&link).read_link() {
             Ok(target) => {
-                let id = Publication::id_of_target(&target);
+                let id = layout::id_of_dists(&target);
                 Some(id.ok_or_else(|| Error::damaged("link", &link, "it leads to no publication"))?)
             }
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -61,7 +62,7 @@ impl<'a> Survey<'a> {
             names.extend(files::names_in(paths.place(directory))?);
         }
         // What is removed is reached through these. They are looked at before anything is.
-        for directory in [public.join("pool"), public.join(BY_HASH).join("SHA256")] {
+        for directory in [public.join(layout::POOL), public.join(layout::INDICES)] {
             must_be_directory(&paths.place(directory))?;
         }
         let mut known = BTreeMap::new();
@@ -129,7 +130,7 @@ impl<'a> Survey<'a> {
                 }
             }
         }
-        let mut found = files_below(&self.paths.place(self.public.join("pool")))?;
+        let mut found = files_below(&self.paths.place(self.public.join(layout::POOL)))?;
         found.retain(|file| !listed.contains(&file.path));
         Ok(found)
     }
@@ -147,14 +148,12 @@ impl<'a> Survey<'a> {
     /// that was cut short is made good by the next.
     pub(super) fn remove(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
         if self.complete {
-            let suites = self.kept.iter().flat_map(|publication| publication.suites.values());
-            let files =
-                suites.flat_map(|suite| &suite.indices).flat_map(|(path, index)| index.files_at(path));
-            let keys = self.kept.iter().filter_map(|publication| publication.public_keys.as_ref());
-            let keys = keys.flat_map(PublishedKeys::by_name).map(|(_, file)| file);
-            let named: HashSet<String> =
-                files.map(|(_, file)| file).chain(keys).map(|file| file.sha256.to_string()).collect();
-            let directory = self.public.join(BY_HASH).join("SHA256");
+            let entries = self.kept.iter().flat_map(Publication::entries);
+            let named: HashSet<String> = entries
+                .filter(|entry| matches!(entry.source, Source::Index(_)))
+                .filter_map(|entry| entry.path.file_name().map(str::to_owned))
+                .collect();
+            let directory = self.public.join(layout::INDICES);
             let names = files::names_in(self.paths.place(&directory))?;
             for name in names.into_iter().filter(|name| !named.contains(name)) {
                 // A directory is none of ours; a check names it.
