@@ -103,8 +103,9 @@ impl Session {
     ) -> Result<&RepositorySettings, Failure> {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
-            self.signing_keys(false).map_err(Failure::CannotPublish)?;
+            let keys = self.signing_keys(false).map_err(Failure::CannotPublish)?;
             self.store.check_file_systems(&repository.name)?;
+            self.store.check_keys(&repository.name, &keys.signer, &self.context())?;
         }
         Ok(repository)
     }
