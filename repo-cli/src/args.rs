@@ -2,9 +2,15 @@ use std::ffi::OsString;
 
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
+use repo_config::{FromText, InvalidValue};
 
 use crate::cmd;
 use crate::output::{Output, RowLimit};
+
+/// Reads the value of an argument, which the configuration knows too.
+pub(crate) fn argument<T: FromText>(text: &str) -> Result<T, InvalidValue> {
+    T::from_text(text)
+}
 
 /// Returns whether `--json` is among arguments that clap could not make sense of.
 pub(crate) fn ask_for_json(arguments: impl IntoIterator<Item = OsString>) -> bool {

@@ -4,11 +4,14 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
 
-use apt_sign::{Fingerprint, KeyFileFault, KeyProblem};
+use apt_sign::{KeyFileFault, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
 use jiff::{SignedDuration, Timestamp};
-use repo_store::{ChangeError, ImportError, MaintenanceError, PublishError, RepositoryName, StorageError};
+use repo_config::{ConfigError, KeyError};
+use repo_store::{
+    ChangeError, ImportError, MaintenanceError, PublishError, RepositoryName, SettingsError, StorageError,
+};
 use serde::Serialize;
 
 use crate::nearest;
@@ -50,15 +53,15 @@ pub(crate) enum Failure {
     /// A key.
     #[error(transparent)]
     Key(#[from] apt_sign::Error),
-    /// A file among the keys that is none.
-    #[error("{path}")]
-    BadKey {
-        /// The file.
-        path: Utf8PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: apt_sign::Error,
-    },
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The keys of the store.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The keys of the store, before a change that was to be published with them and so was not made.
+    #[error(transparent)]
+    CannotPublish(KeyError),
     /// A name or version given on the command line.
     #[error("`{argument}` is not usable")]
     Argument {
@@ -68,59 +71,11 @@ pub(crate) enum Failure {
         #[source]
         source: deb_parse::Error,
     },
-    /// repo.toml or a file it names.
-    #[error("{path}{}: {}{what}", if *.drop_ins { " with its repo.d" } else { "" }, at_line(*.line))]
-    Config {
-        /// The file.
-        path: Utf8PathBuf,
-        /// Whether the mistake is in what the file and the drop-ins make together.
-        drop_ins: bool,
-        /// The line, from 1.
-        line: Option<usize>,
-        /// What is wrong in it.
-        what: String,
-    },
     /// No repo.toml was found.
     #[error("there is no repo.toml in {place}")]
     NoRoot {
         /// Where it was looked for.
         place: String,
-    },
-    /// A repository that is not configured.
-    #[error("there is no repository `{name}`")]
-    UnknownRepository {
-        /// The name given, escaped.
-        name: String,
-        /// Those there are.
-        known: Vec<String>,
-    },
-    /// There is nothing to sign with.
-    #[error("there is no signing key in {path}")]
-    NoKey {
-        /// The directory looked in.
-        path: Utf8PathBuf,
-        /// Whether clients see something that was signed.
-        is_published: bool,
-    },
-    /// No key can sign now.
-    #[error("key {fingerprint} ({path}) cannot sign: {problem}")]
-    UnusableKey {
-        /// Its file.
-        path: Utf8PathBuf,
-        /// The key.
-        fingerprint: Fingerprint,
-        /// Why it cannot.
-        problem: KeyProblem,
-    },
-    /// Every signing key was made later than now.
-    #[error("the clock says {}, and the oldest signing key was made at {}", crate::clock::seconds(*.now), crate::clock::seconds(*.created))]
-    ClockBeforeKey {
-        /// What the clock says.
-        now: Timestamp,
-        /// When the oldest key was made.
-        created: Timestamp,
-        /// Whether all that is left to do is to publish. Otherwise the change was not made either.
-        only_publishes: bool,
     },
     /// A clock that is long after the last entry, before something that cannot be undone.
     #[error("the clock says {now}, more than a year after the last entry of the operation log ({last})")]
@@ -189,12 +144,6 @@ pub(crate) enum Failure {
     /// Arguments that each are right and do not go together: status 2, as any wrong usage.
     #[error("{0}")]
     Usage(&'static str),
-    /// A configuration that asks less of clients than the one that is served.
-    #[error("{what}: restart serve if that is meant")]
-    Loosened {
-        /// What would be less strict.
-        what: String,
-    },
     /// The published trees cannot be opened to serve them.
     #[error(transparent)]
     Site(std::io::Error),
@@ -277,10 +226,6 @@ pub(crate) enum Failure {
     },
 }
 
-fn at_line(line: Option<usize>) -> String {
-    line.map_or_else(String::new, |line| format!("line {line}: "))
-}
-
 /// A failure as it is reported: its text, and what programs decide by.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
@@ -344,22 +289,18 @@ impl Failure {
         match self {
             Self::Store(error) => error.code(),
             Self::Key(error) => error.code(),
-            Self::BadKey { .. } => "E-BAD-KEY",
+            Self::Config(error) => error.code(),
+            Self::Keys(error) | Self::CannotPublish(error) => error.code(),
             Self::Argument { .. } => "E-ARGUMENT",
-            Self::Config { .. } => "E-CONFIG",
             Self::NoRoot { .. } => "E-NO-ROOT",
-            Self::ClockBeforeKey { .. } | Self::ClockAhead { .. } => "E-CLOCK",
-            Self::UnusableKey { .. } => "E-KEY-UNUSABLE",
+            Self::ClockAhead { .. } => "E-CLOCK",
             Self::Guarded { .. } | Self::RecentFiles { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
-            Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
-            Self::NoKey { .. } => "E-NO-KEY",
             Self::NoMatch { .. } => "E-NO-MATCH",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
-            Self::Loosened { .. } => "E-LOOSENED",
             Self::Site(_) => "E-SITE",
             Self::Signals(_) => "E-SIGNALS",
             Self::Url(_) => "E-URL",
@@ -381,14 +322,9 @@ impl Failure {
         let number = |line: usize| u64::try_from(line).unwrap_or(u64::MAX);
         match self {
             Self::Store(error) => store_location(error),
-            Self::Key(apt_sign::Error::Io { path, .. } | apt_sign::Error::KeyFile { path, .. }) => {
-                (Some(path.display().to_string()), None)
-            }
-            Self::Config { path, line, .. } => (Some(path.to_string()), line.map(number)),
-            Self::BadKey { path, .. }
-            | Self::UnusableKey { path, .. }
-            | Self::NoKey { path, .. }
-            | Self::NoPackageFile { path }
+            Self::Config(error) => (error.path().map(ToString::to_string), error.line().map(number)),
+            Self::Keys(error) | Self::CannotPublish(error) => (error.path().map(ToString::to_string), None),
+            Self::NoPackageFile { path }
             | Self::NotOwner { path, .. }
             | Self::NotBackedUp { path }
             | Self::NotSaved { path, .. }
@@ -405,36 +341,17 @@ impl Failure {
             Self::NoRoot { .. } => {
                 Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
             }
-            Self::UnknownRepository { known, .. } if known.is_empty() => {
-                Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
-            }
-            Self::UnknownRepository { name, known } => {
-                Some(nearest::hint(name, known, "repositories"))
-            }
-            Self::NoKey { is_published: true, .. } => Some(
-                "restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, \
-                 then `repo-cli publish --allow-key-change`"
+            Self::Config(error) => config_hint(error),
+            Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
+                "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
                     .to_owned(),
             ),
-            Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
+            Self::Keys(error) | Self::CannotPublish(error) => key_hint(error),
             Self::Guarded { .. } | Self::RecentFiles { .. } => Some("give --yes if that is meant".to_owned()),
-            Self::ClockAhead { .. } => {
-                Some("set the clock; if it is right, give --accept clock: what is removed cannot be brought back".to_owned())
-            }
-            Self::ClockBeforeKey { only_publishes: true, .. } => {
-                Some("set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned())
-            }
-            Self::ClockBeforeKey { .. } => Some(
-                "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`".to_owned(),
+            Self::ClockAhead { .. } => Some(
+                "set the clock; if it is right, give --accept clock: what is removed cannot be brought back"
+                    .to_owned(),
             ),
-            Self::Key(apt_sign::Error::KeyFile { path, fault }) => Some(key_file_hint(path, *fault)),
-            Self::BadKey { .. } => Some("put a copy of the key there from the backup, or remove the file if it is not a key".to_owned()),
-            Self::UnusableKey { path, fingerprint, problem: KeyProblem::Expired { .. } } => Some(format!(
-                "extend it: `gpg --import {path}`, `gpg --quick-set-expire {fingerprint} 2y`, \
-                 `gpg --armor --export-secret-keys {fingerprint} > {path}`, and give clients the new public key; \
-                 or {NEW_KEY}"
-            )),
-            Self::UnusableKey { .. } => Some(NEW_KEY.to_owned()),
             Self::Unsound { hint, .. } => hint.map(str::to_owned),
             Self::NotBackedUp { .. } => Some("`repo-cli fsck` says what that affects".to_owned()),
             Self::Drastic { .. } => {
@@ -457,6 +374,53 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// What to do about the configuration.
+fn config_hint(error: &ConfigError) -> Option<String> {
+    match error {
+        ConfigError::UnknownRepository { known, .. } if known.is_empty() => {
+            Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
+        }
+        ConfigError::UnknownRepository { name, known } => {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            Some(nearest::hint(name, &known, "repositories"))
+        }
+        ConfigError::Settings { source: SettingsError::NoSuites { .. }, .. } => {
+            Some("list them in `suites`, or in the file that `suites_file` names".to_owned())
+        }
+        ConfigError::Settings { source: SettingsError::NoArchitectures { .. }, .. } => {
+            Some("list them in `architectures`, or in the file that `architectures_file` names".to_owned())
+        }
+        ConfigError::Loosened { .. } => Some("restart serve if that is meant".to_owned()),
+        _ => None,
+    }
+}
+
+/// What to do about the keys of the store.
+fn key_hint(error: &KeyError) -> Option<String> {
+    Some(match error {
+        KeyError::Key(apt_sign::Error::KeyFile { path, fault }) => key_file_hint(path, *fault),
+        KeyError::BadKey { .. } => {
+            "put a copy of the key there from the backup, or remove the file if it is not a key".to_owned()
+        }
+        KeyError::NoKey { is_published: true, .. } => {
+            "restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, \
+             then `repo-cli publish --allow-key-change`"
+                .to_owned()
+        }
+        KeyError::NoKey { .. } => "make one with `repo-cli key generate`".to_owned(),
+        KeyError::ClockBeforeKey { .. } => {
+            "set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned()
+        }
+        KeyError::Unusable { path, fingerprint, problem: KeyProblem::Expired { .. } } => format!(
+            "extend it: `gpg --import {path}`, `gpg --quick-set-expire {fingerprint} 2y`, \
+             `gpg --armor --export-secret-keys {fingerprint} > {path}`, and give clients the new public key; \
+             or {NEW_KEY}"
+        ),
+        KeyError::Unusable { .. } => NEW_KEY.to_owned(),
+        _ => return None,
+    })
 }
 
 /// What to do when no key can sign any more.

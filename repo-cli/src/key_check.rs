@@ -5,22 +5,22 @@ use std::time::SystemTime;
 
 use apt_sign::{KeyProblem, Keyring};
 use camino::{Utf8Path, Utf8PathBuf};
+use repo_config::{Inspection, KeyDirectory};
 use repo_store::{FsckReport, KeysFound, Problem, ProblemKind, SignedSuite};
 
 use crate::error::{EXTEND_KEY, NEW_KEY, chain};
-use crate::keys::{Inspection, Keys};
 use crate::output::Output;
 
 /// The keys of a store while it is checked.
 pub(crate) struct CheckedKeys<'a> {
-    keys: Keys,
+    keys: KeyDirectory,
     output: &'a Output,
     /// What was found last: a repair may have made more of them readable.
     found: RefCell<Inspection>,
 }
 
 impl<'a> CheckedKeys<'a> {
-    pub(crate) fn new(keys: Keys, output: &'a Output) -> Self {
+    pub(crate) fn new(keys: KeyDirectory, output: &'a Output) -> Self {
         Self { keys, output, found: RefCell::default() }
     }
 
@@ -28,7 +28,7 @@ impl<'a> CheckedKeys<'a> {
     pub(crate) fn look(&self) -> Option<KeysFound> {
         let mut found = self.keys.inspect(SystemTime::now())?;
         for warning in found.warnings.drain(..) {
-            self.output.warn(warning.code, warning.message);
+            self.output.warn(warning.code(), warning.to_string());
         }
         let problems = found.faults.iter().map(|(path, error)| problem(path, error)).collect();
         let fingerprints = found.keyring.fingerprints();

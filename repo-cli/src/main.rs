@@ -1,15 +1,14 @@
 //! The command-line tool of an APT repository manager. See `repo-cli help`.
 
+mod access;
 mod args;
 mod clock;
 mod cmd;
-mod config;
 mod error;
 mod examples;
 mod fetch;
 mod guard;
 mod key_check;
-mod keys;
 mod moment;
 mod nearest;
 mod output;

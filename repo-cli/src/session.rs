@@ -9,19 +9,19 @@ use apt_sign::OpenPgpSigner;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::PackageName;
 use jiff::Timestamp;
+use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
     CommitId, Context, Error, Format, IndexKind, PublishOptions, PublishReport, RepositoryName,
     RepositorySettings, Revision, Store,
 };
 
+use crate::access;
 use crate::args::{ChangeArguments, Global};
 use crate::clock;
-use crate::config::Config;
 use crate::error::Failure;
-use crate::keys::Keys;
 use crate::moment;
 use crate::nearest;
-use crate::output::{Output, Warning, count, joined};
+use crate::output::{Output, count, joined};
 
 /// An open store with its configuration.
 pub(crate) struct Session {
@@ -36,7 +36,7 @@ pub(crate) struct Session {
 /// The keys that sign, and what is to be said of them.
 struct SigningKeys {
     signer: OpenPgpSigner,
-    warnings: Vec<Warning>,
+    warnings: Vec<KeyWarning>,
     /// The time as of which they sign, when it is not the present.
     as_of: Option<Timestamp>,
 }
@@ -86,7 +86,7 @@ impl Session {
 
     /// The settings of a configured repository.
     pub(crate) fn repository(&self, name: &str) -> Result<&RepositorySettings, Failure> {
-        self.config.repository(name)
+        Ok(self.config.repository(name)?)
     }
 
     /// The settings of the repositories named, or of all when none is.
@@ -106,12 +106,7 @@ impl Session {
     ) -> Result<&RepositorySettings, Failure> {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
-            let keys = self.signing_keys(false).map_err(|failure| match failure {
-                Failure::ClockBeforeKey { now, created, .. } => {
-                    Failure::ClockBeforeKey { now, created, only_publishes: false }
-                }
-                failure => failure,
-            })?;
+            let keys = self.signing_keys(false).map_err(Failure::CannotPublish)?;
             self.store.check_file_systems(&repository.name)?;
             self.store.check_keys(&repository.name, &keys.signer, &self.context())?;
         }
@@ -172,8 +167,8 @@ impl Session {
         Ok(nearest::nearest(name, known.iter().map(PackageName::as_str)).map(str::to_owned))
     }
 
-    pub(crate) fn keys(&self) -> Keys {
-        Keys::new(&self.root)
+    pub(crate) fn keys(&self) -> KeyDirectory {
+        KeyDirectory::new(&self.root)
     }
 
     /// Publishes a repository after a change, unless that is left for later, and says so.
@@ -273,12 +268,12 @@ impl Session {
 
     /// The keys that sign, which are read once. With `accept_clock`, and a clock before the time at which they were made, they sign as of
     /// that time.
-    fn signing_keys(&self, accept_clock: bool) -> Result<&SigningKeys, Failure> {
+    fn signing_keys(&self, accept_clock: bool) -> Result<&SigningKeys, KeyError> {
         if let Some(keys) = self.signing.get() {
             return Ok(keys);
         }
         let (loaded, as_of) = match self.keys().signer(SystemTime::from(self.context().now)) {
-            Err(Failure::ClockBeforeKey { created, .. }) if accept_clock => {
+            Err(KeyError::ClockBeforeKey { created, .. }) if accept_clock => {
                 (self.keys().signer(SystemTime::from(created)), Some(created))
             }
             result => (result, None),
@@ -312,7 +307,7 @@ impl Session {
         output: &Output,
     ) -> Result<PublishReport, Failure> {
         let SigningKeys { signer, warnings, as_of } = self.signing_keys(publishing.accept_clock)?;
-        warnings.iter().for_each(|warning| output.warn(warning.code, warning.message.as_str()));
+        warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
         let mut context = self.context();
         context.now = as_of.unwrap_or(context.now);
         let report = if publishing.again {
@@ -328,7 +323,7 @@ impl Session {
             output.warn("W-UNLISTED", format!("{package}: {what}: {reason}"));
         }
         let name = &repository.name;
-        for (_, _, problem) in self.config.unusable_users().iter().filter(|(of, _, _)| of == name) {
+        if let Some((_, problem)) = access::unusable_users(&self.config, name) {
             output.warn("W-USERS", format!("{problem}: serve closes {name}"));
         }
         let is_ahead = |thing: &str, date| {

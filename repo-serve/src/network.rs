@@ -40,11 +40,26 @@ impl IpNetwork {
         if prefix > longest {
             return Err(error("the prefix length is out of range"));
         }
-        let network = Self { address, prefix };
-        if network.masked(address) != address {
+        if (Self { address, prefix }).masked(address) != address {
             return Err(error("bits are set behind the prefix"));
         }
-        Ok(network.canonical())
+        Ok(Self::around(address, prefix))
+    }
+
+    /// The network of all addresses that have the first `prefix` bits in common with this one; beyond the length of an address it is that
+    /// address alone.
+    ///
+    /// ```
+    /// use repo_serve::IpNetwork;
+    ///
+    /// let network = IpNetwork::around([192, 0, 2, 7].into(), 24);
+    /// assert_eq!(network.to_string(), "192.0.2.0/24");
+    /// ```
+    #[must_use]
+    pub fn around(address: IpAddr, prefix: u8) -> Self {
+        let prefix = prefix.min(if address.is_ipv4() { 32 } else { 128 });
+        let network = Self { address, prefix };
+        Self { address: network.masked(address), prefix }.canonical()
     }
 
     /// The IPv4 network that an IPv6 network of IPv4-mapped addresses (`::ffff:10.0.0.0/104`) stands for: clients count as what they are.

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate and those of ours it may use.
-const ALLOWED: [(&str, &[&str]); 6] = [
+const ALLOWED: [(&str, &[&str]); 7] = [
     ("deb-parse", &[]),
     ("apt-sign", &[]),
     ("apt-index", &["deb-parse"]),
     ("repo-store", &["deb-parse", "apt-index", "apt-sign"]),
+    ("repo-config", &["deb-parse", "apt-index", "apt-sign", "repo-store"]),
     ("repo-serve", &[]),
-    ("repo-cli", &["deb-parse", "apt-index", "apt-sign", "repo-store", "repo-serve"]),
+    ("repo-cli", &["deb-parse", "apt-index", "apt-sign", "repo-store", "repo-config", "repo-serve"]),
 ];
 
 /// What only the tool may use: libraries know no terminal and bring no runtime.

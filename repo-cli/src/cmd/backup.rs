@@ -1,11 +1,10 @@
 use camino::Utf8PathBuf;
+use repo_config::{Config, KeyDirectory};
 use repo_store::{NamedFile, NamedFileKind, OutsideFile, Store};
 use serde_json::{Value, json};
 
 use crate::args::Global;
-use crate::config::Config;
 use crate::error::{Failure, Outcome};
-use crate::keys::Keys;
 use crate::output::{Output, bytes, count};
 use crate::session;
 
@@ -25,7 +24,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     let (named, mistake) = match Config::load(&root) {
         _ if !root.join("repo.toml").exists() => (Vec::new(), None),
         Ok(config) => (config.named_files(), None),
-        Err(mistake) => (Config::files_named_in(&root).unwrap_or_default(), Some(mistake)),
+        Err(mistake) => (Config::files_named_in(&root).unwrap_or_default(), Some(Failure::from(mistake))),
     };
     let store = Store::open(&root)?;
     let context = session::context(session::actor(global));
@@ -39,7 +38,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         return mistake.map_or(Ok(Outcome::Done), Err);
     };
     let report = store.backup_with(directory, &named, &context)?;
-    if Keys::new(&root).is_empty() {
+    if KeyDirectory::new(&root).is_empty() {
         let what = "the store has no keys, so the backup has none: clients refuse what other keys sign";
         output.warn("W-NO-KEYS", what);
     }

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deb_parse::checksum::Sha256;
 use deb_parse::{PackageName, SuiteName, Version};
+use repo_config::Url;
 use repo_store::RepositorySettings;
 pub(crate) use script::quoted;
 use serde::Serialize;
@@ -14,7 +15,7 @@ use setup::Block;
 pub(crate) use setup::Setup;
 
 use super::hold::parse_version;
-use crate::config::{Url, argument};
+use crate::args::argument;
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::Session;

@@ -8,6 +8,7 @@ use repo_store::{
 };
 use serde_json::{Value, json};
 
+use crate::access;
 use crate::args::RowArguments;
 use crate::clock;
 use crate::error::{Failure, Outcome};
@@ -75,11 +76,11 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     }
     let check = |suite: SignedSuite<'_>| keys.verify(suite);
     let look = || keys.look();
-    let of_users = session.config.unusable_users().into_iter().map(|(repository, path, what)| Problem {
-        kind: ProblemKind::Damaged,
-        path,
-        what: format!("{what}: serve closes {repository}"),
-        affects: Vec::new(),
+    let of_users = session.config.repositories().filter_map(|repository| {
+        let name = &repository.name;
+        let (path, what) = access::unusable_users(&session.config, name)?;
+        let what = format!("{what}: serve closes {name}");
+        Some(Problem { kind: ProblemKind::Damaged, path, what, affects: Vec::new() })
     });
     let of_users: Vec<Problem> = of_users.collect();
     let sign_again = |name: &RepositoryName| {

@@ -2,12 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use jiff::SignedDuration;
+use repo_config::InvalidValue;
 use repo_store::{Garbage, GcOptions};
 use serde::Serialize;
 
-use crate::args::RowArguments;
+use crate::args::{RowArguments, argument};
 use crate::clock::{self, Hazard};
-use crate::config::argument;
 use crate::error::{Failure, Outcome};
 use crate::guard;
 use crate::output::{Output, bytes, count};
@@ -130,7 +130,7 @@ fn by_reason(files: &[Garbage]) -> Vec<[String; 2]> {
     reasons.into_iter().map(|(reason, number)| [reason.to_owned(), number.to_string()]).collect()
 }
 
-fn grace(text: &str) -> Result<SignedDuration, String> {
+fn grace(text: &str) -> Result<SignedDuration, InvalidValue> {
     let none = || (text == "0").then_some(SignedDuration::ZERO);
     none().map_or_else(|| argument(text), Ok)
 }

@@ -1,17 +1,12 @@
-use std::os::unix::fs::PermissionsExt as _;
-
-use std::fs::File;
-use std::io::Write as _;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
+use jiff::Timestamp;
+use repo_config::{KeyDirectory, Line, OnUnknownRelease, Template, Url};
 use repo_store::{RepositoryName, StorageError, Store};
 
-use crate::args::Global;
-use crate::config::{Config, Line, Url, argument, without_repeats};
+use crate::args::{Global, argument};
 use crate::error::{Failure, Outcome};
-use crate::keys::Keys;
-use crate::output::{Output, joined};
+use crate::output::Output;
 use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -27,13 +22,13 @@ pub(crate) struct InitArguments {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LayoutArguments {
     /// A repository; may be given several times [default: preprod and prod]
-    #[arg(long = "repository", value_name = "NAME", value_parser = argument::<RepositoryName>)]
+    #[arg(long = "repository", value_name = "NAME", value_parser = argument::<RepositoryName>, default_values = ["preprod", "prod"], hide_default_value = true)]
     pub(crate) repositories: Vec<RepositoryName>,
     /// A suite; may be given several times [default: bookworm and trixie]
-    #[arg(long = "suite", value_name = "NAME", value_parser = argument::<SuiteName>)]
+    #[arg(long = "suite", value_name = "NAME", value_parser = argument::<SuiteName>, default_values = ["bookworm", "trixie"], hide_default_value = true)]
     pub(crate) suites: Vec<SuiteName>,
     /// An architecture; may be given several times [default: amd64 and arm64]
-    #[arg(long = "architecture", value_name = "NAME", value_parser = argument::<Architecture>)]
+    #[arg(long = "architecture", value_name = "NAME", value_parser = argument::<Architecture>, default_values = ["amd64", "arm64"], hide_default_value = true)]
     pub(crate) architectures: Vec<Architecture>,
     /// Who publishes, as clients see it; better never changed later
     #[arg(long, value_name = "TEXT", default_value = "In-house packages", value_parser = argument::<Line>)]
@@ -46,7 +41,7 @@ pub(crate) struct LayoutArguments {
 pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let directory = arguments.directory.clone().or_else(|| global.root.clone());
     let directory = directory.map_or_else(crate::session::current_directory, Ok)?;
-    init(&directory, &arguments.layout, "refuse", output)?;
+    init(&directory, &arguments.layout, OnUnknownRelease::Refuse, output)?;
     let session = Session::open(&Global { root: Some(directory), ..global.clone() })?;
     let published = session.publish_each(session.config.repositories(), Publishing::default(), output)?;
     let failed = published.filter(|(_, report)| report.is_none()).count();
@@ -58,7 +53,7 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
 pub(crate) fn init(
     root: &Utf8Path,
     layout: &LayoutArguments,
-    unknown_release: &str,
+    unknown_release: OnUnknownRelease,
     output: &Output,
 ) -> Result<(), Failure> {
     let path = root.join("repo.toml");
@@ -68,60 +63,30 @@ pub(crate) fn init(
             if is_store { StorageError::StoreExists { path } } else { StorageError::NotEmpty { path } };
         return Err(repo_store::Error::from(error).into());
     }
-    let text = configuration(layout, unknown_release);
+    let template = template(layout, unknown_release);
     // Before anything is there: what is wrong with it could not be put right by giving other arguments.
-    Config::of(root, &[(path.clone(), text.clone())])?;
+    template.check(root)?;
     match Store::create(root) {
         // Without a repo.toml it was not made to the end.
         Err(repo_store::Error::Storage(StorageError::StoreExists { .. })) => drop(Store::open(root)?),
         result => drop(result?),
     }
-    let key = Keys::new(root).generate(&format!("{} (archive signing key)", layout.origin))?;
+    let name = format!("{} (archive signing key)", layout.origin);
+    let key = KeyDirectory::new(root).generate(&name, Timestamp::now().into())?;
     // Last: a directory with a repo.toml is a store that was made to the end.
-    write_durably(&path, &text).map_err(Failure::io("write", &path))?;
-    let mode = std::fs::Permissions::from_mode(repo_store::mode::MUTABLE);
-    std::fs::set_permissions(&path, mode).map_err(Failure::io("set the mode of", &path))?;
+    let path = template.save_new(root)?;
     output.say(&format!("made a store in {root}: configure it in {path}"));
     output.say(&format!("made a signing key: {}", key.fingerprint()));
     Ok(())
 }
 
-fn write_durably(path: &Utf8Path, text: &str) -> std::io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+/// What `repo.toml` is to say.
+fn template(layout: &LayoutArguments, unknown_release: OnUnknownRelease) -> Template {
+    let mut template = Template::new(layout.origin.clone());
+    template.url.clone_from(&layout.url);
+    template.unknown_release = unknown_release;
+    template.suites.clone_from(&layout.suites);
+    template.architectures.clone_from(&layout.architectures);
+    template.repositories.clone_from(&layout.repositories);
+    template
 }
-
-fn configuration(layout: &LayoutArguments, unknown_release: &str) -> String {
-    fn names<T: Clone + PartialEq + ToString>(given: &[T], default: [&str; 2]) -> Vec<String> {
-        if given.is_empty() {
-            return default.map(str::to_owned).to_vec();
-        }
-        without_repeats(given.to_vec()).iter().map(T::to_string).collect()
-    }
-    let quoted = |text: &str| toml::Value::from(text).to_string();
-    let list = |names: &[String]| joined(&names.iter().map(|name| quoted(name)).collect::<Vec<_>>());
-    let url = match &layout.url {
-        Some(url) => format!("url = {}", quoted(&url.to_string())),
-        None => "#url = \"https://packages.example.org\"".to_owned(),
-    };
-    let repositories = names(&layout.repositories, ["preprod", "prod"]);
-    let tables: Vec<String> =
-        repositories.iter().map(|name| format!("[repositories.{}]\n", quoted_key(name))).collect();
-    TEMPLATE
-        .replace("@ORIGIN@", &quoted(&layout.origin.to_string()))
-        .replace("@URL@", &url)
-        .replace("@UNKNOWN_RELEASE@", &quoted(unknown_release))
-        .replace("@SUITES@", &list(&names(&layout.suites, ["bookworm", "trixie"])))
-        .replace("@ARCHITECTURES@", &list(&names(&layout.architectures, ["amd64", "arm64"])))
-        .replace("@REPOSITORIES@", &tables.join("\n"))
-}
-
-/// A repository's name as a key of a table; a name with a dot needs quotes.
-fn quoted_key(name: &str) -> String {
-    if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
-}
-
-/// With every setting there is. `@WORD@` is filled in; a `#` with a letter or bracket behind it begins a setting that is not set.
-pub(crate) const TEMPLATE: &str = include_str!("init/repo.toml");

@@ -31,7 +31,7 @@ enum KeyCommand {
 pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     match &arguments.command {
         KeyCommand::Generate { name } => {
-            let key = session.keys().generate(name)?;
+            let key = session.keys().generate(name, session.context().now.into())?;
             let fingerprint = key.fingerprint().to_string();
             output.result(&serde_json::json!({ "fingerprint": fingerprint }), || {
                 output.line(&fingerprint);
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
                 return Err(Failure::Usage("--json and --binary exclude each other"));
             }
             let (keyring, warnings) = session.keys().keyring()?;
-            warnings.into_iter().for_each(|warning| output.warn(warning.code, warning.message));
+            warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
             if *binary {
                 output.bytes(&keyring.binary()?);
             } else {
@@ -66,7 +66,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
     let mut rows = Vec::new();
     let mut json = Vec::new();
     let (certificates, warnings) = session.keys().certificates()?;
-    warnings.into_iter().for_each(|warning| output.warn(warning.code, warning.message));
+    warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
     for certificate in certificates {
         let problems: Vec<String> = certificate.problems(now).iter().map(ToString::to_string).collect();
         let expires = certificate.signing_ends().map(day);

@@ -1,6 +1,7 @@
 use std::fmt::Display;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use repo_config::{ConfigError, DEFAULT_LISTEN, OnUnknownRelease, Url};
 use repo_store::{AddOptions, AddReport, Committed};
 use serde::Serialize;
 
@@ -9,7 +10,6 @@ use super::client_config::{Setup, quoted};
 use super::init::{self, LayoutArguments};
 use super::serve;
 use crate::args::{Global, ROWS};
-use crate::config::{DEFAULT_LISTEN, Url};
 use crate::error::{Failure, Outcome};
 use crate::examples;
 use crate::output::{Output, RowLimit};
@@ -58,11 +58,12 @@ pub(crate) fn run(
     let fresh = !root.join("repo.toml").exists();
     if fresh {
         // What a person brings to try it is to be seen at work, whatever release it was built for.
-        init::init(root, &arguments.layout, "everywhere", output)?;
+        init::init(root, &arguments.layout, OnUnknownRelease::Everywhere, output)?;
     }
     let session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?;
     let Some(first) = session.config.repositories().next() else {
-        return Err(Failure::UnknownRepository { name: "preprod".to_owned(), known: Vec::new() });
+        let (name, known) = ("preprod".to_owned(), Vec::new());
+        return Err(ConfigError::UnknownRepository { name, known }.into());
     };
     let mut files = add::directories::read(&arguments.files, !arguments.no_recursive, output)?;
     if files.is_empty() && fresh {

@@ -1,14 +1,13 @@
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use repo_config::{Config, KeyDirectory};
 use repo_store::{FsckOptions, NamedFile, OutsideFile, RepairReport, SignedSuite, Store};
 use serde_json::json;
 
 use super::backup::outside_json;
 use super::fsck;
 use crate::args::{Global, ROWS};
-use crate::config::Config;
 use crate::error::{Failure, Outcome};
 use crate::key_check::CheckedKeys;
-use crate::keys::Keys;
 use crate::output::{Output, RowLimit, bytes, count};
 use crate::session;
 
@@ -52,7 +51,7 @@ pub(crate) fn run(
     for path in report.damaged.iter().chain(lacking.iter().copied()) {
         output.error(&Failure::NotRestored { path: path.clone() });
     }
-    let keys = CheckedKeys::new(Keys::new(&arguments.directory), output);
+    let keys = CheckedKeys::new(KeyDirectory::new(&arguments.directory), output);
     let check = |suite: SignedSuite<'_>| keys.verify(suite);
     let look = || keys.look();
     let options = FsckOptions { signatures: Some(&check), keys: Some(&look), ..FsckOptions::default() };

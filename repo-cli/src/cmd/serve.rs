@@ -1,7 +1,8 @@
+use repo_config::{Config, Watch, without_repeats};
 use repo_store::RepositorySettings;
 
-use crate::config::{Config, Watch, without_repeats};
-use crate::error::{self, Failure, Outcome};
+use crate::access;
+use crate::error::{Failure, Outcome};
 use crate::output::{Output, Talk};
 use crate::session::Session;
 use crate::signals;
@@ -40,9 +41,9 @@ pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server
             config.repositories().map(|repository| (repository.name.to_string(), page(config, repository)));
         Site {
             root: root.clone(),
-            access: config.access(),
+            access: access::of(config),
             pages: pages.collect(),
-            trusted_proxies: config.trusted_proxies(),
+            trusted_proxies: access::trusted_proxies(config),
         }
     };
     let server = Server::bind(listen, site(&session.config)).map_err(Failure::io("listen on", listen))?;
@@ -61,7 +62,9 @@ pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server
             Ok(None) => {}
             Ok(Some(_)) => talk.say("the configuration has changed and was read again"),
             Err(failure) => {
-                talk.note(&format!("warning: {}; the configuration stays as it was", error::chain(failure)));
+                let report = failure.report();
+                let hint = report.hint.map_or_else(String::new, |hint| format!(": {hint}"));
+                talk.note(&format!("warning: {}{hint}; the configuration stays as it was", report.message));
             }
         }
         looked.ok().flatten()

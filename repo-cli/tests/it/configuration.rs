@@ -30,7 +30,7 @@ fn an_alias_is_no_suite_of_a_file_either() {
     insta::assert_snapshot!(environment.run(&["publish"]), @"
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml with its repo.d: [suite.bookworm]: `stable` is the name of another suite
+    error: <DIR>/store/repo.d/test.toml: line 2: the suite bookworm: the alias `stable` is the name of another suite
     ");
     environment.write("store/suites.list", "bookworm\n\n../x\n");
     insta::assert_snapshot!(environment.run(&["publish"]), @r#"

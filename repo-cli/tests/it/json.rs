@@ -317,12 +317,12 @@ fn a_partial_failure_is_in_the_document_of_what_was_done() {
 }
 
 #[test]
-fn a_mistake_in_what_drop_ins_make_names_repo_toml() {
+fn a_mistake_in_what_all_texts_make_names_the_one_that_has_it() {
     let environment = hostile();
-    configure(&environment, "[suite.nothing]\n");
+    configure(&environment, "\n[suite.nothing]\n");
     let listed = document(&environment.run(&["list", "preprod", "--json"]).ends_with(1));
-    assert_eq!(listed["error"]["file"], environment.root().join("repo.toml").as_str());
-    assert!(listed["error"]["message"].as_str().unwrap().contains(" with its repo.d: "), "{listed}");
+    assert_eq!(listed["error"]["file"], environment.root().join("repo.d/test.toml").as_str());
+    assert_eq!((&listed["error"]["code"], &listed["error"]["line"]), (&"E-CONFIG".into(), &2.into()));
 }
 
 #[test]
@@ -363,8 +363,9 @@ fn every_code_is_documented() {
     let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let documented = fs::read_to_string(root.join("docs/json.md")).unwrap();
     let mut codes = Vec::new();
-    let mut directories: Vec<_> =
-        ["repo-cli/src", "repo-store/src", "apt-sign/src"].map(|source| root.join(source)).to_vec();
+    let mut directories: Vec<_> = ["repo-cli/src", "repo-config/src", "repo-store/src", "apt-sign/src"]
+        .map(|source| root.join(source))
+        .to_vec();
     while let Some(directory) = directories.pop() {
         for entry in directory.read_dir_utf8().unwrap().map(Result::unwrap) {
             if entry.path().is_dir() {

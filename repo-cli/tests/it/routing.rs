@@ -340,23 +340,23 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is no architecture to list: such packages are in every index anyway
     error: <DIR>/store/repo.d/test.toml: line 1: valid_for: `soon` is no time such as 14d or 36h
     error: <DIR>/store/repo.d/test.toml: line 1: compress: `rar` is none of xz, gz, zst, bz2, none
-    error: <DIR>/store/repo.toml with its repo.d: repositories.prod.suites: `suites` has no `sid`
+    error: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.suites: `suites` has no `sid`
     error: <DIR>/store/repo.d/test.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
-    error: <DIR>/store/repo.toml with its repo.d: [suite.sid]: `suites` has no such name
+    error: <DIR>/store/repo.d/test.toml: line 1: [suite.sid]: `suites` has no such name
     error: <DIR>/store/repo.d/test.toml: line 1: key with no value, expected `=`
-    error: <DIR>/store/repo.toml with its repo.d: `suites` and `suites_file` exclude each other
-    error: <DIR>/store/repo.toml with its repo.d: compress: without xz or gz debootstrap finds no package
-    error: <DIR>/store/repo.toml with its repo.d: compress_index.sources: name at least one, `none` for the plain file
+    error: <DIR>/store/repo.d/test.toml: line 1: `suites` and `suites_file` exclude each other
+    error: <DIR>/store/repo.d/test.toml: line 2: without xz or gz debootstrap finds no package
+    error: <DIR>/store/repo.d/test.toml: line 2: Sources indices would be written in no form: name at least one, `none` for the plain file
     error: <DIR>/store/repo.d/test.toml: line 2: suite.bookworm.architecture_all: unknown variant `both`, expected `folded` or `apart`
-    error: <DIR>/store/repo.toml with its repo.d: repositories.prod.flat: it has no suite `sid`
-    error: <DIR>/store/repo.toml with its repo.d: routing rule 1: it sends packages nowhere: set `component`, `suites` or both
-    error: <DIR>/store/repo.toml with its repo.d: routing rule 1: preprod has none of its suites: limit the rule with `repositories`
-    error: <DIR>/store/repo.toml with its repo.d: routing rule 1: no suite of preprod it leads to has the component debug
-    error: <DIR>/store/repo.toml with its repo.d: routing rule 1: there is no repository `x`
-    error: <DIR>/store/repo.toml with its repo.d: the suite bookworm: main/debian-installer is where the packages of main for installers are listed
+    error: <DIR>/store/repo.d/test.toml: line 2: prod has no suite `sid` to publish flat
+    error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: it sends packages nowhere: set `component`, `suites` or both
+    error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: preprod has none of its suites: limit the rule with `repositories`
+    error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: no suite of preprod it leads to has the component debug
+    error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: there is no repository `x`
+    error: <DIR>/store/repo.d/test.toml: line 1: the suite bookworm: main/debian-installer is where the packages of main for installers are listed
     error: <DIR>/store/repo.d/test.toml: line 2: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
-    error: <DIR>/store/repo.toml with its repo.d: retention rule 1: there is no suite `sid`
-    error: <DIR>/store/repo.toml with its repo.d: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
+    error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: there is no suite `sid`
+    error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
     error: <DIR>/store/repo.d/test.toml: line 2: repositories.preprod.allow: `10.0.0.1/8` is not a network: bits are set behind the prefix
     error: <DIR>/store/repo.d/test.toml: line 2: gc.grace: `200y` is no time such as 14d or 36h
     error: <DIR>/store/repo.d/test.toml: line 2: serve.listen: `8080` is no ADDRESS:PORT such as 127.0.0.1:<PORT>

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 
 use apt_sign::Keyring;
 use deb_parse::{Architecture, Component, SuiteName};
+use repo_config::{KeyError, Url, without_repeats};
 use repo_store::{RepositorySettings, SuiteSettings};
 
-use crate::config::{Url, without_repeats};
 use crate::error::Failure;
 use crate::session::Session;
 
@@ -204,9 +204,9 @@ fn keyring(session: &Session, repository: &RepositorySettings) -> Result<Keyring
         Err(failure) => failure,
     };
     let is_denied =
-        matches!(&failure, Failure::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied);
+        matches!(&failure, KeyError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied);
     let published = if is_denied { session.store.published_keys(&repository.name)? } else { None };
-    published.map_or(Err(failure), |bytes| Ok(Keyring::parse(&bytes)?))
+    published.map_or(Err(failure.into()), |bytes| Ok(Keyring::parse(&bytes)?))
 }
 
 fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {

@@ -3,10 +3,10 @@
 use camino::Utf8Path;
 use repo_store::{NamedFile, NamedFileKind};
 
-use super::Config;
-use super::file::{self, File, RepositoryTable, ServeTable, Source, SuiteTable};
-use super::value::Text;
-use crate::error::Failure;
+use crate::config::Config;
+use crate::error::ConfigError;
+use crate::file::{self, File, RepositoryTable, ServeTable, Source, SuiteTable};
+use crate::value::Text;
 
 impl Config {
     /// Returns every file that the configuration consists of or names: the one list that a backup goes by.
@@ -14,12 +14,16 @@ impl Config {
     /// The tables are taken apart field by field, so that whoever adds a setting has to say here whether it names a file, and whether
     /// a backup holds the file. It holds what the store could not be used without, or would be open to others without. It only names
     /// passphrases, TLS keys, secrets of hooks, and programs.
-    pub(crate) fn named_files(&self) -> Vec<NamedFile> {
+    #[must_use]
+    pub fn named_files(&self) -> Vec<NamedFile> {
         Self::named_in(&self.root, &self.sources, &self.file)
     }
 
     /// Returns what the configuration in a root names, also where files that it names are not in their place yet.
-    pub(crate) fn files_named_in(root: &Utf8Path) -> Result<Vec<NamedFile>, Failure> {
+    ///
+    /// # Errors
+    /// [`ConfigError::Text`], [`ConfigError::Ownership`] and [`ConfigError::Io`].
+    pub fn files_named_in(root: &Utf8Path) -> Result<Vec<NamedFile>, ConfigError> {
         let sources = file::sources(root)?;
         Ok(Self::named_in(root, &sources, &File::of(&sources)?))
     }

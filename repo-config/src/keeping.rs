@@ -5,18 +5,19 @@ use std::num::NonZeroUsize;
 use jiff::SignedDuration;
 use repo_store::{KeepHistory, RepositoryName, RetentionRule};
 
-use super::Config;
-use super::file::RetentionTable;
-use super::routing::package_class;
-use super::value::{HistoryLength, Text, plain};
-use crate::error::Failure;
+use crate::config::Config;
+use crate::error::{ConfigError, Contradiction};
+use crate::file::RetentionTable;
+use crate::routing::package_class;
+use crate::value::{HistoryLength, Text, plain};
 
 /// How long what nothing refers to is kept when nothing else is said.
 const DEFAULT_GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Config {
-    /// The rules of retention for a repository, in the order in which they stand in the configuration.
-    pub(crate) fn retention(&self, repository: &RepositoryName) -> Vec<RetentionRule> {
+    /// Returns the rules of retention for a repository, in the order in which they stand in the configuration.
+    #[must_use]
+    pub fn retention(&self, repository: &RepositoryName) -> Vec<RetentionRule> {
         let tables = self.file.retention.iter();
         let named = |Text(name): &Text<RepositoryName>| name == repository;
         let tables =
@@ -24,27 +25,30 @@ impl Config {
         tables.map(retention_rule).collect()
     }
 
-    pub(super) fn check_retention(&self) -> Result<(), Failure> {
+    pub(crate) fn check_retention(&self) -> Result<(), ConfigError> {
         for (place, table) in self.file.retention.iter().enumerate() {
-            let wrong = |what: &str| self.wrong(&format!("retention rule {}: {what}", place + 1));
+            let number = place + 1;
             let mut repositories = table.repositories.iter().chain(&table.kept_by);
             if let Some(Text(unknown)) = repositories.find(|Text(name)| !self.repositories.contains_key(name))
             {
-                return Err(wrong(&format!("there is no repository `{unknown}`")));
+                let repository = unknown.clone();
+                return Err(self.contradiction(Contradiction::RetentionOfNoRepository { number, repository }));
             }
             let known = |name| self.repositories().any(|repository| repository.suite(name).is_some());
             if let Some(Text(unknown)) = table.suites.iter().find(|Text(name)| !known(name)) {
-                return Err(wrong(&format!("there is no suite `{unknown}`")));
+                let suite = unknown.clone();
+                return Err(self.contradiction(Contradiction::RetentionOfNoSuite { number, suite }));
             }
             if !table.kept_by.is_empty() && retention_rule(table).is_unlimited() {
-                return Err(wrong("kept_by adds to keep_versions or keep_for: set one of them"));
+                return Err(self.contradiction(Contradiction::RetentionWithoutLimit { number }));
             }
         }
         Ok(())
     }
 
-    /// How much of the history of a repository is kept.
-    pub(crate) fn keep_history(&self, repository: &RepositoryName) -> KeepHistory {
+    /// Returns how much of the history of a repository is kept.
+    #[must_use]
+    pub fn keep_history(&self, repository: &RepositoryName) -> KeepHistory {
         let own = self.file.repositories.get(repository).and_then(|table| table.keep_history);
         match own.or(self.file.gc.keep_history) {
             None => KeepHistory::Forever,
@@ -53,8 +57,9 @@ impl Config {
         }
     }
 
-    /// For how long garbage collection keeps what nothing refers to.
-    pub(crate) fn grace(&self) -> SignedDuration {
+    /// Returns for how long garbage collection keeps what nothing refers to.
+    #[must_use]
+    pub fn grace(&self) -> SignedDuration {
         self.file.gc.grace.as_ref().map_or(DEFAULT_GRACE, |Text(time)| *time)
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use repo_store::RepositoryName;
 
-use super::Config;
-use super::value::Text;
+use crate::config::Config;
+use crate::error::Loosening;
+use crate::value::Text;
 
 /// What is asked of the clients of each repository.
 #[derive(Debug)]
-pub(super) struct Restrictions {
+pub(crate) struct Restrictions {
     repositories: BTreeMap<RepositoryName, Restriction>,
     /// Whether proxies tell where requests come from, and networks decide by it.
     proxies: bool,
@@ -28,7 +29,7 @@ impl Restriction {
 }
 
 impl Restrictions {
-    pub(super) fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &Config) -> Self {
         let tables = config.file.repositories.iter();
         let repositories = tables
             .map(|(Text(name), table)| {
@@ -41,23 +42,21 @@ impl Restrictions {
 
     /// What would be less strict with those: where nothing is said of access it is open, so a text that was cut or a drop-in that is
     /// away for a moment looks like the wish to open a repository. Which users and which networks is no matter: they were written.
-    pub(super) fn loosened_by(&self, after: &Self) -> Option<String> {
+    pub(crate) fn loosened_by(&self, after: &Self) -> Option<Loosening> {
         if after.repositories.is_empty() && !self.repositories.is_empty() {
-            return Some("no repository would be left".to_owned());
+            return Some(Loosening::NoRepository);
         }
         // Whoever comes through a proxy would come from where the proxy is, which may well be allowed.
         if self.proxies && !after.proxies && after.repositories.values().any(|after| after.allow) {
-            return Some("`trusted_proxies` would be empty".to_owned());
+            return Some(Loosening::NoProxies);
         }
         self.repositories.iter().find_map(|(name, before)| match after.repositories.get(name) {
             _ if before.is_none() => None,
             // It would be back without them later.
-            None => Some(format!("{name}, which is not open to everyone, would be gone")),
-            Some(after) if after.is_none() => Some(format!("{name} would be open to everyone")),
-            Some(after) if before.users && !after.users => Some(format!("{name} would need no password")),
-            Some(after) if before.allow && !after.allow => {
-                Some(format!("{name} would be open to every address"))
-            }
+            None => Some(Loosening::Gone(name.clone())),
+            Some(after) if after.is_none() => Some(Loosening::Open(name.clone())),
+            Some(after) if before.users && !after.users => Some(Loosening::NoPassword(name.clone())),
+            Some(after) if before.allow && !after.allow => Some(Loosening::EveryAddress(name.clone())),
             Some(_) => None,
         })
     }

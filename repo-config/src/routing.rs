@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use repo_store::{PackageClass, RepositoryName, RepositorySettings, RoutingRule, WildPattern};
 
-use super::Config;
-use super::file::RouteTable;
-use super::value::{Text, plain};
-use crate::error::Failure;
+use crate::config::Config;
+use crate::error::{ConfigError, Contradiction};
+use crate::file::RouteTable;
+use crate::value::{Text, plain};
 
 impl Config {
     /// The rules for a repository, in the order in which they stand in the configuration.
-    pub(super) fn routing(&self, repository: &RepositorySettings) -> Result<Vec<RoutingRule>, Failure> {
+    pub(crate) fn routing(&self, repository: &RepositorySettings) -> Result<Vec<RoutingRule>, ConfigError> {
         let mut rules = Vec::new();
         for (place, table) in self.file.route.iter().enumerate() {
             let number = place + 1;
             let mut named = table.repositories.iter();
             if let Some(Text(unknown)) = named.find(|name| !self.file.repositories.contains_key(*name)) {
-                return Err(self.wrong(&format!("routing rule {number}: there is no repository `{unknown}`")));
+                let repository = unknown.clone();
+                return Err(self.contradiction(Contradiction::RouteOfNoRepository { number, repository }));
             }
             let named = |Text(name): &Text<RepositoryName>| *name == repository.name;
             if table.repositories.is_empty() || table.repositories.iter().any(named) {
@@ -32,28 +33,18 @@ impl Config {
         number: usize,
         table: &RouteTable,
         repository: &RepositorySettings,
-    ) -> Result<RoutingRule, Failure> {
-        let wrong = |what: String| self.wrong(&format!("routing rule {number}: {what}"));
+    ) -> Result<RoutingRule, ConfigError> {
         let suites = plain(&table.suites);
         let component = table.component.as_ref().map(|Text(component)| component.clone());
-        if suites.is_empty() && component.is_none() {
-            return Err(wrong("it sends packages nowhere: set `component`, `suites` or both".to_owned()));
-        }
         // Rules are written for all repositories, and these need not have the same suites.
         let there: Vec<_> = repository
             .suites
             .iter()
             .filter(|suite| suites.is_empty() || suites.contains(&suite.name))
             .collect();
-        let name = &repository.name;
         if there.is_empty() && !suites.is_empty() {
-            return Err(wrong(format!("{name} has none of its suites: limit the rule with `repositories`")));
-        }
-        if let Some(component) = &component
-            && !there.is_empty()
-            && !there.iter().any(|suite| suite.components.contains(component))
-        {
-            return Err(wrong(format!("no suite of {name} it leads to has the component {component}")));
+            let repository = repository.name.clone();
+            return Err(self.contradiction(Contradiction::RouteWithoutSuites { number, repository }));
         }
         Ok(RoutingRule {
             number,
@@ -69,7 +60,7 @@ impl Config {
 }
 
 /// The packages that fit one of the names, one of the sections and each of the fields, as far as there are any.
-pub(super) fn package_class(
+pub(crate) fn package_class(
     names: &[String],
     sections: &[String],
     fields: &BTreeMap<String, String>,

@@ -2,37 +2,40 @@
 
 use std::fmt;
 
-use hyper::Uri;
+use http::Uri;
 use repo_store::RepositoryName;
 
-use super::value::FromText;
+use crate::error::InvalidValue;
+use crate::value::FromText;
 
 /// An address that apt can take as the beginning of a line in its sources: `http://` or `https://`, a host, and perhaps a port
 /// and a path; or `file:` or `copy:` and a path; all of them perhaps behind a prefix such as `tor+`. It is handed out, and stands in
 /// Release files if it is one of the web, so no password is in it: clients have theirs in `auth.conf.d`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Url(String);
+pub struct Url(String);
 
 impl Url {
-    /// The one of a server at this address.
-    pub(crate) fn of_server(address: impl fmt::Display) -> Self {
+    /// Makes the one of a server at this address and port.
+    pub fn of_server(address: impl fmt::Display) -> Self {
         Self(format!("http://{address}"))
     }
 
     /// Returns the address of a repository below this one.
-    pub(crate) fn of_repository(&self, name: &RepositoryName) -> Self {
+    #[must_use]
+    pub fn of_repository(&self, name: &RepositoryName) -> Self {
         Self(format!("{self}/{name}"))
     }
 
-    /// Whether any client reaches it as it stands: not through a method that only some have, nor in its own files.
-    pub(crate) fn is_of_the_web(&self) -> bool {
+    /// Returns whether any client reaches it as it stands: not through a method that only some have, nor in its own files.
+    #[must_use]
+    pub fn is_of_the_web(&self) -> bool {
         self.0.starts_with("http://") || self.0.starts_with("https://")
     }
 }
 
 impl FromText for Url {
-    fn from_text(text: &str) -> Result<Self, String> {
-        let wrong = |rule| format!("`{}` is no address for clients: {rule}", text.escape_debug());
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        let wrong = |rule| format!("`{}` is no address for clients: {rule}", text.escape_debug()).into();
         // In small letters: apt takes the words as the names of programs.
         let is_word = |word: &str| {
             !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
@@ -177,7 +180,7 @@ mod tests {
             "file://h/srv",
             "copy:/a b",
         ];
-        let said = texts.map(|text| Url::from_text(text).unwrap_err());
+        let said = texts.map(|text| Url::from_text(text).unwrap_err().to_string());
         insta::assert_snapshot!(said.join("\n"), @"
         `h` is no address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
         `http:/h` is no address for clients: two slashes, a host, and perhaps a port and a path without spaces follow the colon

@@ -6,23 +6,23 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 
-use super::regular_file;
-use crate::error::Failure;
+use crate::error::{ConfigError, OwnershipFault};
+use crate::regular_file;
 
 /// Everybody else may write.
 const OTHERS_WRITE: u32 = 0o002;
 
 /// Refuses a directory of drop-ins that does not belong to the owner of `repo.toml` or to root, or that everybody may write to. A link is
 /// judged by its own owner and by what it leads to.
-pub(super) fn check_directory(directory: &Utf8Path, owner: u32) -> Result<(), Failure> {
-    let failed = || Failure::io("look at", directory);
+pub(crate) fn check_directory(directory: &Utf8Path, owner: u32) -> Result<(), ConfigError> {
+    let failed = || ConfigError::io("look at", directory);
     check(directory, &directory.symlink_metadata().map_err(failed())?, owner)?;
     check(directory, &directory.metadata().map_err(failed())?, owner)
 }
 
 /// Reads a drop-in, under the same rules.
-pub(super) fn read(path: &Utf8Path, owner: u32) -> Result<String, Failure> {
-    let failed = || Failure::io("read", path);
+pub(crate) fn read(path: &Utf8Path, owner: u32) -> Result<String, ConfigError> {
+    let failed = || ConfigError::io("read", path);
     check(path, &path.symlink_metadata().map_err(failed())?, owner)?;
     let mut file = regular_file::open(path).map_err(failed())?;
     check(path, &file.metadata().map_err(failed())?, owner)?;
@@ -31,13 +31,13 @@ pub(super) fn read(path: &Utf8Path, owner: u32) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn check(path: &Utf8Path, metadata: &Metadata, owner: u32) -> Result<(), Failure> {
-    let what = if ![0, owner].contains(&metadata.uid()) {
-        format!("it belongs to uid {} and not to the owner of repo.toml (uid {owner})", metadata.uid())
+fn check(path: &Utf8Path, metadata: &Metadata, owner: u32) -> Result<(), ConfigError> {
+    let fault = if ![0, owner].contains(&metadata.uid()) {
+        OwnershipFault::OtherOwner { uid: metadata.uid(), owner }
     } else if !metadata.is_symlink() && metadata.mode() & OTHERS_WRITE != 0 {
-        format!("mode {:04o} lets everybody write to it", metadata.mode() & 0o7777)
+        OwnershipFault::Writable { mode: metadata.mode() & 0o7777 }
     } else {
         return Ok(());
     };
-    Err(Failure::Config { path: path.to_owned(), drop_ins: false, line: None, what })
+    Err(ConfigError::Ownership { path: path.to_owned(), fault })
 }

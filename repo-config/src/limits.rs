@@ -2,13 +2,14 @@
 
 use deb_parse::Limits;
 
-use super::Config;
-use super::file::LimitsTable;
-use super::value::Text;
+use crate::config::Config;
+use crate::file::LimitsTable;
+use crate::value::Text;
 
 impl Config {
     /// Returns the limits of the table `[limits]`, with the defaults of [`Limits`] for what is not set.
-    pub(crate) fn limits(&self) -> Limits {
+    #[must_use]
+    pub fn limits(&self) -> Limits {
         let LimitsTable { control_unpacked, data_unpacked, data_entries, xz_memory } = &self.file.limits;
         let mut limits = Limits::default();
         if let Some(Text(size)) = control_unpacked {

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use camino::Utf8Path;
 
 /// Opens a regular file, or what a link to one leads to.
-pub(super) fn open(path: &Utf8Path) -> io::Result<File> {
+pub(crate) fn open(path: &Utf8Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() {
@@ -18,14 +18,14 @@ pub(super) fn open(path: &Utf8Path) -> io::Result<File> {
 }
 
 /// Reads a regular file.
-pub(super) fn read(path: &Utf8Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Utf8Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// Reads a regular file that holds text.
-pub(super) fn read_to_string(path: &Utf8Path) -> io::Result<String> {
+pub(crate) fn read_to_string(path: &Utf8Path) -> io::Result<String> {
     let mut text = String::new();
     open(path)?.read_to_string(&mut text)?;
     Ok(text)

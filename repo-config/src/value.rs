@@ -11,22 +11,20 @@ use jiff::SignedDuration;
 use repo_store::RepositoryName;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
-use repo_serve::IpNetwork;
+use crate::error::InvalidValue;
 
-/// A value that is written as a text, in the configuration or on the command line.
-pub(crate) trait FromText: Sized {
-    /// What the text means; else the rule it breaks.
-    fn from_text(text: &str) -> Result<Self, String>;
-}
-
-/// The value of an argument.
-pub(crate) fn argument<T: FromText>(text: &str) -> Result<T, String> {
-    T::from_text(text)
+/// A value that is written as a text, in the configuration or as an argument.
+pub trait FromText: Sized {
+    /// Reads what the text means.
+    ///
+    /// # Errors
+    /// [`InvalidValue`] with the rule that the text breaks.
+    fn from_text(text: &str) -> Result<Self, InvalidValue>;
 }
 
 /// A value of the configuration that is written as a text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Text<T>(pub(super) T);
+pub(crate) struct Text<T>(pub(crate) T);
 
 impl<T> Borrow<T> for Text<T> {
     fn borrow(&self) -> &T {
@@ -53,27 +51,29 @@ impl<'de, T: FromText> Deserialize<'de> for Text<T> {
 }
 
 /// The values themselves.
-pub(super) fn plain<T: Clone>(texts: &[Text<T>]) -> Vec<T> {
+pub(crate) fn plain<T: Clone>(texts: &[Text<T>]) -> Vec<T> {
     texts.iter().map(|text| text.0.clone()).collect()
 }
 
 impl FromText for SuiteName {
-    fn from_text(text: &str) -> Result<Self, String> {
-        Self::parse(text).map_err(|error| error.to_string())
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        Self::parse(text).map_err(|error| error.to_string().into())
     }
 }
 
 impl FromText for Component {
-    fn from_text(text: &str) -> Result<Self, String> {
-        Self::parse(text).map_err(|error| error.to_string())
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        Self::parse(text).map_err(|error| error.to_string().into())
     }
 }
 
 impl FromText for Architecture {
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
         match Self::parse(text).map_err(|error| error.to_string())? {
             all if all.is_all() => {
-                Err(format!("`{all}` is no architecture to list: such packages are in every index anyway"))
+                let rule =
+                    format!("`{all}` is no architecture to list: such packages are in every index anyway");
+                Err(rule.into())
             }
             one => Ok(one),
         }
@@ -81,41 +81,36 @@ impl FromText for Architecture {
 }
 
 impl FromText for RepositoryName {
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
         Self::parse(text).map_err(|_| {
             let shown: String = text.escape_debug().take(100).collect();
             format!(
                 "`{shown}` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins \
                  with a letter or digit, and is no longer than 64 bytes"
             )
+            .into()
         })
     }
 }
 
 impl FromText for Encoding {
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
         Self::from_name(text)
-            .ok_or_else(|| format!("`{}` is none of xz, gz, zst, bz2, none", text.escape_debug()))
-    }
-}
-
-impl FromText for IpNetwork {
-    fn from_text(text: &str) -> Result<Self, String> {
-        Self::parse(text).map_err(|error| error.to_string())
+            .ok_or_else(|| format!("`{}` is none of xz, gz, zst, bz2, none", text.escape_debug()).into())
     }
 }
 
 /// One line for people: not empty, and without control characters, as it becomes a field of Release files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Line(String);
+pub struct Line(String);
 
 impl FromText for Line {
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
         if text.trim().is_empty() {
-            return Err("there is nothing in it: leave it out".to_owned());
+            return Err("there is nothing in it: leave it out".to_owned().into());
         }
         if text.chars().any(char::is_control) {
-            return Err(format!("`{}` is not one line of text", text.escape_debug()));
+            return Err(format!("`{}` is not one line of text", text.escape_debug()).into());
         }
         Ok(Self(text.to_owned()))
     }
@@ -129,15 +124,15 @@ impl fmt::Display for Line {
 
 /// Where to listen: a host or address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Listen(pub(super) String);
+pub(crate) struct Listen(pub(crate) String);
 
 impl FromText for Listen {
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
         let port =
             text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
         match port {
             Some(Ok(_)) => Ok(Self(text.to_owned())),
-            _ => Err(format!("`{}` is no ADDRESS:PORT such as 127.0.0.1:8080", text.escape_debug())),
+            _ => Err(format!("`{}` is no ADDRESS:PORT such as 127.0.0.1:8080", text.escape_debug()).into()),
         }
     }
 }
@@ -147,12 +142,12 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(36_525 * 24);
 
 /// A time such as `14d`, `36h`, `90m` or `30s`; at most a hundred years.
 impl FromText for SignedDuration {
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
         let shown = text.escape_debug();
         match duration(text) {
-            Some(time) if time > LONGEST => Err(format!("`{shown}` is longer than a hundred years")),
+            Some(time) if time > LONGEST => Err(format!("`{shown}` is longer than a hundred years").into()),
             Some(time) => Ok(time),
-            None => Err(format!("`{shown}` is no time such as 14d or 36h")),
+            None => Err(format!("`{shown}` is no time such as 14d or 36h").into()),
         }
     }
 }
@@ -174,11 +169,12 @@ fn duration(text: &str) -> Option<SignedDuration> {
 
 /// A number of bytes such as `4 GiB`; at most 1024 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size(pub(super) u64);
+pub(crate) struct Size(pub(crate) u64);
 
 impl FromText for Size {
-    fn from_text(text: &str) -> Result<Self, String> {
-        let invalid = || format!("invalid size `{}`; use for example 512 MiB or 4 GiB", text.escape_debug());
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        let invalid =
+            || format!("invalid size `{}`; use for example 512 MiB or 4 GiB", text.escape_debug()).into();
         size(text).map(Self).ok_or_else(invalid)
     }
 }
@@ -199,7 +195,7 @@ fn size(text: &str) -> Option<u64> {
 
 /// How much of a history is kept: so many states, or those of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HistoryLength {
+pub(crate) enum HistoryLength {
     States(NonZeroU64),
     Time(SignedDuration),
 }

@@ -14,73 +14,76 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use toml::{Table, Value};
 
-use super::ownership;
-use super::regular_file;
-use super::url::Url;
-use super::value::{HistoryLength, Line, Listen, Size, Text};
-use crate::error::Failure;
-use repo_serve::IpNetwork;
+use crate::error::{ConfigError, Place};
+use crate::network::Network;
+use crate::ownership;
+use crate::place::line_at;
+use crate::regular_file;
+use crate::url::Url;
+use crate::value::{HistoryLength, Line, Listen, Size, Text};
 
 /// All tables together.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
-pub(super) struct File {
-    pub(super) origin: Option<Text<Line>>,
-    pub(super) url: Option<Text<Url>>,
-    pub(super) suites: Vec<Text<SuiteName>>,
-    pub(super) suites_file: Option<Utf8PathBuf>,
-    pub(super) architectures: Vec<Text<Architecture>>,
-    pub(super) architectures_file: Option<Utf8PathBuf>,
-    pub(super) components: Option<Vec<Text<Component>>>,
-    pub(super) compress: Option<Vec<Text<Encoding>>>,
-    pub(super) compress_index: CompressTable,
-    pub(super) translations: bool,
-    pub(super) contents: bool,
-    pub(super) unknown_release: Option<OnUnknownRelease>,
-    pub(super) valid_for: Option<Text<SignedDuration>>,
-    pub(super) pdiffs: Option<usize>,
-    pub(super) uploaders: Option<Utf8PathBuf>,
-    pub(super) publish: Publish,
-    pub(super) serve: ServeTable,
-    pub(super) repositories: BTreeMap<Text<RepositoryName>, RepositoryTable>,
-    pub(super) suite: BTreeMap<Text<SuiteName>, SuiteTable>,
-    pub(super) route: Vec<RouteTable>,
-    pub(super) retention: Vec<RetentionTable>,
-    pub(super) gc: GcTable,
-    pub(super) limits: LimitsTable,
+pub(crate) struct File {
+    pub(crate) origin: Option<Text<Line>>,
+    pub(crate) url: Option<Text<Url>>,
+    pub(crate) suites: Vec<Text<SuiteName>>,
+    pub(crate) suites_file: Option<Utf8PathBuf>,
+    pub(crate) architectures: Vec<Text<Architecture>>,
+    pub(crate) architectures_file: Option<Utf8PathBuf>,
+    pub(crate) components: Option<Vec<Text<Component>>>,
+    pub(crate) compress: Option<Vec<Text<Encoding>>>,
+    pub(crate) compress_index: CompressTable,
+    pub(crate) translations: bool,
+    pub(crate) contents: bool,
+    pub(crate) unknown_release: Option<OnUnknownRelease>,
+    pub(crate) valid_for: Option<Text<SignedDuration>>,
+    pub(crate) pdiffs: Option<usize>,
+    pub(crate) uploaders: Option<Utf8PathBuf>,
+    pub(crate) publish: Publish,
+    pub(crate) serve: ServeTable,
+    pub(crate) repositories: BTreeMap<Text<RepositoryName>, RepositoryTable>,
+    pub(crate) suite: BTreeMap<Text<SuiteName>, SuiteTable>,
+    pub(crate) route: Vec<RouteTable>,
+    pub(crate) retention: Vec<RetentionTable>,
+    pub(crate) gc: GcTable,
+    pub(crate) limits: LimitsTable,
 }
 
 /// Compressed forms of indices of one kind.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
-pub(super) struct CompressTable {
-    pub(super) packages: Option<Vec<Text<Encoding>>>,
-    pub(super) sources: Option<Vec<Text<Encoding>>>,
-    pub(super) contents: Option<Vec<Text<Encoding>>>,
-    pub(super) translation: Option<Vec<Text<Encoding>>>,
+pub(crate) struct CompressTable {
+    pub(crate) packages: Option<Vec<Text<Encoding>>>,
+    pub(crate) sources: Option<Vec<Text<Encoding>>>,
+    pub(crate) contents: Option<Vec<Text<Encoding>>>,
+    pub(crate) translation: Option<Vec<Text<Encoding>>>,
 }
 
 /// Where packages for all architectures are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum All {
+pub(crate) enum All {
     #[default]
     Folded,
     Apart,
 }
 
-/// What becomes of packages for releases without a suite.
+/// What becomes of a package whose version names a release that has no suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum OnUnknownRelease {
+pub enum OnUnknownRelease {
+    /// It is refused.
     Refuse,
+    /// It goes to every suite.
     Everywhere,
 }
 
 /// When changes are published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Publish {
+pub(crate) enum Publish {
     #[default]
     Auto,
     Manual,
@@ -88,86 +91,86 @@ pub(super) enum Publish {
 
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
-pub(super) struct ServeTable {
-    pub(super) listen: Option<Text<Listen>>,
-    pub(super) trusted_proxies: Vec<Text<IpNetwork>>,
+pub(crate) struct ServeTable {
+    pub(crate) listen: Option<Text<Listen>>,
+    pub(crate) trusted_proxies: Vec<Text<Network>>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
-pub(super) struct RepositoryTable {
-    pub(super) url: Option<Text<Url>>,
-    pub(super) label: Option<Text<Line>>,
-    pub(super) suites: Option<Vec<Text<SuiteName>>>,
-    pub(super) flat: Option<Text<SuiteName>>,
-    pub(super) translations: Option<bool>,
-    pub(super) contents: Option<bool>,
-    pub(super) unknown_release: Option<OnUnknownRelease>,
-    pub(super) valid_for: Option<Text<SignedDuration>>,
-    pub(super) pdiffs: Option<usize>,
-    pub(super) uploaders: Option<Utf8PathBuf>,
-    pub(super) allow: Vec<Text<IpNetwork>>,
-    pub(super) users: Option<Utf8PathBuf>,
-    pub(super) keep_history: Option<HistoryLength>,
+pub(crate) struct RepositoryTable {
+    pub(crate) url: Option<Text<Url>>,
+    pub(crate) label: Option<Text<Line>>,
+    pub(crate) suites: Option<Vec<Text<SuiteName>>>,
+    pub(crate) flat: Option<Text<SuiteName>>,
+    pub(crate) translations: Option<bool>,
+    pub(crate) contents: Option<bool>,
+    pub(crate) unknown_release: Option<OnUnknownRelease>,
+    pub(crate) valid_for: Option<Text<SignedDuration>>,
+    pub(crate) pdiffs: Option<usize>,
+    pub(crate) uploaders: Option<Utf8PathBuf>,
+    pub(crate) allow: Vec<Text<Network>>,
+    pub(crate) users: Option<Utf8PathBuf>,
+    pub(crate) keep_history: Option<HistoryLength>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
-pub(super) struct SuiteTable {
-    pub(super) architectures: Option<Vec<Text<Architecture>>>,
-    pub(super) architecture_all: All,
-    pub(super) components: Option<Vec<Text<Component>>>,
-    pub(super) markers: Option<Vec<String>>,
-    pub(super) only_routed: bool,
-    pub(super) alias: Option<Text<SuiteName>>,
-    pub(super) version: Option<Text<Line>>,
-    pub(super) changelogs: Option<Text<Line>>,
-    pub(super) description: Option<Text<Line>>,
-    pub(super) not_automatic: bool,
-    pub(super) but_automatic_upgrades: bool,
+pub(crate) struct SuiteTable {
+    pub(crate) architectures: Option<Vec<Text<Architecture>>>,
+    pub(crate) architecture_all: All,
+    pub(crate) components: Option<Vec<Text<Component>>>,
+    pub(crate) markers: Option<Vec<String>>,
+    pub(crate) only_routed: bool,
+    pub(crate) alias: Option<Text<SuiteName>>,
+    pub(crate) version: Option<Text<Line>>,
+    pub(crate) changelogs: Option<Text<Line>>,
+    pub(crate) description: Option<Text<Line>>,
+    pub(crate) not_automatic: bool,
+    pub(crate) but_automatic_upgrades: bool,
 }
 
 /// A rule about where packages go.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
-pub(super) struct RouteTable {
-    pub(super) repositories: Vec<Text<RepositoryName>>,
-    pub(super) packages: Vec<String>,
-    pub(super) sections: Vec<String>,
-    pub(super) fields: BTreeMap<String, String>,
-    pub(super) component: Option<Text<Component>>,
-    pub(super) suites: Vec<Text<SuiteName>>,
+pub(crate) struct RouteTable {
+    pub(crate) repositories: Vec<Text<RepositoryName>>,
+    pub(crate) packages: Vec<String>,
+    pub(crate) sections: Vec<String>,
+    pub(crate) fields: BTreeMap<String, String>,
+    pub(crate) component: Option<Text<Component>>,
+    pub(crate) suites: Vec<Text<SuiteName>>,
 }
 
 /// A rule of retention.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
-pub(super) struct RetentionTable {
-    pub(super) repositories: Vec<Text<RepositoryName>>,
-    pub(super) suites: Vec<Text<SuiteName>>,
-    pub(super) packages: Vec<String>,
-    pub(super) sections: Vec<String>,
-    pub(super) fields: BTreeMap<String, String>,
-    pub(super) keep_versions: Option<NonZeroUsize>,
-    pub(super) keep_for: Option<Text<SignedDuration>>,
-    pub(super) kept_by: Vec<Text<RepositoryName>>,
+pub(crate) struct RetentionTable {
+    pub(crate) repositories: Vec<Text<RepositoryName>>,
+    pub(crate) suites: Vec<Text<SuiteName>>,
+    pub(crate) packages: Vec<String>,
+    pub(crate) sections: Vec<String>,
+    pub(crate) fields: BTreeMap<String, String>,
+    pub(crate) keep_versions: Option<NonZeroUsize>,
+    pub(crate) keep_for: Option<Text<SignedDuration>>,
+    pub(crate) kept_by: Vec<Text<RepositoryName>>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
-pub(super) struct GcTable {
-    pub(super) grace: Option<Text<SignedDuration>>,
-    pub(super) keep_history: Option<HistoryLength>,
+pub(crate) struct GcTable {
+    pub(crate) grace: Option<Text<SignedDuration>>,
+    pub(crate) keep_history: Option<HistoryLength>,
 }
 
 /// How much of a package file is read before it is refused.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
-pub(super) struct LimitsTable {
-    pub(super) control_unpacked: Option<Text<Size>>,
-    pub(super) data_unpacked: Option<Text<Size>>,
-    pub(super) data_entries: Option<NonZeroUsize>,
-    pub(super) xz_memory: Option<Text<Size>>,
+pub(crate) struct LimitsTable {
+    pub(crate) control_unpacked: Option<Text<Size>>,
+    pub(crate) data_unpacked: Option<Text<Size>>,
+    pub(crate) data_entries: Option<NonZeroUsize>,
+    pub(crate) xz_memory: Option<Text<Size>>,
 }
 
 /// What derives `Deserialize` takes a list as well, with the fields in their order: one in a drop-in would replace the whole table.
@@ -211,10 +214,10 @@ pub(crate) type Source = (Utf8PathBuf, String);
 
 /// The text of `repo.toml` in `root` and of every `repo.d/*.toml`, in the order of their names. What in `repo.d` belongs to others is
 /// refused.
-pub(super) fn sources(root: &Utf8Path) -> Result<Vec<Source>, Failure> {
+pub(crate) fn sources(root: &Utf8Path) -> Result<Vec<Source>, ConfigError> {
     let main = root.join("repo.toml");
-    let text = regular_file::read_to_string(&main).map_err(Failure::io("read", &main))?;
-    let owner = main.metadata().map_err(Failure::io("look at", &main))?.uid();
+    let text = regular_file::read_to_string(&main).map_err(ConfigError::io("read", &main))?;
+    let owner = main.metadata().map_err(ConfigError::io("look at", &main))?.uid();
     let mut sources = vec![(main, text)];
     for path in drop_ins(&root.join("repo.d"), owner)? {
         let text = ownership::read(&path, owner)?;
@@ -225,31 +228,21 @@ pub(super) fn sources(root: &Utf8Path) -> Result<Vec<Source>, Failure> {
 
 impl File {
     /// Lays each text over those before: tables are merged, lists are appended, and any other value replaces the one before.
-    pub(super) fn of(sources: &[Source]) -> Result<Self, Failure> {
+    pub(crate) fn of(sources: &[Source]) -> Result<Self, ConfigError> {
         let mut table = Table::new();
         for (path, text) in sources {
-            let mistake = |error| mistake(path, false, text, error);
+            let mistake = |error| mistake(Place::in_file(path, None), text, error);
             // On its own too, as only then a mistake has its line.
             toml::from_str::<Self>(text).map_err(mistake)?;
             merge(&mut table, text.parse().map_err(mistake)?);
         }
-        table.try_into().map_err(|error| {
-            let (path, drop_ins) = place(sources);
-            mistake(&path, drop_ins, "", error)
-        })
+        table.try_into().map_err(|error| mistake(Place::of_all(sources), "", error))
     }
 }
 
-/// The file to name for a mistake in what all make together, and whether there are drop-ins.
-pub(super) fn place(sources: &[Source]) -> (Utf8PathBuf, bool) {
-    let path = sources.first().map_or_else(|| Utf8PathBuf::from("repo.toml"), |(path, _)| path.clone());
-    (path, sources.len() > 1)
-}
-
 /// An error with the line and the key it is at.
-fn mistake(path: &Utf8Path, drop_ins: bool, text: &str, mut error: toml::de::Error) -> Failure {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    let line = before.map(|before| before.matches('\n').count() + 1);
+fn mistake(mut place: Place, text: &str, mut error: toml::de::Error) -> ConfigError {
+    place.line = error.span().filter(|_| !text.is_empty()).map(|span| line_at(text, span.start));
     let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
     // Words of the language the program is written in.
     let ours = [
@@ -267,20 +260,18 @@ fn mistake(path: &Utf8Path, drop_ins: bool, text: &str, mut error: toml::de::Err
     error.set_input(None);
     let shown = error.to_string();
     let key = shown.trim_end().rsplit_once("\nin `").and_then(|(_, key)| key.strip_suffix('`'));
-    let key = key.map(|key| format!("{key}: "));
-    let what = format!("{}{message}", key.unwrap_or_default());
-    Failure::Config { path: path.to_owned(), drop_ins, line, what }
+    ConfigError::Text { place, key: key.map(str::to_owned), what: message }
 }
 
-fn drop_ins(directory: &Utf8Path, owner: u32) -> Result<Vec<Utf8PathBuf>, Failure> {
+fn drop_ins(directory: &Utf8Path, owner: u32) -> Result<Vec<Utf8PathBuf>, ConfigError> {
     let entries = match directory.read_dir_utf8() {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Failure::io("list", directory)(error)),
+        Err(error) => return Err(ConfigError::io("list", directory)(error)),
     };
     ownership::check_directory(directory, owner)?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
-    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(Failure::io("list", directory))?;
+    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(ConfigError::io("list", directory))?;
     // Hidden files are an editor's; one of a lock, say, cannot even be read.
     let is_hidden = |path: &Utf8PathBuf| path.file_name().is_some_and(|name| name.starts_with('.'));
     paths.retain(|path| path.extension() == Some("toml") && !is_hidden(path));
@@ -430,7 +421,7 @@ mod tests {
 
     /// The template of `init` with every setting in it set.
     fn full_template() -> String {
-        let filled = crate::cmd::init::TEMPLATE
+        let filled = crate::template::TEXT
             .replace("@ORIGIN@", "\"us\"")
             .replace("@URL@", "#url = \"http://h\"")
             .replace("@UNKNOWN_RELEASE@", "\"refuse\"")

@@ -1,17 +1,18 @@
 //! The configuration of a program that goes on while it is changed.
 
+use std::error::Error;
 use std::mem;
 
 use camino::Utf8PathBuf;
 
-use super::Config;
-use super::file::{self, Source};
-use super::restrictions::Restrictions;
-use crate::error::{self, Failure};
+use crate::config::Config;
+use crate::error::ConfigError;
+use crate::file::{self, Source};
+use crate::restrictions::Restrictions;
 
 /// Tells when the files of a configuration say something else.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub struct Watch {
     root: Utf8PathBuf,
     /// What counts now.
     current: Vec<Source>,
@@ -19,38 +20,42 @@ pub(crate) struct Watch {
     restrictions: Restrictions,
     /// What was found when it was looked last.
     seen: Vec<Source>,
-    /// What was said last to be wrong.
+    /// What was wrong when it was looked last: an error is told once.
     problem: Option<String>,
 }
 
 impl Watch {
-    /// From this configuration on.
-    pub(crate) fn new(config: &Config) -> Self {
+    /// Watches from this configuration on.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
         let (root, current) = (config.root.clone(), config.sources.clone());
         let restrictions = Restrictions::of(config);
         Self { root, seen: current.clone(), current, restrictions, problem: None }
     }
 
-    /// What `use_it` makes of the configuration, when it is another one than before; the error when that cannot be used, once. Then the
+    /// Returns what `use_it` makes of the configuration, when it is another one than before; the error when that cannot be used, once. Then the
     /// one before counts further, and the other one is tried at each look. One that asks less of clients is never used.
     ///
     /// `now`: somebody asked for it. Then what differs is used at first sight, and an error is told again.
-    pub(crate) fn look<T>(
+    ///
+    /// # Errors
+    /// As [`Config::load`], [`ConfigError::Loosened`], and what `use_it` returns.
+    pub fn look<T, E: Error + From<ConfigError>>(
         &mut self,
         now: bool,
-        use_it: impl FnOnce(&Config) -> Result<T, Failure>,
-    ) -> Result<Option<T>, Failure> {
+        use_it: impl FnOnce(&Config) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
         let result = self.read(now, use_it);
-        let problem = result.as_ref().err().map(|failure| error::chain(failure));
+        let problem = result.as_ref().err().map(|error| format!("{error:?}"));
         let is_known = problem == mem::replace(&mut self.problem, problem.clone());
         if is_known && !now { result.or(Ok(None)) } else { result }
     }
 
-    fn read<T>(
+    fn read<T, E: Error + From<ConfigError>>(
         &mut self,
         now: bool,
-        use_it: impl FnOnce(&Config) -> Result<T, Failure>,
-    ) -> Result<Option<T>, Failure> {
+        use_it: impl FnOnce(&Config) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
         let sources = file::sources(&self.root)?;
         let before = mem::replace(&mut self.seen, sources.clone());
         // What differs from one look to the next may be half written.
@@ -60,7 +65,7 @@ impl Watch {
         let config = Config::of(&self.root, &sources)?;
         let restrictions = Restrictions::of(&config);
         if let Some(what) = self.restrictions.loosened_by(&restrictions) {
-            return Err(Failure::Loosened { what });
+            return Err(ConfigError::Loosened { what }.into());
         }
         let made = use_it(&config)?;
         (self.current, self.restrictions) = (sources, restrictions);
@@ -99,9 +104,9 @@ mod tests {
 
         /// What a look says: that it is used, an error, or nothing.
         fn look(&mut self) -> Option<String> {
-            match self.watch.look(false, |_| Ok("used".to_owned())) {
+            match self.watch.look::<_, ConfigError>(false, |_| Ok("used".to_owned())) {
                 Ok(used) => used,
-                Err(failure) => Some(error::chain(&failure)),
+                Err(error) => Some(error.to_string()),
             }
         }
 
@@ -132,7 +137,8 @@ mod tests {
         watched.write("repo.toml", &format!("{BASE}origin = 'other'\n"));
         assert_eq!(watched.look(), None);
         let mut fails = || {
-            watched.watch.look::<()>(false, |_| Err(Failure::Site(std::io::Error::other("public is away"))))
+            let away = || ConfigError::io("open", "public".into())(std::io::Error::other("it is away"));
+            watched.watch.look::<(), _>(false, |_| Err(away()))
         };
         assert!(fails().is_err());
         assert!(matches!(fails(), Ok(None)), "it was said");
@@ -149,10 +155,10 @@ mod tests {
             said.extend(watched.settled());
         }
         insta::assert_snapshot!(said.join("\n"), @"
-        no repository would be left: restart serve if that is meant
-        prod, which is not open to everyone, would be gone: restart serve if that is meant
-        prod would be open to everyone: restart serve if that is meant
-        prod would need no password: restart serve if that is meant
+        no repository would be left
+        prod, which is not open to everyone, would be gone
+        prod would be open to everyone
+        prod would need no password
         ");
     }
 
@@ -166,7 +172,7 @@ mod tests {
             let path = watched.directory.path().join(name);
             let away = watched.directory.path().join("away");
             std::fs::rename(&path, &away).unwrap();
-            let open = "prod would be open to everyone: restart serve if that is meant";
+            let open = "prod would be open to everyone";
             assert_eq!(watched.settled().as_deref(), Some(open), "{name}");
             std::fs::rename(&away, &path).unwrap();
             assert_eq!(watched.settled(), None, "it is what counts: {name}");
@@ -179,7 +185,7 @@ mod tests {
         watched.write("repo.d/b.toml", "[serve]\ntrusted_proxies = ['192.0.2.1']\n");
         assert_eq!(watched.settled().as_deref(), Some("used"));
         watched.write("repo.d/b.toml", "");
-        let open = "`trusted_proxies` would be empty: restart serve if that is meant";
+        let open = "`trusted_proxies` would be empty";
         assert_eq!(watched.settled().as_deref(), Some(open));
         watched.write("repo.d/b.toml", "[serve]\ntrusted_proxies = ['192.0.2.2']\n");
         assert_eq!(watched.settled().as_deref(), Some("used"));
@@ -191,7 +197,7 @@ mod tests {
         watched.write("repo.d/a.toml", "");
         watched.write("repo.toml", "");
         let said = watched.settled();
-        assert_eq!(said.as_deref(), Some("no repository would be left: restart serve if that is meant"));
+        assert_eq!(said.as_deref(), Some("no repository would be left"));
     }
 
     #[test]
@@ -209,7 +215,7 @@ mod tests {
             "repo.d/a.toml",
             "[repositories.prod]\nallow = ['192.0.2.1']\nusers = 'u'\n[repositories.new]\n",
         );
-        let open = "new would be open to everyone: restart serve if that is meant";
+        let open = "new would be open to everyone";
         assert_eq!(watched.settled().as_deref(), Some(open), "it was closed in the meantime");
     }
 }

@@ -8,52 +8,61 @@ use apt_sign::{Certificate, Fingerprint, KeyFileFault, KeyProblem, Keyring, Open
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use crate::error::{Failure, chain};
-use crate::output::Warning;
+use crate::key_error::{KeyError, KeyWarning};
 
 /// A key and the file that it is in.
 type KeyInFile = (Utf8PathBuf, SecretKey);
 
 /// The directory of keys of one store. Every key in it signs.
-pub(crate) struct Keys {
+#[derive(Clone, Debug)]
+pub struct KeyDirectory {
     store: Utf8PathBuf,
     directory: Utf8PathBuf,
 }
 
-impl Keys {
-    pub(crate) fn new(root: &Utf8Path) -> Self {
+impl KeyDirectory {
+    /// Names the directory of the store in `root`, and looks at nothing yet.
+    #[must_use]
+    pub fn new(root: &Utf8Path) -> Self {
         Self { store: root.join("store"), directory: root.join("keys") }
     }
 
-    /// Makes a key and keeps it.
-    pub(crate) fn generate(&self, user_id: &str) -> Result<SecretKey, Failure> {
-        let key = SecretKey::generate(user_id, SystemTime::now(), None)?;
+    /// Makes a key, as of `now`, and keeps it. From then on it signs too.
+    ///
+    /// # Errors
+    /// [`KeyError::Key`], when `user_id` cannot be that of a key, or the directory is open to others or cannot be written.
+    pub fn generate(&self, user_id: &str, now: SystemTime) -> Result<SecretKey, KeyError> {
+        let key = SecretKey::generate(user_id, now, None)?;
         key.save_new(self.directory.join(format!("{}.asc", key.fingerprint())).as_std_path())?;
         Ok(key)
     }
 
-    /// The public part of every key, the oldest first, and what is wrong with files that hold none. Root reads those of whom the store
-    /// belongs to as well.
-    pub(crate) fn certificates(&self) -> Result<(Vec<Certificate>, Vec<Warning>), Failure> {
+    /// Returns the public part of every key, the oldest first, and what is wrong with files that hold none. Root reads those of whom the
+    /// store belongs to as well.
+    ///
+    /// # Errors
+    /// [`KeyError::Key`] for a key that others can read or replace; [`KeyError::BadKey`] when there are files and none is a key;
+    /// [`KeyError::Io`].
+    pub fn certificates(&self) -> Result<(Vec<Certificate>, Vec<KeyWarning>), KeyError> {
         let owner = self.owner()?;
         let (keys, warnings) = self.read(|path| SecretKey::load_of(path, None, owner))?;
         Ok((keys.iter().map(|(_, key)| key.certificate()).collect(), warnings))
     }
 
-    fn owner(&self) -> Result<u32, Failure> {
-        Ok(self.store.metadata().map_err(Failure::io("look at", &self.store))?.uid())
+    fn owner(&self) -> Result<u32, KeyError> {
+        Ok(self.store.metadata().map_err(KeyError::io("look at", &self.store))?.uid())
     }
 
     /// The files that can be keys, in order.
-    fn files(&self) -> Result<Vec<Utf8PathBuf>, Failure> {
+    fn files(&self) -> Result<Vec<Utf8PathBuf>, KeyError> {
         let entries = match self.directory.read_dir_utf8() {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Failure::io("list", &self.directory)(error)),
+            Err(error) => return Err(KeyError::io("list", &self.directory)(error)),
         };
         let mut files = Vec::new();
         for entry in entries {
-            let path = entry.map_err(Failure::io("list", &self.directory))?.into_path();
+            let path = entry.map_err(KeyError::io("list", &self.directory))?.into_path();
             let is_hidden = path.file_name().is_none_or(|name| name.starts_with('.'));
             if path.extension() == Some("asc") && !is_hidden {
                 files.push(path);
@@ -68,7 +77,7 @@ impl Keys {
     fn read(
         &self,
         load: impl Fn(&Path) -> Result<SecretKey, apt_sign::Error>,
-    ) -> Result<(Vec<KeyInFile>, Vec<Warning>), Failure> {
+    ) -> Result<(Vec<KeyInFile>, Vec<KeyWarning>), KeyError> {
         let mut keys: Vec<KeyInFile> = Vec::new();
         let (mut unusable, mut warnings) = (Vec::new(), Vec::new());
         for path in self.files()? {
@@ -96,14 +105,16 @@ impl Keys {
             return Err(unusable.swap_remove(0));
         }
         keys.sort_by_key(|(_, key)| (key.certificate().created(), key.fingerprint()));
-        let skipped = unusable.iter().map(|failure| key_file(format!("{}: it is left out", chain(failure))));
-        warnings.extend(skipped);
+        warnings.extend(unusable.into_iter().map(KeyWarning::LeftOut));
         Ok((keys, warnings))
     }
 
-    /// Signs with every key that can sign at `now`, and tells of the others. They belong to who signs: what root signs would belong to
-    /// root, and whose store it is could not go on from there.
-    pub(crate) fn signer(&self, now: SystemTime) -> Result<(OpenPgpSigner, Vec<Warning>), Failure> {
+    /// Returns what signs with every key that can sign at `now`, and tells of the others. They belong to who signs: what root signs would
+    /// belong to root, and whose store it is could not go on from there.
+    ///
+    /// # Errors
+    /// As [`certificates`](Self::certificates), and [`KeyError::NoKey`], [`KeyError::Unusable`] and [`KeyError::ClockBeforeKey`].
+    pub fn signer(&self, now: SystemTime) -> Result<(OpenPgpSigner, Vec<KeyWarning>), KeyError> {
         let (keys, mut warnings) = self.read(|path| SecretKey::load(path, None))?;
         let Some(created) = keys.iter().map(|(_, key)| key.certificate().created()).min() else {
             return Err(self.no_key());
@@ -111,30 +122,29 @@ impl Keys {
         let (paths, keys): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
         let fingerprints: Vec<Fingerprint> = keys.iter().map(SecretKey::fingerprint).collect();
         let (signer, skipped) = OpenPgpSigner::of_usable(keys, now).map_err(|error| match error {
-            apt_sign::Error::Key { .. } if created > now => Failure::ClockBeforeKey {
-                now: timestamp(now),
-                created: timestamp(created),
-                only_publishes: true,
-            },
+            apt_sign::Error::Key { .. } if created > now => {
+                KeyError::ClockBeforeKey { now: timestamp(now), created: timestamp(created) }
+            }
             apt_sign::Error::Key { fingerprint, problem } => {
                 let mut files = paths.iter().zip(&fingerprints);
                 let path = files.find(|(_, of)| **of == fingerprint).map(|(path, _)| path.clone());
                 let path = path.unwrap_or_else(|| self.directory.clone());
-                Failure::UnusableKey { path, fingerprint, problem }
+                KeyError::Unusable { path, fingerprint, problem }
             }
             error => error.into(),
         })?;
-        for (fingerprint, problem) in &skipped {
-            warnings.push(key(format!("key {} does not sign: {problem}", fingerprint.short())));
-        }
-        for (fingerprint, problem) in signer.problems(now) {
-            warnings.push(key(format!("key {}: {problem}", fingerprint.short())));
-        }
+        let does_not_sign = |(fingerprint, problem)| KeyWarning::DoesNotSign { fingerprint, problem };
+        warnings.extend(skipped.into_iter().map(does_not_sign));
+        let about = |(fingerprint, problem)| KeyWarning::Problem { fingerprint, problem };
+        warnings.extend(signer.problems(now).into_iter().map(about));
         Ok((signer, warnings))
     }
 
-    /// What clients need to check the signatures, and what is wrong with files that hold no key.
-    pub(crate) fn keyring(&self) -> Result<(Keyring, Vec<Warning>), Failure> {
+    /// Returns what clients need to check the signatures, and what is wrong with files that hold no key.
+    ///
+    /// # Errors
+    /// As [`certificates`](Self::certificates), and [`KeyError::NoKey`].
+    pub fn keyring(&self) -> Result<(Keyring, Vec<KeyWarning>), KeyError> {
         let (certificates, warnings) = self.certificates()?;
         if certificates.is_empty() {
             return Err(self.no_key());
@@ -142,13 +152,15 @@ impl Keys {
         Ok((Keyring::new(certificates), warnings))
     }
 
-    /// Whether no file is there that could be a key.
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Returns whether no file is there that could be a key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.files().is_ok_and(|files| files.is_empty())
     }
 
     /// Looks at all key files, whatever their modes and owners are; `None` when they cannot be listed.
-    pub(crate) fn inspect(&self, now: SystemTime) -> Option<Inspection> {
+    #[must_use]
+    pub fn inspect(&self, now: SystemTime) -> Option<Inspection> {
         let files = self.files().ok()?;
         let mut found = Inspection { no_file: files.is_empty(), ..Inspection::default() };
         let (mut judged, mut certificates) = (Vec::new(), Vec::<(Utf8PathBuf, Certificate)>::new());
@@ -179,8 +191,7 @@ impl Keys {
         for (path, fingerprint, problem) in judged {
             let Some(problem) = problem else { continue };
             if signs {
-                let what = format!("key {} does not sign: {problem}", fingerprint.short());
-                found.warnings.push(key(what));
+                found.warnings.push(KeyWarning::DoesNotSign { fingerprint, problem });
             } else {
                 found.faults.push((path, apt_sign::Error::Key { fingerprint, problem }));
             }
@@ -189,47 +200,91 @@ impl Keys {
         Some(found)
     }
 
-    fn no_key(&self) -> Failure {
+    fn no_key(&self) -> KeyError {
         let public = self.store.with_file_name("public");
         let is_published = public.read_dir_utf8().is_ok_and(|entries| {
             entries.flatten().any(|entry| entry.path().join("dists").symlink_metadata().is_ok())
         });
-        Failure::NoKey { path: self.directory.clone(), is_published }
+        KeyError::NoKey { path: self.directory.clone(), is_published }
     }
 }
 
 /// What was found in the directory of keys.
 #[derive(Debug, Default)]
-pub(crate) struct Inspection {
+#[non_exhaustive]
+pub struct Inspection {
     /// The public parts of all keys.
-    pub(crate) keyring: Keyring,
+    pub keyring: Keyring,
     /// Files that hold no key, and keys that cannot sign.
-    pub(crate) faults: Vec<(Utf8PathBuf, apt_sign::Error)>,
-    pub(crate) warnings: Vec<Warning>,
+    pub faults: Vec<(Utf8PathBuf, apt_sign::Error)>,
+    /// What is worth a word about the others.
+    pub warnings: Vec<KeyWarning>,
     /// Whether there is no file that could be a key.
-    pub(crate) no_file: bool,
+    pub no_file: bool,
 }
 
 /// A file among the keys that cannot be used. Some errors name it themselves.
-fn bad_key(path: Utf8PathBuf, source: apt_sign::Error) -> Failure {
+fn bad_key(path: Utf8PathBuf, source: apt_sign::Error) -> KeyError {
     match source {
         apt_sign::Error::KeyFile { .. } | apt_sign::Error::Io { .. } => source.into(),
-        source => Failure::BadKey { path, source },
+        source => KeyError::BadKey { path, source },
     }
 }
 
-fn doubled(first: &Utf8Path, second: &Utf8Path) -> Warning {
-    key_file(format!("{first} and {second} hold the same key: one of them is enough"))
+fn doubled(first: &Utf8Path, second: &Utf8Path) -> KeyWarning {
+    KeyWarning::Doubled { first: first.to_owned(), second: second.to_owned() }
 }
 
-fn key_file(message: String) -> Warning {
-    Warning { code: "W-KEY-FILE", message }
-}
-
-fn key(message: String) -> Warning {
-    Warning { code: "W-KEY", message }
-}
-
-pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
+fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_as_of_the_time_that_is_given_and_signs_from_then_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        std::fs::create_dir(root.join("store")).unwrap();
+        let keys = KeyDirectory::new(root);
+        let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        assert!(keys.is_empty());
+        assert!(matches!(keys.signer(made), Err(KeyError::NoKey { is_published: false, .. })));
+        let key = keys.generate("Example", made).unwrap();
+        assert_eq!(key.certificate().created(), made);
+        let earlier = made - Duration::from_secs(60);
+        assert!(matches!(
+            keys.signer(earlier),
+            Err(KeyError::ClockBeforeKey { now, created }) if now == timestamp(earlier) && created == timestamp(made)
+        ));
+        assert!(keys.signer(made).is_ok_and(|(_, warnings)| warnings.is_empty()));
+        assert_eq!(keys.keyring().unwrap().0.fingerprints(), [key.fingerprint()]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_key_is_left_out_where_there_is_one_and_an_error_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        std::fs::create_dir(root.join("store")).unwrap();
+        let (keys, now) =
+            (KeyDirectory::new(root), SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        keys.generate("Example", now).unwrap();
+        let [first, bad] = ["keys/a.asc", "keys/b.asc"].map(|name| root.join(name));
+        let made = keys.files().unwrap().remove(0);
+        std::fs::copy(&made, &first).unwrap();
+        std::fs::write(&bad, "no key").unwrap();
+        std::fs::set_permissions(&bad, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let (_, warnings) = keys.signer(now).unwrap();
+        assert!(
+            matches!(&warnings[..], [KeyWarning::Doubled { .. }, KeyWarning::LeftOut(KeyError::BadKey { path, .. })] if *path == bad),
+            "{warnings:?}"
+        );
+        std::fs::remove_file(first).unwrap();
+        std::fs::remove_file(made).unwrap();
+        assert!(matches!(keys.certificates(), Err(KeyError::BadKey { path, .. }) if path == bad));
+    }
 }

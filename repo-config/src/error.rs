@@ -1,0 +1,266 @@
+//! What can be wrong with a configuration.
+
+use std::fmt;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::SuiteName;
+use repo_store::{RepositoryName, SettingsError};
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A text that breaks the rules: of TOML, of the tables, or of a value.
+    #[error("{place}: {}{what}", .key.as_ref().map_or_else(String::new, |key| format!("{key}: ")))]
+    Text {
+        /// Where.
+        place: Place,
+        /// The key that it is at, with those of its tables, where it is known.
+        key: Option<String>,
+        /// The rule that is broken.
+        what: String,
+    },
+    /// Settings that the store refuses.
+    #[error("{place}")]
+    Settings {
+        /// Where the refused setting is.
+        place: Place,
+        /// What the store says of it.
+        #[source]
+        source: SettingsError,
+    },
+    /// Settings of which each is well-formed, and that do not go together.
+    #[error("{place}: {fault}")]
+    Contradiction {
+        /// Where one of them is.
+        place: Place,
+        /// What does not go together.
+        fault: Contradiction,
+    },
+    /// A drop-in, or the directory of drop-ins, that is not only in the hands of whoever `repo.toml` belongs to.
+    #[error("{path}: {fault}")]
+    Ownership {
+        /// The drop-in or the directory.
+        path: Utf8PathBuf,
+        /// In whose hands it is.
+        fault: OwnershipFault,
+    },
+    /// The keyring of those whose uploads are taken.
+    #[error("{path}")]
+    Keyring {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: apt_sign::Error,
+    },
+    /// Something that the operating system refused.
+    #[error("cannot {verb} {path}")]
+    Io {
+        /// What was tried.
+        verb: &'static str,
+        /// On which file or directory.
+        path: Utf8PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A repository that is not configured.
+    #[error("there is no repository `{name}`")]
+    UnknownRepository {
+        /// The name that was asked for, escaped and cut to 100 characters.
+        name: String,
+        /// The repositories that there are.
+        known: Vec<RepositoryName>,
+    },
+    /// A changed configuration that asks less of clients than the one before.
+    #[error("{what}")]
+    Loosened {
+        /// What would be less strict.
+        what: Loosening,
+    },
+}
+
+impl ConfigError {
+    /// Returns a code that stays the same for the same kind of error in every later version, whatever its message says.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Text { .. }
+            | Self::Settings { .. }
+            | Self::Contradiction { .. }
+            | Self::Ownership { .. }
+            | Self::Keyring { .. } => "E-CONFIG",
+            Self::Io { .. } => "E-IO",
+            Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
+            Self::Loosened { .. } => "E-LOOSENED",
+        }
+    }
+
+    /// Returns the file that is concerned.
+    #[must_use]
+    pub fn path(&self) -> Option<&Utf8Path> {
+        match self {
+            Self::Text { place, .. } | Self::Settings { place, .. } | Self::Contradiction { place, .. } => {
+                Some(&place.path)
+            }
+            Self::Ownership { path, .. } | Self::Keyring { path, .. } | Self::Io { path, .. } => Some(path),
+            Self::UnknownRepository { .. } | Self::Loosened { .. } => None,
+        }
+    }
+
+    /// Returns the line in that file, from 1, where it is known.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Text { place, .. } | Self::Settings { place, .. } | Self::Contradiction { place, .. } => {
+                place.line
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn io(verb: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { verb, path, source }
+    }
+}
+
+/// A place in the texts of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Place {
+    /// The file.
+    pub path: Utf8PathBuf,
+    /// The line in it, from 1, where it is known.
+    pub line: Option<usize>,
+    /// Whether it is in what `repo.toml` and the drop-ins make together: `path` is `repo.toml` then.
+    pub with_drop_ins: bool,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.path, if self.with_drop_ins { " with its repo.d" } else { "" })?;
+        self.line.map_or(Ok(()), |line| write!(f, ": line {line}"))
+    }
+}
+
+/// Settings that do not go together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Contradiction {
+    /// A list in the configuration and one in a file of its own.
+    #[error("`{key}` and `{key}_file` exclude each other")]
+    ListedTwice {
+        /// The key of the list.
+        key: &'static str,
+    },
+    /// A table for a suite that is not listed.
+    #[error("[suite.{suite}]: `suites` has no such name")]
+    TableWithoutSuite {
+        /// The suite.
+        suite: SuiteName,
+    },
+    /// A repository with a suite that is not listed.
+    #[error("repositories.{repository}.suites: `suites` has no `{suite}`")]
+    UnknownSuite {
+        /// The repository.
+        repository: RepositoryName,
+        /// The suite.
+        suite: SuiteName,
+    },
+    /// A rule about where packages go, for a repository that is not configured.
+    #[error("routing rule {number}: there is no repository `{repository}`")]
+    RouteOfNoRepository {
+        /// The number of the rule, from 1.
+        number: usize,
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// A rule about where packages go that leads to no suite of a repository.
+    #[error("routing rule {number}: {repository} has none of its suites: limit the rule with `repositories`")]
+    RouteWithoutSuites {
+        /// The number of the rule, from 1.
+        number: usize,
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// A rule of retention that names a repository that is not configured.
+    #[error("retention rule {number}: there is no repository `{repository}`")]
+    RetentionOfNoRepository {
+        /// The number of the rule, from 1.
+        number: usize,
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// A rule of retention that names a suite that no repository has.
+    #[error("retention rule {number}: there is no suite `{suite}`")]
+    RetentionOfNoSuite {
+        /// The number of the rule, from 1.
+        number: usize,
+        /// The suite.
+        suite: SuiteName,
+    },
+    /// A rule of retention that says which repositories keep a package, and not what is removed at all.
+    #[error("retention rule {number}: kept_by adds to keep_versions or keep_for: set one of them")]
+    RetentionWithoutLimit {
+        /// The number of the rule, from 1.
+        number: usize,
+    },
+}
+
+/// Why a drop-in does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OwnershipFault {
+    /// It belongs to a third user.
+    #[error("it belongs to uid {uid} and not to the owner of repo.toml (uid {owner})")]
+    OtherOwner {
+        /// Whom it belongs to.
+        uid: u32,
+        /// Whom `repo.toml` belongs to.
+        owner: u32,
+    },
+    /// Everybody may write to it.
+    #[error("mode {mode:04o} lets everybody write to it")]
+    Writable {
+        /// Its mode.
+        mode: u32,
+    },
+}
+
+/// How a changed configuration would ask less of clients.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Loosening {
+    /// It has no repository.
+    #[error("no repository would be left")]
+    NoRepository,
+    /// It has no proxies, and networks decide.
+    #[error("`trusted_proxies` would be empty")]
+    NoProxies,
+    /// It lacks a repository that not everyone may read.
+    #[error("{0}, which is not open to everyone, would be gone")]
+    Gone(RepositoryName),
+    /// Everyone may read a repository.
+    #[error("{0} would be open to everyone")]
+    Open(RepositoryName),
+    /// No password is needed for a repository.
+    #[error("{0} would need no password")]
+    NoPassword(RepositoryName),
+    /// A repository can be read from every address.
+    #[error("{0} would be open to every address")]
+    EveryAddress(RepositoryName),
+}
+
+/// A text that breaks the rule for a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidValue(String);
+
+impl From<String> for InvalidValue {
+    fn from(rule: String) -> Self {
+        Self(rule)
+    }
+}

@@ -1,0 +1,72 @@
+//! The configuration and the keys of a store, as its directory holds them: `repo.toml` with the drop-ins in `repo.d`, the files that
+//! they name, and the secret keys in `keys`. A command line, a service and a program of one's own read the same store by it.
+//!
+//! It reads no clock, no environment and no terminal, and it serves nothing: who may read a repository is told as networks and as the path
+//! of a file of users.
+//!
+//! ```
+//! use deb_parse::{Architecture, PackageName, SuiteName, Version, deb};
+//! use jiff::Timestamp;
+//! use repo_config::{Config, FromText as _, KeyDirectory, Line, Template};
+//! use repo_store::{AddOptions, Context, PublishOptions, RepositoryName, Store};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let root = camino::Utf8PathBuf::try_from(directory.path().join("store"))?;
+//! # let now: Timestamp = "2026-11-27T12:00:00Z".parse()?;
+//! # let file = camino::Utf8PathBuf::try_from(directory.path().join("hello.deb"))?;
+//! # let amd64 = Architecture::parse("amd64")?;
+//! # let package = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, amd64).build()?;
+//! # std::fs::write(&file, package)?;
+//! let mut template = Template::new(Line::from_text("Example Ltd")?);
+//! template.suites.push(SuiteName::parse("bookworm")?);
+//! template.architectures.push(Architecture::parse("amd64")?);
+//! template.repositories.push(RepositoryName::parse("prod")?);
+//! Store::create(&root)?;
+//! KeyDirectory::new(&root).generate("Example Ltd (archive signing key)", now.into())?;
+//! template.save_new(&root)?;
+//!
+//! // From here on also for a store that `repo-cli init` made. `file` is the path of a .deb file.
+//! let (config, store) = (Config::load(&root)?, Store::open(&root)?);
+//! let prod = config.repository("prod")?;
+//! let context = Context { actor: "example".to_owned(), now, threads: std::num::NonZeroUsize::MIN };
+//! store.add(prod, &[file], &AddOptions::default(), &context)?.into_result()?;
+//! let (signer, _warnings) = KeyDirectory::new(&root).signer(now.into())?;
+//! store.publish_with(prod, &signer, PublishOptions::default(), &context)?;
+//! let index = std::fs::read_to_string(root.join("public/prod/dists/bookworm/InRelease"))?;
+//! assert!(index.contains("Origin: Example Ltd"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod compress;
+mod config;
+mod error;
+mod file;
+mod keeping;
+mod key_error;
+mod keys;
+mod limits;
+mod named_files;
+mod network;
+mod ownership;
+mod place;
+mod regular_file;
+mod restrictions;
+mod routing;
+mod template;
+mod uploaders;
+mod url;
+mod value;
+mod watch;
+
+pub use config::{Config, DEFAULT_LISTEN, without_repeats};
+pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place};
+pub use file::OnUnknownRelease;
+pub use key_error::{KeyError, KeyWarning};
+pub use keys::{Inspection, KeyDirectory};
+pub use network::Network;
+pub use template::Template;
+pub use url::Url;
+pub use value::{FromText, Line};
+pub use watch::Watch;
