@@ -103,13 +103,14 @@ impl Session {
     ) -> Result<&RepositorySettings, Failure> {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
-            self.signing_keys(false).map_err(|failure| match failure {
+            let keys = self.signing_keys(false).map_err(|failure| match failure {
                 Failure::ClockBeforeKey { now, created, .. } => {
                     Failure::ClockBeforeKey { now, created, only_publishes: false }
                 }
                 failure => failure,
             })?;
             self.store.check_file_systems(&repository.name)?;
+            self.store.check_keys(&repository.name, &keys.signer, &self.context())?;
         }
         Ok(repository)
     }

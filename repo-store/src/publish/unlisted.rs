@@ -109,7 +109,7 @@ mod tests {
         let mut suite = SuiteSettings::new(bookworm.clone(), vec![Architecture::parse("amd64").unwrap()]);
         suite.translations = true;
         let mut preprod = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), vec![suite]);
-        preprod.encodings = vec![Encoding::Plain];
+        preprod.encodings = vec![Encoding::Plain, Encoding::Gz];
         preprod.flat = Some(bookworm.clone());
         let key =
             SecretKey::generate("Test", SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000), None);
@@ -172,7 +172,7 @@ mod tests {
         let bookworm = SuiteName::parse("bookworm").unwrap();
         let suite = SuiteSettings::new(bookworm.clone(), vec![Architecture::parse("amd64").unwrap()]);
         let mut preprod = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), vec![suite]);
-        preprod.encodings = vec![Encoding::Plain];
+        preprod.encodings = vec![Encoding::Plain, Encoding::Gz];
         let key =
             SecretKey::generate("Test", SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000), None);
         let signer = OpenPgpSigner::new(vec![key.unwrap()]).unwrap();
