@@ -28,7 +28,35 @@ use crate::store::Store;
 pub(crate) struct Missing(BTreeSet<Utf8PathBuf>);
 
 impl Missing {
-    /// Looks in a directory for all that a publication consists of, besides the pool.
+    /// Looks in a target for all that a publication consists of, besides the pool.
+    ///
+    /// # Errors
+    /// When something cannot be looked at.
+    pub(super) fn of<T: PublicationTarget + ?Sized>(
+        target: &T,
+        publication: &Publication,
+    ) -> Result<Self, Error> {
+        let mut missing = BTreeSet::new();
+        for TreeEntry { path, source, .. } in
+            publication.entries().into_iter().chain(publication.root_entries())
+        {
+            let is_there = match &source {
+                Source::Link { target: leads_to } => {
+                    target.leads_to(&path)?.as_deref() == Some(Utf8Path::new(leads_to))
+                }
+                Source::Blob { size, .. } => target.has(&path, *size)?,
+                Source::Index(file) | Source::Name { file, .. } | Source::Signed { file, .. } => {
+                    target.has(&path, file.size)?
+                }
+            };
+            if !is_there {
+                missing.insert(path);
+            }
+        }
+        Ok(Self(missing))
+    }
+
+    /// Looks in a directory as [`of`](Self::of) does, and opens each directory of the tree once.
     ///
     /// # Errors
     /// [`StorageError::UnsafePath`] when a link or a file lies where a directory belongs that all publications share.

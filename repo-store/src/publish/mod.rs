@@ -189,9 +189,10 @@ impl Store {
         signer: &dyn Signer,
         context: &Context,
     ) -> Result<(), Error> {
-        let current = Publication::current(self, repository)?;
+        let target = DirectoryTarget::new(self, repository);
+        let current = Publication::current_in(&target, self, repository)?;
         let known = Publication::last_known(self, repository, current.as_ref())?;
-        known_keys::check(self, repository, known.as_ref(), (signer, context.now))
+        known_keys::check(&target, repository, known.as_ref(), (signer, context.now))
     }
 
     fn publish_from(

@@ -22,7 +22,7 @@ use crate::publish::entry::File;
 use crate::publish::layout;
 use crate::publish::missing::Missing;
 use crate::publish::publication::Publication;
-use crate::storage::beneath::{At, DirectoryHandle, StorePaths};
+use crate::storage::beneath::{At, DirectoryHandle, Status, StorePaths};
 use crate::storage::files::mode;
 use crate::storage::{faults, files};
 use crate::store::{InPool, Store};
@@ -254,7 +254,7 @@ impl PublicationTarget for DirectoryTarget<'_> {
 
     fn size(&self, path: &Utf8Path) -> Result<Option<u64>, Error> {
         let found = self.at(path).status_if_present().map_err(Error::io("look at", self.full(path)))?;
-        Ok(found.filter(|found| found.is_file()).map(|found| found.size))
+        Ok(found.filter(Status::is_file).map(|found| found.size))
     }
 
     fn has(&self, path: &Utf8Path, size: u64) -> Result<bool, Error> {

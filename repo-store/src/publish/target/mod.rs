@@ -6,6 +6,10 @@
 //! file, and put the `InRelease` of each suite last when it is told to [switch](PublicationTarget::switch).
 
 pub(super) mod directory;
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 
@@ -139,7 +143,9 @@ pub(crate) trait PublicationTarget: Send + Sync {
     ///
     /// # Errors
     /// When a link or a file lies where a directory belongs that all publications share.
-    fn missing(&self, publication: &Publication) -> Result<Missing, Error>;
+    fn missing(&self, publication: &Publication) -> Result<Missing, Error> {
+        Missing::of(self, publication)
+    }
 
     /// Removes a file or a link. It is not an error when nothing lies there.
     ///
