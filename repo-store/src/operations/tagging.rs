@@ -9,6 +9,7 @@ use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
+use crate::publish::{DirectoryTarget, hide_tag};
 use crate::storage::Swap;
 use crate::store::Store;
 
@@ -32,7 +33,7 @@ impl Store {
         if self.tagged(repository, name)?.is_some_and(|other| other != commit) {
             return Err(Error::TagExists { repository: repository.clone(), tag: name.clone() });
         }
-        let shown = self.show_tag(repository, name, commit)?;
+        let shown = self.show_tag(&DirectoryTarget::new(self, repository), repository, (name, commit))?;
         match self.storage().swap(&key, None, format!("{commit}\n").as_bytes(), || Ok(()))? {
             Swap::Done => {}
             Swap::Changed => return Ok(shown),
@@ -62,7 +63,7 @@ impl Store {
             self.log_tag(repository, commit, Operation::DeleteTag(name.clone()), context)?;
             match self.storage().delete_ref(&key, &version)? {
                 Swap::Done => {
-                    self.hide_tag(repository, name)?;
+                    hide_tag(&DirectoryTarget::new(self, repository), name)?;
                     return Ok(commit);
                 }
                 Swap::Changed => {}

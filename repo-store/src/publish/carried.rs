@@ -3,18 +3,17 @@
 //! An index that did not change costs a hard link, and hashing all of them each time would make every publication as dear as the
 //! repository is large. So each publication reads a bounded share of them, another one each time: small files whole, and one segment of
 //! a large one, whose BLAKE3 is in its layout. A publication that goes back to an older state reads all that it takes over instead: see
-//! [`Tree::check_all`](super::tree::Tree::check_all).
+//! [`Draft::check_all`](super::draft::Draft::check_all).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::FileExt as _;
 
 use apt_index::{Encoding, Layout, ReleaseFile};
 use deb_parse::checksum::{Blake3, Sha256};
 
+use super::layout;
 use super::publication::Publication;
+use super::target::{PublicationTarget, PublishedFile};
 use crate::model::publication_id::PublicationId;
-use crate::storage::beneath::DirectoryHandle;
-use crate::storage::files;
 
 /// So many bytes of files are read each time.
 const SHARE: u64 = 1 << 20;
@@ -33,7 +32,7 @@ type Known<'a> = (ReleaseFile, Option<(Encoding, &'a Layout)>);
 
 /// Reads a share of the files of the indices of a publication, for the next one, which has the id `next`.
 pub(super) fn look_at_some(
-    by_hash: &DirectoryHandle,
+    target: &dyn PublicationTarget,
     publication: &Publication,
     next: PublicationId,
 ) -> Found {
@@ -46,7 +45,7 @@ pub(super) fn look_at_some(
         && let Some((range, hash)) = layout.segment_of(*encoding, turn >> 32)
     {
         found.read += range.end - range.start;
-        if !has_segment(by_hash, file, (range.start, range.end), hash) {
+        if !has_segment(target, file, (range.start, range.end), hash) {
             found.broken.insert(file.sha256);
         }
     }
@@ -55,7 +54,7 @@ pub(super) fn look_at_some(
         let Some(rest) = left.checked_sub(file.size) else { break };
         left = rest;
         found.read += file.size;
-        if !is_whole(by_hash, file) {
+        if !is_whole(target, file) {
             found.broken.insert(file.sha256);
         }
     }
@@ -88,26 +87,25 @@ pub(super) fn in_turn<T>(all: &[T], turn: u64) -> impl Iterator<Item = &T> {
     all.iter().cycle().skip(start).take(all.len())
 }
 
-fn is_whole(by_hash: &DirectoryHandle, file: &ReleaseFile) -> bool {
-    let at = by_hash.at(file.sha256.to_string());
-    let is_there = at.status().is_ok_and(|found| found.is_file() && found.size == file.size);
-    is_there && files::sha256(at).is_ok_and(|digest| digest == file.sha256)
+/// Opens a file of an index; `None` when it is not there as it was published.
+fn open(target: &dyn PublicationTarget, file: &ReleaseFile) -> Option<Box<dyn PublishedFile>> {
+    let opened = target.open(&layout::index(&file.sha256)).ok().flatten()?;
+    (opened.size() == file.size).then_some(opened)
+}
+
+fn is_whole(target: &dyn PublicationTarget, file: &ReleaseFile) -> bool {
+    let digest = open(target, file).and_then(|opened| opened.sha256().ok());
+    digest.is_some_and(|digest| digest == file.sha256)
 }
 
 fn has_segment(
-    by_hash: &DirectoryHandle,
+    target: &dyn PublicationTarget,
     file: &ReleaseFile,
     (start, end): (u64, u64),
     hash: Blake3,
 ) -> bool {
-    let at = by_hash.at(file.sha256.to_string());
-    let read = || {
-        let file = at.open_file()?;
-        let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
-        file.read_exact_at(&mut bytes, start)?;
-        std::io::Result::Ok(bytes)
-    };
-    end <= file.size && read().is_ok_and(|bytes| Blake3::of(&bytes) == hash)
+    let bytes = open(target, file).and_then(|opened| opened.read_range(start, end).ok());
+    bytes.is_some_and(|bytes| Blake3::of(&bytes) == hash)
 }
 
 #[cfg(test)]

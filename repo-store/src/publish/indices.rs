@@ -1,10 +1,8 @@
 //! Rendering the indices of suites, each from the change since it was published last where that is known.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use apt_index::{
@@ -14,10 +12,12 @@ use apt_index::{
 use deb_parse::PackageName;
 
 use super::Wanted;
+use super::draft::Draft;
 use super::kind::{Extent, Kind, installer_components, shows_every_component};
+use super::layout;
 use super::place::Place;
 use super::publication::{PublishedDiff, PublishedIndex, PublishedSuite};
-use super::tree::Tree;
+use super::target::PublishedFile;
 use super::unlisted::{Unlisted, UnlistedPackages};
 use crate::context::Context;
 use crate::error::{Error, PublishError};
@@ -32,13 +32,13 @@ use crate::store::Store;
 /// The indices of one suite, by path without the compression's ending.
 type Indices = BTreeMap<String, PublishedIndex>;
 
-/// Renders all indices of all wanted suites, writes their files to the tree, and links the packages they list into the pool.
+/// Renders all indices of all wanted suites, writes their files to the target, and links the packages they list into the pool.
 /// Returns the packages that were left out as well.
 pub(super) fn render(
     store: &Store,
     repository: &RepositorySettings,
     wanted: &[Wanted<'_>],
-    tree: &Tree<'_>,
+    draft: &Draft<'_>,
     context: &Context,
 ) -> Result<(Vec<Indices>, Vec<Unlisted>), Error> {
     // Suites that show the same content on top of the same content render alike, and most packages go to every suite.
@@ -48,7 +48,7 @@ pub(super) fn render(
         let known = contents.iter().position(|content| content.serves(suite));
         places.push(known.unwrap_or(contents.len()));
         if known.is_none() {
-            let content = Content::load(store, repository, suite, tree)?;
+            let content = Content::load(store, repository, suite, draft)?;
             if repository.contents {
                 content.make_manifests(store, context)?;
             }
@@ -61,7 +61,7 @@ pub(super) fn render(
     let results = parallel_map(&jobs, context.threads, |job| {
         let mut options = IndexOptions::new(repository.encodings_of(job.kind.index_kind()).to_vec());
         options.threads = threads;
-        job.run(&Workshop { store, tree, options, pdiffs: repository.pdiffs, unlisted: &unlisted })
+        job.run(&Workshop { store, draft, options, pdiffs: repository.pdiffs, unlisted: &unlisted })
     });
     let mut by_content: Vec<Indices> = contents.iter().map(|_| Indices::new()).collect();
     for (job, result) in jobs.iter().zip(results) {
@@ -76,7 +76,7 @@ pub(super) fn render(
 /// What every index is made with.
 struct Workshop<'a> {
     store: &'a Store,
-    tree: &'a Tree<'a>,
+    draft: &'a Draft<'a>,
     options: IndexOptions,
     /// From how many earlier states clients can come to the present one by a patch.
     pdiffs: usize,
@@ -102,7 +102,7 @@ impl<'a> Content<'a> {
         store: &Store,
         repository: &RepositorySettings,
         wanted: &'a Wanted<'a>,
-        tree: &Tree<'_>,
+        draft: &Draft<'_>,
     ) -> Result<Self, Error> {
         let snapshot = store.empty_or(wanted.snapshot)?;
         let before = match wanted.built_upon() {
@@ -115,7 +115,7 @@ impl<'a> Content<'a> {
         let sources = wanted.before.is_some_and(PublishedSuite::has_sources);
         let extent = Extent { sources, contents: repository.contents, ..Extent::default() };
         let mut content = Self { wanted, snapshot, before, extent };
-        content.take_in(store, tree)?;
+        content.take_in(store, draft)?;
         Ok(content)
     }
 
@@ -141,7 +141,7 @@ impl<'a> Content<'a> {
     }
 
     /// Looks at every package that was not shown before.
-    fn take_in(&mut self, store: &Store, tree: &Tree<'_>) -> Result<(), Error> {
+    fn take_in(&mut self, store: &Store, draft: &Draft<'_>) -> Result<(), Error> {
         // What clients were told to fetch they go on asking for.
         let known = self.wanted.before.map(|before| installer_components(self.wanted.suite, &before.indices));
         let mut installer: BTreeSet<_> = known.into_iter().flatten().cloned().collect();
@@ -157,7 +157,7 @@ impl<'a> Content<'a> {
             Some((before, difference)) => {
                 for record in &difference.only_second {
                     note(record);
-                    tree.link_pool(record)?;
+                    draft.put_pool(record)?;
                 }
                 // Of a component that is new here, packages may have been waiting for it.
                 let knows_all = match self.wanted.place {
@@ -174,7 +174,7 @@ impl<'a> Content<'a> {
                 for record in self.snapshot.iterate(store.objects()) {
                     let record = record?;
                     note(&record);
-                    tree.link_pool(&record)?;
+                    draft.put_pool(&record)?;
                 }
             }
         }
@@ -265,8 +265,8 @@ impl Job<'_> {
         self.push_all(&mut builder, items(&package, workshop.unlisted))?;
         let rendered = builder.finish().map_err(|source| self.error(source))?;
         workshop
-            .tree
-            .write_index(rendered, None)?
+            .draft
+            .put_index(rendered, None)?
             .ok_or_else(|| Error::damaged("index", &self.path, "it changed while it was written"))
     }
 
@@ -319,12 +319,12 @@ impl Job<'_> {
     /// The patches that lead from earlier states to an index that was just written.
     fn patches(
         &self,
-        Workshop { tree, pdiffs, .. }: &Workshop<'_>,
+        Workshop { draft, pdiffs, .. }: &Workshop<'_>,
         (id, before): (PublicationId, &PublishedIndex),
         (present, removed): (&PublishedIndex, &[Range<u64>]),
     ) -> Result<Option<PublishedDiff>, Error> {
         let fetched = present.files.values().map(|file| file.size).min().unwrap_or(0);
-        let Some(files) = OpenFiles::open(present, tree) else { return Ok(None) };
+        let Some(files) = OpenFiles::open(present, draft) else { return Ok(None) };
         if *pdiffs == 0 || fetched < WORTH_PATCHING {
             return Ok(None);
         }
@@ -332,10 +332,10 @@ impl Job<'_> {
         let history = before.diff.as_ref().map_or(&none, |diff| &diff.history);
         let before = (&*id.to_string(), before.plain, &before.layout);
         let history = history.advance(before, (&present.layout, removed), *pdiffs);
-        let made = history.patches(&tree.id().to_string(), present.plain, &present.layout, &files);
+        let made = history.patches(&draft.id().to_string(), present.plain, &present.layout, &files);
         let Some(made) = made.map_err(|source| self.error(source))? else { return Ok(None) };
-        let index = tree.write_small(&made.index)?;
-        let patches = made.patches.into_iter().map(|(name, bytes)| Ok((name, tree.write_small(&bytes)?)));
+        let index = draft.put_small(&made.index)?;
+        let patches = made.patches.into_iter().map(|(name, bytes)| Ok((name, draft.put_small(&bytes)?)));
         Ok(Some(PublishedDiff { index, patches: patches.collect::<Result<_, Error>>()?, history }))
     }
 
@@ -347,8 +347,8 @@ impl Job<'_> {
         before: &PublishedIndex,
         change: &Change<I>,
     ) -> Result<Option<PublishedIndex>, Error> {
-        let Workshop { tree, options, .. } = workshop;
-        let Some(files) = OpenFiles::open(before, tree) else { return Ok(None) };
+        let Workshop { draft, options, .. } = workshop;
+        let Some(files) = OpenFiles::open(before, draft) else { return Ok(None) };
         if !before.files.keys().copied().eq(sorted(&options.encodings)) {
             return Ok(None);
         }
@@ -356,12 +356,12 @@ impl Job<'_> {
             return Ok(None);
         }
         if change.removed.is_empty() && change.added.is_empty() {
-            return Ok(tree.holds(before)?.then(|| before.clone()));
+            return Ok(draft.holds(before)?.then(|| before.clone()));
         }
         match update(&before.layout, &files, change, options) {
             Ok(rendered) => {
                 let removed = rendered.removed_lines().unwrap_or_default().to_vec();
-                let Some(mut index) = tree.write_index(rendered, Some(before))? else { return Ok(None) };
+                let Some(mut index) = draft.put_index(rendered, Some(before))? else { return Ok(None) };
                 match self.patches(workshop, (id, before), (&index, &removed)) {
                     Ok(diff) => index.diff = diff,
                     // A part that was taken over is damaged.
@@ -419,18 +419,17 @@ fn sorted(encodings: &[Encoding]) -> Vec<Encoding> {
 }
 
 /// The files of the index that was published before.
-struct OpenFiles(BTreeMap<Encoding, (File, u64)>);
+struct OpenFiles(BTreeMap<Encoding, Box<dyn PublishedFile>>);
 
 impl OpenFiles {
     /// `None` when one of them is not there as it was published.
-    fn open(index: &PublishedIndex, tree: &Tree<'_>) -> Option<Self> {
+    fn open(index: &PublishedIndex, draft: &Draft<'_>) -> Option<Self> {
         let files = index.files.iter().map(|(encoding, expected)| {
-            if tree.is_broken(&expected.sha256) {
+            if draft.is_broken(&expected.sha256) {
                 return None;
             }
-            let file = tree.by_hash(&expected.sha256).open_file().ok()?;
-            let size = file.metadata().ok()?.len();
-            (size == expected.size).then_some((*encoding, (file, size)))
+            let file = draft.target().open(&layout::index(&expected.sha256)).ok().flatten()?;
+            (file.size() == expected.size).then_some((*encoding, file))
         });
         files.collect::<Option<_>>().map(Self)
     }
@@ -438,14 +437,7 @@ impl OpenFiles {
 
 impl PreviousFiles for OpenFiles {
     fn read(&self, encoding: Encoding, range: Range<u64>) -> std::io::Result<Vec<u8>> {
-        let (file, size) = self.0.get(&encoding).ok_or(std::io::ErrorKind::NotFound)?;
-        if range.start > range.end || range.end > *size {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        let length =
-            usize::try_from(range.end - range.start).map_err(|_| std::io::ErrorKind::InvalidInput)?;
-        let mut bytes = vec![0; length];
-        file.read_exact_at(&mut bytes, range.start)?;
-        Ok(bytes)
+        let file = self.0.get(&encoding).ok_or(std::io::ErrorKind::NotFound)?;
+        file.read_range(range.start, range.end)
     }
 }

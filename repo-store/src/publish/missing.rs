@@ -9,30 +9,61 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::carried::{drawn, in_turn};
-use super::directory::PublicDirectory;
 use super::entry::{File, Source, TreeEntry};
 use super::layout;
 use super::place::Place;
 use super::publication::{Publication, PublishedSuite};
-use super::tree::is_whole;
+use super::target::PublicationTarget;
+use super::target::directory::{DirectoryTarget, is_whole};
 use crate::error::{ChangeError, Error};
 use crate::model::chunk::Chunk;
 use crate::model::id::ChunkId;
 use crate::model::publication_id::PublicationId;
-use crate::model::record::RecordFile;
 use crate::storage::StorageError;
 use crate::storage::beneath::{At, StorePaths};
+use crate::store::Store;
 
 /// The entries of a publication that are missing, below the public directory.
 #[derive(Debug, Default)]
-pub(super) struct Missing(BTreeSet<Utf8PathBuf>);
+pub(crate) struct Missing(BTreeSet<Utf8PathBuf>);
 
 impl Missing {
-    /// Looks for all that a publication consists of, besides the pool.
+    /// Looks in a target for all that a publication consists of, besides the pool.
+    ///
+    /// # Errors
+    /// When something cannot be looked at.
+    pub(super) fn of<T: PublicationTarget + ?Sized>(
+        target: &T,
+        publication: &Publication,
+    ) -> Result<Self, Error> {
+        let mut missing = BTreeSet::new();
+        for TreeEntry { path, source, .. } in
+            publication.entries().into_iter().chain(publication.root_entries())
+        {
+            let is_there = match &source {
+                Source::Link { target: leads_to } => {
+                    target.leads_to(&path)?.as_deref() == Some(Utf8Path::new(leads_to))
+                }
+                Source::Blob { size, .. } => target.has(&path, *size)?,
+                Source::Index(file) | Source::Name { file, .. } | Source::Signed { file, .. } => {
+                    target.has(&path, file.size)?
+                }
+            };
+            if !is_there {
+                missing.insert(path);
+            }
+        }
+        Ok(Self(missing))
+    }
+
+    /// Looks in a directory as [`of`](Self::of) does, and opens each directory of the tree once.
     ///
     /// # Errors
     /// [`StorageError::UnsafePath`] when a link or a file lies where a directory belongs that all publications share.
-    pub(super) fn of(public: &PublicDirectory<'_>, publication: &Publication) -> Result<Self, Error> {
+    pub(super) fn in_directory(
+        public: &DirectoryTarget<'_>,
+        publication: &Publication,
+    ) -> Result<Self, Error> {
         let mut by_directory: BTreeMap<Utf8PathBuf, Vec<TreeEntry>> = BTreeMap::new();
         for entry in publication.entries().into_iter().chain(publication.root_entries()) {
             let parent = entry.path.parent().unwrap_or(Utf8Path::new("")).to_owned();
@@ -40,14 +71,14 @@ impl Missing {
         }
         let mut missing = BTreeSet::new();
         for (directory, entries) in by_directory {
-            let opened = match public.at(&public.path.join(&directory)).open_if_present() {
+            let opened = match public.at(&directory).open_if_present() {
                 // The next publication has a directory of its own there.
                 Err(_) if directory.starts_with(layout::PUBLICATIONS) => None,
-                opened => opened.map_err(Error::io("open", public.path.join(&directory)))?,
+                opened => opened.map_err(Error::io("open", &*public.at(&directory).full()))?,
             };
             for TreeEntry { path, source, .. } in entries {
                 let at = opened.as_ref().zip(path.file_name()).map(|(opened, name)| opened.at(name));
-                if !at.map_or(Ok(false), |at| is_there(&public.paths, &at, &source))? {
+                if !at.map_or(Ok(false), |at| is_there(public.paths(), &at, &source))? {
                     missing.insert(path);
                 }
             }
@@ -96,49 +127,44 @@ const LOOKED_AT: usize = 2;
 /// # Errors
 /// When the records cannot be read, or a link or a file lies where a directory of the pool belongs.
 pub(super) fn fill_pool(
-    public: &PublicDirectory<'_>,
+    (store, target): (&Store, &dyn PublicationTarget),
     publication: &Publication,
     now: Timestamp,
 ) -> Result<u64, Error> {
-    let objects = public.store.objects();
+    let objects = store.objects();
     let snapshots: BTreeSet<_> = publication.suites.values().filter_map(|suite| suite.snapshot).collect();
     // Suites share most of their chunks.
     let mut chunks = BTreeSet::new();
     for snapshot in snapshots {
-        for id in public.store.empty_or(Some(snapshot))?.chunks(objects) {
+        for id in store.empty_or(Some(snapshot))?.chunks(objects) {
             chunks.insert(id?);
         }
     }
     let chunks: Vec<ChunkId> = chunks.into_iter().collect();
     let mut filled = 0;
     for id in in_turn(&chunks, drawn(now.as_second())).take(LOOKED_AT) {
-        filled += fill_chunk(public, *id)?;
+        filled += fill_chunk((store, target), *id)?;
     }
     if filled > 0 {
         for id in &chunks {
-            filled += fill_chunk(public, *id)?;
+            filled += fill_chunk((store, target), *id)?;
         }
     }
-    public.sync()?;
+    target.sync()?;
     Ok(filled)
 }
 
 /// Links what is missing of the packages of a chunk into the pool again. Returns how many files that were.
-fn fill_chunk(public: &PublicDirectory<'_>, id: ChunkId) -> Result<u64, Error> {
+fn fill_chunk((store, target): (&Store, &dyn PublicationTarget), id: ChunkId) -> Result<u64, Error> {
     let mut filled = 0;
-    for record in Chunk::read(&public.store.objects(), id)?.records() {
+    for record in Chunk::read(&store.objects(), id)?.records() {
         let record = record?;
-        if record.check_paths().is_err() {
-            continue;
-        }
-        for file in record.files()? {
-            let RecordFile { path, size, .. } = &file;
-            let full = public.path.join(path);
-            let (Some(parent), Some(name)) = (full.parent(), full.file_name()) else { continue };
-            if is_whole(&public.paths, &public.directory(parent)?.at(name), *size)? {
+        for TreeEntry { path, source, .. } in TreeEntry::of_record(&record)? {
+            let Source::Blob { blob, size } = source else { continue };
+            if target.has_in_pool(&path, size)? {
                 continue;
             }
-            match public.link_into_pool(record.key(), &file) {
+            match target.put_pool(record.key(), &path, blob) {
                 Ok(is_new) => filled += u64::from(is_new),
                 // These are for a check to tell.
                 Err(

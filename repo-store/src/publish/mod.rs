@@ -19,7 +19,7 @@
 mod aside;
 mod carried;
 mod contents;
-mod directory;
+mod draft;
 mod entry;
 mod flat;
 mod indices;
@@ -36,16 +36,16 @@ mod release_info;
 mod removed;
 mod tagged;
 mod tagged_again;
-mod tree;
+mod target;
 mod unlisted;
 
 use std::collections::BTreeMap;
 
 use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
-use apt_sign::Signer;
+use apt_sign::{Signed, Signer};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
-use directory::PublicDirectory;
+use draft::{Draft, Signatures};
 pub(crate) use entry::{File, Source, TreeEntry};
 use jiff::{SignedDuration, Timestamp};
 use missing::Missing;
@@ -55,6 +55,9 @@ pub(crate) use proof::{Forged, forged};
 use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
 use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
+pub(crate) use tagged::hide_tag;
+use target::PublicationTarget;
+pub(crate) use target::directory::DirectoryTarget;
 pub use unlisted::Unlisted;
 
 use crate::context::Context;
@@ -65,8 +68,8 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::settings::{RepositorySettings, SuiteSettings};
-use crate::storage::beneath::{At, PathFault, StorePaths};
-use crate::storage::{StorageError, files};
+use crate::storage::StorageError;
+use crate::storage::beneath::PathFault;
 use crate::store::Store;
 
 /// How a repository is published.
@@ -186,9 +189,10 @@ impl Store {
         signer: &dyn Signer,
         context: &Context,
     ) -> Result<(), Error> {
-        let current = Publication::current(self, repository)?;
+        let target = DirectoryTarget::new(self, repository);
+        let current = Publication::current_in(&target, self, repository)?;
         let known = Publication::last_known(self, repository, current.as_ref())?;
-        known_keys::check(self, repository, known.as_ref(), (signer, context.now))
+        known_keys::check(&target, repository, known.as_ref(), (signer, context.now))
     }
 
     fn publish_from(
@@ -201,18 +205,29 @@ impl Store {
     ) -> Result<PublishReport, Error> {
         repository.check()?;
         self.check_file_systems(&repository.name)?;
+        let target = DirectoryTarget::new(self, &repository.name);
+        self.publish_to(&target, start, (repository, options), signer, context)
+    }
+
+    /// Publishes to a target.
+    fn publish_to(
+        &self,
+        target: &dyn PublicationTarget,
+        start: Start,
+        (repository, options): (&RepositorySettings, PublishOptions),
+        signer: &dyn Signer,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
         let _lock = self.publishing_lock(&repository.name)?;
         let head = self.head(&repository.name)?;
-        let current = Publication::current(self, &repository.name)?;
-        let (paths, public) = (self.paths(), self.public(&repository.name));
-        let directory = PublicDirectory::new(self, &repository.name);
+        let current = Publication::current_in(target, self, &repository.name)?;
         let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
 
-        let missing = current.as_ref().map(|current| Missing::of(&directory, current)).transpose()?;
+        let missing = current.as_ref().map(|current| target.missing(current)).transpose()?;
         let mut restored = missing.as_ref().map_or(0, Missing::count);
         let is_whole = restored == 0;
         if let Some(current) = current.as_ref().filter(|_| options.fill_pool) {
-            restored += missing::fill_pool(&directory, current, context.now)?;
+            restored += missing::fill_pool((self, target), current, context.now)?;
         }
         let public_keys = signer.public_keys().map_err(|source| PublishError::PublicKeys { source })?;
 
@@ -241,9 +256,10 @@ impl Store {
             && current.public_keys == Some(PublishedKeys::of(&public_keys))
         {
             // Whoever showed it may not have lived to make that durable.
-            files::sync_path(paths.place(&public))?;
-            restored += self.restore_tags(&repository.name, current)?;
-            let tags_ahead = self.tags_ahead(&repository.name, context.now)?;
+            target.keep("".into());
+            target.sync()?;
+            restored += self.restore_tags(target, &repository.name, current)?;
+            let tags_ahead = self.tags_ahead_in(target, &repository.name, context.now)?;
             return Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) });
         }
 
@@ -253,57 +269,58 @@ impl Store {
             return Err(Error::Publish(PublishError::Removal { names: removed }));
         }
         if !options.allow_release_info_change {
-            check_release_info((&paths, &public), repository, known.as_ref(), (&wanted, context.now))?;
+            check_release_info(target, repository, known.as_ref(), (&wanted, context.now))?;
         }
         if !options.allow_key_change {
-            known_keys::check(self, &repository.name, known.as_ref(), (signer, context.now))?;
+            known_keys::check(target, &repository.name, known.as_ref(), (signer, context.now))?;
         }
 
-        let mut last = self.last_id(&repository.name, (current.as_ref(), start), context.now)?;
+        let mut last = self.last_id(target, &repository.name, (current.as_ref(), start), context.now)?;
         let mut signed_tags = Vec::new();
         if start == Start::Records {
             // Before what clients see, which then has the highest id.
-            let again = self.sign_tagged_again(repository, (signer, &keys), last, context)?;
+            let again = self.sign_tagged_again(target, repository, (signer, &keys), last, context)?;
             last = again.last;
             signed_tags = again.tags;
         }
-        let mut tree = tree::Tree::new(self, &repository.name, (context.now, last))?;
+        let mut draft = Draft::new((self, &repository.name), target, (context.now, last))?;
         if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
             if options.check_all {
-                tree.check_all();
+                draft.check_all();
             } else {
-                let found = carried::look_at_some(tree.by_hash_directory(), current, tree.id());
-                tree.count_checked(found.read);
-                tree.distrust(found.broken);
+                let found = carried::look_at_some(target, current, draft.id());
+                draft.count_checked(found.read);
+                draft.distrust(found.broken);
             }
         }
         let mut whole = Vec::with_capacity(kept.len());
         for suite in kept {
-            if tree.holds_all(suite.before)? { whole.push(suite) } else { wanted.push(suite) }
+            if draft.holds_all(suite.before)? { whole.push(suite) } else { wanted.push(suite) }
         }
-        let (rendered, unlisted) = indices::render(self, repository, &wanted, &tree, context)?;
-        let mut suites = BTreeMap::new();
+        let (rendered, unlisted) = indices::render(self, repository, &wanted, &draft, context)?;
+        let (mut suites, mut signatures) = (BTreeMap::new(), BTreeMap::new());
         let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
         for (wanted, indices) in wanted.into_iter().zip(rendered) {
             if !names.contains(&wanted.suite.name) {
                 names.push(wanted.suite.name.clone());
             }
-            let published = sign_suite(repository, &wanted, indices, &tree, signer, context)?;
+            let (published, signed) = sign_suite(repository, &wanted, indices, &draft, signer, context)?;
+            signatures.insert(wanted.place.clone(), Signatures::New(signed));
             suites.insert(wanted.place, published);
         }
         for Wanted { place, before, .. } in whole {
             let Some((before, current)) = before.zip(current.as_ref()) else { continue };
-            tree.keep_suite(&place, (before, current.id))?;
+            signatures.insert(place.clone(), Signatures::Of(current.id));
             suites.insert(place, before.clone());
         }
         let commit = head.as_ref().map(Revision::id);
-        let replaces = self.shown_id(&repository.name, context.now)?;
-        let public_keys = Some(tree.write_keys(&public_keys)?);
-        let publication = Publication { id: tree.id(), commit, replaces, keys, public_keys, suites };
+        let replaces = self.shown_id(target, &repository.name, context.now)?;
+        let public_keys = Some(draft.put_keys(&public_keys)?);
+        let publication = Publication { id: draft.id(), commit, replaces, keys, public_keys, suites };
         let published = Operation::Publish(publication.id);
         let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
-        let (hashed, checked) = (tree.hashed(), tree.checked());
-        tree.show(&publication, &line)?;
+        let (hashed, checked) = (draft.hashed(), draft.checked());
+        draft.show(&publication, &signatures, &line)?;
         let before = current.as_ref().and_then(Publication::latest_date);
         Ok(PublishReport {
             publication: Some(publication.id),
@@ -316,7 +333,7 @@ impl Store {
             date: publication.latest_date(),
             corrected: before.filter(|date| start == Start::Records && is_ahead(*date, context.now)),
             signed_tags,
-            tags_ahead: self.tags_ahead(&repository.name, context.now)?,
+            tags_ahead: self.tags_ahead_in(target, &repository.name, context.now)?,
         })
     }
 
@@ -326,13 +343,14 @@ impl Store {
     /// clients never took it, and all ids to come would be from the future too.
     fn last_id(
         &self,
+        target: &dyn PublicationTarget,
         repository: &RepositoryName,
         (current, start): (Option<&Publication>, Start),
         now: Timestamp,
     ) -> Result<Option<PublicationId>, Error> {
         let is_from_the_future = |id: PublicationId| is_from_the_future(id, now);
         let is_ahead = current.and_then(Publication::latest_date).is_some_and(|date| is_ahead(date, now));
-        Ok(match self.shown_id(repository, now)? {
+        Ok(match self.shown_id(target, repository, now)? {
             Some(id) if start == Start::Records && (is_ahead || is_from_the_future(id)) => None,
             Some(id) => Some(id),
             None => {
@@ -346,8 +364,13 @@ impl Store {
     ///
     /// Others may write where the link lies: a time to come, of which the store has no record, would move all that come after it there, so
     /// it does not count.
-    fn shown_id(&self, repository: &RepositoryName, now: Timestamp) -> Result<Option<PublicationId>, Error> {
-        let Some(id) = Publication::shown(&self.paths(), &self.public(repository))? else { return Ok(None) };
+    fn shown_id(
+        &self,
+        target: &dyn PublicationTarget,
+        repository: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Option<PublicationId>, Error> {
+        let Some(id) = Publication::shown(target)? else { return Ok(None) };
         let is_known = !is_from_the_future(id, now) || Publication::recorded(self, repository)?.contains(&id);
         Ok(is_known.then_some(id))
     }
@@ -460,7 +483,7 @@ fn all_wanted<'a>(
 /// Refuses what clients refuse. What they know is read from the signed file that they see, provided that it is the one that was recorded;
 /// of a publication without a record from what lies there, as that can only lead to a refusal.
 fn check_release_info(
-    (paths, public): (&StorePaths, &Utf8Path),
+    target: &dyn PublicationTarget,
     repository: &RepositorySettings,
     current: Option<&Publication>,
     (wanted, now): (&[Wanted<'_>], Timestamp),
@@ -471,18 +494,18 @@ fn check_release_info(
         let alias = suite.alias.as_ref().filter(|_| matches!(place, Place::Suite(_)));
         for name in [Some(place.directory()), alias.map(SuiteName::as_str)].into_iter().flatten() {
             let known = match current {
-                None => match Publication::shown(paths, public)? {
+                None => match Publication::shown(target)? {
                     Some(shown) => {
-                        let dists = public.join(layout::dists_of(shown));
-                        let directory = shown_as(paths, &dists, name)?;
-                        files::read_if_present(paths.place(directory.join("Release")))?
+                        let path = shown_as(target, &layout::dists_of(shown), name)?.join("Release");
+                        let file = target.open(&path)?;
+                        file.map(|file| file.read()).transpose().map_err(Error::io("read", &path))?
                     }
                     None => None,
                 },
                 Some(current) => match current.named(name) {
                     Some((place, shown)) => {
                         let [_, release, _] = shown.signed.by_name();
-                        tree::signed_file((paths, public), current, place, release)?
+                        draft::signed_file(target, current, place, release)?
                     }
                     None => None,
                 },
@@ -553,10 +576,10 @@ fn sign_suite(
     repository: &RepositorySettings,
     wanted: &Wanted<'_>,
     mut indices: BTreeMap<String, PublishedIndex>,
-    tree: &tree::Tree<'_>,
+    draft: &Draft<'_>,
     signer: &dyn Signer,
     context: &Context,
-) -> Result<PublishedSuite, Error> {
+) -> Result<(PublishedSuite, Signed), Error> {
     let suite = wanted.suite;
     let index_error = |source| Error::Publish(PublishError::Index { suite: suite.name.clone(), source });
     // Clients drop a Release older than the one they have, and refuse one from the future: when the clock was set back, the
@@ -564,7 +587,7 @@ fn sign_suite(
     let date = wanted.known().map_or(context.now, |before| before.date.max(context.now));
     let mut release = release_of(repository, suite, date);
     match wanted.place {
-        Place::Suite(_) => indices.extend(component_releases(repository, suite, &indices, tree)?),
+        Place::Suite(_) => indices.extend(component_releases(repository, suite, &indices, draft)?),
         Place::Flat(_) => release.components.clear(),
     }
     release.content = wanted.snapshot.map(|snapshot| snapshot.to_string());
@@ -575,18 +598,18 @@ fn sign_suite(
     let signed = signer
         .sign(text.as_bytes(), known_keys::system_time(context.now))
         .map_err(|source| Error::Publish(PublishError::Sign { suite: suite.name.clone(), source }))?;
-    tree.write_suite(&wanted.place, &indices, &signed)?;
-    Ok(PublishedSuite {
+    let published = PublishedSuite {
         snapshot: wanted.snapshot,
         settings: wanted.settings.clone(),
         stanza_form: STANZA_FORM,
         date,
         valid_until: release.valid_until,
         alias: suite.alias.clone(),
-        made_in: tree.id(),
+        made_in: draft.id(),
         signed: SignedFiles::of(&signed),
         indices,
-    })
+    };
+    Ok((published, signed))
 }
 
 /// The `Release` files beside the indices of packages and sources.
@@ -594,7 +617,7 @@ fn component_releases(
     repository: &RepositorySettings,
     suite: &SuiteSettings,
     indices: &BTreeMap<String, PublishedIndex>,
-    tree: &tree::Tree<'_>,
+    draft: &Draft<'_>,
 ) -> Result<Vec<(String, PublishedIndex)>, Error> {
     let mut places = Vec::new();
     for component in &suite.components {
@@ -621,28 +644,18 @@ fn component_releases(
         let text = release
             .render()
             .map_err(|source| Error::Publish(PublishError::Index { suite: suite.name.clone(), source }))?;
-        let release = PublishedIndex::whole(tree.write_small(text.as_bytes())?);
+        let release = PublishedIndex::whole(draft.put_small(text.as_bytes())?);
         releases.push((format!("{directory}/Release"), release));
     }
     Ok(releases)
 }
 
 /// The directory that clients find under a name in `dists`: an alias is a link to the directory of another suite beside it.
-fn shown_as(paths: &StorePaths, dists: &Utf8Path, name: &str) -> Result<Utf8PathBuf, Error> {
+fn shown_as(target: &dyn PublicationTarget, dists: &Utf8Path, name: &str) -> Result<Utf8PathBuf, Error> {
     let path = dists.join(name);
-    match paths.place(&path).read_link_if_present().map_err(Error::io("read", &path))? {
+    match target.leads_to(&path)? {
         None => Ok(path),
-        Some(target) if SuiteName::parse(target.as_str()).is_ok() => Ok(dists.join(target)),
+        Some(suite) if SuiteName::parse(suite.as_str()).is_ok() => Ok(dists.join(suite)),
         Some(_) => Err(Error::Storage(StorageError::UnsafePath { path, fault: PathFault::SymbolicLink })),
-    }
-}
-
-/// Removes the directory of a publication that was never shown.
-fn discard(at: &At<'_>) -> Result<(), Error> {
-    match files::remove_tree(at.clone()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("remove", &*at.full())(error))
-        }
-        _ => Ok(()),
     }
 }

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 
 use apt_index::{Encoding, Layout, PatchHistory, RelPath, ReleaseFile};
 use apt_sign::Signed;
-use camino::Utf8Path;
 use deb_parse::checksum::Sha256;
 use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
@@ -16,12 +15,13 @@ use super::kind::SOURCES;
 use super::layout;
 use super::place::Place;
 use super::public_keys::PublishedKeys;
+use super::target::PublicationTarget;
+use super::target::directory::DirectoryTarget;
 use crate::error::Error;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::storage::Key;
-use crate::storage::beneath::StorePaths;
 use crate::store::Store;
 
 /// The form in which the stanzas of records are listed, counted up when it changes. In the first form, and in publications that
@@ -113,7 +113,7 @@ pub(crate) struct SignedFiles {
 
 impl SignedFiles {
     pub(super) const IN_RELEASE: &str = "InRelease";
-    const NAMES: [&str; 3] = [Self::IN_RELEASE, "Release", "Release.gpg"];
+    pub(super) const NAMES: [&str; 3] = [Self::IN_RELEASE, "Release", "Release.gpg"];
 
     pub(crate) fn of(signed: &Signed) -> Self {
         let file = |bytes: &[u8]| ReleaseFile {
@@ -216,10 +216,17 @@ impl Publication {
     /// The publication that clients see. `None` when there is none or its record is gone: then nothing can be built upon, and
     /// everything is rendered anew.
     pub(crate) fn current(store: &Store, repository: &RepositoryName) -> Result<Option<Self>, Error> {
-        let (paths, public) = (store.paths(), store.public(repository));
-        let Some(id) = Self::shown(&paths, &public)? else { return Ok(None) };
-        let dists = public.join(layout::dists_of(id));
-        if !paths.place(&dists).is_directory().map_err(Error::io("look at", &dists))? {
+        Self::current_in(&DirectoryTarget::new(store, repository), store, repository)
+    }
+
+    /// The publication that clients of a target see. `None` as with [`current`](Self::current).
+    pub(super) fn current_in(
+        target: &dyn PublicationTarget,
+        store: &Store,
+        repository: &RepositoryName,
+    ) -> Result<Option<Self>, Error> {
+        let Some(id) = Self::shown(target)? else { return Ok(None) };
+        if !target.is_directory(&layout::dists_of(id))? {
             return Ok(None);
         }
         let bytes = store.storage().objects().get(&Self::key(repository, id))?;
@@ -227,10 +234,9 @@ impl Publication {
     }
 
     /// The id of the publication that `dists` leads to.
-    pub(crate) fn shown(paths: &StorePaths, public: &Utf8Path) -> Result<Option<PublicationId>, Error> {
-        let dists = public.join(layout::DISTS);
-        let target = paths.place(&dists).read_link_if_present().map_err(Error::io("read", &dists))?;
-        Ok(target.and_then(|target| layout::id_of_dists(&target)))
+    pub(crate) fn shown(target: &dyn PublicationTarget) -> Result<Option<PublicationId>, Error> {
+        let leads_to = target.leads_to(layout::DISTS.into())?;
+        Ok(leads_to.and_then(|path| layout::id_of_dists(&path)))
     }
 
     /// The publication that clients knew last: that which they see, or when others took that away the newest of which there is a record.

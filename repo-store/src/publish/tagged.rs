@@ -7,14 +7,16 @@
 
 use jiff::Timestamp;
 
+use super::entry::TreeEntry;
 use super::is_ahead;
 use super::layout::{self, SNAPSHOTS};
 use super::publication::Publication;
+use super::target::PublicationTarget;
+use super::target::directory::DirectoryTarget;
 use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
-use crate::storage::files;
 use crate::store::Store;
 
 impl Store {
@@ -22,84 +24,51 @@ impl Store {
     /// link either. The caller holds the publishing lock.
     pub(crate) fn show_tag(
         &self,
+        target: &dyn PublicationTarget,
         repository: &RepositoryName,
-        tag: &TagName,
-        commit: CommitId,
+        (tag, commit): (&TagName, CommitId),
     ) -> Result<Option<PublicationId>, Error> {
-        let Some(id) = self.newest_publication_of(repository, commit)? else {
-            self.hide_tag(repository, tag)?;
+        let Some(id) = self.newest_publication_of(target, repository, commit)? else {
+            hide_tag(target, tag)?;
             return Ok(None);
         };
-        self.point_tag(repository, tag, id)?;
-        files::sync_path(self.paths().place(self.public(repository).join(SNAPSHOTS)))?;
+        target.switch_to(&TreeEntry::of_tag(tag, id))?;
+        target.sync()?;
         Ok(Some(id))
-    }
-
-    /// Lets the link of a tag lead to a publication. The directory is not yet synced.
-    pub(super) fn point_tag(
-        &self,
-        repository: &RepositoryName,
-        tag: &TagName,
-        id: PublicationId,
-    ) -> Result<(), Error> {
-        let link = self.public(repository).join(layout::tag_link(tag));
-        Ok(files::sync_all(self.point(&self.paths(), &link, &id.to_string())?)?)
     }
 
     /// Makes the links again that the tags of what clients see have lost. Returns how many those were. The caller holds the publishing
     /// lock.
     pub(super) fn restore_tags(
         &self,
+        target: &dyn PublicationTarget,
         repository: &RepositoryName,
         current: &Publication,
     ) -> Result<u64, Error> {
-        let (paths, mut restored) = (self.paths(), 0);
+        let mut restored = 0;
         for tag in self.tag_names(repository)? {
-            let link = self.public(repository).join(layout::tag_link(&tag));
-            let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
-            if target.is_none()
+            if target.leads_to(&layout::tag_link(&tag))?.is_none()
                 && let Ok(Some(commit)) = self.tagged(repository, &tag)
                 && current.commit == Some(commit)
             {
-                restored += u64::from(self.show_tag(repository, &tag, commit)?.is_some());
+                restored += u64::from(self.show_tag(target, repository, (&tag, commit))?.is_some());
             }
         }
         Ok(restored)
     }
 
-    /// Removes the link of a tag, durably, if there is one. The caller holds the publishing lock.
-    pub(crate) fn hide_tag(&self, repository: &RepositoryName, tag: &TagName) -> Result<(), Error> {
-        let link = self.public(repository).join(layout::tag_link(tag));
-        let paths = self.paths();
-        let found = paths.place(&link).status_if_present().map_err(Error::io("look at", &link))?;
-        // What is no link is not the store's: a check names it.
-        if !found.is_some_and(|found| found.is_link()) {
-            return Ok(());
-        }
-        files::remove_if_present(paths.place(&link))?;
-        Ok(files::sync_path(paths.place(self.public(repository).join(SNAPSHOTS)))?)
-    }
-
     /// Puts right the links that a crash left without a tag or without a publication. The caller holds the publishing lock.
-    pub(crate) fn mend_tags(&self, repository: &RepositoryName) -> Result<(), Error> {
-        let (paths, snapshots) = (self.paths(), self.public(repository).join(SNAPSHOTS));
-        // Whether a link leads to an archive root. What is no link at all is for a check to tell.
-        let leads_to_a_root = |name: &str| {
-            let at = paths.place(snapshots.join(name));
-            match at.read_link_if_present()?.map(|target| PublicationId::parse(target.as_str())) {
-                Some(Some(id)) => paths.place(snapshots.join(id.to_string())).is_directory(),
-                Some(None) => Ok(false),
-                None => at.exists(),
-            }
-        };
-        for name in files::names_in(paths.place(&snapshots))? {
+    pub(crate) fn mend_tags(
+        &self,
+        target: &dyn PublicationTarget,
+        repository: &RepositoryName,
+    ) -> Result<(), Error> {
+        for name in target.list(SNAPSHOTS.into())? {
             let Ok(tag) = TagName::parse(&name) else { continue };
             match self.tagged(repository, &tag) {
-                Ok(None) => self.hide_tag(repository, &tag)?,
-                Ok(Some(commit))
-                    if !leads_to_a_root(&name).map_err(Error::io("look at", snapshots.join(&name)))? =>
-                {
-                    self.show_tag(repository, &tag, commit)?;
+                Ok(None) => hide_tag(target, &tag)?,
+                Ok(Some(commit)) if !leads_to_a_root(target, &tag)? => {
+                    self.show_tag(target, repository, (&tag, commit))?;
                 }
                 // A damaged tag is for a check to tell.
                 Ok(Some(_)) | Err(_) => {}
@@ -117,12 +86,20 @@ impl Store {
         repository: &RepositoryName,
         now: Timestamp,
     ) -> Result<Vec<(TagName, Timestamp)>, Error> {
-        let paths = self.paths();
+        self.tags_ahead_in(&DirectoryTarget::new(self, repository), repository, now)
+    }
+
+    /// [`tags_ahead`](Self::tags_ahead) for the clients of a target.
+    pub(super) fn tags_ahead_in(
+        &self,
+        target: &dyn PublicationTarget,
+        repository: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Vec<(TagName, Timestamp)>, Error> {
         let mut found = Vec::new();
         for tag in self.tag_names(repository)? {
-            let link = self.public(repository).join(layout::tag_link(&tag));
-            let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
-            let id = target.and_then(|target| PublicationId::parse(target.as_str()));
+            let leads_to = target.leads_to(&layout::tag_link(&tag))?;
+            let id = leads_to.and_then(|path| PublicationId::parse(path.as_str()));
             // No Date is later than the id of its publication: few records have to be read.
             let Some(id) = id.filter(|id| id.seconds() > now.as_second()) else { continue };
             let record = self.storage().objects().get(&Publication::key(repository, id))?;
@@ -136,10 +113,11 @@ impl Store {
     /// The newest publication of a state that has both its record and its archive root.
     pub(super) fn newest_publication_of(
         &self,
+        target: &dyn PublicationTarget,
         repository: &RepositoryName,
         commit: CommitId,
     ) -> Result<Option<PublicationId>, Error> {
-        let shown = Publication::shown(&self.paths(), &self.public(repository))?;
+        let shown = Publication::shown(target)?;
         let mut ids: Vec<PublicationId> = Publication::recorded(self, repository)?.into_iter().collect();
         ids.sort_by_key(|id| id.rank(shown));
         for id in ids.into_iter().rev() {
@@ -147,11 +125,31 @@ impl Store {
             let shows = record
                 .and_then(|bytes| Publication::parse(&bytes))
                 .is_some_and(|publication| publication.id == id && publication.commit == Some(commit));
-            let root = self.public(repository).join(layout::archive_root(id));
-            if shows && self.paths().place(&root).is_directory().map_err(Error::io("look at", &root))? {
+            if shows && target.is_directory(&layout::archive_root(id))? {
                 return Ok(Some(id));
             }
         }
         Ok(None)
+    }
+}
+
+/// Removes the link of a tag, durably, if there is one. The caller holds the publishing lock.
+pub(crate) fn hide_tag(target: &dyn PublicationTarget, tag: &TagName) -> Result<(), Error> {
+    let link = layout::tag_link(tag);
+    // What is not a link is not the store's: a check names it.
+    if target.leads_to(&link)?.is_none() {
+        return Ok(());
+    }
+    target.remove(&link)?;
+    target.sync()
+}
+
+/// Returns whether the link of a tag leads to an archive root. What is not a link at all is for a check to tell.
+fn leads_to_a_root(target: &dyn PublicationTarget, tag: &TagName) -> Result<bool, Error> {
+    let link = layout::tag_link(tag);
+    match target.leads_to(&link)?.map(|path| PublicationId::parse(path.as_str())) {
+        Some(Some(id)) => target.is_directory(&layout::archive_root(id)),
+        Some(None) => Ok(false),
+        None => target.exists(&link),
     }
 }

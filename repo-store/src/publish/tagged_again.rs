@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 
 use apt_sign::Signer;
 
+use super::draft::{Draft, Signatures};
 use super::publication::Publication;
-use super::{Start, all_wanted, indices, is_ahead, sign_suite, tree};
+use super::target::PublicationTarget;
+use super::{Start, all_wanted, indices, is_ahead, sign_suite};
 use crate::context::Context;
 use crate::error::Error;
 use crate::history::revision::Revision;
@@ -36,6 +38,7 @@ impl Store {
     /// for its `Date`. A state of which an object is damaged stays as it is as well.
     pub(super) fn sign_tagged_again(
         &self,
+        target: &dyn PublicationTarget,
         repository: &RepositorySettings,
         (signer, keys): (&dyn Signer, &[String]),
         mut last: Option<PublicationId>,
@@ -53,10 +56,10 @@ impl Store {
         }
         let mut tags = Vec::new();
         for (commit, names) in states {
-            let Some(id) = self.newest_publication_of(&repository.name, commit)? else { continue };
+            let Some(id) = self.newest_publication_of(target, &repository.name, commit)? else { continue };
             let Some(before) = Publication::read(self, &repository.name, id)? else { continue };
             let made = self.revision(&repository.name, commit).and_then(|state| {
-                self.sign_state_again(repository, &before, &state, (signer, keys), last, context)
+                self.sign_state_again(target, repository, (&before, &state), (signer, keys), last, context)
             });
             match made {
                 Ok(Some(id)) => {
@@ -73,9 +76,9 @@ impl Store {
 
     fn sign_state_again(
         &self,
+        target: &dyn PublicationTarget,
         repository: &RepositorySettings,
-        before: &Publication,
-        state: &Revision<'_>,
+        (before, state): (&Publication, &Revision<'_>),
         (signer, keys): (&dyn Signer, &[String]),
         last: Option<PublicationId>,
         context: &Context,
@@ -86,16 +89,17 @@ impl Store {
         if wanted.is_empty() || (wanted.len() < before.suites.len() && !is_refused) {
             return Ok(None);
         }
-        let tree = tree::Tree::new(self, &repository.name, (context.now, last))?;
-        let (rendered, _) = indices::render(self, repository, &wanted, &tree, context)?;
-        let mut suites = BTreeMap::new();
+        let draft = Draft::new((self, &repository.name), target, (context.now, last))?;
+        let (rendered, _) = indices::render(self, repository, &wanted, &draft, context)?;
+        let (mut suites, mut signatures) = (BTreeMap::new(), BTreeMap::new());
         for (wanted, indices) in wanted.into_iter().zip(rendered) {
-            let published = sign_suite(repository, &wanted, indices, &tree, signer, context)?;
+            let (published, signed) = sign_suite(repository, &wanted, indices, &draft, signer, context)?;
+            signatures.insert(wanted.place.clone(), Signatures::New(signed));
             suites.insert(wanted.place, published);
         }
         // It replaces nothing that clients see.
         let publication = Publication {
-            id: tree.id(),
+            id: draft.id(),
             commit: Some(state.id()),
             replaces: None,
             keys: keys.to_vec(),
@@ -105,7 +109,7 @@ impl Store {
         };
         let published = Operation::Publish(publication.id);
         let line = LogEntry::unchanged(&repository.name, publication.commit, published, context).to_line();
-        tree.keep(&publication, &line)?;
+        draft.keep(&publication, &signatures, &line)?;
         Ok(Some(publication.id))
     }
 }

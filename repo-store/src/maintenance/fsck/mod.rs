@@ -40,7 +40,7 @@ use crate::error::Error;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::publish;
-use crate::publish::{Forged, Publication};
+use crate::publish::{DirectoryTarget, Forged, Publication};
 use crate::storage::{COLLECTION, files};
 use crate::store::Store;
 
@@ -309,7 +309,7 @@ impl Store {
         let is_whole = |path: &Utf8Path| contents.indices.contains(&public.join(path));
         let publications = records.readable.values();
         let found = publish::forged(self, &self.root().join(&public), publications, is_whole, context);
-        let shown = Publication::shown(&self.paths(), &self.public(repository)).unwrap_or_default();
+        let shown = Publication::shown(&DirectoryTarget::new(self, repository)).unwrap_or_default();
         let current = shown.and_then(|id| records.readable.get(&id));
         let finding = |Forged { path, digest, place, what }| {
             let affects = vec![Affected {

@@ -15,7 +15,7 @@ use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::publish::layout::{self, BY_HASH, PUBLICATIONS, SNAPSHOTS};
-use crate::publish::{MOST_AHEAD, Publication, Source, TreeEntry};
+use crate::publish::{DirectoryTarget, MOST_AHEAD, Publication, Source, TreeEntry};
 use crate::storage::beneath::{Refusal, StorePaths};
 use crate::storage::files;
 use crate::store::Store;
@@ -78,7 +78,8 @@ pub(super) fn is_going(store: &Store, repository: &RepositoryName, publication: 
     let dists = public.join(layout::DISTS);
     // What cannot be looked at is not taken for absent.
     let is_there = |path: &Utf8Path| paths.place(path).exists().unwrap_or(true);
-    let shown = Publication::shown(&paths, &public).is_ok_and(|id| id == Some(publication.id));
+    let shown = Publication::shown(&DirectoryTarget::new(store, repository))
+        .is_ok_and(|id| id == Some(publication.id));
     let recorded =
         store.storage().objects().contains(&Publication::key(repository, publication.id)).unwrap_or(true);
     !recorded || (!shown && !is_there(&archive) && is_there(&dists))
@@ -513,7 +514,8 @@ impl Published<'_> {
 
     /// A tagged state that was published is found under the name of its tag, and clients take its date.
     fn check_tags(&mut self) {
-        let shown = Publication::shown(self.paths, &self.store.public(self.repository)).unwrap_or_default();
+        let shown =
+            Publication::shown(&DirectoryTarget::new(self.store, self.repository)).unwrap_or_default();
         for (tag, commit) in std::mem::take(&mut self.tags) {
             let shows = |publication: &&Publication| publication.commit == Some(commit);
             let published = self.records.readable.values().filter(shows);

@@ -24,7 +24,7 @@ use crate::model::id::{BlobId, CommitId};
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
-use crate::publish::{File, Publication, Source, TreeEntry, layout};
+use crate::publish::{DirectoryTarget, File, Publication, Source, TreeEntry, layout};
 use crate::storage::beneath::{At, StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
 use crate::storage::files::mode;
@@ -308,7 +308,7 @@ impl Repair<'_, '_> {
             self.place(&temporary, &path)?;
             return Ok(true);
         }
-        if Publication::shown(self.paths, &self.store.public(&repository))? == Some(id) {
+        if Publication::shown(&DirectoryTarget::new(self.store, &repository))? == Some(id) {
             return Ok(false);
         }
         let _lock = self.store.publishing_lock(&repository)?;
@@ -353,7 +353,7 @@ impl Repair<'_, '_> {
             }
         }
         self.move_aside(&public.join(layout::index(&digest)))?;
-        self.store.mend_tags(repository)?;
+        self.store.mend_tags(&DirectoryTarget::new(self.store, repository), repository)?;
         self.forged.insert(digest);
         Ok(true)
     }

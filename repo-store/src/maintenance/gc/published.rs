@@ -14,7 +14,7 @@ use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::publish::layout::{self, PUBLICATIONS, SNAPSHOTS};
-use crate::publish::{Publication, Source};
+use crate::publish::{DirectoryTarget, Publication, Source};
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::files;
 use crate::store::Store;
@@ -171,7 +171,11 @@ impl<'a> Survey<'a> {
                 sweep.remove_object(&Publication::key(&self.repository, id), *why)?;
             }
         }
-        if sweep.is_dry() { Ok(()) } else { store.mend_tags(&self.repository) }
+        if sweep.is_dry() {
+            Ok(())
+        } else {
+            store.mend_tags(&DirectoryTarget::new(store, &self.repository), &self.repository)
+        }
     }
 }
 

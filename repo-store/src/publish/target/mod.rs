@@ -1,0 +1,240 @@
+//! Where publications go.
+//!
+//! Publishing renders and signs; a target holds what clients fetch. The target of a store is its [directory](directory) `public/`. A
+//! target knows no records and no settings: it is given the entries of a [tree](super::entry) in the order of their ranks. Another kind
+//! of target, such as an object store, would keep pool and index files as they come, copy where the directory makes another name of a
+//! file, and put the `InRelease` of each suite last when it is told to [switch](PublicationTarget::switch).
+
+pub(super) mod directory;
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use apt_index::RenderedFile;
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::checksum::Sha256;
+use sha2::Digest as _;
+
+use super::entry::{File, Source, TreeEntry};
+use super::missing::Missing;
+use super::publication::Publication;
+use crate::error::Error;
+use crate::model::id::BlobId;
+use crate::model::record::RecordKey;
+
+/// What holds the published tree of one repository. All paths are those of [`layout`](super::layout), below the root of the repository.
+///
+/// Whoever changes something holds the publishing lock of the repository. What is put becomes durable with the next
+/// [`sync`](Self::sync).
+pub(crate) trait PublicationTarget: Send + Sync {
+    /// Makes the target ready for publications.
+    ///
+    /// # Errors
+    /// When something lies in the place of a directory that all publications share.
+    fn begin(&self) -> Result<(), Error>;
+
+    /// Makes a directory though nothing may be put there. Targets without directories have nothing to do.
+    ///
+    /// # Errors
+    /// When something else lies there.
+    fn make_directory(&self, path: &Utf8Path) -> Result<(), Error>;
+
+    /// Puts an index file under the name of its digest, in place of what has that name. Returns whether it could be made: `false` when
+    /// a part that is [taken over](IndexContent::Rendered) from an earlier file is damaged.
+    ///
+    /// # Errors
+    /// When the target cannot be written to.
+    fn put_index(&self, file: &File, content: IndexContent<'_>) -> Result<bool, Error>;
+
+    /// Puts a file of a package into the pool. Returns whether it was new.
+    ///
+    /// # Errors
+    /// [`ChangeError::Conflict`](crate::error::ChangeError::Conflict) when another file of the store has that path.
+    fn put_pool(&self, key: &RecordKey, path: &Utf8Path, blob: BlobId) -> Result<bool, Error>;
+
+    /// Puts a signed file. `modified` is its time in seconds since 1970.
+    ///
+    /// # Errors
+    /// When the target cannot be written to.
+    fn put_signed(&self, path: &Utf8Path, bytes: &[u8], modified: i64) -> Result<(), Error>;
+
+    /// Puts a file a second time, at another path. What has that path stays.
+    ///
+    /// # Errors
+    /// When there is no such file, or the target cannot be written to.
+    fn put_name(&self, path: &Utf8Path, of: &Utf8Path) -> Result<(), Error>;
+
+    /// Puts a link at a path that nothing has.
+    ///
+    /// # Errors
+    /// When something lies there, or the target cannot be written to.
+    fn put_link(&self, path: &Utf8Path, target: &str) -> Result<(), Error>;
+
+    /// Lets a link lead to `target` from now on, in one step and in place of whatever has its path.
+    ///
+    /// # Errors
+    /// When the target cannot be written to.
+    fn switch(&self, path: &Utf8Path, target: &str) -> Result<(), Error>;
+
+    /// Makes what was there already durable with the next [`sync`](Self::sync): the content of a file, or the names in a directory.
+    fn keep(&self, path: &Utf8Path);
+
+    /// Makes everything durable that was put, switched or removed.
+    ///
+    /// # Errors
+    /// When that cannot be promised.
+    fn sync(&self) -> Result<(), Error>;
+
+    /// Returns the names of what lies in a directory, in order. None when there is no such directory.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    fn list(&self, directory: &Utf8Path) -> Result<Vec<String>, Error>;
+
+    /// Returns where a link leads. `None` when nothing lies there, or something else.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn leads_to(&self, path: &Utf8Path) -> Result<Option<Utf8PathBuf>, Error>;
+
+    /// Returns whether a directory lies at a path.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn is_directory(&self, path: &Utf8Path) -> Result<bool, Error>;
+
+    /// Returns whether anything lies at a path.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn exists(&self, path: &Utf8Path) -> Result<bool, Error>;
+
+    /// Returns the size of the file at a path. `None` when nothing lies there, or something else.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn size(&self, path: &Utf8Path) -> Result<Option<u64>, Error>;
+
+    /// Returns whether a file of that size lies at a path and nobody else can change it. A file with the wrong content passes.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn has(&self, path: &Utf8Path, size: u64) -> Result<bool, Error>;
+
+    /// Returns what [`has`](Self::has) does, for many files of the pool after each other. The directories that they belong into may be
+    /// made.
+    ///
+    /// # Errors
+    /// When that cannot be told, or a link or a file lies where a directory of the pool belongs.
+    fn has_in_pool(&self, path: &Utf8Path, size: u64) -> Result<bool, Error> {
+        self.has(path, size)
+    }
+
+    /// Opens a file. `None` when nothing lies there.
+    ///
+    /// # Errors
+    /// When something lies there that cannot be read as a file.
+    fn open(&self, path: &Utf8Path) -> Result<Option<Box<dyn PublishedFile>>, Error>;
+
+    /// Returns the entries of a publication that are missing, besides the pool.
+    ///
+    /// # Errors
+    /// When a link or a file lies where a directory belongs that all publications share.
+    fn missing(&self, publication: &Publication) -> Result<Missing, Error> {
+        Missing::of(self, publication)
+    }
+
+    /// Removes a file or a link. It is not an error when nothing lies there.
+    ///
+    /// # Errors
+    /// When the target refuses.
+    fn remove(&self, path: &Utf8Path) -> Result<(), Error>;
+
+    /// Removes a directory with everything below it, or whatever lies there. It is not an error when nothing does.
+    ///
+    /// # Errors
+    /// When the target refuses.
+    fn remove_tree(&self, path: &Utf8Path) -> Result<(), Error>;
+}
+
+impl dyn PublicationTarget + '_ {
+    /// [Switches](PublicationTarget::switch) the link that an entry is.
+    ///
+    /// # Errors
+    /// When the target cannot be written to.
+    pub(crate) fn switch_to(&self, entry: &TreeEntry) -> Result<(), Error> {
+        match &entry.source {
+            Source::Link { target } => self.switch(&entry.path, target),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns whether the link that an entry is leads where it must.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub(crate) fn shows(&self, entry: &TreeEntry) -> Result<bool, Error> {
+        let Source::Link { target } = &entry.source else { return Ok(false) };
+        Ok(self.leads_to(&entry.path)?.as_deref() == Some(Utf8Path::new(target)))
+    }
+}
+
+/// The bytes of an index file.
+#[derive(Clone, Copy)]
+pub(crate) enum IndexContent<'a> {
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// A rendered file, of which parts are those of the index file `previous`.
+    Rendered { file: &'a RenderedFile, previous: Option<Sha256> },
+}
+
+/// A file of a target that was opened.
+pub(crate) trait PublishedFile: Send + Sync {
+    /// Returns the size in bytes.
+    fn size(&self) -> u64;
+
+    /// Reads exactly as many bytes as fit into `buffer`, from `offset` on.
+    ///
+    /// # Errors
+    /// When there are not as many, or they cannot be read.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+impl dyn PublishedFile + '_ {
+    /// Reads the bytes between two offsets.
+    pub(crate) fn read_range(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
+        if start > end || end > self.size() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let length = usize::try_from(end - start).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let mut bytes = vec![0; length];
+        self.read_exact_at(&mut bytes, start)?;
+        Ok(bytes)
+    }
+
+    /// Reads the whole file.
+    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
+        self.read_range(0, self.size())
+    }
+
+    /// Returns the SHA-256 of the file.
+    pub(crate) fn sha256(&self) -> io::Result<Sha256> {
+        let mut hasher = sha2::Sha256::new();
+        let mut buffer = vec![0; usize::try_from(self.size()).unwrap_or(PIECE).clamp(1, PIECE)];
+        let (mut offset, size) = (0, self.size());
+        while offset < size {
+            let length = usize::try_from(size - offset).unwrap_or(PIECE).min(buffer.len());
+            let piece = buffer.get_mut(..length).unwrap_or_default();
+            self.read_exact_at(piece, offset)?;
+            hasher.update(&*piece);
+            offset += piece.len() as u64;
+        }
+        Ok(Sha256::from_bytes(hasher.finalize().into()))
+    }
+}
+
+/// The bytes that are hashed at a time: they fit into the cache.
+const PIECE: usize = 256 << 10;
