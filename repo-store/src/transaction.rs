@@ -121,6 +121,7 @@ impl Store {
             if let Some(base) = &transaction.base {
                 for (number, (id, sequence, _)) in unanswered.iter().enumerate() {
                     if base.is_built_on(*id, *sequence)? {
+                        self.storage().refs().settle(&Self::ref_key(repository))?;
                         let (id, _, result) = unanswered.swap_remove(number);
                         return Ok((Committed { commit: Some(id) }, result));
                     }

@@ -49,7 +49,8 @@ pub enum Fault {
     Refused,
     /// What was asked for happens, and an error comes back.
     AnswerLost,
-    /// A reference is read as it was before its last change, and an object that another writer kept is not found.
+    /// A reference is read as it was before its last change, and an object is not found, unless this writer made that change or
+    /// kept that object and was told so.
     Stale,
     /// The clock of the storage is wrong by so much.
     Skewed(SignedDuration),
@@ -84,7 +85,7 @@ impl fmt::Debug for State {
 
 type Reference = Option<(Vec<u8>, Version)>;
 
-/// The last two contents of a reference that were seen.
+/// The last two contents of a reference that were seen; the same once this writer was told that it made the last.
 #[derive(Debug, Default)]
 struct Seen {
     before: Reference,
@@ -183,8 +184,15 @@ impl Faulty {
         }
         self.look(key)?;
         let swap = call(self.0.storage.refs())?;
-        self.look(key)?;
-        Ok(if fault == Some(Fault::AnswerLost) { Swap::Unknown(lost()) } else { swap })
+        let now = self.look(key)?;
+        if fault == Some(Fault::AnswerLost) {
+            return Ok(Swap::Unknown(lost()));
+        }
+        if matches!(swap, Swap::Done) {
+            let seen = Seen { before: now.clone(), last: now };
+            locked(&self.0.references).insert(key.clone(), seen);
+        }
+        Ok(swap)
     }
 }
 

@@ -41,8 +41,8 @@ pub enum Swap {
 pub trait RefStore: Send + Sync + fmt::Debug {
     /// Returns what the reference under `key` holds and the version of that; `None` when there is no such reference.
     ///
-    /// The answer may be what was true a moment ago: what is changed is always compared with the present version. A moment must
-    /// be shorter than the grace period of garbage collection.
+    /// A writer sees its own changes at once, and those of others a moment later: a change is always compared with the present
+    /// version. The moment must be shorter than the grace period of garbage collection.
     ///
     /// # Errors
     /// When the reference is there and cannot be read: never `None` in that case.
