@@ -348,8 +348,10 @@ fn writers_whose_answers_get_lost_each_make_their_changes_once() {
             let (memory, files) = (memory.clone(), &files);
             scope.spawn(move || {
                 let choose = move |number: u64, request| match request {
-                    Request::ChangeReference if random(number, writer) % 3 > 0 => Some(Fault::AnswerLost),
-                    Request::ReadReference if random(number, writer) % 2 > 0 => Some(Fault::Stale),
+                    Request::ChangeReference if !random(number, writer).is_multiple_of(3) => {
+                        Some(Fault::AnswerLost)
+                    }
+                    Request::ReadReference if !random(number, writer).is_multiple_of(2) => Some(Fault::Stale),
                     _ => None,
                 };
                 let store = Store::with_storage("none".into(), Faulty::new(memory.into(), choose));
