@@ -31,6 +31,10 @@ pub enum Error {
         rule: &'static str,
     },
 
+    /// No signature can have that time: OpenPGP counts seconds since 1970 in 32 bits (RFC 9580, section 3.5).
+    #[error("signatures cannot be dated before 1970 or after 2106-02-07")]
+    Time,
+
     /// A key must not be used to sign at the time asked for.
     #[error("key {fingerprint} cannot sign: {problem}")]
     Key {
@@ -193,6 +197,7 @@ impl Error {
             Self::Text { .. } => "E-SIGN-TEXT",
             Self::Fingerprint => "E-FINGERPRINT",
             Self::Keys { .. } => "E-KEY-SET",
+            Self::Time => "E-SIGNATURE-TIME",
             Self::Key { .. } => "E-KEY-UNUSABLE",
             Self::Locked { .. } => "E-KEY-LOCKED",
             Self::Malformed { .. } => "E-MALFORMED-KEY",

@@ -32,7 +32,7 @@ pub trait Signer: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Text`] when [`check_text`](crate::check_text) refuses the text, [`Error::Key`] when a key is
+    /// [`Error::Text`] when [`check_text`](crate::check_text) refuses the text, [`Error::Time`] when no signature can have that time, [`Error::Key`] when a key is
     /// expired, revoked or too weak; whatever else keeps the signer from signing with *all* its keys.
     fn sign(&self, text: &[u8], time: SystemTime) -> Result<Signed, Error>;
 

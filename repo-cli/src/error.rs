@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use apt_sign::{Fingerprint, KeyFileFault, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use repo_store::{ChangeError, ImportError, MaintenanceError, PublishError, RepositoryName, StorageError};
 use serde::Serialize;
+
+use crate::nearest;
 
 /// How a verb ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +138,14 @@ pub(crate) enum Failure {
         /// How much of which suite.
         losses: Vec<String>,
     },
+    /// Garbage collection that would delete what clients may be about to fetch, and nobody was asked.
+    #[error("would delete {} that the grace of {} keeps, and that clients may still fetch", crate::output::count(*.files, "file"), crate::output::duration(*.grace))]
+    RecentFiles {
+        /// How many files.
+        files: usize,
+        /// For how long they are kept as configured.
+        grace: SignedDuration,
+    },
     /// A person said no.
     #[error("stopped: nothing was changed")]
     Stopped,
@@ -146,6 +156,8 @@ pub(crate) enum Failure {
         names: Vec<String>,
         /// Where it was looked for.
         repository: RepositoryName,
+        /// The package that was probably meant by the first of them.
+        meant: Option<String>,
     },
     /// Names or patterns that no removal took out, as far as the history goes.
     #[error("no removal from {repository} took out {}: there is nothing to undo", .names.join(", "))]
@@ -338,7 +350,7 @@ impl Failure {
             Self::NoRoot { .. } => "E-NO-ROOT",
             Self::ClockBeforeKey { .. } | Self::ClockAhead { .. } => "E-CLOCK",
             Self::UnusableKey { .. } => "E-KEY-UNUSABLE",
-            Self::Guarded { .. } => "E-GUARDED",
+            Self::Guarded { .. } | Self::RecentFiles { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoKey { .. } => "E-NO-KEY",
@@ -397,11 +409,7 @@ impl Failure {
                 Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
             }
             Self::UnknownRepository { name, known } => {
-                let all = known.join(", ");
-                Some(match nearest(name, known) {
-                    Some(meant) => format!("did you mean `{meant}`? (repositories: {all})"),
-                    None => format!("there are: {all}"),
-                })
+                Some(nearest::hint(name, known, "repositories"))
             }
             Self::NoKey { is_published: true, .. } => Some(
                 "restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, \
@@ -409,7 +417,7 @@ impl Failure {
                     .to_owned(),
             ),
             Self::NoKey { .. } => Some("make one with `repo-cli key generate`".to_owned()),
-            Self::Guarded { .. } => Some("give --yes if that is meant".to_owned()),
+            Self::Guarded { .. } | Self::RecentFiles { .. } => Some("give --yes if that is meant".to_owned()),
             Self::ClockAhead { .. } => {
                 Some("set the clock; if it is right, give --accept clock: what is removed cannot be brought back".to_owned())
             }
@@ -438,17 +446,17 @@ impl Failure {
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
+            Self::NoMatch { names, repository, meant: Some(meant) } => {
+                let is_there = names.iter().any(|name| name.split('=').next() == Some(meant));
+                Some(match is_there {
+                    true => format!("run repo-cli versions {meant} --repository {repository}"),
+                    false => format!("did you mean `{meant}`? (run repo-cli list {repository})"),
+                })
+            }
             Self::NoMatch { repository, .. } => Some(format!("run repo-cli list {repository}")),
             _ => None,
         }
     }
-}
-
-/// Returns the name that was probably meant by one that is unknown: one slip of the pen away, or one in three letters of a long name.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    let distance = |known: &String| strsim::damerau_levenshtein(name, known);
-    let nearest = known.iter().min_by_key(|known| distance(known))?;
-    (distance(nearest) <= (name.chars().count() / 3).max(1)).then_some(nearest)
 }
 
 /// What to do when no key can sign any more.
@@ -545,6 +553,36 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     {
         return Some(format!("raise `{setting}` in the table [limits] of repo.toml if the package is sound"));
     }
+    match error {
+        Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotADirectory, .. }) => {
+            return Some(format!("move {path} away: a directory belongs there"));
+        }
+        Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotAFile, .. }) => {
+            return Some(format!("move {path} away: a file belongs there"));
+        }
+        Error::UnknownSuite { suite, known, .. } if !known.is_empty() => {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            return Some(nearest::hint(suite.as_str(), &known, "suites"));
+        }
+        Error::UnknownRevision { repository, .. } => {
+            return Some(format!(
+                "run repo-cli history {repository}; a number, eight digits of an id, a tag or a time names a state"
+            ));
+        }
+        Error::TagExists { repository, tag } => {
+            return Some(format!(
+                "choose another name, or first run repo-cli tag {repository} {tag} --delete"
+            ));
+        }
+        Error::UnknownTag { repository, .. } => return Some(format!("run repo-cli tag {repository}")),
+        Error::Change(ChangeError::Present { key, repository, .. }) => {
+            return Some(format!(
+                "run repo-cli remove {repository} {}={}: it also holds what it removes",
+                key.package, key.version
+            ));
+        }
+        _ => {}
+    }
     let hint = match error {
         Error::Change(ChangeError::Conflict { .. }) => {
             "a package that changes needs a new version: clients cannot tell two files of one version apart"
@@ -553,7 +591,6 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "build the package with an entry for each of its directories, as dpkg-deb does"
         }
         Error::Change(ChangeError::Held { .. }) => "to take it all the same, give --despite-hold",
-        Error::Change(ChangeError::Present { .. }) => "run repo-cli remove: it also holds what it takes out",
         Error::Change(ChangeError::PathConflict { .. }) => {
             "versions of a source package share their upstream tarballs: a tarball that changes needs a new upstream version"
         }
@@ -600,11 +637,6 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "take it back in repo.toml; or `repo-cli publish --allow-removal`"
         }
         Error::UnknownSuite { .. } => "the suites are listed in repo.toml",
-        Error::UnknownRevision { .. } => {
-            "`repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do"
-        }
-        Error::TagExists { .. } => "delete it first with --delete, or choose another name",
-        Error::UnknownTag { .. } => "`repo-cli tag REPOSITORY` lists them",
         Error::Storage(StorageError::NewerFormat { .. }) => {
             "use the version of repo-cli that wrote the store, or a newer one"
         }

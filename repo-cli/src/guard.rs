@@ -62,7 +62,11 @@ pub(crate) fn check(
     if drastic.is_empty() || yes {
         return Ok(());
     }
-    let failure = Failure::Guarded { repository: repository.clone(), losses: drastic };
+    ask(Failure::Guarded { repository: repository.clone(), losses: drastic }, output)
+}
+
+/// Asks a person whether to go on in spite of what `failure` tells, and fails with it when there is nobody to ask.
+pub(crate) fn ask(failure: Failure, output: &Output) -> Result<(), Failure> {
     match output.confirm(&format!("{failure}. Go on? [y/N] "))? {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::Stopped),

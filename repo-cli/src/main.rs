@@ -11,6 +11,7 @@ mod guard;
 mod key_check;
 mod keys;
 mod moment;
+mod nearest;
 mod output;
 mod planned;
 mod revision_spec;

@@ -5,11 +5,13 @@ mod json;
 mod table;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as UsageKind;
 pub(crate) use escape::escape_for_terminal;
+use jiff::SignedDuration;
 use json::Document;
 use serde::Serialize;
 pub(crate) use table::{Grouped, RowLimit, grouped, package_rows};
@@ -250,12 +252,23 @@ impl Output {
 
     /// Reports what failed: on standard error, and in the document.
     pub(crate) fn report(&self, report: Report) {
-        // A file's name may hold a line break: what follows it must not pass for a line of ours.
-        self.note(&format!("error: {}", report.message.replace('\n', "\\n")));
-        if let Some(hint) = &report.hint {
-            self.note(&format!("hint: {hint}"));
+        self.report_each(RowLimit::NONE, vec![report], "error");
+    }
+
+    /// Reports several failures of one kind: on standard error as many as `limit` allows, each hint once; in the document all.
+    pub(crate) fn report_each(&self, limit: RowLimit, reports: Vec<Report>, thing: &str) {
+        let mut hints = BTreeSet::new();
+        for Report { message, hint, .. } in reports.iter().take(limit.of(reports.len())) {
+            // A file's name may hold a line break: what follows it must not pass for a line of ours.
+            self.note(&format!("error: {}", message.replace('\n', "\\n")));
+            if let Some(hint) = hint.as_deref().filter(|hint| hints.insert(*hint)) {
+                self.note(&format!("hint: {hint}"));
+            }
         }
-        self.record(report);
+        if let Some(rest) = limit.rest(reports.len(), thing) {
+            self.note(&rest);
+        }
+        self.failures.borrow_mut().extend(reports);
     }
 
     /// Adds a failure to the document, where standard error says it in other words.
@@ -311,12 +324,27 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{ending}")
 }
 
+/// A length of time for people.
+pub(crate) fn duration(time: SignedDuration) -> String {
+    let hours = usize::try_from(time.as_hours()).unwrap_or(0);
+    if hours > 0 && hours % 24 == 0 { count(hours / 24, "day") } else { format!("{time:#}") }
+}
+
 /// A number of bytes for people.
 pub(crate) fn bytes(number: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match units.iter().find(|(size, _)| number >= *size) {
         Some((size, unit)) => format!("{}.{} {unit}", number / size, number % size * 10 / size),
         None => count(usize::try_from(number).unwrap_or(usize::MAX), "byte"),
+    }
+}
+
+/// The first of several names in one line, and how many there are besides.
+pub(crate) fn first_of(names: &[String]) -> String {
+    const NAMED: usize = 3;
+    match names.get(..NAMED).filter(|_| names.len() > NAMED + 1) {
+        Some(first) => format!("{} and {} more", joined(first), names.len() - NAMED),
+        None => joined(names),
     }
 }
 

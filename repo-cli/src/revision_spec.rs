@@ -1,7 +1,7 @@
 use std::str::FromStr;
 
 use deb_parse::SuiteName;
-use repo_store::{RepositorySettings, Revision};
+use repo_store::{RepositoryName, RepositorySettings, Revision};
 
 use crate::error::Failure;
 use crate::session::Session;
@@ -32,6 +32,18 @@ impl FromStr for RevisionSpec {
 }
 
 impl RevisionSpec {
+    /// Returns the present state of a repository.
+    pub(crate) fn head_of(repository: &RepositoryName) -> Self {
+        let name = repository.to_string();
+        Self { text: name.clone(), repository: name, suite: None, revision: None }
+    }
+
+    /// Returns the repository and its state as they were named.
+    pub(crate) fn without_suite(&self) -> String {
+        let revision = self.revision.as_ref().map_or_else(String::new, |revision| format!("@{revision}"));
+        format!("{}{revision}", self.repository)
+    }
+
     /// The repository, and its state; `None` for a repository in which nothing was ever changed.
     pub(crate) fn resolve<'a>(
         &self,
@@ -54,27 +66,37 @@ impl RevisionSpec {
         if let Some(suite) = &self.suite {
             return vec![suite.clone()];
         }
-        let mut suites: Vec<SuiteName> = settings.suites.iter().map(|suite| suite.name.clone()).collect();
-        let others = revision.into_iter().flat_map(|revision| revision.commit().suites.keys());
-        suites.extend(others.filter(|suite| settings.suite(suite).is_none()).cloned());
-        suites
+        all_suites(settings, revision)
     }
 
-    /// A suite that neither the configuration nor the state knows is a slip of the pen, not an empty one.
-    pub(crate) fn check_suite(
+    /// Checks that the suite named, and the others that are asked for, are known to the configuration or to the state: an unknown one is a
+    /// slip of the pen, not an empty one.
+    pub(crate) fn check_suites(
         &self,
         settings: &RepositorySettings,
         revision: Option<&Revision<'_>>,
+        others: &[SuiteName],
     ) -> Result<(), Failure> {
-        let Some(suite) = &self.suite else { return Ok(()) };
-        let known = settings.suite(suite).is_some()
-            || revision.is_some_and(|revision| revision.commit().suites.contains_key(suite));
-        let (repository, suite) = (settings.name.clone(), suite.clone());
-        if known { Ok(()) } else { Err(repo_store::Error::UnknownSuite { repository, suite }.into()) }
+        let known = all_suites(settings, revision);
+        match self.suite.iter().chain(others).find(|suite| !known.contains(suite)) {
+            Some(unknown) => {
+                let (repository, suite) = (settings.name.clone(), unknown.clone());
+                Err(repo_store::Error::UnknownSuite { repository, suite, known }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whether one suite is named.
     pub(crate) fn names_a_suite(&self) -> bool {
         self.suite.is_some()
     }
+}
+
+/// Returns the configured suites, and those that a state has besides.
+fn all_suites(settings: &RepositorySettings, revision: Option<&Revision<'_>>) -> Vec<SuiteName> {
+    let mut suites: Vec<SuiteName> = settings.suites.iter().map(|suite| suite.name.clone()).collect();
+    let others = revision.into_iter().flat_map(|revision| revision.commit().suites.keys());
+    suites.extend(others.filter(|suite| settings.suite(suite).is_none()).cloned());
+    suites
 }

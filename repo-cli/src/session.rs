@@ -1,11 +1,13 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
 use apt_sign::OpenPgpSigner;
 use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::PackageName;
 use jiff::Timestamp;
 use repo_store::{
     CommitId, Context, Error, Format, IndexKind, PublishOptions, PublishReport, RepositoryName,
@@ -18,6 +20,7 @@ use crate::config::Config;
 use crate::error::Failure;
 use crate::keys::Keys;
 use crate::moment;
+use crate::nearest;
 use crate::output::{Output, Warning, count, joined};
 
 /// An open store with its configuration.
@@ -103,13 +106,14 @@ impl Session {
     ) -> Result<&RepositorySettings, Failure> {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
-            self.signing_keys(false).map_err(|failure| match failure {
+            let keys = self.signing_keys(false).map_err(|failure| match failure {
                 Failure::ClockBeforeKey { now, created, .. } => {
                     Failure::ClockBeforeKey { now, created, only_publishes: false }
                 }
                 failure => failure,
             })?;
             self.store.check_file_systems(&repository.name)?;
+            self.store.check_keys(&repository.name, &keys.signer, &self.context())?;
         }
         Ok(repository)
     }
@@ -143,6 +147,29 @@ impl Session {
             }
             error => error,
         })?)
+    }
+
+    /// Returns the failure of a verb for which names or patterns match no package of a repository, with the name that was probably meant.
+    pub(crate) fn no_match(&self, repository: &RepositoryName, names: Vec<String>) -> Failure {
+        let meant = self.meant_package(repository, names.first().map_or("", String::as_str));
+        match meant {
+            Ok(meant) => Failure::NoMatch { names, repository: repository.clone(), meant },
+            Err(failure) => failure,
+        }
+    }
+
+    fn meant_package(&self, repository: &RepositoryName, name: &str) -> Result<Option<String>, Failure> {
+        let name = name.split('=').next().unwrap_or(name);
+        if name.contains(['*', '?', '[']) {
+            return Ok(None);
+        }
+        let mut known = BTreeSet::new();
+        if let Some(head) = self.store.head(repository)? {
+            for suite in head.commit().suites.keys() {
+                known.extend(head.records(suite)?.iter().map(|record| record.key().package.clone()));
+            }
+        }
+        Ok(nearest::nearest(name, known.iter().map(PackageName::as_str)).map(str::to_owned))
     }
 
     pub(crate) fn keys(&self) -> Keys {
@@ -184,7 +211,18 @@ impl Session {
     pub(crate) fn finish_change(
         &self,
         done: &str,
+        change: (&RepositorySettings, Option<CommitId>),
+        arguments: ChangeArguments,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        self.finish_change_with(PublishOptions::default(), done, change, arguments, output)
+    }
+
+    /// The same, with choices.
+    pub(crate) fn finish_change_with(
+        &self,
         options: PublishOptions,
+        done: &str,
         (repository, commit): (&RepositorySettings, Option<CommitId>),
         arguments: ChangeArguments,
         output: &Output,

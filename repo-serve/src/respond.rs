@@ -16,7 +16,7 @@ use hyper::header::{
     CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 
 use super::body::{Body, Content, InFlight, Log, Part};
 use super::buffer::Buffers;
@@ -115,6 +115,10 @@ async fn answer(
     }
     if request.headers().get_all(HOST).iter().nth(1).is_some() {
         return Err(Answer::malformed("one Host field only\n"));
+    }
+    if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
+        // RFC 9112, section 3.2.
+        return Err(Answer::malformed("a Host field is missing\n"));
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Err(Answer::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")

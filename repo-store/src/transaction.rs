@@ -199,7 +199,9 @@ impl<'a> Transaction<'a> {
     pub fn insert(&mut self, suite: &SuiteName, record: &Arc<Record>) -> Result<Inserted, Error> {
         let is_known = self.known.as_ref().is_none_or(|known| known.contains(suite));
         if !is_known && !self.snapshots.contains_key(suite) {
-            return Err(Error::unknown_suite(&self.repository, suite));
+            let all = self.known.iter().flatten().chain(self.snapshots.keys());
+            let known: BTreeSet<&SuiteName> = all.collect();
+            return Err(Error::unknown_suite(&self.repository, suite, known));
         }
         let key = record.key();
         let suites = self.suites();

@@ -76,11 +76,30 @@ impl<'e> Apt<'e> {
     }
 
     /// Runs the script that sets up a machine, as root of a machine of that release would, with the paths of this client and this text as
-    /// what a person types.
+    /// what a person types. There is no terminal, even if the tests run in one.
     ///
     /// # Panics
     /// When its surroundings cannot be made.
     pub fn set_up(&self, script: &str, release: &str, typed: &str) -> Output {
+        let file = self.script_for(script, release);
+        self.finish_typed(&["setsid", "--wait", "sh", file.as_str()], typed)
+    }
+
+    /// Pipes scripts that set up machines into one shell, one after the other, on a terminal where a person types this text. `None` when
+    /// there is no program that makes a terminal.
+    ///
+    /// # Panics
+    /// When its surroundings cannot be made.
+    pub fn set_up_on_terminal(&self, scripts: &[&str], release: &str, typed: &str) -> Option<Output> {
+        if !crate::all_installed(&["script"]) {
+            return None;
+        }
+        let file = self.script_for(&scripts.concat(), release);
+        Some(self.finish_typed(&["script", "-qec", &format!("cat {file} | sh"), "/dev/null"], typed))
+    }
+
+    /// Writes a script for this client, and what it finds on a machine of that release.
+    fn script_for(&self, script: &str, release: &str) -> Utf8PathBuf {
         let (root, bin) = (&self.root, self.path("bin"));
         fs::create_dir_all(&bin).expect("a directory");
         let id = bin.join("id");
@@ -91,11 +110,15 @@ impl<'e> Apt<'e> {
         let script = script.replace("/usr/share/keyrings", &format!("{root}/usr/share/keyrings"));
         let file = self.path("script");
         fs::write(&file, script).expect("a script");
+        file
+    }
+
+    fn finish_typed(&self, words: &[&str], typed: &str) -> Output {
         let typed_file = self.path("typed");
         fs::write(&typed_file, typed).expect("a text");
-        let mut command = self.environment.other(&["sh", file.as_str()]);
+        let mut command = self.environment.other(words);
         command.env("APT_CONFIG", self.path("etc/apt/apt.conf"));
-        command.env("PATH", format!("{bin}:/usr/bin:/bin:/usr/sbin:/sbin"));
+        command.env("PATH", format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", self.path("bin")));
         command.stdin(fs::File::open(&typed_file).expect("a text"));
         self.environment.finish(&mut command)
     }

@@ -1,8 +1,8 @@
 //! Packages with the headers that the tools of other ecosystems write, byte for byte.
 //!
 //! The archives are not compressed: what differs between the tools is how they write the headers of tar entries. On 2026-11-27 the
-//! headers were compared with those of packages that cargo-deb 3.8.0, nfpm 2.48.0 and CPack 3.25.1 had built. Nobody compared jdeb: the
-//! headers are those that the source of Commons Compress writes.
+//! headers were compared with those of packages that cargo-deb 3.8.0, nfpm 2.48.0 and CPack 3.25.1 had built. A package that
+//! jdeb had built was not at hand: its headers follow the sources of jdeb and of Commons Compress.
 
 use crate::package::archive;
 
@@ -58,7 +58,9 @@ const GO: Style = Style {
     control_prefix: "./",
 };
 
-/// Apache Commons Compress (jdeb): a blank ends each number.
+/// Apache Commons Compress, with which jdeb writes both archives, as its sources say (`TarUtils.formatLongOctalBytes`): a blank ends each number
+/// and fills the field, with no NUL after it. In jdeb's sources the control files are owned by `root` and their paths begin with `./`
+/// (`ControlBuilder`).
 const JAVA: Style = Style {
     name: "jdeb",
     magic: b"ustar\x0000",

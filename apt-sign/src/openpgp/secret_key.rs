@@ -29,9 +29,10 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] when `user_id` is empty or has control characters; [`Error::Crypto`] when the
-    /// time cannot be written in OpenPGP (before 1970, after 2106), or the library fails.
+    /// [`Error::Malformed`] when `user_id` is empty or has control characters; [`Error::Time`] when `created` is before 1970 or after
+    /// 2106; [`Error::Crypto`] when the library fails.
     pub fn generate(user_id: &str, created: SystemTime, validity: Option<Duration>) -> Result<Self, Error> {
+        sequoia_openpgp::types::Timestamp::try_from(created).map_err(|_| Error::Time)?;
         if user_id.is_empty() || user_id.contains(char::is_control) {
             return Err(Error::Malformed { expected: "a user ID of one line of text", source: None });
         }
@@ -125,6 +126,7 @@ impl SecretKey {
 
     /// The part that signs at `time`: of several the newest, as `gpg` chooses.
     pub(super) fn signing_pair(&self, time: SystemTime) -> Result<KeyPair, Error> {
+        sequoia_openpgp::types::Timestamp::try_from(time).map_err(|_| Error::Time)?;
         let refuse = |problem| Error::Key { fingerprint: self.fingerprint(), problem };
         if let Some(problem) = suitability::find(&self.0, time).into_iter().find(KeyProblem::is_fatal) {
             return Err(refuse(problem));

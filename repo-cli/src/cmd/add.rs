@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     warn_of_unknown_releases(&report, repository, arguments.rows.limit(), session, output);
     print(&report, complete, options.dry_run, arguments.rows.limit(), output);
     if complete {
-        session.publish_after(repository, report.committed.commit, arguments.change, output)?;
+        finish(&report, repository, arguments.change, session, output)?;
     }
     Ok(Outcome::of(report.refused.is_empty()))
 }
@@ -229,17 +229,9 @@ fn print_document(
             output.line(&line(added, dry_run));
         }
         output.rest(limit, report.added.len(), "package file");
-        let new = report.added.iter().filter(|added| is_new(added)).count();
-        let verb = if dry_run { "would add" } else { "added" };
-        let there = report.added.len() - new;
-        output.total(
-            report.added.len(),
-            &format!("{verb} {}; {there} already there", count(new, "package file")),
-        );
     });
-    for refused in &report.refused {
-        output.report(Report::of_refused(&refused.file, &refused.error));
-    }
+    let refused = report.refused.iter().map(|refused| Report::of_refused(&refused.file, &refused.error));
+    output.report_each(limit, refused.collect(), "refused file");
     if !report.refused.is_empty() {
         let total = report.added.len() + report.refused.len();
         let refused = format!("{} of {} refused", report.refused.len(), count(total, "file"));
@@ -251,6 +243,33 @@ fn print_document(
         };
         let rest = if report.added.is_empty() { String::new() } else { format!(": {rest}") };
         output.note(&format!("{refused}{rest}"));
+    }
+}
+
+/// Publishes what was added, and says so in one line.
+pub(crate) fn finish(
+    report: &AddReport,
+    repository: &RepositorySettings,
+    arguments: ChangeArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<(), Failure> {
+    let commit = report.committed.commit;
+    if report.added.is_empty() {
+        return session.publish_after(repository, commit, arguments, output);
+    }
+    let done = total(report, repository, arguments.dry_run);
+    session.finish_change(&done, (repository, commit), arguments, output)
+}
+
+/// Returns how much was added.
+pub(crate) fn total(report: &AddReport, repository: &RepositorySettings, dry_run: bool) -> String {
+    let (new, all) = (report.added.iter().filter(|added| is_new(added)).count(), report.added.len());
+    let verb = if dry_run { "would add" } else { "added" };
+    match new {
+        0 => format!("nothing to add: {} already has what was given", repository.name),
+        _ if new < all => format!("{verb} {new} of {} to {}", count(all, "package file"), repository.name),
+        _ => format!("{verb} {} to {}", count(new, "package file"), repository.name),
     }
 }
 

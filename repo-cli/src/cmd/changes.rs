@@ -1,6 +1,5 @@
 //! What a change does to packages, as a table, and how it is undone.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, SuiteName, Version};
@@ -65,23 +64,20 @@ pub(crate) fn additions(
     records: &SuiteRecords,
     before: Option<&Revision<'_>>,
 ) -> Result<Vec<Change>, Failure> {
-    let mut known: BTreeMap<(&SuiteName, &PackageName), Vec<RecordKey>> = BTreeMap::new();
     let mut changes = Vec::new();
     for (suite, records) in records.suites() {
-        for record in records {
-            let key = record.key();
-            let place = (suite, &key.package);
-            let versions = match known.entry(place) {
-                Entry::Occupied(versions) => versions.into_mut(),
-                Entry::Vacant(free) => {
-                    let versions = before.map(|before| before.versions(suite, &key.package)).transpose()?;
-                    let keys =
-                        versions.unwrap_or_default().iter().map(|record| record.key().clone()).collect();
-                    free.insert(keys)
-                }
-            };
+        let names: BTreeSet<PackageName> =
+            records.iter().map(|record| record.key().package.clone()).collect();
+        let there = before.map(|before| before.versions_of_all(suite, &names)).transpose()?;
+        let mut versions: BTreeMap<&PackageName, Vec<&RecordKey>> = BTreeMap::new();
+        for key in there.iter().flatten().map(|record| record.key()) {
+            versions.entry(&key.package).or_default().push(key);
+        }
+        for key in records.iter().map(|record| record.key()) {
             let newest = versions
-                .iter()
+                .get(&key.package)
+                .into_iter()
+                .flatten()
                 .filter(|old| serve_the_same(&old.architecture, &key.architecture))
                 .map(|old| &old.version)
                 .max();

@@ -191,7 +191,7 @@ fn print_pins(
         }
     }
     if !unmatched.is_empty() {
-        return Err(Failure::NoMatch { names: unmatched, repository: repository.name.clone() });
+        return Err(session.no_match(&repository.name, unmatched));
     }
     let stanza = |(package, version): &(PackageName, Version)| {
         format!("Package: {package}\nPin: version {version}\nPin-Priority: 1001\n")

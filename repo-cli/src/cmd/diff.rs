@@ -76,8 +76,8 @@ pub(crate) fn run(arguments: &DiffArguments, session: &Session, output: &Output)
     let (first, second) = (&arguments.first, &arguments.second);
     let (first_settings, first_revision) = first.resolve(session)?;
     let (second_settings, second_revision) = second.resolve(session)?;
-    first.check_suite(first_settings, first_revision.as_ref())?;
-    second.check_suite(second_settings, second_revision.as_ref())?;
+    first.check_suites(first_settings, first_revision.as_ref(), &[])?;
+    second.check_suites(second_settings, second_revision.as_ref(), &[])?;
     let first_suites = first.suites(first_settings, first_revision.as_ref());
     let second_suites = second.suites(second_settings, second_revision.as_ref());
     // Two named suites are compared with each other, whatever they are called; else suites of the same name.

@@ -1,5 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8Path;
 use jiff::SignedDuration;
 use repo_store::{Garbage, GcOptions};
 use serde::Serialize;
@@ -8,6 +9,7 @@ use crate::args::RowArguments;
 use crate::clock::{self, Hazard};
 use crate::config::argument;
 use crate::error::{Failure, Outcome};
+use crate::guard;
 use crate::output::{Output, bytes, count};
 use crate::session::Session;
 
@@ -22,6 +24,9 @@ pub(crate) struct GcArguments {
     /// Go on although the clock is more than a year after the last entry of the operation log
     #[arg(long, value_name = "HAZARD")]
     accept: Option<Hazard>,
+    /// Also when --grace removes files that the configured grace would keep
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     rows: RowArguments,
 }
@@ -49,6 +54,9 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
     }
     if !arguments.dry_run && arguments.accept.is_none() {
         clock::check_for_deletion(&session.store, session.context().now)?;
+    }
+    if !arguments.dry_run && !arguments.yes {
+        ask_about_recent(&options, session, output)?;
     }
     let limit = arguments.rows.limit();
     let report = session.store.collect_garbage(&options, &session.context())?;
@@ -90,6 +98,27 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
         (false, false) => format!("removed {what} and freed {freed}"),
     });
     Ok(Outcome::Done)
+}
+
+/// Asks a person whether files are to go that the configured grace would keep, and refuses when there is nobody to ask: clients may be
+/// about to fetch them.
+fn ask_about_recent(options: &GcOptions, session: &Session, output: &Output) -> Result<(), Failure> {
+    let grace = session.config.grace();
+    if options.grace >= grace {
+        return Ok(());
+    }
+    let found = |grace| {
+        let options = GcOptions { dry_run: true, grace, ..options.clone() };
+        session.store.collect_garbage(&options, &session.context())
+    };
+    let old = found(grace)?.removed;
+    let old: BTreeSet<&Utf8Path> = old.iter().map(|file| file.path.as_path()).collect();
+    let all = found(options.grace)?.removed;
+    let files = all.iter().filter(|file| !old.contains(file.path.as_path())).count();
+    if files == 0 {
+        return Ok(());
+    }
+    guard::ask(Failure::RecentFiles { files, grace }, output)
 }
 
 /// Returns how many files there are for each reason. What they free together is less than their sizes: many are hard links of one file.

@@ -54,7 +54,11 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
-    let limit = if output.is_json() { arguments.rows.limit_of_json() } else { arguments.rows.limit() };
+    let limit = if output.is_json() {
+        arguments.rows.limit_of_json()
+    } else {
+        arguments.rows.limit_of_listing(output)
+    };
     let mut entries = Vec::new();
     let mut is_cut = false;
     let mut known: BTreeSet<SuiteName> = BTreeSet::new();

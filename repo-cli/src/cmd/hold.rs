@@ -1,7 +1,9 @@
 //! Versions that stay out of a repository: `hold`, `unhold`, `holds`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use deb_parse::{PackageName, Version};
-use repo_store::{CommitId, Hold, HoldKey, Operation, PackageSummary, Selector};
+use repo_store::{CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, Revision, Selector};
 
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
@@ -152,23 +154,11 @@ pub(crate) fn holds(
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
     let head = session.store.head(&repository.name)?;
-    let holds = head.map(|head| head.holds()).transpose()?.unwrap_or_default();
+    let holds = head.as_ref().map(Revision::holds).transpose()?.unwrap_or_default();
+    let there = versions_there(head.as_ref(), &holds)?;
     let json: Vec<_> = holds.iter().map(hold_json).collect();
     output.result(&serde_json::json!({ "holds": json }), || {
-        let rows: Vec<[String; 6]> = holds
-            .iter()
-            .map(|Hold { key, suites, cause, .. }| {
-                let suites: Vec<_> = suites.iter().collect();
-                [
-                    key.package.to_string(),
-                    key.version.to_string(),
-                    key.architecture.as_ref().map_or_else(|| "every".to_owned(), ToString::to_string),
-                    if suites.is_empty() { "every".to_owned() } else { joined(&suites) },
-                    cause.date.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-                    format!("{} ({})", cause.operation, cause.actor),
-                ]
-            })
-            .collect();
+        let rows = rows(&holds, &there);
         output.table(
             ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "SINCE", "BECAUSE"],
             &rows,
@@ -182,9 +172,49 @@ pub(crate) fn holds(
     Ok(Outcome::Done)
 }
 
+/// A version of a package.
+type PackageVersion = (PackageName, Version);
+
+/// Returns which of the held versions a repository has in some suite, for another architecture than the held one.
+fn versions_there(head: Option<&Revision<'_>>, holds: &[Hold]) -> Result<BTreeSet<PackageVersion>, Failure> {
+    let names: BTreeSet<PackageName> = holds.iter().map(|hold| hold.key.package.clone()).collect();
+    let mut there = BTreeSet::new();
+    let Some(head) = head else { return Ok(there) };
+    for suite in head.commit().suites.keys() {
+        let records = head.versions_of_all(suite, &names)?;
+        let keys = records.iter().map(|record| record.key());
+        there.extend(keys.map(|key| (key.package.clone(), key.version.clone())));
+    }
+    Ok(there)
+}
+
+/// Returns a row for each version and reason.
+fn rows(holds: &[Hold], there: &BTreeSet<PackageVersion>) -> Vec<[String; 6]> {
+    let mut rows: BTreeMap<(PackageVersion, &HoldCause), Vec<&Hold>> = BTreeMap::new();
+    for hold in holds {
+        let version = (hold.key.package.clone(), hold.key.version.clone());
+        rows.entry((version, &hold.cause)).or_default().push(hold);
+    }
+    let row = |((version, cause), holds): ((PackageVersion, &HoldCause), Vec<&Hold>)| {
+        // A version that is nowhere in the repository stays out for every architecture.
+        let builds: Option<BTreeSet<_>> = holds.iter().map(|hold| hold.key.architecture.as_ref()).collect();
+        let builds = builds.filter(|_| there.contains(&version));
+        let suites: BTreeSet<_> = holds.iter().flat_map(|hold| &hold.suites).collect();
+        let every = || "every".to_owned();
+        [
+            version.0.to_string(),
+            version.1.to_string(),
+            builds.map_or_else(every, |builds| joined(&builds.into_iter().collect::<Vec<_>>())),
+            if suites.is_empty() { every() } else { joined(&suites.into_iter().collect::<Vec<_>>()) },
+            cause.date.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            format!("{} ({})", cause.operation, cause.actor),
+        ]
+    };
+    rows.into_iter().map(row).collect()
+}
+
 /// Since when a version is held, and why.
-pub(crate) fn held_since(hold: &Hold) -> String {
-    let cause = &hold.cause;
+pub(crate) fn held_since(cause: &HoldCause) -> String {
     format!("held since {}: {}", cause.date.strftime("%Y-%m-%d %H:%M UTC"), cause.operation)
 }
 

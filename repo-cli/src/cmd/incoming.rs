@@ -54,15 +54,16 @@ pub(crate) fn run(
         add,
     };
     let mut all = AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
-    let (mut complete, mut left) = (true, Vec::new());
+    let (mut complete, mut left, mut told) = (true, Vec::new(), Vec::new());
     for folder in &arguments.folders {
         match session.store.take_incoming(repository, folder, &options, &session.context()) {
             Ok(found) => {
                 // A timer looks again and again; a person wants to see everything.
                 let everything = arguments.change.dry_run || std::io::stdout().is_terminal();
-                for left in found.left.iter().filter(|left| everything || !left.is_known) {
-                    output.say(&format!("left {}: it {}", left.file.as_str().replace('\n', "\\n"), left.why));
-                }
+                let shown = found.left.iter().filter(|left| everything || !left.is_known);
+                told.extend(shown.map(|left| {
+                    format!("left {}: it {}", left.file.as_str().replace('\n', "\\n"), left.why)
+                }));
                 left.extend(found.left);
                 // The files stay where they are, and what is good is published all the same.
                 if let Some(error) = found.not_moved {
@@ -81,8 +82,12 @@ pub(crate) fn run(
         }
     }
     let limit = arguments.rows.limit();
+    told.iter().take(limit.of(told.len())).for_each(|line| output.say(line));
+    if let Some(rest) = limit.rest(told.len(), "left file") {
+        output.say(&rest);
+    }
     add::warn_of_unknown_releases(&all, repository, limit, session, output);
     add::print_incoming(&all, &left, options.add.dry_run, limit, output);
-    session.publish_after(repository, all.committed.commit, arguments.change, output)?;
+    add::finish(&all, repository, arguments.change, session, output)?;
     Ok(Outcome::of(complete && all.refused.is_empty()))
 }

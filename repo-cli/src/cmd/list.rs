@@ -68,16 +68,8 @@ pub(crate) fn print_packages<'a>(
 pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let state = &arguments.state;
     let (repository, head) = state.resolve(session)?;
-    state.check_suite(repository, head.as_ref())?;
+    state.check_suites(repository, head.as_ref(), &arguments.suites)?;
     let mut found = Found::new();
-    let known = |suite: &SuiteName| {
-        repository.suite(suite).is_some()
-            || head.as_ref().is_some_and(|head| head.commit().suites.contains_key(suite))
-    };
-    if let Some(suite) = arguments.suites.iter().find(|suite| !known(suite)) {
-        let (repository, suite) = (repository.name.clone(), suite.clone());
-        return Err(repo_store::Error::UnknownSuite { repository, suite }.into());
-    }
     if let Some(head) = &head {
         let named = state.suites(repository, Some(head));
         let asked = |suite: &&SuiteName| {

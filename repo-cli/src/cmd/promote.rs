@@ -1,8 +1,9 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use repo_store::{
-    ChangeError, CommitId, PromoteOptions, PromotionPlan, PublishOptions, Record, RepositoryName,
+    ChangeError, CommitId, Hold, HoldCause, PromoteOptions, PromotionPlan, Record, RepositoryName,
     RepositorySettings, Selector, SuiteRecords,
 };
 
@@ -11,7 +12,7 @@ use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit, count, joined};
+use crate::output::{Output, RowLimit, count, first_of, joined};
 use crate::planned::carry_out;
 use crate::session::Session;
 
@@ -70,7 +71,7 @@ pub(crate) fn run(
     let make = || {
         let before = session.store.head(&to.name)?;
         let plan = session.store.plan_promotion(from, to, &options)?;
-        check_matched(plan.unmatched(), &from.name)?;
+        check_matched(plan.unmatched(), &from.name, session)?;
         let changes = changes::additions(plan.changes(), before.as_ref())?;
         Ok((plan, changes))
     };
@@ -98,10 +99,10 @@ pub(crate) fn run(
         (false, true) => format!("would promote {what} from {} to {}", from.name, to.name),
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     };
-    session.finish_change(&done, PublishOptions::default(), (to, commit), arguments.change, output)?;
+    session.finish_change(&done, (to, commit), arguments.change, output)?;
     changes::print_undo(to, commit, session, output)?;
-    // What was named and is held was refused; `--all` only passes over it.
-    Ok(Outcome::of(arguments.all || plan.held().is_empty()))
+    // What was named and is held was refused; a pattern and `--all` only pass over it.
+    Ok(Outcome::of(!plan.held().iter().any(|(record, _)| is_named(record, arguments))))
 }
 
 /// Prints what is not promoted, and why.
@@ -117,22 +118,7 @@ fn note_left_out(
         format!("warning: {key} stays behind: {} has no suite {suites}", to.name)
     });
     output.notes(limit, &notes.collect::<Vec<_>>(), "such warning");
-    if arguments.all {
-        let notes = plan
-            .held()
-            .iter()
-            .map(|(record, hold)| format!("skipped: {} ({})", record.key(), held_since(hold)));
-        output.notes(limit, &notes.collect::<Vec<_>>(), "held package");
-    } else {
-        for (record, hold) in plan.held() {
-            let held = ChangeError::Held {
-                key: Box::new(record.key().clone()),
-                repository: to.name.clone(),
-                hold: Box::new(hold.clone()),
-            };
-            output.error(&Failure::Store(held.into()));
-        }
-    }
+    note_held(plan, to, arguments, output);
     let notes = plan.siblings().iter().map(|record| {
         let (key, (source, version)) = (record.key(), record.source());
         format!(
@@ -142,15 +128,61 @@ fn note_left_out(
     output.notes(limit, &notes.collect::<Vec<_>>(), "such warning");
 }
 
+/// Returns whether a record was asked for by its name. A pattern and `--all` mean what may come, as the retry of a job does.
+fn is_named(record: &Record, arguments: &PromoteArguments) -> bool {
+    arguments.selectors.iter().any(|selector| !selector.is_pattern() && selector.matches(record))
+}
+
+/// Prints what stays out because it is held: a line for each reason, since one rollback may hold hundreds of packages.
+fn note_held(plan: &PromotionPlan, to: &RepositorySettings, arguments: &PromoteArguments, output: &Output) {
+    let mut by_cause: BTreeMap<(bool, &HoldCause), Vec<(&Record, &Hold)>> = BTreeMap::new();
+    for (record, hold) in plan.held() {
+        let cause = (is_named(record, arguments), &hold.cause);
+        by_cause.entry(cause).or_default().push((record, hold));
+    }
+    let (mut skipped, mut hint) = (Vec::new(), None);
+    for ((is_named, cause), held) in by_cause {
+        let mut packages: Vec<String> = held
+            .iter()
+            .map(|(record, _)| format!("{} {}", record.key().package, record.key().version))
+            .collect();
+        packages.dedup();
+        let named = match packages.len() {
+            1 => first_of(&packages),
+            number => format!("{}: {}", count(number, "package"), first_of(&packages)),
+        };
+        if !is_named {
+            skipped.push(format!("skipped {named} ({})", held_since(cause)));
+            continue;
+        }
+        output.note(&format!("error: {} does not take {named} ({})", to.name, held_since(cause)));
+        for (record, hold) in held {
+            let held = ChangeError::Held {
+                key: Box::new(record.key().clone()),
+                repository: to.name.clone(),
+                hold: Box::new(hold.clone()),
+            };
+            let report = Failure::Store(held.into()).report();
+            hint.clone_from(&report.hint);
+            output.record(report);
+        }
+    }
+    if let Some(hint) = hint {
+        output.note(&format!("hint: {hint}"));
+    }
+    output.notes(arguments.rows.limit(), &skipped, "hold");
+}
+
 /// A name that matches nothing is a slip of the pen: nothing is done then.
-pub(crate) fn check_matched(unmatched: &[Selector], repository: &RepositoryName) -> Result<(), Failure> {
+pub(crate) fn check_matched(
+    unmatched: &[Selector],
+    repository: &RepositoryName,
+    session: &Session,
+) -> Result<(), Failure> {
     if unmatched.is_empty() {
         return Ok(());
     }
-    Err(Failure::NoMatch {
-        names: unmatched.iter().map(ToString::to_string).collect(),
-        repository: repository.clone(),
-    })
+    Err(session.no_match(repository, unmatched.iter().map(ToString::to_string).collect()))
 }
 
 fn listed(records: &[(Arc<Record>, Vec<SuiteName>)]) -> Vec<ListedJson> {

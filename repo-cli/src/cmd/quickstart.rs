@@ -77,6 +77,9 @@ pub(crate) fn run(
         report = session.store.add(&first, &files, &AddOptions::default(), &session.context())?;
         let complete = report.refused.is_empty();
         add::print(&report, complete, false, RowLimit::new(ROWS, "repo-cli list"), output);
+        if complete && output.shows_change(false) {
+            output.total(report.added.len(), &add::total(&report, &first, false));
+        }
         // Nothing was added, and what it would show is not what was brought.
         if !complete {
             return Ok(Outcome::Refused);

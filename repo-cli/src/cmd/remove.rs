@@ -1,7 +1,5 @@
 use deb_parse::SuiteName;
-use repo_store::{
-    CommitId, PublishOptions, RemovalPlan, RepositorySettings, Selector, SuiteRecords, UndoRemovalPlan,
-};
+use repo_store::{CommitId, RemovalPlan, RepositorySettings, Selector, SuiteRecords, UndoRemovalPlan};
 
 use super::changes::{self, Action};
 use super::client_config::quoted;
@@ -67,13 +65,7 @@ pub(crate) fn run(
         (true, true) => format!("would bring back {what} to {name}"),
         (true, false) => format!("brought back {what} to {name}"),
     };
-    session.finish_change(
-        &done,
-        PublishOptions::default(),
-        (repository, commit),
-        arguments.change,
-        output,
-    )?;
+    session.finish_change(&done, (repository, commit), arguments.change, output)?;
     if arguments.undo {
         changes::print_undo(repository, commit, session, output)?;
     } else if commit.is_some() {
@@ -106,7 +98,7 @@ fn take_out(
         if !plan.unmatched().is_empty() {
             complete(arguments, repository, session, output)?;
         }
-        check_matched(plan.unmatched(), &repository.name)?;
+        check_matched(plan.unmatched(), &repository.name, session)?;
         Ok(plan)
     };
     let (plan, commit) = carry_out(make, |plan: &RemovalPlan| {

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use repo_store::{CommitId, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
+use super::changes;
 use crate::args::{ChangeArguments, RowArguments};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit, count, package_rows};
@@ -94,17 +95,16 @@ fn retain(
     let refused = !drastic.is_empty() && !arguments.yes;
     if refused {
         output.error(&Failure::Drastic { repository: name.clone(), suites: drastic.clone() });
-    } else if plan.is_empty() {
-        output.say(&format!("{name}: nothing to remove"));
-    } else if arguments.change.dry_run {
-        output.say(&format!("{name}: would remove {what} and keep {kept}"));
-    } else {
-        output.say(&format!("{name}: removed {what}: `repo-cli rollback` brings them back"));
+        return Ok(Outcome::Refused);
     }
-    if !refused {
-        session.publish_after(repository, commit, arguments.change, output)?;
-    }
-    Ok(Outcome::of(!refused))
+    let done = match (plan.is_empty(), dry_run) {
+        (true, _) => format!("{name}: nothing to remove"),
+        (false, true) => format!("{name}: would remove {what} and keep {kept}"),
+        (false, false) => format!("{name}: removed {what} and kept {kept}"),
+    };
+    session.finish_change(&done, (repository, commit), arguments.change, output)?;
+    changes::print_undo(repository, commit, session, output)?;
+    Ok(Outcome::Done)
 }
 
 fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> serde_json::Value {

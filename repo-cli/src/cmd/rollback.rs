@@ -7,7 +7,7 @@ use super::{changes, diff};
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
-use crate::output::{Output, count, joined};
+use crate::output::{Grouped, Output, count, grouped};
 use crate::planned::carry_out;
 use crate::session::Session;
 
@@ -78,12 +78,12 @@ pub(crate) fn run(
     };
     // What clients go back to must be whole, also where it is taken over.
     let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
-    session.finish_change(&done, options, (repository, commit), arguments.change, output)?;
+    session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
     changes::print_undo(repository, commit, session, output)?;
     if commit.is_some() {
         let stale = upgraded_machines(&target, differences)?;
         for Stale { package, gone, left, places } in stale.iter().take(SHOWN) {
-            let places = joined(&places.iter().collect::<Vec<_>>());
+            let places = machines(places);
             output.say(&match left {
                 Some(left) => format!(
                     "machines ({places}) that already upgraded keep {package} {gone}; to bring one back: \
@@ -119,6 +119,9 @@ fn total(differences: &BTreeMap<SuiteName, Difference>) -> String {
 /// So many packages are named that machines keep in the newer version.
 const SHOWN: usize = 5;
 
+/// Suites and architectures of machines.
+type Places = BTreeSet<(SuiteName, Build)>;
+
 /// A version that machines may keep though it is gone: apt never goes back by itself.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Stale {
@@ -127,7 +130,16 @@ struct Stale {
     /// The newest that is left for them; `None` when none is.
     left: Option<Version>,
     /// The suites and architectures of these machines.
-    places: BTreeSet<String>,
+    places: Places,
+}
+
+/// Names machines by their suites and architectures; a package for all architectures is on every machine of its suite.
+fn machines(places: &Places) -> String {
+    let groups = grouped(places.iter().map(|(suite, build)| ((), build.clone(), suite.clone())));
+    let groups = groups.into_iter().map(|Grouped { architectures, suites, .. }| {
+        if architectures == ALL { suites } else { format!("{suites} on {architectures}") }
+    });
+    groups.collect::<Vec<_>>().join("; ")
 }
 
 /// The versions that machines may have and that are gone now, each with what the same machines can go back to.
@@ -136,26 +148,26 @@ fn upgraded_machines(
     differences: &BTreeMap<SuiteName, Difference>,
 ) -> Result<Vec<Stale>, Failure> {
     // What a machine with a suite and an architecture had at most.
-    let mut newest: BTreeMap<(PackageName, SuiteName, String), Version> = BTreeMap::new();
+    let mut newest: BTreeMap<(PackageName, SuiteName, Build), Version> = BTreeMap::new();
     for (suite, difference) in differences {
         // In the order of keys the newest comes last.
         let gone = difference.only_first.iter().map(|record| record.key());
         for key in gone.filter(|key| !key.architecture.is_source()) {
-            let place = (key.package.clone(), suite.clone(), key.architecture.to_string());
+            let place = (key.package.clone(), suite.clone(), key.architecture.clone());
             newest.insert(place, key.version.clone());
         }
     }
-    let mut stale: BTreeMap<(PackageName, Version, Option<Version>), BTreeSet<String>> = BTreeMap::new();
+    let mut stale: BTreeMap<(PackageName, Version, Option<Version>), Places> = BTreeMap::new();
     for ((package, suite, architecture), gone) in newest {
         let versions = target.versions(&suite, &package)?;
         let fits = |build: &Build| {
             !build.is_source()
-                && (architecture == ALL || build.as_str() == ALL || build.as_str() == architecture)
+                && (architecture.as_str() == ALL || build.as_str() == ALL || *build == architecture)
         };
         let left = versions.iter().rev().map(|record| record.key()).find(|key| fits(&key.architecture));
         let left = left.map(|key| key.version.clone());
         if left.as_ref().is_none_or(|left| *left < gone) {
-            stale.entry((package, gone, left)).or_default().insert(format!("{suite} {architecture}"));
+            stale.entry((package, gone, left)).or_default().insert((suite, architecture));
         }
     }
     let stale =

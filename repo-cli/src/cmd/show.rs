@@ -26,7 +26,7 @@ pub(crate) struct ShowArguments {
 
 pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let (repository, revision) = arguments.state.resolve(session)?;
-    arguments.state.check_suite(repository, revision.as_ref())?;
+    arguments.state.check_suites(repository, revision.as_ref(), &[])?;
     let suites = arguments.state.suites(repository, revision.as_ref());
     let Some(selector) = &arguments.selector else {
         return show_state(&repository.name, revision.as_ref(), &suites, arguments.rows, output);
@@ -41,10 +41,7 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
         }
     }
     if found.is_empty() {
-        return Err(Failure::NoMatch {
-            names: vec![selector.to_string()],
-            repository: repository.name.clone(),
-        });
+        return Err(session.no_match(&repository.name, vec![selector.to_string()]));
     }
     let json: Vec<serde_json::Value> = found
         .values()

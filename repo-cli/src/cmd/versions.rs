@@ -1,12 +1,12 @@
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::str::FromStr as _;
 
 use deb_parse::{PackageName, SuiteName};
-use repo_store::{Record, RecordKey};
 
-use super::list::ListedJson;
+use super::list::{Found, ListedJson};
+use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit, package_rows};
+use crate::output::{Output, count, package_rows};
+use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -14,9 +14,11 @@ pub(crate) struct VersionsArguments {
     /// The package
     #[arg(value_parser = PackageName::parse)]
     package: PackageName,
-    /// Only this repository; may be given several times
-    #[arg(long = "repository", value_name = "NAME")]
-    repositories: Vec<String>,
+    /// Only this repository or one suite of it, in the present state or another, such as `prod@-1`; may be given several times
+    #[arg(long = "repository", value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
+    states: Vec<RevisionSpec>,
+    #[command(flatten)]
+    rows: RowArguments,
 }
 
 pub(crate) fn run(
@@ -24,23 +26,34 @@ pub(crate) fn run(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let repositories = session.repositories(&arguments.repositories)?;
+    let mut states = arguments.states.clone();
+    if states.is_empty() {
+        states =
+            session.config.repositories().map(|settings| RevisionSpec::head_of(&settings.name)).collect();
+    }
     let mut rows = Vec::new();
     let mut listed = Vec::new();
-    for repository in repositories {
-        let Some(head) = session.store.head(&repository.name)? else { continue };
-        let mut found: BTreeMap<RecordKey, (Arc<Record>, Vec<SuiteName>)> = BTreeMap::new();
-        for suite in head.commit().suites.keys() {
-            for record in head.versions(suite, &arguments.package)? {
+    for state in &states {
+        let (repository, revision) = state.resolve(session)?;
+        state.check_suites(repository, revision.as_ref(), &[])?;
+        let suites = state.suites(repository, revision.as_ref());
+        let Some(revision) = revision else { continue };
+        let mut found = Found::new();
+        for suite in revision.commit().suites.keys().filter(|suite| suites.contains(suite)) {
+            for record in revision.versions(suite, &arguments.package)? {
                 let entry = found.entry(record.key().clone()).or_insert_with(|| (record, Vec::new()));
                 entry.1.push(suite.clone());
             }
         }
         for (key, (record, suites)) in found {
-            let row = |suite: &SuiteName| (key.clone(), suite.clone(), repository.name.to_string());
+            let row = |suite: &SuiteName| (key.clone(), suite.clone(), state.without_suite());
             rows.extend(suites.iter().map(row));
             let one = ListedJson::new(&record, &suites);
-            listed.push(serde_json::json!({ "repository": repository.name.as_str(), "entry": one }));
+            listed.push(serde_json::json!({
+                "repository": repository.name.as_str(),
+                "commit": revision.id().to_string(),
+                "entry": one,
+            }));
         }
     }
     output.result(&serde_json::json!({ "versions": listed }), || {
@@ -50,7 +63,12 @@ pub(crate) fn run(
                 [version, architectures, repository, suites]
             })
             .collect();
-        output.table(["VERSION", "ARCHITECTURE", "REPOSITORY", "SUITES"], &rows, RowLimit::NONE);
+        output.table(
+            ["VERSION", "ARCHITECTURE", "REPOSITORY", "SUITES"],
+            &rows,
+            arguments.rows.limit_of_listing(output),
+        );
+        output.total(rows.len(), &count(listed.len(), "package file"));
     });
     if listed.is_empty() {
         output.found_nothing(&format!("no packages match {}", arguments.package));

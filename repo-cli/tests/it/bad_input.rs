@@ -346,7 +346,7 @@ fn the_good_ones_are_taken_with_keep_going() {
     status: 1
     ---- stdout
     added good 1.0 all -> bookworm (every suite)
-    published preprod <PUBLICATION>: bookworm
+    added 1 package file to preprod (commit 2), published <PUBLICATION>
     ---- stderr
     error: <DIR>/files/broken.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
     error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
@@ -444,7 +444,54 @@ fn a_grace_of_nothing_is_written_as_0_or_refused() {
         let output = environment.run(&["gc", "--grace", zero]).ends_with(2);
         assert!(output.stderr.contains("is no time"), "{output}");
     }
-    let _ = environment.run(&["gc", "--grace", "0"]).succeeds();
+    let _ = environment.run(&["gc", "--grace", "0", "--yes"]).succeeds();
+}
+
+#[test]
+fn what_the_configured_grace_keeps_is_not_deleted_unasked() {
+    let environment = store();
+    let collect = |arguments: &[&str]| environment.run(&[&["gc"], arguments].concat());
+    // Nothing goes that is younger than the grace, so nobody is asked.
+    let _ = collect(&["--grace", "0"]).succeeds();
+    let name = format!("store/store/blobs/00/{}", "0".repeat(62));
+    let stray = || {
+        fs::create_dir_all(environment.root().join("store/blobs/00")).unwrap();
+        let stray = environment.write(&name, "x");
+        let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        fs::File::options().write(true).open(&stray).unwrap().set_modified(hour_ago).unwrap();
+        stray
+    };
+    let left = stray();
+    let _ = collect(&["--dry-run"]).succeeds();
+    let refused = collect(&["--grace", "0"]).ends_with(1);
+    insta::assert_snapshot!(refused, @"
+    status: 1
+    ---- stderr
+    error: would delete 1 file that the grace of 7 days keeps, and that clients may still fetch
+    hint: give --yes if that is meant
+    ");
+    assert!(left.exists());
+    assert!(collect(&["--grace", "0", "--json"]).stdout.contains(r#""code":"E-GUARDED""#));
+    let _ = collect(&["--grace", "0", "--dry-run"]).succeeds();
+    // Who configured it has decided.
+    let on_terminal = |answer: &str| {
+        let line = format!("{} gc --grace 0", crate::PROGRAM);
+        let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
+        let answer = environment.write("answer", answer);
+        environment.finish(command.stdin(fs::File::open(answer).unwrap()))
+    };
+    if testkit::all_installed(&["script"]) {
+        let stopped = on_terminal("n\n").ends_with(1);
+        assert!(stopped.stdout.contains("Go on? [y/N]") && left.exists(), "{stopped}");
+        let _ = on_terminal("y\n").succeeds();
+        assert!(!left.exists());
+        stray();
+    }
+    configure(&environment, "[gc]\ngrace = \"1d\"\n");
+    let _ = collect(&["--grace", "36h"]).succeeds();
+    assert!(collect(&["--grace", "0"]).ends_with(1).stderr.contains("the grace of 1 day keeps"));
+    let _ = collect(&["--grace", "0", "--yes"]).succeeds();
+    assert!(!left.exists());
 }
 
 #[test]

@@ -264,3 +264,27 @@ fn sources_of_others_under_these_names_stay() {
     let _ = apt.set_up(&script, "bookworm", "").succeeds();
     assert_eq!(fs::read_to_string(&list).unwrap(), comment);
 }
+
+#[test]
+fn a_second_script_is_not_read_as_the_answers_to_the_first() {
+    let environment = store();
+    // The user `robot` with the password `password`, hashed as `htpasswd -s` does.
+    environment.write("store/htpasswd", "robot:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
+    configure(
+        &environment,
+        "[repositories.preprod]\nusers = \"htpasswd\"\n[repositories.prod]\nusers = \"htpasswd\"\n",
+    );
+    for name in ["preprod", "prod"] {
+        environment.add(name, &[&format!("of-{name}=1.0")]);
+    }
+    let server = environment.serve();
+    let scripts = ["preprod", "prod"]
+        .map(|name| environment.run(&["client-config", name, "--url", &server.url()]).succeeds().stdout);
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let typed = "robot\npassword\nrobot\npassword\n";
+    let Some(output) = apt.set_up_on_terminal(&[&scripts[0], &scripts[1]], "bookworm", typed) else { return };
+    assert_eq!(output.status, Some(0), "{output}");
+    for name in ["preprod", "prod"] {
+        assert_eq!(apt.candidate(&format!("of-{name}")).as_deref(), Some("1.0"), "{output}");
+    }
+}

@@ -181,3 +181,15 @@ fn what_cannot_be_undone_is_not_done_by_a_clock_that_is_ahead() {
     let _ = at(&environment, "+400d", &["gc", "--dry-run"]).unwrap().succeeds();
     let _ = at(&environment, "+400d", &["gc", "--accept", "clock"]).unwrap().succeeds();
 }
+
+#[test]
+fn nothing_is_committed_at_a_time_that_no_signature_can_have() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let package = environment.package("hello", "2.0", "all");
+    let Some(refused) = at(&environment, "+100y", &["add", "preprod", package.as_str()]) else { return };
+    let refused = refused.ends_with(1);
+    assert!(refused.stderr.contains("cannot be dated before 1970 or after 2106-02-07"), "{refused}");
+    let listed = environment.run(&["list", "preprod"]).succeeds();
+    assert!(!listed.stdout.contains("2.0"), "{listed}");
+}

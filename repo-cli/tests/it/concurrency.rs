@@ -133,7 +133,7 @@ fn writers_lose_nothing_while_others_publish_read_and_collect_garbage() {
     let counts = std::thread::scope(|scope| {
         let others = [
             scope.spawn(|| until(&done, || run(&["publish", "preprod"]))),
-            scope.spawn(|| until(&done, || run(&["gc", "--grace", "2s"]))),
+            scope.spawn(|| until(&done, || run(&["gc", "--grace", "2s", "--yes"]))),
             scope.spawn(|| until(&done, || run(&["list", "preprod"]))),
             scope.spawn(|| until(&done, || run(&["versions", "first"]))),
             scope.spawn(|| until(&done, || read_within(Duration::from_secs(2), &published, &reads))),

@@ -125,7 +125,7 @@ fn a_repository_is_deleted_as_the_documentation_says() {
     assert_eq!(blobs(), 2);
     // What came in this very second is not old enough for any grace.
     for _ in 0..50 {
-        let _ = environment.run(&["gc", "--grace", "0"]).succeeds();
+        let _ = environment.run(&["gc", "--grace", "0", "--yes"]).succeeds();
         if blobs() == 1 {
             break;
         }

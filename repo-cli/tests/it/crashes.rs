@@ -342,7 +342,7 @@ fn with_a_past() -> Environment {
 }
 
 fn collecting() -> Scene {
-    const COMMAND: &[&str] = &["gc", "--grace", "0"];
+    const COMMAND: &[&str] = &["gc", "--grace", "0", "--yes"];
     let environment = with_a_past();
     configure(&environment, "[gc]\nkeep_history = 1\n");
     // The first collection decides where the history ends, the next one removes what is before that: once the seconds have passed
@@ -358,7 +358,7 @@ fn collecting() -> Scene {
         std::thread::sleep(Duration::from_millis(50));
     }
     Scene::unnoticed(environment, COMMAND, "", |environment| {
-        let output = environment.run(&["gc", "--grace", "0"]).succeeds();
+        let output = environment.run(&["gc", "--grace", "0", "--yes"]).succeeds();
         assert!(!output.stdout.contains("blobs/"), "{output}");
     })
 }
@@ -526,7 +526,7 @@ fn a_collection_that_was_killed_is_no_damage_though_the_history_has_the_packages
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);
     let _ = environment.run(&["remove", "preprod", "hello"]).succeeds();
-    let collect = ["gc", "--grace", "0"];
+    let collect = ["gc", "--grace", "0", "--yes"];
     // Each publication counts as the current one for the second that it has as its id.
     let deadline = Instant::now() + Duration::from_secs(30);
     while !environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout.contains("/pool/") {

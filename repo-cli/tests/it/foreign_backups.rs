@@ -101,6 +101,25 @@ fn no_pipe_in_a_backup_is_waited_for() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_a_published_file_keeps_nothing_else_from_being_saved() {
+    if !testkit::all_installed(&["mkfifo", "timeout"]) {
+        return;
+    }
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let publications = environment.public("prod").join(".publications");
+    let publication = publications.read_dir_utf8().unwrap().next().unwrap().unwrap();
+    let planted = publication.path().join("dists/bookworm/InRelease");
+    environment.add("prod", &["hello=2.0"]);
+    fs::remove_file(&planted).unwrap();
+    let _ = environment.finish(&mut environment.other(&["mkfifo", planted.as_str()])).succeeds();
+    let backup = environment.path("backup");
+    let output = soon(&environment, &["backup", backup.as_str()]);
+    assert!(backup.join("store/refs/prod").is_file() && backup.join("keys").is_dir(), "{output}");
+    let _ = environment.run(&["restore", backup.as_str(), environment.path("restored").as_str()]).succeeds();
+}
+
+#[test]
 fn a_list_that_is_gone_keeps_nothing_else_from_being_saved() {
     let environment = store();
     environment.add("prod", &["hello=1.0"]);

@@ -92,13 +92,13 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     hello    2.0      all           bookworm  remove
     rolled prod back to 1 (commit 3), published <PUBLICATION>
     undo with: repo-cli rollback prod --to 2
-    machines (bookworm all) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
+    machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
     ");
     insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
     status: 0
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE  SUITES    SINCE                 BECAUSE
-    hello    2.0      all           bookworm  <DAY> <MINUTE> UTC  roll back to 1 (<ID>) (tester)
+    hello    2.0      every         bookworm  <DAY> <MINUTE> UTC  roll back to 1 (<ID>) (tester)
     ");
     insta::assert_snapshot!(promote(&environment, &["--all"]), @"
     status: 0
@@ -108,14 +108,14 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     promoted 1 package from preprod to prod (commit 4), published <PUBLICATION>
     undo with: repo-cli rollback prod --to 3
     ---- stderr
-    skipped: hello 2.0 all (held since <DAY> <MINUTE> UTC: roll back to 1 (<ID>))
+    skipped hello 2.0 (held since <DAY> <MINUTE> UTC: roll back to 1 (<ID>))
     ");
     insta::assert_snapshot!(promote(&environment, &["hello"]), @"
     status: 1
     ---- stdout
     nothing promoted (take held versions with --despite-hold)
     ---- stderr
-    error: hello 2.0 all is held out of prod since <DAY> <MINUTE> UTC (tester: roll back to 1 (<ID>))
+    error: prod does not take hello 2.0 (held since <DAY> <MINUTE> UTC: roll back to 1 (<ID>))
     hint: to take it all the same, give --despite-hold
     ");
     assert!(
@@ -159,7 +159,7 @@ fn a_version_that_never_came_in_can_be_held() {
     status: 1
     ---- stderr
     error: hello 2.0 all is in preprod (bookworm)
-    hint: run repo-cli remove: it also holds what it takes out
+    hint: run repo-cli remove preprod hello=2.0: it also holds what it removes
     ");
     let held = environment.run(&["hold", "prod", "hello=2.0", "--reason", "crashes on start"]);
     insta::assert_snapshot!(held, @"
@@ -173,7 +173,7 @@ fn a_version_that_never_came_in_can_be_held() {
     nothing promoted (take held versions with --despite-hold)
     published prod <PUBLICATION>: as before
     ---- stderr
-    skipped: hello 2.0 all (held since <DAY> <MINUTE> UTC: hold hello 2.0: crashes on start)
+    skipped hello 2.0 (held since <DAY> <MINUTE> UTC: hold hello 2.0: crashes on start)
     ");
     insta::assert_snapshot!(environment.run(&["history", "prod"]), @"
     status: 0
@@ -226,10 +226,10 @@ fn what_machines_can_go_back_to_is_told_for_each_suite_and_architecture() {
     let rolled = environment.run(&["rollback", "prod", "--to", "1"]).succeeds().stdout;
     let advice: Vec<&str> = rolled.lines().filter(|line| line.starts_with("machines")).collect();
     insta::assert_snapshot!(advice.join("\n"), @"
-    machines (bookworm amd64, trixie amd64) that already upgraded keep app 3.0; to bring one back: repo-cli client-config prod --pin app=1.0
-    machines (bookworm all, trixie all) that already installed new 1 keep it
-    machines (bookworm all) that already upgraded keep rel 2.0+deb12u1; to bring one back: repo-cli client-config prod --pin rel=1.0+deb12u1
-    machines (trixie all) that already upgraded keep rel 2.0+deb13u1; to bring one back: repo-cli client-config prod --pin rel=1.0+deb13u1
+    machines (bookworm, trixie on amd64) that already upgraded keep app 3.0; to bring one back: repo-cli client-config prod --pin app=1.0
+    machines (bookworm, trixie) that already installed new 1 keep it
+    machines (bookworm) that already upgraded keep rel 2.0+deb12u1; to bring one back: repo-cli client-config prod --pin rel=1.0+deb12u1
+    machines (trixie) that already upgraded keep rel 2.0+deb13u1; to bring one back: repo-cli client-config prod --pin rel=1.0+deb13u1
     ");
 }
 
@@ -320,4 +320,41 @@ fn siblings_are_named_where_the_store_has_no_source_package() {
             behind => assert!(warnings.len() == 1 && warnings[0].contains(behind), "{output}"),
         }
     }
+}
+
+#[test]
+fn a_hold_is_one_row_and_names_an_architecture_only_where_the_others_may_come() {
+    let environment = Environment::new(crate::PROGRAM);
+    let layout = [
+        "init",
+        "--suite",
+        "bookworm",
+        "--suite",
+        "trixie",
+        "--architecture",
+        "amd64",
+        "--architecture",
+        "arm64",
+    ];
+    let _ = environment.run(&layout).succeeds();
+    for name in ["both", "one"] {
+        for architecture in ["amd64", "arm64"] {
+            let file = environment.package(name, "1.0", architecture);
+            let _ = environment.run(&["add", "prod", "--no-publish", file.as_str()]).succeeds();
+        }
+    }
+    let before_one = environment.run(&["history", "prod"]).succeeds().stdout;
+    assert!(before_one.starts_with("NUMBER") && before_one.contains("\n4 "), "{before_one}");
+    // Takes out `one` for arm64; then all of `both`.
+    let _ = environment.run(&["rollback", "prod", "--to", "3", "--no-publish"]).succeeds();
+    let _ = environment.run(&["remove", "prod", "both", "--no-publish"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES            SINCE                 BECAUSE
+    both     1.0      every         bookworm, trixie  <DAY> <MINUTE> UTC  remove both 1.0 amd64, both 1.0 arm64 (tester)
+    one      1.0      arm64         bookworm, trixie  <DAY> <MINUTE> UTC  roll back to 3 (<ID>) (tester)
+    ");
+    let json: serde_json::Value = serde_json::from_str(&environment.json(&["holds", "prod"])).unwrap();
+    assert_eq!(json["holds"].as_array().unwrap().len(), 3, "one for each architecture");
 }

@@ -46,7 +46,7 @@ fn finished_packages_are_taken_and_removed() {
     ---- stdout
     added agent 1.0+deb12u1 all -> bookworm (built for deb12u1)
     added hello 1.0 all -> bookworm (every suite)
-    published preprod <PUBLICATION>: bookworm
+    added 2 package files to preprod (commit 1), published <PUBLICATION>
     ");
     assert_eq!(names(&folder), [""; 0]);
     assert!(environment.public("preprod").join("pool/main/h/hello/hello_1.0_all.deb").is_file());
@@ -89,7 +89,7 @@ fn a_file_that_stays_broken_goes_aside_with_the_reason() {
     status: 1
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
-    published preprod <PUBLICATION>: bookworm
+    added 1 package file to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     error: drop/bad.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
     1 of 2 files refused: the others were added
@@ -337,4 +337,18 @@ fn what_was_taken_and_may_not_be_removed_is_left_and_keeps_nothing_else_from_bei
     assert_eq!(names(&folder), ["hello_1.0_all.deb"]);
     let listed = listed(&environment);
     assert!(listed.contains("hello") && listed.contains("other"), "{listed}");
+}
+
+#[test]
+fn a_file_where_rejected_files_go_is_to_be_moved_away() {
+    let (environment, folder) = with_folder();
+    fs::write(folder.join("rejected"), "x").unwrap();
+    fs::write(folder.join("bad.deb"), "no package").unwrap();
+    drop_in(&environment, "hello", "1.0");
+    let output = take(&environment, &["--patience", "0"]).ends_with(1);
+    assert!(output.stderr.contains("hint: move drop/rejected away: a directory belongs there\n"), "{output}");
+    assert!(listed(&environment).contains("hello"), "{output}");
+    fs::rename(folder.join("rejected"), folder.join("rejected.old")).unwrap();
+    let _ = take(&environment, &["--patience", "0"]).ends_with(1);
+    assert!(folder.join("rejected/bad.deb").is_file());
 }

@@ -197,7 +197,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(0, &["retention", "--dry-run"]),
             case(1, &["retention", &hostile_name]),
         ],
-        "gc" => vec![case(0, &["gc", "--grace", "0"]), case(2, &["gc", "--grace", &hostile_name])],
+        "gc" => vec![case(0, &["gc", "--grace", "0", "--yes"]), case(2, &["gc", "--grace", &hostile_name])],
         "publish" => vec![case(0, &["publish"]), case(1, &["publish", &hostile_name])],
         "fsck" => vec![
             case(0, &["fsck"]),

@@ -146,6 +146,21 @@ fn keys_that_are_gone_are_noticed_and_new_ones_do_not_sign_unasked() {
 }
 
 #[test]
+fn nothing_is_committed_that_keys_unknown_to_clients_would_sign() {
+    let (environment, _) = without_keys();
+    let _ = environment.run(&["key", "generate"]).succeeds();
+    let package = environment.package("hello", "2.0", "all");
+    for change in [&["add", "preprod", package.as_str()][..], &["remove", "preprod", "hello", "--yes"]] {
+        let refused = environment.run(change).ends_with(1);
+        assert!(refused.stderr.contains("no key that signed preprod so far would sign it"), "{refused}");
+    }
+    let history = environment.run(&["--json", "history", "preprod"]).succeeds().stdout;
+    // That which began it, and that which added the package.
+    assert_eq!(history.matches("\"sequence\"").count(), 2, "{history}");
+    let _ = environment.run(&["add", "preprod", package.as_str(), "--no-publish"]).succeeds();
+}
+
+#[test]
 fn a_lost_key_is_replaced_when_that_is_allowed() {
     let (environment, _) = without_keys();
     let _ = environment.run(&["key", "generate"]).succeeds();

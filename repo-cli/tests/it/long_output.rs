@@ -27,6 +27,10 @@ fn large_store() -> Environment {
     environment
 }
 
+fn promote_named<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    [&["promote", "--from", "preprod", "--to", "prod"], names].concat()
+}
+
 fn length(output: &Output) -> usize {
     output.stdout.lines().count() + output.stderr.lines().count()
 }
@@ -58,7 +62,7 @@ fn five_thousand_packages_fit_on_a_page() {
     fits(&["add", "preprod", "--dry-run", files.as_str()], &[more, "would add 5000 package files"]);
     fits(
         &["add", "preprod", "--no-publish", files.as_str()],
-        &[more, "added 5000 package files; 0 already there"],
+        &[more, "added 5000 package files to preprod (commit 1)"],
     );
     // A listing that a program searches is whole; both architectures are one row.
     assert_eq!(run(&["list", "preprod"]).stdout.lines().count(), 1 + PACKAGES + 1);
@@ -89,10 +93,25 @@ fn five_thousand_packages_fit_on_a_page() {
         &["rollback", "prod", "--to", "@-1", "--yes", "--no-publish"],
         &[rows, "5000 package files to remove, 0 to restore"],
     );
-    fits(&promote, &["... and 4950 more held packages"]);
+    let skipped = "skipped 2500 packages: package-0000 1.10, package-0001 1.10, package-0002 1.10 and 2497 more (held since ";
+    fits(&promote, &[skipped]);
+    // A pattern means what may come, a name means that package.
+    fits(&promote_named(&["package-00*"]), &["skipped 100 packages: package-0000 1.10, "]);
+    assert_eq!(run(&promote_named(&["package-00*"])).status, Some(0));
+    let names: Vec<String> = (0..100).map(|number| format!("package-{number:04}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let refused = run(&promote_named(&names)).ends_with(1);
+    assert!(
+        refused.stderr.starts_with("error: prod does not take 100 packages: package-0000 1.10, "),
+        "{refused}"
+    );
+    assert_eq!(refused.stderr.lines().count(), 2, "{refused}");
+    let json: Value =
+        serde_json::from_str(&run(&[&promote_named(&names)[..], &["--json"]].concat()).stdout).unwrap();
+    assert_eq!((json["errors"].as_array().unwrap().len(), &json["error"]["code"]), (200, &"E-HELD".into()));
     fits(&["history", "preprod"], &["add package-0000 1.10 amd64 and 4999 more"]);
-    assert_eq!(run(&["holds", "prod"]).stdout.lines().count(), 1 + 2 * PACKAGES + 1);
-    fits(&["holds", "prod", "--limit", "5"], &["5000 held versions"]);
+    assert_eq!(run(&["holds", "prod"]).stdout.lines().count(), 1 + PACKAGES + 1);
+    fits(&["holds", "prod", "--limit", "5"], &["2500 held versions"]);
 }
 
 #[test]
@@ -240,4 +259,85 @@ fn nothing_found_is_said_and_no_failure() {
     }
     let change = environment.run(&["remove", "preprod", "nosuch"]);
     assert_eq!(change.status, Some(1), "{change}");
+}
+
+#[test]
+fn refused_files_are_summed_up() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm"]);
+    let folder = environment.path("drop");
+    fs::create_dir(&folder).unwrap();
+    for number in 0..5000 {
+        fs::write(folder.join(format!("bad-{number:04}.deb")), "no package").unwrap();
+    }
+    let errors = |output: &Output| output.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+    for arguments in [
+        &["add", "preprod", "--keep-going", folder.as_str()][..],
+        &["incoming", "preprod", folder.as_str(), "--once", "--patience", "0", "--dry-run"],
+    ] {
+        let output = environment.run(arguments).ends_with(1);
+        assert!(length(&output) <= PAGE && errors(&output) == 50, "{arguments:?}: {output}");
+        let rest = "... and 4950 more refused files (print all with --limit 0)\n5000 of 5000 files refused\n";
+        assert!(output.stderr.ends_with(rest), "{arguments:?}: {output}");
+        let every = environment.run(&[arguments, &["--limit", "0"]].concat()).ends_with(1);
+        assert_eq!(errors(&every), 5000, "{arguments:?}");
+        let json = environment.run(&[arguments, &["--json"]].concat()).ends_with(1);
+        assert_eq!(errors(&json), 50, "{arguments:?}");
+        let json: Value = serde_json::from_str(&json.stdout).unwrap();
+        for field in ["refused", "errors"] {
+            assert_eq!(json[field].as_array().unwrap().len(), 5000, "{arguments:?}: {field}");
+        }
+    }
+    // A hint that all share is given once, and what a timer left of a folder fits on a page too.
+    let file = environment.package("hello", "1.0", "all");
+    environment.add("preprod", &["hello=1.0"]);
+    let other = environment.build("hello", "1.0", "all", |builder| builder.description("changed"));
+    assert_eq!(file, other);
+    let copies = ["one.deb", "two.deb"].map(|name| {
+        fs::copy(&other, environment.path(name)).unwrap();
+        environment.path(name)
+    });
+    let refused = environment.run(&["add", "preprod", copies[0].as_str(), copies[1].as_str()]).ends_with(1);
+    assert_eq!((errors(&refused), refused.stderr.matches("hint: ").count()), (2, 1), "{refused}");
+    for number in 0..100 {
+        fs::write(folder.join(format!("notes-{number}.txt")), "x").unwrap();
+        fs::remove_file(folder.join(format!("bad-{number:04}.deb"))).unwrap();
+    }
+    let left = environment.run(&["incoming", "preprod", folder.as_str(), "--once", "--dry-run"]);
+    let shown = left.stdout.lines().filter(|line| line.starts_with("left ")).count();
+    assert!(shown == 50 && left.stdout.contains(" more left files (print all with --limit 0)"), "{left}");
+}
+
+#[test]
+fn listings_are_whole_off_a_terminal_and_a_page_on_one() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm"]);
+    for number in 0..60 {
+        let _ = environment.run(&["hold", "prod", &format!("hello=1.{number}")]).succeeds();
+        let _ = environment.package("hello", &format!("1.{number}"), "all");
+    }
+    let files = environment.path("files");
+    let _ = environment.run(&["add", "preprod", "--no-publish", files.as_str()]).succeeds();
+    for (listing, rows) in [
+        ("list preprod", 60),
+        ("show preprod@1", 60),
+        ("versions hello", 60),
+        ("holds prod", 60),
+        ("history prod", 61),
+    ] {
+        let words: Vec<&str> = listing.split(' ').collect();
+        let whole = environment.run(&words).succeeds().stdout;
+        let table = |text: &str| {
+            text.lines()
+                .filter(|line| {
+                    (line.contains("1.") || line.contains("  create")) && line.bytes().next() != Some(b'#')
+                })
+                .count()
+        };
+        assert_eq!(table(&whole), rows, "{whole}");
+        assert!(!whole.contains("..."), "{whole}");
+        let fifty = environment.run(&[&words[..], &["--limit", "50"]].concat()).succeeds().stdout;
+        assert!(fifty.contains("... and ") && fifty.contains("(print all with --all)"), "{fifty}");
+        let Some(page) = on_terminal(&environment, listing) else { continue };
+        assert!(page.contains("... and "), "{page}");
+        assert!(!on_terminal(&environment, &format!("{listing} --all")).unwrap().contains("..."));
+    }
 }

@@ -47,22 +47,25 @@ fn add() {
     status: 0
     ---- stdout
     would add hello 1.0 all -> bookworm (every suite)
+    would add 1 package file to preprod
     ");
     insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
     status: 0
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
-    published preprod <PUBLICATION>: bookworm
+    added 1 package file to preprod (commit 1), published <PUBLICATION>
     ");
     insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
     status: 0
     ---- stdout
     already there: hello 1.0 all -> bookworm (every suite)
+    nothing to add: preprod already has what was given
     ");
     insta::assert_snapshot!(environment.run(&["add", "preprod", "--no-publish", other.as_str()]), @"
     status: 0
     ---- stdout
     added hello 1.0 amd64 -> bookworm (every suite)
+    added 1 package file to preprod (commit 2)
     not published yet; run repo-cli publish preprod
     ");
     insta::assert_snapshot!(environment.run(&["--json", "add", "prod", file.as_str(), other.as_str()]), @r#"
@@ -98,13 +101,13 @@ fn list() {
     status: 1
     ---- stderr
     error: there is no repository `stage`
-    hint: there are: preprod, prod
+    hint: the repositories are preprod, prod
     ");
     insta::assert_snapshot!(environment.run(&["list", "preprod", "--suite", "sid"]), @"
     status: 1
     ---- stderr
     error: preprod has no suite `sid`
-    hint: the suites are listed in repo.toml
+    hint: the suites are bookworm, trixie
     ");
     insta::assert_snapshot!(environment.run(&["--json", "list", "preprod", "agent"]), @r#"
     status: 0
@@ -133,7 +136,7 @@ fn versions() {
     insta::assert_snapshot!(environment.run(&["--json", "versions", "agent"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"versions":[{"entry":{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"},"repository":"preprod"}]}
+    {"format":1,"versions":[{"commit":"<ID>","entry":{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"},"repository":"preprod"}]}
     "#);
 }
 
@@ -160,7 +163,7 @@ fn show() {
     status: 1
     ---- stderr
     error: no package matches hello=3.0 in preprod
-    hint: run repo-cli list preprod
+    hint: run repo-cli versions hello --repository preprod
     ");
     insta::assert_snapshot!(environment.run(&["--json", "show", "preprod", "agent"]), @r#"
     status: 0
@@ -200,7 +203,7 @@ fn diff() {
     status: 1
     ---- stderr
     error: there is no repository `stage`
-    hint: there are: preprod, prod
+    hint: the repositories are preprod, prod
     ");
 }
 
@@ -300,7 +303,7 @@ fn remove() {
     status: 1
     ---- stderr
     error: no package matches hello=1.0 in preprod
-    hint: run repo-cli list preprod
+    hint: run repo-cli versions hello --repository preprod
     ");
     insta::assert_snapshot!(environment.run(&["--json", "remove", "preprod", "agent"]), @r#"
     status: 0
@@ -374,7 +377,7 @@ fn history() {
     status: 1
     ---- stderr
     error: preprod has no suite `sid`
-    hint: the suites are listed in repo.toml
+    hint: the suites are bookworm, trixie
     ");
     insta::assert_snapshot!(environment.run(&["history", "prod"]), @"
     status: 0
@@ -407,7 +410,7 @@ fn rollback() {
     hello    3.0      all           trixie  remove
     rolled preprod back to 1 (commit 3), published <PUBLICATION>
     undo with: repo-cli rollback preprod --to 2
-    machines (trixie all) that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0
+    machines (trixie) that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0
     ");
     insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
     status: 0
@@ -423,7 +426,7 @@ fn rollback() {
     status: 1
     ---- stderr
     error: preprod has no commit `77`
-    hint: `repo-cli history REPOSITORY` shows them; a number, eight digits of an id, or a time will do
+    hint: run repo-cli history preprod; a number, eight digits of an id, a tag or a time names a state
     ");
     insta::assert_snapshot!(environment.run(&["rollback", "preprod"]), @"
     status: 2
@@ -522,7 +525,7 @@ fn client_config() {
     status: 1
     ---- stderr
     error: prod has no suite `sid`
-    hint: the suites are listed in repo.toml
+    hint: the suites are bookworm, trixie
     ");
 }
 
@@ -693,6 +696,7 @@ fn publishing_can_be_left_to_publish() {
     status: 0
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
+    added 1 package file to preprod (commit 1)
     not published yet; run repo-cli publish preprod
     ");
     insta::assert_snapshot!(environment.run(&["publish", "preprod"]), @"

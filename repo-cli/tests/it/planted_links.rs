@@ -81,7 +81,7 @@ fn no_verb_goes_through_a_link_at_any_level_of_a_published_tree() {
         &["publish", "preprod"],
         &["rollback", "preprod", "--to", "first"],
         &["tag", "preprod", "second"],
-        &["gc", "--grace", "0"],
+        &["gc", "--grace", "0", "--yes"],
         &["fsck", "--repair"],
         &["backup", new_backup.as_str()],
         &["restore", backup.as_str(), restored.as_str()],
@@ -154,7 +154,7 @@ fn the_public_directory_itself_may_be_a_link_of_the_administrator() {
     environment.add("preprod", &["hello=2.0"]);
     assert!(environment.path("elsewhere/preprod/pool/main/h/hello/hello_2.0_all.deb").is_file());
     let _ = environment.run(&["remove", "preprod", "agent"]).succeeds();
-    let _ = environment.run(&["gc", "--grace", "0"]).succeeds();
+    let _ = environment.run(&["gc", "--grace", "0", "--yes"]).succeeds();
     let _ = environment.run(&["fsck"]).succeeds();
     let _ = environment.run(&["backup", environment.path("backup").as_str()]).succeeds();
     // What lies behind it is checked too.

@@ -147,7 +147,7 @@ fn what_lies_in_the_way_is_put_aside_and_fsck_names_it() {
     let _ = environment.run(&["tag", "preprod", "second"]).succeeds();
     let _ = environment.run(&["fsck", "--repair"]);
     let _ = environment.run(&["fsck"]).succeeds();
-    let _ = environment.run(&["gc", "--grace", "0"]).succeeds();
+    let _ = environment.run(&["gc", "--grace", "0", "--yes"]).succeeds();
 }
 
 #[test]

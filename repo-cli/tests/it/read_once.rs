@@ -29,3 +29,33 @@ fn a_package_is_read_once_and_what_was_written_is_not_read_back() {
         assert_eq!(calls("read", written) + calls("pread64", written), 0, "{log}");
     }
 }
+
+#[test]
+fn what_a_promotion_replaces_is_not_looked_up_for_each_package() {
+    const PACKAGES: usize = 150;
+    if !testkit::all_installed(&["strace"]) {
+        return;
+    }
+    let environment = store();
+    for (repository, version) in [("prod", "1.0"), ("preprod", "2.0")] {
+        let directory = environment.path("files");
+        for number in 0..PACKAGES {
+            let _ = environment.package(&format!("package-{number:03}"), version, "all");
+        }
+        let _ = environment.run(&["add", repository, "--no-publish", directory.as_str()]).succeeds();
+        std::fs::remove_dir_all(&directory).unwrap();
+        std::fs::create_dir(directory).unwrap();
+    }
+    let log = environment.path("strace.log");
+    let wrapper = ["strace", "-f", "-qq", "-y", "-o", log.as_str(), "-e", "trace=openat,openat2", "--"];
+    let promote = ["promote", "--all", "--from", "preprod", "--to", "prod", "--dry-run"];
+    let output = environment.finish(environment.wrapped(&wrapper).args(promote));
+    if output.status != Some(0) {
+        testkit::skipped("strace cannot trace here");
+        return;
+    }
+    assert!(output.stdout.contains("1.0 -> 2.0"), "{output}");
+    let log = std::fs::read_to_string(log).unwrap();
+    let opened = log.lines().filter(|line| line.contains("store/objects")).count();
+    assert!((1..PACKAGES).contains(&opened), "{opened} objects opened for {PACKAGES} packages");
+}

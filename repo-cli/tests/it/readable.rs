@@ -160,6 +160,7 @@ fn a_store_of_an_earlier_version_is_published_in_a_form_that_every_apt_reads() {
     status: 0
     ---- stdout
     already there: short 1 amd64 -> bookworm (every suite)
+    nothing to add: preprod already has what was given
     ");
     let _ = environment.run(&["add", "prod", short.as_str()]).succeeds();
     insta::assert_snapshot!(environment.run(&["diff", "preprod", "prod"]), @"
@@ -223,7 +224,7 @@ fn an_upload_with_a_path_that_no_index_can_hold_keeps_nobody_from_publishing() {
     status: 0
     ---- stdout
     added odd 1.0-1 source -> bookworm (every suite)
-    published preprod <PUBLICATION>: bookworm
+    added 1 package file to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     warning: odd 1.0-1 source: its files could not be listed: tarball: "odd-1.0/debian/\u{0}rules": a path must not have a NUL
     "#);

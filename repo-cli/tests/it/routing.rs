@@ -411,7 +411,7 @@ fn a_package_for_a_release_without_a_suite_goes_everywhere_with_a_warning_where_
     status: 0
     ---- stdout
     added hello 1.0-1ubuntu0.24.04.1 all -> bookworm (every suite; none is for ubuntu0.24.04.1)
-    published preprod <PUBLICATION>: bookworm
+    added 1 package file to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     warning: hello 1.0-1ubuntu0.24.04.1 all: no suite for `ubuntu0.24.04.1`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)
     ");
@@ -424,6 +424,6 @@ fn a_package_for_a_release_without_a_suite_goes_everywhere_with_a_warning_where_
     status: 0
     ---- stdout
     added hello 2.0-1debian11 all -> bookworm (every suite; none is for debian11)
-    published prod <PUBLICATION>: bookworm
+    added 1 package file to prod (commit 2), published <PUBLICATION>
     ");
 }

@@ -57,8 +57,8 @@ fn retention_looks_through_all() {
     status: 1
     ---- stdout
     preprod: nothing to remove
-    prod: removed 1 package file: `repo-cli rollback` brings them back
-    published prod <PUBLICATION>: bookworm
+    prod: removed 1 package file and kept 1 (commit 3), published <PUBLICATION>
+    undo with: repo-cli rollback prod --to 2
     ---- stderr
     error: preprod: bookworm would change its Label from `preprod` to `other`: clients refuse that
     hint: take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`
@@ -75,7 +75,7 @@ fn a_drop_folder_that_is_missing_leaves_no_other_untouched() {
     status: 1
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
-    published prod <PUBLICATION>: bookworm
+    added 1 package file to prod (commit 1), published <PUBLICATION>
     ---- stderr
     error: cannot list missing: No such file or directory (os error 2)
     ");
@@ -102,5 +102,42 @@ fn a_misspelt_repository_is_guessed_and_another_one_is_not() {
     let environment = crate::store();
     let hint = |name: &str| environment.run(&["list", name]).ends_with(1).stderr;
     assert!(hint("preprdo").contains("hint: did you mean `preprod`? (repositories: preprod, prod)"));
-    assert!(hint("staging").contains("hint: there are: preprod, prod"));
+    assert!(hint("staging").contains("hint: the repositories are preprod, prod"));
+}
+
+#[test]
+fn the_suite_or_package_that_was_probably_meant_is_named() {
+    let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    environment.add("preprod", &["hello=1.0", "acme-shop=1.5"]);
+    let said = |arguments: &[&str], hint: &str| {
+        let output = environment.run(arguments).ends_with(1);
+        assert!(output.stderr.ends_with(&format!("hint: {hint}\n")), "{arguments:?}: {output}");
+    };
+    for arguments in [
+        &["list", "preprod/bokworm"][..],
+        &["list", "preprod", "--suite", "bokworm"],
+        &["versions", "hello", "--repository", "preprod/bokworm"],
+        &["diff", "preprod/bokworm", "prod"],
+        &["remove", "preprod", "hello", "--suite", "bokworm"],
+        &["rollback", "preprod", "--to", "0", "--suite", "bokworm"],
+        &["history", "preprod", "--suite", "bokworm"],
+        &["client-config", "preprod", "--suite", "bokworm"],
+    ] {
+        said(arguments, "did you mean `bookworm`? (suites: bookworm, trixie)");
+    }
+    said(&["list", "preprod/sid"], "the suites are bookworm, trixie");
+    let promote = |name| ["promote", "--from", "preprod", "--to", "prod", name];
+    for arguments in
+        [&promote("acme-hsop")[..], &["remove", "preprod", "acmeshop=1.5"], &["show", "preprod", "acme-shp"]]
+    {
+        said(arguments, "did you mean `acme-shop`? (run repo-cli list preprod)");
+    }
+    said(&promote("hello=3.0"), "run repo-cli versions hello --repository preprod");
+    said(&promote("nothing"), "run repo-cli list preprod");
+    said(&promote("hell[ox]*x"), "run repo-cli list preprod");
+    said(
+        &["rollback", "preprod", "--to", "none"],
+        "run repo-cli history preprod; a number, eight digits of an id, a tag or a time names a state",
+    );
+    said(&["tag", "preprod", "none", "--delete"], "run repo-cli tag preprod");
 }

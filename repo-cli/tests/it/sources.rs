@@ -69,7 +69,7 @@ fn apt_get_source_fetches_and_unpacks_every_format() {
     added plain 1.0 source -> bookworm (every suite)
     added hello 1:2.10-3 source -> bookworm (every suite)
     added older 0.9-1 source -> bookworm (every suite)
-    published preprod <PUBLICATION>: bookworm
+    added 3 package files to preprod (commit 1), published <PUBLICATION>
     ");
     let server = environment.serve();
     let Some(apt) = client(&environment, &server, "preprod") else { return };
@@ -202,7 +202,7 @@ fn an_upload_is_taken_out_of_the_drop_folder_when_it_is_complete() {
     ---- stdout
     added hello 2.10-3 amd64 -> bookworm (named by the upload)
     added hello 2.10-3 source -> bookworm (named by the upload)
-    published preprod <PUBLICATION>: bookworm
+    added 2 package files to preprod (commit 1), published <PUBLICATION>
     ");
     assert_eq!(names(&folder), [""; 0]);
     assert!(!changes.exists());
@@ -221,7 +221,7 @@ fn an_upload_that_is_refused_goes_aside_as_a_whole_with_one_reason() {
     status: 1
     ---- stdout
     added other 1.0 all -> bookworm (every suite)
-    published preprod <PUBLICATION>: bookworm
+    added 1 package file to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     error: drop/hello_2.10-3_upload.changes: drop/hello_2.10-3.dsc lists "hello_2.10.orig.tar.gz", which is not beside it
     hint: put it there; only a file that the repository has already may be left out
@@ -334,7 +334,7 @@ fn where_uploads_are_signed_a_package_alone_is_not_taken_from_a_drop_folder() {
     left drop/alone_1.0_all.deb: it belongs to no .changes file
     added hello 2.10-3 amd64 -> bookworm (named by the upload)
     added hello 2.10-3 source -> bookworm (named by the upload)
-    published preprod <PUBLICATION>: bookworm
+    added 2 package files to preprod (commit 1), published <PUBLICATION>
     ");
     let by_hand = environment.package("by-hand", "1.0", "all");
     let _ = environment.run(&["add", "preprod", by_hand.as_str()]).succeeds();

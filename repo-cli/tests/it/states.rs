@@ -90,3 +90,46 @@ fn a_state_and_a_suite_can_be_listed() {
     assert_eq!(nothing.stderr, "no packages match nothing* in preprod@1\n");
     assert!(environment.run(&["list", "preprod/nowhere"]).ends_with(1).stderr.contains("nowhere"));
 }
+
+#[test]
+fn versions_are_listed_in_any_state_and_suite() {
+    let environment = testkit::Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    environment.add("prod", &["hello=1.0"]);
+    environment.add("prod", &["hello=2.0"]);
+    let versions = |states: &[&str]| {
+        let states = states.iter().flat_map(|state| ["--repository", state]);
+        let arguments: Vec<&str> = ["versions", "hello"].into_iter().chain(states).collect();
+        environment.run(&arguments)
+    };
+    insta::assert_snapshot!(versions(&["prod@-1", "prod"]), @"
+    status: 0
+    ---- stdout
+    VERSION  ARCHITECTURE  REPOSITORY  SUITES
+    1.0      all           prod        bookworm, trixie
+    1.0      all           prod@-1     bookworm, trixie
+    2.0      all           prod        bookworm, trixie
+    ");
+    insta::assert_snapshot!(versions(&["prod/trixie@1"]), @"
+    status: 0
+    ---- stdout
+    VERSION  ARCHITECTURE  REPOSITORY  SUITES
+    1.0      all           prod@1      trixie
+    ");
+    insta::assert_snapshot!(versions(&["prod/sid"]).ends_with(1), @"
+    status: 1
+    ---- stderr
+    error: prod has no suite `sid`
+    hint: the suites are bookworm, trixie
+    ");
+    insta::assert_snapshot!(versions(&["prud"]).ends_with(1), @"
+    status: 1
+    ---- stderr
+    error: there is no repository `prud`
+    hint: did you mean `prod`? (repositories: preprod, prod)
+    ");
+    insta::assert_snapshot!(versions(&["preprod"]), @"
+    status: 0
+    ---- stderr
+    no packages match hello
+    ");
+}

@@ -131,6 +131,7 @@ fn what_proxies_may_read_in_another_way_is_refused() {
         "GET PATH HTTP/1.1\r\nHost: a\nX: y\r\n\r\n",
         "GET PATH HTTP/1.1\r\nHost: a\r\n\n",
         "\nGET PATH HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET PATH HTTP/1.1\r\nUser-Agent: a\r\n\r\n",
     ] {
         let mut client = served.connect();
         client.write(head.replace("PATH", IN_RELEASE).as_bytes());

@@ -52,6 +52,8 @@ pub enum Error {
         repository: RepositoryName,
         /// The suite asked for.
         suite: SuiteName,
+        /// The suites that it has.
+        known: Vec<SuiteName>,
     },
     /// No commit of the repository is meant by that.
     #[error("{repository} has no commit `{revision}`")]
@@ -117,7 +119,12 @@ impl Error {
     }
 
     /// A suite asked for that neither the commit nor the settings know.
-    pub(crate) fn unknown_suite(repository: &RepositoryName, suite: &SuiteName) -> Self {
-        Self::UnknownSuite { repository: repository.clone(), suite: suite.clone() }
+    pub(crate) fn unknown_suite<'a>(
+        repository: &RepositoryName,
+        suite: &SuiteName,
+        known: impl IntoIterator<Item = &'a SuiteName>,
+    ) -> Self {
+        let (repository, suite) = (repository.clone(), suite.clone());
+        Self::UnknownSuite { repository, suite, known: known.into_iter().cloned().collect() }
     }
 }

@@ -73,6 +73,18 @@ impl<'a> Revision<'a> {
         Ok(Lookup::new(self.store.objects()).versions(&self.snapshot(suite)?, package)?)
     }
 
+    /// Returns every version and architecture of all these packages in a suite, in order. Each part of the suite is read once.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn versions_of_all(
+        &self,
+        suite: &SuiteName,
+        packages: &BTreeSet<PackageName>,
+    ) -> Result<Vec<Arc<Record>>, Error> {
+        Ok(self.snapshot(suite)?.versions_of_all(&self.store.objects(), packages)?)
+    }
+
     /// The record of one key in a suite.
     ///
     /// # Errors

@@ -117,7 +117,7 @@ impl Store {
         let head = self.head(target.repository())?;
         let known = known_suites(head.as_ref(), target);
         if let Some(suite) = suites.iter().find(|suite| !known.contains(*suite)) {
-            return Err(Error::unknown_suite(target.repository(), suite));
+            return Err(Error::unknown_suite(target.repository(), suite, &known));
         }
         let mut plan = RollbackPlan {
             repository: target.repository().clone(),

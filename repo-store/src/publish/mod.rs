@@ -176,6 +176,21 @@ impl Store {
         self.publish_from(Start::Records, repository, signer, options, context)
     }
 
+    /// Checks that [`publish`](Self::publish) would not refuse these keys: that one of them signed what clients see now.
+    ///
+    /// # Errors
+    /// [`PublishError::KeyChange`] when none did.
+    pub fn check_keys(
+        &self,
+        repository: &RepositoryName,
+        signer: &dyn Signer,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let current = Publication::current(self, repository)?;
+        let known = Publication::last_known(self, repository, current.as_ref())?;
+        known_keys::check(self, repository, known.as_ref(), (signer, context.now))
+    }
+
     fn publish_from(
         &self,
         start: Start,

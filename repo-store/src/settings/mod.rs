@@ -157,7 +157,10 @@ impl RepositorySettings {
     /// [`Error::UnknownSuite`] names the first that it lacks.
     pub fn check_suites(&self, names: &[SuiteName]) -> Result<(), Error> {
         match names.iter().find(|name| self.suite(name).is_none()) {
-            Some(unknown) => Err(Error::unknown_suite(&self.name, unknown)),
+            Some(unknown) => {
+                let known = self.suites.iter().map(|suite| &suite.name);
+                Err(Error::unknown_suite(&self.name, unknown, known))
+            }
             None => Ok(()),
         }
     }

@@ -50,16 +50,19 @@ fi
 
 /// Asks for the login, unless the machine has one for this address. It is written where only root can read it; a name that begins with a
 /// dot is not read by apt before it is whole. Nothing of it is an argument of a program.
+/// The answers are read from the terminal, if there is one: on standard input there may be another such script.
 const LOGIN: &str = r#"
 if grep -qsxF "machine $machine" "$auth"; then
     echo "keeping the login in $auth"
 else
+    if (: < /dev/tty) 2> /dev/null; then exec 3< /dev/tty; else exec 3<&0; fi
     printf 'user name for %s: ' "$machine" >&2
-    read -r user || user=
+    read -r user <&3 || user=
     printf 'password: ' >&2
-    if [ -t 0 ]; then trap 'stty echo; rm -rf "$work"' EXIT; stty -echo; fi
-    read -r password || password=
-    if [ -t 0 ]; then stty echo; echo >&2; fi
+    if [ -t 3 ]; then trap 'stty echo <&3; rm -rf "$work"' EXIT; stty -echo <&3; fi
+    read -r password <&3 || password=
+    if [ -t 3 ]; then stty echo <&3; trap 'rm -rf "$work"' EXIT; echo >&2; fi
+    exec 3<&-
     if [ -z "$user" ] || [ -z "$password" ]; then echo 'a user name and a password are needed' >&2; exit 1; fi
     case "$user$password" in
     (*[[:space:]]*) echo 'apt cannot read a user name or a password with a blank in it' >&2; exit 1 ;;

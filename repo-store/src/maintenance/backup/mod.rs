@@ -25,7 +25,7 @@ pub use restore::RestoreReport;
 
 use crate::context::Context;
 use crate::error::{Error, MaintenanceError};
-use crate::storage::beneath::{At, Status, StorePaths};
+use crate::storage::beneath::{At, PathFault, Status, StorePaths};
 use crate::storage::copy::copy;
 use crate::storage::files::mode;
 use crate::storage::permissions::{EntryKind, ModeRule, Permission};
@@ -327,6 +327,12 @@ impl<'a> Target<'a> {
             // Collected since it was listed; if it was needed, the next look at the backup shows.
             Err(StorageError::Io { path, source, .. })
                 if path == from && source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(false)
+            }
+            // Others put something else in the place of a published file.
+            Err(StorageError::UnsafePath { fault: PathFault::NotAFile, .. })
+                if path.starts_with("public") =>
             {
                 Ok(false)
             }
