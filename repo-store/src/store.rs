@@ -61,7 +61,7 @@ impl Store {
     /// [`StorageError::StoreExists`] when there is one already, [`StorageError::OtherFileSystem`] when `public` leads to another file system.
     pub fn create(root: &Utf8Path) -> Result<Self, Error> {
         let directory = root.join("store");
-        if directory.join("format").exists() {
+        if files::metadata(&directory.join("format")).is_ok() {
             return Err(Error::Storage(StorageError::StoreExists { path: root.to_owned() }));
         }
         let storage = Directory::create(&directory)?;
@@ -280,7 +280,7 @@ impl Store {
 
 fn check_file_systems(public: &Utf8Path, store: &Utf8Path) -> Result<(), Error> {
     // Below `public`, what is no directory is refused where it matters.
-    let device = |path: &Utf8Path| std::fs::metadata(path).map(|found| found.dev());
+    let device = |path: &Utf8Path| files::metadata(path).map(|found| found.dev());
     let theirs = match device(public) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         device => device.map_err(Error::io("look at", public))?,

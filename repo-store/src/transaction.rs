@@ -67,6 +67,9 @@ pub enum Inserted {
 /// How often a change is tried on top of what others committed in the meantime.
 const ATTEMPTS: u32 = 100;
 
+/// How often a change may fail on top of what may be older than itself.
+const MOST_REFUSALS: u32 = 10;
+
 impl Store {
     /// Changes a repository: `change` is called with a [`Transaction`] and returns the operation and a result of its
     /// own. When others committed first, it is called again on top of what they made.
@@ -75,7 +78,8 @@ impl Store {
     ///
     /// # Errors
     /// Whatever `change` returns, and [`ChangeError::Contended`] when others were faster a hundred times. The repository is as it
-    /// was in every such case.
+    /// was in every such case. A [`StorageError`](crate::StorageError) leaves it as it was or changed: when the storage fails
+    /// while it is asked what became of the change, only reading the repository again tells.
     pub fn transact<T>(
         &self,
         repository: &RepositoryName,
@@ -109,13 +113,34 @@ impl Store {
         context: &Context,
         mut change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
     ) -> Result<(Committed, T), Error> {
+        // Commits of which no answer came, with their results: the reference may lead to one of them by now.
+        let mut unanswered: Vec<(CommitId, u64, T)> = Vec::new();
+        let mut refusals = 0;
         for _ in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self, repository)?;
+            if let Some(base) = &transaction.base {
+                for (number, (id, sequence, _)) in unanswered.iter().enumerate() {
+                    if base.is_built_on(*id, *sequence)? {
+                        self.storage().refs().settle(&Self::ref_key(repository))?;
+                        let (id, _, result) = unanswered.swap_remove(number);
+                        return Ok((Committed { commit: Some(id) }, result));
+                    }
+                }
+            }
             transaction.known = known.cloned();
-            let (operation, result) = change(&mut transaction)?;
+            let (operation, result) = match change(&mut transaction) {
+                Ok(done) => done,
+                // What was read may be older than the change of which no answer came.
+                Err(_) if !unanswered.is_empty() && refusals < MOST_REFUSALS => {
+                    refusals += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             match transaction.commit(context, operation)? {
                 Outcome::Committed(commit) => return Ok((Committed { commit }, result)),
                 Outcome::LostRace => {}
+                Outcome::Unanswered(id, sequence) => unanswered.push((id, sequence, result)),
             }
         }
         Err(Error::Change(ChangeError::Contended { repository: repository.clone(), times: ATTEMPTS }))
@@ -125,6 +150,8 @@ impl Store {
 enum Outcome {
     Committed(Option<CommitId>),
     LostRace,
+    /// No answer came, and the reference did not tell: the commit and its number.
+    Unanswered(CommitId, u64),
 }
 
 impl<'a> Transaction<'a> {
@@ -518,13 +545,12 @@ impl<'a> Transaction<'a> {
         // Announced before it is done, so that no state goes unannounced.
         let announce = || storage.log().append(&entry);
         let new = format!("{id}\n");
-        let is_committed = match storage.swap(&key, self.version.as_ref(), new.as_bytes(), announce)? {
-            Swap::Done => true,
-            Swap::Changed => false,
-            // The answer was lost, and others may have built upon the commit since.
-            Swap::Unknown(_) => self.store.leads_to(&self.repository, id, commit.sequence)?,
-        };
-        Ok(if is_committed { Outcome::Committed(Some(id)) } else { Outcome::LostRace })
+        Ok(match storage.swap(&key, self.version.as_ref(), new.as_bytes(), announce)? {
+            Swap::Done => Outcome::Committed(Some(id)),
+            Swap::Changed => Outcome::LostRace,
+            // Others may have built upon the commit since: the next attempt looks for it below what it starts from.
+            Swap::Unknown(_) => Outcome::Unanswered(id, commit.sequence),
+        })
     }
 }
 

@@ -43,23 +43,6 @@ impl Store {
         self.revision(repository, id).map(|revision| Some((revision, version)))
     }
 
-    /// Returns whether the history of a repository leads to a commit with this sequence number.
-    pub(crate) fn leads_to(
-        &self,
-        repository: &RepositoryName,
-        id: CommitId,
-        sequence: u64,
-    ) -> Result<bool, Error> {
-        let Some(head) = self.head(repository)? else { return Ok(false) };
-        let (mut at, mut commit) = (head.id(), head.commit().clone());
-        while commit.sequence > sequence
-            && let Some(parent) = commit.parent
-        {
-            (at, commit) = (parent, Commit::read(&self.objects(), parent)?);
-        }
-        Ok(at == id)
-    }
-
     /// A state of a repository by its id.
     ///
     /// # Errors

@@ -107,6 +107,17 @@ impl<'a> Revision<'a> {
         self.store.revision(&self.repository, id).map(Some)
     }
 
+    /// Returns whether this state is a commit with that sequence number or was built upon it.
+    pub(crate) fn is_built_on(&self, id: CommitId, sequence: u64) -> Result<bool, Error> {
+        let (mut at, mut commit) = (self.id, self.commit.clone());
+        while commit.sequence > sequence
+            && let Some(parent) = commit.parent
+        {
+            (at, commit) = (parent, Commit::read(&self.store.objects(), parent)?);
+        }
+        Ok(at == id)
+    }
+
     /// What each suite has now and had not before, and the other way round. Suites that did not change are left out.
     ///
     /// # Errors

@@ -25,14 +25,14 @@ impl Store {
     pub(crate) fn move_aside(&self, paths: &StorePaths, path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
         let directory = self.root().join("store/damaged");
         let mut changed = Vec::new();
-        if !directory.is_dir() {
+        if !files::is_directory(&directory) {
             changed.extend(files::create_directories(&directory)?);
             files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
         }
         let name = path.strip_prefix(self.root()).unwrap_or(path).as_str().replace('/', ".");
         let name = end_of(&name, LONGEST_NAME);
         let free = (0_u32..).map(|number| directory.join(format!("{name}.{number}")));
-        let Some(aside) = free.into_iter().find(|aside| aside.symlink_metadata().is_err()) else {
+        let Some(aside) = free.into_iter().find(|aside| !files::is_taken(aside)) else {
             return Ok(changed);
         };
         match files::rename(paths.place(path), &aside) {

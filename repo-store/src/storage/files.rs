@@ -3,6 +3,8 @@
 //! A file is written under a temporary name, synced, and only then given its real one; whoever creates or renames
 //! something syncs the directory that holds it. Modes are set explicitly, so the umask does not matter.
 
+#![allow(clippy::disallowed_methods, reason = "the one file that asks the disk by path")]
+
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -396,6 +398,41 @@ fn open_if_present(path: &Utf8Path) -> Result<Option<File>, StorageError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StorageError::io("open", path)(error)),
     }
+}
+
+/// Returns what a path leads to, through links.
+pub(crate) fn metadata(path: &Utf8Path) -> std::io::Result<Metadata> {
+    fs::metadata(path)
+}
+
+/// Returns what is at a path, which may be a link.
+pub(crate) fn metadata_of_itself(path: &Utf8Path) -> std::io::Result<Metadata> {
+    fs::symlink_metadata(path)
+}
+
+/// Returns whether anything is at a path, even a link that leads nowhere.
+pub(crate) fn is_taken(path: &Utf8Path) -> bool {
+    metadata_of_itself(path).is_ok()
+}
+
+/// Returns whether a path leads to a directory.
+pub(crate) fn is_directory(path: &Utf8Path) -> bool {
+    path.is_dir()
+}
+
+/// Returns the path without links and `..`.
+pub(crate) fn canonical(path: &Utf8Path) -> std::io::Result<Utf8PathBuf> {
+    path.canonicalize_utf8()
+}
+
+/// Reads a file through links, to compare it.
+pub(crate) fn read_through_links(path: &Utf8Path) -> std::io::Result<Vec<u8>> {
+    fs::read(path)
+}
+
+/// Opens a file to read and write it, and makes it if need be.
+pub(crate) fn open_or_create(path: &Utf8Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
 }
 
 /// Whether `path` still is a name of an open file.

@@ -89,7 +89,7 @@ pub(crate) fn way_back(root: &Utf8Path) -> Utf8PathBuf {
 /// directory with the format file.
 pub(crate) fn close_way_back(storage: &Utf8Path) -> Result<(), StorageError> {
     let path = storage.join("format.before");
-    if path.symlink_metadata().is_err() {
+    if !files::is_taken(&path) {
         return Ok(());
     }
     files::remove_if_present(&path)?;

@@ -12,6 +12,8 @@ pub(crate) mod copy;
 mod directory;
 mod error;
 pub(crate) mod faults;
+#[cfg(any(test, feature = "testing"))]
+mod faulty;
 pub(crate) mod files;
 pub(crate) mod format;
 mod key;
@@ -29,6 +31,8 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 pub use directory::Directory;
 pub use error::{FileFault, StorageError};
+#[cfg(any(test, feature = "testing"))]
+pub use faulty::{Fault, Faulty, Request};
 pub use key::Key;
 pub use locks::{HeldLock, LockState, Locks};
 pub use log_store::LogStore;

@@ -49,6 +49,9 @@ impl ObjectInfo {
 ///
 /// A local directory does this with hard links, an object store with conditional writes. What is true of one machine only
 /// (locks on files, link counts, sessions) stays inside the implementation.
+///
+/// A writer sees what it kept at once. It may see what others kept or touched a moment later, but
+/// [`delete_if_older`](Self::delete_if_older) decides by what is true then.
 pub trait ObjectStore: Send + Sync + fmt::Debug {
     /// Returns all bytes under `key`; `None` when there is no such object.
     ///

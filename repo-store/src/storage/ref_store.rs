@@ -41,6 +41,9 @@ pub enum Swap {
 pub trait RefStore: Send + Sync + fmt::Debug {
     /// Returns what the reference under `key` holds and the version of that; `None` when there is no such reference.
     ///
+    /// A writer sees its own changes at once, and those of others a moment later: a change is always compared with the present
+    /// version. The moment must be shorter than the grace period of garbage collection.
+    ///
     /// # Errors
     /// When the reference is there and cannot be read: never `None` in that case.
     fn get(&self, key: &Key) -> Result<Option<(Vec<u8>, Version)>, StorageError>;
@@ -96,7 +99,14 @@ pub(crate) fn surely(
     let mut last = attempt()?;
     for _ in 0..TRIES {
         let Swap::Unknown(error) = last else { return Ok(last) };
-        let (bytes, version) = refs.get(key)?.unzip();
+        let (bytes, version) = match refs.get(key) {
+            Ok(found) => found.unzip(),
+            // The store may answer the next time.
+            Err(_) => {
+                last = Swap::Unknown(error);
+                continue;
+            }
+        };
         if bytes.as_deref() == new {
             refs.settle(key)?;
             return Ok(Swap::Done);

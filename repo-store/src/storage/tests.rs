@@ -3,7 +3,9 @@
 use camino::Utf8PathBuf;
 
 use crate::storage::format::Format;
-use crate::storage::{Directory, Key, Memory, ObjectStore, conformance, object_store};
+use crate::storage::{
+    Directory, Fault, Faulty, Key, Memory, ObjectStore, Request, conformance, object_store,
+};
 
 #[test]
 fn memory_conforms() {
@@ -17,6 +19,20 @@ fn directory_conforms() {
     let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
     Directory::create(&path).unwrap();
     conformance::check(|| Directory::open(&path, Format::NEWEST).unwrap().into());
+}
+
+#[test]
+fn a_wrapper_without_faults_conforms() {
+    let memory = Memory::default();
+    conformance::check(|| Faulty::new(memory.clone().into(), |_, _| None).into());
+}
+
+#[test]
+fn a_store_that_swaps_what_was_true_before_does_not_conform() {
+    let memory = Memory::default();
+    let stale = |_, request| (request == Request::ReadReference).then_some(Fault::Stale);
+    let check = || conformance::check(|| Faulty::new(memory.clone().into(), stale).into());
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).is_err());
 }
 
 #[test]

@@ -9,9 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use apt_sign::{OpenPgpSigner, SecretKey};
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::checksum::{Md5, Sha256};
-use deb_parse::deb::Builder;
-use deb_parse::{Architecture, PackageName, SuiteName, Version};
+use deb_parse::{Architecture, SuiteName};
 use jiff::{SignedDuration, Timestamp};
 use rustix::io::Errno;
 
@@ -30,6 +28,7 @@ use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::faults::plan::{Fault, Seen, with};
 use crate::storage::faults::power::{Disk, Unsynced};
 use crate::store::Store;
+use crate::tests::packages;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -92,13 +91,7 @@ impl World {
     }
 
     fn package(&self, name: &str, version: &str) -> Utf8PathBuf {
-        let file = self.top().join(format!("{name}_{version}.deb"));
-        if !file.exists() {
-            let architecture = Architecture::parse("amd64").unwrap();
-            let (name, version) = (PackageName::parse(name).unwrap(), Version::parse(version).unwrap());
-            fs::write(&file, Builder::new(name, version, architecture).build().unwrap()).unwrap();
-        }
-        file
+        packages::package(self.top(), name, version)
     }
 
     fn add(&self, day: i64, name: &str, version: &str) -> Result<(), Error> {
@@ -108,29 +101,8 @@ impl World {
         report.refused.into_iter().try_for_each(|refused| Err(refused.error))
     }
 
-    /// Writes an upload of a source package and a package built from it, with the record of the build.
     fn write_upload(&self) {
-        let write = |name: &str, text: &str| fs::write(self.top().join(name), text).unwrap();
-        let lists = |names: &[&str], details: &str| {
-            let [mut sha256, mut md5] = [const { String::new() }; 2];
-            for name in names {
-                let bytes = fs::read(self.top().join(name)).unwrap();
-                let size = bytes.len();
-                sha256 += &format!("\n {} {size} {name}", Sha256::of(&bytes));
-                md5 += &format!("\n {} {size} {details}{name}", Md5::of(&bytes));
-            }
-            format!("Checksums-Sha256:{sha256}\nFiles:{md5}\n")
-        };
-        self.package("greeter", "1.0");
-        write("greeter_1.0.tar.xz", "sources");
-        let head = "Source: greeter\nVersion: 1.0\n";
-        let listed = lists(&["greeter_1.0.tar.xz"], "");
-        write("greeter_1.0.dsc", &format!("Format: 3.0 (native)\n{head}{listed}"));
-        let listed = lists(&["greeter_1.0.deb"], "");
-        write("greeter_1.0.buildinfo", &format!("Format: 1.0\n{head}{listed}"));
-        let all = ["greeter_1.0.dsc", "greeter_1.0.tar.xz", "greeter_1.0.deb", "greeter_1.0.buildinfo"];
-        let listed = lists(&all, "misc optional ");
-        write("greeter.changes", &format!("Format: 1.8\n{head}Architecture: source amd64\n{listed}"));
+        packages::upload(self.top());
     }
 
     fn add_upload(&self, day: i64) -> Result<(), Error> {
@@ -264,7 +236,7 @@ fn survives(mut world: World, operation: Operation) {
     }
 }
 
-fn exhaustive() -> bool {
+pub(super) fn exhaustive() -> bool {
     std::env::var_os("REPO_TEST_EXHAUSTIVE").is_some_and(|value| value == "1")
 }
 

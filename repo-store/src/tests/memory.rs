@@ -1,10 +1,12 @@
-//! Operations on a store that is not a directory, also one whose answers get lost.
+//! Every operation that needs no local files, on a store in memory: as it is, and with requests that fail, answers that get lost
+//! and stale reads. Nothing is lost and nothing is made twice.
 
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::deb::Builder;
+use camino::Utf8Path;
 use deb_parse::{Architecture, PackageName, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,15 +14,21 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::maintenance::fsck::FsckOptions;
 use crate::maintenance::gc::GcOptions;
+use crate::model::hold::HoldKey;
 use crate::model::name::{RepositoryName, TagName};
+use crate::model::operation::{Operation, PackageSummary};
 use crate::operations::import::AddOptions;
 use crate::operations::promotion::PromoteOptions;
+use crate::operations::retention::RetentionRule;
 use crate::settings::{RepositorySettings, SuiteSettings};
-use crate::storage::{self, Key, Memory, RefStore, Storage, StorageError, Swap};
+use crate::storage::{self, Fault, Faulty, Key, Memory, Request, Storage, StorageError};
 use crate::store::Store;
+use crate::tests::faults::exhaustive;
+use crate::tests::packages;
 
-fn context() -> Context {
-    Context { actor: "tester".into(), now: Timestamp::UNIX_EPOCH, threads: std::num::NonZeroUsize::MIN }
+fn context(seconds: i64) -> Context {
+    let now = Timestamp::from_second(seconds).unwrap();
+    Context { actor: "tester".into(), now, threads: NonZeroUsize::MIN }
 }
 
 fn settings(name: &str) -> RepositorySettings {
@@ -29,61 +37,210 @@ fn settings(name: &str) -> RepositorySettings {
     RepositorySettings::new(RepositoryName::parse(name).unwrap(), vec![suite])
 }
 
-fn package(directory: &Utf8Path, version: &str) -> Utf8PathBuf {
-    let file = directory.join(format!("hello_{version}.deb"));
-    let (name, version) = (PackageName::parse("hello").unwrap(), Version::parse(version).unwrap());
-    let bytes = Builder::new(name, version, Architecture::parse("amd64").unwrap()).build().unwrap();
-    std::fs::write(&file, bytes).unwrap();
-    file
+/// A store and the packages to take in.
+struct World {
+    store: Store,
+    directory: tempfile::TempDir,
+    preprod: RepositorySettings,
+    prod: RepositorySettings,
 }
 
-fn versions(store: &Store, settings: &RepositorySettings) -> Vec<String> {
-    let head = store.head(&settings.name).unwrap().unwrap();
-    let records = head.records(&SuiteName::parse("trixie").unwrap()).unwrap();
-    records.iter().map(|record| record.key().version.to_string()).collect()
+/// One operation, at a time of its own.
+type Step = fn(&World, i64) -> Result<(), Error>;
+
+const STEPS: [Step; 13] = [
+    |world, time| world.add("1.0", time),
+    |world, time| world.tag(time),
+    |world, time| world.add("2.0", time),
+    World::promote,
+    World::hold,
+    World::lift_hold,
+    World::remove,
+    World::undo_removal,
+    World::add_upload,
+    World::roll_back,
+    World::retain,
+    World::delete_tag,
+    World::collect,
+];
+
+impl World {
+    fn new(storage: impl Into<Storage>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        packages::upload(Utf8Path::from_path(directory.path()).unwrap());
+        let (preprod, prod) = (settings("preprod"), settings("prod"));
+        let store = Store::with_storage("none".into(), storage);
+        Self { store, directory, preprod, prod }
+    }
+
+    /// The same packages, and an empty store.
+    fn with(&mut self, storage: impl Into<Storage>) {
+        self.store = Store::with_storage("none".into(), storage);
+    }
+
+    fn top(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.directory.path()).unwrap()
+    }
+
+    fn add(&self, version: &str, time: i64) -> Result<(), Error> {
+        let files = [packages::package(self.top(), "hello", version)];
+        self.store.add(&self.preprod, &files, &AddOptions::default(), &context(time))?.into_result()?;
+        Ok(())
+    }
+
+    fn add_upload(&self, time: i64) -> Result<(), Error> {
+        let files = [self.top().join("greeter.changes")];
+        self.store.add(&self.preprod, &files, &AddOptions::default(), &context(time))?.into_result()?;
+        Ok(())
+    }
+
+    fn tag(&self, time: i64) -> Result<(), Error> {
+        let first = self.store.resolve(&self.preprod.name, "1")?;
+        self.store.tag(&first, &TagName::parse("before").unwrap(), &context(time)).map(drop)
+    }
+
+    fn delete_tag(&self, time: i64) -> Result<(), Error> {
+        let name = TagName::parse("before").unwrap();
+        self.store.delete_tag(&self.preprod.name, &name, &context(time)).map(drop)
+    }
+
+    fn promote(&self, time: i64) -> Result<(), Error> {
+        let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
+        let plan = self.store.plan_promotion(&self.preprod, &self.prod, &options)?;
+        plan.apply(&self.store, &context(time)).map(drop)
+    }
+
+    fn hold(&self, time: i64) -> Result<(), Error> {
+        let (package, version) = (PackageName::parse("hello").unwrap(), Version::parse("9").unwrap());
+        let operation =
+            Operation::Hold { packages: PackageSummary::new(&["hello 9".to_owned()]), reason: None };
+        let (_, ()) = self.store.transact(&self.preprod.name, &context(time), |transaction| {
+            let (package, version) = (package.clone(), version.clone());
+            transaction.hold(HoldKey { package, version, architecture: None })?;
+            Ok((operation.clone(), ()))
+        })?;
+        Ok(())
+    }
+
+    fn lift_hold(&self, time: i64) -> Result<(), Error> {
+        let operation = Operation::Unhold(PackageSummary::new(&["hello 9".to_owned()]));
+        let (_, _) = self.store.transact(&self.preprod.name, &context(time), |transaction| {
+            Ok((operation.clone(), transaction.lift_holds(|_| true)))
+        })?;
+        Ok(())
+    }
+
+    fn remove(&self, time: i64) -> Result<(), Error> {
+        let plan = self.store.plan_removal(&self.preprod, &["hello=2.0".parse().unwrap()], &[])?;
+        plan.apply(&self.store, &context(time)).map(drop)
+    }
+
+    fn undo_removal(&self, time: i64) -> Result<(), Error> {
+        let plan = self.store.plan_undo_removal(&self.preprod, &["hello".parse().unwrap()], &[])?;
+        plan.apply(&self.store, &context(time)).map(drop)
+    }
+
+    fn roll_back(&self, time: i64) -> Result<(), Error> {
+        let first = self.store.resolve(&self.preprod.name, "1")?;
+        self.store.plan_rollback(&first, &[])?.apply(&self.store, &context(time)).map(drop)
+    }
+
+    fn retain(&self, time: i64) -> Result<(), Error> {
+        let rules = [RetentionRule { keep_versions: Some(1), ..RetentionRule::default() }];
+        let plan = self.store.plan_retention(&self.prod.name, &rules, context(time).now)?;
+        plan.apply(&self.store, &context(time)).map(drop)
+    }
+
+    fn collect(&self, time: i64) -> Result<(), Error> {
+        let options = GcOptions { grace: SignedDuration::from_hours(1), ..GcOptions::default() };
+        self.store.collect_garbage(&options, &context(time)).map(drop)
+    }
+
+    /// What users see: the number of commits, the packages, holds and tags.
+    fn state(store: &Store) -> Vec<String> {
+        let mut state = Vec::new();
+        for settings in ["preprod", "prod"].map(settings) {
+            let Some(head) = store.head(&settings.name).unwrap() else { continue };
+            let records = head.records(&settings.suites[0].name).unwrap();
+            let keys = records.iter().map(|record| record.key());
+            let packages = keys.map(|key| format!("{} {} {}", key.package, key.version, key.architecture));
+            let holds = head.holds().unwrap();
+            let holds = holds.iter().map(|hold| format!("hold {} {}", hold.key.package, hold.key.version));
+            let tags = store.tags(&settings.name).unwrap().into_iter().map(|tag| tag.name.to_string());
+            let words: Vec<String> = packages.chain(holds).chain(tags).collect();
+            state.push(format!("{} {}: {}", settings.name, head.commit().sequence, words.join(", ")));
+        }
+        state
+    }
+
+    /// Takes every step, again as long as it fails, and compares what users see after it with what they saw when nothing went wrong.
+    fn go(&self, memory: &Memory, expected: &[Vec<String>], fault: &str) {
+        for (number, (step, expected)) in STEPS.iter().zip(expected).enumerate() {
+            let time = i64::try_from(number).unwrap() * 1000;
+            // Somebody who tries again does so later.
+            let is_done = (0..200).any(|attempt| match step(self, time + attempt) {
+                Err(Error::UnknownTag { .. }) => attempt > 0,
+                result => result.is_ok(),
+            });
+            assert!(is_done, "step {number} with {fault}");
+            let state = Self::state(&Store::with_storage("none".into(), memory.clone()));
+            assert_eq!(&state, expected, "after step {number} with {fault}");
+        }
+        let store = Store::with_storage("none".into(), memory.clone());
+        let report = store.fsck(&FsckOptions::default(), &context(0)).unwrap();
+        assert!(report.is_clean(), "{fault}: {:?}", report.problems);
+        let announced: BTreeSet<_> =
+            store.operations().unwrap().iter().filter_map(|line| line.after).collect();
+        for settings in [&self.preprod, &self.prod] {
+            for revision in store.history(&settings.name) {
+                let revision = revision.unwrap();
+                let is_root = revision.commit().parent.is_none();
+                assert!(is_root || announced.contains(&revision.id()), "{fault}: a commit is not in the log");
+            }
+        }
+    }
 }
 
-fn every_operation(storage: Storage) -> Result<Store, Error> {
-    let directory = tempfile::tempdir().unwrap();
-    let root = Utf8Path::from_path(directory.path()).unwrap();
-    let store = Store::with_storage(&root.join("none"), storage);
-    let (preprod, prod, context) = (settings("preprod"), settings("prod"), context());
-    let add = |version| {
-        let files = [package(root, version)];
-        store.add(&preprod, &files, &AddOptions::default(), &context)?.into_result()
-    };
-    add("1.0")?;
-    let before = TagName::parse("before").unwrap();
-    store.tag(&store.head(&preprod.name)?.unwrap(), &before, &context)?;
-    add("2.0")?;
-    let promoted = PromoteOptions { everything: true, ..PromoteOptions::default() };
-    store.plan_promotion(&preprod, &prod, &promoted)?.apply(&store, &context)?;
-    assert_eq!(versions(&store, &prod), ["1.0", "2.0"]);
-    store.plan_removal(&preprod, &["hello=2.0".parse().unwrap()], &[])?.apply(&store, &context)?;
-    assert_eq!(versions(&store, &preprod), ["1.0"]);
-    let head = store.head(&preprod.name)?.unwrap();
-    assert_eq!(head.commit().sequence, 3, "each change was made once");
-
-    let blob = head.records(&SuiteName::parse("trixie").unwrap())?[0].blob();
-    store.manifest(blob)?;
-    assert!(matches!(store.blob_path(blob), Err(Error::Storage(StorageError::NotLocal))));
-    assert_eq!(store.tags(&preprod.name)?.len(), 1);
-    store.delete_tag(&preprod.name, &before, &context)?;
-    assert!(store.operations()?.len() >= 6);
-    let report = store.fsck(&FsckOptions::default(), &context)?;
-    assert!(report.is_clean(), "{:?}", report.problems);
-    assert_eq!(report.blobs, 2);
-    Ok(store)
+/// What users see after each step when nothing goes wrong, and how many requests that takes.
+fn undisturbed(world: &mut World) -> (Vec<Vec<String>>, u64) {
+    let memory = Memory::default();
+    let faulty = Faulty::new(memory.clone().into(), |_, _| None);
+    world.with(faulty.clone());
+    let mut states = Vec::new();
+    for (number, step) in STEPS.iter().enumerate() {
+        step(world, i64::try_from(number).unwrap() * 1000).unwrap();
+        states.push(World::state(&Store::with_storage("none".into(), memory.clone())));
+    }
+    (states, faulty.requests())
 }
 
 #[test]
-fn a_store_in_memory_adds_promotes_removes_tags_and_collects() {
+fn a_store_in_memory_runs_every_operation_and_collects() {
     let memory = Memory::default();
-    let store = every_operation(memory.clone().into()).unwrap();
+    let mut world = World::new(memory.clone());
+    let (expected, _) = undisturbed(&mut world);
+    insta::assert_snapshot!(expected.iter().map(|state| state.join("; ")).collect::<Vec<_>>().join("\n"), @"
+    preprod 1: hello 1.0 amd64
+    preprod 1: hello 1.0 amd64, before
+    preprod 2: hello 1.0 amd64, hello 2.0 amd64, before
+    preprod 2: hello 1.0 amd64, hello 2.0 amd64, before; prod 1: hello 1.0 amd64, hello 2.0 amd64
+    preprod 3: hello 1.0 amd64, hello 2.0 amd64, hold hello 9, before; prod 1: hello 1.0 amd64, hello 2.0 amd64
+    preprod 4: hello 1.0 amd64, hello 2.0 amd64, before; prod 1: hello 1.0 amd64, hello 2.0 amd64
+    preprod 5: hello 1.0 amd64, hold hello 2.0, before; prod 1: hello 1.0 amd64, hello 2.0 amd64
+    preprod 6: hello 1.0 amd64, hello 2.0 amd64, before; prod 1: hello 1.0 amd64, hello 2.0 amd64
+    preprod 7: greeter 1.0 amd64, greeter 1.0 source, hello 1.0 amd64, hello 2.0 amd64, before; prod 1: hello 1.0 amd64, hello 2.0 amd64
+    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 1: hello 1.0 amd64, hello 2.0 amd64
+    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0, before; prod 2: hello 2.0 amd64
+    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0; prod 2: hello 2.0 amd64
+    preprod 8: hello 1.0 amd64, hold greeter 1.0, hold greeter 1.0, hold hello 2.0; prod 2: hello 2.0 amd64
+    ");
+    world.with(memory.clone());
+    world.go(&memory, &expected, "no fault");
+    let store = world.store;
     let garbage = Key::named("blobs", &format!("00/{}", "1".repeat(62)));
     store.storage().objects().put(&garbage, b"nothing leads here").unwrap();
     let options = GcOptions { grace: SignedDuration::from_hours(1), ..GcOptions::default() };
-    let collect = || store.collect_garbage(&options, &context()).unwrap();
+    let collect = || store.collect_garbage(&options, &context(0)).unwrap();
     assert_eq!(collect().removed, [], "it is young");
     memory.advance(SignedDuration::from_hours(2));
     let other = Store::with_storage("other".into(), memory.clone());
@@ -93,70 +250,160 @@ fn a_store_in_memory_adds_promotes_removes_tags_and_collects() {
     drop(other);
     let collected = collect();
     assert_eq!((collected.removed.len(), collected.freed), (1, 18));
-    assert!(store.fsck(&FsckOptions::default(), &context()).unwrap().is_clean());
+    assert!(store.fsck(&FsckOptions::default(), &context(0)).unwrap().is_clean());
 }
 
 #[test]
 fn a_lost_package_is_found_missing_in_a_store_in_memory() {
-    let store = every_operation(Memory::default().into()).unwrap();
+    let world = World::new(Memory::default());
+    world.add("1.0", 0).unwrap();
+    let store = world.store;
+    let blob =
+        store.head(&world.preprod.name).unwrap().unwrap().records(&world.preprod.suites[0].name).unwrap()[0]
+            .blob();
+    store.manifest(blob).unwrap();
+    assert!(matches!(store.blob_path(blob), Err(Error::Storage(StorageError::NotLocal))));
     let blobs = storage::object_store::list(store.storage().objects(), "blobs").unwrap();
     store.storage().objects().delete(&blobs[0].0).unwrap();
-    let report = store.fsck(&FsckOptions::default(), &context()).unwrap();
+    let report = store.fsck(&FsckOptions::default(), &context(0)).unwrap();
     assert_eq!(report.problems[0].path, format!("store/{}", blobs[0].0));
 }
 
-/// References whose changes are made while the answer to every second one is lost.
-#[derive(Debug)]
-struct Lossy {
-    memory: Memory,
-    calls: AtomicU32,
-}
-
-impl Lossy {
-    fn answer(&self, swap: Swap) -> Swap {
-        if self.calls.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
-            return swap;
+#[test]
+fn one_fault_at_any_request_loses_nothing_and_makes_nothing_twice() {
+    let mut world = World::new(Memory::default());
+    let (expected, requests) = undisturbed(&mut world);
+    assert!(requests > 100, "only {requests} requests");
+    let step = if exhaustive() { 1 } else { 5 };
+    for fault in [Fault::Refused, Fault::AnswerLost] {
+        for at in (0..requests).step_by(step) {
+            let memory = Memory::default();
+            let choose = move |number, _| (number == at).then_some(fault);
+            world.with(Faulty::new(memory.clone().into(), choose));
+            world.go(&memory, &expected, &format!("{fault:?} at {at}"));
         }
-        let source = std::io::ErrorKind::TimedOut.into();
-        Swap::Unknown(StorageError::Io { verb: "reach", path: "the store".into(), source })
     }
 }
 
-impl RefStore for Lossy {
-    fn get(&self, key: &Key) -> Result<Option<(Vec<u8>, storage::Version)>, StorageError> {
-        RefStore::get(&self.memory, key)
-    }
+/// A number that looks random and is always the same.
+fn random(number: u64, seed: u64) -> u64 {
+    (number + 1 + seed * 1_000_003).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33
+}
 
-    fn compare_and_swap(
-        &self,
-        key: &Key,
-        expected: Option<&storage::Version>,
-        new: &[u8],
-        before: &mut dyn FnMut() -> Result<(), StorageError>,
-    ) -> Result<Swap, StorageError> {
-        Ok(self.answer(self.memory.compare_and_swap(key, expected, new, before)?))
-    }
-
-    fn delete(&self, key: &Key, version: &storage::Version) -> Result<Swap, StorageError> {
-        Ok(self.answer(RefStore::delete(&self.memory, key, version)?))
-    }
-
-    fn settle(&self, key: &Key) -> Result<(), StorageError> {
-        self.memory.settle(key)
-    }
-
-    fn list(&self, area: &str) -> Result<Vec<Key>, StorageError> {
-        self.memory.list(area)
+#[test]
+fn many_faults_lose_nothing_and_make_nothing_twice() {
+    let mut world = World::new(Memory::default());
+    let (expected, _) = undisturbed(&mut world);
+    for seed in 0..16_u64 {
+        let memory = Memory::default();
+        let choose = move |number: u64, _| match random(number, seed) % 60 {
+            0 => Some(Fault::Refused),
+            1 => Some(Fault::AnswerLost),
+            2 | 3 => Some(Fault::Stale),
+            _ => None,
+        };
+        world.with(Faulty::new(memory.clone().into(), choose));
+        world.go(&memory, &expected, &format!("seed {seed}"));
     }
 }
 
 #[test]
-fn a_lost_answer_neither_loses_a_change_nor_makes_it_twice() {
-    for first in [0, 1] {
+fn a_commit_whose_answer_is_lost_is_found_though_reading_shows_the_state_before() {
+    let memory = Memory::default();
+    let (change, stale) = (AtomicU64::new(0), AtomicU64::new(0));
+    let armed = Arc::new(AtomicU64::new(0));
+    let is_armed = armed.clone();
+    let faulty = Faulty::new(memory.clone().into(), move |_, request| {
+        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+        match request {
+            _ if is_armed.load(Ordering::Relaxed) == 0 => None,
+            Request::ChangeReference => (count(&change) == 0).then_some(Fault::AnswerLost),
+            Request::ReadReference if change.load(Ordering::Relaxed) > 0 => {
+                (count(&stale) < 7).then_some(Fault::Stale)
+            }
+            _ => None,
+        }
+    });
+    let world = World::new(faulty);
+    world.add("1.0", 0).unwrap();
+    world.add("2.0", 1).unwrap();
+    let plan = world.store.plan_removal(&world.preprod, &["hello=2.0".parse().unwrap()], &[]).unwrap();
+    armed.store(1, Ordering::Relaxed);
+    let committed = plan.apply(&world.store, &context(2)).unwrap();
+    let head = Store::with_storage("none".into(), memory);
+    let head = head.head(&world.preprod.name).unwrap().unwrap();
+    assert_eq!((Some(head.id()), head.commit().sequence), (committed.commit, 3));
+}
+
+#[test]
+fn writers_whose_answers_get_lost_each_make_their_changes_once() {
+    let memory = Memory::default();
+    let files = World::new(memory.clone());
+    let version = |writer: u64, change: u64| format!("{}.{change}", writer + 1);
+    for writer in 0..3 {
+        (0..6).for_each(|change| drop(packages::package(files.top(), "hello", &version(writer, change))));
+    }
+    let answers = std::thread::scope(|scope| {
+        let writers = (0..3_u64).map(|writer| {
+            let (memory, files) = (memory.clone(), &files);
+            scope.spawn(move || {
+                let choose = move |number: u64, request| match request {
+                    Request::ChangeReference if !random(number, writer).is_multiple_of(3) => {
+                        Some(Fault::AnswerLost)
+                    }
+                    Request::ReadReference if !random(number, writer).is_multiple_of(2) => Some(Fault::Stale),
+                    _ => None,
+                };
+                let store = Store::with_storage("none".into(), Faulty::new(memory.into(), choose));
+                let add = |change: u64| {
+                    let files = [packages::package(files.top(), "hello", &version(writer, change))];
+                    let settings = settings("preprod");
+                    // What another writer keeps may be in doubt as well: a clean error, and again.
+                    (0..50).find_map(|attempt| {
+                        let time = i64::try_from(change * 100 + attempt).unwrap();
+                        let report =
+                            store.add(&settings, &files, &AddOptions::default(), &context(time)).ok()?;
+                        report.into_result().ok()
+                    })
+                };
+                (0..6).map(|change| add(change).is_some()).collect::<Vec<_>>()
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(answers, [true; 18]);
+    let head = files.store.head(&files.preprod.name).unwrap().unwrap();
+    assert_eq!(head.commit().sequence, 18, "each package came in one commit");
+    assert_eq!(head.records(&files.preprod.suites[0].name).unwrap().len(), 18);
+    assert!(files.store.fsck(&FsckOptions::default(), &context(0)).unwrap().is_clean());
+}
+
+#[test]
+fn a_clock_that_is_wrong_lets_garbage_collection_take_nothing_that_is_needed() {
+    let world = World::new(Memory::default());
+    let years = 20 * 365 * 24;
+    for by in [SignedDuration::from_hours(years), SignedDuration::from_hours(-years)] {
         let memory = Memory::default();
-        let all = Arc::new(memory.clone());
-        let refs = Arc::new(Lossy { memory, calls: AtomicU32::new(first) });
-        every_operation(Storage::new(all.clone(), refs.clone(), all.clone(), all)).unwrap();
-        assert!(refs.calls.load(Ordering::Relaxed) >= 6);
+        memory.advance(SignedDuration::from_hours(2 * years));
+        let skewed = move |_, request| (request == Request::Clock).then_some(Fault::Skewed(by));
+        let collector = Store::with_storage("none".into(), Faulty::new(memory.clone().into(), skewed));
+        let writer = Store::with_storage("none".into(), memory.clone());
+        let file = [packages::package(world.top(), "hello", "1.0")];
+        writer
+            .add(&world.preprod, &file, &AddOptions::default(), &context(0))
+            .unwrap()
+            .into_result()
+            .unwrap();
+        let unreferenced = Key::object("blobs", &"1".repeat(64));
+        writer.storage().objects().put(&unreferenced, b"not referred to yet").unwrap();
+        for seconds in [0, 1_790_000_000] {
+            let report = collector.collect_garbage(&GcOptions::default(), &context(seconds)).unwrap();
+            assert_eq!(report.removed, [], "its writer is at work: {by}");
+        }
+        assert!(writer.storage().objects().contains(&unreferenced).unwrap());
+        drop(writer);
+        let store = Store::with_storage("none".into(), memory);
+        assert_eq!(World::state(&store), ["preprod 1: hello 1.0 amd64"]);
     }
 }

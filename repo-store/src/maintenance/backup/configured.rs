@@ -76,7 +76,7 @@ pub(super) fn configured(
     named: &[NamedFile],
     others: &[Utf8PathBuf],
 ) -> Result<Vec<Configured>, Error> {
-    let real_root = root.canonicalize_utf8().map_err(Error::io("find", root))?;
+    let real_root = files::canonical(root).map_err(Error::io("find", root))?;
     let mut found: Vec<Configured> = Vec::new();
     for file in named.iter().filter(|file| file.kind == NamedFileKind::Saved) {
         let saved_as = place(&real_root, &file.path);

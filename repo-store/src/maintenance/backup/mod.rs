@@ -12,7 +12,6 @@ mod plan;
 mod restore;
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -147,14 +146,14 @@ impl Store {
     /// Refuses a place for a backup that would harm: the store itself, of which `public` is served to everybody, and the backup of
     /// another store, whose references would be replaced by those of this one.
     fn check_backup_place(&self, to: &Utf8Path) -> Result<(), Error> {
-        let real = |path: &Utf8Path| path.canonicalize_utf8().map_err(Error::io("find", path));
+        let real = |path: &Utf8Path| files::canonical(path).map_err(Error::io("find", path));
         let root = real(self.root())?;
         // What is still to be made lies below the nearest directory that is there.
         let absolute = camino::absolute_utf8(to).map_err(Error::io("find", to))?;
-        let there = absolute.ancestors().find(|path| path.exists());
+        let there = absolute.ancestors().find(|path| files::metadata(path).is_ok());
         let place = there.map(real).transpose()?.unwrap_or_default();
         // `public` may be a link to another place.
-        let public = root.join("public").canonicalize_utf8().unwrap_or_else(|_| root.join("public"));
+        let public = files::canonical(&root.join("public")).unwrap_or_else(|_| root.join("public"));
         if place.starts_with(&root) || place.starts_with(&public) || root.starts_with(&absolute) {
             return Err(Error::Maintenance(MaintenanceError::BackupInStore {
                 path: to.to_owned(),
@@ -262,7 +261,7 @@ impl<'a> Target<'a> {
             Some(ModeRule::AtMost(_)) => None,
             None if directory.starts_with(OUTSIDE) => None,
             None => {
-                let original = fs::metadata(self.from.join(directory)).ok()?;
+                let original = files::metadata(&self.from.join(directory)).ok()?;
                 Some(original.permissions().mode() & mode::ADMINISTRATION_DIRECTORY | 0o700)
             }
         }

@@ -159,7 +159,7 @@ fn of_administrator(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
     for area in ["", "repo.d", "keys"] {
         for name in files::names_in(&root.join(area))? {
             let path = Utf8Path::new(area).join(name);
-            if root.join(&path).symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+            if files::metadata_of_itself(&root.join(&path)).is_ok_and(|metadata| metadata.is_file()) {
                 found.push(path);
             }
         }

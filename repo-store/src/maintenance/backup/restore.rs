@@ -51,10 +51,11 @@ impl Store {
     ) -> Result<(Self, RestoreReport), Error> {
         // A directory in which nothing was begun but a restoration, and not ended, takes it up again.
         let names = files::names_in(to)?;
-        let is_cut_short = names.iter().any(|name| name == INCOMPLETE) && !to.join(FORMAT).exists();
+        let is_cut_short =
+            names.iter().any(|name| name == INCOMPLETE) && files::metadata(&to.join(FORMAT)).is_err();
         if !names.is_empty() && !is_cut_short {
             let path = to.to_owned();
-            let is_store = to.join(FORMAT).exists();
+            let is_store = files::metadata(&to.join(FORMAT)).is_ok();
             return Err(if is_store {
                 Error::Storage(StorageError::StoreExists { path })
             } else {

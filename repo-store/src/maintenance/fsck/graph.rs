@@ -115,7 +115,7 @@ impl<'a> Graph<'a> {
 
     /// Whether nothing is left of what clients saw of a repository.
     pub(super) fn has_no_public_tree(&self, repository: &RepositoryName) -> bool {
-        self.store.public(repository).symlink_metadata().is_err()
+        !crate::storage::files::is_taken(&self.store.public(repository))
     }
 
     /// The commit of that id, if it can be read.

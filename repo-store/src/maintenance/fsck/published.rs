@@ -372,7 +372,7 @@ impl Published<'_> {
                 _ if !found.is_link => "it is not a symbolic link".to_owned(),
                 Some(id) if is_there => {
                     let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
-                    if self.store.root().join(&record).symlink_metadata().is_ok() {
+                    if files::is_taken(&self.store.root().join(&record)) {
                         // It came since the records were read, or that it is damaged was told there.
                         return;
                     }

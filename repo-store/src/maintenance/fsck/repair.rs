@@ -4,7 +4,6 @@
 //! bytes and so its damage; when a blob is replaced its names in the pools are too.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::{Blake3, Sha256};
@@ -185,7 +184,7 @@ impl Repair<'_, '_> {
         let Some(source) = self.sources.blob(id, self.found.wanted.get(&id))? else {
             return self.forget(path, problem);
         };
-        let is_missing = path.symlink_metadata().is_err();
+        let is_missing = !files::is_taken(path);
         if let sources::Found::At(source) = &source
             && is_missing
             && source.starts_with(self.store.root().join("public"))
@@ -261,7 +260,7 @@ impl Repair<'_, '_> {
 
     /// Moves a damaged file aside that nothing refers to, when that is certain.
     fn forget(&mut self, path: &Utf8Path, problem: &Problem) -> Result<bool, Error> {
-        let is_there = path.symlink_metadata().is_ok();
+        let is_there = files::is_taken(path);
         let certain = self.found.is_complete && problem.affects.is_empty() && is_there;
         if certain {
             self.move_aside(path)?;
@@ -270,7 +269,7 @@ impl Repair<'_, '_> {
     }
 
     fn object(&mut self, id: Blake3, path: &Utf8Path, problem: &Problem) -> Result<bool, Error> {
-        let own = fs::read(path).ok().and_then(|bytes| sealed::decompress(&bytes).ok());
+        let own = files::read_through_links(path).ok().and_then(|bytes| sealed::decompress(&bytes).ok());
         let own = own.filter(|text| blake3::hash(text).as_bytes() == id.as_bytes());
         let Some(text) = own.or_else(|| self.sources.object(id)) else {
             return self.forget(path, problem);
@@ -370,7 +369,7 @@ impl Repair<'_, '_> {
         let path = self.store.root().join("store").join(key.as_str());
         let _lock = self.store.storage().directory()?.lock_key(&key)?;
         let line = format!("{newest}\n");
-        if fs::read(&path).is_ok_and(|bytes| bytes == line.as_bytes()) {
+        if files::read_through_links(&path).is_ok_and(|bytes| bytes == line.as_bytes()) {
             return Ok(false);
         }
         let temporary = self.store.storage().temporary()?;

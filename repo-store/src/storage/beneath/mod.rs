@@ -303,7 +303,7 @@ impl<'a> At<'a> {
             let is_directory = match kind {
                 FileType::Directory => true,
                 // Not every file system tells.
-                FileType::Symlink | FileType::Unknown => full.join(name).is_dir(),
+                FileType::Symlink | FileType::Unknown => is_directory(&full.join(name)),
                 _ => false,
             };
             take(name, is_directory);
@@ -336,6 +336,11 @@ impl<'a> At<'a> {
 
 /// No tree of ours has more levels; one that has was made to exhaust the stack or the file handles.
 pub(crate) const MOST_LEVELS: usize = 200;
+
+/// Returns whether a path leads to a directory, through links.
+fn is_directory(path: &Utf8Path) -> bool {
+    rustix::fs::stat(path.as_std_path()).is_ok_and(|found| Status::of(&found).kind == Kind::Directory)
+}
 
 /// Removes all that is in a directory, whatever its names are made of.
 fn remove_content(directory: &OwnedFd, levels: usize) -> io::Result<()> {

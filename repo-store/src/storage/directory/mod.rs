@@ -61,7 +61,7 @@ impl Directory {
     /// # Errors
     /// [`StorageError::NoStore`] when there is none.
     pub fn open(root: &Utf8Path, format: Format) -> Result<Self, StorageError> {
-        if !root.join("tmp").is_dir() {
+        if !files::is_directory(&root.join("tmp")) {
             return Err(StorageError::NoStore { path: root.to_owned() });
         }
         Ok(Self { format, ..Self::at(root) })

@@ -38,7 +38,11 @@ impl ObjectStore for Directory {
 
     fn contains(&self, key: &Key) -> Result<bool, StorageError> {
         let path = self.place(key);
-        path.try_exists().map_err(StorageError::io("look for", path))
+        match files::metadata(&path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StorageError::io("look for", path)(error)),
+        }
     }
 
     fn stage(&self) -> Result<Box<dyn Staged + '_>, StorageError> {
@@ -91,7 +95,7 @@ impl ObjectStore for Directory {
     fn now(&self) -> Result<Timestamp, StorageError> {
         let path = self.session()?.next_path();
         files::create_new(&path, mode::IMMUTABLE)?;
-        let metadata = std::fs::metadata(&path).map_err(StorageError::io("look at", &path))?;
+        let metadata = files::metadata(&path).map_err(StorageError::io("look at", &path))?;
         files::remove_if_present(&path)?;
         Ok(files::changed(&metadata))
     }
@@ -107,7 +111,7 @@ impl ObjectStore for Directory {
             }
             // One without a lock file has only just begun, or has ended by now.
             let lock = directory.join("lock");
-            let began = match std::fs::metadata(&lock) {
+            let began = match files::metadata(&lock) {
                 Ok(metadata) => files::changed(&metadata),
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(StorageError::io("look at", lock)(error)),

@@ -1,6 +1,6 @@
 //! References, the log and locks as files that are locked while they change.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use camino::Utf8Path;
@@ -54,7 +54,7 @@ impl RefStore for Directory {
 
     fn settle(&self, key: &Key) -> Result<(), StorageError> {
         let path = self.path(key);
-        path.parent().filter(|directory| directory.is_dir()).map_or(Ok(()), files::sync_path)
+        path.parent().filter(|directory| files::is_directory(directory)).map_or(Ok(()), files::sync_path)
     }
 
     fn list(&self, area: &str) -> Result<Vec<Key>, StorageError> {
@@ -72,14 +72,8 @@ impl LogStore for Directory {
         let parent = path.parent().unwrap_or(&self.root);
         let mut changed = files::create_directories(parent)?;
         let _lock = self.lock_key(&log::key())?;
-        let is_new = !path.exists();
-        let mut file = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(StorageError::io("open", &path))?;
+        let is_new = files::metadata(&path).is_err();
+        let mut file = files::open_or_create(&path).map_err(StorageError::io("open", &path))?;
         if is_new {
             files::set_mode(&path, mode::MUTABLE)?;
             changed.push(parent.to_owned());
@@ -112,7 +106,7 @@ impl Locks for Directory {
 
     fn state(&self, name: &str) -> LockState {
         let path = self.lock_path(name);
-        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+        let modified = files::metadata(&path).and_then(|metadata| metadata.modified()).ok();
         LockState {
             marked: modified.and_then(|time| Timestamp::try_from(time).ok()),
             is_held: Lock::is_held(&path),

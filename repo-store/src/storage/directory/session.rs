@@ -52,7 +52,7 @@ impl Session {
             };
             // A directory without a lock file is being made this moment, or its owner died making it: a minute tells.
             let old = || {
-                let age = std::fs::metadata(&directory)
+                let age = files::metadata(&directory)
                     .and_then(|m| m.modified())
                     .ok()
                     .and_then(|t| t.elapsed().ok());

@@ -58,12 +58,12 @@ const COMPARED: u64 = 1 << 20;
 /// Whether a new file is the one that is there.
 pub(super) fn is_same(new: &Utf8Path, there: &Utf8Path) -> Result<bool, StorageError> {
     let length =
-        |path| std::fs::metadata(path).map(|found| found.len()).map_err(StorageError::io("look at", path));
+        |path| files::metadata(path).map(|found| found.len()).map_err(StorageError::io("look at", path));
     let (length_of_new, length_there) = (length(new)?, length(there)?);
     if length_of_new != length_there || length_of_new > COMPARED {
         return Ok(length_of_new == length_there);
     }
     // What cannot be read is not the same.
-    let bytes = std::fs::read(new).map_err(StorageError::io("read", new))?;
-    Ok(std::fs::read(there).is_ok_and(|found| found == bytes))
+    let bytes = files::read_through_links(new).map_err(StorageError::io("read", new))?;
+    Ok(files::read_through_links(there).is_ok_and(|found| found == bytes))
 }
