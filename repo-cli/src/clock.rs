@@ -12,7 +12,7 @@ use crate::output::Output;
 /// A hazard that is accepted on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Hazard {
-    /// The clock is before the time at which the signing keys were made: sign as of that time
+    /// The clock: `publish` signs as of the time at which the keys were made if it is before that, `gc` deletes though it jumped ahead
     Clock,
 }
 
@@ -31,13 +31,25 @@ pub(crate) fn check(store: &Store, now: Timestamp, output: &Output) -> Result<()
     }
 }
 
-/// Refuses what cannot be undone when the clock is long after the last entry and nobody was there to confirm it.
+/// After a jump of the clock, so much time has to pass before what cannot be undone is done unasked.
+const UNTIL_TRUSTED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Refuses what cannot be undone when the clock jumped ahead lately and nobody is there to confirm it.
 pub(crate) fn check_for_deletion(store: &Store, now: Timestamp) -> Result<(), Failure> {
-    let Some(last) = store.last_entry()? else { return Ok(()) };
-    if now.duration_since(last) > AHEAD && !std::io::stdin().is_terminal() {
-        return Err(Failure::ClockAhead { now, last });
+    let entries: Vec<Timestamp> = store.operations()?.iter().map(|entry| entry.date).collect();
+    match before_jump(&entries, now) {
+        Some(last) if !std::io::stdin().is_terminal() => Err(Failure::ClockAhead { now, last }),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Returns the time of the entry of the operation log after which the clock jumped ahead, if that is not long ago by the clock of today.
+/// A verb that ran since then has an entry with the wrong time itself.
+fn before_jump(entries: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
+    let after = entries.iter().skip(1).chain([&now]);
+    let jumps = entries.iter().zip(after).filter(|(before, after)| after.duration_since(**before) > AHEAD);
+    let recent = jumps.filter(|(_, after)| now.duration_since(**after).abs() < UNTIL_TRUSTED);
+    recent.map(|(before, _)| *before).next()
 }
 
 /// The same as a warning alone, for verbs that are meant to set a time right.
@@ -117,6 +129,24 @@ mod tests {
         }
         insta::assert_snapshot!(doubt(last, at("2026-11-26T11:58:59Z")).unwrap(), @"the clock says 2026-11-26T11:58:59Z, 1 minute before the last entry of the operation log (2026-11-26T12:00:00Z)");
         insta::assert_snapshot!(doubt(last, at("2030-11-26T12:00:01Z")).unwrap(), @"the clock says 2030-11-26T12:00:01Z, 4 years after the last entry of the operation log (2026-11-26T12:00:00Z)");
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_is_seen_behind_entries_that_were_made_since() {
+        let times = |texts: &[&str]| texts.iter().map(|text| at(text)).collect::<Vec<_>>();
+        let now = at("2028-04-10T12:00:00Z");
+        let sound = times(&["2028-04-01T00:00:00Z", "2028-04-10T11:00:00Z"]);
+        assert_eq!(before_jump(&sound, now), None);
+        assert_eq!(before_jump(&[], now), None);
+        let last = at("2026-11-26T12:00:00Z");
+        assert_eq!(before_jump(&[last], now), Some(last));
+        assert_eq!(
+            before_jump(&[last, at("2028-04-10T11:59:00Z"), at("2028-04-10T12:00:00Z")], now),
+            Some(last)
+        );
+        // The clock was set right again, and a month passed at the new time.
+        assert_eq!(before_jump(&[at("2026-01-01T00:00:00Z"), now, last], at("2026-11-27T00:00:00Z")), None);
+        assert_eq!(before_jump(&[last, at("2028-03-01T00:00:00Z"), at("2028-04-09T00:00:00Z")], now), None);
     }
 
     #[test]

@@ -418,10 +418,14 @@ fn key_hint(error: &KeyError) -> Option<String> {
              `gpg --armor --export-secret-keys {fingerprint} > {path}`, and give clients the new public key; \
              or {NEW_KEY}"
         ),
+        KeyError::Unusable { problem: KeyProblem::NotYetValid { .. }, .. } => SET_THE_CLOCK.to_owned(),
         KeyError::Unusable { .. } => NEW_KEY.to_owned(),
         _ => return None,
     })
 }
+
+/// What to do when a key was made later than the clock says.
+pub(crate) const SET_THE_CLOCK: &str = "set the clock: the key is good";
 
 /// What to do when no key can sign any more.
 pub(crate) const NEW_KEY: &str = "make a new key: `repo-cli key generate`, give it to clients (`repo-cli client-config`), then \

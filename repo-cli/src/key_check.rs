@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use repo_config::{Inspection, KeyDirectory};
 use repo_store::{FsckReport, KeysFound, Problem, ProblemKind, SignedSuite};
 
-use crate::error::{EXTEND_KEY, NEW_KEY, chain};
+use crate::error::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, chain};
 use crate::output::Output;
 
 /// The keys of a store while it is checked.
@@ -72,6 +72,8 @@ impl<'a> CheckedKeys<'a> {
         }
         if has_fault(is_expired) {
             hints.push(EXTEND_KEY);
+        } else if has_fault(is_of_the_future) {
+            hints.push(SET_THE_CLOCK);
         } else if has_fault(|error| matches!(error, apt_sign::Error::Key { .. })) {
             hints.push(NEW_KEY);
         }
@@ -87,6 +89,11 @@ impl<'a> CheckedKeys<'a> {
 
 fn is_expired(error: &apt_sign::Error) -> bool {
     matches!(error, apt_sign::Error::Key { problem: KeyProblem::Expired { .. }, .. })
+}
+
+/// Whether the clock is wrong, and not the key.
+fn is_of_the_future(error: &apt_sign::Error) -> bool {
+    matches!(error, apt_sign::Error::Key { problem: KeyProblem::NotYetValid { .. }, .. })
 }
 
 /// The fault of a key file as a problem of the store.

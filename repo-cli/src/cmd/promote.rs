@@ -115,17 +115,17 @@ fn note_left_out(
     let limit = arguments.rows.limit();
     let notes = plan.left_out().by_record().into_iter().map(|(record, suites)| {
         let (key, suites) = (record.key(), joined(&suites));
-        format!("warning: {key} stays behind: {} has no suite {suites}", to.name)
+        format!("{key} stays behind: {} has no suite {suites}", to.name)
     });
-    output.notes(limit, &notes.collect::<Vec<_>>(), "such warning");
+    output.warn_of_each("W-LEFT-BEHIND", limit, notes.collect());
     note_held(plan, to, arguments, output);
     let notes = plan.siblings().iter().map(|record| {
         let (key, (source, version)) = (record.key(), record.source());
         format!(
-            "warning: {key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
+            "{key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
         )
     });
-    output.notes(limit, &notes.collect::<Vec<_>>(), "such warning");
+    output.warn_of_each("W-LEFT-BEHIND", limit, notes.collect());
 }
 
 /// Returns whether a record was asked for by its name. A pattern and `--all` mean what may come, as the retry of a job does.

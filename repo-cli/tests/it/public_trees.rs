@@ -32,6 +32,28 @@ fn remove(path: &Utf8Path) {
 }
 
 #[test]
+fn a_signed_file_of_another_content_is_made_again_by_publish() {
+    for name in ["InRelease", "Release", "Release.gpg"] {
+        let environment = full_store();
+        let path = current(&environment).join("dists/bookworm").join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        remove(&path);
+        fs::write(&path, bytes).unwrap();
+        let _ = environment.run(&["publish", "preprod"]).succeeds();
+        let signed = fs::read(environment.public("preprod").join("dists/bookworm").join("Release")).unwrap();
+        let inline = environment.public("preprod").join("dists/bookworm/InRelease");
+        assert!(
+            String::from_utf8(fs::read(inline).unwrap())
+                .unwrap()
+                .contains(std::str::from_utf8(&signed).unwrap().trim_end())
+        );
+        assert_ne!(path, current(&environment).join("dists/bookworm").join(name), "{name}");
+    }
+}
+
+#[test]
 fn whatever_is_missing_of_what_clients_see_publish_puts_back() {
     let environment = full_store();
     let public = environment.public("preprod");

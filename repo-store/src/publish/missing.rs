@@ -1,7 +1,7 @@
 //! What clients miss of a publication: others may have removed a part of the published tree, or put something else in its place.
 //!
-//! Only names, kinds, sizes and owners are looked at, with one call for each name. Whether the content is right is for
-//! [`carried`](super::carried) and for a check.
+//! Only names, kinds, sizes and owners are looked at, with one call for each name, and the content of signed files. Whether the content
+//! of the others is right is for [`carried`](super::carried) and for a check.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +19,8 @@ use crate::error::{ChangeError, Error};
 use crate::model::chunk::Chunk;
 use crate::model::id::ChunkId;
 use crate::model::publication_id::PublicationId;
-use crate::storage::StorageError;
 use crate::storage::beneath::{At, StorePaths};
+use crate::storage::{StorageError, files};
 use crate::store::Store;
 
 /// The entries of a publication that are missing, below the public directory.
@@ -107,8 +107,11 @@ fn is_there(paths: &StorePaths, at: &At<'_>, source: &Source) -> Result<bool, Er
     match source {
         Source::Index(File { size, .. })
         | Source::Name { file: File { size, .. }, .. }
-        | Source::Signed { file: File { size, .. }, .. }
         | Source::Blob { size, .. } => is_whole(paths, at, *size),
+        // Small, and clients refuse everything when one byte of them is another.
+        Source::Signed { file: File { size, sha256 }, .. } => {
+            Ok(is_whole(paths, at, *size)? && files::sha256(at.clone()).is_ok_and(|found| found == *sha256))
+        }
         Source::Link { target } => {
             let leads_to = at.read_link_if_present().map_err(Error::io("read", &*at.full()))?;
             Ok(leads_to.as_deref() == Some(Utf8Path::new(target)))
