@@ -54,6 +54,28 @@ fn a_signed_file_of_another_content_is_made_again_by_publish() {
 }
 
 #[test]
+fn a_switch_to_an_old_publication_or_to_one_of_another_repository_is_found_and_mended() {
+    let environment = full_store();
+    let dists = environment.public("preprod").join("dists");
+    let first = dists.read_link_utf8().unwrap();
+    for version in ["hello=2.0", "hello=3.0"] {
+        environment.add("preprod", &[version]);
+    }
+    let last = dists.read_link_utf8().unwrap();
+    // What another repository shows under an id that is known here.
+    let other = environment.public("prod").join(&last);
+    fs::create_dir_all(&other).unwrap();
+    for planted in [first, Utf8Path::new("../prod").join(&last)] {
+        remove(&dists);
+        symlink(&planted, &dists).unwrap();
+        let found = environment.run(&["fsck"]).ends_with(1);
+        assert!(found.stdout.contains("public/preprod/dists"), "{planted}: {found}");
+        let _ = environment.run(&["fsck", "--repair"]);
+        assert_eq!(dists.read_link_utf8().unwrap(), last, "{planted}");
+    }
+}
+
+#[test]
 fn whatever_is_missing_of_what_clients_see_publish_puts_back() {
     let environment = full_store();
     let public = environment.public("preprod");

@@ -4,6 +4,7 @@ use deb_parse::{Component, SuiteName};
 
 use crate::error::{Error, ImportError};
 use crate::model::record::RecordKey;
+use crate::settings::release_name::ReleaseName;
 use crate::settings::route::{Route, by_version, route};
 use crate::settings::{RepositorySettings, RoutingRule, UnknownRelease};
 
@@ -14,8 +15,32 @@ pub(crate) struct PlacementRequest<'a> {
     pub(crate) component: Option<&'a Component>,
     /// The suites that the person who adds it chose.
     pub(crate) suites: &'a [SuiteName],
-    /// The suites that the upload it comes with is for.
-    pub(crate) distribution: &'a [SuiteName],
+    /// What the upload it comes with is for.
+    pub(crate) distribution: Option<&'a UploadDistribution>,
+}
+
+/// What an upload is for (field `Distribution`).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UploadDistribution {
+    /// The suites of the repository that it names.
+    suites: Vec<SuiteName>,
+    /// A release that it names when the repository has none of its suites.
+    elsewhere: Option<String>,
+}
+
+impl UploadDistribution {
+    /// Reads the value of the field. Names that are no release's, such as `unstable` and `UNRELEASED`, say nothing.
+    pub(crate) fn of(value: &str, repository: &RepositorySettings) -> Self {
+        let named = || value.split_ascii_whitespace();
+        let suites = repository.suites.iter().map(|suite| &suite.name);
+        let suites: Vec<SuiteName> =
+            suites.filter(|suite| named().any(|name| name == suite.as_str())).cloned().collect();
+        let is_release = |name: &&str| {
+            ReleaseName::of_series(name.split_once('-').map_or(name, |(release, _)| release)).is_some()
+        };
+        let elsewhere = named().find(is_release).filter(|_| suites.is_empty()).map(str::to_owned);
+        Self { suites, elsewhere }
+    }
 }
 
 /// Where a package goes, and why.
@@ -49,8 +74,12 @@ impl Placement {
         let route = match ruled_suites {
             _ if !suites.is_empty() => Route::Chosen(suites.to_vec()),
             Some(rule) => ruled(key, rule, repository)?,
-            None if !distribution.is_empty() => Route::Distribution(distribution.to_vec()),
-            None => by_version_alone(key, repository)?,
+            None => match distribution {
+                Some(upload) if !upload.suites.is_empty() => Route::Distribution(upload.suites.clone()),
+                upload => {
+                    by_version_alone(key, repository, upload.and_then(|upload| upload.elsewhere.as_deref()))?
+                }
+            },
         };
         if route.suites().is_empty() {
             return Err(Error::Import(ImportError::NoSuite {
@@ -63,9 +92,17 @@ impl Placement {
     }
 }
 
-/// Where the version leads to when nobody says anything.
-fn by_version_alone(key: &RecordKey, repository: &RepositorySettings) -> Result<Route, Error> {
-    match route(repository, &key.version) {
+/// Where the version leads to when nobody says anything but perhaps the upload, which names a release that there is no suite for.
+fn by_version_alone(
+    key: &RecordKey,
+    repository: &RepositorySettings,
+    elsewhere: Option<&str>,
+) -> Result<Route, Error> {
+    let mut route = route(repository, &key.version);
+    if let Route::Everywhere { foreign: foreign @ None, .. } = &mut route {
+        *foreign = elsewhere.map(str::to_owned);
+    }
+    match route {
         Route::Everywhere { foreign: Some(marker), .. }
             if repository.unknown_release == UnknownRelease::Refuse =>
         {
@@ -191,6 +228,48 @@ mod tests {
             ("aa 1+deb13u1", "main: bookworm jammy by None"),
         ] {
             assert_eq!(placed(package, &[], &PlacementRequest::default()), expected, "{package}");
+        }
+    }
+
+    #[test]
+    fn an_upload_for_a_release_without_a_suite_is_treated_as_such_a_version_is() {
+        let mut settings = repository(Vec::new());
+        let placed = |settings: &RepositorySettings, version: &str, distribution: &str| {
+            let key = RecordKey {
+                package: PackageName::parse("aa").unwrap(),
+                version: Version::parse(version).unwrap(),
+                architecture: Build::For(Architecture::parse("amd64").unwrap()),
+            };
+            let upload = UploadDistribution::of(distribution, settings);
+            let asked = PlacementRequest { distribution: Some(&upload), ..PlacementRequest::default() };
+            Placement::of(&key, |_| None, settings, &asked).map(|placement| placement.route)
+        };
+        for unknown_release in [UnknownRelease::Refuse, UnknownRelease::Everywhere] {
+            settings.unknown_release = unknown_release;
+            for elsewhere in ["focal", "buster", "noble-proposed"] {
+                match (unknown_release, placed(&settings, "1", elsewhere)) {
+                    (
+                        UnknownRelease::Refuse,
+                        Err(Error::Import(ImportError::UnknownRelease { marker, .. })),
+                    ) => {
+                        assert_eq!(marker, elsewhere);
+                    }
+                    (UnknownRelease::Everywhere, Ok(Route::Everywhere { foreign, .. })) => {
+                        assert_eq!(foreign.as_deref(), Some(elsewhere));
+                    }
+                    (_, other) => panic!("{elsewhere}: {other:?}"),
+                }
+            }
+            for (version, distribution, suites) in [
+                ("1", "unstable", vec!["bookworm", "jammy"]),
+                ("1", "UNRELEASED", vec!["bookworm", "jammy"]),
+                ("1", "focal jammy", vec!["jammy"]),
+                ("1+deb12u1", "focal", vec!["bookworm"]),
+            ] {
+                let route = placed(&settings, version, distribution).unwrap();
+                let names: Vec<_> = route.suites().iter().map(SuiteName::as_str).collect();
+                assert_eq!(names, suites, "{version} {distribution}");
+            }
         }
     }
 

@@ -370,7 +370,7 @@ impl Published<'_> {
             });
             let what = match id {
                 _ if !found.is_link => "it is not a symbolic link".to_owned(),
-                Some(id) if is_there => {
+                Some(id) if is_there && target == layout::dists_of(id) => {
                     let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
                     if files::is_taken(&self.store.root().join(&record)) {
                         // It came since the records were read, or that it is damaged was told there.
@@ -386,6 +386,14 @@ impl Published<'_> {
             self.report(remedy, ProblemKind::Damaged, dists, what, affects);
             return;
         };
+        // A publication that was killed has announced itself and not switched yet, or does so now: it replaces what clients see.
+        let is_old = newest.is_some_and(|newest| {
+            newest.id != current.id && newest.replaces.is_some_and(|replaced| replaced != current.id)
+        });
+        if is_old {
+            let what = format!("it leads to {target}, and others were shown after that");
+            self.report(remedy, ProblemKind::Damaged, dists, what, affects);
+        }
         for expected in current.root_entries() {
             self.check_entry(&expected);
         }

@@ -21,7 +21,7 @@ use crate::model::hold::Hold;
 use crate::model::id::BlobId;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Build, Digests, Record, RecordKey};
-use crate::operations::placement::{Placement, PlacementRequest};
+use crate::operations::placement::{Placement, PlacementRequest, UploadDistribution};
 use crate::settings::route::Route;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::{FileFault, Key, Staged, StorageError};
@@ -57,8 +57,8 @@ pub struct AddOptions {
 }
 
 impl AddOptions {
-    /// Returns where a package is asked to go that comes with an upload for these suites; with none, `distribution` is empty.
-    fn placement<'a>(&'a self, distribution: &'a [SuiteName]) -> PlacementRequest<'a> {
+    /// Returns where a package is asked to go, which may come with an upload.
+    fn placement<'a>(&'a self, distribution: Option<&'a UploadDistribution>) -> PlacementRequest<'a> {
         PlacementRequest { component: self.component.as_ref(), suites: &self.suites, distribution }
     }
 }
@@ -254,7 +254,7 @@ impl Store {
         let digests = Digests { sha256: package.sha256, md5: None, sha1: None };
         let control = &package.control;
         let paragraph = control.paragraph();
-        let asked = options.placement(upload.map_or(&[], |upload| upload.distribution));
+        let asked = options.placement(upload.map(|upload| upload.distribution));
         let placement =
             Placement::of(&RecordKey::of(control), |name| paragraph.get_str(name), repository, &asked)?;
         let (component, kind) = (placement.component.clone(), kind_of(control, path));

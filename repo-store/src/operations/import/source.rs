@@ -4,7 +4,7 @@ use apt_index::IndexedFile;
 use camino::Utf8Path;
 use deb_parse::checksum::{HashSet, Hashes};
 use deb_parse::control::{ChangesFile, Dsc, Fields as _, FileEntry, SourcesStanza};
-use deb_parse::{Limits, PackageName, SourceName, SuiteName, deb822};
+use deb_parse::{Limits, PackageName, SourceName, deb822};
 
 use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
 use super::{Candidate, Request};
@@ -13,7 +13,7 @@ use crate::error::{Error, ImportError};
 use crate::manifest::{Manifest, Part};
 use crate::model::id::BlobId;
 use crate::model::record::{Record, SourceFile};
-use crate::operations::placement::Placement;
+use crate::operations::placement::{Placement, UploadDistribution};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -22,8 +22,8 @@ pub(super) struct InUpload<'a> {
     pub(super) list: List<'a>,
     pub(super) entry: &'a FileEntry,
     pub(super) details: Option<&'a ChangesFile>,
-    /// The suites that it is for.
-    pub(super) distribution: &'a [SuiteName],
+    /// What it is for.
+    pub(super) distribution: &'a UploadDistribution,
 }
 
 impl Store {
@@ -108,7 +108,7 @@ impl Store {
         let stanza_error = |source| Error::Import(ImportError::Stanza { file: path.to_owned(), source });
         let paragraph = dsc.paragraph();
         let field = |name: &str| if name == "Section" { section } else { paragraph.get_str(name) };
-        let asked = options.placement(upload.map_or(&[], |upload| upload.distribution));
+        let asked = options.placement(upload.map(|upload| upload.distribution));
         let key = Record::key_of_source(&dsc).map_err(stanza_error)?;
         let placement = Placement::of(&key, field, repository, &asked)?;
         let record = Record::of_source(&dsc, placement.component.clone(), details, &own, &others);

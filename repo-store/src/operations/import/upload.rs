@@ -7,7 +7,7 @@ use std::sync::Arc;
 use apt_index::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{Buildinfo, Changes, ChangesFile, Dsc, Fields as _, FileEntry};
-use deb_parse::{Limits, PackageName, Quoted, SuiteName};
+use deb_parse::{Limits, PackageName, Quoted};
 
 use super::listed::{Checksums, List, MAX_TEXT, hashes_of, listed_hashes, read_text};
 use super::source::{InUpload, has_dsc};
@@ -15,7 +15,7 @@ use super::{AddOptions, Candidate, Origin, Request};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::model::record::{Build, Record};
-use crate::operations::placement::Placement;
+use crate::operations::placement::{Placement, UploadDistribution};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -24,8 +24,7 @@ struct Upload<'a> {
     list: List<'a>,
     changes: &'a Changes,
     details: Vec<ChangesFile>,
-    /// The suites of the repository that it names itself (field `Distribution`).
-    distribution: Vec<SuiteName>,
+    distribution: UploadDistribution,
     packages: Vec<&'a FileEntry>,
     source: Option<&'a FileEntry>,
     buildinfos: Vec<&'a FileEntry>,
@@ -217,7 +216,7 @@ impl<'a> Upload<'a> {
             list,
             changes,
             details,
-            distribution: suites_named(repository, changes),
+            distribution: UploadDistribution::of(changes.distribution().unwrap_or_default(), repository),
             packages: Vec::new(),
             source: None,
             buildinfos: Vec::new(),
@@ -260,7 +259,7 @@ impl<'a> Upload<'a> {
         request: &Request<'_>,
     ) -> Result<Candidate<'s>, Error> {
         let blobs = stored.files()?.iter().map(|file| file.blob).collect();
-        let asked = request.options.placement(&self.distribution);
+        let asked = request.options.placement(Some(&self.distribution));
         let mut placement = Placement::of(stored.key(), |name| stored.field(name), repository, &asked)?;
         placement.component = stored.component().clone();
         Candidate::new(repository, &self.list.beside(&entry.path), stored, placement, Vec::new(), blobs)
@@ -332,14 +331,6 @@ impl<'a> Upload<'a> {
         }
         Ok(())
     }
-}
-
-/// The suites of the repository that an upload names itself (field `Distribution`).
-fn suites_named(repository: &RepositorySettings, changes: &Changes) -> Vec<SuiteName> {
-    let words = changes.distribution().unwrap_or_default().split_ascii_whitespace();
-    let named: BTreeSet<&str> = words.collect();
-    let suites = repository.suites.iter().map(|suite| &suite.name);
-    suites.filter(|suite| named.contains(suite.as_str())).cloned().collect()
 }
 
 fn name(entry: &FileEntry) -> Quoted {
