@@ -12,6 +12,7 @@ pub(crate) fn hint(name: &str, known: &[String], things: &str) -> String {
     let all = known.join(", ");
     match nearest(name, known.iter().map(String::as_str)) {
         Some(meant) => format!("did you mean `{meant}`? ({things}: {all})"),
+        None if known.len() == 1 => format!("there is only {all}"),
         None => format!("the {things} are {all}"),
     }
 }

@@ -253,7 +253,7 @@ fn packages_for_what_is_not_published() {
     hint: add it to `components` in repo.toml, or choose one with --component
     1 of 1 file refused
     error: preprod has no suite `sid`
-    hint: the suites are listed in repo.toml
+    hint: there is only bookworm
     ");
 }
 

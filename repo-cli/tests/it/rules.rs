@@ -151,16 +151,20 @@ fn an_emptied_list_of_suites_is_no_wish_to_publish_none() {
     insta::assert_snapshot!(said.join(""), @"
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml: repositories.preprod has no suites: list them in `suites`
+    error: <DIR>/store/repo.toml: line 12: preprod has no suites
+    hint: list them in `suites`, or in the file that `suites_file` names
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml: repositories.preprod has no suites: list them in `suites`
+    error: <DIR>/store/repo.toml: line 56: preprod has no suites
+    hint: list them in `suites`, or in the file that `suites_file` names
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml: repositories.preprod has no suites: list them in suites.list
+    error: <DIR>/store/repo.toml: line 12: preprod has no suites
+    hint: list them in `suites`, or in the file that `suites_file` names
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml with its repo.d: repositories.prod has no suites: list them in `suites`
+    error: <DIR>/store/repo.d/test.toml: line 2: prod has no suites
+    hint: list them in `suites`, or in the file that `suites_file` names
     ");
     assert!(environment.public("prod").join("dists/bookworm/InRelease").is_file());
 }
