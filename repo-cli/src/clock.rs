@@ -43,13 +43,19 @@ pub(crate) fn check_for_deletion(store: &Store, now: Timestamp) -> Result<(), Fa
     }
 }
 
-/// Returns the time of the entry of the operation log after which the clock jumped ahead, if that is not long ago by the clock of today.
-/// A verb that ran since then has an entry with the wrong time itself.
+/// Returns the time of the entry of the operation log after which the clock jumped ahead, if that was lately by the clock of today.
+///
+/// Verbs that ran since have entries with the wrong time themselves. A jump that was taken back counts no longer: then a later entry, or
+/// the present, is near the time before the jump.
 fn before_jump(entries: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
-    let after = entries.iter().skip(1).chain([&now]);
-    let jumps = entries.iter().zip(after).filter(|(before, after)| after.duration_since(**before) > AHEAD);
-    let recent = jumps.filter(|(_, after)| now.duration_since(**after).abs() < UNTIL_TRUSTED);
-    recent.map(|(before, _)| *before).next()
+    let mut earliest = now;
+    for before in entries.iter().rev() {
+        if earliest.duration_since(*before) > AHEAD && now.duration_since(earliest) < UNTIL_TRUSTED {
+            return Some(*before);
+        }
+        earliest = earliest.min(*before);
+    }
+    None
 }
 
 /// The same as a warning alone, for verbs that are meant to set a time right.
@@ -144,8 +150,18 @@ mod tests {
             before_jump(&[last, at("2028-04-10T11:59:00Z"), at("2028-04-10T12:00:00Z")], now),
             Some(last)
         );
-        // The clock was set right again, and a month passed at the new time.
-        assert_eq!(before_jump(&[at("2026-01-01T00:00:00Z"), now, last], at("2026-11-27T00:00:00Z")), None);
+        assert_eq!(
+            before_jump(&[last, now, at("2028-04-09T00:00:00Z")], now),
+            Some(last),
+            "an hour back is not the way back"
+        );
+        // The clock was set right again; later it really is that time.
+        let back = [last, at("2028-04-10T11:59:00Z"), at("2026-11-27T00:00:00Z")];
+        assert_eq!(before_jump(&back, at("2026-11-28T00:00:00Z")), None);
+        let months = (1..=16).map(|month| last + SignedDuration::from_hours(month * 30 * 24));
+        let later: Vec<Timestamp> = back.into_iter().chain(months).collect();
+        assert_eq!(before_jump(&later, now), None);
+        // A month passed at the new time.
         assert_eq!(before_jump(&[last, at("2028-03-01T00:00:00Z"), at("2028-04-09T00:00:00Z")], now), None);
     }
 

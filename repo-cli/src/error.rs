@@ -72,7 +72,7 @@ pub(crate) enum Failure {
         source: deb_parse::Error,
     },
     /// No repo.toml was found.
-    #[error("there is no repo.toml in {place}")]
+    #[error("no repo.toml in {place}")]
     NoRoot {
         /// Where it was looked for.
         place: String,
@@ -160,7 +160,7 @@ pub(crate) enum Failure {
         path: String,
     },
     /// A directory to be added in which nothing can be added.
-    #[error("there is no .deb, .dsc or .changes file in {path}")]
+    #[error("no .deb, .dsc or .changes file in {path}")]
     NoPackageFile {
         /// The directory.
         path: Utf8PathBuf,
@@ -418,7 +418,6 @@ fn key_hint(error: &KeyError) -> Option<String> {
              `gpg --armor --export-secret-keys {fingerprint} > {path}`, and give clients the new public key; \
              or {NEW_KEY}"
         ),
-        KeyError::Unusable { problem: KeyProblem::NotYetValid { .. }, .. } => SET_THE_CLOCK.to_owned(),
         KeyError::Unusable { .. } => NEW_KEY.to_owned(),
         _ => return None,
     })

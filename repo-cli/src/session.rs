@@ -37,7 +37,7 @@ pub(crate) struct Session {
 struct SigningKeys {
     signer: OpenPgpSigner,
     warnings: Vec<KeyWarning>,
-    /// The time as of which they sign, when it is not the present.
+    /// The time of the signatures, if it differs from the current time.
     as_of: Option<Timestamp>,
 }
 
@@ -354,7 +354,7 @@ fn say_unpublished(repository: &RepositorySettings, output: &Output) {
     output.say(&format!("not published yet; run repo-cli publish {}", repository.name));
 }
 
-/// Says what became of a change that could not be published.
+/// Notes that a change was committed and could not be published.
 fn note_unpublished(repository: &RepositorySettings, commit: Option<CommitId>, output: &Output) {
     if commit.is_some() {
         let name = &repository.name;

@@ -359,10 +359,10 @@ mod tests {
         repo.d/x.toml: line 1: `suites` and `suites_file` exclude each other
         repo.d/x.toml: line 1: [suite.c]: `suites` has no such name
         repo.d/x.toml: line 2: repositories.prod.suites: `suites` has no `c`
-        repo.d/x.toml: line 1: routing rule 1: there is no repository `x`
+        repo.d/x.toml: line 1: routing rule 1: no repository named `x`
         repo.d/x.toml: line 1: routing rule 1: prod has none of its suites: limit the rule with `repositories`
-        repo.d/x.toml: line 3: retention rule 2: there is no repository `x`
-        repo.d/x.toml: line 1: retention rule 1: there is no suite `c`
+        repo.d/x.toml: line 3: retention rule 2: no repository named `x`
+        repo.d/x.toml: line 1: retention rule 1: no suite named `c`
         repo.d/x.toml: line 1: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
         ");
     }

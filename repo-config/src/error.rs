@@ -67,7 +67,7 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// A repository that is not configured.
-    #[error("there is no repository `{name}`")]
+    #[error("no repository named `{name}`")]
     UnknownRepository {
         /// The name that was asked for, escaped and cut to 100 characters.
         name: String,
@@ -171,7 +171,7 @@ pub enum Contradiction {
         suite: SuiteName,
     },
     /// A rule about where packages go, for a repository that is not configured.
-    #[error("routing rule {number}: there is no repository `{repository}`")]
+    #[error("routing rule {number}: no repository named `{repository}`")]
     RouteOfNoRepository {
         /// The number of the rule, from 1.
         number: usize,
@@ -187,7 +187,7 @@ pub enum Contradiction {
         repository: RepositoryName,
     },
     /// A rule of retention that names a repository that is not configured.
-    #[error("retention rule {number}: there is no repository `{repository}`")]
+    #[error("retention rule {number}: no repository named `{repository}`")]
     RetentionOfNoRepository {
         /// The number of the rule, from 1.
         number: usize,
@@ -195,7 +195,7 @@ pub enum Contradiction {
         repository: RepositoryName,
     },
     /// A rule of retention that names a suite that no repository has.
-    #[error("retention rule {number}: there is no suite `{suite}`")]
+    #[error("retention rule {number}: no suite named `{suite}`")]
     RetentionOfNoSuite {
         /// The number of the rule, from 1.
         number: usize,

@@ -70,7 +70,7 @@ pub(crate) enum All {
     Apart,
 }
 
-/// What becomes of a package whose version names a release that has no suite.
+/// What becomes of a package for a release that has no suite, by its version or its upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnUnknownRelease {

@@ -23,7 +23,7 @@ pub enum KeyError {
         source: apt_sign::Error,
     },
     /// There is nothing to sign with.
-    #[error("there is no signing key in {path}")]
+    #[error("no signing key in {path}")]
     NoKey {
         /// The directory of keys.
         path: Utf8PathBuf,

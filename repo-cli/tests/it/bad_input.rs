@@ -175,7 +175,7 @@ fn what_is_no_file_is_refused_at_once() {
     error: <DIR>/files/fifo.deb is not a regular file
     1 of 1 file refused
     ");
-    insta::assert_snapshot!(refused(&environment, &environment.path("store/store"), &[]), @"error: there is no .deb, .dsc or .changes file in <DIR>/store/store");
+    insta::assert_snapshot!(refused(&environment, &environment.path("store/store"), &[]), @"error: no .deb, .dsc or .changes file in <DIR>/store/store");
     insta::assert_snapshot!(refused(&environment, &environment.path("files/none.deb"), &[]), @"
     error: cannot open <DIR>/files/none.deb: No such file or directory (os error 2)
     1 of 1 file refused

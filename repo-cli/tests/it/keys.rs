@@ -116,7 +116,7 @@ fn keys_that_are_gone_are_noticed_and_new_ones_do_not_sign_unasked() {
     insta::assert_snapshot!(environment.run(&["publish"]), @"
     status: 1
     ---- stderr
-    error: there is no signing key in <DIR>/store/keys
+    error: no signing key in <DIR>/store/keys
     hint: restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, then `repo-cli publish --allow-key-change`
     ");
     let made = environment.run(&["key", "generate"]).succeeds().stdout;

@@ -100,7 +100,7 @@ fn list() {
     insta::assert_snapshot!(environment.run(&["list", "stage"]), @"
     status: 1
     ---- stderr
-    error: there is no repository `stage`
+    error: no repository named `stage`
     hint: the repositories are preprod, prod
     ");
     insta::assert_snapshot!(environment.run(&["list", "preprod", "--suite", "sid"]), @"
@@ -202,7 +202,7 @@ fn diff() {
     insta::assert_snapshot!(environment.run(&["diff", "preprod", "stage"]), @"
     status: 1
     ---- stderr
-    error: there is no repository `stage`
+    error: no repository named `stage`
     hint: the repositories are preprod, prod
     ");
 }
@@ -462,7 +462,7 @@ fn publish() {
     insta::assert_snapshot!(environment.run(&["publish"]), @"
     status: 1
     ---- stderr
-    error: there is no signing key in <DIR>/store/keys
+    error: no signing key in <DIR>/store/keys
     hint: restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, then `repo-cli publish --allow-key-change`
     ");
 }
@@ -600,7 +600,7 @@ fn without_a_store_there_is_a_hint() {
     insta::assert_snapshot!(environment.run(&["list", "preprod"]), @"
     status: 1
     ---- stderr
-    error: there is no repo.toml in <DIR>/store
+    error: no repo.toml in <DIR>/store
     hint: make one with `repo-cli init`, or name its directory with --root
     ");
     let mut command = environment.command();
@@ -608,7 +608,7 @@ fn without_a_store_there_is_a_hint() {
     insta::assert_snapshot!(environment.finish(&mut command), @"
     status: 1
     ---- stderr
-    error: there is no repo.toml in <DIR> or above
+    error: no repo.toml in <DIR> or above
     hint: make one with `repo-cli init`, or name its directory with --root
     ");
 }

@@ -352,10 +352,10 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: it sends packages nowhere: set `component`, `suites` or both
     error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: preprod has none of its suites: limit the rule with `repositories`
     error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: no suite of preprod it leads to has the component debug
-    error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: there is no repository `x`
+    error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: no repository named `x`
     error: <DIR>/store/repo.d/test.toml: line 1: the suite bookworm: main/debian-installer is where the packages of main for installers are listed
     error: <DIR>/store/repo.d/test.toml: line 2: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
-    error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: there is no suite `sid`
+    error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: no suite named `sid`
     error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
     error: <DIR>/store/repo.d/test.toml: line 2: repositories.preprod.allow: `10.0.0.1/8` is not a network: bits are set behind the prefix
     error: <DIR>/store/repo.d/test.toml: line 2: gc.grace: `200y` is no time such as 14d or 36h

@@ -43,7 +43,7 @@ fn what_they_all_lack_is_said_once() {
     insta::assert_snapshot!(environment.run(&["publish"]), @"
     status: 1
     ---- stderr
-    error: there is no signing key in <DIR>/store/keys
+    error: no signing key in <DIR>/store/keys
     hint: restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, then `repo-cli publish --allow-key-change`
     ");
 }

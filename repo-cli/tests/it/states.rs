@@ -124,7 +124,7 @@ fn versions_are_listed_in_any_state_and_suite() {
     insta::assert_snapshot!(versions(&["prud"]).ends_with(1), @"
     status: 1
     ---- stderr
-    error: there is no repository `prud`
+    error: no repository named `prud`
     hint: did you mean `prod`? (repositories: preprod, prod)
     ");
     insta::assert_snapshot!(versions(&["preprod"]), @"

@@ -29,7 +29,7 @@ pub(crate) struct UploadDistribution {
 }
 
 impl UploadDistribution {
-    /// Reads the value of the field. Names that are no release's, such as `unstable` and `UNRELEASED`, say nothing.
+    /// Reads the value of the field. `unstable`, `UNRELEASED` and other names that no release has say nothing.
     pub(crate) fn of(value: &str, repository: &RepositorySettings) -> Self {
         let named = || value.split_ascii_whitespace();
         let suites = repository.suites.iter().map(|suite| &suite.name);

@@ -45,8 +45,10 @@ impl Missing {
                     target.leads_to(&path)?.as_deref() == Some(Utf8Path::new(leads_to))
                 }
                 Source::Blob { size, .. } => target.has(&path, *size)?,
-                Source::Index(file) | Source::Name { file, .. } | Source::Signed { file, .. } => {
-                    target.has(&path, file.size)?
+                Source::Index(file) | Source::Name { file, .. } => target.has(&path, file.size)?,
+                Source::Signed { file, .. } => {
+                    let found = if target.has(&path, file.size)? { target.open(&path)? } else { None };
+                    found.is_some_and(|found| found.sha256().is_ok_and(|found| found == file.sha256))
                 }
             };
             if !is_there {

@@ -42,7 +42,7 @@ pub struct RepositorySettings {
     /// Whether `Contents` indices are published: which files each package has. It costs the unpacking of every package that is
     /// added.
     pub contents: bool,
-    /// What becomes of a package whose version names a release that no suite is for.
+    /// What becomes of a package whose version or upload names a release that has no suite.
     pub unknown_release: UnknownRelease,
     /// How long clients accept what is published now (`Valid-Until`); for ever when not set.
     pub valid_for: Option<SignedDuration>,
