@@ -5,6 +5,7 @@ use deb_parse::{Component, SuiteName};
 
 use crate::context::Context;
 use crate::error::{ChangeError, Error};
+use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::model::commit::Commit;
 use crate::model::edit;
@@ -45,6 +46,8 @@ pub struct Transaction<'a> {
     lifted: Vec<HoldKey>,
     /// The suites that may be created; `None` for any.
     known: Option<BTreeSet<SuiteName>>,
+    /// The versions of the keyring package, once somebody asked for them.
+    keyrings: Option<KeyringVersions>,
     lookup: Lookup<'a>,
 }
 
@@ -178,6 +181,7 @@ impl<'a> Transaction<'a> {
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
             known: None,
+            keyrings: None,
             lookup: Lookup::new(store.objects()),
         })
     }
@@ -194,7 +198,8 @@ impl<'a> Transaction<'a> {
     ///
     /// # Errors
     /// [`ChangeError::Conflict`] when any suite of the repository has that name, version and architecture with another content,
-    /// or its pool still holds such a file: clients could not tell them apart. [`ChangeError::PathConflict`] when another version of
+    /// or its pool still holds such a file: clients could not tell them apart. [`ChangeError::ReservedName`] for a package with the name
+    /// of the [keyring package](Store::add_keyring) that was not made as such. [`ChangeError::PathConflict`] when another version of
     /// the source package has a file of the same name with another content.
     pub fn insert(&mut self, suite: &SuiteName, record: &Arc<Record>) -> Result<Inserted, Error> {
         let is_known = self.known.as_ref().is_none_or(|known| known.contains(suite));
@@ -216,6 +221,7 @@ impl<'a> Transaction<'a> {
             return Ok(Inserted::AlreadyThere);
         }
         if !known {
+            self.check_name(record)?;
             self.check_files(&suites, record)?;
         }
         self.withdrawn.remove(&(suite.clone(), key.clone()));
@@ -384,6 +390,23 @@ impl<'a> Transaction<'a> {
             }
             found => Ok(found.is_some()),
         }
+    }
+
+    /// Refuses what has the name of the keyring package and was not made as such: clients would take its keys for ours.
+    fn check_name(&mut self, record: &Record) -> Result<(), Error> {
+        if record.key().package.as_str() != self.repository.keyring_package() {
+            return Ok(());
+        }
+        let keyrings = match self.keyrings.take() {
+            Some(known) => known,
+            None => KeyringVersions::load(self.store, &self.repository)?,
+        };
+        let is_own = self.keyrings.insert(keyrings).contains(record.blob());
+        if is_own {
+            return Ok(());
+        }
+        let (key, repository) = (Box::new(record.key().clone()), self.repository.clone());
+        Err(Error::Change(ChangeError::ReservedName { key, repository }))
     }
 
     /// That no file of a record would have to lie where another does.

@@ -138,7 +138,7 @@ impl Setup {
             url: self.url.to_string(),
             script: self.whole_script()?,
             keyring: KeyringJson {
-                path: self.keyring_path(),
+                path: self.keyring_path.clone(),
                 sha256: Sha256::of(&key).to_string(),
                 base64: STANDARD.encode(&key),
                 armored: self.keyring.armored()?,

@@ -1,7 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
 use jiff::Timestamp;
-use repo_config::{KeyDirectory, Line, OnUnknownRelease, Template, Url};
+use repo_config::{KeyDirectory, Line, NewKey, OnUnknownRelease, Template, Url};
 use repo_store::{RepositoryName, StorageError, Store};
 
 use crate::args::{Global, argument};
@@ -72,7 +72,7 @@ pub(crate) fn init(
         result => drop(result?),
     }
     let name = format!("{} (archive signing key)", layout.origin);
-    let key = KeyDirectory::new(root).generate(&name, Timestamp::now().into())?;
+    let key = KeyDirectory::new(root).generate(&NewKey::named(name), Timestamp::now().into())?;
     // Last: a directory with a repo.toml is a store that was made to the end.
     let path = template.save_new(root)?;
     output.say(&format!("made a store in {root}: configure it in {path}"));

@@ -541,7 +541,7 @@ fn key() {
     insta::assert_snapshot!(environment.run(&["--json", "key", "list"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"keys":[{"algorithm":"ed25519","created":"<DAY>","expires":null,"fingerprint":"<FINGERPRINT>","problems":[],"user_ids":["In-house packages (archive signing key)"]}]}
+    {"format":1,"keys":[{"algorithm":"ed25519","created":"<DAY>","expires":null,"fingerprint":"<FINGERPRINT>","problems":[],"state":"signs","user_ids":["In-house packages (archive signing key)"]}]}
     "#);
     insta::assert_snapshot!(environment.run(&["key", "generate", "--name", "Second <k@example.org>"]), @"
     status: 0

@@ -34,6 +34,7 @@ mod public_keys;
 mod publication;
 mod release_info;
 mod removed;
+mod shown;
 mod tagged;
 mod tagged_again;
 mod target;
