@@ -49,14 +49,7 @@ impl Session {
         let root = find_root(global)?;
         let config = Config::load(&root)?;
         let store = Store::open(&root)?.with_limits(config.limits());
-        Ok(Self {
-            keys: key_directory(&root, &config),
-            config,
-            store,
-            actor: actor(global),
-            root,
-            signing: OnceCell::new(),
-        })
+        Ok(Self::of(root, store, config, global))
     }
 
     /// The same for a verb that needs no settings: a store that a library made has no `repo.toml`. Its repositories then have no suites
@@ -68,14 +61,13 @@ impl Session {
         }
         let store = Store::open(&root)?;
         let config = Config::without_file(&root, store.repositories()?);
-        Ok(Self {
-            keys: key_directory(&root, &config),
-            config,
-            store,
-            actor: actor(global),
-            root,
-            signing: OnceCell::new(),
-        })
+        Ok(Self::of(root, store, config, global))
+    }
+
+    fn of(root: Utf8PathBuf, store: Store, config: Config, global: &Global) -> Self {
+        let keys = KeyDirectory::new(&root);
+        let keys = keys.with_passphrase(passphrase::source(config.passphrase_place()));
+        Self { keys, config, store, actor: actor(global), root, signing: OnceCell::new() }
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
@@ -401,10 +393,6 @@ fn key_warning(warning: &KeyWarning) -> String {
         7..30 => format!("{warning}; run {command}"),
         _ => warning.to_string(),
     }
-}
-
-fn key_directory(root: &Utf8Path, config: &Config) -> KeyDirectory {
-    KeyDirectory::new(root).with_passphrase(passphrase::source(config.passphrase_place()))
 }
 
 fn say_no_longer_published(repository: &RepositorySettings, report: &PublishReport, output: &Output) {

@@ -11,6 +11,9 @@ use jiff::Timestamp;
 use crate::key_error::{KeyError, KeyWarning};
 use crate::passphrase::PassphraseSource;
 
+/// Keys, each with the file that it is in.
+type InFiles<K> = Vec<(Utf8PathBuf, K)>;
+
 /// A key in a file, with its secret part or without.
 pub(crate) trait Key {
     fn fingerprint(&self) -> Fingerprint;
@@ -130,8 +133,8 @@ impl KeyDirectory {
     pub(crate) fn read<K: Key>(
         &self,
         load: impl Fn(&Path) -> Result<K, apt_sign::Error>,
-    ) -> Result<(Vec<(Utf8PathBuf, K)>, Vec<KeyWarning>), KeyError> {
-        let mut keys: Vec<(Utf8PathBuf, K)> = Vec::new();
+    ) -> Result<(InFiles<K>, Vec<KeyWarning>), KeyError> {
+        let mut keys: InFiles<K> = Vec::new();
         let (mut unusable, mut warnings) = (Vec::new(), Vec::new());
         for path in self.files()? {
             match load(path.as_std_path()) {

@@ -89,7 +89,7 @@ fn the_keyring_package_is_what_dpkg_and_apt_expect_and_the_same_keys_make_the_sa
     let _ = environment.run(&["key", "publish"]).succeeds();
     let year = jiff::Timestamp::now().strftime("%Y").to_string();
     let first = format!("{year}.1");
-    assert_eq!(versions(&environment, "prod"), [first.clone()]);
+    assert_eq!(versions(&environment, "prod"), [&*first]);
     let bytes = keyring_package(&environment, "prod", &first);
     let package = deb::read(&*bytes, &deb::Options::default()).unwrap();
     let control = package.control.paragraph();
@@ -110,7 +110,7 @@ fn the_keyring_package_is_what_dpkg_and_apt_expect_and_the_same_keys_make_the_sa
         said.stdout.contains(&format!("prod already has prod-archive-keyring {first} (1 key)")),
         "{said}"
     );
-    assert_eq!(versions(&environment, "prod"), [first.clone()]);
+    assert_eq!(versions(&environment, "prod"), [&*first]);
     let _ = environment.run(&["fsck"]).succeeds();
 
     let Some(keyring) = unpacked(&environment, "prod", &first) else { return };
@@ -147,6 +147,8 @@ fn every_client_accepts_every_step_of_a_rotation() {
     let old = exported(&environment, "old.gpg");
     let first = fingerprints(&environment).remove(0);
 
+    let told = environment.run(&["client-config", "prod"]).succeeds();
+    assert!(told.stderr.contains("apt-get install prod-archive-keyring"), "{told}");
     let dry = environment.run(&["key", "rotate", "prod", "--dry-run"]).succeeds();
     assert!(dry.stdout.contains("prod-archive-keyring"), "{dry}");
     assert_eq!(fingerprints(&environment).len(), 1, "nothing was changed");
@@ -188,7 +190,7 @@ fn every_client_accepts_every_step_of_a_rotation() {
 
     let retired = environment.run(&["key", "retire", &first, "--force"]).succeeds();
     assert!(retired.stderr.contains("stays silently on the state of today"), "{retired}");
-    assert_eq!(fingerprints(&environment), [second.clone()]);
+    assert_eq!(fingerprints(&environment), [&**second]);
     let secret = environment.root().join(format!("keys/{first}.asc.retired"));
     assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     accepts(&environment, &both);
@@ -292,71 +294,102 @@ fn a_package_with_the_name_of_the_keyring_comes_from_nowhere_else() {
     assert!(listed.contains("hello") && !listed.contains("preprod-archive-keyring"), "{listed}");
 }
 
-#[test]
-fn a_rotation_that_is_killed_anywhere_leaves_what_every_client_accepts_and_is_completed_by_the_same_command()
-{
+/// Kills a command at one call after another that gives a file its name; an ordinary run tries a few. Each time, what must hold at once
+/// is checked, then the command is given again, and what must hold then is.
+fn killed_anywhere(
+    prepare: fn() -> (Environment, Vec<String>),
+    at_once: fn(&Environment),
+    given_again: fn(&Environment),
+) {
     if !testkit::all_installed(&["strace", "gpgv"]) {
         return;
     }
-    let calls = "?renameat,?renameat2,?linkat,?rename,?link";
     let step = if exhaustive() { 1 } else { 9 };
-    let mut number = 1;
-    loop {
-        let environment = store();
-        environment.add("prod", &["hello=1.0"]);
-        let old = exported(&environment, "old.gpg");
-        let mut command = killed_at(&environment, calls, number);
-        let killed = environment.finish(command.args(["key", "rotate", "--all"]));
-        accepts(&environment, &old);
-        let given_again = environment.run(&["key", "rotate", "--all"]).succeeds();
-        accepts(&environment, &old);
-        let keys = fingerprints(&environment);
-        assert_eq!(keys.len(), 2, "call {number}: {killed}{given_again}");
-        let year = jiff::Timestamp::now().strftime("%Y").to_string();
-        for repository in ["preprod", "prod"] {
-            assert_eq!(versions(&environment, repository), [format!("{year}.1")], "call {number}");
-        }
-        let keyring = unpacked(&environment, "prod", &format!("{year}.1")).unwrap();
-        let keyring = apt_sign::Keyring::parse(&fs::read(keyring).unwrap()).unwrap();
-        assert_eq!(keyring.fingerprints().len(), 2);
-        let new = environment.path("new.gpg");
-        fs::write(&new, keyring.certificates()[1].binary().unwrap()).unwrap();
-        accepts(&environment, &new);
+    for number in (1..).step_by(step) {
+        let (environment, arguments) = prepare();
+        let calls = "?renameat,?renameat2,?linkat,?rename,?link";
+        let killed = environment.finish(killed_at(&environment, calls, number).args(&arguments));
+        at_once(&environment);
+        let _ = environment.run(&arguments).succeeds();
+        given_again(&environment);
         let _ = environment.run(&["fsck"]).succeeds();
         if killed.status == Some(0) {
             assert!(number > 1, "nothing was killed");
-            break;
+            return;
         }
-        number += step;
     }
 }
 
 #[test]
+fn a_rotation_that_is_killed_anywhere_leaves_what_every_client_accepts_and_is_completed_by_the_same_command()
+{
+    let prepare = || {
+        let environment = store();
+        environment.add("prod", &["hello=1.0"]);
+        let _ = exported(&environment, "old.gpg");
+        (environment, ["key", "rotate", "--all"].map(str::to_owned).to_vec())
+    };
+    let old_is_good = |environment: &Environment| accepts(environment, &environment.path("old.gpg"));
+    killed_anywhere(prepare, old_is_good, |environment| {
+        accepts(environment, &environment.path("old.gpg"));
+        assert_eq!(fingerprints(environment).len(), 2, "one key was made");
+        let first = format!("{}.1", jiff::Timestamp::now().strftime("%Y"));
+        for repository in ["preprod", "prod"] {
+            assert_eq!(versions(environment, repository), [&*first]);
+        }
+        let Some(keyring) = unpacked(environment, "prod", &first) else { return };
+        let keyring = apt_sign::Keyring::parse(&fs::read(keyring).unwrap()).unwrap();
+        assert_eq!(keyring.fingerprints().len(), 2);
+        let new = environment.path("new.gpg");
+        fs::write(&new, keyring.certificates()[1].binary().unwrap()).unwrap();
+        accepts(environment, &new);
+    });
+}
+
+#[test]
 fn a_retirement_that_is_killed_anywhere_leaves_what_updated_clients_accept() {
-    if !testkit::all_installed(&["strace", "gpgv"]) {
-        return;
-    }
-    let calls = "?renameat,?renameat2,?linkat,?rename,?link";
-    let step = if exhaustive() { 1 } else { 9 };
-    let mut number = 1;
-    loop {
+    let prepare = || {
         let environment = store();
         environment.add("prod", &["hello=1.0"]);
         let _ = environment.run(&["key", "rotate", "--all"]).succeeds();
-        let both = exported(&environment, "both.gpg");
+        let _ = exported(&environment, "both.gpg");
         let first = fingerprints(&environment).remove(0);
-        let arguments = ["key", "retire", &first, "--force"];
-        let killed = environment.finish(killed_at(&environment, calls, number).args(arguments));
-        accepts(&environment, &both);
-        let _ = environment.run(&arguments).succeeds();
-        accepts(&environment, &both);
-        accepts(&environment, &exported(&environment, "new.gpg"));
-        assert_eq!(fingerprints(&environment).len(), 1);
-        let _ = environment.run(&["fsck"]).succeeds();
-        if killed.status == Some(0) {
-            assert!(number > 1, "nothing was killed");
-            break;
-        }
-        number += step;
+        (environment, ["key", "retire", &first, "--force"].map(str::to_owned).to_vec())
+    };
+    let both_are_good = |environment: &Environment| accepts(environment, &environment.path("both.gpg"));
+    killed_anywhere(prepare, both_are_good, |environment| {
+        accepts(environment, &environment.path("both.gpg"));
+        accepts(environment, &exported(environment, "new.gpg"));
+        assert_eq!(fingerprints(environment).len(), 1);
+    });
+}
+
+#[test]
+fn two_rotations_at_once_make_one_key() {
+    let environment = store();
+    let start = || environment.command().args(["key", "rotate", "--all"]).spawn().unwrap();
+    let mut both = [start(), start()];
+    for child in &mut both {
+        assert!(child.wait().unwrap().success());
     }
+    assert_eq!(fingerprints(&environment).len(), 2);
+    let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn no_key_is_made_while_the_clock_is_wrong_or_no_key_is_good() {
+    let environment = store();
+    let Some(mut command) = environment.with_clock("-30d") else { return };
+    let refused = environment.finish(command.args(["key", "rotate", "--all"])).ends_with(1);
+    assert!(refused.stderr.contains("hint: set the clock"), "{refused}");
+    assert_eq!(fingerprints(&environment).len(), 1);
+    let key = environment.root().join(format!("keys/{}.asc", fingerprints(&environment)[0]));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = environment.run(&["key", "rotate", "--all", "--json"]).ends_with(1);
+    let refused: Value = serde_json::from_str(&refused.stdout).unwrap();
+    assert_eq!(refused["error"]["code"], "E-KEY-FILE", "{refused}");
+    fs::remove_file(&key).unwrap();
+    let refused = environment.run(&["key", "rotate", "--all", "--json"]).ends_with(1);
+    let refused: Value = serde_json::from_str(&refused.stdout).unwrap();
+    assert_eq!(refused["error"]["code"], "E-NO-KEY", "{refused}");
 }

@@ -20,6 +20,7 @@ use crate::model::name::RepositoryName;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Build, Digests, Record, RecordKey};
 use crate::settings::{RepositorySettings, SuiteSettings};
+use crate::storage::HeldLock;
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted};
 
@@ -185,6 +186,15 @@ impl Store {
             Ok((Operation::Add(PackageSummary::new(new)), ()))
         })?;
         Ok(committed)
+    }
+
+    /// Waits for the right to change the keys of the store, which lasts until the returned value is dropped: two rotations at once
+    /// would make two keys.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn lock_keys(&self) -> Result<Box<dyn HeldLock>, Error> {
+        Ok(self.storage().locks().acquire("keys")?)
     }
 
     /// Notes that clients find the newest version of the keyring package now, if they find it in every published suite. The first

@@ -110,6 +110,7 @@ impl GenerateArguments {
 }
 
 pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let _lock = arguments.writes().then(|| session.store.lock_keys()).transpose()?;
     match &arguments.command {
         KeyCommand::Generate(arguments) => {
             let (certificates, _) = session.keys().certificates().unwrap_or_default();

@@ -39,11 +39,17 @@ pub(super) struct RetireArguments {
     pub(super) dry_run: bool,
 }
 
-/// The keys that can sign from `now` on, the oldest first. One that is revoked signs on beside a good one, but nothing can rest on it.
+/// The keys that can sign from now on, the oldest first. One that is revoked signs on beside a good one, but nothing can rest on it.
+///
+/// A key that was made later than the clock says is no reason to make another one.
 pub(super) fn usable(session: &Session, output: &Output) -> Result<Vec<Certificate>, Failure> {
     let now = SystemTime::from(session.context().now);
     let (mut certificates, warnings) = session.keys().certificates()?;
     warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
+    if let Some(created) = certificates.iter().map(Certificate::created).find(|created| *created > now) {
+        let created = Timestamp::try_from(created).unwrap_or(Timestamp::MAX);
+        return Err(repo_config::KeyError::ClockBeforeKey { now: session.context().now, created }.into());
+    }
     certificates.retain(|certificate| !certificate.problems(now).iter().any(KeyProblem::is_fatal));
     Ok(certificates)
 }
@@ -58,6 +64,10 @@ pub(super) fn rotate(
     }
     let repositories = session.repositories(&[])?;
     let signing = usable(session, output)?;
+    if signing.is_empty() {
+        // Says why. No client would accept what another key signs.
+        session.keys().signer(session.context().now.into())?;
+    }
     // Two keys: a rotation that was begun, and perhaps interrupted.
     let begun = signing.len() > 1;
     if arguments.dry_run {

@@ -61,7 +61,7 @@ pub(super) fn foretell(
             suites,
             action.to_owned(),
         ]);
-        plans.push(document(repository, plan, None));
+        plans.push(document(repository, &plan));
     }
     if !output.is_json() {
         output.table(["REPOSITORY", "PACKAGE", "VERSION", "SUITES", "ACTION"], &rows, RowLimit::NONE);
@@ -81,7 +81,7 @@ pub(super) fn add(
         match session.store.add_keyring(repository, content.borrowed(), &session.context()) {
             Ok((plan, committed)) => {
                 say(session, repository, (&plan, committed.commit), content.keys.len(), output);
-                brought.keyrings.push(document(repository, plan, None));
+                brought.keyrings.push(document(repository, &plan));
             }
             Err(error) => {
                 output.failed(&repository.name, &Failure::Store(error));
@@ -149,13 +149,13 @@ pub(super) fn bring(
     Ok(brought)
 }
 
-fn document(repository: &RepositorySettings, plan: KeyringPlan, publication: Option<String>) -> KeyringJson {
+fn document(repository: &RepositorySettings, plan: &KeyringPlan) -> KeyringJson {
     KeyringJson {
         repository: repository.name.to_string(),
         package: plan.package.to_string(),
         version: plan.version.to_string(),
         suites: plan.suites.iter().map(ToString::to_string).collect(),
-        publication,
+        publication: None,
     }
 }
 
