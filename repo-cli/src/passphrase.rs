@@ -66,12 +66,12 @@ fn ask() -> io::Result<Option<Passphrase>> {
         return Ok(None);
     }
     let Ok(mut terminal) = File::options().read(true).write(true).open("/dev/tty") else { return Ok(None) };
-    terminal.write_all(b"passphrase of the signing keys: ")?;
     let before = termios::tcgetattr(&terminal)?;
     let mut silent = before.clone();
     silent.local_modes.remove(LocalModes::ECHO);
     termios::tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
-    let answer = line_of(&mut terminal);
+    let answer =
+        terminal.write_all(b"passphrase of the signing keys: ").and_then(|()| line_of(&mut terminal));
     termios::tcsetattr(&terminal, OptionalActions::Flush, &before)?;
     terminal.write_all(b"\n")?;
     Passphrase::from_line(&answer?).map(Some)

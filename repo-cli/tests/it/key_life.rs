@@ -1,7 +1,9 @@
 //! Keys that are taken in, extended, revoked and protected, and what is said as their end comes near.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use apt_sign::{Keyring, SecretKey};
@@ -9,7 +11,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 use testkit::{Environment, Output};
 
-use crate::{configure, store};
+use crate::{PROGRAM, configure, store};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -200,9 +202,25 @@ fn a_key_is_imported_from_a_file_of_ours_and_from_gnupg_with_its_passphrase() {
         let imported = environment.run(&[&arguments[..], &[passphrase.as_str()]].concat()).succeeds();
         assert_eq!(json(&imported)["new"], name == "gnupg.asc", "{imported}");
     }
+    // What apt refuses does not come in, and what it will refuse one day is named.
+    for (algorithm, status) in [("dsa2048", 1), ("rsa2048", 0)] {
+        let _ = gpg(&["--quick-generate-key", algorithm, algorithm, "sign", "never"]);
+        let path = environment.path(format!("{algorithm}.gpg"));
+        let _ = gpg(&["--output", path.as_str(), "--export-secret-keys", algorithm]);
+        let arguments = ["key", "import", path.as_str(), "--json", "--passphrase-file", passphrase.as_str()];
+        let imported = environment.run(&arguments).ends_with(status);
+        if status == 1 {
+            assert_eq!(json(&imported)["error"]["code"], "E-KEY-UNUSABLE", "{imported}");
+        }
+    }
+    let check = environment.run(&["key", "check", "--json"]);
+    let findings = json(&check)["findings"].as_array().unwrap().clone();
+    let short =
+        findings.iter().find(|finding| finding["message"].as_str().unwrap().contains("February 2030"));
+    assert_eq!(short.unwrap()["severity"], "note", "{check}");
     let mut end = environment.other(&["gpgconf", "--homedir", home, "--kill", "gpg-agent"]);
     let _ = environment.finish(&mut end);
-    assert_eq!(keys(&environment).len(), 3);
+    assert_eq!(keys(&environment).len(), 4);
     let _ = environment.run(&["publish"]).succeeds();
     let _ = environment.run(&["fsck"]).succeeds();
 }
@@ -249,6 +267,25 @@ fn protected_keys_sign_with_a_passphrase_from_a_file_or_the_service_manager_whic
     let mut command = environment.command();
     command.args(["sign", "again"]).env("CREDENTIALS_DIRECTORY", &credentials);
     let _ = environment.finish(&mut command).succeeds();
+
+    // On a terminal a person is asked, and nothing of the answer is shown.
+    configure(&environment, "");
+    if testkit::all_installed(&["script"]) {
+        let line = format!("{PROGRAM} sign again");
+        let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut answer, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (mut shown, mut byte) = (Vec::new(), [0]);
+        while !shown.ends_with(b"keys: ") && output.read(&mut byte).unwrap() == 1 {
+            shown.extend(byte);
+        }
+        answer.write_all(b"correct horse\n").unwrap();
+        output.read_to_end(&mut shown).unwrap();
+        let shown = String::from_utf8_lossy(&shown);
+        assert!(child.wait().unwrap().success(), "{shown}");
+        assert_eq!(shown.matches("passphrase of the signing keys: ").count(), 1, "{shown}");
+        assert!(shown.contains("published prod") && !shown.contains("horse"), "{shown}");
+    }
 
     // A passphrase itself in the configuration is refused, and not shown again.
     configure(&environment, "[signing]\npassphrase = \"correct horse\"\n");

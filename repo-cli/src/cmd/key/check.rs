@@ -1,6 +1,6 @@
 //! What about the keys needs a person.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use apt_sign::KeyProblem;
 use repo_config::KeyWarning;
@@ -96,8 +96,9 @@ fn of_keys(session: &Session) -> Vec<Finding> {
                     ("attention", Some(extend(&fingerprint)))
                 }
                 KeyProblem::ExpiresSoon { .. } => ("note", Some(extend(&fingerprint))),
-                // Some apt in use refuses it, or will from a known date on.
-                _ => ("attention", Some("repo-cli key rotate --all".to_owned())),
+                KeyProblem::ShortRsa { .. } if now < short_rsa_warned() => ("note", Some(rotate())),
+                // Some apt in use refuses it, or warns of it.
+                _ => ("attention", Some(rotate())),
             };
             let (subject, message) = (fingerprint.to_string(), problem.to_string());
             findings.push(Finding { severity, subject, message, action });
@@ -112,6 +113,15 @@ fn of_keys(session: &Session) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// When apt begins to warn of short RSA keys: a year before it refuses them.
+fn short_rsa_warned() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_864_598_400)
+}
+
+fn rotate() -> String {
+    "repo-cli key rotate --all".to_owned()
 }
 
 fn extend(fingerprint: &apt_sign::Fingerprint) -> String {
