@@ -123,16 +123,33 @@ fn the_keyring_package_is_what_dpkg_and_apt_expect_and_the_same_keys_make_the_sa
     let files = listing.stdout.lines().filter(|line| !line.starts_with('d')).count();
     assert_eq!(files, 1, "{listing}");
 
+    // dpkg takes over the file that the script of client-config wrote, and replaces the package by the next version.
+    let machine = environment.path("machine");
+    for directory in ["var/lib/dpkg/info", "var/lib/dpkg/updates", "var/log", "usr/share/keyrings"] {
+        fs::create_dir_all(machine.join(directory)).unwrap();
+    }
+    fs::write(machine.join("var/lib/dpkg/status"), "").unwrap();
+    let installed = machine.join("usr/share/keyrings/prod-archive-keyring.gpg");
+    fs::write(&installed, "what the script wrote").unwrap();
+    let _ = environment.run(&["key", "rotate", "prod"]).succeeds();
+    let second = format!("{year}.2");
+    let next = unpacked(&environment, "prod", &second).unwrap();
+    for (version, wanted) in [(&first, &keyring), (&second, &next)] {
+        let file = environment.path(format!("files/keyring-{version}.deb"));
+        let mut dpkg =
+            environment.other(&["dpkg", "--force-not-root", "--root", machine.as_str(), "-i", file.as_str()]);
+        let _ = environment.finish(&mut dpkg).succeeds();
+        assert_eq!(fs::read(&installed).unwrap(), fs::read(wanted).unwrap(), "{version}");
+    }
+
     // Another store with the same key makes the same package.
     let other = store();
     fs::remove_dir_all(other.root().join("keys")).unwrap();
-    let mut copy = other.other(&[
-        "cp",
-        "-a",
-        environment.root().join("keys").as_str(),
-        other.root().join("keys").as_str(),
-    ]);
-    let _ = other.finish(&mut copy).succeeds();
+    let key = environment.root().join("keys");
+    fs::create_dir(other.root().join("keys")).unwrap();
+    fs::set_permissions(other.root().join("keys"), fs::Permissions::from_mode(0o700)).unwrap();
+    let oldest = format!("{}.asc", fingerprints(&environment)[0]);
+    fs::copy(key.join(&oldest), other.root().join("keys").join(&oldest)).unwrap();
     let _ = other.run(&["publish", "--allow-key-change"]).succeeds();
     let _ = other.run(&["key", "publish", "prod"]).succeeds();
     assert_eq!(keyring_package(&other, "prod", &first), bytes);
