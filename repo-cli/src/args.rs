@@ -21,7 +21,7 @@ pub(crate) fn ask_for_json(arguments: impl IntoIterator<Item = OsString>) -> boo
 #[derive(Debug, Parser)]
 #[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences."
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]

@@ -13,6 +13,7 @@ mod moment;
 mod nearest;
 mod output;
 mod planned;
+mod progress;
 mod revision_spec;
 mod session;
 mod signals;

@@ -17,6 +17,7 @@ use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordFile, RecordKey};
 use crate::model::snapshot::Snapshot;
+use crate::progress::Phase;
 use crate::settings::RepositorySettings;
 use crate::storage::{Swap, Version};
 use crate::store::{InPool, Store};
@@ -128,6 +129,11 @@ impl Store {
                 }
             }
             transaction.known = known.cloned();
+            // What became of a change without an answer is found out first.
+            let may_end = unanswered.is_empty();
+            if may_end {
+                context.progress.check(Phase::Changing)?;
+            }
             let (operation, result) = match change(&mut transaction) {
                 Ok(done) => done,
                 // What was read may be older than the change of which no answer came.
@@ -137,6 +143,9 @@ impl Store {
                 }
                 Err(error) => return Err(error),
             };
+            if may_end {
+                context.progress.check(Phase::Changing)?;
+            }
             match transaction.commit(context, operation)? {
                 Outcome::Committed(commit) => return Ok((Committed { commit }, result)),
                 Outcome::LostRace => {}

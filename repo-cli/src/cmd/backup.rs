@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         Err(mistake) => (Config::files_named_in(&root).unwrap_or_default(), Some(Failure::from(mistake))),
     };
     let store = Store::open(&root)?;
-    let context = session::context(session::actor(global));
+    let context = session::context(session::actor(global), output);
     let Some(directory) = &arguments.directory else {
         let files = store.backup_files(&named)?;
         let named_only: Vec<_> =

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
     let needs_settings = arguments.command.needs_settings();
     let session = || {
         let open = if needs_settings { Session::open } else { Session::open_to_read };
-        let mut session = open(&global)?;
+        let mut session = open(&global)?.watched(output);
         if asks {
             clock::check(&session.store, session.context().now, output)?;
         }

@@ -26,7 +26,7 @@ pub(crate) fn run(
     global: &Global,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let context = session::context(session::actor(global));
+    let context = session::context(session::actor(global), output);
     let (store, report) = Store::restore(&arguments.backup, &arguments.directory, &context)?;
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     output.say(&format!(

@@ -28,6 +28,7 @@ mod output;
 mod pdiffs;
 mod planted_links;
 mod power_cuts;
+mod progress;
 mod public_keys;
 mod public_trees;
 mod published;

@@ -16,6 +16,7 @@ mod indices;
 mod manifests;
 mod permissions;
 mod plans;
+mod progress;
 mod publishing;
 mod retention;
 mod sharing;
