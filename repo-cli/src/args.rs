@@ -142,6 +142,11 @@ pub(crate) enum Command {
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
     Rollback(cmd::rollback::RollbackArguments),
+    /// Undo the last change of a repository
+    ///
+    /// What the change brought in is held from then on, so that nobody brings it in again unasked; the holds that a removal or a
+    /// rollback made end with it. To undo an undo is to make the change again. Publishing, tags and removed files are no changes of this kind.
+    Undo(cmd::undo::UndoArguments),
     /// Name a state of a repository, so that it is kept and can be found
     Tag(cmd::tag::TagArguments),
     /// Take out old versions by the rules in repo.toml
@@ -196,6 +201,7 @@ impl Command {
             Self::Promote(arguments) => arguments.writes(),
             Self::Remove(arguments) => arguments.writes(),
             Self::Rollback(arguments) => arguments.writes(),
+            Self::Undo(arguments) => arguments.writes(),
             Self::Tag(arguments) => arguments.writes(),
             Self::Hold(arguments) => arguments.writes(),
             Self::Unhold(arguments) => arguments.writes(),

@@ -91,6 +91,7 @@ pub use operations::promotion::{PromoteOptions, PromotionPlan};
 pub use operations::removal::RemovalPlan;
 pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use operations::rollback::RollbackPlan;
+pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
 pub use progress::{Cancelled, Progress};
 pub use publish::{MOST_AHEAD, PublishOptions, PublishReport, Unlisted};

@@ -185,6 +185,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(0, &["rollback", "prod", "--to", "1"]),
             case(1, &["rollback", "prod", "--to", &hostile_name]),
         ],
+        "undo" => vec![case(0, &["undo", "prod", "--dry-run"]), case(1, &["undo", &hostile_name])],
         "tag" => vec![
             case(0, &["tag", "preprod", "first"]),
             case(0, &["tag", "preprod"]),

@@ -44,6 +44,7 @@ mod sources;
 mod standard_output;
 mod states;
 mod true_copies;
+mod undoing;
 
 use std::process::Command;
 

@@ -23,4 +23,5 @@ mod sharing;
 mod signing_keys;
 mod sources;
 mod tagging;
+mod undo;
 mod wrong_settings;
