@@ -61,7 +61,8 @@ pub use history::revision::Revision;
 pub use history::selector::Selector;
 pub use history::tags::Tag;
 pub use maintenance::backup::{
-    BackupReport, NamedFile, NamedFileKind, OutsideFile, RestoreReport, UnsavedFile,
+    BackupPlan, BackupReport, NamedFile, NamedFileKind, OutsideFile, PlannedCopy, RestorePlan, RestoreReport,
+    UnsavedFile,
 };
 pub use maintenance::fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,

@@ -206,11 +206,13 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["fsck", "--repair", "--from", &format!("http://{HOSTILE}/")]),
         ],
         "backup" => vec![
+            case(0, &["backup", "saved", "--dry-run"]),
             case(0, &["backup", "saved"]),
             case(0, &["backup", "--list"]),
             case(1, &["backup", bad.as_str()]),
         ],
         "restore" => vec![
+            case(0, &["restore", "saved", "planned", "--dry-run"]),
             case(0, &["restore", "saved", &format!("restored{HOSTILE}")]),
             case(1, &["restore", &hostile_name, "nowhere"]),
             case(1, &["restore", "saved", "files"]),

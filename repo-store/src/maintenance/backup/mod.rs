@@ -8,6 +8,7 @@
 
 mod complete;
 mod configured;
+mod foreseen;
 mod plan;
 mod restore;
 
@@ -21,6 +22,7 @@ use apt_index::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
 use configured::OUTSIDE;
 pub use configured::{NamedFile, NamedFileKind, OutsideFile, UnsavedFile};
+pub use foreseen::{BackupPlan, PlannedCopy, RestorePlan};
 use plan::{Original, Plan};
 pub use restore::RestoreReport;
 

@@ -50,19 +50,7 @@ impl Store {
         to: &Utf8Path,
         context: &Context,
     ) -> Result<(Self, RestoreReport), Error> {
-        // A directory in which nothing was begun but a restoration, and not ended, takes it up again.
-        let names = files::names_in(to)?;
-        let is_cut_short =
-            names.iter().any(|name| name == INCOMPLETE) && files::metadata(&to.join(FORMAT)).is_err();
-        if !names.is_empty() && !is_cut_short {
-            let path = to.to_owned();
-            let is_store = files::metadata(&to.join(FORMAT)).is_ok();
-            return Err(if is_store {
-                Error::Storage(StorageError::StoreExists { path })
-            } else {
-                Error::Storage(StorageError::NotEmpty { path })
-            });
-        }
+        check_place(to)?;
         Format::of(from)?;
         let plan = Plan::of_backup(from)?;
         let target = Target::new((from, StorePaths::of_backup(from)), to)?;
@@ -129,6 +117,23 @@ impl Store {
         let super::BackupReport { copied, bytes, damaged, .. } = report;
         Ok((Self::open(to)?, RestoreReport { copied, bytes, publications, damaged, outside }))
     }
+}
+
+/// Refuses a directory that has something else in it than a restoration that was cut short, which goes on.
+pub(super) fn check_place(to: &Utf8Path) -> Result<(), Error> {
+    let names = files::names_in(to)?;
+    let is_cut_short =
+        names.iter().any(|name| name == INCOMPLETE) && files::metadata(&to.join(FORMAT)).is_err();
+    if names.is_empty() || is_cut_short {
+        return Ok(());
+    }
+    let path = to.to_owned();
+    let is_store = files::metadata(&to.join(FORMAT)).is_ok();
+    Err(if is_store {
+        Error::Storage(StorageError::StoreExists { path })
+    } else {
+        Error::Storage(StorageError::NotEmpty { path })
+    })
 }
 
 /// Makes the links at the root of the repository to the public keys and the flat form of the publication that clients see.
