@@ -21,8 +21,8 @@ pub(crate) fn ask_for_json(arguments: impl IntoIterator<Item = OsString>) -> boo
 #[derive(Debug, Parser)]
 #[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences, or\n\
-                  `key check` something that needs a person."
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences or `key check`\n\
+                  something that needs a person, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -143,6 +143,11 @@ pub(crate) enum Command {
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
     Rollback(cmd::rollback::RollbackArguments),
+    /// Undo the last change of a repository
+    ///
+    /// What the change brought in is held from then on, so that nobody brings it in again unasked; the holds that a removal or a
+    /// rollback made end with it. To undo an undo is to make the change again. Publishing, tags and removed files are no changes of this kind.
+    Undo(cmd::undo::UndoArguments),
     /// Name a state of a repository, so that it is kept and can be found
     Tag(cmd::tag::TagArguments),
     /// Take out old versions by the rules in repo.toml
@@ -197,6 +202,7 @@ impl Command {
             Self::Promote(arguments) => arguments.writes(),
             Self::Remove(arguments) => arguments.writes(),
             Self::Rollback(arguments) => arguments.writes(),
+            Self::Undo(arguments) => arguments.writes(),
             Self::Tag(arguments) => arguments.writes(),
             Self::Hold(arguments) => arguments.writes(),
             Self::Unhold(arguments) => arguments.writes(),

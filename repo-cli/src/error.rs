@@ -9,12 +9,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{ConfigError, KeyError};
+use repo_store::progress::Phase;
 use repo_store::{
-    ChangeError, ImportError, MaintenanceError, PublishError, RepositoryName, SettingsError, StorageError,
+    Cancelled, ChangeError, ImportError, MaintenanceError, PublishError, RepositoryName, SettingsError,
+    StorageError,
 };
 use serde::Serialize;
 
 use crate::nearest;
+use crate::progress::INTERRUPTED;
 
 /// How a verb ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -283,7 +286,16 @@ impl Failure {
 
     /// Status 1, or 2 for wrong usage; most of that is found before any verb runs.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if matches!(self, Self::Usage(_)) { 2 } else { 1 })
+        ExitCode::from(match self {
+            Self::Usage(_) => 2,
+            failure if failure.is_cancellation() => INTERRUPTED,
+            _ => 1,
+        })
+    }
+
+    /// Returns whether a person ended the command with Ctrl-C.
+    pub(crate) fn is_cancellation(&self) -> bool {
+        matches!(self, Self::Store(repo_store::Error::Cancelled(_)))
     }
 
     /// Returns what is reported of it.
@@ -574,6 +586,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Import(ImportError::NotUnpackable { .. }) => {
             "build the package with an entry for each of its directories, as dpkg-deb does"
         }
+        Error::Cancelled(Cancelled { during }) => after_cancellation(*during),
         Error::Change(ChangeError::Held { .. }) => "to take it all the same, give --despite-hold",
         Error::Change(ChangeError::ReservedName { .. }) => {
             "give the package another name; the keyring package is made by `repo-cli key publish`"
@@ -647,6 +660,23 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// Returns in which state things are after Ctrl-C.
+fn after_cancellation(during: Phase) -> &'static str {
+    match during {
+        Phase::Reading | Phase::Changing => {
+            "the repository is as it was; give the same command again to change it"
+        }
+        Phase::Linking | Phase::Unpacking | Phase::Rendering => {
+            "clients see what they saw before; run repo-cli publish to go on"
+        }
+        Phase::Checking | Phase::Comparing => "the check is not complete; give the same command again",
+        Phase::Marking | Phase::Removing => {
+            "only files that nothing refers to were removed; give the same command again to go on"
+        }
+        _ => "the copy is not complete; give the same command again to go on",
+    }
 }
 
 /// An error and what caused it, in one line.

@@ -14,6 +14,7 @@ mod nearest;
 mod output;
 mod passphrase;
 mod planned;
+mod progress;
 mod revision_spec;
 mod session;
 mod signals;

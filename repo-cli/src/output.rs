@@ -18,6 +18,7 @@ pub(crate) use table::{Grouped, RowLimit, grouped, package_rows};
 
 use crate::args::Global;
 use crate::error::{Failure, Report};
+use crate::progress::{Shown, Watch};
 
 /// Something that a command went on in spite of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +43,7 @@ pub(crate) struct Output {
     lines: RefCell<io::BufWriter<io::Stdout>>,
     /// Why not all of a result is where it was meant to go.
     incomplete: RefCell<Option<io::Error>>,
+    watch: Watch,
 }
 
 /// Prints what the reading of the arguments ended with: what is wrong with them, or the help or version asked for.
@@ -100,7 +102,13 @@ impl Output {
         // An object with one number cannot fail to be written.
         let json = json.then(|| RefCell::new(Document::empty().unwrap_or(Document::Printed)));
         let (failures, warnings) = (RefCell::default(), RefCell::default());
-        Self { quiet, json, failures, warnings, lines, incomplete: RefCell::default() }
+        let shown = match () {
+            () if quiet || json.is_some() => Shown::Nothing,
+            () if io::stderr().is_terminal() => Shown::Bar,
+            () => Shown::Lines,
+        };
+        let watch = Watch::new(shown, Talk { quiet });
+        Self { quiet, json, failures, warnings, lines, incomplete: RefCell::default(), watch }
     }
 
     /// Makes an output of the kind that the arguments ask for.
@@ -190,8 +198,14 @@ impl Output {
         self.write(io::Write::flush);
     }
 
+    /// Returns what watches the operations of the command.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
     /// A line of talk on standard error.
     pub(crate) fn note(&self, text: &str) {
+        self.watch.make_room();
         self.flush();
         self.talk().note(text);
     }
@@ -230,7 +244,8 @@ impl Output {
             let _ = write!(stderr, "{}", escape_for_terminal(question)).and_then(|()| stderr.flush());
         }
         let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(Failure::io("read", "the answer"))?;
+        let read = self.watch.ask(|| io::stdin().read_line(&mut answer));
+        read.map_err(Failure::io("read", "the answer"))?;
         Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))
     }
 

@@ -11,7 +11,7 @@ use deb_parse::PackageName;
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Format, IndexKind, PublishOptions, PublishReport, RepositoryName,
+    CommitId, Context, Error, Format, IndexKind, Progress, PublishOptions, PublishReport, RepositoryName,
     RepositorySettings, Revision, Store,
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) config: Config,
     actor: String,
     keys: KeyDirectory,
+    /// Who is told how far operations are.
+    progress: Progress,
     /// Loaded when something is signed first, and once for a verb.
     signing: OnceCell<SigningKeys>,
 }
@@ -52,6 +54,12 @@ impl Session {
         Ok(Self::of(root, store, config, global))
     }
 
+    /// Shows how far operations are from now on, and lets Ctrl-C stop them.
+    pub(crate) fn watched(mut self, output: &Output) -> Self {
+        self.progress = output.watch().progress();
+        self
+    }
+
     /// The same for a verb that needs no settings: a store that a library made has no `repo.toml`. Its repositories then have no suites
     /// of their own, and those of their states are all that is known.
     pub(crate) fn open_to_read(global: &Global) -> Result<Self, Failure> {
@@ -67,7 +75,8 @@ impl Session {
     fn of(root: Utf8PathBuf, store: Store, config: Config, global: &Global) -> Self {
         let keys = KeyDirectory::new(&root);
         let keys = keys.with_passphrase(passphrase::source(config.passphrase_place()));
-        Self { keys, config, store, actor: actor(global), root, signing: OnceCell::new() }
+        let (progress, signing) = (Progress::silent(), OnceCell::new());
+        Self { keys, config, store, actor: actor(global), root, progress, signing }
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
@@ -89,6 +98,7 @@ impl Session {
             // Whole seconds, as they are shown: a time copied from `history` means the commit it was copied from.
             now: Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            progress: self.progress.clone(),
         }
     }
 
@@ -264,18 +274,27 @@ impl Session {
         Ok(self.store.resolve(&repository.name, &commit.to_string())?.commit().sequence)
     }
 
-    /// Publishes each of these repositories when it is asked for, whatever becomes of the others, and says which failed and why.
+    /// Publishes each of these repositories when it is asked for, whatever becomes of the others, and says which failed and why. Only Ctrl-C
+    /// ends it.
     pub(crate) fn publish_each<'a>(
         &self,
         repositories: impl IntoIterator<Item = &'a RepositorySettings>,
         publishing: Publishing,
         output: &Output,
-    ) -> Result<impl Iterator<Item = (&'a RepositorySettings, Option<PublishReport>)>, Failure> {
+    ) -> Result<impl Iterator<Item = Result<(&'a RepositorySettings, Option<PublishReport>), Failure>>, Failure>
+    {
         // Without a key all fail for the one reason, which is said once.
         self.signing_keys(publishing.accept_clock)?;
         let publish = move |repository: &'a RepositorySettings| {
-            let report = self.publish(repository, publishing, output);
-            (repository, report.inspect_err(|error| output.failed(&repository.name, error)).ok())
+            match self.publish(repository, publishing, output) {
+                // A person who does not want to wait for this one does not want to wait for the others either.
+                Err(failure) if failure.is_cancellation() => Err(failure),
+                Err(failure) => {
+                    output.failed(&repository.name, &failure);
+                    Ok((repository, None))
+                }
+                Ok(report) => Ok((repository, Some(report))),
+            }
         };
         Ok(repositories.into_iter().map(publish))
     }
@@ -424,11 +443,12 @@ pub(crate) struct Publishing {
 }
 
 /// What `actor` does now, on all processors.
-pub(crate) fn context(actor: String) -> Context {
+pub(crate) fn context(actor: String, output: &Output) -> Context {
     Context {
         actor,
         now: Timestamp::now(),
         threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        progress: output.watch().progress(),
     }
 }
 

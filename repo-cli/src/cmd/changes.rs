@@ -7,7 +7,6 @@ use repo_store::{Build, CommitId, Record, RecordKey, RepositorySettings, Revisio
 
 use crate::error::Failure;
 use crate::output::{Output, RowLimit, package_rows};
-use crate::session::Session;
 
 /// What happens to a version in a suite.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,17 +124,9 @@ pub(crate) fn packages<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> usi
     names.collect::<BTreeSet<_>>().len()
 }
 
-/// Prints the command that undoes a commit, if there was a state before it.
-pub(crate) fn print_undo(
-    repository: &RepositorySettings,
-    commit: Option<CommitId>,
-    session: &Session,
-    output: &Output,
-) -> Result<(), Failure> {
-    let Some(commit) = commit else { return Ok(()) };
-    let number = session.sequence(repository, commit)?;
-    if number > 1 {
-        output.say(&format!("undo with: repo-cli rollback {} --to {}", repository.name, number - 1));
+/// Prints the command that undoes a commit.
+pub(crate) fn print_undo(repository: &RepositorySettings, commit: Option<CommitId>, output: &Output) {
+    if commit.is_some() {
+        output.say(&format!("undo with: repo-cli undo {}", repository.name));
     }
-    Ok(())
 }

@@ -42,9 +42,13 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
     let directory = arguments.directory.clone().or_else(|| global.root.clone());
     let directory = directory.map_or_else(crate::session::current_directory, Ok)?;
     init(&directory, &arguments.layout, OnUnknownRelease::Refuse, output)?;
-    let session = Session::open(&Global { root: Some(directory), ..global.clone() })?;
+    let session = Session::open(&Global { root: Some(directory), ..global.clone() })?.watched(output);
     let published = session.publish_each(session.config.repositories(), Publishing::default(), output)?;
-    let failed = published.filter(|(_, report)| report.is_none()).count();
+    let mut failed = 0;
+    for published in published {
+        let (_, report) = published?;
+        failed += usize::from(report.is_none());
+    }
     output.result(&serde_json::json!({ "root": session.root }), || {});
     Ok(Outcome::of(failed == 0))
 }

@@ -100,7 +100,7 @@ pub(crate) fn run(
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     };
     session.finish_change(&done, (to, commit), arguments.change, output)?;
-    changes::print_undo(to, commit, session, output)?;
+    changes::print_undo(to, commit, output);
     // What was named and is held was refused; a pattern and `--all` only pass over it.
     Ok(Outcome::of(!plan.held().iter().any(|(record, _)| is_named(record, arguments))))
 }

@@ -67,7 +67,7 @@ pub(crate) fn run(
     };
     session.finish_change(&done, (repository, commit), arguments.change, output)?;
     if arguments.undo {
-        changes::print_undo(repository, commit, session, output)?;
+        changes::print_undo(repository, commit, output);
     } else if commit.is_some() {
         let mut words = vec![format!("undo with: repo-cli remove --undo {name}")];
         words.extend(arguments.selectors.iter().map(|selector| quoted(&selector.to_string())));

@@ -47,8 +47,7 @@ pub(crate) fn run(
     let target = session.resolve(&repository.name, &arguments.to)?;
     let make = || Ok(session.store.plan_rollback(&target, &arguments.suites)?);
     let (plan, commit) = carry_out(make, |plan: &RollbackPlan| {
-        let losses: Vec<Loss> =
-            plan.changes().iter().map(|(suite, change)| loss(plan, suite, change)).collect();
+        let losses = losses(plan.changes(), |suite| plan.records_before(suite));
         if arguments.change.dry_run {
             guard::foretell(&losses, output);
             return Ok(None);
@@ -79,35 +78,51 @@ pub(crate) fn run(
     // What clients go back to must be whole, also where it is taken over.
     let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
     session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
-    changes::print_undo(repository, commit, session, output)?;
+    changes::print_undo(repository, commit, output);
     if commit.is_some() {
-        let stale = upgraded_machines(&target, differences)?;
-        for Stale { package, gone, left, places } in stale.iter().take(SHOWN) {
-            let places = machines(places);
-            output.say(&match left {
-                Some(left) => format!(
-                    "machines ({places}) that already upgraded keep {package} {gone}; to bring one back: \
-                     repo-cli client-config {} --pin {package}={left}",
-                    repository.name
-                ),
-                None => format!("machines ({places}) that already installed {package} {gone} keep it"),
-            });
-        }
-        if stale.len() > SHOWN {
-            output.say(&format!("the same holds for {} more", count(stale.len() - SHOWN, "package")));
-        }
+        print_upgraded_machines(&target, differences, output)?;
     }
     Ok(Outcome::Done)
 }
 
-/// What a suite loses.
-fn loss(plan: &RollbackPlan, suite: &SuiteName, change: &Difference) -> Loss {
-    let going = (change.only_first.len() as u64).saturating_sub(change.only_second.len() as u64);
-    Loss { suite: suite.clone(), before: plan.records_before(suite), going, named: false }
+/// Returns what each suite loses; `before` tells how many records a suite has now.
+pub(super) fn losses(
+    changes: &BTreeMap<SuiteName, Difference>,
+    before: impl Fn(&SuiteName) -> u64,
+) -> Vec<Loss> {
+    let loss = |(suite, change): (&SuiteName, &Difference)| {
+        let going = (change.only_first.len() as u64).saturating_sub(change.only_second.len() as u64);
+        Loss { suite: suite.clone(), before: before(suite), going, named: false }
+    };
+    changes.iter().map(loss).collect()
+}
+
+/// Says what machines keep that have what is gone now, and how to bring one back.
+pub(super) fn print_upgraded_machines(
+    target: &Revision<'_>,
+    differences: &BTreeMap<SuiteName, Difference>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let stale = upgraded_machines(target, differences)?;
+    for Stale { package, gone, left, places } in stale.iter().take(SHOWN) {
+        let places = machines(places);
+        output.say(&match left {
+            Some(left) => format!(
+                "machines ({places}) that already upgraded keep {package} {gone}; to bring one back: \
+                 repo-cli client-config {} --pin {package}={left}",
+                target.repository()
+            ),
+            None => format!("machines ({places}) that already installed {package} {gone} keep it"),
+        });
+    }
+    if stale.len() > SHOWN {
+        output.say(&format!("the same holds for {} more", count(stale.len() - SHOWN, "package")));
+    }
+    Ok(())
 }
 
 /// Returns how many package files are removed and restored, each counted once, whatever the number of its suites.
-fn total(differences: &BTreeMap<SuiteName, Difference>) -> String {
+pub(super) fn total(differences: &BTreeMap<SuiteName, Difference>) -> String {
     let (mut removed, mut restored) = (BTreeSet::new(), BTreeSet::new());
     for (_, is_removed, record) in diff::each(differences) {
         let files = if is_removed { &mut removed } else { &mut restored };

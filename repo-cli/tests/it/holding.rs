@@ -36,6 +36,7 @@ fn promote_takes_the_newest_version_of_each_architecture() {
     lib      2        arm64         bookworm  add
     tool     2        all           bookworm  add
     promoted 4 packages from preprod to prod (commit 1), published <PUBLICATION>
+    undo with: repo-cli undo prod
     ");
     insta::assert_snapshot!(promote(&environment, &["hello", "tool", "lib"]), @"
     status: 0
@@ -61,6 +62,7 @@ fn promote_names_what_was_built_from_the_same_source_and_stays_behind() {
     PACKAGE  VERSION  ARCHITECTURE   SUITES    ACTION
     greet    1.0      amd64, source  bookworm  add
     promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
+    undo with: repo-cli undo prod
     ---- stderr
     warning: greet-data 1.0 all stays behind though it was built from greet 1.0 too (take it along with --whole-source)
     ");
@@ -70,7 +72,7 @@ fn promote_names_what_was_built_from_the_same_source_and_stays_behind() {
     PACKAGE     VERSION  ARCHITECTURE  SUITES    ACTION
     greet-data  1.0      all           bookworm  add
     promoted 1 package from preprod to prod (commit 2), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 1
+    undo with: repo-cli undo prod
     ");
     insta::assert_snapshot!(promote(&environment, &["greet"]), @"
     status: 0
@@ -91,7 +93,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
     hello    2.0      all           bookworm  remove
     rolled prod back to 1 (commit 3), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 2
+    undo with: repo-cli undo prod
     machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
     ");
     insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
@@ -106,7 +108,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
     other    1.0      all           bookworm  add
     promoted 1 package from preprod to prod (commit 4), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 3
+    undo with: repo-cli undo prod
     ---- stderr
     skipped hello 2.0 (held since <DAY> <MINUTE> UTC: roll back to 1 (<ID>))
     ");
@@ -138,7 +140,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
     hello    1.0 -> 2.0  all           bookworm  replace
     promoted 1 package from preprod to prod (commit 6), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 5
+    undo with: repo-cli undo prod
     ");
     let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
     insta::assert_snapshot!(promote(&environment, &["hello", "--despite-hold"]), @"
@@ -147,7 +149,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
     hello    1.0 -> 2.0  all           bookworm  replace
     promoted 1 package from preprod to prod (commit 8), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 7
+    undo with: repo-cli undo prod
     ");
 }
 

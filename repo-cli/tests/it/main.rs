@@ -30,6 +30,7 @@ mod output;
 mod pdiffs;
 mod planted_links;
 mod power_cuts;
+mod progress;
 mod public_keys;
 mod public_trees;
 mod published;
@@ -45,6 +46,7 @@ mod sources;
 mod standard_output;
 mod states;
 mod true_copies;
+mod undoing;
 
 use std::process::Command;
 

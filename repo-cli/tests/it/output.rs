@@ -225,6 +225,7 @@ fn promote() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES            ACTION
     hello    1.0      all           bookworm, trixie  add
     promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
+    undo with: repo-cli undo prod
     ");
     insta::assert_snapshot!(promote(&["hello=1.0"]), @"
     status: 0
@@ -248,7 +249,7 @@ fn promote() {
     PACKAGE  VERSION     ARCHITECTURE  SUITES            ACTION
     hello    1.0 -> 2.0  all           bookworm, trixie  replace
     promoted 1 package from preprod to prod (commit 3), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 2
+    undo with: repo-cli undo prod
     ");
     insta::assert_snapshot!(promote(&[]), @"
     status: 2
@@ -278,6 +279,7 @@ fn packages_of_one_source_are_promoted_together_when_asked() {
     greet      1.0      amd64         bookworm  add
     libgreet1  1.0      amd64         bookworm  add
     promoted 2 packages from preprod to prod (commit 1), published <PUBLICATION>
+    undo with: repo-cli undo prod
     ");
 }
 
@@ -409,7 +411,7 @@ fn rollback() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES  ACTION
     hello    3.0      all           trixie  remove
     rolled preprod back to 1 (commit 3), published <PUBLICATION>
-    undo with: repo-cli rollback preprod --to 2
+    undo with: repo-cli undo preprod
     machines (trixie) that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0
     ");
     insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"

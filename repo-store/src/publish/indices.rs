@@ -26,6 +26,7 @@ use crate::model::index_kind::IndexKind;
 use crate::model::publication_id::PublicationId;
 use crate::model::record::Record;
 use crate::model::snapshot::Snapshot;
+use crate::progress::{Amount, Phase, Progress};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -48,7 +49,7 @@ pub(super) fn render(
         let known = contents.iter().position(|content| content.serves(suite));
         places.push(known.unwrap_or(contents.len()));
         if known.is_none() {
-            let content = Content::load(store, repository, suite, draft)?;
+            let content = Content::load(store, repository, suite, draft, &context.progress)?;
             if repository.contents {
                 content.make_manifests(store, context)?;
             }
@@ -58,11 +59,17 @@ pub(super) fn render(
     let jobs: Vec<Job<'_>> = contents.iter().enumerate().flat_map(Content::jobs).collect();
     let threads = NonZeroUsize::new(context.threads.get() / jobs.len().max(1)).unwrap_or(NonZeroUsize::MIN);
     let unlisted = UnlistedPackages::default();
+    let phase = context.progress.begin(Phase::Rendering, Amount::items(jobs.len()));
     let results = parallel_map(&jobs, context.threads, |job| {
+        phase.check()?;
         let mut options = IndexOptions::new(repository.encodings_of(job.kind.index_kind()).to_vec());
         options.threads = threads;
-        job.run(&Workshop { store, draft, options, pdiffs: repository.pdiffs, unlisted: &unlisted })
+        let index =
+            job.run(&Workshop { store, draft, options, pdiffs: repository.pdiffs, unlisted: &unlisted })?;
+        phase.advance(1, 0)?;
+        Ok::<_, Error>(index)
     });
+    phase.finish();
     let mut by_content: Vec<Indices> = contents.iter().map(|_| Indices::new()).collect();
     for (job, result) in jobs.iter().zip(results) {
         if let Some(indices) = by_content.get_mut(job.place) {
@@ -103,6 +110,7 @@ impl<'a> Content<'a> {
         repository: &RepositorySettings,
         wanted: &'a Wanted<'a>,
         draft: &Draft<'_>,
+        progress: &Progress,
     ) -> Result<Self, Error> {
         let snapshot = store.empty_or(wanted.snapshot)?;
         let before = match wanted.built_upon() {
@@ -115,7 +123,7 @@ impl<'a> Content<'a> {
         let sources = wanted.before.is_some_and(PublishedSuite::has_sources);
         let extent = Extent { sources, contents: repository.contents, ..Extent::default() };
         let mut content = Self { wanted, snapshot, before, extent };
-        content.take_in(store, draft)?;
+        content.take_in(store, draft, progress)?;
         Ok(content)
     }
 
@@ -141,7 +149,7 @@ impl<'a> Content<'a> {
     }
 
     /// Looks at every package that was not shown before.
-    fn take_in(&mut self, store: &Store, draft: &Draft<'_>) -> Result<(), Error> {
+    fn take_in(&mut self, store: &Store, draft: &Draft<'_>, progress: &Progress) -> Result<(), Error> {
         // What clients were told to fetch they go on asking for.
         let known = self.wanted.before.map(|before| installer_components(self.wanted.suite, &before.indices));
         let mut installer: BTreeSet<_> = known.into_iter().flatten().cloned().collect();
@@ -152,12 +160,18 @@ impl<'a> Content<'a> {
                 installer.insert(record.component().clone());
             }
         };
+        let new = match &self.before {
+            Some((_, difference)) => Amount::items(difference.only_second.len()),
+            None => Amount { items: self.snapshot.records(), bytes: 0 },
+        };
+        let phase = progress.begin(Phase::Linking, new);
         match &self.before {
             // Packages shown before are in the pool already.
             Some((before, difference)) => {
                 for record in &difference.only_second {
                     note(record);
                     draft.put_pool(record)?;
+                    phase.advance(1, 0)?;
                 }
                 // Of a component that is new here, packages may have been waiting for it.
                 let knows_all = match self.wanted.place {
@@ -175,9 +189,11 @@ impl<'a> Content<'a> {
                     let record = record?;
                     note(&record);
                     draft.put_pool(&record)?;
+                    phase.advance(1, 0)?;
                 }
             }
         }
+        phase.finish();
         self.extent.installer = installer;
         self.extent.sources = sources;
         Ok(())

@@ -68,6 +68,7 @@ use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
+use crate::progress::Phase;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::StorageError;
 use crate::storage::beneath::PathFault;
@@ -220,6 +221,7 @@ impl Store {
         context: &Context,
     ) -> Result<PublishReport, Error> {
         let _lock = self.publishing_lock(&repository.name)?;
+        context.progress.check(Phase::Rendering)?;
         let head = self.head(&repository.name)?;
         let current = Publication::current_in(target, self, &repository.name)?;
         let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
@@ -321,6 +323,8 @@ impl Store {
         let published = Operation::Publish(publication.id);
         let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
         let (hashed, checked) = (draft.hashed(), draft.checked());
+        // The last moment at which nothing is to be seen of it.
+        context.progress.check(Phase::Rendering)?;
         draft.show(&publication, &signatures, &line)?;
         let before = current.as_ref().and_then(Publication::latest_date);
         Ok(PublishReport {

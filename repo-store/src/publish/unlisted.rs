@@ -67,7 +67,6 @@ impl UnlistedPackages {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
     use std::sync::Arc;
     use std::time::{Duration, SystemTime};
 
@@ -115,7 +114,7 @@ mod tests {
             SecretKey::generate("Test", SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000), None);
         let signer = OpenPgpSigner::new(vec![key.unwrap()]).unwrap();
         let now = Timestamp::from_second(1_790_000_000).unwrap();
-        let context = Context { actor: "tester".to_owned(), now, threads: NonZeroUsize::MIN };
+        let context = Context::new("tester", now);
 
         let publish = |insert: &[&Arc<Record>], remove: &[&Arc<Record>]| {
             let change = |transaction: &mut crate::transaction::Transaction<'_>| {
@@ -177,7 +176,7 @@ mod tests {
             SecretKey::generate("Test", SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000), None);
         let signer = OpenPgpSigner::new(vec![key.unwrap()]).unwrap();
         let now = Timestamp::from_second(1_790_000_000).unwrap();
-        let context = Context { actor: "tester".to_owned(), now, threads: NonZeroUsize::MIN };
+        let context = Context::new("tester", now);
         let long = format!("pool/main/{}_1_amd64.deb", "l".repeat(250));
         let records = [
             record(&store, "good", "aa"),

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
 use apt_sign::{OpenPgpSigner, SecretKey};
@@ -34,12 +33,8 @@ use crate::tests::packages;
 const DAY: i64 = 24 * 60 * 60;
 
 fn context(day: i64) -> Context {
-    Context {
-        actor: "tester".to_owned(),
-        now: Timestamp::from_second(1_790_000_000 + day * DAY).unwrap(),
-        // In one thread the calls come in one order.
-        threads: NonZeroUsize::MIN,
-    }
+    // In one thread the calls come in one order.
+    Context::new("tester", Timestamp::from_second(1_790_000_000 + day * DAY).unwrap())
 }
 
 fn settings(name: &str) -> RepositorySettings {

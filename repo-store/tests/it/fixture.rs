@@ -15,8 +15,8 @@ use deb_parse::deb::Builder;
 use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName, Version};
 use jiff::Timestamp;
 use repo_store::{
-    AddOptions, AddReport, BlobId, Context, Digests, PublishOptions, PublishReport, Record, RepositoryName,
-    RepositorySettings, Store, SuiteSettings,
+    AddOptions, AddReport, BlobId, Context, Digests, Progress, PublishOptions, PublishReport, Record,
+    RepositoryName, RepositorySettings, Store, SuiteSettings,
 };
 
 /// A store, and a directory beside it for files.
@@ -117,6 +117,7 @@ pub(crate) fn context(seconds: i64) -> Context {
         actor: "tester".to_owned(),
         now: Timestamp::from_second(1_790_000_000 + seconds).unwrap(),
         threads: NonZeroUsize::new(2).unwrap(),
+        progress: Progress::silent(),
     }
 }
 

@@ -39,6 +39,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
+use crate::progress::{Amount, Phase};
 use crate::publish;
 use crate::publish::{DirectoryTarget, Forged, Publication};
 use crate::storage::{COLLECTION, files};
@@ -175,7 +176,7 @@ impl Store {
         let mut journal = Journal::read(self);
         let paths = self.paths();
         let inventory = Inventory::take(self, &paths)?;
-        let contents = contents::read_all(self, &paths, &inventory, context);
+        let contents = contents::read_all(self, &paths, &inventory, context)?;
         // What garbage collection took away since was marked as going before.
         for (repository, records) in &mut records {
             records.readable.retain(|_, publication| !published::is_going(self, repository, publication));
@@ -202,6 +203,7 @@ impl Store {
         journal.check(&graph, &published);
 
         let keys = options.keys.and_then(|look| look());
+        let phase = context.progress.begin(Phase::Comparing, Amount::items(records.len()));
         let mut compared = 0;
         let nothing = BTreeSet::new();
         for (repository, records) in &records {
@@ -236,7 +238,9 @@ impl Store {
             findings.extend(self.forged(repository, records, &contents, context));
             let of_records = records.problems.iter().cloned();
             findings.extend(of_records.map(|problem| Finding { problem, remedy: Fix::Record }));
+            phase.advance(1, 0)?;
         }
+        phase.finish();
 
         let unusable = graph.unusable();
         let told: HashSet<Blake3> =

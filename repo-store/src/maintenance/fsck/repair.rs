@@ -23,6 +23,7 @@ use crate::model::id::{BlobId, CommitId};
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
+use crate::progress::Phase;
 use crate::publish::{DirectoryTarget, File, Publication, Source, TreeEntry, layout};
 use crate::storage::beneath::{At, StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
@@ -76,6 +77,7 @@ impl Store {
                 now: context.now,
                 changed: Vec::new(),
             };
+            context.progress.check(Phase::Checking)?;
             let repaired = repair.run()?;
             paths.sync_all(repair.changed)?;
             report.remaining = found.report;

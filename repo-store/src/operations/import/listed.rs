@@ -180,7 +180,7 @@ impl Store {
         let path = list.beside(&entry.path);
         let (file, before) = list.origin.open(&path)?;
         let staged = if options.dry_run { None } else { Some(self.storage().objects().stage()?) };
-        let mut tee = Tee { file: &file, staged, failed: None };
+        let mut tee = Tee::new(&file, staged, request.phase);
         let set = listed_hashes(entry);
         let read = if list_files {
             tarball::read(&mut tee, before.len(), set, self.limits())
@@ -188,17 +188,15 @@ impl Store {
         } else {
             hashes_of_all(&mut tee, set).map(|hashes| (hashes, None))
         };
-        if let Some(error) = tee.failed {
-            return Err(Error::io("write a copy of", path)(error));
-        }
+        let mut staged = tee.finish(&path)?;
         let (hashes, files) =
             read.map_err(|source| Error::Import(ImportError::Package { file: path.clone(), source }))?;
         changed_while_read(&path, &file, &before, hashes.size)?;
         list.check(entry, &Checksums::from(&hashes))?;
-        if let Some(staged) = &mut tee.staged {
+        if let Some(staged) = &mut staged {
             staged.finish()?;
         }
-        Ok(Read { hashes, staged: tee.staged, files })
+        Ok(Read { hashes, staged, files })
     }
 }
 

@@ -22,6 +22,7 @@ use crate::model::id::BlobId;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Build, Digests, Record, RecordKey};
 use crate::operations::placement::{Placement, PlacementRequest, UploadDistribution};
+use crate::progress::{Amount, Cancelled, Phase, Running};
 use crate::settings::route::Route;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::{FileFault, Key, Staged, StorageError};
@@ -137,7 +138,9 @@ impl Store {
         options: &AddOptions,
         context: &Context,
     ) -> Result<AddReport, Error> {
-        self.add_from(Origin::paths(options.refuse_links), repository, files, options, context)
+        let origin = Origin::paths(options.refuse_links);
+        let files = Files::given(files, origin, context);
+        self.add_from(origin, repository, &files, options, context)
     }
 
     /// [`add`](Self::add), of files that lie there.
@@ -145,15 +148,17 @@ impl Store {
         &self,
         origin: Origin<'_>,
         repository: &RepositorySettings,
-        files: &[Utf8PathBuf],
+        files: &Files,
         options: &AddOptions,
         context: &Context,
     ) -> Result<AddReport, Error> {
         repository.check()?;
         repository.check_suites(&options.suites)?;
-        let files = without_members(files, origin);
-        let request = Request { options, origin };
-        let read = parallel_map(&files, context.threads, |file| {
+        let Files { paths: files, total } = files;
+        let phase = context.progress.begin(Phase::Reading, *total);
+        let request = Request { options, origin, phase: &phase };
+        let read = parallel_map(files, context.threads, |file| {
+            phase.check()?;
             self.read_argument(repository, file, &request, context)
         });
         // The outcome for each file, by its place among those given.
@@ -168,6 +173,7 @@ impl Store {
                 }
             }
         }
+        phase.finish();
         // The order of keys, in which insertion is fastest.
         candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
 
@@ -175,10 +181,14 @@ impl Store {
             let outcome = insert_all(&candidates, transaction, options)?;
             let all_good = refused.is_empty() && outcome.refused.is_empty();
             if (all_good || options.keep_going) && !options.dry_run {
-                for (_, candidate) in candidates.iter().filter(|(place, _)| outcome.added.contains_key(place))
-                {
+                let kept = candidates.iter().filter(|(place, _)| outcome.added.contains_key(place));
+                let kept: Vec<&Candidate<'_>> = kept.map(|(_, candidate)| candidate).collect();
+                let phase = context.progress.begin(Phase::Changing, Amount::items(kept.len()));
+                for candidate in kept {
                     candidate.keep(self)?;
+                    phase.advance(1, 0)?;
                 }
+                phase.finish();
             } else {
                 transaction.clear();
             }
@@ -226,7 +236,7 @@ impl Store {
         let options = request.options;
         let (file, before) = request.origin.open(path)?;
         let staged = if options.dry_run { None } else { Some(self.storage().objects().stage()?) };
-        let mut tee = Tee { file: &file, staged, failed: None };
+        let mut tee = Tee::new(&file, staged, request.phase);
         let mut read_options = match (repository.contents, options.check_data) {
             (true, _) => Manifest::options(self.limits()),
             (false, true) => deb::Options::default(),
@@ -235,9 +245,7 @@ impl Store {
         read_options.limits = self.limits().clone();
         read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
         let read = deb::read(&mut tee, &read_options);
-        if let Some(error) = tee.failed {
-            return Err(Error::io("write a copy of", path)(error));
-        }
+        let copy = tee.finish(path)?;
         let package =
             read.map_err(|source| Error::Import(ImportError::Package { file: path.to_owned(), source }))?;
         changed_while_read(path, &file, &before, package.size)?;
@@ -261,7 +269,7 @@ impl Store {
         let record = Record::new(control, component, kind, blob, package.size, &digests)
             .map_err(|source| Error::Import(ImportError::Stanza { file: path.to_owned(), source }))?;
         let mut staged = Vec::new();
-        if let Some(mut copy) = tee.staged {
+        if let Some(mut copy) = copy {
             copy.finish()?;
             staged.push((Self::blob_key(blob), copy));
             if repository.contents {
@@ -276,6 +284,29 @@ impl Store {
 struct Request<'a> {
     options: &'a AddOptions,
     origin: Origin<'a>,
+    phase: &'a Running<'a>,
+}
+
+/// Files to add, and how much there is to read.
+pub(crate) struct Files {
+    pub(crate) paths: Vec<Utf8PathBuf>,
+    pub(crate) total: Amount,
+}
+
+impl Files {
+    /// The files that were given, less those that come with an upload or a source package among them.
+    fn given(files: &[Utf8PathBuf], origin: Origin<'_>, context: &Context) -> Self {
+        let lists = files.iter().filter(|file| matches!(file.extension(), Some("changes" | "dsc")));
+        let members: BTreeSet<Utf8PathBuf> = lists.flat_map(|list| members(list, origin)).collect();
+        let paths: Vec<Utf8PathBuf> = files.iter().filter(|file| !members.contains(*file)).cloned().collect();
+        let mut total = Amount::default();
+        if context.progress.is_watched() {
+            // One that cannot be looked at is refused when its turn comes.
+            let sizes = paths.iter().chain(&members).filter_map(|file| origin.size(file));
+            sizes.for_each(|size| total.add(size));
+        }
+        Self { paths, total }
+    }
 }
 
 /// A package that was read and may be added.
@@ -287,17 +318,6 @@ struct Candidate<'a> {
     staged: Mutex<Vec<(Key, Box<dyn Staged + 'a>)>>,
     /// Those of its files that are in the store already.
     borrowed: Vec<BlobId>,
-}
-
-/// The files, less those that come with an upload or a source package among them.
-fn without_members(files: &[Utf8PathBuf], origin: Origin<'_>) -> Vec<Utf8PathBuf> {
-    // In a drop folder, whose files belong to which list depends on their owners, and was found out before.
-    if origin.is_folder() {
-        return files.to_vec();
-    }
-    let lists = files.iter().filter(|file| matches!(file.extension(), Some("changes" | "dsc")));
-    let members: BTreeSet<Utf8PathBuf> = lists.flat_map(|list| members(list, origin)).collect();
-    files.iter().filter(|file| !members.contains(*file)).cloned().collect()
 }
 
 /// What became of the candidates, by the place of the file that they stand for.
@@ -415,11 +435,43 @@ struct Tee<'f, 's> {
     staged: Option<Box<dyn Staged + 's>>,
     /// Why the copy could not be written: the store's trouble, not the package's.
     failed: Option<std::io::Error>,
+    phase: &'f Running<'f>,
+    /// What was read and not told of yet.
+    untold: u64,
+    cancelled: Option<Cancelled>,
+}
+
+/// After so many bytes of a file an observer is told of them.
+const TOLD: u64 = 1 << 20;
+
+impl<'f, 's> Tee<'f, 's> {
+    fn new(file: &'f File, staged: Option<Box<dyn Staged + 's>>, phase: &'f Running<'f>) -> Self {
+        Self { file, staged, failed: None, phase, untold: 0, cancelled: None }
+    }
+
+    /// Ends the reading and returns the copy, which is not finished yet.
+    fn finish(self, path: &Utf8Path) -> Result<Option<Box<dyn Staged + 's>>, Error> {
+        if let Some(cancelled) = self.cancelled {
+            return Err(cancelled.into());
+        }
+        if let Some(error) = self.failed {
+            return Err(Error::io("write a copy of", path)(error));
+        }
+        self.phase.advance(1, self.untold)?;
+        Ok(self.staged)
+    }
 }
 
 impl Read for Tee<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.untold >= TOLD {
+            self.phase.advance(0, std::mem::take(&mut self.untold)).map_err(|cancelled| {
+                self.cancelled = Some(cancelled);
+                std::io::Error::other(cancelled)
+            })?;
+        }
         let count = self.file.read(buffer)?;
+        self.untold += count as u64;
         if let (Some(staged), Some(bytes)) = (&mut self.staged, buffer.get(..count)) {
             staged.write_all(bytes).map_err(|error| {
                 let copy = std::io::Error::from(error.kind());
@@ -441,9 +493,9 @@ fn changed_while_read(path: &Utf8Path, file: &File, before: &Metadata, read: u64
     Err(Error::Storage(StorageError::NotAFile { file: path.to_owned(), fault: FileFault::Changed }))
 }
 
-/// Whether an error is the store's own trouble and not that of the file being added.
+/// Whether an error is no fault of the file being added: the store's own trouble, or the caller's wish.
 fn is_ours(error: &Error) -> bool {
-    matches!(error, Error::Storage(StorageError::Io { .. }))
+    matches!(error, Error::Storage(StorageError::Io { .. }) | Error::Cancelled(_))
 }
 
 /// Packages for an installer seldom say so themselves: those of Debian only end with `.udeb`.

@@ -14,7 +14,8 @@ use rejected::{REJECTED, reject};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::manifest::Part;
-use crate::operations::import::{AddOptions, AddReport, DropFolder, Origin, Refused, members};
+use crate::operations::import::{AddOptions, AddReport, DropFolder, Files, Origin, Refused, members};
+use crate::progress::Amount;
 use crate::settings::RepositorySettings;
 use crate::storage::beneath::{Kind, Status};
 use crate::storage::{FileFault, StorageError, files};
@@ -111,7 +112,13 @@ impl Store {
             despite_hold: options.despite_hold,
             ..options.add.clone()
         };
-        let files: Vec<Utf8PathBuf> = candidates.keys().cloned().collect();
+        let mut files = Files { paths: candidates.keys().cloned().collect(), total: Amount::default() };
+        let seen: BTreeMap<&Utf8PathBuf, u64> = candidates
+            .values()
+            .flatten()
+            .filter_map(|(file, seen)| Some((file, seen.as_ref()?.size)))
+            .collect();
+        seen.into_values().for_each(|size| files.total.add(size));
         let mut report = self.add_from(Origin::folder(&opened), repository, &files, &add, context)?;
         let mut arriving = BTreeSet::new();
         let mut refused = Vec::new();

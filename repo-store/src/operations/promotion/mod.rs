@@ -22,6 +22,7 @@ use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
+use crate::progress::{Amount, Phase};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted};
@@ -156,11 +157,14 @@ impl PromotionPlan {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
             let mut new = SuiteRecords::default();
+            let phase = context.progress.begin(Phase::Changing, Amount::items(self.changes.iter().count()));
             for (suite, record) in self.changes.iter() {
+                phase.advance(1, 0)?;
                 if transaction.insert(suite, record)? == Inserted::New {
                     new.push(suite, Arc::clone(record));
                 }
             }
+            phase.finish();
             if dry_run {
                 transaction.clear();
             }
