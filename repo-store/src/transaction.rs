@@ -331,7 +331,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Gives suites the content that they have in another state of the repository, which costs what differs to read and
-    /// nothing to write.
+    /// nothing to write. Versions of the keyring package stay: keys do not go back, and machines must hear of them.
     ///
     /// # Errors
     /// As [`insert`](Self::insert), for what comes with that.
@@ -341,6 +341,7 @@ impl<'a> Transaction<'a> {
         suites: impl IntoIterator<Item = SuiteName>,
     ) -> Result<(), Error> {
         let mut returning: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
+        let keyrings = KeyringVersions::load(self.store, &self.repository)?;
         for suite in suites {
             let then = target.snapshot(&suite)?;
             let nothing = Snapshot::default();
@@ -352,8 +353,14 @@ impl<'a> Transaction<'a> {
             let difference = self.store.difference(now, &then)?;
             let of_suite = |record: &Arc<Record>| (suite.clone(), record.key().clone());
             let returned: BTreeSet<_> = difference.only_second.iter().map(of_suite).collect();
-            let left = difference.only_first.iter().map(|record| (of_suite(record), record.blob()));
+            let (own, left): (Vec<_>, Vec<_>) =
+                difference.only_first.into_iter().partition(|record| keyrings.contains(record.blob()));
+            let left = left.iter().map(|record| (of_suite(record), record.blob()));
             self.withdrawn.extend(left.filter(|(place, _)| !returned.contains(place)));
+            if !own.is_empty() {
+                let own = own.into_iter().map(|record| (record.key().clone(), Edit::Insert(record)));
+                self.edits.insert(suite.clone(), own.collect());
+            }
             self.returned.extend(returned);
             returning.extend(difference.only_second.into_iter().map(|record| (record.key().clone(), record)));
             let id = match target.commit().suites.get(&suite) {

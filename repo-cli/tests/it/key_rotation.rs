@@ -382,6 +382,31 @@ fn a_retirement_that_is_killed_anywhere_leaves_what_updated_clients_accept() {
 }
 
 #[test]
+fn packages_go_back_and_keys_do_not() {
+    let environment = store();
+    let _ = environment.run(&["key", "publish"]).succeeds();
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["key", "rotate", "--all"]).succeeds();
+    let both = versions(&environment, "prod");
+    assert_eq!(both.len(), 2);
+    let has_hello = || environment.run(&["list", "prod"]).succeeds().stdout.contains("hello");
+    for (arguments, there) in [
+        (&["rollback", "prod", "--to", "1", "--yes"][..], false),
+        (&["undo", "prod", "--yes"], true),
+        (&["rollback", "prod", "--to", "0", "--yes"], false),
+        (&["rollback", "prod", "--to", "2", "--yes"], true),
+    ] {
+        let done = environment.run(arguments).succeeds();
+        assert!(!done.stdout.contains("keyring"), "{done}");
+        assert_eq!((versions(&environment, "prod"), has_hello()), (both.clone(), there), "{done}");
+        let _ = environment.run(&["fsck"]).succeeds();
+    }
+    let held = environment.run(&["holds", "prod"]).succeeds();
+    assert!(!held.stdout.contains("keyring"), "{held}");
+    let _ = environment.run(&["key", "check"]).succeeds();
+}
+
+#[test]
 fn two_rotations_at_once_make_one_key() {
     let environment = store();
     let start = || environment.command().args(["key", "rotate", "--all"]).spawn().unwrap();
