@@ -129,7 +129,8 @@ impl KeyDirectory {
     }
 
     /// Every key that can be read with its file, the oldest first, and what is wrong with the others: one of these does not keep a good
-    /// one from signing. What others could read or exchange stops everything, as clients may know just that key.
+    /// one from signing. What others could read or exchange, and what no passphrase opens, stops everything, as clients may know just
+    /// that key.
     pub(crate) fn read<K: Key>(
         &self,
         load: impl Fn(&Path) -> Result<K, apt_sign::Error>,
@@ -156,6 +157,7 @@ impl KeyDirectory {
                 ) => return Err(error.into()),
                 // Clients may know just the key that is locked.
                 Err(error @ apt_sign::Error::Passphrase { .. }) => return Err(error.into()),
+                Err(error @ apt_sign::Error::Locked { .. }) => return Err(bad_key(path, error)),
                 Err(error) => unusable.push(bad_key(path, error)),
             }
         }
@@ -327,6 +329,32 @@ mod tests {
         ));
         assert!(keys.signer(made).is_ok_and(|(_, warnings)| warnings.is_empty()));
         assert_eq!(keys.keyring().unwrap().0.fingerprints(), [key.fingerprint()]);
+    }
+
+    #[test]
+    fn a_key_that_no_passphrase_opens_stops_signing_beside_a_good_one_and_is_listed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        std::fs::create_dir(root.join("store")).unwrap();
+        let (plain, now) =
+            (KeyDirectory::new(root), SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        plain.generate(&NewKey::named("plain"), now).unwrap();
+        let passphrase = |line: &'static [u8]| {
+            let source = move || Ok(Some(crate::passphrase::Passphrase::from_line(line).unwrap()));
+            KeyDirectory::new(root).with_passphrase(PassphraseSource::configured(source))
+        };
+        let right = passphrase(b"correct horse");
+        let locked = right.generate(&NewKey::named("locked"), now).unwrap();
+        assert_eq!(right.signer(now).unwrap().0.keyring().fingerprints().len(), 2);
+        for wrong in [passphrase(b"battery staple"), plain] {
+            let refused = wrong.signer(now).unwrap_err();
+            assert!(
+                matches!(&refused, KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. }),
+                "{refused}"
+            );
+            assert_eq!(wrong.keyring().unwrap().0.fingerprints().len(), 2);
+            assert!(wrong.retire(&locked.fingerprint(), now).is_err());
+        }
     }
 
     #[test]
