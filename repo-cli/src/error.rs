@@ -220,12 +220,12 @@ pub(crate) enum Failure {
         path: Utf8PathBuf,
     },
     /// A key that is not to be retired yet.
-    #[error("key {fingerprint} cannot be retired without --force:{}", .reasons.iter().map(|reason| format!("\n  {reason}")).collect::<String>())]
+    #[error("key {fingerprint} cannot be retired without --force: {} not met", crate::output::count(*.unmet, "condition"))]
     NotRetirable {
         /// The key.
         fingerprint: apt_sign::Fingerprint,
-        /// What is not known or not so yet.
-        reasons: Vec<String>,
+        /// How many conditions are not met, which were named.
+        unmet: usize,
     },
     /// Rules of retention by which a suite would lose most of what it holds.
     #[error("{repository}: more than half of {} would go; nothing was removed", crate::output::joined(.suites))]

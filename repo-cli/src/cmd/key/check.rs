@@ -150,7 +150,7 @@ fn of_repositories(session: &Session) -> Result<Vec<Finding>, Failure> {
         findings.push(Finding {
             severity: if has_package { "attention" } else { "note" },
             subject: repository.name.to_string(),
-            message: format!("no {package} with key {} in every suite", without.join(", ")),
+            message: format!("not every suite has {package} with key {}", without.join(", ")),
             action: Some("repo-cli key publish".to_owned()),
         });
     }

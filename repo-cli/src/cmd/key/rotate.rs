@@ -170,7 +170,9 @@ pub(super) fn retire_key(
             .to_owned(),
     );
     if !force && !dry_run {
-        return Err(Failure::NotRetirable { fingerprint: fingerprint.clone(), reasons: lacking });
+        lacking.iter().for_each(|reason| output.note(reason));
+        output.result(&document(fingerprint, false, &serve::Brought::default(), &lacking), || {});
+        return Err(Failure::NotRetirable { fingerprint: fingerprint.clone(), unmet: lacking.len() });
     }
     lacking.iter().for_each(|reason| output.warn("W-RETIRE", reason.clone()));
     // All that are left, also those that cannot sign: a revocation is for clients.
