@@ -124,6 +124,10 @@ pub(super) struct Draft<'a> {
     id: PublicationId,
     /// Bytes that were hashed for it.
     hashed: AtomicU64,
+    /// Indices that were rendered.
+    rendered: AtomicU64,
+    /// Pieces of files that were compressed.
+    compressed: AtomicU64,
     /// Published files that were read to see whether they are whole.
     checked: AtomicU64,
     /// Files of indices known to be what their names say: they were written for this publication, or read.
@@ -149,6 +153,8 @@ impl<'a> Draft<'a> {
             target,
             id: PublicationId::next(now, last, &taken),
             hashed: AtomicU64::new(0),
+            rendered: AtomicU64::new(0),
+            compressed: AtomicU64::new(0),
             checked: AtomicU64::new(0),
             whole: Mutex::default(),
             broken: BTreeSet::new(),
@@ -219,6 +225,37 @@ impl<'a> Draft<'a> {
         self.hashed.load(Ordering::Relaxed)
     }
 
+    /// Returns how many indices were rendered so far, as a whole or from the one before.
+    pub(super) fn rendered(&self) -> u64 {
+        self.rendered.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many pieces of indices were compressed so far.
+    pub(super) fn compressed(&self) -> u64 {
+        self.compressed.load(Ordering::Relaxed)
+    }
+
+    /// Makes the files of an index that a repository of the store has published those of an index of this publication. Returns whether
+    /// they are all here: each is read to its end, and none with another content is used.
+    pub(super) fn take_over(&self, index: &PublishedIndex, from: &RepositoryName) -> Result<bool, Error> {
+        for file in index.files.values() {
+            let path = layout::index(&file.sha256);
+            if self.is_broken(&file.sha256) {
+                return Ok(false);
+            }
+            let is_new = from != self.repository && self.target.take_index(&path, from)?;
+            if !self.is_there(&path, file.size, &file.sha256)? {
+                if is_new {
+                    self.target.remove(&path)?;
+                }
+                return Ok(false);
+            }
+            self.target.keep(&path);
+            self.target.keep(layout::INDICES.into());
+        }
+        Ok(true)
+    }
+
     /// Returns whether all files of an index are there. A file with the wrong content passes unless that was noticed: to find these, and
     /// to put them aside, is for a check. When [all are checked](Self::check_all), each file is read.
     pub(super) fn holds(&self, index: &PublishedIndex) -> Result<bool, Error> {
@@ -263,6 +300,8 @@ impl<'a> Draft<'a> {
         previous: Option<&PublishedIndex>,
     ) -> Result<Option<PublishedIndex>, Error> {
         self.hashed.fetch_add(rendered.hashed(), Ordering::Relaxed);
+        self.rendered.fetch_add(1, Ordering::Relaxed);
+        self.compressed.fetch_add(rendered.compressed(), Ordering::Relaxed);
         let mut files = BTreeMap::new();
         for file in rendered.files() {
             let before = previous.and_then(|previous| previous.files.get(&file.encoding()));
@@ -276,6 +315,7 @@ impl<'a> Draft<'a> {
             plain: ReleaseFile { size, sha256 },
             files,
             layout: rendered.into_layout(),
+            made_from: None,
             diff: None,
         }))
     }
