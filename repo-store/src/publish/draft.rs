@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::model::record::Record;
-use crate::storage::{Key, StorageError};
+use crate::storage::StorageError;
 use crate::store::Store;
 
 /// Removes what is no publication from where publications lie, and returns the ids that are not free.
@@ -37,11 +37,12 @@ fn clear_away(
     let roots = target.list(layout::SNAPSHOTS.into())?.into_iter();
     names.extend(roots.filter(|name| PublicationId::parse(name).is_some()));
     let shown = Publication::shown(target)?;
+    // Read at once: many are kept, and a look at each would cost more than the publication.
+    let recorded = Publication::recorded(store, repository)?;
     let mut taken = BTreeSet::new();
     for name in &names {
         let id = PublicationId::parse(name);
-        let record = Key::named("publications", &format!("{repository}/{name}"));
-        if (id.is_some() && id == shown) || store.storage().objects().contains(&record)? {
+        if id.is_some_and(|id| Some(id) == shown || recorded.contains(&id)) {
             taken.extend(id);
             continue;
         }

@@ -77,13 +77,7 @@ pub(super) fn render(
     let made = parallel_map(&work, context.threads, |((job, recipe), equal)| {
         let mut options = IndexOptions::new(job.encodings.to_vec());
         options.threads = threads;
-        let workshop = Workshop {
-            store,
-            draft,
-            options,
-            pdiffs: repository.pdiffs,
-            unlisted: UnlistedPackages::default(),
-        };
+        let workshop = Workshop { store, draft, options, repository, unlisted: UnlistedPackages::default() };
         let mut made = job.run(&workshop, *recipe, equal.as_ref())?;
         made.is_complete &= workshop.unlisted.is_empty();
         unlisted.absorb(workshop.unlisted);
@@ -170,13 +164,9 @@ struct Workshop<'a> {
     store: &'a Store,
     draft: &'a Draft<'a>,
     options: IndexOptions,
-    /// From how many earlier states clients can come to the present one by a patch.
-    pdiffs: usize,
+    repository: &'a RepositorySettings,
     unlisted: UnlistedPackages,
 }
-
-/// An index that takes fewer bytes is fetched faster than its patches are looked for.
-const WORTH_PATCHING: u64 = 64 << 10;
 
 /// What a suite will show, and on top of what.
 struct Content<'a> {
@@ -456,19 +446,19 @@ impl Job<'_> {
     /// The patches that lead from earlier states to an index that was just written.
     fn patches(
         &self,
-        Workshop { draft, pdiffs, .. }: &Workshop<'_>,
+        Workshop { draft, repository, .. }: &Workshop<'_>,
         (id, before): (PublicationId, &PublishedIndex),
         (present, removed): (&PublishedIndex, &[Range<u64>]),
     ) -> Result<Option<PublishedDiff>, Error> {
         let fetched = present.files.values().map(|file| file.size).min().unwrap_or(0);
-        let Some(files) = OpenFiles::open(present, draft) else { return Ok(None) };
-        if *pdiffs == 0 || fetched < WORTH_PATCHING {
+        if repository.pdiffs == 0 || fetched < repository.pdiffs_from {
             return Ok(None);
         }
+        let Some(files) = OpenFiles::open(present, draft) else { return Ok(None) };
         let none = PatchHistory::default();
         let history = before.diff.as_ref().map_or(&none, |diff| &diff.history);
         let before = (&*id.to_string(), before.plain, &before.layout);
-        let history = history.advance(before, (&present.layout, removed), *pdiffs);
+        let history = history.advance(before, (&present.layout, removed), repository.pdiffs);
         let made = history.patches(&draft.id().to_string(), present.plain, &present.layout, &files);
         let Some(made) = made.map_err(|source| self.error(source))? else { return Ok(None) };
         let index = draft.put_small(&made.index)?;

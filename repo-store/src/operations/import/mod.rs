@@ -1,3 +1,4 @@
+mod intake;
 mod listed;
 mod origin;
 mod source;
@@ -5,7 +6,7 @@ mod upload;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Metadata};
-use std::io::{Read, Write as _};
+
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +14,8 @@ use apt_index::{PackageKind, parallel_map};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{BinaryControl, Fields as _};
 use deb_parse::{Component, SuiteName, deb};
+
+use intake::{Intake, KnownPackages};
 
 use crate::context::Context;
 use crate::error::{ChangeError, Error, ImportError};
@@ -152,7 +155,8 @@ impl Store {
         repository.check()?;
         repository.check_suites(&options.suites)?;
         let files = without_members(files, origin);
-        let request = Request { options, origin };
+        let known = KnownPackages::default();
+        let request = Request { options, origin, known: &known };
         let read = parallel_map(&files, context.threads, |file| {
             self.read_argument(repository, file, &request, context)
         });
@@ -225,8 +229,7 @@ impl Store {
     ) -> Result<Candidate<'_>, Error> {
         let options = request.options;
         let (file, before) = request.origin.open(path)?;
-        let staged = if options.dry_run { None } else { Some(self.storage().objects().stage()?) };
-        let mut tee = Tee { file: &file, staged, failed: None };
+        let mut intake = Intake::begin(self, request.known, (path, &file, before.len()), options.dry_run)?;
         let mut read_options = match (repository.contents, options.check_data) {
             (true, _) => Manifest::options(self.limits()),
             (false, true) => deb::Options::default(),
@@ -234,8 +237,8 @@ impl Store {
         };
         read_options.limits = self.limits().clone();
         read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
-        let read = deb::read(&mut tee, &read_options);
-        if let Some(error) = tee.failed {
+        let read = deb::read(&mut intake, &read_options);
+        if let Some(error) = intake.take_failure() {
             return Err(Error::io("write a copy of", path)(error));
         }
         let package =
@@ -261,12 +264,9 @@ impl Store {
         let record = Record::new(control, component, kind, blob, package.size, &digests)
             .map_err(|source| Error::Import(ImportError::Stanza { file: path.to_owned(), source }))?;
         let mut staged = Vec::new();
-        if let Some(mut copy) = tee.staged {
-            copy.finish()?;
-            staged.push((Self::blob_key(blob), copy));
-            if repository.contents {
-                staged.push((Self::manifest_key(blob), self.stage_manifest(&Manifest::of(&package))?));
-            }
+        staged.extend(intake.finish(path, blob)?.map(|copy| (Self::blob_key(blob), copy)));
+        if repository.contents && !options.dry_run {
+            staged.push((Self::manifest_key(blob), self.stage_manifest(&Manifest::of(&package))?));
         }
         Candidate::new(repository, path, Arc::new(record), placement, staged, Vec::new())
     }
@@ -276,6 +276,7 @@ impl Store {
 struct Request<'a> {
     options: &'a AddOptions,
     origin: Origin<'a>,
+    known: &'a KnownPackages,
 }
 
 /// A package that was read and may be added.
@@ -405,28 +406,6 @@ impl<'a> Candidate<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// Reads a file and writes what was read to the store's copy: what is hashed is what is stored.
-struct Tee<'f, 's> {
-    file: &'f File,
-    staged: Option<Box<dyn Staged + 's>>,
-    /// Why the copy could not be written: the store's trouble, not the package's.
-    failed: Option<std::io::Error>,
-}
-
-impl Read for Tee<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        if let (Some(staged), Some(bytes)) = (&mut self.staged, buffer.get(..count)) {
-            staged.write_all(bytes).map_err(|error| {
-                let copy = std::io::Error::from(error.kind());
-                self.failed = Some(error);
-                copy
-            })?;
-        }
-        Ok(count)
     }
 }
 
