@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
         if output.is_json() {
             let listed: Vec<ListedJson> =
                 found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
-            output.result(&ListingJson { packages: listed }, || {});
+            output.result(&serde_json::json!({ "packages": listed }), || {});
         } else {
             let rows = print_found(&found, limit, output);
             output.total(rows, &format!("{} in {}", count(files, "package file"), state.text));
@@ -110,12 +110,6 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
 
 /// The columns of a table of packages.
 const HEAD: [&str; 4] = ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"];
-
-/// The result in JSON.
-#[derive(Serialize)]
-struct ListingJson {
-    packages: Vec<ListedJson>,
-}
 
 /// Returns the rows of all packages of some suites, and the number of package files. Only the keys of the packages are read, and one package is
 /// at hand at a time.
