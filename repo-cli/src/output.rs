@@ -294,9 +294,7 @@ impl Output {
     /// Prints rows under a head, and what is said of those that the limit leaves out.
     pub(crate) fn table<const N: usize>(&self, head: [&str; N], rows: &[[String; N]], limit: RowLimit) {
         let shown = rows.get(..limit.of(rows.len())).unwrap_or(rows);
-        for line in table::lines(head, shown, table::terminal_width()) {
-            self.line(&line);
-        }
+        table::each_line(head, shown, table::terminal_width(), |line| self.line(line));
         self.rest(limit, rows.len(), "row");
     }
 

@@ -248,6 +248,11 @@ impl Config {
         }
         self.compress(&mut settings);
         settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);
+        settings.pdiffs_from = self
+            .file
+            .pdiffs_from
+            .as_ref()
+            .map_or(RepositorySettings::DEFAULT_PDIFFS_FROM, |Text(size)| size.0);
         settings.flat = table.flat.as_ref().map(|Text(flat)| flat.clone());
         settings.routing = self.routing(&settings)?;
         settings.valid_for =

@@ -40,6 +40,7 @@ pub(crate) struct File {
     pub(crate) unknown_release: Option<OnUnknownRelease>,
     pub(crate) valid_for: Option<Text<SignedDuration>>,
     pub(crate) pdiffs: Option<usize>,
+    pub(crate) pdiffs_from: Option<Text<Size>>,
     pub(crate) uploaders: Option<Utf8PathBuf>,
     pub(crate) publish: Publish,
     pub(crate) serve: ServeTable,

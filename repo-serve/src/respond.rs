@@ -13,7 +13,7 @@ use base64::Engine as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCEPT_RANGES, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
+    CONTENT_TYPE, DATE, ETAG, HOST, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
@@ -245,9 +245,13 @@ fn send(
     };
     let mut answer =
         Answer { status, headers: HeaderMap::with_capacity(10), content, user: None, problem: None }
-            .with(LAST_MODIFIED, text(httpdate::fmt_http_date(validators.modified)))
-            .with(ETAG, text(validators.etag))
+            .with(LAST_MODIFIED, text(httpdate::fmt_http_date(validators.last_modified())))
+            .with(ETAG, text(validators.etag.clone()))
             .with(CACHE_CONTROL, HeaderValue::from_static(cache_control(immutable, restricted)));
+    if validators.last_modified() != validators.modified {
+        // The one that is added otherwise may be a second old.
+        answer = answer.with(DATE, text(httpdate::fmt_http_date(validators.now)));
+    }
     if selection == Selection::NotModified {
         return answer;
     }
@@ -274,7 +278,8 @@ fn validators(file: &OpenFile, immutable: bool) -> Validators {
     } else {
         format!("W/\"{:x}-{:x}-{:x}\"", file.inode, file.size, since.as_nanos())
     };
-    Validators { etag, modified: whole_seconds(SystemTime::UNIX_EPOCH + since) }
+    let modified = whole_seconds(SystemTime::UNIX_EPOCH + since);
+    Validators { etag, modified, now: SystemTime::now() }
 }
 
 impl Answer {

@@ -57,6 +57,7 @@ mod transaction;
 pub use context::Context;
 pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError};
 pub use history::horizon::KeepHistory;
+pub use history::listing::KeyInSuites;
 pub use history::revision::Revision;
 pub use history::selector::Selector;
 pub use history::tags::Tag;

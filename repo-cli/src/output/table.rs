@@ -1,6 +1,7 @@
 //! Tables: columns as wide as their content, folded to fit a terminal, and long tables cut short.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 
 use deb_parse::SuiteName;
@@ -57,21 +58,22 @@ pub(super) fn terminal_width() -> Option<usize> {
     given.filter(|width| *width > 0).or_else(|| size().filter(|width| *width > 0)).or(Some(80))
 }
 
-/// Returns the lines of a table, without its head when it has no rows.
-pub(super) fn lines<const N: usize>(
+/// Calls `take` with each line of a table; with none, not even its head, when it has no rows.
+pub(super) fn each_line<const N: usize>(
     head: [&str; N],
     rows: &[[String; N]],
     terminal: Option<usize>,
-) -> Vec<String> {
+    mut take: impl FnMut(&str),
+) {
     if rows.is_empty() {
-        return Vec::new();
+        return;
     }
-    let escape = |row: &[String; N]| row.each_ref().map(|cell| escape_in_line(cell).into_owned());
-    let rows: Vec<[String; N]> =
-        std::iter::once(head.map(str::to_owned)).chain(rows.iter().map(escape)).collect();
+    let head = head.map(str::to_owned);
+    let rows =
+        || std::iter::once(&head).chain(rows).map(|row| row.each_ref().map(|cell| escape_in_line(cell)));
     let widest = |measure: fn(&str) -> usize| {
-        rows.iter().fold([0; N], |mut widths, row| {
-            widths.iter_mut().zip(row).for_each(|(width, cell)| *width = measure(cell).max(*width));
+        rows().fold([0; N], |mut widths, row| {
+            widths.iter_mut().zip(&row).for_each(|(width, cell)| *width = measure(cell).max(*width));
             widths
         })
     };
@@ -79,20 +81,31 @@ pub(super) fn lines<const N: usize>(
     if let Some(terminal) = terminal {
         fit(&mut widths, widest(longest_word), terminal);
     }
-    let mut lines = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let cells: Vec<Vec<String>> =
-            row.iter().zip(&widths).map(|(cell, width)| fold(cell, *width)).collect();
+    let mut line = String::new();
+    let mut take_cells = |cells: [&str; N]| {
+        line.clear();
+        for (cell, width) in cells.iter().zip(widths) {
+            // Writing to a String cannot fail.
+            let _ = write!(line, "{}{cell:width$}", if line.is_empty() { "" } else { GAP });
+        }
+        take(line.trim_end());
+    };
+    for row in rows() {
+        let is_folded = row.iter().zip(widths).any(|(cell, width)| cell.chars().count() > width);
+        if !is_folded {
+            take_cells(row.each_ref().map(|cell| &**cell));
+            continue;
+        }
+        let cells: Vec<Vec<String>> = row.iter().zip(widths).map(|(cell, width)| fold(cell, width)).collect();
         let height = cells.iter().map(Vec::len).max().unwrap_or(0);
         for number in 0..height {
-            let cells = cells.iter().zip(&widths).map(|(lines, width)| {
-                let text = lines.get(number).map_or("", String::as_str);
-                format!("{text:width$}")
-            });
-            lines.push(cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned());
+            let mut texts = [""; N];
+            for (text, lines) in texts.iter_mut().zip(&cells) {
+                *text = lines.get(number).map_or("", String::as_str);
+            }
+            take_cells(texts);
         }
     }
-    lines
 }
 
 fn longest_word(text: &str) -> usize {
@@ -206,6 +219,12 @@ mod tests {
 
     fn rows(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
         rows.iter().map(|row| row.map(str::to_owned)).collect()
+    }
+
+    fn lines(head: [&str; 3], rows: &[[String; 3]], terminal: Option<usize>) -> Vec<String> {
+        let mut lines = Vec::new();
+        each_line(head, rows, terminal, |line| lines.push(line.to_owned()));
+        lines
     }
 
     fn text(rows: &[[String; 3]], terminal: Option<usize>) -> String {

@@ -32,8 +32,10 @@ mod place;
 mod proof;
 mod public_keys;
 mod publication;
+mod recipe;
 mod release_info;
 mod removed;
+mod reuse;
 mod tagged;
 mod tagged_again;
 mod target;
@@ -54,7 +56,7 @@ use place::Place;
 pub(crate) use proof::{Forged, forged};
 use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
-use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
+use publication::{COMPONENT_RELEASE, PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub(crate) use tagged::hide_tag;
 use target::PublicationTarget;
 pub(crate) use target::directory::DirectoryTarget;
@@ -107,6 +109,11 @@ pub struct PublishReport {
     pub restored: u64,
     /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
     pub hashed: u64,
+    /// How many indices were rendered, as a whole or from the one before. Indices that list the same records in the same form are rendered
+    /// once, and not at all when a repository of the store has published such an index.
+    pub rendered: u64,
+    /// How many pieces of indices were compressed. A large index has several in each of its files.
+    pub compressed: u64,
     /// How many bytes of files that were published before were read to see whether they are whole.
     pub checked: u64,
     /// The latest `Date` that clients are told. When it is ahead of the present time by more than ten seconds they refuse it until then;
@@ -299,10 +306,10 @@ impl Store {
         for suite in kept {
             if draft.holds_all(suite.before)? { whole.push(suite) } else { wanted.push(suite) }
         }
-        let (rendered, unlisted) = indices::render(self, repository, &wanted, &draft, context)?;
+        let (indices, unlisted) = indices::render(self, repository, &wanted, &draft, context)?;
         let (mut suites, mut signatures) = (BTreeMap::new(), BTreeMap::new());
         let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
-        for (wanted, indices) in wanted.into_iter().zip(rendered) {
+        for (wanted, indices) in wanted.into_iter().zip(indices) {
             if !names.contains(&wanted.suite.name) {
                 names.push(wanted.suite.name.clone());
             }
@@ -322,6 +329,7 @@ impl Store {
         let published = Operation::Publish(publication.id);
         let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
         let (hashed, checked) = (draft.hashed(), draft.checked());
+        let (rendered, compressed) = (draft.rendered(), draft.compressed());
         // The last moment at which nothing is to be seen of it.
         context.progress.check(Phase::Rendering)?;
         draft.show(&publication, &signatures, &line)?;
@@ -333,6 +341,8 @@ impl Store {
             unlisted,
             restored,
             hashed,
+            rendered,
+            compressed,
             checked,
             date: publication.latest_date(),
             corrected: before.filter(|date| start == Start::Records && is_ahead(*date, context.now)),
@@ -394,6 +404,8 @@ impl PublishReport {
             unlisted: Vec::new(),
             restored: 0,
             hashed: 0,
+            rendered: 0,
+            compressed: 0,
             checked: 0,
             date: current.latest_date(),
             corrected: None,
@@ -649,7 +661,7 @@ fn component_releases(
             .render()
             .map_err(|source| Error::Publish(PublishError::Index { suite: suite.name.clone(), source }))?;
         let release = PublishedIndex::whole(draft.put_small(text.as_bytes())?);
-        releases.push((format!("{directory}/Release"), release));
+        releases.push((format!("{directory}/{COMPONENT_RELEASE}"), release));
     }
     Ok(releases)
 }

@@ -275,18 +275,11 @@ fn items_of(
 ) -> Result<(), Error> {
     // What is left out is told when it is published.
     let unlisted = UnlistedPackages::default();
-    let stanzas = match kind {
-        Kind::Packages(kind) => kind.items(records, &unlisted),
-        Kind::Translation(kind) => kind.items(records, &unlisted),
-        Kind::Sources(kind) => kind.items(records, &unlisted),
-        Kind::Flat(kind) => kind.items(records, &unlisted),
-        Kind::Contents(kind) => {
-            let manifest = |blob| store.manifest_unkept(blob);
-            kind.items(&manifest, records, &unlisted)?.iter().for_each(|lines| take(lines.as_bytes()));
-            return Ok(());
-        }
-    };
-    stanzas.iter().for_each(|stanza| take(stanza.as_bytes()));
+    if let Kind::Contents(kind) = kind {
+        let manifest = |blob| store.manifest_unkept(blob);
+        kind.items(&manifest, records, &unlisted)?.iter().for_each(|lines| take(lines.as_bytes()));
+    }
+    kind.stanzas(records, &unlisted).iter().for_each(|stanza| take(stanza.as_bytes()));
     Ok(())
 }
 

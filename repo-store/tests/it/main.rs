@@ -6,6 +6,7 @@ mod adding;
 mod backup;
 mod clocks;
 mod details;
+mod equal_indices;
 mod fixture;
 mod flat;
 mod forgery;
