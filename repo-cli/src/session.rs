@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
     CommitId, Context, Error, Format, IndexKind, PublishOptions, PublishReport, RepositoryName,
-    RepositorySettings, Revision, Store,
+    RepositorySettings, Revision, Store, TagName,
 };
 
 use crate::access;
@@ -297,6 +297,23 @@ impl Session {
         }
         say_no_longer_published(repository, &report, output);
         Ok(report)
+    }
+
+    /// Renders and signs what these tags of a repository lead to again.
+    pub(crate) fn sign_tags(
+        &self,
+        repository: &RepositorySettings,
+        tags: &[TagName],
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let SigningKeys { signer, warnings, .. } = self.signing_keys(false)?;
+        warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
+        let signed = self.store.sign_tags_again(repository, tags, signer, &self.context())?;
+        if !signed.is_empty() {
+            let states = count(signed.len(), "tagged state");
+            output.say(&format!("signed {states} of {} again: {}", repository.name, joined(&signed)));
+        }
+        Ok(())
     }
 
     /// Publishes a repository, and says only what is unusual about it.

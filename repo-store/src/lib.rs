@@ -68,7 +68,7 @@ pub use maintenance::backup::{
 };
 pub use maintenance::fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
-    Refusal, RepairReport, SignAgain, SignatureCheck, SignedSuite, Unhelpful,
+    Refusal, RepairReport, SignAgain, SignTags, SignatureCheck, SignedSuite, Unhelpful, Withdrawn,
 };
 pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};

@@ -26,6 +26,7 @@ mod indices;
 mod kind;
 mod known_keys;
 pub(crate) mod layout;
+mod made_again;
 mod missing;
 mod multiset;
 mod place;
@@ -48,6 +49,7 @@ use deb_parse::SuiteName;
 use draft::{Draft, Signatures};
 pub(crate) use entry::{File, Source, TreeEntry};
 use jiff::{SignedDuration, Timestamp};
+pub(crate) use made_again::MakeAgain;
 use missing::Missing;
 pub(crate) use place::FLAT;
 use place::Place;
@@ -163,7 +165,7 @@ impl Store {
 
     /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every
     /// suite is signed, with the present time as its `Date` even when the last one is later. The publications that tags of earlier states
-    /// lead to are made again as well, from the records of these states.
+    /// lead to are made again as well, from the records of these states, and those that were withdrawn because they were damaged.
     ///
     /// Clients that took a `Date` from the future keep what they have until then, or until it is removed from their lists.
     ///
@@ -279,7 +281,9 @@ impl Store {
         let mut signed_tags = Vec::new();
         if start == Start::Records {
             // Before what clients see, which then has the highest id.
-            let again = self.sign_tagged_again(target, repository, (signer, &keys), last, context)?;
+            let every: &dyn Fn(&TagName) -> bool = &|_| true;
+            let again =
+                self.sign_tagged_again(target, (repository, every), (signer, &keys), last, context)?;
             last = again.last;
             signed_tags = again.tags;
         }

@@ -19,6 +19,7 @@ mod remote;
 mod repair;
 mod report;
 mod sources;
+mod withdrawal;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -34,11 +35,12 @@ pub use remote::{Copies, Refusal, Unhelpful};
 pub use repair::RepairReport;
 pub use report::{Affected, FsckReport, Problem, ProblemKind};
 pub use sources::CopySource;
+pub use withdrawal::Withdrawn;
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::id::BlobId;
-use crate::model::name::RepositoryName;
+use crate::model::name::{RepositoryName, TagName};
 use crate::publish;
 use crate::publish::{DirectoryTarget, Forged, Publication};
 use crate::storage::{COLLECTION, files};
@@ -84,19 +86,27 @@ pub struct FsckOptions<'a> {
     /// Renders and signs a repository again ([`Store::sign_again`]) and returns whether it did. A repair asks for that when clients see a
     /// forged index, before it takes that away; without it they miss the index until somebody publishes.
     pub sign_again: Option<&'a SignAgain<'a>>,
+    /// Renders and signs what some tags of a repository lead to again ([`Store::sign_tags_again`]) and returns whether it did. A repair asks
+    /// for that before it withdraws a damaged publication that these tags lead to; without it they lead nowhere until
+    /// [`Store::sign_again`].
+    pub sign_tags: Option<&'a SignTags<'a>>,
 }
 
 /// See [`FsckOptions::sign_again`].
 pub type SignAgain<'a> = dyn Fn(&RepositoryName) -> bool + 'a;
 
+/// See [`FsckOptions::sign_tags`].
+pub type SignTags<'a> = dyn Fn(&RepositoryName, &[TagName]) -> bool + 'a;
+
 impl std::fmt::Debug for FsckOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { signatures, keys, problems, sign_again } = self;
+        let Self { signatures, keys, problems, sign_again, sign_tags } = self;
         f.debug_struct("FsckOptions")
             .field("signatures", &signatures.is_some())
             .field("keys", &keys.is_some())
             .field("problems", problems)
             .field("sign_again", &sign_again.is_some())
+            .field("sign_tags", &sign_tags.is_some())
             .finish()
     }
 }
@@ -116,6 +126,8 @@ enum Fix {
     Published(Remedy),
     /// A file of an index that lists what no record says.
     Forged(RepositoryName, Sha256),
+    /// A damaged file of an index that a publication may name.
+    Index,
     Record,
     Reference(RepositoryName),
     Tag,
@@ -363,7 +375,7 @@ impl Subject {
             Self::Blob(id) => Fix::Blob(id),
             Self::Object(id) => Fix::Object(id),
             Self::Manifest(id) => Fix::Manifest(id),
-            Self::Index => Fix::Nothing,
+            Self::Index => Fix::Index,
         }
     }
 }

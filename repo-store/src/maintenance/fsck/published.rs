@@ -36,6 +36,8 @@ pub(super) enum Remedy {
     Pool(Utf8PathBuf, BlobId),
     /// Let `dists` lead to this publication.
     Dists(RepositoryName, String),
+    /// Move away what nobody put there.
+    Stray(RepositoryName, Utf8PathBuf),
 }
 
 impl Records {
@@ -488,6 +490,7 @@ impl Published<'_> {
         let publications = self.public().join(PUBLICATIONS);
         let unreadable: BTreeSet<&str> =
             self.records.problems.iter().filter_map(|problem| problem.path.file_name()).collect();
+        let shown = self.current_name();
         for (path, found) in self.inventory.below(&publications) {
             let Ok(relative) = path.strip_prefix(&publications) else { continue };
             let Some(name) = relative.iter().next() else { continue };
@@ -501,14 +504,17 @@ impl Published<'_> {
                         what,
                         affects: Vec::new(),
                     };
-                    self.problems.push((None, problem));
+                    // In what clients see now it is for a person to look at.
+                    let is_shown = Some(name) == shown.as_deref();
+                    let remedy = (!is_shown).then(|| Remedy::Stray(self.repository.clone(), path.to_owned()));
+                    self.problems.push((remedy, problem));
                 }
             } else if relative == name
                 && let Some(id) = id.filter(|id| self.announced.contains(id))
                 && !unreadable.contains(name)
                 // One that came since the records were read has its own.
                 && !self.store.storage().objects().contains(&Publication::key(self.repository, id)).unwrap_or(true)
-                && Some(&*id.to_string()) != self.current_name().as_deref()
+                && Some(&*id.to_string()) != shown.as_deref()
             {
                 // What was never announced is being built, or was when a crash came: the next `publish` clears it away.
                 let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
