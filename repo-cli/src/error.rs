@@ -248,10 +248,9 @@ impl Report {
         Self { code: error.code(), message, hint: store_hint(error), file: Some(file.to_string()), line }
     }
 
-    /// Reports arguments that cannot be used.
-    pub(crate) fn of_usage(error: &clap::Error) -> Self {
-        let text = error.to_string();
-        let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    /// Reports arguments that cannot be used, as `text` says.
+    pub(crate) fn of_usage(text: &str) -> Self {
+        let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
         let message = message.strip_prefix("error: ").unwrap_or(message);
         let tip = rest.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
         let hint = tip.unwrap_or("run the command with --help");
