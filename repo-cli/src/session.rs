@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
-use apt_sign::OpenPgpSigner;
+use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::PackageName;
 use jiff::Timestamp;
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Format, IndexKind, PublishOptions, PublishReport, RepositoryName,
+    CommitId, Context, Error, Format, IndexKind, PublishError, PublishOptions, PublishReport, RepositoryName,
     RepositorySettings, Revision, Store, TagName,
 };
 
@@ -39,6 +39,29 @@ struct SigningKeys {
     warnings: Vec<KeyWarning>,
     /// The time of the signatures, if it differs from the current time.
     as_of: Option<Timestamp>,
+}
+
+impl SigningKeys {
+    /// Returns the failure of a publication. A key that clients know may be skipped only because the clock is wrong.
+    fn failure(&self, error: Error) -> Failure {
+        let Error::Publish(PublishError::KeyChange { keys: known, .. }) = &error else { return error.into() };
+        let is_known =
+            |fingerprint: &Fingerprint| known.is_empty() || known.contains(&fingerprint.to_string());
+        let skipped = self.warnings.iter().find_map(|warning| match warning {
+            KeyWarning::DoesNotSign { fingerprint, problem: KeyProblem::NotYetValid { created }, .. }
+                if is_known(fingerprint) =>
+            {
+                Some((fingerprint.clone(), Timestamp::try_from(*created).ok()?))
+            }
+            _ => None,
+        });
+        match skipped {
+            Some((fingerprint, created)) => {
+                Failure::KnownKeyOfTheFuture { refusal: error, fingerprint, created }
+            }
+            None => error.into(),
+        }
+    }
 }
 
 impl Session {
@@ -108,7 +131,8 @@ impl Session {
         if self.publishes(arguments) {
             let keys = self.signing_keys(false).map_err(Failure::CannotPublish)?;
             self.store.check_file_systems(&repository.name)?;
-            self.store.check_keys(&repository.name, &keys.signer, &self.context())?;
+            let checked = self.store.check_keys(&repository.name, &keys.signer, &self.context());
+            checked.map_err(|error| keys.failure(error))?;
         }
         Ok(repository)
     }
@@ -306,9 +330,10 @@ impl Session {
         tags: &[TagName],
         output: &Output,
     ) -> Result<(), Failure> {
-        let SigningKeys { signer, warnings, .. } = self.signing_keys(false)?;
-        warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
-        let signed = self.store.sign_tags_again(repository, tags, signer, &self.context())?;
+        let keys = self.signing_keys(false)?;
+        keys.warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
+        let signed = self.store.sign_tags_again(repository, tags, &keys.signer, &self.context());
+        let signed = signed.map_err(|error| keys.failure(error))?;
         if !signed.is_empty() {
             let states = count(signed.len(), "tagged state");
             output.say(&format!("signed {states} of {} again: {}", repository.name, joined(&signed)));
@@ -323,15 +348,17 @@ impl Session {
         publishing: Publishing,
         output: &Output,
     ) -> Result<PublishReport, Failure> {
-        let SigningKeys { signer, warnings, as_of } = self.signing_keys(publishing.accept_clock)?;
+        let keys = self.signing_keys(publishing.accept_clock)?;
+        let SigningKeys { signer, warnings, as_of } = keys;
         warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
         let mut context = self.context();
         context.now = as_of.unwrap_or(context.now);
         let report = if publishing.again {
-            self.store.sign_again(repository, signer, publishing.options, &context)?
+            self.store.sign_again(repository, signer, publishing.options, &context)
         } else {
-            self.store.publish_with(repository, signer, publishing.options, &context)?
+            self.store.publish_with(repository, signer, publishing.options, &context)
         };
+        let report = report.map_err(|error| keys.failure(error))?;
         for repo_store::Unlisted { package, index, reason, .. } in &report.unlisted {
             let what = match index {
                 IndexKind::Contents => "its files could not be listed".to_owned(),
