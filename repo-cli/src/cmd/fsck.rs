@@ -138,8 +138,12 @@ pub(crate) fn print(
     for Unhelpful { place, what, .. } in unhelpful {
         output.note(&format!("{place}: {what}"));
     }
+    for note in &report.notes {
+        output.note(&format!("note: {note}"));
+    }
     let json = json!({
         "clean": report.is_clean(),
+        "notes": report.notes,
         "problems": report.problems.iter().map(to_json).collect::<Vec<_>>(),
         "repaired": repaired.iter().map(to_json).collect::<Vec<_>>(),
         "withdrawn": withdrawn.iter().map(withdrawn_json).collect::<Vec<_>>(),

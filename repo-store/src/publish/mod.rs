@@ -25,6 +25,7 @@ mod flat;
 mod indices;
 mod kind;
 mod known_keys;
+mod last_shown;
 pub(crate) mod layout;
 mod made_again;
 mod missing;
@@ -225,6 +226,12 @@ impl Store {
         let current = Publication::current_in(target, self, &repository.name)?;
         let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
 
+        // Clients know more than what they see: everything is signed with a later date than they know.
+        let shown_after = match &current {
+            Some(current) => self.shown_after(&repository.name, current)?,
+            None => None,
+        };
+
         let missing = current.as_ref().map(|current| target.missing(current)).transpose()?;
         let mut restored = missing.as_ref().map_or(0, Missing::count);
         let is_whole = restored == 0;
@@ -242,7 +249,7 @@ impl Store {
                     && !expires_soon(before, repository, context.now)
             });
             let can_stay = match (unchanged, &current, &missing) {
-                (Some(before), Some(current), Some(missing)) => {
+                (Some(before), Some(current), Some(missing)) if shown_after.is_none() => {
                     missing.leaves_files_of(current.id, &suite.place, before)
                 }
                 _ => false,
@@ -251,6 +258,7 @@ impl Store {
         }
         if let Some(current) = &current
             && wanted.is_empty()
+            && shown_after.is_none()
             && kept.len() == current.suites.len()
             && is_whole
             // A state that looks like the one before has a publication of its own, which a tag can name.
@@ -260,6 +268,7 @@ impl Store {
             // Whoever showed it may not have lived to make that durable.
             target.keep("".into());
             target.sync()?;
+            self.note_shown(&repository.name, current.id);
             restored += self.restore_tags(target, &repository.name, current)?;
             let tags_ahead = self.tags_ahead_in(target, &repository.name, context.now)?;
             return Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) });
@@ -278,6 +287,7 @@ impl Store {
         }
 
         let mut last = self.last_id(target, &repository.name, (current.as_ref(), start), context.now)?;
+        last = last.max(shown_after.filter(|id| !is_from_the_future(*id, context.now)));
         let mut signed_tags = Vec::new();
         if start == Start::Records {
             // Before what clients see, which then has the highest id.
@@ -325,6 +335,7 @@ impl Store {
         let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
         let (hashed, checked) = (draft.hashed(), draft.checked());
         draft.show(&publication, &signatures, &line)?;
+        self.note_shown(&repository.name, publication.id);
         let before = current.as_ref().and_then(Publication::latest_date);
         Ok(PublishReport {
             publication: Some(publication.id),

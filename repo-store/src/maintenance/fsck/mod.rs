@@ -212,7 +212,7 @@ impl Store {
         journal.check(&graph, &published);
 
         let keys = options.keys.and_then(|look| look());
-        let mut compared = 0;
+        let (mut compared, mut notes) = (0, Vec::new());
         let nothing = BTreeSet::new();
         for (repository, records) in &records {
             let mut tree = Published {
@@ -234,10 +234,12 @@ impl Store {
                 keys: keys.as_ref(),
                 now: context.now,
                 problems: Vec::new(),
+                notes: Vec::new(),
                 compared: 0,
             };
             tree.check();
             compared += tree.compared;
+            notes.append(&mut tree.notes);
             findings.extend(tree.problems.into_iter().map(|(remedy, problem)| {
                 let is_record = problem.path.starts_with("store/publications");
                 let or_else = if is_record { Fix::Record } else { Fix::Nothing };
@@ -301,6 +303,7 @@ impl Store {
             objects: contents.counts.1,
             published: compared,
             bytes: contents.bytes,
+            notes,
         };
         let is_complete = unusable.objects.is_empty()
             && !findings.iter().any(|finding| {
