@@ -1,6 +1,6 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
@@ -11,8 +11,8 @@ use deb_parse::PackageName;
 use jiff::Timestamp;
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Format, IndexKind, PublishError, PublishOptions, PublishReport, RepositoryName,
-    RepositorySettings, Revision, Store, TagName,
+    CommitId, Context, Error, Format, IndexKind, LastPublication, PublishError, PublishOptions,
+    PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
 };
 
 use crate::access;
@@ -31,6 +31,8 @@ pub(crate) struct Session {
     actor: String,
     /// Loaded when something is signed first, and once for a verb.
     signing: OnceCell<SigningKeys>,
+    /// What clients of the repository see that is about to be changed, for the publication of the change.
+    last: RefCell<Option<LastPublication>>,
 }
 
 /// The keys that sign, and what is to be said of them.
@@ -70,7 +72,14 @@ impl Session {
         let root = find_root(global)?;
         let config = Config::load(&root)?;
         let store = Store::open(&root)?.with_limits(config.limits());
-        Ok(Self { config, store, actor: actor(global), root, signing: OnceCell::new() })
+        Ok(Self {
+            config,
+            store,
+            actor: actor(global),
+            root,
+            signing: OnceCell::new(),
+            last: RefCell::default(),
+        })
     }
 
     /// The same for a verb that needs no settings: a store that a library made has no `repo.toml`. Its repositories then have no suites
@@ -82,7 +91,14 @@ impl Session {
         }
         let store = Store::open(&root)?;
         let config = Config::without_file(&root, store.repositories()?);
-        Ok(Self { config, store, actor: actor(global), root, signing: OnceCell::new() })
+        Ok(Self {
+            config,
+            store,
+            actor: actor(global),
+            root,
+            signing: OnceCell::new(),
+            last: RefCell::default(),
+        })
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
@@ -132,7 +148,7 @@ impl Session {
             let keys = self.signing_keys(false).map_err(Failure::CannotPublish)?;
             self.store.check_file_systems(&repository.name)?;
             let checked = self.store.check_keys(&repository.name, &keys.signer, &self.context());
-            checked.map_err(|error| keys.failure(error))?;
+            self.last.replace(Some(checked.map_err(|error| keys.failure(error))?));
         }
         Ok(repository)
     }
@@ -355,6 +371,8 @@ impl Session {
         context.now = as_of.unwrap_or(context.now);
         let report = if publishing.again {
             self.store.sign_again(repository, signer, publishing.options, &context)
+        } else if let Some(last) = self.last.take() {
+            self.store.publish_after(last, repository, signer, publishing.options, &context)
         } else {
             self.store.publish_with(repository, signer, publishing.options, &context)
         };

@@ -95,7 +95,7 @@ pub use operations::removal::RemovalPlan;
 pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use operations::rollback::RollbackPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
-pub use publish::{MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
+pub use publish::{LastPublication, MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};
 pub use settings::route::{Route, route};

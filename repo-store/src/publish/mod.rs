@@ -122,6 +122,13 @@ pub struct PublishReport {
     pub tags_ahead: Vec<(TagName, Timestamp)>,
 }
 
+/// What clients of a repository saw last, as it was read before a change: see [`Store::check_keys`].
+#[derive(Debug)]
+pub struct LastPublication {
+    repository: RepositoryName,
+    publication: Option<Publication>,
+}
+
 /// How far the `Date` of a signed file may be ahead of a client's clock: `Acquire::Max-FutureTime` of apt.
 pub const MOST_AHEAD: SignedDuration = SignedDuration::from_secs(10);
 
@@ -161,7 +168,7 @@ impl Store {
         options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
-        self.publish_from(Start::Published, repository, signer, options, context)
+        self.publish_from((Start::Published, None), repository, signer, options, context)
     }
 
     /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every
@@ -179,10 +186,11 @@ impl Store {
         options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
-        self.publish_from(Start::Records, repository, signer, options, context)
+        self.publish_from((Start::Records, None), repository, signer, options, context)
     }
 
-    /// Checks that [`publish`](Self::publish) would not refuse these keys: that one of them signed what clients see now.
+    /// Checks that [`publish`](Self::publish) would not refuse these keys: that one of them signed what clients see now. Returns what was
+    /// read for that, which [`publish_after`](Self::publish_after) need not read again.
     ///
     /// # Errors
     /// [`PublishError::KeyChange`] when none did.
@@ -191,16 +199,34 @@ impl Store {
         repository: &RepositoryName,
         signer: &dyn Signer,
         context: &Context,
-    ) -> Result<(), Error> {
+    ) -> Result<LastPublication, Error> {
         let target = DirectoryTarget::new(self, repository);
         let current = Publication::current_in(&target, self, repository)?;
         let known = Publication::last_known(self, repository, current.as_ref())?;
-        known_keys::check(&target, repository, known.as_ref(), (signer, context.now))
+        known_keys::check(&target, repository, known.as_ref(), (signer, context.now))?;
+        Ok(LastPublication { repository: repository.clone(), publication: current })
+    }
+
+    /// [`publish_with`](Self::publish_with), after [`check_keys`](Self::check_keys): the record of what clients see is read again only if
+    /// they see something else by now.
+    ///
+    /// # Errors
+    /// Those of [`publish_with`](Self::publish_with).
+    pub fn publish_after(
+        &self,
+        last: LastPublication,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        let last = last.publication.filter(|_| last.repository == repository.name);
+        self.publish_from((Start::Published, last), repository, signer, options, context)
     }
 
     fn publish_from(
         &self,
-        start: Start,
+        start: (Start, Option<Publication>),
         repository: &RepositorySettings,
         signer: &dyn Signer,
         options: PublishOptions,
@@ -216,14 +242,14 @@ impl Store {
     fn publish_to(
         &self,
         target: &dyn PublicationTarget,
-        start: Start,
+        (start, last): (Start, Option<Publication>),
         (repository, options): (&RepositorySettings, PublishOptions),
         signer: &dyn Signer,
         context: &Context,
     ) -> Result<PublishReport, Error> {
         let _lock = self.publishing_lock(&repository.name)?;
         let head = self.head(&repository.name)?;
-        let current = Publication::current_in(target, self, &repository.name)?;
+        let current = Publication::current_or(last, target, self, &repository.name)?;
         let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
 
         // Clients know more than what they see: everything is signed with a later date than they know.

@@ -301,7 +301,7 @@ const NAMED: usize = 3;
 fn difference(store: &Store, link: &Link<'_>, open: impl Fn(&Sha256) -> std::io::Result<File>) -> String {
     let mut expected: HashMap<Blake3, u64> = HashMap::new();
     let all = each_item(store, (&link.kind, link.snapshot), |item| {
-        *expected.entry(Blake3::of(item)).or_default() += 1
+        *expected.entry(Blake3::of(item)).or_default() += 1;
     });
     let (mut foreign, mut names) = (0_u64, BTreeSet::new());
     let mut take = |package: &str, item: &[u8]| {
