@@ -99,7 +99,7 @@ pub(crate) enum Failure {
     #[error("{refusal}")]
     KnownKeyOfTheFuture {
         /// What the store said; it has no further cause.
-        refusal: repo_store::Error,
+        refusal: Box<repo_store::Error>,
         /// The key.
         fingerprint: Fingerprint,
         /// When it was made.

@@ -59,7 +59,7 @@ impl SigningKeys {
         });
         match skipped {
             Some((fingerprint, created)) => {
-                Failure::KnownKeyOfTheFuture { refusal: error, fingerprint, created }
+                Failure::KnownKeyOfTheFuture { refusal: Box::new(error), fingerprint, created }
             }
             None => error.into(),
         }
