@@ -72,14 +72,7 @@ impl Session {
         let root = find_root(global)?;
         let config = Config::load(&root)?;
         let store = Store::open(&root)?.with_limits(config.limits());
-        Ok(Self {
-            config,
-            store,
-            actor: actor(global),
-            root,
-            signing: OnceCell::new(),
-            last: RefCell::default(),
-        })
+        Ok(Self::of(root, store, config, global))
     }
 
     /// The same for a verb that needs no settings: a store that a library made has no `repo.toml`. Its repositories then have no suites
@@ -91,14 +84,12 @@ impl Session {
         }
         let store = Store::open(&root)?;
         let config = Config::without_file(&root, store.repositories()?);
-        Ok(Self {
-            config,
-            store,
-            actor: actor(global),
-            root,
-            signing: OnceCell::new(),
-            last: RefCell::default(),
-        })
+        Ok(Self::of(root, store, config, global))
+    }
+
+    fn of(root: Utf8PathBuf, store: Store, config: Config, global: &Global) -> Self {
+        let actor = actor(global);
+        Self { root, store, config, actor, signing: OnceCell::new(), last: RefCell::default() }
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.

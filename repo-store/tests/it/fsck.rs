@@ -53,7 +53,7 @@ fn lines(report: &FsckReport) -> Vec<String> {
 
 /// The regular files that the check answers for.
 fn promised(root: &Utf8Path) -> Vec<Utf8PathBuf> {
-    let outside = ["store/locks", "store/tmp"];
+    let outside = ["store/locks", "store/tmp", "store/cache"];
     let mut files = everything_below(root);
     files.retain(|path| {
         let relative = path.strip_prefix(root).unwrap();

@@ -8,7 +8,8 @@
 //! from whatever the caller can reach ([`Copies`]).
 //!
 //! Not checked: what the administrator writes (`repo.toml`, `repo.d/`), for which only the modes are looked at; the content of the secret
-//! keys, which the caller looks at ([`FsckOptions::keys`]); and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/damaged/`.
+//! keys, which the caller looks at ([`FsckOptions::keys`]); and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/cache/`,
+//! `store/damaged/`.
 
 mod contents;
 mod graph;
