@@ -1,7 +1,8 @@
 use std::ffi::OsString;
 
 use camino::Utf8PathBuf;
-use clap::{Parser, Subcommand};
+use clap::builder::Styles;
+use clap::{CommandFactory as _, Parser, Subcommand};
 use repo_config::{FromText, InvalidValue};
 
 use crate::cmd;
@@ -28,6 +29,22 @@ pub(crate) struct Arguments {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Reads the arguments of the program.
+    ///
+    /// What is wrong with them is said without colours: only then can what the message quotes of the arguments be told apart from what clap
+    /// adds, and be escaped.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::try_parse().map_err(|error| {
+            if !error.use_stderr() {
+                return error;
+            }
+            let command = Self::command().styles(Styles::plain());
+            command.try_get_matches_from(std::env::args_os()).err().unwrap_or(error)
+        })
+    }
 }
 
 /// Options that every verb knows.

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
 
-use apt_sign::{KeyFileFault, KeyProblem};
+use apt_sign::{Fingerprint, KeyFileFault, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
 use jiff::{SignedDuration, Timestamp};
@@ -87,6 +87,26 @@ pub(crate) enum Failure {
         now: Timestamp,
         /// The time of the last entry.
         last: Timestamp,
+    },
+    /// A clock that is behind something that was done before, and a new key would be dated by it.
+    #[error("the clock says {}, and {event} at {}", crate::clock::seconds(*.now), crate::clock::seconds(*.at))]
+    ClockBehind {
+        /// What the clock says.
+        now: Timestamp,
+        /// What was done before.
+        event: &'static str,
+        /// When.
+        at: Timestamp,
+    },
+    /// None of the keys that sign is known to clients, and one that is known was made later than the clock says.
+    #[error("{refusal}")]
+    KnownKeyOfTheFuture {
+        /// What the store said; it has no further cause.
+        refusal: Box<repo_store::Error>,
+        /// The key.
+        fingerprint: Fingerprint,
+        /// When it was made.
+        created: Timestamp,
     },
     /// A change that would take away most of what clients read, and nobody was asked.
     #[error("would remove {} ({repository})", .losses.join(", "))]
@@ -251,10 +271,9 @@ impl Report {
         Self { code: error.code(), message, hint: store_hint(error), file: Some(file.to_string()), line }
     }
 
-    /// Reports arguments that cannot be used.
-    pub(crate) fn of_usage(error: &clap::Error) -> Self {
-        let text = error.to_string();
-        let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    /// Reports arguments that cannot be used, as `text` says.
+    pub(crate) fn of_usage(text: &str) -> Self {
+        let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
         let message = message.strip_prefix("error: ").unwrap_or(message);
         let tip = rest.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
         let hint = tip.unwrap_or("run the command with --help");
@@ -305,7 +324,8 @@ impl Failure {
             Self::Keys(error) | Self::CannotPublish(error) => error.code(),
             Self::Argument { .. } => "E-ARGUMENT",
             Self::NoRoot { .. } => "E-NO-ROOT",
-            Self::ClockAhead { .. } => "E-CLOCK",
+            Self::ClockAhead { .. } | Self::ClockBehind { .. } => "E-CLOCK",
+            Self::KnownKeyOfTheFuture { refusal, .. } => refusal.code(),
             Self::Guarded { .. } | Self::RecentFiles { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
             Self::NoMatch { .. } => "E-NO-MATCH",
@@ -364,6 +384,14 @@ impl Failure {
                 "set the clock; if it is right, give --accept clock: what is removed cannot be brought back"
                     .to_owned(),
             ),
+            Self::ClockBehind { .. } => {
+                Some("set the clock; if it is right, give --accept clock: the key is dated by it".to_owned())
+            }
+            Self::KnownKeyOfTheFuture { fingerprint, created, .. } => Some(format!(
+                "set the clock: key {} is known to clients, and was made only at {}",
+                fingerprint.short(),
+                crate::clock::seconds(*created)
+            )),
             Self::Unsound { hint, .. } => hint.map(str::to_owned),
             Self::NotBackedUp { .. } => Some("`repo-cli fsck` says what that affects".to_owned()),
             Self::Drastic { .. } => {
@@ -430,6 +458,7 @@ fn key_hint(error: &KeyError) -> Option<String> {
              `gpg --armor --export-secret-keys {fingerprint} > {path}`, and give clients the new public key; \
              or {NEW_KEY}"
         ),
+        KeyError::Unusable { problem: KeyProblem::NotYetValid { .. }, .. } => SET_THE_CLOCK.to_owned(),
         KeyError::Unusable { .. } => NEW_KEY.to_owned(),
         _ => return None,
     })

@@ -61,11 +61,15 @@ pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
                 output.result(&serde_json::json!({ "version": message.to_string().trim_end() }), || {});
             }
             _ => {
-                let _ = message.print();
-                output.record(Report::of_usage(message));
+                output.talk().note(usage_text(message).trim_end());
+                output.record(Report::of_usage(&usage_text(message)));
             }
         }
         return output.finish(status);
+    }
+    if message.use_stderr() {
+        Talk { quiet: false }.note(usage_text(message).trim_end());
+        return status;
     }
     match message.print() {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -74,6 +78,12 @@ pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
         }
         _ => status,
     }
+}
+
+/// Returns what is wrong with the arguments, with what it quotes of them as it was given.
+fn usage_text(message: &clap::Error) -> String {
+    // Without `ansi` escape sequences in the arguments would be taken for colours and left out.
+    message.render().ansi().to_string()
 }
 
 /// Writes talk to standard error, from any thread.

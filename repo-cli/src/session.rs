@@ -1,18 +1,18 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
-use apt_sign::OpenPgpSigner;
+use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::PackageName;
 use jiff::Timestamp;
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Format, IndexKind, Progress, PublishOptions, PublishReport, RepositoryName,
-    RepositorySettings, Revision, Store,
+    CommitId, Context, Error, Format, IndexKind, LastPublication, Progress, PublishError, PublishOptions,
+    PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
 };
 
 use crate::access;
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     progress: Progress,
     /// Loaded when something is signed first, and once for a verb.
     signing: OnceCell<SigningKeys>,
+    /// What clients of the repository see that is about to be changed, for the publication of the change.
+    last: RefCell<Option<LastPublication>>,
 }
 
 /// The keys that sign, and what is to be said of them.
@@ -43,14 +45,36 @@ struct SigningKeys {
     as_of: Option<Timestamp>,
 }
 
+impl SigningKeys {
+    /// Returns the failure of a publication. A key that clients know may be skipped only because the clock is wrong.
+    fn failure(&self, error: Error) -> Failure {
+        let Error::Publish(PublishError::KeyChange { keys: known, .. }) = &error else { return error.into() };
+        let is_known =
+            |fingerprint: &Fingerprint| known.is_empty() || known.contains(&fingerprint.to_string());
+        let skipped = self.warnings.iter().find_map(|warning| match warning {
+            KeyWarning::DoesNotSign { fingerprint, problem: KeyProblem::NotYetValid { created }, .. }
+                if is_known(fingerprint) =>
+            {
+                Some((fingerprint.clone(), Timestamp::try_from(*created).ok()?))
+            }
+            _ => None,
+        });
+        match skipped {
+            Some((fingerprint, created)) => {
+                Failure::KnownKeyOfTheFuture { refusal: Box::new(error), fingerprint, created }
+            }
+            None => error.into(),
+        }
+    }
+}
+
 impl Session {
     /// Opens the store in the directory given, or in the nearest one upwards that has a `repo.toml`.
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let root = find_root(global)?;
         let config = Config::load(&root)?;
         let store = Store::open(&root)?.with_limits(config.limits());
-        let (progress, signing) = (Progress::silent(), OnceCell::new());
-        Ok(Self { config, store, actor: actor(global), root, progress, signing })
+        Ok(Self::of(root, store, config, global))
     }
 
     /// Shows how far operations are from now on, and lets Ctrl-C stop them.
@@ -68,8 +92,12 @@ impl Session {
         }
         let store = Store::open(&root)?;
         let config = Config::without_file(&root, store.repositories()?);
-        let (progress, signing) = (Progress::silent(), OnceCell::new());
-        Ok(Self { config, store, actor: actor(global), root, progress, signing })
+        Ok(Self::of(root, store, config, global))
+    }
+
+    fn of(root: Utf8PathBuf, store: Store, config: Config, global: &Global) -> Self {
+        let (actor, progress) = (actor(global), Progress::silent());
+        Self { root, store, config, actor, progress, signing: OnceCell::new(), last: RefCell::default() }
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
@@ -119,7 +147,8 @@ impl Session {
         if self.publishes(arguments) {
             let keys = self.signing_keys(false).map_err(Failure::CannotPublish)?;
             self.store.check_file_systems(&repository.name)?;
-            self.store.check_keys(&repository.name, &keys.signer, &self.context())?;
+            let checked = self.store.check_keys(&repository.name, &keys.signer, &self.context());
+            self.last.replace(Some(checked.map_err(|error| keys.failure(error))?));
         }
         Ok(repository)
     }
@@ -319,6 +348,24 @@ impl Session {
         Ok(report)
     }
 
+    /// Renders and signs what these tags of a repository lead to again.
+    pub(crate) fn sign_tags(
+        &self,
+        repository: &RepositorySettings,
+        tags: &[TagName],
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let keys = self.signing_keys(false)?;
+        keys.warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
+        let signed = self.store.sign_tags_again(repository, tags, &keys.signer, &self.context());
+        let signed = signed.map_err(|error| keys.failure(error))?;
+        if !signed.is_empty() {
+            let states = count(signed.len(), "tagged state");
+            output.say(&format!("signed {states} of {} again: {}", repository.name, joined(&signed)));
+        }
+        Ok(())
+    }
+
     /// Publishes a repository, and says only what is unusual about it.
     fn publish_unsaid(
         &self,
@@ -326,15 +373,19 @@ impl Session {
         publishing: Publishing,
         output: &Output,
     ) -> Result<PublishReport, Failure> {
-        let SigningKeys { signer, warnings, as_of } = self.signing_keys(publishing.accept_clock)?;
+        let keys = self.signing_keys(publishing.accept_clock)?;
+        let SigningKeys { signer, warnings, as_of } = keys;
         warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
         let mut context = self.context();
         context.now = as_of.unwrap_or(context.now);
         let report = if publishing.again {
-            self.store.sign_again(repository, signer, publishing.options, &context)?
+            self.store.sign_again(repository, signer, publishing.options, &context)
+        } else if let Some(last) = self.last.take() {
+            self.store.publish_after(last, repository, signer, publishing.options, &context)
         } else {
-            self.store.publish_with(repository, signer, publishing.options, &context)?
+            self.store.publish_with(repository, signer, publishing.options, &context)
         };
+        let report = report.map_err(|error| keys.failure(error))?;
         for repo_store::Unlisted { package, index, reason, .. } in &report.unlisted {
             let what = match index {
                 IndexKind::Contents => "its files could not be listed".to_owned(),

@@ -67,7 +67,7 @@ pub use maintenance::backup::{
 };
 pub use maintenance::fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
-    Refusal, RepairReport, SignAgain, SignatureCheck, SignedSuite, Unhelpful,
+    Refusal, RepairReport, SignAgain, SignTags, SignatureCheck, SignedSuite, Unhelpful, Withdrawn,
 };
 pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
@@ -96,7 +96,7 @@ pub use operations::rollback::RollbackPlan;
 pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
 pub use progress::{Cancelled, Progress};
-pub use publish::{MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
+pub use publish::{LastPublication, MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};
 pub use settings::route::{Route, route};

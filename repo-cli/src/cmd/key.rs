@@ -1,5 +1,6 @@
 use clap::Subcommand;
 
+use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit};
 use crate::session::Session;
@@ -17,6 +18,9 @@ enum KeyCommand {
         /// Whose key it is, as clients see it
         #[arg(long, value_name = "TEXT", default_value = "Archive signing key")]
         name: String,
+        /// Accept this hazard
+        #[arg(long, value_name = "HAZARD")]
+        accept: Vec<Hazard>,
     },
     /// List the keys
     List,
@@ -30,8 +34,12 @@ enum KeyCommand {
 
 pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     match &arguments.command {
-        KeyCommand::Generate { name } => {
-            let key = session.keys().generate(name, session.context().now.into())?;
+        KeyCommand::Generate { name, accept } => {
+            let (keys, now) = (session.keys(), session.context().now);
+            if !accept.contains(&Hazard::Clock) {
+                clock::check_for_key(&session.store, &keys, now)?;
+            }
+            let key = keys.generate(name, now.into())?;
             let fingerprint = key.fingerprint().to_string();
             output.result(&serde_json::json!({ "fingerprint": fingerprint }), || {
                 output.line(&fingerprint);

@@ -325,6 +325,34 @@ fn siblings_are_named_where_the_store_has_no_source_package() {
 }
 
 #[test]
+fn siblings_that_the_source_package_does_not_list_are_named_too() {
+    let environment = store();
+    let source = Source::new(&environment.path("files"), "appsrc", "2.0").native();
+    let text = std::fs::read_to_string(&source).unwrap().replace("Binary: appsrc", "Binary: app");
+    std::fs::write(&source, text).unwrap();
+    let of_source = |name: &str, version: &str, source: &str| {
+        environment.build(name, version, "amd64", |builder| builder.field("Source", source))
+    };
+    let files = [
+        source,
+        of_source("app", "2.0", "appsrc"),
+        of_source("app-dbgsym", "2.0", "appsrc"),
+        // Built once more, with a package that the source did not have.
+        of_source("app", "2.0+b1", "appsrc (2.0)"),
+        of_source("app-extra", "2.0+b1", "appsrc (2.0)"),
+        of_source("app-old", "1.0", "appsrc"),
+    ];
+    let files: Vec<&str> = files.iter().map(|file| file.as_str()).collect();
+    let _ = environment.run(&[&["add", "preprod"][..], &files].concat()).succeeds();
+    let output = promote(&environment, &["app"]).succeeds();
+    let warnings: Vec<&str> = output.stderr.lines().filter(|line| line.contains("stays behind")).collect();
+    assert_eq!(warnings.len(), 2, "{output}");
+    for behind in ["app-dbgsym 2.0 amd64", "app-extra 2.0+b1 amd64"] {
+        assert!(warnings.iter().any(|warning| warning.contains(behind)), "{output}");
+    }
+}
+
+#[test]
 fn a_hold_is_one_row_and_names_an_architecture_only_where_the_others_may_come() {
     let environment = Environment::new(crate::PROGRAM);
     let layout = [

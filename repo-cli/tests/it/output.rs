@@ -597,6 +597,34 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
+fn wrong_usage_shows_what_was_given_escaped() {
+    let environment = store();
+    let hostile = "\u{1b}[2J\u{7f}\u{9b}31m\u{61c}\u{202e}\u{2066}\u{2028}";
+    let option = format!("--{hostile}");
+    for arguments in [
+        &[hostile][..],
+        &["list", &option],
+        &["sign", hostile],
+        &["add", "preprod", "x.deb", "--suite", hostile],
+        &["list", "preprod", "--limit", hostile],
+        &["publish", "--accept", hostile],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let output = environment.run(&[arguments, json].concat()).ends_with(2);
+            let is_plain =
+                |c: char| c == '\n' || !(c.is_control() || hostile.contains(c)) || c.is_ascii_graphic();
+            assert!(output.stderr.chars().all(is_plain), "{:?}", output.stderr);
+            assert!(output.stderr.contains("\\u{1b}[2J\\u{7f}\\u{9b}31m\\u{61c}\\u{202e}"), "{output}");
+            if !json.is_empty() {
+                let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+                let message = document["error"]["message"].as_str().unwrap();
+                assert!(message.contains("\u{1b}[2J\u{7f}\u{9b}31m\u{61c}\u{202e}\u{2066}"), "{message:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn without_a_store_there_is_a_hint() {
     let environment = Environment::new(PROGRAM);
     insta::assert_snapshot!(environment.run(&["list", "preprod"]), @"

@@ -76,6 +76,34 @@ fn nothing_is_written_of_files_that_the_store_has() {
 }
 
 #[test]
+fn the_record_of_what_clients_see_is_read_once_for_a_change() {
+    if !testkit::all_installed(&["strace"]) {
+        return;
+    }
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    environment.add("prod", &["hello=0.9"]);
+    let log = environment.path("strace.log");
+    let package = environment.package("world", "1.0", "all");
+    for (repository, arguments) in [
+        ("preprod", &["add", "preprod", package.as_str()][..]),
+        ("preprod", &["remove", "preprod", "world"]),
+        ("prod", &["promote", "hello", "--from", "preprod", "--to", "prod"]),
+    ] {
+        let shown = environment.public(repository).join("dists").read_link_utf8().unwrap();
+        let record = format!("publications/{repository}/{}", shown.parent().unwrap().file_name().unwrap());
+        let wrapper = ["strace", "-f", "-qq", "-y", "-o", log.as_str(), "-e", "trace=openat,openat2", "--"];
+        if environment.finish(environment.wrapped(&wrapper).args(arguments)).status != Some(0) {
+            testkit::skipped("strace cannot trace here");
+            return;
+        }
+        let log = std::fs::read_to_string(&log).unwrap();
+        let opened = log.lines().filter(|line| line.contains(&record)).count();
+        assert_eq!(opened, 1, "{arguments:?}: {log}");
+    }
+}
+
+#[test]
 fn what_a_promotion_replaces_is_not_looked_up_for_each_package() {
     const PACKAGES: usize = 150;
     if !testkit::all_installed(&["strace"]) {

@@ -25,7 +25,9 @@ mod flat;
 mod indices;
 mod kind;
 mod known_keys;
+mod last_shown;
 pub(crate) mod layout;
+mod made_again;
 mod missing;
 mod multiset;
 mod place;
@@ -50,6 +52,7 @@ use deb_parse::SuiteName;
 use draft::{Draft, Signatures};
 pub(crate) use entry::{File, Source, TreeEntry};
 use jiff::{SignedDuration, Timestamp};
+pub(crate) use made_again::MakeAgain;
 use missing::Missing;
 pub(crate) use place::FLAT;
 use place::Place;
@@ -127,6 +130,13 @@ pub struct PublishReport {
     pub tags_ahead: Vec<(TagName, Timestamp)>,
 }
 
+/// What clients of a repository saw last, as it was read before a change: see [`Store::check_keys`].
+#[derive(Debug)]
+pub struct LastPublication {
+    repository: RepositoryName,
+    publication: Option<Publication>,
+}
+
 /// How far the `Date` of a signed file may be ahead of a client's clock: `Acquire::Max-FutureTime` of apt.
 pub const MOST_AHEAD: SignedDuration = SignedDuration::from_secs(10);
 
@@ -166,12 +176,12 @@ impl Store {
         options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
-        self.publish_from(Start::Published, repository, signer, options, context)
+        self.publish_from((Start::Published, None), repository, signer, options, context)
     }
 
     /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every
     /// suite is signed, with the present time as its `Date` even when the last one is later. The publications that tags of earlier states
-    /// lead to are made again as well, from the records of these states.
+    /// lead to are made again as well, from the records of these states, and those that were withdrawn because they were damaged.
     ///
     /// Clients that took a `Date` from the future keep what they have until then, or until it is removed from their lists.
     ///
@@ -184,10 +194,11 @@ impl Store {
         options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
-        self.publish_from(Start::Records, repository, signer, options, context)
+        self.publish_from((Start::Records, None), repository, signer, options, context)
     }
 
-    /// Checks that [`publish`](Self::publish) would not refuse these keys: that one of them signed what clients see now.
+    /// Checks that [`publish`](Self::publish) would not refuse these keys: that one of them signed what clients see now. Returns what was
+    /// read for that, which [`publish_after`](Self::publish_after) need not read again.
     ///
     /// # Errors
     /// [`PublishError::KeyChange`] when none did.
@@ -196,16 +207,34 @@ impl Store {
         repository: &RepositoryName,
         signer: &dyn Signer,
         context: &Context,
-    ) -> Result<(), Error> {
+    ) -> Result<LastPublication, Error> {
         let target = DirectoryTarget::new(self, repository);
         let current = Publication::current_in(&target, self, repository)?;
         let known = Publication::last_known(self, repository, current.as_ref())?;
-        known_keys::check(&target, repository, known.as_ref(), (signer, context.now))
+        known_keys::check(&target, repository, known.as_ref(), (signer, context.now))?;
+        Ok(LastPublication { repository: repository.clone(), publication: current })
+    }
+
+    /// [`publish_with`](Self::publish_with), after [`check_keys`](Self::check_keys): the record of what clients see is read again only if
+    /// they see something else by now.
+    ///
+    /// # Errors
+    /// Those of [`publish_with`](Self::publish_with).
+    pub fn publish_after(
+        &self,
+        last: LastPublication,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        let last = last.publication.filter(|_| last.repository == repository.name);
+        self.publish_from((Start::Published, last), repository, signer, options, context)
     }
 
     fn publish_from(
         &self,
-        start: Start,
+        start: (Start, Option<Publication>),
         repository: &RepositorySettings,
         signer: &dyn Signer,
         options: PublishOptions,
@@ -221,7 +250,7 @@ impl Store {
     fn publish_to(
         &self,
         target: &dyn PublicationTarget,
-        start: Start,
+        (start, last): (Start, Option<Publication>),
         (repository, options): (&RepositorySettings, PublishOptions),
         signer: &dyn Signer,
         context: &Context,
@@ -229,8 +258,14 @@ impl Store {
         let _lock = self.publishing_lock(&repository.name)?;
         context.progress.check(Phase::Rendering)?;
         let head = self.head(&repository.name)?;
-        let current = Publication::current_in(target, self, &repository.name)?;
+        let current = Publication::current_or(last, target, self, &repository.name)?;
         let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
+
+        // Clients know more than what they see: everything is signed with a later date than they know.
+        let shown_after = match &current {
+            Some(current) => self.shown_after(&repository.name, current)?,
+            None => None,
+        };
 
         let missing = current.as_ref().map(|current| target.missing(current)).transpose()?;
         let mut restored = missing.as_ref().map_or(0, Missing::count);
@@ -249,7 +284,7 @@ impl Store {
                     && !expires_soon(before, repository, context.now)
             });
             let can_stay = match (unchanged, &current, &missing) {
-                (Some(before), Some(current), Some(missing)) => {
+                (Some(before), Some(current), Some(missing)) if shown_after.is_none() => {
                     missing.leaves_files_of(current.id, &suite.place, before)
                 }
                 _ => false,
@@ -258,6 +293,7 @@ impl Store {
         }
         if let Some(current) = &current
             && wanted.is_empty()
+            && shown_after.is_none()
             && kept.len() == current.suites.len()
             && is_whole
             // A state that looks like the one before has a publication of its own, which a tag can name.
@@ -267,6 +303,7 @@ impl Store {
             // Whoever showed it may not have lived to make that durable.
             target.keep("".into());
             target.sync()?;
+            self.note_shown(&repository.name, current.id);
             restored += self.restore_tags(target, &repository.name, current)?;
             let tags_ahead = self.tags_ahead_in(target, &repository.name, context.now)?;
             return Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) });
@@ -285,10 +322,13 @@ impl Store {
         }
 
         let mut last = self.last_id(target, &repository.name, (current.as_ref(), start), context.now)?;
+        last = last.max(shown_after.filter(|id| !is_from_the_future(*id, context.now)));
         let mut signed_tags = Vec::new();
         if start == Start::Records {
             // Before what clients see, which then has the highest id.
-            let again = self.sign_tagged_again(target, repository, (signer, &keys), last, context)?;
+            let every: &dyn Fn(&TagName) -> bool = &|_| true;
+            let again =
+                self.sign_tagged_again(target, (repository, every), (signer, &keys), last, context)?;
             last = again.last;
             signed_tags = again.tags;
         }
@@ -333,6 +373,7 @@ impl Store {
         // The last moment at which nothing is to be seen of it.
         context.progress.check(Phase::Rendering)?;
         draft.show(&publication, &signatures, &line)?;
+        self.note_shown(&repository.name, publication.id);
         let before = current.as_ref().and_then(Publication::latest_date);
         Ok(PublishReport {
             publication: Some(publication.id),

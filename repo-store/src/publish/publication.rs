@@ -263,9 +263,22 @@ impl Publication {
         store: &Store,
         repository: &RepositoryName,
     ) -> Result<Option<Self>, Error> {
+        Self::current_or(None, target, store, repository)
+    }
+
+    /// The same; `known` was read before, and is the one if clients still see it. A record never changes.
+    pub(super) fn current_or(
+        known: Option<Self>,
+        target: &dyn PublicationTarget,
+        store: &Store,
+        repository: &RepositoryName,
+    ) -> Result<Option<Self>, Error> {
         let Some(id) = Self::shown(target)? else { return Ok(None) };
         if !target.is_directory(&layout::dists_of(id))? {
             return Ok(None);
+        }
+        if let Some(known) = known.filter(|known| known.id == id) {
+            return Ok(Some(known));
         }
         let bytes = store.storage().objects().get(&Self::key(repository, id))?;
         Ok(bytes.and_then(|bytes| Self::parse(&bytes)).filter(|publication| publication.id == id))
