@@ -21,7 +21,7 @@ fn promote_takes_the_newest_version_of_each_architecture() {
     for (version, architecture) in [("1.0", "amd64"), ("1.0", "arm64"), ("1.1", "amd64")] {
         add("hello", version, architecture);
     }
-    // One came to be for all architectures, the other ceased to be.
+    // One came to be for all architectures, the other ceased to be: machines for amd64 have the version for all.
     for (name, version, architecture) in
         [("tool", "1", "amd64"), ("tool", "2", "all"), ("lib", "1", "all"), ("lib", "2", "arm64")]
     {
@@ -33,9 +33,10 @@ fn promote_takes_the_newest_version_of_each_architecture() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
     hello    1.0      arm64         bookworm  add
     hello    1.1      amd64         bookworm  add
+    lib      1        all           bookworm  add
     lib      2        arm64         bookworm  add
     tool     2        all           bookworm  add
-    promoted 4 packages from preprod to prod (commit 1), published <PUBLICATION>
+    promoted 5 packages from preprod to prod (commit 1), published <PUBLICATION>
     ");
     insta::assert_snapshot!(promote(&environment, &["hello", "tool", "lib"]), @"
     status: 0
@@ -288,8 +289,12 @@ fn what_empties_a_suite_asks_first() {
     let held = |environment: &Environment| environment.run(&["list", "prod"]).succeeds().stdout;
     assert!(held(&environment).contains("world"));
     let _ = environment.run(&["remove", "prod", "w*"]).succeeds();
-    // Each is named here.
-    let _ = environment.run(&["remove", "prod", "hello"]).succeeds();
+    // A name is no wish to empty a suite.
+    for named in [&["hello"][..], &["hello=1.0"], &["hello", "--suite", "bookworm"]] {
+        let refused = environment.run(&[&["remove", "prod"], named].concat()).ends_with(1);
+        assert!(refused.stderr.contains("would remove 1 of 1 packages from bookworm (prod)"), "{refused}");
+    }
+    let _ = environment.run(&["remove", "prod", "hello", "--yes"]).succeeds();
     let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
     let _ = environment.run(&["remove", "prod", "*", "--yes"]).succeeds();
     assert_eq!(held(&environment), "");

@@ -380,7 +380,7 @@ fn what_is_in_another_component_is_not_said_to_be_there() {
     let listed = || environment.json(&["list", "preprod"]);
     assert!(listed().contains(r#""component":"main""#), "{}", listed());
     let _ = environment.run(&["add", "preprod", file]).succeeds();
-    let _ = environment.run(&["remove", "preprod", "hello=1.0"]).succeeds();
+    let _ = environment.run(&["remove", "preprod", "hello=1.0", "--yes"]).succeeds();
     let _ = environment.run(&["add", "preprod", file, "--component", "contrib"]).succeeds();
     assert!(listed().contains(r#""component":"contrib""#), "the hint is right: {}", listed());
 }

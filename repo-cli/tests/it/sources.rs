@@ -155,7 +155,7 @@ fn a_name_means_the_source_package_as_well_as_the_binary_one() {
     # pool/main/h/hello/hello_2.10.orig.tar.gz (125 bytes)
     # pool/main/h/hello/hello_2.10-3.debian.tar.gz (220 bytes)
     ");
-    let _ = environment.run(&["remove", "prod", "hello"]).succeeds();
+    let _ = environment.run(&["remove", "prod", "hello", "--yes"]).succeeds();
     assert_eq!(listed("prod"), "");
     let server = environment.serve();
     let Some(apt) = client(&environment, &server, "prod") else { return };
@@ -425,7 +425,7 @@ fn a_withdrawn_upload_does_not_come_back_when_its_signed_files_are_dropped_again
     let _ = take(&environment, &["--despite-hold"]).succeeds();
     assert!(environment.run(&["list", "preprod"]).succeeds().stdout.contains("hello"));
     // The last decision counts.
-    let _ = environment.run(&["remove", "preprod", "hello"]).succeeds();
+    let _ = environment.run(&["remove", "preprod", "hello", "--yes"]).succeeds();
     drop_again();
     let _ = take(&environment, &[]).ends_with(1);
     let _ = environment.run(&["remove", "preprod", "hello", "--undo"]).succeeds();

@@ -61,7 +61,7 @@ fn adding_by_hand_says_which_hold_ends_and_an_undo_of_nothing_says_so() {
         refused.stderr.contains("no removal from prod took out hello: there is nothing to undo"),
         "{refused}"
     );
-    let _ = environment.run(&["remove", "prod", "hello=1.0"]).succeeds();
+    let _ = environment.run(&["remove", "prod", "hello=1.0", "--yes"]).succeeds();
     let file = environment.package("hello", "1.0", "all");
     let arguments = ["add", "prod", file.as_str()];
     let planned = environment.run(&[&arguments[..], &["--dry-run"]].concat()).succeeds();

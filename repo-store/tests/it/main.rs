@@ -14,6 +14,7 @@ mod gc;
 mod holds;
 mod indices;
 mod manifests;
+mod newest;
 mod permissions;
 mod plans;
 mod publishing;

@@ -432,7 +432,7 @@ fn versions_of_a_source_package_and_of_a_binary_one_are_counted_apart() {
         fixture.package("hello", "2.9-1", "amd64", ""),
     ]);
     let rule = RetentionRule { keep_versions: Some(1), ..RetentionRule::default() };
-    let plan = fixture.store.plan_retention(&fixture.preprod.name, &[rule], context(9).now).unwrap();
+    let plan = fixture.store.plan_retention(&fixture.preprod, &[rule], context(9).now).unwrap();
     let going: Vec<String> = plan
         .going()
         .filter(|(name, _)| name.as_str() == "bookworm")
