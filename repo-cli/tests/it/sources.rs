@@ -432,3 +432,18 @@ fn a_withdrawn_upload_does_not_come_back_when_its_signed_files_are_dropped_again
     drop_again();
     let _ = take(&environment, &[]).succeeds();
 }
+
+#[test]
+fn a_release_that_an_upload_names_besides_is_not_dropped_unsaid() {
+    let environment = store();
+    let _ = upload(&environment, "2.10-3", "focal bookworm");
+    drop_all(&environment);
+    crate::configure(&environment, "unknown_release = \"refuse\"\n");
+    let refused = take(&environment, &["--dry-run", "--patience", "0"]).ends_with(1);
+    assert!(refused.stderr.contains("focal"), "{refused}");
+    crate::configure(&environment, "unknown_release = \"everywhere\"\n");
+    let output = take(&environment, &["--patience", "0"]).succeeds();
+    let warning = "the upload is for `focal` too, for which there is no suite; it goes to bookworm only";
+    assert!(output.stderr.contains(warning), "{output}");
+    assert!(output.stdout.contains("-> bookworm (named by the upload, which is for focal too)"), "{output}");
+}

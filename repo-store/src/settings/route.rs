@@ -28,20 +28,34 @@ pub enum Route {
     /// A rule says so, and its version does not narrow that down.
     Rule(Vec<SuiteName>),
     /// The upload that it came with names them (field `Distribution`).
-    Distribution(Vec<SuiteName>),
+    Distribution {
+        /// The suites.
+        suites: Vec<SuiteName>,
+        /// A release that the upload names besides, and that there is no suite for.
+        foreign: Option<String>,
+    },
     /// The person who added it said so.
     Chosen(Vec<SuiteName>),
 }
 
 impl Route {
+    /// Returns what names a release that there is no suite for.
+    #[must_use]
+    pub fn foreign(&self) -> Option<&str> {
+        match self {
+            Self::Everywhere { foreign, .. } | Self::Distribution { foreign, .. } => foreign.as_deref(),
+            Self::Release { .. } | Self::Rule(_) | Self::Chosen(_) => None,
+        }
+    }
+
     /// The suites.
     #[must_use]
     pub fn suites(&self) -> &[SuiteName] {
         match self {
             Self::Everywhere { suites, .. }
             | Self::Release { suites, .. }
+            | Self::Distribution { suites, .. }
             | Self::Rule(suites)
-            | Self::Distribution(suites)
             | Self::Chosen(suites) => suites,
         }
     }
