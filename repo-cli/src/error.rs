@@ -101,6 +101,18 @@ pub(crate) enum Failure {
         /// For how long they are kept as configured.
         grace: SignedDuration,
     },
+    /// A version to pin that a repository, or these suites of it, does not have, and others do.
+    #[error("{} {pin}", if .suites.is_empty() { format!("{repository} does not have") } else { format!("{} of {repository} does not have", crate::output::joined(.suites)) })]
+    InOtherPlace {
+        /// The package and version.
+        pin: String,
+        /// The repository that was asked for.
+        repository: RepositoryName,
+        /// The suites that were asked for.
+        suites: Vec<SuiteName>,
+        /// Where the version is.
+        places: Vec<String>,
+    },
     /// A person said no.
     #[error("stopped: nothing was changed")]
     Stopped,
@@ -296,7 +308,7 @@ impl Failure {
             Self::ClockAhead { .. } => "E-CLOCK",
             Self::Guarded { .. } | Self::RecentFiles { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
-            Self::NoMatch { .. } => "E-NO-MATCH",
+            Self::NoMatch { .. } | Self::InOtherPlace { .. } => "E-NO-MATCH",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::Io { .. } => "E-IO",
@@ -369,6 +381,9 @@ impl Failure {
                     true => format!("run repo-cli versions {meant} --repository {repository}"),
                     false => format!("did you mean `{meant}`? (run repo-cli list {repository})"),
                 })
+            }
+            Self::InOtherPlace { places, .. } => {
+                Some(format!("it is in {}; pin it for machines that read that", places.join(", ")))
             }
             Self::NoMatch { repository, .. } => Some(format!("run repo-cli list {repository}")),
             _ => None,

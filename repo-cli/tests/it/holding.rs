@@ -242,14 +242,14 @@ fn a_machine_is_brought_back_by_a_pin() {
     insta::assert_snapshot!(pin, @"
     status: 0
     ---- stdout
-    cat > /etc/apt/preferences.d/prod-rollback.pref <<'END'
+    cat > /etc/apt/preferences.d/prod-hello.pref <<'END'
     Package: hello
     Pin: version 1.0
     Pin-Priority: 1001
     END
-    apt-get update && apt-get install --allow-downgrades hello=1.0
+    apt-get update && apt-get install -y --allow-downgrades hello=1.0
     ---- stderr
-    hint: remove /etc/apt/preferences.d/prod-rollback.pref when a newer version is to be installed again
+    hint: remove /etc/apt/preferences.d/prod-hello.pref when a newer version is to be installed again
     ");
     let _ = environment.run(&["client-config", "prod", "--pin", "hello=3.0"]).ends_with(1);
     let server = environment.serve();
@@ -261,10 +261,50 @@ fn a_machine_is_brought_back_by_a_pin() {
     let _ = apt.update().succeeds();
     assert_eq!(apt.candidate("hello").as_deref(), Some("2.0"));
     let preferences = pin.stdout.split("<<'END'\n").nth(1).unwrap().split("END\n").next().unwrap();
-    std::fs::write(apt.path("etc/apt/preferences.d/prod-rollback.pref"), preferences).unwrap();
+    std::fs::write(apt.path("etc/apt/preferences.d/prod-hello.pref"), preferences).unwrap();
     assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
     let plan = apt.get(&["install", "--simulate", "--allow-downgrades", "hello=1.0"]).succeeds().stdout;
     assert!(plan.contains("Inst hello [2.0] (1.0 "), "{plan}");
+}
+
+#[test]
+fn a_pin_names_where_its_version_is_and_has_a_file_of_its_own() {
+    let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    environment.add("prod", &["hello=1.0", "libg++=1"]);
+    environment.add("preprod", &["hello=2.0"]);
+    let only_trixie = environment.package("late", "1", "all");
+    let _ = environment.run(&["add", "prod", "--suite", "trixie", only_trixie.as_str()]).succeeds();
+    let pin = |words: &[&str]| environment.run(&[&["client-config", "prod"], words].concat());
+    insta::assert_snapshot!(pin(&["--pin", "hello=2.0"]), @"
+    status: 1
+    ---- stderr
+    error: prod does not have hello=2.0
+    hint: it is in preprod (bookworm, trixie); pin it for machines that read that
+    ");
+    insta::assert_snapshot!(pin(&["--pin", "late=1", "--suite", "bookworm"]), @"
+    status: 1
+    ---- stderr
+    error: bookworm of prod does not have late=1
+    hint: it is in prod (trixie); pin it for machines that read that
+    ");
+    let _ = pin(&["--pin", "late=1", "--suite", "trixie"]).succeeds();
+    insta::assert_snapshot!(pin(&["--pin", "hello=1.0", "--pin", "libg++=1"]), @"
+    status: 0
+    ---- stdout
+    cat > /etc/apt/preferences.d/prod-hello.pref <<'END'
+    Package: hello
+    Pin: version 1.0
+    Pin-Priority: 1001
+    END
+    cat > /etc/apt/preferences.d/prod-libg__.pref <<'END'
+    Package: libg++
+    Pin: version 1
+    Pin-Priority: 1001
+    END
+    apt-get update && apt-get install -y --allow-downgrades hello=1.0 libg++=1
+    ---- stderr
+    hint: remove /etc/apt/preferences.d/prod-hello.pref, /etc/apt/preferences.d/prod-libg__.pref when a newer version is to be installed again
+    ");
 }
 
 #[test]
