@@ -101,6 +101,14 @@ pub(crate) enum Failure {
         /// For how long they are kept as configured.
         grace: SignedDuration,
     },
+    /// The name of a package where that of a repository belongs.
+    #[error("`{name}` is not a repository but a package")]
+    PackageInPlace {
+        /// The name.
+        name: String,
+        /// The repositories that have the package.
+        repositories: Vec<RepositoryName>,
+    },
     /// A version to pin that a repository, or these suites of it, does not have, and others do.
     #[error("{} {pin}", if .suites.is_empty() { format!("{repository} does not have") } else { format!("{} of {repository} does not have", crate::output::joined(.suites)) })]
     InOtherPlace {
@@ -309,6 +317,7 @@ impl Failure {
             Self::Guarded { .. } | Self::RecentFiles { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
             Self::NoMatch { .. } | Self::InOtherPlace { .. } => "E-NO-MATCH",
+            Self::PackageInPlace { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::Io { .. } => "E-IO",
@@ -382,6 +391,11 @@ impl Failure {
                     false => format!("did you mean `{meant}`? (run repo-cli list {repository})"),
                 })
             }
+            Self::PackageInPlace { name, repositories } => {
+                let shows =
+                    repositories.iter().map(|repository| format!("repo-cli show {repository} {name}"));
+                Some(format!("run repo-cli versions {name}, or {}", shows.collect::<Vec<_>>().join(" or ")))
+            }
             Self::InOtherPlace { places, .. } => {
                 Some(format!("it is in {}; pin it for machines that read that", places.join(", ")))
             }
@@ -396,6 +410,14 @@ fn config_hint(error: &ConfigError) -> Option<String> {
     match error {
         ConfigError::UnknownRepository { known, .. } if known.is_empty() => {
             Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
+        }
+        ConfigError::UnknownRepository { name, known }
+            if name
+                .split_once('/')
+                .is_some_and(|(name, _)| known.iter().any(|known| known.as_str() == name)) =>
+        {
+            let (name, suite) = name.split_once('/')?;
+            Some(format!("a suite is named by an option here: {name} --suite {suite}"))
         }
         ConfigError::UnknownRepository { name, known } => {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
@@ -548,7 +570,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         }
         Error::UnknownRevision { repository, .. } => {
             return Some(format!(
-                "run repo-cli history {repository}; a number, eight digits of an id, a tag or a time names a state"
+                "run repo-cli history {repository}; a state is a number, `@-1`, eight digits of an id, a tag (`tag:NAME`) or a time: \
+                 `2026-11-26`, `2026-11-26 20:16`, `2026-11-26T20:16:00Z`, `yesterday`, `2 hours ago`"
             ));
         }
         Error::TagExists { repository, tag } => {

@@ -224,11 +224,20 @@ fn print_document(
         if !complete || !output.shows_change(dry_run) {
             return;
         }
-        let shown = limit.of(report.added.len());
-        for added in report.added.iter().take(shown) {
-            output.line(&line(added, dry_run));
+        // A build server that drops everything again would fill the log of `incoming` with what is known.
+        let known = report.added.iter().filter(|added| !is_new(added)).count();
+        let is_counted = document.left.is_some() && known > 1;
+        let lines: Vec<String> = report
+            .added
+            .iter()
+            .filter(|added| !is_counted || is_new(added))
+            .map(|added| line(added, dry_run))
+            .collect();
+        lines.iter().take(limit.of(lines.len())).for_each(|line| output.line(line));
+        output.rest(limit, lines.len(), "package file");
+        if is_counted {
+            output.line(&format!("already there: {}", count(known, "package file")));
         }
-        output.rest(limit, report.added.len(), "package file");
     });
     let refused = report.refused.iter().map(|refused| Report::of_refused(&refused.file, &refused.error));
     output.report_each(limit, refused.collect(), "refused file");

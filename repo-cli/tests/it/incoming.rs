@@ -397,3 +397,20 @@ fn what_an_unreadable_list_may_list_is_left() {
     hello    1.0      all           bookworm
     ");
 }
+
+#[test]
+fn what_is_there_already_is_counted_in_one_line() {
+    let (environment, folder) = with_folder();
+    environment.add("preprod", &["hello=1.0", "agent=1.0"]);
+    for name in ["hello", "agent", "new"] {
+        drop_in(&environment, name, "1.0");
+    }
+    insta::assert_snapshot!(take(&environment, &[]), @"
+    status: 0
+    ---- stdout
+    added new 1.0 all -> bookworm (every suite)
+    already there: 2 package files
+    added 1 of 3 package files to preprod (commit 2), published <PUBLICATION>
+    ");
+    assert_eq!(names(&folder), [""; 0]);
+}

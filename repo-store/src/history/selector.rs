@@ -62,6 +62,12 @@ impl Selector {
         matches!(self.name, Name::Pattern(_))
     }
 
+    /// Returns whether one version is named, and not the newest meant.
+    #[must_use]
+    pub fn names_a_version(&self) -> bool {
+        self.version.is_some()
+    }
+
     /// Returns whether a version of a package is meant.
     #[must_use]
     pub fn names(&self, package: &PackageName, version: &Version) -> bool {
