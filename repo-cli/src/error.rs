@@ -8,7 +8,7 @@ use apt_sign::{KeyFileFault, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{ConfigError, KeyError};
+use repo_config::{ConfigError, KeyError, UnknownWord};
 use repo_store::{
     ChangeError, ImportError, MaintenanceError, PublishError, RepositoryName, SettingsError, StorageError,
 };
@@ -430,7 +430,11 @@ fn config_hint(error: &ConfigError) -> Option<String> {
             Some("list them in `architectures`, or in the file that `architectures_file` names".to_owned())
         }
         ConfigError::Loosened { .. } => Some("restart serve if that is meant".to_owned()),
-        _ => None,
+        error => {
+            let UnknownWord { word, known } = error.unknown_word()?;
+            let meant = nearest::nearest(&word, known.iter().map(String::as_str))?;
+            Some(format!("did you mean `{meant}`?"))
+        }
     }
 }
 

@@ -195,6 +195,10 @@ mod tests {
         let (cert, _) = subkey.generate().unwrap();
         assert_eq!(algorithm(cert.primary_key().key()), "ed25519");
         assert_eq!(signing_algorithm(&cert, made()), "nistp256");
+        let day = Duration::from_secs(86400);
+        let short = builder().add_subkey(KeyFlags::empty().set_signing(), day, CipherSuite::P256);
+        let (cert, _) = short.generate().unwrap();
+        assert_eq!(signing_algorithm(&cert, made() + 9 * day), "nistp256", "it signed until it expired");
         let (cert, _) = builder().generate().unwrap();
         assert_eq!(signing_algorithm(&cert, made()), "ed25519");
     }

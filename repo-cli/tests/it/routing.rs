@@ -336,6 +336,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
     error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`, `limits`
+    hint: did you mean `suites`?
     error: <DIR>/store/repo.d/test.toml: line 1: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
     error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is no architecture to list: such packages are in every index anyway
     error: <DIR>/store/repo.d/test.toml: line 1: valid_for: `soon` is no time such as 14d or 36h
