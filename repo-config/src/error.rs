@@ -21,7 +21,7 @@ pub enum ConfigError {
         /// The rule that is broken.
         what: String,
         /// The key or value that is unknown, where the rule is that it must be one of some.
-        unknown: Option<UnknownWord>,
+        unknown: Option<Box<UnknownWord>>,
     },
     /// Settings that the store refuses.
     #[error("{place}")]
@@ -127,7 +127,7 @@ impl ConfigError {
     #[must_use]
     pub fn unknown_word(&self) -> Option<UnknownWord> {
         match self {
-            Self::Text { unknown, .. } => unknown.clone(),
+            Self::Text { unknown, .. } => unknown.as_deref().cloned(),
             Self::Contradiction { fault, .. } => fault.unknown_word(),
             _ => None,
         }

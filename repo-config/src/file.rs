@@ -261,7 +261,7 @@ fn mistake(mut place: Place, text: &str, mut error: toml::de::Error) -> ConfigEr
     let shown = error.to_string();
     let key = shown.trim_end().rsplit_once("\nin `").and_then(|(_, key)| key.strip_suffix('`'));
     let unknown = unknown_word(&message);
-    ConfigError::Text { place, key: key.map(str::to_owned), what: message, unknown }
+    ConfigError::Text { place, key: key.map(str::to_owned), what: message, unknown: unknown.map(Box::new) }
 }
 
 /// The word that a message is about, and those that it lists: serde tells of them in no other way.

@@ -131,7 +131,7 @@ async fn answer(
     let path = RequestPath::parse(request.uri().path())
         .map_err(|_| Answer::error(StatusCode::BAD_REQUEST, "malformed path\n"))?;
     let site = shared.site();
-    let authority = request.uri().authority().map(|authority| authority.as_str());
+    let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let at_own_address = site.at_own_address(authority.or(host).unwrap_or_default(), &path);
     if at_own_address.is_none() && path.names_repository(0) {
