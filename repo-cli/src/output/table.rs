@@ -305,8 +305,11 @@ mod tests {
         let name = "Packages of Example <packages-and-more@archive.example.org>";
         let row = [fingerprint, "ed25519", "2028-11-26", name].map(str::to_owned);
         for terminal in [20, 60, 80, 100] {
-            let lines =
-                lines(["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"], &[row.clone()], Some(terminal));
+            let lines = lines(
+                ["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"],
+                std::slice::from_ref(&row),
+                Some(terminal),
+            );
             assert!(lines.iter().any(|line| line.contains(fingerprint)), "{lines:#?}");
             assert!(terminal < 80 || lines.iter().all(|line| line.chars().count() <= terminal), "{lines:#?}");
         }
