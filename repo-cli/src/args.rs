@@ -94,7 +94,7 @@ impl LimitArguments {
 /// How much of a long table is printed, for verbs that show something.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct RowArguments {
-    /// Print at most this many rows of a table [default: 50]
+    /// Print at most this many rows of a table; 0 for all, as --all [default: 50]
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
     /// Print every row
@@ -115,7 +115,7 @@ impl RowArguments {
 
     /// Returns whether every row is asked for.
     pub(crate) fn shows_every(self) -> bool {
-        self.every
+        self.every || self.limit == Some(0)
     }
 
     /// The same for a listing that other programs search: off a terminal it has every row unless a number is given.

@@ -8,7 +8,7 @@ use apt_sign::{Fingerprint, KeyFileFault, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{ConfigError, KeyError};
+use repo_config::{ConfigError, KeyError, UnknownWord};
 use repo_store::progress::Phase;
 use repo_store::{
     Cancelled, ChangeError, ImportError, MaintenanceError, PublishError, RepositoryName, SettingsError,
@@ -123,6 +123,26 @@ pub(crate) enum Failure {
         files: usize,
         /// For how long they are kept as configured.
         grace: SignedDuration,
+    },
+    /// The name of a package where that of a repository belongs.
+    #[error("`{name}` is not a repository but a package")]
+    PackageInPlace {
+        /// The name.
+        name: String,
+        /// The repositories that have the package.
+        repositories: Vec<RepositoryName>,
+    },
+    /// A version to pin that a repository, or these suites of it, does not have, and others do.
+    #[error("{} {pin}", if .suites.is_empty() { format!("{repository} does not have") } else { format!("{} of {repository} does not have", crate::output::joined(.suites)) })]
+    InOtherPlace {
+        /// The package and version.
+        pin: String,
+        /// The repository that was asked for.
+        repository: RepositoryName,
+        /// The suites that were asked for.
+        suites: Vec<SuiteName>,
+        /// Where the version is.
+        places: Vec<String>,
     },
     /// A person said no.
     #[error("stopped: nothing was changed")]
@@ -328,7 +348,8 @@ impl Failure {
             Self::KnownKeyOfTheFuture { refusal, .. } => refusal.code(),
             Self::Guarded { .. } | Self::RecentFiles { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
-            Self::NoMatch { .. } => "E-NO-MATCH",
+            Self::NoMatch { .. } | Self::InOtherPlace { .. } => "E-NO-MATCH",
+            Self::PackageInPlace { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::Io { .. } => "E-IO",
@@ -410,6 +431,14 @@ impl Failure {
                     false => format!("did you mean `{meant}`? (run repo-cli list {repository})"),
                 })
             }
+            Self::PackageInPlace { name, repositories } => {
+                let shows =
+                    repositories.iter().map(|repository| format!("repo-cli show {repository} {name}"));
+                Some(format!("run repo-cli versions {name}, or {}", shows.collect::<Vec<_>>().join(" or ")))
+            }
+            Self::InOtherPlace { places, .. } => {
+                Some(format!("it is in {}; pin it for machines that read that", places.join(", ")))
+            }
             Self::NoMatch { repository, .. } => Some(format!("run repo-cli list {repository}")),
             _ => None,
         }
@@ -422,6 +451,14 @@ fn config_hint(error: &ConfigError) -> Option<String> {
         ConfigError::UnknownRepository { known, .. } if known.is_empty() => {
             Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
         }
+        ConfigError::UnknownRepository { name, known }
+            if name
+                .split_once('/')
+                .is_some_and(|(name, _)| known.iter().any(|known| known.as_str() == name)) =>
+        {
+            let (name, suite) = name.split_once('/')?;
+            Some(format!("a suite is named by an option here: {name} --suite {suite}"))
+        }
         ConfigError::UnknownRepository { name, known } => {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             Some(nearest::hint(name, &known, "repositories"))
@@ -433,7 +470,11 @@ fn config_hint(error: &ConfigError) -> Option<String> {
             Some("list them in `architectures`, or in the file that `architectures_file` names".to_owned())
         }
         ConfigError::Loosened { .. } => Some("restart serve if that is meant".to_owned()),
-        _ => None,
+        error => {
+            let UnknownWord { word, known } = error.unknown_word()?;
+            let meant = nearest::nearest(&word, known.iter().map(String::as_str))?;
+            Some(format!("did you mean `{meant}`?"))
+        }
     }
 }
 
@@ -574,7 +615,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         }
         Error::UnknownRevision { repository, .. } => {
             return Some(format!(
-                "run repo-cli history {repository}; a number, eight digits of an id, a tag or a time names a state"
+                "run repo-cli history {repository}; a state is a number, `@-1`, eight digits of an id, a tag (`tag:NAME`) or a time: \
+                 `2026-11-26`, `2026-11-26 20:16`, `2026-11-26T20:16:00Z`, `yesterday`, `2 hours ago`"
             ));
         }
         Error::TagExists { repository, tag } => {

@@ -125,7 +125,22 @@ impl Session {
 
     /// The settings of a configured repository.
     pub(crate) fn repository(&self, name: &str) -> Result<&RepositorySettings, Failure> {
-        Ok(self.config.repository(name)?)
+        self.config
+            .repository(name)
+            .map_err(|error| self.package_in_place(name).unwrap_or_else(|| error.into()))
+    }
+
+    /// Finds out whether what is not a repository is a package.
+    fn package_in_place(&self, name: &str) -> Option<Failure> {
+        let package = PackageName::parse(name).ok()?;
+        let has_it = |repository: &&RepositorySettings| {
+            let Ok(Some(head)) = self.store.head(&repository.name) else { return false };
+            let mut suites = head.commit().suites.keys();
+            suites.any(|suite| head.versions(suite, &package).is_ok_and(|versions| !versions.is_empty()))
+        };
+        let repositories: Vec<RepositoryName> =
+            self.config.repositories().filter(has_it).map(|repository| repository.name.clone()).collect();
+        (!repositories.is_empty()).then(|| Failure::PackageInPlace { name: name.to_owned(), repositories })
     }
 
     /// The settings of the repositories named, or of all when none is.
@@ -174,7 +189,12 @@ impl Session {
         repository: &RepositoryName,
         revision: &str,
     ) -> Result<Revision<'_>, Failure> {
-        let found = self.store.resolve(repository, &moment::absolute(revision, self.context().now));
+        // A tag that is called like a time is reached by this spelling alone.
+        let text = match revision.strip_prefix('@').unwrap_or(revision).strip_prefix("tag:") {
+            Some(tag) => tag.to_owned(),
+            None => moment::absolute(revision, self.context().now),
+        };
+        let found = self.store.resolve(repository, &text);
         Ok(found.map_err(|error| match error {
             // As it was given, and not the moment that it stands for.
             Error::UnknownRevision { repository, .. } => {

@@ -131,20 +131,24 @@ async fn answer(
     let path = RequestPath::parse(request.uri().path())
         .map_err(|_| Answer::error(StatusCode::BAD_REQUEST, "malformed path\n"))?;
     let site = shared.site();
-    if path.repository().is_empty() && path.names_repository() {
+    let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let at_own_address = site.at_own_address(authority.or(host).unwrap_or_default(), &path);
+    if at_own_address.is_none() && path.names_repository(0) {
         return Ok(list(shared, client, &site, request.headers()).await);
     }
-    let Some(access) = site.access.get(path.repository()) else { return Err(Answer::not_found()) };
+    let (repository, depth) = at_own_address.unwrap_or((path.repository(), 1));
+    let Some(access) = site.access.get(repository) else { return Err(Answer::not_found()) };
     if !access.admits(client) {
         return Err(Answer::error(StatusCode::FORBIDDEN, "not from this address\n"));
     }
-    let user = log_in(shared, client, path.repository(), access, request.headers()).await?;
-    let mut answer = match path.inner() {
-        None => match site.pages.get(path.repository()).filter(|_| path.names_repository()) {
-            Some(page) => Answer::page(page.text(path.repository()), access.is_restricted()),
+    let user = log_in(shared, client, repository, access, request.headers()).await?;
+    let mut answer = match path.inner(depth) {
+        None => match site.pages.get(repository).filter(|_| path.names_repository(depth)) {
+            Some(page) => Answer::page(page.text(repository), access.is_restricted()),
             None => Answer::not_found(),
         },
-        Some(inner) => match site.tree.file(path.repository(), inner) {
+        Some(inner) => match site.tree.file(repository, inner) {
             Err(error) => Answer::trouble(&error),
             Ok(None) => Answer::not_found(),
             Ok(Some(file)) => send(file, inner, access.is_restricted(), request, &shared.buffers),

@@ -250,6 +250,11 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     } else if repair && report.problems.iter().any(Problem::is_of_an_index) {
         hints.push("damaged indices are in store/damaged/; `repo-cli publish` makes anew what clients miss");
     }
+    let is_of_mode =
+        |problem: &Problem| problem.kind == ProblemKind::Mode && !problem.path.starts_with("keys");
+    if !repair && report.problems.iter().any(is_of_mode) {
+        hints.push("`repo-cli fsck --repair` sets wrong modes right");
+    }
     if has(ProblemKind::Forged) {
         hints.push(
             "somebody wrote to public/; `repo-cli fsck --repair` moves the forged files aside, and `repo-cli sign again` \
@@ -274,7 +279,7 @@ fn is_of_a_publication(problem: &Problem) -> bool {
 /// Whether a true copy would help. `others_sign`: a signature that does not hold is explained by the keys.
 fn needs_a_copy(problem: &Problem, others_sign: bool) -> bool {
     match problem.kind {
-        ProblemKind::Date | ProblemKind::Forged | ProblemKind::Key => false,
+        ProblemKind::Date | ProblemKind::Forged | ProblemKind::Key | ProblemKind::Mode => false,
         ProblemKind::Signature => !others_sign,
         _ => ["store", "public"].iter().any(|area| problem.path.starts_with(area)),
     }

@@ -72,6 +72,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
         time.strftime("%Y-%m-%d").to_string()
     };
     let mut rows = Vec::new();
+    let mut notes = Vec::new();
     let mut json = Vec::new();
     let (certificates, warnings) = session.keys().certificates()?;
     warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
@@ -89,18 +90,15 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
         rows.push([
             certificate.fingerprint().to_string(),
             certificate.signing_algorithm(now),
-            day(certificate.created()),
             expires.unwrap_or_else(|| "never".to_owned()),
             certificate.user_ids().join(", "),
-            problems.join("; "),
         ]);
+        let fingerprint = certificate.fingerprint();
+        notes.extend(problems.into_iter().map(|problem| format!("{fingerprint}: {problem}")));
     }
     output.result(&serde_json::json!({ "keys": json }), || {
-        output.table(
-            ["FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "NAME", "PROBLEMS"],
-            &rows,
-            RowLimit::NONE,
-        );
+        output.table(["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"], &rows, RowLimit::NONE);
+        notes.iter().for_each(|note| output.line(note));
     });
     if json.is_empty() {
         output.found_nothing("no keys");

@@ -79,7 +79,7 @@ pub(super) fn each_line<const N: usize>(
     };
     let mut widths = widest(|cell| cell.chars().count());
     if let Some(terminal) = terminal {
-        fit(&mut widths, widest(longest_word), terminal);
+        fit(&mut widths, [widest(longest_word), widest(fingerprint_length)], terminal);
     }
     let mut line = String::new();
     let mut take_cells = |cells: [&str; N]| {
@@ -112,10 +112,18 @@ fn longest_word(text: &str) -> usize {
     text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0)
 }
 
-/// Makes the widest columns narrower until a line fits, as far as that goes: breaks words only where that is needed.
-fn fit<const N: usize>(widths: &mut [usize; N], words: [usize; N], terminal: usize) {
+/// The length of a fingerprint, which is compared and copied as a whole; 0 for any other text.
+fn fingerprint_length(text: &str) -> usize {
+    let is_fingerprint = text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_fingerprint { text.len() } else { 0 }
+}
+
+/// Makes the widest columns narrower until a line fits, as far as that goes: breaks words only where that is needed. `least` is how narrow
+/// each column can be without and with that.
+fn fit<const N: usize>(widths: &mut [usize; N], least: [[usize; N]; 2], terminal: usize) {
     let gaps = GAP.len() * N.saturating_sub(1);
-    for least in [words, [0; N]] {
+    let [_, unbreakable] = least;
+    for least in least {
         let limited = |limit: usize| {
             let mut limited = *widths;
             limited.iter_mut().zip(least).for_each(|(width, least)| *width = (*width).min(limit.max(least)));
@@ -127,7 +135,7 @@ fn fit<const N: usize>(widths: &mut [usize; N], words: [usize; N], terminal: usi
             return;
         }
     }
-    widths.iter_mut().for_each(|width| *width = (*width).min(NARROWEST));
+    widths.iter_mut().zip(unbreakable).for_each(|(width, least)| *width = (*width).min(NARROWEST.max(least)));
 }
 
 /// Breaks a text into lines of `width` characters at most, between words where that is possible.
@@ -307,6 +315,22 @@ mod tests {
             let shown: usize = lines.iter().skip(1).map(|line| letters(line)).sum();
             let known: usize = cells.iter().flatten().map(|cell| letters(&escape_in_line(cell))).sum();
             prop_assert_eq!(shown, known);
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_never_broken() {
+        let fingerprint = "0123456789ABCDEF0123456789ABCDEF01234567";
+        let name = "Packages of Example <packages-and-more@archive.example.org>";
+        let row = [fingerprint, "ed25519", "2028-11-26", name].map(str::to_owned);
+        for terminal in [20, 60, 80, 100] {
+            let lines = lines(
+                ["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"],
+                std::slice::from_ref(&row),
+                Some(terminal),
+            );
+            assert!(lines.iter().any(|line| line.contains(fingerprint)), "{lines:#?}");
+            assert!(terminal < 80 || lines.iter().all(|line| line.chars().count() <= terminal), "{lines:#?}");
         }
     }
 }

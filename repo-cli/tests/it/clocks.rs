@@ -143,7 +143,7 @@ fn a_person_is_asked_whether_an_odd_clock_is_right() {
     }
     let ask = |answer: &str| {
         let program = crate::PROGRAM;
-        let line = format!("faketime -f +3y {program} remove preprod hello");
+        let line = format!("faketime -f +3y {program} remove preprod hello --yes");
         let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();

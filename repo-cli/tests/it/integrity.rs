@@ -182,3 +182,16 @@ fn a_key_that_others_can_read_does_not_sign() {
     fs::set_permissions(environment.root().join("keys"), fs::Permissions::from_mode(0o700)).unwrap();
     let _ = environment.run(&["publish"]).succeeds();
 }
+
+#[test]
+fn a_wrong_mode_below_public_is_mended_without_a_backup() {
+    let environment = crate::store();
+    environment.add("preprod", &["hello=1.0"]);
+    let file = environment.public("preprod").join("pool/main/h/hello/hello_1.0_all.deb");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    let found = environment.run(&["fsck"]).ends_with(1);
+    assert!(found.stderr.contains("hint: `repo-cli fsck --repair` sets wrong modes right"), "{found}");
+    assert!(!found.stderr.contains("BACKUP"), "{found}");
+    let _ = environment.run(&["fsck", "--repair"]).succeeds();
+    let _ = environment.run(&["fsck"]).succeeds();
+}

@@ -15,6 +15,7 @@ mod gc;
 mod holds;
 mod indices;
 mod manifests;
+mod newest;
 mod older_publications;
 mod permissions;
 mod plans;

@@ -35,7 +35,7 @@ use crate::transaction::{Committed, Inserted, Transaction};
 use listed::{Checksums, List, listed_hashes};
 pub(crate) use origin::{DropFolder, Origin};
 use source::InUpload;
-pub(crate) use upload::members;
+pub(crate) use upload::{is_whole, members};
 
 /// How files are added.
 #[derive(Clone, Debug, Default)]
