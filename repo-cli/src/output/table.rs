@@ -229,7 +229,7 @@ mod tests {
         rows.iter().map(|row| row.map(str::to_owned)).collect()
     }
 
-    fn lines(head: [&str; 3], rows: &[[String; 3]], terminal: Option<usize>) -> Vec<String> {
+    fn lines<const N: usize>(head: [&str; N], rows: &[[String; N]], terminal: Option<usize>) -> Vec<String> {
         let mut lines = Vec::new();
         each_line(head, rows, terminal, |line| lines.push(line.to_owned()));
         lines
