@@ -1,7 +1,8 @@
 use std::ffi::OsString;
 
 use camino::Utf8PathBuf;
-use clap::{Parser, Subcommand};
+use clap::builder::Styles;
+use clap::{CommandFactory as _, Parser, Subcommand};
 use repo_config::{FromText, InvalidValue};
 
 use crate::cmd;
@@ -29,6 +30,22 @@ pub(crate) struct Arguments {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Reads the arguments of the program.
+    ///
+    /// What is wrong with them is said without colours: only then can what the message quotes of the arguments be told apart from what clap
+    /// adds, and be escaped.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::try_parse().map_err(|error| {
+            if !error.use_stderr() {
+                return error;
+            }
+            let command = Self::command().styles(Styles::plain());
+            command.try_get_matches_from(std::env::args_os()).err().unwrap_or(error)
+        })
+    }
 }
 
 /// Options that every verb knows.
@@ -78,7 +95,7 @@ impl LimitArguments {
 /// How much of a long table is printed, for verbs that show something.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct RowArguments {
-    /// Print at most this many rows of a table [default: 50]
+    /// Print at most this many rows of a table; 0 for all, as --all [default: 50]
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
     /// Print every row
@@ -99,7 +116,7 @@ impl RowArguments {
 
     /// Returns whether every row is asked for.
     pub(crate) fn shows_every(self) -> bool {
-        self.every
+        self.every || self.limit == Some(0)
     }
 
     /// The same for a listing that other programs search: off a terminal it has every row unless a number is given.

@@ -21,10 +21,8 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    let arguments = match args::Arguments::try_parse() {
+    let arguments = match args::Arguments::read() {
         Ok(arguments) => arguments,
         Err(message) => return output::usage(&message, args::ask_for_json(std::env::args_os())),
     };

@@ -61,11 +61,15 @@ pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
                 output.result(&serde_json::json!({ "version": message.to_string().trim_end() }), || {});
             }
             _ => {
-                let _ = message.print();
-                output.record(Report::of_usage(message));
+                output.talk().note(usage_text(message).trim_end());
+                output.record(Report::of_usage(&usage_text(message)));
             }
         }
         return output.finish(status);
+    }
+    if message.use_stderr() {
+        Talk { quiet: false }.note(usage_text(message).trim_end());
+        return status;
     }
     match message.print() {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -74,6 +78,12 @@ pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
         }
         _ => status,
     }
+}
+
+/// Returns what is wrong with the arguments, with what it quotes of them as it was given.
+fn usage_text(message: &clap::Error) -> String {
+    // Without `ansi` escape sequences in the arguments would be taken for colours and left out.
+    message.render().ansi().to_string()
 }
 
 /// Writes talk to standard error, from any thread.
@@ -294,9 +304,7 @@ impl Output {
     /// Prints rows under a head, and what is said of those that the limit leaves out.
     pub(crate) fn table<const N: usize>(&self, head: [&str; N], rows: &[[String; N]], limit: RowLimit) {
         let shown = rows.get(..limit.of(rows.len())).unwrap_or(rows);
-        for line in table::lines(head, shown, table::terminal_width()) {
-            self.line(&line);
-        }
+        table::each_line(head, shown, table::terminal_width(), |line| self.line(line));
         self.rest(limit, rows.len(), "row");
     }
 

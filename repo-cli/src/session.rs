@@ -1,18 +1,18 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
-use apt_sign::{KeyProblem, OpenPgpSigner, Signer as _};
+use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::PackageName;
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Format, IndexKind, Progress, PublishOptions, PublishReport, RepositoryName,
-    RepositorySettings, Revision, Store,
+    CommitId, Context, Error, Format, IndexKind, LastPublication, Progress, PublishError, PublishOptions,
+    PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
 };
 
 use crate::access;
@@ -35,6 +35,8 @@ pub(crate) struct Session {
     progress: Progress,
     /// Loaded when something is signed first, and once for a verb.
     signing: OnceCell<SigningKeys>,
+    /// What clients of the repository see that is about to be changed, for the publication of the change.
+    last: RefCell<Option<LastPublication>>,
 }
 
 /// The keys that sign, and what is to be said of them.
@@ -43,6 +45,29 @@ struct SigningKeys {
     warnings: Vec<KeyWarning>,
     /// The time of the signatures, if it differs from the current time.
     as_of: Option<Timestamp>,
+}
+
+impl SigningKeys {
+    /// Returns the failure of a publication. A key that clients know may be skipped only because the clock is wrong.
+    fn failure(&self, error: Error) -> Failure {
+        let Error::Publish(PublishError::KeyChange { keys: known, .. }) = &error else { return error.into() };
+        let is_known =
+            |fingerprint: &Fingerprint| known.is_empty() || known.contains(&fingerprint.to_string());
+        let skipped = self.warnings.iter().find_map(|warning| match warning {
+            KeyWarning::DoesNotSign { fingerprint, problem: KeyProblem::NotYetValid { created }, .. }
+                if is_known(fingerprint) =>
+            {
+                Some((fingerprint.clone(), Timestamp::try_from(*created).ok()?))
+            }
+            _ => None,
+        });
+        match skipped {
+            Some((fingerprint, created)) => {
+                Failure::KnownKeyOfTheFuture { refusal: Box::new(error), fingerprint, created }
+            }
+            None => error.into(),
+        }
+    }
 }
 
 impl Session {
@@ -75,8 +100,9 @@ impl Session {
     fn of(root: Utf8PathBuf, store: Store, config: Config, global: &Global) -> Self {
         let keys = KeyDirectory::new(&root);
         let keys = keys.with_passphrase(passphrase::source(config.passphrase_place()));
-        let (progress, signing) = (Progress::silent(), OnceCell::new());
-        Self { keys, config, store, actor: actor(global), root, progress, signing }
+        let (actor, progress) = (actor(global), Progress::silent());
+        let (signing, last) = (OnceCell::new(), RefCell::default());
+        Self { root, store, config, actor, keys, progress, signing, last }
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
@@ -104,7 +130,22 @@ impl Session {
 
     /// The settings of a configured repository.
     pub(crate) fn repository(&self, name: &str) -> Result<&RepositorySettings, Failure> {
-        Ok(self.config.repository(name)?)
+        self.config
+            .repository(name)
+            .map_err(|error| self.package_in_place(name).unwrap_or_else(|| error.into()))
+    }
+
+    /// Finds out whether what is not a repository is a package.
+    fn package_in_place(&self, name: &str) -> Option<Failure> {
+        let package = PackageName::parse(name).ok()?;
+        let has_it = |repository: &&RepositorySettings| {
+            let Ok(Some(head)) = self.store.head(&repository.name) else { return false };
+            let mut suites = head.commit().suites.keys();
+            suites.any(|suite| head.versions(suite, &package).is_ok_and(|versions| !versions.is_empty()))
+        };
+        let repositories: Vec<RepositoryName> =
+            self.config.repositories().filter(has_it).map(|repository| repository.name.clone()).collect();
+        (!repositories.is_empty()).then(|| Failure::PackageInPlace { name: name.to_owned(), repositories })
     }
 
     /// The settings of the repositories named, or of all when none is.
@@ -126,7 +167,8 @@ impl Session {
         if self.publishes(arguments) {
             let keys = self.keys_that_last(repository, false).map_err(Failure::CannotPublish)?;
             self.store.check_file_systems(&repository.name)?;
-            self.store.check_keys(&repository.name, &keys.signer, &self.context())?;
+            let checked = self.store.check_keys(&repository.name, &keys.signer, &self.context());
+            self.last.replace(Some(checked.map_err(|error| keys.failure(error))?));
         }
         Ok(repository)
     }
@@ -152,7 +194,12 @@ impl Session {
         repository: &RepositoryName,
         revision: &str,
     ) -> Result<Revision<'_>, Failure> {
-        let found = self.store.resolve(repository, &moment::absolute(revision, self.context().now));
+        // A tag that is called like a time is reached by this spelling alone.
+        let text = match revision.strip_prefix('@').unwrap_or(revision).strip_prefix("tag:") {
+            Some(tag) => tag.to_owned(),
+            None => moment::absolute(revision, self.context().now),
+        };
+        let found = self.store.resolve(repository, &text);
         Ok(found.map_err(|error| match error {
             // As it was given, and not the moment that it stands for.
             Error::UnknownRevision { repository, .. } => {
@@ -350,6 +397,24 @@ impl Session {
         Ok(report)
     }
 
+    /// Renders and signs what these tags of a repository lead to again.
+    pub(crate) fn sign_tags(
+        &self,
+        repository: &RepositorySettings,
+        tags: &[TagName],
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let keys = self.signing_keys(false)?;
+        keys.warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
+        let signed = self.store.sign_tags_again(repository, tags, &keys.signer, &self.context());
+        let signed = signed.map_err(|error| keys.failure(error))?;
+        if !signed.is_empty() {
+            let states = count(signed.len(), "tagged state");
+            output.say(&format!("signed {states} of {} again: {}", repository.name, joined(&signed)));
+        }
+        Ok(())
+    }
+
     /// Publishes a repository, and says only what is unusual about it.
     fn publish_unsaid(
         &self,
@@ -357,18 +422,21 @@ impl Session {
         publishing: Publishing,
         output: &Output,
     ) -> Result<PublishReport, Failure> {
-        let SigningKeys { signer, warnings, as_of } =
-            self.keys_that_last(repository, publishing.accept_clock)?;
+        let keys = self.keys_that_last(repository, publishing.accept_clock)?;
+        let SigningKeys { signer, warnings, as_of } = keys;
         for warning in warnings {
             output.warn(warning.code(), key_warning(warning));
         }
         let mut context = self.context();
         context.now = as_of.unwrap_or(context.now);
         let report = if publishing.again {
-            self.store.sign_again(repository, signer, publishing.options, &context)?
+            self.store.sign_again(repository, signer, publishing.options, &context)
+        } else if let Some(last) = self.last.take() {
+            self.store.publish_after(last, repository, signer, publishing.options, &context)
         } else {
-            self.store.publish_with(repository, signer, publishing.options, &context)?
+            self.store.publish_with(repository, signer, publishing.options, &context)
         };
+        let report = report.map_err(|error| keys.failure(error))?;
         for repo_store::Unlisted { package, index, reason, .. } in &report.unlisted {
             let what = match index {
                 IndexKind::Contents => "its files could not be listed".to_owned(),

@@ -63,7 +63,7 @@ mod value;
 mod watch;
 
 pub use config::{Config, DEFAULT_LISTEN, without_repeats};
-pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place};
+pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place, UnknownWord};
 pub use file::OnUnknownRelease;
 pub use key_error::{KeyError, KeyWarning};
 pub use key_life::NewKey;

@@ -58,6 +58,7 @@ pub use context::Context;
 pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError};
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
+pub use history::listing::KeyInSuites;
 pub use history::revision::Revision;
 pub use history::selector::Selector;
 pub use history::tags::Tag;
@@ -67,7 +68,7 @@ pub use maintenance::backup::{
 };
 pub use maintenance::fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
-    Refusal, RepairReport, SignAgain, SignatureCheck, SignedSuite, Unhelpful,
+    Refusal, RepairReport, SignAgain, SignTags, SignatureCheck, SignedSuite, Unhelpful, Withdrawn,
 };
 pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
@@ -97,7 +98,7 @@ pub use operations::rollback::RollbackPlan;
 pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
 pub use progress::{Cancelled, Progress};
-pub use publish::{MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
+pub use publish::{LastPublication, MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};
 pub use settings::route::{Route, route};

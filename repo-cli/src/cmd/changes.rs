@@ -73,26 +73,30 @@ pub(crate) fn additions(
             versions.entry(&key.package).or_default().push(key);
         }
         for key in records.iter().map(|record| record.key()) {
-            let newest = versions
-                .get(&key.package)
-                .into_iter()
-                .flatten()
-                .filter(|old| serve_the_same(&old.architecture, &key.architecture))
-                .map(|old| &old.version)
-                .max();
-            let action = match newest {
-                Some(old) if *old < key.version => Action::Replace(old.clone()),
-                _ => Action::Add,
-            };
+            let there = versions.get(&key.package).map(Vec::as_slice).unwrap_or_default();
+            let action = replaced(key, there).map_or(Action::Add, |old| Action::Replace(old.clone()));
             changes.push((key.clone(), suite.clone(), action));
         }
     }
     Ok(changes)
 }
 
-/// Returns whether a machine can have one of these builds in the place of the other.
-fn serve_the_same(a: &Build, b: &Build) -> bool {
-    a.is_source() == b.is_source() && (a == b || a.as_str() == "all" || b.as_str() == "all")
+/// Returns the newest version that a machine has of those that are `there`, and would have `key` instead.
+fn replaced<'a>(key: &RecordKey, there: &[&'a RecordKey]) -> Option<&'a Version> {
+    let is_all = |build: &Build| build.as_str() == "all";
+    // What is for all machines may be newer for some than for others.
+    let machines: Vec<&Build> = match &key.architecture {
+        build if is_all(build) => there.iter().map(|old| &old.architecture).collect(),
+        build => vec![build],
+    };
+    let had = machines.into_iter().filter(|build| build.is_source() == key.architecture.is_source());
+    let had = had.filter_map(|machine| {
+        let seen = there
+            .iter()
+            .filter(|old| old.architecture == *machine || is_all(&old.architecture) && !machine.is_source());
+        seen.map(|old| &old.version).max()
+    });
+    had.filter(|version| **version < key.version).max()
 }
 
 /// Pairs what a change takes away from a suite with what it brings back there: one version for one version is a replacement.

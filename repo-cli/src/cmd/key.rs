@@ -13,6 +13,7 @@ use repo_config::NewKey;
 
 use self::change::{Expiry, ExtendArguments, ImportArguments, RevokeArguments};
 use self::rotate::{RetireArguments, RotateArguments};
+use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit};
 use crate::session::Session;
@@ -83,6 +84,9 @@ pub(super) struct GenerateArguments {
     /// When the key expires: a date, a time from now such as 3y or 400d [default: never]
     #[arg(long, value_name = "WHEN", value_parser = Expiry::parse)]
     expires: Option<Expiry>,
+    /// Accept this hazard
+    #[arg(long, value_name = "HAZARD")]
+    accept: Vec<Hazard>,
 }
 
 /// Going on without evidence.
@@ -97,6 +101,9 @@ impl GenerateArguments {
     /// Makes the key, named like the newest one unless a name is given.
     fn make(&self, session: &Session, newest: Option<&Certificate>) -> Result<SecretKey, Failure> {
         let now = session.context().now;
+        if !self.accept.contains(&Hazard::Clock) {
+            clock::check_for_key(&session.store, session.keys(), now)?;
+        }
         let of_newest = || newest.and_then(|newest| newest.user_ids().into_iter().next());
         let user_id = self.name.clone().or_else(of_newest);
         let expires = self.expires.map(|expires| expires.moment(now)).transpose()?.flatten();
@@ -170,6 +177,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
         time.strftime("%Y-%m-%d").to_string()
     };
     let mut rows = Vec::new();
+    let mut notes = Vec::new();
     let mut json = Vec::new();
     let (certificates, warnings) = session.keys().certificates()?;
     warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
@@ -188,18 +196,15 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
         rows.push([
             certificate.fingerprint().to_string(),
             certificate.signing_algorithm(now),
-            day(certificate.created()),
             expires.unwrap_or_else(|| "never".to_owned()),
             certificate.user_ids().join(", "),
-            problems.join("; "),
         ]);
+        let fingerprint = certificate.fingerprint();
+        notes.extend(problems.into_iter().map(|problem| format!("{fingerprint}: {problem}")));
     }
     output.result(&serde_json::json!({ "keys": json }), || {
-        output.table(
-            ["FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "NAME", "PROBLEMS"],
-            &rows,
-            RowLimit::NONE,
-        );
+        output.table(["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"], &rows, RowLimit::NONE);
+        notes.iter().for_each(|note| output.line(note));
     });
     if json.is_empty() {
         output.found_nothing("no keys");

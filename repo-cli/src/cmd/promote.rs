@@ -95,7 +95,11 @@ pub(crate) fn run(
         (true, _) if !plan.held().is_empty() => {
             "nothing promoted (take held versions with --despite-hold)".to_owned()
         }
-        (true, _) => format!("nothing to promote: {} already has the newest version of every match", to.name),
+        (true, _) if options.everything => format!("nothing to promote: {} already has all of it", to.name),
+        (true, _) if !options.selectors.iter().any(Selector::names_a_version) => {
+            format!("nothing to promote: {} already has the newest version of every match", to.name)
+        }
+        (true, _) => format!("nothing to promote: {} already has {}", to.name, joined(&options.selectors)),
         (false, true) => format!("would promote {what} from {} to {}", from.name, to.name),
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     };

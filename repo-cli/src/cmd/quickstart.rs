@@ -13,7 +13,7 @@ use crate::args::{Global, ROWS};
 use crate::error::{Failure, Outcome};
 use crate::examples;
 use crate::output::{Output, RowLimit};
-use crate::session::{Publishing, Session};
+use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct QuickstartArguments {
@@ -86,7 +86,8 @@ pub(crate) fn run(
             return Ok(Outcome::Refused);
         }
     }
-    let published = session.publish_each(session.config.repositories(), Publishing::default(), output)?;
+    let published =
+        session.publish_each(session.config.repositories(), arguments.layout.publishing(), output)?;
     for published in published {
         let (_, report) = published?;
         outcome = if report.is_some() { outcome } else { Outcome::Refused };

@@ -103,12 +103,11 @@ fn take_out(
     };
     let (plan, commit) = carry_out(make, |plan: &RemovalPlan| {
         let head = session.store.head(&repository.name)?;
-        let named = !arguments.selectors.iter().any(Selector::is_pattern);
         let mut losses = Vec::new();
         for (suite, going) in plan.changes().suites() {
             let before = head.as_ref().map(|head| head.snapshot(suite)).transpose()?;
             let before = before.map_or(0, |before| before.records());
-            losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64, named });
+            losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64 });
         }
         if arguments.change.dry_run {
             guard::foretell(&losses, output);

@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     changes::print_undo(repository, commit, output);
     if commit.is_some() {
         let target = session.resolve(&repository.name, &plan.target().to_string())?;
-        rollback::print_upgraded_machines(&target, plan.changes(), output)?;
+        rollback::print_upgraded_machines(&target, repository, plan.changes(), output)?;
     }
     Ok(Outcome::Done)
 }

@@ -154,7 +154,8 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["promote", "--all", "--from", "preprod", "--to", &hostile_name]),
         ],
         "remove" => vec![
-            case(0, &["remove", "prod", "hostile"]),
+            case(1, &["remove", "prod", "hostile"]),
+            case(0, &["remove", "prod", "hostile", "--yes"]),
             case(0, &["remove", "prod", "hostile", "--undo"]),
             case(1, &["remove", "prod", "nothing"]),
             case(1, &["remove", "prod", "nothing", "--undo"]),

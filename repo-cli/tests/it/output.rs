@@ -230,7 +230,7 @@ fn promote() {
     insta::assert_snapshot!(promote(&["hello=1.0"]), @"
     status: 0
     ---- stdout
-    nothing to promote: prod already has the newest version of every match
+    nothing to promote: prod already has hello=1.0
     ");
     insta::assert_snapshot!(promote(&["hell*", "nothing*"]), @"
     status: 1
@@ -537,8 +537,8 @@ fn key() {
     insta::assert_snapshot!(environment.run(&["key", "list"]), @"
     status: 0
     ---- stdout
-    FINGERPRINT                               ALGORITHM  CREATED     EXPIRES  NAME                                     PROBLEMS
-    <FINGERPRINT>  ed25519    <DAY>  never    In-house packages (archive signing key)
+    FINGERPRINT                               ALGORITHM  EXPIRES  NAME
+    <FINGERPRINT>  ed25519    never    In-house packages (archive signing key)
     ");
     insta::assert_snapshot!(environment.run(&["--json", "key", "list"]), @r#"
     status: 0
@@ -593,6 +593,34 @@ fn wrong_usage_ends_with_2() {
         let output = environment.run(arguments).ends_with(2);
         assert_eq!(output.stdout, "", "{output}");
         assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_shows_what_was_given_escaped() {
+    let environment = store();
+    let hostile = "\u{1b}[2J\u{7f}\u{9b}31m\u{61c}\u{202e}\u{2066}\u{2028}";
+    let option = format!("--{hostile}");
+    for arguments in [
+        &[hostile][..],
+        &["list", &option],
+        &["sign", hostile],
+        &["add", "preprod", "x.deb", "--suite", hostile],
+        &["list", "preprod", "--limit", hostile],
+        &["publish", "--accept", hostile],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let output = environment.run(&[arguments, json].concat()).ends_with(2);
+            let is_plain =
+                |c: char| c == '\n' || !(c.is_control() || hostile.contains(c)) || c.is_ascii_graphic();
+            assert!(output.stderr.chars().all(is_plain), "{:?}", output.stderr);
+            assert!(output.stderr.contains("\\u{1b}[2J\\u{7f}\\u{9b}31m\\u{61c}\\u{202e}"), "{output}");
+            if !json.is_empty() {
+                let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+                let message = document["error"]["message"].as_str().unwrap();
+                assert!(message.contains("\u{1b}[2J\u{7f}\u{9b}31m\u{61c}\u{202e}\u{2066}"), "{message:?}");
+            }
+        }
     }
 }
 

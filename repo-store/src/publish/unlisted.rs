@@ -58,6 +58,17 @@ impl UnlistedPackages {
         self.listed(record.key(), index, record.published().map(Stanza::into_owned))
     }
 
+    /// Returns whether nothing was left out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Takes over the notes of another.
+    pub(super) fn absorb(&self, other: Self) {
+        let other = other.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(other);
+    }
+
     pub(super) fn finish(self) -> Vec<Unlisted> {
         let noted = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let unlisted = |((package, index), reason)| Unlisted { package, index, reason };
@@ -162,6 +173,33 @@ mod tests {
         let (unlisted, listed) = publish(&[&bad], &[&other]);
         assert_eq!((unlisted.len(), listed), (2, ["good more"; 3].map(str::to_owned)));
         assert_eq!(publish(&[], &[&bad, &good]), (Vec::new(), ["more"; 3].map(str::to_owned)));
+    }
+
+    #[test]
+    fn a_repository_that_could_take_over_an_index_is_told_of_what_it_leaves_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(&Utf8Path::from_path(directory.path()).unwrap().join("root")).unwrap();
+        let bookworm = SuiteName::parse("bookworm").unwrap();
+        let signer = {
+            let created = SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000);
+            OpenPgpSigner::new(vec![SecretKey::generate("T", created, None).unwrap()]).unwrap()
+        };
+        let good: Vec<_> = (0..40).map(|number| record(&store, &format!("good{number}"), "libc6")).collect();
+        let bad = record(&store, "bad", "foo (%");
+        for (seconds, name) in [(0, "preprod"), (1, "prod")] {
+            let suite = SuiteSettings::new(bookworm.clone(), vec![Architecture::parse("amd64").unwrap()]);
+            let settings = RepositorySettings::new(RepositoryName::parse(name).unwrap(), vec![suite]);
+            let context = Context::new("tester", Timestamp::from_second(1_790_000_000 + seconds).unwrap());
+            let insert = |transaction: &mut crate::Transaction<'_>| {
+                for record in good.iter().chain([&bad]) {
+                    transaction.insert(&bookworm, record)?;
+                }
+                Ok((crate::Operation::Other("insert".to_owned()), ()))
+            };
+            store.transact(&settings.name, &context, insert).unwrap();
+            let report = store.publish(&settings, &signer, &context).unwrap();
+            assert_eq!(report.unlisted.len(), 1, "{name}");
+        }
     }
 
     #[test]

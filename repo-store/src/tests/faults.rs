@@ -305,7 +305,7 @@ fn retention_survives_every_fault() {
     survives(World::new(), |world| {
         let rule = RetentionRule { keep_versions: Some(1), ..RetentionRule::default() };
         let store = Store::open(&world.root)?;
-        let plan = store.plan_retention(&world.preprod.name, &[rule], context(5).now)?;
+        let plan = store.plan_retention(&world.preprod, &[rule], context(5).now)?;
         plan.apply(&store, &context(5)).map(drop)
     });
 }

@@ -146,7 +146,7 @@ impl World {
 
     fn retain(&self, time: i64) -> Result<(), Error> {
         let rules = [RetentionRule { keep_versions: Some(1), ..RetentionRule::default() }];
-        let plan = self.store.plan_retention(&self.prod.name, &rules, context(time).now)?;
+        let plan = self.store.plan_retention(&self.prod, &rules, context(time).now)?;
         plan.apply(&self.store, &context(time)).map(drop)
     }
 

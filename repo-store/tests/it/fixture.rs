@@ -123,12 +123,17 @@ pub(crate) fn context(seconds: i64) -> Context {
 
 /// A record of a package that is in no file: for what looks at records only.
 pub(crate) fn record(name: &str, version: &str) -> Arc<Record> {
+    record_for(name, version, "amd64")
+}
+
+/// The same for an architecture.
+pub(crate) fn record_for(name: &str, version: &str, architecture: &str) -> Arc<Record> {
     let control = format!(
-        "Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: Test <test@example.org>\n\
+        "Package: {name}\nVersion: {version}\nArchitecture: {architecture}\nMaintainer: Test <test@example.org>\n\
          Description: synthetic package\n Only its control data exists.\n"
     );
     let control = BinaryControl::parse(control.as_bytes(), &Limits::default()).unwrap();
-    let blob = BlobId::of(format!("{name} {version}").as_bytes());
+    let blob = BlobId::of(format!("{name} {version} {architecture}").as_bytes());
     let digests = Digests { sha256: Sha256::from_bytes([0; 32]), md5: None, sha1: None };
     Arc::new(
         Record::new(&control, Component::parse("main").unwrap(), PackageKind::Deb, blob, 1, &digests)

@@ -1,3 +1,4 @@
+mod intake;
 mod listed;
 mod origin;
 mod source;
@@ -5,7 +6,7 @@ mod upload;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Metadata};
-use std::io::{Read, Write as _};
+
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +14,8 @@ use apt_index::{PackageKind, parallel_map};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{BinaryControl, Fields as _};
 use deb_parse::{Component, SuiteName, deb};
+
+use intake::{Intake, KnownPackages};
 
 use crate::context::Context;
 use crate::error::{ChangeError, Error, ImportError};
@@ -22,7 +25,7 @@ use crate::model::id::BlobId;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Build, Digests, Record, RecordKey};
 use crate::operations::placement::{Placement, PlacementRequest, UploadDistribution};
-use crate::progress::{Amount, Cancelled, Phase, Running};
+use crate::progress::{Amount, Phase, Running};
 use crate::settings::route::Route;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::{FileFault, Key, Staged, StorageError};
@@ -32,7 +35,7 @@ use crate::transaction::{Committed, Inserted, Transaction};
 use listed::{Checksums, List, listed_hashes};
 pub(crate) use origin::{DropFolder, Origin};
 use source::InUpload;
-pub(crate) use upload::members;
+pub(crate) use upload::{is_whole, members};
 
 /// How files are added.
 #[derive(Clone, Debug, Default)]
@@ -156,7 +159,8 @@ impl Store {
         repository.check_suites(&options.suites)?;
         let Files { paths: files, total } = files;
         let phase = context.progress.begin(Phase::Reading, *total);
-        let request = Request { options, origin, phase: &phase };
+        let known = KnownPackages::default();
+        let request = Request { options, origin, phase: &phase, known: &known };
         let read = parallel_map(files, context.threads, |file| {
             phase.check()?;
             self.read_argument(repository, file, &request, context)
@@ -235,8 +239,7 @@ impl Store {
     ) -> Result<Candidate<'_>, Error> {
         let options = request.options;
         let (file, before) = request.origin.open(path)?;
-        let staged = if options.dry_run { None } else { Some(self.storage().objects().stage()?) };
-        let mut tee = Tee::new(&file, staged, request.phase);
+        let mut intake = Intake::begin(self, request, (path, &file, before.len()))?;
         let mut read_options = match (repository.contents, options.check_data) {
             (true, _) => Manifest::options(self.limits()),
             (false, true) => deb::Options::default(),
@@ -244,8 +247,8 @@ impl Store {
         };
         read_options.limits = self.limits().clone();
         read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
-        let read = deb::read(&mut tee, &read_options);
-        let copy = tee.finish(path)?;
+        let read = deb::read(&mut intake, &read_options);
+        intake.ended(path)?;
         let package =
             read.map_err(|source| Error::Import(ImportError::Package { file: path.to_owned(), source }))?;
         changed_while_read(path, &file, &before, package.size)?;
@@ -269,12 +272,9 @@ impl Store {
         let record = Record::new(control, component, kind, blob, package.size, &digests)
             .map_err(|source| Error::Import(ImportError::Stanza { file: path.to_owned(), source }))?;
         let mut staged = Vec::new();
-        if let Some(mut copy) = copy {
-            copy.finish()?;
-            staged.push((Self::blob_key(blob), copy));
-            if repository.contents {
-                staged.push((Self::manifest_key(blob), self.stage_manifest(&Manifest::of(&package))?));
-            }
+        staged.extend(intake.finish(path, blob)?.map(|copy| (Self::blob_key(blob), copy)));
+        if repository.contents && !options.dry_run {
+            staged.push((Self::manifest_key(blob), self.stage_manifest(&Manifest::of(&package))?));
         }
         Candidate::new(repository, path, Arc::new(record), placement, staged, Vec::new())
     }
@@ -285,6 +285,7 @@ struct Request<'a> {
     options: &'a AddOptions,
     origin: Origin<'a>,
     phase: &'a Running<'a>,
+    known: &'a KnownPackages,
 }
 
 /// Files to add, and how much there is to read.
@@ -426,60 +427,6 @@ impl<'a> Candidate<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// Reads a file and writes what was read to the store's copy: what is hashed is what is stored.
-struct Tee<'f, 's> {
-    file: &'f File,
-    staged: Option<Box<dyn Staged + 's>>,
-    /// Why the copy could not be written: the store's trouble, not the package's.
-    failed: Option<std::io::Error>,
-    phase: &'f Running<'f>,
-    /// What was read and not told of yet.
-    untold: u64,
-    cancelled: Option<Cancelled>,
-}
-
-/// After so many bytes of a file an observer is told of them.
-const TOLD: u64 = 1 << 20;
-
-impl<'f, 's> Tee<'f, 's> {
-    fn new(file: &'f File, staged: Option<Box<dyn Staged + 's>>, phase: &'f Running<'f>) -> Self {
-        Self { file, staged, failed: None, phase, untold: 0, cancelled: None }
-    }
-
-    /// Ends the reading and returns the copy, which is not finished yet.
-    fn finish(self, path: &Utf8Path) -> Result<Option<Box<dyn Staged + 's>>, Error> {
-        if let Some(cancelled) = self.cancelled {
-            return Err(cancelled.into());
-        }
-        if let Some(error) = self.failed {
-            return Err(Error::io("write a copy of", path)(error));
-        }
-        self.phase.advance(1, self.untold)?;
-        Ok(self.staged)
-    }
-}
-
-impl Read for Tee<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.untold >= TOLD {
-            self.phase.advance(0, std::mem::take(&mut self.untold)).map_err(|cancelled| {
-                self.cancelled = Some(cancelled);
-                std::io::Error::other(cancelled)
-            })?;
-        }
-        let count = self.file.read(buffer)?;
-        self.untold += count as u64;
-        if let (Some(staged), Some(bytes)) = (&mut self.staged, buffer.get(..count)) {
-            staged.write_all(bytes).map_err(|error| {
-                let copy = std::io::Error::from(error.kind());
-                self.failed = Some(error);
-                copy
-            })?;
-        }
-        Ok(count)
     }
 }
 

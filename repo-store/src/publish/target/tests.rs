@@ -93,7 +93,7 @@ fn publish_all(
     let options = PublishOptions { allow_removal: true, fill_pool: true, ..PublishOptions::default() };
     let publish = |settings: &RepositorySettings, day| {
         let published =
-            store.publish_to(target, Start::Published, (settings, options), signer, &context(day));
+            store.publish_to(target, (Start::Published, None), (settings, options), signer, &context(day));
         published.unwrap().publication.unwrap()
     };
     let add = |settings: &RepositorySettings, day, name, version| {
