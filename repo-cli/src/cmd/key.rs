@@ -202,7 +202,10 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
         let fingerprint = certificate.fingerprint();
         notes.extend(problems.into_iter().map(|problem| format!("{fingerprint}: {problem}")));
     }
-    output.result(&serde_json::json!({ "keys": json }), || {
+    let retired = session.keys().retired()?.into_iter().map(|key| key.fingerprint().to_string());
+    let retired: Vec<String> = retired.collect();
+    notes.extend(retired.iter().map(|fingerprint| format!("{fingerprint}: it is retired and signs no more")));
+    output.result(&serde_json::json!({ "keys": json, "retired": retired }), || {
         output.table(["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"], &rows, RowLimit::NONE);
         notes.iter().for_each(|note| output.line(note));
     });

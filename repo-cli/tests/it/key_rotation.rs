@@ -216,6 +216,8 @@ fn every_client_accepts_every_step_of_a_rotation() {
     let retired = environment.run(&["key", "retire", &first, "--force"]).succeeds();
     assert!(retired.stderr.contains("stays silently on the state of today"), "{retired}");
     assert_eq!(fingerprints(&environment), [&**second]);
+    let listed = environment.run(&["key", "list"]).succeeds();
+    assert!(listed.stdout.contains(&format!("{first}: it is retired and signs no more")), "{listed}");
     let secret = environment.root().join(format!("keys/{first}.asc.retired"));
     assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     accepts(&environment, &both);
