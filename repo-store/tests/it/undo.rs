@@ -110,7 +110,7 @@ fn take(fixture: &Fixture, step: &Step, seconds: i64) -> bool {
         }
         Step::Retention => {
             let rule = RetentionRule { keep_versions: Some(1), ..RetentionRule::default() };
-            let plan = store.plan_retention(&preprod, &[rule], context.now).unwrap();
+            let plan = store.plan_retention(preprod, &[rule], context.now).unwrap();
             plan.apply(store, &context).unwrap()
         }
     };
