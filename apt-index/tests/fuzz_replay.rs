@@ -1,0 +1,33 @@
+//! Replays what fuzzing starts from and what it found (`fuzz/`), without a fuzzer and on stable.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
+#[allow(unreachable_pub)]
+#[path = "../../fuzz/src/checks.rs"]
+mod checks;
+#[allow(unreachable_pub)]
+#[path = "../../fuzz/src/apt_index.rs"]
+mod laws;
+#[path = "../../fuzz/src/replay.rs"]
+mod replay;
+
+#[test]
+fn the_laws_hold_for_seeds_and_regressions() {
+    replay::seeds_and_regressions(laws::LAWS);
+}
+
+#[test]
+fn the_laws_hold_for_damaged_seeds() {
+    replay::damaged_seeds(laws::LAWS, 2000);
+}
+
+#[test]
+fn every_law_has_a_target() {
+    replay::every_law_has_a_target(laws::LAWS, "apt_index");
+}
