@@ -26,12 +26,18 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate self as repo_serve;
+
 mod body;
 mod buffer;
 mod client;
 mod conditional;
 mod connection;
 mod connection_count;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod kind;
 mod log;
 mod logins;
