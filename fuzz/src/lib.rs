@@ -11,3 +11,19 @@ pub mod repo_config;
 pub mod repo_serve;
 pub mod repo_store;
 pub mod store_actions;
+
+/// Returns the law with that name.
+pub fn law(name: &str) -> Option<checks::Law> {
+    let all = [
+        apt_index::LAWS,
+        apt_sign::LAWS,
+        deb_built::LAWS,
+        deb_parse::LAWS,
+        differential::LAWS,
+        repo_config::LAWS,
+        repo_serve::LAWS,
+        repo_store::LAWS,
+        store_actions::LAWS,
+    ];
+    all.into_iter().flatten().find(|(known, _)| *known == name).map(|(_, law)| *law)
+}
