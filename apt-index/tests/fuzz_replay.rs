@@ -1,5 +1,4 @@
 //! Replays what fuzzing starts from and what it found (`fuzz/`), without a fuzzer and on stable.
-
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,25 +8,13 @@
 )]
 
 #[allow(unreachable_pub)]
+#[path = "../../fuzz/src/apt_index.rs"]
+mod apt_index;
+#[allow(unreachable_pub)]
 #[path = "../../fuzz/src/checks.rs"]
 mod checks;
-#[allow(unreachable_pub)]
-#[path = "../../fuzz/src/apt_index.rs"]
-mod laws;
+#[macro_use]
 #[path = "../../fuzz/src/replay.rs"]
 mod replay;
 
-#[test]
-fn the_laws_hold_for_seeds_and_regressions() {
-    replay::seeds_and_regressions(laws::LAWS);
-}
-
-#[test]
-fn the_laws_hold_for_damaged_seeds() {
-    replay::damaged_seeds(laws::LAWS, 2000);
-}
-
-#[test]
-fn every_law_has_a_target() {
-    replay::every_law_has_a_target(laws::LAWS, "apt_index");
-}
+replay_of!(apt_index damaged at 2000);

@@ -58,17 +58,17 @@ struct Work {
 }
 
 fn work(name: &str) -> Option<Work> {
-    let (prepare, run): (fn(&mut Trial, u64), fn(&mut Trial, u64)) = match name {
-        "add" => (|_, _| {}, Trial::add),
-        "publish" => (Trial::add, |trial, _| trial.publish()),
-        "publish-nothing" => (|_, _| {}, |trial, _| trial.publish_nothing()),
-        "promote" => (Trial::add, Trial::promote),
-        "diff" => (Trial::add, |trial, _| trial.diff()),
-        "rollback" => (Trial::add, |trial, _| trial.roll_back()),
-        "gc" => (|_, _| {}, |trial, _| trial.collect()),
-        "list" => (|_, _| {}, |trial, _| trial.list()),
-        "sign" => (|_, _| {}, |trial, _| trial.sign()),
-        "verify" => (|_, _| {}, |trial, _| trial.verify()),
+    let [prepare, run]: [fn(&mut Trial, u64); 2] = match name {
+        "add" => [|_, _| {}, Trial::add],
+        "publish" => [Trial::add, |trial, _| trial.publish()],
+        "publish-nothing" => [|_, _| {}, |trial, _| trial.publish_nothing()],
+        "promote" => [Trial::add, Trial::promote],
+        "diff" => [Trial::add, |trial, _| trial.diff()],
+        "rollback" => [Trial::add, |trial, _| trial.roll_back()],
+        "gc" => [|_, _| {}, |trial, _| trial.collect()],
+        "list" => [|_, _| {}, |trial, _| trial.list()],
+        "sign" => [|_, _| {}, |trial, _| trial.sign()],
+        "verify" => [|_, _| {}, |trial, _| trial.verify()],
         _ => return None,
     };
     Some(Work { prepare, run })

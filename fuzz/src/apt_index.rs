@@ -242,7 +242,7 @@ pub fn rel_path_read(text: &[u8]) {
             assert!(inside(first) && path.depth() == first.split('/').count());
             match path.join(second) {
                 Ok(joined) => {
-                    assert!(inside(joined.as_str()) && joined.as_path().starts_with(path.as_path()))
+                    assert!(inside(joined.as_str()) && joined.as_path().starts_with(path.as_path()));
                 }
                 Err(error) => check_line(&error),
             }

@@ -4,6 +4,26 @@ use std::path::{Path, PathBuf};
 
 use super::checks::Law;
 
+/// The tests of modules of laws, which are included beside this one; the numbers say at how many bytes each seed is damaged.
+macro_rules! replay_of {
+    ($($module:ident damaged at $most:expr),+) => {
+        #[test]
+        fn the_laws_hold_for_seeds_and_regressions() {
+            $(replay::seeds_and_regressions($module::LAWS);)+
+        }
+
+        #[test]
+        fn the_laws_hold_for_damaged_seeds() {
+            $(replay::damaged_seeds($module::LAWS, $most);)+
+        }
+
+        #[test]
+        fn every_law_has_a_target() {
+            $(replay::every_law_has_a_target($module::LAWS, stringify!($module));)+
+        }
+    };
+}
+
 /// Laws by the names of their fuzz targets.
 type Laws = [(&'static str, Law)];
 

@@ -5,21 +5,9 @@
 mod checks;
 #[allow(unreachable_pub)]
 #[path = "../../../fuzz/src/repo_serve.rs"]
-mod laws;
+mod repo_serve;
+#[macro_use]
 #[path = "../../../fuzz/src/replay.rs"]
 mod replay;
 
-#[test]
-fn the_laws_hold_for_seeds_and_regressions() {
-    replay::seeds_and_regressions(laws::LAWS);
-}
-
-#[test]
-fn the_laws_hold_for_damaged_seeds() {
-    replay::damaged_seeds(laws::LAWS, 500);
-}
-
-#[test]
-fn every_law_has_a_target() {
-    replay::every_law_has_a_target(laws::LAWS, "repo_serve");
-}
+replay_of!(repo_serve damaged at 500);

@@ -1,31 +1,16 @@
 //! Replays what fuzzing starts from and what it found (`fuzz/`), without a fuzzer and on stable.
 
-#[path = "../../../fuzz/src/store_actions.rs"]
-#[allow(unreachable_pub)]
-mod actions;
 #[allow(unreachable_pub)]
 #[path = "../../../fuzz/src/checks.rs"]
 mod checks;
 #[allow(unreachable_pub)]
 #[path = "../../../fuzz/src/repo_store.rs"]
-mod laws;
+mod repo_store;
+#[allow(unreachable_pub)]
+#[path = "../../../fuzz/src/store_actions.rs"]
+mod store_actions;
+#[macro_use]
 #[path = "../../../fuzz/src/replay.rs"]
 mod replay;
 
-#[test]
-fn the_laws_hold_for_seeds_and_regressions() {
-    replay::seeds_and_regressions(laws::LAWS);
-    replay::seeds_and_regressions(actions::LAWS);
-}
-
-#[test]
-fn the_laws_hold_for_damaged_seeds() {
-    replay::damaged_seeds(laws::LAWS, 200);
-    replay::damaged_seeds(actions::LAWS, 10);
-}
-
-#[test]
-fn every_law_has_a_target() {
-    replay::every_law_has_a_target(laws::LAWS, "repo_store");
-    replay::every_law_has_a_target(actions::LAWS, "store_actions");
-}
+replay_of!(repo_store damaged at 200, store_actions damaged at 10);
