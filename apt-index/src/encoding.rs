@@ -1,5 +1,5 @@
 use std::fmt;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 
 use crate::{Error, xz};
 
@@ -74,7 +74,7 @@ impl Encoding {
         let bytes = match self {
             Self::Plain => Ok(text.to_vec()),
             Self::Xz => return xz::encode_block(text).map_err(|source| self.error(source)),
-            Self::Gz => gzip(text),
+            Self::Gz => Gzip::default().member(text),
             Self::Zst => zstd::bulk::compress(text, 19),
             Self::Bz2 => Ok(Vec::new()),
         }
@@ -157,11 +157,41 @@ fn read_all(mut reader: impl std::io::Read) -> std::io::Result<Vec<u8>> {
     reader.read_to_end(&mut text).map(|_| text)
 }
 
-/// Level 6: with this implementation level 9 makes `Packages` larger, not smaller.
-fn gzip(text: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = flate2::GzBuilder::new().mtime(0).write(Vec::new(), flate2::Compression::new(6));
-    encoder.write_all(text)?;
-    encoder.finish()
+/// Compresses texts to members of gzip files. Its tables are made once, which costs more than a small text.
+pub(crate) struct Gzip(flate2::Compress);
+
+impl Default for Gzip {
+    /// Level 6: with this implementation level 9 makes `Packages` larger, not smaller.
+    fn default() -> Self {
+        Self(flate2::Compress::new(flate2::Compression::new(6), false))
+    }
+}
+
+impl Gzip {
+    /// What stands before the compressed text (RFC 1952): no name and no time, and no word about the system.
+    const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+
+    /// Compresses a text to one member.
+    pub(crate) fn member(&mut self, text: &[u8]) -> std::io::Result<Vec<u8>> {
+        self.0.reset();
+        let mut bytes = Vec::with_capacity(text.len() / 3 + 64);
+        bytes.extend_from_slice(&Self::HEADER);
+        loop {
+            bytes.reserve(64);
+            let consumed = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
+            let rest = text.get(consumed..).unwrap_or_default();
+            if self.0.compress_vec(rest, &mut bytes, flate2::FlushCompress::Finish)?
+                == flate2::Status::StreamEnd
+            {
+                break;
+            }
+            bytes.reserve(bytes.len());
+        }
+        bytes.extend_from_slice(&crc32fast::hash(text).to_le_bytes());
+        // The size is kept modulo 2^32.
+        bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        Ok(bytes)
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +206,17 @@ mod tests {
                 assert_eq!(encoding.stored(piece.size), piece.bytes.len() as u64, "{encoding}");
                 assert_eq!(encoding.decode(&piece.bytes, text.len() as u64).unwrap(), text, "{encoding}");
             }
+        }
+    }
+
+    #[test]
+    fn one_encoder_makes_the_same_of_a_text_whatever_it_compressed_before() {
+        let texts = [&b"Package: hello\n\n".repeat(5000)[..], b"", b"a", &b"Package: world\n\n".repeat(300)];
+        let mut encoder = Gzip::default();
+        for text in texts {
+            let member = encoder.member(text).unwrap();
+            assert_eq!(member, Gzip::default().member(text).unwrap());
+            assert_eq!(Encoding::Gz.decode(&member, text.len() as u64).unwrap(), text);
         }
     }
 

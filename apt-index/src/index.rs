@@ -64,6 +64,7 @@ pub struct Rendered {
     files: Vec<RenderedFile>,
     removed_lines: Option<Vec<Range<u64>>>,
     hashed: u64,
+    compressed: u64,
 }
 
 /// One file of an index: which bytes, and what `Release` says of them.
@@ -121,6 +122,12 @@ impl Rendered {
     #[must_use]
     pub fn hashed(&self) -> u64 {
         self.hashed
+    }
+
+    /// Returns how many pieces of files were compressed to make it. What is taken from the index before it is not among them.
+    #[must_use]
+    pub fn compressed(&self) -> u64 {
+        self.compressed
     }
 
     /// The files, one for each encoding of the options.
@@ -272,6 +279,7 @@ pub(crate) struct Assembly {
     plain_size: u64,
     plain: ResumableSha256,
     files: Vec<OpenFile>,
+    compressed: u64,
 }
 
 #[derive(Debug)]
@@ -303,6 +311,7 @@ impl Assembly {
             options: options.clone(),
             plain_size: 0,
             plain: ResumableSha256::default(),
+            compressed: 0,
         }
     }
 
@@ -328,6 +337,7 @@ impl Assembly {
                     segments: kept.to_vec(),
                     marks: previous.marks.get(..=nth)?.to_vec(),
                 },
+                compressed: 0,
                 options: options.clone(),
             })
         };
@@ -356,6 +366,7 @@ impl Assembly {
             hashes: pieces.iter().map(|piece| Blake3::of(&piece.bytes)).collect(),
         };
         for (file, piece) in self.files.iter_mut().zip(pieces) {
+            self.compressed += u64::from(file.is_compressed_apart());
             file.push(&piece.bytes);
         }
         self.push(segment, &text.bytes)
@@ -406,13 +417,14 @@ impl Assembly {
     }
 
     pub(crate) fn finish(self, removed_lines: Option<Vec<Range<u64>>>) -> Result<Rendered, Error> {
-        let mut hashed = self.plain.hashed();
+        let (mut hashed, mut compressed) = (self.plain.hashed(), self.compressed);
         let files = self.files.into_iter().enumerate().map(|(nth, mut file)| {
             let sizes = self.layout.segments.iter().filter_map(|s| Some((*s.sizes.get(nth)?, s.plain)));
             let trailer = file.encoding.trailer(sizes)?;
             file.push(&trailer);
             if let Some(whole) = file.whole.take() {
                 file.push(&whole.finish()?);
+                compressed += 1;
             }
             hashed += file.hash.hashed();
             Ok(RenderedFile {
@@ -428,11 +440,17 @@ impl Assembly {
             layout: self.layout,
             removed_lines,
             hashed,
+            compressed,
         })
     }
 }
 
 impl OpenFile {
+    /// Returns whether its pieces are compressed, each on its own.
+    fn is_compressed_apart(&self) -> bool {
+        self.whole.is_none() && self.encoding != Encoding::Plain
+    }
+
     fn push(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;

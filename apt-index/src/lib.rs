@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+mod again;
 mod canonical;
 mod component_release;
 mod contents;
@@ -64,7 +65,7 @@ pub use path::{LONGEST_NAME, RelPath};
 pub use pdiff::{PatchHistory, Patches};
 pub use pool::{PackageKind, pool_path, source_directory};
 pub use previous::PreviousFiles;
-pub use reading::{read_items, read_text};
+pub use reading::{read_items, read_text, text_of};
 pub use release::{Release, ReleaseFile};
 pub use source_stanza::{IndexedFile, SourceFacts};
 pub use stanza::{FileFacts, Stanza};

@@ -4,6 +4,7 @@ use std::ops::Range;
 use deb_parse::checksum::Sha256;
 use sha2::Digest as _;
 
+use crate::encoding::Gzip;
 use crate::previous::Previous;
 use crate::{Encoding, Error, Layout, PreviousFiles, RelPath, ReleaseFile};
 
@@ -88,12 +89,13 @@ impl PatchHistory {
         let states = || self.states.iter().filter(|state| state.plain.sha256 != present.sha256);
         let Some(first_new) = states().map(State::kept).min() else { return Ok(None) };
         let end = Previous { layout, files }.text_from(first_new)?;
+        let mut encoder = Gzip::default();
         let (mut history, mut texts, mut downloads) = (String::new(), String::new(), String::new());
         let mut patches = Vec::new();
         for state in states() {
             let Some(script) = state.script(&end, first_new) else { continue };
             let name = format!("T-{to}-F-{}", state.id);
-            let packed = Encoding::Gz.encode(&script)?.bytes;
+            let packed = encoder.member(&script).map_err(|source| Encoding::Gz.error(source))?;
             // Writing to a String cannot fail.
             let _ = writeln!(history, " {} {name}", of(&state.plain));
             let _ = writeln!(texts, " {} {name}", of(&described(&script)));

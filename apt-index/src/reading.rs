@@ -61,6 +61,19 @@ pub fn read_text(encoding: Encoding, file: impl Read) -> Result<ReleaseFile> {
     }
 }
 
+/// Reads the text of the file of an index. Returns an error when it is longer than `most` bytes.
+///
+/// # Errors
+/// What reading and decompressing says, and [`ErrorKind::InvalidData`] for a longer text.
+pub fn text_of(encoding: Encoding, file: impl Read, most: u64) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let read = encoding.reader(file)?.take(most.saturating_add(1)).read_to_end(&mut text)?;
+    if read as u64 > most {
+        return Err(Error::new(ErrorKind::InvalidData, "it is longer than it was"));
+    }
+    Ok(text)
+}
+
 fn broken() -> Error {
     Error::new(ErrorKind::InvalidData, "it is not a list of items")
 }
@@ -114,6 +127,8 @@ mod tests {
             let plain = rendered.plain();
             assert_eq!((text.size, text.sha256), plain);
             assert_eq!(read_text(encoding, &bytes[..]).unwrap(), text);
+            assert_eq!(text_of(encoding, &bytes[..], text.size).unwrap().len() as u64, text.size);
+            assert!(text.size == 0 || text_of(encoding, &bytes[..], text.size - 1).is_err(), "{encoding}");
             assert!(found.iter().map(Vec::as_slice).eq(items.iter().map(Item::as_bytes)), "{encoding}");
         }
     }

@@ -21,8 +21,8 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use jiff::Timestamp;
 use repo_store::{
-    AddOptions, BlobId, Context, Digests, PromoteOptions, Record, RepositoryName, RepositorySettings, Store,
-    SuiteSettings,
+    AddOptions, BlobId, Context, Digests, Progress, PromoteOptions, Record, RepositoryName,
+    RepositorySettings, Store, SuiteSettings,
 };
 
 fn main() {
@@ -65,6 +65,7 @@ fn context() -> Context {
         actor: "bench".to_owned(),
         now: Timestamp::from_second(1_790_000_000 + seconds).unwrap(),
         threads: NonZeroUsize::new(2).unwrap(),
+        progress: Progress::silent(),
     }
 }
 

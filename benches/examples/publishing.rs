@@ -19,7 +19,7 @@ use camino::Utf8PathBuf;
 use deb_parse::{Architecture, SuiteName};
 use jiff::Timestamp;
 use repo_store::{
-    AddOptions, Context, PromoteOptions, RepositoryName, RepositorySettings, Store, SuiteSettings,
+    AddOptions, Context, Progress, PromoteOptions, RepositoryName, RepositorySettings, Store, SuiteSettings,
 };
 
 /// Processor time in milliseconds, and bytes read and written, since the process began.
@@ -89,6 +89,7 @@ impl Trial {
             actor: "bench".to_owned(),
             now: Timestamp::from_second(1_790_000_000 + self.seconds).unwrap(),
             threads: NonZeroUsize::new(2).unwrap(),
+            progress: Progress::silent(),
         }
     }
 

@@ -7,7 +7,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 use std::fs;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -112,7 +111,7 @@ fn print_status(root: &Utf8Path) {
 impl Scale {
     fn context(&mut self) -> Context {
         self.now += jiff::SignedDuration::from_secs(1);
-        Context { actor: "bench".to_owned(), now: self.now, threads: NonZeroUsize::MIN }
+        Context::new("bench", self.now)
     }
 
     /// The record of the package with a number, and its file in the store.
@@ -167,7 +166,7 @@ impl Scale {
     /// Takes that many packages, every `step`th by name, out of `prod`, which has all others.
     fn withhold(&mut self, count: usize, step: usize) {
         let start = self.store.resolve(&self.prod.name, "1").unwrap();
-        let context = Context { now: self.now, actor: String::new(), threads: NonZeroUsize::MIN };
+        let context = Context::new("", self.now);
         self.store.plan_rollback(&start, &[]).unwrap().apply(&self.store, &context).unwrap();
         let keys: Vec<_> = self.at_first.iter().step_by(step).take(count).cloned().collect();
         let change = |transaction: &mut repo_store::Transaction<'_>| {

@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
-use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
 use apt_sign::{Keyring, OpenPgpSigner, SecretKey, Signer as _};
@@ -138,12 +137,8 @@ impl Trial {
 
     fn context(&mut self) -> Context {
         self.seconds += 1;
-        Context {
-            actor: "bench".to_owned(),
-            now: Timestamp::from_second(START + self.seconds).unwrap(),
-            // One thread, so that the counts are those of the work.
-            threads: NonZeroUsize::MIN,
-        }
+        // One thread, so that the counts are those of the work.
+        Context::new("bench", Timestamp::from_second(START + self.seconds).unwrap())
     }
 
     fn add(&mut self, number: u64) {

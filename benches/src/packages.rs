@@ -127,8 +127,16 @@ pub fn control(number: u64) -> String {
 /// # Errors
 /// None for any number: the control data is valid.
 pub fn archive(number: u64) -> Result<Vec<u8>, Error> {
+    archive_for(number, "amd64")
+}
+
+/// Returns [`archive`] for another architecture.
+///
+/// # Errors
+/// When `architecture` cannot be the name of one.
+pub fn archive_for(number: u64, architecture: &str) -> Result<Vec<u8>, Error> {
     let name = name(number);
-    builder(number)?.file(format!("usr/share/{name}/readme"), name, 0o644).build()
+    builder(number, architecture)?.file(format!("usr/share/{name}/readme"), name, 0o644).build()
 }
 
 /// The package file with that number, with all [its files](files), which are empty.
@@ -136,7 +144,7 @@ pub fn archive(number: u64) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// None for any number: the control data and the paths are valid.
 pub fn archive_with_files(number: u64) -> Result<Vec<u8>, Error> {
-    let builder = builder(number)?;
+    let builder = builder(number, "amd64")?;
     files(number).into_iter().fold(builder, |builder, path| builder.file(path, "", 0o644)).build()
 }
 
@@ -160,13 +168,16 @@ pub fn files(number: u64) -> Vec<String> {
     paths
 }
 
-fn builder(number: u64) -> Result<Builder, Error> {
+fn builder(number: u64, architecture: &str) -> Result<Builder, Error> {
     let text = control(number);
     let parsed = BinaryControl::parse(text.as_bytes(), &Limits::default())?;
     let (package, version) = (parsed.package().as_str(), parsed.version().as_str());
-    let mut builder =
-        Builder::new(PackageName::parse(package)?, Version::parse(version)?, Architecture::parse("amd64")?)
-            .compression(Compression::Gzip);
+    let mut builder = Builder::new(
+        PackageName::parse(package)?,
+        Version::parse(version)?,
+        Architecture::parse(architecture)?,
+    )
+    .compression(Compression::Gzip);
     for field in parsed.paragraph().fields() {
         if !matches!(field.name(), "Package" | "Version" | "Architecture" | "Installed-Size" | "Description")
         {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +32,7 @@ pub const LAWS: &[(&str, Law)] = &[
 
 fn context(seconds: i64) -> Context {
     let now = Timestamp::from_second(1_790_000_000 + seconds).unwrap();
-    Context { actor: "fuzz".into(), now, threads: NonZeroUsize::MIN }
+    Context::new("fuzz", now)
 }
 
 fn settings(name: &str) -> RepositorySettings {
@@ -142,7 +141,7 @@ impl Step {
             }
             Self::Retain => {
                 let rules = [RetentionRule { keep_versions: Some(1), ..RetentionRule::default() }];
-                store.plan_retention(&prod.name, &rules, context.now)?.apply(store, &context)?;
+                store.plan_retention(&prod, &rules, context.now)?.apply(store, &context)?;
             }
             Self::Tag(number) => {
                 let first = store.resolve(&preprod.name, "1")?;
@@ -202,7 +201,7 @@ fn run_operations(input: &mut Unstructured<'_>) -> Result<()> {
     });
     let store = with(faulty.clone());
     let mut steps = Vec::new();
-    while !input.is_empty() && steps.len() < 24 {
+    while !input.is_empty() && steps.len() < 12 {
         let step = Step::choose(input)?;
         let mut faults = Vec::new();
         while input.ratio(1, 3)? && faults.len() < 6 {

@@ -1,7 +1,8 @@
 use std::ffi::OsString;
 
 use camino::Utf8PathBuf;
-use clap::{Parser, Subcommand};
+use clap::builder::Styles;
+use clap::{CommandFactory as _, Parser, Subcommand};
 use repo_config::{FromText, InvalidValue};
 
 use crate::cmd;
@@ -21,13 +22,29 @@ pub(crate) fn ask_for_json(arguments: impl IntoIterator<Item = OsString>) -> boo
 #[derive(Debug, Parser)]
 #[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences."
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Reads the arguments of the program.
+    ///
+    /// What is wrong with them is said without colours: only then can what the message quotes of the arguments be told apart from what clap
+    /// adds, and be escaped.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::try_parse().map_err(|error| {
+            if !error.use_stderr() {
+                return error;
+            }
+            let command = Self::command().styles(Styles::plain());
+            command.try_get_matches_from(std::env::args_os()).err().unwrap_or(error)
+        })
+    }
 }
 
 /// Options that every verb knows.
@@ -77,7 +94,7 @@ impl LimitArguments {
 /// How much of a long table is printed, for verbs that show something.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct RowArguments {
-    /// Print at most this many rows of a table [default: 50]
+    /// Print at most this many rows of a table; 0 for all, as --all [default: 50]
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
     /// Print every row
@@ -98,7 +115,7 @@ impl RowArguments {
 
     /// Returns whether every row is asked for.
     pub(crate) fn shows_every(self) -> bool {
-        self.every
+        self.every || self.limit == Some(0)
     }
 
     /// The same for a listing that other programs search: off a terminal it has every row unless a number is given.
@@ -142,6 +159,11 @@ pub(crate) enum Command {
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
     Rollback(cmd::rollback::RollbackArguments),
+    /// Undo the last change of a repository
+    ///
+    /// What the change brought in is held from then on, so that nobody brings it in again unasked; the holds that a removal or a
+    /// rollback made end with it. To undo an undo is to make the change again. Publishing, tags and removed files are no changes of this kind.
+    Undo(cmd::undo::UndoArguments),
     /// Name a state of a repository, so that it is kept and can be found
     Tag(cmd::tag::TagArguments),
     /// Take out old versions by the rules in repo.toml
@@ -196,6 +218,7 @@ impl Command {
             Self::Promote(arguments) => arguments.writes(),
             Self::Remove(arguments) => arguments.writes(),
             Self::Rollback(arguments) => arguments.writes(),
+            Self::Undo(arguments) => arguments.writes(),
             Self::Tag(arguments) => arguments.writes(),
             Self::Hold(arguments) => arguments.writes(),
             Self::Unhold(arguments) => arguments.writes(),

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 
 use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
+use repo_config::KeyDirectory;
 use repo_store::Store;
 
 use crate::error::Failure;
@@ -12,7 +13,8 @@ use crate::output::Output;
 /// A hazard that is accepted on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Hazard {
-    /// The clock: `publish` signs as of the time at which the keys were made if it is before that, `gc` deletes though it jumped ahead
+    /// The clock: `publish` signs as of the time at which the keys were made if it is before that, `gc` deletes though it jumped ahead,
+    /// a key is made though the clock is behind an earlier key or the operation log
     Clock,
 }
 
@@ -56,6 +58,22 @@ fn before_jump(entries: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
         earliest = earliest.min(*before);
     }
     None
+}
+
+/// Refuses to date a key by a clock that is behind the newest key or the last entry of the operation log: later, with the right time, the
+/// new key would be older than what it is to replace.
+pub(crate) fn check_for_key(store: &Store, keys: &KeyDirectory, now: Timestamp) -> Result<(), Failure> {
+    if let Some(at) = keys.newest()?.filter(|made| *made > now) {
+        return Err(Failure::ClockBehind { now, event: "the newest signing key was made", at });
+    }
+    if let Some(at) = store.last_entry()?.filter(|last| now.duration_since(*last) < -BEHIND) {
+        return Err(Failure::ClockBehind {
+            now,
+            event: "the last entry of the operation log was written",
+            at,
+        });
+    }
+    Ok(())
 }
 
 /// The same as a warning alone, for verbs that are meant to set a time right.

@@ -4,17 +4,20 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
 
-use apt_sign::{KeyFileFault, KeyProblem};
+use apt_sign::{Fingerprint, KeyFileFault, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Place, SuiteName};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{ConfigError, KeyError};
+use repo_config::{ConfigError, KeyError, UnknownWord};
+use repo_store::progress::Phase;
 use repo_store::{
-    ChangeError, ImportError, MaintenanceError, PublishError, RepositoryName, SettingsError, StorageError,
+    Cancelled, ChangeError, ImportError, MaintenanceError, PublishError, RepositoryName, SettingsError,
+    StorageError,
 };
 use serde::Serialize;
 
 use crate::nearest;
+use crate::progress::INTERRUPTED;
 
 /// How a verb ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +88,26 @@ pub(crate) enum Failure {
         /// The time of the last entry.
         last: Timestamp,
     },
+    /// A clock that is behind something that was done before, and a new key would be dated by it.
+    #[error("the clock says {}, and {event} at {}", crate::clock::seconds(*.now), crate::clock::seconds(*.at))]
+    ClockBehind {
+        /// What the clock says.
+        now: Timestamp,
+        /// What was done before.
+        event: &'static str,
+        /// When.
+        at: Timestamp,
+    },
+    /// None of the keys that sign is known to clients, and one that is known was made later than the clock says.
+    #[error("{refusal}")]
+    KnownKeyOfTheFuture {
+        /// What the store said; it has no further cause.
+        refusal: Box<repo_store::Error>,
+        /// The key.
+        fingerprint: Fingerprint,
+        /// When it was made.
+        created: Timestamp,
+    },
     /// A change that would take away most of what clients read, and nobody was asked.
     #[error("would remove {} ({repository})", .losses.join(", "))]
     Guarded {
@@ -100,6 +123,26 @@ pub(crate) enum Failure {
         files: usize,
         /// For how long they are kept as configured.
         grace: SignedDuration,
+    },
+    /// The name of a package where that of a repository belongs.
+    #[error("`{name}` is not a repository but a package")]
+    PackageInPlace {
+        /// The name.
+        name: String,
+        /// The repositories that have the package.
+        repositories: Vec<RepositoryName>,
+    },
+    /// A version to pin that a repository, or these suites of it, does not have, and others do.
+    #[error("{} {pin}", if .suites.is_empty() { format!("{repository} does not have") } else { format!("{} of {repository} does not have", crate::output::joined(.suites)) })]
+    InOtherPlace {
+        /// The package and version.
+        pin: String,
+        /// The repository that was asked for.
+        repository: RepositoryName,
+        /// The suites that were asked for.
+        suites: Vec<SuiteName>,
+        /// Where the version is.
+        places: Vec<String>,
     },
     /// A person said no.
     #[error("stopped: nothing was changed")]
@@ -248,10 +291,9 @@ impl Report {
         Self { code: error.code(), message, hint: store_hint(error), file: Some(file.to_string()), line }
     }
 
-    /// Reports arguments that cannot be used.
-    pub(crate) fn of_usage(error: &clap::Error) -> Self {
-        let text = error.to_string();
-        let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    /// Reports arguments that cannot be used, as `text` says.
+    pub(crate) fn of_usage(text: &str) -> Self {
+        let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
         let message = message.strip_prefix("error: ").unwrap_or(message);
         let tip = rest.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
         let hint = tip.unwrap_or("run the command with --help");
@@ -275,7 +317,16 @@ impl Failure {
 
     /// Status 1, or 2 for wrong usage; most of that is found before any verb runs.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if matches!(self, Self::Usage(_)) { 2 } else { 1 })
+        ExitCode::from(match self {
+            Self::Usage(_) => 2,
+            failure if failure.is_cancellation() => INTERRUPTED,
+            _ => 1,
+        })
+    }
+
+    /// Returns whether a person ended the command with Ctrl-C.
+    pub(crate) fn is_cancellation(&self) -> bool {
+        matches!(self, Self::Store(repo_store::Error::Cancelled(_)))
     }
 
     /// Returns what is reported of it.
@@ -293,10 +344,12 @@ impl Failure {
             Self::Keys(error) | Self::CannotPublish(error) => error.code(),
             Self::Argument { .. } => "E-ARGUMENT",
             Self::NoRoot { .. } => "E-NO-ROOT",
-            Self::ClockAhead { .. } => "E-CLOCK",
+            Self::ClockAhead { .. } | Self::ClockBehind { .. } => "E-CLOCK",
+            Self::KnownKeyOfTheFuture { refusal, .. } => refusal.code(),
             Self::Guarded { .. } | Self::RecentFiles { .. } => "E-GUARDED",
             Self::Stopped => "E-STOPPED",
-            Self::NoMatch { .. } => "E-NO-MATCH",
+            Self::NoMatch { .. } | Self::InOtherPlace { .. } => "E-NO-MATCH",
+            Self::PackageInPlace { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::Io { .. } => "E-IO",
@@ -352,6 +405,14 @@ impl Failure {
                 "set the clock; if it is right, give --accept clock: what is removed cannot be brought back"
                     .to_owned(),
             ),
+            Self::ClockBehind { .. } => {
+                Some("set the clock; if it is right, give --accept clock: the key is dated by it".to_owned())
+            }
+            Self::KnownKeyOfTheFuture { fingerprint, created, .. } => Some(format!(
+                "set the clock: key {} is known to clients, and was made only at {}",
+                fingerprint.short(),
+                crate::clock::seconds(*created)
+            )),
             Self::Unsound { hint, .. } => hint.map(str::to_owned),
             Self::NotBackedUp { .. } => Some("`repo-cli fsck` says what that affects".to_owned()),
             Self::Drastic { .. } => {
@@ -370,6 +431,14 @@ impl Failure {
                     false => format!("did you mean `{meant}`? (run repo-cli list {repository})"),
                 })
             }
+            Self::PackageInPlace { name, repositories } => {
+                let shows =
+                    repositories.iter().map(|repository| format!("repo-cli show {repository} {name}"));
+                Some(format!("run repo-cli versions {name}, or {}", shows.collect::<Vec<_>>().join(" or ")))
+            }
+            Self::InOtherPlace { places, .. } => {
+                Some(format!("it is in {}; pin it for machines that read that", places.join(", ")))
+            }
             Self::NoMatch { repository, .. } => Some(format!("run repo-cli list {repository}")),
             _ => None,
         }
@@ -382,6 +451,14 @@ fn config_hint(error: &ConfigError) -> Option<String> {
         ConfigError::UnknownRepository { known, .. } if known.is_empty() => {
             Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
         }
+        ConfigError::UnknownRepository { name, known }
+            if name
+                .split_once('/')
+                .is_some_and(|(name, _)| known.iter().any(|known| known.as_str() == name)) =>
+        {
+            let (name, suite) = name.split_once('/')?;
+            Some(format!("a suite is named by an option here: {name} --suite {suite}"))
+        }
         ConfigError::UnknownRepository { name, known } => {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             Some(nearest::hint(name, &known, "repositories"))
@@ -393,7 +470,11 @@ fn config_hint(error: &ConfigError) -> Option<String> {
             Some("list them in `architectures`, or in the file that `architectures_file` names".to_owned())
         }
         ConfigError::Loosened { .. } => Some("restart serve if that is meant".to_owned()),
-        _ => None,
+        error => {
+            let UnknownWord { word, known } = error.unknown_word()?;
+            let meant = nearest::nearest(&word, known.iter().map(String::as_str))?;
+            Some(format!("did you mean `{meant}`?"))
+        }
     }
 }
 
@@ -418,6 +499,7 @@ fn key_hint(error: &KeyError) -> Option<String> {
              `gpg --armor --export-secret-keys {fingerprint} > {path}`, and give clients the new public key; \
              or {NEW_KEY}"
         ),
+        KeyError::Unusable { problem: KeyProblem::NotYetValid { .. }, .. } => SET_THE_CLOCK.to_owned(),
         KeyError::Unusable { .. } => NEW_KEY.to_owned(),
         _ => return None,
     })
@@ -533,7 +615,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         }
         Error::UnknownRevision { repository, .. } => {
             return Some(format!(
-                "run repo-cli history {repository}; a number, eight digits of an id, a tag or a time names a state"
+                "run repo-cli history {repository}; a state is a number, `@-1`, eight digits of an id, a tag (`tag:NAME`) or a time: \
+                 `2026-11-26`, `2026-11-26 20:16`, `2026-11-26T20:16:00Z`, `yesterday`, `2 hours ago`"
             ));
         }
         Error::TagExists { repository, tag } => {
@@ -557,6 +640,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Import(ImportError::NotUnpackable { .. }) => {
             "build the package with an entry for each of its directories, as dpkg-deb does"
         }
+        Error::Cancelled(Cancelled { during }) => after_cancellation(*during),
         Error::Change(ChangeError::Held { .. }) => "to take it all the same, give --despite-hold",
         Error::Change(ChangeError::PathConflict { .. }) => {
             "versions of a source package share their upstream tarballs: a tarball that changes needs a new upstream version"
@@ -624,6 +708,23 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// Returns in which state things are after Ctrl-C.
+fn after_cancellation(during: Phase) -> &'static str {
+    match during {
+        Phase::Reading | Phase::Changing => {
+            "the repository is as it was; give the same command again to change it"
+        }
+        Phase::Linking | Phase::Unpacking | Phase::Rendering => {
+            "clients see what they saw before; run repo-cli publish to go on"
+        }
+        Phase::Checking | Phase::Comparing => "the check is not complete; give the same command again",
+        Phase::Marking | Phase::Removing => {
+            "only files that nothing refers to were removed; give the same command again to go on"
+        }
+        _ => "the copy is not complete; give the same command again to go on",
+    }
 }
 
 /// An error and what caused it, in one line.

@@ -13,14 +13,12 @@ pub(crate) struct Loss {
     pub(crate) before: u64,
     /// How many of these would go.
     pub(crate) going: u64,
-    /// Whether each of these was named: then emptying a suite is a decision.
-    pub(crate) named: bool,
 }
 
 impl Loss {
     /// Whether so much goes that a slip is more likely than a wish: all of it, or more than half of what is more than a handful.
     fn is_drastic(&self) -> bool {
-        let empties = self.going >= self.before && !self.named;
+        let empties = self.going >= self.before;
         let halves = self.before >= 10 && self.going > self.before / 2;
         self.going > 0 && (empties || halves)
     }
@@ -90,10 +88,8 @@ mod tests {
             (10, 6, true),
             (96, 83, true),
         ] {
-            let loss = Loss { suite: suite.clone(), before, going, named: false };
+            let loss = Loss { suite: suite.clone(), before, going };
             assert_eq!(loss.is_drastic(), is_drastic, "{going} of {before}");
         }
-        let named = |before, going| Loss { suite: suite.clone(), before, going, named: true };
-        assert!(!named(2, 2).is_drastic() && named(10, 10).is_drastic());
     }
 }

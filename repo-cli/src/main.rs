@@ -13,16 +13,15 @@ mod moment;
 mod nearest;
 mod output;
 mod planned;
+mod progress;
 mod revision_spec;
 mod session;
 mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    let arguments = match args::Arguments::try_parse() {
+    let arguments = match args::Arguments::read() {
         Ok(arguments) => arguments,
         Err(message) => return output::usage(&message, args::ask_for_json(std::env::args_os())),
     };

@@ -18,6 +18,7 @@ pub(crate) use table::{Grouped, RowLimit, grouped, package_rows};
 
 use crate::args::Global;
 use crate::error::{Failure, Report};
+use crate::progress::{Shown, Watch};
 
 /// Something that a command went on in spite of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +43,7 @@ pub(crate) struct Output {
     lines: RefCell<io::BufWriter<io::Stdout>>,
     /// Why not all of a result is where it was meant to go.
     incomplete: RefCell<Option<io::Error>>,
+    watch: Watch,
 }
 
 /// Prints what the reading of the arguments ended with: what is wrong with them, or the help or version asked for.
@@ -59,11 +61,15 @@ pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
                 output.result(&serde_json::json!({ "version": message.to_string().trim_end() }), || {});
             }
             _ => {
-                let _ = message.print();
-                output.record(Report::of_usage(message));
+                output.talk().note(usage_text(message).trim_end());
+                output.record(Report::of_usage(&usage_text(message)));
             }
         }
         return output.finish(status);
+    }
+    if message.use_stderr() {
+        Talk { quiet: false }.note(usage_text(message).trim_end());
+        return status;
     }
     match message.print() {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -72,6 +78,12 @@ pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
         }
         _ => status,
     }
+}
+
+/// Returns what is wrong with the arguments, with what it quotes of them as it was given.
+fn usage_text(message: &clap::Error) -> String {
+    // Without `ansi` escape sequences in the arguments would be taken for colours and left out.
+    message.render().ansi().to_string()
 }
 
 /// Writes talk to standard error, from any thread.
@@ -100,7 +112,13 @@ impl Output {
         // An object with one number cannot fail to be written.
         let json = json.then(|| RefCell::new(Document::empty().unwrap_or(Document::Printed)));
         let (failures, warnings) = (RefCell::default(), RefCell::default());
-        Self { quiet, json, failures, warnings, lines, incomplete: RefCell::default() }
+        let shown = match () {
+            () if quiet || json.is_some() => Shown::Nothing,
+            () if io::stderr().is_terminal() => Shown::Bar,
+            () => Shown::Lines,
+        };
+        let watch = Watch::new(shown, Talk { quiet });
+        Self { quiet, json, failures, warnings, lines, incomplete: RefCell::default(), watch }
     }
 
     /// Makes an output of the kind that the arguments ask for.
@@ -190,8 +208,14 @@ impl Output {
         self.write(io::Write::flush);
     }
 
+    /// Returns what watches the operations of the command.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
     /// A line of talk on standard error.
     pub(crate) fn note(&self, text: &str) {
+        self.watch.make_room();
         self.flush();
         self.talk().note(text);
     }
@@ -230,7 +254,8 @@ impl Output {
             let _ = write!(stderr, "{}", escape_for_terminal(question)).and_then(|()| stderr.flush());
         }
         let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(Failure::io("read", "the answer"))?;
+        let read = self.watch.ask(|| io::stdin().read_line(&mut answer));
+        read.map_err(Failure::io("read", "the answer"))?;
         Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))
     }
 
@@ -279,9 +304,7 @@ impl Output {
     /// Prints rows under a head, and what is said of those that the limit leaves out.
     pub(crate) fn table<const N: usize>(&self, head: [&str; N], rows: &[[String; N]], limit: RowLimit) {
         let shown = rows.get(..limit.of(rows.len())).unwrap_or(rows);
-        for line in table::lines(head, shown, table::terminal_width()) {
-            self.line(&line);
-        }
+        table::each_line(head, shown, table::terminal_width(), |line| self.line(line));
         self.rest(limit, rows.len(), "row");
     }
 

@@ -1,18 +1,18 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
-use apt_sign::OpenPgpSigner;
+use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::PackageName;
 use jiff::Timestamp;
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Format, IndexKind, PublishOptions, PublishReport, RepositoryName,
-    RepositorySettings, Revision, Store,
+    CommitId, Context, Error, Format, IndexKind, LastPublication, Progress, PublishError, PublishOptions,
+    PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
 };
 
 use crate::access;
@@ -29,8 +29,12 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     pub(crate) config: Config,
     actor: String,
+    /// Who is told how far operations are.
+    progress: Progress,
     /// Loaded when something is signed first, and once for a verb.
     signing: OnceCell<SigningKeys>,
+    /// What clients of the repository see that is about to be changed, for the publication of the change.
+    last: RefCell<Option<LastPublication>>,
 }
 
 /// The keys that sign, and what is to be said of them.
@@ -41,13 +45,42 @@ struct SigningKeys {
     as_of: Option<Timestamp>,
 }
 
+impl SigningKeys {
+    /// Returns the failure of a publication. A key that clients know may be skipped only because the clock is wrong.
+    fn failure(&self, error: Error) -> Failure {
+        let Error::Publish(PublishError::KeyChange { keys: known, .. }) = &error else { return error.into() };
+        let is_known =
+            |fingerprint: &Fingerprint| known.is_empty() || known.contains(&fingerprint.to_string());
+        let skipped = self.warnings.iter().find_map(|warning| match warning {
+            KeyWarning::DoesNotSign { fingerprint, problem: KeyProblem::NotYetValid { created }, .. }
+                if is_known(fingerprint) =>
+            {
+                Some((fingerprint.clone(), Timestamp::try_from(*created).ok()?))
+            }
+            _ => None,
+        });
+        match skipped {
+            Some((fingerprint, created)) => {
+                Failure::KnownKeyOfTheFuture { refusal: Box::new(error), fingerprint, created }
+            }
+            None => error.into(),
+        }
+    }
+}
+
 impl Session {
     /// Opens the store in the directory given, or in the nearest one upwards that has a `repo.toml`.
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let root = find_root(global)?;
         let config = Config::load(&root)?;
         let store = Store::open(&root)?.with_limits(config.limits());
-        Ok(Self { config, store, actor: actor(global), root, signing: OnceCell::new() })
+        Ok(Self::of(root, store, config, global))
+    }
+
+    /// Shows how far operations are from now on, and lets Ctrl-C stop them.
+    pub(crate) fn watched(mut self, output: &Output) -> Self {
+        self.progress = output.watch().progress();
+        self
     }
 
     /// The same for a verb that needs no settings: a store that a library made has no `repo.toml`. Its repositories then have no suites
@@ -59,7 +92,12 @@ impl Session {
         }
         let store = Store::open(&root)?;
         let config = Config::without_file(&root, store.repositories()?);
-        Ok(Self { config, store, actor: actor(global), root, signing: OnceCell::new() })
+        Ok(Self::of(root, store, config, global))
+    }
+
+    fn of(root: Utf8PathBuf, store: Store, config: Config, global: &Global) -> Self {
+        let (actor, progress) = (actor(global), Progress::silent());
+        Self { root, store, config, actor, progress, signing: OnceCell::new(), last: RefCell::default() }
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
@@ -81,12 +119,28 @@ impl Session {
             // Whole seconds, as they are shown: a time copied from `history` means the commit it was copied from.
             now: Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            progress: self.progress.clone(),
         }
     }
 
     /// The settings of a configured repository.
     pub(crate) fn repository(&self, name: &str) -> Result<&RepositorySettings, Failure> {
-        Ok(self.config.repository(name)?)
+        self.config
+            .repository(name)
+            .map_err(|error| self.package_in_place(name).unwrap_or_else(|| error.into()))
+    }
+
+    /// Finds out whether what is not a repository is a package.
+    fn package_in_place(&self, name: &str) -> Option<Failure> {
+        let package = PackageName::parse(name).ok()?;
+        let has_it = |repository: &&RepositorySettings| {
+            let Ok(Some(head)) = self.store.head(&repository.name) else { return false };
+            let mut suites = head.commit().suites.keys();
+            suites.any(|suite| head.versions(suite, &package).is_ok_and(|versions| !versions.is_empty()))
+        };
+        let repositories: Vec<RepositoryName> =
+            self.config.repositories().filter(has_it).map(|repository| repository.name.clone()).collect();
+        (!repositories.is_empty()).then(|| Failure::PackageInPlace { name: name.to_owned(), repositories })
     }
 
     /// The settings of the repositories named, or of all when none is.
@@ -108,7 +162,8 @@ impl Session {
         if self.publishes(arguments) {
             let keys = self.signing_keys(false).map_err(Failure::CannotPublish)?;
             self.store.check_file_systems(&repository.name)?;
-            self.store.check_keys(&repository.name, &keys.signer, &self.context())?;
+            let checked = self.store.check_keys(&repository.name, &keys.signer, &self.context());
+            self.last.replace(Some(checked.map_err(|error| keys.failure(error))?));
         }
         Ok(repository)
     }
@@ -134,7 +189,12 @@ impl Session {
         repository: &RepositoryName,
         revision: &str,
     ) -> Result<Revision<'_>, Failure> {
-        let found = self.store.resolve(repository, &moment::absolute(revision, self.context().now));
+        // A tag that is called like a time is reached by this spelling alone.
+        let text = match revision.strip_prefix('@').unwrap_or(revision).strip_prefix("tag:") {
+            Some(tag) => tag.to_owned(),
+            None => moment::absolute(revision, self.context().now),
+        };
+        let found = self.store.resolve(repository, &text);
         Ok(found.map_err(|error| match error {
             // As it was given, and not the moment that it stands for.
             Error::UnknownRevision { repository, .. } => {
@@ -250,18 +310,27 @@ impl Session {
         Ok(self.store.resolve(&repository.name, &commit.to_string())?.commit().sequence)
     }
 
-    /// Publishes each of these repositories when it is asked for, whatever becomes of the others, and says which failed and why.
+    /// Publishes each of these repositories when it is asked for, whatever becomes of the others, and says which failed and why. Only Ctrl-C
+    /// ends it.
     pub(crate) fn publish_each<'a>(
         &self,
         repositories: impl IntoIterator<Item = &'a RepositorySettings>,
         publishing: Publishing,
         output: &Output,
-    ) -> Result<impl Iterator<Item = (&'a RepositorySettings, Option<PublishReport>)>, Failure> {
+    ) -> Result<impl Iterator<Item = Result<(&'a RepositorySettings, Option<PublishReport>), Failure>>, Failure>
+    {
         // Without a key all fail for the one reason, which is said once.
         self.signing_keys(publishing.accept_clock)?;
         let publish = move |repository: &'a RepositorySettings| {
-            let report = self.publish(repository, publishing, output);
-            (repository, report.inspect_err(|error| output.failed(&repository.name, error)).ok())
+            match self.publish(repository, publishing, output) {
+                // A person who does not want to wait for this one does not want to wait for the others either.
+                Err(failure) if failure.is_cancellation() => Err(failure),
+                Err(failure) => {
+                    output.failed(&repository.name, &failure);
+                    Ok((repository, None))
+                }
+                Ok(report) => Ok((repository, Some(report))),
+            }
         };
         Ok(repositories.into_iter().map(publish))
     }
@@ -299,6 +368,24 @@ impl Session {
         Ok(report)
     }
 
+    /// Renders and signs what these tags of a repository lead to again.
+    pub(crate) fn sign_tags(
+        &self,
+        repository: &RepositorySettings,
+        tags: &[TagName],
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let keys = self.signing_keys(false)?;
+        keys.warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
+        let signed = self.store.sign_tags_again(repository, tags, &keys.signer, &self.context());
+        let signed = signed.map_err(|error| keys.failure(error))?;
+        if !signed.is_empty() {
+            let states = count(signed.len(), "tagged state");
+            output.say(&format!("signed {states} of {} again: {}", repository.name, joined(&signed)));
+        }
+        Ok(())
+    }
+
     /// Publishes a repository, and says only what is unusual about it.
     fn publish_unsaid(
         &self,
@@ -306,15 +393,19 @@ impl Session {
         publishing: Publishing,
         output: &Output,
     ) -> Result<PublishReport, Failure> {
-        let SigningKeys { signer, warnings, as_of } = self.signing_keys(publishing.accept_clock)?;
+        let keys = self.signing_keys(publishing.accept_clock)?;
+        let SigningKeys { signer, warnings, as_of } = keys;
         warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
         let mut context = self.context();
         context.now = as_of.unwrap_or(context.now);
         let report = if publishing.again {
-            self.store.sign_again(repository, signer, publishing.options, &context)?
+            self.store.sign_again(repository, signer, publishing.options, &context)
+        } else if let Some(last) = self.last.take() {
+            self.store.publish_after(last, repository, signer, publishing.options, &context)
         } else {
-            self.store.publish_with(repository, signer, publishing.options, &context)?
+            self.store.publish_with(repository, signer, publishing.options, &context)
         };
+        let report = report.map_err(|error| keys.failure(error))?;
         for repo_store::Unlisted { package, index, reason, .. } in &report.unlisted {
             let what = match index {
                 IndexKind::Contents => "its files could not be listed".to_owned(),
@@ -373,11 +464,12 @@ pub(crate) struct Publishing {
 }
 
 /// What `actor` does now, on all processors.
-pub(crate) fn context(actor: String) -> Context {
+pub(crate) fn context(actor: String, output: &Output) -> Context {
     Context {
         actor,
         now: Timestamp::now(),
         threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        progress: output.watch().progress(),
     }
 }
 

@@ -170,7 +170,10 @@ impl Config {
         let architectures =
             self.names("architectures", &self.file.architectures, self.file.architectures_file.as_deref())?;
         if let Some(Text(unknown)) = self.file.suite.keys().find(|Text(name)| !names.contains(name)) {
-            return Err(self.contradiction(Contradiction::TableWithoutSuite { suite: unknown.clone() }));
+            let known = names.iter().map(ToString::to_string).collect();
+            return Err(
+                self.contradiction(Contradiction::TableWithoutSuite { suite: unknown.clone(), known })
+            );
         }
         let defaults = SuiteTable::default();
         let settings = |name: &SuiteName| {
@@ -228,7 +231,8 @@ impl Config {
                     let found = suites.iter().find(|suite| suite.name == wanted);
                     let unknown = || {
                         let (repository, suite) = (name.clone(), wanted.clone());
-                        self.contradiction(Contradiction::UnknownSuite { repository, suite })
+                        let known = suites.iter().map(|suite| suite.name.to_string()).collect();
+                        self.contradiction(Contradiction::UnknownSuite { repository, suite, known })
                     };
                     chosen.push(found.ok_or_else(unknown)?.clone());
                 }
@@ -248,6 +252,11 @@ impl Config {
         }
         self.compress(&mut settings);
         settings.pdiffs = table.pdiffs.or(self.file.pdiffs).unwrap_or(RepositorySettings::DEFAULT_PDIFFS);
+        settings.pdiffs_from = self
+            .file
+            .pdiffs_from
+            .as_ref()
+            .map_or(RepositorySettings::DEFAULT_PDIFFS_FROM, |Text(size)| size.0);
         settings.flat = table.flat.as_ref().map(|Text(flat)| flat.clone());
         settings.routing = self.routing(&settings)?;
         settings.valid_for =
@@ -275,6 +284,7 @@ impl Config {
                 place: Place::in_file(&path, Some(place + 1)),
                 key: None,
                 what: rule.to_string(),
+                unknown: None,
             })
         });
         Ok(without_repeats(names.collect::<Result<_, _>>()?))

@@ -20,6 +20,8 @@ pub enum ConfigError {
         key: Option<String>,
         /// The rule that is broken.
         what: String,
+        /// The key or value that is unknown, where the rule is that it must be one of some.
+        unknown: Option<Box<UnknownWord>>,
     },
     /// Settings that the store refuses.
     #[error("{place}")]
@@ -121,10 +123,29 @@ impl ConfigError {
         }
     }
 
+    /// Returns the key, value or name that is unknown, and those that there are, where that is what is wrong.
+    #[must_use]
+    pub fn unknown_word(&self) -> Option<UnknownWord> {
+        match self {
+            Self::Text { unknown, .. } => unknown.as_deref().cloned(),
+            Self::Contradiction { fault, .. } => fault.unknown_word(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn io(verb: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { verb, path, source }
     }
+}
+
+/// A word in a configuration that is none of those that may stand there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownWord {
+    /// The word.
+    pub word: String,
+    /// The words that may stand there.
+    pub known: Vec<String>,
 }
 
 /// A place in the texts of a configuration.
@@ -161,6 +182,8 @@ pub enum Contradiction {
     TableWithoutSuite {
         /// The suite.
         suite: SuiteName,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// A repository with a suite that is not listed.
     #[error("repositories.{repository}.suites: `suites` has no `{suite}`")]
@@ -169,6 +192,8 @@ pub enum Contradiction {
         repository: RepositoryName,
         /// The suite.
         suite: SuiteName,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// A rule about where packages go, for a repository that is not configured.
     #[error("routing rule {number}: no repository named `{repository}`")]
@@ -177,6 +202,8 @@ pub enum Contradiction {
         number: usize,
         /// The repository.
         repository: RepositoryName,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// A rule about where packages go that leads to no suite of a repository.
     #[error("routing rule {number}: {repository} has none of its suites: limit the rule with `repositories`")]
@@ -193,6 +220,8 @@ pub enum Contradiction {
         number: usize,
         /// The repository.
         repository: RepositoryName,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// A rule of retention that names a suite that no repository has.
     #[error("retention rule {number}: no suite named `{suite}`")]
@@ -201,6 +230,8 @@ pub enum Contradiction {
         number: usize,
         /// The suite.
         suite: SuiteName,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// A rule of retention that says which repositories keep a package, and not what is removed at all.
     #[error("retention rule {number}: kept_by adds to keep_versions or keep_for: set one of them")]
@@ -208,6 +239,24 @@ pub enum Contradiction {
         /// The number of the rule, from 1.
         number: usize,
     },
+}
+
+impl Contradiction {
+    fn unknown_word(&self) -> Option<UnknownWord> {
+        let (word, known) = match self {
+            Self::TableWithoutSuite { suite, known }
+            | Self::UnknownSuite { suite, known, .. }
+            | Self::RetentionOfNoSuite { suite, known, .. } => (suite.to_string(), known),
+            Self::RouteOfNoRepository { repository, known, .. }
+            | Self::RetentionOfNoRepository { repository, known, .. } => (repository.to_string(), known),
+            Self::ListedTwice { .. }
+            | Self::RouteWithoutSuites { .. }
+            | Self::RetentionWithoutLimit { .. } => {
+                return None;
+            }
+        };
+        Some(UnknownWord { word, known: known.clone() })
+    }
 }
 
 /// Why a drop-in does not count.

@@ -14,7 +14,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use toml::{Table, Value};
 
-use crate::error::{ConfigError, Place};
+use crate::error::{ConfigError, Place, UnknownWord};
 use crate::network::Network;
 use crate::ownership;
 use crate::place::line_at;
@@ -40,6 +40,7 @@ pub(crate) struct File {
     pub(crate) unknown_release: Option<OnUnknownRelease>,
     pub(crate) valid_for: Option<Text<SignedDuration>>,
     pub(crate) pdiffs: Option<usize>,
+    pub(crate) pdiffs_from: Option<Text<Size>>,
     pub(crate) uploaders: Option<Utf8PathBuf>,
     pub(crate) publish: Publish,
     pub(crate) serve: ServeTable,
@@ -260,7 +261,15 @@ fn mistake(mut place: Place, text: &str, mut error: toml::de::Error) -> ConfigEr
     error.set_input(None);
     let shown = error.to_string();
     let key = shown.trim_end().rsplit_once("\nin `").and_then(|(_, key)| key.strip_suffix('`'));
-    ConfigError::Text { place, key: key.map(str::to_owned), what: message }
+    let unknown = unknown_word(&message);
+    ConfigError::Text { place, key: key.map(str::to_owned), what: message, unknown: unknown.map(Box::new) }
+}
+
+/// The word that a message is about, and those that it lists: serde tells of them in no other way.
+fn unknown_word(message: &str) -> Option<UnknownWord> {
+    let rest = message.strip_prefix("unknown field ").or_else(|| message.strip_prefix("unknown variant "))?;
+    let mut words = rest.split('`').skip(1).step_by(2).map(str::to_owned);
+    Some(UnknownWord { word: words.next()?, known: words.collect() })
 }
 
 fn drop_ins(directory: &Utf8Path, owner: u32) -> Result<Vec<Utf8PathBuf>, ConfigError> {
@@ -417,6 +426,25 @@ mod tests {
         repo.d/a.toml: line 1: translations: invalid type: string "yes", expected true or false
         repo.d/a.toml: line 1: uploaders: invalid type: integer `7`, expected a path
         "#);
+    }
+
+    #[test]
+    fn a_mistake_names_the_words_that_may_stand_there() {
+        let of = |text: &str| {
+            let error = File::of(&[("repo.toml".into(), text.to_owned())]).unwrap_err();
+            error.unknown_word().map(|UnknownWord { word, known }| (word, known))
+        };
+        for (text, word, meant) in [
+            ("sutes = []", "sutes", "suites"),
+            ("[repositories.prod]\nlable = 'x'", "lable", "label"),
+            ("unknown_release = 'refuze'", "refuze", "refuse"),
+            ("[suite.a]\narchitecture_all = 'appart'", "appart", "apart"),
+            ("publish = 'automatic'", "automatic", "auto"),
+        ] {
+            let (found, known) = of(text).unwrap();
+            assert!(found == word && known.iter().any(|known| known == meant), "{text}: {known:?}");
+        }
+        assert_eq!(of("pdiffs = 'many'"), None);
     }
 
     /// The template of `init` with every setting in it set.

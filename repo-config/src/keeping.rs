@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use jiff::SignedDuration;
 use repo_store::{KeepHistory, RepositoryName, RetentionRule};
 
-use crate::config::Config;
+use crate::config::{Config, without_repeats};
 use crate::error::{ConfigError, Contradiction};
 use crate::file::RetentionTable;
 use crate::routing::package_class;
@@ -32,12 +32,19 @@ impl Config {
             if let Some(Text(unknown)) = repositories.find(|Text(name)| !self.repositories.contains_key(name))
             {
                 let repository = unknown.clone();
-                return Err(self.contradiction(Contradiction::RetentionOfNoRepository { number, repository }));
+                let known = self.repositories.keys().map(ToString::to_string).collect();
+                return Err(self.contradiction(Contradiction::RetentionOfNoRepository {
+                    number,
+                    repository,
+                    known,
+                }));
             }
             let known = |name| self.repositories().any(|repository| repository.suite(name).is_some());
             if let Some(Text(unknown)) = table.suites.iter().find(|Text(name)| !known(name)) {
                 let suite = unknown.clone();
-                return Err(self.contradiction(Contradiction::RetentionOfNoSuite { number, suite }));
+                let suites = self.repositories().flat_map(|repository| &repository.suites);
+                let known = without_repeats(suites.map(|suite| suite.name.to_string()).collect());
+                return Err(self.contradiction(Contradiction::RetentionOfNoSuite { number, suite, known }));
             }
             if !table.kept_by.is_empty() && retention_rule(table).is_unlimited() {
                 return Err(self.contradiction(Contradiction::RetentionWithoutLimit { number }));

@@ -152,6 +152,16 @@ impl KeyDirectory {
         Ok((Keyring::new(certificates), warnings))
     }
 
+    /// Returns when the newest key was made, whether it can sign or not; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`KeyError::Io`] when the directory cannot be listed. A file that is not a key is passed over.
+    pub fn newest(&self) -> Result<Option<Timestamp>, KeyError> {
+        let keys = self.files()?.into_iter();
+        let certificates = keys.filter_map(|path| Certificate::of_key_file(path.as_std_path()).ok());
+        Ok(certificates.map(|certificate| timestamp(certificate.created())).max())
+    }
+
     /// Returns whether no file is there that could be a key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -252,10 +262,11 @@ mod tests {
         std::fs::create_dir(root.join("store")).unwrap();
         let keys = KeyDirectory::new(root);
         let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        assert!(keys.is_empty());
+        assert!(keys.is_empty() && keys.newest().unwrap().is_none());
         assert!(matches!(keys.signer(made), Err(KeyError::NoKey { is_published: false, .. })));
         let key = keys.generate("Example", made).unwrap();
         assert_eq!(key.certificate().created(), made);
+        assert_eq!(keys.newest().unwrap(), Some(timestamp(made)));
         let earlier = made - Duration::from_secs(60);
         assert!(matches!(
             keys.signer(earlier),

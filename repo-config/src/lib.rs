@@ -28,7 +28,7 @@
 //! // From here on also for a store that `repo-cli init` made. `file` is the path of a .deb file.
 //! let (config, store) = (Config::load(&root)?, Store::open(&root)?);
 //! let prod = config.repository("prod")?;
-//! let context = Context { actor: "example".to_owned(), now, threads: std::num::NonZeroUsize::MIN };
+//! let context = Context::new("example", now);
 //! store.add(prod, &[file], &AddOptions::default(), &context)?.into_result()?;
 //! let (signer, _warnings) = KeyDirectory::new(&root).signer(now.into())?;
 //! store.publish_with(prod, &signer, PublishOptions::default(), &context)?;
@@ -69,7 +69,7 @@ mod value;
 mod watch;
 
 pub use config::{Config, DEFAULT_LISTEN, without_repeats};
-pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place};
+pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place, UnknownWord};
 pub use file::OnUnknownRelease;
 pub use key_error::{KeyError, KeyWarning};
 pub use keys::{Inspection, KeyDirectory};

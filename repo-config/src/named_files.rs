@@ -56,6 +56,7 @@ impl Config {
             unknown_release: _,
             valid_for: _,
             pdiffs: _,
+            pdiffs_from: _,
             publish: _,
             route: _,
             retention: _,

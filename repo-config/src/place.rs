@@ -122,7 +122,7 @@ pub(crate) fn refused(error: &SettingsError) -> Vec<Setting> {
 pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
     match fault {
         Contradiction::ListedTwice { key } => vec![keys(&[&format!("{key}_file")])],
-        Contradiction::TableWithoutSuite { suite } => vec![keys(&["suite", suite.as_str()])],
+        Contradiction::TableWithoutSuite { suite, .. } => vec![keys(&["suite", suite.as_str()])],
         Contradiction::UnknownSuite { repository, .. } => {
             vec![keys(&["repositories", repository.as_str(), "suites"])]
         }

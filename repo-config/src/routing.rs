@@ -18,7 +18,12 @@ impl Config {
             let mut named = table.repositories.iter();
             if let Some(Text(unknown)) = named.find(|name| !self.file.repositories.contains_key(*name)) {
                 let repository = unknown.clone();
-                return Err(self.contradiction(Contradiction::RouteOfNoRepository { number, repository }));
+                let known = self.file.repositories.keys().map(|Text(name)| name.to_string()).collect();
+                return Err(self.contradiction(Contradiction::RouteOfNoRepository {
+                    number,
+                    repository,
+                    known,
+                }));
             }
             let named = |Text(name): &Text<RepositoryName>| *name == repository.name;
             if table.repositories.is_empty() || table.repositories.iter().any(named) {

@@ -14,6 +14,20 @@ pub(crate) struct Validators {
     pub(crate) etag: String,
     /// In whole seconds, as HTTP knows no finer.
     pub(crate) modified: SystemTime,
+    /// The time of the answer. Publications that follow each other within a second have times that run ahead of it.
+    pub(crate) now: SystemTime,
+}
+
+impl Validators {
+    /// Returns the time of the file for `Last-Modified`, which must not be later than the answer (RFC 9110, 8.8.2.1).
+    pub(crate) fn last_modified(&self) -> SystemTime {
+        self.modified.min(whole_seconds(self.now))
+    }
+
+    /// Returns whether this is the time of the file. While that is ahead, no time is: other files may be answered with the present time too.
+    fn are_of(&self, time: SystemTime) -> bool {
+        time == self.modified && self.modified <= self.now
+    }
 }
 
 /// What to answer.
@@ -45,10 +59,8 @@ pub(crate) fn select(headers: &HeaderMap, is_get: bool, validators: &Validators,
         if lists(headers, IF_NONE_MATCH, &validators.etag, Comparison::Weak) {
             return Selection::NotModified;
         }
-    // A date in the future is no valid one (RFC 9110, 13.1.3): whoever set it with a wrong clock would never see anything new.
-    } else if date(headers, IF_MODIFIED_SINCE)
-        .is_some_and(|given| validators.modified <= given && given <= SystemTime::now())
-    {
+    // Only what we sent ourselves: after a clock that was wrong is set right, a new file is older than the one before it.
+    } else if date(headers, IF_MODIFIED_SINCE).is_some_and(|given| validators.are_of(given)) {
         return Selection::NotModified;
     }
     if !is_get || !headers.contains_key(RANGE) || !range_holds(headers, validators) {
@@ -105,7 +117,7 @@ fn range_holds(headers: &HeaderMap, validators: &Validators) -> bool {
     if value.contains('"') {
         value == validators.etag && !is_weak(value)
     } else {
-        httpdate::parse_http_date(value).is_ok_and(|given| given == validators.modified)
+        httpdate::parse_http_date(value).is_ok_and(|given| validators.are_of(given))
     }
 }
 

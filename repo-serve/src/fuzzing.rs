@@ -21,7 +21,7 @@ use super::users::Users;
 #[must_use]
 pub fn request_path(raw: &str) -> Option<(String, Option<Vec<u8>>)> {
     let path = RequestPath::parse(raw).ok()?;
-    let inner = path.inner().map(<[u8]>::to_vec);
+    let inner = path.inner(1).map(<[u8]>::to_vec);
     if let Some(inner) = &inner {
         let _ = (is_immutable(inner), media_type(inner));
     }
@@ -52,7 +52,8 @@ fn headers(text: &[u8]) -> HeaderMap {
 #[must_use]
 pub fn selection(text: &[u8], is_get: bool, etag: &str, modified: u64, size: u64) -> (u16, u64, u64) {
     let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(modified);
-    let validators = Validators { etag: etag.to_owned(), modified };
+    let validators =
+        Validators { etag: etag.to_owned(), modified, now: modified + Duration::from_secs(3600) };
     match select(&headers(text), is_get, &validators, size) {
         Selection::Whole => (200, 0, size),
         Selection::Part { start, length } => (206, start, length),

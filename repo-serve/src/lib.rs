@@ -1,7 +1,7 @@
 //! Serves published APT repositories over plain HTTP/1.1, read-only, as apt clients of all ages like it.
 //!
 //! A request walks down these modules: `connection` (socket, timeouts) → `respond` (the order of the rules) → `client`
-//! (behind proxies too), `path`, `site` (who may), `user_file`, `users`, `logins` (whose turn it is) and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
+//! (behind proxies too), `path`, `address` (virtual hosts), `site` (who may), `user_file`, `users`, `logins` (whose turn it is) and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
 //!
 //! What it does not do: TLS, compression, directory listings, uploads. Sites with more than plain needs put a proxy in front.
 //!
@@ -14,7 +14,13 @@
 //! # let root = camino::Utf8PathBuf::try_from(directory.path().to_owned())?;
 //! // `root` holds `prod/dists`, `prod/pool`: everybody may read the repository.
 //! let access = BTreeMap::from([("prod".to_owned(), Access::default())]);
-//! let site = Site { root, access, pages: BTreeMap::new(), trusted_proxies: Vec::new() };
+//! let site = Site {
+//!     root,
+//!     access,
+//!     addresses: BTreeMap::new(),
+//!     pages: BTreeMap::new(),
+//!     trusted_proxies: Vec::new(),
+//! };
 //! let server = Server::bind("127.0.0.1:0", site)?;
 //! let (address, handle) = (server.local_addr()?, server.shutdown_handle());
 //! let running = std::thread::spawn(move || server.run());
@@ -29,6 +35,7 @@
 #[cfg(test)]
 extern crate self as repo_serve;
 
+mod address;
 mod body;
 mod buffer;
 mod client;
@@ -54,6 +61,7 @@ mod tree;
 mod user_file;
 mod users;
 
+pub use address::Address;
 pub use log::LogEntry;
 pub use network::{IpNetwork, IpNetworkError};
 pub use pages::Page;

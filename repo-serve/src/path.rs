@@ -6,9 +6,14 @@
 /// A request path of well-formed syntax.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestPath {
-    repository: String,
-    inner: Option<Vec<u8>>,
-    names_repository: bool,
+    /// The elements, decoded, with a slash between each two.
+    path: Vec<u8>,
+    /// Where each element starts.
+    starts: Vec<usize>,
+    /// Whether nothing below it may be served.
+    is_hidden: bool,
+    /// Whether it ends with a slash.
+    is_directory: bool,
 }
 
 /// The path breaks a rule that every client who means well keeps: broken percent-encoding, control bytes,
@@ -23,51 +28,53 @@ impl RequestPath {
     /// Empty and `.` elements vanish, as apt asks for `/prod/./Packages` of a flat repository (sources.list(5)).
     pub(crate) fn parse(raw: &str) -> Result<Self, MalformedPath> {
         let rest = raw.strip_prefix('/').ok_or(MalformedPath)?;
-        let mut repository = None;
-        let mut inner = Vec::with_capacity(rest.len());
-        let mut servable = true;
+        let (mut path, mut starts, mut is_hidden) = (Vec::with_capacity(rest.len()), Vec::new(), false);
         for element in rest.split('/') {
             let decoded = decode(element)?;
             if decoded.is_empty() || decoded == b"." {
                 continue;
             }
             // Publications and shared by-hash directories live in dot directories, reached through symlinks only.
-            servable &= !decoded.starts_with(b".");
-            if repository.is_none() {
-                repository = Some(String::from_utf8(decoded).map_err(|_| MalformedPath)?);
-                continue;
+            is_hidden |= decoded.starts_with(b".");
+            if starts.is_empty() {
+                std::str::from_utf8(&decoded).map_err(|_| MalformedPath)?;
+            } else {
+                path.push(b'/');
             }
-            if !inner.is_empty() {
-                inner.push(b'/');
-            }
-            inner.extend_from_slice(&decoded);
+            starts.push(path.len());
+            path.extend_from_slice(&decoded);
         }
-        let names_repository = servable && inner.is_empty();
-        servable &= !inner.is_empty() && !rest.ends_with('/');
-        Ok(Self {
-            repository: repository.unwrap_or_default(),
-            inner: servable.then_some(inner),
-            names_repository,
-        })
+        Ok(Self { path, starts, is_hidden, is_directory: rest.ends_with('/') })
     }
 
-    /// The first element: the repository; empty for `/`.
+    /// The first element: the repository, on hosts that are of no repository; empty for `/`.
     pub(crate) fn repository(&self) -> &str {
-        &self.repository
+        self.elements().next().and_then(|first| std::str::from_utf8(first).ok()).unwrap_or_default()
     }
 
-    /// Returns whether the path is that of a repository itself, or `/`.
-    pub(crate) fn names_repository(&self) -> bool {
-        self.names_repository
+    fn elements(&self) -> impl Iterator<Item = &[u8]> {
+        self.path.split(|byte| *byte == b'/').filter(|element| !element.is_empty())
     }
 
-    /// The path below the repository's directory; `None` when nothing can ever be served under this path.
-    pub(crate) fn inner(&self) -> Option<&[u8]> {
-        self.inner.as_deref()
+    /// Returns whether the path begins with these elements.
+    pub(crate) fn is_below(&self, prefix: &[Vec<u8>]) -> bool {
+        let mut elements = self.elements();
+        prefix.iter().all(|element| elements.next() == Some(element))
+    }
+
+    /// Returns whether the path is that of a repository itself, of which the first `depth` elements are the address.
+    pub(crate) fn names_repository(&self, depth: usize) -> bool {
+        !self.is_hidden && self.starts.len() == depth
+    }
+
+    /// The path below the repository's directory, behind the first `depth` elements; `None` when nothing can ever be served under this path.
+    pub(crate) fn inner(&self, depth: usize) -> Option<&[u8]> {
+        let start = self.starts.get(depth).filter(|_| !self.is_hidden && !self.is_directory)?;
+        self.path.get(*start..)
     }
 }
 
-fn decode(element: &str) -> Result<Vec<u8>, MalformedPath> {
+pub(super) fn decode(element: &str) -> Result<Vec<u8>, MalformedPath> {
     let mut decoded = Vec::with_capacity(element.len());
     let mut bytes = element.bytes();
     while let Some(byte) = bytes.next() {
@@ -100,7 +107,7 @@ mod tests {
     #[track_caller]
     fn parsed(raw: &str) -> (String, Option<String>) {
         let path = RequestPath::parse(raw).unwrap();
-        let inner = path.inner().map(|inner| String::from_utf8(inner.to_vec()).unwrap());
+        let inner = path.inner(1).map(|inner| String::from_utf8(inner.to_vec()).unwrap());
         (path.repository().to_owned(), inner)
     }
 
@@ -167,7 +174,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_leads_outside(raw in "/(%(2e|2E|2f|5c|00|25|41)|[./a\\\\])*") {
-            if let Ok(path) = RequestPath::parse(&raw) && let Some(inner) = path.inner() {
+            if let Ok(path) = RequestPath::parse(&raw) && let Some(inner) = path.inner(1) {
                 let safe = |element: &[u8]| !element.is_empty() && element[0] != b'.' && !element.contains(&b'\\');
                 prop_assert!(inner.split(|byte| *byte == b'/').all(safe));
                 prop_assert!(safe(path.repository().as_bytes()) && !path.repository().contains('/'));

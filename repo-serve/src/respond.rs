@@ -13,7 +13,7 @@ use base64::Engine as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCEPT_RANGES, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
+    CONTENT_TYPE, DATE, ETAG, HOST, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
@@ -131,20 +131,24 @@ async fn answer(
     let path = RequestPath::parse(request.uri().path())
         .map_err(|_| Answer::error(StatusCode::BAD_REQUEST, "malformed path\n"))?;
     let site = shared.site();
-    if path.repository().is_empty() && path.names_repository() {
+    let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let at_own_address = site.at_own_address(authority.or(host).unwrap_or_default(), &path);
+    if at_own_address.is_none() && path.names_repository(0) {
         return Ok(list(shared, client, &site, request.headers()).await);
     }
-    let Some(access) = site.access.get(path.repository()) else { return Err(Answer::not_found()) };
+    let (repository, depth) = at_own_address.unwrap_or((path.repository(), 1));
+    let Some(access) = site.access.get(repository) else { return Err(Answer::not_found()) };
     if !access.admits(client) {
         return Err(Answer::error(StatusCode::FORBIDDEN, "not from this address\n"));
     }
-    let user = log_in(shared, client, path.repository(), access, request.headers()).await?;
-    let mut answer = match path.inner() {
-        None => match site.pages.get(path.repository()).filter(|_| path.names_repository()) {
-            Some(page) => Answer::page(page.text(path.repository()), access.is_restricted()),
+    let user = log_in(shared, client, repository, access, request.headers()).await?;
+    let mut answer = match path.inner(depth) {
+        None => match site.pages.get(repository).filter(|_| path.names_repository(depth)) {
+            Some(page) => Answer::page(page.text(repository), access.is_restricted()),
             None => Answer::not_found(),
         },
-        Some(inner) => match site.tree.file(path.repository(), inner) {
+        Some(inner) => match site.tree.file(repository, inner) {
             Err(error) => Answer::trouble(&error),
             Ok(None) => Answer::not_found(),
             Ok(Some(file)) => send(file, inner, access.is_restricted(), request, &shared.buffers),
@@ -245,9 +249,13 @@ fn send(
     };
     let mut answer =
         Answer { status, headers: HeaderMap::with_capacity(10), content, user: None, problem: None }
-            .with(LAST_MODIFIED, text(httpdate::fmt_http_date(validators.modified)))
-            .with(ETAG, text(validators.etag))
+            .with(LAST_MODIFIED, text(httpdate::fmt_http_date(validators.last_modified())))
+            .with(ETAG, text(validators.etag.clone()))
             .with(CACHE_CONTROL, HeaderValue::from_static(cache_control(immutable, restricted)));
+    if validators.last_modified() != validators.modified {
+        // The one that is added otherwise may be a second old.
+        answer = answer.with(DATE, text(httpdate::fmt_http_date(validators.now)));
+    }
     if selection == Selection::NotModified {
         return answer;
     }
@@ -274,7 +282,8 @@ fn validators(file: &OpenFile, immutable: bool) -> Validators {
     } else {
         format!("W/\"{:x}-{:x}-{:x}\"", file.inode, file.size, since.as_nanos())
     };
-    Validators { etag, modified: whole_seconds(SystemTime::UNIX_EPOCH + since) }
+    let modified = whole_seconds(SystemTime::UNIX_EPOCH + since);
+    Validators { etag, modified, now: SystemTime::now() }
 }
 
 impl Answer {

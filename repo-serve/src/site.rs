@@ -6,7 +6,9 @@ use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
 
+use super::address::{self, Address};
 use super::client::TrustedProxies;
+use super::path::RequestPath;
 use super::tree::Tree;
 use super::{IpNetwork, Page, UserFile};
 
@@ -15,8 +17,10 @@ use super::{IpNetwork, Page, UserFile};
 pub struct Site {
     /// The directory that holds `<repository>/{dists,pool,…}`.
     pub root: Utf8PathBuf,
-    /// The repositories served, by the first element of the path, and who may read each. Others do not exist.
+    /// The repositories served, by the first element of the path, and who may read each, whatever the address. Others do not exist.
     pub access: BTreeMap<String, Access>,
+    /// Repositories that are served at an address of their own as well.
+    pub addresses: BTreeMap<String, Address>,
     /// What is told of the repositories at their roots.
     pub pages: BTreeMap<String, Page>,
     /// The proxies that are believed about where a request comes from.
@@ -28,11 +32,18 @@ pub struct Site {
 pub struct OpenSite {
     pub(super) tree: Tree,
     pub(super) access: BTreeMap<String, Access>,
+    addresses: BTreeMap<String, Address>,
     pub(super) pages: BTreeMap<String, Page>,
     pub(super) proxies: TrustedProxies,
 }
 
 impl OpenSite {
+    /// Returns the repository that is served at the address of a request, and how many elements of the path belong to that address;
+    /// `None` where the first element of the path names the repository.
+    pub(super) fn at_own_address(&self, authority: &str, path: &RequestPath) -> Option<(&str, usize)> {
+        address::find(&self.addresses, authority, path, |name| self.access.contains_key(name))
+    }
+
     /// Reads files of users again that have changed, or all if that is asked for, and returns what is wrong with any. It may block.
     pub(super) fn refresh(&self, all: bool) -> Vec<String> {
         let files = self.access.values().filter_map(|access| access.users.as_ref());
@@ -68,9 +79,9 @@ impl OpenSite {
 impl Site {
     /// Opens it; nothing of what is asked for later can lead out of it.
     pub fn open(self) -> io::Result<OpenSite> {
-        let Self { root, access, pages, trusted_proxies } = self;
+        let Self { root, access, addresses, pages, trusted_proxies } = self;
         let tree = Tree::open(&root, access.keys().cloned())?;
-        Ok(OpenSite { tree, access, pages, proxies: TrustedProxies(trusted_proxies) })
+        Ok(OpenSite { tree, access, addresses, pages, proxies: TrustedProxies(trusted_proxies) })
     }
 }
 

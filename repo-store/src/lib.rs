@@ -25,11 +25,7 @@
 //! let package = deb::Builder::new(PackageName::parse("hello")?, Version::parse("1.0")?, amd64).build()?;
 //! std::fs::write(&file, package)?;
 //!
-//! let context = Context {
-//!     actor: "doc".to_owned(),
-//!     now: jiff::Timestamp::now(),
-//!     threads: std::num::NonZeroUsize::MIN,
-//! };
+//! let context = Context::new("doc", jiff::Timestamp::now());
 //! let added = store.add(&preprod, &[file], &AddOptions::default(), &context)?.into_result()?;
 //! assert_eq!(added.len(), 1);
 //! let head = store.head(&preprod.name)?.expect("something was committed");
@@ -55,6 +51,7 @@ mod maintenance;
 mod manifest;
 mod model;
 mod operations;
+pub mod progress;
 mod publish;
 mod settings;
 pub mod storage;
@@ -66,15 +63,17 @@ mod transaction;
 pub use context::Context;
 pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError};
 pub use history::horizon::KeepHistory;
+pub use history::listing::KeyInSuites;
 pub use history::revision::Revision;
 pub use history::selector::Selector;
 pub use history::tags::Tag;
 pub use maintenance::backup::{
-    BackupReport, NamedFile, NamedFileKind, OutsideFile, RestoreReport, UnsavedFile,
+    BackupPlan, BackupReport, NamedFile, NamedFileKind, OutsideFile, PlannedCopy, RestorePlan, RestoreReport,
+    UnsavedFile,
 };
 pub use maintenance::fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
-    Refusal, RepairReport, SignAgain, SignatureCheck, SignedSuite, Unhelpful,
+    Refusal, RepairReport, SignAgain, SignTags, SignatureCheck, SignedSuite, Unhelpful, Withdrawn,
 };
 pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
@@ -100,8 +99,10 @@ pub use operations::promotion::{PromoteOptions, PromotionPlan};
 pub use operations::removal::RemovalPlan;
 pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use operations::rollback::RollbackPlan;
+pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
-pub use publish::{MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
+pub use progress::{Cancelled, Progress};
+pub use publish::{LastPublication, MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};
 pub use settings::route::{Route, route};

@@ -17,6 +17,7 @@ use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordFile, RecordKey};
 use crate::model::snapshot::Snapshot;
+use crate::progress::Phase;
 use crate::settings::RepositorySettings;
 use crate::storage::{Swap, Version};
 use crate::store::{InPool, Store};
@@ -43,6 +44,8 @@ pub struct Transaction<'a> {
     /// What is held and lifted by hand.
     held: Vec<HoldKey>,
     lifted: Vec<HoldKey>,
+    /// What is held afterwards, whatever is taken out or comes back.
+    replaced_holds: Option<Holds>,
     /// The suites that may be created; `None` for any.
     known: Option<BTreeSet<SuiteName>>,
     lookup: Lookup<'a>,
@@ -128,6 +131,11 @@ impl Store {
                 }
             }
             transaction.known = known.cloned();
+            // What became of a change without an answer is found out first.
+            let may_end = unanswered.is_empty();
+            if may_end {
+                context.progress.check(Phase::Changing)?;
+            }
             let (operation, result) = match change(&mut transaction) {
                 Ok(done) => done,
                 // What was read may be older than the change of which no answer came.
@@ -137,6 +145,9 @@ impl Store {
                 }
                 Err(error) => return Err(error),
             };
+            if may_end {
+                context.progress.check(Phase::Changing)?;
+            }
             match transaction.commit(context, operation)? {
                 Outcome::Committed(commit) => return Ok((Committed { commit }, result)),
                 Outcome::LostRace => {}
@@ -175,6 +186,7 @@ impl<'a> Transaction<'a> {
             returned: BTreeSet::new(),
             held: Vec::new(),
             lifted: Vec::new(),
+            replaced_holds: None,
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
             known: None,
@@ -287,6 +299,11 @@ impl<'a> Transaction<'a> {
         lifted
     }
 
+    /// Gives the repository these holds instead of those that follow from the changes.
+    pub(crate) fn replace_holds(&mut self, holds: Holds) {
+        self.replaced_holds = Some(holds);
+    }
+
     /// The very file of a record in a suite, but in another component than `asked`, as an error that says so.
     pub(crate) fn elsewhere(
         &mut self,
@@ -364,6 +381,7 @@ impl<'a> Transaction<'a> {
         self.returned.clear();
         self.held.clear();
         self.lifted.clear();
+        self.replaced_holds = None;
         for (suite, (_, before)) in std::mem::take(&mut self.restored) {
             match before {
                 Some(before) => self.snapshots.insert(suite, before),
@@ -469,6 +487,9 @@ impl<'a> Transaction<'a> {
 
     /// Returns what is held once this is committed.
     fn holds_after(&mut self, context: &Context, operation: &Operation) -> Holds {
+        if let Some(holds) = self.replaced_holds.take() {
+            return holds;
+        }
         let mut holds = std::mem::take(&mut self.holds);
         if !holds.is_empty() {
             for (suite, key) in &self.returned {
@@ -494,7 +515,7 @@ impl<'a> Transaction<'a> {
 
     fn commit(mut self, context: &Context, operation: Operation) -> Result<Outcome, Error> {
         let objects = self.store.objects();
-        let changes_holds = !self.held.is_empty() || !self.lifted.is_empty();
+        let changes_holds = !self.held.is_empty() || !self.lifted.is_empty() || self.replaced_holds.is_some();
         let holds = self.holds_after(context, &operation);
         let base = self.base.as_ref().map(|base| (base.id(), base.commit()));
         let before = base.map(|(_, commit)| commit.suites.clone()).unwrap_or_default();

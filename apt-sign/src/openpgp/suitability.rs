@@ -135,12 +135,14 @@ pub(super) fn signing_ends(cert: &Cert) -> Option<SystemTime> {
     }
 }
 
-/// The algorithm of the part that signs at `time`; that of the primary key when nothing does.
+/// The algorithm of the part that signs at `time`, or signed until it expired; that of the primary key when nothing ever did.
 pub(super) fn signing_algorithm(cert: &Cert, time: SystemTime) -> String {
     let lenient = policy::lenient();
     let signs = cert.with_policy(&lenient, time).ok().and_then(|valid| {
-        let parts = valid.keys().alive().revoked(false).for_signing();
-        parts.max_by_key(|key| key.key().creation_time()).map(|key| algorithm(key.key()))
+        let parts = || valid.keys().revoked(false).for_signing();
+        let newest = parts().alive().max_by_key(|key| key.key().creation_time());
+        let newest = newest.or_else(|| parts().max_by_key(|key| key.key().creation_time()));
+        newest.map(|key| algorithm(key.key()))
     });
     signs.unwrap_or_else(|| algorithm(cert.primary_key().key()))
 }
@@ -193,6 +195,10 @@ mod tests {
         let (cert, _) = subkey.generate().unwrap();
         assert_eq!(algorithm(cert.primary_key().key()), "ed25519");
         assert_eq!(signing_algorithm(&cert, made()), "nistp256");
+        let day = Duration::from_secs(86400);
+        let short = builder().add_subkey(KeyFlags::empty().set_signing(), day, CipherSuite::P256);
+        let (cert, _) = short.generate().unwrap();
+        assert_eq!(signing_algorithm(&cert, made() + 9 * day), "nistp256", "it signed until it expired");
         let (cert, _) = builder().generate().unwrap();
         assert_eq!(signing_algorithm(&cert, made()), "ed25519");
     }

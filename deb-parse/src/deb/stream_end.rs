@@ -3,6 +3,7 @@
 //! An upload that broke off mostly has a sound start, and its control archive is whole: only the end of the data archive is
 //! missing. Each format has something that shows it. The old lzma format has nothing.
 
+mod gzip;
 mod xz;
 mod zstd;
 
@@ -11,7 +12,7 @@ use crate::limits::Limits;
 
 const CUT_SHORT: &str = "the compressed data is cut short";
 const DAMAGED: &str = "the compressed data is damaged";
-const NOT_ALONE: &str = "must be one compressed stream, with nothing after it";
+pub(super) const NOT_ALONE: &str = "must be one compressed stream, with nothing after it";
 
 /// Watches the bytes of a stream.
 pub(super) struct StreamEnd {
@@ -21,6 +22,7 @@ pub(super) struct StreamEnd {
     start: Vec<u8>,
     end: Vec<u8>,
     frame: zstd::Frame,
+    members: gzip::Members,
 }
 
 impl StreamEnd {
@@ -31,7 +33,15 @@ impl StreamEnd {
 
     pub(super) fn new(format: Compression, size: u64, limits: &Limits) -> Self {
         let frame = zstd::Frame::new(limits);
-        Self { format, size, seen: 0, start: Vec::new(), end: Vec::new(), frame }
+        Self {
+            format,
+            size,
+            seen: 0,
+            start: Vec::new(),
+            end: Vec::new(),
+            frame,
+            members: gzip::Members::default(),
+        }
     }
 
     /// Takes the next bytes.
@@ -44,6 +54,10 @@ impl StreamEnd {
         self.seen += piece.len() as u64;
         match self.format {
             Compression::Zstd => self.frame.update(piece),
+            Compression::Gzip => {
+                self.members.update(piece);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -52,24 +66,12 @@ impl StreamEnd {
     pub(super) fn finish(self) -> Result<(), &'static str> {
         match self.format {
             Compression::None | Compression::Lzma => Ok(()),
-            Compression::Gzip => check_gzip(&self.end, self.size),
+            Compression::Gzip => self.members.finish(&self.end, self.size),
             Compression::Xz => xz::check(&self.start, &self.end, self.size),
             Compression::Zstd => self.frame.finish(),
             Compression::Bzip2 => check_bzip2(&self.end),
         }
     }
-}
-
-/// The last four bytes are the size of what was compressed, modulo 2^32. It must be that of an archive, which consists of
-/// blocks and is not empty, and one that the format can pack into the bytes there are. The last bytes of a stream that was cut
-/// are as good as random.
-fn check_gzip(end: &[u8], size: u64) -> Result<(), &'static str> {
-    const BLOCK: u32 = 512;
-    const BEST_RATIO: u64 = 1032;
-    let unpacked = end.last_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes)).ok_or(CUT_SHORT)?;
-    let largest = size.saturating_mul(BEST_RATIO);
-    let is_possible = largest > u64::from(u32::MAX) || (1..=largest).contains(&u64::from(unpacked));
-    if unpacked.is_multiple_of(BLOCK) && is_possible { Ok(()) } else { Err(CUT_SHORT) }
 }
 
 /// A stream ends with a mark of 48 bits, a checksum of 32, and up to seven bits to fill the last byte.

@@ -1,12 +1,14 @@
 //! The unpacked bytes of a member, in bounded memory and mostly of one stream only.
 //!
 //! dpkg reads the first xz stream or zstd frame of a member and silently stops there, so whatever follows the first
-//! stream is refused: another program might read on. The files of source packages go through `xz` and its like, which read
-//! all streams.
+//! stream is refused: another program might read on. A gzip stream may have several members (RFC 1952), and zeros behind the last as
+//! gzip(1) allows: all programs read these alike. What else follows dpkg passes over and others refuse; so do we. The files of source
+//! packages go through `xz` and its like, which read all streams.
 
 use super::codec::{self, Decode};
 use super::compression::Compression;
 use super::source::{Member, copy};
+use super::stream_end::NOT_ALONE;
 use crate::LimitKind;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -18,13 +20,22 @@ pub(super) struct Unpacked<'a, R> {
     decoder: Box<dyn Decode>,
     format: Compression,
     ended: bool,
-    /// When one stream may follow another, what the next is read with.
-    many_streams: Option<Limits>,
+    /// What may follow a stream.
+    following: Following,
     /// What was looked at and not taken.
     ahead: Vec<u8>,
     unpacked: u64,
     limit: u64,
     limited: LimitKind,
+}
+
+/// What may follow the end of a stream.
+enum Following {
+    Nothing,
+    /// Another member of the same stream, which is read with these limits, or zeros to the end.
+    Members(Limits),
+    /// Another stream, which is read with these limits, or anything else.
+    Anything(Limits),
 }
 
 impl<'a, R: Read> Unpacked<'a, R> {
@@ -41,12 +52,16 @@ impl<'a, R: Read> Unpacked<'a, R> {
             return Err(Error::archive(name, "is not compressed as its name says"));
         }
         let decoder = codec::decoder(format, limits).map_err(|error| error.within(name))?;
+        let following = match format {
+            Compression::Gzip => Following::Members(limits.clone()),
+            _ => Following::Nothing,
+        };
         Ok(Self {
             member,
             decoder,
             format,
             ended: false,
-            many_streams: None,
+            following,
             ahead: Vec::new(),
             unpacked: 0,
             limit,
@@ -56,7 +71,7 @@ impl<'a, R: Read> Unpacked<'a, R> {
 
     /// Lets several streams follow each other, and anything else behind them.
     pub(super) fn of_many_streams(mut self, limits: &Limits) -> Self {
-        self.many_streams = Some(limits.clone());
+        self.following = Following::Anything(limits.clone());
         self
     }
 
@@ -131,17 +146,42 @@ impl<'a, R: Read> Unpacked<'a, R> {
     /// Goes on behind the end of a stream that is not the end of the member.
     fn start_next_stream(&mut self) -> Result<(), Error> {
         let name = self.member.name();
-        let Some(limits) = &self.many_streams else {
-            return Err(Error::archive(name, "must be one compressed stream, with nothing after it"));
+        let limits = match &self.following {
+            Following::Members(limits) => {
+                if !self.format.matches(self.member.peek(Compression::MAGIC_LEN)?) {
+                    return self.pass_over_zeros_to_the_end();
+                }
+                limits
+            }
+            Following::Anything(limits) => {
+                // Streams may be filled up with zeros.
+                while self.member.fill()?.first() == Some(&0) {
+                    self.member.consume(1);
+                }
+                if !self.format.matches(self.member.peek(Compression::MAGIC_LEN)?) {
+                    return Ok(());
+                }
+                limits
+            }
+            Following::Nothing => return Err(Error::archive(name, NOT_ALONE)),
         };
-        // Streams may be filled up with zeros.
-        while self.member.fill()?.first() == Some(&0) {
-            self.member.consume(1);
-        }
-        if self.format.matches(self.member.peek(Compression::MAGIC_LEN)?) {
-            self.decoder = codec::decoder(self.format, limits).map_err(|error| error.within(name))?;
-            self.ended = false;
-        }
+        self.decoder = codec::decoder(self.format, limits).map_err(|error| error.within(name))?;
+        self.ended = false;
         Ok(())
+    }
+
+    fn pass_over_zeros_to_the_end(&mut self) -> Result<(), Error> {
+        let name = self.member.name();
+        loop {
+            let piece = self.member.fill()?;
+            let length = piece.len();
+            if piece.iter().any(|byte| *byte != 0) {
+                return Err(Error::archive(name, NOT_ALONE));
+            }
+            if length == 0 {
+                return Ok(());
+            }
+            self.member.consume(length);
+        }
     }
 }

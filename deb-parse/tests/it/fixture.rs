@@ -92,6 +92,11 @@ pub(crate) fn gz(data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A gzip stream of two members, the second from that byte on.
+pub(crate) fn gz_members(data: &[u8], at: usize) -> Vec<u8> {
+    [gz(&data[..at]), gz(&data[at..])].concat()
+}
+
 pub(crate) fn xz(data: &[u8]) -> Vec<u8> {
     let mut encoder = xz2::write::XzEncoder::new(Vec::new(), 1);
     encoder.write_all(data).unwrap();

@@ -150,7 +150,12 @@ fn members_are_one_stream() {
         let after = [pack(&tar), pack(b"")].concat();
         let junk = [&pack(&tar)[..], b"junk"].concat();
         let zeros = [&pack(&tar)[..], &[0; 8]].concat();
-        for content in [two, after, junk, zeros] {
+        assert_refused([(&name, with_data(&name, &junk), rule)]);
+        // Members of gzip and zeros behind them are one stream.
+        if suffix == ".gz" {
+            continue;
+        }
+        for content in [two, after, zeros] {
             assert_refused([(&name, with_data(&name, &content), rule)]);
         }
         if !matches!(suffix, ".bz2" | ".lzma") {

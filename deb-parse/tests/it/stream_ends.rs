@@ -68,6 +68,39 @@ fn what_follows_the_stream_is_refused_without_unpacking_it() {
     }
 }
 
+/// zlib, with which dpkg reads, goes on with the next member. What dpkg refuses is refused where the archive is unpacked.
+#[test]
+fn gzip_members_and_zeros_are_read_whether_unpacked_or_not() {
+    let tars = [tar_of(b"hello"), tar_of(&noise(300_000)), tar_of(&vec![b'x'; 3_000_000])];
+    for tar in &tars {
+        for at in [1, 512, 700, 1024, tar.len() - 1, tar.len()] {
+            for zeros in [0, 1, 7, 8, 9, 600, 70_000] {
+                let packed = [gz_members(tar, at), vec![0; zeros]].concat();
+                let bytes = with_data("data.tar.gz", &packed);
+                skip(&bytes).unwrap_or_else(|error| panic!("skip at {at} with {zeros} zeros: {error}"));
+                read(&bytes).unwrap_or_else(|error| panic!("read at {at} with {zeros} zeros: {error}"));
+            }
+        }
+        let whole = gz_members(tar, 700);
+        for (case, packed) in [
+            ("second member cut", whole[..whole.len() - 20].to_vec()),
+            ("start of a member only", [gz(tar), b"\x1f\x8b\x08".to_vec()].concat()),
+            ("junk", [gz(tar), b"junk".to_vec()].concat()),
+            ("junk behind zeros", [gz(tar), vec![0; 20], b"j".to_vec()].concat()),
+            ("member behind zeros", [gz(&tar[..1024]), vec![0; 8], gz(&tar[1024..])].concat()),
+            ("another archive", [gz(tar), gz(tar)].concat()),
+        ] {
+            assert!(read(&with_data("data.tar.gz", &packed)).is_err(), "{case}");
+        }
+    }
+    // A member may end wherever a piece of the file does.
+    let many: Vec<u8> = tars[1].chunks(97).flat_map(gz).collect();
+    let bytes = with_data("data.tar.gz", &many);
+    skip(&bytes).unwrap();
+    read(&bytes).unwrap();
+    assert!(skip(&with_data("data.tar.gz", &many[..many.len() - 9])).is_err());
+}
+
 #[test]
 fn damage_to_what_is_seen_is_found() {
     let small = tar_of(b"hello");

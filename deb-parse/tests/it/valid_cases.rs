@@ -12,6 +12,11 @@ fn members(members: &[(&str, &[u8])]) -> Vec<u8> {
     ar(members)
 }
 
+fn control_directory(mode: &[u8]) -> Vec<u8> {
+    let directory = Header::new(b"./", b'5', 0).with(100, mode);
+    with_control_tar(&Tar::default().raw(&directory, b"").file("./control", CONTROL).end())
+}
+
 fn cases() -> Vec<(&'static str, Vec<u8>)> {
     let (c, d) = (control_tar(CONTROL), data_tar());
     let (cg, dg) = (gz(&c), gz(&d));
@@ -46,6 +51,23 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         .raw(&header(&deep.as_bytes()[..100], b'0', 2), b"hi");
     vec![
         ("plain", with_control(CONTROL)),
+        ("control directory without a mode", control_directory(&[0; 8])),
+        ("control directory of mode 0", control_directory(b"0000000\0")),
+        ("control directory of mode 555", control_directory(b"0000555\0")),
+        ("control.tar.gz of two members", members(&[VERSION, ("control.tar.gz", &gz_members(&c, 700)), d_])),
+        (
+            "control.tar.gz with a zero",
+            members(&[VERSION, ("control.tar.gz", &[&cg[..], &[0]].concat()), d_]),
+        ),
+        ("data.tar.gz of two members", members(&[VERSION, c_, ("data.tar.gz", &gz_members(&d, 700))])),
+        (
+            "data.tar.gz and an empty member",
+            members(&[VERSION, c_, ("data.tar.gz", &gz_members(&d, d.len()))]),
+        ),
+        (
+            "data.tar.gz with 600 zeros",
+            members(&[VERSION, c_, ("data.tar.gz", &[&dg[..], &[0; 600]].concat())]),
+        ),
         ("control.tar", members(&[VERSION, ("control.tar", &c), d_])),
         ("control.tar.xz", members(&[VERSION, ("control.tar.xz", &xz(&c)), d_])),
         ("control.tar.zst", members(&[VERSION, ("control.tar.zst", &zst(&c)), d_])),

@@ -133,7 +133,8 @@ struct RefusedJson<'a> {
     file: &'a str,
 }
 
-/// Warns of packages that went to every suite though they were built for a release without one, unless that is as configured.
+/// Warns of packages that went to every suite though they were built for a release without one, unless that is as configured, and of those
+/// of uploads that are for such a release too.
 pub(crate) fn warn_of_unknown_releases(
     report: &AddReport,
     repository: &RepositorySettings,
@@ -141,13 +142,15 @@ pub(crate) fn warn_of_unknown_releases(
     session: &Session,
     output: &Output,
 ) {
-    if session.config.decides_on_unknown_releases(&repository.name) {
-        return;
-    }
+    let is_decided = session.config.decides_on_unknown_releases(&repository.name);
     let new = report.added.iter().filter(|added| is_new(added));
     let warnings = new.filter_map(|Added { key, route, .. }| match route {
-        Route::Everywhere { foreign: Some(marker), .. } => Some(format!(
+        Route::Everywhere { foreign: Some(marker), .. } if !is_decided => Some(format!(
             "{key}: no suite for `{marker}`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)"
+        )),
+        Route::Distribution { foreign: Some(release), suites } => Some(format!(
+            "{key}: the upload is for `{release}` too, for which there is no suite; it goes to {} only",
+            joined(suites)
         )),
         _ => None,
     });
@@ -171,14 +174,11 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
                 Route::Everywhere { .. } => "everywhere",
                 Route::Release { .. } => "release",
                 Route::Rule(_) => "rule",
-                Route::Distribution(_) => "distribution",
+                Route::Distribution { .. } => "distribution",
                 Route::Chosen(_) => "chosen",
             },
             rule: added.rule,
-            unknown_release: match &added.route {
-                Route::Everywhere { foreign, .. } => foreign.as_deref(),
-                _ => None,
-            },
+            unknown_release: added.route.foreign(),
             new: is_new(added),
             ended_hold: added.ended_hold.as_ref().map(|hold| EndedHoldJson {
                 since: hold.cause.date.to_string(),
@@ -224,11 +224,20 @@ fn print_document(
         if !complete || !output.shows_change(dry_run) {
             return;
         }
-        let shown = limit.of(report.added.len());
-        for added in report.added.iter().take(shown) {
-            output.line(&line(added, dry_run));
+        // A build server that drops everything again would fill the log of `incoming` with what is known.
+        let known = report.added.iter().filter(|added| !is_new(added)).count();
+        let is_counted = document.left.is_some() && known > 1;
+        let lines: Vec<String> = report
+            .added
+            .iter()
+            .filter(|added| !is_counted || is_new(added))
+            .map(|added| line(added, dry_run))
+            .collect();
+        lines.iter().take(limit.of(lines.len())).for_each(|line| output.line(line));
+        output.rest(limit, lines.len(), "package file");
+        if is_counted {
+            output.line(&format!("already there: {}", count(known, "package file")));
         }
-        output.rest(limit, report.added.len(), "package file");
     });
     let refused = report.refused.iter().map(|refused| Report::of_refused(&refused.file, &refused.error));
     output.report_each(limit, refused.collect(), "refused file");
@@ -289,7 +298,10 @@ fn line(added: &Added, dry_run: bool) -> String {
             vec![format!("every suite; none is for {marker}")]
         }
         Route::Release { marker, .. } => vec![format!("built for {marker}")],
-        Route::Distribution(_) => vec!["named by the upload".to_owned()],
+        Route::Distribution { foreign: None, .. } => vec!["named by the upload".to_owned()],
+        Route::Distribution { foreign: Some(release), .. } => {
+            vec![format!("named by the upload, which is for {release} too")]
+        }
         Route::Rule(_) | Route::Chosen(_) => Vec::new(),
     };
     why.extend(added.ended_hold.as_ref().map(|hold| {

@@ -1,9 +1,9 @@
 use camino::Utf8PathBuf;
 use repo_config::{Config, KeyDirectory};
-use repo_store::{NamedFile, NamedFileKind, OutsideFile, Store};
+use repo_store::{NamedFile, NamedFileKind, OutsideFile, PlannedCopy, Store};
 use serde_json::{Value, json};
 
-use crate::args::Global;
+use crate::args::{Global, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, bytes, count};
 use crate::session;
@@ -16,6 +16,11 @@ pub(crate) struct BackupArguments {
     /// Print the files instead, those first that others refer to: by their paths from the root, and those outside it by their own
     #[arg(long, conflicts_with = "directory")]
     list: bool,
+    /// Show what would be copied and write nothing
+    #[arg(long, conflicts_with = "list")]
+    dry_run: bool,
+    #[command(flatten)]
+    rows: LimitArguments,
 }
 
 pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
@@ -27,7 +32,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         Err(mistake) => (Config::files_named_in(&root).unwrap_or_default(), Some(Failure::from(mistake))),
     };
     let store = Store::open(&root)?;
-    let context = session::context(session::actor(global));
+    let context = session::context(session::actor(global), output);
     let Some(directory) = &arguments.directory else {
         let files = store.backup_files(&named)?;
         let named_only: Vec<_> =
@@ -37,6 +42,20 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         note_named_only(&named_only, output);
         return mistake.map_or(Ok(Outcome::Done), Err);
     };
+    if arguments.dry_run {
+        let plan = store.plan_backup(directory, &named)?;
+        let json = json!({
+            "copied": plan.copies().len(),
+            "bytes": plan.bytes(),
+            "kept": plan.kept(),
+            "copies": plan.copies(),
+            "dry_run": true,
+        });
+        output.result(&json, || print_copies(plan.copies(), arguments.rows, output));
+        let (files, size) = (count(plan.copies().len(), "file"), bytes(plan.bytes()));
+        output.say(&format!("would copy {files} ({size}) to {directory}{}", already_there(plan.kept())));
+        return mistake.map_or(Ok(Outcome::Done), Err);
+    }
     let report = store.backup_with(directory, &named, &context)?;
     if KeyDirectory::new(&root).is_empty() {
         let what = "the store has no keys, so the backup has none: clients refuse what other keys sign";
@@ -52,11 +71,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     });
     output.result(&json, || {});
     let number = |files: u64| count(usize::try_from(files).unwrap_or(usize::MAX), "file");
-    let kept = match report.kept {
-        0 => String::new(),
-        1 => "; 1 file was already there".to_owned(),
-        kept => format!("; {kept} files were already there"),
-    };
+    let kept = already_there(report.kept);
     let size = bytes(report.bytes);
     output.say(&format!("copied {} ({size}) to {directory}{kept}", number(report.copied)));
     for OutsideFile { path, saved_as } in &report.outside {
@@ -81,6 +96,24 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         output.error(mistake);
     }
     Ok(Outcome::of(report.damaged.is_empty() && report.unsaved.is_empty() && mistake.is_none()))
+}
+
+/// Says how many files an earlier backup has copied.
+fn already_there(kept: u64) -> String {
+    match kept {
+        0 => String::new(),
+        1 => "; 1 file was already there".to_owned(),
+        kept => format!("; {kept} files were already there"),
+    }
+}
+
+/// Prints the files that would be copied.
+pub(super) fn print_copies(copies: &[PlannedCopy], limit: LimitArguments, output: &Output) {
+    let row = |copy: &PlannedCopy| [copy.path.to_string(), copy.size.to_string()];
+    let rows: Vec<[String; 2]> = copies.iter().map(row).collect();
+    if !rows.is_empty() {
+        output.table(["FILE", "BYTES"], &rows, limit.limit());
+    }
 }
 
 fn note_named_only(named_only: &[NamedFile], output: &Output) {

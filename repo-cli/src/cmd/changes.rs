@@ -7,7 +7,6 @@ use repo_store::{Build, CommitId, Record, RecordKey, RepositorySettings, Revisio
 
 use crate::error::Failure;
 use crate::output::{Output, RowLimit, package_rows};
-use crate::session::Session;
 
 /// What happens to a version in a suite.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,26 +73,30 @@ pub(crate) fn additions(
             versions.entry(&key.package).or_default().push(key);
         }
         for key in records.iter().map(|record| record.key()) {
-            let newest = versions
-                .get(&key.package)
-                .into_iter()
-                .flatten()
-                .filter(|old| serve_the_same(&old.architecture, &key.architecture))
-                .map(|old| &old.version)
-                .max();
-            let action = match newest {
-                Some(old) if *old < key.version => Action::Replace(old.clone()),
-                _ => Action::Add,
-            };
+            let there = versions.get(&key.package).map(Vec::as_slice).unwrap_or_default();
+            let action = replaced(key, there).map_or(Action::Add, |old| Action::Replace(old.clone()));
             changes.push((key.clone(), suite.clone(), action));
         }
     }
     Ok(changes)
 }
 
-/// Returns whether a machine can have one of these builds in the place of the other.
-fn serve_the_same(a: &Build, b: &Build) -> bool {
-    a.is_source() == b.is_source() && (a == b || a.as_str() == "all" || b.as_str() == "all")
+/// Returns the newest version that a machine has of those that are `there`, and would have `key` instead.
+fn replaced<'a>(key: &RecordKey, there: &[&'a RecordKey]) -> Option<&'a Version> {
+    let is_all = |build: &Build| build.as_str() == "all";
+    // What is for all machines may be newer for some than for others.
+    let machines: Vec<&Build> = match &key.architecture {
+        build if is_all(build) => there.iter().map(|old| &old.architecture).collect(),
+        build => vec![build],
+    };
+    let had = machines.into_iter().filter(|build| build.is_source() == key.architecture.is_source());
+    let had = had.filter_map(|machine| {
+        let seen = there
+            .iter()
+            .filter(|old| old.architecture == *machine || is_all(&old.architecture) && !machine.is_source());
+        seen.map(|old| &old.version).max()
+    });
+    had.filter(|version| **version < key.version).max()
 }
 
 /// Pairs what a change takes away from a suite with what it brings back there: one version for one version is a replacement.
@@ -125,17 +128,9 @@ pub(crate) fn packages<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> usi
     names.collect::<BTreeSet<_>>().len()
 }
 
-/// Prints the command that undoes a commit, if there was a state before it.
-pub(crate) fn print_undo(
-    repository: &RepositorySettings,
-    commit: Option<CommitId>,
-    session: &Session,
-    output: &Output,
-) -> Result<(), Failure> {
-    let Some(commit) = commit else { return Ok(()) };
-    let number = session.sequence(repository, commit)?;
-    if number > 1 {
-        output.say(&format!("undo with: repo-cli rollback {} --to {}", repository.name, number - 1));
+/// Prints the command that undoes a commit.
+pub(crate) fn print_undo(repository: &RepositorySettings, commit: Option<CommitId>, output: &Output) {
+    if commit.is_some() {
+        output.say(&format!("undo with: repo-cli undo {}", repository.name));
     }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a machine needs to install from a repository.
 
+mod pins;
 mod script;
 mod setup;
 
@@ -8,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use deb_parse::checksum::Sha256;
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_config::Url;
-use repo_store::RepositorySettings;
 pub(crate) use script::quoted;
 use serde::Serialize;
 use setup::Block;
@@ -39,7 +39,8 @@ pub(crate) struct ClientConfigArguments {
     /// Print only the entry for /etc/apt/auth.conf.d, for a client that needs a password
     #[arg(long)]
     auth: bool,
-    /// Print instead what brings one machine back to this version, which it had upgraded from; may be given several times
+    /// Print instead what brings one machine back to this version, which it had upgraded from; may be given several times. With --suite,
+    /// the version must be in that suite
     #[arg(long, value_name = "PACKAGE=VERSION", value_parser = parse_version, conflicts_with_all = ["flat", "auth", "inline"])]
     pin: Vec<(PackageName, Version)>,
 }
@@ -52,7 +53,7 @@ pub(crate) fn run(
     let repository = session.repository(&arguments.repository)?;
     repository.check_suites(&arguments.suites)?;
     if !arguments.pin.is_empty() {
-        return print_pins(&arguments.pin, repository, session, output);
+        return pins::print(&arguments.pin, repository, &arguments.suites, session, output);
     }
     let url = match &arguments.url {
         Some(url) => url.of_repository(&repository.name),
@@ -165,47 +166,4 @@ impl ClientConfigJson {
         };
         self.clients.iter().map(entry).collect::<Vec<_>>().join("\n")
     }
-}
-
-/// Prints a preferences file and the commands that bring a machine back to these versions. apt never goes back by itself: only a
-/// priority above 1000 makes it (apt_preferences(5)), and only when told that it may.
-fn print_pins(
-    pins: &[(PackageName, Version)],
-    repository: &RepositorySettings,
-    session: &Session,
-    output: &Output,
-) -> Result<Outcome, Failure> {
-    let head = session.store.head(&repository.name)?;
-    let mut unmatched = Vec::new();
-    for (package, version) in pins {
-        let mut there = false;
-        for suite in head.iter().flat_map(|head| head.commit().suites.keys().map(move |suite| (head, suite)))
-        {
-            let (head, suite) = suite;
-            let versions = head.versions(suite, package)?;
-            there |= versions
-                .iter()
-                .any(|record| !record.key().architecture.is_source() && record.key().version == *version);
-        }
-        if !there {
-            unmatched.push(format!("{package}={version}"));
-        }
-    }
-    if !unmatched.is_empty() {
-        return Err(session.no_match(&repository.name, unmatched));
-    }
-    let stanza = |(package, version): &(PackageName, Version)| {
-        format!("Package: {package}\nPin: version {version}\nPin-Priority: 1001\n")
-    };
-    let preferences = pins.iter().map(stanza).collect::<Vec<_>>().join("\n");
-    let versions: Vec<String> =
-        pins.iter().map(|(package, version)| format!("{package}={version}")).collect();
-    let path = format!("/etc/apt/preferences.d/{}-rollback.pref", repository.name);
-    let command = format!("apt-get update && apt-get install --allow-downgrades {}", versions.join(" "));
-    let document = serde_json::json!({ "path": path, "preferences": preferences, "command": command });
-    output.result(&document, || {
-        output.line(&format!("cat > {path} <<'END'\n{preferences}END\n{command}"));
-    });
-    output.note(&format!("hint: remove {path} when a newer version is to be installed again"));
-    Ok(Outcome::Done)
 }

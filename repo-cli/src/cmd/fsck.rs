@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::Utf8PathBuf;
 use repo_store::{
     CopySource, FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, RepositoryName, SignedSuite,
-    Unhelpful,
+    TagName, Unhelpful, Withdrawn,
 };
 use serde_json::{Value, json};
 
@@ -19,7 +19,8 @@ use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FsckArguments {
-    /// Put right what can be: modes, links, forged indices, and files of which a true copy is found
+    /// Put right what can be: modes, links, forged and damaged indices, and files of which a true copy is found; withdraw
+    /// older publications of which a part is lost
     #[arg(long)]
     repair: bool,
     /// Take true copies from here: a backup, another root, a directory of packages, or the URL of one of these or of a
@@ -90,11 +91,18 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
             .and_then(|repository| session.publish(repository, publishing, output));
         signed.inspect_err(|error| output.failed(name, error)).is_ok()
     };
+    let sign_tags = |name: &RepositoryName, tags: &[TagName]| {
+        let signed = session
+            .repository(name.as_str())
+            .and_then(|repository| session.sign_tags(repository, tags, output));
+        signed.inspect_err(|error| output.failed(name, error)).is_ok()
+    };
     let options = FsckOptions {
         signatures: Some(&check),
         keys: Some(&look),
         problems: &of_users,
         sign_again: Some(&sign_again),
+        sign_tags: Some(&sign_tags),
     };
     let report = if arguments.repair {
         let places: Vec<Place> =
@@ -126,14 +134,19 @@ pub(crate) fn print(
     limit: RowLimit,
     output: &Output,
 ) {
-    let RepairReport { repaired, remaining: report, unhelpful, .. } = done;
+    let RepairReport { repaired, withdrawn, remaining: report, unhelpful, .. } = done;
     for Unhelpful { place, what, .. } in unhelpful {
         output.note(&format!("{place}: {what}"));
     }
+    for note in &report.notes {
+        output.note(&format!("note: {note}"));
+    }
     let json = json!({
         "clean": report.is_clean(),
+        "notes": report.notes,
         "problems": report.problems.iter().map(to_json).collect::<Vec<_>>(),
         "repaired": repaired.iter().map(to_json).collect::<Vec<_>>(),
+        "withdrawn": withdrawn.iter().map(withdrawn_json).collect::<Vec<_>>(),
         "unhelpful": unhelpful
             .iter()
             .map(|Unhelpful { place, what, .. }| json!({ "place": place, "what": what }))
@@ -148,6 +161,9 @@ pub(crate) fn print(
             output.line(&format!("repaired: {problem}"));
         }
         output.rest(limit, repaired.len(), "repaired problem");
+        for withdrawn in withdrawn {
+            say_withdrawn(withdrawn, output);
+        }
         for problem in report.problems.iter().take(limit.of(report.problems.len())) {
             output.line(&problem.to_string());
             for affected in problem.affects.iter().take(SHOWN) {
@@ -182,6 +198,33 @@ pub(crate) fn print(
     }
 }
 
+/// Says which publication a repair took away, and what became of its tags.
+fn say_withdrawn(Withdrawn { repository, publication, tags, .. }: &Withdrawn, output: &Output) {
+    output.line(&format!(
+        "withdrew publication {publication} of {repository}: a damaged part of it cannot be made again; it is in store/damaged/, and \
+         snapshot/{publication} is gone"
+    ));
+    for (tag, leads_to) in tags {
+        match leads_to {
+            Some(id) => output.line(&format!("    snapshot/{tag} leads to publication {id} now")),
+            None => output.line(&format!(
+                "    snapshot/{tag} is gone too; run repo-cli sign again {repository} to publish it again"
+            )),
+        }
+    }
+}
+
+fn withdrawn_json(Withdrawn { repository, publication, tags, .. }: &Withdrawn) -> Value {
+    let tags = tags.iter().map(
+        |(tag, leads_to)| json!({ "tag": tag.as_str(), "publication": leads_to.map(|id| id.to_string()) }),
+    );
+    json!({
+        "repository": repository.as_str(),
+        "publication": publication.to_string(),
+        "tags": tags.collect::<Vec<_>>(),
+    })
+}
+
 /// Returns how many problems there are of each kind.
 fn by_kind(problems: &[Problem]) -> Vec<[String; 2]> {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
@@ -196,10 +239,21 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     let has = |kind| report.problems.iter().any(|problem| problem.kind == kind);
     let mut hints = keys.hints(report);
     let others_sign = report.problems.iter().any(|problem| problem.kind == ProblemKind::Key);
+    if !repair && report.problems.iter().any(is_of_a_publication) {
+        hints.push(
+            "`repo-cli fsck --repair` makes damaged indices again, and withdraws older publications of which a part is lost; without it \
+             `repo-cli publish` mends only what clients see",
+        );
+    }
     if !repair && report.problems.iter().any(|problem| needs_a_copy(problem, others_sign)) {
         hints.push("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
     } else if repair && report.problems.iter().any(Problem::is_of_an_index) {
         hints.push("damaged indices are in store/damaged/; `repo-cli publish` makes anew what clients miss");
+    }
+    let is_of_mode =
+        |problem: &Problem| problem.kind == ProblemKind::Mode && !problem.path.starts_with("keys");
+    if !repair && report.problems.iter().any(is_of_mode) {
+        hints.push("`repo-cli fsck --repair` sets wrong modes right");
     }
     if has(ProblemKind::Forged) {
         hints.push(
@@ -213,10 +267,19 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     hints
 }
 
+/// Whether a part of a publication is lost, be it an older one.
+fn is_of_a_publication(problem: &Problem) -> bool {
+    let is_lost =
+        matches!(problem.kind, ProblemKind::Missing | ProblemKind::Damaged | ProblemKind::Unreadable);
+    let mut names = problem.path.iter();
+    let area = (names.next() == Some("public")).then(|| names.nth(1)).flatten();
+    is_lost && area.is_some_and(|area| [".publications", ".by-hash", "snapshot"].contains(&area))
+}
+
 /// Whether a true copy would help. `others_sign`: a signature that does not hold is explained by the keys.
 fn needs_a_copy(problem: &Problem, others_sign: bool) -> bool {
     match problem.kind {
-        ProblemKind::Date | ProblemKind::Forged | ProblemKind::Key => false,
+        ProblemKind::Date | ProblemKind::Forged | ProblemKind::Key | ProblemKind::Mode => false,
         ProblemKind::Signature => !others_sign,
         _ => ["store", "public"].iter().any(|area| problem.path.starts_with(area)),
     }

@@ -142,7 +142,7 @@ fn print(names: &[String], commit: Option<CommitId>, dry_run: bool, output: &Out
 }
 
 /// The version, with its architecture if the hold is for that one alone.
-fn name(key: &HoldKey) -> String {
+pub(super) fn name(key: &HoldKey) -> String {
     let architecture = key.architecture.as_ref().map_or_else(String::new, |build| format!(" {build}"));
     format!("{} {}{architecture}", key.package, key.version)
 }

@@ -74,6 +74,7 @@ pub(crate) fn run(
                 all.refused.extend(found.report.refused);
                 all.committed.commit = found.report.committed.commit.or(all.committed.commit);
             }
+            Err(error @ repo_store::Error::Cancelled(_)) => return Err(error.into()),
             // What came out of the other folders is published all the same.
             Err(error) => {
                 output.error(&error.into());

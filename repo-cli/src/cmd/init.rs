@@ -5,6 +5,7 @@ use repo_config::{KeyDirectory, Line, OnUnknownRelease, Template, Url};
 use repo_store::{RepositoryName, StorageError, Store};
 
 use crate::args::{Global, argument};
+use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::{Publishing, Session};
@@ -36,15 +37,30 @@ pub(crate) struct LayoutArguments {
     /// The address under which clients will reach the repositories
     #[arg(long, value_name = "URL", value_parser = argument::<Url>)]
     pub(crate) url: Option<Url>,
+    /// Accept this hazard, in a directory in which a store was begun before
+    #[arg(long, value_name = "HAZARD")]
+    pub(crate) accept: Vec<Hazard>,
+}
+
+impl LayoutArguments {
+    /// Returns how the new store is published first.
+    pub(crate) fn publishing(&self) -> Publishing {
+        Publishing { accept_clock: self.accept.contains(&Hazard::Clock), ..Publishing::default() }
+    }
 }
 
 pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let directory = arguments.directory.clone().or_else(|| global.root.clone());
     let directory = directory.map_or_else(crate::session::current_directory, Ok)?;
     init(&directory, &arguments.layout, OnUnknownRelease::Refuse, output)?;
-    let session = Session::open(&Global { root: Some(directory), ..global.clone() })?;
-    let published = session.publish_each(session.config.repositories(), Publishing::default(), output)?;
-    let failed = published.filter(|(_, report)| report.is_none()).count();
+    let session = Session::open(&Global { root: Some(directory), ..global.clone() })?.watched(output);
+    let published =
+        session.publish_each(session.config.repositories(), arguments.layout.publishing(), output)?;
+    let mut failed = 0;
+    for published in published {
+        let (_, report) = published?;
+        failed += usize::from(report.is_none());
+    }
     output.result(&serde_json::json!({ "root": session.root }), || {});
     Ok(Outcome::of(failed == 0))
 }
@@ -66,13 +82,17 @@ pub(crate) fn init(
     let template = template(layout, unknown_release);
     // Before anything is there: what is wrong with it could not be put right by giving other arguments.
     template.check(root)?;
-    match Store::create(root) {
+    let store = match Store::create(root) {
         // Without a repo.toml it was not made to the end.
-        Err(repo_store::Error::Storage(StorageError::StoreExists { .. })) => drop(Store::open(root)?),
-        result => drop(result?),
-    }
+        Err(repo_store::Error::Storage(StorageError::StoreExists { .. })) => Store::open(root)?,
+        result => result?,
+    };
     let name = format!("{} (archive signing key)", layout.origin);
-    let key = KeyDirectory::new(root).generate(&name, Timestamp::now().into())?;
+    let (keys, now) = (KeyDirectory::new(root), Timestamp::now());
+    if !layout.accept.contains(&Hazard::Clock) {
+        clock::check_for_key(&store, &keys, now)?;
+    }
+    let key = keys.generate(&name, now.into())?;
     // Last: a directory with a repo.toml is a store that was made to the end.
     let path = template.save_new(root)?;
     output.say(&format!("made a store in {root}: configure it in {path}"));

@@ -1,5 +1,6 @@
 use clap::Subcommand;
 
+use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit};
 use crate::session::Session;
@@ -17,6 +18,9 @@ enum KeyCommand {
         /// Whose key it is, as clients see it
         #[arg(long, value_name = "TEXT", default_value = "Archive signing key")]
         name: String,
+        /// Accept this hazard
+        #[arg(long, value_name = "HAZARD")]
+        accept: Vec<Hazard>,
     },
     /// List the keys
     List,
@@ -30,8 +34,12 @@ enum KeyCommand {
 
 pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     match &arguments.command {
-        KeyCommand::Generate { name } => {
-            let key = session.keys().generate(name, session.context().now.into())?;
+        KeyCommand::Generate { name, accept } => {
+            let (keys, now) = (session.keys(), session.context().now);
+            if !accept.contains(&Hazard::Clock) {
+                clock::check_for_key(&session.store, &keys, now)?;
+            }
+            let key = keys.generate(name, now.into())?;
             let fingerprint = key.fingerprint().to_string();
             output.result(&serde_json::json!({ "fingerprint": fingerprint }), || {
                 output.line(&fingerprint);
@@ -64,6 +72,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
         time.strftime("%Y-%m-%d").to_string()
     };
     let mut rows = Vec::new();
+    let mut notes = Vec::new();
     let mut json = Vec::new();
     let (certificates, warnings) = session.keys().certificates()?;
     warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
@@ -81,18 +90,15 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
         rows.push([
             certificate.fingerprint().to_string(),
             certificate.signing_algorithm(now),
-            day(certificate.created()),
             expires.unwrap_or_else(|| "never".to_owned()),
             certificate.user_ids().join(", "),
-            problems.join("; "),
         ]);
+        let fingerprint = certificate.fingerprint();
+        notes.extend(problems.into_iter().map(|problem| format!("{fingerprint}: {problem}")));
     }
     output.result(&serde_json::json!({ "keys": json }), || {
-        output.table(
-            ["FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "NAME", "PROBLEMS"],
-            &rows,
-            RowLimit::NONE,
-        );
+        output.table(["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"], &rows, RowLimit::NONE);
+        notes.iter().for_each(|note| output.line(note));
     });
     if json.is_empty() {
         output.found_nothing("no keys");

@@ -61,7 +61,7 @@ pub(crate) fn print_packages<'a>(
     let items = records
         .flat_map(|(record, suites)| suites.iter().map(|suite| (record.key().clone(), suite.clone(), ())));
     let rows: Vec<[String; 4]> = package_rows(items).into_iter().map(|(row, ())| row).collect();
-    output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"], &rows, limit);
+    output.table(HEAD, &rows, limit);
     rows.len()
 }
 
@@ -69,21 +69,35 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
     let state = &arguments.state;
     let (repository, head) = state.resolve(session)?;
     state.check_suites(repository, head.as_ref(), &arguments.suites)?;
-    let mut found = Found::new();
-    if let Some(head) = &head {
-        let named = state.suites(repository, Some(head));
-        let asked = |suite: &&SuiteName| {
-            named.contains(suite) && (arguments.suites.is_empty() || arguments.suites.contains(suite))
+    let named = state.suites(repository, head.as_ref());
+    let suites: Vec<&SuiteName> = head.iter().flat_map(|head| head.commit().suites.keys()).collect();
+    let asked = |suite: &&&SuiteName| {
+        named.contains(**suite) && (arguments.suites.is_empty() || arguments.suites.contains(**suite))
+    };
+    let suites = || suites.iter().filter(asked).copied();
+    let limit = arguments.rows.limit_of_listing(output);
+    let files;
+    if let Some(head) = head.as_ref().filter(|_| arguments.selectors.is_empty() && !output.is_json()) {
+        let rows;
+        (rows, files) = all_rows(head, suites())?;
+        output.table(HEAD, &rows, limit);
+        output.total(rows.len(), &format!("{} in {}", count(files, "package file"), state.text));
+    } else {
+        let found = match &head {
+            Some(head) => find(head, suites(), &arguments.selectors)?,
+            None => Found::new(),
         };
-        found = find(head, head.commit().suites.keys().filter(asked), &arguments.selectors)?;
+        files = found.len();
+        if output.is_json() {
+            let listed: Vec<ListedJson> =
+                found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
+            output.result(&serde_json::json!({ "packages": listed }), || {});
+        } else {
+            let rows = print_found(&found, limit, output);
+            output.total(rows, &format!("{} in {}", count(files, "package file"), state.text));
+        }
     }
-    let listed: Vec<ListedJson> =
-        found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
-    output.result(&serde_json::json!({ "packages": listed }), || {
-        let rows = print_found(&found, arguments.rows.limit_of_listing(output), output);
-        output.total(rows, &format!("{} in {}", count(listed.len(), "package file"), state.text));
-    });
-    if listed.is_empty() {
+    if files == 0 {
         let what = if arguments.selectors.is_empty() {
             "".to_owned()
         } else {
@@ -92,6 +106,32 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
         output.found_nothing(&format!("no packages{what} in {}", state.text));
     }
     Ok(Outcome::Done)
+}
+
+/// The columns of a table of packages.
+const HEAD: [&str; 4] = ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"];
+
+/// Returns the rows of all packages of some suites, and the number of package files. Only the keys of the packages are read, and one package is
+/// at hand at a time.
+fn all_rows<'a>(
+    head: &Revision<'_>,
+    suites: impl Iterator<Item = &'a SuiteName>,
+) -> Result<(Vec<[String; 4]>, usize), Failure> {
+    let (mut rows, mut files) = (Vec::new(), 0);
+    let mut package: Vec<(RecordKey, SuiteName, ())> = Vec::new();
+    let mut push = |package: &mut Vec<(RecordKey, SuiteName, ())>| {
+        rows.extend(package_rows(package.drain(..)).into_iter().map(|(row, ())| row));
+    };
+    for key in head.keys(suites)? {
+        let (key, suites) = key?;
+        files += 1;
+        if package.first().is_some_and(|(first, ..)| first.package != key.package) {
+            push(&mut package);
+        }
+        package.extend(suites.into_iter().map(|suite| (key.clone(), suite, ())));
+    }
+    push(&mut package);
+    Ok((rows, files))
 }
 
 /// Records, each with the suites it is in.

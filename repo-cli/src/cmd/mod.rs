@@ -25,6 +25,7 @@ pub(crate) mod show;
 pub(crate) mod sign;
 pub(crate) mod store;
 pub(crate) mod tag;
+pub(crate) mod undo;
 pub(crate) mod versions;
 
 use crate::args::{Arguments, Command};
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
     let needs_settings = arguments.command.needs_settings();
     let session = || {
         let open = if needs_settings { Session::open } else { Session::open_to_read };
-        let mut session = open(&global)?;
+        let mut session = open(&global)?.watched(output);
         if asks {
             clock::check(&session.store, session.context().now, output)?;
         }
@@ -65,6 +66,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Holds(arguments) => hold::holds(&arguments, &session()?, output),
         Command::History(arguments) => history::run(&arguments, &session()?, output),
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
+        Command::Undo(arguments) => undo::run(&arguments, &session()?, output),
         Command::Tag(arguments) => tag::run(&arguments, &session()?, output),
         Command::Retention(arguments) => retention::run(&arguments, &session()?, output),
         Command::Gc(arguments) => gc::run(&arguments, &session()?, output),

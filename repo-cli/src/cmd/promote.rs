@@ -95,12 +95,16 @@ pub(crate) fn run(
         (true, _) if !plan.held().is_empty() => {
             "nothing promoted (take held versions with --despite-hold)".to_owned()
         }
-        (true, _) => format!("nothing to promote: {} already has the newest version of every match", to.name),
+        (true, _) if options.everything => format!("nothing to promote: {} already has all of it", to.name),
+        (true, _) if !options.selectors.iter().any(Selector::names_a_version) => {
+            format!("nothing to promote: {} already has the newest version of every match", to.name)
+        }
+        (true, _) => format!("nothing to promote: {} already has {}", to.name, joined(&options.selectors)),
         (false, true) => format!("would promote {what} from {} to {}", from.name, to.name),
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     };
     session.finish_change(&done, (to, commit), arguments.change, output)?;
-    changes::print_undo(to, commit, session, output)?;
+    changes::print_undo(to, commit, output);
     // What was named and is held was refused; a pattern and `--all` only pass over it.
     Ok(Outcome::of(!plan.held().iter().any(|(record, _)| is_named(record, arguments))))
 }

@@ -41,7 +41,8 @@ pub(crate) fn run(
     let accept_clock = arguments.accept.contains(&Hazard::Clock);
     let publishing = Publishing { options, accept_clock, ..Publishing::default() };
     let (mut published, mut failed) = (Vec::new(), Vec::new());
-    for (repository, report) in session.publish_each(repositories, publishing, output)? {
+    for result in session.publish_each(repositories, publishing, output)? {
+        let (repository, report) = result?;
         let Some(report) = report else {
             failed.push(repository.name.as_str());
             continue;

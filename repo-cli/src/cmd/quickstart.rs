@@ -13,7 +13,7 @@ use crate::args::{Global, ROWS};
 use crate::error::{Failure, Outcome};
 use crate::examples;
 use crate::output::{Output, RowLimit};
-use crate::session::{Publishing, Session};
+use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct QuickstartArguments {
@@ -60,7 +60,7 @@ pub(crate) fn run(
         // What a person brings to try it is to be seen at work, whatever release it was built for.
         init::init(root, &arguments.layout, OnUnknownRelease::Everywhere, output)?;
     }
-    let session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?;
+    let session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?.watched(output);
     let Some(first) = session.config.repositories().next() else {
         let (name, known) = ("preprod".to_owned(), Vec::new());
         return Err(ConfigError::UnknownRepository { name, known }.into());
@@ -86,10 +86,11 @@ pub(crate) fn run(
             return Ok(Outcome::Refused);
         }
     }
-    let published = session.publish_each(session.config.repositories(), Publishing::default(), output)?;
-    let failed = published.filter(|(_, report)| report.is_none()).count();
-    if failed > 0 {
-        outcome = Outcome::Refused;
+    let published =
+        session.publish_each(session.config.repositories(), arguments.layout.publishing(), output)?;
+    for published in published {
+        let (_, report) = published?;
+        outcome = if report.is_some() { outcome } else { Outcome::Refused };
     }
     let done = |listen, url: &Url| QuickstartJson {
         add: add::json(&report, true, false),
@@ -125,6 +126,7 @@ pub(crate) fn run(
     output.result(&done(Some(address.to_string()), &base), || {});
     let url = own.unwrap_or_else(|| base.of_repository(&first.name));
     print_next_steps(&session, root, url, output)?;
+    output.watch().leave_interrupts();
     output.say(&format!("\nserving http://{address} until Ctrl-C"));
     serve::run_until_interrupted(server, arguments.log, output)?;
     Ok(outcome)

@@ -67,7 +67,7 @@ pub(crate) fn run(
     };
     session.finish_change(&done, (repository, commit), arguments.change, output)?;
     if arguments.undo {
-        changes::print_undo(repository, commit, session, output)?;
+        changes::print_undo(repository, commit, output);
     } else if commit.is_some() {
         let mut words = vec![format!("undo with: repo-cli remove --undo {name}")];
         words.extend(arguments.selectors.iter().map(|selector| quoted(&selector.to_string())));
@@ -103,12 +103,11 @@ fn take_out(
     };
     let (plan, commit) = carry_out(make, |plan: &RemovalPlan| {
         let head = session.store.head(&repository.name)?;
-        let named = !arguments.selectors.iter().any(Selector::is_pattern);
         let mut losses = Vec::new();
         for (suite, going) in plan.changes().suites() {
             let before = head.as_ref().map(|head| head.snapshot(suite)).transpose()?;
             let before = before.map_or(0, |before| before.records());
-            losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64, named });
+            losses.push(Loss { suite: suite.clone(), before, going: going.len() as u64 });
         }
         if arguments.change.dry_run {
             guard::foretell(&losses, output);

@@ -3,9 +3,9 @@ use repo_config::{Config, KeyDirectory};
 use repo_store::{FsckOptions, NamedFile, OutsideFile, RepairReport, SignedSuite, Store};
 use serde_json::json;
 
-use super::backup::outside_json;
+use super::backup::{outside_json, print_copies};
 use super::fsck;
-use crate::args::{Global, ROWS};
+use crate::args::{Global, LimitArguments, ROWS};
 use crate::error::{Failure, Outcome};
 use crate::key_check::CheckedKeys;
 use crate::output::{Output, RowLimit, bytes, count};
@@ -19,6 +19,11 @@ pub(crate) struct RestoreArguments {
     /// Where to make the store: a new or empty directory
     #[arg(value_name = "DIR")]
     directory: Utf8PathBuf,
+    /// Show what would be copied and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    rows: LimitArguments,
 }
 
 pub(crate) fn run(
@@ -26,9 +31,28 @@ pub(crate) fn run(
     global: &Global,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let context = session::context(session::actor(global));
-    let (store, report) = Store::restore(&arguments.backup, &arguments.directory, &context)?;
+    let context = session::context(session::actor(global), output);
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    if arguments.dry_run {
+        let plan = Store::plan_restore(&arguments.backup, &arguments.directory)?;
+        let json = json!({
+            "copied": plan.copies().len(),
+            "bytes": plan.bytes(),
+            "publications": plan.publications(),
+            "copies": plan.copies(),
+            "dry_run": true,
+        });
+        output.result(&json, || print_copies(plan.copies(), arguments.rows, output));
+        output.say(&format!(
+            "would restore {} ({}) and {} to {}",
+            count(plan.copies().len(), "file"),
+            bytes(plan.bytes()),
+            count(number(plan.publications()), "publication"),
+            arguments.directory
+        ));
+        return Ok(Outcome::Done);
+    }
+    let (store, report) = Store::restore(&arguments.backup, &arguments.directory, &context)?;
     output.say(&format!(
         "restored {} ({}) and {} to {}",
         count(number(report.copied), "file"),

@@ -72,7 +72,7 @@ fn retain(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let rules = session.config.retention(&repository.name);
-    let make = || Ok(session.store.plan_retention(&repository.name, &rules, session.context().now)?);
+    let make = || Ok(session.store.plan_retention(repository, &rules, session.context().now)?);
     let (plan, commit) = carry_out(make, |plan: &RetentionPlan| {
         let refused = !plan.drastic().is_empty() && !arguments.yes;
         if arguments.change.dry_run || plan.is_empty() || refused {
@@ -103,7 +103,7 @@ fn retain(
         (false, false) => format!("{name}: removed {what} and kept {kept}"),
     };
     session.finish_change(&done, (repository, commit), arguments.change, output)?;
-    changes::print_undo(repository, commit, session, output)?;
+    changes::print_undo(repository, commit, output);
     Ok(Outcome::Done)
 }
 

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use deb_parse::{PackageName, SuiteName, Version};
-use repo_store::{Build, Difference, PublishOptions, Revision, RollbackPlan};
+use deb_parse::{Architecture, PackageName, SuiteName, Version};
+use repo_store::{Build, Difference, PublishOptions, RecordKey, RepositorySettings, Revision, RollbackPlan};
 
 use super::{changes, diff};
 use crate::args::{ChangeArguments, LimitArguments};
@@ -47,8 +47,7 @@ pub(crate) fn run(
     let target = session.resolve(&repository.name, &arguments.to)?;
     let make = || Ok(session.store.plan_rollback(&target, &arguments.suites)?);
     let (plan, commit) = carry_out(make, |plan: &RollbackPlan| {
-        let losses: Vec<Loss> =
-            plan.changes().iter().map(|(suite, change)| loss(plan, suite, change)).collect();
+        let losses = losses(plan.changes(), |suite| plan.records_before(suite));
         if arguments.change.dry_run {
             guard::foretell(&losses, output);
             return Ok(None);
@@ -79,35 +78,52 @@ pub(crate) fn run(
     // What clients go back to must be whole, also where it is taken over.
     let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
     session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
-    changes::print_undo(repository, commit, session, output)?;
+    changes::print_undo(repository, commit, output);
     if commit.is_some() {
-        let stale = upgraded_machines(&target, differences)?;
-        for Stale { package, gone, left, places } in stale.iter().take(SHOWN) {
-            let places = machines(places);
-            output.say(&match left {
-                Some(left) => format!(
-                    "machines ({places}) that already upgraded keep {package} {gone}; to bring one back: \
-                     repo-cli client-config {} --pin {package}={left}",
-                    repository.name
-                ),
-                None => format!("machines ({places}) that already installed {package} {gone} keep it"),
-            });
-        }
-        if stale.len() > SHOWN {
-            output.say(&format!("the same holds for {} more", count(stale.len() - SHOWN, "package")));
-        }
+        print_upgraded_machines(&target, repository, differences, output)?;
     }
     Ok(Outcome::Done)
 }
 
-/// What a suite loses.
-fn loss(plan: &RollbackPlan, suite: &SuiteName, change: &Difference) -> Loss {
-    let going = (change.only_first.len() as u64).saturating_sub(change.only_second.len() as u64);
-    Loss { suite: suite.clone(), before: plan.records_before(suite), going, named: false }
+/// Returns what each suite loses; `before` tells how many records a suite has now.
+pub(super) fn losses(
+    changes: &BTreeMap<SuiteName, Difference>,
+    before: impl Fn(&SuiteName) -> u64,
+) -> Vec<Loss> {
+    let loss = |(suite, change): (&SuiteName, &Difference)| {
+        let going = (change.only_first.len() as u64).saturating_sub(change.only_second.len() as u64);
+        Loss { suite: suite.clone(), before: before(suite), going }
+    };
+    changes.iter().map(loss).collect()
+}
+
+/// Says what machines keep that have what is gone now, and how to bring one back.
+pub(super) fn print_upgraded_machines(
+    target: &Revision<'_>,
+    repository: &RepositorySettings,
+    differences: &BTreeMap<SuiteName, Difference>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let stale = upgraded_machines(target, repository, differences)?;
+    for Stale { package, gone, left, places } in stale.iter().take(SHOWN) {
+        let places = machines(places, repository);
+        output.say(&match left {
+            Some(left) => format!(
+                "machines ({places}) that already upgraded keep {package} {gone}; to bring one back: \
+                 repo-cli client-config {} --pin {package}={left}",
+                repository.name
+            ),
+            None => format!("machines ({places}) that already installed {package} {gone} keep it"),
+        });
+    }
+    if stale.len() > SHOWN {
+        output.say(&format!("the same holds for {} more", count(stale.len() - SHOWN, "package")));
+    }
+    Ok(())
 }
 
 /// Returns how many package files are removed and restored, each counted once, whatever the number of its suites.
-fn total(differences: &BTreeMap<SuiteName, Difference>) -> String {
+pub(super) fn total(differences: &BTreeMap<SuiteName, Difference>) -> String {
     let (mut removed, mut restored) = (BTreeSet::new(), BTreeSet::new());
     for (_, is_removed, record) in diff::each(differences) {
         let files = if is_removed { &mut removed } else { &mut restored };
@@ -133,9 +149,18 @@ struct Stale {
     places: Places,
 }
 
-/// Names machines by their suites and architectures; a package for all architectures is on every machine of its suite.
-fn machines(places: &Places) -> String {
-    let groups = grouped(places.iter().map(|(suite, build)| ((), build.clone(), suite.clone())));
+/// Names machines by their suites and architectures; those of a whole suite by the suite alone.
+fn machines(places: &Places, repository: &RepositorySettings) -> String {
+    let has = |suite: &SuiteName, build: Build| places.contains(&(suite.clone(), build));
+    let whole = repository.suites.iter().filter(|suite| {
+        !suite.architectures.is_empty()
+            && suite.architectures.iter().cloned().map(Build::For).all(|build| has(&suite.name, build))
+    });
+    let whole: BTreeSet<&SuiteName> = whole.map(|suite| &suite.name).collect();
+    let groups = grouped(places.iter().map(|(suite, build)| {
+        let build = if whole.contains(suite) { Build::For(Architecture::all()) } else { build.clone() };
+        ((), build, suite.clone())
+    }));
     let groups = groups.into_iter().map(|Grouped { architectures, suites, .. }| {
         if architectures == ALL { suites } else { format!("{suites} on {architectures}") }
     });
@@ -145,34 +170,42 @@ fn machines(places: &Places) -> String {
 /// The versions that machines may have and that are gone now, each with what the same machines can go back to.
 fn upgraded_machines(
     target: &Revision<'_>,
+    repository: &RepositorySettings,
     differences: &BTreeMap<SuiteName, Difference>,
 ) -> Result<Vec<Stale>, Failure> {
-    // What a machine with a suite and an architecture had at most.
-    let mut newest: BTreeMap<(PackageName, SuiteName, Build), Version> = BTreeMap::new();
-    for (suite, difference) in differences {
-        // In the order of keys the newest comes last.
-        let gone = difference.only_first.iter().map(|record| record.key());
-        for key in gone.filter(|key| !key.architecture.is_source()) {
-            let place = (key.package.clone(), suite.clone(), key.architecture.clone());
-            newest.insert(place, key.version.clone());
-        }
-    }
     let mut stale: BTreeMap<(PackageName, Version, Option<Version>), Places> = BTreeMap::new();
-    for ((package, suite, architecture), gone) in newest {
-        let versions = target.versions(&suite, &package)?;
-        let fits = |build: &Build| {
-            !build.is_source()
-                && (architecture.as_str() == ALL || build.as_str() == ALL || *build == architecture)
-        };
-        let left = versions.iter().rev().map(|record| record.key()).find(|key| fits(&key.architecture));
-        let left = left.map(|key| key.version.clone());
-        if left.as_ref().is_none_or(|left| *left < gone) {
-            stale.entry((package, gone, left)).or_default().insert((suite, architecture));
+    for (suite, difference) in differences {
+        let gone = difference.only_first.iter().map(|record| record.key());
+        let gone: Vec<&RecordKey> = gone.filter(|key| !key.architecture.is_source()).collect();
+        for gone in gone.chunk_by(|a, b| a.package == b.package) {
+            let Some(package) = gone.first().map(|key| &key.package) else { continue };
+            let left = target.versions(suite, package)?;
+            let left: Vec<&RecordKey> = left.iter().map(|record| record.key()).collect();
+            let settings = repository.suite(suite).into_iter();
+            let mut machines: BTreeSet<Build> =
+                settings.flat_map(|suite| suite.architectures.iter().cloned().map(Build::For)).collect();
+            let built = gone.iter().chain(&left).map(|key| &key.architecture);
+            machines.extend(built.filter(|build| !build.is_source() && build.as_str() != ALL).cloned());
+            let keeps = machines.into_iter().filter_map(|machine| {
+                let version = newest_for(&machine, gone)?;
+                let left = newest_for(&machine, &left);
+                left.is_none_or(|left| left < version)
+                    .then(|| (machine, (package.clone(), version.clone(), left.cloned())))
+            });
+            for (machine, versions) in keeps {
+                stale.entry(versions).or_default().insert((suite.clone(), machine));
+            }
         }
     }
     let stale =
         stale.into_iter().map(|((package, gone, left), places)| Stale { package, gone, left, places });
     Ok(stale.collect())
+}
+
+/// Returns the newest version that a machine of an architecture sees: builds for it and those for all.
+fn newest_for<'a>(machine: &Build, keys: &[&'a RecordKey]) -> Option<&'a Version> {
+    let seen = keys.iter().filter(|key| key.architecture == *machine || key.architecture.as_str() == ALL);
+    seen.map(|key| &key.version).max()
 }
 
 const ALL: &str = "all";

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use repo_config::{Config, Watch, without_repeats};
 use repo_store::RepositorySettings;
 
@@ -6,7 +8,7 @@ use crate::error::{Failure, Outcome};
 use crate::output::{Output, Talk};
 use crate::session::Session;
 use crate::signals;
-use repo_serve::{Page, Server, Site};
+use repo_serve::{Address, Page, Server, Site};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServeArguments {
@@ -42,6 +44,7 @@ pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server
         Site {
             root: root.clone(),
             access: access::of(config),
+            addresses: addresses(config),
             pages: pages.collect(),
             trusted_proxies: access::trusted_proxies(config),
         }
@@ -69,6 +72,15 @@ pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server
         }
         looked.ok().flatten()
     }))
+}
+
+/// The configured addresses of the repositories, by which requests that a virtual host gets are known.
+fn addresses(config: &Config) -> BTreeMap<String, Address> {
+    let addresses = config.repositories().filter_map(|repository| {
+        let url = config.configured_url(&repository.name)?;
+        Some((repository.name.to_string(), Address::of_url(&url.to_string())?))
+    });
+    addresses.collect()
 }
 
 /// What a person who looks at the repository is told.

@@ -17,7 +17,7 @@ pub(crate) struct ShowArguments {
     /// A repository or one suite of it, in the present state or another: `prod`, `prod/bookworm`, `prod@41`, `prod@-1`
     #[arg(value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
     state: RevisionSpec,
-    /// The package: its newest version, or the one named with =VERSION [default: the state, with all its packages]
+    /// The package: its newest version for each architecture, or the one named with =VERSION [default: the state, with all its packages]
     #[arg(value_name = "PACKAGE")]
     selector: Option<Selector>,
     #[command(flatten)]
@@ -34,7 +34,9 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
     let mut found = Found::new();
     if let Some(revision) = &revision {
         for suite in revision.commit().suites.keys().filter(|suite| suites.contains(suite)) {
-            for record in selector.newest_in(revision, suite)? {
+            let settings = repository.suite(suite);
+            let architectures = settings.map(|suite| suite.architectures.as_slice()).unwrap_or_default();
+            for record in selector.newest_in(revision, suite, architectures)? {
                 let entry = found.entry(record.key().clone()).or_insert_with(|| (record, Vec::new()));
                 entry.1.push(suite.clone());
             }

@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &SignArguments, session: &Session, output: &Output)
     let publishing =
         Publishing { again: true, accept_clock: accept.contains(&Hazard::Clock), ..Publishing::default() };
     let (mut signed, mut failed) = (Vec::new(), Vec::new());
-    for (repository, report) in session.publish_each(repositories, publishing, output)? {
+    for result in session.publish_each(repositories, publishing, output)? {
+        let (repository, report) = result?;
         let Some(report) = report else {
             failed.push(repository.name.as_str());
             continue;

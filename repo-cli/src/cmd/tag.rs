@@ -44,6 +44,9 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
         session.store.head(repository)?.ok_or_else(nothing)?
     };
     let mut shown = None;
+    if arguments.dry_run && !arguments.delete {
+        name.check_new().map_err(repo_store::Error::from)?;
+    }
     if !arguments.dry_run {
         if arguments.delete {
             session.store.delete_tag(repository, name, &session.context())?;

@@ -1,6 +1,7 @@
 //! Tables: columns as wide as their content, folded to fit a terminal, and long tables cut short.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 
 use deb_parse::SuiteName;
@@ -57,52 +58,72 @@ pub(super) fn terminal_width() -> Option<usize> {
     given.filter(|width| *width > 0).or_else(|| size().filter(|width| *width > 0)).or(Some(80))
 }
 
-/// Returns the lines of a table, without its head when it has no rows.
-pub(super) fn lines<const N: usize>(
+/// Calls `take` with each line of a table; with none, not even its head, when it has no rows.
+pub(super) fn each_line<const N: usize>(
     head: [&str; N],
     rows: &[[String; N]],
     terminal: Option<usize>,
-) -> Vec<String> {
+    mut take: impl FnMut(&str),
+) {
     if rows.is_empty() {
-        return Vec::new();
+        return;
     }
-    let escape = |row: &[String; N]| row.each_ref().map(|cell| escape_in_line(cell).into_owned());
-    let rows: Vec<[String; N]> =
-        std::iter::once(head.map(str::to_owned)).chain(rows.iter().map(escape)).collect();
+    let head = head.map(str::to_owned);
+    let rows =
+        || std::iter::once(&head).chain(rows).map(|row| row.each_ref().map(|cell| escape_in_line(cell)));
     let widest = |measure: fn(&str) -> usize| {
-        rows.iter().fold([0; N], |mut widths, row| {
-            widths.iter_mut().zip(row).for_each(|(width, cell)| *width = measure(cell).max(*width));
+        rows().fold([0; N], |mut widths, row| {
+            widths.iter_mut().zip(&row).for_each(|(width, cell)| *width = measure(cell).max(*width));
             widths
         })
     };
     let mut widths = widest(|cell| cell.chars().count());
     if let Some(terminal) = terminal {
-        fit(&mut widths, widest(longest_word), terminal);
+        fit(&mut widths, [widest(longest_word), widest(fingerprint_length)], terminal);
     }
-    let mut lines = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let cells: Vec<Vec<String>> =
-            row.iter().zip(&widths).map(|(cell, width)| fold(cell, *width)).collect();
+    let mut line = String::new();
+    let mut take_cells = |cells: [&str; N]| {
+        line.clear();
+        for (cell, width) in cells.iter().zip(widths) {
+            // Writing to a String cannot fail.
+            let _ = write!(line, "{}{cell:width$}", if line.is_empty() { "" } else { GAP });
+        }
+        take(line.trim_end());
+    };
+    for row in rows() {
+        let is_folded = row.iter().zip(widths).any(|(cell, width)| cell.chars().count() > width);
+        if !is_folded {
+            take_cells(row.each_ref().map(|cell| &**cell));
+            continue;
+        }
+        let cells: Vec<Vec<String>> = row.iter().zip(widths).map(|(cell, width)| fold(cell, width)).collect();
         let height = cells.iter().map(Vec::len).max().unwrap_or(0);
         for number in 0..height {
-            let cells = cells.iter().zip(&widths).map(|(lines, width)| {
-                let text = lines.get(number).map_or("", String::as_str);
-                format!("{text:width$}")
-            });
-            lines.push(cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned());
+            let mut texts = [""; N];
+            for (text, lines) in texts.iter_mut().zip(&cells) {
+                *text = lines.get(number).map_or("", String::as_str);
+            }
+            take_cells(texts);
         }
     }
-    lines
 }
 
 fn longest_word(text: &str) -> usize {
     text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0)
 }
 
-/// Makes the widest columns narrower until a line fits, as far as that goes: breaks words only where that is needed.
-fn fit<const N: usize>(widths: &mut [usize; N], words: [usize; N], terminal: usize) {
+/// The length of a fingerprint, which is compared and copied as a whole; 0 for any other text.
+fn fingerprint_length(text: &str) -> usize {
+    let is_fingerprint = text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_fingerprint { text.len() } else { 0 }
+}
+
+/// Makes the widest columns narrower until a line fits, as far as that goes: breaks words only where that is needed. `least` is how narrow
+/// each column can be without and with that.
+fn fit<const N: usize>(widths: &mut [usize; N], least: [[usize; N]; 2], terminal: usize) {
     let gaps = GAP.len() * N.saturating_sub(1);
-    for least in [words, [0; N]] {
+    let [_, unbreakable] = least;
+    for least in least {
         let limited = |limit: usize| {
             let mut limited = *widths;
             limited.iter_mut().zip(least).for_each(|(width, least)| *width = (*width).min(limit.max(least)));
@@ -114,7 +135,7 @@ fn fit<const N: usize>(widths: &mut [usize; N], words: [usize; N], terminal: usi
             return;
         }
     }
-    widths.iter_mut().for_each(|width| *width = (*width).min(NARROWEST));
+    widths.iter_mut().zip(unbreakable).for_each(|(width, least)| *width = (*width).min(NARROWEST.max(least)));
 }
 
 /// Breaks a text into lines of `width` characters at most, between words where that is possible.
@@ -208,6 +229,12 @@ mod tests {
         rows.iter().map(|row| row.map(str::to_owned)).collect()
     }
 
+    fn lines<const N: usize>(head: [&str; N], rows: &[[String; N]], terminal: Option<usize>) -> Vec<String> {
+        let mut lines = Vec::new();
+        each_line(head, rows, terminal, |line| lines.push(line.to_owned()));
+        lines
+    }
+
     fn text(rows: &[[String; 3]], terminal: Option<usize>) -> String {
         lines(["PACKAGE", "VERSION", "SUITES"], rows, terminal).join("\n")
     }
@@ -288,6 +315,22 @@ mod tests {
             let shown: usize = lines.iter().skip(1).map(|line| letters(line)).sum();
             let known: usize = cells.iter().flatten().map(|cell| letters(&escape_in_line(cell))).sum();
             prop_assert_eq!(shown, known);
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_never_broken() {
+        let fingerprint = "0123456789ABCDEF0123456789ABCDEF01234567";
+        let name = "Packages of Example <packages-and-more@archive.example.org>";
+        let row = [fingerprint, "ed25519", "2028-11-26", name].map(str::to_owned);
+        for terminal in [20, 60, 80, 100] {
+            let lines = lines(
+                ["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"],
+                std::slice::from_ref(&row),
+                Some(terminal),
+            );
+            assert!(lines.iter().any(|line| line.contains(fingerprint)), "{lines:#?}");
+            assert!(terminal < 80 || lines.iter().all(|line| line.chars().count() <= terminal), "{lines:#?}");
         }
     }
 }

@@ -270,3 +270,27 @@ fn a_backup_removes_nothing_behind_a_link() {
     let _ = environment.run(&["backup", backup.as_str()]);
     assert!(elsewhere.join("precious").exists());
 }
+
+#[test]
+fn a_dry_run_says_what_is_done_without_it_and_writes_nothing() {
+    let (environment, _) = with_named_files();
+    environment.add("preprod", &["hello=1.0"]);
+    let last = |output: &testkit::Output| output.stdout.trim_end().rsplit('\n').next().unwrap().to_owned();
+    let compare = |arguments: &[&str], place: &str| {
+        let planned = environment.run(&[arguments, &["--dry-run"]].concat()).succeeds();
+        assert!(!environment.path(place).exists(), "{place}");
+        assert!(planned.stdout.starts_with("FILE "), "{planned}");
+        let limited = environment.run(&[arguments, &["--dry-run", "--limit", "1"]].concat()).succeeds();
+        assert_eq!(limited.stdout.lines().count(), 4, "{limited}");
+        let done = environment.run(arguments).succeeds();
+        let planned = last(&planned);
+        let (_, planned) = planned.split_once(' ').unwrap();
+        let planned = planned.replacen("copy", "copied", 1).replacen("restore", "restored", 1);
+        assert!(done.stdout.contains(&planned), "{planned}\n{done}");
+    };
+    compare(&["backup", "saved"], "saved");
+    compare(&["restore", "saved", "again"], "again");
+    let nothing = environment.run(&["backup", "saved", "--dry-run"]).succeeds();
+    assert!(nothing.stdout.starts_with("would copy 0 files (0 bytes) to saved; "), "{nothing}");
+    assert!(environment.json(&["backup", "saved", "--dry-run"]).contains(r#""copies":[]"#));
+}

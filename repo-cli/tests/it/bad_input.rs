@@ -205,7 +205,7 @@ fn the_same_version_with_another_content() {
     1 of 1 file refused
     ");
     // Taken out of every suite its file stays in the pool for those who still have the older index.
-    let _ = environment.run(&["remove", "preprod", "hello"]).succeeds();
+    let _ = environment.run(&["remove", "preprod", "hello", "--yes"]).succeeds();
     insta::assert_snapshot!(refused(&environment, &changed, &[]), @"
     error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (no longer in a suite, but still in the pool), with another content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart

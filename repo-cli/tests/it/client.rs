@@ -300,7 +300,7 @@ fn what_an_older_release_names_stays_while_others_are_published() {
     let _ = environment.run(&["rollback", "prod", "--to", "0", "--yes"]).succeeds();
     check("a rollback");
     let _ = environment.run(&["rollback", "prod", "--to", "2"]).succeeds();
-    let _ = environment.run(&["remove", "prod", "hello"]).succeeds();
+    let _ = environment.run(&["remove", "prod", "hello", "--yes"]).succeeds();
     check("a removal");
 }
 

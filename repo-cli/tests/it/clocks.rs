@@ -85,6 +85,56 @@ fn a_clock_before_the_keys_is_refused_until_it_is_accepted() {
 }
 
 #[test]
+fn no_key_is_dated_by_a_clock_that_is_behind_unless_that_is_accepted() {
+    let environment = store();
+    let Some(refused) = at(&environment, "-2d", &["key", "generate"]) else { return };
+    let refused = refused.ends_with(1);
+    assert!(refused.stderr.contains("the newest signing key was made at"), "{refused}");
+    assert!(refused.stderr.contains("hint: set the clock; if it is right, give --accept clock"), "{refused}");
+    let json = at(&environment, "-2d", &["key", "generate", "--json"]).unwrap().ends_with(1);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["error"]["code"], "E-CLOCK");
+    let keys = environment.root().join("keys");
+    assert_eq!(keys.read_dir_utf8().unwrap().count(), 1);
+    let _ = at(&environment, "-2d", &["key", "generate", "--accept", "clock"]).unwrap().succeeds();
+    assert_eq!(keys.read_dir_utf8().unwrap().count(), 2);
+
+    // The new key can sign by that clock, and clients know only the other one.
+    let package = environment.package("hello", "1.0", "all");
+    for arguments in [&["publish"][..], &["add", "preprod", package.as_str()], &["sign", "again"]] {
+        let refused = at(&environment, "-1d", arguments).unwrap().ends_with(1);
+        assert!(refused.stderr.contains("no key that signed preprod so far would sign it"), "{refused}");
+        assert!(refused.stderr.contains("hint: set the clock: key"), "{refused}");
+        assert!(!refused.stderr.contains("--allow-key-change"), "{refused}");
+    }
+    environment.add("preprod", &["hello=1.0"]);
+    // Without any key the log tells.
+    std::fs::remove_dir_all(&keys).unwrap();
+    std::fs::create_dir(&keys).unwrap();
+    std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let refused = at(&environment, "-2d", &["key", "generate"]).unwrap().ends_with(1);
+    assert!(refused.stderr.contains("the last entry of the operation log was written at"), "{refused}");
+}
+
+#[test]
+fn a_store_that_was_begun_is_not_finished_with_a_clock_that_is_behind() {
+    for verb in [&["init"][..], &["quickstart", "--no-serve"]] {
+        let environment = store();
+        std::fs::remove_file(environment.root().join("repo.toml")).unwrap();
+        let root = environment.root();
+        let begin = |more: &[&str]| {
+            at(&environment, "-2d", &[&verb[..1], &[root.as_str()], &verb[1..], more].concat())
+        };
+        let Some(refused) = begin(&[]) else { return };
+        let refused = refused.ends_with(1);
+        assert!(refused.stderr.contains("the newest signing key was made at"), "{refused}");
+        let told = begin(&["--accept", "clock"]).unwrap();
+        assert!(!told.stderr.contains("the newest signing key was made at"), "{told}");
+        assert_eq!(environment.root().join("keys").read_dir_utf8().unwrap().count(), 2, "{told}");
+    }
+}
+
+#[test]
 fn a_person_is_asked_whether_an_odd_clock_is_right() {
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);
@@ -93,7 +143,7 @@ fn a_person_is_asked_whether_an_odd_clock_is_right() {
     }
     let ask = |answer: &str| {
         let program = crate::PROGRAM;
-        let line = format!("faketime -f +3y {program} remove preprod hello");
+        let line = format!("faketime -f +3y {program} remove preprod hello --yes");
         let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();

@@ -525,7 +525,7 @@ fn a_collection_that_was_killed_is_no_damage_though_the_history_has_the_packages
     }
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);
-    let _ = environment.run(&["remove", "preprod", "hello"]).succeeds();
+    let _ = environment.run(&["remove", "preprod", "hello", "--yes"]).succeeds();
     let collect = ["gc", "--grace", "0", "--yes"];
     // Each publication counts as the current one for the second that it has as its id.
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! Stores of every format that was ever landed: each opens, is whole, publishes and can be changed.
 //!
-//! `tests/formats/<format>.tar.xz` was made by the last version that wrote this format, with `WORTH_PATCHING` in
-//! `repo-store/src/publish/indices.rs` lowered to 1, so that small indices have patches too. Before the format changes, make the one
+//! `tests/formats/<format>.tar.xz` was made by the last version that wrote this format, with `DEFAULT_PDIFFS_FROM` in
+//! `repo-store/src/settings/mod.rs` lowered to 1, so that small indices have patches too. Before the format changes, make the one
 //! of the old version:
 //!
 //! ```sh

@@ -21,7 +21,7 @@ fn promote_takes_the_newest_version_of_each_architecture() {
     for (version, architecture) in [("1.0", "amd64"), ("1.0", "arm64"), ("1.1", "amd64")] {
         add("hello", version, architecture);
     }
-    // One came to be for all architectures, the other ceased to be.
+    // One came to be for all architectures, the other ceased to be: machines for amd64 have the version for all.
     for (name, version, architecture) in
         [("tool", "1", "amd64"), ("tool", "2", "all"), ("lib", "1", "all"), ("lib", "2", "arm64")]
     {
@@ -33,9 +33,11 @@ fn promote_takes_the_newest_version_of_each_architecture() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
     hello    1.0      arm64         bookworm  add
     hello    1.1      amd64         bookworm  add
+    lib      1        all           bookworm  add
     lib      2        arm64         bookworm  add
     tool     2        all           bookworm  add
-    promoted 4 packages from preprod to prod (commit 1), published <PUBLICATION>
+    promoted 5 packages from preprod to prod (commit 1), published <PUBLICATION>
+    undo with: repo-cli undo prod
     ");
     insta::assert_snapshot!(promote(&environment, &["hello", "tool", "lib"]), @"
     status: 0
@@ -61,6 +63,7 @@ fn promote_names_what_was_built_from_the_same_source_and_stays_behind() {
     PACKAGE  VERSION  ARCHITECTURE   SUITES    ACTION
     greet    1.0      amd64, source  bookworm  add
     promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
+    undo with: repo-cli undo prod
     ---- stderr
     warning: greet-data 1.0 all stays behind though it was built from greet 1.0 too (take it along with --whole-source)
     ");
@@ -70,7 +73,7 @@ fn promote_names_what_was_built_from_the_same_source_and_stays_behind() {
     PACKAGE     VERSION  ARCHITECTURE  SUITES    ACTION
     greet-data  1.0      all           bookworm  add
     promoted 1 package from preprod to prod (commit 2), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 1
+    undo with: repo-cli undo prod
     ");
     insta::assert_snapshot!(promote(&environment, &["greet"]), @"
     status: 0
@@ -91,7 +94,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
     hello    2.0      all           bookworm  remove
     rolled prod back to 1 (commit 3), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 2
+    undo with: repo-cli undo prod
     machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
     ");
     insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
@@ -106,7 +109,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
     other    1.0      all           bookworm  add
     promoted 1 package from preprod to prod (commit 4), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 3
+    undo with: repo-cli undo prod
     ---- stderr
     skipped hello 2.0 (held since <DAY> <MINUTE> UTC: roll back to 1 (<ID>))
     ");
@@ -138,7 +141,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
     hello    1.0 -> 2.0  all           bookworm  replace
     promoted 1 package from preprod to prod (commit 6), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 5
+    undo with: repo-cli undo prod
     ");
     let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
     insta::assert_snapshot!(promote(&environment, &["hello", "--despite-hold"]), @"
@@ -147,7 +150,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
     hello    1.0 -> 2.0  all           bookworm  replace
     promoted 1 package from preprod to prod (commit 8), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 7
+    undo with: repo-cli undo prod
     ");
 }
 
@@ -241,14 +244,14 @@ fn a_machine_is_brought_back_by_a_pin() {
     insta::assert_snapshot!(pin, @"
     status: 0
     ---- stdout
-    cat > /etc/apt/preferences.d/prod-rollback.pref <<'END'
+    cat > /etc/apt/preferences.d/prod-hello.pref <<'END'
     Package: hello
     Pin: version 1.0
     Pin-Priority: 1001
     END
-    apt-get update && apt-get install --allow-downgrades hello=1.0
+    apt-get update && apt-get install -y --allow-downgrades hello=1.0
     ---- stderr
-    hint: remove /etc/apt/preferences.d/prod-rollback.pref when a newer version is to be installed again
+    hint: remove /etc/apt/preferences.d/prod-hello.pref when a newer version is to be installed again
     ");
     let _ = environment.run(&["client-config", "prod", "--pin", "hello=3.0"]).ends_with(1);
     let server = environment.serve();
@@ -260,10 +263,50 @@ fn a_machine_is_brought_back_by_a_pin() {
     let _ = apt.update().succeeds();
     assert_eq!(apt.candidate("hello").as_deref(), Some("2.0"));
     let preferences = pin.stdout.split("<<'END'\n").nth(1).unwrap().split("END\n").next().unwrap();
-    std::fs::write(apt.path("etc/apt/preferences.d/prod-rollback.pref"), preferences).unwrap();
+    std::fs::write(apt.path("etc/apt/preferences.d/prod-hello.pref"), preferences).unwrap();
     assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
     let plan = apt.get(&["install", "--simulate", "--allow-downgrades", "hello=1.0"]).succeeds().stdout;
     assert!(plan.contains("Inst hello [2.0] (1.0 "), "{plan}");
+}
+
+#[test]
+fn a_pin_names_where_its_version_is_and_has_a_file_of_its_own() {
+    let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    environment.add("prod", &["hello=1.0", "libg++=1"]);
+    environment.add("preprod", &["hello=2.0"]);
+    let only_trixie = environment.package("late", "1", "all");
+    let _ = environment.run(&["add", "prod", "--suite", "trixie", only_trixie.as_str()]).succeeds();
+    let pin = |words: &[&str]| environment.run(&[&["client-config", "prod"], words].concat());
+    insta::assert_snapshot!(pin(&["--pin", "hello=2.0"]), @"
+    status: 1
+    ---- stderr
+    error: prod does not have hello=2.0
+    hint: it is in preprod (bookworm, trixie); pin it for machines that read that
+    ");
+    insta::assert_snapshot!(pin(&["--pin", "late=1", "--suite", "bookworm"]), @"
+    status: 1
+    ---- stderr
+    error: bookworm of prod does not have late=1
+    hint: it is in prod (trixie); pin it for machines that read that
+    ");
+    let _ = pin(&["--pin", "late=1", "--suite", "trixie"]).succeeds();
+    insta::assert_snapshot!(pin(&["--pin", "hello=1.0", "--pin", "libg++=1"]), @"
+    status: 0
+    ---- stdout
+    cat > /etc/apt/preferences.d/prod-hello.pref <<'END'
+    Package: hello
+    Pin: version 1.0
+    Pin-Priority: 1001
+    END
+    cat > /etc/apt/preferences.d/prod-libg__.pref <<'END'
+    Package: libg++
+    Pin: version 1
+    Pin-Priority: 1001
+    END
+    apt-get update && apt-get install -y --allow-downgrades hello=1.0 libg++=1
+    ---- stderr
+    hint: remove /etc/apt/preferences.d/prod-hello.pref, /etc/apt/preferences.d/prod-libg__.pref when a newer version is to be installed again
+    ");
 }
 
 #[test]
@@ -288,8 +331,12 @@ fn what_empties_a_suite_asks_first() {
     let held = |environment: &Environment| environment.run(&["list", "prod"]).succeeds().stdout;
     assert!(held(&environment).contains("world"));
     let _ = environment.run(&["remove", "prod", "w*"]).succeeds();
-    // Each is named here.
-    let _ = environment.run(&["remove", "prod", "hello"]).succeeds();
+    // A name is no wish to empty a suite.
+    for named in [&["hello"][..], &["hello=1.0"], &["hello", "--suite", "bookworm"]] {
+        let refused = environment.run(&[&["remove", "prod"], named].concat()).ends_with(1);
+        assert!(refused.stderr.contains("would remove 1 of 1 packages from bookworm (prod)"), "{refused}");
+    }
+    let _ = environment.run(&["remove", "prod", "hello", "--yes"]).succeeds();
     let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
     let _ = environment.run(&["remove", "prod", "*", "--yes"]).succeeds();
     assert_eq!(held(&environment), "");
@@ -319,6 +366,34 @@ fn siblings_are_named_where_the_store_has_no_source_package() {
             "" => assert!(warnings.is_empty(), "{output}"),
             behind => assert!(warnings.len() == 1 && warnings[0].contains(behind), "{output}"),
         }
+    }
+}
+
+#[test]
+fn siblings_that_the_source_package_does_not_list_are_named_too() {
+    let environment = store();
+    let source = Source::new(&environment.path("files"), "appsrc", "2.0").native();
+    let text = std::fs::read_to_string(&source).unwrap().replace("Binary: appsrc", "Binary: app");
+    std::fs::write(&source, text).unwrap();
+    let of_source = |name: &str, version: &str, source: &str| {
+        environment.build(name, version, "amd64", |builder| builder.field("Source", source))
+    };
+    let files = [
+        source,
+        of_source("app", "2.0", "appsrc"),
+        of_source("app-dbgsym", "2.0", "appsrc"),
+        // Built once more, with a package that the source did not have.
+        of_source("app", "2.0+b1", "appsrc (2.0)"),
+        of_source("app-extra", "2.0+b1", "appsrc (2.0)"),
+        of_source("app-old", "1.0", "appsrc"),
+    ];
+    let files: Vec<&str> = files.iter().map(|file| file.as_str()).collect();
+    let _ = environment.run(&[&["add", "preprod"][..], &files].concat()).succeeds();
+    let output = promote(&environment, &["app"]).succeeds();
+    let warnings: Vec<&str> = output.stderr.lines().filter(|line| line.contains("stays behind")).collect();
+    assert_eq!(warnings.len(), 2, "{output}");
+    for behind in ["app-dbgsym 2.0 amd64", "app-extra 2.0+b1 amd64"] {
+        assert!(warnings.iter().any(|warning| warning.contains(behind)), "{output}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use camino::Utf8PathBuf;
-use testkit::{Environment, Output, Tree};
+use testkit::{Environment, Output, Source, Tree};
 
 use crate::published::Published;
 use crate::store;
@@ -351,4 +351,66 @@ fn a_file_where_rejected_files_go_is_to_be_moved_away() {
     fs::rename(folder.join("rejected"), folder.join("rejected.old")).unwrap();
     let _ = take(&environment, &["--patience", "0"]).ends_with(1);
     assert!(folder.join("rejected/bad.deb").is_file());
+}
+
+/// A package that a `.changes` lists which cannot be read in full is no package alone: it would go to every suite.
+#[test]
+fn what_an_unreadable_list_may_list_is_left() {
+    let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    let folder = environment.path("drop");
+    fs::create_dir(&folder).unwrap();
+    let package = drop_in(&environment, "hello", "1.0");
+    let source = Source::new(&folder, "hello", "1.0");
+    let list = source.changes("bookworm", "all", &[package.file_name().unwrap()]);
+    let whole = fs::read(&list).unwrap();
+    let reason = "it may belong to a .changes file that cannot be read in full yet";
+    let is_left = |output: &Output| {
+        let left = format!("left drop/hello_1.0_all.deb: {reason}");
+        assert!(output.stdout.contains(&left), "{output}");
+        assert_eq!(listed(&environment), "");
+    };
+    let signed = [b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n", &whole[..]].concat();
+    for part in [&b""[..], &whole[..40], &whole[..whole.len() / 2], &signed] {
+        fs::write(&list, part).unwrap();
+        is_left(&take(&environment, &["--dry-run"]).succeeds());
+    }
+    // Still under the name that it is copied to.
+    let copied = folder.join("hello_1.0_upload.changes.part");
+    fs::rename(&list, &copied).unwrap();
+    is_left(&take(&environment, &["--dry-run"]).succeeds());
+    fs::write(&copied, &whole).unwrap();
+    fs::rename(&copied, &list).unwrap();
+    if testkit::all_installed(&["strace", "taskset"]) {
+        let trace =
+            ["taskset", "-c", "0", "strace", "-f", "-qq", "-o", "/dev/null", "-P", list.file_name().unwrap()];
+        let inject = ["-e", "trace=openat,openat2", "-e", "inject=openat,openat2:error=EACCES", "--"];
+        let mut command = environment.wrapped(&[&trace[..], &inject].concat());
+        let output =
+            environment.finish(command.args(["incoming", "preprod", "drop", "--once", "--patience", "0"]));
+        if !output.stderr.contains("ptrace") {
+            is_left(&output.succeeds());
+        }
+    }
+    let _ = take(&environment, &[]).succeeds();
+    insta::assert_snapshot!(listed(&environment), @"
+    PACKAGE  VERSION  ARCHITECTURE  SUITES
+    hello    1.0      all           bookworm
+    ");
+}
+
+#[test]
+fn what_is_there_already_is_counted_in_one_line() {
+    let (environment, folder) = with_folder();
+    environment.add("preprod", &["hello=1.0", "agent=1.0"]);
+    for name in ["hello", "agent", "new"] {
+        drop_in(&environment, name, "1.0");
+    }
+    insta::assert_snapshot!(take(&environment, &[]), @"
+    status: 0
+    ---- stdout
+    added new 1.0 all -> bookworm (every suite)
+    already there: 2 package files
+    added 1 of 3 package files to preprod (commit 2), published <PUBLICATION>
+    ");
+    assert_eq!(names(&folder), [""; 0]);
 }

@@ -37,6 +37,57 @@ fn damage_is_reported_and_repaired_from_a_backup() {
 }
 
 #[test]
+fn damage_in_an_older_publication_does_not_stay() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let _ = environment.run(&["tag", "preprod", "first"]).succeeds();
+    environment.add("preprod", &["hello=2.0"]);
+    let link = environment.public("preprod").join("snapshot/first");
+    let id = link.read_link_utf8().unwrap();
+    let damage = |name: &str| {
+        let file = link.join("dists/bookworm").join(name);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(&file, "damaged").unwrap();
+        let found = environment.run(&["fsck"]).ends_with(1);
+        assert!(found.stderr.contains("withdraws older publications"), "{found}");
+    };
+    damage("main/binary-amd64/Packages.xz");
+    let repaired = environment.run(&["fsck", "--repair"]).succeeds();
+    assert!(!repaired.stdout.contains("withdrew"), "{repaired}");
+    let _ = environment.run(&["fsck"]).succeeds();
+
+    damage("InRelease");
+    let before = environment.public("preprod").join("dists").read_link_utf8().unwrap();
+    let json = environment.run(&["fsck", "--repair", "--json"]).succeeds().stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let withdrawn = &json["withdrawn"][0];
+    assert_eq!(
+        (&withdrawn["repository"], &withdrawn["publication"]),
+        (&"preprod".into(), &id.as_str().into())
+    );
+    let now = link.read_link_utf8().unwrap();
+    assert_ne!(now, id);
+    assert_eq!(withdrawn["tags"], serde_json::json!([{ "tag": "first", "publication": now.as_str() }]));
+    assert_eq!(environment.public("preprod").join("dists").read_link_utf8().unwrap(), before);
+    assert!(link.join("dists/bookworm/InRelease").exists());
+    let _ = environment.run(&["fsck"]).succeeds();
+
+    // Without a key the tag is gone until there is one.
+    damage("InRelease");
+    let keys = environment.root().join("keys");
+    let elsewhere = environment.path("keys");
+    fs::rename(&keys, &elsewhere).unwrap();
+    let repaired = environment.run(&["fsck", "--repair"]).ends_with(1);
+    assert!(repaired.stdout.contains(&format!("withdrew publication {now} of preprod")), "{repaired}");
+    assert!(repaired.stdout.contains("run repo-cli sign again preprod"), "{repaired}");
+    fs::rename(&elsewhere, &keys).unwrap();
+    let _ = environment.run(&["fsck"]).succeeds();
+    let _ = environment.run(&["sign", "again", "preprod"]).succeeds();
+    assert!(link.join("dists/bookworm/InRelease").exists());
+    let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
 fn a_restored_store_has_nothing_to_publish() {
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);
@@ -130,4 +181,17 @@ fn a_key_that_others_can_read_does_not_sign() {
     let _ = environment.run(&["publish"]).ends_with(1);
     fs::set_permissions(environment.root().join("keys"), fs::Permissions::from_mode(0o700)).unwrap();
     let _ = environment.run(&["publish"]).succeeds();
+}
+
+#[test]
+fn a_wrong_mode_below_public_is_mended_without_a_backup() {
+    let environment = crate::store();
+    environment.add("preprod", &["hello=1.0"]);
+    let file = environment.public("preprod").join("pool/main/h/hello/hello_1.0_all.deb");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    let found = environment.run(&["fsck"]).ends_with(1);
+    assert!(found.stderr.contains("hint: `repo-cli fsck --repair` sets wrong modes right"), "{found}");
+    assert!(!found.stderr.contains("BACKUP"), "{found}");
+    let _ = environment.run(&["fsck", "--repair"]).succeeds();
+    let _ = environment.run(&["fsck"]).succeeds();
 }

@@ -154,7 +154,8 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["promote", "--all", "--from", "preprod", "--to", &hostile_name]),
         ],
         "remove" => vec![
-            case(0, &["remove", "prod", "hostile"]),
+            case(1, &["remove", "prod", "hostile"]),
+            case(0, &["remove", "prod", "hostile", "--yes"]),
             case(0, &["remove", "prod", "hostile", "--undo"]),
             case(1, &["remove", "prod", "nothing"]),
             case(1, &["remove", "prod", "nothing", "--undo"]),
@@ -185,6 +186,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(0, &["rollback", "prod", "--to", "1"]),
             case(1, &["rollback", "prod", "--to", &hostile_name]),
         ],
+        "undo" => vec![case(0, &["undo", "prod", "--dry-run"]), case(1, &["undo", &hostile_name])],
         "tag" => vec![
             case(0, &["tag", "preprod", "first"]),
             case(0, &["tag", "preprod"]),
@@ -205,11 +207,13 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["fsck", "--repair", "--from", &format!("http://{HOSTILE}/")]),
         ],
         "backup" => vec![
+            case(0, &["backup", "saved", "--dry-run"]),
             case(0, &["backup", "saved"]),
             case(0, &["backup", "--list"]),
             case(1, &["backup", bad.as_str()]),
         ],
         "restore" => vec![
+            case(0, &["restore", "saved", "planned", "--dry-run"]),
             case(0, &["restore", "saved", &format!("restored{HOSTILE}")]),
             case(1, &["restore", &hostile_name, "nowhere"]),
             case(1, &["restore", "saved", "files"]),

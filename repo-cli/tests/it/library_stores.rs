@@ -14,11 +14,7 @@ fn library_store() -> Environment {
     let suite = SuiteName::parse("bookworm").unwrap();
     let suite = SuiteSettings::new(suite, vec![Architecture::parse("amd64").unwrap()]);
     let settings = RepositorySettings::new(RepositoryName::parse("prod").unwrap(), vec![suite]);
-    let context = Context {
-        actor: "library".to_owned(),
-        now: jiff::Timestamp::now(),
-        threads: std::num::NonZeroUsize::MIN,
-    };
+    let context = Context::new("library", jiff::Timestamp::now());
     let file = environment.package("hello", "1.0", "all");
     let report = store.add(&settings, &[file], &AddOptions::default(), &context).unwrap();
     assert_eq!(report.into_result().unwrap().len(), 1);

@@ -28,6 +28,7 @@ mod output;
 mod pdiffs;
 mod planted_links;
 mod power_cuts;
+mod progress;
 mod public_keys;
 mod public_trees;
 mod published;
@@ -42,7 +43,9 @@ mod shared_blocks;
 mod sources;
 mod standard_output;
 mod states;
+mod sync_calls;
 mod true_copies;
+mod undoing;
 
 use std::process::Command;
 

@@ -225,11 +225,12 @@ fn promote() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES            ACTION
     hello    1.0      all           bookworm, trixie  add
     promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
+    undo with: repo-cli undo prod
     ");
     insta::assert_snapshot!(promote(&["hello=1.0"]), @"
     status: 0
     ---- stdout
-    nothing to promote: prod already has the newest version of every match
+    nothing to promote: prod already has hello=1.0
     ");
     insta::assert_snapshot!(promote(&["hell*", "nothing*"]), @"
     status: 1
@@ -248,7 +249,7 @@ fn promote() {
     PACKAGE  VERSION     ARCHITECTURE  SUITES            ACTION
     hello    1.0 -> 2.0  all           bookworm, trixie  replace
     promoted 1 package from preprod to prod (commit 3), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 2
+    undo with: repo-cli undo prod
     ");
     insta::assert_snapshot!(promote(&[]), @"
     status: 2
@@ -278,6 +279,7 @@ fn packages_of_one_source_are_promoted_together_when_asked() {
     greet      1.0      amd64         bookworm  add
     libgreet1  1.0      amd64         bookworm  add
     promoted 2 packages from preprod to prod (commit 1), published <PUBLICATION>
+    undo with: repo-cli undo prod
     ");
 }
 
@@ -409,7 +411,7 @@ fn rollback() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES  ACTION
     hello    3.0      all           trixie  remove
     rolled preprod back to 1 (commit 3), published <PUBLICATION>
-    undo with: repo-cli rollback preprod --to 2
+    undo with: repo-cli undo preprod
     machines (trixie) that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0
     ");
     insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
@@ -535,8 +537,8 @@ fn key() {
     insta::assert_snapshot!(environment.run(&["key", "list"]), @"
     status: 0
     ---- stdout
-    FINGERPRINT                               ALGORITHM  CREATED     EXPIRES  NAME                                     PROBLEMS
-    <FINGERPRINT>  ed25519    <DAY>  never    In-house packages (archive signing key)
+    FINGERPRINT                               ALGORITHM  EXPIRES  NAME
+    <FINGERPRINT>  ed25519    never    In-house packages (archive signing key)
     ");
     insta::assert_snapshot!(environment.run(&["--json", "key", "list"]), @r#"
     status: 0
@@ -591,6 +593,34 @@ fn wrong_usage_ends_with_2() {
         let output = environment.run(arguments).ends_with(2);
         assert_eq!(output.stdout, "", "{output}");
         assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_shows_what_was_given_escaped() {
+    let environment = store();
+    let hostile = "\u{1b}[2J\u{7f}\u{9b}31m\u{61c}\u{202e}\u{2066}\u{2028}";
+    let option = format!("--{hostile}");
+    for arguments in [
+        &[hostile][..],
+        &["list", &option],
+        &["sign", hostile],
+        &["add", "preprod", "x.deb", "--suite", hostile],
+        &["list", "preprod", "--limit", hostile],
+        &["publish", "--accept", hostile],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let output = environment.run(&[arguments, json].concat()).ends_with(2);
+            let is_plain =
+                |c: char| c == '\n' || !(c.is_control() || hostile.contains(c)) || c.is_ascii_graphic();
+            assert!(output.stderr.chars().all(is_plain), "{:?}", output.stderr);
+            assert!(output.stderr.contains("\\u{1b}[2J\\u{7f}\\u{9b}31m\\u{61c}\\u{202e}"), "{output}");
+            if !json.is_empty() {
+                let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+                let message = document["error"]["message"].as_str().unwrap();
+                assert!(message.contains("\u{1b}[2J\u{7f}\u{9b}31m\u{61c}\u{202e}\u{2066}"), "{message:?}");
+            }
+        }
     }
 }
 

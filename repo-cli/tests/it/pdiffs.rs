@@ -9,6 +9,9 @@ use testkit::{Apt, Environment, Server, Source};
 
 use crate::{configure, store};
 
+/// Patches also for indices as small as those of tests.
+const SMALL: &str = "pdiffs_from = \"64 KiB\"\n";
+
 /// Text that hardly compresses, the same for the same name.
 fn noise(name: &str) -> String {
     let mut state =
@@ -75,6 +78,7 @@ fn updated(environment: &Environment, apt: &Apt<'_>, index: &str, name: &str) ->
 #[test]
 fn a_client_fetches_one_patch_whatever_it_missed() {
     let environment = store();
+    configure(&environment, SMALL);
     let Some((_server, apt)) = start(&environment) else { return };
     add(&environment, &["one=1"]);
     assert_eq!(update(&environment, &apt), 1);
@@ -92,9 +96,23 @@ fn a_client_fetches_one_patch_whatever_it_missed() {
 }
 
 #[test]
+fn an_index_that_is_fetched_as_fast_as_its_patches_has_none() {
+    let environment = store();
+    let many: Vec<String> = (0..70).map(|number| format!("many{number}=1")).collect();
+    add(&environment, &many.iter().map(String::as_str).collect::<Vec<_>>());
+    let directory = environment.public("preprod").join("dists/bookworm/main/binary-amd64");
+    assert!(directory.join("Packages.xz").metadata().unwrap().len() > 64 << 10);
+    add(&environment, &["one=1"]);
+    assert!(!directory.join("Packages.diff").exists());
+    configure(&environment, SMALL);
+    add(&environment, &["two=1"]);
+    assert!(directory.join("Packages.diff/Index").exists());
+}
+
+#[test]
 fn a_client_that_was_away_too_long_or_finds_a_broken_patch_fetches_all() {
     let environment = store();
-    configure(&environment, "pdiffs = 2\n");
+    configure(&environment, &format!("pdiffs = 2\n{SMALL}"));
     let Some((_server, apt)) = start(&environment) else { return };
     for package in ["a1=1", "b1=1", "c1=1"] {
         add(&environment, &[package]);
@@ -116,7 +134,7 @@ fn a_client_that_was_away_too_long_or_finds_a_broken_patch_fetches_all() {
 #[test]
 fn patches_of_source_packages_and_of_contents_are_applied_too() {
     let environment = store();
-    configure(&environment, "contents = true\n");
+    configure(&environment, &format!("contents = true\n{SMALL}"));
     let add = |numbers: std::ops::Range<u32>| {
         let made = numbers.flat_map(|number| {
             let name = format!("many{number}");

@@ -335,7 +335,8 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         said.push(output.to_string().split_once("---- stderr\n").unwrap().1.trim_end().to_owned());
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`, `limits`
+    error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `pdiffs_from`, `uploaders`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`, `limits`
+    hint: did you mean `suites`?
     error: <DIR>/store/repo.d/test.toml: line 1: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
     error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is no architecture to list: such packages are in every index anyway
     error: <DIR>/store/repo.d/test.toml: line 1: valid_for: `soon` is no time such as 14d or 36h
@@ -380,7 +381,7 @@ fn what_is_in_another_component_is_not_said_to_be_there() {
     let listed = || environment.json(&["list", "preprod"]);
     assert!(listed().contains(r#""component":"main""#), "{}", listed());
     let _ = environment.run(&["add", "preprod", file]).succeeds();
-    let _ = environment.run(&["remove", "preprod", "hello=1.0"]).succeeds();
+    let _ = environment.run(&["remove", "preprod", "hello=1.0", "--yes"]).succeeds();
     let _ = environment.run(&["add", "preprod", file, "--component", "contrib"]).succeeds();
     assert!(listed().contains(r#""component":"contrib""#), "the hint is right: {}", listed());
 }

@@ -233,3 +233,28 @@ fn few_open_files_are_told_at_the_start() {
     });
     assert_eq!(get(&server, "/prod/dists/bookworm/InRelease").0, 200);
 }
+
+#[test]
+fn a_repository_is_served_at_its_own_url() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    environment.add("preprod", &["hello=1.0"]);
+    configure(
+        &environment,
+        "[repositories.prod]\nurl = \"https://deb.example.org\"\n\
+         [repositories.preprod]\nurl = \"https://example.org/next\"\nallow = [\"192.0.2.0/24\"]\n",
+    );
+    let server = serve(&environment);
+    for (url, status) in [
+        ("http://deb.example.org/dists/bookworm/InRelease", 200),
+        ("http://deb.example.org/key.asc", 200),
+        ("http://deb.example.org/prod/dists/bookworm/InRelease", 200),
+        ("/prod/dists/bookworm/InRelease", 200),
+        ("/dists/bookworm/InRelease", 404),
+        ("http://example.org/next/dists/bookworm/InRelease", 403),
+        ("http://deb.example.org/preprod/dists/bookworm/InRelease", 403),
+        ("/next/dists/bookworm/InRelease", 404),
+    ] {
+        assert_eq!(get(&server, url).0, status, "{url}");
+    }
+}

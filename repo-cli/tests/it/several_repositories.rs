@@ -58,7 +58,7 @@ fn retention_looks_through_all() {
     ---- stdout
     preprod: nothing to remove
     prod: removed 1 package file and kept 1 (commit 3), published <PUBLICATION>
-    undo with: repo-cli rollback prod --to 2
+    undo with: repo-cli undo prod
     ---- stderr
     error: preprod: bookworm would change its Label from `preprod` to `other`: clients refuse that
     hint: take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`

@@ -155,7 +155,7 @@ fn a_name_means_the_source_package_as_well_as_the_binary_one() {
     # pool/main/h/hello/hello_2.10.orig.tar.gz (125 bytes)
     # pool/main/h/hello/hello_2.10-3.debian.tar.gz (220 bytes)
     ");
-    let _ = environment.run(&["remove", "prod", "hello"]).succeeds();
+    let _ = environment.run(&["remove", "prod", "hello", "--yes"]).succeeds();
     assert_eq!(listed("prod"), "");
     let server = environment.serve();
     let Some(apt) = client(&environment, &server, "prod") else { return };
@@ -425,10 +425,25 @@ fn a_withdrawn_upload_does_not_come_back_when_its_signed_files_are_dropped_again
     let _ = take(&environment, &["--despite-hold"]).succeeds();
     assert!(environment.run(&["list", "preprod"]).succeeds().stdout.contains("hello"));
     // The last decision counts.
-    let _ = environment.run(&["remove", "preprod", "hello"]).succeeds();
+    let _ = environment.run(&["remove", "preprod", "hello", "--yes"]).succeeds();
     drop_again();
     let _ = take(&environment, &[]).ends_with(1);
     let _ = environment.run(&["remove", "preprod", "hello", "--undo"]).succeeds();
     drop_again();
     let _ = take(&environment, &[]).succeeds();
+}
+
+#[test]
+fn a_release_that_an_upload_names_besides_is_not_dropped_unsaid() {
+    let environment = store();
+    let _ = upload(&environment, "2.10-3", "focal bookworm");
+    drop_all(&environment);
+    crate::configure(&environment, "unknown_release = \"refuse\"\n");
+    let refused = take(&environment, &["--dry-run", "--patience", "0"]).ends_with(1);
+    assert!(refused.stderr.contains("focal"), "{refused}");
+    crate::configure(&environment, "unknown_release = \"everywhere\"\n");
+    let output = take(&environment, &["--patience", "0"]).succeeds();
+    let warning = "the upload is for `focal` too, for which there is no suite; it goes to bookworm only";
+    assert!(output.stderr.contains(warning), "{output}");
+    assert!(output.stdout.contains("-> bookworm (named by the upload, which is for focal too)"), "{output}");
 }

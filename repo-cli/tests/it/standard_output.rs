@@ -58,7 +58,7 @@ fn quiet_changes_show_nothing_but_what_a_dry_run_would_do() {
     for (arguments, planned) in [
         (&["add", "preprod", file.as_str(), newer.as_str()][..], 2),
         (&["promote", "hello", "--from", "preprod", "--to", "prod"], 2),
-        (&["remove", "prod", "hello"], 2),
+        (&["remove", "prod", "hello", "--yes"], 2),
         (&["rollback", "prod", "--to", "1"], 2),
         (&["retention", "preprod"], 2),
     ] {

@@ -1,5 +1,7 @@
 //! How states of a repository are named on the command line.
 
+use testkit::Environment;
+
 use crate::store;
 
 #[test]
@@ -61,7 +63,7 @@ fn adding_by_hand_says_which_hold_ends_and_an_undo_of_nothing_says_so() {
         refused.stderr.contains("no removal from prod took out hello: there is nothing to undo"),
         "{refused}"
     );
-    let _ = environment.run(&["remove", "prod", "hello=1.0"]).succeeds();
+    let _ = environment.run(&["remove", "prod", "hello=1.0", "--yes"]).succeeds();
     let file = environment.package("hello", "1.0", "all");
     let arguments = ["add", "prod", file.as_str()];
     let planned = environment.run(&[&arguments[..], &["--dry-run"]].concat()).succeeds();
@@ -132,4 +134,61 @@ fn versions_are_listed_in_any_state_and_suite() {
     ---- stderr
     no packages match hello
     ");
+}
+
+#[test]
+fn a_tag_that_reads_as_a_time_is_refused_and_an_old_one_is_reached() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    environment.add("prod", &["hello=2.0"]);
+    for name in ["yesterday", "Today", "now", "tomorrow"] {
+        for options in [&[][..], &["--dry-run"]] {
+            let refused = environment.run(&[&["tag", "prod", name, "1"], options].concat()).ends_with(1);
+            assert!(refused.stderr.contains("it reads as a time"), "{refused}");
+        }
+    }
+    for name in ["@3", "2026-11-26", "3"] {
+        assert!(environment.run(&["tag", "prod", name, "1"]).ends_with(2).stderr.contains("number or time"));
+    }
+    // As an earlier version made it.
+    let _ = environment.run(&["tag", "prod", "older", "1"]).succeeds();
+    let tags = environment.root().join("store/tags/prod");
+    std::fs::rename(tags.join("older"), tags.join("yesterday")).unwrap();
+    for state in ["prod@tag:yesterday", "prod@@tag:yesterday"] {
+        let shown = environment.run(&["list", state]).succeeds().stdout;
+        assert!(shown.contains("1.0") && !shown.contains("2.0"), "{shown}");
+    }
+    let _ = environment.run(&["rollback", "prod", "--to", "tag:yesterday"]).succeeds();
+    let _ = environment.run(&["tag", "prod", "yesterday", "--delete"]).succeeds();
+}
+
+#[test]
+fn states_and_names_that_are_not_understood_are_answered_with_what_is() {
+    let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    environment.add("prod", &["hello=1.0"]);
+    environment.add("preprod", &["hello=1.0", "tool=1", "tool=2"]);
+    let error = |words: &[&str]| environment.run(words).ends_with(1).stderr;
+    insta::assert_snapshot!(error(&["rollback", "prod", "--to", "last tuesday"]), @"
+    error: prod has no commit `last tuesday`
+    hint: run repo-cli history prod; a state is a number, `@-1`, eight digits of an id, a tag (`tag:NAME`) or a time: `2026-11-26`, `2026-11-26 20:16`, `2026-11-26T20:16:00Z`, `yesterday`, `2 hours ago`
+    ");
+    insta::assert_snapshot!(error(&["rollback", "prod/trixie", "--to", "1"]), @"
+    error: no repository named `prod/trixie`
+    hint: a suite is named by an option here: prod --suite trixie
+    ");
+    insta::assert_snapshot!(error(&["show", "tool"]), @"
+    error: `tool` is not a repository but a package
+    hint: run repo-cli versions tool, or repo-cli show preprod tool
+    ");
+    insta::assert_snapshot!(error(&["list", "hello"]), @"
+    error: `hello` is not a repository but a package
+    hint: run repo-cli versions hello, or repo-cli show preprod hello or repo-cli show prod hello
+    ");
+    let promote = |what: &str| {
+        environment.run(&["promote", what, "--from", "preprod", "--to", "prod"]).succeeds().stdout
+    };
+    let _ = promote("tool=2");
+    let _ = promote("tool=1");
+    insta::assert_snapshot!(promote("tool=1"), @"nothing to promote: prod already has tool=1");
+    insta::assert_snapshot!(promote("tool"), @"nothing to promote: prod already has the newest version of every match");
 }

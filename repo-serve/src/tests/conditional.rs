@@ -10,7 +10,8 @@ fn if_modified_since() {
     let served = Served::new();
     for (date, status) in [
         (MODIFIED_DATE, 304),
-        (LATER, 304),
+        // Not what we said of it.
+        (LATER, 200),
         (EARLIER, 200),
         ("Wednesday, 01-Jan-25 00:00:00 GMT", 304),
         ("Wed Jan  1 00:00:00 2025", 304),
@@ -24,6 +25,32 @@ fn if_modified_since() {
             assert_eq!(reply.status, status, "{method} {date}");
         }
     }
+}
+
+/// Publications of a burst have times that run ahead of the clock.
+#[test]
+fn a_file_that_is_ahead_of_the_clock_is_as_old_as_the_answer_and_never_unmodified() {
+    let served = Served::new();
+    let file = std::fs::File::options().write(true).open(served.path("prod/dists/trixie/InRelease")).unwrap();
+    let ahead = SystemTime::now() + Duration::from_secs(3600);
+    file.set_modified(ahead).unwrap();
+    let reply = served.get(IN_RELEASE);
+    assert_eq!(reply.status, 200);
+    let shown = httpdate::parse_http_date(reply.header("last-modified")).unwrap();
+    assert!(shown <= httpdate::parse_http_date(reply.header("date")).unwrap(), "{reply:?}");
+    for date in [reply.header("last-modified"), &httpdate::fmt_http_date(ahead)] {
+        let reply = served.request("GET", IN_RELEASE, &[&format!("If-Modified-Since: {date}")]);
+        assert_eq!(reply.status, 200, "{date}");
+        let fields = ["Range: bytes=1-", &format!("If-Range: {date}")];
+        assert_eq!(served.request("GET", IN_RELEASE, &fields).status, 200, "{date}");
+    }
+    // The tag says more than the time.
+    let tag = reply.header("etag").to_owned();
+    assert_eq!(served.request("GET", IN_RELEASE, &[&format!("If-None-Match: {tag}")]).status, 304);
+    // Once the clock has come there, the time is its own.
+    file.set_modified(ahead - Duration::from_secs(7200)).unwrap();
+    let date = served.get(IN_RELEASE).header("last-modified").to_owned();
+    assert_eq!(served.request("GET", IN_RELEASE, &[&format!("If-Modified-Since: {date}")]).status, 304);
 }
 
 /// What apt sends to a suite it knows, and what it may rely on in the answer.

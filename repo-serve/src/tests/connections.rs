@@ -228,6 +228,7 @@ fn stopping_before_it_began() {
     let site = Site {
         root: "/".into(),
         access: BTreeMap::new(),
+        addresses: BTreeMap::new(),
         pages: BTreeMap::new(),
         trusted_proxies: Vec::new(),
     };

@@ -262,6 +262,7 @@ fn a_missing_directory_fails_at_once() {
     let site = Site {
         root: "/nonexistent/public".into(),
         access: BTreeMap::new(),
+        addresses: BTreeMap::new(),
         pages: BTreeMap::new(),
         trusted_proxies: Vec::new(),
     };

@@ -1,6 +1,7 @@
 //! The server as a client sees it: raw requests over TCP against a bound server and a temporary tree.
 
 mod access;
+mod addresses;
 mod conditional;
 mod connections;
 mod fairness;
@@ -18,7 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Access, IpNetwork, Limits, LogEntry, Page, Server, ShutdownHandle, Site};
+use super::{Access, Address, IpNetwork, Limits, LogEntry, Page, Server, ShutdownHandle, Site};
 
 /// 2025-01-01 00:00:00 UTC, the mtime of every file of the tree.
 const MODIFIED: u64 = 1_735_689_600;
@@ -63,11 +64,14 @@ impl Served {
             architectures: vec!["amd64".to_owned()],
         };
         let pages = access.keys().map(|name| (name.clone(), page(name))).collect();
+        // Each at the root of a host of its own as well.
+        let address = |name: &String| Address::of_url(&format!("https://{name}.example.org")).unwrap();
+        let addresses = access.keys().map(|name| (name.clone(), address(name))).collect();
         let root = Utf8Path::from_path(directory.path()).unwrap().join("public");
         plant(&root);
         let log = Arc::new(Mutex::new(Vec::new()));
         let entries = Arc::clone(&log);
-        let server = Server::bind("127.0.0.1:0", Site { root, access, pages, trusted_proxies })
+        let server = Server::bind("127.0.0.1:0", Site { root, access, addresses, pages, trusted_proxies })
             .unwrap()
             .with_limits(limits)
             .with_log(move |entry| entries.lock().unwrap().push(entry.clone()));
@@ -145,8 +149,9 @@ impl Client {
     }
 
     fn send(&mut self, method: &str, path: &str, fields: &[&str]) {
+        let host = if fields.iter().any(|field| field.starts_with("Host:")) { "" } else { "Host: repo\r\n" };
         let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
-        self.write(format!("{method} {path} HTTP/1.1\r\nHost: repo\r\n{fields}\r\n").as_bytes());
+        self.write(format!("{method} {path} HTTP/1.1\r\n{host}{fields}\r\n").as_bytes());
     }
 
     fn reply(&mut self, method: &str) -> Reply {

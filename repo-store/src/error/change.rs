@@ -110,6 +110,12 @@ pub enum ChangeError {
         /// How often the change was tried.
         times: u32,
     },
+    /// The repository has no change that can be taken back.
+    #[error("nothing to undo in {repository}: no earlier state is kept")]
+    NothingToUndo {
+        /// The repository.
+        repository: RepositoryName,
+    },
     /// The repository changed after a plan for it was made.
     #[error("{repository} has changed since this was planned")]
     Outdated {
@@ -132,6 +138,7 @@ impl ChangeError {
             Self::PathConflict { .. } => "E-PATH-CONFLICT",
             Self::OtherComponent { .. } => "E-OTHER-COMPONENT",
             Self::Contended { .. } => "E-CONTENDED",
+            Self::NothingToUndo { .. } => "E-NOTHING-TO-UNDO",
             Self::Outdated { .. } => "E-OUTDATED",
         }
     }

@@ -16,6 +16,7 @@ use camino::Utf8PathBuf;
 use deb_parse::SuiteName;
 
 use crate::model::name::{NameError, RepositoryName, TagName};
+use crate::progress::Cancelled;
 use crate::storage::StorageError;
 
 /// What can go wrong in the store.
@@ -45,6 +46,9 @@ pub enum Error {
     /// Upgrades, backups.
     #[error(transparent)]
     Maintenance(#[from] MaintenanceError),
+    /// The caller [cancelled](crate::progress::Observer::is_cancelled) the operation. It can be given again.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
     /// The repository has no such suite.
     #[error("{repository} has no suite `{suite}`")]
     UnknownSuite {
@@ -98,6 +102,7 @@ impl Error {
             Self::Publish(error) => error.code(),
             Self::Settings(error) => error.code(),
             Self::Maintenance(error) => error.code(),
+            Self::Cancelled(_) => "E-CANCELLED",
             Self::UnknownSuite { .. } => "E-UNKNOWN-SUITE",
             Self::UnknownRevision { .. } => "E-UNKNOWN-REVISION",
             Self::TagExists { .. } => "E-TAG-EXISTS",

@@ -2,6 +2,7 @@
 
 pub(crate) mod dates;
 pub(crate) mod horizon;
+pub(crate) mod listing;
 pub(crate) mod revision;
 pub(crate) mod selector;
 pub(crate) mod tags;

@@ -31,6 +31,10 @@ impl<'a> Revision<'a> {
         Self { store, repository, id, commit }
     }
 
+    pub(crate) fn store(&self) -> &'a Store {
+        self.store
+    }
+
     /// The id of the commit.
     #[must_use]
     pub fn id(&self) -> CommitId {

@@ -2,12 +2,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use deb_parse::{PackageName, SuiteName, Version};
+use deb_parse::{Architecture, PackageName, SuiteName, Version};
 use wildmatch::WildMatch;
 
 use crate::error::Error;
 use crate::history::revision::Revision;
-use crate::model::record::{Build, Record};
+use crate::model::candidates;
+use crate::model::record::Record;
 
 /// Which packages are meant: `hello`, `hello=2.10-3`, `lib*`, `*=1.0`.
 ///
@@ -61,6 +62,12 @@ impl Selector {
         matches!(self.name, Name::Pattern(_))
     }
 
+    /// Returns whether one version is named, and not the newest meant.
+    #[must_use]
+    pub fn names_a_version(&self) -> bool {
+        self.version.is_some()
+    }
+
     /// Returns whether a version of a package is meant.
     #[must_use]
     pub fn names(&self, package: &PackageName, version: &Version) -> bool {
@@ -84,40 +91,26 @@ impl Selector {
         Ok(records)
     }
 
-    /// Like [`all_in`](Self::all_in), but of each package only the newest version for each architecture, unless a version is asked
-    /// for: a build for one architecture may be behind the others. Of a package that came to be for `all`, or ceased to be, the newer of
-    /// the two forms is taken. A source package and a binary package of one name are two packages.
+    /// Like [`all_in`](Self::all_in), but unless a version is asked for only what machines would install: for each architecture the newest
+    /// version that is built for it or for `all`. A build for one architecture may be behind the others, and a version for `all` may be
+    /// what an architecture has that newer ones are not built for. A source package and a binary package of one name are two packages.
+    ///
+    /// The machines are those of `architectures`, and of any other when it is empty.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn newest_in(&self, revision: &Revision<'_>, suite: &SuiteName) -> Result<Vec<Arc<Record>>, Error> {
+    pub fn newest_in(
+        &self,
+        revision: &Revision<'_>,
+        suite: &SuiteName,
+        architectures: &[Architecture],
+    ) -> Result<Vec<Arc<Record>>, Error> {
         let records = self.all_in(revision, suite)?;
         if self.version.is_some() {
             return Ok(records);
         }
-        // In the order of keys the newest version of a package comes last.
-        let mut newest: Vec<Arc<Record>> = Vec::new();
-        for record in records.into_iter().rev() {
-            let key = record.key();
-            let replaces = |other: &&Arc<Record>| {
-                let (own, other) = (&key.architecture, &other.key().architecture);
-                own == other || (is_binary(own) && is_binary(other) && (is_all(own) || is_all(other)))
-            };
-            // Of the name before this one nothing follows, so few are looked at.
-            let mut this_name = newest.iter().rev().take_while(|other| other.key().package == key.package);
-            if this_name.all(|other| !replaces(&other) || other.key().version == key.version) {
-                newest.push(record);
-            }
-        }
-        newest.reverse();
-        Ok(newest)
+        let places = candidates::places(records.iter().map(|record| record.key()), architectures);
+        let newest = records.into_iter().zip(places).filter(|(_, place)| *place == 1);
+        Ok(newest.map(|(record, _)| record).collect())
     }
-}
-
-fn is_binary(build: &Build) -> bool {
-    !build.is_source()
-}
-
-fn is_all(build: &Build) -> bool {
-    matches!(build, Build::For(architecture) if architecture.is_all())
 }

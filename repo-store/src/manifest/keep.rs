@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::model::id::BlobId;
 use crate::model::record::Record;
+use crate::progress::{Amount, Phase};
 use crate::storage::{Key, Staged, StorageError};
 use crate::store::Store;
 
@@ -82,12 +83,17 @@ impl Store {
             }
         }
         let missing: Vec<BlobId> = missing.into_iter().collect();
-        let made = parallel_map(&missing, context.threads, |blob| match self.make_manifest(*blob) {
-            Ok(manifest) => self.keep_manifest(&Self::manifest_key(*blob), &manifest),
-            Err(Error::Import(ImportError::Package { .. })) => Ok(()),
-            Err(error) => Err(error),
+        let phase = context.progress.begin(Phase::Unpacking, Amount::items(missing.len()));
+        let made = parallel_map(&missing, context.threads, |blob| {
+            match self.make_manifest(*blob) {
+                Ok(manifest) => self.keep_manifest(&Self::manifest_key(*blob), &manifest)?,
+                Err(Error::Import(ImportError::Package { .. })) => {}
+                Err(error) => return Err(error),
+            }
+            Ok(phase.advance(1, 0)?)
         });
-        made.into_iter().collect()
+        let made = made.into_iter().collect::<Result<(), Error>>();
+        made.map(|()| phase.finish())
     }
 
     /// The manifest of a package file, or of a file of a source package, made by unpacking it.

@@ -170,6 +170,12 @@ impl Holds {
         }
     }
 
+    /// Returns whether a package is kept out of a suite.
+    pub(crate) fn keep_out_of(&self, key: &RecordKey, suite: &SuiteName) -> bool {
+        let own = self.0.get(&HoldKey::of(key));
+        self.every(key).is_some() || own.is_some_and(|hold| hold.suites.contains(suite))
+    }
+
     /// Lifts a hold.
     pub(crate) fn remove(&mut self, key: &HoldKey) {
         self.0.remove(key);

@@ -74,6 +74,19 @@ impl TagName {
         }
     }
 
+    /// Checks that a new tag may have this name: one that reads as a time would hide the time, or be hidden by it. Tags that were made
+    /// before are not refused.
+    ///
+    /// # Errors
+    /// [`NameError::TagLikeTime`] for `yesterday` and the like.
+    pub fn check_new(&self) -> Result<(), NameError> {
+        const TIMES: [&str; 4] = ["now", "today", "yesterday", "tomorrow"];
+        match TIMES.iter().any(|time| self.0.eq_ignore_ascii_case(time)) {
+            true => Err(NameError::TagLikeTime { name: self.0.clone() }),
+            false => Ok(()),
+        }
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -101,10 +114,16 @@ pub enum NameError {
     },
     /// A name that cannot be a tag's.
     #[error(
-        "`{name}` cannot be the name of a tag: letters, digits, `.`, `_`, `-`, a letter first, no commit id"
+        "`{name}` cannot be the name of a tag: letters, digits, `.`, `_`, `-`, a letter first, no commit id, number or time"
     )]
     InvalidTag {
         /// The name, control characters escaped.
+        name: String,
+    },
+    /// A name for a tag that reads as a time.
+    #[error("`{name}` cannot be the name of a tag: it reads as a time")]
+    TagLikeTime {
+        /// The name.
         name: String,
     },
 }
@@ -115,7 +134,7 @@ impl NameError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
-            Self::InvalidTag { .. } => "E-INVALID-TAG",
+            Self::InvalidTag { .. } | Self::TagLikeTime { .. } => "E-INVALID-TAG",
         }
     }
 }

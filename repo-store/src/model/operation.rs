@@ -48,6 +48,15 @@ pub enum Operation {
         /// The first digits of its id.
         commit: String,
     },
+    /// The last change was taken back.
+    Undo {
+        /// The number of the state that the change had made.
+        number: u64,
+        /// The first digits of its id.
+        commit: String,
+        /// What had been done, in words.
+        what: String,
+    },
     /// A retention policy took package files out.
     Retention {
         /// How many.
@@ -159,6 +168,12 @@ impl Operation {
                     commit: commit.strip_suffix(')')?.to_owned(),
                 }
             }
+            "undo" => {
+                let (number, rest) = rest.split_once(" (")?;
+                let (commit, what) = rest.split_once("): ")?;
+                let (commit, what) = (commit.to_owned(), what.to_owned());
+                Self::Undo { number: number.parse().ok()?, commit, what }
+            }
             "retention:" => {
                 let (files, _) = rest.strip_prefix("remove ")?.split_once(' ')?;
                 Self::Retention { files: files.parse().ok()? }
@@ -202,6 +217,7 @@ impl fmt::Display for Operation {
                 }
                 write!(f, "to {to} ({commit})")
             }
+            Self::Undo { number, commit, what } => write!(f, "undo {number} ({commit}): {what}"),
             Self::Retention { files } => {
                 write!(f, "retention: remove {files} package file{}", if *files == 1 { "" } else { "s" })
             }
@@ -249,6 +265,8 @@ mod tests {
                 to,
                 commit
             }),
+            (any::<u64>(), "[0-9a-f]{12}", "[a-z][a-z0-9 :,.()]{0,20}[a-z]")
+                .prop_map(|(number, commit, what)| Operation::Undo { number, commit, what }),
             any::<usize>().prop_map(|files| Operation::Retention { files }),
             (packages(), prop::option::of("[a-z][a-z :,.]{0,20}[a-z]"))
                 .prop_map(|(packages, reason)| Operation::Hold { packages, reason }),
@@ -271,7 +289,7 @@ mod tests {
         }
 
         #[test]
-        fn words_stay_what_they_are(words in "(add|remove|promote from|roll back|hold|tag|delete|retention:)?[ -~]{0,60}") {
+        fn words_stay_what_they_are(words in "(add|remove|promote from|roll back|undo|hold|tag|delete|retention:)?[ -~]{0,60}") {
             let line = one_line(&words);
             prop_assert_eq!(Operation::parse(&line).to_string(), line);
         }

@@ -1,4 +1,4 @@
-//! What changes a repository: taking packages in, promoting, removing, going back, retention, naming states.
+//! What changes a repository: taking packages in, promoting, removing, going back, taking back, retention, naming states.
 
 pub(crate) mod details;
 pub(crate) mod import;
@@ -10,4 +10,5 @@ pub(crate) mod removal;
 pub(crate) mod retention;
 pub(crate) mod rollback;
 pub(crate) mod tagging;
+pub(crate) mod undo;
 pub(crate) mod undo_removal;

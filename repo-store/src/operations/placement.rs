@@ -24,7 +24,7 @@ pub(crate) struct PlacementRequest<'a> {
 pub(crate) struct UploadDistribution {
     /// The suites of the repository that it names.
     suites: Vec<SuiteName>,
-    /// A release that it names when the repository has none of its suites.
+    /// A release that it names and that the repository has no suite of.
     elsewhere: Option<String>,
 }
 
@@ -35,10 +35,11 @@ impl UploadDistribution {
         let suites = repository.suites.iter().map(|suite| &suite.name);
         let suites: Vec<SuiteName> =
             suites.filter(|suite| named().any(|name| name == suite.as_str())).cloned().collect();
-        let is_release = |name: &&str| {
-            ReleaseName::of_series(name.split_once('-').map_or(name, |(release, _)| release)).is_some()
+        let is_elsewhere = |name: &&str| {
+            let release = ReleaseName::of_series(name.split_once('-').map_or(name, |(release, _)| release));
+            release.is_some() && !suites.iter().any(|suite| suite.as_str() == *name)
         };
-        let elsewhere = named().find(is_release).filter(|_| suites.is_empty()).map(str::to_owned);
+        let elsewhere = named().find(is_elsewhere).map(str::to_owned);
         Self { suites, elsewhere }
     }
 }
@@ -75,7 +76,11 @@ impl Placement {
             _ if !suites.is_empty() => Route::Chosen(suites.to_vec()),
             Some(rule) => ruled(key, rule, repository)?,
             None => match distribution {
-                Some(upload) if !upload.suites.is_empty() => Route::Distribution(upload.suites.clone()),
+                Some(UploadDistribution { suites, elsewhere }) if !suites.is_empty() => taken_unless_refused(
+                    key,
+                    repository,
+                    Route::Distribution { suites: suites.clone(), foreign: elsewhere.clone() },
+                )?,
                 upload => {
                     by_version_alone(key, repository, upload.and_then(|upload| upload.elsewhere.as_deref()))?
                 }
@@ -102,14 +107,21 @@ fn by_version_alone(
     if let Route::Everywhere { foreign: foreign @ None, .. } = &mut route {
         *foreign = elsewhere.map(str::to_owned);
     }
-    match route {
-        Route::Everywhere { foreign: Some(marker), .. }
-            if repository.unknown_release == UnknownRelease::Refuse =>
-        {
-            let (key, repository) = (key.clone(), repository.name.clone());
+    taken_unless_refused(key, repository, route)
+}
+
+/// Refuses a route on which a release without a suite is named, where the repository wants that.
+fn taken_unless_refused(
+    key: &RecordKey,
+    repository: &RepositorySettings,
+    route: Route,
+) -> Result<Route, Error> {
+    match route.foreign() {
+        Some(marker) if repository.unknown_release == UnknownRelease::Refuse => {
+            let (key, repository, marker) = (key.clone(), repository.name.clone(), marker.to_owned());
             Err(Error::Import(ImportError::UnknownRelease { key, repository, marker }))
         }
-        route => Ok(route),
+        _ => Ok(route),
     }
 }
 
@@ -246,6 +258,20 @@ mod tests {
         };
         for unknown_release in [UnknownRelease::Refuse, UnknownRelease::Everywhere] {
             settings.unknown_release = unknown_release;
+            for several in ["focal jammy", "jammy bookworm noble-proposed"] {
+                match (unknown_release, placed(&settings, "1", several)) {
+                    (
+                        UnknownRelease::Refuse,
+                        Err(Error::Import(ImportError::UnknownRelease { marker, .. })),
+                    ) => {
+                        assert!(["focal", "noble-proposed"].contains(&marker.as_str()), "{marker}");
+                    }
+                    (UnknownRelease::Everywhere, Ok(Route::Distribution { suites, foreign: Some(_) })) => {
+                        assert!(suites.iter().any(|suite| suite.as_str() == "jammy"));
+                    }
+                    (_, other) => panic!("{several}: {other:?}"),
+                }
+            }
             for elsewhere in ["focal", "buster", "noble-proposed"] {
                 match (unknown_release, placed(&settings, "1", elsewhere)) {
                     (
@@ -263,7 +289,7 @@ mod tests {
             for (version, distribution, suites) in [
                 ("1", "unstable", vec!["bookworm", "jammy"]),
                 ("1", "UNRELEASED", vec!["bookworm", "jammy"]),
-                ("1", "focal jammy", vec!["jammy"]),
+                ("1", "unstable jammy", vec!["jammy"]),
                 ("1+deb12u1", "focal", vec!["bookworm"]),
             ] {
                 let route = placed(&settings, version, distribution).unwrap();

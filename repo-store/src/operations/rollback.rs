@@ -119,33 +119,53 @@ impl Store {
         if let Some(suite) = suites.iter().find(|suite| !known.contains(*suite)) {
             return Err(Error::unknown_suite(target.repository(), suite, &known));
         }
-        let mut plan = RollbackPlan {
+        let is_asked = |suite: &SuiteName| suites.is_empty() || suites.contains(suite);
+        let Restored { differences, removed, restored, before } =
+            compare(self, head.as_ref(), target, is_asked)?;
+        Ok(RollbackPlan {
             repository: target.repository().clone(),
             base: head.as_ref().map(Revision::id),
             target: target.id(),
-            removed: SuiteRecords::default(),
-            restored: SuiteRecords::default(),
+            removed,
+            restored,
             suites: suites.to_vec(),
-            differences: BTreeMap::new(),
-            before: BTreeMap::new(),
-        };
-        for suite in known {
-            if !plan.is_for(&suite) {
-                continue;
-            }
-            let now = head.as_ref().map_or_else(|| Ok(Snapshot::default()), |head| head.snapshot(&suite))?;
-            let difference = self.difference(&now, &target.snapshot(&suite)?)?;
-            plan.before.insert(suite.clone(), now.records());
-            if difference.is_empty() {
-                continue;
-            }
-            for (list, records) in
-                [(&mut plan.removed, &difference.only_first), (&mut plan.restored, &difference.only_second)]
-            {
-                list.insert(suite.clone(), records.iter().map(Arc::clone).collect());
-            }
-            plan.differences.insert(suite, difference);
-        }
-        Ok(plan)
+            differences,
+            before,
+        })
     }
+}
+
+/// What giving suites the content of another state changes.
+#[derive(Default)]
+pub(super) struct Restored {
+    pub(super) differences: BTreeMap<SuiteName, Difference>,
+    pub(super) removed: SuiteRecords,
+    pub(super) restored: SuiteRecords,
+    /// How many records each of the suites has now.
+    pub(super) before: BTreeMap<SuiteName, u64>,
+}
+
+/// Compares the suites of two states.
+pub(super) fn compare(
+    store: &Store,
+    head: Option<&Revision<'_>>,
+    target: &Revision<'_>,
+    is_asked: impl Fn(&SuiteName) -> bool,
+) -> Result<Restored, Error> {
+    let mut found = Restored::default();
+    for suite in known_suites(head, target).into_iter().filter(is_asked) {
+        let now = head.map_or_else(|| Ok(Snapshot::default()), |head| head.snapshot(&suite))?;
+        let difference = store.difference(&now, &target.snapshot(&suite)?)?;
+        found.before.insert(suite.clone(), now.records());
+        if difference.is_empty() {
+            continue;
+        }
+        for (list, records) in
+            [(&mut found.removed, &difference.only_first), (&mut found.restored, &difference.only_second)]
+        {
+            list.insert(suite.clone(), records.iter().map(Arc::clone).collect());
+        }
+        found.differences.insert(suite, difference);
+    }
+    Ok(found)
 }

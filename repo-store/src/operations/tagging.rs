@@ -20,7 +20,8 @@ impl Store {
     /// When nothing showed it yet, the next publication of it will be found there.
     ///
     /// # Errors
-    /// [`Error::TagExists`] when the name stands for another state: a tag is deleted before it is made anew.
+    /// [`Error::TagExists`] when the name stands for another state: a tag is deleted before it is made anew;
+    /// [`NameError::TagLikeTime`](crate::NameError::TagLikeTime) for a name that reads as a time.
     pub fn tag(
         &self,
         revision: &Revision<'_>,
@@ -30,8 +31,12 @@ impl Store {
         let repository = revision.repository();
         let _lock = self.publishing_lock(repository)?;
         let (key, commit) = (tag_key(repository, name), revision.id());
-        if self.tagged(repository, name)?.is_some_and(|other| other != commit) {
-            return Err(Error::TagExists { repository: repository.clone(), tag: name.clone() });
+        match self.tagged(repository, name)? {
+            Some(other) if other != commit => {
+                return Err(Error::TagExists { repository: repository.clone(), tag: name.clone() });
+            }
+            Some(_) => {}
+            None => name.check_new()?,
         }
         let shown = self.show_tag(&DirectoryTarget::new(self, repository), repository, (name, commit))?;
         match self.storage().swap(&key, None, format!("{commit}\n").as_bytes(), || Ok(()))? {

@@ -58,7 +58,7 @@ impl Contents<'_> {
         Ok(lines.flatten().into_iter().collect())
     }
 
-    fn lists(&self, record: &Record) -> bool {
+    pub(super) fn lists(&self, record: &Record) -> bool {
         match self {
             Self::Packages(packages) => packages.lists(record),
             Self::Sources(sources) => sources.lists(record),

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::model::record::Record;
-use crate::storage::{Key, StorageError};
+use crate::storage::StorageError;
 use crate::store::Store;
 
 /// Removes what is no publication from where publications lie, and returns the ids that are not free.
@@ -37,11 +37,12 @@ fn clear_away(
     let roots = target.list(layout::SNAPSHOTS.into())?.into_iter();
     names.extend(roots.filter(|name| PublicationId::parse(name).is_some()));
     let shown = Publication::shown(target)?;
+    // Read at once: many are kept, and a look at each would cost more than the publication.
+    let recorded = Publication::recorded(store, repository)?;
     let mut taken = BTreeSet::new();
     for name in &names {
         let id = PublicationId::parse(name);
-        let record = Key::named("publications", &format!("{repository}/{name}"));
-        if (id.is_some() && id == shown) || store.storage().objects().contains(&record)? {
+        if id.is_some_and(|id| Some(id) == shown || recorded.contains(&id)) {
             taken.extend(id);
             continue;
         }
@@ -124,6 +125,10 @@ pub(super) struct Draft<'a> {
     id: PublicationId,
     /// Bytes that were hashed for it.
     hashed: AtomicU64,
+    /// Indices that were rendered.
+    rendered: AtomicU64,
+    /// Pieces of files that were compressed.
+    compressed: AtomicU64,
     /// Published files that were read to see whether they are whole.
     checked: AtomicU64,
     /// Files of indices known to be what their names say: they were written for this publication, or read.
@@ -149,6 +154,8 @@ impl<'a> Draft<'a> {
             target,
             id: PublicationId::next(now, last, &taken),
             hashed: AtomicU64::new(0),
+            rendered: AtomicU64::new(0),
+            compressed: AtomicU64::new(0),
             checked: AtomicU64::new(0),
             whole: Mutex::default(),
             broken: BTreeSet::new(),
@@ -219,6 +226,37 @@ impl<'a> Draft<'a> {
         self.hashed.load(Ordering::Relaxed)
     }
 
+    /// Returns how many indices were rendered so far, as a whole or from the one before.
+    pub(super) fn rendered(&self) -> u64 {
+        self.rendered.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many pieces of indices were compressed so far.
+    pub(super) fn compressed(&self) -> u64 {
+        self.compressed.load(Ordering::Relaxed)
+    }
+
+    /// Makes the files of an index that a repository of the store has published those of an index of this publication. Returns whether
+    /// they are all here: each is read to its end, and none with another content is used.
+    pub(super) fn take_over(&self, index: &PublishedIndex, from: &RepositoryName) -> Result<bool, Error> {
+        for file in index.files.values() {
+            let path = layout::index(&file.sha256);
+            if self.is_broken(&file.sha256) {
+                return Ok(false);
+            }
+            let is_new = from != self.repository && self.target.take_index(&path, from)?;
+            if !self.is_there(&path, file.size, &file.sha256)? {
+                if is_new {
+                    self.target.remove(&path)?;
+                }
+                return Ok(false);
+            }
+            self.target.keep(&path);
+            self.target.keep(layout::INDICES.into());
+        }
+        Ok(true)
+    }
+
     /// Returns whether all files of an index are there. A file with the wrong content passes unless that was noticed: to find these, and
     /// to put them aside, is for a check. When [all are checked](Self::check_all), each file is read.
     pub(super) fn holds(&self, index: &PublishedIndex) -> Result<bool, Error> {
@@ -263,6 +301,8 @@ impl<'a> Draft<'a> {
         previous: Option<&PublishedIndex>,
     ) -> Result<Option<PublishedIndex>, Error> {
         self.hashed.fetch_add(rendered.hashed(), Ordering::Relaxed);
+        self.rendered.fetch_add(1, Ordering::Relaxed);
+        self.compressed.fetch_add(rendered.compressed(), Ordering::Relaxed);
         let mut files = BTreeMap::new();
         for file in rendered.files() {
             let before = previous.and_then(|previous| previous.files.get(&file.encoding()));
@@ -276,6 +316,7 @@ impl<'a> Draft<'a> {
             plain: ReleaseFile { size, sha256 },
             files,
             layout: rendered.into_layout(),
+            made_from: None,
             diff: None,
         }))
     }

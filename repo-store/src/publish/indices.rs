@@ -10,15 +10,18 @@ use apt_index::{
     update,
 };
 use deb_parse::PackageName;
+use deb_parse::checksum::Blake3;
 
-use super::Wanted;
 use super::draft::Draft;
 use super::kind::{Extent, Kind, installer_components, shows_every_component};
 use super::layout;
 use super::place::Place;
-use super::publication::{PublishedDiff, PublishedIndex, PublishedSuite};
+use super::publication::{MadeFrom, PublishedDiff, PublishedIndex, PublishedSuite};
+use super::recipe::{ListedRecords, Recipe};
+use super::reuse::Equal;
 use super::target::PublishedFile;
 use super::unlisted::{Unlisted, UnlistedPackages};
+use super::{Start, Wanted, recipe, reuse};
 use crate::context::Context;
 use crate::error::{Error, PublishError};
 use crate::model::difference::Difference;
@@ -26,6 +29,7 @@ use crate::model::index_kind::IndexKind;
 use crate::model::publication_id::PublicationId;
 use crate::model::record::Record;
 use crate::model::snapshot::Snapshot;
+use crate::progress::{Amount, Phase, Progress};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -48,29 +52,116 @@ pub(super) fn render(
         let known = contents.iter().position(|content| content.serves(suite));
         places.push(known.unwrap_or(contents.len()));
         if known.is_none() {
-            let content = Content::load(store, repository, suite, draft)?;
+            let content = Content::load(store, repository, suite, draft, &context.progress)?;
             if repository.contents {
                 content.make_manifests(store, context)?;
             }
             contents.push(content);
         }
     }
-    let jobs: Vec<Job<'_>> = contents.iter().enumerate().flat_map(Content::jobs).collect();
-    let threads = NonZeroUsize::new(context.threads.get() / jobs.len().max(1)).unwrap_or(NonZeroUsize::MIN);
+    let jobs: Vec<Job<'_>> =
+        contents.iter().enumerate().flat_map(|(number, content)| content.jobs(number, repository)).collect();
+    let recipes = recipes((store, context), &contents, &jobs)?;
+    // Indices with the same recipe are made once.
+    let mut firsts: Vec<(&Job<'_>, Recipe)> = Vec::new();
+    let mut numbers: BTreeMap<Recipe, usize> = BTreeMap::new();
+    for (job, recipe) in jobs.iter().zip(&recipes) {
+        numbers.entry(*recipe).or_insert_with(|| {
+            firsts.push((job, *recipe));
+            firsts.len() - 1
+        });
+    }
+    let published = published_already(store, &firsts);
+    let work: Vec<_> = firsts.iter().zip(&published).collect();
+    let threads = NonZeroUsize::new(context.threads.get() / work.len().max(1)).unwrap_or(NonZeroUsize::MIN);
     let unlisted = UnlistedPackages::default();
-    let results = parallel_map(&jobs, context.threads, |job| {
-        let mut options = IndexOptions::new(repository.encodings_of(job.kind.index_kind()).to_vec());
+    let phase = context.progress.begin(Phase::Rendering, Amount::items(work.len()));
+    let made = parallel_map(&work, context.threads, |((job, recipe), equal)| {
+        phase.check()?;
+        let mut options = IndexOptions::new(job.encodings.to_vec());
         options.threads = threads;
-        job.run(&Workshop { store, draft, options, pdiffs: repository.pdiffs, unlisted: &unlisted })
+        let workshop = Workshop { store, draft, options, repository, unlisted: UnlistedPackages::default() };
+        let mut made = job.run(&workshop, *recipe, equal.as_ref())?;
+        made.is_complete &= workshop.unlisted.is_empty();
+        unlisted.absorb(workshop.unlisted);
+        phase.advance(1, 0)?;
+        Ok(made)
     });
+    phase.finish();
+    let made: Vec<Made> = made.into_iter().collect::<Result<_, Error>>()?;
     let mut by_content: Vec<Indices> = contents.iter().map(|_| Indices::new()).collect();
-    for (job, result) in jobs.iter().zip(results) {
-        if let Some(indices) = by_content.get_mut(job.place) {
-            indices.insert(job.path.clone(), result?);
+    for (job, recipe) in jobs.iter().zip(&recipes) {
+        let made = numbers.get(recipe).and_then(|number| made.get(*number));
+        if let Some((made, indices)) = made.zip(by_content.get_mut(job.place)) {
+            // What others take over must not hide from them what is left out.
+            let made_from =
+                made.is_complete.then(|| MadeFrom { snapshot: job.of_snapshot(), records: made.records });
+            indices.insert(job.path.clone(), PublishedIndex { made_from, ..made.index.clone() });
         }
     }
     let indices = places.into_iter().filter_map(|place| by_content.get(place).cloned()).collect();
     Ok((indices, unlisted.finish()))
+}
+
+/// An index that was made.
+struct Made {
+    index: PublishedIndex,
+    /// The digest of the records that it lists, where all were read.
+    records: Option<Blake3>,
+    /// Whether it is known to list every package that it should.
+    is_complete: bool,
+}
+
+/// Returns how each index is made. The records of a snapshot are read once for all its indices.
+fn recipes(
+    (store, context): (&Store, &Context),
+    contents: &[Content<'_>],
+    jobs: &[Job<'_>],
+) -> Result<Vec<Recipe>, Error> {
+    let changes = parallel_map(jobs, context.threads, |job| job.recipe_of_change(store));
+    let changes: Vec<Option<Recipe>> = changes.into_iter().collect::<Result<_, _>>()?;
+    let numbered: Vec<(usize, &Content<'_>)> = contents.iter().enumerate().collect();
+    let lists = parallel_map(&numbered, context.threads, |(number, content)| {
+        let whole =
+            jobs.iter().zip(&changes).filter(|(job, change)| job.place == *number && change.is_none());
+        let mut lists: Vec<(&Kind<'_>, ListedRecords)> =
+            whole.map(|(job, _)| (&job.kind, ListedRecords::new(&job.kind, job.encodings))).collect();
+        if !lists.is_empty() {
+            for record in content.snapshot.iterate(store.objects()) {
+                let record = record?;
+                let listing = lists.iter_mut().filter(|(kind, _)| kind.lists(&record));
+                listing.for_each(|(_, list)| list.push(&record));
+            }
+        }
+        Ok(lists.into_iter().map(|(_, list)| list.finish()).collect())
+    });
+    let lists: Vec<Vec<Recipe>> = lists.into_iter().collect::<Result<_, Error>>()?;
+    // The jobs of a content follow each other.
+    let mut lists = lists.into_iter().flatten();
+    Ok(changes.into_iter().filter_map(|change| change.or_else(|| lists.next())).collect())
+}
+
+/// An index that lists fewer packages is rendered faster than looked for.
+const WORTH_LOOKING_FOR: u64 = 32;
+
+/// Looks for the indices to make among those that a repository of the store has published.
+fn published_already(store: &Store, firsts: &[(&Job<'_>, Recipe)]) -> Vec<Option<Equal>> {
+    let wanted = firsts.iter().enumerate().filter_map(|(number, (job, recipe))| {
+        let Recipe::Records(_, records) = recipe else { return None };
+        // What is to be made from records alone takes nothing over.
+        let may_be = *records >= WORTH_LOOKING_FOR && job.content.wanted.start == Start::Published;
+        may_be.then(|| (number, MadeFrom { snapshot: job.of_snapshot(), records: recipe.records() }))
+    });
+    let (numbers, wanted): (Vec<usize>, Vec<MadeFrom>) = wanted.unzip();
+    let mut published: Vec<Option<Equal>> = firsts.iter().map(|_| None).collect();
+    if !wanted.is_empty() {
+        for (number, equal) in numbers.into_iter().zip(reuse::find(store, &wanted)) {
+            if let Some(place) = published.get_mut(number) {
+                *place = equal;
+            }
+        }
+    }
+    published
 }
 
 /// What every index is made with.
@@ -78,13 +169,9 @@ struct Workshop<'a> {
     store: &'a Store,
     draft: &'a Draft<'a>,
     options: IndexOptions,
-    /// From how many earlier states clients can come to the present one by a patch.
-    pdiffs: usize,
-    unlisted: &'a UnlistedPackages,
+    repository: &'a RepositorySettings,
+    unlisted: UnlistedPackages,
 }
-
-/// An index that takes fewer bytes is fetched faster than its patches are looked for.
-const WORTH_PATCHING: u64 = 64 << 10;
 
 /// What a suite will show, and on top of what.
 struct Content<'a> {
@@ -103,6 +190,7 @@ impl<'a> Content<'a> {
         repository: &RepositorySettings,
         wanted: &'a Wanted<'a>,
         draft: &Draft<'_>,
+        progress: &Progress,
     ) -> Result<Self, Error> {
         let snapshot = store.empty_or(wanted.snapshot)?;
         let before = match wanted.built_upon() {
@@ -115,7 +203,7 @@ impl<'a> Content<'a> {
         let sources = wanted.before.is_some_and(PublishedSuite::has_sources);
         let extent = Extent { sources, contents: repository.contents, ..Extent::default() };
         let mut content = Self { wanted, snapshot, before, extent };
-        content.take_in(store, draft)?;
+        content.take_in(store, draft, progress)?;
         Ok(content)
     }
 
@@ -123,7 +211,9 @@ impl<'a> Content<'a> {
     fn serves(&self, other: &Wanted<'_>) -> bool {
         let same_start = match (self.wanted.built_upon(), other.built_upon()) {
             (None, None) => true,
-            (Some(own), Some(before)) => own.snapshot == before.snapshot && own.indices == before.indices,
+            (Some(own), Some(before)) => {
+                own.snapshot == before.snapshot && own.rendered().eq(before.rendered())
+            }
             _ => false,
         };
         let (own, suite) = (self.wanted.suite, other.suite);
@@ -141,7 +231,7 @@ impl<'a> Content<'a> {
     }
 
     /// Looks at every package that was not shown before.
-    fn take_in(&mut self, store: &Store, draft: &Draft<'_>) -> Result<(), Error> {
+    fn take_in(&mut self, store: &Store, draft: &Draft<'_>, progress: &Progress) -> Result<(), Error> {
         // What clients were told to fetch they go on asking for.
         let known = self.wanted.before.map(|before| installer_components(self.wanted.suite, &before.indices));
         let mut installer: BTreeSet<_> = known.into_iter().flatten().cloned().collect();
@@ -152,12 +242,18 @@ impl<'a> Content<'a> {
                 installer.insert(record.component().clone());
             }
         };
+        let new = match &self.before {
+            Some((_, difference)) => Amount::items(difference.only_second.len()),
+            None => Amount { items: self.snapshot.records(), bytes: 0 },
+        };
+        let phase = progress.begin(Phase::Linking, new);
         match &self.before {
             // Packages shown before are in the pool already.
             Some((before, difference)) => {
                 for record in &difference.only_second {
                     note(record);
                     draft.put_pool(record)?;
+                    phase.advance(1, 0)?;
                 }
                 // Of a component that is new here, packages may have been waiting for it.
                 let knows_all = match self.wanted.place {
@@ -175,9 +271,11 @@ impl<'a> Content<'a> {
                     let record = record?;
                     note(&record);
                     draft.put_pool(&record)?;
+                    phase.advance(1, 0)?;
                 }
             }
         }
+        phase.finish();
         self.extent.installer = installer;
         self.extent.sources = sources;
         Ok(())
@@ -203,9 +301,14 @@ impl<'a> Content<'a> {
         }
     }
 
-    fn jobs((place, content): (usize, &'a Self)) -> Vec<Job<'a>> {
-        let kinds = content.kinds();
-        kinds.into_iter().map(|kind| Job { place, content, path: kind.path(), kind }).collect()
+    fn jobs(&'a self, place: usize, repository: &'a RepositorySettings) -> impl Iterator<Item = Job<'a>> {
+        self.kinds().into_iter().map(move |kind| Job {
+            place,
+            content: self,
+            path: kind.path(),
+            encodings: repository.encodings_of(kind.index_kind()),
+            kind,
+        })
     }
 }
 
@@ -216,40 +319,77 @@ struct Job<'a> {
     content: &'a Content<'a>,
     kind: Kind<'a>,
     path: String,
+    encodings: &'a [Encoding],
 }
 
 impl Job<'_> {
-    fn run(&self, workshop: &Workshop<'_>) -> Result<PublishedIndex, Error> {
+    /// Makes the index, or takes over one that is equal.
+    fn run(&self, workshop: &Workshop<'_>, recipe: Recipe, equal: Option<&Equal>) -> Result<Made, Error> {
+        if let Some(Equal { repository, index }) = equal
+            && workshop.draft.take_over(index, repository)?
+        {
+            return Ok(Made { index: index.clone(), records: recipe.records(), is_complete: true });
+        }
         match &self.kind {
-            Kind::Packages(kind) => {
-                self.render(workshop, |records, unlisted| Ok(kind.items(records, unlisted)))
-            }
-            Kind::Contents(kind) => self.render(workshop, |records, unlisted| {
+            Kind::Contents(kind) => self.render(workshop, recipe, |records, unlisted| {
                 kind.items(&|blob| workshop.store.manifest(blob), records, unlisted)
             }),
-            Kind::Translation(kind) => {
-                self.render(workshop, |records, unlisted| Ok(kind.items(records, unlisted)))
-            }
-            Kind::Sources(kind) => {
-                self.render(workshop, |records, unlisted| Ok(kind.items(records, unlisted)))
-            }
-            Kind::Flat(kind) => self.render(workshop, |records, unlisted| Ok(kind.items(records, unlisted))),
+            kind => self.render(workshop, recipe, |records, unlisted| Ok(kind.stanzas(records, unlisted))),
         }
+    }
+
+    /// Returns the digest by which publications with the same snapshot know the index.
+    fn of_snapshot(&self) -> Blake3 {
+        recipe::of_snapshot(&self.kind, self.encodings, self.content.wanted.snapshot)
+    }
+
+    /// Returns the index to change into this one; `None` when none was published, or when more would be new in it than stay.
+    fn changes(&self) -> Option<(&PublishedSuite, &Difference, &PublishedIndex)> {
+        let (before, difference) = self.content.before.as_ref()?;
+        let index = before.indices.get(&self.path)?;
+        let listed =
+            |records: &[Arc<Record>]| records.iter().filter(|record| self.kind.lists(record)).count() as u64;
+        let (removed, added) = (listed(&difference.only_first), listed(&difference.only_second));
+        let can_change = self.kind.is_made_alike(self.content.wanted, before)
+            && added <= index.layout.items().saturating_sub(removed);
+        can_change.then_some((before, difference, index))
+    }
+
+    /// Returns the recipe of an index that is made from the one before; `None` for others.
+    fn recipe_of_change(&self, store: &Store) -> Result<Option<Recipe>, Error> {
+        match &self.kind {
+            Kind::Contents(kind) => self.recipe_with(store, |records, unlisted| {
+                kind.items(&|blob| store.manifest(blob), records, unlisted)
+            }),
+            kind => self.recipe_with(store, |records, unlisted| Ok(kind.stanzas(records, unlisted))),
+        }
+    }
+
+    fn recipe_with<I: Item>(
+        &self,
+        store: &Store,
+        items: impl Fn(&[Arc<Record>], &UnlistedPackages) -> Result<Vec<I>, Error>,
+    ) -> Result<Option<Recipe>, Error> {
+        let Some((before, difference, index)) = self.changes() else { return Ok(None) };
+        let change = self.change((store, &UnlistedPackages::default()), before, difference, &items)?;
+        let change = (&*change.removed, &*change.added);
+        Ok(Some(Recipe::change((&self.kind, self.encodings), index, change)))
     }
 
     /// Renders the index; `items` are those of some records of one package, and take note of those that are left out.
     fn render<I: Item>(
         &self,
         workshop: &Workshop<'_>,
+        recipe: Recipe,
         items: impl Fn(&[Arc<Record>], &UnlistedPackages) -> Result<Vec<I>, Error>,
-    ) -> Result<PublishedIndex, Error> {
-        if let Some((before, difference)) = &self.content.before
-            && self.kind.is_made_alike(self.content.wanted, before)
-            && let Some(index) = before.indices.get(&self.path)
-        {
-            let change = self.change(workshop, before, difference, &items)?;
+    ) -> Result<Made, Error> {
+        if let Some((before, difference, index)) = self.changes() {
+            let change = self.change((workshop.store, &workshop.unlisted), before, difference, &items)?;
+            let is_complete = index.made_from.is_some();
+            let is_same = change.removed.is_empty() && change.added.is_empty();
+            let records = index.made_from.and_then(|made_from| made_from.records).filter(|_| is_same);
             if let Some(index) = self.updated(workshop, before.made_in, index, &change)? {
-                return Ok(index);
+                return Ok(Made { index, records, is_complete });
             }
         }
         let mut builder = Builder::new(&workshop.options);
@@ -257,17 +397,18 @@ impl Job<'_> {
         for record in self.content.snapshot.iterate(workshop.store.objects()) {
             let record = record?;
             if package.first().is_some_and(|first| first.key().package != record.key().package) {
-                self.push_all(&mut builder, items(&package, workshop.unlisted))?;
+                self.push_all(&mut builder, items(&package, &workshop.unlisted))?;
                 package.clear();
             }
             package.push(record);
         }
-        self.push_all(&mut builder, items(&package, workshop.unlisted))?;
+        self.push_all(&mut builder, items(&package, &workshop.unlisted))?;
         let rendered = builder.finish().map_err(|source| self.error(source))?;
-        workshop
+        let index = workshop
             .draft
             .put_index(rendered, None)?
-            .ok_or_else(|| Error::damaged("index", &self.path, "it changed while it was written"))
+            .ok_or_else(|| Error::damaged("index", &self.path, "it changed while it was written"))?;
+        Ok(Made { index, records: recipe.records(), is_complete: true })
     }
 
     fn push_all<I: Item>(&self, builder: &mut Builder, items: Result<Vec<I>, Error>) -> Result<(), Error> {
@@ -277,7 +418,7 @@ impl Job<'_> {
     /// What differs from the index that was published before.
     fn change<I: Item>(
         &self,
-        Workshop { store, unlisted, .. }: &Workshop<'_>,
+        (store, unlisted): (&Store, &UnlistedPackages),
         before: &PublishedSuite,
         difference: &Difference,
         items: &impl Fn(&[Arc<Record>], &UnlistedPackages) -> Result<Vec<I>, Error>,
@@ -319,19 +460,19 @@ impl Job<'_> {
     /// The patches that lead from earlier states to an index that was just written.
     fn patches(
         &self,
-        Workshop { draft, pdiffs, .. }: &Workshop<'_>,
+        Workshop { draft, repository, .. }: &Workshop<'_>,
         (id, before): (PublicationId, &PublishedIndex),
         (present, removed): (&PublishedIndex, &[Range<u64>]),
     ) -> Result<Option<PublishedDiff>, Error> {
         let fetched = present.files.values().map(|file| file.size).min().unwrap_or(0);
-        let Some(files) = OpenFiles::open(present, draft) else { return Ok(None) };
-        if *pdiffs == 0 || fetched < WORTH_PATCHING {
+        if repository.pdiffs == 0 || fetched < repository.pdiffs_from {
             return Ok(None);
         }
+        let Some(files) = OpenFiles::open(present, draft) else { return Ok(None) };
         let none = PatchHistory::default();
         let history = before.diff.as_ref().map_or(&none, |diff| &diff.history);
         let before = (&*id.to_string(), before.plain, &before.layout);
-        let history = history.advance(before, (&present.layout, removed), *pdiffs);
+        let history = history.advance(before, (&present.layout, removed), repository.pdiffs);
         let made = history.patches(&draft.id().to_string(), present.plain, &present.layout, &files);
         let Some(made) = made.map_err(|source| self.error(source))? else { return Ok(None) };
         let index = draft.put_small(&made.index)?;

@@ -107,6 +107,43 @@ impl<'a> Kind<'a> {
         }
     }
 
+    /// Returns whether the index lists something of a record.
+    pub(super) fn lists(&self, record: &Record) -> bool {
+        match self {
+            Self::Packages(packages) => packages.lists(record),
+            Self::Contents(contents) => contents.lists(record),
+            Self::Translation(translation) => translation.lists(record),
+            Self::Sources(sources) => sources.lists(record),
+            Self::Flat(flat) => flat.lists(record),
+        }
+    }
+
+    /// Returns what the index makes of the records that it lists. Indices of the same form that list the same records are equal.
+    pub(super) fn form(&self) -> &'static str {
+        match self {
+            Self::Packages(Packages { short: true, .. }) => "short stanzas",
+            Self::Packages(_) | Self::Sources(_) | Self::Flat(_) => "stanzas",
+            Self::Contents(Contents::Packages(_)) => "files",
+            Self::Contents(Contents::Sources(_)) => "files of sources",
+            Self::Translation(_) => "descriptions",
+        }
+    }
+
+    /// Returns the stanzas of some records of one package; none in an index that lists files.
+    pub(super) fn stanzas(
+        &self,
+        records: &[Arc<Record>],
+        unlisted: &UnlistedPackages,
+    ) -> Vec<Stanza<'static>> {
+        match self {
+            Self::Packages(kind) => kind.items(records, unlisted),
+            Self::Translation(kind) => kind.items(records, unlisted),
+            Self::Sources(kind) => kind.items(records, unlisted),
+            Self::Flat(kind) => kind.items(records, unlisted),
+            Self::Contents(_) => Vec::new(),
+        }
+    }
+
     /// Whether its items are made of all versions of a package together, and not of each record alone.
     pub(super) fn joins_versions(&self) -> bool {
         match self {
@@ -227,7 +264,7 @@ impl Translation<'_> {
     pub(super) fn items(&self, records: &[Arc<Record>], unlisted: &UnlistedPackages) -> Vec<Stanza<'static>> {
         let mut items: Vec<Stanza<'static>> = Vec::new();
         for record in records {
-            if record.component() != self.component || record.kind() != PackageKind::Deb {
+            if !self.lists(record) {
                 continue;
             }
             let item = record.published().and_then(|stanza| stanza.translation());
@@ -240,6 +277,10 @@ impl Translation<'_> {
             items.extend(item.filter(is_new));
         }
         items
+    }
+
+    fn lists(&self, record: &Record) -> bool {
+        record.component() == self.component && record.kind() == PackageKind::Deb
     }
 }
 

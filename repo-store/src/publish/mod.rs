@@ -25,15 +25,19 @@ mod flat;
 mod indices;
 mod kind;
 mod known_keys;
+mod last_shown;
 pub(crate) mod layout;
+mod made_again;
 mod missing;
 mod multiset;
 mod place;
 mod proof;
 mod public_keys;
 mod publication;
+mod recipe;
 mod release_info;
 mod removed;
+mod reuse;
 mod tagged;
 mod tagged_again;
 mod target;
@@ -48,13 +52,14 @@ use deb_parse::SuiteName;
 use draft::{Draft, Signatures};
 pub(crate) use entry::{File, Source, TreeEntry};
 use jiff::{SignedDuration, Timestamp};
+pub(crate) use made_again::MakeAgain;
 use missing::Missing;
 pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
 use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
-use publication::{PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
+use publication::{COMPONENT_RELEASE, PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub(crate) use tagged::hide_tag;
 use target::PublicationTarget;
 pub(crate) use target::directory::DirectoryTarget;
@@ -67,6 +72,7 @@ use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
+use crate::progress::Phase;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::StorageError;
 use crate::storage::beneath::PathFault;
@@ -106,6 +112,11 @@ pub struct PublishReport {
     pub restored: u64,
     /// Of how many bytes of indices and patches SHA-256 was computed. What an index shares with the one before it hardly counts.
     pub hashed: u64,
+    /// How many indices were rendered, as a whole or from the one before. Indices that list the same records in the same form are rendered
+    /// once, and not at all when a repository of the store has published such an index.
+    pub rendered: u64,
+    /// How many pieces of indices were compressed. A large index has several in each of its files.
+    pub compressed: u64,
     /// How many bytes of files that were published before were read to see whether they are whole.
     pub checked: u64,
     /// The latest `Date` that clients are told. When it is ahead of the present time by more than ten seconds they refuse it until then;
@@ -117,6 +128,13 @@ pub struct PublishReport {
     pub signed_tags: Vec<TagName>,
     /// The tags whose publications have a `Date` that clients refuse until then; [`Store::sign_again`] gives them the right one.
     pub tags_ahead: Vec<(TagName, Timestamp)>,
+}
+
+/// What clients of a repository saw last, as it was read before a change: see [`Store::check_keys`].
+#[derive(Debug)]
+pub struct LastPublication {
+    repository: RepositoryName,
+    publication: Option<Publication>,
 }
 
 /// How far the `Date` of a signed file may be ahead of a client's clock: `Acquire::Max-FutureTime` of apt.
@@ -158,12 +176,12 @@ impl Store {
         options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
-        self.publish_from(Start::Published, repository, signer, options, context)
+        self.publish_from((Start::Published, None), repository, signer, options, context)
     }
 
     /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every
     /// suite is signed, with the present time as its `Date` even when the last one is later. The publications that tags of earlier states
-    /// lead to are made again as well, from the records of these states.
+    /// lead to are made again as well, from the records of these states, and those that were withdrawn because they were damaged.
     ///
     /// Clients that took a `Date` from the future keep what they have until then, or until it is removed from their lists.
     ///
@@ -176,10 +194,11 @@ impl Store {
         options: PublishOptions,
         context: &Context,
     ) -> Result<PublishReport, Error> {
-        self.publish_from(Start::Records, repository, signer, options, context)
+        self.publish_from((Start::Records, None), repository, signer, options, context)
     }
 
-    /// Checks that [`publish`](Self::publish) would not refuse these keys: that one of them signed what clients see now.
+    /// Checks that [`publish`](Self::publish) would not refuse these keys: that one of them signed what clients see now. Returns what was
+    /// read for that, which [`publish_after`](Self::publish_after) need not read again.
     ///
     /// # Errors
     /// [`PublishError::KeyChange`] when none did.
@@ -188,16 +207,34 @@ impl Store {
         repository: &RepositoryName,
         signer: &dyn Signer,
         context: &Context,
-    ) -> Result<(), Error> {
+    ) -> Result<LastPublication, Error> {
         let target = DirectoryTarget::new(self, repository);
         let current = Publication::current_in(&target, self, repository)?;
         let known = Publication::last_known(self, repository, current.as_ref())?;
-        known_keys::check(&target, repository, known.as_ref(), (signer, context.now))
+        known_keys::check(&target, repository, known.as_ref(), (signer, context.now))?;
+        Ok(LastPublication { repository: repository.clone(), publication: current })
+    }
+
+    /// [`publish_with`](Self::publish_with), after [`check_keys`](Self::check_keys): the record of what clients see is read again only if
+    /// they see something else by now.
+    ///
+    /// # Errors
+    /// Those of [`publish_with`](Self::publish_with).
+    pub fn publish_after(
+        &self,
+        last: LastPublication,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        let last = last.publication.filter(|_| last.repository == repository.name);
+        self.publish_from((Start::Published, last), repository, signer, options, context)
     }
 
     fn publish_from(
         &self,
-        start: Start,
+        start: (Start, Option<Publication>),
         repository: &RepositorySettings,
         signer: &dyn Signer,
         options: PublishOptions,
@@ -213,15 +250,22 @@ impl Store {
     fn publish_to(
         &self,
         target: &dyn PublicationTarget,
-        start: Start,
+        (start, last): (Start, Option<Publication>),
         (repository, options): (&RepositorySettings, PublishOptions),
         signer: &dyn Signer,
         context: &Context,
     ) -> Result<PublishReport, Error> {
         let _lock = self.publishing_lock(&repository.name)?;
+        context.progress.check(Phase::Rendering)?;
         let head = self.head(&repository.name)?;
-        let current = Publication::current_in(target, self, &repository.name)?;
+        let current = Publication::current_or(last, target, self, &repository.name)?;
         let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
+
+        // Clients know more than what they see: everything is signed with a later date than they know.
+        let shown_after = match &current {
+            Some(current) => self.shown_after(&repository.name, current)?,
+            None => None,
+        };
 
         let missing = current.as_ref().map(|current| target.missing(current)).transpose()?;
         let mut restored = missing.as_ref().map_or(0, Missing::count);
@@ -240,7 +284,7 @@ impl Store {
                     && !expires_soon(before, repository, context.now)
             });
             let can_stay = match (unchanged, &current, &missing) {
-                (Some(before), Some(current), Some(missing)) => {
+                (Some(before), Some(current), Some(missing)) if shown_after.is_none() => {
                     missing.leaves_files_of(current.id, &suite.place, before)
                 }
                 _ => false,
@@ -249,6 +293,7 @@ impl Store {
         }
         if let Some(current) = &current
             && wanted.is_empty()
+            && shown_after.is_none()
             && kept.len() == current.suites.len()
             && is_whole
             // A state that looks like the one before has a publication of its own, which a tag can name.
@@ -258,6 +303,7 @@ impl Store {
             // Whoever showed it may not have lived to make that durable.
             target.keep("".into());
             target.sync()?;
+            self.note_shown(&repository.name, current.id);
             restored += self.restore_tags(target, &repository.name, current)?;
             let tags_ahead = self.tags_ahead_in(target, &repository.name, context.now)?;
             return Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) });
@@ -276,10 +322,13 @@ impl Store {
         }
 
         let mut last = self.last_id(target, &repository.name, (current.as_ref(), start), context.now)?;
+        last = last.max(shown_after.filter(|id| !is_from_the_future(*id, context.now)));
         let mut signed_tags = Vec::new();
         if start == Start::Records {
             // Before what clients see, which then has the highest id.
-            let again = self.sign_tagged_again(target, repository, (signer, &keys), last, context)?;
+            let every: &dyn Fn(&TagName) -> bool = &|_| true;
+            let again =
+                self.sign_tagged_again(target, (repository, every), (signer, &keys), last, context)?;
             last = again.last;
             signed_tags = again.tags;
         }
@@ -297,10 +346,10 @@ impl Store {
         for suite in kept {
             if draft.holds_all(suite.before)? { whole.push(suite) } else { wanted.push(suite) }
         }
-        let (rendered, unlisted) = indices::render(self, repository, &wanted, &draft, context)?;
+        let (indices, unlisted) = indices::render(self, repository, &wanted, &draft, context)?;
         let (mut suites, mut signatures) = (BTreeMap::new(), BTreeMap::new());
         let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
-        for (wanted, indices) in wanted.into_iter().zip(rendered) {
+        for (wanted, indices) in wanted.into_iter().zip(indices) {
             if !names.contains(&wanted.suite.name) {
                 names.push(wanted.suite.name.clone());
             }
@@ -320,7 +369,11 @@ impl Store {
         let published = Operation::Publish(publication.id);
         let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
         let (hashed, checked) = (draft.hashed(), draft.checked());
+        let (rendered, compressed) = (draft.rendered(), draft.compressed());
+        // The last moment at which nothing is to be seen of it.
+        context.progress.check(Phase::Rendering)?;
         draft.show(&publication, &signatures, &line)?;
+        self.note_shown(&repository.name, publication.id);
         let before = current.as_ref().and_then(Publication::latest_date);
         Ok(PublishReport {
             publication: Some(publication.id),
@@ -329,6 +382,8 @@ impl Store {
             unlisted,
             restored,
             hashed,
+            rendered,
+            compressed,
             checked,
             date: publication.latest_date(),
             corrected: before.filter(|date| start == Start::Records && is_ahead(*date, context.now)),
@@ -390,6 +445,8 @@ impl PublishReport {
             unlisted: Vec::new(),
             restored: 0,
             hashed: 0,
+            rendered: 0,
+            compressed: 0,
             checked: 0,
             date: current.latest_date(),
             corrected: None,
@@ -645,7 +702,7 @@ fn component_releases(
             .render()
             .map_err(|source| Error::Publish(PublishError::Index { suite: suite.name.clone(), source }))?;
         let release = PublishedIndex::whole(draft.put_small(text.as_bytes())?);
-        releases.push((format!("{directory}/Release"), release));
+        releases.push((format!("{directory}/{COMPONENT_RELEASE}"), release));
     }
     Ok(releases)
 }

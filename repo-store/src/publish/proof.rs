@@ -223,23 +223,27 @@ impl Expected {
             return Ok(last);
         }
         let mut items = Multiset::default();
-        each_item(store, link, |item| items.insert(item))?;
+        each_item(store, (&link.kind, link.snapshot), |item| items.insert(item))?;
         Ok(Self { snapshot: link.snapshot, made, items })
     }
 }
 
-/// Calls `take` with each item that an index has to list.
-fn each_item(store: &Store, link: &Link<'_>, mut take: impl FnMut(&[u8])) -> Result<(), Error> {
+/// Calls `take` with each item that an index of a snapshot has to list, in the order of the records.
+pub(super) fn each_item(
+    store: &Store,
+    (kind, snapshot): (&Kind<'_>, Option<SnapshotId>),
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), Error> {
     let mut package: Vec<Arc<Record>> = Vec::new();
-    for record in store.empty_or(link.snapshot)?.iterate(store.objects()) {
+    for record in store.empty_or(snapshot)?.iterate(store.objects()) {
         let record = record?;
         if package.first().is_some_and(|first| first.key().package != record.key().package) {
-            items_of(store, &link.kind, &package, &mut take)?;
+            items_of(store, kind, &package, &mut take)?;
             package.clear();
         }
         package.push(record);
     }
-    items_of(store, &link.kind, &package, &mut take)
+    items_of(store, kind, &package, &mut take)
 }
 
 /// Takes the items out that went and puts those in that came.
@@ -275,18 +279,11 @@ fn items_of(
 ) -> Result<(), Error> {
     // What is left out is told when it is published.
     let unlisted = UnlistedPackages::default();
-    let stanzas = match kind {
-        Kind::Packages(kind) => kind.items(records, &unlisted),
-        Kind::Translation(kind) => kind.items(records, &unlisted),
-        Kind::Sources(kind) => kind.items(records, &unlisted),
-        Kind::Flat(kind) => kind.items(records, &unlisted),
-        Kind::Contents(kind) => {
-            let manifest = |blob| store.manifest_unkept(blob);
-            kind.items(&manifest, records, &unlisted)?.iter().for_each(|lines| take(lines.as_bytes()));
-            return Ok(());
-        }
-    };
-    stanzas.iter().for_each(|stanza| take(stanza.as_bytes()));
+    if let Kind::Contents(kind) = kind {
+        let manifest = |blob| store.manifest_unkept(blob);
+        kind.items(&manifest, records, &unlisted)?.iter().for_each(|lines| take(lines.as_bytes()));
+    }
+    kind.stanzas(records, &unlisted).iter().for_each(|stanza| take(stanza.as_bytes()));
     Ok(())
 }
 
@@ -296,7 +293,9 @@ const NAMED: usize = 3;
 /// What an index lists that it should not, and lacks.
 fn difference(store: &Store, link: &Link<'_>, open: impl Fn(&Sha256) -> std::io::Result<File>) -> String {
     let mut expected: HashMap<Blake3, u64> = HashMap::new();
-    let all = each_item(store, link, |item| *expected.entry(Blake3::of(item)).or_default() += 1);
+    let all = each_item(store, (&link.kind, link.snapshot), |item| {
+        *expected.entry(Blake3::of(item)).or_default() += 1;
+    });
     let (mut foreign, mut names) = (0_u64, BTreeSet::new());
     let mut take = |package: &str, item: &[u8]| {
         link.form.take_as_today(item, &mut |item| match expected.get_mut(&Blake3::of(item)) {
@@ -326,7 +325,7 @@ fn difference(store: &Store, link: &Link<'_>, open: impl Fn(&Sha256) -> std::io:
 }
 
 /// How the suite was set up whose indices a publication has, as far as that decides what they list: it follows from which there are.
-fn settings_of(publication: &Publication, place: &Place) -> Option<SuiteSettings> {
+pub(super) fn settings_of(publication: &Publication, place: &Place) -> Option<SuiteSettings> {
     // The flat form lists what the suite beside it does.
     let suite = publication.suites.get(&Place::Suite(place.suite().clone()))?;
     let (mut components, mut architectures) = (BTreeSet::new(), BTreeSet::new());
@@ -347,7 +346,11 @@ fn settings_of(publication: &Publication, place: &Place) -> Option<SuiteSettings
 }
 
 /// The indices that a suite may have.
-fn kinds_of<'a>(settings: &'a SuiteSettings, place: &Place, suite: &PublishedSuite) -> Vec<Kind<'a>> {
+pub(super) fn kinds_of<'a>(
+    settings: &'a SuiteSettings,
+    place: &Place,
+    suite: &PublishedSuite,
+) -> Vec<Kind<'a>> {
     let extent = Extent {
         installer: settings.components.iter().cloned().collect(),
         sources: suite.has_sources(),

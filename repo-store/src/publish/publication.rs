@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use apt_index::{Encoding, Layout, PatchHistory, RelPath, ReleaseFile};
 use apt_sign::Signed;
-use deb_parse::checksum::Sha256;
+use deb_parse::checksum::{Blake3, Sha256};
 use deb_parse::{SuiteName, deb822};
 use jiff::Timestamp;
 use sha2::Digest as _;
@@ -28,6 +28,9 @@ use crate::store::Store;
 /// tell of none, they were listed as they are kept. In the second, they are [canonical](apt_index::Stanza::canonical). In the third, this also
 /// leaves out fields that make some apt crash.
 pub(super) const STANZA_FORM: u32 = 3;
+
+/// The name of the `Release` file beside an index.
+pub(super) const COMPONENT_RELEASE: &str = "Release";
 
 /// The last line of a record, with the BLAKE3 of everything above the empty line before it.
 const CHECK: &str = "BLAKE3: ";
@@ -100,6 +103,12 @@ impl PublishedSuite {
     pub(crate) fn has_sources(&self) -> bool {
         self.indices.keys().any(|path| path.rsplit('/').next() == Some(SOURCES))
     }
+
+    /// Returns its indices that are rendered from records. The `Release` beside an index names the suite, so it differs between suites
+    /// that are otherwise equal.
+    pub(super) fn rendered(&self) -> impl Iterator<Item = (&String, &PublishedIndex)> {
+        self.indices.iter().filter(|(path, _)| path.rsplit('/').next() != Some(COMPONENT_RELEASE))
+    }
 }
 
 /// What lies beside the indices of a suite. A signature can be changed in places that no verification looks at, so these are
@@ -139,8 +148,37 @@ pub(crate) struct PublishedIndex {
     pub(crate) plain: ReleaseFile,
     pub(crate) files: BTreeMap<Encoding, ReleaseFile>,
     pub(crate) layout: Layout,
+    /// What it was made from. `None` in records of older versions, for small files, and when a package was left out.
+    pub(crate) made_from: Option<MadeFrom>,
     /// How clients come to it from what they have.
     pub(crate) diff: Option<PublishedDiff>,
+}
+
+/// Digests of what an index was made from and how. Indices that share one of them list the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MadeFrom {
+    /// The digest of the snapshot, of the choice that the index makes from it, and of the settings.
+    pub(crate) snapshot: Blake3,
+    /// The digest of the records that the index lists, in order, and of the settings. `None` when the index was made from the one before
+    /// it: then not all records were read.
+    pub(crate) records: Option<Blake3>,
+}
+
+impl MadeFrom {
+    /// Returns the digests.
+    pub(super) fn digests(self) -> impl Iterator<Item = Blake3> {
+        [self.snapshot].into_iter().chain(self.records)
+    }
+
+    fn to_field(self) -> String {
+        let digests: Vec<String> = self.digests().map(|digest| digest.to_string()).collect();
+        format!("Made-From: {}\n", digests.join(" "))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut digests = text.split(' ').map(|digest| Blake3::parse(digest).ok());
+        Some(Self { snapshot: digests.next()??, records: digests.next().flatten() })
+    }
 }
 
 /// The patches beside an index, in the directory with its name and `.diff`.
@@ -157,7 +195,7 @@ impl PublishedIndex {
     /// A small file that is made anew each time, and in one form only.
     pub(crate) fn whole(file: ReleaseFile) -> Self {
         let files = BTreeMap::from([(Encoding::Plain, file)]);
-        Self { plain: file, files, layout: Layout::default(), diff: None }
+        Self { plain: file, files, layout: Layout::default(), made_from: None, diff: None }
     }
 
     /// Its files, with their paths below the directory of the suite; `path` is its own.
@@ -225,9 +263,22 @@ impl Publication {
         store: &Store,
         repository: &RepositoryName,
     ) -> Result<Option<Self>, Error> {
+        Self::current_or(None, target, store, repository)
+    }
+
+    /// The same; `known` was read before, and is the one if clients still see it. A record never changes.
+    pub(super) fn current_or(
+        known: Option<Self>,
+        target: &dyn PublicationTarget,
+        store: &Store,
+        repository: &RepositoryName,
+    ) -> Result<Option<Self>, Error> {
         let Some(id) = Self::shown(target)? else { return Ok(None) };
         if !target.is_directory(&layout::dists_of(id))? {
             return Ok(None);
+        }
+        if let Some(known) = known.filter(|known| known.id == id) {
+            return Ok(Some(known));
         }
         let bytes = store.storage().objects().get(&Self::key(repository, id))?;
         Ok(bytes.and_then(|bytes| Self::parse(&bytes)).filter(|publication| publication.id == id))
@@ -333,6 +384,7 @@ impl Publication {
                     let _ = writeln!(text, " {encoding} {size} {sha256}");
                 }
                 text.push_str(&index.layout.to_fields());
+                text.extend(index.made_from.map(MadeFrom::to_field));
                 text.extend(index.diff.iter().map(PublishedDiff::to_fields));
             }
         }
@@ -402,7 +454,8 @@ impl Publication {
                 let plain = release_file(paragraph.get_str("Plain")?)?;
                 let layout = Layout::parse(&paragraph).ok()?;
                 let diff = PublishedDiff::parse(&paragraph);
-                let index = PublishedIndex { plain, files, layout, diff };
+                let made_from = paragraph.get_str("Made-From").and_then(MadeFrom::parse);
+                let index = PublishedIndex { plain, files, layout, made_from, diff };
                 // They become paths: a record may come from a backup that somebody else made.
                 if index.files_at(&path).any(|(path, _)| RelPath::parse(&path).is_err()) {
                     return None;
@@ -442,6 +495,7 @@ mod tests {
             plain: file,
             files: BTreeMap::from([(Encoding::Xz, file), (Encoding::Gz, file)]),
             layout: rendered.into_layout(),
+            made_from: Some(MadeFrom { snapshot: Blake3::of(b"s"), records: Some(Blake3::of(b"r")) }),
             diff: Some(PublishedDiff {
                 index: file,
                 patches: BTreeMap::from([("T-b-F-a.gz".to_owned(), file)]),

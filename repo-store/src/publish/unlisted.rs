@@ -58,6 +58,17 @@ impl UnlistedPackages {
         self.listed(record.key(), index, record.published().map(Stanza::into_owned))
     }
 
+    /// Returns whether nothing was left out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Takes over the notes of another.
+    pub(super) fn absorb(&self, other: Self) {
+        let other = other.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(other);
+    }
+
     pub(super) fn finish(self) -> Vec<Unlisted> {
         let noted = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let unlisted = |((package, index), reason)| Unlisted { package, index, reason };
@@ -67,7 +78,6 @@ impl UnlistedPackages {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
     use std::sync::Arc;
     use std::time::{Duration, SystemTime};
 
@@ -115,7 +125,7 @@ mod tests {
             SecretKey::generate("Test", SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000), None);
         let signer = OpenPgpSigner::new(vec![key.unwrap()]).unwrap();
         let now = Timestamp::from_second(1_790_000_000).unwrap();
-        let context = Context { actor: "tester".to_owned(), now, threads: NonZeroUsize::MIN };
+        let context = Context::new("tester", now);
 
         let publish = |insert: &[&Arc<Record>], remove: &[&Arc<Record>]| {
             let change = |transaction: &mut crate::transaction::Transaction<'_>| {
@@ -166,6 +176,33 @@ mod tests {
     }
 
     #[test]
+    fn a_repository_that_could_take_over_an_index_is_told_of_what_it_leaves_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(&Utf8Path::from_path(directory.path()).unwrap().join("root")).unwrap();
+        let bookworm = SuiteName::parse("bookworm").unwrap();
+        let signer = {
+            let created = SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000);
+            OpenPgpSigner::new(vec![SecretKey::generate("T", created, None).unwrap()]).unwrap()
+        };
+        let good: Vec<_> = (0..40).map(|number| record(&store, &format!("good{number}"), "libc6")).collect();
+        let bad = record(&store, "bad", "foo (%");
+        for (seconds, name) in [(0, "preprod"), (1, "prod")] {
+            let suite = SuiteSettings::new(bookworm.clone(), vec![Architecture::parse("amd64").unwrap()]);
+            let settings = RepositorySettings::new(RepositoryName::parse(name).unwrap(), vec![suite]);
+            let context = Context::new("tester", Timestamp::from_second(1_790_000_000 + seconds).unwrap());
+            let insert = |transaction: &mut crate::Transaction<'_>| {
+                for record in good.iter().chain([&bad]) {
+                    transaction.insert(&bookworm, record)?;
+                }
+                Ok((crate::Operation::Other("insert".to_owned()), ()))
+            };
+            store.transact(&settings.name, &context, insert).unwrap();
+            let report = store.publish(&settings, &signer, &context).unwrap();
+            assert_eq!(report.unlisted.len(), 1, "{name}");
+        }
+    }
+
+    #[test]
     fn a_package_that_no_file_system_holds_and_that_is_committed_is_left_out_and_named() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::create(&Utf8Path::from_path(directory.path()).unwrap().join("root")).unwrap();
@@ -177,7 +214,7 @@ mod tests {
             SecretKey::generate("Test", SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000), None);
         let signer = OpenPgpSigner::new(vec![key.unwrap()]).unwrap();
         let now = Timestamp::from_second(1_790_000_000).unwrap();
-        let context = Context { actor: "tester".to_owned(), now, threads: NonZeroUsize::MIN };
+        let context = Context::new("tester", now);
         let long = format!("pool/main/{}_1_amd64.deb", "l".repeat(250));
         let records = [
             record(&store, "good", "aa"),

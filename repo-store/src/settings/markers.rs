@@ -44,9 +44,11 @@ impl Markers {
     /// Where in `version`, which names these releases, the last marker stands.
     pub(crate) fn last_in(&self, version: &str, mentions: &[Mention]) -> Option<usize> {
         let place = |marker: &Marker| match marker {
-            Marker::Release(release) => {
-                mentions.iter().rev().find(|mention| mention.release == *release).map(|mention| mention.at)
-            }
+            Marker::Release(release) => mentions
+                .iter()
+                .rev()
+                .find(|mention| mention.release == Some(*release))
+                .map(|mention| mention.at),
             Marker::Word(word) => last_occurrence(version, word),
         };
         self.0.iter().filter_map(place).max()

@@ -48,6 +48,9 @@ pub struct RepositorySettings {
     pub valid_for: Option<SignedDuration>,
     /// From how many earlier states of a large index clients can come to the present one by a patch; 0 for none.
     pub pdiffs: usize,
+    /// From how many bytes on an index is large: the size of the smallest of its files. A smaller one is fetched faster as a whole than by
+    /// patches, which are made again at every publication.
+    pub pdiffs_from: u64,
     /// Who may upload; anybody when not set. Whatever can be signed must then be signed by one of them.
     pub uploaders: Option<Uploaders>,
 }
@@ -124,6 +127,9 @@ impl RepositorySettings {
     /// A fortnight of daily publications.
     pub const DEFAULT_PDIFFS: usize = 14;
 
+    /// A smaller file arrives about as soon as the list of its patches.
+    pub const DEFAULT_PDIFFS_FROM: u64 = 1 << 20;
+
     /// A repository with these suites and defaults for all else.
     #[must_use]
     pub fn new(name: RepositoryName, suites: Vec<SuiteSettings>) -> Self {
@@ -141,6 +147,7 @@ impl RepositorySettings {
             unknown_release: UnknownRelease::default(),
             valid_for: None,
             pdiffs: Self::DEFAULT_PDIFFS,
+            pdiffs_from: Self::DEFAULT_PDIFFS_FROM,
             uploaders: None,
         }
     }

@@ -166,29 +166,50 @@ impl std::fmt::Debug for ReleaseName {
 pub(crate) struct Mention {
     /// Where it begins in the version.
     pub(crate) at: usize,
-    pub(crate) release: ReleaseName,
+    /// The release; `None` for a number beyond all that are known, such as `deb99`.
+    pub(crate) release: Option<ReleaseName>,
+}
+
+/// What a number or name means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    Known(ReleaseName),
+    /// A release that the table does not have yet.
+    Unknown,
+}
+
+impl Named {
+    fn known(self) -> Option<ReleaseName> {
+        match self {
+            Self::Known(release) => Some(release),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// Finds every release that a version names, from left to right. The version is without its epoch.
 pub(crate) fn mentions(version: &str) -> Vec<Mention> {
     // Without a hyphen there is no upstream version to be taken for a mark.
-    let revision = version.rfind('-').map_or(0, |hyphen| hyphen + 1);
+    let hyphen = version.rfind('-');
+    let revision = hyphen.map_or(0, |hyphen| hyphen + 1);
     let mut found = Vec::new();
     let mut at = 0;
     let mut before = '\0';
     while let Some(rest) = version.get(at..).filter(|rest| !rest.is_empty()) {
         let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
         let (word, behind) = rest.split_at_checked(letters.max(1)).unwrap_or((rest, ""));
-        // Words of an upstream version that hyphens separate are its own: `0.7-groovy-2.0-4`.
-        let is_upstreams = before == '-' && at != revision;
-        let release = match word {
-            "~" if at >= revision => bare(behind),
+        // Words of an upstream version that hyphens separate are its own: `0.7-groovy-2.0-4`. The last one may be a mark: `2.4-deb12-1`.
+        let is_last = || rest.find('-').map(|length| at + length) == hyphen;
+        let is_counter = || word.eq_ignore_ascii_case("debian") && digits(behind).0.len() < 2;
+        let is_upstreams = before == '-' && at < revision && (!is_last() || is_counter());
+        let named = match word {
+            "~" if at >= revision => bare(behind).map(Named::Known),
             _ if letters == 0 || is_upstreams => None,
-            word => named(before, &word.to_ascii_lowercase(), behind),
+            word => named(before, at >= revision && hyphen.is_some(), &word.to_ascii_lowercase(), behind),
         };
         // What is called by a number alone begins behind its tilde.
         let begin = if letters > 0 { at } else { at + 1 };
-        found.extend(release.map(|release| Mention { at: begin, release }));
+        found.extend(named.map(|named| Mention { at: begin, release: named.known() }));
         at += word.len();
         before = word.chars().next_back().unwrap_or(before);
     }
@@ -196,18 +217,27 @@ pub(crate) fn mentions(version: &str) -> Vec<Mention> {
 }
 
 /// The release that a run of letters names, together with what stands before and behind it.
-fn named(before: char, word: &str, behind: &str) -> Option<ReleaseName> {
+fn named(before: char, in_revision: bool, word: &str, behind: &str) -> Option<Named> {
     match word {
         "deb" => debian(behind),
-        "bpo" => calendar(behind).or_else(|| debian(behind)).or_else(|| debian_tenfold(behind)),
-        // `+debian.4` is more often the fourth change for Debian than the fourth Debian.
-        "debian" if before == '~' => debian(behind.strip_prefix('.').unwrap_or(behind)),
+        "bpo" => calendar(behind)
+            .or_else(|| debian(behind))
+            .or_else(|| debian_tenfold(behind).filter(|named| named.known().is_some())),
+        // `+debian.4` is more often the fourth change for Debian than the fourth Debian, and `1.0~debian-5` is its fifth revision.
+        "debian" if before == '~' => {
+            let two_digits = |rest: &&str| digits(rest).0.len() == 2;
+            let joined = behind.strip_prefix('-').filter(two_digits);
+            debian(joined.unwrap_or_else(|| behind.strip_prefix('.').unwrap_or(behind)))
+        }
+        "debian" if before == '.' && in_revision => debian(behind.strip_prefix('.').unwrap_or(behind)),
         "debian" => debian(behind),
         // Ubuntu counts its changes as in `1ubuntu8.10`; no counter begins with a zero.
         "ubuntu" if before.is_ascii_digit() && !names_april(behind) => None,
         "ubuntu" | "ubu" => ubuntu(behind.strip_prefix(['.', '-', '~', '+', '_']).unwrap_or(behind)),
-        "pgdg" => ubuntu(behind).or_else(|| debian(behind)).or_else(|| debian_tenfold(behind)),
-        series => ReleaseName::of_series(series),
+        "pgdg" => ubuntu(behind)
+            .or_else(|| debian(behind).filter(|named| named.known().is_some()))
+            .or_else(|| debian_tenfold(behind)),
+        series => ReleaseName::of_series(series).map(Named::Known),
     }
 }
 
@@ -226,40 +256,68 @@ fn digits(text: &str) -> (&str, &str) {
 }
 
 /// `12`, and behind it at most the `u` of an update or the `b` of a build.
-fn debian(text: &str) -> Option<ReleaseName> {
+fn debian(text: &str) -> Option<Named> {
     let (number, behind) = digits(text);
     let ends = !behind.starts_with(|c: char| c.is_ascii_alphabetic() && !matches!(c, 'u' | 'U' | 'b'));
-    ReleaseName::of_debian(number).filter(|_| ends)
+    debian_of(number).filter(|_| ends)
 }
 
 /// `120` for 12.0, as pgdg writes; `70` for 7.0, as backports once did.
-fn debian_tenfold(text: &str) -> Option<ReleaseName> {
+fn debian_tenfold(text: &str) -> Option<Named> {
     let (number, _) = digits(text);
-    number.strip_suffix('0').and_then(ReleaseName::of_debian)
+    number.strip_suffix('0').and_then(debian_of)
+}
+
+/// Debian's release of that number, or one to come.
+fn debian_of(number: &str) -> Option<Named> {
+    let is_to_come = || {
+        let majors = ReleaseName::all().filter(|release| release.distribution() == Debian);
+        number.len() == 2 && is_above_all(number, majors)
+    };
+    ReleaseName::of_debian(number).map(Named::Known).or_else(|| is_to_come().then_some(Named::Unknown))
+}
+
+/// Whether a number is above the first number of all these releases.
+fn is_above_all(number: &str, mut releases: impl Iterator<Item = ReleaseName>) -> bool {
+    let first =
+        |release: ReleaseName| release.number().split('.').next().and_then(|major| major.parse().ok());
+    let number: Option<u32> = number.parse().ok();
+    number
+        .is_some_and(|number| releases.all(|release| first(release).is_none_or(|known: u32| known < number)))
 }
 
 /// `22.04`, `2204`, or one of these after the number of an Ubuntu revision: `0.22.04.1`.
-fn ubuntu(text: &str) -> Option<ReleaseName> {
+fn ubuntu(text: &str) -> Option<Named> {
     let (number, behind) = digits(text);
     let revision = || calendar(behind.strip_prefix('.')?);
     let joined = || {
         let (year, month) = number.split_at_checked(2).filter(|_| number.len() == 4)?;
-        ReleaseName::of_ubuntu(year, month)
+        ubuntu_of(year, month)
     };
     calendar(text).or_else(joined).or_else(revision)
 }
 
 /// `22.04`, and no digit behind it.
-fn calendar(text: &str) -> Option<ReleaseName> {
+fn calendar(text: &str) -> Option<Named> {
     let (year, behind) = digits(text);
     let (month, _) = digits(behind.strip_prefix('.')?);
-    ReleaseName::of_ubuntu(year, month)
+    ubuntu_of(year, month)
+}
+
+/// Ubuntu's release of that year and month, or one to come.
+fn ubuntu_of(year: &str, month: &str) -> Option<Named> {
+    let is_to_come = || {
+        let releases = ReleaseName::all().filter(|release| release.distribution() == Ubuntu);
+        year.len() == 2 && matches!(month, "04" | "10") && is_above_all(year, releases)
+    };
+    let known = ReleaseName::of_ubuntu(year, month).map(Named::Known);
+    known.or_else(|| is_to_come().then_some(Named::Unknown))
 }
 
 /// A number alone counts only after a tilde in the Debian revision, and with a year of two digits: many upstream versions have such
 /// numbers.
 fn bare(text: &str) -> Option<ReleaseName> {
-    if digits(text).0.len() == 2 { calendar(text) } else { None }
+    if digits(text).0.len() == 2 { calendar(text)?.known() } else { None }
 }
 
 #[cfg(test)]
@@ -267,7 +325,8 @@ mod tests {
     use super::*;
 
     fn last(version: &str) -> Option<&'static str> {
-        mentions(version).last().map(|mention| mention.release.series())
+        let last = mentions(version).pop()?;
+        Some(last.release.map_or("unknown", ReleaseName::series))
     }
 
     /// How versions name a release, for those that have a number.
@@ -313,6 +372,16 @@ mod tests {
                     assert_eq!(last(&version), Some(release.series()), "{version}");
                 }
             }
+            for mark in styles(release) {
+                // A number of one digit could be a counter of changes for Debian there.
+                let is_counter = mark.starts_with("debian") && !mark.starts_with("debian1");
+                if !mark.starts_with(release.series()) && (is_shared || is_counter) {
+                    continue;
+                }
+                // The mark may stand before the revision as well.
+                let version = format!("1.2.3-{mark}-1");
+                assert_eq!(last(&version), Some(release.series()), "{version}");
+            }
             if release.distribution() == Ubuntu {
                 let number = release.number();
                 if number.len() < 5 {
@@ -337,6 +406,26 @@ mod tests {
             ("13.6ubuntu1~bpo20.04.1", "focal"),
             ("6.12-0xamarin1+debian10b1", "buster"),
             ("2.3-1~BOOKWORM1", "bookworm"),
+            // Before a revision, or behind it with a hyphen or point.
+            ("2.4.1-bookworm-1", "bookworm"),
+            ("2.4.1-jammy1-1", "jammy"),
+            ("2.4.1-rc1-trixie.2-1", "trixie"),
+            ("2.4.1-deb12-1", "bookworm"),
+            ("2.4.1-deb12u1-1", "bookworm"),
+            ("2.4.1-debian11-1", "bullseye"),
+            ("2.4.1-ubuntu22.04-1", "jammy"),
+            ("1.0-1.debian.11", "bullseye"),
+            ("1.0-1-debian11", "bullseye"),
+            ("1.0~debian-11", "bullseye"),
+            ("1.0-debian12", "bookworm"),
+            // Numbers that no release has yet.
+            ("1.0+deb99u1", "unknown"),
+            ("1.0-1~bpo99+1", "unknown"),
+            ("1.0-1debian16", "unknown"),
+            ("16.1-1.pgdg160+1", "unknown"),
+            ("1.0-ubuntu28.04", "unknown"),
+            ("1.0-0ubuntu0.28.04.1", "unknown"),
+            ("1.0~ubuntu2804", "unknown"),
         ] {
             assert_eq!(last(version), Some(series), "{version}");
         }
@@ -374,6 +463,16 @@ mod tests {
             "1.0+deb12rc1",
             "1.0~4.10",
             "1.0+aresid1",
+            "0.01.1~debian-5",
+            "2.3.1-debian1-4+b1",
+            "2023-debian9-1",
+            "1.4.0.10.debian.1-3+b1",
+            "1.5c.debian.9-11",
+            "2.4b1+debian-31",
+            "1.2-3ubuntu28.10",
+            "1.0~28.04",
+            "1.0+deb160",
+            "1.0+ubuntu28.05",
         ] {
             assert_eq!(last(version), None, "{version}");
         }

@@ -28,20 +28,34 @@ pub enum Route {
     /// A rule says so, and its version does not narrow that down.
     Rule(Vec<SuiteName>),
     /// The upload that it came with names them (field `Distribution`).
-    Distribution(Vec<SuiteName>),
+    Distribution {
+        /// The suites.
+        suites: Vec<SuiteName>,
+        /// A release that the upload names besides, and that there is no suite for.
+        foreign: Option<String>,
+    },
     /// The person who added it said so.
     Chosen(Vec<SuiteName>),
 }
 
 impl Route {
+    /// Returns what names a release that there is no suite for.
+    #[must_use]
+    pub fn foreign(&self) -> Option<&str> {
+        match self {
+            Self::Everywhere { foreign, .. } | Self::Distribution { foreign, .. } => foreign.as_deref(),
+            Self::Release { .. } | Self::Rule(_) | Self::Chosen(_) => None,
+        }
+    }
+
     /// The suites.
     #[must_use]
     pub fn suites(&self) -> &[SuiteName] {
         match self {
             Self::Everywhere { suites, .. }
             | Self::Release { suites, .. }
+            | Self::Distribution { suites, .. }
             | Self::Rule(suites)
-            | Self::Distribution(suites)
             | Self::Chosen(suites) => suites,
         }
     }
@@ -124,6 +138,10 @@ mod tests {
             ("1.2-1+deb11u1", "everywhere, but see deb11u1"),
             ("1.2-1+deb12u1~bpo11+1", "everywhere, but see bpo11+1"),
             ("2.0deb12", "bookworm bookworm-acme"),
+            ("2.4.1-bookworm-1", "bookworm bookworm-acme"),
+            ("2.4.1-debian11-1", "everywhere, but see debian11-1"),
+            ("1.0+deb99u1", "everywhere, but see deb99u1"),
+            ("1.0-ubuntu28.04", "everywhere, but see ubuntu28.04"),
             ("2.0+deb1", "everywhere"),
             ("2.0+deb120", "everywhere"),
             ("2.0+trixieland", "everywhere"),

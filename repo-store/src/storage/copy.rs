@@ -27,6 +27,30 @@ enum Hasher {
 
 const PIECE: usize = 256 << 10;
 
+/// Is told how many bytes more of a file were read. When it fails so does the copy.
+pub(crate) type Tell<'a> = dyn Fn(u64) -> std::io::Result<()> + 'a;
+
+/// Tells of what is read.
+struct Told<'a> {
+    input: File,
+    tell: &'a Tell<'a>,
+    untold: u64,
+}
+
+/// After so many bytes.
+const TOLD: u64 = 1 << 20;
+
+impl Read for Told<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.untold >= TOLD {
+            (self.tell)(std::mem::take(&mut self.untold))?;
+        }
+        let count = self.input.read(buffer)?;
+        self.untold += count as u64;
+        Ok(count)
+    }
+}
+
 /// Writes a new file at `to` with the bytes and the modification time of `from`; not yet synced. Says whether the bytes
 /// have that digest: when not, nothing is left at `to`.
 ///
@@ -37,6 +61,17 @@ pub(crate) fn copy<'a>(
     digest: Digest,
     mode: u32,
 ) -> Result<bool, StorageError> {
+    copy_told(from, to, digest, mode, &|_| Ok(()))
+}
+
+/// [`copy`] that tells how far it is.
+pub(crate) fn copy_told<'a>(
+    from: impl Into<At<'a>>,
+    to: &At<'_>,
+    digest: Digest,
+    mode: u32,
+    tell: &Tell<'_>,
+) -> Result<bool, StorageError> {
     let at = from.into();
     let from = &*at.full();
     if let Digest::Sealed(id) = digest {
@@ -46,8 +81,9 @@ pub(crate) fn copy<'a>(
             return Ok(false);
         }
     }
-    let mut input = at.open_file().map_err(StorageError::io("open", from))?;
+    let input = at.open_file().map_err(StorageError::io("open", from))?;
     let metadata = input.metadata().map_err(StorageError::io("look at", from))?;
+    let mut input = Told { input, tell, untold: 0 };
     let output = match copy_from(&mut input, metadata.len(), to, digest, mode)? {
         Copied::Whole(output) => output,
         Copied::Different => return Ok(false),

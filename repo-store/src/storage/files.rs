@@ -20,8 +20,8 @@ use crate::storage::beneath::{At, Status};
 pub(crate) use crate::storage::permissions::mode;
 use crate::storage::{FileFault, StorageError, faults};
 
-/// Above this many files one `syncfs` is cheaper than a sync of each.
-const SYNC_EACH: usize = 64;
+/// Above this many files one `syncfs` is faster than a sync of each, also while others write a lot: each sync waits for the disk to finish.
+const SYNC_EACH: usize = 4;
 
 /// Creates a directory and what is missing above it, and returns the directories whose entries changed.
 pub(crate) fn create_directories<'a>(path: impl Into<At<'a>>) -> Result<Vec<Utf8PathBuf>, StorageError> {

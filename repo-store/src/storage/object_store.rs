@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::fs::File;
 use std::io::{Read, Write};
 
 use camino::Utf8PathBuf;
@@ -12,6 +13,16 @@ use crate::storage::{Key, StorageError};
 
 /// A file on its way into an [`ObjectStore`]: nobody sees it until it is [kept](Staged::keep), and dropping it discards it.
 pub trait Staged: Write + Send {
+    /// Makes the file a clone of another one that shares its blocks until one of the two is changed, and returns the clone opened for reading.
+    /// `None` where the store cannot do that: then the bytes have to be written. Nothing may be written before or after.
+    ///
+    /// # Errors
+    /// When the clone cannot be opened.
+    fn clone_from(&mut self, original: &File) -> Result<Option<File>, StorageError> {
+        let _ = original;
+        Ok(None)
+    }
+
     /// Ends writing and lets go of what that needed, so that many files can wait to be kept.
     ///
     /// # Errors

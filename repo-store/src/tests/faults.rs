@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
 use apt_sign::{OpenPgpSigner, SecretKey};
@@ -33,12 +32,8 @@ use crate::tests::packages;
 const DAY: i64 = 24 * 60 * 60;
 
 fn context(day: i64) -> Context {
-    Context {
-        actor: "tester".to_owned(),
-        now: Timestamp::from_second(1_790_000_000 + day * DAY).unwrap(),
-        // In one thread the calls come in one order.
-        threads: NonZeroUsize::MIN,
-    }
+    // In one thread the calls come in one order.
+    Context::new("tester", Timestamp::from_second(1_790_000_000 + day * DAY).unwrap())
 }
 
 fn settings(name: &str) -> RepositorySettings {
@@ -290,7 +285,7 @@ fn retention_survives_every_fault() {
     survives(World::new(), |world| {
         let rule = RetentionRule { keep_versions: Some(1), ..RetentionRule::default() };
         let store = Store::open(&world.root)?;
-        let plan = store.plan_retention(&world.preprod.name, &[rule], context(5).now)?;
+        let plan = store.plan_retention(&world.preprod, &[rule], context(5).now)?;
         plan.apply(&store, &context(5)).map(drop)
     });
 }

@@ -2,7 +2,6 @@
 //! and stale reads. Nothing is lost and nothing is made twice.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,7 +27,7 @@ use crate::tests::packages;
 
 fn context(seconds: i64) -> Context {
     let now = Timestamp::from_second(seconds).unwrap();
-    Context { actor: "tester".into(), now, threads: NonZeroUsize::MIN }
+    Context::new("tester", now)
 }
 
 fn settings(name: &str) -> RepositorySettings {
@@ -147,7 +146,7 @@ impl World {
 
     fn retain(&self, time: i64) -> Result<(), Error> {
         let rules = [RetentionRule { keep_versions: Some(1), ..RetentionRule::default() }];
-        let plan = self.store.plan_retention(&self.prod.name, &rules, context(time).now)?;
+        let plan = self.store.plan_retention(&self.prod, &rules, context(time).now)?;
         plan.apply(&self.store, &context(time)).map(drop)
     }
 

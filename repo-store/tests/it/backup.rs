@@ -7,7 +7,9 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use repo_store::{AddOptions, FsckOptions, NamedFile, NamedFileKind, Store, TagName};
 
-use crate::fixture::{Fixture, context, everything_below, publish, settings, signer, suite};
+use crate::fixture::{
+    Fixture, context, everything_below, publish, publish_with_other_keys, settings, signer, suite,
+};
 
 fn lines(store: &Store) -> Vec<String> {
     let report = store.fsck(&FsckOptions::default(), &context(1000)).unwrap();
@@ -244,4 +246,35 @@ fn a_backup_made_while_others_write_is_whole() {
             rounds += 1;
         }
     });
+}
+
+#[test]
+fn a_plan_tells_what_a_backup_and_a_restoration_copy_and_writes_nothing() {
+    let fixture = eventful();
+    let (to, elsewhere) = (beside(&fixture, "backup"), beside(&fixture, "restored"));
+    let outside = fixture.file("list", b"bookworm\n");
+    let named = [NamedFile { path: outside, setting: "suites_file".to_owned(), kind: NamedFileKind::Saved }];
+    // At first all, then what came since, then nothing.
+    for round in 0..3 {
+        if round == 1 {
+            fixture.add(&[fixture.package("later", "1.0", "amd64", "e")]);
+            publish_with_other_keys(&fixture, &signer(), 50);
+        }
+        let before = to.exists().then(|| picture(&to));
+        let plan = fixture.store.plan_backup(&to, &named).unwrap();
+        assert_eq!(to.exists().then(|| picture(&to)), before);
+        let report = plan.apply(&fixture.store, &context(60)).unwrap();
+        assert!(report.damaged.is_empty());
+        let copied = (plan.copies().len() as u64, plan.bytes(), plan.kept());
+        assert_eq!(copied, (report.copied, report.bytes, report.kept), "round {round}");
+        assert_eq!(plan.copies().is_empty(), round == 2);
+    }
+    let plan = Store::plan_restore(&to, &elsewhere).unwrap();
+    assert!(!elsewhere.exists());
+    let (store, report) = plan.apply(&context(70)).unwrap();
+    let restored = (plan.copies().len() as u64, plan.bytes(), plan.publications());
+    assert_eq!(restored, (report.copied, report.bytes, report.publications));
+    assert_eq!(lines(&store), [""; 0]);
+    let refused = Store::plan_restore(&to, &elsewhere).unwrap_err();
+    assert_eq!(refused.code(), "E-STORE-EXISTS");
 }

@@ -15,8 +15,8 @@ use deb_parse::deb::Builder;
 use deb_parse::{Architecture, Component, Limits, PackageName, SuiteName, Version};
 use jiff::Timestamp;
 use repo_store::{
-    AddOptions, AddReport, BlobId, Context, Digests, PublishOptions, PublishReport, Record, RepositoryName,
-    RepositorySettings, Store, SuiteSettings,
+    AddOptions, AddReport, BlobId, Context, Digests, Progress, PublishOptions, PublishReport, Record,
+    RepositoryName, RepositorySettings, Store, SuiteSettings,
 };
 
 /// A store, and a directory beside it for files.
@@ -117,17 +117,23 @@ pub(crate) fn context(seconds: i64) -> Context {
         actor: "tester".to_owned(),
         now: Timestamp::from_second(1_790_000_000 + seconds).unwrap(),
         threads: NonZeroUsize::new(2).unwrap(),
+        progress: Progress::silent(),
     }
 }
 
 /// A record of a package that is in no file: for what looks at records only.
 pub(crate) fn record(name: &str, version: &str) -> Arc<Record> {
+    record_for(name, version, "amd64")
+}
+
+/// The same for an architecture.
+pub(crate) fn record_for(name: &str, version: &str, architecture: &str) -> Arc<Record> {
     let control = format!(
-        "Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: Test <test@example.org>\n\
+        "Package: {name}\nVersion: {version}\nArchitecture: {architecture}\nMaintainer: Test <test@example.org>\n\
          Description: synthetic package\n Only its control data exists.\n"
     );
     let control = BinaryControl::parse(control.as_bytes(), &Limits::default()).unwrap();
-    let blob = BlobId::of(format!("{name} {version}").as_bytes());
+    let blob = BlobId::of(format!("{name} {version} {architecture}").as_bytes());
     let digests = Digests { sha256: Sha256::from_bytes([0; 32]), md5: None, sha1: None };
     Arc::new(
         Record::new(&control, Component::parse("main").unwrap(), PackageKind::Deb, blob, 1, &digests)

@@ -225,6 +225,67 @@ pub(crate) fn assert_indices_are_as_signed(fixture: &Fixture, suite: &str) {
 }
 
 #[test]
+fn a_dists_that_was_led_back_by_one_publication_is_damage_and_an_interrupted_publish_is_not() {
+    let (fixture, signer) = (Fixture::new(), signer());
+    let public = fixture.store.public(&fixture.preprod.name);
+    let lead_to = |id: repo_store::PublicationId| {
+        std::fs::remove_file(public.join("dists")).unwrap();
+        std::os::unix::fs::symlink(format!(".publications/{id}/dists"), public.join("dists")).unwrap();
+    };
+    let check = |seconds| {
+        let options = repo_store::FsckOptions::default();
+        let report = fixture.store.fsck(&options, &context(seconds)).unwrap();
+        let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+        (problems, report.notes)
+    };
+    let ids: Vec<_> = ["1.0", "1.1"]
+        .iter()
+        .zip([0, 60])
+        .map(|(version, seconds)| {
+            fixture.add(&[fixture.package("hello", version, "amd64", version)]);
+            publish(&fixture, &signer, seconds).publication.unwrap()
+        })
+        .collect();
+    assert_eq!(check(100), (vec![], vec![]));
+    lead_to(ids[0]);
+    let damage = format!(
+        "damaged public/preprod/dists: it leads to .publications/{}/dists, and {} was shown after that: `publish` puts it right",
+        ids[0], ids[1]
+    );
+    assert_eq!(check(100), (vec![damage], vec![]));
+    // Also when clients saw the same content before: they know a later date.
+    let target = fixture.store.resolve(&fixture.preprod.name, "1").unwrap();
+    fixture.store.plan_rollback(&target, &[]).unwrap().apply(&fixture.store, &context(110)).unwrap();
+    let report = publish(&fixture, &signer, 120);
+    assert_eq!(report.suites.len(), 2, "all are signed again");
+    assert_eq!(report.date, Some(context(120).now));
+    assert_eq!(check(130), (vec![], vec![]));
+    assert_eq!(publish(&fixture, &signer, 140).publication, None);
+
+    // A repair leads it forward again.
+    lead_to(ids[1]);
+    let options = repo_store::FsckOptions::default();
+    assert!(fixture.store.repair(&options, &[], &context(150)).unwrap().remaining.is_clean());
+    assert_eq!(
+        public.join("dists").read_link_utf8().unwrap().parent().unwrap().file_name().unwrap(),
+        report.publication.unwrap().to_string()
+    );
+
+    // A publication mends it too, also when it shows the same state.
+    lead_to(ids[1]);
+    assert_eq!(check(150).0.len(), 1);
+    assert!(publish(&fixture, &signer, 160).publication.is_some());
+    assert_eq!(check(170), (vec![], vec![]));
+
+    // A process that died before the switch has noted nothing.
+    std::fs::remove_file(fixture.store.root().join("store/cache/shown.preprod")).unwrap();
+    lead_to(ids[1]);
+    let (problems, notes) = check(160);
+    assert_eq!((problems, notes.len()), (vec![], 1));
+    assert!(notes[0].contains("was announced, and clients see"), "{notes:?}");
+}
+
+#[test]
 fn a_damaged_index_is_not_built_upon() {
     for ending in ["xz", "gz"] {
         let (fixture, signer) = (Fixture::new(), signer());

@@ -27,7 +27,7 @@ fn insert(fixture: &Fixture, repository: &str, day: i64, packages: &[(&str, &str
 }
 
 fn plan(fixture: &Fixture, rules: &[RetentionRule], day: i64) -> RetentionPlan {
-    fixture.store.plan_retention(&fixture.preprod.name, rules, context(day * DAY).now).unwrap()
+    fixture.store.plan_retention(&fixture.preprod, rules, context(day * DAY).now).unwrap()
 }
 
 fn table(plan: &RetentionPlan) -> String {

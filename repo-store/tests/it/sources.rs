@@ -246,7 +246,8 @@ fn an_upload_goes_in_as_a_whole_to_the_suite_it_names() {
     let everything = sources.directory.read_dir_utf8().unwrap().map(|entry| entry.unwrap().path().to_owned());
     let report = fixture.try_add(&everything.collect::<Vec<_>>());
     assert!(report.refused.is_empty(), "{:?}", report.refused);
-    assert!(report.added.iter().all(|added| added.route == Route::Distribution(vec![suite("bookworm")])));
+    let route = Route::Distribution { suites: vec![suite("bookworm")], foreign: None };
+    assert!(report.added.iter().all(|added| added.route == route));
     assert_eq!(
         sources_in(&fixture, "bookworm"),
         ["hello 2.10-3 amd64", "hello 2.10-3 source", "hello-doc 2.10-3 all"]
@@ -432,7 +433,7 @@ fn versions_of_a_source_package_and_of_a_binary_one_are_counted_apart() {
         fixture.package("hello", "2.9-1", "amd64", ""),
     ]);
     let rule = RetentionRule { keep_versions: Some(1), ..RetentionRule::default() };
-    let plan = fixture.store.plan_retention(&fixture.preprod.name, &[rule], context(9).now).unwrap();
+    let plan = fixture.store.plan_retention(&fixture.preprod, &[rule], context(9).now).unwrap();
     let going: Vec<String> = plan
         .going()
         .filter(|(name, _)| name.as_str() == "bookworm")

@@ -8,9 +8,11 @@
 
 mod complete;
 mod configured;
+mod foreseen;
 mod plan;
 mod restore;
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
@@ -20,13 +22,15 @@ use apt_index::parallel_map;
 use camino::{Utf8Path, Utf8PathBuf};
 use configured::OUTSIDE;
 pub use configured::{NamedFile, NamedFileKind, OutsideFile, UnsavedFile};
-use plan::Plan;
+pub use foreseen::{BackupPlan, PlannedCopy, RestorePlan};
+use plan::{Original, Plan};
 pub use restore::RestoreReport;
 
 use crate::context::Context;
 use crate::error::{Error, MaintenanceError};
+use crate::progress::{Amount, Phase, Running};
 use crate::storage::beneath::{At, PathFault, Status, StorePaths};
-use crate::storage::copy::copy;
+use crate::storage::copy::{Digest, Tell, copy_told};
 use crate::storage::files::mode;
 use crate::storage::permissions::{EntryKind, ModeRule, Permission};
 use crate::storage::{StorageError, files};
@@ -63,10 +67,10 @@ impl Store {
         let configured = configured::configured(self.root(), named, &plan.plain)?.into_iter();
         let configured =
             configured.map(|one| OutsideFile::of(&one.saved_as).map_or(one.saved_as, |outside| outside.path));
-        let digests = plan.named.into_iter().map(|(path, _)| path);
+        let digests = plan.named.into_iter().map(|original| original.path);
         let published = plan.publications.into_iter().flat_map(|publication| {
             let record = publication.record.0;
-            publication.files.into_iter().map(|(path, _)| path).chain([record])
+            publication.files.into_iter().map(|original| original.path).chain([record])
         });
         let captured = plan.captured.into_iter().map(|(path, _)| path);
         let links = plan.links.into_iter().map(|(path, _)| path);
@@ -104,7 +108,11 @@ impl Store {
         let plan = Plan::of(self)?;
         let configured = configured::configured(self.root(), named, &plan.plain)?;
         let target = Target::new((self.root(), self.paths()), to)?;
-        let mut damaged = target.copy_all(&plan.named, context)?;
+        let mut total = Amount::default();
+        let published = plan.publications.iter().flat_map(|publication| &publication.files);
+        plan.named.iter().chain(published).for_each(|original| total.add(original.size));
+        let phase = context.progress.begin(Phase::Copying, total);
+        let mut damaged = target.copy_all(&plan.named, (context, &phase))?;
         for path in &plan.plain {
             if !target.copy_changed(path)? {
                 damaged.push(path.clone());
@@ -113,12 +121,13 @@ impl Store {
         let unsaved = target.copy_configured(&configured)?;
         let mut records = Vec::new();
         for publication in &plan.publications {
-            let missing = target.copy_all(&publication.files, context)?;
+            let missing = target.copy_all(&publication.files, (context, &phase))?;
             if missing.is_empty() {
                 records.push(publication.record.clone());
             }
             damaged.extend(missing);
         }
+        phase.finish();
         target.sync()?;
         let missing = complete::missing(&Self::at(to), plan.heads())?;
         if missing.is_empty() {
@@ -295,12 +304,12 @@ impl<'a> Target<'a> {
     }
 
     /// Copies a file whose content its digest names, unless it is there. Says whether it is there in the end.
-    fn copy_named(&self, path: &Utf8Path, digest: crate::storage::copy::Digest) -> Result<bool, Error> {
+    fn copy_named(&self, path: &Utf8Path, digest: Digest, tell: &Tell<'_>) -> Result<bool, Error> {
         let looked_at = || self.looked_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(there) = looked_at().get(path) {
             return Ok(*there);
         }
-        let there = self.copy_named_once(path, digest)?;
+        let there = self.copy_named_once(path, digest, tell)?;
         // Of blobs and objects each is named once, and there are very many.
         if path.starts_with("public") {
             looked_at().insert(path.to_owned(), there);
@@ -308,7 +317,7 @@ impl<'a> Target<'a> {
         Ok(there)
     }
 
-    fn copy_named_once(&self, path: &Utf8Path, digest: crate::storage::copy::Digest) -> Result<bool, Error> {
+    fn copy_named_once(&self, path: &Utf8Path, digest: Digest, tell: &Tell<'_>) -> Result<bool, Error> {
         let from = self.from.join(path);
         let size = |at: &At<'_>| match at.status_if_present() {
             Ok(found) => Ok(found.filter(Status::is_file).map(|found| found.size)),
@@ -321,7 +330,8 @@ impl<'a> Target<'a> {
         }
         self.parent(path)?;
         let temporary = self.temporary();
-        match copy(self.original.at(path), &temporary, digest, self.mode(path).unwrap_or(mode::IMMUTABLE)) {
+        let mode = self.mode(path).unwrap_or(mode::IMMUTABLE);
+        match copy_told(self.original.at(path), &temporary, digest, mode, tell) {
             Ok(true) => self.place(temporary, path).map(|()| true),
             Ok(false) => Ok(false),
             // Collected since it was listed; if it was needed, the next look at the backup shows.
@@ -343,12 +353,22 @@ impl<'a> Target<'a> {
     /// Copies files that their digests name, and returns those that are damaged.
     fn copy_all(
         &self,
-        named: &[(Utf8PathBuf, crate::storage::copy::Digest)],
-        context: &Context,
+        named: &[Original],
+        (context, phase): (&Context, &Running<'_>),
     ) -> Result<Vec<Utf8PathBuf>, Error> {
-        let results = parallel_map(named, context.threads, |(path, digest)| self.copy_named(path, *digest));
+        let results = parallel_map(named, context.threads, |Original { path, digest, size }| {
+            phase.check()?;
+            let told = Cell::new(0);
+            let there = self.copy_named(path, *digest, &|bytes| {
+                told.set(told.get() + bytes);
+                phase.advance(0, bytes).map_err(std::io::Error::other)
+            });
+            // What a cancelled copy fails with is no fault of the file.
+            phase.advance(1, size.saturating_sub(told.get()))?;
+            there
+        });
         let mut damaged = Vec::new();
-        for ((path, _), result) in named.iter().zip(results) {
+        for (Original { path, .. }, result) in named.iter().zip(results) {
             let at = self.original.at(path);
             if !result? && at.exists().map_err(Error::io("look at", &*at.full()))? {
                 damaged.push(path.clone());

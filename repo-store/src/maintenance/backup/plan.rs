@@ -23,7 +23,7 @@ pub(super) const MUTABLE_AREAS: [&str; 3] = ["store/refs", "store/tags", "store/
 /// All paths are from the root.
 pub(super) struct Plan {
     /// Files that a digest names. An object's name is the digest of its text, so it is known by its seal.
-    pub(super) named: Vec<(Utf8PathBuf, Digest)>,
+    pub(super) named: Vec<Original>,
     /// What the administrator wrote, and the keys.
     pub(super) plain: Vec<Utf8PathBuf>,
     pub(super) publications: Vec<PublishedFiles>,
@@ -33,10 +33,17 @@ pub(super) struct Plan {
     pub(super) links: Vec<(Utf8PathBuf, Utf8PathBuf)>,
 }
 
+/// A file that a digest names.
+pub(super) struct Original {
+    pub(super) path: Utf8PathBuf,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+}
+
 /// A publication, and the files that cannot be made again from its record.
 pub(super) struct PublishedFiles {
     pub(super) record: (Utf8PathBuf, Vec<u8>),
-    pub(super) files: Vec<(Utf8PathBuf, Digest)>,
+    pub(super) files: Vec<Original>,
 }
 
 impl Plan {
@@ -130,7 +137,8 @@ impl Plan {
             let mut of_publication = Vec::new();
             for expected in publication.entries() {
                 if let Source::Index(file) | Source::Signed { file, .. } = expected.source {
-                    of_publication.push((public.join(expected.path), Digest::Sha256(file.sha256)));
+                    let (path, digest) = (public.join(expected.path), Digest::Sha256(file.sha256));
+                    of_publication.push(Original { path, digest, size: file.size });
                 }
             }
             publications.push(PublishedFiles { record: (record, bytes), files: of_publication });
@@ -141,11 +149,11 @@ impl Plan {
 
         let mut named = Vec::new();
         for area in ["store/objects", "store/blobs"] {
-            for path in files_below(paths, Utf8Path::new(area))? {
+            for (path, size) in sizes_below(paths, Utf8Path::new(area))? {
                 let digits = path.as_str().trim_start_matches(area).replace('/', "");
                 let Ok(id) = digits.parse::<Blake3>() else { continue };
                 let digest = if area == "store/blobs" { Digest::Blake3(id) } else { Digest::Sealed(id) };
-                named.push((path, digest));
+                named.push(Original { path, digest, size });
             }
         }
         let plain = if changing.is_some() { of_administrator(root)? } else { beside_the_store(paths)? };
@@ -199,6 +207,11 @@ fn leads_to_known(dists: &Utf8Path, target: &Utf8Path, known: &BTreeSet<Utf8Path
 /// Every regular file below a directory that may not exist, by its path from the root. In a backup, others may have put links and
 /// pipes there: these are refused by name.
 pub(super) fn files_below(paths: &StorePaths, directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
+    Ok(sizes_below(paths, directory)?.into_iter().map(|(path, _)| path).collect())
+}
+
+/// The same, with their sizes.
+fn sizes_below(paths: &StorePaths, directory: &Utf8Path) -> Result<Vec<(Utf8PathBuf, u64)>, Error> {
     let mut found = Vec::new();
     let at = paths.at(directory);
     // What a link leads to is not below: in a backup it would be removed as something that the store no longer has.
@@ -208,7 +221,7 @@ pub(super) fn files_below(paths: &StorePaths, directory: &Utf8Path) -> Result<Ve
     }
     for (path, status) in beneath::files_below(&at)? {
         if status.is_file() {
-            found.extend(path.strip_prefix(paths.root()).map(Utf8Path::to_owned));
+            found.extend(path.strip_prefix(paths.root()).map(|path| (path.to_owned(), status.size)));
         } else if paths.is_backup() {
             let fault = if status.is_link() { PathFault::SymbolicLink } else { PathFault::NotAFile };
             return Err(StorageError::UnsafePath { path, fault }.into());

@@ -11,7 +11,8 @@ use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::model::snapshot::Snapshot;
-use crate::publish::{Publication, Source, TreeEntry, layout};
+use crate::progress::{Amount, Phase, Running};
+use crate::publish::{File, Publication, Source, TreeEntry, layout};
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::copy::Digest;
 use crate::storage::format::Format;
@@ -49,19 +50,7 @@ impl Store {
         to: &Utf8Path,
         context: &Context,
     ) -> Result<(Self, RestoreReport), Error> {
-        // A directory in which nothing was begun but a restoration, and not ended, takes it up again.
-        let names = files::names_in(to)?;
-        let is_cut_short =
-            names.iter().any(|name| name == INCOMPLETE) && files::metadata(&to.join(FORMAT)).is_err();
-        if !names.is_empty() && !is_cut_short {
-            let path = to.to_owned();
-            let is_store = files::metadata(&to.join(FORMAT)).is_ok();
-            return Err(if is_store {
-                Error::Storage(StorageError::StoreExists { path })
-            } else {
-                Error::Storage(StorageError::NotEmpty { path })
-            });
-        }
+        check_place(to)?;
         Format::of(from)?;
         let plan = Plan::of_backup(from)?;
         let target = Target::new((from, StorePaths::of_backup(from)), to)?;
@@ -69,12 +58,21 @@ impl Store {
             files::create_directories(&to.join("store").join(area))?;
         }
         files::create_directories(&to.join("public"))?;
-        let mut damaged = target.copy_all(&plan.named, context)?;
+        let mut total = Amount::default();
+        plan.named.iter().for_each(|original| total.add(original.size));
+        let phase = context.progress.begin(Phase::Copying, total);
+        let mut damaged = target.copy_all(&plan.named, (context, &phase))?;
         for path in &plan.plain {
             if !target.copy_changed(path)? {
                 damaged.push(path.clone());
             }
         }
+        phase.finish();
+        let mut total = Amount::default();
+        for published in &plan.publications {
+            total.add(published.files.iter().map(|original| original.size).sum());
+        }
+        let phase = context.progress.begin(Phase::Restoring, total);
         let store = Self::at(to);
         let (mut records, mut restored) = (Vec::new(), Vec::new());
         for published in &plan.publications {
@@ -82,7 +80,7 @@ impl Store {
             let Some(publication) = Publication::parse(bytes) else { continue };
             let repository = path.parent().and_then(Utf8Path::file_name).unwrap_or_default();
             let repository = RepositoryName::parse(repository)?;
-            let missing = tree(&store, &target, &repository, &publication)?;
+            let missing = tree(&store, &target, (&repository, &publication), &phase)?;
             if missing.is_empty() {
                 records.push(published.record.clone());
                 let dists = Utf8Path::new("public").join(repository.as_str()).join(layout::DISTS);
@@ -92,7 +90,9 @@ impl Store {
                 restored.push((repository, publication.id, publication.commit));
             }
             damaged.extend(missing);
+            phase.advance(1, 0)?;
         }
+        phase.finish();
         for (repository, tag, commit) in plan.tags() {
             let shows = |(of, _, shown): &&(RepositoryName, PublicationId, Option<CommitId>)| {
                 *of == repository && *shown == Some(commit)
@@ -119,6 +119,23 @@ impl Store {
     }
 }
 
+/// Refuses a directory that has something else in it than a restoration that was cut short, which goes on.
+pub(super) fn check_place(to: &Utf8Path) -> Result<(), Error> {
+    let names = files::names_in(to)?;
+    let is_cut_short =
+        names.iter().any(|name| name == INCOMPLETE) && files::metadata(&to.join(FORMAT)).is_err();
+    if names.is_empty() || is_cut_short {
+        return Ok(());
+    }
+    let path = to.to_owned();
+    let is_store = files::metadata(&to.join(FORMAT)).is_ok();
+    Err(if is_store {
+        Error::Storage(StorageError::StoreExists { path })
+    } else {
+        Error::Storage(StorageError::NotEmpty { path })
+    })
+}
+
 /// Makes the links at the root of the repository to the public keys and the flat form of the publication that clients see.
 fn root_links(
     store: &Store,
@@ -139,9 +156,16 @@ fn root_links(
 fn tree(
     store: &Store,
     target: &Target<'_>,
-    repository: &RepositoryName,
-    publication: &Publication,
+    (repository, publication): (&RepositoryName, &Publication),
+    phase: &Running<'_>,
 ) -> Result<Vec<Utf8PathBuf>, Error> {
+    let tell = |bytes| phase.advance(0, bytes).map_err(std::io::Error::other);
+    let copy_named = |path: &Utf8Path, file: File| {
+        let copied = target.copy_named(path, Digest::Sha256(file.sha256), &tell);
+        // What a cancelled copy fails with is no fault of the file.
+        phase.check()?;
+        copied
+    };
     let public = Utf8Path::new("public").join(repository.as_str());
     let mut missing = Vec::new();
     let dists = public.join(layout::dists_of(publication.id)).join("-");
@@ -155,7 +179,7 @@ fn tree(
             // Package files follow, from the records.
             Source::Blob { .. } => {}
             Source::Index(file) => {
-                if !target.copy_named(&path, Digest::Sha256(file.sha256))? {
+                if !copy_named(&path, file)? {
                     missing.push(path);
                 }
             }
@@ -163,7 +187,7 @@ fn tree(
                 let first = target.copy.at(public.join(first));
                 if first.full() != full && exists(&first)? {
                     files::link(first, at)?;
-                } else if target.copy_named(&path, Digest::Sha256(file.sha256))? {
+                } else if copy_named(&path, file)? {
                     files::set_modified(at, made_in.seconds())?;
                 } else {
                     missing.push(path);

@@ -1,5 +1,6 @@
 //! Reading every file to its end and comparing it with its name, on all threads.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 
@@ -13,6 +14,7 @@ use super::report::{Problem, ProblemKind};
 use crate::context::Context;
 use crate::manifest::Manifest;
 use crate::model::id::BlobId;
+use crate::progress::{Amount, Cancelled, Phase};
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::{Key, StorageError, files, sealed};
 use crate::store::Store;
@@ -112,7 +114,7 @@ pub(super) fn read_all(
     paths: &StorePaths,
     inventory: &Inventory,
     context: &Context,
-) -> Contents {
+) -> Result<Contents, Cancelled> {
     let mut contents = Contents::default();
     let mut jobs: Vec<(&Utf8Path, &Found, Subject)> = Vec::new();
     for (path, found) in
@@ -133,12 +135,27 @@ pub(super) fn read_all(
     }
     // The largest first, so that no thread is left alone with one in the end.
     jobs.sort_by_key(|(path, found, _)| (std::cmp::Reverse(found.size), *path));
-    let results = parallel_map(&jobs, context.threads, |(path, _, subject)| {
-        match path.strip_prefix("store").ok().and_then(|key| Key::parse(key.as_str())) {
-            Some(key) if !store.storage().is_local() => read_object(store, &key, *subject),
-            _ => read(&paths.at(path), *subject),
+    let mut total = Amount::default();
+    jobs.iter().for_each(|(_, found, _)| total.add(found.size));
+    let phase = context.progress.begin(Phase::Checking, total);
+    let results = parallel_map(&jobs, context.threads, |(path, found, subject)| {
+        if phase.check().is_err() {
+            return Err(Fault::Gone);
         }
+        let told = Cell::new(0);
+        let result = match path.strip_prefix("store").ok().and_then(|key| Key::parse(key.as_str())) {
+            Some(key) if !store.storage().is_local() => read_object(store, &key, *subject),
+            _ => read(&paths.at(path), *subject, &|bytes| {
+                told.set(told.get() + bytes);
+                // The file is read to its end: whether more is wanted is asked before the next.
+                let _ = phase.advance(0, bytes);
+            }),
+        };
+        let _ = phase.advance(1, found.size.saturating_sub(told.get()));
+        result
     });
+    phase.check()?;
+    phase.finish();
     for ((path, found, subject), result) in jobs.into_iter().zip(results) {
         match subject {
             Subject::Blob(_) => contents.counts.0 += 1,
@@ -160,7 +177,7 @@ pub(super) fn read_all(
         }
         contents.problems.extend(damaged.and_then(|fault| fault.problem(path)).map(|p| (subject, p)));
     }
-    contents
+    Ok(contents)
 }
 
 const OTHER: Fault = Fault::Damaged("its content has another hash than its name says");
@@ -181,10 +198,11 @@ fn read_object(store: &Store, key: &Key, subject: Subject) -> Result<Read, Fault
     parse(&objects.get(key).map_err(unreadable)?.ok_or(Fault::Gone)?, subject)
 }
 
-fn read(at: &At<'_>, subject: Subject) -> Result<Read, Fault> {
+/// `tell` is told how many bytes of a large file were read.
+fn read(at: &At<'_>, subject: Subject, tell: &dyn Fn(u64)) -> Result<Read, Fault> {
     match subject {
         Subject::Blob(id) => {
-            if blake3_of(at.clone())? == id.0 {
+            if blake3_told(at.clone(), tell)? == id.0 {
                 Ok(Read::Blob)
             } else {
                 Err(OTHER)
@@ -216,11 +234,23 @@ fn parse(bytes: &[u8], subject: Subject) -> Result<Read, Fault> {
     }
 }
 
+/// After so many bytes of a file an observer is told of them.
+const TOLD: u64 = 4 << 20;
+
 /// The BLAKE3 of a file.
 pub(super) fn blake3_of<'a>(at: impl Into<At<'a>>) -> Result<Blake3, Fault> {
+    blake3_told(at, &|_| {})
+}
+
+fn blake3_told<'a>(at: impl Into<At<'a>>, tell: &dyn Fn(u64)) -> Result<Blake3, Fault> {
     let mut hasher = blake3::Hasher::new();
+    let mut untold = 0;
     let take = |piece: &[u8]| {
         hasher.update(piece);
+        untold += piece.len() as u64;
+        if untold >= TOLD {
+            tell(std::mem::take(&mut untold));
+        }
     };
     files::each_piece(at, take).map_err(|error| Fault::read(&error))?;
     Ok(Blake3::from_bytes(*hasher.finalize().as_bytes()))

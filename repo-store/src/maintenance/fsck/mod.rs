@@ -8,7 +8,8 @@
 //! from whatever the caller can reach ([`Copies`]).
 //!
 //! Not checked: what the administrator writes (`repo.toml`, `repo.d/`), for which only the modes are looked at; the content of the secret
-//! keys, which the caller looks at ([`FsckOptions::keys`]); and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/damaged/`.
+//! keys, which the caller looks at ([`FsckOptions::keys`]); and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/cache/`,
+//! `store/damaged/`.
 
 mod contents;
 mod graph;
@@ -19,6 +20,7 @@ mod remote;
 mod repair;
 mod report;
 mod sources;
+mod withdrawal;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -34,11 +36,13 @@ pub use remote::{Copies, Refusal, Unhelpful};
 pub use repair::RepairReport;
 pub use report::{Affected, FsckReport, Problem, ProblemKind};
 pub use sources::CopySource;
+pub use withdrawal::Withdrawn;
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::id::BlobId;
-use crate::model::name::RepositoryName;
+use crate::model::name::{RepositoryName, TagName};
+use crate::progress::{Amount, Phase};
 use crate::publish;
 use crate::publish::{DirectoryTarget, Forged, Publication};
 use crate::storage::{COLLECTION, files};
@@ -84,19 +88,27 @@ pub struct FsckOptions<'a> {
     /// Renders and signs a repository again ([`Store::sign_again`]) and returns whether it did. A repair asks for that when clients see a
     /// forged index, before it takes that away; without it they miss the index until somebody publishes.
     pub sign_again: Option<&'a SignAgain<'a>>,
+    /// Renders and signs what some tags of a repository lead to again ([`Store::sign_tags_again`]) and returns whether it did. A repair asks
+    /// for that before it withdraws a damaged publication that these tags lead to; without it they lead nowhere until
+    /// [`Store::sign_again`].
+    pub sign_tags: Option<&'a SignTags<'a>>,
 }
 
 /// See [`FsckOptions::sign_again`].
 pub type SignAgain<'a> = dyn Fn(&RepositoryName) -> bool + 'a;
 
+/// See [`FsckOptions::sign_tags`].
+pub type SignTags<'a> = dyn Fn(&RepositoryName, &[TagName]) -> bool + 'a;
+
 impl std::fmt::Debug for FsckOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { signatures, keys, problems, sign_again } = self;
+        let Self { signatures, keys, problems, sign_again, sign_tags } = self;
         f.debug_struct("FsckOptions")
             .field("signatures", &signatures.is_some())
             .field("keys", &keys.is_some())
             .field("problems", problems)
             .field("sign_again", &sign_again.is_some())
+            .field("sign_tags", &sign_tags.is_some())
             .finish()
     }
 }
@@ -116,6 +128,8 @@ enum Fix {
     Published(Remedy),
     /// A file of an index that lists what no record says.
     Forged(RepositoryName, Sha256),
+    /// A damaged file of an index that a publication may name.
+    Index,
     Record,
     Reference(RepositoryName),
     Tag,
@@ -173,7 +187,7 @@ impl Store {
         let mut journal = Journal::read(self);
         let paths = self.paths();
         let inventory = Inventory::take(self, &paths)?;
-        let contents = contents::read_all(self, &paths, &inventory, context);
+        let contents = contents::read_all(self, &paths, &inventory, context)?;
         // What garbage collection took away since was marked as going before.
         for (repository, records) in &mut records {
             records.readable.retain(|_, publication| !published::is_going(self, repository, publication));
@@ -200,7 +214,8 @@ impl Store {
         journal.check(&graph, &published);
 
         let keys = options.keys.and_then(|look| look());
-        let mut compared = 0;
+        let phase = context.progress.begin(Phase::Comparing, Amount::items(records.len()));
+        let (mut compared, mut notes) = (0, Vec::new());
         let nothing = BTreeSet::new();
         for (repository, records) in &records {
             let mut tree = Published {
@@ -222,10 +237,12 @@ impl Store {
                 keys: keys.as_ref(),
                 now: context.now,
                 problems: Vec::new(),
+                notes: Vec::new(),
                 compared: 0,
             };
             tree.check();
             compared += tree.compared;
+            notes.append(&mut tree.notes);
             findings.extend(tree.problems.into_iter().map(|(remedy, problem)| {
                 let is_record = problem.path.starts_with("store/publications");
                 let or_else = if is_record { Fix::Record } else { Fix::Nothing };
@@ -234,7 +251,9 @@ impl Store {
             findings.extend(self.forged(repository, records, &contents, context));
             let of_records = records.problems.iter().cloned();
             findings.extend(of_records.map(|problem| Finding { problem, remedy: Fix::Record }));
+            phase.advance(1, 0)?;
         }
+        phase.finish();
 
         let unusable = graph.unusable();
         let told: HashSet<Blake3> =
@@ -289,6 +308,7 @@ impl Store {
             objects: contents.counts.1,
             published: compared,
             bytes: contents.bytes,
+            notes,
         };
         let is_complete = unusable.objects.is_empty()
             && !findings.iter().any(|finding| {
@@ -363,7 +383,7 @@ impl Subject {
             Self::Blob(id) => Fix::Blob(id),
             Self::Object(id) => Fix::Object(id),
             Self::Manifest(id) => Fix::Manifest(id),
-            Self::Index => Fix::Nothing,
+            Self::Index => Fix::Index,
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) enum Remedy {
     Pool(Utf8PathBuf, BlobId),
     /// Let `dists` lead to this publication.
     Dists(RepositoryName, String),
+    /// Move away what nobody put there.
+    Stray(RepositoryName, Utf8PathBuf),
 }
 
 impl Records {
@@ -105,6 +107,8 @@ pub(super) struct Published<'a> {
     pub(super) keys: Option<&'a KeysFound>,
     pub(super) now: Timestamp,
     pub(super) problems: Vec<(Option<Remedy>, Problem)>,
+    /// What is worth a word and is not damage.
+    pub(super) notes: Vec<String>,
     /// How many files were compared.
     pub(super) compared: u64,
 }
@@ -359,6 +363,8 @@ impl Published<'_> {
             }
             return;
         };
+        // Before the link is read: what is noted was shown by then.
+        let last_shown = self.store.last_shown(self.repository);
         let target = self.paths.at(&dists).read_link().unwrap_or_default();
         let current = self.records.readable.values().find(|known| target == layout::dists_of(known.id));
         let Some(current) = current else {
@@ -386,13 +392,26 @@ impl Published<'_> {
             self.report(remedy, ProblemKind::Damaged, dists, what, affects);
             return;
         };
-        // A publication that was killed has announced itself and not switched yet, or does so now: it replaces what clients see.
-        let is_old = newest.is_some_and(|newest| {
-            newest.id != current.id && newest.replaces.is_some_and(|replaced| replaced != current.id)
-        });
-        if is_old {
-            let what = format!("it leads to {target}, and others were shown after that");
-            self.report(remedy, ProblemKind::Damaged, dists, what, affects);
+        if let Some(newest) = newest.filter(|newest| newest.id != current.id)
+            && let Some(replaced) = newest.replaces
+        {
+            let (last, id, name) = (newest.id, current.id, self.repository);
+            if replaced != id {
+                let what = format!(
+                    "it leads to {target}, and others were shown after that: `publish` puts it right"
+                );
+                self.report(remedy, ProblemKind::Damaged, dists, what, affects);
+            } else if last_shown == Some(last) {
+                let what =
+                    format!("it leads to {target}, and {last} was shown after that: `publish` puts it right");
+                self.report(remedy, ProblemKind::Damaged, dists, what, affects);
+            } else {
+                // A publication that was killed has announced itself and not switched yet, or does so now.
+                self.notes.push(format!(
+                    "{name}: publication {last} was announced, and clients see {id}: a publish is running, was interrupted, \
+                     or dists was changed; `publish` shows the present state"
+                ));
+            }
         }
         for expected in current.root_entries() {
             self.check_entry(&expected);
@@ -488,6 +507,7 @@ impl Published<'_> {
         let publications = self.public().join(PUBLICATIONS);
         let unreadable: BTreeSet<&str> =
             self.records.problems.iter().filter_map(|problem| problem.path.file_name()).collect();
+        let shown = self.current_name();
         for (path, found) in self.inventory.below(&publications) {
             let Ok(relative) = path.strip_prefix(&publications) else { continue };
             let Some(name) = relative.iter().next() else { continue };
@@ -501,14 +521,17 @@ impl Published<'_> {
                         what,
                         affects: Vec::new(),
                     };
-                    self.problems.push((None, problem));
+                    // In what clients see now it is for a person to look at.
+                    let is_shown = Some(name) == shown.as_deref();
+                    let remedy = (!is_shown).then(|| Remedy::Stray(self.repository.clone(), path.to_owned()));
+                    self.problems.push((remedy, problem));
                 }
             } else if relative == name
                 && let Some(id) = id.filter(|id| self.announced.contains(id))
                 && !unreadable.contains(name)
                 // One that came since the records were read has its own.
                 && !self.store.storage().objects().contains(&Publication::key(self.repository, id)).unwrap_or(true)
-                && Some(&*id.to_string()) != self.current_name().as_deref()
+                && Some(&*id.to_string()) != shown.as_deref()
             {
                 // What was never announced is being built, or was when a crash came: the next `publish` clears it away.
                 let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());

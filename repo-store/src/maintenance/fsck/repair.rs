@@ -14,6 +14,7 @@ use super::journal::Journal;
 use super::published::Remedy;
 use super::remote::{Unhelpful, names_for_clients};
 use super::sources::{self, CopySource, Sources};
+use super::withdrawal::Withdrawn;
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem};
 use crate::context::Context;
 use crate::error::Error;
@@ -23,7 +24,8 @@ use crate::model::id::{BlobId, CommitId};
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
-use crate::publish::{DirectoryTarget, File, Publication, Source, TreeEntry, layout};
+use crate::progress::Phase;
+use crate::publish::{DirectoryTarget, File, MakeAgain, Publication, Source, TreeEntry, layout};
 use crate::storage::beneath::{At, StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
 use crate::storage::files::mode;
@@ -36,6 +38,8 @@ use crate::store::Store;
 pub struct RepairReport {
     /// What was put right, in the order in which it was.
     pub repaired: Vec<Problem>,
+    /// The publications that clients no longer see and that were withdrawn, because a part of them is damaged and cannot be made again.
+    pub withdrawn: Vec<Withdrawn>,
     /// The state after it: what is left needs a true copy or a person.
     pub remaining: FsckReport,
     /// Places of which something was hoped for and that failed to give it, each with the first reason.
@@ -44,9 +48,11 @@ pub struct RepairReport {
 
 impl Store {
     /// Checks everything and puts right what can be: modes; names in the published trees; damaged and missing files of which
-    /// a true copy is found in one of `sources`, which are asked in that order.
+    /// a true copy is found in one of `sources`, which are asked in that order; files of indices that can be made again to the byte.
     ///
-    /// A copy is taken only when its hash is that of the file it replaces.
+    /// A copy is taken only when its hash is that of the file it replaces. A publication that clients no longer see under `dists`, and of
+    /// which a file is lost for good, is withdrawn: its files move to `store/damaged/`, and its archive root goes. What clients see
+    /// under `dists` is never withdrawn.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -76,16 +82,22 @@ impl Store {
                 now: context.now,
                 changed: Vec::new(),
             };
+            context.progress.check(Phase::Checking)?;
             let repaired = repair.run()?;
             paths.sync_all(repair.changed)?;
-            report.remaining = found.report;
             // What was put right may lead to more that is missing: a commit to its snapshots, these to pages, chunks and files.
             let progress =
                 repaired.iter().filter(|problem| seen.insert((problem.kind, problem.path.clone())));
             let is_done = progress.count() == 0;
             report.repaired.extend(repaired);
             if is_done {
-                break;
+                let (gone, withdrawn) = self.withdraw_damaged(&found, options)?;
+                if withdrawn.is_empty() {
+                    report.remaining = found.report;
+                    break;
+                }
+                report.repaired.extend(gone);
+                report.withdrawn.extend(withdrawn);
             }
         }
         report.unhelpful = sources.unhelpful();
@@ -119,7 +131,7 @@ impl Repair<'_, '_> {
                 _,
                 TreeEntry { source: Source::Index(_) | Source::Signed { .. }, .. },
             )) => 2,
-            Fix::Log | Fix::Forged(..) => 3,
+            Fix::Log | Fix::Forged(..) | Fix::Index => 3,
             Fix::Published(_) | Fix::Mode | Fix::Nothing => 4,
         });
         for Finding { problem, remedy } in findings {
@@ -134,6 +146,7 @@ impl Repair<'_, '_> {
                 Fix::History => self.history(&problem.path),
                 Fix::Published(remedy) => self.published(remedy),
                 Fix::Forged(repository, digest) => self.take_away_forged(repository, *digest),
+                Fix::Index => self.unnamed(&problem.path),
                 Fix::Log => self.log(),
                 Fix::Mode => self.mode(&problem.path),
                 Fix::Nothing => Ok(false),
@@ -311,17 +324,8 @@ impl Repair<'_, '_> {
             return Ok(false);
         }
         let _lock = self.store.publishing_lock(&repository)?;
-        self.give_up(&repository, id)?;
+        self.changed.extend(self.store.withdraw(self.paths, &repository, id)?);
         Ok(true)
-    }
-
-    /// Moves a publication aside with its record. The caller holds the publishing lock.
-    fn give_up(&mut self, repository: &RepositoryName, id: PublicationId) -> Result<(), Error> {
-        let public = self.store.public(repository);
-        let record = Publication::key(repository, id);
-        self.move_aside(&self.store.root().join("store").join(record.as_str()))?;
-        self.move_aside(&public.join(layout::publication(id)))?;
-        self.move_aside(&public.join(layout::archive_root(id)))
     }
 
     /// Moves a forged file of an index aside, with all publications that name it and that clients do not see. What they see is made anew
@@ -342,7 +346,7 @@ impl Repair<'_, '_> {
         let records = super::published::Records::read(self.store, repository);
         for publication in records.readable.values().filter(|publication| Some(publication.id) != id) {
             if publication.names(&digest) {
-                self.give_up(repository, publication.id)?;
+                self.changed.extend(self.store.withdraw(self.paths, repository, publication.id)?);
             }
         }
         // Its other names are hard links, or copies of the same content.
@@ -440,6 +444,11 @@ impl Repair<'_, '_> {
                 Ok(true)
             }
             Remedy::Entry(repository, expected) => self.entry(repository, expected),
+            Remedy::Stray(repository, path) => {
+                let _lock = self.store.publishing_lock(repository)?;
+                self.move_aside(&self.store.root().join(path))?;
+                Ok(true)
+            }
         }
     }
 
@@ -490,16 +499,19 @@ impl Repair<'_, '_> {
                             self.sources.published(repository, &expected.path, &names, *file)?
                         }
                     };
-                    let Some(source) = source else {
+                    let temporary = match source {
+                        Some(source) => self.copied(source, Digest::Sha256(file.sha256))?,
+                        None if made_in.is_none() => self.made_again(repository, file)?,
+                        None => return Ok(false),
+                    };
+                    let Some(temporary) = temporary else {
                         // What is gone is made anew by the next publication; damage would be built upon.
-                        if matches!(expected.source, Source::Index(_)) && self.exists(&path)? {
+                        if made_in.is_none() && self.exists(&path)? {
                             let _lock = self.store.publishing_lock(repository)?;
                             self.move_aside(&path)?;
                         }
                         return Ok(false);
                     };
-                    let digest = Digest::Sha256(file.sha256);
-                    let Some(temporary) = self.copied(source, digest)? else { return Ok(false) };
                     self.place(&temporary, &path)?;
                 }
                 if let Some(made_in) = made_in {
@@ -509,6 +521,37 @@ impl Repair<'_, '_> {
                 Ok(made_in.is_some() || !good)
             }
         }
+    }
+
+    /// A file of an index that was rendered again, as a finished temporary file.
+    fn made_again(&self, repository: &RepositoryName, file: &File) -> Result<Option<Utf8PathBuf>, Error> {
+        let records = super::published::Records::read(self.store, repository);
+        let made = MakeAgain::new(self.store, repository).file(records.readable.values(), &file.sha256);
+        let Some(bytes) = made else { return Ok(None) };
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, &bytes, mode::IMMUTABLE)?;
+        Ok(Some(temporary))
+    }
+
+    /// Moves a damaged file of an index aside that no publication names, when that is certain.
+    fn unnamed(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        let mut names = path.iter();
+        let repository = names.nth(1).and_then(|name| RepositoryName::parse(name).ok());
+        let digest = path.file_name().and_then(|name| name.parse::<Sha256>().ok());
+        let Some((repository, digest)) = repository.zip(digest) else { return Ok(false) };
+        let _lock = self.store.publishing_lock(&repository)?;
+        let records = super::published::Records::read(self.store, &repository);
+        let is_named = records.readable.values().any(|publication| {
+            publication
+                .entries()
+                .iter()
+                .any(|entry| entry.source.file().is_some_and(|file| file.sha256 == digest))
+        });
+        let is_unnamed = records.problems.is_empty() && !is_named;
+        if is_unnamed {
+            self.move_aside(&self.store.root().join(path))?;
+        }
+        Ok(is_unnamed)
     }
 
     /// Every place of a repository's tree where a file of that content should lie, below the public directory.

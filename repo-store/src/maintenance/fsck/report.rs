@@ -122,6 +122,8 @@ impl fmt::Display for Affected {
 pub struct FsckReport {
     /// Everything that is not as it should be, in the order of paths.
     pub problems: Vec<Problem>,
+    /// What is worth a word and is not a problem: a publication that was announced and is not shown.
+    pub notes: Vec<String>,
     /// Package files that were read to their end.
     pub blobs: u64,
     /// Objects that were read to their end.

@@ -2,23 +2,25 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::num::NonZeroUsize;
 
 use apt_index::parallel_map;
 use deb_parse::checksum::Blake3;
 
+use crate::context::Context;
 use crate::error::Error;
 use crate::model::commit::Commit;
 use crate::model::id::{ChunkId, CommitId, PageId, SnapshotId};
 use crate::model::snapshot::Snapshot;
 use crate::model::{chunk, page};
+use crate::progress::{Amount, Phase, Running};
 use crate::storage::StorageError;
 use crate::store::Store;
 
 /// Everything that was there at first, less what was reached since. Each object is read once at most.
 pub(super) struct Marks<'a> {
     store: &'a Store,
-    threads: NonZeroUsize,
+    context: &'a Context,
+    phase: Running<'a>,
     objects: HashSet<Blake3>,
     blobs: HashSet<Blake3>,
     snapshots: HashSet<SnapshotId>,
@@ -43,21 +45,22 @@ const BATCH: usize = 256;
 impl<'a> Marks<'a> {
     pub(super) fn new(
         store: &'a Store,
-        threads: NonZeroUsize,
+        context: &'a Context,
         objects: HashSet<Blake3>,
         blobs: HashSet<Blake3>,
     ) -> Self {
+        let phase = context.progress.begin(Phase::Marking, Amount::items(objects.len()));
         let (snapshots, pages, chunks) = (HashSet::new(), HashSet::new(), HashSet::new());
-        Self { store, threads, objects, blobs, snapshots, pages, chunks }
+        Self { store, context, phase, objects, blobs, snapshots, pages, chunks }
     }
 
     /// Commits whose states are kept. Those before them are not, unless they are given too.
     pub(super) fn commits(&mut self, commits: Vec<(CommitId, Commit)>) -> Result<(), Error> {
         let mut snapshots = Vec::new();
         for (id, commit) in commits {
-            self.objects.remove(&id.0);
+            self.reach(id.0);
             if let Some(holds) = commit.holds {
-                self.objects.remove(&holds.0);
+                self.reach(holds.0);
             }
             snapshots.extend(commit.suites.into_values());
         }
@@ -83,15 +86,17 @@ impl<'a> Marks<'a> {
         let mut failure = Failure(None);
         let objects = self.store.objects();
         for batch in snapshots.chunks(BATCH) {
+            self.phase.check()?;
             let pages = self.read(batch, |id| id.0, |id| Ok(Snapshot::page_ids(&objects, id)?), &mut failure);
             let pages = distinct(pages, &mut self.pages);
             let chunks = self.read(&pages, |id| id.0, |id| Ok(page::chunk_ids(&objects, id)?), &mut failure);
             let chunks = distinct(chunks, &mut self.chunks);
             for batch in chunks.chunks(BATCH) {
+                self.phase.check()?;
                 // When every blob is reached, nothing more is to be learnt. Most often the current states do that.
                 if self.blobs.is_empty() {
                     for id in batch {
-                        self.objects.remove(&id.0);
+                        self.reach(id.0);
                     }
                     continue;
                 }
@@ -113,10 +118,17 @@ impl<'a> Marks<'a> {
         failure: &mut Failure,
     ) -> Vec<T> {
         for id in ids {
-            self.objects.remove(&digest(*id));
+            self.reach(digest(*id));
         }
-        let found = parallel_map(ids, self.threads, |id| read(*id)).into_iter();
+        let found = parallel_map(ids, self.context.threads, |id| read(*id)).into_iter();
         found.filter_map(|found| found.map_err(|error| failure.note(error)).ok()).flatten().collect()
+    }
+
+    fn reach(&mut self, id: Blake3) {
+        if self.objects.remove(&id) {
+            // Whether it is cancelled is asked before each batch.
+            let _ = self.phase.advance(1, 0);
+        }
     }
 
     /// The objects and the blobs that were not reached, in order.
@@ -126,6 +138,7 @@ impl<'a> Marks<'a> {
             ids.sort_unstable();
             ids
         };
+        self.phase.finish();
         (sorted(self.objects), sorted(self.blobs))
     }
 }
@@ -174,7 +187,8 @@ mod tests {
 
         let ids = |area| object_store::ids(store.storage().objects(), area).unwrap();
         let blobs = ["aa", "bb", "cc"].map(|name| BlobId::of(name.as_bytes()).0).into_iter().collect();
-        let mut marks = Marks::new(&store, NonZeroUsize::MIN, ids("objects"), blobs);
+        let context = Context::new("tester", jiff::Timestamp::UNIX_EPOCH);
+        let mut marks = Marks::new(&store, &context, ids("objects"), blobs);
         assert!(matches!(marks.snapshots(vec![other]), Err(Error::Storage(StorageError::Missing { .. }))));
         marks.snapshots(vec![kept]).unwrap();
         let (objects, blobs) = marks.unreached();

@@ -50,6 +50,7 @@ use crate::manifest;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
+use crate::progress::{Amount, Phase};
 use crate::storage::{COLLECTION, Key, StorageError, object_store};
 use crate::store::Store;
 
@@ -163,7 +164,7 @@ impl Store {
         let manifests = ids(manifest::AREA)?;
         let blobs = ids("blobs")?;
         let mut of_no_blob: Vec<Blake3> = manifests.difference(&blobs).copied().collect();
-        let mut marks = Marks::new(self, context.threads, ids("objects")?, blobs);
+        let mut marks = Marks::new(self, context, ids("objects")?, blobs);
         let repositories = self.repositories()?;
         let mut report = GcReport::default();
         let mut tagged = HashSet::new();
@@ -198,7 +199,10 @@ impl Store {
         let (objects, blobs) = marks.unreached();
         of_no_blob.extend(blobs.iter().filter(|id| manifests.contains(id)));
         of_no_blob.sort_unstable();
-        let mut sweep = Sweep::new(self, &paths, (settled, now), options.dry_run);
+        let going: usize = surveys.iter().map(Survey::going).sum();
+        let total = Amount::items(objects.len() + blobs.len() + of_no_blob.len() + going);
+        let phase = context.progress.begin(Phase::Removing, total);
+        let mut sweep = Sweep::new(self, &paths, (settled, now), &phase, options.dry_run);
         let blobs = sweep.settled(blobs.into_iter().map(|id| Self::blob_key(BlobId(id))))?;
         let objects = sweep.settled(objects.into_iter().map(|id| Key::object("objects", &id)))?;
         // Walking a pool of many files takes its time, and nothing in it can have become garbage unless a publication goes; or
@@ -231,6 +235,7 @@ impl Store {
             survey.remove(self, &mut sweep)?;
         }
         let (removed, freed) = sweep.finish();
+        phase.finish();
         Ok(GcReport { removed, freed, ..report })
     }
 }

@@ -105,7 +105,12 @@ impl<'a> Survey<'a> {
 
     /// Whether any publication goes.
     pub(super) fn loses_something(&self) -> bool {
-        !self.going.is_empty()
+        self.going() > 0
+    }
+
+    /// Returns how many publications go.
+    pub(super) fn going(&self) -> usize {
+        self.going.len()
     }
 
     /// Whether is known what the publications need that are kept.
@@ -165,6 +170,7 @@ impl<'a> Survey<'a> {
         }
         for (id, why) in &self.going {
             sweep.remove_tree(&self.public.join(PUBLICATIONS).join(id), *why)?;
+            sweep.advance()?;
         }
         for (id, why) in &self.going {
             if let Some(id) = PublicationId::parse(id) {

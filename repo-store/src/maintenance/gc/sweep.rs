@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{Garbage, Why};
 use crate::error::Error;
+use crate::progress::Running;
 use crate::storage::beneath::{At, Status, StorePaths};
 use crate::storage::{Key, beneath, files};
 use crate::store::Store;
@@ -69,6 +70,7 @@ pub(super) struct Sweep<'a> {
     /// What came to the store at that moment or later is left alone.
     settled: Timestamp,
     now: Timestamp,
+    phase: &'a Running<'a>,
     dry_run: bool,
     removed: Vec<Garbage>,
     freed: u64,
@@ -81,9 +83,16 @@ impl<'a> Sweep<'a> {
         store: &'a Store,
         paths: &'a StorePaths,
         (settled, now): (Timestamp, Timestamp),
+        phase: &'a Running<'a>,
         dry_run: bool,
     ) -> Self {
-        Self { store, paths, settled, now, dry_run, removed: Vec::new(), freed: 0, gone: HashMap::new() }
+        let (removed, gone) = (Vec::new(), HashMap::new());
+        Self { store, paths, settled, now, phase, dry_run, removed, freed: 0, gone }
+    }
+
+    /// Tells that one of the things that may go was dealt with.
+    pub(super) fn advance(&self) -> Result<(), Error> {
+        Ok(self.phase.advance(1, 0)?)
     }
 
     /// Whether nothing is changed.
@@ -97,12 +106,17 @@ impl<'a> Sweep<'a> {
     pub(super) fn settled(&self, keys: impl Iterator<Item = Key>) -> Result<Vec<Unreached>, Error> {
         let mut settled = Vec::new();
         for key in keys {
-            let Some(found) = self.look(&key)? else { continue };
-            if found.changed > self.now && !self.dry_run {
-                self.store.storage().objects().touch(&key)?;
-            } else if found.changed < self.settled {
-                settled.push(Unreached { key, found });
+            match self.look(&key)? {
+                Some(found) if found.changed > self.now && !self.dry_run => {
+                    self.store.storage().objects().touch(&key)?;
+                }
+                Some(found) if found.changed < self.settled => {
+                    settled.push(Unreached { key, found });
+                    continue;
+                }
+                _ => {}
             }
+            self.advance()?;
         }
         Ok(settled)
     }
@@ -141,6 +155,7 @@ impl<'a> Sweep<'a> {
 
     /// Removes an object or a blob together with its names in pools, unless somebody wants it after all.
     pub(super) fn remove_settled(&mut self, object: &Unreached, names: &[Found]) -> Result<(), Error> {
+        self.advance()?;
         // An object in a pool goes from there first: no pool ever shows what the store does not have.
         let mut from_pools =
             || names.iter().try_for_each(|name| files::remove_if_present(self.paths.place(&name.path)));

@@ -8,9 +8,11 @@ use deb_parse::checksum::{HashSet, Hasher, Hashes, Md5, Sha1, Sha256, Sha512};
 use deb_parse::control::FileEntry;
 use deb_parse::deb::{self, tarball};
 
+use super::intake::Intake;
 use super::origin::unreadable;
-use super::{Origin, Request, Tee, changed_while_read};
+use super::{Origin, Request, changed_while_read};
 use crate::error::{Error, ImportError};
+use crate::model::id::BlobId;
 use crate::storage::Staged;
 use crate::store::Store;
 
@@ -176,29 +178,23 @@ impl Store {
         list_files: bool,
         request: &Request<'_>,
     ) -> Result<Read<'_>, Error> {
-        let options = request.options;
         let path = list.beside(&entry.path);
         let (file, before) = list.origin.open(&path)?;
-        let staged = if options.dry_run { None } else { Some(self.storage().objects().stage()?) };
-        let mut tee = Tee { file: &file, staged, failed: None };
+        let mut intake = Intake::begin(self, request, (&path, &file, before.len()))?;
         let set = listed_hashes(entry);
         let read = if list_files {
-            tarball::read(&mut tee, before.len(), set, self.limits())
+            tarball::read(&mut intake, before.len(), set, self.limits())
                 .map(|tarball| (tarball.hashes, tarball.files.ok()))
         } else {
-            hashes_of_all(&mut tee, set).map(|hashes| (hashes, None))
+            hashes_of_all(&mut intake, set).map(|hashes| (hashes, None))
         };
-        if let Some(error) = tee.failed {
-            return Err(Error::io("write a copy of", path)(error));
-        }
+        intake.ended(&path)?;
         let (hashes, files) =
             read.map_err(|source| Error::Import(ImportError::Package { file: path.clone(), source }))?;
         changed_while_read(&path, &file, &before, hashes.size)?;
         list.check(entry, &Checksums::from(&hashes))?;
-        if let Some(staged) = &mut tee.staged {
-            staged.finish()?;
-        }
-        Ok(Read { hashes, staged: tee.staged, files })
+        let staged = intake.finish(&path, BlobId(hashes.blake3))?;
+        Ok(Read { hashes, staged, files })
     }
 }
 

@@ -1,3 +1,4 @@
+mod intake;
 mod listed;
 mod origin;
 mod source;
@@ -5,7 +6,7 @@ mod upload;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Metadata};
-use std::io::{Read, Write as _};
+
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +14,8 @@ use apt_index::{PackageKind, parallel_map};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{BinaryControl, Fields as _};
 use deb_parse::{Component, SuiteName, deb};
+
+use intake::{Intake, KnownPackages};
 
 use crate::context::Context;
 use crate::error::{ChangeError, Error, ImportError};
@@ -22,6 +25,7 @@ use crate::model::id::BlobId;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Build, Digests, Record, RecordKey};
 use crate::operations::placement::{Placement, PlacementRequest, UploadDistribution};
+use crate::progress::{Amount, Phase, Running};
 use crate::settings::route::Route;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::{FileFault, Key, Staged, StorageError};
@@ -31,7 +35,7 @@ use crate::transaction::{Committed, Inserted, Transaction};
 use listed::{Checksums, List, listed_hashes};
 pub(crate) use origin::{DropFolder, Origin};
 use source::InUpload;
-pub(crate) use upload::members;
+pub(crate) use upload::{is_whole, members};
 
 /// How files are added.
 #[derive(Clone, Debug, Default)]
@@ -137,7 +141,9 @@ impl Store {
         options: &AddOptions,
         context: &Context,
     ) -> Result<AddReport, Error> {
-        self.add_from(Origin::paths(options.refuse_links), repository, files, options, context)
+        let origin = Origin::paths(options.refuse_links);
+        let files = Files::given(files, origin, context);
+        self.add_from(origin, repository, &files, options, context)
     }
 
     /// [`add`](Self::add), of files that lie there.
@@ -145,15 +151,18 @@ impl Store {
         &self,
         origin: Origin<'_>,
         repository: &RepositorySettings,
-        files: &[Utf8PathBuf],
+        files: &Files,
         options: &AddOptions,
         context: &Context,
     ) -> Result<AddReport, Error> {
         repository.check()?;
         repository.check_suites(&options.suites)?;
-        let files = without_members(files, origin);
-        let request = Request { options, origin };
-        let read = parallel_map(&files, context.threads, |file| {
+        let Files { paths: files, total } = files;
+        let phase = context.progress.begin(Phase::Reading, *total);
+        let known = KnownPackages::default();
+        let request = Request { options, origin, phase: &phase, known: &known };
+        let read = parallel_map(files, context.threads, |file| {
+            phase.check()?;
             self.read_argument(repository, file, &request, context)
         });
         // The outcome for each file, by its place among those given.
@@ -168,6 +177,7 @@ impl Store {
                 }
             }
         }
+        phase.finish();
         // The order of keys, in which insertion is fastest.
         candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
 
@@ -175,10 +185,14 @@ impl Store {
             let outcome = insert_all(&candidates, transaction, options)?;
             let all_good = refused.is_empty() && outcome.refused.is_empty();
             if (all_good || options.keep_going) && !options.dry_run {
-                for (_, candidate) in candidates.iter().filter(|(place, _)| outcome.added.contains_key(place))
-                {
+                let kept = candidates.iter().filter(|(place, _)| outcome.added.contains_key(place));
+                let kept: Vec<&Candidate<'_>> = kept.map(|(_, candidate)| candidate).collect();
+                let phase = context.progress.begin(Phase::Changing, Amount::items(kept.len()));
+                for candidate in kept {
                     candidate.keep(self)?;
+                    phase.advance(1, 0)?;
                 }
+                phase.finish();
             } else {
                 transaction.clear();
             }
@@ -225,8 +239,7 @@ impl Store {
     ) -> Result<Candidate<'_>, Error> {
         let options = request.options;
         let (file, before) = request.origin.open(path)?;
-        let staged = if options.dry_run { None } else { Some(self.storage().objects().stage()?) };
-        let mut tee = Tee { file: &file, staged, failed: None };
+        let mut intake = Intake::begin(self, request, (path, &file, before.len()))?;
         let mut read_options = match (repository.contents, options.check_data) {
             (true, _) => Manifest::options(self.limits()),
             (false, true) => deb::Options::default(),
@@ -234,10 +247,8 @@ impl Store {
         };
         read_options.limits = self.limits().clone();
         read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
-        let read = deb::read(&mut tee, &read_options);
-        if let Some(error) = tee.failed {
-            return Err(Error::io("write a copy of", path)(error));
-        }
+        let read = deb::read(&mut intake, &read_options);
+        intake.ended(path)?;
         let package =
             read.map_err(|source| Error::Import(ImportError::Package { file: path.to_owned(), source }))?;
         changed_while_read(path, &file, &before, package.size)?;
@@ -261,12 +272,9 @@ impl Store {
         let record = Record::new(control, component, kind, blob, package.size, &digests)
             .map_err(|source| Error::Import(ImportError::Stanza { file: path.to_owned(), source }))?;
         let mut staged = Vec::new();
-        if let Some(mut copy) = tee.staged {
-            copy.finish()?;
-            staged.push((Self::blob_key(blob), copy));
-            if repository.contents {
-                staged.push((Self::manifest_key(blob), self.stage_manifest(&Manifest::of(&package))?));
-            }
+        staged.extend(intake.finish(path, blob)?.map(|copy| (Self::blob_key(blob), copy)));
+        if repository.contents && !options.dry_run {
+            staged.push((Self::manifest_key(blob), self.stage_manifest(&Manifest::of(&package))?));
         }
         Candidate::new(repository, path, Arc::new(record), placement, staged, Vec::new())
     }
@@ -276,6 +284,30 @@ impl Store {
 struct Request<'a> {
     options: &'a AddOptions,
     origin: Origin<'a>,
+    phase: &'a Running<'a>,
+    known: &'a KnownPackages,
+}
+
+/// Files to add, and how much there is to read.
+pub(crate) struct Files {
+    pub(crate) paths: Vec<Utf8PathBuf>,
+    pub(crate) total: Amount,
+}
+
+impl Files {
+    /// The files that were given, less those that come with an upload or a source package among them.
+    fn given(files: &[Utf8PathBuf], origin: Origin<'_>, context: &Context) -> Self {
+        let lists = files.iter().filter(|file| matches!(file.extension(), Some("changes" | "dsc")));
+        let members: BTreeSet<Utf8PathBuf> = lists.flat_map(|list| members(list, origin)).collect();
+        let paths: Vec<Utf8PathBuf> = files.iter().filter(|file| !members.contains(*file)).cloned().collect();
+        let mut total = Amount::default();
+        if context.progress.is_watched() {
+            // One that cannot be looked at is refused when its turn comes.
+            let sizes = paths.iter().chain(&members).filter_map(|file| origin.size(file));
+            sizes.for_each(|size| total.add(size));
+        }
+        Self { paths, total }
+    }
 }
 
 /// A package that was read and may be added.
@@ -287,17 +319,6 @@ struct Candidate<'a> {
     staged: Mutex<Vec<(Key, Box<dyn Staged + 'a>)>>,
     /// Those of its files that are in the store already.
     borrowed: Vec<BlobId>,
-}
-
-/// The files, less those that come with an upload or a source package among them.
-fn without_members(files: &[Utf8PathBuf], origin: Origin<'_>) -> Vec<Utf8PathBuf> {
-    // In a drop folder, whose files belong to which list depends on their owners, and was found out before.
-    if origin.is_folder() {
-        return files.to_vec();
-    }
-    let lists = files.iter().filter(|file| matches!(file.extension(), Some("changes" | "dsc")));
-    let members: BTreeSet<Utf8PathBuf> = lists.flat_map(|list| members(list, origin)).collect();
-    files.iter().filter(|file| !members.contains(*file)).cloned().collect()
 }
 
 /// What became of the candidates, by the place of the file that they stand for.
@@ -408,28 +429,6 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Reads a file and writes what was read to the store's copy: what is hashed is what is stored.
-struct Tee<'f, 's> {
-    file: &'f File,
-    staged: Option<Box<dyn Staged + 's>>,
-    /// Why the copy could not be written: the store's trouble, not the package's.
-    failed: Option<std::io::Error>,
-}
-
-impl Read for Tee<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        if let (Some(staged), Some(bytes)) = (&mut self.staged, buffer.get(..count)) {
-            staged.write_all(bytes).map_err(|error| {
-                let copy = std::io::Error::from(error.kind());
-                self.failed = Some(error);
-                copy
-            })?;
-        }
-        Ok(count)
-    }
-}
-
 /// An error if a file is not what it was when it was opened.
 fn changed_while_read(path: &Utf8Path, file: &File, before: &Metadata, read: u64) -> Result<(), Error> {
     let after = file.metadata().map_err(Error::io("look at", path))?;
@@ -440,9 +439,9 @@ fn changed_while_read(path: &Utf8Path, file: &File, before: &Metadata, read: u64
     Err(Error::Storage(StorageError::NotAFile { file: path.to_owned(), fault: FileFault::Changed }))
 }
 
-/// Whether an error is the store's own trouble and not that of the file being added.
+/// Whether an error is no fault of the file being added: the store's own trouble, or the caller's wish.
 fn is_ours(error: &Error) -> bool {
-    matches!(error, Error::Storage(StorageError::Io { .. }))
+    matches!(error, Error::Storage(StorageError::Io { .. }) | Error::Cancelled(_))
 }
 
 /// Packages for an installer seldom say so themselves: those of Debian only end with `.udeb`.

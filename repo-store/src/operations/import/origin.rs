@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, ImportError};
 use crate::storage::beneath::{At, DirectoryHandle, PathFault, Refusal, Status};
-use crate::storage::{FileFault, StorageError};
+use crate::storage::{FileFault, StorageError, files};
 
 /// Where files lie, and how carefully they are opened.
 #[derive(Clone, Copy)]
@@ -71,11 +71,6 @@ impl<'a> Origin<'a> {
         Self { folder: Some(folder), refuse_links: true }
     }
 
-    /// Whether they lie in a drop folder.
-    pub(crate) fn is_folder(&self) -> bool {
-        self.folder.is_some()
-    }
-
     fn at<'p>(&self, path: &'p Utf8Path) -> At<'p>
     where
         'a: 'p,
@@ -86,6 +81,12 @@ impl<'a> Origin<'a> {
     /// What lies at a path; a link is not followed.
     pub(crate) fn status(&self, path: &Utf8Path) -> io::Result<Status> {
         self.at(path).status()
+    }
+
+    /// Returns the size of what would be read; `None` when it cannot be looked at.
+    pub(super) fn size(&self, path: &Utf8Path) -> Option<u64> {
+        let status = self.status(path).ok()?;
+        if status.is_link() { files::metadata(path).ok().map(|found| found.len()) } else { Some(status.size) }
     }
 
     /// Opens a regular file for reading; never waits for the other end of a pipe.

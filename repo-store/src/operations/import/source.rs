@@ -7,7 +7,7 @@ use deb_parse::control::{ChangesFile, Dsc, Fields as _, FileEntry, SourcesStanza
 use deb_parse::{Limits, PackageName, SourceName, deb822};
 
 use super::listed::{Checksums, List, hashes_of, listed_hashes, read_text};
-use super::{Candidate, Request};
+use super::{Candidate, Request, intake};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::manifest::{Manifest, Part};
@@ -75,7 +75,7 @@ impl Store {
                 let read = self.read_listed(list, entry, list_files, request)?;
                 let blob = BlobId(read.hashes.blake3);
                 // What cannot be listed is not refused: dpkg-source may know what to do with it. Publishing says so.
-                if let Some(files) = read.files.filter(|_| read.staged.is_some()) {
+                if let Some(files) = read.files.filter(|_| !options.dry_run) {
                     let manifest = self.stage_manifest(&Manifest::of_tarball(blob, &files))?;
                     staged.push((Self::manifest_key(blob), manifest));
                 }
@@ -96,10 +96,8 @@ impl Store {
             listed: indexed_file(&Record::dsc_name(&dsc), &hashes, indexed),
         };
         if !options.dry_run {
-            let mut copy = self.storage().objects().stage()?;
-            copy.write_all(&bytes).map_err(Error::io("write a copy of", path))?;
-            copy.finish()?;
-            staged.push((Self::blob_key(own.blob), copy));
+            let copy = intake::stage_unless_present(self, path, &bytes, own.blob)?;
+            staged.extend(copy.map(|copy| (Self::blob_key(own.blob), copy)));
         }
 
         let details = upload.and_then(|upload| upload.details);

@@ -362,6 +362,14 @@ pub(crate) fn members(path: &Utf8Path, origin: Origin<'_>) -> BTreeSet<Utf8PathB
     members
 }
 
+/// Whether a `.changes` can be read to its end. One that cannot, was cut short or is still being written may list more than is seen.
+pub(crate) fn is_whole(path: &Utf8Path, origin: Origin<'_>) -> bool {
+    let Ok(bytes) = read_text(path, origin) else { return false };
+    let is_signed = bytes.trim_ascii_start().starts_with(b"-----BEGIN PGP SIGNED MESSAGE-----");
+    let is_cut = is_signed && !bytes.trim_ascii_end().ends_with(b"-----END PGP SIGNATURE-----");
+    !is_cut && Changes::parse(&bytes, &Limits::default()).is_ok()
+}
+
 fn names(files: &[FileEntry]) -> Vec<String> {
     files.iter().map(|file| file.path.clone()).collect()
 }

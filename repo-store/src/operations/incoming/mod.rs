@@ -14,7 +14,10 @@ use rejected::{REJECTED, reject};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::manifest::Part;
-use crate::operations::import::{AddOptions, AddReport, DropFolder, Origin, Refused, members};
+use crate::operations::import::{
+    AddOptions, AddReport, DropFolder, Files, Origin, Refused, is_whole, members,
+};
+use crate::progress::Amount;
 use crate::settings::RepositorySettings;
 use crate::storage::beneath::{Kind, Status};
 use crate::storage::{FileFault, StorageError, files};
@@ -75,7 +78,9 @@ impl Store {
     /// to `rejected/` with the reason after that. The files are removed from the folder when the commit is durable, not before.
     ///
     /// What a `.changes` in the folder lists belongs to that upload, and is taken or rejected with it. A package that belongs to
-    /// none is taken alone, unless the repository has [uploaders](RepositorySettings::uploaders): nothing says whose it is.
+    /// none is taken alone, unless the repository has [uploaders](RepositorySettings::uploaders): nothing says whose it is. While a
+    /// `.changes` lies there that may not be read or is not complete, such packages are left: it may list them. In a folder in which
+    /// several users write, that holds for the packages of its owner.
     ///
     /// What a removal or a rollback took out of the repository is rejected, unless [`despite_hold`](IncomingOptions::despite_hold)
     /// is set: the same signed files may be dropped again by anybody who has them.
@@ -111,7 +116,13 @@ impl Store {
             despite_hold: options.despite_hold,
             ..options.add.clone()
         };
-        let files: Vec<Utf8PathBuf> = candidates.keys().cloned().collect();
+        let mut files = Files { paths: candidates.keys().cloned().collect(), total: Amount::default() };
+        let seen: BTreeMap<&Utf8PathBuf, u64> = candidates
+            .values()
+            .flatten()
+            .filter_map(|(file, seen)| Some((file, seen.as_ref()?.size)))
+            .collect();
+        seen.into_values().for_each(|size| files.total.add(size));
         let mut report = self.add_from(Origin::folder(&opened), repository, &files, &add, context)?;
         let mut arriving = BTreeSet::new();
         let mut refused = Vec::new();
@@ -205,6 +216,8 @@ struct Found {
 impl Found {
     fn sort(folder: &DropFolder, names: &[String], only_uploads: bool) -> Self {
         let mut found = Self::default();
+        // Whose lists are not known in full: what they will list is not to be taken alone.
+        let mut unread_lists = BTreeSet::new();
         let names = || names.iter().filter(|name| *name != REJECTED);
         for name in names().filter(|name| matches!(Name::of(name), Name::Upload)) {
             let file = folder.handle().path().join(name);
@@ -218,6 +231,9 @@ impl Found {
             let members = members(&file, Origin::folder(folder)).into_iter();
             let members = members.filter(|member| member.file_name().is_some_and(comes_with_an_upload));
             let owner = first.1.map(|first| first.owner);
+            if !is_whole(&file, Origin::folder(folder)) {
+                unread_lists.extend(owner);
+            }
             seen.push(first);
             let members = members.map(|member| look(folder, &member));
             // Where others write too, a list says nothing of their files.
@@ -226,6 +242,14 @@ impl Found {
             }));
             found.candidates.insert(file, seen);
         }
+        let arriving =
+            names().filter(|name| name.contains(".changes") && matches!(Name::of(name), Name::Unfinished));
+        let arriving = arriving.filter_map(|name| look(folder, &folder.handle().path().join(name)).1);
+        unread_lists.extend(arriving.map(|status| status.owner));
+        let may_be_listed = |seen: &Seen| {
+            seen.1.as_ref().is_some_and(|status| unread_lists.contains(&status.owner))
+                || !folder.is_shared() && !unread_lists.is_empty()
+        };
         let in_uploads: BTreeSet<Utf8PathBuf> =
             found.candidates.values().flatten().map(|(file, _)| file.clone()).collect();
         for name in names() {
@@ -239,6 +263,8 @@ impl Found {
                     let seen = look(folder, &file);
                     if let Some(why) = why_no_file(&seen) {
                         why
+                    } else if may_be_listed(&seen) {
+                        "may belong to a .changes file that cannot be read in full yet"
                     } else {
                         found.candidates.insert(file, vec![seen]);
                         continue;

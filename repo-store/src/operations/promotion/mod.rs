@@ -5,7 +5,7 @@ mod siblings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deb_parse::SuiteName;
+use deb_parse::{Architecture, SuiteName};
 
 use self::siblings::Chosen;
 use super::plan::{SuiteRecords, as_text, base_as_text, check_base};
@@ -21,14 +21,15 @@ use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey};
 use crate::model::snapshot::Snapshot;
-use crate::settings::RepositorySettings;
+use crate::progress::{Amount, Phase};
+use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted};
 
 /// What to take from one repository to another.
 #[derive(Clone, Debug, Default)]
 pub struct PromoteOptions {
-    /// The packages; of each the newest version unless one is named. None together with [`everything`](Self::everything).
+    /// The packages; of each what machines would install unless a version is named: the newest for each architecture. None together with [`everything`](Self::everything).
     pub selectors: Vec<Selector>,
     /// All that the other repository lacks.
     pub everything: bool,
@@ -80,8 +81,24 @@ pub struct PromotionPlan {
 struct Request {
     options: PromoteOptions,
     /// The suites that both repositories have, and those that only the source has.
-    common: Vec<SuiteName>,
+    common: Vec<CommonSuite>,
     lacking: Vec<SuiteName>,
+}
+
+/// A suite that two repositories have.
+#[derive(Clone, Debug)]
+struct CommonSuite {
+    name: SuiteName,
+    /// The architectures of the machines that either repository is for.
+    architectures: Vec<Architecture>,
+}
+
+impl CommonSuite {
+    fn of(source: &SuiteSettings, target: &SuiteSettings) -> Self {
+        let mut architectures = source.architectures.clone();
+        architectures.extend(target.architectures.iter().cloned());
+        Self { name: source.name.clone(), architectures }
+    }
 }
 
 impl PromotionPlan {
@@ -155,11 +172,14 @@ impl PromotionPlan {
         let (committed, ()) = store.transact(&self.repository, context, |transaction| {
             check_base(transaction, &self.repository, self.base)?;
             let mut new = SuiteRecords::default();
+            let phase = context.progress.begin(Phase::Changing, Amount::items(self.changes.iter().count()));
             for (suite, record) in self.changes.iter() {
+                phase.advance(1, 0)?;
                 if transaction.insert(suite, record)? == Inserted::New {
                     new.push(suite, Arc::clone(record));
                 }
             }
+            phase.finish();
             if dry_run {
                 transaction.clear();
             }
@@ -207,7 +227,7 @@ impl PromotionPlan {
         let mut matched = vec![false; options.selectors.len()];
         let mut chosen: BTreeMap<&SuiteName, Chosen> = BTreeMap::new();
         let mut targets = Vec::new();
-        for suite in common {
+        for CommonSuite { name: suite, architectures } in common {
             let there = match &target {
                 Some(target) => target.snapshot(suite)?,
                 None => Snapshot::default(),
@@ -219,7 +239,7 @@ impl PromotionPlan {
                 chosen.extend(difference.only_first.iter().map(by_key));
             }
             for (selector, matched) in options.selectors.iter().zip(&mut matched) {
-                let found = selector.newest_in(&source, suite)?;
+                let found = selector.newest_in(&source, suite, architectures)?;
                 *matched |= !found.is_empty();
                 chosen.extend(found.iter().map(by_key));
             }
@@ -311,9 +331,13 @@ impl Store {
             settings.check_suites(&options.suites)?;
         }
         let asked = |suite: &SuiteName| options.suites.is_empty() || options.suites.contains(suite);
-        let suites = from.suites.iter().map(|suite| suite.name.clone());
-        let (common, lacking): (Vec<_>, Vec<_>) =
-            suites.filter(|suite| asked(suite)).partition(|suite| to.suite(suite).is_some());
+        let (mut common, mut lacking) = (Vec::new(), Vec::new());
+        for suite in from.suites.iter().filter(|suite| asked(&suite.name)) {
+            match to.suite(&suite.name) {
+                Some(target) => common.push(CommonSuite::of(suite, target)),
+                None => lacking.push(suite.name.clone()),
+            }
+        }
         if common.is_empty() {
             return Err(Error::Change(ChangeError::NoCommonSuite {
                 from: from.name.clone(),

@@ -59,8 +59,8 @@ pub(super) fn add(
 /// Returns the packages built from the same version of a source as chosen records that were not chosen and that the target does not have,
 /// each once.
 ///
-/// A source package lists its binary packages (field `Binary`). Where the suite does not have it, the packages that name the source are
-/// searched for among all records of the suite that the target may lack.
+/// A source package lists its binary packages (field `Binary`), and not all: those of debug symbols are left out, and what is built later
+/// may have more. So the packages that name the source are searched for as well, among all records of the suite that the target may lack.
 pub(super) fn left_behind(
     from: &Revision<'_>,
     chosen: &BTreeMap<SuiteName, Vec<Arc<Record>>>,
@@ -70,35 +70,27 @@ pub(super) fn left_behind(
     for (suite, chosen) in chosen {
         let chosen_keys: BTreeSet<&RecordKey> = chosen.iter().map(|record| record.key()).collect();
         let mut built = Vec::new();
-        let mut unlisted = Sources::new();
-        for (source, versions) in sources_of(chosen.iter()) {
+        let sources = sources_of(chosen.iter());
+        let is_built = |record: &Arc<Record>| {
+            let (source, version) = record.source();
+            sources.get(&source).is_some_and(|versions| versions.contains_key(version.as_str()))
+        };
+        for source in sources.keys() {
             let Ok(name) = PackageName::parse(source.as_str()) else { continue };
+            // These need no field `Source`, and so do not say the word below.
             let called_so = from.versions(suite, &name)?;
-            let mut unlisted_versions = versions;
             for of_source in called_so.iter().filter(|record| record.key().architecture.is_source()) {
-                if unlisted_versions.remove(of_source.key().version.as_str()).is_none() {
-                    continue;
-                }
                 let binaries = of_source.field("Binary").unwrap_or_default().split(',');
                 for name in binaries.filter_map(|name| PackageName::parse(name.trim()).ok()) {
-                    let versions = from.versions(suite, &name)?;
-                    built.extend(versions.into_iter().filter(|record| record.source() == of_source.source()));
+                    built.extend(from.versions(suite, &name)?.into_iter().filter(is_built));
                 }
             }
-            if !unlisted_versions.is_empty() {
-                built.extend(called_so.into_iter().filter(|record| {
-                    let (of, version) = record.source();
-                    of == source && unlisted_versions.contains_key(version.as_str())
-                }));
-                unlisted.insert(source, unlisted_versions);
-            }
+            let binaries = called_so.into_iter().filter(|record| !record.key().architecture.is_source());
+            built.extend(binaries.filter(is_built));
         }
-        if !unlisted.is_empty() {
-            let words: Vec<String> = unlisted.keys().map(|source| format!("Source: {source}")).collect();
-            built.extend(from.records_that_say(suite, &words, target)?.into_iter().filter(|record| {
-                let (source, version) = record.source();
-                unlisted.get(&source).is_some_and(|versions| versions.contains_key(version.as_str()))
-            }));
+        if !sources.is_empty() {
+            let words: Vec<String> = sources.keys().map(|source| format!("Source: {source}")).collect();
+            built.extend(from.records_that_say(suite, &words, target)?.into_iter().filter(is_built));
         }
         // Another version of the same build is chosen: this one is what it replaces. What is for all architectures may be needed by one
         // that has no newer version.

@@ -4,8 +4,8 @@
 //! takes it out by one commit, and a rollback brings it back. Files are removed by garbage collection only, when no kept state
 //! refers to them any more.
 //!
-//! Whatever the rules and the clock say, the newest version of each package and architecture stays, and so does all that a
-//! tag names.
+//! Whatever the rules and the clock say, what a machine would install stays: the newest version of each package for each
+//! architecture, `all` counting for each. So does all that a tag names.
 
 mod age;
 mod plan;
@@ -21,9 +21,11 @@ pub use plan::{Reason, RetentionPlan, Verdict};
 pub use rule::RetentionRule;
 
 use crate::error::Error;
+use crate::model::candidates;
 use crate::model::id::{BlobId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::record::Record;
+use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 
 impl Store {
@@ -35,10 +37,12 @@ impl Store {
     /// When the store cannot be read.
     pub fn plan_retention(
         &self,
-        repository: &RepositoryName,
+        repository: &RepositorySettings,
         rules: &[RetentionRule],
         now: Timestamp,
     ) -> Result<RetentionPlan, Error> {
+        let settings = repository;
+        let repository = &settings.name;
         let Some(head) = self.head(repository)? else {
             let (verdicts, held) = (BTreeMap::new(), BTreeMap::new());
             return Ok(RetentionPlan { repository: repository.clone(), base: None, verdicts, held });
@@ -58,7 +62,7 @@ impl Store {
             plan.held.insert(suite.clone(), records.len());
             let rules: Vec<&RetentionRule> = rules.iter().filter(|rule| rule.is_for(suite)).collect();
             let mut verdicts = Vec::new();
-            for (record, place) in ranked(records) {
+            for (record, place) in ranked(records, settings.suite(suite)) {
                 let Some(rule) = rules.iter().find(|rule| rule.class.contains(&record)) else { continue };
                 let held_by = || elsewhere_holding(&elsewhere, rule, &record);
                 let reason = match rule.keep_versions {
@@ -137,18 +141,11 @@ fn elsewhere_holding(
     rule.kept_by.iter().find(holds).cloned()
 }
 
-/// Each record with its place among the versions of its package and architecture, 1 for the newest.
-fn ranked(records: Vec<Arc<Record>>) -> Vec<(Arc<Record>, usize)> {
-    // In the order of keys the versions of a package rise, with the architectures mixed.
-    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
-    let mut ranks: Vec<usize> = Vec::with_capacity(records.len());
-    for record in records.iter().rev() {
-        let key = record.key();
-        let place = places.entry((key.package.as_str(), key.architecture.as_str())).or_default();
-        *place += 1;
-        ranks.push(*place);
-    }
-    records.into_iter().zip(ranks.into_iter().rev()).collect()
+/// Each record with its place among the versions that a machine can choose from, 1 for the newest.
+fn ranked(records: Vec<Arc<Record>>, suite: Option<&SuiteSettings>) -> Vec<(Arc<Record>, usize)> {
+    let architectures = suite.map(|suite| suite.architectures.as_slice()).unwrap_or_default();
+    let places = candidates::places(records.iter().map(|record| record.key()), architectures);
+    records.into_iter().zip(places).collect()
 }
 
 /// What tagged states hold. A suite of one is read when something in that suite is about to go.

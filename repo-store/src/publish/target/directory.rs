@@ -24,7 +24,7 @@ use crate::publish::missing::Missing;
 use crate::publish::publication::Publication;
 use crate::storage::beneath::{At, DirectoryHandle, Status, StorePaths};
 use crate::storage::files::mode;
-use crate::storage::{faults, files};
+use crate::storage::{StorageError, faults, files};
 use crate::store::{InPool, Store};
 
 /// An index is copied in pieces of so many bytes.
@@ -171,6 +171,22 @@ impl PublicationTarget for DirectoryTarget<'_> {
         self.give_name(&temporary, &self.at(&path))?;
         self.note([self.full(layout::INDICES.into())]);
         Ok(true)
+    }
+
+    fn take_index(&self, path: &Utf8Path, from: &RepositoryName) -> Result<bool, Error> {
+        let theirs = self.paths.place(self.store.public(from).join(path));
+        let look = || match theirs.status_if_present()? {
+            Some(found) => Ok(found.is_file() && self.paths.is_ours(&found)?),
+            None => Ok(false),
+        };
+        if !look().map_err(Error::io("look at", &*theirs.full()))? {
+            return Ok(false);
+        }
+        match files::link_or_copy(theirs, self.at(path)) {
+            // The other repository may be losing it at this moment.
+            Err(StorageError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+            result => Ok(result?),
+        }
     }
 
     /// What lies at the path and is not a file of the store is put aside.

@@ -23,6 +23,7 @@ use super::missing::Missing;
 use super::publication::Publication;
 use crate::error::Error;
 use crate::model::id::BlobId;
+use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
 
 /// What holds the published tree of one repository. All paths are those of [`layout`](super::layout), below the root of the repository.
@@ -48,6 +49,15 @@ pub(crate) trait PublicationTarget: Send + Sync {
     /// # Errors
     /// When the target cannot be written to.
     fn put_index(&self, file: &File, content: IndexContent<'_>) -> Result<bool, Error>;
+
+    /// Makes an index file of another repository of the store one of this target, unless something has its path already. Returns whether it
+    /// is new. Its content is not looked at. Without such a call, an index is rendered again.
+    ///
+    /// # Errors
+    /// When the target cannot be written to.
+    fn take_index(&self, _path: &Utf8Path, _from: &RepositoryName) -> Result<bool, Error> {
+        Ok(false)
+    }
 
     /// Puts a file of a package into the pool. Returns whether it was new.
     ///

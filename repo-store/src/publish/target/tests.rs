@@ -1,7 +1,6 @@
 //! Two targets are given the same publications.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
@@ -89,15 +88,12 @@ fn publish_all(
     directory: &Utf8Path,
 ) -> usize {
     let mut settings = settings();
-    let context = |day: i64| Context {
-        actor: "tester".to_owned(),
-        now: Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap(),
-        threads: NonZeroUsize::MIN,
-    };
+    let context =
+        |day: i64| Context::new("tester", Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap());
     let options = PublishOptions { allow_removal: true, fill_pool: true, ..PublishOptions::default() };
     let publish = |settings: &RepositorySettings, day| {
         let published =
-            store.publish_to(target, Start::Published, (settings, options), signer, &context(day));
+            store.publish_to(target, (Start::Published, None), (settings, options), signer, &context(day));
         published.unwrap().publication.unwrap()
     };
     let add = |settings: &RepositorySettings, day, name, version| {

@@ -29,6 +29,17 @@ impl Write for StagedFile<'_> {
 }
 
 impl Staged for StagedFile<'_> {
+    fn clone_from(&mut self, original: &File) -> Result<Option<File>, StorageError> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let clone =
+            faults::before("clone", &self.path).and_then(|()| Ok(rustix::fs::ioctl_ficlone(file, original)?));
+        // Not on this file system, or not from one to the other.
+        if clone.is_err() {
+            return Ok(None);
+        }
+        files::open(&self.path).map(Some).map_err(StorageError::io("open", &self.path))
+    }
+
     fn finish(&mut self) -> Result<(), StorageError> {
         self.file = None;
         Ok(())

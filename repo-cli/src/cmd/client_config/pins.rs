@@ -1,0 +1,91 @@
+//! What brings one machine back to versions that it had upgraded from.
+
+use deb_parse::{PackageName, SuiteName, Version};
+use repo_store::RepositorySettings;
+
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, joined};
+use crate::session::Session;
+
+/// Prints a file of preferences for each package and the command that brings a machine back to these versions. apt never goes back by
+/// itself: only a priority above 1000 makes it (apt_preferences(5)), and only when told that it may.
+///
+/// A version must be in one of these suites, or in any when none is named.
+pub(super) fn print(
+    pins: &[(PackageName, Version)],
+    repository: &RepositorySettings,
+    suites: &[SuiteName],
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let mut unmatched = Vec::new();
+    for pin @ (package, version) in pins {
+        let there = suites_with(pin, repository, session)?;
+        if there.iter().any(|suite| suites.is_empty() || suites.contains(suite)) {
+            continue;
+        }
+        let text = format!("{package}={version}");
+        let mut places = Vec::new();
+        for other in session.config.repositories() {
+            let suites = suites_with(pin, other, session)?;
+            if !suites.is_empty() {
+                places.push(format!("{} ({})", other.name, joined(&suites)));
+            }
+        }
+        if !places.is_empty() {
+            return Err(Failure::InOtherPlace {
+                pin: text,
+                repository: repository.name.clone(),
+                suites: suites.to_vec(),
+                places,
+            });
+        }
+        unmatched.push(text);
+    }
+    if !unmatched.is_empty() {
+        return Err(session.no_match(&repository.name, unmatched));
+    }
+    // A file of its own for each package: the next pin must not replace this one.
+    let path = |package: &PackageName| {
+        // apt passes over files with a `+` in their names, and no package has a `_` in its own.
+        format!("/etc/apt/preferences.d/{}-{}.pref", repository.name, package.as_str().replace('+', "_"))
+    };
+    let stanza = |(package, version): &(PackageName, Version)| {
+        format!("Package: {package}\nPin: version {version}\nPin-Priority: 1001\n")
+    };
+    let files: Vec<(String, String)> = pins.iter().map(|pin| (path(&pin.0), stanza(pin))).collect();
+    let versions = pins.iter().map(|(package, version)| format!(" {package}={version}"));
+    let command =
+        format!("apt-get update && apt-get install -y --allow-downgrades{}", versions.collect::<String>());
+    let json = files
+        .iter()
+        .map(|(path, preferences)| serde_json::json!({ "path": path, "preferences": preferences }));
+    let document = serde_json::json!({ "files": json.collect::<Vec<_>>(), "command": command });
+    output.result(&document, || {
+        for (path, preferences) in &files {
+            output.line(&format!("cat > {path} <<'END'\n{preferences}END"));
+        }
+        output.line(&command);
+    });
+    let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+    output.note(&format!("hint: remove {} when a newer version is to be installed again", joined(&paths)));
+    Ok(Outcome::Done)
+}
+
+/// The suites of a repository that have a version of a binary package.
+fn suites_with(
+    (package, version): &(PackageName, Version),
+    repository: &RepositorySettings,
+    session: &Session,
+) -> Result<Vec<SuiteName>, Failure> {
+    let mut found = Vec::new();
+    let Some(head) = session.store.head(&repository.name)? else { return Ok(found) };
+    for suite in head.commit().suites.keys() {
+        let versions = head.versions(suite, package)?;
+        let mut keys = versions.iter().map(|record| record.key());
+        if keys.any(|key| !key.architecture.is_source() && key.version == *version) {
+            found.push(suite.clone());
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,89 @@
+//! Taking back the last change of a repository.
+
+use repo_store::{HoldKey, PackageSummary, PublishOptions, UndoPlan};
+
+use super::hold::name;
+use super::{changes, diff, rollback};
+use crate::args::{ChangeArguments, LimitArguments};
+use crate::error::{Failure, Outcome};
+use crate::guard;
+use crate::output::Output;
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct UndoArguments {
+    /// The repository
+    repository: String,
+    /// Also when nothing, or less than half, of a suite would be left
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    rows: LimitArguments,
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+impl UndoArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.change.dry_run
+    }
+}
+
+pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let (dry_run, context) = (arguments.change.dry_run, session.context());
+    let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
+    // It is not planned again when somebody else was faster: the last change is theirs then.
+    let plan = session.store.plan_undo(&repository.name)?;
+    let losses = rollback::losses(plan.changes(), |suite| plan.records_before(suite));
+    let commit = if dry_run {
+        guard::foretell(&losses, output);
+        None
+    } else {
+        guard::check(&repository.name, &losses, arguments.yes, output)?;
+        plan.apply(&session.store, &context)?.commit
+    };
+    let (held, lifted) = plan.holds(&context);
+    let (number, id, operation) = (plan.undone().sequence, plan.base(), &plan.undone().operation);
+    let names = |keys: &[HoldKey]| keys.iter().map(name).collect::<Vec<_>>();
+    let document = serde_json::json!({
+        "undone": { "number": number, "commit": id.to_string(), "operation": operation.to_string() },
+        "to": plan.target().to_string(),
+        "commit": commit.map(|id| id.to_string()),
+        "dry_run": dry_run,
+        "differences": diff::json(plan.changes()),
+        "held": names(&held),
+        "no_longer_held": names(&lifted),
+    });
+    output.result(&document, || {
+        if output.shows_change(dry_run) {
+            print(&plan, arguments.rows, output);
+        }
+    });
+    let verb = if dry_run { "would undo" } else { "undid" };
+    let done = format!("{verb} {number} of {}: {operation}", repository.name);
+    // What clients go back to must be whole, also where it is taken over.
+    let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
+    session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
+    for (what, keys) in [("held from now on", &held), ("no longer held", &lifted)] {
+        if !keys.is_empty() {
+            let would = if dry_run { "would be " } else { "" };
+            output.say(&format!("{would}{what}: {}", PackageSummary::new(names(keys))));
+        }
+    }
+    changes::print_undo(repository, commit, output);
+    if commit.is_some() {
+        let target = session.resolve(&repository.name, &plan.target().to_string())?;
+        rollback::print_upgraded_machines(&target, repository, plan.changes(), output)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Prints what happens to each package.
+fn print(plan: &UndoPlan, limit: LimitArguments, output: &Output) {
+    let exchanges = changes::exchanges(diff::each(plan.changes()));
+    if !exchanges.is_empty() {
+        let rows = changes::print(exchanges, limit.limit(), output);
+        output.total(rows, &rollback::total(plan.changes()));
+    }
+}

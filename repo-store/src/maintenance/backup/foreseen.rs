@@ -1,0 +1,222 @@
+//! What a backup or a restoration would copy, found out without writing anything.
+
+use std::collections::BTreeSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::configured::{NamedFile, configured};
+use super::plan::Plan;
+use super::{BackupReport, RestoreReport};
+use crate::context::Context;
+use crate::error::Error;
+use crate::publish::{Publication, Source, TreeEntry};
+use crate::storage::beneath::{Status, StorePaths};
+use crate::storage::files;
+use crate::storage::format::Format;
+use crate::store::Store;
+
+/// A file that would be copied.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct PlannedCopy {
+    /// Where the copy would lie in the backup, or in the restored store.
+    pub path: Utf8PathBuf,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// What a backup would copy. [`Store::plan_backup`] makes it.
+///
+/// Files are compared by their names and sizes and not read: which are damaged is found out when they are copied.
+#[derive(Clone, Debug, serde::Serialize)]
+#[must_use = "a plan changes nothing until it is applied"]
+pub struct BackupPlan {
+    to: Utf8PathBuf,
+    copies: Vec<PlannedCopy>,
+    kept: u64,
+    #[serde(skip)]
+    named: Vec<NamedFile>,
+}
+
+impl BackupPlan {
+    /// Returns the files that would be copied, in order.
+    #[must_use]
+    pub fn copies(&self) -> &[PlannedCopy] {
+        &self.copies
+    }
+
+    /// Returns how many bytes would be copied.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.copies.iter().map(|copy| copy.size).sum()
+    }
+
+    /// Returns how many files are in the backup already.
+    #[must_use]
+    pub fn kept(&self) -> u64 {
+        self.kept
+    }
+
+    /// Makes the backup: of the state that the store has then, which may be a later one than that of the plan.
+    ///
+    /// # Errors
+    /// Those of [`Store::backup_with`].
+    pub fn apply(&self, store: &Store, context: &Context) -> Result<BackupReport, Error> {
+        store.backup_with(&self.to, &self.named, context)
+    }
+}
+
+/// What a restoration would copy. [`Store::plan_restore`] makes it.
+///
+/// Files of the backup are not read, but for what refers to others.
+#[derive(Clone, Debug, serde::Serialize)]
+#[must_use = "a plan changes nothing until it is applied"]
+pub struct RestorePlan {
+    from: Utf8PathBuf,
+    to: Utf8PathBuf,
+    copies: Vec<PlannedCopy>,
+    publications: u64,
+}
+
+impl RestorePlan {
+    /// Returns the files that would be copied, in order.
+    #[must_use]
+    pub fn copies(&self) -> &[PlannedCopy] {
+        &self.copies
+    }
+
+    /// Returns how many bytes would be copied.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.copies.iter().map(|copy| copy.size).sum()
+    }
+
+    /// Returns how many publications would be made again.
+    #[must_use]
+    pub fn publications(&self) -> u64 {
+        self.publications
+    }
+
+    /// Restores the store.
+    ///
+    /// # Errors
+    /// Those of [`Store::restore`].
+    pub fn apply(&self, context: &Context) -> Result<(Store, RestoreReport), Error> {
+        Store::restore(&self.from, &self.to, context)
+    }
+}
+
+/// The files that would be copied, sorted out while they are gone through.
+struct Copies {
+    copy: StorePaths,
+    copies: Vec<PlannedCopy>,
+    kept: u64,
+    /// Several publications have the same files.
+    seen: BTreeSet<Utf8PathBuf>,
+}
+
+impl Copies {
+    fn new(to: &Utf8Path) -> Self {
+        let copy = StorePaths::of_backup(to);
+        Self { copy, copies: Vec::new(), kept: 0, seen: BTreeSet::new() }
+    }
+
+    fn note(&mut self, path: Utf8PathBuf, size: u64, is_there: bool) {
+        if is_there {
+            self.kept += 1;
+        } else {
+            self.copies.push(PlannedCopy { path, size });
+        }
+    }
+
+    /// A file whose content its digest names.
+    fn named(&mut self, path: &Utf8Path, size: u64) -> Result<(), Error> {
+        if self.seen.insert(path.to_owned()) {
+            let at = self.copy.at(path);
+            let found = at.status_if_present().map_err(Error::io("look at", &*at.full()))?;
+            let is_there = found.filter(Status::is_file).is_some_and(|found| found.size == size);
+            self.note(path.to_owned(), size, is_there);
+        }
+        Ok(())
+    }
+
+    /// A file with that content.
+    fn content(&mut self, path: &Utf8Path, bytes: &[u8]) {
+        let there = files::read_if_present(self.copy.at(path)).ok().flatten();
+        self.note(path.to_owned(), bytes.len() as u64, there.as_deref() == Some(bytes));
+    }
+
+    /// A file of the original that may have changed; what cannot be read is not copied.
+    fn changing(&mut self, source: &Utf8Path, path: &Utf8Path) {
+        if let Ok(Some(bytes)) = files::read_if_present(source) {
+            self.content(path, &bytes);
+        }
+    }
+
+    fn finish(mut self) -> (Vec<PlannedCopy>, u64) {
+        self.copies.sort_by(|a, b| a.path.cmp(&b.path));
+        (self.copies, self.kept)
+    }
+}
+
+impl Store {
+    /// Finds out what [`backup_with`](Self::backup_with) would copy to a directory, and writes nothing.
+    ///
+    /// # Errors
+    /// When the store or the backup cannot be read, and for a place that no backup can be in.
+    pub fn plan_backup(&self, to: &Utf8Path, named: &[NamedFile]) -> Result<BackupPlan, Error> {
+        self.check_backup_place(to)?;
+        let plan = Plan::of(self)?;
+        let mut found = Copies::new(to);
+        let published = plan.publications.iter().flat_map(|publication| &publication.files);
+        for original in plan.named.iter().chain(published) {
+            found.named(&original.path, original.size)?;
+        }
+        for path in &plan.plain {
+            found.changing(&self.root().join(path), path);
+        }
+        for one in configured(self.root(), named, &plan.plain)? {
+            found.changing(&one.source, &one.saved_as);
+        }
+        let records = plan.publications.iter().map(|publication| &publication.record);
+        records.chain(&plan.captured).for_each(|(path, bytes)| found.content(path, bytes));
+        let (copies, kept) = found.finish();
+        Ok(BackupPlan { to: to.to_owned(), copies, kept, named: named.to_vec() })
+    }
+
+    /// Finds out what [`restore`](Self::restore) would copy, and writes nothing.
+    ///
+    /// # Errors
+    /// Those of `restore` that can be known before.
+    pub fn plan_restore(from: &Utf8Path, to: &Utf8Path) -> Result<RestorePlan, Error> {
+        super::restore::check_place(to)?;
+        Format::of(from)?;
+        let plan = Plan::of_backup(from)?;
+        let mut found = Copies::new(to);
+        for original in &plan.named {
+            found.named(&original.path, original.size)?;
+        }
+        for path in &plan.plain {
+            found.changing(&from.join(path), path);
+        }
+        for published in &plan.publications {
+            let (path, bytes) = &published.record;
+            found.content(path, bytes);
+            let repository = path.parent().and_then(Utf8Path::file_name).unwrap_or_default();
+            let public = Utf8Path::new("public").join(repository);
+            let entries = Publication::parse(bytes).map(|publication| publication.entries());
+            for TreeEntry { path, source, .. } in entries.into_iter().flatten() {
+                match source {
+                    Source::Index(file) => found.named(&public.join(path), file.size)?,
+                    // One name after the first is a link.
+                    Source::Signed { file, first, .. } => found.named(&public.join(first), file.size)?,
+                    _ => {}
+                }
+            }
+        }
+        plan.captured.iter().for_each(|(path, bytes)| found.content(path, bytes));
+        let (copies, _) = found.finish();
+        let publications = plan.publications.len() as u64;
+        Ok(RestorePlan { from: from.to_owned(), to: to.to_owned(), copies, publications })
+    }
+}

@@ -1,0 +1,166 @@
+//! Taking back the last change of a repository.
+
+use std::collections::BTreeMap;
+
+use deb_parse::SuiteName;
+
+use super::plan::{SuiteRecords, as_text, check_base};
+use super::rollback::{Restored, compare};
+use crate::context::Context;
+use crate::error::{ChangeError, Error};
+use crate::model::commit::Commit;
+use crate::model::difference::Difference;
+use crate::model::hold::{HoldCause, HoldKey, Holds};
+use crate::model::id::CommitId;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::store::Store;
+use crate::transaction::Committed;
+
+/// What taking back the last change of a repository would do. [`Store::plan_undo`] makes it.
+///
+/// The repository gets the content and the holds that it had before that change. What an addition or a promotion brought is held
+/// besides, so that nobody brings it in again unasked. The undo is a change itself: to undo it is to make the first change again.
+///
+/// There is no `rebase`: when somebody changed the repository meanwhile, the last change is another one.
+#[derive(Clone, Debug, serde::Serialize)]
+#[must_use = "a plan changes nothing until it is applied"]
+pub struct UndoPlan {
+    #[serde(serialize_with = "as_text")]
+    repository: RepositoryName,
+    /// The state that the change made: the plan is for this one alone.
+    #[serde(serialize_with = "as_text")]
+    base: CommitId,
+    #[serde(skip)]
+    undone: Commit,
+    #[serde(serialize_with = "as_text")]
+    target: CommitId,
+    removed: SuiteRecords,
+    restored: SuiteRecords,
+    #[serde(skip)]
+    differences: BTreeMap<SuiteName, Difference>,
+    #[serde(skip)]
+    before: BTreeMap<SuiteName, u64>,
+    /// What is held in the state before the change, and in that after it.
+    #[serde(skip)]
+    holds: Holds,
+    #[serde(skip)]
+    present_holds: Holds,
+}
+
+impl UndoPlan {
+    /// Returns the repository.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// Returns the state that the change made, and that the plan was made from.
+    #[must_use]
+    pub fn base(&self) -> CommitId {
+        self.base
+    }
+
+    /// Returns the commit of the change.
+    #[must_use]
+    pub fn undone(&self) -> &Commit {
+        &self.undone
+    }
+
+    /// Returns the state before the change.
+    #[must_use]
+    pub fn target(&self) -> CommitId {
+        self.target
+    }
+
+    /// Returns, for each suite that would change, what it would lose (the first) and what would come back (the second).
+    #[must_use]
+    pub fn changes(&self) -> &BTreeMap<SuiteName, Difference> {
+        &self.differences
+    }
+
+    /// Returns how many records a suite has now.
+    #[must_use]
+    pub fn records_before(&self, suite: &SuiteName) -> u64 {
+        self.before.get(suite).copied().unwrap_or(0)
+    }
+
+    /// Returns the versions that would be held and are not, and those whose holds would end, in the order of keys.
+    #[must_use]
+    pub fn holds(&self, context: &Context) -> (Vec<HoldKey>, Vec<HoldKey>) {
+        let after = self.holds_after(context);
+        let only = |some: &Holds, others: &Holds| {
+            let keys = |holds: &Holds| holds.iter().map(|hold| hold.key.clone()).collect::<Vec<_>>();
+            let known = keys(others);
+            keys(some).into_iter().filter(|key| known.binary_search(key).is_err()).collect()
+        };
+        (only(&after, &self.present_holds), only(&self.present_holds, &after))
+    }
+
+    /// Takes the change back.
+    ///
+    /// # Errors
+    /// [`Outdated`](ChangeError::Outdated) when the repository has changed since the plan was made.
+    pub fn apply(&self, store: &Store, context: &Context) -> Result<Committed, Error> {
+        let target = store.revision(&self.repository, self.target)?;
+        let (committed, ()) = store.transact(&self.repository, context, |transaction| {
+            check_base(transaction, &self.repository, Some(self.base))?;
+            transaction.restore(&target, self.before.keys().cloned())?;
+            transaction.replace_holds(self.holds_after(context));
+            Ok((self.operation(), ()))
+        })?;
+        Ok(committed)
+    }
+
+    fn operation(&self) -> Operation {
+        // What an undo took back is in the history.
+        let what = match &self.undone.operation {
+            Operation::Undo { number, .. } => format!("undo {number}"),
+            operation => operation.to_string(),
+        };
+        Operation::Undo { number: self.undone.sequence, commit: self.base.short(), what }
+    }
+
+    /// The holds before the change, and of what the change brought in those that keep it out. A rollback and an undo brought nothing that
+    /// was not there before: how it was held then is known.
+    fn holds_after(&self, context: &Context) -> Holds {
+        let mut holds = self.holds.clone();
+        if matches!(self.undone.operation, Operation::RollBack { .. } | Operation::Undo { .. }) {
+            return holds;
+        }
+        let operation = self.operation();
+        let cause = HoldCause { date: context.now, actor: context.actor.clone(), operation };
+        for (suite, record) in self.removed.iter() {
+            if !holds.keep_out_of(record.key(), suite) {
+                holds.withdraw(record.key(), record.blob(), suite, &cause);
+            }
+        }
+        holds
+    }
+}
+
+impl Store {
+    /// Plans to take back the last change of a repository.
+    ///
+    /// # Errors
+    /// [`ChangeError::NothingToUndo`] when nothing was changed yet, or the history no longer reaches the state before.
+    pub fn plan_undo(&self, repository: &RepositoryName) -> Result<UndoPlan, Error> {
+        let nothing = || Error::Change(ChangeError::NothingToUndo { repository: repository.clone() });
+        let head = self.head(repository)?.ok_or_else(nothing)?;
+        let target = head.parent()?.ok_or_else(nothing)?;
+        let Restored { differences, removed, restored, before } =
+            compare(self, Some(&head), &target, |_| true)?;
+        Ok(UndoPlan {
+            repository: repository.clone(),
+            base: head.id(),
+            undone: head.commit().clone(),
+            target: target.id(),
+            removed,
+            restored,
+            differences,
+            before,
+            holds: target.hold_list()?,
+            present_holds: head.hold_list()?,
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! Which publication clients were shown last, noted after it was.
+//!
+//! A publication is announced in the operation log before clients see it. So when `dists` leads to the one that it replaced, either the
+//! process died in between, or somebody let `dists` lead back. The note tells: it is written when the switch is durable. It lies in
+//! `store/cache/` and may be deleted at any time; without it both cases look alike.
+
+use std::collections::BTreeSet;
+
+use camino::Utf8PathBuf;
+
+use super::publication::Publication;
+use crate::error::Error;
+use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
+use crate::storage::files::{self, mode};
+use crate::store::Store;
+
+impl Store {
+    fn last_shown_path(&self, repository: &RepositoryName) -> Utf8PathBuf {
+        self.root().join("store/cache").join(format!("shown.{repository}"))
+    }
+
+    /// Notes that clients see a publication, durably switched to. What cannot be noted is not known later, and no more than that.
+    pub(super) fn note_shown(&self, repository: &RepositoryName, id: PublicationId) {
+        let path = self.last_shown_path(repository);
+        let note = || -> Result<(), Error> {
+            let temporary = self.storage().temporary()?;
+            files::create_directories(&self.root().join("store/cache"))?;
+            drop(files::write_new(&temporary, format!("{id}\n").as_bytes(), mode::MUTABLE)?);
+            files::rename(&temporary, &path).map_err(Error::io("replace", &path))
+        };
+        if self.last_shown(repository) != Some(id) {
+            let _ = note();
+        }
+    }
+
+    /// Returns the publication that clients were shown last, as far as that was noted.
+    pub(crate) fn last_shown(&self, repository: &RepositoryName) -> Option<PublicationId> {
+        let bytes = files::read_if_present(&self.last_shown_path(repository)).ok()??;
+        PublicationId::parse(std::str::from_utf8(&bytes).ok()?.strip_suffix('\n')?)
+    }
+
+    /// Returns the publication that clients were shown last, when `dists` was made to lead back from it to `current`.
+    pub(super) fn shown_after(
+        &self,
+        repository: &RepositoryName,
+        current: &Publication,
+    ) -> Result<Option<PublicationId>, Error> {
+        let last = self.last_shown(repository).filter(|last| *last != current.id);
+        let Some(last) = last else { return Ok(None) };
+        if !self.storage().objects().contains(&Publication::key(repository, last))? {
+            return Ok(None);
+        }
+        // An older version of this program may have published since, or a process died before it took the note.
+        let (mut next, mut seen) = (current.replaces, BTreeSet::new());
+        while let Some(id) = next.filter(|id| seen.insert(*id)) {
+            if id == last {
+                return Ok(None);
+            }
+            let bytes = self.storage().objects().get(&Publication::key(repository, id))?;
+            next = bytes.and_then(|bytes| Publication::parse(&bytes)).and_then(|known| known.replaces);
+        }
+        Ok(Some(last))
+    }
+}
