@@ -131,7 +131,9 @@ while True:
     if not line: break
     file.seek(0); file.truncate(); file.write(source.read(int(line))); file.seek(0)
     try:
+        # It gives an empty section for blank lines at the start.
         found = [[(key, section[key]) for key in section.keys()] for section in apt_pkg.TagFile(file)]
+        found = [section for section in found if section]
         print(repr([len(section) for section in found]) + " " + repr(sorted(key.lower() for section in found for key, _ in section)), flush=True)
     except Exception as error:
         print("refused", flush=True)
