@@ -44,13 +44,23 @@ pub enum Error {
         problem: KeyProblem,
     },
 
-    /// The secret part of a key is protected by a password, and none or the wrong one was given.
-    #[error("key {fingerprint} is locked: {}", if *.given { "wrong password" } else { "a password is needed" })]
+    /// The secret part of a key is protected by a passphrase, and none or the wrong one was given.
+    #[error("key {fingerprint} is protected by {}", if *.given { "another passphrase" } else { "a passphrase" })]
     Locked {
         /// The certificate of the key.
         fingerprint: Fingerprint,
         /// Whether a password was given.
         given: bool,
+    },
+
+    /// The passphrase of a key cannot be had.
+    #[error("cannot read the passphrase of the keys from {place}")]
+    Passphrase {
+        /// Where it was to come from.
+        place: String,
+        /// What went wrong.
+        #[source]
+        source: std::io::Error,
     },
 
     /// Bytes are not what they should be: a certificate, a secret key, a keyring, a signed message.
@@ -200,6 +210,7 @@ impl Error {
             Self::Time => "E-SIGNATURE-TIME",
             Self::Key { .. } => "E-KEY-UNUSABLE",
             Self::Locked { .. } => "E-KEY-LOCKED",
+            Self::Passphrase { .. } => "E-PASSPHRASE",
             Self::Malformed { .. } => "E-MALFORMED-KEY",
             Self::Framing { .. } => "E-SIGNATURE-FRAMING",
             Self::UnknownSigner { .. } => "E-UNKNOWN-SIGNER",

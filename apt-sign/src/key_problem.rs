@@ -42,10 +42,12 @@ pub enum KeyProblem {
         /// What the library says.
         reason: String,
     },
-    /// The key expires within 30 days.
+    /// The key expires within 90 days.
     ExpiresSoon {
         /// When.
         at: SystemTime,
+        /// How many whole days are left.
+        days: u64,
     },
     /// An RSA key shorter than 3072 bits, which apt refuses from February 2030.
     ShortRsa {
@@ -77,7 +79,9 @@ impl fmt::Display for KeyProblem {
             Self::UnsupportedAlgorithm { algorithm } => write!(f, "this build cannot use {algorithm} keys"),
             Self::NoSigningKey => f.write_str("no part of it may sign"),
             Self::Unusable { reason } => f.write_str(reason),
-            Self::ExpiresSoon { at } => write!(f, "it expires at {}", utc(*at)),
+            Self::ExpiresSoon { at, days: 0 } => write!(f, "it expires within a day, at {}", utc(*at)),
+            Self::ExpiresSoon { at, days: 1 } => write!(f, "it expires in 1 day, at {}", utc(*at)),
+            Self::ExpiresSoon { at, days } => write!(f, "it expires in {days} days, at {}", utc(*at)),
             Self::ShortRsa { bits } => write!(f, "apt refuses RSA keys of {bits} bits from February 2030"),
             Self::VersionSix => f.write_str("it is a version 6 key, which apt before version 3 refuses"),
         }

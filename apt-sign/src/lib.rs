@@ -53,6 +53,6 @@ pub use text::{MAX_LINE, check_text};
 
 #[cfg(feature = "openpgp")]
 pub use openpgp::{
-    Certificate, CommandSigner, Keyring, OpenPgpSigner, RevocationReason, SecretArmor, SecretKey, SignedBy,
-    Verified,
+    Certificate, CommandSigner, KeyAlgorithm, Keyring, OpenPgpSigner, RevocationReason, SecretArmor,
+    SecretKey, SignedBy, Verified,
 };

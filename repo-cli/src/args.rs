@@ -22,7 +22,8 @@ pub(crate) fn ask_for_json(arguments: impl IntoIterator<Item = OsString>) -> boo
 #[derive(Debug, Parser)]
 #[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences, 130 interrupted."
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences or `key check`\n\
+                  something that needs a person, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -188,7 +189,7 @@ pub(crate) enum Command {
     Serve(cmd::serve::ServeArguments),
     /// Print what a client needs to install from a repository
     ClientConfig(cmd::client_config::ClientConfigArguments),
-    /// Make, list and export signing keys
+    /// Make, list, rotate and check signing keys
     Key(cmd::key::KeyArguments),
     /// Look after the store itself
     Store(cmd::store::StoreArguments),
@@ -239,8 +240,8 @@ impl Command {
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Serve(_)
-            | Self::ClientConfig(_)
-            | Self::Key(_) => false,
+            | Self::ClientConfig(_) => false,
+            Self::Key(arguments) => arguments.writes(),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) enum Outcome {
     Done,
     /// Something was refused, and said so already: status 1.
     Refused,
-    /// `diff` found differences: status 3.
+    /// Something was found, differences by `diff` or what needs a person by `key check`: status 3.
     Different,
 }
 
@@ -259,6 +259,14 @@ pub(crate) enum Failure {
         /// The file, from the root of the backup.
         path: Utf8PathBuf,
     },
+    /// A key that is not to be retired yet.
+    #[error("key {fingerprint} cannot be retired without --force: {} not met", crate::output::count(*.unmet, "condition"))]
+    NotRetirable {
+        /// The key.
+        fingerprint: apt_sign::Fingerprint,
+        /// How many conditions are not met, which were named.
+        unmet: usize,
+    },
     /// Rules of retention by which a suite would lose most of what it holds.
     #[error("{repository}: more than half of {} would go; nothing was removed", crate::output::joined(.suites))]
     Drastic {
@@ -366,6 +374,7 @@ impl Failure {
             Self::NotBackedUp { .. } => "E-NOT-BACKED-UP",
             Self::NotSaved { .. } => "E-NOT-SAVED",
             Self::NotRestored { .. } => "E-NOT-RESTORED",
+            Self::NotRetirable { .. } => "E-RETIRE",
             Self::Drastic { .. } => "E-DRASTIC",
         }
     }
@@ -418,6 +427,9 @@ impl Failure {
             Self::Drastic { .. } => {
                 Some("look at the rules and at the clock; --yes does it all the same".to_owned())
             }
+            Self::NotRetirable { fingerprint, .. } => Some(format!(
+                "wait until all is met, check your machines, then run repo-cli key retire {fingerprint} --force"
+            )),
             Self::NoHold { repository, .. } => {
                 Some(format!("`repo-cli holds {repository}` shows what is held"))
             }
@@ -482,6 +494,9 @@ fn config_hint(error: &ConfigError) -> Option<String> {
 fn key_hint(error: &KeyError) -> Option<String> {
     Some(match error {
         KeyError::Key(apt_sign::Error::KeyFile { path, fault }) => key_file_hint(path, *fault),
+        KeyError::Key(apt_sign::Error::Locked { .. }) | KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. } => {
+            "set passphrase_file in [signing] of repo.toml, or run the command on a terminal".to_owned()
+        }
         KeyError::BadKey { .. } => {
             "put a copy of the key there from the backup, or remove the file if it is not a key".to_owned()
         }
@@ -494,11 +509,14 @@ fn key_hint(error: &KeyError) -> Option<String> {
         KeyError::ClockBeforeKey { .. } => {
             "set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned()
         }
-        KeyError::Unusable { path, fingerprint, problem: KeyProblem::Expired { .. } } => format!(
-            "extend it: `gpg --import {path}`, `gpg --quick-set-expire {fingerprint} 2y`, \
-             `gpg --armor --export-secret-keys {fingerprint} > {path}`, and give clients the new public key; \
-             or {NEW_KEY}"
-        ),
+        KeyError::Unusable { fingerprint, problem: KeyProblem::Expired { .. }, .. } => {
+            format!("run repo-cli key extend {fingerprint} --expires 3y, then give clients the new public key (repo-cli client-config)")
+        }
+        KeyError::UnknownKey { .. } => "run repo-cli key list".to_owned(),
+        KeyError::LastKey { .. } => "first run repo-cli key rotate --all".to_owned(),
+        KeyError::EndsTooSoon { .. } => {
+            "run repo-cli key list, then repo-cli key extend FINGERPRINT --expires 3y".to_owned()
+        }
         KeyError::Unusable { problem: KeyProblem::NotYetValid { .. }, .. } => SET_THE_CLOCK.to_owned(),
         KeyError::Unusable { .. } => NEW_KEY.to_owned(),
         _ => return None,
@@ -513,9 +531,8 @@ pub(crate) const NEW_KEY: &str = "make a new key: `repo-cli key generate`, give 
                                   `repo-cli publish --allow-key-change`";
 
 /// What to do when a key has expired.
-pub(crate) const EXTEND_KEY: &str = "extend the expired key (`gpg --import`, `gpg --quick-set-expire`, \
-                                     `gpg --armor --export-secret-keys`) and give clients the new public key; or make a new \
-                                     key: `repo-cli key generate`, then `repo-cli publish --allow-key-change`";
+pub(crate) const EXTEND_KEY: &str = "extend the expired key with `repo-cli key extend FINGERPRINT --expires 3y` and give clients the \
+                                     new public key (`repo-cli client-config`)";
 
 /// Returns what to do about a key file that others could read or replace.
 fn key_file_hint(path: &std::path::Path, fault: KeyFileFault) -> String {
@@ -642,6 +659,12 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         }
         Error::Cancelled(Cancelled { during }) => after_cancellation(*during),
         Error::Change(ChangeError::Held { .. }) => "to take it all the same, give --despite-hold",
+        Error::Change(ChangeError::ReservedName { .. }) => {
+            "give the package another name; the keyring package is made by `repo-cli key publish`"
+        }
+        Error::Change(ChangeError::KeyringVersion { .. }) => {
+            "remove that package with repo-cli remove, then give the command again"
+        }
         Error::Change(ChangeError::PathConflict { .. }) => {
             "versions of a source package share their upstream tarballs: a tarball that changes needs a new upstream version"
         }

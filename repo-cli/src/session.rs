@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
-use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner};
+use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::PackageName;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
     CommitId, Context, Error, Format, IndexKind, LastPublication, Progress, PublishError, PublishOptions,
@@ -22,6 +22,7 @@ use crate::error::Failure;
 use crate::moment;
 use crate::nearest;
 use crate::output::{Output, count, joined};
+use crate::passphrase;
 
 /// An open store with its configuration.
 pub(crate) struct Session {
@@ -29,6 +30,7 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     pub(crate) config: Config,
     actor: String,
+    keys: KeyDirectory,
     /// Who is told how far operations are.
     progress: Progress,
     /// Loaded when something is signed first, and once for a verb.
@@ -96,8 +98,11 @@ impl Session {
     }
 
     fn of(root: Utf8PathBuf, store: Store, config: Config, global: &Global) -> Self {
+        let keys = KeyDirectory::new(&root);
+        let keys = keys.with_passphrase(passphrase::source(config.passphrase_place()));
         let (actor, progress) = (actor(global), Progress::silent());
-        Self { root, store, config, actor, progress, signing: OnceCell::new(), last: RefCell::default() }
+        let (signing, last) = (OnceCell::new(), RefCell::default());
+        Self { root, store, config, actor, keys, progress, signing, last }
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
@@ -160,7 +165,7 @@ impl Session {
     ) -> Result<&RepositorySettings, Failure> {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
-            let keys = self.signing_keys(false).map_err(Failure::CannotPublish)?;
+            let keys = self.keys_that_last(repository, false).map_err(Failure::CannotPublish)?;
             self.store.check_file_systems(&repository.name)?;
             let checked = self.store.check_keys(&repository.name, &keys.signer, &self.context());
             self.last.replace(Some(checked.map_err(|error| keys.failure(error))?));
@@ -227,8 +232,14 @@ impl Session {
         Ok(nearest::nearest(name, known.iter().map(PackageName::as_str)).map(str::to_owned))
     }
 
-    pub(crate) fn keys(&self) -> KeyDirectory {
-        KeyDirectory::new(&self.root)
+    pub(crate) fn keys(&self) -> &KeyDirectory {
+        &self.keys
+    }
+
+    /// Returns the fingerprints of the keys that sign.
+    pub(crate) fn signing_fingerprints(&self) -> Result<Vec<String>, Failure> {
+        let fingerprints = self.signing_keys(false)?.signer.fingerprints();
+        Ok(fingerprints.iter().map(ToString::to_string).collect())
     }
 
     /// Publishes a repository after a change, unless that is left for later, and says so.
@@ -351,6 +362,24 @@ impl Session {
         Ok(self.signing.get_or_init(|| SigningKeys { signer, warnings, as_of }))
     }
 
+    /// Returns the keys that sign, if one of them can still sign when the signatures end that it would make now: clients refuse what an
+    /// expired key signed.
+    fn keys_that_last(
+        &self,
+        repository: &RepositorySettings,
+        accept_clock: bool,
+    ) -> Result<&SigningKeys, KeyError> {
+        let keys = self.signing_keys(accept_clock)?;
+        let validity = repository.valid_for.unwrap_or_default().max(TOMORROW);
+        let now = keys.as_of.unwrap_or(self.context().now);
+        let until = now.checked_add(validity).unwrap_or(Timestamp::MAX);
+        if keys.signer.outlasts(SystemTime::from(until)) {
+            Ok(keys)
+        } else {
+            Err(KeyError::EndsTooSoon { until })
+        }
+    }
+
     /// Publishes a repository and says so.
     pub(crate) fn publish(
         &self,
@@ -393,9 +422,11 @@ impl Session {
         publishing: Publishing,
         output: &Output,
     ) -> Result<PublishReport, Failure> {
-        let keys = self.signing_keys(publishing.accept_clock)?;
+        let keys = self.keys_that_last(repository, publishing.accept_clock)?;
         let SigningKeys { signer, warnings, as_of } = keys;
-        warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
+        for warning in warnings {
+            output.warn(warning.code(), key_warning(warning));
+        }
         let mut context = self.context();
         context.now = as_of.unwrap_or(context.now);
         let report = if publishing.again {
@@ -432,6 +463,22 @@ impl Session {
             output.say(&format!("{}: put back {entries}", repository.name));
         }
         Ok(report)
+    }
+}
+
+/// Signatures must hold for so long at least, also where they have no end of their own.
+const TOMORROW: SignedDuration = SignedDuration::from_hours(24);
+
+/// Says what is about a key. The nearer its end is, the plainer.
+fn key_warning(warning: &KeyWarning) -> String {
+    let KeyWarning::Problem { fingerprint, problem: KeyProblem::ExpiresSoon { days, .. } } = warning else {
+        return warning.to_string();
+    };
+    let command = format!("repo-cli key extend {fingerprint} --expires 3y");
+    match days {
+        0..7 => format!("{warning}. From then on clients refuse what it signed. Run now: {command}"),
+        7..30 => format!("{warning}; run {command}"),
+        _ => warning.to_string(),
     }
 }
 

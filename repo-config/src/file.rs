@@ -17,6 +17,7 @@ use toml::{Table, Value};
 use crate::error::{ConfigError, Place, UnknownWord};
 use crate::network::Network;
 use crate::ownership;
+use crate::passphrase::Credential;
 use crate::place::line_at;
 use crate::regular_file;
 use crate::url::Url;
@@ -43,6 +44,7 @@ pub(crate) struct File {
     pub(crate) pdiffs_from: Option<Text<Size>>,
     pub(crate) uploaders: Option<Utf8PathBuf>,
     pub(crate) publish: Publish,
+    pub(crate) signing: SigningTable,
     pub(crate) serve: ServeTable,
     pub(crate) repositories: BTreeMap<Text<RepositoryName>, RepositoryTable>,
     pub(crate) suite: BTreeMap<Text<SuiteName>, SuiteTable>,
@@ -88,6 +90,14 @@ pub(crate) enum Publish {
     #[default]
     Auto,
     Manual,
+}
+
+/// Where the passphrase of the signing keys comes from.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
+pub(crate) struct SigningTable {
+    pub(crate) passphrase: Option<Text<Credential>>,
+    pub(crate) passphrase_file: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -201,6 +211,7 @@ macro_rules! from_tables_only {
 from_tables_only!(
     File,
     CompressTable,
+    SigningTable,
     ServeTable,
     RepositoryTable,
     SuiteTable,
@@ -482,6 +493,7 @@ mod tests {
         let named = |key: &str| table[key].as_table().unwrap().clone();
         for (place, table, fields) in [
             ("the top", table.clone(), fields::<File>()),
+            ("signing", named("signing"), fields::<SigningTable>()),
             ("serve", named("serve"), fields::<ServeTable>()),
             ("a repository", inner("repositories", "prod"), fields::<RepositoryTable>()),
             ("route", first("route"), fields::<RouteTable>()),

@@ -40,6 +40,24 @@ pub enum KeyError {
         /// Why it cannot.
         problem: KeyProblem,
     },
+    /// No key of that fingerprint signs.
+    #[error("no signing key {fingerprint}")]
+    UnknownKey {
+        /// The fingerprint.
+        fingerprint: Fingerprint,
+    },
+    /// A key that is to be set aside, and no other can sign.
+    #[error("key {fingerprint} is the only key that can sign")]
+    LastKey {
+        /// The key.
+        fingerprint: Fingerprint,
+    },
+    /// Every key ends before the signatures that it would make.
+    #[error("every signing key expires before {}, until which the signatures must hold", seconds(*.until))]
+    EndsTooSoon {
+        /// Until when signatures must hold.
+        until: Timestamp,
+    },
     /// Every key was made later than now.
     #[error("the clock says {}, and the oldest signing key was made at {}", seconds(*.now), seconds(*.created))]
     ClockBeforeKey {
@@ -70,6 +88,9 @@ impl KeyError {
             Self::BadKey { .. } => "E-BAD-KEY",
             Self::NoKey { .. } => "E-NO-KEY",
             Self::Unusable { .. } => "E-KEY-UNUSABLE",
+            Self::UnknownKey { .. } => "E-UNKNOWN-KEY",
+            Self::LastKey { .. } => "E-LAST-KEY",
+            Self::EndsTooSoon { .. } => "E-KEY-ENDS",
             Self::ClockBeforeKey { .. } => "E-CLOCK",
             Self::Io { .. } => "E-IO",
         }
@@ -86,7 +107,11 @@ impl KeyError {
             | Self::NoKey { path, .. }
             | Self::Unusable { path, .. }
             | Self::Io { path, .. } => Some(path),
-            Self::Key(_) | Self::ClockBeforeKey { .. } => None,
+            Self::Key(_)
+            | Self::UnknownKey { .. }
+            | Self::LastKey { .. }
+            | Self::EndsTooSoon { .. }
+            | Self::ClockBeforeKey { .. } => None,
         }
     }
 
@@ -139,6 +164,7 @@ impl KeyWarning {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Doubled { .. } | Self::LeftOut(_) => "W-KEY-FILE",
+            Self::Problem { problem: KeyProblem::ExpiresSoon { .. }, .. } => "W-KEY-EXPIRES",
             Self::DoesNotSign { .. } | Self::Problem { .. } => "W-KEY",
         }
     }

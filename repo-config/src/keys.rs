@@ -9,32 +9,67 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use crate::key_error::{KeyError, KeyWarning};
+use crate::passphrase::PassphraseSource;
 
-/// A key and the file that it is in.
-type KeyInFile = (Utf8PathBuf, SecretKey);
+/// Keys, each with the file that it is in.
+type InFiles<K> = Vec<(Utf8PathBuf, K)>;
 
-/// The directory of keys of one store. Every key in it signs.
+/// A key in a file, with its secret part or without.
+pub(crate) trait Key {
+    fn fingerprint(&self) -> Fingerprint;
+    fn created(&self) -> SystemTime;
+    /// Adds what another copy of the same key knows.
+    fn add(&mut self, other: Self);
+}
+
+impl Key for SecretKey {
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint()
+    }
+
+    fn created(&self) -> SystemTime {
+        self.certificate().created()
+    }
+
+    fn add(&mut self, other: Self) {
+        self.merge(other);
+    }
+}
+
+impl Key for Certificate {
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint()
+    }
+
+    fn created(&self) -> SystemTime {
+        self.created()
+    }
+
+    fn add(&mut self, other: Self) {
+        self.merge(&other);
+    }
+}
+
+/// The directory of keys of one store. Every key in it signs, but those that were set aside: their files end in `.retired`.
 #[derive(Clone, Debug)]
 pub struct KeyDirectory {
     store: Utf8PathBuf,
-    directory: Utf8PathBuf,
+    pub(crate) directory: Utf8PathBuf,
+    pub(crate) passphrase: PassphraseSource,
 }
 
 impl KeyDirectory {
     /// Names the directory of the store in `root`, and looks at nothing yet.
     #[must_use]
     pub fn new(root: &Utf8Path) -> Self {
-        Self { store: root.join("store"), directory: root.join("keys") }
+        let passphrase = PassphraseSource::default();
+        Self { store: root.join("store"), directory: root.join("keys"), passphrase }
     }
 
-    /// Makes a key, as of `now`, and keeps it. From then on it signs too.
-    ///
-    /// # Errors
-    /// [`KeyError::Key`], when `user_id` cannot be that of a key, or the directory is open to others or cannot be written.
-    pub fn generate(&self, user_id: &str, now: SystemTime) -> Result<SecretKey, KeyError> {
-        let key = SecretKey::generate(user_id, now, None)?;
-        key.save_new(self.directory.join(format!("{}.asc", key.fingerprint())).as_std_path())?;
-        Ok(key)
+    /// Takes the passphrase of protected keys from there. New keys are protected by it too.
+    #[must_use]
+    pub fn with_passphrase(self, passphrase: PassphraseSource) -> Self {
+        Self { passphrase, ..self }
     }
 
     /// Returns the public part of every key, the oldest first, and what is wrong with files that hold none. Root reads those of whom the
@@ -45,8 +80,25 @@ impl KeyDirectory {
     /// [`KeyError::Io`].
     pub fn certificates(&self) -> Result<(Vec<Certificate>, Vec<KeyWarning>), KeyError> {
         let owner = self.owner()?;
-        let (keys, warnings) = self.read(|path| SecretKey::load_of(path, None, owner))?;
-        Ok((keys.iter().map(|(_, key)| key.certificate()).collect(), warnings))
+        let public = |path: &Path| match SecretKey::load_of(path, None, owner) {
+            // Nothing secret is needed to say what key it is.
+            Err(apt_sign::Error::Locked { .. }) => Certificate::of_key_file(path),
+            loaded => Ok(loaded?.certificate()),
+        };
+        let (keys, warnings) = self.read(public)?;
+        let keys = keys.into_iter().map(|(_, certificate)| self.with_revocation(certificate));
+        Ok((keys.collect::<Result<_, _>>()?, warnings))
+    }
+
+    /// Loads a secret key, with the passphrase if it is protected by one.
+    pub(crate) fn load(&self, path: &Path) -> Result<SecretKey, apt_sign::Error> {
+        match SecretKey::load(path, None) {
+            Err(error @ apt_sign::Error::Locked { .. }) => match self.passphrase.get()? {
+                Some(passphrase) => SecretKey::load(path, Some(&passphrase)),
+                None => Err(error),
+            },
+            loaded => loaded,
+        }
     }
 
     fn owner(&self) -> Result<u32, KeyError> {
@@ -54,7 +106,11 @@ impl KeyDirectory {
     }
 
     /// The files that can be keys, in order.
-    fn files(&self) -> Result<Vec<Utf8PathBuf>, KeyError> {
+    pub(crate) fn files(&self) -> Result<Vec<Utf8PathBuf>, KeyError> {
+        self.files_ending_in("asc")
+    }
+
+    pub(crate) fn files_ending_in(&self, extension: &str) -> Result<Vec<Utf8PathBuf>, KeyError> {
         let entries = match self.directory.read_dir_utf8() {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -64,7 +120,7 @@ impl KeyDirectory {
         for entry in entries {
             let path = entry.map_err(KeyError::io("list", &self.directory))?.into_path();
             let is_hidden = path.file_name().is_none_or(|name| name.starts_with('.'));
-            if path.extension() == Some("asc") && !is_hidden {
+            if path.extension() == Some(extension) && !is_hidden {
                 files.push(path);
             }
         }
@@ -73,12 +129,13 @@ impl KeyDirectory {
     }
 
     /// Every key that can be read with its file, the oldest first, and what is wrong with the others: one of these does not keep a good
-    /// one from signing. What others could read or exchange stops everything, as clients may know just that key.
-    fn read(
+    /// one from signing. What others could read or exchange, and what no passphrase opens, stops everything, as clients may know just
+    /// that key.
+    pub(crate) fn read<K: Key>(
         &self,
-        load: impl Fn(&Path) -> Result<SecretKey, apt_sign::Error>,
-    ) -> Result<(Vec<KeyInFile>, Vec<KeyWarning>), KeyError> {
-        let mut keys: Vec<KeyInFile> = Vec::new();
+        load: impl Fn(&Path) -> Result<K, apt_sign::Error>,
+    ) -> Result<(InFiles<K>, Vec<KeyWarning>), KeyError> {
+        let mut keys: InFiles<K> = Vec::new();
         let (mut unusable, mut warnings) = (Vec::new(), Vec::new());
         for path in self.files()? {
             match load(path.as_std_path()) {
@@ -86,7 +143,7 @@ impl KeyDirectory {
                     match keys.iter_mut().find(|(_, known)| known.fingerprint() == key.fingerprint()) {
                         Some((first, known)) => {
                             warnings.push(doubled(first, &path));
-                            known.merge(key);
+                            known.add(key);
                         }
                         None => keys.push((path, key)),
                     }
@@ -98,13 +155,16 @@ impl KeyDirectory {
                         ..
                     },
                 ) => return Err(error.into()),
+                // Clients may know just the key that is locked.
+                Err(error @ apt_sign::Error::Passphrase { .. }) => return Err(error.into()),
+                Err(error @ apt_sign::Error::Locked { .. }) => return Err(bad_key(path, error)),
                 Err(error) => unusable.push(bad_key(path, error)),
             }
         }
         if keys.is_empty() && !unusable.is_empty() {
             return Err(unusable.swap_remove(0));
         }
-        keys.sort_by_key(|(_, key)| (key.certificate().created(), key.fingerprint()));
+        keys.sort_by_key(|(_, key)| (key.created(), key.fingerprint()));
         warnings.extend(unusable.into_iter().map(KeyWarning::LeftOut));
         Ok((keys, warnings))
     }
@@ -115,7 +175,7 @@ impl KeyDirectory {
     /// # Errors
     /// As [`certificates`](Self::certificates), and [`KeyError::NoKey`], [`KeyError::Unusable`] and [`KeyError::ClockBeforeKey`].
     pub fn signer(&self, now: SystemTime) -> Result<(OpenPgpSigner, Vec<KeyWarning>), KeyError> {
-        let (keys, mut warnings) = self.read(|path| SecretKey::load(path, None))?;
+        let (keys, mut warnings) = self.read(|path| self.load(path))?;
         let Some(created) = keys.iter().map(|(_, key)| key.certificate().created()).min() else {
             return Err(self.no_key());
         };
@@ -137,7 +197,9 @@ impl KeyDirectory {
         warnings.extend(skipped.into_iter().map(does_not_sign));
         let about = |(fingerprint, problem)| KeyWarning::Problem { fingerprint, problem };
         warnings.extend(signer.problems(now).into_iter().map(about));
-        Ok((signer, warnings))
+        let served = signer.keyring().certificates().iter().cloned();
+        let served = served.map(|certificate| self.with_revocation(certificate)).collect::<Result<_, _>>()?;
+        Ok((signer.serving(Keyring::new(served)), warnings))
     }
 
     /// Returns what clients need to check the signatures, and what is wrong with files that hold no key.
@@ -187,8 +249,11 @@ impl KeyDirectory {
             if let Some((first, _)) = certificates.iter().find(is_same) {
                 found.warnings.push(doubled(first, &path));
             }
+            // Without the passphrase the key may be good; with a wrong one it cannot sign.
             let locked = self.owner().ok().map(|owner| SecretKey::load_of(path.as_std_path(), None, owner));
-            if let Some(Err(error @ apt_sign::Error::Locked { .. })) = locked {
+            if let Some(Err(error @ apt_sign::Error::Locked { .. })) = locked
+                && !self.passphrase.is_configured()
+            {
                 found.faults.push((path.clone(), error));
             } else {
                 let problem = certificate.problems(now).into_iter().find(KeyProblem::is_fatal);
@@ -254,6 +319,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::key_life::NewKey;
 
     #[test]
     fn a_key_is_made_as_of_the_time_that_is_given_and_signs_from_then_on() {
@@ -264,7 +330,7 @@ mod tests {
         let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         assert!(keys.is_empty() && keys.newest().unwrap().is_none());
         assert!(matches!(keys.signer(made), Err(KeyError::NoKey { is_published: false, .. })));
-        let key = keys.generate("Example", made).unwrap();
+        let key = keys.generate(&NewKey::named("Example"), made).unwrap();
         assert_eq!(key.certificate().created(), made);
         assert_eq!(keys.newest().unwrap(), Some(timestamp(made)));
         let earlier = made - Duration::from_secs(60);
@@ -277,13 +343,39 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_no_passphrase_opens_stops_signing_beside_a_good_one_and_is_listed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        std::fs::create_dir(root.join("store")).unwrap();
+        let (plain, now) =
+            (KeyDirectory::new(root), SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        plain.generate(&NewKey::named("plain"), now).unwrap();
+        let passphrase = |line: &'static [u8]| {
+            let source = move || Ok(Some(crate::passphrase::Passphrase::from_line(line).unwrap()));
+            KeyDirectory::new(root).with_passphrase(PassphraseSource::configured(source))
+        };
+        let right = passphrase(b"correct horse");
+        let locked = right.generate(&NewKey::named("locked"), now).unwrap();
+        assert_eq!(right.signer(now).unwrap().0.keyring().fingerprints().len(), 2);
+        for wrong in [passphrase(b"battery staple"), plain] {
+            let refused = wrong.signer(now).unwrap_err();
+            assert!(
+                matches!(&refused, KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. }),
+                "{refused}"
+            );
+            assert_eq!(wrong.keyring().unwrap().0.fingerprints().len(), 2);
+            assert!(wrong.retire(&locked.fingerprint(), now).is_err());
+        }
+    }
+
+    #[test]
     fn a_file_that_is_no_key_is_left_out_where_there_is_one_and_an_error_alone() {
         let directory = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(directory.path()).unwrap();
         std::fs::create_dir(root.join("store")).unwrap();
         let (keys, now) =
             (KeyDirectory::new(root), SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-        keys.generate("Example", now).unwrap();
+        keys.generate(&NewKey::named("Example"), now).unwrap();
         let [first, bad] = ["keys/a.asc", "keys/b.asc"].map(|name| root.join(name));
         let made = keys.files().unwrap().remove(0);
         std::fs::copy(&made, &first).unwrap();

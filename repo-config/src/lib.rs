@@ -7,7 +7,7 @@
 //! ```
 //! use deb_parse::{Architecture, PackageName, SuiteName, Version, deb};
 //! use jiff::Timestamp;
-//! use repo_config::{Config, FromText as _, KeyDirectory, Line, Template};
+//! use repo_config::{Config, FromText as _, KeyDirectory, Line, NewKey, Template};
 //! use repo_store::{AddOptions, Context, PublishOptions, RepositoryName, Store};
 //!
 //! # let directory = tempfile::tempdir()?;
@@ -22,7 +22,7 @@
 //! template.architectures.push(Architecture::parse("amd64")?);
 //! template.repositories.push(RepositoryName::parse("prod")?);
 //! Store::create(&root)?;
-//! KeyDirectory::new(&root).generate("Example Ltd (archive signing key)", now.into())?;
+//! KeyDirectory::new(&root).generate(&NewKey::named("Example Ltd (archive signing key)"), now.into())?;
 //! template.save_new(&root)?;
 //!
 //! // From here on also for a store that `repo-cli init` made. `file` is the path of a .deb file.
@@ -53,11 +53,13 @@ mod fuzz_replay;
 pub mod fuzzing;
 mod keeping;
 mod key_error;
+mod key_life;
 mod keys;
 mod limits;
 mod named_files;
 mod network;
 mod ownership;
+mod passphrase;
 mod place;
 mod regular_file;
 mod restrictions;
@@ -72,8 +74,10 @@ pub use config::{Config, DEFAULT_LISTEN, without_repeats};
 pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place, UnknownWord};
 pub use file::OnUnknownRelease;
 pub use key_error::{KeyError, KeyWarning};
+pub use key_life::NewKey;
 pub use keys::{Inspection, KeyDirectory};
 pub use network::Network;
+pub use passphrase::{Passphrase, PassphrasePlace, PassphraseSource};
 pub use template::Template;
 pub use url::Url;
 pub use value::{FromText, Line};

@@ -5,7 +5,7 @@ use repo_store::{NamedFile, NamedFileKind};
 
 use crate::config::Config;
 use crate::error::ConfigError;
-use crate::file::{self, File, RepositoryTable, ServeTable, Source, SuiteTable};
+use crate::file::{self, File, RepositoryTable, ServeTable, SigningTable, Source, SuiteTable};
 use crate::value::Text;
 
 impl Config {
@@ -43,6 +43,7 @@ impl Config {
             uploaders,
             repositories,
             suite,
+            signing: SigningTable { passphrase: _, passphrase_file },
             serve: ServeTable { listen: _, trusted_proxies: _ },
             origin: _,
             url: _,
@@ -105,6 +106,14 @@ impl Config {
                 not_automatic: _,
                 but_automatic_upgrades: _,
             } = table;
+        }
+        // In a backup it would lie beside the keys that it protects.
+        if let Some(path) = passphrase_file {
+            found.push(NamedFile {
+                setting: "signing.passphrase_file".to_owned(),
+                path: path.clone(),
+                kind: NamedFileKind::NamedOnly,
+            });
         }
         found
     }

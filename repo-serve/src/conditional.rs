@@ -20,13 +20,17 @@ pub(crate) struct Validators {
 
 impl Validators {
     /// Returns the time of the file for `Last-Modified`, which must not be later than the answer (RFC 9110, 8.8.2.1).
+    ///
+    /// While the file is ahead of the clock that is the second before the answer: what is published next, signed again with a clock that
+    /// was set right, may have the very second of the answer, and a client would take the one for the other.
     pub(crate) fn last_modified(&self) -> SystemTime {
-        self.modified.min(whole_seconds(self.now))
+        let now = whole_seconds(self.now);
+        if self.modified <= now { self.modified } else { now - Duration::from_secs(1) }
     }
 
     /// Returns whether this is the time of the file. While that is ahead, no time is: other files may be answered with the present time too.
     fn are_of(&self, time: SystemTime) -> bool {
-        time == self.modified && self.modified <= self.now
+        time == self.modified && self.modified == self.last_modified()
     }
 }
 

@@ -63,6 +63,7 @@ mod transaction;
 pub use context::Context;
 pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError};
 pub use history::horizon::KeepHistory;
+pub use history::keyring_versions::KeyringVersion;
 pub use history::listing::KeyInSuites;
 pub use history::revision::Revision;
 pub use history::selector::Selector;
@@ -94,6 +95,7 @@ pub use operations::details::{
 };
 pub use operations::import::{AddOptions, AddReport, Added, Refused};
 pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
+pub use operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 pub use operations::plan::SuiteRecords;
 pub use operations::promotion::{PromoteOptions, PromotionPlan};
 pub use operations::removal::RemovalPlan;

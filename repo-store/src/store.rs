@@ -38,6 +38,7 @@ pub(crate) enum InPool {
 /// <root>/store/refs/        one small file for each repository: the id of its current commit
 /// <root>/store/tags/        the same for each tag of each repository
 /// <root>/store/history/     where the history of a repository ends, if it was shortened
+/// <root>/store/keyrings/    the versions of a repository's keyring package, if there are any
 /// <root>/store/ops/log      who did what when, one line each
 /// <root>/store/publications/ what was published when, and how it is laid out
 /// <root>/store/tmp, locks   see [`Directory`](crate::storage::Directory)
@@ -143,7 +144,7 @@ impl Store {
         let mut names: BTreeSet<_> =
             found.iter().filter_map(|name| RepositoryName::parse(name).ok()).collect();
         let repository = |key: &str| RepositoryName::parse(key.split('/').nth(1)?).ok();
-        for area in ["refs", "tags", "history"] {
+        for area in ["refs", "tags", "history", "keyrings"] {
             names.extend(self.storage().refs().list(area)?.iter().filter_map(|key| repository(key.as_str())));
         }
         self.storage().objects().each("publications", &mut |key, _| names.extend(repository(key)))?;

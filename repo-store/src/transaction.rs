@@ -5,6 +5,7 @@ use deb_parse::{Component, SuiteName};
 
 use crate::context::Context;
 use crate::error::{ChangeError, Error};
+use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::model::commit::Commit;
 use crate::model::edit;
@@ -48,6 +49,8 @@ pub struct Transaction<'a> {
     replaced_holds: Option<Holds>,
     /// The suites that may be created; `None` for any.
     known: Option<BTreeSet<SuiteName>>,
+    /// The versions of the keyring package, once somebody asked for them.
+    keyrings: Option<KeyringVersions>,
     lookup: Lookup<'a>,
 }
 
@@ -190,6 +193,7 @@ impl<'a> Transaction<'a> {
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
             known: None,
+            keyrings: None,
             lookup: Lookup::new(store.objects()),
         })
     }
@@ -206,7 +210,8 @@ impl<'a> Transaction<'a> {
     ///
     /// # Errors
     /// [`ChangeError::Conflict`] when any suite of the repository has that name, version and architecture with another content,
-    /// or its pool still holds such a file: clients could not tell them apart. [`ChangeError::PathConflict`] when another version of
+    /// or its pool still holds such a file: clients could not tell them apart. [`ChangeError::ReservedName`] for a package with the name
+    /// of the [keyring package](Store::add_keyring) that was not made as such. [`ChangeError::PathConflict`] when another version of
     /// the source package has a file of the same name with another content.
     pub fn insert(&mut self, suite: &SuiteName, record: &Arc<Record>) -> Result<Inserted, Error> {
         let is_known = self.known.as_ref().is_none_or(|known| known.contains(suite));
@@ -228,6 +233,7 @@ impl<'a> Transaction<'a> {
             return Ok(Inserted::AlreadyThere);
         }
         if !known {
+            self.check_name(record)?;
             self.check_files(&suites, record)?;
         }
         self.withdrawn.remove(&(suite.clone(), key.clone()));
@@ -325,7 +331,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Gives suites the content that they have in another state of the repository, which costs what differs to read and
-    /// nothing to write.
+    /// nothing to write. Versions of the keyring package stay: keys do not go back, and machines must hear of them.
     ///
     /// # Errors
     /// As [`insert`](Self::insert), for what comes with that.
@@ -335,6 +341,7 @@ impl<'a> Transaction<'a> {
         suites: impl IntoIterator<Item = SuiteName>,
     ) -> Result<(), Error> {
         let mut returning: BTreeMap<RecordKey, Arc<Record>> = BTreeMap::new();
+        let keyrings = KeyringVersions::load(self.store, &self.repository)?;
         for suite in suites {
             let then = target.snapshot(&suite)?;
             let nothing = Snapshot::default();
@@ -346,8 +353,14 @@ impl<'a> Transaction<'a> {
             let difference = self.store.difference(now, &then)?;
             let of_suite = |record: &Arc<Record>| (suite.clone(), record.key().clone());
             let returned: BTreeSet<_> = difference.only_second.iter().map(of_suite).collect();
-            let left = difference.only_first.iter().map(|record| (of_suite(record), record.blob()));
+            let (own, left): (Vec<_>, Vec<_>) =
+                difference.only_first.into_iter().partition(|record| keyrings.contains(record.blob()));
+            let left = left.iter().map(|record| (of_suite(record), record.blob()));
             self.withdrawn.extend(left.filter(|(place, _)| !returned.contains(place)));
+            if !own.is_empty() {
+                let own = own.into_iter().map(|record| (record.key().clone(), Edit::Insert(record)));
+                self.edits.insert(suite.clone(), own.collect());
+            }
             self.returned.extend(returned);
             returning.extend(difference.only_second.into_iter().map(|record| (record.key().clone(), record)));
             let id = match target.commit().suites.get(&suite) {
@@ -402,6 +415,23 @@ impl<'a> Transaction<'a> {
             }
             found => Ok(found.is_some()),
         }
+    }
+
+    /// Refuses what has the name of the keyring package and was not made as such: clients would take its keys for ours.
+    fn check_name(&mut self, record: &Record) -> Result<(), Error> {
+        if record.key().package.as_str() != self.repository.keyring_package() {
+            return Ok(());
+        }
+        let keyrings = match self.keyrings.take() {
+            Some(known) => known,
+            None => KeyringVersions::load(self.store, &self.repository)?,
+        };
+        let is_own = self.keyrings.insert(keyrings).contains(record.blob());
+        if is_own {
+            return Ok(());
+        }
+        let (key, repository) = (Box::new(record.key().clone()), self.repository.clone());
+        Err(Error::Change(ChangeError::ReservedName { key, repository }))
     }
 
     /// That no file of a record would have to lie where another does.

@@ -68,7 +68,9 @@ impl Certificate {
     }
 
     /// Adds what the other copy of the same certificate knows: new self-signatures, revocations.
-    pub(super) fn merge(&mut self, other: &Self) {
+    ///
+    /// Another certificate changes nothing.
+    pub fn merge(&mut self, other: &Self) {
         if let Ok(merged) = self.0.clone().merge_public(other.0.clone()) {
             self.0 = merged;
         }

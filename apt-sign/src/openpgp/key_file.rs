@@ -53,7 +53,7 @@ impl SecretKey {
         Self::from_bytes(&read(path, Some(owner))?, password)
     }
 
-    /// Writes the key to a *new* file of mode 0600, not protected by a password; when this returns, the file
+    /// Writes the key to a *new* file of mode 0600, protected by a password if there is one; when this returns, the file
     /// is on the disk. The directory is made, with mode 0700, when it is missing and its parent is there.
     ///
     /// The file appears whole or not at all, and never in place of another; a crash may leave a draft beside
@@ -63,51 +63,81 @@ impl SecretKey {
     ///
     /// [`Error::Io`], also when there is a file of that name; [`Error::KeyFile`] for a directory that is open
     /// to others.
-    pub fn save_new(&self, path: &Path) -> Result<(), Error> {
+    pub fn save_new_with(&self, path: &Path, password: Option<&str>) -> Result<(), Error> {
         let parent = parent(path);
         match rustix::fs::mkdir(parent, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(io("make directory", parent)(errno)),
         }
         // Unlike a rename, a link never replaces what is there.
-        self.write(path, |directory, draft, name| {
+        let armor = self.to_armored_with(password)?;
+        write(path, armor.as_bytes(), |directory, draft, name| {
             rustix::fs::linkat(directory, draft, directory, name, AtFlags::empty())?;
             rustix::fs::unlinkat(directory, draft, AtFlags::empty())
         })
     }
 
-    /// Writes the key in place of the same key in an older state, such as one that was prolonged. Otherwise
-    /// like [`SecretKey::save_new`].
+    /// Writes the key to a new file as [`SecretKey::save_new_with`] does, not protected by a password.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SecretKey::save_new_with`].
+    pub fn save_new(&self, path: &Path) -> Result<(), Error> {
+        self.save_new_with(path, None)
+    }
+
+    /// Writes the key in place of the same key in an older state, such as one that was prolonged. With a password, which must
+    /// open the file that is there, the file stays protected by it. Otherwise like [`SecretKey::save_new_with`].
     ///
     /// # Errors
     ///
     /// [`Error::KeyFile`] when another key lies there; [`Error::Io`], also when there is none; and those of
     /// [`SecretKey::load`].
-    pub fn save_over(&self, path: &Path) -> Result<(), Error> {
-        // A locked key is refused too: it would lose its password.
-        if Self::load(path, None)?.fingerprint() != self.fingerprint() {
+    pub fn save_over(&self, path: &Path, password: Option<&str>) -> Result<(), Error> {
+        // A locked key is refused without its password too: it would lose the password.
+        if Self::load(path, password)?.fingerprint() != self.fingerprint() {
             return Err(refused(path, KeyFileFault::OtherKey));
         }
-        self.write(path, |directory, draft, name| rustix::fs::renameat(directory, draft, directory, name))
+        let armor = self.to_armored_with(password)?;
+        write(path, armor.as_bytes(), |directory, draft, name| {
+            rustix::fs::renameat(directory, draft, directory, name)
+        })
     }
 
-    /// Writes a draft beside the file, gives it its name by `place`, and waits until all is on the disk.
-    fn write(
-        &self,
-        path: &Path,
-        place: impl FnOnce(&OwnedFd, &OsStr, &OsStr) -> Result<(), Errno>,
-    ) -> Result<(), Error> {
-        let (directory, name) = open_directory(path, Some(us()))?;
-        let draft = draft_name(name)?;
-        let written = write_draft(&directory, &draft, self.to_armored()?.as_bytes(), path)
-            .and_then(|()| place(&directory, &draft, name).map_err(io("create key file", path)));
-        if let Err(error) = written {
-            // It may not be there, and the first error tells more than this one could.
-            let _ = rustix::fs::unlinkat(&directory, &draft, AtFlags::empty());
-            return Err(error);
+    /// Gives a key file another name in the same directory, durably, in place of what has that name. The file keeps its content and its
+    /// mode.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyFile`] for a directory that is open to others, and for a `name` that is not one of a file; [`Error::Io`] when there is
+    /// no such file.
+    pub fn rename_file(path: &Path, name: &OsStr) -> Result<(), Error> {
+        if Path::new(name).file_name() != Some(name) {
+            return Err(refused(Path::new(name), KeyFileFault::NoName));
         }
-        rustix::fs::fsync(&directory).map_err(io("sync the directory of key file", path))
+        let (directory, old) = open_directory(path, Some(us()))?;
+        rustix::fs::renameat(&directory, old, &directory, name)
+            .and_then(|()| rustix::fs::fsync(&directory))
+            .map_err(io("rename key file", path))
     }
+}
+
+/// Writes a draft beside the file, gives it its name by `place`, and waits until all is on the disk.
+fn write(
+    path: &Path,
+    bytes: &[u8],
+    place: impl FnOnce(&OwnedFd, &OsStr, &OsStr) -> Result<(), Errno>,
+) -> Result<(), Error> {
+    let (directory, name) = open_directory(path, Some(us()))?;
+    let draft = draft_name(name)?;
+    let written = write_draft(&directory, &draft, bytes, path)
+        .and_then(|()| place(&directory, &draft, name).map_err(io("create key file", path)));
+    if let Err(error) = written {
+        // It may not be there, and the first error tells more than this one could.
+        let _ = rustix::fs::unlinkat(&directory, &draft, AtFlags::empty());
+        return Err(error);
+    }
+    rustix::fs::fsync(&directory).map_err(io("sync the directory of key file", path))
 }
 
 /// Reads a key file. With an `owner`, refuses a file that other users can read or replace.
@@ -138,6 +168,18 @@ fn read(path: &Path, owner: Option<u32>) -> Result<Protected, Error> {
 }
 
 impl Certificate {
+    /// Writes the certificate, armored, to a file of mode 0600 beside the secret keys, in place of what is there; when this returns, the
+    /// file is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::KeyFile`] for a directory that is open to others.
+    pub fn save_beside_keys(&self, path: &Path) -> Result<(), Error> {
+        write(path, self.armored()?.as_bytes(), |directory, draft, name| {
+            rustix::fs::renameat(directory, draft, directory, name)
+        })
+    }
+
     /// Reads the public part of a key file, whatever its mode and owner and those of its directory are, also of a key that is protected by a
     /// password: to check signatures, and to say what is wrong with the file.
     ///

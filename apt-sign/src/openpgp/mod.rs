@@ -17,6 +17,6 @@ pub use certificate::Certificate;
 pub use external::CommandSigner;
 pub use keyring::Keyring;
 pub use lifetime::RevocationReason;
-pub use secret_key::{SecretArmor, SecretKey};
+pub use secret_key::{KeyAlgorithm, SecretArmor, SecretKey};
 pub use signer::OpenPgpSigner;
 pub use verify::{SignedBy, Verified};

@@ -16,6 +16,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+/// What kind of key is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyAlgorithm {
+    /// Ed25519: small and fast, and known to every apt in use.
+    #[default]
+    Ed25519,
+    /// RSA of 4096 bits, where a rule asks for RSA.
+    Rsa4096,
+}
+
 /// A key that can sign. Its memory is wiped when it is dropped, and `Debug` shows the fingerprint only.
 pub struct SecretKey(Cert);
 
@@ -32,6 +43,24 @@ impl SecretKey {
     /// [`Error::Malformed`] when `user_id` is empty or has control characters; [`Error::Time`] when `created` is before 1970 or after
     /// 2106; [`Error::Crypto`] when the library fails.
     pub fn generate(user_id: &str, created: SystemTime, validity: Option<Duration>) -> Result<Self, Error> {
+        Self::generate_with(KeyAlgorithm::Ed25519, user_id, created, validity)
+    }
+
+    /// Makes a key as [`generate`](Self::generate) does, of another algorithm.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`generate`](Self::generate).
+    pub fn generate_with(
+        algorithm: KeyAlgorithm,
+        user_id: &str,
+        created: SystemTime,
+        validity: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let suite = match algorithm {
+            KeyAlgorithm::Ed25519 => CipherSuite::Cv25519,
+            KeyAlgorithm::Rsa4096 => CipherSuite::RSA4k,
+        };
         sequoia_openpgp::types::Timestamp::try_from(created).map_err(|_| Error::Time)?;
         if user_id.is_empty() || user_id.contains(char::is_control) {
             return Err(Error::Malformed { expected: "a user ID of one line of text", source: None });
@@ -40,7 +69,7 @@ impl SecretKey {
             .set_profile(Profile::RFC4880)
             .and_then(|builder| {
                 builder
-                    .set_cipher_suite(CipherSuite::Cv25519)
+                    .set_cipher_suite(suite)
                     .set_primary_key_flags(KeyFlags::empty().set_certification().set_signing())
                     .set_creation_time(created)
                     .set_validity_period(validity)
@@ -85,6 +114,22 @@ impl SecretKey {
     ///
     /// [`Error::Crypto`], when the library fails to write.
     pub fn to_armored(&self) -> Result<SecretArmor, Error> {
+        self.to_armored_with(None)
+    }
+
+    /// The key as one armor block, protected by a password if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`], when the library fails to encrypt or to write.
+    pub fn to_armored_with(&self, password: Option<&str>) -> Result<SecretArmor, Error> {
+        match password {
+            Some(password) => Self(lock(self.0.clone(), password)?).armor(),
+            None => self.armor(),
+        }
+    }
+
+    fn armor(&self) -> Result<SecretArmor, Error> {
         let failed = |e: sequoia_openpgp::anyhow::Error| Error::Crypto {
             verb: "write a secret key",
             source: e.into(),
@@ -156,6 +201,25 @@ impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretKey({})", self.fingerprint())
     }
+}
+
+/// Protects every part that is open.
+fn lock(cert: Cert, password: &str) -> Result<Cert, Error> {
+    let failed =
+        |e: sequoia_openpgp::anyhow::Error| Error::Crypto { verb: "encrypt a secret key", source: e.into() };
+    let password = Password::from(password);
+    let mut locked: Vec<Packet> = Vec::new();
+    for key in cert.keys().unencrypted_secret() {
+        let is_primary = key.primary();
+        let key = key.key().clone().parts_into_secret().map_err(failed)?;
+        let key = key.encrypt_secret(&password).map_err(failed)?;
+        locked.push(if is_primary {
+            key.role_into_primary().into()
+        } else {
+            key.role_into_subordinate().into()
+        });
+    }
+    Ok(cert.insert_packets(locked).map_err(failed)?.0)
 }
 
 fn unlock(cert: Cert, password: Option<&str>) -> Result<Cert, Error> {

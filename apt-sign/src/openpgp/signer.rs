@@ -19,6 +19,8 @@ use std::{collections::BTreeSet, io::Write as _, time::SystemTime};
 pub struct OpenPgpSigner {
     keys: Vec<SecretKey>,
     keyring: Keyring,
+    /// What clients are given, if that is more than the certificates of the keys.
+    served: Option<Keyring>,
 }
 
 impl OpenPgpSigner {
@@ -43,7 +45,7 @@ impl OpenPgpSigner {
             return Err(Error::Keys { rule: "a key is there twice" });
         }
         let keyring = Keyring::new(keys.iter().map(SecretKey::certificate).collect());
-        Ok(Self { keys, keyring })
+        Ok(Self { keys, keyring, served: None })
     }
 
     /// Takes those of the keys that can sign at `time`, in order, and returns the others with what speaks against them: clients refuse
@@ -70,6 +72,19 @@ impl OpenPgpSigner {
             }
             _ => Ok((Self::new(usable)?, skipped)),
         }
+    }
+
+    /// Gives clients these certificates instead of those of the keys: a key that signs beside a good one may be revoked already.
+    #[must_use]
+    pub fn serving(self, served: Keyring) -> Self {
+        Self { served: Some(served), ..self }
+    }
+
+    /// Returns whether one of the keys can still sign at `time`, by the ends that the keys have.
+    #[must_use]
+    pub fn outlasts(&self, time: SystemTime) -> bool {
+        let ends = self.keyring.certificates().iter().map(Certificate::signing_ends);
+        ends.into_iter().any(|end| end.is_none_or(|end| end > time))
     }
 
     /// The certificates of the keys: what clients need.
@@ -100,7 +115,7 @@ impl Signer for OpenPgpSigner {
     }
 
     fn public_keys(&self) -> Result<PublicKeys, Error> {
-        self.keyring.public_keys()
+        self.served.as_ref().unwrap_or(&self.keyring).public_keys()
     }
 
     fn sign(&self, text: &[u8], time: SystemTime) -> Result<Signed, Error> {

@@ -16,7 +16,9 @@ use sequoia_openpgp::{
 use std::time::{Duration, SystemTime};
 
 /// How long before its end a key is said to expire soon: clients need the prolonged certificate in time.
-const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const SOON: Duration = Duration::from_secs(90 * DAY);
+/// The seconds of a day.
+const DAY: u64 = 24 * 60 * 60;
 
 /// Everything that speaks against signing with `cert` at `time`, the fatal problems first.
 pub(super) fn find(cert: &Cert, time: SystemTime) -> Vec<KeyProblem> {
@@ -51,10 +53,9 @@ fn find_at(cert: &Cert, time: SystemTime, problems: &mut Vec<KeyProblem>) {
     let expiry = |at: SystemTime| {
         if at <= time {
             Some(KeyProblem::Expired { at })
-        } else if at.duration_since(time).is_ok_and(|left| left <= SOON) {
-            Some(KeyProblem::ExpiresSoon { at })
         } else {
-            None
+            let left = at.duration_since(time).ok().filter(|left| *left <= SOON);
+            left.map(|left| KeyProblem::ExpiresSoon { at, days: left.as_secs() / DAY })
         }
     };
     problems.extend(primary.key_expiration_time().and_then(expiry));
@@ -205,12 +206,12 @@ mod tests {
 
     #[test]
     fn the_end_of_the_signing_subkey_counts() {
-        let validity = Duration::from_secs(40 * 24 * 60 * 60);
+        let validity = Duration::from_secs(100 * 24 * 60 * 60);
         let (cert, _) =
             builder().add_subkey(KeyFlags::empty().set_signing(), validity, None).generate().unwrap();
         let at = made() + validity;
         assert_eq!(find(&cert, made()), []);
-        assert_eq!(find(&cert, at - SOON), [KeyProblem::ExpiresSoon { at }]);
+        assert_eq!(find(&cert, at - SOON), [KeyProblem::ExpiresSoon { at, days: 90 }]);
         assert_eq!(find(&cert, at), [KeyProblem::Expired { at }]);
     }
 }

@@ -96,3 +96,29 @@ fn the_public_part_is_read_whatever_the_modes_are() {
     fs::write(&path, "").unwrap();
     assert!(matches!(Certificate::of_key_file(&path), Err(Error::Malformed { .. })));
 }
+
+#[test]
+fn a_damaged_key_is_read_or_refused_and_never_ends_the_program() {
+    let now = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_780_000_000);
+    let key = SecretKey::generate("Example", now, None).unwrap();
+    let secret = key.to_armored_with(Some("correct horse")).unwrap();
+    let public = key.certificate().binary().unwrap();
+    let look = |bytes: &[u8]| {
+        // What it finds does not matter.
+        let _ = SecretKey::from_bytes(bytes, None).map(|key| key.to_armored().is_ok());
+        if let Ok(keyring) = apt_sign::Keyring::parse(bytes) {
+            for certificate in keyring.certificates() {
+                let _ = (certificate.problems(now), certificate.signing_ends(), certificate.user_ids());
+                let _ = (certificate.signing_algorithm(now), certificate.binary().is_ok());
+            }
+        }
+    };
+    for bytes in [secret.as_bytes(), &public] {
+        for place in 0..bytes.len() {
+            let mut damaged = bytes.to_vec();
+            damaged[place] ^= 1 << (place % 8);
+            look(&damaged);
+            look(&bytes[..place]);
+        }
+    }
+}

@@ -55,7 +55,7 @@ fn keys_of_each_kind_are_described_and_judged() {
     locked (test only) ed25519
     subkeys (test only) ed25519
     fresh ed25519
-      warning: it expires at 2026-06-27T20:26:40Z
+      warning: it expires in 30 days, at 2026-06-27T20:26:40Z
     "
     );
 }

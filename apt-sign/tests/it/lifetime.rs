@@ -73,11 +73,11 @@ fn a_key_file_is_replaced_only_by_the_same_key() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("keys/prod.asc");
     let key = short_lived();
-    assert!(matches!(key.save_over(&path), Err(Error::Io { .. })), "nothing to replace");
+    assert!(matches!(key.save_over(&path, None), Err(Error::Io { .. })), "nothing to replace");
     key.save_new(&path).unwrap();
-    key.with_expiry(None, now()).unwrap().save_over(&path).unwrap();
+    key.with_expiry(None, now()).unwrap().save_over(&path, None).unwrap();
     assert_eq!(SecretKey::load(&path, None).unwrap().certificate().expires(), None);
-    let refused = short_lived().save_over(&path);
+    let refused = short_lived().save_over(&path, None);
     assert!(matches!(refused, Err(Error::KeyFile { fault: KeyFileFault::OtherKey, .. })), "{refused:?}");
     assert_eq!(files(path.parent().unwrap()), 1);
 }

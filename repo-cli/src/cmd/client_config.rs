@@ -75,6 +75,15 @@ pub(crate) fn run(
         };
         output.line(text.trim_end());
     });
+    if !arguments.auth
+        && !arguments.inline
+        && session.store.keyring_versions(&repository.name)?.iter().any(|version| version.published.is_some())
+    {
+        let package = repository.name.keyring_package();
+        output.note(&format!(
+            "hint: then run apt-get install {package} on the machine, so that it follows changes of the keys by itself"
+        ));
+    }
     if arguments.inline {
         output.note(
             "warning: with a key in an entry, apt before 2.4 (Debian 11, Ubuntu 20.04) refuses every source of the machine, \
@@ -139,7 +148,7 @@ impl Setup {
             url: self.url.to_string(),
             script: self.whole_script()?,
             keyring: KeyringJson {
-                path: self.keyring_path(),
+                path: self.keyring_path.clone(),
                 sha256: Sha256::of(&key).to_string(),
                 base64: STANDARD.encode(&key),
                 armored: self.keyring.armored()?,

@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
         check_owner(session)?;
     }
     let context = session.context();
-    let keys = CheckedKeys::new(session.keys(), output);
+    let keys = CheckedKeys::new(session.keys().clone(), output);
     clock::warn(&session.store, context.now, output)?;
     if let Some(unsynchronised) = clock::unsynchronised() {
         output.note(&format!("note: {unsynchronised}"));

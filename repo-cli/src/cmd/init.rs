@@ -1,7 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
 use jiff::Timestamp;
-use repo_config::{KeyDirectory, Line, OnUnknownRelease, Template, Url};
+use repo_config::{KeyDirectory, Line, NewKey, OnUnknownRelease, Template, Url};
 use repo_store::{RepositoryName, StorageError, Store};
 
 use crate::args::{Global, argument};
@@ -92,7 +92,7 @@ pub(crate) fn init(
     if !layout.accept.contains(&Hazard::Clock) {
         clock::check_for_key(&store, &keys, now)?;
     }
-    let key = keys.generate(&name, now.into())?;
+    let key = keys.generate(&NewKey::named(name), now.into())?;
     // Last: a directory with a repo.toml is a store that was made to the end.
     let path = template.save_new(root)?;
     output.say(&format!("made a store in {root}: configure it in {path}"));

@@ -1,5 +1,18 @@
-use clap::Subcommand;
+//! Signing keys, from their making to their end.
 
+mod change;
+mod check;
+mod rotate;
+mod serve;
+
+use std::time::SystemTime;
+
+use apt_sign::{Certificate, Fingerprint, KeyAlgorithm, SecretKey};
+use clap::Subcommand;
+use repo_config::NewKey;
+
+use self::change::{Expiry, ExtendArguments, ImportArguments, RevokeArguments};
+use self::rotate::{RetireArguments, RotateArguments};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit};
@@ -11,17 +24,26 @@ pub(crate) struct KeyArguments {
     command: KeyCommand,
 }
 
+impl KeyArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        match &self.command {
+            KeyCommand::Rotate(arguments) => !arguments.dry_run,
+            KeyCommand::Retire(arguments) => !arguments.dry_run,
+            KeyCommand::Publish { .. } | KeyCommand::Extend(_) | KeyCommand::Revoke(_) => true,
+            KeyCommand::Generate(_)
+            | KeyCommand::List
+            | KeyCommand::Export { .. }
+            | KeyCommand::Import(_)
+            | KeyCommand::Check => false,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Subcommand)]
 enum KeyCommand {
     /// Make another key: from the next publication on every key signs
-    Generate {
-        /// Whose key it is, as clients see it
-        #[arg(long, value_name = "TEXT", default_value = "Archive signing key")]
-        name: String,
-        /// Accept this hazard
-        #[arg(long, value_name = "HAZARD")]
-        accept: Vec<Hazard>,
-    },
+    Generate(GenerateArguments),
     /// List the keys
     List,
     /// Print the public keys, as clients need them
@@ -30,16 +52,76 @@ enum KeyCommand {
         #[arg(long)]
         binary: bool,
     },
+    /// Import a secret key from a file
+    Import(ImportArguments),
+    /// Publish the keyring packages, by which machines get new keys
+    Publish {
+        /// The repositories [default: all]; a failure does not stop the others
+        #[arg(value_name = "REPOSITORY")]
+        repositories: Vec<String>,
+    },
+    /// Make a new key, sign with both, and bring the new key to clients; given again, completes what was interrupted
+    Rotate(RotateArguments),
+    /// Stop signing with a key, once clients have another
+    Retire(RetireArguments),
+    /// Change when a key expires
+    Extend(ExtendArguments),
+    /// Revoke a key, and sign with another as well
+    Revoke(RevokeArguments),
+    /// Check the keys; exit status 3 when something needs a person
+    Check,
+}
+
+/// What a new key is.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct GenerateArguments {
+    /// Whose key it is, as clients see it [default: as the newest key says]
+    #[arg(long, value_name = "TEXT")]
+    name: Option<String>,
+    /// Make an RSA key of 4096 bits instead of an Ed25519 key
+    #[arg(long)]
+    rsa4096: bool,
+    /// When the key expires: a date, a time from now such as 3y or 400d [default: never]
+    #[arg(long, value_name = "WHEN", value_parser = Expiry::parse)]
+    expires: Option<Expiry>,
+    /// Accept this hazard
+    #[arg(long, value_name = "HAZARD")]
+    accept: Vec<Hazard>,
+}
+
+/// Going on without evidence.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct ForceArguments {
+    /// Stop signing with the key although machines may not have another
+    #[arg(long)]
+    force: bool,
+}
+
+impl GenerateArguments {
+    /// Makes the key, named like the newest one unless a name is given.
+    fn make(&self, session: &Session, newest: Option<&Certificate>) -> Result<SecretKey, Failure> {
+        let now = session.context().now;
+        if !self.accept.contains(&Hazard::Clock) {
+            clock::check_for_key(&session.store, session.keys(), now)?;
+        }
+        let of_newest = || newest.and_then(|newest| newest.user_ids().into_iter().next());
+        let user_id = self.name.clone().or_else(of_newest);
+        let expires = self.expires.map(|expires| expires.moment(now)).transpose()?.flatten();
+        let new = NewKey {
+            user_id: user_id.unwrap_or_else(|| "Archive signing key".to_owned()),
+            algorithm: if self.rsa4096 { KeyAlgorithm::Rsa4096 } else { KeyAlgorithm::Ed25519 },
+            validity: expires.and_then(|end| end.duration_since(now.into()).ok()),
+        };
+        Ok(session.keys().generate(&new, now.into())?)
+    }
 }
 
 pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let _lock = arguments.writes().then(|| session.store.lock_keys()).transpose()?;
     match &arguments.command {
-        KeyCommand::Generate { name, accept } => {
-            let (keys, now) = (session.keys(), session.context().now);
-            if !accept.contains(&Hazard::Clock) {
-                clock::check_for_key(&session.store, &keys, now)?;
-            }
-            let key = keys.generate(name, now.into())?;
+        KeyCommand::Generate(arguments) => {
+            let (certificates, _) = session.keys().certificates().unwrap_or_default();
+            let key = arguments.make(session, certificates.last())?;
             let fingerprint = key.fingerprint().to_string();
             output.result(&serde_json::json!({ "fingerprint": fingerprint }), || {
                 output.line(&fingerprint);
@@ -61,8 +143,31 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
                 output.result(&serde_json::json!({ "keys": keys }), || output.line(keys));
             }
         }
+        KeyCommand::Import(arguments) => return change::import(arguments, session, output),
+        KeyCommand::Publish { repositories } => {
+            let repositories = session.repositories(repositories)?;
+            let brought = serve::bring(session, &repositories, false, output)?;
+            let document = serde_json::json!({ "keyrings": brought.keyrings, "failed": brought.failed });
+            output.result(&document, || {});
+            return Ok(Outcome::of(brought.failed.is_empty()));
+        }
+        KeyCommand::Rotate(arguments) => return rotate::rotate(arguments, session, output),
+        KeyCommand::Retire(arguments) => return rotate::retire(arguments, session, output),
+        KeyCommand::Extend(arguments) => return change::extend(arguments, session, output),
+        KeyCommand::Revoke(arguments) => return change::revoke(arguments, session, output),
+        KeyCommand::Check => return check::check(session, output),
     }
     Ok(Outcome::Done)
+}
+
+/// What a key does at the moment, in one word.
+fn state(certificate: &Certificate, session: &Session, now: SystemTime) -> &'static str {
+    let fingerprint: Fingerprint = certificate.fingerprint();
+    if session.keys().is_revoked(&fingerprint) {
+        return "revoked";
+    }
+    let is_refused = certificate.problems(now).iter().any(apt_sign::KeyProblem::is_fatal);
+    if is_refused { "unusable" } else { "signs" }
 }
 
 fn list(session: &Session, output: &Output) -> Result<(), Failure> {
@@ -86,6 +191,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
             "expires": expires,
             "user_ids": certificate.user_ids(),
             "problems": problems,
+            "state": state(&certificate, session, now),
         }));
         rows.push([
             certificate.fingerprint().to_string(),
@@ -96,7 +202,10 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
         let fingerprint = certificate.fingerprint();
         notes.extend(problems.into_iter().map(|problem| format!("{fingerprint}: {problem}")));
     }
-    output.result(&serde_json::json!({ "keys": json }), || {
+    let retired = session.keys().retired()?.into_iter().map(|key| key.fingerprint().to_string());
+    let retired: Vec<String> = retired.collect();
+    notes.extend(retired.iter().map(|fingerprint| format!("{fingerprint}: it is retired and signs no more")));
+    output.result(&serde_json::json!({ "keys": json, "retired": retired }), || {
         output.table(["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"], &rows, RowLimit::NONE);
         notes.iter().for_each(|note| output.line(note));
     });

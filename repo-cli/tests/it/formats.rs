@@ -216,7 +216,7 @@ fn an_upgrade_can_be_taken_back_until_something_is_written() {
     let _ = environment.run(&["list", "prod"]).succeeds();
 
     let _ = environment.run(&["store", "upgrade"]).succeeds();
-    let _ = environment.run(&["tag", "preprod", "now"]).succeeds();
+    let _ = environment.run(&["tag", "preprod", "first"]).succeeds();
     let refused = environment.run(&["store", "upgrade", "--undo"]).ends_with(1);
     assert!(refused.stderr.contains("format 2 cannot be left"), "{refused}");
     assert_eq!(format_of(&environment), "2\n");

@@ -226,6 +226,27 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         "key generate" => vec![case(0, &["key", "generate", "--name", &format!("k{ALLOWED}")])],
         "key list" => vec![case(0, &["key", "list"])],
         "key export" => vec![case(0, &["key", "export"]), case(2, &["key", "export", "--binary"])],
+        "key publish" => {
+            vec![case(0, &["key", "publish"]), case(1, &["key", "publish", &hostile_name])]
+        }
+        "key check" => vec![case(0, &["key", "check"])],
+        "key rotate" => vec![
+            case(0, &["key", "rotate", "--all", "--dry-run"]),
+            case(1, &["key", "rotate", &hostile_name]),
+            case(2, &["key", "rotate"]),
+        ],
+        "key import" => vec![
+            case(1, &["key", "import", bad.as_str()]),
+            case(1, &["key", "import", &format!("gone{HOSTILE}")]),
+        ],
+        "key retire" => {
+            vec![case(1, &["key", "retire", &"A".repeat(40)]), case(2, &["key", "retire", &hostile_name])]
+        }
+        "key extend" => vec![
+            case(1, &["key", "extend", &"A".repeat(40), "--expires", "3y"]),
+            case(2, &["key", "extend", &"A".repeat(40), "--expires", "1970-01-01"]),
+        ],
+        "key revoke" => vec![case(1, &["key", "revoke", &"A".repeat(40)])],
         other => panic!("no case for `{other}`: add one that succeeds and one that fails"),
     }
 }

@@ -302,10 +302,10 @@ fn a_sole_key_that_has_expired_is_told_with_the_cure() {
     let now = SystemTime::now();
     let day = Duration::from_secs(24 * 3600);
     std::fs::remove_file(key_file(&environment)).unwrap();
-    let key = SecretKey::generate("short", now - 2 * day, Some(day + day / 2)).unwrap();
+    let key = SecretKey::generate("short", now - 4 * day, Some(3 * day + day / 2)).unwrap();
     key.save_new(environment.root().join(format!("keys/{}.asc", key.fingerprint())).as_std_path()).unwrap();
     // As if it had been published with that key in time.
-    let Some(mut command) = environment.with_clock("-1d") else { return };
+    let Some(mut command) = environment.with_clock("-2d") else { return };
     let _ = environment.finish(command.args(["publish", "--allow-key-change"])).succeeds();
     let backup = environment.path("backup");
     let _ = environment.run(&["backup", backup.as_str()]).succeeds();
@@ -314,7 +314,10 @@ fn a_sole_key_that_has_expired_is_told_with_the_cure() {
     for arguments in [&["publish"][..], &["add", "preprod", package.as_str()], &["sign", "again"]] {
         let refused = environment.run(arguments).ends_with(1);
         assert!(refused.stderr.contains("cannot sign: it expired at"), "{refused}");
-        assert!(first_hint(&refused).starts_with("extend it: `gpg --import"), "{refused}");
+        assert!(
+            first_hint(&refused).starts_with(&format!("run repo-cli key extend {} ", key.fingerprint())),
+            "{refused}"
+        );
     }
     let restored = environment.path("restored");
     for arguments in [&["fsck"][..], &["restore", backup.as_str(), restored.as_str()]] {

@@ -21,6 +21,8 @@ mod incoming;
 mod indices;
 mod integrity;
 mod json;
+mod key_life;
+mod key_rotation;
 mod keys;
 mod library_stores;
 mod long_output;

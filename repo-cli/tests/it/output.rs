@@ -428,7 +428,7 @@ fn rollback() {
     status: 1
     ---- stderr
     error: preprod has no commit `77`
-    hint: run repo-cli history preprod; a number, eight digits of an id, a tag or a time names a state
+    hint: run repo-cli history preprod; a state is a number, `@-1`, eight digits of an id, a tag (`tag:NAME`) or a time: `<DAY>`, `<DAY> 20:16`, `<TIME>`, `yesterday`, `2 hours ago`
     ");
     insta::assert_snapshot!(environment.run(&["rollback", "preprod"]), @"
     status: 2
@@ -543,7 +543,7 @@ fn key() {
     insta::assert_snapshot!(environment.run(&["--json", "key", "list"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"keys":[{"algorithm":"ed25519","created":"<DAY>","expires":null,"fingerprint":"<FINGERPRINT>","problems":[],"user_ids":["In-house packages (archive signing key)"]}]}
+    {"format":1,"keys":[{"algorithm":"ed25519","created":"<DAY>","expires":null,"fingerprint":"<FINGERPRINT>","problems":[],"state":"signs","user_ids":["In-house packages (archive signing key)"]}],"retired":[]}
     "#);
     insta::assert_snapshot!(environment.run(&["key", "generate", "--name", "Second <k@example.org>"]), @"
     status: 0

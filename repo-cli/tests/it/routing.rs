@@ -203,6 +203,7 @@ fn what_routing_sent_elsewhere_is_promoted_with_its_source_and_undone_with_it() 
     greet         1.1+deb13u1  amd64         trixie          add
     greet-dbgsym  1.0          amd64         bookworm-debug  add
     promoted 3 packages from preprod to prod (commit 1), published <PUBLICATION>
+    undo with: repo-cli undo prod
     ");
     insta::assert_snapshot!(with(&[]), @"
     status: 0
@@ -269,6 +270,7 @@ fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
     greet    1.0      amd64         bookworm  add
     promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
+    undo with: repo-cli undo prod
     ---- stderr
     warning: greet-dbgsym 1.0 amd64 stays behind: prod has no suite bookworm-debug
     ");
@@ -335,7 +337,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         said.push(output.to_string().split_once("---- stderr\n").unwrap().1.trim_end().to_owned());
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `pdiffs_from`, `uploaders`, `publish`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`, `limits`
+    error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `pdiffs_from`, `uploaders`, `publish`, `signing`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`, `limits`
     hint: did you mean `suites`?
     error: <DIR>/store/repo.d/test.toml: line 1: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
     error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is no architecture to list: such packages are in every index anyway

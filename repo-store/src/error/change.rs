@@ -102,6 +102,24 @@ pub enum ChangeError {
         /// The component asked for.
         asked: Component,
     },
+    /// A package with the name of the repository's keyring package, made by somebody else.
+    #[error("{key}: packages of this name in {repository} are made by the key commands alone")]
+    ReservedName {
+        /// The package.
+        key: Box<RecordKey>,
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// A package with the name of the keyring package is there, in a version that no version of the keyring package exceeds.
+    #[error("{key} is in {repository}, and no version such as {version} is newer")]
+    KeyringVersion {
+        /// The package.
+        key: Box<RecordKey>,
+        /// The repository.
+        repository: RepositoryName,
+        /// The version that the keyring package would get.
+        version: String,
+    },
     /// Others changed the repository again and again while this change was being made.
     #[error("{repository} changed {times} times while this change was being committed")]
     Contended {
@@ -137,6 +155,8 @@ impl ChangeError {
             Self::Held { .. } => "E-HELD",
             Self::PathConflict { .. } => "E-PATH-CONFLICT",
             Self::OtherComponent { .. } => "E-OTHER-COMPONENT",
+            Self::ReservedName { .. } => "E-RESERVED-NAME",
+            Self::KeyringVersion { .. } => "E-KEYRING-VERSION",
             Self::Contended { .. } => "E-CONTENDED",
             Self::NothingToUndo { .. } => "E-NOTHING-TO-UNDO",
             Self::Outdated { .. } => "E-OUTDATED",

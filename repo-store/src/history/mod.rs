@@ -2,6 +2,7 @@
 
 pub(crate) mod dates;
 pub(crate) mod horizon;
+pub(crate) mod keyring_versions;
 pub(crate) mod listing;
 pub(crate) mod revision;
 pub(crate) mod selector;

@@ -34,7 +34,41 @@ impl RepositoryName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns what the files of this repository on a client are named after. It differs from the name where a distribution has files of
+    /// its own under that name.
+    ///
+    /// ```
+    /// use repo_store::RepositoryName;
+    /// assert_eq!(RepositoryName::parse("prod")?.client_name(), "prod");
+    /// assert_eq!(RepositoryName::parse("debian")?.client_name(), "local-debian");
+    /// # Ok::<(), repo_store::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn client_name(&self) -> String {
+        let is_taken = TAKEN.contains(&self.as_str());
+        if is_taken { format!("local-{}", self.0) } else { self.0.clone() }
+    }
+
+    /// Returns where clients keep the keys of this repository. apt goes by the ending: this one is of a binary keyring, which every
+    /// apt reads.
+    #[must_use]
+    pub fn keyring_path(&self) -> String {
+        format!("/usr/share/keyrings/{}-archive-keyring.gpg", self.client_name())
+    }
+
+    /// Returns the name of the package that brings the keys of this repository to its clients.
+    ///
+    /// No package can have an underscore in its name, and a minus sign stands for it.
+    #[must_use]
+    pub fn keyring_package(&self) -> String {
+        format!("{}-archive-keyring", self.client_name().replace('_', "-"))
+    }
 }
+
+/// Names of repositories that are taken on Debian, Ubuntu and their relatives: their own keyring and source entry bear them.
+const TAKEN: [&str; 8] =
+    ["debian", "ubuntu", "debian-ports", "devuan", "kali", "linuxmint", "neurodebian", "raspbian"];
 
 impl fmt::Display for RepositoryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,6 +8,7 @@ use deb_parse::SuiteName;
 use super::plan::{SuiteRecords, as_text, as_texts, base_as_text, check_base};
 use crate::context::Context;
 use crate::error::Error;
+use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::model::difference::Difference;
 use crate::model::id::CommitId;
@@ -145,7 +146,7 @@ pub(super) struct Restored {
     pub(super) before: BTreeMap<SuiteName, u64>,
 }
 
-/// Compares the suites of two states.
+/// Compares the suites of two states. Versions of the keyring package do not go: keys do not go back.
 pub(super) fn compare(
     store: &Store,
     head: Option<&Revision<'_>>,
@@ -153,9 +154,11 @@ pub(super) fn compare(
     is_asked: impl Fn(&SuiteName) -> bool,
 ) -> Result<Restored, Error> {
     let mut found = Restored::default();
+    let keyrings = KeyringVersions::load(store, target.repository())?;
     for suite in known_suites(head, target).into_iter().filter(is_asked) {
         let now = head.map_or_else(|| Ok(Snapshot::default()), |head| head.snapshot(&suite))?;
-        let difference = store.difference(&now, &target.snapshot(&suite)?)?;
+        let mut difference = store.difference(&now, &target.snapshot(&suite)?)?;
+        difference.only_first.retain(|record| !keyrings.contains(record.blob()));
         found.before.insert(suite.clone(), now.records());
         if difference.is_empty() {
             continue;

@@ -38,6 +38,7 @@ mod recipe;
 mod release_info;
 mod removed;
 mod reuse;
+mod shown;
 mod tagged;
 mod tagged_again;
 mod target;

@@ -20,6 +20,7 @@ use crate::maintenance::gc::GcOptions;
 use crate::model::name::{RepositoryName, TagName};
 use crate::operations::import::AddOptions;
 use crate::operations::incoming::IncomingOptions;
+use crate::operations::keyring::KeyringContent;
 use crate::operations::promotion::PromoteOptions;
 use crate::operations::retention::RetentionRule;
 use crate::publish::Publication;
@@ -264,6 +265,25 @@ fn adding_an_upload_survives_every_fault() {
 #[test]
 fn promoting_survives_every_fault() {
     survives(World::new(), |world| world.promote(5));
+}
+
+/// The package and its list are there before the commit that needs them, and a version that was begun is not passed over.
+#[test]
+fn bringing_a_keyring_survives_every_fault() {
+    let bring = |world: &World| {
+        let keyring = world.signer.keyring();
+        let (binary, keys) = (keyring.binary().unwrap(), keyring.fingerprints());
+        let content = KeyringContent { binary: &binary, keys: &keys };
+        let store = Store::open(&world.root)?;
+        let (plan, _) = store.add_keyring(&world.preprod, content, &context(5))?;
+        assert_eq!(plan.version.as_str(), "2026.1");
+        assert_eq!(store.keyring_versions(&world.preprod.name)?.len(), 1);
+        Ok(())
+    };
+    // Building the package takes its time in a build for tests.
+    let mut world = World::new();
+    world.step = 7;
+    survives(world, bring);
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl Setup {
         text.push_str(BEGINNING);
         let variables = [
             ("url", self.url.to_string()),
-            ("keyring", self.keyring_path()),
+            ("keyring", self.keyring_path.clone()),
             ("entry", self.sources_path()),
             ("list", self.sources_path().replace(".sources", ".list")),
         ];

@@ -10,15 +10,13 @@ use repo_store::{RepositorySettings, SuiteSettings};
 use crate::error::Failure;
 use crate::session::Session;
 
-/// Names of repositories that are taken on Debian, Ubuntu and their relatives: their own keyring and source entry bear them.
-const TAKEN: [&str; 8] =
-    ["debian", "ubuntu", "debian-ports", "devuan", "kali", "linuxmint", "neurodebian", "raspbian"];
-
 /// The client side of one repository.
 #[derive(Debug)]
 pub(crate) struct Setup {
     /// What the files on the client are named after.
     pub(super) name: String,
+    /// Where the client keeps the key.
+    pub(super) keyring_path: String,
     /// The address of the repository itself.
     pub(super) url: Url,
     pub(super) keyring: Keyring,
@@ -101,20 +99,14 @@ impl Setup {
         url: Url,
         blocks: Vec<Block>,
     ) -> Result<Self, Failure> {
-        let name = repository.name.as_str();
-        let name = if TAKEN.contains(&name) { format!("local-{name}") } else { name.to_owned() };
         Ok(Self {
-            name,
+            name: repository.name.client_name(),
+            keyring_path: repository.name.keyring_path(),
             url,
             keyring: keyring(session, repository)?,
             needs_password: session.config.needs_password(&repository.name),
             blocks,
         })
-    }
-
-    /// Returns where the client keeps the key. apt goes by the ending: this one is of a binary keyring, which every apt reads.
-    pub(super) fn keyring_path(&self) -> String {
-        format!("/usr/share/keyrings/{}-archive-keyring.gpg", self.name)
     }
 
     /// Returns where the client keeps the source entry.
@@ -140,7 +132,7 @@ impl Setup {
 
     /// Returns the source entry of a block that names the key by its path.
     pub(super) fn entry(&self, block: &Block) -> String {
-        block.entry(&self.url, &format!(" {}", self.keyring_path()))
+        block.entry(&self.url, &format!(" {}", self.keyring_path))
     }
 
     /// Returns the source entry of a block with the key in it.

@@ -18,7 +18,7 @@ use crate::storage::{StorageError, files};
 use crate::store::Store;
 
 /// Areas of `store/` with small files that refer to others and change.
-pub(super) const MUTABLE_AREAS: [&str; 3] = ["store/refs", "store/tags", "store/history"];
+pub(super) const MUTABLE_AREAS: [&str; 4] = ["store/refs", "store/tags", "store/history", "store/keyrings"];
 
 /// All paths are from the root.
 pub(super) struct Plan {

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::graph::Graph;
 use super::report::{Affected, Problem, ProblemKind};
 use crate::history::horizon::Ends;
+use crate::history::keyring_versions::KeyringVersions;
 use crate::history::tags::tag_key;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
@@ -63,6 +64,7 @@ impl Journal {
         }
         journal.read_tags(store);
         journal.read_ends(store);
+        journal.read_keyrings(store);
         match store.storage().log().read() {
             Ok(log) => journal.log = log.unwrap_or_default(),
             Err(error) => {
@@ -138,6 +140,19 @@ impl Journal {
                     None => self.report(ProblemKind::Damaged, path, "it is empty", Some(&repository)),
                 },
                 Err(error) => self.report(ProblemKind::Damaged, path, &error.to_string(), Some(&repository)),
+            }
+        }
+    }
+
+    fn read_keyrings(&mut self, store: &Store) {
+        for name in self.names_in(store, "store/keyrings".into(), None) {
+            let path = Utf8Path::new("store/keyrings").join(&name);
+            let Ok(repository) = RepositoryName::parse(&name) else {
+                self.report(ProblemKind::Stray, path, "no such file belongs here", None);
+                continue;
+            };
+            if let Err(error) = KeyringVersions::load(store, &repository) {
+                self.report(ProblemKind::Damaged, path, &error.to_string(), Some(&repository));
             }
         }
     }

@@ -134,6 +134,8 @@ enum Fix {
     Reference(RepositoryName),
     Tag,
     History,
+    /// The list of keyring packages.
+    Keyrings,
     Log,
     Mode,
     /// A person has to look at it.
@@ -271,6 +273,7 @@ impl Store {
                 Some(repository) => Fix::Reference(repository),
                 None if problem.path.starts_with("store/tags") => Fix::Tag,
                 None if problem.path.starts_with("store/history") => Fix::History,
+                None if problem.path.starts_with("store/keyrings") => Fix::Keyrings,
                 None if problem.path == "store/ops/log" => Fix::Log,
                 None => Fix::Nothing,
             };
@@ -312,7 +315,10 @@ impl Store {
         };
         let is_complete = unusable.objects.is_empty()
             && !findings.iter().any(|finding| {
-                matches!(finding.remedy, Fix::Reference(_) | Fix::Tag | Fix::History | Fix::Record)
+                matches!(
+                    finding.remedy,
+                    Fix::Reference(_) | Fix::Tag | Fix::History | Fix::Keyrings | Fix::Record
+                )
             });
         Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
     }

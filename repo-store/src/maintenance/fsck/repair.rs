@@ -126,7 +126,7 @@ impl Repair<'_, '_> {
             Fix::Blob(_) | Fix::Object(_) => 0,
             // Something may have to be signed below.
             Fix::Mode if finding.problem.path.starts_with("keys") => 0,
-            Fix::Manifest(_) | Fix::Record | Fix::Reference(_) | Fix::Tag | Fix::History => 1,
+            Fix::Manifest(_) | Fix::Record | Fix::Reference(_) | Fix::Tag | Fix::History | Fix::Keyrings => 1,
             Fix::Published(Remedy::Entry(
                 _,
                 TreeEntry { source: Source::Index(_) | Source::Signed { .. }, .. },
@@ -144,6 +144,7 @@ impl Repair<'_, '_> {
                 Fix::Reference(repository) => self.reference(repository),
                 Fix::Tag => self.tag(&problem.path),
                 Fix::History => self.history(&problem.path),
+                Fix::Keyrings => self.keyrings(&problem.path),
                 Fix::Published(remedy) => self.published(remedy),
                 Fix::Forged(repository, digest) => self.take_away_forged(repository, *digest),
                 Fix::Index => self.unnamed(&problem.path),
@@ -413,6 +414,15 @@ impl Repair<'_, '_> {
         let Some(text) = text else { return Ok(false) };
         let temporary = self.store.storage().temporary()?;
         files::write_new(&temporary, text.as_bytes(), mode::MUTABLE)?;
+        self.place(&temporary, &self.store.root().join(path))?;
+        Ok(true)
+    }
+
+    /// From elsewhere alone: nothing else tells which packages are keyrings of ours.
+    fn keyrings(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        let Some(text) = self.sources.keyrings(path) else { return Ok(false) };
+        let temporary = self.store.storage().temporary()?;
+        files::write_new(&temporary, &text, mode::MUTABLE)?;
         self.place(&temporary, &self.store.root().join(path))?;
         Ok(true)
     }

@@ -11,6 +11,7 @@ use super::journal;
 use super::remote::{Copies, Remote, Unhelpful};
 use crate::error::Error;
 use crate::history::horizon::Ends;
+use crate::history::keyring_versions::KeyringVersions;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::objects;
@@ -183,6 +184,12 @@ impl<'a> Sources<'a> {
     /// Where another root says that a history ends.
     pub(super) fn ends(&self, path: &Utf8Path) -> Option<String> {
         self.directories().find_map(|root| Some(Ends::parse(&read_in(root, path)?)?.to_text()))
+    }
+
+    /// What another root knows of the keyring packages of a repository, if that is whole.
+    pub(super) fn keyrings(&self, path: &Utf8Path) -> Option<Vec<u8>> {
+        let mut found = self.directories().filter_map(|root| read_in(root, path));
+        found.find(|bytes| KeyringVersions::parse(bytes).is_some())
     }
 
     /// The operation logs of other roots.

@@ -9,7 +9,7 @@ use deb_parse::checksum::Blake3;
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::commit::Commit;
-use crate::model::id::{ChunkId, CommitId, PageId, SnapshotId};
+use crate::model::id::{BlobId, ChunkId, CommitId, PageId, SnapshotId};
 use crate::model::snapshot::Snapshot;
 use crate::model::{chunk, page};
 use crate::progress::{Amount, Phase, Running};
@@ -65,6 +65,13 @@ impl<'a> Marks<'a> {
             snapshots.extend(commit.suites.into_values());
         }
         self.snapshots(snapshots)
+    }
+
+    /// Package files that are kept whether a state leads to them or not.
+    pub(super) fn keep_blobs(&mut self, blobs: impl IntoIterator<Item = BlobId>) {
+        for blob in blobs {
+            self.blobs.remove(&blob.0);
+        }
     }
 
     /// The same for commits that are not at hand.
@@ -154,7 +161,6 @@ mod tests {
     use camino::Utf8PathBuf;
 
     use super::*;
-    use crate::model::id::BlobId;
     use crate::model::record::RecordKey;
     use crate::model::run::Run;
     use crate::storage::object_store;

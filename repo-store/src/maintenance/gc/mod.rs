@@ -5,7 +5,7 @@
 //! Everything that can be reached from the current state of any repository, from every state its history still
 //! [reaches](crate::KeepHistory), from a tag, from a state the operation log mentions within the grace period (so a tag deleted by
 //! mistake can be made again), and from a publication that is kept: the current one of each repository, those that were replaced
-//! within the grace period, and those of tagged states. Also everything that came to the store within the grace period, and all
+//! within the grace period, and those of tagged states. Every version of the keyring package of a repository is kept, in the pool too. Also everything that came to the store within the grace period, and all
 //! that came since the oldest process that is writing at the moment began: its commit may still be on the way.
 //!
 //! # Why this is safe while others work
@@ -46,6 +46,7 @@ use self::sweep::Sweep;
 use crate::context::Context;
 use crate::error::Error;
 use crate::history::horizon::KeepHistory;
+use crate::history::keyring_versions::KeyringVersions;
 use crate::manifest;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
@@ -179,6 +180,8 @@ impl Store {
                 }
             }
             tagged.extend(self.tags(repository)?.into_iter().map(|tag| tag.commit));
+            let keyrings = KeyringVersions::load(self, repository)?;
+            marks.keep_blobs(keyrings.all.iter().map(|version| version.blob));
         }
         marks.commit_ids(&tagged)?;
         let locks = repositories.iter().map(|repository| self.publishing_lock(repository));

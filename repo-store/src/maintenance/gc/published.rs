@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::Why;
 use super::sweep::{Found, Sweep, files_below};
 use crate::error::Error;
+use crate::history::keyring_versions::{KeyringVersion, KeyringVersions};
 use crate::model::chunk::Chunk;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
@@ -135,8 +136,12 @@ impl<'a> Survey<'a> {
                 }
             }
         }
+        // A machine that was off for long fetches these by the lists that it has.
+        let keyrings = KeyringVersions::load(store, &self.repository)?;
+        let keyrings: HashSet<String> = keyrings.all.iter().map(KeyringVersion::file_name).collect();
+        let is_keyring = |file: &Found| file.path.file_name().is_some_and(|name| keyrings.contains(name));
         let mut found = files_below(&self.paths.place(self.public.join(layout::POOL)))?;
-        found.retain(|file| !listed.contains(&file.path));
+        found.retain(|file| !listed.contains(&file.path) && !is_keyring(file));
         Ok(found)
     }
 

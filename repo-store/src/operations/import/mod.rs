@@ -397,6 +397,7 @@ impl<'a> Candidate<'a> {
                 Ok(inserted) => suites.push((suite.clone(), inserted)),
                 Err(
                     error @ (Error::Change(ChangeError::Conflict { .. })
+                    | Error::Change(ChangeError::ReservedName { .. })
                     | Error::Change(ChangeError::PathConflict { .. })),
                 ) => return Ok(Err(error)),
                 Err(error) => return Err(error),

@@ -11,6 +11,7 @@ use self::siblings::Chosen;
 use super::plan::{SuiteRecords, as_text, base_as_text, check_base};
 use crate::context::Context;
 use crate::error::{ChangeError, Error};
+use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::selector::Selector;
 use crate::model::difference::Difference;
@@ -249,8 +250,11 @@ impl PromotionPlan {
             let lacking: Vec<&SuiteName> = lacking.iter().collect();
             plan.left_out = siblings::add(&source, &mut chosen, &lacking)?.into();
         }
+        // The keyring package of a repository is for its own clients.
+        let own = KeyringVersions::load(store, from)?;
         for (suite, there, difference) in targets {
-            let chosen = chosen.remove(suite).unwrap_or_default();
+            let mut chosen = chosen.remove(suite).unwrap_or_default();
+            chosen.retain(|_, record| !own.contains(record.blob()));
             let missing = missing(store, chosen, &there, difference.as_ref())?;
             plan.changes.insert(suite.clone(), missing);
         }

@@ -5,7 +5,7 @@
 //! refers to them any more.
 //!
 //! Whatever the rules and the clock say, what a machine would install stays: the newest version of each package for each
-//! architecture, `all` counting for each. So does all that a tag names.
+//! architecture, `all` counting for each. So does all that a tag names, and every version of the keyring package.
 
 mod age;
 mod plan;
@@ -21,6 +21,7 @@ pub use plan::{Reason, RetentionPlan, Verdict};
 pub use rule::RetentionRule;
 
 use crate::error::Error;
+use crate::history::keyring_versions::KeyringVersions;
 use crate::model::candidates;
 use crate::model::id::{BlobId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
@@ -48,6 +49,7 @@ impl Store {
             return Ok(RetentionPlan { repository: repository.clone(), base: None, verdicts, held });
         };
         let elsewhere = self.held_elsewhere(rules)?;
+        let keyrings = KeyringVersions::load(self, repository)?;
         let mut tags = Tagged::load(self, repository)?;
         let mut plan = RetentionPlan {
             repository: repository.clone(),
@@ -67,6 +69,7 @@ impl Store {
                 let held_by = || elsewhere_holding(&elsewhere, rule, &record);
                 let reason = match rule.keep_versions {
                     _ if place == 1 => Some(Reason::Newest),
+                    _ if keyrings.contains(record.blob()) => Some(Reason::Keyring),
                     _ if rule.is_unlimited() => Some(Reason::Unlimited),
                     Some(keep) if place <= keep => Some(Reason::AmongNewest { place, keep }),
                     _ => held_by().map(Reason::KeptBy),

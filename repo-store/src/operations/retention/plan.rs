@@ -146,6 +146,8 @@ pub enum Reason {
         /// How many are kept.
         keep: usize,
     },
+    /// Stays: it is a version of the keyring package, by which machines follow a rotation of keys.
+    Keyring,
     /// Stays: a state with a tag holds it.
     Tagged(TagName),
     /// Stays: another repository holds it.
@@ -172,6 +174,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Newest => f.write_str("the newest version"),
             Self::AmongNewest { place, keep } => write!(f, "version {place} of the newest {keep}"),
+            Self::Keyring => f.write_str("a keyring, which machines that were off need"),
             Self::Tagged(tag) => write!(f, "tagged {tag}"),
             Self::KeptBy(repository) => write!(f, "in {repository}"),
             Self::Recent { since } => write!(f, "here since {}", day(since)),

@@ -1,0 +1,254 @@
+//! Taking keys in, and changing those that are there.
+
+use std::time::SystemTime;
+
+use apt_sign::{Fingerprint, RevocationReason};
+use camino::Utf8PathBuf;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use repo_config::FromText as _;
+
+use super::{ForceArguments, GenerateArguments, rotate, serve};
+use crate::error::{Failure, Outcome};
+use crate::output::Output;
+use crate::passphrase;
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ImportArguments {
+    /// A file with one secret key: one of keys/, or what `gpg --export-secret-keys` writes, armored or binary
+    #[arg(value_name = "FILE")]
+    file: Utf8PathBuf,
+    /// The file whose first line is the passphrase of the key
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<Utf8PathBuf>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ExtendArguments {
+    /// The key, as `key list` names it
+    #[arg(value_name = "FINGERPRINT", value_parser = Fingerprint::parse)]
+    fingerprint: Fingerprint,
+    /// When the key expires: a date, a time from now such as 3y or 400d, or never
+    #[arg(long, value_name = "WHEN", value_parser = Expiry::parse)]
+    expires: Expiry,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct RevokeArguments {
+    /// The key, as `key list` names it
+    #[arg(value_name = "FINGERPRINT", value_parser = Fingerprint::parse)]
+    fingerprint: Fingerprint,
+    /// Why: others may have the secret key, or another key replaces it
+    #[arg(long, value_enum, default_value = "compromised")]
+    reason: Reason,
+    #[command(flatten)]
+    force: ForceArguments,
+    #[command(flatten)]
+    key: GenerateArguments,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Reason {
+    /// Others may have the secret key
+    Compromised,
+    /// Another key replaces it
+    Superseded,
+}
+
+/// When a key expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expiry {
+    Never,
+    On(jiff::civil::Date),
+    Years(i64),
+    In(SignedDuration),
+}
+
+/// No key is made for longer.
+const MOST_YEARS: i64 = 100;
+
+impl Expiry {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self::Never);
+        }
+        if let Ok(date) = text.parse::<jiff::civil::Date>() {
+            return Ok(Self::On(date));
+        }
+        let years = text.strip_suffix('y').and_then(|years| years.trim_end().parse::<i64>().ok());
+        if let Some(years) = years {
+            let is_good = (1..=MOST_YEARS).contains(&years);
+            return is_good.then_some(Self::Years(years)).ok_or_else(|| "expected 1y to 100y".to_owned());
+        }
+        SignedDuration::from_text(text).map(Self::In).map_err(|_| {
+            format!("invalid time `{}`; use for example 2029-11-27, 3y, 400d or never", text.escape_debug())
+        })
+    }
+
+    /// Returns the moment, which is the beginning of a day: the same words given again on that day mean the same.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] for a moment that is not to come, or too far away for a signature.
+    pub(super) fn moment(self, now: Timestamp) -> Result<Option<SystemTime>, Failure> {
+        let utc = jiff::tz::TimeZone::UTC;
+        let today = now.to_zoned(utc.clone()).date();
+        let date = match self {
+            Self::Never => return Ok(None),
+            Self::On(date) => Some(date),
+            Self::Years(years) => today.checked_add(years.years()).ok(),
+            Self::In(time) => now.checked_add(time).ok().map(|then| then.to_zoned(utc.clone()).date()),
+        };
+        let time = date.and_then(|date| date.to_zoned(utc).ok()).map(|zoned| zoned.timestamp());
+        match time.filter(|time| *time > now && time.as_second() < i64::from(u32::MAX)) {
+            Some(time) => Ok(Some(SystemTime::from(time))),
+            None => Err(Failure::Usage("--expires must be a day to come, before 2106")),
+        }
+    }
+}
+
+pub(super) fn import(
+    arguments: &ImportArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let ImportArguments { file, passphrase_file } = arguments;
+    let bytes = std::fs::read(file).map_err(Failure::io("read", file))?;
+    let failed = |path: &Utf8PathBuf| {
+        let place = path.to_string();
+        move |source| apt_sign::Error::Passphrase { place, source }
+    };
+    let now = SystemTime::from(session.context().now);
+    let imported = match passphrase_file {
+        Some(path) => {
+            let passphrase = passphrase::read(path).map_err(failed(path))?;
+            session.keys().import(&bytes, Some(&passphrase), now)
+        }
+        None => match session.keys().import(&bytes, None, now) {
+            // Another tool protected it, perhaps with the passphrase of our keys; or a person knows it.
+            Err(repo_config::KeyError::Key(error @ apt_sign::Error::Locked { .. })) => {
+                match session.keys().passphrase()? {
+                    Some(passphrase) => session.keys().import(&bytes, Some(&passphrase), now),
+                    None => Err(error.into()),
+                }
+            }
+            imported => imported,
+        },
+    };
+    let (key, is_new) = imported.map_err(|error| match error {
+        repo_config::KeyError::Key(source @ apt_sign::Error::Malformed { .. }) => {
+            repo_config::KeyError::BadKey { path: file.clone(), source }
+        }
+        error => error,
+    })?;
+    let fingerprint = key.fingerprint().to_string();
+    output.result(&serde_json::json!({ "fingerprint": fingerprint, "new": is_new }), || {
+        output.line(&fingerprint);
+    });
+    if is_new {
+        output.say("imported the key; it signs from the next publication on. To bring it to clients: repo-cli key publish");
+    } else {
+        output.say("the key is already there");
+    }
+    Ok(Outcome::Done)
+}
+
+pub(super) fn extend(
+    arguments: &ExtendArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let now = session.context().now;
+    let expires = arguments.expires.moment(now)?;
+    let changed = session.keys().extend(&arguments.fingerprint, expires, now.into())?;
+    let end = expires.and_then(|time| Timestamp::try_from(time).ok());
+    let end = end.map_or_else(|| "never".to_owned(), |time| format!("on {}", time.strftime("%Y-%m-%d")));
+    let fingerprint = &arguments.fingerprint;
+    match changed {
+        true => output.say(&format!("key {fingerprint} now expires {end}")),
+        false => output.say(&format!("key {fingerprint} already expires {end}")),
+    }
+    let brought = serve::bring(session, &session.repositories(&[])?, false, output)?;
+    let document = serde_json::json!({
+        "fingerprint": fingerprint.to_string(),
+        "changed": changed,
+        "keyrings": brought.keyrings,
+        "failed": brought.failed,
+    });
+    output.result(&document, || {});
+    Ok(Outcome::of(brought.failed.is_empty()))
+}
+
+pub(super) fn revoke(
+    arguments: &RevokeArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let (now, fingerprint) = (session.context().now, &arguments.fingerprint);
+    let (certificates, _) = session.keys().certificates()?;
+    let Some(known) = certificates.iter().find(|certificate| certificate.fingerprint() == *fingerprint)
+    else {
+        return Err(repo_config::KeyError::UnknownKey { fingerprint: fingerprint.clone() }.into());
+    };
+    let mut others = rotate::usable(session, output)?;
+    others.retain(|certificate| certificate.fingerprint() != *fingerprint);
+    // The new key first: a repository with a revoked key alone would be lost.
+    let other = match others.last() {
+        Some(other) => other.fingerprint(),
+        None => {
+            let key = arguments.key.make(session, Some(known))?;
+            output.say(&format!("made key {}", key.fingerprint()));
+            key.fingerprint()
+        }
+    };
+    let reason = match arguments.reason {
+        Reason::Compromised => RevocationReason::Compromised,
+        Reason::Superseded => RevocationReason::Superseded,
+    };
+    let changed = session.keys().revoke(fingerprint, reason, now.into())?;
+    let was = if changed { "revoked" } else { "already revoked" };
+    if arguments.force.force {
+        output.say(&format!("key {fingerprint} is {was}; key {other} signs instead of it"));
+        return rotate::retire_key(fingerprint, true, false, session, output);
+    }
+    output.say(&format!("key {fingerprint} is {was}; key {other} signs with it"));
+    let brought = serve::bring(session, &session.repositories(&[])?, true, output)?;
+    let document = serde_json::json!({
+        "fingerprint": fingerprint.to_string(),
+        "signs_too": other.to_string(),
+        "keyrings": brought.keyrings,
+        "failed": brought.failed,
+    });
+    output.result(&document, || {});
+    if !brought.failed.is_empty() {
+        return Ok(Outcome::Refused);
+    }
+    output.say(&format!(
+        "the revoked key signs on until machines have the other one; then: repo-cli key retire {fingerprint}"
+    ));
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_an_end_mean_the_beginning_of_a_day_to_come() {
+        let now: Timestamp = "2026-11-27T09:00:00Z".parse().unwrap();
+        let of = |text: &str| Expiry::parse(text).unwrap().moment(now);
+        let day = |text: &str| {
+            let end = of(text).unwrap().unwrap();
+            Timestamp::try_from(end).unwrap().to_string()
+        };
+        assert_eq!(of("never").unwrap(), None);
+        assert_eq!(day("2029-11-27"), "2029-11-27T00:00:00Z");
+        assert_eq!(day("3y"), "2029-11-27T00:00:00Z");
+        assert_eq!(day("400d"), "2028-01-01T00:00:00Z");
+        for gone in ["2026-11-27", "2020-01-01", "1h", "2106-03-01"] {
+            assert!(matches!(of(gone), Err(Failure::Usage(_))), "{gone}");
+        }
+        for bad in ["", "0y", "101y", "soon", "-3y", "3 years"] {
+            assert!(Expiry::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

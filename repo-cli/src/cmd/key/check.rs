@@ -1,0 +1,158 @@
+//! What about the keys needs a person.
+
+use std::time::{Duration, SystemTime};
+
+use apt_sign::KeyProblem;
+use repo_config::KeyWarning;
+use serde::Serialize;
+
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, RowLimit, count};
+use crate::session::Session;
+
+/// So many days before its end a key needs a person.
+const URGENT: u64 = 30;
+
+/// Something about the keys.
+#[derive(Debug, Serialize)]
+struct Finding {
+    /// `attention` when a person has to do something, or else `note`.
+    severity: &'static str,
+    /// The fingerprint of a key, the name of a repository, or a file.
+    subject: String,
+    message: String,
+    /// What to do.
+    action: Option<String>,
+}
+
+pub(super) fn check(session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let mut findings = of_keys(session);
+    findings.extend(of_repositories(session)?);
+    findings.sort_by_key(|finding| finding.severity != "attention");
+    let attention = findings.iter().filter(|finding| finding.severity == "attention").count();
+    let rows: Vec<[String; 4]> = findings
+        .iter()
+        .map(|finding| {
+            [
+                finding.severity.to_owned(),
+                finding.subject.clone(),
+                finding.message.clone(),
+                finding.action.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    output.result(&serde_json::json!({ "findings": findings, "attention": attention }), || {
+        output.table(["SEVERITY", "SUBJECT", "FINDING", "ACTION"], &rows, RowLimit::NONE);
+    });
+    if attention == 0 {
+        output.say("the keys are in order");
+        return Ok(Outcome::Done);
+    }
+    output.say(&format!("{} for attention", count(attention, "finding")));
+    Ok(Outcome::Different)
+}
+
+fn of_keys(session: &Session) -> Vec<Finding> {
+    let now = SystemTime::from(session.context().now);
+    let attention = |subject: String, message: String, action: Option<String>| Finding {
+        severity: "attention",
+        subject,
+        message,
+        action,
+    };
+    let Some(found) = session.keys().inspect(now) else {
+        let message = "the directory of keys cannot be read".to_owned();
+        return vec![attention("keys".to_owned(), message, None)];
+    };
+    let mut findings = Vec::new();
+    if found.no_file {
+        let action = Some("repo-cli key generate".to_owned());
+        findings.push(attention("keys".to_owned(), "there is no signing key".to_owned(), action));
+    }
+    for (path, error) in &found.faults {
+        let name = path.file_name().unwrap_or("keys").to_owned();
+        let action = match error {
+            apt_sign::Error::Key { fingerprint, problem: KeyProblem::Expired { .. } } => {
+                Some(extend(fingerprint))
+            }
+            _ => None,
+        };
+        findings.push(attention(format!("keys/{name}"), crate::error::chain(error), action));
+    }
+    for warning in &found.warnings {
+        let (subject, action) = match warning {
+            KeyWarning::DoesNotSign { fingerprint, .. } => {
+                (fingerprint.to_string(), Some(format!("repo-cli key retire {fingerprint} --force")))
+            }
+            _ => ("keys".to_owned(), None),
+        };
+        findings.push(attention(subject, warning.to_string(), action));
+    }
+    for certificate in found.keyring.certificates() {
+        let fingerprint = certificate.fingerprint();
+        for problem in certificate.problems(now).into_iter().filter(|problem| !problem.is_fatal()) {
+            let (severity, action) = match problem {
+                KeyProblem::ExpiresSoon { days, .. } if days < URGENT => {
+                    ("attention", Some(extend(&fingerprint)))
+                }
+                KeyProblem::ExpiresSoon { .. } => ("note", Some(extend(&fingerprint))),
+                KeyProblem::ShortRsa { .. } if now < short_rsa_warned() => ("note", Some(rotate())),
+                // Some apt in use refuses it, or warns of it.
+                _ => ("attention", Some(rotate())),
+            };
+            let (subject, message) = (fingerprint.to_string(), problem.to_string());
+            findings.push(Finding { severity, subject, message, action });
+        }
+        if session.keys().is_revoked(&fingerprint) {
+            let action = Some(format!("repo-cli key retire {fingerprint}"));
+            findings.push(attention(
+                fingerprint.to_string(),
+                "revoked, and still signing".to_owned(),
+                action,
+            ));
+        }
+    }
+    findings
+}
+
+/// When apt begins to warn of short RSA keys: a year before it refuses them.
+fn short_rsa_warned() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_864_598_400)
+}
+
+fn rotate() -> String {
+    "repo-cli key rotate --all".to_owned()
+}
+
+fn extend(fingerprint: &apt_sign::Fingerprint) -> String {
+    format!("repo-cli key extend {fingerprint} --expires 3y")
+}
+
+fn of_repositories(session: &Session) -> Result<Vec<Finding>, Failure> {
+    let mut findings = Vec::new();
+    let keys = session.keys().certificates().map(|(certificates, _)| certificates).unwrap_or_default();
+    for repository in session.config.repositories() {
+        let package = repository.name.keyring_package();
+        let mut without = Vec::new();
+        let mut is_published = false;
+        for key in &keys {
+            let service = session.store.keyring_service(&repository.name, &key.fingerprint())?;
+            is_published |= service.is_published;
+            if service.is_published && !service.lacking.is_empty() {
+                without.push(key.fingerprint().short().to_owned());
+            }
+        }
+        if !is_published || without.is_empty() {
+            continue;
+        }
+        // Without a keyring package machines cannot follow a rotation; with one that lacks a key that signs, one was interrupted.
+        let has_package = !session.store.keyring_versions(&repository.name)?.is_empty();
+        findings.push(Finding {
+            severity: if has_package { "attention" } else { "note" },
+            subject: repository.name.to_string(),
+            message: format!("not every suite has {package} with key {}", without.join(", ")),
+            action: Some("repo-cli key publish".to_owned()),
+        });
+    }
+    Ok(findings)
+}

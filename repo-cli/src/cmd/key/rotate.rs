@@ -1,0 +1,259 @@
+//! From one key to the next: both sign for a while, and the old one goes when clients have the new one.
+
+use std::time::SystemTime;
+
+use apt_sign::{Certificate, Fingerprint, KeyProblem, Keyring};
+use jiff::{SignedDuration, Timestamp};
+use repo_store::RepositorySettings;
+
+use super::serve::{self, Content};
+use super::{ForceArguments, GenerateArguments};
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, count};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct RotateArguments {
+    /// The repository whose keys are rotated: with them the keys of every repository that they sign
+    #[arg(value_name = "REPOSITORY", required_unless_present = "all", conflicts_with = "all")]
+    repository: Option<String>,
+    /// Rotate the keys of all repositories
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    key: GenerateArguments,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct RetireArguments {
+    /// The key, as `key list` names it
+    #[arg(value_name = "FINGERPRINT", value_parser = Fingerprint::parse)]
+    fingerprint: Fingerprint,
+    #[command(flatten)]
+    force: ForceArguments,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// The keys that can sign from now on, the oldest first. One that is revoked signs on beside a good one, but nothing can rest on it.
+///
+/// A key that was made later than the clock says is no reason to make another one.
+pub(super) fn usable(session: &Session, output: &Output) -> Result<Vec<Certificate>, Failure> {
+    let now = SystemTime::from(session.context().now);
+    let (mut certificates, warnings) = session.keys().certificates()?;
+    warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
+    if let Some(created) = certificates.iter().map(Certificate::created).find(|created| *created > now) {
+        let created = Timestamp::try_from(created).unwrap_or(Timestamp::MAX);
+        return Err(repo_config::KeyError::ClockBeforeKey { now: session.context().now, created }.into());
+    }
+    certificates.retain(|certificate| !certificate.problems(now).iter().any(KeyProblem::is_fatal));
+    Ok(certificates)
+}
+
+pub(super) fn rotate(
+    arguments: &RotateArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    if let Some(name) = &arguments.repository {
+        session.repository(name)?;
+    }
+    let repositories = session.repositories(&[])?;
+    let signing = usable(session, output)?;
+    if signing.is_empty() {
+        // Says why. No client would accept what another key signs.
+        session.keys().signer(session.context().now.into())?;
+    }
+    // Two keys: a rotation that was begun, and perhaps interrupted.
+    let begun = signing.len() > 1;
+    if arguments.dry_run {
+        let content = if begun {
+            Content::of(&session.keys().keyring()?.0)?
+        } else {
+            // The key is not there yet. Other keys than those of the last version make a new version, whatever they are.
+            Content::of(&Keyring::default())?
+        };
+        let key = signing.last().filter(|_| begun).map(|key| key.fingerprint().to_string());
+        match &key {
+            Some(key) => output.say(&format!("would go on with the rotation to key {key}")),
+            None => output.say("would make a new key, and sign with it too from then on"),
+        }
+        let keyrings = serve::foretell(session, &repositories, &content, output)?;
+        output.result(
+            &serde_json::json!({ "dry_run": true, "fingerprint": key, "keyrings": keyrings, "failed": [] }),
+            || {},
+        );
+        return Ok(Outcome::Done);
+    }
+    let fingerprint = match signing.last().filter(|_| begun) {
+        Some(newest) => {
+            output.say(&format!("a rotation to key {} is under way", newest.fingerprint()));
+            newest.fingerprint()
+        }
+        None => {
+            let key = arguments.key.make(session, signing.last())?;
+            output.say(&format!("made key {}", key.fingerprint()));
+            key.fingerprint()
+        }
+    };
+    let brought = serve::bring(session, &repositories, true, output)?;
+    for old in signing.iter().filter(|old| old.fingerprint() != fingerprint) {
+        let (old, days) = (old.fingerprint(), longest_wait(&repositories).as_hours() / 24);
+        output.say(&format!("both keys sign now; after {days} days: repo-cli key retire {old}"));
+    }
+    let document = serde_json::json!({
+        "dry_run": false,
+        "fingerprint": fingerprint.to_string(),
+        "keyrings": brought.keyrings,
+        "failed": brought.failed,
+    });
+    output.result(&document, || {});
+    Ok(Outcome::of(brought.failed.is_empty()))
+}
+
+/// How long the keyring with a new key must have been there before the old one goes: for all repositories the longest.
+fn longest_wait(repositories: &[&RepositorySettings]) -> SignedDuration {
+    repositories.iter().map(|repository| wait(repository)).max().unwrap_or(SHORTEST_WAIT)
+}
+
+/// A machine that is off over the holidays still hears of the new key.
+const SHORTEST_WAIT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+fn wait(repository: &RepositorySettings) -> SignedDuration {
+    let validity = repository.valid_for.unwrap_or_default();
+    SHORTEST_WAIT.max(validity.saturating_add(validity))
+}
+
+pub(super) fn retire(
+    arguments: &RetireArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    retire_key(&arguments.fingerprint, arguments.force.force, arguments.dry_run, session, output)
+}
+
+pub(super) fn retire_key(
+    fingerprint: &Fingerprint,
+    force: bool,
+    dry_run: bool,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let now = SystemTime::from(session.context().now);
+    let repositories = session.repositories(&[])?;
+    let (certificates, _) = session.keys().certificates()?;
+    if !certificates.iter().any(|certificate| certificate.fingerprint() == *fingerprint) {
+        // Set aside already: what an interrupted command left to do is done.
+        session.keys().retire(fingerprint, now)?;
+        output.say(&format!("key {fingerprint} was retired before"));
+        if dry_run {
+            output.result(&document(fingerprint, true, &serve::Brought::default(), &[]), || {});
+            return Ok(Outcome::Done);
+        }
+        let brought = serve::bring(session, &repositories, false, output)?;
+        output.result(&document(fingerprint, false, &brought, &[]), || {});
+        return Ok(Outcome::of(brought.failed.is_empty()));
+    }
+    let mut others = usable(session, output)?;
+    others.retain(|certificate| certificate.fingerprint() != *fingerprint);
+    let Some(newest) = others.last() else {
+        return Err(repo_config::KeyError::LastKey { fingerprint: fingerprint.clone() }.into());
+    };
+    let mut lacking = unmet(session, &repositories, &newest.fingerprint())?;
+    lacking.push(
+        "which machines have the new key is not known; a machine without it stays silently on the state of today: its \
+         `apt-get update` prints a warning and ends with 0"
+            .to_owned(),
+    );
+    if !force && !dry_run {
+        lacking.iter().for_each(|reason| output.note(reason));
+        output.result(&document(fingerprint, false, &serve::Brought::default(), &lacking), || {});
+        return Err(Failure::NotRetirable { fingerprint: fingerprint.clone(), unmet: lacking.len() });
+    }
+    lacking.iter().for_each(|reason| output.warn("W-RETIRE", reason.clone()));
+    // All that are left, also those that cannot sign: a revocation is for clients.
+    let left = certificates.into_iter().filter(|certificate| certificate.fingerprint() != *fingerprint);
+    let content = Content::of(&Keyring::new(left.collect()))?;
+    if dry_run {
+        output.say(&format!("would set key {fingerprint} aside"));
+        serve::foretell(session, &repositories, &content, output)?;
+        output.result(&document(fingerprint, true, &serve::Brought::default(), &lacking), || {});
+        return Ok(Outcome::Done);
+    }
+    // The keyring first: should this be interrupted, both keys sign it.
+    let mut brought = serve::add(session, &repositories, &content, output);
+    if !brought.failed.is_empty() {
+        output.result(&document(fingerprint, false, &brought, &lacking), || {});
+        return Ok(Outcome::Refused);
+    }
+    session.keys().retire(fingerprint, now)?;
+    output.say(&format!("set key {fingerprint} aside: it signs no more"));
+    serve::publish(session, &repositories, false, &mut brought, output);
+    output.result(&document(fingerprint, false, &brought, &lacking), || {});
+    Ok(Outcome::of(brought.failed.is_empty()))
+}
+
+fn document(
+    fingerprint: &Fingerprint,
+    dry_run: bool,
+    brought: &serve::Brought,
+    unmet: &[String],
+) -> serde_json::Value {
+    serde_json::json!({
+        "dry_run": dry_run,
+        "fingerprint": fingerprint.to_string(),
+        "keyrings": brought.keyrings,
+        "failed": brought.failed,
+        "unmet": unmet,
+    })
+}
+
+/// What speaks against going on with this key alone, for each repository.
+fn unmet(
+    session: &Session,
+    repositories: &[&RepositorySettings],
+    newest: &Fingerprint,
+) -> Result<Vec<String>, Failure> {
+    let now = session.context().now;
+    let mut reasons = Vec::new();
+    for repository in repositories {
+        let service = session.store.keyring_service(&repository.name, newest)?;
+        let (name, package) = (&repository.name, repository.name.keyring_package());
+        if !service.is_published {
+            continue;
+        }
+        if !service.lacking.is_empty() {
+            let suites = service.lacking.join(", ");
+            reasons.push(format!(
+                "{name}: no {package} with the new key in {suites} (run repo-cli key publish)"
+            ));
+            continue;
+        }
+        let wait = wait(repository);
+        let days = count(usize::try_from(wait.as_hours() / 24).unwrap_or_default(), "day");
+        match service.since {
+            None => reasons.push(format!(
+                "{name}: {package} with the new key was not noted as published (run repo-cli key publish)"
+            )),
+            Some(since) if now.duration_since(since) < wait => {
+                let until = since.checked_add(wait).unwrap_or(Timestamp::MAX);
+                reasons.push(format!(
+                    "{name}: {package} with the new key is published since {}; it must be for {days}, until {}",
+                    minute(since),
+                    minute(until)
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(reasons)
+}
+
+/// A moment, for people.
+pub(super) fn minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

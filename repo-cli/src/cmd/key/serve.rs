@@ -1,0 +1,175 @@
+//! Bringing the keys to clients: the keyring package of each repository, and what the keys sign.
+
+use apt_sign::{Fingerprint, Keyring};
+use repo_store::{CommitId, KeyringContent, KeyringPlan, RepositorySettings};
+use serde::Serialize;
+
+use crate::error::Failure;
+use crate::output::{Output, RowLimit, count, joined};
+use crate::session::{Publishing, Session};
+
+/// The keyring package of one repository, as it is now or would be.
+#[derive(Debug, Serialize)]
+pub(super) struct KeyringJson {
+    repository: String,
+    package: String,
+    version: String,
+    /// The suites that got it by this command.
+    suites: Vec<String>,
+    publication: Option<String>,
+}
+
+/// The keys that clients are to have.
+pub(super) struct Content {
+    binary: Vec<u8>,
+    keys: Vec<Fingerprint>,
+}
+
+impl Content {
+    pub(super) fn of(keyring: &Keyring) -> Result<Self, Failure> {
+        Ok(Self { binary: keyring.binary()?, keys: keyring.fingerprints() })
+    }
+
+    fn borrowed(&self) -> KeyringContent<'_> {
+        KeyringContent { binary: &self.binary, keys: &self.keys }
+    }
+}
+
+/// What became of the repositories.
+#[derive(Debug, Default)]
+pub(super) struct Brought {
+    pub(super) keyrings: Vec<KeyringJson>,
+    pub(super) failed: Vec<String>,
+}
+
+/// Shows the version of the keyring package that each repository would get.
+pub(super) fn foretell(
+    session: &Session,
+    repositories: &[&RepositorySettings],
+    content: &Content,
+    output: &Output,
+) -> Result<Vec<KeyringJson>, Failure> {
+    let (mut plans, mut rows) = (Vec::new(), Vec::new());
+    for repository in repositories {
+        let plan = session.store.plan_keyring(repository, content.borrowed(), &session.context())?;
+        let action = if plan.suites.is_empty() { "keep" } else { "add" };
+        let suites = if plan.suites.is_empty() { "as before".to_owned() } else { joined(&plan.suites) };
+        rows.push([
+            repository.name.to_string(),
+            plan.package.to_string(),
+            plan.version.to_string(),
+            suites,
+            action.to_owned(),
+        ]);
+        plans.push(document(repository, &plan));
+    }
+    if !output.is_json() {
+        output.table(["REPOSITORY", "PACKAGE", "VERSION", "SUITES", "ACTION"], &rows, RowLimit::NONE);
+    }
+    Ok(plans)
+}
+
+/// Adds the keyring package to each repository, which clients see with the next publication.
+pub(super) fn add(
+    session: &Session,
+    repositories: &[&RepositorySettings],
+    content: &Content,
+    output: &Output,
+) -> Brought {
+    let mut brought = Brought::default();
+    for repository in repositories {
+        match session.store.add_keyring(repository, content.borrowed(), &session.context()) {
+            Ok((plan, committed)) => {
+                say(session, repository, (&plan, committed.commit), content.keys.len(), output);
+                brought.keyrings.push(document(repository, &plan));
+            }
+            Err(error) => {
+                output.failed(&repository.name, &Failure::Store(error));
+                brought.failed.push(repository.name.to_string());
+            }
+        }
+    }
+    brought
+}
+
+/// Publishes each repository, signed by all keys, and notes since when clients find the keyring package. `again`: tagged states are signed
+/// again too, where other keys signed what clients see.
+pub(super) fn publish(
+    session: &Session,
+    repositories: &[&RepositorySettings],
+    again: bool,
+    brought: &mut Brought,
+    output: &Output,
+) {
+    for repository in repositories {
+        if brought.failed.iter().any(|failed| failed == repository.name.as_str()) {
+            continue;
+        }
+        match publish_one(session, repository, again, output) {
+            Ok(publication) => {
+                let name = repository.name.as_str();
+                let of_repository = brought.keyrings.iter_mut().find(|one| one.repository == name);
+                of_repository.into_iter().for_each(|one| one.publication.clone_from(&publication));
+            }
+            Err(failure) => {
+                output.failed(&repository.name, &failure);
+                brought.failed.push(repository.name.to_string());
+            }
+        }
+    }
+}
+
+fn publish_one(
+    session: &Session,
+    repository: &RepositorySettings,
+    again: bool,
+    output: &Output,
+) -> Result<Option<String>, Failure> {
+    let mut signed_by = session.store.publication_keys(&repository.name)?;
+    let mut signing = session.signing_fingerprints()?;
+    signed_by.sort_unstable();
+    signing.sort_unstable();
+    let again = again && !signed_by.is_empty() && signed_by != signing;
+    let report = session.publish(repository, Publishing { again, ..Publishing::default() }, output)?;
+    session.store.note_published_keyring(&repository.name, &session.context())?;
+    Ok(report.publication.map(|id| id.to_string()))
+}
+
+/// Adds and publishes.
+pub(super) fn bring(
+    session: &Session,
+    repositories: &[&RepositorySettings],
+    again: bool,
+    output: &Output,
+) -> Result<Brought, Failure> {
+    let (keyring, warnings) = session.keys().keyring()?;
+    warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
+    let mut brought = add(session, repositories, &Content::of(&keyring)?, output);
+    publish(session, repositories, again, &mut brought, output);
+    Ok(brought)
+}
+
+fn document(repository: &RepositorySettings, plan: &KeyringPlan) -> KeyringJson {
+    KeyringJson {
+        repository: repository.name.to_string(),
+        package: plan.package.to_string(),
+        version: plan.version.to_string(),
+        suites: plan.suites.iter().map(ToString::to_string).collect(),
+        publication: None,
+    }
+}
+
+fn say(
+    session: &Session,
+    repository: &RepositorySettings,
+    (plan, commit): (&KeyringPlan, Option<CommitId>),
+    keys: usize,
+    output: &Output,
+) {
+    let what = format!("{} {} ({})", plan.package, plan.version, count(keys, "key"));
+    let number = commit.and_then(|commit| session.sequence(repository, commit).ok());
+    match number {
+        Some(number) => output.say(&format!("added {what} to {} (commit {number})", repository.name)),
+        None => output.say(&format!("{} already has {what}", repository.name)),
+    }
+}

@@ -1,0 +1,160 @@
+//! The versions of a repository's keyring package, as they were made.
+//!
+//! A small file for each repository has a line for each version, oldest first:
+//!
+//! ```text
+//! <package file> <package> <version> <SHA-256 of the keyring> <first published, or -> <fingerprint>,… TAB <check, as in the operation log>
+//! ```
+//!
+//! What stands there is the repository's own: no other package of that name comes in, and retention and garbage collection leave these
+//! alone. A machine that slept through a rotation repairs itself from them.
+
+use deb_parse::checksum::Sha256;
+use deb_parse::{PackageName, Version};
+use jiff::Timestamp;
+
+use crate::error::Error;
+use crate::model::id::BlobId;
+use crate::model::name::RepositoryName;
+use crate::storage::{self, Key, Swap, log};
+use crate::store::Store;
+
+/// A version of the package that brings the keys of a repository to its clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyringVersion {
+    /// The name of the package.
+    pub package: PackageName,
+    /// Its version: the year and a number.
+    pub version: Version,
+    /// The package file.
+    pub blob: BlobId,
+    /// The digest of the keyring in it.
+    pub keyring: Sha256,
+    /// The fingerprints of the keys in the keyring.
+    pub keys: Vec<String>,
+    /// When clients first found it in every suite, as far as that was noted.
+    pub published: Option<Timestamp>,
+}
+
+/// The area of the references.
+pub(crate) const AREA: &str = "keyrings";
+
+/// All versions of one repository, and the version of the file that they were read from.
+#[derive(Debug, Default)]
+pub(crate) struct KeyringVersions {
+    pub(crate) all: Vec<KeyringVersion>,
+    read_from: Option<storage::Version>,
+}
+
+impl KeyringVersions {
+    pub(crate) fn load(store: &Store, repository: &RepositoryName) -> Result<Self, Error> {
+        let Some((bytes, version)) = store.storage().refs().get(&key(repository))? else {
+            return Ok(Self::default());
+        };
+        let all = Self::parse(&bytes)
+            .ok_or_else(|| Error::damaged("list of keyring packages of", repository, "it is malformed"))?;
+        Ok(Self { all, read_from: Some(version) })
+    }
+
+    /// `None` when the lines are not what was written.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Vec<KeyringVersion>> {
+        log::lines(bytes).map(|line| parse(line.text).filter(|_| line.intact)).collect()
+    }
+
+    /// Replaces the file, unless somebody else did since it was read; returns whether it was replaced.
+    pub(crate) fn store(&self, store: &Store, repository: &RepositoryName) -> Result<bool, Error> {
+        let mut text = String::new();
+        for version in &self.all {
+            let line = log::seal(text.as_bytes(), &line(version));
+            text.push_str(&line);
+        }
+        let swap =
+            store.storage().swap(&key(repository), self.read_from.as_ref(), text.as_bytes(), || Ok(()));
+        match swap? {
+            Swap::Done => Ok(true),
+            Swap::Changed => Ok(false),
+            Swap::Unknown(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns whether this package file was made for the repository.
+    pub(crate) fn contains(&self, blob: BlobId) -> bool {
+        self.all.iter().any(|version| version.blob == blob)
+    }
+}
+
+impl Store {
+    /// Returns the versions of a repository's keyring package that were made, oldest first.
+    ///
+    /// # Errors
+    /// When the list cannot be read.
+    pub fn keyring_versions(&self, repository: &RepositoryName) -> Result<Vec<KeyringVersion>, Error> {
+        Ok(KeyringVersions::load(self, repository)?.all)
+    }
+}
+
+impl KeyringVersion {
+    /// Returns the name of the file in the pool.
+    pub(crate) fn file_name(&self) -> String {
+        format!("{}_{}_all.deb", self.package, self.version)
+    }
+}
+
+fn line(version: &KeyringVersion) -> String {
+    let KeyringVersion { package, version, blob, keyring, keys, published } = version;
+    let published = published.map_or_else(|| "-".to_owned(), |time| time.to_string());
+    format!("{blob} {package} {version} {keyring} {published} {}", keys.join(","))
+}
+
+fn parse(line: &str) -> Option<KeyringVersion> {
+    let mut words = line.split(' ');
+    let version = KeyringVersion {
+        blob: words.next()?.parse().ok()?,
+        package: PackageName::parse(words.next()?).ok()?,
+        version: Version::parse(words.next()?).ok()?,
+        keyring: words.next()?.parse().ok()?,
+        published: match words.next()? {
+            "-" => None,
+            time => Some(time.parse().ok()?),
+        },
+        keys: words.next()?.split(',').map(str::to_owned).collect(),
+    };
+    words.next().is_none().then_some(version)
+}
+
+fn key(repository: &RepositoryName) -> Key {
+    Key::named(AREA, repository.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_reads_back_and_one_that_was_changed_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = camino::Utf8Path::from_path(directory.path()).unwrap();
+        let store = Store::create(root).unwrap();
+        let prod = RepositoryName::parse("prod").unwrap();
+        let version = |number: &str, published| KeyringVersion {
+            package: PackageName::parse("prod-archive-keyring").unwrap(),
+            version: Version::parse(number).unwrap(),
+            blob: BlobId::of(number.as_bytes()),
+            keyring: Sha256::of(number.as_bytes()),
+            keys: vec!["A".repeat(40), "B".repeat(40)],
+            published,
+        };
+        let all = vec![version("2026.1", Some(Timestamp::UNIX_EPOCH)), version("2026.2", None)];
+        let mut list = KeyringVersions::load(&store, &prod).unwrap();
+        assert!(list.all.is_empty());
+        list.all.clone_from(&all);
+        assert!(list.store(&store, &prod).unwrap());
+        assert!(!list.store(&store, &prod).unwrap(), "the file is there since");
+        assert_eq!(store.keyring_versions(&prod).unwrap(), all);
+        let path = root.join("store/keyrings/prod");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("2026.2", "2026.3")).unwrap();
+        assert!(store.keyring_versions(&prod).is_err());
+    }
+}

@@ -1,0 +1,341 @@
+//! The package that brings the keys of a repository to its clients.
+//!
+//! It holds one file, a binary keyring, where the entries of clients look for it. It has no scripts and depends on nothing, so that a
+//! machine of any age can install it. The same keys make the same package, to the byte.
+
+use std::sync::Arc;
+
+use apt_index::PackageKind;
+use apt_sign::Fingerprint;
+use deb_parse::checksum::Sha256;
+use deb_parse::{Architecture, Component, PackageName, SuiteName, Version, deb};
+use jiff::Timestamp;
+
+use crate::context::Context;
+use crate::error::{ChangeError, Error, ImportError};
+use crate::history::keyring_versions::{KeyringVersion, KeyringVersions};
+use crate::model::id::BlobId;
+use crate::model::lookup::Lookup;
+use crate::model::name::RepositoryName;
+use crate::model::operation::{Operation, PackageSummary};
+use crate::model::record::{Build, Digests, Record, RecordKey};
+use crate::settings::{RepositorySettings, SuiteSettings};
+use crate::storage::HeldLock;
+use crate::store::Store;
+use crate::transaction::{Committed, Inserted};
+
+/// The keys that a keyring package is to hold.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyringContent<'a> {
+    /// The certificates, each once, as they are in a `.gpg` file.
+    pub binary: &'a [u8],
+    /// The fingerprints of the certificates.
+    pub keys: &'a [Fingerprint],
+}
+
+/// The version of the keyring package that a repository is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyringPlan {
+    /// The name of the package.
+    pub package: PackageName,
+    /// Its version.
+    pub version: Version,
+    /// The suites that do not have the version yet.
+    pub suites: Vec<SuiteName>,
+    /// Whether the version was made already.
+    made: bool,
+}
+
+/// How far the clients of a repository can have a key by its keyring package.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyringService {
+    /// Whether anything is published.
+    pub is_published: bool,
+    /// The published suites without a version of the package that has the key; `.flat` is the flat form.
+    pub lacking: Vec<String>,
+    /// When clients first found such a version in every suite, as far as that was noted.
+    pub since: Option<Timestamp>,
+}
+
+/// How often the list of versions is read again because somebody else changed it.
+const ATTEMPTS: u32 = 10;
+
+impl Store {
+    /// Says which version of the keyring package a repository needs for these keys, and which suites lack it.
+    ///
+    /// # Errors
+    /// [`ChangeError::KeyringVersion`] when a package of that name is there with a version that ours cannot exceed; [`Error::Settings`] for
+    /// settings that cannot be used; when the store cannot be read.
+    pub fn plan_keyring(
+        &self,
+        repository: &RepositorySettings,
+        content: KeyringContent<'_>,
+        context: &Context,
+    ) -> Result<KeyringPlan, Error> {
+        repository.check()?;
+        self.plan_with(&KeyringVersions::load(self, &repository.name)?, repository, content, context)
+    }
+
+    fn plan_with(
+        &self,
+        known: &KeyringVersions,
+        repository: &RepositorySettings,
+        content: KeyringContent<'_>,
+        context: &Context,
+    ) -> Result<KeyringPlan, Error> {
+        let package = package_of(&repository.name)?;
+        let head = self.head(&repository.name)?;
+        let mut there: Option<RecordKey> = None;
+        for (head, suite) in
+            head.iter().flat_map(|head| head.commit().suites.keys().map(move |suite| (head, suite)))
+        {
+            let versions = head.versions(suite, &package)?;
+            let keys = versions.iter().map(|record| record.key().clone());
+            there = keys.chain(there).max_by(|a, b| a.version.cmp(&b.version));
+        }
+        let digest = Sha256::of(content.binary);
+        let is_newest =
+            |own: &&KeyringVersion| there.as_ref().is_none_or(|there| there.version <= own.version);
+        let made = known.all.last().filter(|own| own.keyring == digest).filter(is_newest);
+        let made = match made {
+            Some(own) if self.storage().objects().contains(&Self::blob_key(own.blob))? => Some(own),
+            _ => None,
+        };
+        let suites = repository.suites.iter().map(|suite| suite.name.clone());
+        let Some(own) = made else {
+            let version = next_version(known, there, &repository.name, context.now)?;
+            return Ok(KeyringPlan { package, version, suites: suites.collect(), made: false });
+        };
+        let architecture = Build::For(Architecture::all());
+        let key = RecordKey { package: package.clone(), version: own.version.clone(), architecture };
+        let mut lacking = Vec::new();
+        for suite in suites {
+            let record = head.as_ref().map(|head| head.get(&suite, &key)).transpose()?.flatten();
+            if record.is_none() {
+                lacking.push(suite);
+            }
+        }
+        Ok(KeyringPlan { package, version: own.version.clone(), suites: lacking, made: true })
+    }
+
+    /// Makes the keyring package for these keys, unless its newest version has them, and puts it into every suite of the repository by
+    /// one commit. Rules of routing do not count.
+    ///
+    /// The package is written down as the repository's own before it is committed: a command that was interrupted in between is
+    /// completed by giving it again, with the same version.
+    ///
+    /// # Errors
+    /// Those of [`plan_keyring`](Self::plan_keyring) and [`transact`](Self::transact).
+    pub fn add_keyring(
+        &self,
+        repository: &RepositorySettings,
+        content: KeyringContent<'_>,
+        context: &Context,
+    ) -> Result<(KeyringPlan, Committed), Error> {
+        repository.check()?;
+        for _ in 0..ATTEMPTS {
+            let mut known = KeyringVersions::load(self, &repository.name)?;
+            let plan = self.plan_with(&known, repository, content, context)?;
+            let bytes = if let Some(own) = known.all.last().filter(|_| plan.made) {
+                let mut bytes = Vec::new();
+                let mut blob = self.open_blob(own.blob)?;
+                std::io::Read::read_to_end(&mut blob, &mut bytes)
+                    .map_err(Error::io("read", self.root().join("store/blobs")))?;
+                bytes
+            } else {
+                let bytes = build(repository, &plan, content.binary)?;
+                let blob = BlobId::of(&bytes);
+                self.storage().objects().put(&Self::blob_key(blob), &bytes)?;
+                self.storage().objects().sync()?;
+                known.all.push(KeyringVersion {
+                    package: plan.package.clone(),
+                    version: plan.version.clone(),
+                    blob,
+                    keyring: Sha256::of(content.binary),
+                    keys: content.keys.iter().map(ToString::to_string).collect(),
+                    published: None,
+                });
+                if !known.store(self, &repository.name)? {
+                    continue;
+                }
+                bytes
+            };
+            let committed = self.insert_keyring(repository, &bytes, context)?;
+            return Ok((plan, committed));
+        }
+        Err(Error::Change(ChangeError::Contended { repository: repository.name.clone(), times: ATTEMPTS }))
+    }
+
+    fn insert_keyring(
+        &self,
+        repository: &RepositorySettings,
+        bytes: &[u8],
+        context: &Context,
+    ) -> Result<Committed, Error> {
+        let records = repository.suites.iter().map(|suite| Ok((&suite.name, record(suite, bytes)?)));
+        let records = records.collect::<Result<Vec<_>, Error>>()?;
+        let (committed, ()) = self.transact_in(repository, context, |transaction| {
+            let mut new: Vec<&RecordKey> = Vec::new();
+            for (suite, record) in &records {
+                if transaction.insert(suite, record)? == Inserted::New && !new.contains(&record.key()) {
+                    new.push(record.key());
+                }
+            }
+            Ok((Operation::Add(PackageSummary::new(new)), ()))
+        })?;
+        Ok(committed)
+    }
+
+    /// Waits for the right to change the keys of the store, which lasts until the returned value is dropped: two rotations at once
+    /// would make two keys.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn lock_keys(&self) -> Result<Box<dyn HeldLock>, Error> {
+        Ok(self.storage().locks().acquire("keys")?)
+    }
+
+    /// Notes that clients find the newest version of the keyring package now, if they find it in every published suite. The first
+    /// time counts.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn note_published_keyring(
+        &self,
+        repository: &RepositoryName,
+        context: &Context,
+    ) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            let mut known = KeyringVersions::load(self, repository)?;
+            let Some(last) = known.all.last_mut().filter(|last| last.published.is_none()) else {
+                return Ok(());
+            };
+            let lacking = self.lacking(repository, std::slice::from_ref(last))?;
+            if lacking.is_none_or(|lacking| !lacking.is_empty()) {
+                return Ok(());
+            }
+            last.published = Some(context.now);
+            if known.store(self, repository)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Says in which published suites clients find a version of the keyring package that has this key, and since when.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn keyring_service(
+        &self,
+        repository: &RepositoryName,
+        key: &Fingerprint,
+    ) -> Result<KeyringService, Error> {
+        let mut versions = KeyringVersions::load(self, repository)?.all;
+        versions.retain(|version| version.keys.iter().any(|known| known == key.as_str()));
+        let since = versions.iter().filter_map(|version| version.published).min();
+        Ok(match self.lacking(repository, &versions)? {
+            None => KeyringService::default(),
+            Some(lacking) => KeyringService { is_published: true, lacking, since },
+        })
+    }
+
+    /// The published suites that have none of these versions; `None` when nothing is published.
+    fn lacking(
+        &self,
+        repository: &RepositoryName,
+        versions: &[KeyringVersion],
+    ) -> Result<Option<Vec<String>>, Error> {
+        let Some(shown) = self.shown(repository)? else { return Ok(None) };
+        let package = package_of(repository)?;
+        let mut lookup = Lookup::new(self.objects());
+        let mut lacking = Vec::new();
+        for (suite, snapshot) in shown.suites {
+            let records = lookup.versions(&self.empty_or(snapshot)?, &package)?;
+            let is_own = |record: &Arc<Record>| versions.iter().any(|own| own.blob == record.blob());
+            if !records.iter().any(is_own) {
+                lacking.push(suite);
+            }
+        }
+        Ok(Some(lacking))
+    }
+}
+
+fn package_of(repository: &RepositoryName) -> Result<PackageName, Error> {
+    let name = repository.keyring_package();
+    PackageName::parse(&name)
+        .map_err(|source| Error::Import(ImportError::Package { file: name.into(), source }))
+}
+
+/// The version after all that there are: of this year, or of a later one when the clock was ahead.
+fn next_version(
+    known: &KeyringVersions,
+    there: Option<RecordKey>,
+    repository: &RepositoryName,
+    now: Timestamp,
+) -> Result<Version, Error> {
+    let year: u32 = now.strftime("%Y").to_string().parse().unwrap_or(1970);
+    let numbered = |version: &Version| {
+        let (year, number) = version.as_str().split_once('.')?;
+        Some((year.parse::<u32>().ok()?, number.parse::<u32>().ok()?))
+    };
+    let own = known.all.iter().map(|own| &own.version);
+    let highest = own.chain(there.as_ref().map(|key| &key.version)).max();
+    let next = match highest.and_then(numbered) {
+        Some((last, number)) if last >= year => format!("{last}.{}", number.saturating_add(1)),
+        _ => format!("{year}.1"),
+    };
+    let version = Version::parse(&next)
+        .map_err(|source| Error::Import(ImportError::Package { file: next.clone().into(), source }))?;
+    match there.filter(|there| there.version >= version) {
+        None => Ok(version),
+        Some(key) => {
+            let (key, repository) = (Box::new(key), repository.clone());
+            Err(Error::Change(ChangeError::KeyringVersion { key, repository, version: next }))
+        }
+    }
+}
+
+/// Builds the package.
+fn build(repository: &RepositorySettings, plan: &KeyringPlan, keyring: &[u8]) -> Result<Vec<u8>, Error> {
+    let name = &repository.name;
+    let path = name.keyring_path();
+    let origin = repository.origin.as_deref().unwrap_or(name.as_str());
+    let builder =
+        deb::Builder::new(plan.package.clone(), plan.version.clone(), Architecture::all())
+            .field("Maintainer", origin)
+            .field("Section", "misc")
+            .field("Priority", "optional")
+            .field("Multi-Arch", "foreign")
+            .description(format!(
+                "keys of the package repository {name}\n apt checks the signatures of {name} with these keys. Machines that have this \
+                 package follow\n a change of the keys by themselves."
+            ))
+            .file(path.trim_start_matches('/'), keyring, 0o644);
+    let file = plan.package.as_str().into();
+    builder.build().map_err(|source| Error::Import(ImportError::Package { file, source }))
+}
+
+/// The record of the package in a suite: in the component `main`, or in the first where there is none.
+fn record(suite: &SuiteSettings, bytes: &[u8]) -> Result<Arc<Record>, Error> {
+    let failed = |source| Error::Import(ImportError::Package { file: "keyring package".into(), source });
+    let package = deb::read(bytes, &deb::Options::default()).map_err(failed)?;
+    let main = suite.components.iter().find(|component| component.as_str() == "main");
+    let component = match main.or(suite.components.first()) {
+        Some(component) => component.clone(),
+        None => Component::parse("main").map_err(failed)?,
+    };
+    let digests = Digests { sha256: package.sha256, md5: None, sha1: None };
+    let record = Record::new(
+        &package.control,
+        component,
+        PackageKind::Deb,
+        BlobId(package.blake3),
+        package.size,
+        &digests,
+    );
+    let file = package.control.package().as_str().into();
+    record.map(Arc::new).map_err(|source| Error::Import(ImportError::Stanza { file, source }))
+}
