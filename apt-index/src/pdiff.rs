@@ -132,7 +132,7 @@ impl PatchHistory {
             let range = |word: &str| {
                 let (start, end) = word.split_once('-')?;
                 let (start, end) = (start.parse().ok()?, end.parse().ok()?);
-                // No line is no range, and no command of `ed` removes it.
+                // A range has at least one line: `ed` has no command that removes none.
                 (start < end).then_some(start..end)
             };
             let gone = words.map(range).collect::<Option<Vec<Range<u64>>>>()?;

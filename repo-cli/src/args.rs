@@ -163,7 +163,7 @@ pub(crate) enum Command {
     /// Undo the last change of a repository
     ///
     /// What the change brought in is held from then on, so that nobody brings it in again unasked; the holds that a removal or a
-    /// rollback made end with it. To undo an undo is to make the change again. Publishing, tags and removed files are no changes of this kind.
+    /// rollback made end with it. Undoing an undo makes the change again. Publishing, tagging and deleting files do not count as changes here.
     Undo(cmd::undo::UndoArguments),
     /// Name a state of a repository, so that it is kept and can be found
     Tag(cmd::tag::TagArguments),

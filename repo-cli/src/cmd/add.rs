@@ -149,7 +149,7 @@ pub(crate) fn warn_of_unknown_releases(
             "{key}: no suite for `{marker}`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)"
         )),
         Route::Distribution { foreign: Some(release), suites } => Some(format!(
-            "{key}: the upload is for `{release}` too, for which there is no suite; it goes to {} only",
+            "{key}: the upload is also for `{release}`, which has no suite; it goes only to {}",
             joined(suites)
         )),
         _ => None,

@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     Ok(Outcome::of(report.damaged.is_empty() && report.unsaved.is_empty() && mistake.is_none()))
 }
 
-/// Says how many files an earlier backup has copied.
+/// Says how many files the backup already has.
 fn already_there(kept: u64) -> String {
     match kept {
         0 => String::new(),

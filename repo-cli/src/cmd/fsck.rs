@@ -19,8 +19,8 @@ use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FsckArguments {
-    /// Put right what can be: modes, links, forged and damaged indices, and files of which a true copy is found; withdraw
-    /// older publications of which a part is lost
+    /// Put right what can be: modes, links, forged and damaged indices, and files that have a true copy elsewhere; withdraw
+    /// older publications that have lost a part
     #[arg(long)]
     repair: bool,
     /// Take true copies from here: a backup, another root, a directory of packages, or the URL of one of these or of a
@@ -241,7 +241,7 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     let others_sign = report.problems.iter().any(|problem| problem.kind == ProblemKind::Key);
     if !repair && report.problems.iter().any(is_of_a_publication) {
         hints.push(
-            "`repo-cli fsck --repair` makes damaged indices again, and withdraws older publications of which a part is lost; without it \
+            "`repo-cli fsck --repair` makes damaged indices again, and withdraws older publications that have lost a part; without it \
              `repo-cli publish` mends only what clients see",
         );
     }

@@ -443,7 +443,7 @@ fn a_release_that_an_upload_names_besides_is_not_dropped_unsaid() {
     assert!(refused.stderr.contains("focal"), "{refused}");
     crate::configure(&environment, "unknown_release = \"everywhere\"\n");
     let output = take(&environment, &["--patience", "0"]).succeeds();
-    let warning = "the upload is for `focal` too, for which there is no suite; it goes to bookworm only";
+    let warning = "the upload is also for `focal`, which has no suite; it goes only to bookworm";
     assert!(output.stderr.contains(warning), "{output}");
     assert!(output.stdout.contains("-> bookworm (named by the upload, which is for focal too)"), "{output}");
 }
