@@ -12,6 +12,11 @@ use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 #[derive(Clone, PartialEq, Eq)]
 pub struct HashState(Vec<u8>);
 
+/// Where the number of blocks stands, behind the words of the state.
+const WORDS: usize = 32;
+/// The blocks of 64 bytes in 2^48 bytes, which is more than any index has.
+const MOST_BLOCKS: u64 = 1 << 42;
+
 impl HashState {
     /// Reads back what [`Display`](fmt::Display) wrote; `None` when `text` is no such state.
     #[must_use]
@@ -25,7 +30,13 @@ impl HashState {
             .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
             .collect();
         let state = Self(bytes?);
-        ResumableSha256::resume(&state).map(|_| state)
+        ResumableSha256::resume(&state).filter(|_| state.is_plausible()).map(|_| state)
+    }
+
+    /// Whether it counts no more blocks than any index has. From a greater number on, counting the bits that were hashed overflows.
+    fn is_plausible(&self) -> bool {
+        let count = self.0.get(WORDS..).and_then(<[u8]>::first_chunk);
+        count.is_some_and(|count| u64::from_le_bytes(*count) <= MOST_BLOCKS)
     }
 }
 
@@ -115,5 +126,24 @@ mod tests {
         for bad in ["", "0", "zz", "00", &"0".repeat(4000)] {
             assert!(HashState::parse(bad).is_none(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_state_that_counts_more_than_there_can_be_is_refused() {
+        let mut hash = ResumableSha256::default();
+        hash.update(&[7; 1000]);
+        let HashState(bytes) = hash.state();
+        let with_blocks = |count: u64| {
+            let mut bytes = bytes.clone();
+            bytes[WORDS..WORDS + 8].copy_from_slice(&count.to_le_bytes());
+            HashState::parse(&HashState(bytes).to_string())
+        };
+        assert_eq!(with_blocks(1000 / 64), Some(hash.state()));
+        for too_many in [MOST_BLOCKS + 1, u64::MAX / 64, u64::MAX] {
+            assert_eq!(with_blocks(too_many), None, "{too_many}");
+        }
+        let mut largest = ResumableSha256::resume(&with_blocks(MOST_BLOCKS).unwrap()).unwrap();
+        largest.update(&[7; 1000]);
+        let _ = largest.finish();
     }
 }

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use deb_parse::checksum::Blake3;
-use deb_parse::deb822;
+use deb_parse::{Quoted, deb822};
 
 use crate::{Encoding, Error, HashState};
 
@@ -133,11 +133,14 @@ impl Layout {
         let names = paragraph.get_str("Encodings").ok_or_else(|| broken("no field `Encodings`"))?;
         let encodings: Vec<Encoding> = names
             .split_ascii_whitespace()
-            .map(|name| Encoding::from_name(name).ok_or_else(|| broken(&format!("no encoding `{name}`"))))
+            .map(|name| {
+                Encoding::from_name(name).ok_or_else(|| broken(&format!("no encoding {}", Quoted::new(name))))
+            })
             .collect::<Result<_, _>>()?;
         let segments: Vec<Segment> = lines(paragraph, "Segments")
             .map(|line| {
-                Segment::parse(line, encodings.len()).ok_or_else(|| broken(&format!("segment `{line}`")))
+                Segment::parse(line, encodings.len())
+                    .ok_or_else(|| broken(&format!("segment {}", Quoted::new(line))))
             })
             .collect::<Result<_, _>>()?;
         if !is_plausible(&segments) {
@@ -269,6 +272,19 @@ mod tests {
         ] {
             let paragraph = deb822::paragraphs(bad.as_bytes()).next().unwrap();
             assert!(Layout::parse(&paragraph).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_layout_is_said_in_one_short_line() {
+        for bad in [
+            "Encodings: \u{1b}[31mxz\n".to_owned(),
+            "Encodings: xz\nSegments:\n a\u{7} b 1\n".to_owned(),
+            format!("Encodings: xz\nSegments:\n {}\n", "a".repeat(100_000)),
+        ] {
+            let paragraph = deb822::paragraphs(bad.as_bytes()).next().unwrap();
+            let text = Layout::parse(&paragraph).unwrap_err().to_string();
+            assert!(text.len() < 400 && !text.contains(char::is_control), "{text:?}");
         }
     }
 

@@ -131,7 +131,9 @@ impl PatchHistory {
             let lines = words.next()?.parse().ok()?;
             let range = |word: &str| {
                 let (start, end) = word.split_once('-')?;
-                Some(start.parse().ok()?..end.parse().ok()?)
+                let (start, end) = (start.parse().ok()?, end.parse().ok()?);
+                // No line is no range, and no command of `ed` removes it.
+                (start < end).then_some(start..end)
             };
             let gone = words.map(range).collect::<Option<Vec<Range<u64>>>>()?;
             let mut borders = gone.iter().flat_map(|range| [range.start, range.end]).chain([lines]);

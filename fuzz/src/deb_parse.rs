@@ -8,8 +8,7 @@ use deb_parse::relation::{self, Relations};
 use deb_parse::version::{compare, sort_by};
 use deb_parse::{Error, FilePath, Limits, Place, Version, changelog, clearsign};
 
-/// Panics if it does not hold for these bytes.
-pub type Law = fn(&[u8]);
+use super::checks::{Law, check_line};
 
 /// All laws by the names of their fuzz targets.
 pub const LAWS: &[(&str, Law)] = &[
@@ -36,15 +35,9 @@ fn limits() -> Limits {
         .with_zstd_window_log(23)
 }
 
-/// An error is one line that is safe to print.
-fn check_error(error: &Error) {
-    let text = error.to_string();
-    assert!(!text.is_empty() && text.len() < 4000 && !text.contains(char::is_control), "{text:?}");
-}
-
 /// The place that an error gives is one in the text.
 fn check_place(error: &Error, text: &[u8]) {
-    check_error(error);
+    check_line(error);
     let (Error::Syntax { line, column, .. }
     | Error::Field { place: Place::Line { line, column }, .. }
     | Error::Missing { place: Place::Line { line, column }, .. }) = error
@@ -120,7 +113,7 @@ pub fn deb822_round_trip(text: &[u8]) {
         };
         match owned.push(name, value) {
             Ok(()) => expected.push((name.to_owned(), value.to_vec())),
-            Err(error) => check_error(&error),
+            Err(error) => check_line(&error),
         }
     }
     if !expected.is_empty() {
@@ -142,7 +135,7 @@ pub fn version_total_order(text: &[u8]) {
     for a in &all {
         assert!(compare(a, a).is_eq());
         if let Err(error) = Version::parse(a) {
-            check_error(&error);
+            check_line(&error);
         }
         for b in &all {
             assert_eq!(compare(a, b), compare(b, a).reverse());
@@ -183,7 +176,7 @@ pub fn relation_round_trip(text: &[u8]) {
             assert_eq!(relation::iter(text).count(), relations.all().iter().map(Vec::len).sum::<usize>());
         }
         Err(error) => {
-            check_error(&error);
+            check_line(&error);
             assert!(!matches!(error, Error::Value { at, .. } if !text.is_char_boundary(at)));
         }
     }
@@ -289,7 +282,7 @@ fn read(bytes: &[u8], data: Data) -> Option<Package> {
     match deb::read(bytes, &options) {
         Ok(package) => Some(package),
         Err(error) => {
-            check_error(&error);
+            check_line(&error);
             None
         }
     }
@@ -323,7 +316,7 @@ pub fn tarball_read(bytes: &[u8]) {
     assert_eq!((read.hashes.size, read.hashes.sha256), (bytes.len() as u64, Sha256::of(bytes)));
     match read.files {
         Ok(files) => files.iter().for_each(check_path),
-        Err(error) => check_error(&error),
+        Err(error) => check_line(&error),
     }
 }
 

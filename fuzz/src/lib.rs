@@ -1,4 +1,29 @@
-//! What must hold for any bytes: one module of laws for each crate. The fuzz targets run them on nightly, and
+//! What must hold for any bytes: modules of laws for each crate. The fuzz targets run them on nightly, and
 //! `cargo test` replays them on stable over `seeds/` and `regressions/`.
 
+pub mod apt_index;
+pub mod apt_sign;
+pub mod checks;
+pub mod deb_built;
 pub mod deb_parse;
+pub mod differential;
+pub mod repo_config;
+pub mod repo_serve;
+pub mod repo_store;
+pub mod store_actions;
+
+/// Returns the law with that name.
+pub fn law(name: &str) -> Option<checks::Law> {
+    let all = [
+        apt_index::LAWS,
+        apt_sign::LAWS,
+        deb_built::LAWS,
+        deb_parse::LAWS,
+        differential::LAWS,
+        repo_config::LAWS,
+        repo_serve::LAWS,
+        repo_store::LAWS,
+        store_actions::LAWS,
+    ];
+    all.into_iter().flatten().find(|(known, _)| *known == name).map(|(_, law)| *law)
+}

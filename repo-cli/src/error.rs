@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use apt_sign::{Fingerprint, KeyFileFault, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::{Place, SuiteName};
+use deb_parse::{PackageName, Place, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{ConfigError, KeyError, UnknownWord};
 use repo_store::progress::Phase;
@@ -73,6 +73,16 @@ pub(crate) enum Failure {
         /// The rule it breaks.
         #[source]
         source: deb_parse::Error,
+    },
+    /// One package is to be pinned to two versions.
+    #[error("{package} cannot be pinned to {first} and to {second}: a machine has one version of a package")]
+    PinnedTwice {
+        /// The package.
+        package: PackageName,
+        /// The version that was named first.
+        first: Version,
+        /// And the other.
+        second: Version,
     },
     /// No repo.toml was found.
     #[error("no repo.toml in {place}")]
@@ -350,7 +360,7 @@ impl Failure {
             Self::Key(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::Keys(error) | Self::CannotPublish(error) => error.code(),
-            Self::Argument { .. } => "E-ARGUMENT",
+            Self::Argument { .. } | Self::PinnedTwice { .. } => "E-ARGUMENT",
             Self::NoRoot { .. } => "E-NO-ROOT",
             Self::ClockAhead { .. } | Self::ClockBehind { .. } => "E-CLOCK",
             Self::KnownKeyOfTheFuture { refusal, .. } => refusal.code(),

@@ -39,10 +39,18 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate self as repo_config;
+
 mod compress;
 mod config;
 mod error;
 mod file;
+#[cfg(test)]
+mod fuzz_replay;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keeping;
 mod key_error;
 mod key_life;

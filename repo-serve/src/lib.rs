@@ -32,6 +32,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate self as repo_serve;
+
 mod address;
 mod body;
 mod buffer;
@@ -39,6 +42,9 @@ mod client;
 mod conditional;
 mod connection;
 mod connection_count;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod kind;
 mod log;
 mod logins;

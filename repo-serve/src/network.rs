@@ -23,7 +23,7 @@ pub struct IpNetworkError {
 impl IpNetwork {
     /// Reads `ADDRESS` or `ADDRESS/PREFIX`, IPv4 or IPv6.
     pub fn parse(text: &str) -> Result<Self, IpNetworkError> {
-        let error = |reason| IpNetworkError { text: text.chars().take(64).collect(), reason };
+        let error = |reason| IpNetworkError { text: text.escape_debug().take(64).collect(), reason };
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),

@@ -201,7 +201,7 @@ async fn log_in(
 }
 
 /// The name and password of `Authorization: Basic …` (RFC 7617).
-fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
+pub(super) fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let (scheme, encoded) = value.split_at_checked(6)?;
     if !scheme.eq_ignore_ascii_case(b"Basic ") {

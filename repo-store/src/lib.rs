@@ -38,8 +38,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests look at the disk themselves"))]
 
+#[cfg(test)]
+extern crate self as repo_store;
+
 mod context;
 mod error;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod maintenance;
 mod manifest;

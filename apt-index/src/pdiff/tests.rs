@@ -150,9 +150,17 @@ fn a_state_of_which_little_is_left_is_forgotten() {
 #[test]
 fn a_broken_record_is_refused() {
     let digest = "0".repeat(64);
-    for bad in
-        ["", "a", "a/b 1 0 1", "a 1 x 1", "../a 1 {} 1", "a 1 {} 5 3-2", "a 1 {} 5 1-3 2-4", "a 1 {} 5 4-6"]
-    {
+    for bad in [
+        "",
+        "a",
+        "a/b 1 0 1",
+        "a 1 x 1",
+        "../a 1 {} 1",
+        "a 1 {} 5 3-2",
+        "a 1 {} 5 1-3 2-4",
+        "a 1 {} 5 4-6",
+        "a 1 {} 5 2-2",
+    ] {
         let line = bad.replace("{}", &digest);
         assert_eq!(PatchHistory::parse([line.as_str()].into_iter()), None, "{line}");
     }

@@ -9,6 +9,7 @@
 )]
 
 mod external;
+mod fuzz_replay;
 mod key_file;
 mod keys;
 mod lifetime;

@@ -242,6 +242,14 @@ fn sources_of_others_under_these_names_stay() {
     for text in [
         elsewhere.to_owned(),
         format!("Types: deb\n{own}\nSuites: bookworm\nComponents: main\n\n{elsewhere}"),
+        // Addresses may stand in lines of their own, with comments between them.
+        format!(
+            "Types: deb\n{own}\n# also\n http://vendor.example/apt\nSuites: bookworm\nComponents: main\n"
+        ),
+        format!(
+            "Types: deb\nuris:\t\n {}/prod\n\thttp://vendor.example/apt\nSuites: bookworm\n",
+            server.url()
+        ),
     ] {
         fs::write(&entry, &text).unwrap();
         let output = apt.set_up(&script, "bookworm", "").ends_with(1);

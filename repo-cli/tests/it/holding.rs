@@ -417,6 +417,8 @@ fn a_pin_names_where_its_version_is_and_has_a_file_of_its_own() {
     hint: it is in prod (trixie); pin it for machines that read that
     ");
     let _ = pin(&["--pin", "late=1", "--suite", "trixie"]).succeeds();
+    let twice = pin(&["--pin", "hello=1.0", "--pin", "late=1", "--pin", "hello=2.0"]).ends_with(1);
+    assert!(twice.stderr.contains("hello cannot be pinned to 1.0 and to 2.0"), "{twice}");
     insta::assert_snapshot!(pin(&["--pin", "hello=1.0", "--pin", "libg++=1"]), @"
     status: 0
     ---- stdout

@@ -6,6 +6,7 @@ mod conditional;
 mod connections;
 mod fairness;
 mod files;
+mod fuzz_replay;
 mod pages;
 
 use std::collections::BTreeMap;

@@ -67,7 +67,7 @@ impl Commit {
         Self::parse(&text).ok_or_else(|| StorageError::damaged(CommitId::KIND, &id, "it is malformed"))
     }
 
-    fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         if let Some(parent) = &self.parent {

@@ -224,7 +224,7 @@ impl Holds {
     }
 
     /// A paragraph for each cause, oldest first. The same holds have the same text.
-    fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut by_cause: BTreeMap<&HoldCause, Vec<&Hold>> = BTreeMap::new();
         for hold in self.0.values() {
             by_cause.entry(&hold.cause).or_default().push(hold);

@@ -42,7 +42,10 @@ pub(crate) fn parse<I: FromStr>(value: &str) -> Option<Vec<Run<I>>> {
             first: RecordKey::parse(words.next()?)?,
         })
     };
-    lines.map(run).collect()
+    let runs: Vec<Run<I>> = lines.map(run).collect::<Option<_>>()?;
+    // Nobody who adds the numbers up needs to look whether that can be done.
+    runs.iter().try_fold(0, |sum: u64, run| sum.checked_add(run.records))?;
+    Some(runs)
 }
 
 /// The ids alone, from the text of a whole object: all that is needed to know what it leads to.

@@ -40,11 +40,16 @@ impl Snapshot {
         self.pages.iter().map(|page| page.records).sum()
     }
 
-    pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<SnapshotId, StorageError> {
+    pub(crate) fn to_text(&self) -> String {
         let mut text = format!("Records: {}\n", self.records());
         if !self.pages.is_empty() {
             text.push_str(&run::write("Pages", &self.pages));
         }
+        text
+    }
+
+    pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<SnapshotId, StorageError> {
+        let text = self.to_text();
         let id = SnapshotId::of(text.as_bytes());
         objects.write(&id, text.as_bytes())?;
         Ok(id)
@@ -113,4 +118,20 @@ impl Snapshot {
 
 fn malformed(id: SnapshotId) -> StorageError {
     StorageError::damaged(SnapshotId::KIND, &id, "it is malformed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_records_that_cannot_be_added_up_are_malformed() {
+        let id = "ab".repeat(32);
+        let snapshot = |one: u64, other: u64, sum: u64| {
+            let text = format!("Records: {sum}\nPages:\n {id} {one} aa 1 amd64\n {id} {other} bb 1 amd64\n");
+            Snapshot::parse(text.as_bytes())
+        };
+        assert_eq!(snapshot(1, 2, 3).unwrap().records(), 3);
+        assert_eq!(snapshot(u64::MAX, 2, 1), None);
+    }
 }

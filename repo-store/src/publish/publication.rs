@@ -340,7 +340,7 @@ impl Publication {
         Ok(store.storage().objects().sync()?)
     }
 
-    fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut text = format!("Publication: {}\n", self.id);
         // Writing to a String cannot fail.
         if let Some(commit) = self.commit {

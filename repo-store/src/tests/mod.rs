@@ -1,5 +1,6 @@
 //! What concerns the whole crate and needs more than its public face.
 
 mod faults;
+mod fuzz_replay;
 mod memory;
 mod packages;

@@ -234,6 +234,7 @@ fn patches_of_an_older_publication_are_made_again() {
     let (mut fixture, signer) = (Fixture::in_memory(), signer());
     fixture.preprod = settings("preprod", &["trixie"]);
     fixture.preprod.pdiffs = 4;
+    fixture.preprod.pdiffs_from = 64 << 10;
     let mut state = 1_u64;
     let mut noise = || {
         let mut line = String::from(" ");

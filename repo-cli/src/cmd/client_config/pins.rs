@@ -18,6 +18,16 @@ pub(super) fn print(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    for (nth, (package, version)) in pins.iter().enumerate() {
+        let twice = |(other, wanted): &&(PackageName, Version)| other == package && wanted != version;
+        if let Some((_, other)) = pins.iter().take(nth).find(twice) {
+            return Err(Failure::PinnedTwice {
+                package: package.clone(),
+                first: other.clone(),
+                second: version.clone(),
+            });
+        }
+    }
     let mut unmatched = Vec::new();
     for pin @ (package, version) in pins {
         let there = suites_with(pin, repository, session)?;

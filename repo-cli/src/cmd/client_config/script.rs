@@ -32,12 +32,23 @@ put() {
 
 /// Stops before anything is written when other sources stand in the files that it would replace.
 const OTHERS: &str = r#"
-if sed -n 's/^[Uu][Rr][Ii][Ss]: *//p' "$entry" 2> /dev/null | grep -qvxF -e "$url" -e "$url/"; then
+addresses='/^[Uu][Rr][Ii][Ss]:/{
+s/^[^:]*://
+:value
+/^#/b more
+s/^[[:space:]]*//
+s/[[:space:]]*$//
+/./p
+:more
+n
+/^[[:space:]#]/b value
+}'
+if sed -n "$addresses" "$entry" 2> /dev/null | grep -qvxF -e "$url" -e "$url/"; then
     echo "$entry has a source with another address than $url; nothing was changed. Remove the file if you no longer need that" >&2
     echo 'source, or give it another name. Then paste this again.' >&2
     exit 1
 fi
-active() { grep -sE '^[[:space:]]*deb(-src)?[[:space:]]' "$list"; }
+active() { grep -sE '^[[:space:]]*deb(-src)?[[:space:]]' "$list" | tr '[:blank:]' ' '; }
 outdated=
 if active | grep -qF -e "$url " -e "$url/ "; then
     if active | grep -qvF -e "$url " -e "$url/ "; then

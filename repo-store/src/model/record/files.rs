@@ -59,7 +59,7 @@ impl Record {
     /// The size of all its files in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.files().map_or(0, |files| files.iter().map(|file| file.size).sum())
+        self.files().map_or(0, |files| files.iter().fold(0, |sum, file| sum.saturating_add(file.size)))
     }
 
     fn package_file(&self) -> Result<Vec<RecordFile>, String> {

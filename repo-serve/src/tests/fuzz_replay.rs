@@ -1,0 +1,13 @@
+//! Replays what fuzzing starts from and what it found (`fuzz/`), without a fuzzer and on stable.
+
+#[allow(unreachable_pub)]
+#[path = "../../../fuzz/src/checks.rs"]
+mod checks;
+#[allow(unreachable_pub)]
+#[path = "../../../fuzz/src/repo_serve.rs"]
+mod repo_serve;
+#[macro_use]
+#[path = "../../../fuzz/src/replay.rs"]
+mod replay;
+
+replay_of!(repo_serve damaged at 500);
