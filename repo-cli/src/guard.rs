@@ -4,12 +4,12 @@ use deb_parse::SuiteName;
 use repo_store::RepositoryName;
 
 use crate::error::Failure;
-use crate::output::{Output, joined};
+use crate::output::{Output, count, joined};
 
 /// What a change would leave of a suite.
 pub(crate) struct Loss {
     pub(crate) suite: SuiteName,
-    /// How many packages it has.
+    /// How many package files it has.
     pub(crate) before: u64,
     /// How many of these would go.
     pub(crate) going: u64,
@@ -43,7 +43,8 @@ fn drastic(losses: &[Loss]) -> Vec<String> {
     }
     let words = suites.iter().map(|((going, before), suites)| {
         let each = if suites.len() > 1 { "each of " } else { "" };
-        format!("{going} of {before} packages from {each}{}", joined(suites))
+        let of = count(usize::try_from(*before).unwrap_or(usize::MAX), "package file");
+        format!("{going} of {of} from {each}{}", joined(suites))
     });
     words.collect()
 }

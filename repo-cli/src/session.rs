@@ -205,6 +205,9 @@ impl Session {
             Error::UnknownRevision { repository, .. } => {
                 Error::UnknownRevision { repository, revision: revision.to_owned() }
             }
+            Error::BeforeHistory { repository, begins, .. } => {
+                Error::BeforeHistory { repository, revision: revision.to_owned(), begins }
+            }
             error => error,
         })?)
     }

@@ -292,7 +292,7 @@ impl<'a> Transaction<'a> {
             }
         }
         // Who held it first, and why, stays.
-        if !self.holds.iter().any(|hold| hold.key == key && hold.suites.is_empty()) {
+        if !self.holds.iter().any(|hold| hold.key == key && hold.is_by_person()) {
             self.held.push(key);
         }
         Ok(())
@@ -303,6 +303,11 @@ impl<'a> Transaction<'a> {
         let lifted: Vec<Hold> = self.holds.iter().filter(|hold| is_meant(hold)).cloned().collect();
         self.lifted.extend(lifted.iter().map(|hold| hold.key.clone()));
         lifted
+    }
+
+    /// Lifts what people hold of a package: it came in by the wish of somebody who knows of the hold.
+    pub(crate) fn end_holds_of_people(&mut self, key: &RecordKey) {
+        let _ = self.lift_holds(|hold| hold.is_by_person() && hold.key.means(key));
     }
 
     /// Gives the repository these holds instead of those that follow from the changes.

@@ -1,10 +1,13 @@
 pub(crate) mod directories;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
-use repo_store::{AddOptions, AddReport, Added, Inserted, Left, RepositorySettings, Route};
+use repo_store::{
+    AddOptions, AddReport, Added, ChangeError, Error, Inserted, Left, Refused, RepositorySettings, Route,
+};
 use serde::Serialize;
 
+use super::client_config::quoted;
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{self, Failure, Outcome, Report};
 use crate::output::{Output, RowLimit, count, joined};
@@ -239,20 +242,54 @@ fn print_document(
             output.line(&format!("already there: {}", count(known, "package file")));
         }
     });
-    let refused = report.refused.iter().map(|refused| Report::of_refused(&refused.file, &refused.error));
+    let refused = report.refused.iter().map(report_of);
     output.report_each(limit, refused.collect(), "refused file");
     if !report.refused.is_empty() {
-        let total = report.added.len() + report.refused.len();
-        let refused = format!("{} of {} refused", report.refused.len(), count(total, "file"));
-        let rest = match (complete, dry_run) {
-            (true, false) => "the others were added",
-            (true, true) => "the others would be added",
-            (false, false) => "nothing was added; `repo-cli add --keep-going` adds the others",
-            (false, true) => "nothing would be added; `repo-cli add --keep-going` adds the others",
-        };
-        let rest = if report.added.is_empty() { String::new() } else { format!(": {rest}") };
-        output.note(&format!("{refused}{rest}"));
+        output.note(&refused_of(report, complete, dry_run));
     }
+}
+
+/// Returns how many files were refused, and what becomes of the others. `complete`: whether the good files were taken.
+fn refused_of(report: &AddReport, complete: bool, dry_run: bool) -> String {
+    let total = report.added.len() + report.refused.len();
+    let new = report.added.iter().filter(|added| is_new(added)).count();
+    let known = report.added.len() - new;
+    let rest = match (complete, new, known) {
+        (_, 0, 0) => String::new(),
+        (_, 0, _) => ": the others are already there".to_owned(),
+        (true, _, 0) if dry_run => ": the others would be added".to_owned(),
+        (true, _, 0) => ": the others were added".to_owned(),
+        (true, ..) if dry_run => format!(", {new} to add, {known} already there"),
+        (true, ..) => format!(", {new} added, {known} already there"),
+        (false, ..) => {
+            let added = if dry_run { "would be added" } else { "was added" };
+            let others = if known == 0 { "the others".to_owned() } else { format!("{new} of the others") };
+            format!(": nothing {added}; `repo-cli add --keep-going` adds {others}")
+        }
+    };
+    format!("{} of {} refused{rest}", report.refused.len(), count(total, "file"))
+}
+
+/// Reports a refused file. What a drop folder rejected lies elsewhere by now, so that giving the same command again does not find it.
+fn report_of(refused: &Refused) -> Report {
+    let report = Report::of_refused(&refused.file, &refused.error);
+    let (Error::Change(ChangeError::Held { repository, .. }), Some(now)) =
+        (&refused.error, &refused.moved_to)
+    else {
+        return report;
+    };
+    let hint = if now.file_name() == refused.file.file_name() {
+        let now = quoted(now.as_str());
+        format!("to take it all the same, run repo-cli add {repository} --despite-hold {now}")
+    } else {
+        let (now, folder) = (quoted(now.as_str()), refused.file.parent().map_or(".", Utf8Path::as_str));
+        format!(
+            "to take it all the same, move {now} and what came with it back under their own names, then run \
+             repo-cli incoming {repository} {} --once --despite-hold",
+            quoted(folder)
+        )
+    };
+    Report { hint: Some(hint), ..report }
 }
 
 /// Publishes what was added, and says so in one line.
@@ -265,6 +302,10 @@ pub(crate) fn finish(
 ) -> Result<(), Failure> {
     let commit = report.committed.commit;
     if report.added.is_empty() {
+        // What was refused changes nothing that clients see.
+        if !report.refused.is_empty() {
+            return Ok(());
+        }
         return session.publish_after(repository, commit, arguments, output);
     }
     let done = total(report, repository, arguments.dry_run);

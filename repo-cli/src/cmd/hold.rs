@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, Version};
-use repo_store::{CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, Revision, Selector};
+use repo_store::{
+    CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, RecordKey, RepositoryName, Revision,
+    Selector,
+};
 
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count, joined};
+use crate::output::{Output, RowLimit, count, joined};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -211,6 +214,43 @@ fn rows(holds: &[Hold], there: &BTreeSet<PackageVersion>) -> Vec<[String; 6]> {
         ]
     };
     rows.into_iter().map(row).collect()
+}
+
+/// Says what a change of the whole repository holds and what it lifts.
+pub(super) fn say_changed(held: &[HoldKey], lifted: &[HoldKey], dry_run: bool, output: &Output) {
+    for (what, keys) in [("held from now on", held), ("no longer held", lifted)] {
+        if !keys.is_empty() {
+            let would = if dry_run { "would be " } else { "" };
+            output.say(&format!("{would}{what}: {}", PackageSummary::new(names(keys))));
+        }
+    }
+}
+
+/// Returns the versions, as [`name`] names them.
+pub(super) fn names(keys: &[HoldKey]) -> Vec<String> {
+    keys.iter().map(name).collect()
+}
+
+/// Warns of packages that come back though a person holds them: what brings them back leaves such holds in place.
+pub(super) fn warn_of_returned<'a>(
+    returned: impl Iterator<Item = &'a RecordKey>,
+    repository: &RepositoryName,
+    limit: RowLimit,
+    (session, output): (&Session, &Output),
+) -> Result<(), Failure> {
+    let Some(head) = session.store.head(repository)? else { return Ok(()) };
+    let holds = head.holds()?;
+    let keys: BTreeSet<&RecordKey> = returned.collect();
+    let is_back = |hold: &&Hold| hold.is_by_person() && keys.iter().any(|key| hold.key.means(key));
+    let warning = |hold: &Hold| {
+        let (package, version) = (&hold.key.package, &hold.key.version);
+        let since = held_since(&hold.cause);
+        format!(
+            "{package} {version} comes back though it is {since}; to lift the hold: repo-cli unhold {repository} {package}={version}"
+        )
+    };
+    output.warn_of_each("W-STAYS-HELD", limit, holds.iter().filter(is_back).map(warning).collect());
+    Ok(())
 }
 
 /// Since when a version is held, and why.

@@ -103,10 +103,15 @@ pub(crate) fn run(
         (false, true) => format!("would promote {what} from {} to {}", from.name, to.name),
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     };
+    // What was named and is held was refused; a pattern and `--all` only pass over it.
+    let refused = plan.held().iter().any(|(record, _)| is_named(record, arguments));
+    if refused && moved.is_empty() {
+        output.say(&done);
+        return Ok(Outcome::Refused);
+    }
     session.finish_change(&done, (to, commit), arguments.change, output)?;
     changes::print_undo(to, commit, output);
-    // What was named and is held was refused; a pattern and `--all` only pass over it.
-    Ok(Outcome::of(!plan.held().iter().any(|(record, _)| is_named(record, arguments))))
+    Ok(Outcome::of(!refused))
 }
 
 /// Prints what is not promoted, and why.

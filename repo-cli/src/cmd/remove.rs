@@ -3,6 +3,7 @@ use repo_store::{CommitId, RemovalPlan, RepositorySettings, Selector, SuiteRecor
 
 use super::changes::{self, Action};
 use super::client_config::quoted;
+use super::hold;
 use super::promote::{check_matched, print_changes};
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
@@ -67,6 +68,8 @@ pub(crate) fn run(
     };
     session.finish_change(&done, (repository, commit), arguments.change, output)?;
     if arguments.undo {
+        let restored = changes.iter().map(|(_, record)| record.key());
+        hold::warn_of_returned(restored, name, limit, (session, output))?;
         changes::print_undo(repository, commit, output);
     } else if commit.is_some() {
         let mut words = vec![format!("undo with: repo-cli remove --undo {name}")];

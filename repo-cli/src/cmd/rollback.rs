@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deb_parse::{Architecture, PackageName, SuiteName, Version};
 use repo_store::{Build, Difference, PublishOptions, RecordKey, RepositorySettings, Revision, RollbackPlan};
 
-use super::{changes, diff};
+use super::{changes, diff, hold};
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
@@ -56,11 +56,14 @@ pub(crate) fn run(
         Ok(plan.apply(&session.store, &session.context())?.commit)
     })?;
     let differences = plan.changes();
+    let (held, lifted) = plan.holds(&session.context());
     let document = serde_json::json!({
         "to": target.id().to_string(),
         "commit": commit.map(|id| id.to_string()),
         "dry_run": arguments.change.dry_run,
         "differences": diff::json(differences),
+        "held": hold::names(&held),
+        "no_longer_held": hold::names(&lifted),
     });
     output.result(&document, || {
         if output.shows_change(arguments.change.dry_run) {
@@ -78,6 +81,9 @@ pub(crate) fn run(
     // What clients go back to must be whole, also where it is taken over.
     let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
     session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
+    hold::say_changed(&held, &lifted, arguments.change.dry_run, output);
+    let restored = differences.values().flat_map(|change| &change.only_second).map(|record| record.key());
+    hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(), (session, output))?;
     changes::print_undo(repository, commit, output);
     if commit.is_some() {
         print_upgraded_machines(&target, repository, differences, output)?;

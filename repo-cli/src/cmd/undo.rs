@@ -1,9 +1,8 @@
 //! Taking back the last change of a repository.
 
-use repo_store::{HoldKey, PackageSummary, PublishOptions, UndoPlan};
+use repo_store::{PublishOptions, UndoPlan};
 
-use super::hold::name;
-use super::{changes, diff, rollback};
+use super::{changes, diff, hold, rollback};
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::guard;
@@ -45,15 +44,14 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     };
     let (held, lifted) = plan.holds(&context);
     let (number, id, operation) = (plan.undone().sequence, plan.base(), &plan.undone().operation);
-    let names = |keys: &[HoldKey]| keys.iter().map(name).collect::<Vec<_>>();
     let document = serde_json::json!({
         "undone": { "number": number, "commit": id.to_string(), "operation": operation.to_string() },
         "to": plan.target().to_string(),
         "commit": commit.map(|id| id.to_string()),
         "dry_run": dry_run,
         "differences": diff::json(plan.changes()),
-        "held": names(&held),
-        "no_longer_held": names(&lifted),
+        "held": hold::names(&held),
+        "no_longer_held": hold::names(&lifted),
     });
     output.result(&document, || {
         if output.shows_change(dry_run) {
@@ -65,12 +63,9 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     // What clients go back to must be whole, also where it is taken over.
     let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
     session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
-    for (what, keys) in [("held from now on", &held), ("no longer held", &lifted)] {
-        if !keys.is_empty() {
-            let would = if dry_run { "would be " } else { "" };
-            output.say(&format!("{would}{what}: {}", PackageSummary::new(names(keys))));
-        }
-    }
+    hold::say_changed(&held, &lifted, dry_run, output);
+    let restored = plan.changes().values().flat_map(|change| &change.only_second).map(|record| record.key());
+    hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(), (session, output))?;
     changes::print_undo(repository, commit, output);
     if commit.is_some() {
         let target = session.resolve(&repository.name, &plan.target().to_string())?;

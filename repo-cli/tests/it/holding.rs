@@ -94,6 +94,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
     hello    2.0      all           bookworm  remove
     rolled prod back to 1 (commit 3), published <PUBLICATION>
+    held from now on: hello 2.0 all
     undo with: repo-cli undo prod
     machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
     ");
@@ -197,6 +198,132 @@ fn a_version_that_never_came_in_can_be_held() {
     let _ = environment.run(&["add", "prod", "--despite-hold", file.as_str()]).succeeds();
     assert_eq!(environment.run(&["holds", "prod"]).succeeds().stdout, "");
     let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn what_a_person_holds_ends_only_when_that_is_asked_for() {
+    let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    environment.add("preprod", &["hello=1.0", "hello=2.0"]);
+    environment.add("prod", &["hello=1.0"]);
+    environment.add("prod", &["hello=2.0"]);
+    // What was taken out is held first, and what the person says comes second.
+    let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();
+    let _ = environment.run(&["hold", "prod", "hello=2.0", "--reason", "crashes"]).succeeds();
+    let holds = || environment.run(&["holds", "prod"]).succeeds().stdout;
+    let file = environment.package("hello", "2.0", "all");
+    for suites in [&[][..], &["--suite", "trixie"]] {
+        let refused = environment.run(&[&["add", "prod", file.as_str()], suites].concat()).ends_with(1);
+        assert!(refused.stderr.contains("hold hello 2.0: crashes"), "{refused}");
+    }
+    insta::assert_snapshot!(promote(&environment, &["hello"]), @"
+    status: 1
+    ---- stdout
+    nothing promoted (take held versions with --despite-hold)
+    ---- stderr
+    error: prod does not take hello 2.0 (held since <DAY> <MINUTE> UTC: hold hello 2.0: crashes)
+    hint: to take it all the same, give --despite-hold
+    ");
+    assert_eq!(holds().lines().filter(|line| line.starts_with("hello")).count(), 2, "{}", holds());
+
+    // Going forward again brings back what the state had, and lifts only what going back took out.
+    insta::assert_snapshot!(environment.run(&["rollback", "prod", "--to", "2", "--dry-run"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES            ACTION
+    hello    2.0      all           bookworm, trixie  restore
+    would roll prod back to 2 (<ID>)
+    ---- stderr
+    warning: hello 2.0 comes back though it is held since <DAY> <MINUTE> UTC: hold hello 2.0: crashes; to lift the hold: repo-cli unhold prod hello=2.0
+    ");
+    insta::assert_snapshot!(environment.run(&["rollback", "prod", "--to", "2", "--suite", "trixie"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES  ACTION
+    hello    2.0      all           trixie  restore
+    rolled prod back to 2 (commit 5), published <PUBLICATION>
+    undo with: repo-cli undo prod
+    ---- stderr
+    warning: hello 2.0 comes back though it is held since <DAY> <MINUTE> UTC: hold hello 2.0: crashes; to lift the hold: repo-cli unhold prod hello=2.0
+    ");
+    assert!(holds().contains("crashes"), "{}", holds());
+    let back = environment.run(&["remove", "prod", "hello=2.0", "--undo", "--suite", "bookworm"]).succeeds();
+    assert!(back.stderr.contains("warning: hello 2.0 comes back though it is held since"), "{back}");
+    let _ = environment.run(&["undo", "prod"]).succeeds();
+    assert!(holds().contains("crashes"), "{}", holds());
+    let _ = environment.run(&["add", "prod", "--despite-hold", file.as_str()]).succeeds();
+    assert_eq!(holds(), "");
+    insta::assert_snapshot!(environment.run(&["undo", "prod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
+    hello    2.0      all           bookworm  remove
+    undid 8 of prod: add hello 2.0 all (commit 9), published <PUBLICATION>
+    held from now on: hello 2.0, hello 2.0 all
+    undo with: repo-cli undo prod
+    machines (bookworm) that already upgraded keep hello 2.0; to bring one back: repo-cli client-config prod --pin hello=1.0
+    ");
+    assert!(holds().contains("crashes"), "{}", holds());
+    let _ = promote(&environment, &["hello", "--despite-hold"]).succeeds();
+    assert_eq!(holds(), "");
+    let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn what_a_drop_folder_rejects_is_taken_as_the_hint_says() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["remove", "prod", "hello", "--yes"]).succeeds();
+    let file = environment.package("hello", "1.0", "all");
+    let drop = environment.path("drop folder");
+    std::fs::create_dir(&drop).unwrap();
+    let take = || {
+        std::fs::copy(&file, drop.join("hello_1.0_all.deb")).unwrap();
+        environment.run(&["incoming", "prod", drop.as_str(), "--once"]).ends_with(1)
+    };
+    let rejected = take();
+    let moved = drop.join("rejected/hello_1.0_all.deb");
+    let hint = format!("hint: to take it all the same, run repo-cli add prod --despite-hold '{moved}'\n");
+    assert!(rejected.stderr.contains(&hint), "{rejected}");
+    assert!(!rejected.stdout.contains("published"), "{rejected}");
+    assert!(rejected.stderr.ends_with("1 of 1 file refused\n"), "{rejected}");
+    // One of that name lies there already.
+    let again = take();
+    let hint = format!(
+        "to take it all the same, move '{moved}.1' and what came with it back under their own names, then run repo-cli incoming prod '{drop}' --once --despite-hold\n"
+    );
+    assert!(again.stderr.contains(&hint), "{again}");
+    let _ = environment.run(&["add", "prod", "--despite-hold", moved.as_str()]).succeeds();
+    assert!(environment.run(&["list", "prod"]).succeeds().stdout.contains("hello"));
+}
+
+#[test]
+fn the_counts_of_refused_files_tell_what_is_there_already() {
+    let environment = store();
+    environment.add("prod", &["known=1.0"]);
+    let files = ["known=1.0", "bad=1.0", "new=1.0"].map(|package| {
+        let (name, version) = package.split_once('=').unwrap();
+        environment.package(name, version, "all")
+    });
+    let _ = environment.run(&["hold", "prod", "bad=1.0"]).succeeds();
+    let add = |files: &[&str], options: &[&str]| {
+        let refused = environment.run(&[&["add", "prod"], options, files].concat()).ends_with(1);
+        refused.stderr.lines().last().unwrap().to_owned()
+    };
+    let [known, bad, new] = files.each_ref().map(|file| file.as_str());
+    assert_eq!(
+        add(&[known, bad], &["--keep-going", "--dry-run"]),
+        "1 of 2 files refused: the others are already there"
+    );
+    assert_eq!(add(&[known, bad], &[]), "1 of 2 files refused: the others are already there");
+    assert_eq!(
+        add(&[known, bad, new], &[]),
+        "1 of 3 files refused: nothing was added; `repo-cli add --keep-going` adds 1 of the others"
+    );
+    assert_eq!(
+        add(&[known, bad, new], &["--keep-going", "--dry-run"]),
+        "1 of 3 files refused, 1 to add, 1 already there"
+    );
+    assert_eq!(add(&[known, bad, new], &["--keep-going"]), "1 of 3 files refused, 1 added, 1 already there");
 }
 
 #[test]
@@ -316,17 +443,17 @@ fn what_empties_a_suite_asks_first() {
     let environment = store();
     environment.add("prod", &["hello=1.0", "world=1.0"]);
     let foretold = environment.run(&["remove", "prod", "*", "--dry-run"]).succeeds();
-    assert!(foretold.stderr.contains("2 of 2 packages from bookworm: it is asked about"), "{foretold}");
+    assert!(foretold.stderr.contains("2 of 2 package files from bookworm: it is asked about"), "{foretold}");
     insta::assert_snapshot!(environment.run(&["remove", "prod", "*"]), @"
     status: 1
     ---- stderr
-    error: would remove 2 of 2 packages from bookworm (prod)
+    error: would remove 2 of 2 package files from bookworm (prod)
     hint: give --yes if that is meant
     ");
     insta::assert_snapshot!(environment.run(&["rollback", "prod", "--to", "0"]), @"
     status: 1
     ---- stderr
-    error: would remove 2 of 2 packages from bookworm (prod)
+    error: would remove 2 of 2 package files from bookworm (prod)
     hint: give --yes if that is meant
     ");
     let _ = environment.run(&["remove", "prod", "*", "--dry-run"]).succeeds();
@@ -336,7 +463,10 @@ fn what_empties_a_suite_asks_first() {
     // A name is no wish to empty a suite.
     for named in [&["hello"][..], &["hello=1.0"], &["hello", "--suite", "bookworm"]] {
         let refused = environment.run(&[&["remove", "prod"], named].concat()).ends_with(1);
-        assert!(refused.stderr.contains("would remove 1 of 1 packages from bookworm (prod)"), "{refused}");
+        assert!(
+            refused.stderr.contains("would remove 1 of 1 package file from bookworm (prod)"),
+            "{refused}"
+        );
     }
     let _ = environment.run(&["remove", "prod", "hello", "--yes"]).succeeds();
     let _ = environment.run(&["rollback", "prod", "--to", "1"]).succeeds();

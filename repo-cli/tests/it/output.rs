@@ -403,6 +403,7 @@ fn rollback() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES            ACTION
     hello    3.0      all           bookworm, trixie  remove
     would roll preprod back to 1 (<ID>)
+    would be held from now on: hello 3.0 all
     ");
     insta::assert_snapshot!(
         environment.run(&["rollback", "preprod", "--to", "1", "--suite", "trixie"]), @"
@@ -411,13 +412,14 @@ fn rollback() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES  ACTION
     hello    3.0      all           trixie  remove
     rolled preprod back to 1 (commit 3), published <PUBLICATION>
+    held from now on: hello 3.0 all
     undo with: repo-cli undo preprod
     machines (trixie) that already upgraded keep hello 3.0; to bring one back: repo-cli client-config preprod --pin hello=2.0
     ");
     insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"commit":"<ID>","differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"bookworm","version":"3.0"}],"dry_run":false,"to":"<ID>"}
+    {"format":1,"commit":"<ID>","differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"bookworm","version":"3.0"}],"dry_run":false,"held":[],"no_longer_held":[],"to":"<ID>"}
     "#);
     insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1"]), @"
     status: 0

@@ -413,7 +413,10 @@ fn a_withdrawn_upload_does_not_come_back_when_its_signed_files_are_dropped_again
     assert!(
         rejected.stderr.contains("hello 2.10-3 amd64 is held out of preprod since ")
             && rejected.stderr.contains(" (tester: roll back to 0 (")
-            && rejected.stderr.contains("hint: to take it all the same, give --despite-hold\n"),
+            && rejected
+                .stderr
+                .contains("hint: to take it all the same, run repo-cli add preprod --despite-hold ")
+            && rejected.stderr.contains("drop/rejected/hello_2.10-3_upload.changes\n"),
         "{rejected}"
     );
     let reason =

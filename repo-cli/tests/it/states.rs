@@ -192,3 +192,24 @@ fn states_and_names_that_are_not_understood_are_answered_with_what_is() {
     insta::assert_snapshot!(promote("tool=1"), @"nothing to promote: prod already has tool=1");
     insta::assert_snapshot!(promote("tool"), @"nothing to promote: prod already has the newest version of every match");
 }
+
+#[test]
+fn a_time_before_the_first_state_is_answered_with_the_time_of_that() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    for arguments in [
+        &["rollback", "prod", "--to", "yesterday"][..],
+        &["rollback", "prod", "--to", "@2 days ago"],
+        &["rollback", "prod", "--to", "2001-02-03"],
+        &["diff", "prod", "prod@yesterday"],
+    ] {
+        let refused = environment.run(arguments).ends_with(1).stderr;
+        let asked = arguments.last().unwrap().trim_start_matches("prod@");
+        let first = refused.lines().next().unwrap();
+        assert!(first.starts_with("error: the history of prod begins at 2"), "{refused}");
+        assert!(first.ends_with(&format!(" UTC, after `{asked}`")), "{refused}");
+        assert!(refused.ends_with("hint: run repo-cli history prod\n"), "{refused}");
+    }
+    let unknown = environment.run(&["rollback", "prod", "--to", "soon"]).ends_with(1).stderr;
+    assert!(unknown.starts_with("error: prod has no commit `soon`\n"), "{unknown}");
+}

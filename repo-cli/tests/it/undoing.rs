@@ -111,7 +111,7 @@ fn what_would_empty_a_suite_is_asked_for_and_nothing_to_undo_is_said() {
     insta::assert_snapshot!(undo(&environment, &["prod"]), @"
     status: 1
     ---- stderr
-    error: would remove 1 of 1 packages from bookworm (prod)
+    error: would remove 1 of 1 package file from bookworm (prod)
     hint: give --yes if that is meant
     ");
     insta::assert_snapshot!(undo(&environment, &["prod", "--yes"]), @"

@@ -14,6 +14,7 @@ pub use settings::{RouteFault, SettingsError};
 
 use camino::Utf8PathBuf;
 use deb_parse::SuiteName;
+use jiff::Timestamp;
 
 use crate::model::name::{NameError, RepositoryName, TagName};
 use crate::progress::Cancelled;
@@ -67,6 +68,16 @@ pub enum Error {
         /// What was asked for, as written.
         revision: String,
     },
+    /// A time at which the repository had no state yet, or none that the history still has.
+    #[error("the history of {repository} begins at {}, after `{revision}`", .begins.strftime("%Y-%m-%d %H:%M:%S UTC"))]
+    BeforeHistory {
+        /// The repository.
+        repository: RepositoryName,
+        /// What was asked for, as written.
+        revision: String,
+        /// The time of the first state.
+        begins: Timestamp,
+    },
     /// The tag stands for another state already.
     #[error("{repository} has a tag `{tag}` for another state")]
     TagExists {
@@ -105,6 +116,7 @@ impl Error {
             Self::Cancelled(_) => "E-CANCELLED",
             Self::UnknownSuite { .. } => "E-UNKNOWN-SUITE",
             Self::UnknownRevision { .. } => "E-UNKNOWN-REVISION",
+            Self::BeforeHistory { .. } => "E-BEFORE-HISTORY",
             Self::TagExists { .. } => "E-TAG-EXISTS",
             Self::UnknownTag { .. } => "E-UNKNOWN-TAG",
         }

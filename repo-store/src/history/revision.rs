@@ -245,7 +245,8 @@ impl Store {
     /// * a time, `2026-11-21` or `2026-11-21T08:30:00Z`: the last state that was made no later. A day means its end.
     ///
     /// # Errors
-    /// [`Error::UnknownRevision`] when it means none.
+    /// [`Error::UnknownRevision`] when it means none; [`Error::BeforeHistory`] when it is a time before the first state that the history
+    /// still has.
     pub fn resolve(&self, repository: &RepositoryName, revision: &str) -> Result<Revision<'_>, Error> {
         if let Ok(tag) = TagName::parse(revision)
             && let Some(id) = self.tagged(repository, &tag)?
@@ -254,15 +255,21 @@ impl Store {
         }
         let wanted = Wanted::parse(revision);
         let mut current = None;
+        let mut oldest = None;
         for candidate in self.history(repository) {
             let candidate = candidate?;
+            oldest = Some(candidate.commit.date);
             let current = *current.get_or_insert(candidate.commit.sequence);
             if wanted.as_ref().is_some_and(|wanted| wanted.is(&candidate, current)) {
                 return Ok(candidate);
             }
         }
         let revision = revision.escape_debug().take(100).collect();
-        Err(Error::UnknownRevision { repository: repository.clone(), revision })
+        let repository = repository.clone();
+        Err(match (wanted, oldest) {
+            (Some(Wanted::Until(_)), Some(begins)) => Error::BeforeHistory { repository, revision, begins },
+            _ => Error::UnknownRevision { repository, revision },
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A removal or a rollback holds what it takes out: a build server that drops the same signed files again must not bring it back.
 //! Such a hold ends when somebody puts the package back: by a rollback forward, by undoing the removal, by adding it by hand. A person may
-//! also hold a version that never came in. Retention holds nothing.
+//! also hold a version that is not there. That hold ends only when somebody asks for it. Retention holds nothing.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,14 +55,23 @@ pub struct HoldCause {
     pub operation: Operation,
 }
 
+impl Hold {
+    /// Returns whether a person holds the version, in every suite; otherwise a removal or a rollback took it out.
+    #[must_use]
+    pub fn is_by_person(&self) -> bool {
+        self.suites.is_empty()
+    }
+}
+
 impl HoldKey {
     fn of(key: &RecordKey) -> Self {
         let RecordKey { package, version, architecture } = key.clone();
         Self { package, version, architecture: Some(architecture) }
     }
 
-    /// Whether the hold is for that package.
-    pub(crate) fn means(&self, key: &RecordKey) -> bool {
+    /// Returns whether the hold is for that package.
+    #[must_use]
+    pub fn means(&self, key: &RecordKey) -> bool {
         self.is_version(key) && self.architecture.as_ref().is_none_or(|own| *own == key.architecture)
     }
 
@@ -153,16 +162,20 @@ impl Holds {
     /// Holds what is taken out of one more suite. The last one to take it out is the one to ask.
     pub(crate) fn withdraw(&mut self, key: &RecordKey, blob: BlobId, suite: &SuiteName, cause: &HoldCause) {
         let key = HoldKey::of(key);
-        let mut suites = self.0.remove(&key).map(|hold| hold.suites).unwrap_or_default();
+        let mut suites = match self.0.get(&key) {
+            // It is for every suite already, and is not to end with what follows.
+            Some(hold) if hold.is_by_person() => return,
+            Some(hold) => hold.suites.clone(),
+            None => BTreeSet::new(),
+        };
         suites.insert(suite.clone());
         self.insert(Hold { key, blob: Some(blob), suites, cause: cause.clone() });
     }
 
-    /// Lifts what keeps a package out of a suite: it was put there.
+    /// Lifts what keeps a package out of a suite since it was taken out there: it was put back. What a person holds stays held.
     pub(crate) fn lift(&mut self, key: &RecordKey, suite: &SuiteName) {
         let own = HoldKey::of(key);
-        self.0.remove(&HoldKey { architecture: None, ..own.clone() });
-        if let Some(hold) = self.0.get_mut(&own) {
+        if let Some(hold) = self.0.get_mut(&own).filter(|hold| !hold.is_by_person()) {
             hold.suites.remove(suite);
             if hold.suites.is_empty() {
                 self.0.remove(&own);
@@ -176,20 +189,34 @@ impl Holds {
         self.every(key).is_some() || own.is_some_and(|hold| hold.suites.contains(suite))
     }
 
+    /// Returns what is held `after` a change and was not, and what is no longer held, in the order of keys. A version that a person holds
+    /// is held for each architecture.
+    pub(crate) fn changes_to(&self, after: &Self) -> (Vec<HoldKey>, Vec<HoldKey>) {
+        let only = |some: &Self, others: &Self| {
+            let is_in_others = |key: &&HoldKey| {
+                let every = HoldKey { architecture: None, ..(*key).clone() };
+                others.0.contains_key(*key) || others.0.contains_key(&every)
+            };
+            some.0.keys().filter(|key| !is_in_others(key)).cloned().collect()
+        };
+        (only(after, self), only(self, after))
+    }
+
     /// Lifts a hold.
     pub(crate) fn remove(&mut self, key: &HoldKey) {
         self.0.remove(key);
     }
 
     /// Returns why a package is to stay out, if it is: it is held, or its version is held for other architectures and is nowhere in the
-    /// repository any more, as `is_there` finds out.
+    /// repository any more, as `is_there` finds out. What a person said counts before what was taken out.
     pub(crate) fn keeping_out<E>(
         &self,
         key: &RecordKey,
         is_there: impl FnOnce() -> Result<bool, E>,
     ) -> Result<Option<&Hold>, E> {
-        let own = self.0.get(&HoldKey::of(key)).or_else(|| self.every(key));
-        let any = || self.iter().find(|hold| hold.key.is_version(key));
+        let own = self.every(key).or_else(|| self.0.get(&HoldKey::of(key)));
+        let of_version = || self.iter().filter(|hold| hold.key.is_version(key));
+        let any = || of_version().find(|hold| hold.is_by_person()).or_else(|| of_version().next());
         match own.or_else(any) {
             Some(hold) if own.is_some() || !is_there()? => Ok(Some(hold)),
             _ => Ok(None),
@@ -315,13 +342,39 @@ mod tests {
         assert!(there(&key("bad 3 arm64"), true).is_some());
         assert!(there(&key("bad 4 arm64"), false).is_none());
 
-        holds.lift(&key("bad 3 source"), &suite("trixie"));
-        assert_eq!(holds.every(&key("bad 3 arm64")), None);
+        // What a person holds ends by no return, and its reason counts before that of a removal.
+        let bad = key("bad 3 source");
+        holds.withdraw(&bad, BlobId::of(b"3"), &suite("trixie"), &cause(40, "remove bad"));
+        let operation = |holds: &Holds| {
+            let hold = holds.keeping_out(&bad, || Ok::<_, StorageError>(true)).unwrap();
+            hold.map(|hold| hold.cause.operation.to_string())
+        };
+        assert_eq!(operation(&holds).as_deref(), Some("hold bad"));
+        holds.lift(&bad, &suite("trixie"));
+        assert_eq!(operation(&holds).as_deref(), Some("hold bad"));
+        holds.remove(&HoldKey { architecture: None, ..HoldKey::of(&bad) });
+        assert_eq!(operation(&holds), None);
         holds.lift(&key("hello 2.0 amd64"), &suite("trixie"));
         assert_eq!(holds.iter().next().unwrap().suites, BTreeSet::from([suite("bookworm")]));
         holds.lift(&key("hello 2.0 amd64"), &suite("bookworm"));
         holds.lift(&key("hello 2.0 amd64"), &suite("bookworm"));
         assert!(!holds.iter().any(|hold| hold.key.package.as_str() == "hello"));
+
+        let own = HoldKey::of(&key("hello 2.0 amd64"));
+        holds.insert(Hold {
+            key: own.clone(),
+            blob: None,
+            suites: BTreeSet::new(),
+            cause: cause(50, "hold hello"),
+        });
+        holds.withdraw(
+            &key("hello 2.0 amd64"),
+            BlobId::of(b"2"),
+            &suite("trixie"),
+            &cause(60, "remove hello"),
+        );
+        holds.lift(&key("hello 2.0 amd64"), &suite("trixie"));
+        assert!(holds.iter().any(|hold| hold.key == own && hold.is_by_person()));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::model::difference::Difference;
+use crate::model::hold::{HoldCause, HoldKey, Holds};
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
@@ -39,6 +40,9 @@ pub struct RollbackPlan {
     differences: BTreeMap<SuiteName, Difference>,
     #[serde(skip)]
     before: BTreeMap<SuiteName, u64>,
+    /// What is held now.
+    #[serde(skip)]
+    present_holds: Holds,
 }
 
 impl RollbackPlan {
@@ -70,6 +74,21 @@ impl RollbackPlan {
     #[must_use]
     pub fn records_before(&self, suite: &SuiteName) -> u64 {
         self.before.get(suite).copied().unwrap_or(0)
+    }
+
+    /// Returns the versions that would be held and are not, and those whose holds would end, in the order of keys. What a person holds
+    /// stays held, even if it comes back.
+    #[must_use]
+    pub fn holds(&self, context: &Context) -> (Vec<HoldKey>, Vec<HoldKey>) {
+        let mut after = self.present_holds.clone();
+        // Only the keys are asked for.
+        let operation = Operation::Other("roll back".to_owned());
+        let cause = HoldCause { date: context.now, actor: context.actor.clone(), operation };
+        for (suite, record) in self.removed.iter() {
+            after.withdraw(record.key(), record.blob(), suite, &cause);
+        }
+        self.restored.iter().for_each(|(suite, record)| after.lift(record.key(), suite));
+        self.present_holds.changes_to(&after)
     }
 
     /// Goes back.
@@ -132,6 +151,7 @@ impl Store {
             suites: suites.to_vec(),
             differences,
             before,
+            present_holds: head.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default(),
         })
     }
 }

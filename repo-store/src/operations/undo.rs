@@ -88,13 +88,7 @@ impl UndoPlan {
     /// Returns the versions that would be held and are not, and those whose holds would end, in the order of keys.
     #[must_use]
     pub fn holds(&self, context: &Context) -> (Vec<HoldKey>, Vec<HoldKey>) {
-        let after = self.holds_after(context);
-        let only = |some: &Holds, others: &Holds| {
-            let keys = |holds: &Holds| holds.iter().map(|hold| hold.key.clone()).collect::<Vec<_>>();
-            let known = keys(others);
-            keys(some).into_iter().filter(|key| known.binary_search(key).is_err()).collect()
-        };
-        (only(&after, &self.present_holds), only(&self.present_holds, &after))
+        self.present_holds.changes_to(&self.holds_after(context))
     }
 
     /// Takes the change back.

@@ -54,7 +54,7 @@ pub struct AddOptions {
     /// Refuse what a removal or a rollback [took out](crate::Hold): for folders into which programs drop the same files again. Otherwise
     /// adding such a package ends its hold.
     pub refuse_held: bool,
-    /// Take also what a person [holds](crate::Transaction::hold), which ends the hold. Without that it is always refused.
+    /// Take also what a person [holds](crate::Transaction::hold), which ends the hold in every suite. Without that it is always refused.
     pub despite_hold: bool,
     /// Say what would be done and change nothing.
     pub dry_run: bool,
@@ -121,6 +121,8 @@ pub struct Refused {
     pub file: Utf8PathBuf,
     /// Why not.
     pub error: Error,
+    /// Where the file lies now, if a drop folder [rejected](Store::take_incoming) it.
+    pub moved_to: Option<Utf8PathBuf>,
 }
 
 impl Store {
@@ -203,7 +205,7 @@ impl Store {
         refused.extend(outcome.refused);
         let refused = refused.into_iter().filter_map(|(place, error)| {
             let file = files.get(place)?.clone();
-            Some(Refused { file, error })
+            Some(Refused { file, error, moved_to: None })
         });
         let added = outcome.added.into_values().flatten().collect();
         Ok(AddReport { added, refused: refused.collect(), committed })
@@ -382,7 +384,7 @@ impl<'a> Candidate<'a> {
         let hold = transaction.held(self.record.key())?;
         if !options.despite_hold
             && let Some(hold) = &hold
-            && (options.refuse_held || hold.suites.is_empty())
+            && (options.refuse_held || hold.is_by_person())
         {
             return Ok(Err(transaction.is_held(self.record.key(), hold.clone())));
         }
@@ -409,10 +411,12 @@ impl<'a> Candidate<'a> {
         let is_own =
             |hold: &Hold| hold.key.architecture.as_ref().is_none_or(|build| *build == key.architecture);
         let comes_in = |suite: &SuiteName| suites.contains(&(suite.clone(), Inserted::New));
-        let ends = |hold: &Hold| match hold.suites.is_empty() {
-            true => suites.iter().any(|(_, inserted)| *inserted == Inserted::New),
-            false => hold.suites.iter().any(comes_in),
-        };
+        let is_new = suites.iter().any(|(_, inserted)| *inserted == Inserted::New);
+        // Only what goes in despite a hold gets here while a person holds it.
+        if is_new {
+            transaction.end_holds_of_people(&key);
+        }
+        let ends = |hold: &Hold| if hold.is_by_person() { is_new } else { hold.suites.iter().any(comes_in) };
         let ended_hold = hold.filter(|hold| is_own(hold) && ends(hold));
         Ok(Ok(Added { file, key, component, route, rule, suites, ended_hold }))
     }

@@ -149,12 +149,13 @@ impl Store {
                 .filter(|(file, _)| arriving.contains(*file))
                 .flat_map(|(_, seen)| seen.iter().map(|(file, _)| file))
                 .collect();
-            for one in &refused {
+            for one in &mut refused {
                 let seen = candidates.get(&one.file).into_iter().flatten().map(|(file, _)| file);
                 let members = seen.filter(|file| **file != one.file);
                 let members = members.filter(|member| !others_need.contains(member));
-                if let Err(error) = reject(&opened, one, members) {
-                    not_moved.get_or_insert(error);
+                match reject(&opened, one, members) {
+                    Ok(moved_to) => one.moved_to = moved_to,
+                    Err(error) => drop(not_moved.get_or_insert(error)),
                 }
             }
             let added: BTreeSet<&Utf8PathBuf> = report.added.iter().map(|added| &added.file).collect();

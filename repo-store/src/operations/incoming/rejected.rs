@@ -14,18 +14,18 @@ use crate::storage::{StorageError, files};
 /// The folder, below a drop folder, with what was refused.
 pub(super) const REJECTED: &str = "rejected";
 
-/// Moves a file aside, together with the others that came with it, and writes the reason. Only regular files are moved, and nothing
+/// Moves a file aside, together with the others that came with it, and writes the reason. Returns where the file lies now. Only regular files are moved, and nothing
 /// that lies there already is replaced.
 pub(super) fn reject<'a>(
     folder: &DropFolder,
     refused: &'a Refused,
     others: impl Iterator<Item = &'a Utf8PathBuf>,
-) -> Result<(), Error> {
+) -> Result<Option<Utf8PathBuf>, Error> {
     let aside = open_aside(folder)?;
     let is_file = |file: &&Utf8PathBuf| folder.at(file).status().is_ok_and(|status| status.is_file());
     let files: Vec<&Utf8PathBuf> = std::iter::once(&refused.file).chain(others).filter(is_file).collect();
     let names: Vec<&str> = files.iter().filter_map(|file| file.file_name()).collect();
-    let Some(first) = names.first() else { return Ok(()) };
+    let Some(first) = names.first() else { return Ok(None) };
     let is_taken =
         |name: String| aside.at(&name).exists().map_err(Error::io("look at", aside.path().join(&name)));
     let is_free = |ending: &str| {
@@ -45,6 +45,7 @@ pub(super) fn reject<'a>(
         ending = format!(".{number}");
     }
     let mut moved = false;
+    let mut moved_to = None;
     for (file, name) in files.iter().zip(&names) {
         match files::rename_to_free(&folder.at(file), &aside.at(with_ending(name, &ending))) {
             // It never came, or somebody else took it away in the meantime.
@@ -52,14 +53,18 @@ pub(super) fn reject<'a>(
             result => {
                 result.map_err(Error::io("move aside", *file))?;
                 moved = true;
+                if *file == &refused.file {
+                    moved_to = Some(aside.path().join(with_ending(name, &ending)));
+                }
             }
         }
     }
     if !moved {
-        return Ok(());
+        return Ok(None);
     }
     let note = aside.at(with_ending(first, &format!("{ending}.reason")));
-    Ok(files::write_new(note, reason(refused).as_bytes(), mode::MUTABLE).map(drop)?)
+    files::write_new(note, reason(refused).as_bytes(), mode::MUTABLE)?;
+    Ok(moved_to)
 }
 
 /// The folder `rejected`, which is made if need be. It must be a directory, and that of somebody who may do with the files as they like:

@@ -177,6 +177,9 @@ impl PromotionPlan {
             for (suite, record) in self.changes.iter() {
                 phase.advance(1, 0)?;
                 if transaction.insert(suite, record)? == Inserted::New {
+                    if self.request.options.despite_hold {
+                        transaction.end_holds_of_people(record.key());
+                    }
                     new.push(suite, Arc::clone(record));
                 }
             }
