@@ -212,7 +212,10 @@ fn a_bad_file_of_users_is_found_by_publish_and_fsck_and_closes_its_repository_al
     environment.write("store/users", "\u{feff}anna\n");
     configure(&environment, "[repositories.prod]\nusers = \"users\"\n");
     let published = environment.run(&["publish", "prod"]).succeeds();
-    assert!(published.stderr.contains("users:1: a line reads NAME:HASH; a running serve keeps"), "{published}");
+    assert!(
+        published.stderr.contains("users:1: a line reads NAME:HASH; a running serve keeps"),
+        "{published}"
+    );
     let other = environment.run(&["publish", "preprod"]).succeeds();
     assert!(!other.stderr.contains("users"), "{other}");
     let found = environment.run(&["fsck"]).ends_with(1);
