@@ -26,11 +26,12 @@ fn networks(configured: Vec<Network>) -> Vec<IpNetwork> {
     configured.into_iter().map(|network| IpNetwork::around(network.address(), network.prefix())).collect()
 }
 
-/// The file of the users of a repository when it cannot be used, and what is wrong with it: `serve` closes the repository.
+/// The file of the users of a repository when it cannot be used, and what is wrong with it and what `serve` then does.
 pub(crate) fn unusable_users(config: &Config, repository: &RepositoryName) -> Option<(Utf8PathBuf, String)> {
     let path = config.users_file(repository)?;
     let problem = UserFile::load(&config.root().join(path)).problem()?;
-    Some((path.to_owned(), problem))
+    let effect = format!("a running serve keeps the users it has read, but a restart closes {repository}");
+    Some((path.to_owned(), format!("{problem}; {effect}")))
 }
 
 #[cfg(test)]

@@ -449,7 +449,7 @@ impl Session {
         }
         let name = &repository.name;
         if let Some((_, problem)) = access::unusable_users(&self.config, name) {
-            output.warn("W-USERS", format!("{problem}: serve closes {name}"));
+            output.warn("W-USERS", problem);
         }
         let is_ahead = |thing: &str, date| {
             if let Some(refused) = clock::refused_until(date, context.now) {

@@ -53,7 +53,25 @@ impl Config {
             config.repositories.insert(name.clone(), settings);
         }
         config.check_retention()?;
+        config.check_addresses()?;
         Ok(config)
+    }
+
+    /// Two repositories with one address: a request for it would be for neither, or for the wrong one.
+    fn check_addresses(&self) -> Result<(), ConfigError> {
+        let mut seen: BTreeMap<String, &RepositoryName> = BTreeMap::new();
+        for name in self.repositories.keys() {
+            let Some(url) = self.configured_url(name) else { continue };
+            if let Some(other) = seen.insert(url.identity(), name) {
+                let (first, second) = (other.clone(), name.clone());
+                return Err(self.contradiction(Contradiction::SameAddress {
+                    first,
+                    second,
+                    address: url.to_string(),
+                }));
+            }
+        }
+        Ok(())
     }
 
     /// Makes the configuration of a store that has no `repo.toml`, for what only reads: its repositories, of whose settings nothing is known.
@@ -375,6 +393,39 @@ mod tests {
         repo.d/x.toml: line 1: retention rule 1: no suite named `c`
         repo.d/x.toml: line 1: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
         ");
+    }
+
+    #[test]
+    fn lists_that_cannot_mean_their_letter_are_refused_with_their_line() {
+        for (drop_in, line, rule) in [
+            ("[repositories.prod]\nallow = []", 2, "an empty list allows nobody"),
+            ("suites = ['c', 'c']", 1, "`c` is listed twice"),
+            ("[suite.a]\nmarkers = ['']", 2, "an empty marker"),
+        ] {
+            let error = refused(drop_in);
+            assert!(error.to_string().contains(rule), "{error}");
+            assert_eq!((error.line(), error.path()), (Some(line), Some("repo.d/x.toml".into())), "{error}");
+        }
+        let again =
+            [("repo.toml".into(), BASE.to_owned()), ("repo.d/x.toml".into(), "suites = ['a']".to_owned())];
+        assert!(Config::of(Utf8Path::new("."), &again).is_ok(), "a drop-in may list again what is there");
+    }
+
+    #[test]
+    fn two_repositories_have_two_addresses() {
+        for drop_in in [
+            "[repositories.prod]\nurl = 'http://h.example'\n[repositories.t1]\nurl = 'http://H.example/'",
+            "[repositories.prod]\nurl = 'http://h.example:80'\n[repositories.t1]\nurl = 'http://h.example'",
+            "[repositories.prod]\nurl = 'http://h.example'\n[repositories.t1]\nurl = 'https://h.example:443'",
+            "url = 'http://h.example'\n[repositories.t1]\n\nurl = 'http://h.example/prod'",
+        ] {
+            let error = refused(drop_in);
+            assert!(error.to_string().contains("prod and t1 have the same address"), "{error}");
+            assert_eq!(error.line(), Some(4), "{error}");
+        }
+        let other = "url = 'http://h.example'\n[repositories.t1]\nurl = 'http://h.example:81/prod'";
+        let sources = [("repo.toml".into(), BASE.to_owned()), ("repo.d/x.toml".into(), other.to_owned())];
+        assert!(Config::of(Utf8Path::new("."), &sources).is_ok());
     }
 
     #[test]

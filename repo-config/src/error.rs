@@ -195,6 +195,16 @@ pub enum Contradiction {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// Two repositories that clients would reach under one address.
+    #[error("{first} and {second} have the same address, {address}: give one of them another `url`")]
+    SameAddress {
+        /// The first of them, by name.
+        first: RepositoryName,
+        /// The other.
+        second: RepositoryName,
+        /// The address of the second.
+        address: String,
+    },
     /// A rule about where packages go, for a repository that is not configured.
     #[error("routing rule {number}: no repository named `{repository}`")]
     RouteOfNoRepository {
@@ -250,6 +260,7 @@ impl Contradiction {
             Self::RouteOfNoRepository { repository, known, .. }
             | Self::RetentionOfNoRepository { repository, known, .. } => (repository.to_string(), known),
             Self::ListedTwice { .. }
+            | Self::SameAddress { .. }
             | Self::RouteWithoutSuites { .. }
             | Self::RetentionWithoutLimit { .. } => {
                 return None;

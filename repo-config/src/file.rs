@@ -29,6 +29,7 @@ use crate::value::{HistoryLength, Line, Listen, Size, Text};
 pub(crate) struct File {
     pub(crate) origin: Option<Text<Line>>,
     pub(crate) url: Option<Text<Url>>,
+    #[serde(deserialize_with = "suites")]
     pub(crate) suites: Vec<Text<SuiteName>>,
     pub(crate) suites_file: Option<Utf8PathBuf>,
     pub(crate) architectures: Vec<Text<Architecture>>,
@@ -120,9 +121,44 @@ pub(crate) struct RepositoryTable {
     pub(crate) valid_for: Option<Text<SignedDuration>>,
     pub(crate) pdiffs: Option<usize>,
     pub(crate) uploaders: Option<Utf8PathBuf>,
+    #[serde(deserialize_with = "networks_that_may_read")]
     pub(crate) allow: Vec<Text<Network>>,
     pub(crate) users: Option<Utf8PathBuf>,
     pub(crate) keep_history: Option<HistoryLength>,
+}
+
+/// Without the list everyone may read, so an empty one cannot mean its letter.
+fn networks_that_may_read<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Text<Network>>, D::Error> {
+    let networks = Vec::deserialize(deserializer)?;
+    if networks.is_empty() {
+        let rule =
+            "an empty list allows nobody; leave it out to allow all, or name a network such as 10.0.0.0/8";
+        return Err(serde::de::Error::custom(rule));
+    }
+    Ok(networks)
+}
+
+/// Words that mark a version; an empty one would mark none.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let words = Vec::<String>::deserialize(deserializer)?;
+    if words.iter().any(|word| word.trim().is_empty()) {
+        return Err(serde::de::Error::custom("an empty marker marks nothing; leave it out"));
+    }
+    Ok(Some(words))
+}
+
+/// The suites of a file, each once. Only another file may list one again.
+fn suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Text<SuiteName>>, D::Error> {
+    let suites = Vec::<Text<SuiteName>>::deserialize(deserializer)?;
+    let is_repeated =
+        |(place, suite): (usize, &Text<SuiteName>)| suites.iter().take(place).any(|other| other == suite);
+    if let Some(Text(suite)) = suites.iter().enumerate().find(|one| is_repeated(*one)).map(|(_, suite)| suite)
+    {
+        return Err(serde::de::Error::custom(format!("`{suite}` is listed twice")));
+    }
+    Ok(suites)
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -131,6 +167,7 @@ pub(crate) struct SuiteTable {
     pub(crate) architectures: Option<Vec<Text<Architecture>>>,
     pub(crate) architecture_all: All,
     pub(crate) components: Option<Vec<Text<Component>>>,
+    #[serde(deserialize_with = "words")]
     pub(crate) markers: Option<Vec<String>>,
     pub(crate) only_routed: bool,
     pub(crate) alias: Option<Text<SuiteName>>,
@@ -304,7 +341,11 @@ fn merge(table: &mut Table, over: Table) {
     for (key, value) in over {
         match (table.get_mut(&key), value) {
             (Some(Value::Table(below)), Value::Table(value)) => merge(below, value),
-            (Some(Value::Array(below)), Value::Array(value)) => below.extend(value),
+            (Some(Value::Array(below)), Value::Array(mut value)) => {
+                // A drop-in may list again what is there.
+                value.retain(|item| !item.is_str() || !below.contains(item));
+                below.extend(value);
+            }
             (_, value) => {
                 table.insert(key, value);
             }

@@ -123,6 +123,10 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
     match fault {
         Contradiction::ListedTwice { key } => vec![keys(&[&format!("{key}_file")])],
         Contradiction::TableWithoutSuite { suite, .. } => vec![keys(&["suite", suite.as_str()])],
+        Contradiction::SameAddress { first, second, .. } => vec![
+            keys(&["repositories", second.as_str(), "url"]),
+            keys(&["repositories", first.as_str(), "url"]),
+        ],
         Contradiction::UnknownSuite { repository, .. } => {
             vec![keys(&["repositories", repository.as_str(), "suites"])]
         }

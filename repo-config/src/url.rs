@@ -33,6 +33,25 @@ impl Url {
     }
 }
 
+impl Url {
+    /// Returns what two addresses have in common that mean the same place to clients: without the letter case of the host, a default port,
+    /// and the scheme, as one server answers for all of them.
+    pub(crate) fn identity(&self) -> String {
+        let (scheme, rest) = self.0.split_once(':').unwrap_or(("", &self.0));
+        let default_port = match scheme.rsplit('+').next() {
+            Some("http") => ":80",
+            Some("https") => ":443",
+            _ => return rest.trim_start_matches('/').to_owned(),
+        };
+        let rest = rest.trim_start_matches('/');
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let authority = authority.strip_suffix(default_port).unwrap_or(authority).to_ascii_lowercase();
+        let authority = authority.strip_suffix('.').unwrap_or(&authority);
+        let path: Vec<&str> = path.split('/').filter(|element| !element.is_empty()).collect();
+        format!("//{authority}/{}", path.join("/"))
+    }
+}
+
 impl FromText for Url {
     fn from_text(text: &str) -> Result<Self, InvalidValue> {
         let wrong = |rule| format!("`{}` is no address for clients: {rule}", text.escape_debug()).into();

@@ -15,8 +15,8 @@ const TICK: Duration = Duration::from_secs(2);
 
 /// The users that a file names, read again when it changes: a changed password needs no restart.
 ///
-/// While the file cannot be read, or a line of it is wrong, the users are those it named before. Until it could be read once there are none,
-/// and the repository is closed.
+/// While the file cannot be read, or a line of it is wrong, the users are those it named before: a typo locks nobody out. A server that
+/// starts then has no users, and the repository is closed.
 #[derive(Debug)]
 pub struct UserFile {
     path: Utf8PathBuf,
@@ -95,7 +95,7 @@ impl UserFile {
         };
         let is_known = problem == std::mem::replace(&mut read.problem, problem.clone());
         let effect = match self.users() {
-            Some(_) => "the users stay as they were",
+            Some(_) => "the users stay as they were, but a restart closes the repository",
             None => "the repository stays closed",
         };
         problem.filter(|_| !is_known).map(|problem| format!("{problem}; {effect}"))

@@ -12,7 +12,10 @@ use crate::limits::Limits;
 
 const CUT_SHORT: &str = "the compressed data is cut short";
 const DAMAGED: &str = "the compressed data is damaged";
-pub(super) const NOT_ALONE: &str = "must be one compressed stream, with nothing after it";
+/// For formats that do not show which of the two it is.
+const NO_END: &str = "the compressed data is cut short, or something follows its end";
+pub(super) const NOT_ALONE: &str =
+    "something follows the end of the compressed data, which must be one compressed stream";
 
 /// Watches the bytes of a stream.
 pub(super) struct StreamEnd {
@@ -23,6 +26,7 @@ pub(super) struct StreamEnd {
     end: Vec<u8>,
     frame: zstd::Frame,
     members: gzip::Members,
+    tail: xz::Tail,
 }
 
 impl StreamEnd {
@@ -41,6 +45,7 @@ impl StreamEnd {
             end: Vec::new(),
             frame,
             members: gzip::Members::default(),
+            tail: xz::Tail::default(),
         }
     }
 
@@ -58,6 +63,10 @@ impl StreamEnd {
                 self.members.update(piece);
                 Ok(())
             }
+            Compression::Xz => {
+                self.tail.update(piece);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -67,7 +76,7 @@ impl StreamEnd {
         match self.format {
             Compression::None | Compression::Lzma => Ok(()),
             Compression::Gzip => self.members.finish(&self.end, self.size),
-            Compression::Xz => xz::check(&self.start, &self.end, self.size),
+            Compression::Xz => self.tail.finish(&self.start, self.size),
             Compression::Zstd => self.frame.finish(),
             Compression::Bzip2 => check_bzip2(&self.end),
         }
@@ -77,8 +86,14 @@ impl StreamEnd {
 /// A stream ends with a mark of 48 bits, a checksum of 32, and up to seven bits to fill the last byte.
 fn check_bzip2(end: &[u8]) -> Result<(), &'static str> {
     const MARK: u128 = 0x1772_4538_5090;
-    let last = end.get(end.len().saturating_sub(11)..).unwrap_or_default();
-    let bits = last.iter().fold(0u128, |bits, byte| bits << 8 | u128::from(*byte));
-    let has_mark = |filling: u32| bits >> (filling + 32) & 0xffff_ffff_ffff == MARK;
-    if (0..8).any(has_mark) { Ok(()) } else { Err(CUT_SHORT) }
+    const LENGTH: usize = 11;
+    let has_mark = |bytes: &[u8]| {
+        let bits = bytes.iter().fold(0u128, |bits, byte| bits << 8 | u128::from(*byte));
+        (0..8).any(|filling| bits >> (filling + 32) & 0xffff_ffff_ffff == MARK)
+    };
+    if has_mark(end.get(end.len().saturating_sub(LENGTH)..).unwrap_or_default()) {
+        return Ok(());
+    }
+    // Junk may be longer than what was kept.
+    Err(if end.windows(LENGTH).any(has_mark) { NOT_ALONE } else { NO_END })
 }

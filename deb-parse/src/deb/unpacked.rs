@@ -1,8 +1,8 @@
 //! The unpacked bytes of a member, in bounded memory and mostly of one stream only.
 //!
 //! dpkg reads the first xz stream or zstd frame of a member and silently stops there, so whatever follows the first
-//! stream is refused: another program might read on. A gzip stream may have several members (RFC 1952), and zeros behind the last as
-//! gzip(1) allows: all programs read these alike. What else follows dpkg passes over and others refuse; so do we. The files of source
+//! stream is refused: another program might read on. Zeros that fill an xz stream up, four at a time, belong to it. A gzip stream may have
+//! several members (RFC 1952), and zeros behind the last as gzip(1) allows: all programs read these alike. What else follows dpkg passes over and others refuse; so do we. The files of source
 //! packages go through `xz` and its like, which read all streams.
 
 use super::codec::{self, Decode};
@@ -32,6 +32,8 @@ pub(super) struct Unpacked<'a, R> {
 /// What may follow the end of a stream.
 enum Following {
     Nothing,
+    /// Zeros to the end, four at a time.
+    Padding,
     /// Another member of the same stream, which is read with these limits, or zeros to the end.
     Members(Limits),
     /// Another stream, which is read with these limits, or anything else.
@@ -54,6 +56,7 @@ impl<'a, R: Read> Unpacked<'a, R> {
         let decoder = codec::decoder(format, limits).map_err(|error| error.within(name))?;
         let following = match format {
             Compression::Gzip => Following::Members(limits.clone()),
+            Compression::Xz => Following::Padding,
             _ => Following::Nothing,
         };
         Ok(Self {
@@ -149,7 +152,7 @@ impl<'a, R: Read> Unpacked<'a, R> {
         let limits = match &self.following {
             Following::Members(limits) => {
                 if !self.format.matches(self.member.peek(Compression::MAGIC_LEN)?) {
-                    return self.pass_over_zeros_to_the_end();
+                    return self.pass_over_zeros_to_the_end(1);
                 }
                 limits
             }
@@ -163,6 +166,7 @@ impl<'a, R: Read> Unpacked<'a, R> {
                 }
                 limits
             }
+            Following::Padding => return self.pass_over_zeros_to_the_end(4),
             Following::Nothing => return Err(Error::archive(name, NOT_ALONE)),
         };
         self.decoder = codec::decoder(self.format, limits).map_err(|error| error.within(name))?;
@@ -170,8 +174,12 @@ impl<'a, R: Read> Unpacked<'a, R> {
         Ok(())
     }
 
-    fn pass_over_zeros_to_the_end(&mut self) -> Result<(), Error> {
+    /// There must be nothing but zeros, so many at a time.
+    fn pass_over_zeros_to_the_end(&mut self, unit: u64) -> Result<(), Error> {
         let name = self.member.name();
+        if !self.member.left().is_multiple_of(unit) {
+            return Err(Error::archive(name, NOT_ALONE));
+        }
         loop {
             let piece = self.member.fill()?;
             let length = piece.len();

@@ -101,9 +101,9 @@ fn sizes_that_are_wrong_are_refused() {
         ("one less", with_size(&length(-1)), "cut short"),
         ("four less", with_size(&length(-4)), "cut short"),
         ("one more", with_size(&length(1)), "control.tar.gz"),
-        ("two more", with_size(&length(2)), "with nothing after it"),
-        ("huge", with_size(b"9999999999"), "with nothing after it"),
-        ("64 KiB more", with_size(b"66000"), "with nothing after it"),
+        ("two more", with_size(&length(2)), "something follows the end"),
+        ("huge", with_size(b"9999999999"), "something follows the end"),
+        ("64 KiB more", with_size(b"66000"), "something follows the end"),
     ]);
 }
 

@@ -61,9 +61,51 @@ fn what_follows_the_stream_is_refused_without_unpacking_it() {
     let tar = tar_of(b"hello");
     for (suffix, pack) in [(".xz", xz as Pack), (".zst", zst)] {
         let name = format!("data.tar{suffix}");
-        for more in [pack(&tar), pack(b""), b"junk".to_vec(), vec![0; 8]] {
+        for more in [pack(&tar), pack(b""), b"junk".to_vec(), vec![0; 7], [&[0; 8][..], &pack(&tar)].concat()]
+        {
             let bytes = with_data(&name, &[pack(&tar), more].concat());
-            assert!(skip(&bytes).is_err(), "{name}");
+            assert_follows(&skip(&bytes).unwrap_err(), &name);
+            assert_follows(&read(&bytes).unwrap_err(), &name);
+        }
+    }
+    // Whether gzip was cut cannot be seen, nor anything behind more than what is kept.
+    let long = [b"j".repeat(70_000), b"junk".to_vec()];
+    for (suffix, pack) in FORMATS {
+        let name = format!("data.tar{suffix}");
+        for junk in &long {
+            let bytes = with_data(&name, &[pack(&tar), junk.clone()].concat());
+            assert_follows(&skip(&bytes).unwrap_err(), &name);
+            assert_follows(&read(&bytes).unwrap_err(), &name);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_follows(error: &deb_parse::Error, name: &str) {
+    let said = error.to_string();
+    assert!(said.contains("something follows"), "{name}: {said}");
+}
+
+/// The format allows zeros behind a stream, four at a time (section 2.2); dpkg passes over them.
+#[test]
+fn xz_streams_may_be_filled_up_with_zeros() {
+    for tar in [tar_of(b"hello"), tar_of(&noise(300_000)), tar_of(&vec![b'x'; 3_000_000])] {
+        let packed = xz(&tar);
+        for zeros in [0, 4, 8, 512, 65_532, 65_536, 200_000] {
+            let filled = [&packed[..], &vec![0; zeros]].concat();
+            let bytes = with_data("data.tar.xz", &filled);
+            skip(&bytes).unwrap_or_else(|error| panic!("skip with {zeros} zeros: {error}"));
+            read(&bytes).unwrap_or_else(|error| panic!("read with {zeros} zeros: {error}"));
+            let control = [xz(&control_tar(CONTROL)), vec![0; zeros]].concat();
+            let bytes = ar(&[VERSION, ("control.tar.xz", &control), ("data.tar.xz", &filled)]);
+            read(&bytes).unwrap_or_else(|error| panic!("control with {zeros} zeros: {error}"));
+            // Above the size of a pipe dpkg may fail, as it happens.
+            if let Some(unpacked) = crate::dpkg::unpack(&bytes).filter(|_| zeros <= 512) {
+                assert!(unpacked.is_ok(), "dpkg with {zeros} zeros");
+            }
+            // A file that was cut and filled up with zeros, as some programs leave it.
+            let cut = [&packed[..packed.len() - 16], &vec![0; zeros + 16]].concat();
+            assert!(skip(&with_data("data.tar.xz", &cut)).is_err(), "cut, with {zeros} zeros");
         }
     }
 }

@@ -80,7 +80,6 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     let of_users = session.config.repositories().filter_map(|repository| {
         let name = &repository.name;
         let (path, what) = access::unusable_users(&session.config, name)?;
-        let what = format!("{what}: serve closes {name}");
         Some(Problem { kind: ProblemKind::Damaged, path, what, affects: Vec::new() })
     });
     let of_users: Vec<Problem> = of_users.collect();

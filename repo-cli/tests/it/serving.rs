@@ -172,10 +172,19 @@ fn a_user_who_is_added_counts_without_a_restart() {
     environment.write("store/users", user("anna") + &user("bob"));
     wait_until("the user counts", || status_with(&server, bob) == 200);
     environment.write("store/users", "anna");
-    let said = "a line reads NAME:HASH; the users stay as they were";
+    let said = "a line reads NAME:HASH; the users stay as they were, but a restart closes the repository";
     let talk = || fs::read_to_string(environment.path("talk")).unwrap();
     wait_until(said, || talk().contains(said));
     assert_eq!((status_with(&server, anna), status_with(&server, bob)), (200, 200));
+    // What `fsck` and `publish` say is what happens: not by a reload, but by a restart.
+    let expected = "a running serve keeps the users it has read, but a restart closes prod";
+    assert!(environment.run(&["fsck"]).ends_with(1).stdout.contains(expected));
+    assert!(environment.run(&["publish", "prod"]).succeeds().stderr.contains(expected));
+    server.signal(testkit::Signal::HUP);
+    wait_until("it reloads", || talk().contains("asked to reload"));
+    assert_eq!(status_with(&server, anna), 200);
+    let restarted = environment.serve();
+    assert_eq!(status_with(&restarted, anna), 503);
 }
 
 #[test]
@@ -203,12 +212,15 @@ fn a_bad_file_of_users_is_found_by_publish_and_fsck_and_closes_its_repository_al
     environment.write("store/users", "\u{feff}anna\n");
     configure(&environment, "[repositories.prod]\nusers = \"users\"\n");
     let published = environment.run(&["publish", "prod"]).succeeds();
-    assert!(published.stderr.contains("users:1: a line reads NAME:HASH: serve closes prod"), "{published}");
+    assert!(
+        published.stderr.contains("users:1: a line reads NAME:HASH; a running serve keeps"),
+        "{published}"
+    );
     let other = environment.run(&["publish", "preprod"]).succeeds();
     assert!(!other.stderr.contains("users"), "{other}");
     let found = environment.run(&["fsck"]).ends_with(1);
     assert!(found.stdout.contains("damaged users: "), "{found}");
-    assert!(found.stdout.contains("users:1: a line reads NAME:HASH: serve closes prod"), "{found}");
+    assert!(found.stdout.contains("users:1: a line reads NAME:HASH; a running serve keeps"), "{found}");
     let server = serve(&environment);
     let status = |repository: &str| get(&server, &format!("/{repository}/dists/bookworm/InRelease")).0;
     assert_eq!((status("prod"), status("preprod")), (503, 200));

@@ -219,6 +219,10 @@ pub(crate) fn mentions(version: &str) -> Vec<Mention> {
 /// The release that a run of letters names, together with what stands before and behind it.
 fn named(before: char, in_revision: bool, word: &str, behind: &str) -> Option<Named> {
     match word {
+        "deb" | "bpo" if before == '~' && behind.starts_with(['.', '-']) => {
+            let number = behind.strip_prefix(['.', '-']).unwrap_or(behind);
+            debian(number).filter(|named| digits(number).0.len() == 2 && named.known().is_some())
+        }
         "deb" => debian(behind),
         "bpo" => calendar(behind)
             .or_else(|| debian(behind))
@@ -237,7 +241,13 @@ fn named(before: char, in_revision: bool, word: &str, behind: &str) -> Option<Na
         "pgdg" => ubuntu(behind)
             .or_else(|| debian(behind).filter(|named| named.known().is_some()))
             .or_else(|| debian_tenfold(behind)),
-        series => ReleaseName::of_series(series).map(Named::Known),
+        "u" | "pop" if matches!(before, '~' | '+') => {
+            calendar(behind).filter(|_| digits(behind).0.len() == 2)
+        }
+        word => {
+            let series = word.strip_prefix("debian").or_else(|| word.strip_prefix("ubuntu")).unwrap_or(word);
+            ReleaseName::of_series(series).map(Named::Known)
+        }
     }
 }
 
@@ -418,6 +428,14 @@ mod tests {
             ("1.0-1-debian11", "bullseye"),
             ("1.0~debian-11", "bullseye"),
             ("1.0-debian12", "bookworm"),
+            // After a tilde or plus only.
+            ("1.0-1~deb.12", "bookworm"),
+            ("1.0-1~deb-12", "bookworm"),
+            ("1.0-1~bpo.12+1", "bookworm"),
+            ("1.0-1+u22.04", "jammy"),
+            ("1.0-1+pop22.04", "jammy"),
+            ("1.0-1~debianbookworm", "bookworm"),
+            ("1.0-1~ubuntujammy1", "jammy"),
             // Numbers that no release has yet.
             ("1.0+deb99u1", "unknown"),
             ("1.0-1~bpo99+1", "unknown"),

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::CUT_SHORT;
+use super::NO_END;
 
 /// How a member starts: magic and method.
 const START: &[u8] = b"\x1f\x8b\x08";
@@ -54,7 +54,7 @@ impl Members {
             let last = last.map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
             last.is_some_and(|last| is_archive(self.unpacked + last) || is_archive(last))
         });
-        if is_whole || (without == 0 && !end.is_empty()) { Ok(()) } else { Err(CUT_SHORT) }
+        if is_whole || (without == 0 && !end.is_empty()) { Ok(()) } else { Err(NO_END) }
     }
 }
 

@@ -1,14 +1,49 @@
-//! The end of an xz stream: an index of its blocks, and a footer.
+//! The end of an xz stream: an index of its blocks, a footer, and zeros that fill it up.
 
-use super::{CUT_SHORT, DAMAGED, NOT_ALONE};
+use super::{CUT_SHORT, DAMAGED, NO_END, NOT_ALONE};
 
 const HEADER: u64 = 12;
 const FOOTER: usize = 12;
 
+/// Keeps the end of what goes by, without the zeros behind it: a footer ends with a letter.
+#[derive(Default)]
+pub(super) struct Tail {
+    bytes: Vec<u8>,
+    zeros: u64,
+}
+
+impl Tail {
+    /// Bytes that are kept: the index of a stream of 8,000 blocks.
+    const KEPT: usize = 64 << 10;
+
+    pub(super) fn update(&mut self, piece: &[u8]) {
+        let zeros = piece.iter().rev().take_while(|byte| **byte == 0).count();
+        let piece_without = piece.get(..piece.len() - zeros).unwrap_or(piece);
+        if piece_without.is_empty() {
+            self.zeros += zeros as u64;
+            return;
+        }
+        let before = usize::try_from(self.zeros).unwrap_or(usize::MAX).min(Self::KEPT);
+        self.bytes.resize(self.bytes.len() + before, 0);
+        let new = piece_without.get(piece_without.len().saturating_sub(Self::KEPT)..).unwrap_or_default();
+        let excess = (self.bytes.len() + new.len()).saturating_sub(Self::KEPT);
+        self.bytes.drain(..excess.min(self.bytes.len()));
+        self.bytes.extend_from_slice(new);
+        self.zeros = zeros as u64;
+    }
+
+    /// Checks the end of a stream of `size` bytes that starts with these.
+    pub(super) fn finish(&self, start: &[u8], size: u64) -> Result<(), &'static str> {
+        check(start, &self.bytes, size.saturating_sub(self.zeros))?;
+        // The format fills up with units of four bytes.
+        if self.zeros.is_multiple_of(4) { Ok(()) } else { Err(NOT_ALONE) }
+    }
+}
+
 /// Checks footer and index of a stream of `size` bytes that starts and ends with these.
-pub(super) fn check(start: &[u8], end: &[u8], size: u64) -> Result<(), &'static str> {
+fn check(start: &[u8], end: &[u8], size: u64) -> Result<(), &'static str> {
     let (before, footer) = end.split_last_chunk::<FOOTER>().ok_or(CUT_SHORT)?;
-    let [c0, c1, c2, c3, fields @ .., b'Y', b'Z'] = footer else { return Err(CUT_SHORT) };
+    let [c0, c1, c2, c3, fields @ .., b'Y', b'Z'] = footer else { return Err(without_footer(end, size)) };
     let &[b0, b1, b2, b3, _, _] = fields;
     if crc32(fields) != u32::from_le_bytes([*c0, *c1, *c2, *c3]) {
         return Err(DAMAGED);
@@ -26,6 +61,24 @@ pub(super) fn check(start: &[u8], end: &[u8], size: u64) -> Result<(), &'static 
         // Another stream, or something else, stands before this one.
         known if known < blocks => Err(NOT_ALONE),
         _ => Err(CUT_SHORT),
+    }
+}
+
+/// What is wrong where no footer is at the end.
+fn without_footer(end: &[u8], size: u64) -> &'static str {
+    let is_footer = |bytes: &[u8]| match bytes {
+        [c0, c1, c2, c3, fields @ .., b'Y', b'Z'] => {
+            crc32(fields) == u32::from_le_bytes([*c0, *c1, *c2, *c3])
+        }
+        _ => false,
+    };
+    if end.windows(FOOTER).any(is_footer) {
+        NOT_ALONE
+    } else if end.len() as u64 == size {
+        CUT_SHORT
+    } else {
+        // The stream may end before what was kept.
+        NO_END
     }
 }
 
