@@ -139,6 +139,8 @@ fn the_keyring_package_is_what_dpkg_and_apt_expect_and_the_same_keys_make_the_sa
     fs::write(machine.join("var/lib/dpkg/status"), "").unwrap();
     let installed = machine.join("usr/share/keyrings/prod-archive-keyring.gpg");
     fs::write(&installed, "what the script wrote").unwrap();
+    // Two keys that were made within a second are in no order.
+    let oldest = format!("{}.asc", fingerprints(&environment)[0]);
     let _ = environment.run(&["key", "rotate", "prod"]).succeeds();
     let second = format!("{year}.2");
     let next = unpacked(&environment, "prod", &second).unwrap();
@@ -156,7 +158,6 @@ fn the_keyring_package_is_what_dpkg_and_apt_expect_and_the_same_keys_make_the_sa
     let key = environment.root().join("keys");
     fs::create_dir(other.root().join("keys")).unwrap();
     fs::set_permissions(other.root().join("keys"), fs::Permissions::from_mode(0o700)).unwrap();
-    let oldest = format!("{}.asc", fingerprints(&environment)[0]);
     fs::copy(key.join(&oldest), other.root().join("keys").join(&oldest)).unwrap();
     let _ = other.run(&["publish", "--allow-key-change"]).succeeds();
     let _ = other.run(&["key", "publish", "prod"]).succeeds();
