@@ -3,6 +3,7 @@
 
 use deb_parse::deb822;
 
+use crate::document;
 use crate::history::horizon::Ends;
 use crate::manifest::Manifest;
 use crate::model::chunk::Chunk;
@@ -125,7 +126,7 @@ pub fn log(lines: &[&str]) -> Vec<u8> {
 /// Reads where a history ends, from lines that are proven already.
 #[must_use]
 pub fn history_ends(bytes: &[u8]) -> Option<Vec<u8>> {
-    Ends::parse(bytes).map(|ends| ends.to_text().into_bytes())
+    document::parse::<Ends>(bytes).map(|ends| document::to_text(&ends).into_bytes())
 }
 
 /// Reads a manifest from what stands in it behind its first two lines; gives the paths that it lists.

@@ -42,6 +42,7 @@
 extern crate self as repo_store;
 
 mod context;
+mod document;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
@@ -77,6 +78,7 @@ pub use maintenance::fsck::{
     Refusal, RepairReport, SignAgain, SignTags, SignatureCheck, SignedSuite, Unhelpful, Withdrawn,
 };
 pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
+pub use maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
 pub use model::class::{PackageClass, WildPattern};
 pub use model::commit::Commit;

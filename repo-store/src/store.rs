@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::Limits;
 use deb_parse::checksum::Blake3;
 
+use crate::document::Area;
 use crate::error::Error;
 use crate::model::difference::Difference;
 use crate::model::id::BlobId;
@@ -39,6 +40,7 @@ pub(crate) enum InPool {
 /// <root>/store/tags/        the same for each tag of each repository
 /// <root>/store/history/     where the history of a repository ends, if it was shortened
 /// <root>/store/keyrings/    the versions of a repository's keyring package, if there are any
+/// <root>/store/upkeep/      what was last done to look after the store
 /// <root>/store/ops/log      who did what when, one line each
 /// <root>/store/publications/ what was published when, and how it is laid out
 /// <root>/store/tmp, locks   see [`Directory`](crate::storage::Directory)
@@ -144,7 +146,8 @@ impl Store {
         let mut names: BTreeSet<_> =
             found.iter().filter_map(|name| RepositoryName::parse(name).ok()).collect();
         let repository = |key: &str| RepositoryName::parse(key.split('/').nth(1)?).ok();
-        for area in ["refs", "tags", "history", "keyrings"] {
+        let documents = Area::ALL.into_iter().filter(|area| area.is_by_repository()).map(Area::as_str);
+        for area in ["refs", "tags"].into_iter().chain(documents) {
             names.extend(self.storage().refs().list(area)?.iter().filter_map(|key| repository(key.as_str())));
         }
         self.storage().objects().each("publications", &mut |key, _| names.extend(repository(key)))?;

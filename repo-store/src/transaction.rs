@@ -4,6 +4,7 @@ use std::sync::Arc;
 use deb_parse::{Component, SuiteName};
 
 use crate::context::Context;
+use crate::document::Kept;
 use crate::error::{ChangeError, Error};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
@@ -50,7 +51,7 @@ pub struct Transaction<'a> {
     /// The suites that may be created; `None` for any.
     known: Option<BTreeSet<SuiteName>>,
     /// The versions of the keyring package, once somebody asked for them.
-    keyrings: Option<KeyringVersions>,
+    keyrings: Option<Kept<KeyringVersions>>,
     lookup: Lookup<'a>,
 }
 

@@ -76,12 +76,13 @@ fn no_source_file_is_longer_than_it_should_be() {
 }
 
 /// The folders and files of repo-store from the ground up. Each uses only what stands before it.
-const STORE_ORDER: [&str; 14] = [
+const STORE_ORDER: [&str; 15] = [
     "progress",
     "context",
     "storage",
     "model",
     "error",
+    "document",
     "settings",
     "store",
     "history",

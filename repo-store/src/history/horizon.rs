@@ -1,7 +1,7 @@
 //! How far back the history of a repository goes.
 //!
 //! Commits are never rewritten, so a history is not shortened by taking commits out of it: garbage collection writes down
-//! where it ends, in a small file for each repository, a line for each time it was shortened, the last one counting:
+//! where it ends, in a document for each repository, a line for each time it was shortened, the last one counting:
 //!
 //! ```text
 //! <commit> <sequence number> <when it was shortened> TAB <check, as in the operation log>
@@ -13,10 +13,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::document::{Area, Document, Kept};
 use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
-use crate::storage::{Key, Swap, log};
 use crate::store::Store;
 
 /// How much of a history is kept.
@@ -44,57 +44,28 @@ pub(crate) struct End {
 }
 
 impl Ends {
-    pub(crate) fn load(store: &Store, repository: &RepositoryName) -> Result<Self, Error> {
-        let Some((bytes, _)) = store.storage().refs().get(&key(repository))? else {
-            return Ok(Self::default());
-        };
-        let damaged = || Error::damaged("end of the history of", repository, "it is malformed");
-        Self::parse(&bytes).ok_or_else(damaged)
-    }
-
-    /// `None` when the lines are not what was written.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        log::lines(bytes)
-            .map(|line| parse(line.text).filter(|_| line.intact))
-            .collect::<Option<_>>()
-            .map(Self)
-    }
-
-    /// Replaces the file if it still says what `before` does.
-    pub(crate) fn store(
-        &self,
-        before: &Self,
-        store: &Store,
-        repository: &RepositoryName,
-    ) -> Result<bool, Error> {
-        let (key, old) = (key(repository), (!before.0.is_empty()).then(|| before.to_text()));
-        let (found, version) = store.storage().refs().get(&key)?.unzip();
-        if found.as_deref() != old.as_ref().map(String::as_bytes) {
-            return Ok(false);
-        }
-        let swap = match (version, self.to_text()) {
-            (Some(version), new) if new.is_empty() => store.storage().delete_ref(&key, &version)?,
-            (version, new) => store.storage().swap(&key, version.as_ref(), new.as_bytes(), || Ok(()))?,
-        };
-        match swap {
-            Swap::Done => Ok(true),
-            Swap::Changed => Ok(false),
-            Swap::Unknown(error) => Err(error.into()),
-        }
+    /// Reads where the history of a repository ends.
+    pub(crate) fn load(store: &Store, repository: &RepositoryName) -> Result<Kept<Self>, Error> {
+        Kept::of(store.storage(), repository)
     }
 
     /// The sequence number of the oldest commit of the history.
     pub(crate) fn oldest(&self) -> Option<u64> {
         self.0.last().map(|end| end.sequence)
     }
+}
 
-    pub(crate) fn to_text(&self) -> String {
-        let mut text = String::new();
-        for End { commit, sequence, since } in &self.0 {
-            let line = log::seal(text.as_bytes(), &format!("{commit} {sequence} {since}"));
-            text.push_str(&line);
-        }
-        text
+impl Document for Ends {
+    const AREA: Area = Area::Histories;
+    const KIND: &'static str = "end of the history of";
+
+    fn from_lines(lines: &[&str]) -> Option<Self> {
+        lines.iter().map(|line| parse(line)).collect::<Option<_>>().map(Self)
+    }
+
+    fn to_lines(&self) -> Vec<String> {
+        let line = |End { commit, sequence, since }: &End| format!("{commit} {sequence} {since}");
+        self.0.iter().map(line).collect()
     }
 }
 
@@ -106,8 +77,4 @@ fn parse(line: &str) -> Option<End> {
         since: words.next()?.parse().ok()?,
     };
     words.next().is_none().then_some(end)
-}
-
-fn key(repository: &RepositoryName) -> Key {
-    Key::named("history", repository.as_str())
 }

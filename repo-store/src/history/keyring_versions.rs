@@ -1,6 +1,6 @@
 //! The versions of a repository's keyring package, as they were made.
 //!
-//! A small file for each repository has a line for each version, oldest first:
+//! A document for each repository has a line for each version, oldest first:
 //!
 //! ```text
 //! <package file> <package> <version> <SHA-256 of the keyring> <first published, or -> <fingerprint>,… TAB <check, as in the operation log>
@@ -13,10 +13,10 @@ use deb_parse::checksum::Sha256;
 use deb_parse::{PackageName, Version};
 use jiff::Timestamp;
 
+use crate::document::{Area, Document, Kept};
 use crate::error::Error;
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
-use crate::storage::{self, Key, Swap, log};
 use crate::store::Store;
 
 /// A version of the package that brings the keys of a repository to its clients.
@@ -37,45 +37,29 @@ pub struct KeyringVersion {
     pub published: Option<Timestamp>,
 }
 
-/// The area of the references.
-pub(crate) const AREA: &str = "keyrings";
-
-/// All versions of one repository, and the version of the file that they were read from.
+/// All versions of one repository.
 #[derive(Debug, Default)]
 pub(crate) struct KeyringVersions {
     pub(crate) all: Vec<KeyringVersion>,
-    read_from: Option<storage::Version>,
+}
+
+impl Document for KeyringVersions {
+    const AREA: Area = Area::Keyrings;
+    const KIND: &'static str = "list of keyring packages of";
+
+    fn from_lines(lines: &[&str]) -> Option<Self> {
+        let all = lines.iter().map(|line| parse(line)).collect::<Option<_>>()?;
+        Some(Self { all })
+    }
+
+    fn to_lines(&self) -> Vec<String> {
+        self.all.iter().map(line).collect()
+    }
 }
 
 impl KeyringVersions {
-    pub(crate) fn load(store: &Store, repository: &RepositoryName) -> Result<Self, Error> {
-        let Some((bytes, version)) = store.storage().refs().get(&key(repository))? else {
-            return Ok(Self::default());
-        };
-        let all = Self::parse(&bytes)
-            .ok_or_else(|| Error::damaged("list of keyring packages of", repository, "it is malformed"))?;
-        Ok(Self { all, read_from: Some(version) })
-    }
-
-    /// `None` when the lines are not what was written.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Vec<KeyringVersion>> {
-        log::lines(bytes).map(|line| parse(line.text).filter(|_| line.intact)).collect()
-    }
-
-    /// Replaces the file, unless somebody else did since it was read; returns whether it was replaced.
-    pub(crate) fn store(&self, store: &Store, repository: &RepositoryName) -> Result<bool, Error> {
-        let mut text = String::new();
-        for version in &self.all {
-            let line = log::seal(text.as_bytes(), &line(version));
-            text.push_str(&line);
-        }
-        let swap =
-            store.storage().swap(&key(repository), self.read_from.as_ref(), text.as_bytes(), || Ok(()));
-        match swap? {
-            Swap::Done => Ok(true),
-            Swap::Changed => Ok(false),
-            Swap::Unknown(error) => Err(error.into()),
-        }
+    pub(crate) fn load(store: &Store, repository: &RepositoryName) -> Result<Kept<Self>, Error> {
+        Kept::of(store.storage(), repository)
     }
 
     /// Returns whether this package file was made for the repository.
@@ -90,7 +74,7 @@ impl Store {
     /// # Errors
     /// When the list cannot be read.
     pub fn keyring_versions(&self, repository: &RepositoryName) -> Result<Vec<KeyringVersion>, Error> {
-        Ok(KeyringVersions::load(self, repository)?.all)
+        Ok(KeyringVersions::load(self, repository)?.into_document().all)
     }
 }
 
@@ -123,10 +107,6 @@ fn parse(line: &str) -> Option<KeyringVersion> {
     words.next().is_none().then_some(version)
 }
 
-fn key(repository: &RepositoryName) -> Key {
-    Key::named(AREA, repository.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,8 +129,8 @@ mod tests {
         let mut list = KeyringVersions::load(&store, &prod).unwrap();
         assert!(list.all.is_empty());
         list.all.clone_from(&all);
-        assert!(list.store(&store, &prod).unwrap());
-        assert!(!list.store(&store, &prod).unwrap(), "the file is there since");
+        assert!(list.save(store.storage()).unwrap());
+        assert!(!list.save(store.storage()).unwrap(), "it is there since");
         assert_eq!(store.keyring_versions(&prod).unwrap(), all);
         let path = root.join("store/keyrings/prod");
         let text = std::fs::read_to_string(&path).unwrap();

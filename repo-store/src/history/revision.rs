@@ -222,7 +222,7 @@ impl Store {
         repository: &RepositoryName,
     ) -> impl Iterator<Item = Result<Revision<'a>, Error>> + 'a {
         let ends = Ends::load(self, repository);
-        let oldest = ends.as_ref().ok().and_then(Ends::oldest);
+        let oldest = ends.as_ref().ok().and_then(|ends| ends.oldest());
         let mut next = Some(ends.and_then(|_| self.head(repository)));
         std::iter::from_fn(move || {
             let revision = match next.take()? {

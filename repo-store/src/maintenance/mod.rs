@@ -4,3 +4,4 @@ pub(crate) mod backup;
 pub(crate) mod fsck;
 pub(crate) mod gc;
 pub(crate) mod upgrade;
+pub(crate) mod upkeep;

@@ -75,7 +75,8 @@ impl Store {
         context: &Context,
     ) -> Result<KeyringPlan, Error> {
         repository.check()?;
-        self.plan_with(&KeyringVersions::load(self, &repository.name)?, repository, content, context)
+        let known = KeyringVersions::load(self, &repository.name)?;
+        self.plan_with(&known, repository, content, context)
     }
 
     fn plan_with(
@@ -157,7 +158,7 @@ impl Store {
                     keys: content.keys.iter().map(ToString::to_string).collect(),
                     published: None,
                 });
-                if !known.store(self, &repository.name)? {
+                if !known.save(self.storage())? {
                     continue;
                 }
                 bytes
@@ -217,7 +218,7 @@ impl Store {
                 return Ok(());
             }
             last.published = Some(context.now);
-            if known.store(self, repository)? {
+            if known.save(self.storage())? {
                 return Ok(());
             }
         }
@@ -233,7 +234,7 @@ impl Store {
         repository: &RepositoryName,
         key: &Fingerprint,
     ) -> Result<KeyringService, Error> {
-        let mut versions = KeyringVersions::load(self, repository)?.all;
+        let mut versions = KeyringVersions::load(self, repository)?.into_document().all;
         versions.retain(|version| version.keys.iter().any(|known| known == key.as_str()));
         let since = versions.iter().filter_map(|version| version.published).min();
         Ok(match self.lacking(repository, &versions)? {

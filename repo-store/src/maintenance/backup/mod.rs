@@ -394,8 +394,8 @@ impl<'a> Target<'a> {
             files::point(at, target.as_str(), self.temporary())?;
             self.note(full.parent().map(Utf8Path::to_owned));
         }
-        for area in plan::MUTABLE_AREAS {
-            for path in plan::files_below(&self.copy, Utf8Path::new(area))? {
+        for area in plan::mutable_areas() {
+            for path in plan::files_below(&self.copy, &area)? {
                 if !plan.captured.iter().any(|(kept, _)| *kept == path) {
                     files::remove_if_present(self.copy.at(&path))?;
                 }

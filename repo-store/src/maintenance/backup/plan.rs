@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Blake3;
 
 use super::INCOMPLETE;
+use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::Ends;
 use crate::model::id::CommitId;
@@ -18,7 +19,10 @@ use crate::storage::{StorageError, files};
 use crate::store::Store;
 
 /// Areas of `store/` with small files that refer to others and change.
-pub(super) const MUTABLE_AREAS: [&str; 4] = ["store/refs", "store/tags", "store/history", "store/keyrings"];
+pub(super) fn mutable_areas() -> impl Iterator<Item = Utf8PathBuf> {
+    let documents = Area::ALL.into_iter().map(Area::as_str);
+    ["refs", "tags"].into_iter().chain(documents).map(|area| Utf8Path::new("store").join(area))
+}
 
 /// All paths are from the root.
 pub(super) struct Plan {
@@ -72,7 +76,7 @@ impl Plan {
                 return Some((id, Some(u64::MAX)));
             }
             let name = path.strip_prefix("store/refs").ok()?;
-            Some((id, Ends::parse(content(&Utf8Path::new("store/history").join(name)))?.oldest()))
+            Some((id, document::parse::<Ends>(content(&Utf8Path::new("store/history").join(name)))?.oldest()))
         };
         self.captured.iter().filter_map(of_reference).collect()
     }
@@ -117,8 +121,8 @@ impl Plan {
                     ids.iter().filter_map(|id| PublicationId::parse(id)).map(|id| (repository.clone(), id)),
                 );
             }
-            for area in MUTABLE_AREAS {
-                for path in files_below(paths, Utf8Path::new(area))? {
+            for area in mutable_areas() {
+                for path in files_below(paths, &area)? {
                     captured.extend(files::read_if_present(paths.at(&path))?.map(|bytes| (path, bytes)));
                 }
             }

@@ -6,9 +6,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::graph::Graph;
 use super::report::{Affected, Problem, ProblemKind};
+use crate::document::{Area, Kept};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::tags::tag_key;
+use crate::maintenance::upkeep::Upkeep;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
@@ -63,8 +65,7 @@ impl Journal {
             }
         }
         journal.read_tags(store);
-        journal.read_ends(store);
-        journal.read_keyrings(store);
+        journal.read_documents(store);
         match store.storage().log().read() {
             Ok(log) => journal.log = log.unwrap_or_default(),
             Err(error) => {
@@ -129,30 +130,37 @@ impl Journal {
         }
     }
 
-    fn read_ends(&mut self, store: &Store) {
-        for name in self.names_in(store, "store/history".into(), None) {
-            let path = Utf8Path::new("store/history").join(&name);
-            let Ok(repository) = RepositoryName::parse(&name) else { continue };
-            match Ends::load(store, &repository) {
-                Ok(ends) => match ends.oldest() {
-                    Some(oldest) => drop(self.oldest.insert(repository, oldest)),
-                    // A history that is whole has no such file.
-                    None => self.report(ProblemKind::Damaged, path, "it is empty", Some(&repository)),
-                },
-                Err(error) => self.report(ProblemKind::Damaged, path, &error.to_string(), Some(&repository)),
+    fn read_documents(&mut self, store: &Store) {
+        for area in Area::ALL {
+            for name in self.names_in(store, Utf8Path::new("store").join(area.as_str()), None) {
+                self.read_document(store, area, &name);
             }
         }
     }
 
-    fn read_keyrings(&mut self, store: &Store) {
-        for name in self.names_in(store, "store/keyrings".into(), None) {
-            let path = Utf8Path::new("store/keyrings").join(&name);
-            let Ok(repository) = RepositoryName::parse(&name) else {
-                self.report(ProblemKind::Stray, path, "no such file belongs here", None);
-                continue;
-            };
-            if let Err(error) = KeyringVersions::load(store, &repository) {
-                self.report(ProblemKind::Damaged, path, &error.to_string(), Some(&repository));
+    fn read_document(&mut self, store: &Store, area: Area, name: &str) {
+        let path = Utf8Path::new("store").join(area.as_str()).join(name);
+        let repository = RepositoryName::parse(name).ok();
+        if area.is_by_repository() && repository.is_none() {
+            self.report(ProblemKind::Stray, path, "no such file belongs here", None);
+            return;
+        }
+        let storage = store.storage();
+        let read = match area {
+            Area::Histories => Kept::<Ends>::load(storage, name).map(|ends| {
+                let oldest = repository.clone().zip(ends.oldest());
+                self.oldest.extend(oldest);
+                ends.0.is_empty()
+            }),
+            Area::Keyrings => Kept::<KeyringVersions>::load(storage, name).map(|known| known.all.is_empty()),
+            Area::Upkeep => Kept::<Upkeep>::load(storage, name).map(|upkeep| *upkeep == Upkeep::default()),
+        };
+        match read {
+            Ok(false) => {}
+            // One that says nothing is not there.
+            Ok(true) => self.report(ProblemKind::Damaged, path, "it is empty", repository.as_ref()),
+            Err(error) => {
+                self.report(ProblemKind::Damaged, path, &error.to_string(), repository.as_ref());
             }
         }
     }

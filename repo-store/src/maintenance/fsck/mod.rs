@@ -39,6 +39,7 @@ pub use sources::CopySource;
 pub use withdrawal::Withdrawn;
 
 use crate::context::Context;
+use crate::document::Area;
 use crate::error::Error;
 use crate::model::id::BlobId;
 use crate::model::name::{RepositoryName, TagName};
@@ -133,9 +134,7 @@ enum Fix {
     Record,
     Reference(RepositoryName),
     Tag,
-    History,
-    /// The list of keyring packages.
-    Keyrings,
+    Document(Area),
     Log,
     Mode,
     /// A person has to look at it.
@@ -272,10 +271,11 @@ impl Store {
             let remedy = match reference {
                 Some(repository) => Fix::Reference(repository),
                 None if problem.path.starts_with("store/tags") => Fix::Tag,
-                None if problem.path.starts_with("store/history") => Fix::History,
-                None if problem.path.starts_with("store/keyrings") => Fix::Keyrings,
                 None if problem.path == "store/ops/log" => Fix::Log,
-                None => Fix::Nothing,
+                None => match Area::of(&problem.path) {
+                    Some(area) => Fix::Document(area),
+                    None => Fix::Nothing,
+                },
             };
             Finding { problem, remedy }
         }));
@@ -315,10 +315,7 @@ impl Store {
         };
         let is_complete = unusable.objects.is_empty()
             && !findings.iter().any(|finding| {
-                matches!(
-                    finding.remedy,
-                    Fix::Reference(_) | Fix::Tag | Fix::History | Fix::Keyrings | Fix::Record
-                )
+                matches!(finding.remedy, Fix::Reference(_) | Fix::Tag | Fix::Document(_) | Fix::Record)
             });
         Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
     }

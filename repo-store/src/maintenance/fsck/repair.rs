@@ -17,8 +17,11 @@ use super::sources::{self, CopySource, Sources};
 use super::withdrawal::Withdrawn;
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem};
 use crate::context::Context;
+use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::{End, Ends};
+use crate::history::keyring_versions::KeyringVersions;
+use crate::maintenance::upkeep::Upkeep;
 use crate::model::commit::Commit;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::log_entry::LogEntry;
@@ -126,7 +129,7 @@ impl Repair<'_, '_> {
             Fix::Blob(_) | Fix::Object(_) => 0,
             // Something may have to be signed below.
             Fix::Mode if finding.problem.path.starts_with("keys") => 0,
-            Fix::Manifest(_) | Fix::Record | Fix::Reference(_) | Fix::Tag | Fix::History | Fix::Keyrings => 1,
+            Fix::Manifest(_) | Fix::Record | Fix::Reference(_) | Fix::Tag | Fix::Document(_) => 1,
             Fix::Published(Remedy::Entry(
                 _,
                 TreeEntry { source: Source::Index(_) | Source::Signed { .. }, .. },
@@ -143,8 +146,7 @@ impl Repair<'_, '_> {
                 Fix::Record => self.record(&problem.path),
                 Fix::Reference(repository) => self.reference(repository),
                 Fix::Tag => self.tag(&problem.path),
-                Fix::History => self.history(&problem.path),
-                Fix::Keyrings => self.keyrings(&problem.path),
+                Fix::Document(area) => self.document(*area, &problem.path),
                 Fix::Published(remedy) => self.published(remedy),
                 Fix::Forged(repository, digest) => self.take_away_forged(repository, *digest),
                 Fix::Index => self.unnamed(&problem.path),
@@ -398,32 +400,42 @@ impl Repair<'_, '_> {
         Ok(true)
     }
 
-    /// From elsewhere; or else nothing says any more where a history ends, and it ends where it does.
-    fn history(&mut self, path: &Utf8Path) -> Result<bool, Error> {
-        let Some(Ok(repository)) = path.file_name().map(RepositoryName::parse) else { return Ok(false) };
-        let text = self.sources.ends(path).or_else(|| {
-            let mut next = self.found.journal.heads.get(&repository).copied();
-            let mut last = None;
-            while let Some(commit) = next.and_then(|id| Commit::read(&self.store.objects(), id).ok()) {
-                last = next.map(|id| (id, commit.sequence));
-                next = commit.parent;
-            }
-            let (commit, sequence) = last?;
-            Some(Ends(vec![End { commit, sequence, since: self.now }]).to_text())
-        });
-        let Some(text) = text else { return Ok(false) };
-        let temporary = self.store.storage().temporary()?;
-        files::write_new(&temporary, text.as_bytes(), mode::MUTABLE)?;
-        self.place(&temporary, &self.store.root().join(path))?;
-        Ok(true)
+    /// Nothing says any more where a history ends: it ends where it does.
+    fn history(&mut self, path: &Utf8Path) -> Option<Ends> {
+        let repository = RepositoryName::parse(path.file_name()?).ok()?;
+        let mut next = self.found.journal.heads.get(&repository).copied();
+        let mut last = None;
+        while let Some(commit) = next.and_then(|id| Commit::read(&self.store.objects(), id).ok()) {
+            last = next.map(|id| (id, commit.sequence));
+            next = commit.parent;
+        }
+        let (commit, sequence) = last?;
+        Some(Ends(vec![End { commit, sequence, since: self.now }]))
     }
 
-    /// From elsewhere alone: nothing else tells which packages are keyrings of ours.
-    fn keyrings(&mut self, path: &Utf8Path) -> Result<bool, Error> {
-        let Some(text) = self.sources.keyrings(path) else { return Ok(false) };
+    /// Brings back a document, from elsewhere or from what it is about.
+    fn document(&mut self, area: Area, path: &Utf8Path) -> Result<bool, Error> {
+        let text = match area {
+            Area::Histories => {
+                let elsewhere = self.sources.document::<Ends>(path);
+                elsewhere.or_else(|| self.history(path)).as_ref().map(document::to_text)
+            }
+            // Nothing else tells which packages are keyrings of ours.
+            Area::Keyrings => self.sources.document::<KeyringVersions>(path).as_ref().map(document::to_text),
+            // Who knows nothing of the last backup makes another one.
+            Area::Upkeep => {
+                Some(document::to_text(&self.sources.document::<Upkeep>(path).unwrap_or_default()))
+            }
+        };
+        let Some(text) = text else { return Ok(false) };
+        let path = self.store.root().join(path);
+        if text.is_empty() {
+            self.move_aside(&path)?;
+            return Ok(true);
+        }
         let temporary = self.store.storage().temporary()?;
-        files::write_new(&temporary, &text, mode::MUTABLE)?;
-        self.place(&temporary, &self.store.root().join(path))?;
+        files::write_new(&temporary, text.as_bytes(), mode::MUTABLE)?;
+        self.place(&temporary, &path)?;
         Ok(true)
     }
 

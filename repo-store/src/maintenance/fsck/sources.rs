@@ -9,9 +9,8 @@ use super::contents::{blake3_of, sha256_of};
 use super::graph::Wanted;
 use super::journal;
 use super::remote::{Copies, Remote, Unhelpful};
+use crate::document::{self, Document};
 use crate::error::Error;
-use crate::history::horizon::Ends;
-use crate::history::keyring_versions::KeyringVersions;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::objects;
@@ -181,15 +180,9 @@ impl<'a> Sources<'a> {
         Ok(None)
     }
 
-    /// Where another root says that a history ends.
-    pub(super) fn ends(&self, path: &Utf8Path) -> Option<String> {
-        self.directories().find_map(|root| Some(Ends::parse(&read_in(root, path)?)?.to_text()))
-    }
-
-    /// What another root knows of the keyring packages of a repository, if that is whole.
-    pub(super) fn keyrings(&self, path: &Utf8Path) -> Option<Vec<u8>> {
-        let mut found = self.directories().filter_map(|root| read_in(root, path));
-        found.find(|bytes| KeyringVersions::parse(bytes).is_some())
+    /// A document of another root, if that is whole.
+    pub(super) fn document<D: Document>(&self, path: &Utf8Path) -> Option<D> {
+        self.directories().find_map(|root| document::parse(&read_in(root, path)?))
     }
 
     /// The operation logs of other roots.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::earlier;
+use crate::document::Kept;
 use crate::error::Error;
 use crate::history::dates::Dates;
 use crate::history::horizon::{End, Ends, KeepHistory};
@@ -17,7 +18,7 @@ use crate::store::Store;
 pub(super) struct Walk {
     pub(super) commits: Vec<(CommitId, Commit)>,
     /// Where the history was shortened so far.
-    pub(super) ends: Ends,
+    pub(super) ends: Kept<Ends>,
     /// The same with this collection's decision, if that changes anything.
     pub(super) shortened: Option<Ends>,
 }
@@ -62,7 +63,7 @@ pub(super) fn walk(
     }
     if let Some(wanted) = wanted {
         let decided = decide(&walk.ends, settled, wanted);
-        walk.shortened = (decided != walk.ends).then_some(decided);
+        walk.shortened = (decided != *walk.ends).then_some(decided);
     }
     Ok(walk)
 }

@@ -176,7 +176,7 @@ impl Store {
             if let Some(ends) = walk.shortened {
                 report.shortened.extend(ends.oldest().map(|oldest| (repository.clone(), oldest)));
                 if !options.dry_run {
-                    ends.store(&walk.ends, self, repository)?;
+                    walk.ends.replaced_by(ends).save(self.storage())?;
                 }
             }
             tagged.extend(self.tags(repository)?.into_iter().map(|tag| tag.commit));
