@@ -22,8 +22,8 @@ pub(crate) fn ask_for_json(arguments: impl IntoIterator<Item = OsString>) -> boo
 #[derive(Debug, Parser)]
 #[command(name = "repo-cli", version, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences or `key check`\n\
-                  something that needs a person, 130 interrupted."
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 `diff` found differences, or `status`\n\
+                  or `key check` something that needs a person, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -175,6 +175,8 @@ pub(crate) enum Command {
     Publish(cmd::publish::PublishArguments),
     /// Make signatures apart from publishing
     Sign(cmd::sign::SignArguments),
+    /// Show whether all is well (exit status 3 when something needs a person)
+    Status(cmd::status::StatusArguments),
     /// Check that everything in the store is what was written
     Fsck(cmd::fsck::FsckArguments),
     /// Copy what cannot be made again to another directory, while the store is in use
@@ -240,6 +242,7 @@ impl Command {
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Serve(_)
+            | Self::Status(_)
             | Self::ClientConfig(_) => false,
             Self::Key(arguments) => arguments.writes(),
         }

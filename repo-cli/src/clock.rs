@@ -84,7 +84,8 @@ pub(crate) fn warn(store: &Store, now: Timestamp, output: &Output) -> Result<(),
     Ok(())
 }
 
-fn doubt(last: Option<Timestamp>, now: Timestamp) -> Option<String> {
+/// Says what is odd about a clock, given the time of the last entry of the operation log.
+pub(crate) fn doubt(last: Option<Timestamp>, now: Timestamp) -> Option<String> {
     let last = last?;
     let since = now.duration_since(last);
     let (now, last) = (seconds(now), seconds(last));
@@ -114,7 +115,7 @@ pub(crate) fn seconds(time: Timestamp) -> String {
 }
 
 /// A length of time in its largest whole unit.
-fn length(time: SignedDuration) -> String {
+pub(crate) fn length(time: SignedDuration) -> String {
     let seconds = time.as_secs().unsigned_abs();
     let units = [(365 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
     let (number, unit) = units

@@ -26,7 +26,7 @@ pub(crate) enum Outcome {
     Done,
     /// Something was refused, and said so already: status 1.
     Refused,
-    /// Something was found, differences by `diff` or what needs a person by `key check`: status 3.
+    /// Something was found, differences by `diff` or what needs a person by `status` and `key check`: status 3.
     Different,
 }
 

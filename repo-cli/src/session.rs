@@ -3,6 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
 use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
@@ -12,13 +13,13 @@ use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
     CommitId, Context, Error, Format, IndexKind, LastPublication, Progress, PublishError, PublishOptions,
-    PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
+    PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName, UpkeepKind, UpkeepRun,
 };
 
 use crate::access;
 use crate::args::{ChangeArguments, Global};
 use crate::clock;
-use crate::error::Failure;
+use crate::error::{Failure, chain};
 use crate::moment;
 use crate::nearest;
 use crate::output::{Output, count, joined};
@@ -558,4 +559,17 @@ pub(crate) fn actor(global: &Global) -> String {
     let in_database = || nix::unistd::User::from_uid(id).ok().flatten().map(|user| user.name);
     let given = global.actor.clone().filter(|name| !name.is_empty());
     given.or_else(behind_sudo).or_else(in_database).unwrap_or_else(|| format!("uid {id}"))
+}
+
+/// Notes what was done to look after the store, for `status`, if its owner did it: a file of another, root's above all, would be in the
+/// owner's way. A store of an older format is left as it is.
+pub(crate) fn note_upkeep(store: &Store, kind: UpkeepKind, run: &UpkeepRun, output: &Output) {
+    let owner = std::fs::metadata(store.root().join("store")).map(|found| found.uid());
+    let is_owner = owner.is_ok_and(|owner| owner == rustix::process::geteuid().as_raw());
+    if !is_owner || store.format() < Format::NEWEST {
+        return;
+    }
+    if let Err(error) = store.note_upkeep(kind, run) {
+        output.warn("W-NOT-NOTED", format!("`status` will not know of this run: {}", chain(&error)));
+    }
 }

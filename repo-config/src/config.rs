@@ -52,9 +52,25 @@ impl Config {
             let settings = config.repository_settings(name, table, &suites)?;
             config.repositories.insert(name.clone(), settings);
         }
+        config.check_channels()?;
         config.check_retention()?;
         config.check_addresses()?;
         Ok(config)
+    }
+
+    fn check_channels(&self) -> Result<(), ConfigError> {
+        let channels = self.channels();
+        for (place, repository) in channels.iter().enumerate() {
+            let repository = repository.clone();
+            if !self.repositories.contains_key(&repository) {
+                let known = self.repositories.keys().map(ToString::to_string).collect();
+                return Err(self.contradiction(Contradiction::ChannelWithoutRepository { repository, known }));
+            }
+            if channels.iter().take(place).any(|earlier| *earlier == repository) {
+                return Err(self.contradiction(Contradiction::ChannelTwice { repository }));
+            }
+        }
+        Ok(())
     }
 
     /// Two repositories with one address: a request for it would be for neither, or for the wrong one.
@@ -97,6 +113,12 @@ impl Config {
             name: name.escape_debug().take(100).collect(),
             known: self.repositories.keys().cloned().collect(),
         })
+    }
+
+    /// Returns the repositories through which packages are promoted, in that order; empty when there is no such order.
+    #[must_use]
+    pub fn channels(&self) -> Vec<RepositoryName> {
+        plain(&self.file.channels)
     }
 
     /// Returns whether a change is published at once.

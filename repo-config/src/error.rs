@@ -205,6 +205,20 @@ pub enum Contradiction {
         /// The address of the second.
         address: String,
     },
+    /// A repository in the order of promotion that is not configured.
+    #[error("channels: no repository named `{repository}`")]
+    ChannelWithoutRepository {
+        /// The repository.
+        repository: RepositoryName,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A repository that stands twice in the order of promotion.
+    #[error("channels: {repository} stands there twice")]
+    ChannelTwice {
+        /// The repository.
+        repository: RepositoryName,
+    },
     /// A rule about where packages go, for a repository that is not configured.
     #[error("routing rule {number}: no repository named `{repository}`")]
     RouteOfNoRepository {
@@ -257,9 +271,11 @@ impl Contradiction {
             Self::TableWithoutSuite { suite, known }
             | Self::UnknownSuite { suite, known, .. }
             | Self::RetentionOfNoSuite { suite, known, .. } => (suite.to_string(), known),
-            Self::RouteOfNoRepository { repository, known, .. }
+            Self::ChannelWithoutRepository { repository, known }
+            | Self::RouteOfNoRepository { repository, known, .. }
             | Self::RetentionOfNoRepository { repository, known, .. } => (repository.to_string(), known),
-            Self::ListedTwice { .. }
+            Self::ChannelTwice { .. }
+            | Self::ListedTwice { .. }
             | Self::SameAddress { .. }
             | Self::RouteWithoutSuites { .. }
             | Self::RetentionWithoutLimit { .. } => {

@@ -47,6 +47,7 @@ pub(crate) struct File {
     pub(crate) publish: Publish,
     pub(crate) signing: SigningTable,
     pub(crate) serve: ServeTable,
+    pub(crate) channels: Vec<Text<RepositoryName>>,
     pub(crate) repositories: BTreeMap<Text<RepositoryName>, RepositoryTable>,
     pub(crate) suite: BTreeMap<Text<SuiteName>, SuiteTable>,
     pub(crate) route: Vec<RouteTable>,
@@ -507,6 +508,7 @@ mod tests {
             .replace("@UNKNOWN_RELEASE@", "\"refuse\"")
             .replace("@SUITES@", "\"bookworm\"")
             .replace("@ARCHITECTURES@", "\"amd64\"")
+            .replace("@CHANNELS@", "channels = [\"prod\"]")
             .replace("@REPOSITORIES@", "[repositories.prod]");
         let is_setting = |text: &str| text.starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
         let lines = filled.lines().map(|line| match line.strip_prefix('#') {

@@ -59,6 +59,7 @@ impl Config {
             pdiffs: _,
             pdiffs_from: _,
             publish: _,
+            channels: _,
             route: _,
             retention: _,
             gc: _,

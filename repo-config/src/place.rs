@@ -130,6 +130,9 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
         Contradiction::UnknownSuite { repository, .. } => {
             vec![keys(&["repositories", repository.as_str(), "suites"])]
         }
+        Contradiction::ChannelWithoutRepository { .. } | Contradiction::ChannelTwice { .. } => {
+            vec![keys(&["channels"])]
+        }
         Contradiction::RouteOfNoRepository { number, .. }
         | Contradiction::RouteWithoutSuites { number, .. } => vec![Setting::Rule("route", *number)],
         Contradiction::RetentionOfNoRepository { number, .. }

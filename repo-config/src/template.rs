@@ -64,11 +64,14 @@ impl Template {
         };
         let repositories = without_repeats(self.repositories.clone());
         let tables: Vec<String> = repositories.iter().map(repository_table).collect();
+        let channels = if repositories.len() > 1 { list(&repositories) } else { String::new() };
+        let channels = format!("{}channels = [{channels}]", if repositories.len() > 1 { "" } else { "#" });
         TEXT.replace("@ORIGIN@", &quoted(&self.origin))
             .replace("@URL@", &url)
             .replace("@UNKNOWN_RELEASE@", &quoted(unknown_release))
             .replace("@SUITES@", &list(&self.suites))
             .replace("@ARCHITECTURES@", &list(&self.architectures))
+            .replace("@CHANNELS@", &channels)
             .replace("@REPOSITORIES@", &tables.join("\n"))
     }
 

@@ -224,6 +224,24 @@ impl Store {
         Error::Storage(StorageError::Missing { kind: BlobId::KIND, id: blob.to_string() })
     }
 
+    /// Returns the size of all package files together, in bytes.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub fn size_of_package_files(&self) -> Result<u64, Error> {
+        let objects = self.storage.objects();
+        let (mut size, mut unknown) = (0_u64, Vec::new());
+        objects.each("blobs", &mut |key, info| match info {
+            Some(info) => size = size.saturating_add(info.size),
+            None => unknown.extend(Key::parse(key)),
+        })?;
+        for key in unknown {
+            // One that was removed since takes no space.
+            size = size.saturating_add(objects.head(&key)?.map_or(0, |info| info.size));
+        }
+        Ok(size)
+    }
+
     /// What one suite at one moment has that another has not, and the other way round.
     ///
     /// # Errors

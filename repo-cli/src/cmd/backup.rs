@@ -1,6 +1,6 @@
 use camino::Utf8PathBuf;
 use repo_config::{Config, KeyDirectory};
-use repo_store::{NamedFile, NamedFileKind, OutsideFile, PlannedCopy, Store};
+use repo_store::{NamedFile, NamedFileKind, OutsideFile, PlannedCopy, Store, UpkeepKind, UpkeepRun};
 use serde_json::{Value, json};
 
 use crate::args::{Global, LimitArguments};
@@ -57,6 +57,10 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         return mistake.map_or(Ok(Outcome::Done), Err);
     }
     let report = store.backup_with(directory, &named, &context)?;
+    let unsaved = u64::try_from(report.damaged.len() + report.unsaved.len()).unwrap_or(u64::MAX);
+    let place = directory.canonicalize_utf8().unwrap_or_else(|_| directory.clone());
+    let run = UpkeepRun::now(&context, unsaved).to(&place);
+    session::note_upkeep(&store, UpkeepKind::Backup, &run, output);
     if KeyDirectory::new(&root).is_empty() {
         let what = "the store has no keys, so the backup has none: clients refuse what other keys sign";
         output.warn("W-NO-KEYS", what);

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::Utf8PathBuf;
 use repo_store::{
     CopySource, FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, RepositoryName, SignedSuite,
-    TagName, Unhelpful, Withdrawn,
+    TagName, Unhelpful, UpkeepKind, UpkeepRun, Withdrawn,
 };
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::error::{Failure, Outcome};
 use crate::fetch::WebServer;
 use crate::key_check::CheckedKeys;
 use crate::output::{Output, RowLimit, count};
-use crate::session::{Publishing, Session};
+use crate::session::{self, Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FsckArguments {
@@ -111,6 +111,8 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     } else {
         RepairReport { remaining: session.store.fsck(&options, &context)?, ..RepairReport::default() }
     };
+    let left = u64::try_from(report.remaining.problems.len()).unwrap_or(u64::MAX);
+    session::note_upkeep(&session.store, UpkeepKind::Check, &UpkeepRun::now(&context, left), output);
     print(&report, arguments.repair, &keys, arguments.rows.limit(), output);
     Ok(Outcome::of(report.remaining.is_clean()))
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 use jiff::SignedDuration;
 use repo_config::InvalidValue;
-use repo_store::{Garbage, GcOptions};
+use repo_store::{Garbage, GcOptions, UpkeepKind, UpkeepRun};
 use serde::Serialize;
 
 use crate::args::{RowArguments, argument};
@@ -11,7 +11,7 @@ use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::guard;
 use crate::output::{Output, bytes, count};
-use crate::session::Session;
+use crate::session::{self, Session};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GcArguments {
@@ -59,7 +59,17 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
         ask_about_recent(&options, session, output)?;
     }
     let limit = arguments.rows.limit();
-    let report = session.store.collect_garbage(&options, &session.context())?;
+    let context = session.context();
+    let report = session.store.collect_garbage(&options, &context)?;
+    if !arguments.dry_run {
+        let removed = u64::try_from(report.removed.len()).unwrap_or(u64::MAX);
+        session::note_upkeep(
+            &session.store,
+            UpkeepKind::Collection,
+            &UpkeepRun::now(&context, removed),
+            output,
+        );
+    }
     let removed: Vec<GarbageJson> = report
         .removed
         .iter()

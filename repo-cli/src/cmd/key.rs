@@ -1,7 +1,7 @@
 //! Signing keys, from their making to their end.
 
 mod change;
-mod check;
+pub(crate) mod check;
 mod rotate;
 mod serve;
 

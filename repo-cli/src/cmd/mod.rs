@@ -23,6 +23,7 @@ pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod sign;
+pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod tag;
 pub(crate) mod undo;
@@ -78,6 +79,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
+        Command::Status(arguments) => status::run(&arguments, &session()?, output),
         Command::Store(arguments) => store::run(&arguments, session()?, output),
     }
 }

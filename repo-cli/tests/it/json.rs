@@ -229,6 +229,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         "key publish" => {
             vec![case(0, &["key", "publish"]), case(1, &["key", "publish", &hostile_name])]
         }
+        "status" => vec![case(0, &["status"])],
         "key check" => vec![case(0, &["key", "check"])],
         "key rotate" => vec![
             case(0, &["key", "rotate", "--all", "--dry-run"]),

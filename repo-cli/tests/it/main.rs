@@ -45,6 +45,7 @@ mod shared_blocks;
 mod sources;
 mod standard_output;
 mod states;
+mod status;
 mod sync_calls;
 mod true_copies;
 mod undoing;

@@ -61,6 +61,7 @@ pub(crate) use proof::{Forged, forged};
 use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
 use publication::{COMPONENT_RELEASE, PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
+pub use shown::CurrentPublication;
 pub(crate) use tagged::hide_tag;
 use target::PublicationTarget;
 pub(crate) use target::directory::DirectoryTarget;

@@ -1,9 +1,12 @@
 //! What clients see of a repository, as far as other parts of the library ask.
 
+use jiff::Timestamp;
+
 use super::publication::Publication;
 use crate::error::Error;
-use crate::model::id::SnapshotId;
+use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
 use crate::store::Store;
 
 /// What clients see of a repository.
@@ -12,7 +15,41 @@ pub(crate) struct Shown {
     pub(crate) suites: Vec<(String, Option<SnapshotId>)>,
 }
 
+/// The publication that clients see of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CurrentPublication {
+    /// Its id.
+    pub id: PublicationId,
+    /// The state that it shows; `None` when nothing was ever committed.
+    pub commit: Option<CommitId>,
+    /// The latest `Date` of its `Release` files; `None` without suites.
+    pub date: Option<Timestamp>,
+    /// When clients refuse the first of its suites; `None` for never.
+    pub valid_until: Option<Timestamp>,
+    /// The fingerprints of the keys that signed it. Empty where the record does not tell.
+    pub keys: Vec<String>,
+}
+
 impl Store {
+    /// Returns the publication that clients see of a repository; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the record of the publication cannot be read.
+    pub fn current_publication(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Option<CurrentPublication>, Error> {
+        let Some(current) = Publication::current(self, repository)? else { return Ok(None) };
+        Ok(Some(CurrentPublication {
+            id: current.id,
+            commit: current.commit,
+            date: current.latest_date(),
+            valid_until: current.suites.values().filter_map(|suite| suite.valid_until).min(),
+            keys: current.keys,
+        }))
+    }
+
     /// Returns what clients see of a repository; `None` when nothing was published.
     pub(crate) fn shown(&self, repository: &RepositoryName) -> Result<Option<Shown>, Error> {
         let Some(current) = Publication::current(self, repository)? else { return Ok(None) };

@@ -15,21 +15,33 @@ const URGENT: u64 = 30;
 
 /// Something about the keys.
 #[derive(Debug, Serialize)]
-struct Finding {
+pub(crate) struct Finding {
     /// `attention` when a person has to do something, or else `note`.
     severity: &'static str,
     /// The fingerprint of a key, the name of a repository, or a file.
-    subject: String,
-    message: String,
+    pub(crate) subject: String,
+    pub(crate) message: String,
     /// What to do.
-    action: Option<String>,
+    pub(crate) action: Option<String>,
+}
+
+impl Finding {
+    pub(crate) fn needs_a_person(&self) -> bool {
+        self.severity == "attention"
+    }
+}
+
+/// Returns what there is to say about the keys, what needs a person first.
+pub(crate) fn findings(session: &Session) -> Result<Vec<Finding>, Failure> {
+    let mut findings = of_keys(session);
+    findings.extend(of_repositories(session)?);
+    findings.sort_by_key(|finding| !finding.needs_a_person());
+    Ok(findings)
 }
 
 pub(super) fn check(session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    let mut findings = of_keys(session);
-    findings.extend(of_repositories(session)?);
-    findings.sort_by_key(|finding| finding.severity != "attention");
-    let attention = findings.iter().filter(|finding| finding.severity == "attention").count();
+    let findings = findings(session)?;
+    let attention = findings.iter().filter(|finding| finding.needs_a_person()).count();
     let rows: Vec<[String; 4]> = findings
         .iter()
         .map(|finding| {

@@ -137,6 +137,12 @@ impl fmt::Display for Why {
 }
 
 impl Store {
+    /// Returns whether somebody is collecting garbage at the moment.
+    #[must_use]
+    pub fn is_collecting_garbage(&self) -> bool {
+        self.storage().locks().state(COLLECTION).is_held
+    }
+
     /// Removes what nothing refers to and nothing under way may need.
     ///
     /// Safe while others add, publish and read: see the source of this module. With a grace period of zero nobody may be rolling

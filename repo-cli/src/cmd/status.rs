@@ -1,0 +1,171 @@
+//! One screen that answers whether all is well.
+
+mod formats;
+mod subjects;
+
+use std::collections::BTreeMap;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, RowLimit, count};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct StatusArguments {
+    /// Print it for a monitoring system
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    format: Option<Format>,
+}
+
+/// What a monitoring system reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One line with performance data, as plugins of Nagios and Icinga print it, and their exit status
+    Nagios,
+    /// Metrics for the textfile collector of Prometheus
+    Prometheus,
+}
+
+/// Whether something needs a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Attention,
+}
+
+/// What is known of one thing that can need a person.
+#[derive(Debug, Serialize)]
+struct Subject {
+    kind: Kind,
+    /// The name of a repository, or of the kind.
+    subject: String,
+    state: State,
+    /// What was found; what needs a person first.
+    messages: Vec<String>,
+    /// What to do, when something needs a person.
+    action: Option<String>,
+    /// Numbers that a monitoring system keeps, by the name of a metric without what all have in common. The unit stands at its end;
+    /// times are in seconds since 1970.
+    figures: BTreeMap<&'static str, i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Repository,
+    Channel,
+    Keys,
+    Backup,
+    Check,
+    Store,
+    Clock,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Repository => "repository",
+            Self::Channel => "channel",
+            Self::Keys => "keys",
+            Self::Backup => "backup",
+            Self::Check => "check",
+            Self::Store => "store",
+            Self::Clock => "clock",
+        }
+    }
+}
+
+impl Subject {
+    fn new(kind: Kind, subject: impl ToString) -> Self {
+        Self {
+            kind,
+            subject: subject.to_string(),
+            state: State::Ok,
+            messages: Vec::new(),
+            action: None,
+            figures: BTreeMap::new(),
+        }
+    }
+
+    /// Adds what is only good to know.
+    fn say(&mut self, message: impl Into<String>) {
+        self.messages.push(message.into());
+    }
+
+    /// Adds what needs a person, and what to do about it.
+    fn attention(&mut self, message: impl Into<String>, action: Option<String>) {
+        let before = self.messages.len() * usize::from(self.state == State::Attention);
+        self.messages.insert(before.min(self.messages.len()), message.into());
+        self.state = State::Attention;
+        self.action = self.action.take().or(action);
+    }
+
+    fn figure(&mut self, name: &'static str, value: impl TryInto<i64>) {
+        self.figures.insert(name, value.try_into().unwrap_or(i64::MAX));
+    }
+
+    fn needs_a_person(&self) -> bool {
+        self.state == State::Attention
+    }
+
+    /// Returns its messages and what to do in one line.
+    fn summary(&self) -> String {
+        let messages = self.messages.join(", ");
+        self.action.as_ref().map_or(messages.clone(), |action| format!("{messages} ({action})"))
+    }
+}
+
+pub(crate) fn run(
+    arguments: &StatusArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let subjects = subjects::all(session);
+    let attention = subjects.iter().filter(|subject| subject.needs_a_person()).count();
+    match arguments.format {
+        Some(Format::Nagios) => {
+            output.line(&formats::nagios(&subjects));
+            return Ok(Outcome::of(attention == 0));
+        }
+        Some(Format::Prometheus) => formats::prometheus(&subjects).iter().for_each(|line| output.line(line)),
+        None => {
+            let state = if attention == 0 { State::Ok } else { State::Attention };
+            let document =
+                serde_json::json!({ "state": state, "attention": attention, "subjects": subjects });
+            output.result(&document, || {
+                let row = |subject: &Subject| {
+                    let state = if subject.needs_a_person() { "attention" } else { "ok" };
+                    [subject.subject.clone(), state.to_owned(), subject.summary()]
+                };
+                let rows: Vec<[String; 3]> = subjects.iter().map(row).collect();
+                output.table(["SUBJECT", "STATE", "WHAT"], &rows, RowLimit::NONE);
+            });
+            if attention > 0 {
+                let need = if attention == 1 { "needs" } else { "need" };
+                output.say(&format!("{} {need} attention", count(attention, "thing")));
+            }
+        }
+    }
+    Ok(if attention == 0 { Outcome::Done } else { Outcome::Different })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_a_person_is_said_first_and_the_first_action_counts() {
+        let mut subject = Subject::new(Kind::Repository, "prod");
+        subject.say("published 3 hours ago");
+        subject.attention("clients refuse it", Some("repo-cli publish prod".to_owned()));
+        subject.attention("nobody can log in", Some("repo-cli fsck".to_owned()));
+        subject.say("3 package files");
+        assert_eq!(
+            subject.summary(),
+            "clients refuse it, nobody can log in, published 3 hours ago, 3 package files (repo-cli publish prod)"
+        );
+    }
+}

@@ -1,0 +1,294 @@
+//! What is looked at. What cannot be found out about one thing is said of that thing and hides no other.
+
+use jiff::{SignedDuration, Timestamp};
+use repo_store::{
+    CurrentPublication, GcOptions, PromoteOptions, RepositoryName, RepositorySettings, UpkeepRun,
+};
+
+use super::{Kind, Subject};
+use crate::access;
+use crate::clock;
+use crate::cmd::key::check;
+use crate::error::{Failure, chain};
+use crate::output::{bytes, count};
+use crate::session::Session;
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// After so long without a backup of what has changed since, somebody should make one.
+const BACKUP_DUE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// After so long without a check, somebody should run one.
+const CHECK_DUE: SignedDuration = SignedDuration::from_hours(35 * 24);
+
+/// Below so many bytes, and so many percent, a file system is nearly full.
+const LITTLE_SPACE: (u64, u64) = (10 << 30, 5);
+
+/// Looks at everything.
+pub(super) fn all(session: &Session) -> Vec<Subject> {
+    let look = |kind, name: &str, look: &dyn Fn(&mut Subject) -> Result<(), Failure>| {
+        let mut subject = Subject::new(kind, name);
+        if let Err(error) = look(&mut subject) {
+            subject.attention(chain(&error), Some("repo-cli fsck".to_owned()));
+        }
+        subject
+    };
+    let mut subjects = Vec::new();
+    for settings in session.config.repositories() {
+        subjects.push(look(Kind::Repository, settings.name.as_str(), &|subject| {
+            repository(settings, session, subject)
+        }));
+    }
+    let channels = session.config.channels();
+    for (from, to) in channels.iter().zip(channels.iter().skip(1)) {
+        let name = format!("{from} -> {to}");
+        subjects.push(look(Kind::Channel, &name, &|subject| waiting(from, to, session, subject)));
+    }
+    subjects.push(look(Kind::Keys, "keys", &|subject| keys(session, subject)));
+    subjects.push(look(Kind::Backup, "backup", &|subject| backup(session, subject)));
+    subjects.push(look(Kind::Check, "check", &|subject| last_check(session, subject)));
+    subjects.push(look(Kind::Store, "store", &|subject| store(session, subject)));
+    subjects.push(look(Kind::Clock, "clock", &|subject| the_clock(session, subject)));
+    subjects
+}
+
+/// How long ago something was.
+fn ago(time: Timestamp, now: Timestamp) -> String {
+    let since = now.duration_since(time);
+    if since < SignedDuration::from_secs(1) {
+        "just now".to_owned()
+    } else {
+        format!("{} ago", clock::length(since))
+    }
+}
+
+fn repository(
+    settings: &RepositorySettings,
+    session: &Session,
+    subject: &mut Subject,
+) -> Result<(), Failure> {
+    let (name, now) = (&settings.name, session.context().now);
+    let publish = || Some(format!("repo-cli publish {name}"));
+    let head = session.store.head(name)?;
+    let current = session.store.current_publication(name)?;
+    match &current {
+        None if head.is_none() => subject.say("empty, never published"),
+        None => subject.attention("never published", publish()),
+        Some(current) => published(current, session, subject),
+    }
+    let changes = head.as_ref().map_or(0, |head| head.commit().sequence);
+    let shown = current.as_ref().and_then(|current| current.commit);
+    let unpublished = match (&head, shown) {
+        (Some(head), Some(shown)) if head.id() != shown => {
+            let shown = session.store.resolve(name, &shown.to_string())?;
+            changes.saturating_sub(shown.commit().sequence)
+        }
+        (Some(_), None) => changes,
+        _ => 0,
+    };
+    subject.figure("unpublished_changes", unpublished);
+    if unpublished > 0 && current.is_some() {
+        let changes = usize::try_from(unpublished).unwrap_or(usize::MAX);
+        let are = if unpublished == 1 { "is" } else { "are" };
+        let message = format!("{} {are} not published", count(changes, "change"));
+        if session.config.publishes_at_once() {
+            subject.attention(message, publish());
+        } else {
+            subject.say(message);
+        }
+    }
+    if let Some(head) = &head {
+        let mut files = 0_usize;
+        for key in head.keys(head.commit().suites.keys())? {
+            key?;
+            files += 1;
+        }
+        subject.figure("package_files", files);
+        let suites = count(settings.suites.len(), "suite");
+        subject.say(format!("{} in {suites}", count(files, "package file")));
+        subject.figure("changed_seconds", head.commit().date.as_second());
+        subject.say(format!("changed {} by {}", ago(head.commit().date, now), head.commit().actor));
+    }
+    if let Some((path, problem)) = access::unusable_users(&session.config, name) {
+        subject.attention(format!("{path}: {problem}"), None);
+    }
+    Ok(())
+}
+
+/// What clients make of what they see.
+fn published(current: &CurrentPublication, session: &Session, subject: &mut Subject) {
+    let now = session.context().now;
+    let name = &subject.subject;
+    let (publish, sign) = (format!("repo-cli publish {name}"), format!("repo-cli sign again {name}"));
+    let Some(date) = current.date else { return subject.say("published without a suite") };
+    subject.figure("published_seconds", date.as_second());
+    if let Some(refused) = clock::refused_until(Some(date), now) {
+        subject.attention(refused, Some(sign));
+    } else {
+        subject.say(format!("published {}", ago(date, now)));
+    }
+    let Some(until) = current.valid_until else { return };
+    subject.figure("valid_until_seconds", until.as_second());
+    let left = until.duration_since(now);
+    // A quarter of the time should be enough for whoever publishes daily, and a day for whoever does it by hand.
+    let enough = (until.duration_since(date) / 4).max(DAY.min(until.duration_since(date) / 2));
+    if left.is_negative() {
+        subject.attention(format!("clients have refused it since {}", clock::seconds(until)), Some(publish));
+    } else if left < enough {
+        subject.attention(format!("clients will refuse it in {}", clock::length(left)), Some(publish));
+    }
+}
+
+/// What one repository has and the next lacks.
+fn waiting(
+    from: &RepositoryName,
+    to: &RepositoryName,
+    session: &Session,
+    subject: &mut Subject,
+) -> Result<(), Failure> {
+    let (source, target) = (session.repository(from.as_str())?, session.repository(to.as_str())?);
+    let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
+    let plan = session.store.plan_promotion(source, target, &options)?;
+    let files = plan.changes().by_record().len();
+    subject.figure("waiting_package_files", files);
+    subject.say(match files {
+        0 => format!("{to} has all of {from}"),
+        1 => format!("1 package file waits for {to}"),
+        _ => format!("{} wait for {to}", count(files, "package file")),
+    });
+    if !plan.held().is_empty() {
+        subject.say(format!("{} held", count(plan.held().len(), "package file")));
+    }
+    Ok(())
+}
+
+fn keys(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
+    let now = std::time::SystemTime::from(session.context().now);
+    let mut notes = 0_usize;
+    for finding in check::findings(session)? {
+        if finding.needs_a_person() {
+            subject.attention(format!("{}: {}", finding.subject, finding.message), finding.action);
+        } else {
+            notes += 1;
+        }
+    }
+    // What keeps them from being read is among the findings.
+    let Ok((certificates, _)) = session.keys().certificates() else { return Ok(()) };
+    let first = certificates.iter().filter_map(apt_sign::Certificate::signing_ends).min();
+    let number = count(certificates.len(), "key");
+    match first.and_then(|first| Timestamp::try_from(first).ok()) {
+        Some(first) => {
+            subject.figure("first_end_seconds", first.as_second());
+            let left = first.duration_since(Timestamp::try_from(now).unwrap_or(first));
+            let when = if left.is_negative() {
+                "has ended".to_owned()
+            } else {
+                format!("ends in {}", clock::length(left))
+            };
+            subject.say(format!("{number}, the first {when}"));
+        }
+        None => subject.say(format!("{number}, without an end")),
+    }
+    if notes > 0 {
+        subject.say(format!("{} by `repo-cli key check`", count(notes, "note")));
+    }
+    Ok(())
+}
+
+/// Says when something was last done.
+fn last_run(run: &UpkeepRun, now: Timestamp, subject: &mut Subject) -> SignedDuration {
+    subject.figure("last_seconds", run.date.as_second());
+    subject.figure("last_problems", run.found);
+    now.duration_since(run.date)
+}
+
+fn backup(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
+    let now = session.context().now;
+    let command = |place: &str| Some(format!("repo-cli backup {place}"));
+    let first = session.store.operations()?.first().map(|entry| entry.date);
+    let Some(run) = session.store.upkeep()?.backup else {
+        match first.filter(|first| now.duration_since(*first) > DAY) {
+            Some(_) => subject.attention("never made", command("DIR")),
+            None => subject.say("never made"),
+        }
+        return Ok(());
+    };
+    let age = last_run(&run, now, subject);
+    let place = run.place.as_ref().map_or("DIR", |place| place.as_str());
+    if run.found > 0 {
+        let files = count(usize::try_from(run.found).unwrap_or(usize::MAX), "file");
+        subject.attention(format!("{files} could not be saved"), Some("repo-cli fsck".to_owned()));
+    }
+    let changed = session.store.last_entry()?.is_some_and(|last| last > run.date);
+    if age > BACKUP_DUE && changed {
+        subject.attention("the store has changed since", command(place));
+    }
+    subject.say(format!("{} to {place}", ago(run.date, now)));
+    Ok(())
+}
+
+fn last_check(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
+    let now = session.context().now;
+    let command = || Some("repo-cli fsck".to_owned());
+    let first = session.store.operations()?.first().map(|entry| entry.date);
+    let Some(run) = session.store.upkeep()?.check else {
+        match first.filter(|first| now.duration_since(*first) > CHECK_DUE) {
+            Some(_) => subject.attention("never checked", command()),
+            None => subject.say("never checked"),
+        }
+        return Ok(());
+    };
+    let age = last_run(&run, now, subject);
+    if run.found > 0 {
+        let problems = count(usize::try_from(run.found).unwrap_or(usize::MAX), "problem");
+        subject.attention(format!("{problems} left"), command());
+    } else if age > CHECK_DUE {
+        subject.attention("not lately", command());
+    } else {
+        subject.say("clean");
+    }
+    subject.say(ago(run.date, now));
+    Ok(())
+}
+
+fn store(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
+    let size = session.store.size_of_package_files()?;
+    subject.figure("package_file_bytes", size);
+    let path = session.root.join("store");
+    let found = rustix::fs::statvfs(path.as_std_path())
+        .map_err(|error| Failure::io("look at", &path)(error.into()))?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let total = found.f_blocks.saturating_mul(found.f_frsize);
+    subject.figure("free_bytes", free);
+    let (little, percent) = LITTLE_SPACE;
+    if free < little && free < total / 100 * percent {
+        subject.attention(format!("only {} free", bytes(free)), Some("repo-cli gc".to_owned()));
+    }
+    subject.say(format!("{} of package files", bytes(size)));
+    if !session.store.is_collecting_garbage() {
+        let mut options = GcOptions { dry_run: true, grace: session.config.grace(), ..GcOptions::default() };
+        for repository in session.config.repositories() {
+            let name = &repository.name;
+            options.keep_history.insert(name.clone(), session.config.keep_history(name));
+        }
+        let garbage = session.store.collect_garbage(&options, &session.context())?;
+        subject.figure("garbage_bytes", garbage.freed);
+        subject.say(format!("gc would free {}", bytes(garbage.freed)));
+    }
+    subject.say(format!("{} free on the disk", bytes(free)));
+    if let Some(run) = session.store.upkeep()?.collection {
+        subject.figure("collected_seconds", run.date.as_second());
+    }
+    Ok(())
+}
+
+fn the_clock(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
+    match clock::doubt(session.store.last_entry()?, session.context().now) {
+        Some(doubt) => subject.attention(doubt, Some("set the clock".to_owned())),
+        None => match clock::unsynchronised() {
+            Some(unsynchronised) => subject.attention(unsynchronised, None),
+            None => subject.say("agrees with the operation log"),
+        },
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! `status`: one screen that answers whether all is well.
+
+use testkit::{Environment, Output};
+
+use crate::{PROGRAM, configure, store};
+
+fn status_at(environment: &Environment, clock: &str) -> Option<Output> {
+    let mut command = environment.with_clock(clock)?;
+    Some(environment.finish(command.arg("status")))
+}
+
+/// The line of one subject.
+#[track_caller]
+fn line<'o>(output: &'o Output, subject: &str) -> &'o str {
+    let of_subject = |line: &&str| line.starts_with(&format!("{subject} "));
+    output.stdout.lines().find(of_subject).unwrap_or_else(|| panic!("no {subject}: {output}"))
+}
+
+#[test]
+fn a_new_store_is_well() {
+    let environment = store();
+    let output = environment.run(&["status"]).succeeds();
+    for subject in ["preprod", "prod", "preprod -> prod", "keys", "backup", "check", "store", "clock"] {
+        assert!(line(&output, subject).contains(" ok "), "{output}");
+    }
+    let output = environment.run(&["status", "--format", "nagios"]).succeeds();
+    assert!(output.stdout.starts_with("OK - all is well | '"), "{output}");
+    assert_eq!(output.stdout.lines().count(), 1, "{output}");
+}
+
+#[test]
+fn what_waits_for_promotion_is_counted() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0", "jq=1.6"]);
+    let output = environment.run(&["status"]).succeeds();
+    assert!(line(&output, "preprod -> prod").contains("2 package files wait for prod"), "{output}");
+    let _ = environment.run(&["promote", "hello", "--from", "preprod", "--to", "prod"]).succeeds();
+    let output = environment.run(&["status"]).succeeds();
+    assert!(line(&output, "preprod -> prod").contains("1 package file waits for prod"), "{output}");
+    let _ = environment.run(&["promote", "--all", "--from", "preprod", "--to", "prod"]).succeeds();
+    let output = environment.run(&["status"]).succeeds();
+    assert!(line(&output, "preprod -> prod").contains("prod has all of preprod"), "{output}");
+}
+
+#[test]
+fn a_change_that_clients_do_not_see_needs_a_person_unless_publishing_is_left_to_one() {
+    let environment = store();
+    let file = environment.package("hello", "1.0", "all");
+    let _ = environment.run(&["add", "preprod", "--no-publish", file.as_str()]).succeeds();
+    let output = environment.run(&["status"]).ends_with(3);
+    assert!(line(&output, "preprod").contains("attention  1 change is not published"), "{output}");
+    assert!(line(&output, "preprod").ends_with("(repo-cli publish preprod)"), "{output}");
+    assert!(output.stdout.ends_with("1 thing needs attention\n"), "{output}");
+    let metrics = environment.run(&["status", "--format", "prometheus"]).ends_with(3);
+    assert!(
+        metrics.stdout.contains("repo_attention{kind=\"repository\",subject=\"preprod\"} 1\n"),
+        "{metrics}"
+    );
+    let nagios = environment.run(&["status", "--format", "nagios"]).ends_with(1);
+    assert!(nagios.stdout.starts_with("WARNING - preprod: 1 change is not published"), "{nagios}");
+    configure(&environment, "publish = \"manual\"\n");
+    let output = environment.run(&["status"]).succeeds();
+    assert!(line(&output, "preprod").contains("1 change is not published"), "{output}");
+}
+
+#[test]
+fn backups_and_checks_are_remembered() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let Some(later) = status_at(&environment, "+2d") else { return };
+    let later = later.ends_with(3);
+    assert!(line(&later, "backup").contains("attention  never made"), "{later}");
+    let backup = environment.path("backup");
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    let _ = environment.run(&["fsck"]).succeeds();
+    let output = environment.run(&["status"]).succeeds();
+    assert!(line(&output, "backup").contains(&format!("to {backup}")), "{output}");
+    assert!(line(&output, "check").contains("clean"), "{output}");
+
+    // Nothing has changed since the backup, and a check is due once a month.
+    let output = status_at(&environment, "+20d").unwrap().succeeds();
+    assert!(line(&output, "backup").contains("20 days ago"), "{output}");
+    environment.add("preprod", &["hello=2.0"]);
+    let output = status_at(&environment, "+20d").unwrap().ends_with(3);
+    assert!(line(&output, "backup").contains("attention  the store has changed since"), "{output}");
+    let output = status_at(&environment, "+40d").unwrap().ends_with(3);
+    assert!(line(&output, "check").contains("attention  not lately"), "{output}");
+
+    let pool = std::fs::read_dir(environment.root().join("store/blobs")).unwrap().next().unwrap().unwrap();
+    let blob = std::fs::read_dir(pool.path()).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(blob).unwrap();
+    let _ = environment.run(&["fsck"]).ends_with(1);
+    let output = environment.run(&["status"]).ends_with(3);
+    assert!(line(&output, "check").contains("attention"), "{output}");
+    assert!(line(&output, "check").contains("problem"), "{output}");
+}
+
+#[test]
+fn a_backup_that_is_restored_knows_of_the_check_before_it() {
+    let environment = store();
+    let _ = environment.run(&["fsck"]).succeeds();
+    let backup = environment.path("backup");
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    let restored = environment.path("restored");
+    let _ = environment.run(&["restore", backup.as_str(), restored.as_str()]).succeeds();
+    let output = environment.run(&["--root", restored.as_str(), "status"]).succeeds();
+    assert!(line(&output, "check").contains("clean"), "{output}");
+}
+
+#[test]
+fn what_clients_will_refuse_soon_needs_a_person() {
+    let environment = store();
+    configure(&environment, "valid_for = \"10d\"\n");
+    let _ = environment.run(&["publish"]).succeeds();
+    let Some(early) = status_at(&environment, "+7d") else { return };
+    assert!(line(&early, "preprod").contains(" ok "), "{early}");
+    let late = status_at(&environment, "+8d").unwrap().ends_with(3);
+    assert!(line(&late, "preprod").contains("attention  clients will refuse it in"), "{late}");
+    let over = status_at(&environment, "+11d").unwrap().ends_with(3);
+    assert!(line(&over, "preprod").contains("attention  clients have refused it since"), "{over}");
+}
+
+#[test]
+fn the_order_of_promotion_names_repositories_that_are_there() {
+    let environment = Environment::new(PROGRAM);
+    let _ = environment.run(&["init", "--repository", "a", "--repository", "b", "--suite", "x"]).succeeds();
+    let path = environment.root().join("repo.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (channels, refusal) in [
+        ("channels = [\"a\", \"c\"]", "channels: no repository named `c`"),
+        ("channels = [\"a\", \"b\", \"a\"]", "channels: a stands there twice"),
+    ] {
+        std::fs::write(&path, text.replace("channels = [\"a\", \"b\"]", channels)).unwrap();
+        let output = environment.run(&["status"]).ends_with(1);
+        assert!(output.stderr.contains(refusal), "{output}");
+    }
+}
