@@ -195,6 +195,11 @@ pub(crate) enum Command {
     Key(cmd::key::KeyArguments),
     /// Look after the store itself
     Store(cmd::store::StoreArguments),
+    /// Print what completes commands in a shell
+    Completions(cmd::completions::CompletionsArguments),
+    /// Write the manual pages, one for each verb
+    #[command(hide = true)]
+    Manual(cmd::manual::ManualArguments),
 }
 
 impl Command {
@@ -243,6 +248,8 @@ impl Command {
             | Self::Restore(_)
             | Self::Serve(_)
             | Self::Status(_)
+            | Self::Completions(_)
+            | Self::Manual(_)
             | Self::ClientConfig(_) => false,
             Self::Key(arguments) => arguments.writes(),
         }

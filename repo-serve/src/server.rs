@@ -98,8 +98,12 @@ impl ReloadHandle {
 impl Server {
     /// Listens at `address` (port 0: any free port) and opens the site's directory. Nothing is answered before [`Server::run`].
     pub fn bind(address: impl ToSocketAddrs, site: Site) -> io::Result<Self> {
+        Self::listening(TcpListener::bind(address)?, site)
+    }
+
+    /// Answers on a socket that listens already, such as one that the service manager opened, and opens the site's directory.
+    pub fn listening(listener: TcpListener, site: Site) -> io::Result<Self> {
         let site = RwLock::new(Arc::new(site.open()?));
-        let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let (limits, logins) = (Limits::default(), Logins::new(processors / 2));

@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod backup;
 mod changes;
 pub(crate) mod client_config;
+pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod fsck;
 pub(crate) mod gc;
@@ -13,6 +14,7 @@ pub(crate) mod incoming;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod list;
+pub(crate) mod manual;
 pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
@@ -79,6 +81,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
+        Command::Completions(arguments) => completions::run(&arguments, output),
+        Command::Manual(arguments) => manual::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session()?, output),
         Command::Store(arguments) => store::run(&arguments, session()?, output),
     }

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 
+use listenfd::ListenFd;
 use repo_config::{Config, Watch, without_repeats};
 use repo_store::RepositorySettings;
 
@@ -26,7 +28,17 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let listen = arguments.listen.as_deref().unwrap_or_else(|| session.config.listen());
-    let server = bind(session, listen, output.talk())?;
+    // One that the service manager opened counts, unless another is asked for.
+    let inherited = match arguments.listen {
+        None => {
+            ListenFd::from_env().take_tcp_listener(0).map_err(Failure::io("take", "the inherited socket"))?
+        }
+        Some(_) => None,
+    };
+    let server = match inherited {
+        Some(listener) => listening(session, listener, output.talk())?,
+        None => bind(session, listen, output.talk())?,
+    };
     let address = server.local_addr().map_err(Failure::io("listen on", listen))?;
     for repository in session.config.repositories() {
         output.say(&format!("serving http://{address}/{}", repository.name));
@@ -35,8 +47,14 @@ pub(crate) fn run(
     run_until_interrupted(server, arguments.log, output)
 }
 
-/// A server for the published repositories, listening.
+/// A server for the published repositories, listening at an address.
 pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server, Failure> {
+    let listener = TcpListener::bind(listen).map_err(Failure::io("listen on", listen))?;
+    listening(session, listener, talk)
+}
+
+/// The same on a socket that listens already.
+fn listening(session: &Session, listener: TcpListener, talk: Talk) -> Result<Server, Failure> {
     let root = session.root.join("public");
     let site = move |config: &Config| {
         let pages =
@@ -49,7 +67,7 @@ pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server
             trusted_proxies: access::trusted_proxies(config),
         }
     };
-    let server = Server::bind(listen, site(&session.config)).map_err(Failure::io("listen on", listen))?;
+    let server = Server::listening(listener, site(&session.config)).map_err(Failure::Site)?;
     let mut watch = Watch::new(&session.config);
     // Opened here: a configuration counts when it is served, and is tried again until then.
     let open = move |config: &Config| site(config).open().map_err(Failure::Site);

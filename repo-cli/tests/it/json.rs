@@ -230,6 +230,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             vec![case(0, &["key", "publish"]), case(1, &["key", "publish", &hostile_name])]
         }
         "status" => vec![case(0, &["status"])],
+        "completions" => vec![case(0, &["completions", "bash"]), case(2, &["completions", &hostile_name])],
         "key check" => vec![case(0, &["key", "check"])],
         "key rotate" => vec![
             case(0, &["key", "rotate", "--all", "--dry-run"]),
@@ -277,7 +278,7 @@ fn every_verb_prints_one_document() {
 fn every_verb_fails_with_one_document() {
     let environment = hostile();
     let _ = environment.run(&["backup", "saved"]).succeeds();
-    let without_a_store = ["quickstart", "init", "restore"];
+    let without_a_store = ["quickstart", "init", "restore", "completions"];
     for verb in verbs(&environment, &[]) {
         let Some((mut arguments, _)) =
             cases(&verb, &environment).into_iter().find(|(_, status)| *status != 2)

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -204,6 +204,34 @@ fn hangup_reloads_and_does_not_end_the_server() {
     wait_until("the mistake is told", || talk().contains("the configuration stays as it was"));
     assert_eq!((status("prod"), status("preprod")), (403, 200));
     assert_eq!(server.interrupt().0, Some(0));
+}
+
+#[test]
+fn a_socket_that_the_service_manager_opened_is_served() {
+    if !testkit::all_installed(&["systemd-socket-activate"]) {
+        eprintln!("SKIPPED: systemd-socket-activate is missing");
+        return;
+    }
+    let environment = store();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let mut command = environment.other(&["systemd-socket-activate", "--listen", &address]);
+    let root = format!("REPO_ROOT={}", environment.root());
+    let mut activated = command
+        .args(["--setenv", &root, crate::PROGRAM, "serve"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let answer = || {
+        let mut stream = TcpStream::connect(&address).ok()?;
+        write!(stream, "GET /prod/dists/bookworm/InRelease HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        Some(String::from_utf8_lossy(&answer).contains("200 OK"))
+    };
+    wait_until("it answers", || answer() == Some(true));
+    activated.kill().unwrap();
+    activated.wait().unwrap();
 }
 
 #[test]

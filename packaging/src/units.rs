@@ -1,0 +1,211 @@
+//! The systemd units.
+//!
+//! What answers requests has no keys; what has keys has no network. A unit that needs a store does nothing before there is one.
+
+/// Where the store of the units is.
+pub(crate) const ROOT: &str = "/var/lib/repo-cli";
+
+/// What none of the services may do, whatever is wrong with it.
+const CONFINED: &str = "\
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateUsers=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RemoveIPC=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+UMask=0077
+";
+
+/// A unit: its file name and its text.
+pub(crate) type Unit = (String, String);
+
+/// Returns all units.
+pub(crate) fn units() -> Vec<Unit> {
+    let mut units = vec![serve(), serve_socket()];
+    for job in JOBS {
+        units.push(job.service());
+        units.push(job.timer());
+    }
+    units
+}
+
+/// Returns the units that are enabled when the package is installed.
+pub(crate) fn enabled() -> Vec<String> {
+    JOBS.iter().filter(|job| !job.is_template()).map(|job| format!("{}.timer", job.name)).collect()
+}
+
+fn serve() -> Unit {
+    let text = format!(
+        "[Unit]
+Description=Serve the package repositories in {ROOT}
+Documentation=man:repo-cli-serve(1)
+After=network.target
+ConditionPathExists={ROOT}/repo.toml
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/repo-cli --root {ROOT} serve
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+User=repo-cli
+LimitNOFILE=65536
+# It reads what is published, and no key.
+InaccessiblePaths=-{ROOT}/keys
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+{CONFINED}
+[Install]
+WantedBy=multi-user.target
+"
+    );
+    ("repo-serve.service".to_owned(), text)
+}
+
+fn serve_socket() -> Unit {
+    let text = "[Unit]
+Description=Where package repositories are served
+
+[Socket]
+# Also a port below 1024, for which the service itself has no right.
+ListenStream=127.0.0.1:8080
+
+[Install]
+WantedBy=sockets.target
+";
+    ("repo-serve.socket".to_owned(), text.to_owned())
+}
+
+/// What is done from time to time.
+struct Job {
+    /// The name of its units.
+    name: &'static str,
+    what: &'static str,
+    /// The verb with its arguments.
+    verb: &'static str,
+    when: &'static str,
+    /// Other lines of the service.
+    besides: &'static str,
+}
+
+/// Each at another time of the night: they would only wait for each other.
+const JOBS: &[Job] = &[
+    Job {
+        name: "repo-publish",
+        what: "Publish what waits, and sign anew what clients will refuse soon",
+        verb: "publish",
+        when: "daily",
+        besides: "",
+    },
+    Job {
+        name: "repo-retention",
+        what: "Take out old versions by the rules of repo.toml",
+        verb: "retention",
+        when: "*-*-* 01:00",
+        besides: "",
+    },
+    Job {
+        name: "repo-gc",
+        what: "Remove files that nothing refers to",
+        verb: "gc",
+        when: "Sun *-*-* 02:00",
+        besides: "",
+    },
+    Job {
+        name: "repo-fsck",
+        what: "Check that everything in the store is what was written",
+        verb: "fsck",
+        when: "*-*-01 03:00",
+        besides: "IOSchedulingClass=idle\nNice=19\n",
+    },
+    Job {
+        name: "repo-backup@",
+        what: "Save the store in %f",
+        verb: "backup %f",
+        when: "*-*-* 04:00",
+        besides: "ReadWritePaths=%f\n",
+    },
+];
+
+impl Job {
+    fn is_template(&self) -> bool {
+        self.name.ends_with('@')
+    }
+
+    fn service(&self) -> Unit {
+        let Self { name, what, verb, besides, .. } = self;
+        let page = verb.split(' ').next().unwrap_or(verb);
+        let text = format!(
+            "[Unit]
+Description={what}
+Documentation=man:repo-cli-{page}(1)
+ConditionPathExists={ROOT}/repo.toml
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/repo-cli --root {ROOT} {verb}
+User=repo-cli
+ReadWritePaths=-{ROOT}
+{besides}PrivateNetwork=yes
+IPAddressDeny=any
+RestrictAddressFamilies=AF_UNIX
+{CONFINED}"
+        );
+        (format!("{name}.service"), text)
+    }
+
+    fn timer(&self) -> Unit {
+        let Self { name, what, when, .. } = self;
+        let text = format!(
+            "[Unit]
+Description={what}, from time to time
+
+[Timer]
+OnCalendar={when}
+RandomizedDelaySec=30min
+Persistent=yes
+
+[Install]
+WantedBy=timers.target
+"
+        );
+        (format!("{name}.timer"), text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_read_as_they_should() {
+        let all: Vec<String> = units().iter().map(|(name, text)| format!("==== {name}\n{text}")).collect();
+        insta::assert_snapshot!(all.join("\n"));
+    }
+
+    #[test]
+    fn what_is_enabled_is_there_and_is_no_template() {
+        let names: Vec<String> = units().into_iter().map(|(name, _)| name).collect();
+        assert!(!enabled().is_empty());
+        for unit in enabled() {
+            assert!(names.contains(&unit) && !unit.contains('@'), "{unit}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Completions for shells.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::args::Arguments;
+use crate::error::{Failure, Outcome};
+use crate::output::Output;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    shell: Shell,
+}
+
+pub(crate) fn run(arguments: &CompletionsArguments, output: &Output) -> Result<Outcome, Failure> {
+    let mut text = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "repo-cli", &mut text);
+    let text = String::from_utf8_lossy(&text);
+    output.result(&serde_json::json!({ "completions": text }), || output.bytes(text.as_bytes()));
+    Ok(Outcome::Done)
+}

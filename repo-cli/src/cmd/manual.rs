@@ -1,0 +1,27 @@
+//! The manual pages, for those who package the program.
+
+use camino::Utf8PathBuf;
+use clap::CommandFactory as _;
+
+use crate::args::Arguments;
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, count};
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ManualArguments {
+    /// Where to; made if need be
+    #[arg(value_name = "DIR")]
+    directory: Utf8PathBuf,
+}
+
+pub(crate) fn run(arguments: &ManualArguments, output: &Output) -> Result<Outcome, Failure> {
+    let directory = &arguments.directory;
+    std::fs::create_dir_all(directory).map_err(Failure::io("create", directory))?;
+    // Options that every verb knows stand on the first page alone.
+    let command = Arguments::command().disable_help_subcommand(true);
+    clap_mangen::generate_to(command, directory).map_err(Failure::io("write the pages in", directory))?;
+    let pages = std::fs::read_dir(directory).map_err(Failure::io("list", directory))?.count();
+    output.result(&serde_json::json!({ "directory": directory }), || {});
+    output.say(&format!("wrote {} to {directory}", count(pages, "page")));
+    Ok(Outcome::Done)
+}
