@@ -40,7 +40,7 @@ pub(crate) type Unit = (String, String);
 
 /// Returns all units.
 pub(crate) fn units() -> Vec<Unit> {
-    let mut units = vec![serve(), serve_socket()];
+    let mut units = vec![serve(), serve_socket(), incoming()];
     for job in JOBS {
         units.push(job.service());
         units.push(job.timer());
@@ -91,6 +91,33 @@ ListenStream=127.0.0.1:8080
 WantedBy=sockets.target
 ";
     ("repo-serve.socket".to_owned(), text.to_owned())
+}
+
+/// It reads and writes in folders of others, whose owners count: so it sees them as they are, and more of the file system than the rest.
+fn incoming() -> Unit {
+    let confined =
+        CONFINED.replace("ProtectSystem=strict\n", "ProtectSystem=full\n").replace("PrivateUsers=yes\n", "");
+    let text = format!(
+        "[Unit]
+Description=Take packages out of the drop folders of {ROOT}/repo.toml
+Documentation=man:repo-cli-incoming(1)
+ConditionPathExists={ROOT}/repo.toml
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/repo-cli --root {ROOT} incoming
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+User=repo-cli
+PrivateNetwork=yes
+IPAddressDeny=any
+RestrictAddressFamilies=AF_UNIX
+{confined}
+[Install]
+WantedBy=multi-user.target
+"
+    );
+    ("repo-incoming.service".to_owned(), text)
 }
 
 /// What is done from time to time.

@@ -175,6 +175,9 @@ pub(crate) enum Failure {
         /// What was asked for.
         names: Vec<String>,
     },
+    /// `incoming` without a folder, and none is configured.
+    #[error("no drop folder is named, and repo.toml has no [[incoming]]")]
+    NoDropFolder,
     /// Names or patterns that match nothing that is held.
     #[error("no hold of {repository} matches {}", .names.join(", "))]
     NoHold {
@@ -370,6 +373,7 @@ impl Failure {
             Self::PackageInPlace { .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
+            Self::NoDropFolder => "E-NO-DROP-FOLDER",
             Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
             Self::Site(_) => "E-SITE",
@@ -440,6 +444,9 @@ impl Failure {
             Self::NotRetirable { fingerprint, .. } => Some(format!(
                 "wait until all is met, check your machines, then run repo-cli key retire {fingerprint} --force"
             )),
+            Self::NoDropFolder => Some(
+                "name a repository and its folders, `repo-cli incoming preprod /srv/incoming`, or add [[incoming]] to repo.toml".to_owned(),
+            ),
             Self::NoHold { repository, .. } => {
                 Some(format!("`repo-cli holds {repository}` shows what is held"))
             }

@@ -121,6 +121,11 @@ impl Output {
         Self { quiet, json, failures, warnings, lines, incomplete: RefCell::default(), watch }
     }
 
+    /// Makes an output of the same kind that has said nothing yet, for the next round of a command that goes on and on.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.is_json(), self.quiet)
+    }
+
     /// Makes an output of the kind that the arguments ask for.
     pub(crate) fn of(global: &Global, json: bool) -> Self {
         Self::new(global.json || json, global.quiet)

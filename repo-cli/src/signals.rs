@@ -1,13 +1,14 @@
-//! The signals that a server obeys: SIGINT and SIGTERM end it, SIGHUP makes it read its files again.
+//! The signals that a service obeys: SIGINT and SIGTERM end it, SIGHUP makes it look at its files again.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use repo_serve::{ReloadHandle, ShutdownHandle};
-
 /// Obeys signals from now on, on a thread of its own.
-pub(crate) fn watch(shutdown: ShutdownHandle, reload: ReloadHandle) -> io::Result<()> {
+pub(crate) fn watch(
+    end: impl Fn() + Clone + Send + 'static,
+    reload: impl Fn() + Send + 'static,
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let context = runtime.enter();
     let ends = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
@@ -15,13 +16,10 @@ pub(crate) fn watch(shutdown: ShutdownHandle, reload: ReloadHandle) -> io::Resul
     drop(context);
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         runtime.block_on(async move {
-            for end in ends {
-                tokio::spawn(on(end, {
-                    let shutdown = shutdown.clone();
-                    move || shutdown.shutdown()
-                }));
+            for signal in ends {
+                tokio::spawn(on(signal, end.clone()));
             }
-            on(reloads, || reload.reload()).await;
+            on(reloads, reload).await;
         });
     })?;
     Ok(())

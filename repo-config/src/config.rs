@@ -53,6 +53,7 @@ impl Config {
             config.repositories.insert(name.clone(), settings);
         }
         config.check_channels()?;
+        config.check_drop_folders()?;
         config.check_retention()?;
         config.check_addresses()?;
         Ok(config)

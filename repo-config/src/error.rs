@@ -237,6 +237,34 @@ pub enum Contradiction {
         /// The repository.
         repository: RepositoryName,
     },
+    /// A drop folder for a repository that is not configured.
+    #[error("drop folder {number}: no repository named `{repository}`")]
+    FolderOfNoRepository {
+        /// The number of the table, from 1.
+        number: usize,
+        /// The repository.
+        repository: RepositoryName,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A drop folder for a suite that its repository lacks.
+    #[error("drop folder {number}: its repository has no suite `{suite}`")]
+    FolderOfNoSuite {
+        /// The number of the table, from 1.
+        number: usize,
+        /// The suite.
+        suite: SuiteName,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A drop folder that is configured twice.
+    #[error("drop folder {number}: {path} is configured twice")]
+    FolderTwice {
+        /// The number of the second table, from 1.
+        number: usize,
+        /// The folder.
+        path: Utf8PathBuf,
+    },
     /// A rule of retention that names a repository that is not configured.
     #[error("retention rule {number}: no repository named `{repository}`")]
     RetentionOfNoRepository {
@@ -270,11 +298,14 @@ impl Contradiction {
         let (word, known) = match self {
             Self::TableWithoutSuite { suite, known }
             | Self::UnknownSuite { suite, known, .. }
+            | Self::FolderOfNoSuite { suite, known, .. }
             | Self::RetentionOfNoSuite { suite, known, .. } => (suite.to_string(), known),
             Self::ChannelWithoutRepository { repository, known }
+            | Self::FolderOfNoRepository { repository, known, .. }
             | Self::RouteOfNoRepository { repository, known, .. }
             | Self::RetentionOfNoRepository { repository, known, .. } => (repository.to_string(), known),
             Self::ChannelTwice { .. }
+            | Self::FolderTwice { .. }
             | Self::ListedTwice { .. }
             | Self::SameAddress { .. }
             | Self::RouteWithoutSuites { .. }

@@ -51,6 +51,7 @@ pub(crate) struct File {
     pub(crate) repositories: BTreeMap<Text<RepositoryName>, RepositoryTable>,
     pub(crate) suite: BTreeMap<Text<SuiteName>, SuiteTable>,
     pub(crate) route: Vec<RouteTable>,
+    pub(crate) incoming: Vec<IncomingTable>,
     pub(crate) retention: Vec<RetentionTable>,
     pub(crate) gc: GcTable,
     pub(crate) limits: LimitsTable,
@@ -191,6 +192,18 @@ pub(crate) struct RouteTable {
     pub(crate) suites: Vec<Text<SuiteName>>,
 }
 
+/// A drop folder.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub(crate) struct IncomingTable {
+    pub(crate) folder: Utf8PathBuf,
+    pub(crate) repository: Text<RepositoryName>,
+    #[serde(default)]
+    pub(crate) suites: Vec<Text<SuiteName>>,
+    #[serde(default)]
+    pub(crate) component: Option<Text<Component>>,
+}
+
 /// A rule of retention.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
@@ -254,6 +267,7 @@ from_tables_only!(
     RepositoryTable,
     SuiteTable,
     RouteTable,
+    IncomingTable,
     RetentionTable,
     GcTable,
     LimitsTable
@@ -541,6 +555,7 @@ mod tests {
             ("a repository", inner("repositories", "prod"), fields::<RepositoryTable>()),
             ("route", first("route"), fields::<RouteTable>()),
             ("compress_index", named("compress_index"), fields::<CompressTable>()),
+            ("incoming", first("incoming"), fields::<IncomingTable>()),
             ("retention", first("retention"), fields::<RetentionTable>()),
             ("gc", named("gc"), fields::<GcTable>()),
             ("a suite", inner("suite", "bookworm"), fields::<SuiteTable>()),

@@ -44,6 +44,7 @@ extern crate self as repo_config;
 
 mod compress;
 mod config;
+mod drop_folders;
 mod error;
 mod file;
 #[cfg(test)]
@@ -71,6 +72,7 @@ mod value;
 mod watch;
 
 pub use config::{Config, DEFAULT_LISTEN, without_repeats};
+pub use drop_folders::DropFolder;
 pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place, UnknownWord};
 pub use file::OnUnknownRelease;
 pub use key_error::{KeyError, KeyWarning};

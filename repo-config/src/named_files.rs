@@ -61,6 +61,7 @@ impl Config {
             publish: _,
             channels: _,
             route: _,
+            incoming: _,
             retention: _,
             gc: _,
             limits: _,

@@ -133,6 +133,9 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
         Contradiction::ChannelWithoutRepository { .. } | Contradiction::ChannelTwice { .. } => {
             vec![keys(&["channels"])]
         }
+        Contradiction::FolderOfNoRepository { number, .. }
+        | Contradiction::FolderOfNoSuite { number, .. }
+        | Contradiction::FolderTwice { number, .. } => vec![Setting::Rule("incoming", *number)],
         Contradiction::RouteOfNoRepository { number, .. }
         | Contradiction::RouteWithoutSuites { number, .. } => vec![Setting::Rule("route", *number)],
         Contradiction::RetentionOfNoRepository { number, .. }

@@ -211,6 +211,13 @@ pub(crate) fn print_incoming(
     print_document(&document, report, (true, dry_run), limit, output);
 }
 
+/// Gives what `incoming` took, refused and left for several repositories as one document.
+pub(crate) fn give_incoming(report: &AddReport, left: &[Left], dry_run: bool, output: &Output) {
+    let left = left.iter().map(|Left { file, why, .. }| LeftJson { file: file.as_str(), reason: why });
+    let document = AddJson { left: Some(left.collect()), ..json(report, true, dry_run) };
+    output.result(&document, || {});
+}
+
 /// Prints what was added and what was refused. `complete`: whether the good files were taken.
 pub(crate) fn print(report: &AddReport, complete: bool, dry_run: bool, limit: RowLimit, output: &Output) {
     print_document(&json(report, complete, dry_run), report, (complete, dry_run), limit, output);

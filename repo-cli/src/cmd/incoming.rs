@@ -1,8 +1,14 @@
+//! Packages out of drop folders, once or from now on.
+
+mod rounds;
+
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
-use repo_store::{AddOptions, AddReport, Committed, IncomingOptions};
+use camino::{Utf8Path, Utf8PathBuf};
+use repo_store::{
+    AddOptions, AddReport, Committed, IncomingOptions, Left, RepositoryName, RepositorySettings,
+};
 
 use super::add::{self, PlacementArguments};
 use crate::args::{ChangeArguments, LimitArguments};
@@ -12,13 +18,14 @@ use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct IncomingArguments {
-    /// The repository to add to
-    repository: String,
+    /// The repository to add to [default: as [[incoming]] in repo.toml says]
+    #[arg(requires = "folders")]
+    repository: Option<String>,
     /// The drop folders
-    #[arg(required = true, value_name = "DIR")]
+    #[arg(value_name = "DIR")]
     folders: Vec<Utf8PathBuf>,
-    /// Look once and end; run it from a timer
-    #[arg(long, required = true)]
+    /// Look once and end, instead of waiting for more
+    #[arg(long)]
     once: bool,
     /// How long a file that is no valid package may be unchanged before it is rejected, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -43,52 +50,154 @@ impl IncomingArguments {
 
 pub(crate) fn run(
     arguments: &IncomingArguments,
+    open: &dyn Fn() -> Result<Session, Failure>,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    if arguments.once || arguments.change.dry_run {
+        let session = open()?;
+        return take(&batches(arguments, &session)?, arguments, &session, output);
+    }
+    if output.is_json() {
+        return Err(Failure::Usage("--json needs --once: there is one document for one look"));
+    }
+    rounds::run(arguments, open, output)
+}
+
+/// Folders whose packages go to one repository, with one publication.
+struct Batch {
+    repository: RepositoryName,
+    folders: Vec<(Utf8PathBuf, AddOptions)>,
+}
+
+/// Returns what is to be looked at: the folders that were named, or those of `repo.toml`.
+fn batches(arguments: &IncomingArguments, session: &Session) -> Result<Vec<Batch>, Failure> {
+    let add = arguments.placement.options();
+    if let Some(name) = &arguments.repository {
+        let repository = session.repository(name)?.name.clone();
+        let folders = arguments.folders.iter().map(|folder| (folder.clone(), add.clone())).collect();
+        return Ok(vec![Batch { repository, folders }]);
+    }
+    let mut batches: Vec<Batch> = Vec::new();
+    for folder in session.config.drop_folders() {
+        let of_folder = AddOptions {
+            suites: if add.suites.is_empty() { folder.suites } else { add.suites.clone() },
+            component: add.component.clone().or(folder.component),
+            ..AddOptions::default()
+        };
+        let place = (folder.path, of_folder);
+        match batches.iter_mut().find(|batch| batch.repository == folder.repository) {
+            Some(batch) => batch.folders.push(place),
+            None => batches.push(Batch { repository: folder.repository, folders: vec![place] }),
+        }
+    }
+    if batches.is_empty() { Err(Failure::NoDropFolder) } else { Ok(batches) }
+}
+
+/// What came out of the folders of a batch.
+struct Taken {
+    report: AddReport,
+    left: Vec<Left>,
+    /// Why a folder could not be emptied.
+    problems: Vec<Failure>,
+}
+
+/// Looks once at all folders, and publishes each repository that something came into.
+fn take(
+    batches: &[Batch],
+    arguments: &IncomingArguments,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let repository = &session.repository_to_add_to(&arguments.repository, arguments.change)?;
-    let add = AddOptions { dry_run: arguments.change.dry_run, ..arguments.placement.options() };
-    let options = IncomingOptions {
-        patience: Duration::from_secs(arguments.patience),
-        despite_hold: arguments.despite_hold,
-        add,
-    };
-    let mut all = AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } };
-    let (mut complete, mut left, mut told) = (true, Vec::new(), Vec::new());
-    for folder in &arguments.folders {
+    let mut all = Taken { report: empty(), left: Vec::new(), problems: Vec::new() };
+    let mut failed = None;
+    for batch in batches {
+        let repository = &session.repository_to_add_to(batch.repository.as_str(), arguments.change)?;
+        let taken = look(batch, repository, arguments, session)?;
+        taken.problems.iter().for_each(|problem| output.error(problem));
+        // What comes out of the others is published all the same.
+        let published = show(&taken, repository, arguments, session, output);
+        failed = failed.or(published.err());
+        all.problems.extend(taken.problems);
+        all.left.extend(taken.left);
+        all.report.added.extend(taken.report.added);
+        all.report.refused.extend(taken.report.refused);
+        all.report.committed.commit = taken.report.committed.commit.or(all.report.committed.commit);
+    }
+    if output.is_json() && batches.len() > 1 {
+        // Failures were reported with each.
+        add::give_incoming(&all.report, &all.left, arguments.change.dry_run, output);
+    }
+    match failed {
+        Some(failure) => Err(failure),
+        None => Ok(Outcome::of(all.problems.is_empty() && all.report.refused.is_empty())),
+    }
+}
+
+fn empty() -> AddReport {
+    AddReport { added: Vec::new(), refused: Vec::new(), committed: Committed { commit: None } }
+}
+
+/// Empties the folders of a batch.
+fn look(
+    batch: &Batch,
+    repository: &RepositorySettings,
+    arguments: &IncomingArguments,
+    session: &Session,
+) -> Result<Taken, Failure> {
+    let mut taken = Taken { report: empty(), left: Vec::new(), problems: Vec::new() };
+    for (folder, add) in &batch.folders {
+        let options = IncomingOptions {
+            patience: Duration::from_secs(arguments.patience),
+            despite_hold: arguments.despite_hold,
+            add: AddOptions { dry_run: arguments.change.dry_run, ..add.clone() },
+        };
         match session.store.take_incoming(repository, folder, &options, &session.context()) {
             Ok(found) => {
-                // A timer looks again and again; a person wants to see everything.
-                let everything = arguments.change.dry_run || std::io::stdout().is_terminal();
-                let shown = found.left.iter().filter(|left| everything || !left.is_known);
-                told.extend(shown.map(|left| {
-                    format!("left {}: it {}", left.file.as_str().replace('\n', "\\n"), left.why)
-                }));
-                left.extend(found.left);
+                taken.left.extend(found.left);
                 // The files stay where they are, and what is good is published all the same.
                 if let Some(error) = found.not_moved {
-                    output.error(&error.into());
-                    complete = false;
+                    taken.problems.push(error.into());
                 }
-                all.added.extend(found.report.added);
-                all.refused.extend(found.report.refused);
-                all.committed.commit = found.report.committed.commit.or(all.committed.commit);
+                taken.report.added.extend(found.report.added);
+                taken.report.refused.extend(found.report.refused);
+                taken.report.committed.commit =
+                    found.report.committed.commit.or(taken.report.committed.commit);
             }
             Err(error @ repo_store::Error::Cancelled(_)) => return Err(error.into()),
             // What came out of the other folders is published all the same.
-            Err(error) => {
-                output.error(&error.into());
-                complete = false;
-            }
+            Err(error) => taken.problems.push(error.into()),
         }
     }
+    Ok(taken)
+}
+
+/// Says what was taken, refused and left, and publishes it.
+fn show(
+    taken: &Taken,
+    repository: &RepositorySettings,
+    arguments: &IncomingArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<(), Failure> {
     let limit = arguments.rows.limit();
+    // A timer looks again and again; a person wants to see everything.
+    let everything = arguments.change.dry_run || arguments.once && std::io::stdout().is_terminal();
+    let told = taken.left.iter().filter(|left| everything || !left.is_known);
+    let told: Vec<String> = told.map(line_of_left).collect();
     told.iter().take(limit.of(told.len())).for_each(|line| output.say(line));
     if let Some(rest) = limit.rest(told.len(), "left file") {
         output.say(&rest);
     }
-    add::warn_of_unknown_releases(&all, repository, limit, session, output);
-    add::print_incoming(&all, &left, options.add.dry_run, limit, output);
-    add::finish(&all, repository, arguments.change, session, output)?;
-    Ok(Outcome::of(complete && all.refused.is_empty()))
+    add::warn_of_unknown_releases(&taken.report, repository, limit, session, output);
+    add::print_incoming(&taken.report, &taken.left, arguments.change.dry_run, limit, output);
+    add::finish(&taken.report, repository, arguments.change, session, output)
+}
+
+fn line_of_left(left: &Left) -> String {
+    format!("left {}: it {}", one_line(&left.file), left.why)
+}
+
+/// A path as one line.
+fn one_line(path: &Utf8Path) -> String {
+    path.as_str().replace('\n', "\\n")
 }

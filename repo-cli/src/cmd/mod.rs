@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Quickstart(arguments) => quickstart::run(&arguments, &global, output),
         Command::Init(arguments) => init::run(&arguments, &global, output),
         Command::Add(arguments) => add::run(&arguments, &session()?, output),
-        Command::Incoming(arguments) => incoming::run(&arguments, &session()?, output),
+        Command::Incoming(arguments) => incoming::run(&arguments, &session, output),
         Command::List(arguments) => list::run(&arguments, &session()?, output),
         Command::Versions(arguments) => versions::run(&arguments, &session()?, output),
         Command::Show(arguments) => show::run(&arguments, &session()?, output),

@@ -122,7 +122,8 @@ pub(crate) fn run_until_interrupted(
         let talk = output.talk();
         server = server.with_log(move |entry| talk.note(&entry.to_string()));
     }
-    signals::watch(server.shutdown_handle(), server.reload_handle()).map_err(Failure::Signals)?;
+    let (shutdown, reload) = (server.shutdown_handle(), server.reload_handle());
+    signals::watch(move || shutdown.shutdown(), move || reload.reload()).map_err(Failure::Signals)?;
     output.print_result();
     server.run().map_err(Failure::io("serve", "requests"))?;
     output.say("stopped");

@@ -57,6 +57,7 @@ struct Subject {
 enum Kind {
     Repository,
     Channel,
+    Incoming,
     Keys,
     Backup,
     Check,
@@ -69,6 +70,7 @@ impl Kind {
         match self {
             Self::Repository => "repository",
             Self::Channel => "channel",
+            Self::Incoming => "incoming",
             Self::Keys => "keys",
             Self::Backup => "backup",
             Self::Check => "check",

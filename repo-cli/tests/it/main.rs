@@ -49,6 +49,7 @@ mod status;
 mod sync_calls;
 mod true_copies;
 mod undoing;
+mod watching;
 
 use std::process::Command;
 

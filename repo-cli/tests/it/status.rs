@@ -121,6 +121,22 @@ fn what_clients_will_refuse_soon_needs_a_person() {
 }
 
 #[test]
+fn what_a_drop_folder_rejected_needs_a_person() {
+    let environment = store();
+    let folder = environment.path("drop");
+    configure(&environment, &format!("[[incoming]]\nfolder = \"{folder}\"\nrepository = \"preprod\"\n"));
+    let output = environment.run(&["status"]).ends_with(3);
+    assert!(line(&output, folder.as_str()).contains("attention  cannot be read"), "{output}");
+    std::fs::create_dir(&folder).unwrap();
+    let output = environment.run(&["status"]).succeeds();
+    assert!(line(&output, folder.as_str()).contains("empty"), "{output}");
+    std::fs::write(folder.join("junk.deb"), "junk").unwrap();
+    let _ = environment.run(&["incoming", "--once", "--patience", "0"]).ends_with(1);
+    let output = environment.run(&["status"]).ends_with(3);
+    assert!(line(&output, folder.as_str()).contains("attention  1 file rejected, empty"), "{output}");
+}
+
+#[test]
 fn the_order_of_promotion_names_repositories_that_are_there() {
     let environment = Environment::new(PROGRAM);
     let _ = environment.run(&["init", "--repository", "a", "--repository", "b", "--suite", "x"]).succeeds();

@@ -1,5 +1,6 @@
 //! What is looked at. What cannot be found out about one thing is said of that thing and hides no other.
 
+use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
 use repo_store::{
     CurrentPublication, GcOptions, PromoteOptions, RepositoryName, RepositorySettings, UpkeepRun,
@@ -43,6 +44,10 @@ pub(super) fn all(session: &Session) -> Vec<Subject> {
     for (from, to) in channels.iter().zip(channels.iter().skip(1)) {
         let name = format!("{from} -> {to}");
         subjects.push(look(Kind::Channel, &name, &|subject| waiting(from, to, session, subject)));
+    }
+    for folder in session.config.drop_folders() {
+        subjects
+            .push(look(Kind::Incoming, folder.path.as_str(), &|subject| drop_folder(&folder.path, subject)));
     }
     subjects.push(look(Kind::Keys, "keys", &|subject| keys(session, subject)));
     subjects.push(look(Kind::Backup, "backup", &|subject| backup(session, subject)));
@@ -159,6 +164,37 @@ fn waiting(
     if !plan.held().is_empty() {
         subject.say(format!("{} held", count(plan.held().len(), "package file")));
     }
+    Ok(())
+}
+
+/// What waits in a drop folder for a person.
+fn drop_folder(folder: &Utf8Path, subject: &mut Subject) -> Result<(), Failure> {
+    let count_in = |directory: &Utf8Path, is_meant: &dyn Fn(&str) -> bool| {
+        let mut number = 0_usize;
+        for entry in directory.read_dir_utf8()? {
+            number += usize::from(is_meant(entry?.file_name()));
+        }
+        Ok::<usize, std::io::Error>(number)
+    };
+    let waiting = match count_in(folder, &|name| name != "rejected") {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            subject.attention(format!("cannot be read: {error}"), None);
+            return Ok(());
+        }
+    };
+    subject.figure("waiting_files", waiting);
+    let aside = folder.join("rejected");
+    let rejected = match count_in(&aside, &|name| name.ends_with(".reason")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        found => found.map_err(Failure::io("list", &aside))?,
+    };
+    subject.figure("rejected_files", rejected);
+    if rejected > 0 {
+        let action = format!("see {aside}/*.reason, then remove or move back what is there");
+        subject.attention(format!("{} rejected", count(rejected, "file")), Some(action));
+    }
+    subject.say(if waiting == 0 { "empty".to_owned() } else { format!("{} in it", count(waiting, "file")) });
     Ok(())
 }
 
