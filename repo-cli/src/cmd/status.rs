@@ -81,10 +81,10 @@ impl Kind {
 }
 
 impl Subject {
-    fn new(kind: Kind, subject: impl ToString) -> Self {
+    fn new(kind: Kind, subject: &str) -> Self {
         Self {
             kind,
-            subject: subject.to_string(),
+            subject: subject.to_owned(),
             state: State::Ok,
             messages: Vec::new(),
             action: None,
