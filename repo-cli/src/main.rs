@@ -12,6 +12,7 @@ mod key_check;
 mod moment;
 mod nearest;
 mod output;
+mod package_names;
 mod passphrase;
 mod planned;
 mod progress;

@@ -1,7 +1,6 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
@@ -20,7 +19,6 @@ use crate::args::{ChangeArguments, Global};
 use crate::clock;
 use crate::error::Failure;
 use crate::moment;
-use crate::nearest;
 use crate::output::{Output, count, joined};
 use crate::passphrase;
 
@@ -210,29 +208,6 @@ impl Session {
             }
             error => error,
         })?)
-    }
-
-    /// Returns the failure of a verb for which names or patterns match no package of a repository, with the name that was probably meant.
-    pub(crate) fn no_match(&self, repository: &RepositoryName, names: Vec<String>) -> Failure {
-        let meant = self.meant_package(repository, names.first().map_or("", String::as_str));
-        match meant {
-            Ok(meant) => Failure::NoMatch { names, repository: repository.clone(), meant },
-            Err(failure) => failure,
-        }
-    }
-
-    fn meant_package(&self, repository: &RepositoryName, name: &str) -> Result<Option<String>, Failure> {
-        let name = name.split('=').next().unwrap_or(name);
-        if name.contains(['*', '?', '[']) {
-            return Ok(None);
-        }
-        let mut known = BTreeSet::new();
-        if let Some(head) = self.store.head(repository)? {
-            for suite in head.commit().suites.keys() {
-                known.extend(head.records(suite)?.iter().map(|record| record.key().package.clone()));
-            }
-        }
-        Ok(nearest::nearest(name, known.iter().map(PackageName::as_str)).map(str::to_owned))
     }
 
     pub(crate) fn keys(&self) -> &KeyDirectory {

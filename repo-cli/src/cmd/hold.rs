@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, Version};
 use repo_store::{
-    CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, RecordKey, RepositoryName, Revision,
-    Selector,
+    CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, RecordKey, RepositoryName,
+    RepositorySettings, Revision, Selector,
 };
 
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
+use crate::nearest;
 use crate::output::{Output, RowLimit, count, joined};
+use crate::package_names;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -96,6 +98,7 @@ pub(crate) fn hold(
         output.say(&format!("held already: {}", PackageSummary::new(&names)));
         return Ok(Outcome::Done);
     }
+    warn_of_unknown(&arguments.versions, session, output)?;
     let versions = count(names.len(), "version");
     output.say(&format!("{verb} {versions} out of {}: {}", repository.name, PackageSummary::new(&names)));
     Ok(Outcome::Done)
@@ -125,7 +128,11 @@ pub(crate) fn unhold(
         .map(ToString::to_string)
         .collect();
     if !unmatched.is_empty() {
-        let failure = Failure::NoHold { repository: repository.name.clone(), names: unmatched };
+        let failure = Failure::NoHold {
+            meant: meant_held(&unmatched, repository, session)?,
+            repository: repository.name.clone(),
+            names: unmatched,
+        };
         if lifted.is_empty() {
             return Err(failure);
         }
@@ -137,6 +144,45 @@ pub(crate) fn unhold(
     let named = PackageSummary::new(&names);
     output.say(&format!("{verb} {} of {}: {named}", count(names.len(), "hold"), repository.name));
     Ok(Outcome::Done)
+}
+
+/// Returns the held package that was probably meant by the first of these names.
+fn meant_held(
+    unmatched: &[String],
+    repository: &RepositorySettings,
+    session: &Session,
+) -> Result<Option<String>, Failure> {
+    let head = session.store.head(&repository.name)?;
+    let holds = head.as_ref().map(Revision::holds).transpose()?.unwrap_or_default();
+    let name = unmatched.first().and_then(|name| name.split('=').next()).unwrap_or_default();
+    let held = holds.iter().map(|hold| hold.key.package.as_str()).filter(|held| *held != name);
+    Ok(nearest::nearest(name, held).map(str::to_owned))
+}
+
+/// Warns of names that no repository has a package of: such a hold may be meant, and it may be a slip of the pen.
+fn warn_of_unknown(
+    packages: &[(PackageName, Version)],
+    session: &Session,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut heads = Vec::new();
+    for repository in session.config.repositories() {
+        heads.extend(session.store.head(&repository.name)?);
+    }
+    for (package, _) in packages {
+        let mut is_known = false;
+        for head in &heads {
+            for suite in head.commit().suites.keys() {
+                is_known |= !head.versions(suite, package)?.is_empty();
+            }
+        }
+        let meant = if is_known { None } else { package_names::meant(package.as_str(), &heads, false)? };
+        if let Some(meant) = meant {
+            let message = format!("no repository has a package named `{package}`; {}", meant.hint());
+            output.warn("W-UNKNOWN-PACKAGE", message);
+        }
+    }
+    Ok(())
 }
 
 fn print(names: &[String], commit: Option<CommitId>, dry_run: bool, output: &Output) {

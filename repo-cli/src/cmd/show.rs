@@ -9,6 +9,7 @@ use super::list::{self, Found, ListedJson, find};
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count, joined};
+use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
@@ -43,7 +44,7 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
         }
     }
     if found.is_empty() {
-        return Err(session.no_match(&repository.name, vec![selector.to_string()]));
+        return Err(package_names::no_match(session, &repository.name, vec![selector.to_string()], false));
     }
     let json: Vec<serde_json::Value> = found
         .values()

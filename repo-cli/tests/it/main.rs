@@ -26,6 +26,7 @@ mod key_rotation;
 mod keys;
 mod library_stores;
 mod long_output;
+mod naming;
 mod output;
 mod pdiffs;
 mod planted_links;

@@ -5,6 +5,7 @@ use repo_store::RepositorySettings;
 
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, joined};
+use crate::package_names;
 use crate::session::Session;
 
 /// Prints a file of preferences for each package and the command that brings a machine back to these versions. apt never goes back by
@@ -53,7 +54,7 @@ pub(super) fn print(
         unmatched.push(text);
     }
     if !unmatched.is_empty() {
-        return Err(session.no_match(&repository.name, unmatched));
+        return Err(package_names::no_match(session, &repository.name, unmatched, false));
     }
     // A file of its own for each package: the next pin must not replace this one.
     let path = |package: &PackageName| {

@@ -37,7 +37,8 @@ pub struct PromoteOptions {
     /// Only these suites; all that both repositories have when empty.
     pub suites: Vec<SuiteName>,
     /// With each package all others built from the same version of the same source package, in whatever suite of
-    /// [`suites`](Self::suites) they are: routing sends some to a suite of their own.
+    /// [`suites`](Self::suites) they are: routing sends some to a suite of their own. A selector that matches no package then means the
+    /// source of that name, whether or not the source package is there.
     pub whole_source: bool,
     /// Also what is [held](crate::Hold) out of the other repository, which ends its hold.
     pub despite_hold: bool,
@@ -69,6 +70,9 @@ pub struct PromotionPlan {
     left_out: SuiteRecords,
     #[serde(skip)]
     unmatched: Vec<Selector>,
+    /// The selectors that no package is called by, and that mean a source.
+    #[serde(skip)]
+    sources: Vec<Selector>,
     #[serde(skip)]
     held: Vec<(Arc<Record>, Hold)>,
     #[serde(skip)]
@@ -152,6 +156,17 @@ impl PromotionPlan {
         &self.siblings
     }
 
+    /// Returns whether a record was asked for by its name or by that of its source. A pattern and
+    /// [`everything`](PromoteOptions::everything) only mean what may come, as the retry of a job does.
+    #[must_use]
+    pub fn asks_for(&self, record: &Record) -> bool {
+        let named = |selector: &Selector| match self.sources.contains(selector) {
+            true => selector.names_source_of(record),
+            false => selector.matches(record),
+        };
+        self.request.options.selectors.iter().any(|selector| !selector.is_pattern() && named(selector))
+    }
+
     /// Promotes what is planned.
     ///
     /// # Errors
@@ -220,6 +235,7 @@ impl PromotionPlan {
             changes: SuiteRecords::default(),
             left_out: SuiteRecords::default(),
             unmatched: Vec::new(),
+            sources: Vec::new(),
             held: Vec::new(),
             siblings: Vec::new(),
             request: request.clone(),
@@ -250,6 +266,18 @@ impl PromotionPlan {
             targets.push((suite, there, difference));
         }
         if options.whole_source {
+            for (selector, matched) in
+                options.selectors.iter().zip(&mut matched).filter(|(_, matched)| !**matched)
+            {
+                for (suite, chosen) in &mut chosen {
+                    let built = selector.built_in(&source, suite)?;
+                    *matched |= !built.is_empty();
+                    chosen.extend(built.iter().map(by_key));
+                }
+                if *matched {
+                    plan.sources.push(selector.clone());
+                }
+            }
             let lacking: Vec<&SuiteName> = lacking.iter().collect();
             plan.left_out = siblings::add(&source, &mut chosen, &lacking)?.into();
         }
