@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use repo_store::{RepositoryName, Revision, Selector};
+use repo_store::{Record, RepositoryName, Revision, Selector};
 
 use crate::error::Failure;
 use crate::nearest;
-use crate::output::first_of;
+use crate::output::{Output, first_of, joined};
 use crate::session::Session;
 
 /// What was probably meant by a name that no package has.
@@ -84,10 +84,10 @@ pub(crate) fn say_unmatched<'a, 's: 'a>(
     unmatched: &[String],
     place: &str,
     states: impl IntoIterator<Item = &'a Revision<'s>>,
-    output: &crate::output::Output,
+    output: &Output,
 ) -> Result<(), Failure> {
     let Some(first) = unmatched.first() else { return Ok(()) };
-    output.found_nothing(&format!("no packages match {}{place}", crate::output::joined(unmatched)));
+    output.found_nothing(&format!("no packages match {}{place}", joined(unmatched)));
     // Nobody reads it with `--json`, and it costs reading all names.
     if let Some(meant) = meant(first, states, false)?.filter(|_| !output.is_json()) {
         output.found_nothing(&format!("hint: {}", meant.hint()));
@@ -98,7 +98,7 @@ pub(crate) fn say_unmatched<'a, 's: 'a>(
 /// Returns the names of selectors that match none of these packages.
 pub(crate) fn unmatched<'a>(
     selectors: &[Selector],
-    found: impl Iterator<Item = &'a repo_store::Record> + Clone,
+    found: &(impl Iterator<Item = &'a Record> + Clone),
 ) -> Vec<String> {
     let is_unmatched = |selector: &&Selector| !found.clone().any(|record| selector.matches(record));
     selectors.iter().filter(is_unmatched).map(ToString::to_string).collect()

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::PackageName;
+use deb_parse::{Architecture, PackageName};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
@@ -19,6 +19,7 @@ use crate::args::{ChangeArguments, Global};
 use crate::clock;
 use crate::error::Failure;
 use crate::moment;
+use crate::nearest;
 use crate::output::{Output, count, joined};
 use crate::passphrase;
 
@@ -422,6 +423,7 @@ impl Session {
             };
             output.warn("W-UNLISTED", format!("{package}: {what}: {reason}"));
         }
+        warn_of_architectures(repository, output);
         let name = &repository.name;
         if let Some((_, problem)) = access::unusable_users(&self.config, name) {
             output.warn("W-USERS", problem);
@@ -441,6 +443,20 @@ impl Session {
             output.say(&format!("{}: put back {entries}", repository.name));
         }
         Ok(report)
+    }
+}
+
+/// Warns of an architecture that is probably written wrong. A name that is like no other may be a new port.
+fn warn_of_architectures(repository: &RepositorySettings, output: &Output) {
+    let listed = repository.suites.iter().flat_map(|suite| &suite.architectures);
+    for architecture in listed.filter(|architecture| !architecture.is_known()) {
+        let nearest = || nearest::nearest(architecture.as_str(), Architecture::known_names());
+        if let Some(meant) = architecture.foreign_name().or_else(nearest) {
+            output.warn(
+                "W-ARCHITECTURE",
+                format!("architecture `{architecture}` is unknown to dpkg; did you mean `{meant}`?"),
+            );
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::fetch::WebServer;
 use crate::key_check::CheckedKeys;
-use crate::output::{Output, RowLimit, count};
+use crate::output::{Column, Output, RowLimit, count};
 use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -175,7 +175,11 @@ pub(crate) fn print(
         output.rest(limit, report.problems.len(), "problem");
         if limit.of(report.problems.len()) < report.problems.len() {
             output.line("");
-            output.table(["KIND", "PROBLEMS"], &by_kind(&report.problems), limit);
+            output.table(
+                [Column::text("KIND"), Column::whole("PROBLEMS")],
+                &by_kind(&report.problems),
+                limit,
+            );
         }
     });
     let looked = format!(

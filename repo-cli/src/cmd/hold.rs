@@ -9,9 +9,10 @@ use repo_store::{
 };
 
 use crate::args::RowArguments;
+use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::nearest;
-use crate::output::{Output, RowLimit, count, joined};
+use crate::output::{Column, Output, RowLimit, count, joined};
 use crate::package_names;
 use crate::session::Session;
 
@@ -209,7 +210,14 @@ pub(crate) fn holds(
     output.result(&serde_json::json!({ "holds": json }), || {
         let rows = rows(&holds, &there);
         output.table(
-            ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "SINCE", "BECAUSE"],
+            [
+                Column::text("PACKAGE"),
+                Column::whole("VERSION"),
+                Column::words("ARCHITECTURE").expendable(),
+                Column::words("SUITES"),
+                Column::whole("SINCE").expendable(),
+                Column::text("BECAUSE"),
+            ],
             &rows,
             arguments.rows.limit_of_listing(output),
         );
@@ -255,11 +263,21 @@ fn rows(holds: &[Hold], there: &BTreeSet<PackageVersion>) -> Vec<[String; 6]> {
             version.1.to_string(),
             builds.map_or_else(every, |builds| joined(&builds.into_iter().collect::<Vec<_>>())),
             if suites.is_empty() { every() } else { joined(&suites.into_iter().collect::<Vec<_>>()) },
-            cause.date.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-            format!("{} ({})", cause.operation, cause.actor),
+            clock::minute(cause.date),
+            format!("{} ({})", because(&cause.operation), cause.actor),
         ]
     };
     rows.into_iter().map(row).collect()
+}
+
+/// Returns why a version is held, in words that do not repeat the version beside them.
+fn because(operation: &Operation) -> String {
+    match operation {
+        Operation::Remove(_) => "remove".to_owned(),
+        Operation::Hold { reason: None, .. } => "hold".to_owned(),
+        Operation::Hold { reason: Some(reason), .. } => format!("hold: {reason}"),
+        operation => operation.to_string(),
+    }
 }
 
 /// Says what a change of the whole repository holds and what it lifts.
@@ -301,7 +319,7 @@ pub(super) fn warn_of_returned<'a>(
 
 /// Since when a version is held, and why.
 pub(crate) fn held_since(cause: &HoldCause) -> String {
-    format!("held since {}: {}", cause.date.strftime("%Y-%m-%d %H:%M UTC"), cause.operation)
+    format!("held since {}: {}", clock::minute(cause.date), cause.operation)
 }
 
 pub(crate) fn hold_json(hold: &Hold) -> serde_json::Value {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit, count, package_rows};
+use crate::output::{Column, Output, RowLimit, count, package_rows};
 use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
         };
         files = found.len();
         let records = found.values().map(|(record, _)| &**record);
-        unmatched = package_names::unmatched(&arguments.selectors, records);
+        unmatched = package_names::unmatched(&arguments.selectors, &records);
         if output.is_json() {
             let listed: Vec<ListedJson> =
                 found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
@@ -109,7 +109,12 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
 }
 
 /// The columns of a table of packages.
-const HEAD: [&str; 4] = ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"];
+const HEAD: [Column<'_>; 4] = [
+    Column::text("PACKAGE"),
+    Column::whole("VERSION"),
+    Column::words("ARCHITECTURE"),
+    Column::words("SUITES"),
+];
 
 /// Returns the rows of all packages of some suites, and the number of package files. Only the keys of the packages are read, and one package is
 /// at hand at a time.

@@ -5,7 +5,7 @@ use deb_parse::{PackageName, SuiteName};
 use super::list::{Found, ListedJson};
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count, package_rows};
+use crate::output::{Column, Output, count, package_rows};
 use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -67,7 +67,12 @@ pub(crate) fn run(
             })
             .collect();
         output.table(
-            ["VERSION", "ARCHITECTURE", "REPOSITORY", "SUITES"],
+            [
+                Column::whole("VERSION"),
+                Column::words("ARCHITECTURE"),
+                Column::text("REPOSITORY"),
+                Column::words("SUITES"),
+            ],
             &rows,
             arguments.rows.limit_of_listing(output),
         );

@@ -47,6 +47,7 @@ mod sources;
 mod standard_output;
 mod states;
 mod sync_calls;
+mod tables;
 mod true_copies;
 mod undoing;
 

@@ -102,3 +102,24 @@ fn a_misspelt_package_is_recognised_by_every_verb() {
     let output = environment.run(&["list", "preprod", "helo", "hello"]);
     assert!(output.stdout.contains("hello"), "{output}");
 }
+
+#[test]
+fn an_architecture_that_is_written_wrong_is_warned_of_once_and_taken() {
+    for (name, meant) in [("amd46", Some("amd64")), ("aarch64", Some("arm64")), ("i686", Some("i386"))]
+        .into_iter()
+        .chain([("riscv128", None), ("amd64", None), ("hurd-amd64", None)])
+    {
+        let environment = Environment::new(crate::PROGRAM);
+        let output = environment.run(&["init", "--architecture", name]).succeeds();
+        let warnings: Vec<&str> = output.stderr.lines().collect();
+        match meant {
+            Some(meant) => assert_eq!(
+                warnings,
+                [format!("warning: architecture `{name}` is unknown to dpkg; did you mean `{meant}`?")]
+            ),
+            None => assert!(warnings.is_empty(), "{output}"),
+        }
+        let json = environment.run(&["publish", "preprod", "--json"]).stdout;
+        assert_eq!(json.contains("W-ARCHITECTURE"), meant.is_some(), "{json}");
+    }
+}
