@@ -4,6 +4,8 @@ mod access;
 mod args;
 mod clock;
 mod cmd;
+#[cfg(test)]
+mod documents;
 mod error;
 mod examples;
 mod fetch;

@@ -305,7 +305,22 @@ pub(super) fn warn_of_returned<'a>(
     let Some(head) = session.store.head(repository)? else { return Ok(()) };
     let holds = head.holds()?;
     let keys: BTreeSet<&RecordKey> = returned.collect();
-    let is_back = |hold: &&Hold| hold.is_by_person() && keys.iter().any(|key| hold.key.means(key));
+    let is_there = |hold: &Hold, key: &RecordKey| -> Result<bool, Failure> {
+        let mut there = hold.suites.is_empty();
+        for suite in &hold.suites {
+            there |= head.get(suite, key)?.is_some();
+        }
+        Ok(there)
+    };
+    let mut back = Vec::new();
+    for hold in holds.iter().filter(|hold| hold.is_by_person()) {
+        for key in keys.iter().filter(|key| hold.key.means(key)) {
+            if is_there(hold, key)? {
+                back.push(hold);
+                break;
+            }
+        }
+    }
     let warning = |hold: &Hold| {
         let (package, version) = (&hold.key.package, &hold.key.version);
         let since = held_since(&hold.cause);
@@ -313,7 +328,7 @@ pub(super) fn warn_of_returned<'a>(
             "{package} {version} comes back though it is {since}; to lift the hold: repo-cli unhold {repository} {package}={version}"
         )
     };
-    output.warn_of_each("W-STAYS-HELD", limit, holds.iter().filter(is_back).map(warning).collect());
+    output.warn_of_each("W-STAYS-HELD", limit, back.into_iter().map(warning).collect());
     Ok(())
 }
 

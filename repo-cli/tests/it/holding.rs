@@ -566,3 +566,41 @@ fn a_hold_is_one_row_and_names_an_architecture_only_where_the_others_may_come() 
     let json: serde_json::Value = serde_json::from_str(&environment.json(&["holds", "prod"])).unwrap();
     assert_eq!(json["holds"].as_array().unwrap().len(), 3, "one for each architecture");
 }
+
+#[test]
+fn what_comes_in_despite_a_hold_ends_it_in_its_suites_only() {
+    let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    environment.add("preprod", &["hello=2.0"]);
+    let _ = environment.run(&["hold", "prod", "hello=2.0", "--reason", "it crashes"]).succeeds();
+    let _ = promote(&environment, &["hello", "--suite", "bookworm", "--despite-hold"]).succeeds();
+    insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  SUITES  SINCE                 BECAUSE
+    hello    2.0      every         trixie  <DAY> <MINUTE> UTC  hold: it crashes (tester)
+    ");
+    insta::assert_snapshot!(promote(&environment, &["hello"]), @"
+    status: 1
+    ---- stdout
+    nothing promoted (take held versions with --despite-hold)
+    ---- stderr
+    error: prod does not take hello 2.0 (held since <DAY> <MINUTE> UTC: hold hello 2.0: it crashes)
+    hint: to take it all the same, give --despite-hold
+    ");
+    let file = environment.package("hello", "2.0", "all");
+    insta::assert_snapshot!(environment.run(&["add", "prod", "--suite", "trixie", file.as_str()]), @"
+    status: 1
+    ---- stderr
+    error: <DIR>/files/hello_2.0_all.deb: hello 2.0 all is held out of prod since <DAY> <MINUTE> UTC (tester: hold hello 2.0: it crashes)
+    hint: to take it all the same, give --despite-hold
+    1 of 1 file refused
+    ");
+    // The rest ends with the last suite.
+    let _ =
+        environment.run(&["add", "prod", "--suite", "trixie", "--despite-hold", file.as_str()]).succeeds();
+    insta::assert_snapshot!(environment.run(&["holds", "prod"]), @"
+    status: 0
+    ---- stderr
+    no held versions in prod
+    ");
+}

@@ -88,6 +88,8 @@ struct Request {
     /// The suites that both repositories have, and those that only the source has.
     common: Vec<CommonSuite>,
     lacking: Vec<SuiteName>,
+    /// All that the target has.
+    suites: Vec<SuiteName>,
 }
 
 /// A suite that two repositories have.
@@ -193,7 +195,7 @@ impl PromotionPlan {
                 phase.advance(1, 0)?;
                 if transaction.insert(suite, record)? == Inserted::New {
                     if self.request.options.despite_hold {
-                        transaction.end_holds_of_people(record.key());
+                        transaction.end_holds_of_people(record.key(), suite, &self.request.suites)?;
                     }
                     new.push(suite, Arc::clone(record));
                 }
@@ -225,7 +227,7 @@ impl PromotionPlan {
         to: &RepositoryName,
         request: &Request,
     ) -> Result<Self, Error> {
-        let Request { options, common, lacking } = request;
+        let Request { options, common, lacking, suites: _ } = request;
         let (source, target) = (store.head(from)?, store.head(to)?);
         let mut plan = Self {
             from: from.clone(),
@@ -308,11 +310,13 @@ impl PromotionPlan {
             return Ok(());
         }
         let mut held: BTreeMap<RecordKey, (Arc<Record>, Hold)> = BTreeMap::new();
-        for records in self.changes.lists_mut() {
+        for (suite, records) in self.changes.lists_mut() {
             let mut kept = Vec::with_capacity(records.len());
             for record in std::mem::take(records) {
                 let key = record.key();
-                let hold = holds.keeping_out(key, || target.has_version(&key.package, &key.version))?;
+                let hold = holds.keeping_out(key, std::slice::from_ref(suite), || {
+                    target.has_version(&key.package, &key.version)
+                })?;
                 match hold {
                     Some(hold) => drop(held.insert(key.clone(), (Arc::clone(&record), hold.clone()))),
                     None => kept.push(record),
@@ -379,7 +383,8 @@ impl Store {
                 to: to.name.clone(),
             }));
         }
-        let request = Request { options: options.clone(), common, lacking };
+        let suites = to.suites.iter().map(|suite| suite.name.clone()).collect();
+        let request = Request { options: options.clone(), common, lacking, suites };
         PromotionPlan::make(self, &from.name, &to.name, &request)
     }
 }
