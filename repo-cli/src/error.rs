@@ -450,7 +450,9 @@ impl Failure {
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
-            Self::NoMatch { meant: Some(meant @ Meant::BuiltFrom(_)), .. } => Some(meant.hint()),
+            Self::NoMatch { meant: Some(meant @ (Meant::BuiltFrom(_) | Meant::Pins(_))), .. } => {
+                Some(meant.hint())
+            }
             Self::NoMatch { names, repository, meant: Some(Meant::Name(meant)) } => {
                 let is_there = names.iter().any(|name| name.split('=').next() == Some(meant));
                 Some(match is_there {

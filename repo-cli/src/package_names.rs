@@ -16,6 +16,8 @@ pub(crate) enum Meant {
     Name(String),
     /// The packages that were built from the source of that name.
     BuiltFrom(Vec<String>),
+    /// The command that pins what was built from a version of a source.
+    Pins(String),
 }
 
 impl Meant {
@@ -27,6 +29,7 @@ impl Meant {
                 "that is a source; name a package built from it: {} (promote takes all with --whole-source)",
                 first_of(packages)
             ),
+            Self::Pins(command) => format!("that is a source; to pin what was built from it, run {command}"),
         }
     }
 }

@@ -251,7 +251,7 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     if !repair && report.problems.iter().any(|problem| needs_a_copy(problem, others_sign)) {
         hints.push("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
     } else if repair && report.problems.iter().any(Problem::is_of_an_index) {
-        hints.push("damaged indices are in store/damaged/; `repo-cli publish` makes anew what clients miss");
+        hints.push("damaged indices are in store/damaged/; `repo-cli publish` makes what clients miss again");
     }
     let is_of_mode =
         |problem: &Problem| problem.kind == ProblemKind::Mode && !problem.path.starts_with("keys");

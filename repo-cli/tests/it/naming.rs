@@ -123,3 +123,65 @@ fn an_architecture_that_is_written_wrong_is_warned_of_once_and_taken() {
         assert_eq!(json.contains("W-ARCHITECTURE"), meant.is_some(), "{json}");
     }
 }
+
+#[test]
+fn a_pin_of_a_source_is_answered_with_the_command_for_its_packages() {
+    let environment = Environment::with_store(crate::PROGRAM, &["bookworm", "trixie"]);
+    let file = environment.build("greet-bin", "1.0", "amd64", |builder| builder.field("Source", "greet"));
+    let _ = environment.run(&["add", "prod", "--suite", "bookworm", file.as_str()]).succeeds();
+    let output = environment.run(&["client-config", "prod", "--pin", "greet=1.0"]);
+    insta::assert_snapshot!(output, @"
+    status: 1
+    ---- stderr
+    error: no package matches greet=1.0 in prod
+    hint: that is a source; to pin what was built from it, run repo-cli client-config prod --pin greet-bin=1.0
+    ");
+    insta::assert_snapshot!(environment.run(&hinted(&output.stderr)), @"
+    status: 0
+    ---- stdout
+    cat > /etc/apt/preferences.d/prod-greet-bin.pref <<'END'
+    Package: greet-bin
+    Pin: version 1.0
+    Pin-Priority: 1001
+    END
+    apt-get update && apt-get install -y --allow-downgrades greet-bin=1.0
+    ---- stderr
+    hint: prod has greet-bin 1.0 in bookworm and not in trixie: use the pin on machines that read bookworm
+    hint: remove /etc/apt/preferences.d/prod-greet-bin.pref when a newer version is to be installed again
+    ");
+}
+
+/// The words of the command that a hint or a warning names.
+fn hinted(text: &str) -> Vec<String> {
+    let (_, command) = text.split_once("repo-cli ").unwrap_or_else(|| panic!("no command in: {text}"));
+    let command = command.split(['`', ')', '\n', ';']).next().unwrap();
+    command.split(' ').map(|word| word.replace('\'', "")).collect()
+}
+
+#[test]
+fn the_commands_of_hints_run_as_they_are_printed() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0", "tool=1.0"]);
+    for words in [
+        &["remove", "preprod", "helo"][..],
+        &["promote", "nothing-like-it", "--from", "preprod", "--to", "prod"],
+        &["show", "preprod", "hello=9"],
+        &["unhold", "prod", "hello"],
+        &["remove", "preprod", "hello", "--undo"],
+        &["client-config", "preprod", "--pin", "hello=9"],
+        &["rollback", "preprod", "--to", "99"],
+        &["tag", "preprod", "no-such-tag", "--delete"],
+        &["diff", "preprod@99", "prod"],
+        &["key", "retire", "0123456789ABCDEF0123456789ABCDEF01234567"],
+    ] {
+        let output = environment.run(words);
+        assert_ne!(output.status, Some(0), "{words:?}: {output}");
+        let command = hinted(&output.stderr);
+        let followed = environment.run(&command);
+        assert_eq!(followed.status, Some(0), "{words:?} says {command:?}: {followed}");
+    }
+    let output = environment.run(&["remove", "preprod", "tool", "--no-publish"]).succeeds();
+    for line in output.stdout.lines().filter(|line| line.contains("repo-cli ")) {
+        let _ = environment.run(&hinted(line)).succeeds();
+    }
+}

@@ -340,8 +340,8 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `pdiffs_from`, `uploaders`, `publish`, `signing`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`, `limits`
     hint: did you mean `suites`?
     error: <DIR>/store/repo.d/test.toml: line 1: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
-    error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is no architecture to list: such packages are in every index anyway
-    error: <DIR>/store/repo.d/test.toml: line 1: valid_for: `soon` is no time such as 14d or 36h
+    error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is implied; remove it from the list
+    error: <DIR>/store/repo.d/test.toml: line 1: valid_for: invalid duration `soon`; use for example 14d or 36h
     error: <DIR>/store/repo.d/test.toml: line 1: compress: `rar` is none of xz, gz, zst, bz2, none
     error: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.suites: `suites` has no `sid`
     error: <DIR>/store/repo.d/test.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
@@ -361,8 +361,8 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: no suite named `sid`
     error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
     error: <DIR>/store/repo.d/test.toml: line 2: repositories.preprod.allow: `10.0.0.1/8` is not a network: bits are set behind the prefix
-    error: <DIR>/store/repo.d/test.toml: line 2: gc.grace: `200y` is no time such as 14d or 36h
-    error: <DIR>/store/repo.d/test.toml: line 2: serve.listen: `8080` is no ADDRESS:PORT such as 127.0.0.1:<PORT>
+    error: <DIR>/store/repo.d/test.toml: line 2: gc.grace: invalid duration `200y`; use for example 14d or 36h
+    error: <DIR>/store/repo.d/test.toml: line 2: serve.listen: invalid address `8080`; use ADDRESS:PORT, for example 127.0.0.1:<PORT>
     error: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.label: there is nothing in it: leave it out
     "#);
 }

@@ -47,8 +47,8 @@ impl Members {
                 && (largest > u64::from(u32::MAX) || (1..=largest).contains(&unpacked))
         };
         let padding = end.iter().rev().take_while(|byte| **byte == 0).count();
-        // The last bytes of a member may be zeros as well.
-        if padding as u64 > MOST_ZEROS + TRAILER as u64 {
+        // The last bytes of a member may be zeros as well, ten of an empty one.
+        if padding as u64 > MOST_ZEROS + 16 {
             return Err(TOO_MANY_ZEROS);
         }
         // Of zeros at the end some may belong to the last size. Where there is nothing else, that size is out of sight.
