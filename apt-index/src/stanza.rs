@@ -113,7 +113,7 @@ impl<'a> Stanza<'a> {
             return Err(broken("it does not end with exactly one newline"));
         }
         let paragraphs = deb822::parse(&bytes, &Limits::default())
-            .map_err(|_| broken("it is no well-formed paragraph"))?;
+            .map_err(|_| broken("it is not a well-formed paragraph"))?;
         let [paragraph] = paragraphs.as_slice() else {
             return Err(broken("it is not exactly one paragraph"));
         };

@@ -81,6 +81,7 @@ pub mod control;
 pub mod deb;
 pub mod deb822;
 mod error;
+mod known_architecture;
 mod limits;
 mod name;
 mod path;

@@ -110,7 +110,18 @@ pub(crate) fn refused_until(date: Option<Timestamp>, now: Timestamp) -> Option<S
     })
 }
 
+/// A moment for people, where seconds matter.
 pub(crate) fn seconds(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A moment for people.
+pub(crate) fn minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// A moment for programs.
+pub(crate) fn rfc_3339(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
@@ -152,8 +163,8 @@ mod tests {
         for sound in ["2026-11-26T11:59:00Z", "2026-11-26T12:00:00Z", "2027-11-26T12:00:00Z"] {
             assert_eq!(doubt(last, at(sound)), None, "{sound}");
         }
-        insta::assert_snapshot!(doubt(last, at("2026-11-26T11:58:59Z")).unwrap(), @"the clock says 2026-11-26T11:58:59Z, 1 minute before the last entry of the operation log (2026-11-26T12:00:00Z)");
-        insta::assert_snapshot!(doubt(last, at("2030-11-26T12:00:01Z")).unwrap(), @"the clock says 2030-11-26T12:00:01Z, 4 years after the last entry of the operation log (2026-11-26T12:00:00Z)");
+        insta::assert_snapshot!(doubt(last, at("2026-11-26T11:58:59Z")).unwrap(), @"the clock says 2026-11-26 11:58:59 UTC, 1 minute before the last entry of the operation log (2026-11-26 12:00:00 UTC)");
+        insta::assert_snapshot!(doubt(last, at("2030-11-26T12:00:01Z")).unwrap(), @"the clock says 2030-11-26 12:00:01 UTC, 4 years after the last entry of the operation log (2026-11-26 12:00:00 UTC)");
     }
 
     #[test]
@@ -189,7 +200,7 @@ mod tests {
         let now = at("2026-11-26T12:00:00Z");
         assert_eq!(refused_until(None, now), None);
         assert_eq!(refused_until(Some(at("2026-11-26T12:00:10Z")), now), None);
-        insta::assert_snapshot!(refused_until(Some(at("2026-11-26T12:00:11Z")), now).unwrap(), @"its Date is 11 seconds ahead of the clock: clients refuse it until 2026-11-26T12:00:11Z");
+        insta::assert_snapshot!(refused_until(Some(at("2026-11-26T12:00:11Z")), now).unwrap(), @"its Date is 11 seconds ahead of the clock: clients refuse it until 2026-11-26 12:00:11 UTC");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use repo_store::{
 use serde::Serialize;
 
 use crate::nearest;
+use crate::package_names::Meant;
 use crate::progress::INTERRUPTED;
 
 /// How a verb ended that did not fail.
@@ -164,8 +165,8 @@ pub(crate) enum Failure {
         names: Vec<String>,
         /// Where it was looked for.
         repository: RepositoryName,
-        /// The package that was probably meant by the first of them.
-        meant: Option<String>,
+        /// What was probably meant by the first of them.
+        meant: Option<Meant>,
     },
     /// Names or patterns that no removal took out, as far as the history goes.
     #[error("no removal from {repository} took out {}: there is nothing to undo", .names.join(", "))]
@@ -185,6 +186,8 @@ pub(crate) enum Failure {
         repository: RepositoryName,
         /// What was asked for.
         names: Vec<String>,
+        /// The held package that was probably meant by the first of them.
+        meant: Option<String>,
     },
     /// Something the operating system refused.
     #[error("cannot {verb} {path}")]
@@ -447,13 +450,17 @@ impl Failure {
             Self::NoDropFolder => Some(
                 "name a repository and its folders, `repo-cli incoming preprod /srv/incoming`, or add [[incoming]] to repo.toml".to_owned(),
             ),
-            Self::NoHold { repository, .. } => {
-                Some(format!("`repo-cli holds {repository}` shows what is held"))
+            Self::NoHold { repository, meant: Some(meant), .. } => {
+                Some(format!("did you mean `{meant}`? (run repo-cli holds {repository})"))
             }
+            Self::NoHold { repository, .. } => Some(format!("run repo-cli holds {repository}")),
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
-            Self::NoMatch { names, repository, meant: Some(meant) } => {
+            Self::NoMatch { meant: Some(meant @ (Meant::BuiltFrom(_) | Meant::Pins(_))), .. } => {
+                Some(meant.hint())
+            }
+            Self::NoMatch { names, repository, meant: Some(Meant::Name(meant)) } => {
                 let is_there = names.iter().any(|name| name.split('=').next() == Some(meant));
                 Some(match is_there {
                     true => format!("run repo-cli versions {meant} --repository {repository}"),

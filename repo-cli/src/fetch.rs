@@ -69,7 +69,7 @@ impl WebServer {
             return refuse("it is not the address of a directory");
         }
         if url.parse::<ureq::http::Uri>().is_err() {
-            return refuse("it is no URL");
+            return refuse("not a valid URL");
         }
         let authorization = user.map(|user| {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));
@@ -140,8 +140,10 @@ fn reason(error: &Error) -> String {
     match error {
         Error::Io(error) => error.to_string(),
         Error::Timeout(_) => "it does not answer in time".to_owned(),
-        Error::HostNotFound => "there is no such host".to_owned(),
-        Error::TlsRequired => "it leads to https://, for which this repo-cli was not built".to_owned(),
+        Error::HostNotFound => "host not found".to_owned(),
+        Error::TlsRequired => {
+            "it redirects to https://, and this repo-cli was built without https".to_owned()
+        }
         Error::TooManyRedirects => format!("it redirects more than {REDIRECTS} times"),
         error => chain(error),
     }

@@ -4,6 +4,8 @@ mod access;
 mod args;
 mod clock;
 mod cmd;
+#[cfg(test)]
+mod documents;
 mod error;
 mod examples;
 mod fetch;
@@ -12,6 +14,7 @@ mod key_check;
 mod moment;
 mod nearest;
 mod output;
+mod package_names;
 mod passphrase;
 mod planned;
 mod progress;

@@ -14,7 +14,7 @@ pub(crate) use escape::escape_for_terminal;
 use jiff::SignedDuration;
 use json::Document;
 use serde::Serialize;
-pub(crate) use table::{Grouped, RowLimit, grouped, package_rows};
+pub(crate) use table::{Column, Grouped, RowLimit, grouped, package_rows};
 
 use crate::args::Global;
 use crate::error::{Failure, Report};
@@ -307,7 +307,7 @@ impl Output {
     }
 
     /// Prints rows under a head, and what is said of those that the limit leaves out.
-    pub(crate) fn table<const N: usize>(&self, head: [&str; N], rows: &[[String; N]], limit: RowLimit) {
+    pub(crate) fn table<const N: usize>(&self, head: [Column<'_>; N], rows: &[[String; N]], limit: RowLimit) {
         let shown = rows.get(..limit.of(rows.len())).unwrap_or(rows);
         table::each_line(head, shown, table::terminal_width(), |line| self.line(line));
         self.rest(limit, rows.len(), "row");

@@ -1,14 +1,13 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
 use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::PackageName;
+use deb_parse::{Architecture, PackageName};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
@@ -211,29 +210,6 @@ impl Session {
             }
             error => error,
         })?)
-    }
-
-    /// Returns the failure of a verb for which names or patterns match no package of a repository, with the name that was probably meant.
-    pub(crate) fn no_match(&self, repository: &RepositoryName, names: Vec<String>) -> Failure {
-        let meant = self.meant_package(repository, names.first().map_or("", String::as_str));
-        match meant {
-            Ok(meant) => Failure::NoMatch { names, repository: repository.clone(), meant },
-            Err(failure) => failure,
-        }
-    }
-
-    fn meant_package(&self, repository: &RepositoryName, name: &str) -> Result<Option<String>, Failure> {
-        let name = name.split('=').next().unwrap_or(name);
-        if name.contains(['*', '?', '[']) {
-            return Ok(None);
-        }
-        let mut known = BTreeSet::new();
-        if let Some(head) = self.store.head(repository)? {
-            for suite in head.commit().suites.keys() {
-                known.extend(head.records(suite)?.iter().map(|record| record.key().package.clone()));
-            }
-        }
-        Ok(nearest::nearest(name, known.iter().map(PackageName::as_str)).map(str::to_owned))
     }
 
     pub(crate) fn keys(&self) -> &KeyDirectory {
@@ -448,6 +424,7 @@ impl Session {
             };
             output.warn("W-UNLISTED", format!("{package}: {what}: {reason}"));
         }
+        warn_of_architectures(repository, output);
         let name = &repository.name;
         if let Some((_, problem)) = access::unusable_users(&self.config, name) {
             output.warn("W-USERS", problem);
@@ -467,6 +444,20 @@ impl Session {
             output.say(&format!("{}: put back {entries}", repository.name));
         }
         Ok(report)
+    }
+}
+
+/// Warns of an architecture that is probably written wrong. A name that is like no other may be a new port.
+fn warn_of_architectures(repository: &RepositorySettings, output: &Output) {
+    let listed = repository.suites.iter().flat_map(|suite| &suite.architectures);
+    for architecture in listed.filter(|architecture| !architecture.is_known()) {
+        let nearest = || nearest::nearest(architecture.as_str(), Architecture::known_names());
+        if let Some(meant) = architecture.foreign_name().or_else(nearest) {
+            output.warn(
+                "W-ARCHITECTURE",
+                format!("architecture `{architecture}` is unknown to dpkg; did you mean `{meant}`?"),
+            );
+        }
     }
 }
 

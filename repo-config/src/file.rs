@@ -474,13 +474,13 @@ mod tests {
         repo.d/a.toml: line 1: pdiffs: invalid type: string "many", expected a number from 0 on
         repo.d/a.toml: line 1: pdiffs: invalid value: integer `-1`, expected a number from 0 on
         repo.d/a.toml: line 4: gc.keep_history: it is at least 1: the current state always stays
-        repo.d/a.toml: line 2: repositories.prod.keep_history: `long` is no time such as 14d or 36h
+        repo.d/a.toml: line 2: repositories.prod.keep_history: invalid duration `long`; use for example 14d or 36h
         repo.d/a.toml: line 2: repositories.prod.keep_history: invalid type: boolean `true`, expected a number of states or a time such as "365d"
         repo.d/a.toml: line 4: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
         repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`
         repo.d/a.toml: line 3: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
         repo.d/a.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
-        repo.d/a.toml: line 1: url: `h` is no address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
+        repo.d/a.toml: line 1: url: `h` is not an address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
         repo.d/a.toml: line 1: valid_for: `9000000d` is longer than a hundred years
         repo.d/a.toml: line 1: suites: invalid type: string "bookworm", expected a list
         repo.d/a.toml: line 1: gc: invalid type: integer `7`, expected a table

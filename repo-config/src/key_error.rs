@@ -122,7 +122,7 @@ impl KeyError {
 }
 
 fn seconds(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// What is worth a word about keys that can be used all the same.

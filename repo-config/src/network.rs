@@ -52,7 +52,7 @@ fn network(text: &str) -> Result<Network, &'static str> {
         digits.parse::<u8>().ok().filter(|_| is_number)
     };
     let prefix = prefix.map_or(Some(longest), number).filter(|prefix| *prefix <= longest);
-    let prefix = prefix.ok_or("the length of the prefix is no number up to 32, or 128 for IPv6")?;
+    let prefix = prefix.ok_or("the length of the prefix must be a number up to 32, or 128 for IPv6")?;
     if bits.checked_shl(prefix.into()).unwrap_or(0) != 0 {
         return Err("bits are set behind the prefix");
     }

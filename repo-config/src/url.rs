@@ -54,7 +54,7 @@ impl Url {
 
 impl FromText for Url {
     fn from_text(text: &str) -> Result<Self, InvalidValue> {
-        let wrong = |rule| format!("`{}` is no address for clients: {rule}", text.escape_debug()).into();
+        let wrong = |rule| format!("`{}` is not an address for clients: {rule}", text.escape_debug()).into();
         // In small letters: apt takes the words as the names of programs.
         let is_word = |word: &str| {
             !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
@@ -201,15 +201,15 @@ mod tests {
         ];
         let said = texts.map(|text| Url::from_text(text).unwrap_err().to_string());
         insta::assert_snapshot!(said.join("\n"), @"
-        `h` is no address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
-        `http:/h` is no address for clients: two slashes, a host, and perhaps a port and a path without spaces follow the colon
-        `http://h/x y` is no address for clients: two slashes, a host, and perhaps a port and a path without spaces follow the colon
-        `http://:80/` is no address for clients: it names no host
-        `http://h:0/` is no address for clients: the port is none
-        `tor+http://u:p@h/` is no address for clients: it has an `@`; passwords go to auth.conf.d, see `client-config --auth`
-        `http://h/?x` is no address for clients: what stands behind it is a path, and `?` or `#` would end it
-        `file://h/srv` is no address for clients: the path of a directory, from the root on, follows the colon
-        `copy:/a b` is no address for clients: the path has a space, `@`, `?`, `#` or a letter beyond ASCII
+        `h` is not an address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
+        `http:/h` is not an address for clients: two slashes, a host, and perhaps a port and a path without spaces follow the colon
+        `http://h/x y` is not an address for clients: two slashes, a host, and perhaps a port and a path without spaces follow the colon
+        `http://:80/` is not an address for clients: it names no host
+        `http://h:0/` is not an address for clients: the port is none
+        `tor+http://u:p@h/` is not an address for clients: it has an `@`; passwords go to auth.conf.d, see `client-config --auth`
+        `http://h/?x` is not an address for clients: what stands behind it is a path, and `?` or `#` would end it
+        `file://h/srv` is not an address for clients: the path of a directory, from the root on, follows the colon
+        `copy:/a b` is not an address for clients: the path has a space, `@`, `?`, `#` or a letter beyond ASCII
         ");
     }
 }

@@ -71,8 +71,7 @@ impl FromText for Architecture {
     fn from_text(text: &str) -> Result<Self, InvalidValue> {
         match Self::parse(text).map_err(|error| error.to_string())? {
             all if all.is_all() => {
-                let rule =
-                    format!("`{all}` is no architecture to list: such packages are in every index anyway");
+                let rule = format!("`{all}` is implied; remove it from the list");
                 Err(rule.into())
             }
             one => Ok(one),
@@ -132,7 +131,11 @@ impl FromText for Listen {
             text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
         match port {
             Some(Ok(_)) => Ok(Self(text.to_owned())),
-            _ => Err(format!("`{}` is no ADDRESS:PORT such as 127.0.0.1:8080", text.escape_debug()).into()),
+            _ => Err(format!(
+                "invalid address `{}`; use ADDRESS:PORT, for example 127.0.0.1:8080",
+                text.escape_debug()
+            )
+            .into()),
         }
     }
 }
@@ -147,7 +150,7 @@ impl FromText for SignedDuration {
         match duration(text) {
             Some(time) if time > LONGEST => Err(format!("`{shown}` is longer than a hundred years").into()),
             Some(time) => Ok(time),
-            None => Err(format!("`{shown}` is no time such as 14d or 36h").into()),
+            None => Err(format!("invalid duration `{shown}`; use for example 14d or 36h").into()),
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct Transaction<'a> {
     /// What is held and lifted by hand.
     held: Vec<HoldKey>,
     lifted: Vec<HoldKey>,
+    /// What people hold and what came in despite that: the suites that it came into, of all that the repository has.
+    narrowed: BTreeMap<HoldKey, [BTreeSet<SuiteName>; 2]>,
     /// What is held afterwards, whatever is taken out or comes back.
     replaced_holds: Option<Holds>,
     /// The suites that may be created; `None` for any.
@@ -190,6 +192,7 @@ impl<'a> Transaction<'a> {
             returned: BTreeSet::new(),
             held: Vec::new(),
             lifted: Vec::new(),
+            narrowed: BTreeMap::new(),
             replaced_holds: None,
             restored: BTreeMap::new(),
             edits: BTreeMap::new(),
@@ -268,12 +271,12 @@ impl<'a> Transaction<'a> {
         Ok(there)
     }
 
-    /// Returns why a package is to stay out of the repository, if it is: it is held, or that version is held for other architectures and
+    /// Returns why a package is to stay out of these suites, if it is: it is held, or that version is held for other architectures and
     /// is in no suite any more.
-    pub(crate) fn held(&mut self, key: &RecordKey) -> Result<Option<Hold>, Error> {
+    pub(crate) fn held(&mut self, key: &RecordKey, suites: &[SuiteName]) -> Result<Option<Hold>, Error> {
         let (snapshots, lookup) = (&self.snapshots, &mut self.lookup);
         let is_there = || lookup.has_version(snapshots.values(), &key.package, &key.version);
-        Ok(self.holds.keeping_out(key, is_there)?.cloned())
+        Ok(self.holds.keeping_out(key, suites, is_there)?.cloned())
     }
 
     /// Holds a version that the repository does not have, so that it stays out.
@@ -306,9 +309,31 @@ impl<'a> Transaction<'a> {
         lifted
     }
 
-    /// Lifts what people hold of a package: it came in by the wish of somebody who knows of the hold.
-    pub(crate) fn end_holds_of_people(&mut self, key: &RecordKey) {
-        let _ = self.lift_holds(|hold| hold.is_by_person() && hold.key.means(key));
+    /// Lifts what people hold of a package in a suite, which is one of `all` that the repository has: it came in there by the wish of
+    /// somebody who knows of the hold. Where it was already, the hold ends as well.
+    pub(crate) fn end_holds_of_people(
+        &mut self,
+        key: &RecordKey,
+        suite: &SuiteName,
+        all: &[SuiteName],
+    ) -> Result<(), Error> {
+        let is_held = |hold: &&Hold| hold.is_by_person() && hold.key.means(key);
+        let held: Vec<HoldKey> = self.holds.iter().filter(is_held).map(|hold| hold.key.clone()).collect();
+        if held.is_empty() {
+            return Ok(());
+        }
+        let mut there = BTreeSet::from([suite.clone()]);
+        for other in all {
+            if self.get(other, key)?.is_some() {
+                there.insert(other.clone());
+            }
+        }
+        for held in held {
+            let [came, of] = self.narrowed.entry(held).or_default();
+            came.extend(there.iter().cloned());
+            of.extend(all.iter().cloned());
+        }
+        Ok(())
     }
 
     /// Gives the repository these holds instead of those that follow from the changes.
@@ -400,6 +425,7 @@ impl<'a> Transaction<'a> {
         self.returned.clear();
         self.held.clear();
         self.lifted.clear();
+        self.narrowed.clear();
         self.replaced_holds = None;
         for (suite, (_, before)) in std::mem::take(&mut self.restored) {
             match before {
@@ -537,6 +563,7 @@ impl<'a> Transaction<'a> {
             }
         }
         self.lifted.iter().for_each(|key| holds.remove(key));
+        self.narrowed.iter().for_each(|(key, [came, all])| holds.narrow(key, came, all));
         let cause =
             HoldCause { date: context.now, actor: context.actor.clone(), operation: operation.clone() };
         for ((suite, key), blob) in &self.withdrawn {
@@ -551,7 +578,10 @@ impl<'a> Transaction<'a> {
 
     fn commit(mut self, context: &Context, operation: Operation) -> Result<Outcome, Error> {
         let objects = self.store.objects();
-        let changes_holds = !self.held.is_empty() || !self.lifted.is_empty() || self.replaced_holds.is_some();
+        let changes_holds = !self.held.is_empty()
+            || !self.lifted.is_empty()
+            || !self.narrowed.is_empty()
+            || self.replaced_holds.is_some();
         let holds = self.holds_after(context, &operation);
         let base = self.base.as_ref().map(|base| (base.id(), base.commit()));
         let before = base.map(|(_, commit)| commit.suites.clone()).unwrap_or_default();

@@ -106,7 +106,9 @@ fn words(line: &str) -> String {
             Some(placeholder) => result.push_str(placeholder),
             // `127.0.0.1:8080` ends in a word with a colon.
             // The minute of `2026-11-21 03:45 UTC`.
-            None if result.ends_with("<DAY> ") && after.starts_with(" UTC") => result.push_str("<MINUTE>"),
+            None if result.ends_with("<DAY> ") && after.starts_with(" UTC") => {
+                result.push_str(if word.len() > 5 { "<SECOND>" } else { "<MINUTE>" });
+            }
             None if result.ends_with("127.0.0.") && word.starts_with("1:") => result.push_str("1:<PORT>"),
             None => result.push_str(word),
         }
@@ -139,12 +141,12 @@ mod tests {
         let fingerprint = "63B042FF853CA1EDCFED3354BEC434324FC7AC2F";
         let text = format!(
             "{id} f45d208d89e0 {fingerprint} 2026-11-21T03:45:43Z published 20261121T034543Z: x\n\
-             at 2026-11-21 03:45 UTC, http://127.0.0.1:4711/p, 1.2-1:2, 20261121\n"
+             at 2026-11-21 03:45 UTC, 2026-11-21 03:45:43 UTC, http://127.0.0.1:4711/p, 1.2-1:2, 20261121\n"
         );
         assert_eq!(
             normalised(&text),
             "<ID> <ID> <FINGERPRINT> <TIME> published <PUBLICATION>: x\n\
-             at <DAY> <MINUTE> UTC, http://127.0.0.1:<PORT>/p, 1.2-1:2, 20261121"
+             at <DAY> <MINUTE> UTC, <DAY> <SECOND> UTC, http://127.0.0.1:<PORT>/p, 1.2-1:2, 20261121"
         );
     }
 }

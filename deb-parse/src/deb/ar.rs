@@ -27,9 +27,7 @@ pub(super) struct Header {
 pub(super) fn read_magic<R: Read>(source: &mut Source<R>) -> Result<(), Error> {
     let mut magic = [0; MAGIC.len()];
     if source.read_full(&mut magic)? < magic.len() || magic != MAGIC {
-        return Err(Error::whole_archive(
-            "this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))",
-        ));
+        return Err(Error::whole_archive("not a .deb file: no ar header (deb(5))"));
     }
     Ok(())
 }

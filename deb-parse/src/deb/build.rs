@@ -178,7 +178,13 @@ impl Builder {
             while let Some((parent, _)) = path.rsplit_once('/') {
                 match tree.entry(parent).or_insert(Entry::Directory(0o755)) {
                     Entry::Directory(_) => path = parent,
-                    _ => return Err(Error::value("path", path, "lies below what is no directory")),
+                    _ => {
+                        return Err(Error::value(
+                            "path",
+                            path,
+                            "lies below something that is not a directory",
+                        ));
+                    }
                 }
             }
         }

@@ -16,6 +16,11 @@ const DAMAGED: &str = "the compressed data is damaged";
 const NO_END: &str = "the compressed data is cut short, or something follows its end";
 pub(super) const NOT_ALONE: &str =
     "something follows the end of the compressed data, which must be one compressed stream";
+/// The most zeros behind a stream that dpkg surely passes over. It stops reading at the end of the stream, and what it then does not take
+/// from a pipe of 16 pages must fit into 15: beyond that `dpkg-deb` fails sometimes, and with much more always.
+pub(super) const MOST_ZEROS: u64 = 60 << 10;
+pub(super) const TOO_MANY_ZEROS: &str =
+    "more than 60 KiB of zeros follow the compressed data, which dpkg does not unpack reliably";
 
 /// Watches the bytes of a stream.
 pub(super) struct StreamEnd {

@@ -8,7 +8,7 @@
 use super::codec::{self, Decode};
 use super::compression::Compression;
 use super::source::{Member, copy};
-use super::stream_end::NOT_ALONE;
+use super::stream_end::{MOST_ZEROS, NOT_ALONE, TOO_MANY_ZEROS};
 use crate::LimitKind;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -177,19 +177,21 @@ impl<'a, R: Read> Unpacked<'a, R> {
     /// There must be nothing but zeros, so many at a time.
     fn pass_over_zeros_to_the_end(&mut self, unit: u64) -> Result<(), Error> {
         let name = self.member.name();
-        if !self.member.left().is_multiple_of(unit) {
+        let length = self.member.left();
+        if !length.is_multiple_of(unit) {
             return Err(Error::archive(name, NOT_ALONE));
         }
         loop {
             let piece = self.member.fill()?;
-            let length = piece.len();
+            let taken = piece.len();
             if piece.iter().any(|byte| *byte != 0) {
                 return Err(Error::archive(name, NOT_ALONE));
             }
-            if length == 0 {
-                return Ok(());
+            if taken == 0 {
+                let rule = Err(Error::archive(name, TOO_MANY_ZEROS));
+                return if length > MOST_ZEROS { rule } else { Ok(()) };
             }
-            self.member.consume(length);
+            self.member.consume(taken);
         }
     }
 }

@@ -126,7 +126,7 @@ fn what_a_package_cannot_hold_is_refused() {
     let message = |builder: Builder| builder.build().unwrap_err().to_string();
     insta::assert_snapshot!(message(builder().file("../x", "", 0o644)), @r#"path "../x": must be elements that are neither empty nor `.` nor `..`"#);
     insta::assert_snapshot!(message(builder().file("etc/probe.conf", "", 0o644)), @r#"path "etc/probe.conf": occurs twice in the package"#);
-    insta::assert_snapshot!(message(builder().file("etc/probe.conf/x", "", 0o644)), @r#"path "etc/probe.conf/x": lies below what is no directory"#);
+    insta::assert_snapshot!(message(builder().file("etc/probe.conf/x", "", 0o644)), @r#"path "etc/probe.conf/x": lies below something that is not a directory"#);
     insta::assert_snapshot!(message(builder().conffile("etc/none")), @r#"conffile "etc/none": must be a file of the package"#);
     insta::assert_snapshot!(message(builder().maintainer_script("postfoo", "")), @r#"maintainer script "postfoo": must be one of those that dpkg runs"#);
     insta::assert_snapshot!(message(builder().field("Depends", "a\nFilename: x")), @r#"field value "a\nFilename: x": must have its further lines indented"#);

@@ -316,3 +316,17 @@ fn data_archives_that_dpkg_cannot_unpack_are_refused() {
         ),
     ]);
 }
+
+#[test]
+fn every_architecture_of_dpkg_is_known_and_a_slip_is_not() {
+    for name in ["amd46", "aarch64", "x86-64", "i686", "riscv128", "hurd-amd46"] {
+        assert!(!deb_parse::Architecture::parse(name).unwrap().is_known(), "{name}");
+    }
+    for name in ["all", "amd64", "hurd-amd64", "kfreebsd-i386", "musl-linux-armhf", "newos-riscv64"] {
+        assert!(deb_parse::Architecture::parse(name).unwrap().is_known(), "{name}");
+    }
+    let Some(output) = crate::dpkg::run("dpkg-architecture", &["-L"]) else { return };
+    for name in String::from_utf8_lossy(&output.stdout).lines() {
+        assert!(deb_parse::Architecture::parse(name).unwrap().is_known(), "{name}");
+    }
+}

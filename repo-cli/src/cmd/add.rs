@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::client_config::quoted;
 use crate::args::{ChangeArguments, LimitArguments};
+use crate::clock;
 use crate::error::{self, Failure, Outcome, Report};
 use crate::output::{Output, RowLimit, count, joined};
 use crate::session::Session;
@@ -354,7 +355,7 @@ fn line(added: &Added, dry_run: bool) -> String {
     };
     why.extend(added.ended_hold.as_ref().map(|hold| {
         let ends = if dry_run { "would end" } else { "ends" };
-        format!("{ends} the hold since {}: {}", hold.cause.date.strftime("%Y-%m-%d"), hold.cause.operation)
+        format!("{ends} the hold since {}: {}", clock::minute(hold.cause.date), hold.cause.operation)
     }));
     why.extend(added.rule.map(|number| format!("by route {number} to {}", added.component)));
     let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };

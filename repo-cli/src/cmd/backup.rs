@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Global, LimitArguments};
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, bytes, count};
+use crate::output::{Column, Output, bytes, count};
 use crate::session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -116,7 +116,7 @@ pub(super) fn print_copies(copies: &[PlannedCopy], limit: LimitArguments, output
     let row = |copy: &PlannedCopy| [copy.path.to_string(), copy.size.to_string()];
     let rows: Vec<[String; 2]> = copies.iter().map(row).collect();
     if !rows.is_empty() {
-        output.table(["FILE", "BYTES"], &rows, limit.limit());
+        output.table([Column::text("FILE"), Column::whole("BYTES")], &rows, limit.limit());
     }
 }
 

@@ -6,7 +6,7 @@ use deb_parse::{PackageName, SuiteName, Version};
 use repo_store::{Build, CommitId, Record, RecordKey, RepositorySettings, Revision, SuiteRecords};
 
 use crate::error::Failure;
-use crate::output::{Output, RowLimit, package_rows};
+use crate::output::{Column, Output, RowLimit, package_rows};
 
 /// What happens to a version in a suite.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +44,17 @@ pub(crate) fn print(changes: Vec<Change>, limit: RowLimit, output: &Output) -> u
             [package, version, architectures, suites, action.word().to_owned()]
         })
         .collect();
-    output.table(["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "ACTION"], &rows, limit);
+    output.table(
+        [
+            Column::text("PACKAGE"),
+            Column::words("VERSION"),
+            Column::words("ARCHITECTURE"),
+            Column::words("SUITES"),
+            Column::words("ACTION"),
+        ],
+        &rows,
+        limit,
+    );
     rows.len()
 }
 

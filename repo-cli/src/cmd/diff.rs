@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Grouped, Output, RowLimit, count, grouped, joined};
+use crate::output::{Column, Grouped, Output, RowLimit, count, grouped, joined};
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
@@ -203,7 +203,17 @@ fn print(differences: &BTreeMap<SuiteName, Difference>, sides: [&str; 2], limit:
         .collect();
     let [a, b] = sides;
     let (first, second) = (format!("ONLY IN {a}"), format!("ONLY IN {b}"));
-    output.table(["PACKAGE", &first, &second, "ARCHITECTURE", "SUITES"], &rows, limit);
+    output.table(
+        [
+            Column::text("PACKAGE"),
+            Column::words(&first),
+            Column::words(&second),
+            Column::words("ARCHITECTURE"),
+            Column::words("SUITES"),
+        ],
+        &rows,
+        limit,
+    );
     let with = |places: [bool; 2]| packages.values().filter(|known| **known == places).count();
     let total = format!(
         "{} with differences: {} with versions only in {a}, {} with versions only in {b}, {} with both",

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::fetch::WebServer;
 use crate::key_check::CheckedKeys;
-use crate::output::{Output, RowLimit, count};
+use crate::output::{Column, Output, RowLimit, count};
 use crate::session::{self, Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -177,7 +177,11 @@ pub(crate) fn print(
         output.rest(limit, report.problems.len(), "problem");
         if limit.of(report.problems.len()) < report.problems.len() {
             output.line("");
-            output.table(["KIND", "PROBLEMS"], &by_kind(&report.problems), limit);
+            output.table(
+                [Column::text("KIND"), Column::whole("PROBLEMS")],
+                &by_kind(&report.problems),
+                limit,
+            );
         }
     });
     let looked = format!(
@@ -249,7 +253,7 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     if !repair && report.problems.iter().any(|problem| needs_a_copy(problem, others_sign)) {
         hints.push("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
     } else if repair && report.problems.iter().any(Problem::is_of_an_index) {
-        hints.push("damaged indices are in store/damaged/; `repo-cli publish` makes anew what clients miss");
+        hints.push("damaged indices are in store/damaged/; `repo-cli publish` makes what clients miss again");
     }
     let is_of_mode =
         |problem: &Problem| problem.kind == ProblemKind::Mode && !problem.path.starts_with("keys");

@@ -10,7 +10,7 @@ use crate::args::{RowArguments, argument};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::guard;
-use crate::output::{Output, bytes, count};
+use crate::output::{Column, Output, bytes, count};
 use crate::session::{self, Session};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -90,10 +90,18 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
         if arguments.dry_run {
             let row = |file: &GarbageJson| [file.path.clone(), file.size.to_string(), file.why.clone()];
             let rows: Vec<[String; 3]> = removed.iter().map(row).collect();
-            output.table(["FILE", "BYTES", "REASON"], &rows, limit);
+            output.table(
+                [Column::text("FILE"), Column::whole("BYTES"), Column::text("REASON")],
+                &rows,
+                limit,
+            );
             if limit.of(rows.len()) < rows.len() {
                 output.line("");
-                output.table(["REASON", "FILES"], &by_reason(&report.removed), limit);
+                output.table(
+                    [Column::text("REASON"), Column::whole("FILES")],
+                    &by_reason(&report.removed),
+                    limit,
+                );
             }
         }
     });

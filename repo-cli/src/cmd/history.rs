@@ -2,12 +2,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deb_parse::{PackageName, SuiteName};
+use jiff::Timestamp;
 use repo_store::{Record, Revision};
 use serde::Serialize;
 
 use crate::args::RowArguments;
+use crate::clock;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit, package_rows};
+use crate::output::{Column, Output, RowLimit, package_rows};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +31,8 @@ struct CommitJson {
     sequence: u64,
     commit: String,
     date: String,
+    #[serde(skip)]
+    time: Timestamp,
     actor: String,
     operation: String,
     added: usize,
@@ -95,7 +99,7 @@ impl CommitJson {
     /// The first cells of a row: which change it was, when, and by whom.
     fn cells(&self) -> [String; 4] {
         let commit = self.commit.chars().take(12).collect();
-        [self.sequence.to_string(), commit, self.date.clone(), self.actor.clone()]
+        [self.sequence.to_string(), commit, clock::minute(self.time), self.actor.clone()]
     }
 }
 
@@ -106,7 +110,18 @@ fn print(entries: &[CommitJson], output: &Output) {
         [number, commit, time, actor, changes, entry.operation.to_string()]
     };
     let rows: Vec<[String; 6]> = entries.iter().map(row).collect();
-    output.table(["NUMBER", "COMMIT", "TIME", "BY", "CHANGES", "OPERATION"], &rows, RowLimit::NONE);
+    output.table(
+        [
+            Column::whole("NUMBER"),
+            Column::whole("COMMIT").expendable(),
+            Column::whole("TIME"),
+            Column::text("BY").expendable(),
+            Column::whole("CHANGES"),
+            Column::text("OPERATION"),
+        ],
+        &rows,
+        RowLimit::NONE,
+    );
 }
 
 /// Prints a row for each version of the package that a change added or removed.
@@ -120,7 +135,19 @@ fn print_changes(entries: &[CommitJson], output: &Output) {
             [number, time, actor, change, suites.clone(), entry.operation.to_string()]
         })
         .collect();
-    output.table(["NUMBER", "TIME", "BY", "CHANGE", "SUITES", "OPERATION"], &rows, RowLimit::NONE);
+    output.table(
+        [
+            Column::whole("NUMBER"),
+            Column::whole("TIME"),
+            Column::text("BY").expendable(),
+            Column::words("CHANGE"),
+            Column::words("SUITES"),
+            // It says the versions once more.
+            Column::text("OPERATION").expendable(),
+        ],
+        &rows,
+        RowLimit::NONE,
+    );
 }
 
 /// The state and what it brought and removed; `None` when nothing that was asked for.
@@ -129,7 +156,8 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
     let mut entry = CommitJson {
         sequence: commit.sequence,
         commit: revision.id().to_string(),
-        date: commit.date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        date: clock::rfc_3339(commit.date),
+        time: commit.date,
         actor: commit.actor.clone(),
         operation: commit.operation.to_string(),
         added: 0,

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deb_parse::{PackageName, Version};
 use repo_store::{
-    CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, RecordKey, RepositoryName, Revision,
-    Selector,
+    CommitId, Hold, HoldCause, HoldKey, Operation, PackageSummary, RecordKey, RepositoryName,
+    RepositorySettings, Revision, Selector,
 };
 
 use crate::args::RowArguments;
+use crate::clock;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit, count, joined};
+use crate::nearest;
+use crate::output::{Column, Output, RowLimit, count, joined};
+use crate::package_names;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -96,6 +99,7 @@ pub(crate) fn hold(
         output.say(&format!("held already: {}", PackageSummary::new(&names)));
         return Ok(Outcome::Done);
     }
+    warn_of_unknown(&arguments.versions, session, output)?;
     let versions = count(names.len(), "version");
     output.say(&format!("{verb} {versions} out of {}: {}", repository.name, PackageSummary::new(&names)));
     Ok(Outcome::Done)
@@ -125,7 +129,11 @@ pub(crate) fn unhold(
         .map(ToString::to_string)
         .collect();
     if !unmatched.is_empty() {
-        let failure = Failure::NoHold { repository: repository.name.clone(), names: unmatched };
+        let failure = Failure::NoHold {
+            meant: meant_held(&unmatched, repository, session)?,
+            repository: repository.name.clone(),
+            names: unmatched,
+        };
         if lifted.is_empty() {
             return Err(failure);
         }
@@ -137,6 +145,45 @@ pub(crate) fn unhold(
     let named = PackageSummary::new(&names);
     output.say(&format!("{verb} {} of {}: {named}", count(names.len(), "hold"), repository.name));
     Ok(Outcome::Done)
+}
+
+/// Returns the held package that was probably meant by the first of these names.
+fn meant_held(
+    unmatched: &[String],
+    repository: &RepositorySettings,
+    session: &Session,
+) -> Result<Option<String>, Failure> {
+    let head = session.store.head(&repository.name)?;
+    let holds = head.as_ref().map(Revision::holds).transpose()?.unwrap_or_default();
+    let name = unmatched.first().and_then(|name| name.split('=').next()).unwrap_or_default();
+    let held = holds.iter().map(|hold| hold.key.package.as_str()).filter(|held| *held != name);
+    Ok(nearest::nearest(name, held).map(str::to_owned))
+}
+
+/// Warns of names that no repository has a package of: such a hold may be meant, and it may be a slip of the pen.
+fn warn_of_unknown(
+    packages: &[(PackageName, Version)],
+    session: &Session,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut heads = Vec::new();
+    for repository in session.config.repositories() {
+        heads.extend(session.store.head(&repository.name)?);
+    }
+    for (package, _) in packages {
+        let mut is_known = false;
+        for head in &heads {
+            for suite in head.commit().suites.keys() {
+                is_known |= !head.versions(suite, package)?.is_empty();
+            }
+        }
+        let meant = if is_known { None } else { package_names::meant(package.as_str(), &heads, false)? };
+        if let Some(meant) = meant {
+            let message = format!("no repository has a package named `{package}`; {}", meant.hint());
+            output.warn("W-UNKNOWN-PACKAGE", message);
+        }
+    }
+    Ok(())
 }
 
 fn print(names: &[String], commit: Option<CommitId>, dry_run: bool, output: &Output) {
@@ -163,7 +210,14 @@ pub(crate) fn holds(
     output.result(&serde_json::json!({ "holds": json }), || {
         let rows = rows(&holds, &there);
         output.table(
-            ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "SINCE", "BECAUSE"],
+            [
+                Column::text("PACKAGE"),
+                Column::whole("VERSION"),
+                Column::words("ARCHITECTURE").expendable(),
+                Column::words("SUITES"),
+                Column::whole("SINCE").expendable(),
+                Column::text("BECAUSE"),
+            ],
             &rows,
             arguments.rows.limit_of_listing(output),
         );
@@ -209,11 +263,21 @@ fn rows(holds: &[Hold], there: &BTreeSet<PackageVersion>) -> Vec<[String; 6]> {
             version.1.to_string(),
             builds.map_or_else(every, |builds| joined(&builds.into_iter().collect::<Vec<_>>())),
             if suites.is_empty() { every() } else { joined(&suites.into_iter().collect::<Vec<_>>()) },
-            cause.date.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-            format!("{} ({})", cause.operation, cause.actor),
+            clock::minute(cause.date),
+            format!("{} ({})", because(&cause.operation), cause.actor),
         ]
     };
     rows.into_iter().map(row).collect()
+}
+
+/// Returns why a version is held, in words that do not repeat the version beside them.
+fn because(operation: &Operation) -> String {
+    match operation {
+        Operation::Remove(_) => "remove".to_owned(),
+        Operation::Hold { reason: None, .. } => "hold".to_owned(),
+        Operation::Hold { reason: Some(reason), .. } => format!("hold: {reason}"),
+        operation => operation.to_string(),
+    }
 }
 
 /// Says what a change of the whole repository holds and what it lifts.
@@ -241,7 +305,22 @@ pub(super) fn warn_of_returned<'a>(
     let Some(head) = session.store.head(repository)? else { return Ok(()) };
     let holds = head.holds()?;
     let keys: BTreeSet<&RecordKey> = returned.collect();
-    let is_back = |hold: &&Hold| hold.is_by_person() && keys.iter().any(|key| hold.key.means(key));
+    let is_there = |hold: &Hold, key: &RecordKey| -> Result<bool, Failure> {
+        let mut there = hold.suites.is_empty();
+        for suite in &hold.suites {
+            there |= head.get(suite, key)?.is_some();
+        }
+        Ok(there)
+    };
+    let mut back = Vec::new();
+    for hold in holds.iter().filter(|hold| hold.is_by_person()) {
+        for key in keys.iter().filter(|key| hold.key.means(key)) {
+            if is_there(hold, key)? {
+                back.push(hold);
+                break;
+            }
+        }
+    }
     let warning = |hold: &Hold| {
         let (package, version) = (&hold.key.package, &hold.key.version);
         let since = held_since(&hold.cause);
@@ -249,13 +328,13 @@ pub(super) fn warn_of_returned<'a>(
             "{package} {version} comes back though it is {since}; to lift the hold: repo-cli unhold {repository} {package}={version}"
         )
     };
-    output.warn_of_each("W-STAYS-HELD", limit, holds.iter().filter(is_back).map(warning).collect());
+    output.warn_of_each("W-STAYS-HELD", limit, back.into_iter().map(warning).collect());
     Ok(())
 }
 
 /// Since when a version is held, and why.
 pub(crate) fn held_since(cause: &HoldCause) -> String {
-    format!("held since {}: {}", cause.date.strftime("%Y-%m-%d %H:%M UTC"), cause.operation)
+    format!("held since {}: {}", clock::minute(cause.date), cause.operation)
 }
 
 pub(crate) fn hold_json(hold: &Hold) -> serde_json::Value {

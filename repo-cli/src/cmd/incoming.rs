@@ -27,7 +27,7 @@ pub(crate) struct IncomingArguments {
     /// Look once and end, instead of waiting for more
     #[arg(long)]
     once: bool,
-    /// How long a file that is no valid package may be unchanged before it is rejected, in seconds
+    /// How long a file that is not a valid package may be unchanged before it is rejected, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
     /// Take also what a removal or a rollback took out

@@ -15,7 +15,7 @@ use self::change::{Expiry, ExtendArguments, ImportArguments, RevokeArguments};
 use self::rotate::{RetireArguments, RotateArguments};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit};
+use crate::output::{Column, Output, RowLimit};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -206,7 +206,16 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
     let retired: Vec<String> = retired.collect();
     notes.extend(retired.iter().map(|fingerprint| format!("{fingerprint}: it is retired and signs no more")));
     output.result(&serde_json::json!({ "keys": json, "retired": retired }), || {
-        output.table(["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"], &rows, RowLimit::NONE);
+        output.table(
+            [
+                Column::whole("FINGERPRINT"),
+                Column::whole("ALGORITHM"),
+                Column::whole("EXPIRES"),
+                Column::text("NAME"),
+            ],
+            &rows,
+            RowLimit::NONE,
+        );
         notes.iter().for_each(|note| output.line(note));
     });
     if json.is_empty() {

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit, count, joined, package_rows};
+use crate::output::{Column, Output, RowLimit, count, package_rows};
+use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
@@ -77,6 +78,7 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
     let suites = || suites.iter().filter(asked).copied();
     let limit = arguments.rows.limit_of_listing(output);
     let files;
+    let mut unmatched = Vec::new();
     if let Some(head) = head.as_ref().filter(|_| arguments.selectors.is_empty() && !output.is_json()) {
         let rows;
         (rows, files) = all_rows(head, suites())?;
@@ -88,6 +90,8 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
             None => Found::new(),
         };
         files = found.len();
+        let records = found.values().map(|(record, _)| &**record);
+        unmatched = package_names::unmatched(&arguments.selectors, &records);
         if output.is_json() {
             let listed: Vec<ListedJson> =
                 found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
@@ -97,19 +101,20 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
             output.total(rows, &format!("{} in {}", count(files, "package file"), state.text));
         }
     }
-    if files == 0 {
-        let what = if arguments.selectors.is_empty() {
-            "".to_owned()
-        } else {
-            format!(" match {}", joined(&arguments.selectors))
-        };
-        output.found_nothing(&format!("no packages{what} in {}", state.text));
+    if files == 0 && arguments.selectors.is_empty() {
+        output.found_nothing(&format!("no packages in {}", state.text));
     }
+    package_names::say_unmatched(&unmatched, &format!(" in {}", state.text), &head, output)?;
     Ok(Outcome::Done)
 }
 
 /// The columns of a table of packages.
-const HEAD: [&str; 4] = ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES"];
+const HEAD: [Column<'_>; 4] = [
+    Column::text("PACKAGE"),
+    Column::whole("VERSION"),
+    Column::words("ARCHITECTURE"),
+    Column::words("SUITES"),
+];
 
 /// Returns the rows of all packages of some suites, and the number of package files. Only the keys of the packages are read, and one package is
 /// at hand at a time.

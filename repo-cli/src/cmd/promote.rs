@@ -1,25 +1,27 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deb_parse::SuiteName;
 use repo_store::{
-    ChangeError, CommitId, Hold, HoldCause, PromoteOptions, PromotionPlan, Record, RepositoryName,
+    ChangeError, CommitId, Hold, HoldCause, PromoteOptions, PromotionPlan, Record, RecordKey, RepositoryName,
     RepositorySettings, Selector, SuiteRecords,
 };
 
 use super::changes::{self, Change};
+use super::client_config::quoted;
 use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit, count, first_of, joined};
+use crate::package_names;
 use crate::planned::carry_out;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PromoteArguments {
     /// Names or patterns; of each package the newest version, or the one named with =VERSION. A source package of that
-    /// name is meant as well as a binary one
+    /// name is meant as well as a binary one; with --whole-source the name of a source means all that was built from it
     #[arg(value_name = "PACKAGE[=VERSION]", required_unless_present = "all")]
     selectors: Vec<Selector>,
     /// All that the other repository lacks
@@ -71,7 +73,7 @@ pub(crate) fn run(
     let make = || {
         let before = session.store.head(&to.name)?;
         let plan = session.store.plan_promotion(from, to, &options)?;
-        check_matched(plan.unmatched(), &from.name, session)?;
+        check_matched(plan.unmatched(), &from.name, options.whole_source, session)?;
         let changes = changes::additions(plan.changes(), before.as_ref())?;
         Ok((plan, changes))
     };
@@ -104,7 +106,7 @@ pub(crate) fn run(
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     };
     // What was named and is held was refused; a pattern and `--all` only pass over it.
-    let refused = plan.held().iter().any(|(record, _)| is_named(record, arguments));
+    let refused = plan.held().iter().any(|(record, _)| plan.asks_for(record));
     if refused && moved.is_empty() {
         output.say(&done);
         return Ok(Outcome::Refused);
@@ -122,31 +124,62 @@ fn note_left_out(
     output: &Output,
 ) {
     let limit = arguments.rows.limit();
-    let notes = plan.left_out().by_record().into_iter().map(|(record, suites)| {
-        let (key, suites) = (record.key(), joined(&suites));
-        format!("{key} stays behind: {} has no suite {suites}", to.name)
+    let mut without_suite: BTreeMap<Vec<SuiteName>, Vec<RecordKey>> = BTreeMap::new();
+    for (record, suites) in plan.left_out().by_record() {
+        without_suite.entry(suites).or_default().push(record.key().clone());
+    }
+    let notes = without_suite.into_iter().map(|(suites, keys)| {
+        let what = stay_behind("", &keys);
+        format!("{what}; {} has no suite {}", to.name, joined(&suites))
     });
     output.warn_of_each("W-LEFT-BEHIND", limit, notes.collect());
     note_held(plan, to, arguments, output);
-    let notes = plan.siblings().iter().map(|record| {
-        let (key, (source, version)) = (record.key(), record.source());
-        format!(
-            "{key} stays behind though it was built from {source} {version} too (take it along with --whole-source)"
-        )
-    });
-    output.warn_of_each("W-LEFT-BEHIND", limit, notes.collect());
+    let sources: BTreeSet<String> = plan
+        .siblings()
+        .iter()
+        .map(|record| {
+            let (source, version) = record.source();
+            format!("{source} {version}")
+        })
+        .collect();
+    let built = match sources.first() {
+        None => return,
+        Some(source) if sources.len() == 1 => format!(" built from {source}"),
+        Some(_) => " built from the same sources".to_owned(),
+    };
+    let keys: Vec<RecordKey> = plan.siblings().iter().map(|record| record.key().clone()).collect();
+    let what = stay_behind(&built, &keys);
+    output.warn("W-LEFT-BEHIND", format!("{what}; to take all of them: {}", whole_source(arguments)));
 }
 
-/// Returns whether a record was asked for by its name. A pattern and `--all` mean what may come, as the retry of a job does.
-fn is_named(record: &Record, arguments: &PromoteArguments) -> bool {
-    arguments.selectors.iter().any(|selector| !selector.is_pattern() && selector.matches(record))
+/// Says which packages stay behind: how many, and the first of them.
+fn stay_behind(built: &str, keys: &[RecordKey]) -> String {
+    if let [key] = keys {
+        return format!("1 package{built} stays behind: {key}");
+    }
+    let mut packages: Vec<String> =
+        keys.iter().map(|key| format!("{} {}", key.package, key.version)).collect();
+    packages.dedup();
+    let verb = if packages.len() == 1 { "stays" } else { "stay" };
+    format!("{}{built} {verb} behind: {}", count(packages.len(), "package"), first_of(&packages))
+}
+
+/// Returns the same command for whole sources.
+fn whole_source(arguments: &PromoteArguments) -> String {
+    let mut words = vec!["repo-cli promote".to_owned()];
+    words.extend(arguments.selectors.iter().map(|selector| quoted(&selector.to_string())));
+    words.push(format!("--from {} --to {}", arguments.from, arguments.to));
+    words.extend(arguments.suites.iter().map(|suite| format!("--suite {suite}")));
+    words.extend(arguments.despite_hold.then(|| "--despite-hold".to_owned()));
+    words.push("--whole-source".to_owned());
+    words.join(" ")
 }
 
 /// Prints what stays out because it is held: a line for each reason, since one rollback may hold hundreds of packages.
 fn note_held(plan: &PromotionPlan, to: &RepositorySettings, arguments: &PromoteArguments, output: &Output) {
     let mut by_cause: BTreeMap<(bool, &HoldCause), Vec<(&Record, &Hold)>> = BTreeMap::new();
     for (record, hold) in plan.held() {
-        let cause = (is_named(record, arguments), &hold.cause);
+        let cause = (plan.asks_for(record), &hold.cause);
         by_cause.entry(cause).or_default().push((record, hold));
     }
     let (mut skipped, mut hint) = (Vec::new(), None);
@@ -182,16 +215,18 @@ fn note_held(plan: &PromotionPlan, to: &RepositorySettings, arguments: &PromoteA
     output.notes(arguments.rows.limit(), &skipped, "hold");
 }
 
-/// A name that matches nothing is a slip of the pen: nothing is done then.
+/// A name that matches nothing is a slip of the pen: nothing is done then. `whole_source`: a source may be named as well.
 pub(crate) fn check_matched(
     unmatched: &[Selector],
     repository: &RepositoryName,
+    whole_source: bool,
     session: &Session,
 ) -> Result<(), Failure> {
     if unmatched.is_empty() {
         return Ok(());
     }
-    Err(session.no_match(repository, unmatched.iter().map(ToString::to_string).collect()))
+    let names = unmatched.iter().map(ToString::to_string).collect();
+    Err(package_names::no_match(session, repository, names, whole_source))
 }
 
 fn listed(records: &[(Arc<Record>, Vec<SuiteName>)]) -> Vec<ListedJson> {

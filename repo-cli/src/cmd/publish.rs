@@ -55,7 +55,7 @@ pub(crate) fn run(
             "publication": report.publication.map(|id| id.to_string()),
             "suites": report.suites.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "removed": report.removed,
-            "date": report.date.map(clock::seconds),
+            "date": report.date.map(clock::rfc_3339),
             "tags_ahead": tags_ahead(&report),
         });
         if !report.unlisted.is_empty()
@@ -81,6 +81,6 @@ fn unlisted(Unlisted { package, index, reason, .. }: &Unlisted) -> serde_json::V
 
 /// Returns the tags whose publications clients refuse, in JSON: until when.
 pub(super) fn tags_ahead(report: &PublishReport) -> Vec<serde_json::Value> {
-    let entry = |(tag, date): &(repo_store::TagName, jiff::Timestamp)| serde_json::json!({ "tag": tag.as_str(), "date": clock::seconds(*date) });
+    let entry = |(tag, date): &(repo_store::TagName, jiff::Timestamp)| serde_json::json!({ "tag": tag.as_str(), "date": clock::rfc_3339(*date) });
     report.tags_ahead.iter().map(entry).collect()
 }

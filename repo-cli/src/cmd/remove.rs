@@ -101,7 +101,7 @@ fn take_out(
         if !plan.unmatched().is_empty() {
             complete(arguments, repository, session, output)?;
         }
-        check_matched(plan.unmatched(), &repository.name, session)?;
+        check_matched(plan.unmatched(), &repository.name, false, session)?;
         Ok(plan)
     };
     let (plan, commit) = carry_out(make, |plan: &RemovalPlan| {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::changes;
 use crate::args::{ChangeArguments, RowArguments};
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit, count, package_rows};
+use crate::output::{Column, Output, RowLimit, count, package_rows};
 use crate::planned::carry_out;
 use crate::session::Session;
 
@@ -147,6 +147,13 @@ fn show(plan: &RetentionPlan, every: bool, limit: RowLimit, output: &Output) {
             [package, version, architectures, suites, action.to_owned(), reason]
         })
         .collect();
-    let head = ["PACKAGE", "VERSION", "ARCHITECTURE", "SUITES", "ACTION", "REASON"];
+    let head = [
+        Column::text("PACKAGE"),
+        Column::whole("VERSION"),
+        Column::words("ARCHITECTURE"),
+        Column::words("SUITES"),
+        Column::words("ACTION"),
+        Column::text("REASON"),
+    ];
     output.table(head, &rows, limit);
 }

@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use super::list::{self, Found, ListedJson, find};
 use crate::args::RowArguments;
+use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count, joined};
+use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
@@ -43,7 +45,7 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
         }
     }
     if found.is_empty() {
-        return Err(session.no_match(&repository.name, vec![selector.to_string()]));
+        return Err(package_names::no_match(session, &repository.name, vec![selector.to_string()], false));
     }
     let json: Vec<serde_json::Value> = found
         .values()
@@ -88,7 +90,7 @@ fn show_state(
     let found = find(revision, commit.suites.keys().filter(|suite| suites.contains(suite)), &[])?;
     let listed: Vec<ListedJson> =
         found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
-    let date = commit.date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let date = clock::rfc_3339(commit.date);
     let document = serde_json::json!({
         "repository": repository.as_str(),
         "sequence": commit.sequence,
@@ -100,7 +102,7 @@ fn show_state(
     });
     output.result(&document, || {
         output.line(&format!("# {repository} {} ({})", commit.sequence, revision.id()));
-        output.line(&format!("# {date} by {}: {}", commit.actor, commit.operation));
+        output.line(&format!("# {} by {}: {}", clock::minute(commit.date), commit.actor, commit.operation));
         let rows = list::print_found(&found, rows.limit_of_listing(output), output);
         output.total(rows, &count(listed.len(), "package file"));
     });

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit, count};
+use crate::output::{Column, Output, RowLimit, count};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -143,7 +143,8 @@ pub(crate) fn run(
                     [subject.subject.clone(), state.to_owned(), subject.summary()]
                 };
                 let rows: Vec<[String; 3]> = subjects.iter().map(row).collect();
-                output.table(["SUBJECT", "STATE", "WHAT"], &rows, RowLimit::NONE);
+                let head = [Column::words("SUBJECT"), Column::whole("STATE"), Column::text("WHAT")];
+                output.table(head, &rows, RowLimit::NONE);
             });
             if attention > 0 {
                 let need = if attention == 1 { "needs" } else { "need" };

@@ -2,7 +2,7 @@ use repo_store::TagName;
 
 use crate::clock;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit};
+use crate::output::{Column, Output, RowLimit};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -90,30 +90,33 @@ fn list(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let mut rows = Vec::new();
+    let (mut rows, mut tags) = (Vec::new(), Vec::new());
     for tag in session.store.tags(repository)? {
         let revision = session.store.revision(repository, tag.commit)?;
         let commit = revision.commit();
-        rows.push([
-            tag.name.to_string(),
-            commit.sequence.to_string(),
-            tag.commit.to_string(),
-            commit.date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            commit.operation.to_string(),
-        ]);
+        let (id, operation) = (tag.commit.to_string(), commit.operation.to_string());
+        tags.push(serde_json::json!({
+            "tag": tag.name.as_str(),
+            "sequence": commit.sequence,
+            "commit": id,
+            "date": clock::rfc_3339(commit.date),
+            "operation": operation,
+        }));
+        let (number, id) = (commit.sequence.to_string(), id.chars().take(12).collect());
+        rows.push([tag.name.to_string(), number, id, clock::minute(commit.date), operation]);
     }
-    let tags: Vec<_> = rows
-        .iter()
-        .map(|[tag, sequence, commit, date, operation]| {
-            let sequence: u64 = sequence.parse().unwrap_or(0);
-            serde_json::json!({ "tag": tag, "sequence": sequence, "commit": commit, "date": date, "operation": operation })
-        })
-        .collect();
     output.result(&serde_json::json!({ "tags": tags }), || {
-        for [_, _, commit, _, _] in &mut rows {
-            commit.truncate(12);
-        }
-        output.table(["TAG", "NUMBER", "COMMIT", "TIME", "OPERATION"], &rows, RowLimit::NONE);
+        output.table(
+            [
+                Column::text("TAG"),
+                Column::whole("NUMBER"),
+                Column::whole("COMMIT").expendable(),
+                Column::whole("TIME"),
+                Column::text("OPERATION"),
+            ],
+            &rows,
+            RowLimit::NONE,
+        );
     });
     if tags.is_empty() {
         output.found_nothing(&format!("no tags in {repository}"));

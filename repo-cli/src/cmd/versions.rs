@@ -5,7 +5,8 @@ use deb_parse::{PackageName, SuiteName};
 use super::list::{Found, ListedJson};
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count, package_rows};
+use crate::output::{Column, Output, count, package_rows};
+use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(
     }
     let mut rows = Vec::new();
     let mut listed = Vec::new();
+    let mut revisions = Vec::new();
     for state in &states {
         let (repository, revision) = state.resolve(session)?;
         state.check_suites(repository, revision.as_ref(), &[])?;
@@ -55,6 +57,7 @@ pub(crate) fn run(
                 "entry": one,
             }));
         }
+        revisions.push(revision);
     }
     output.result(&serde_json::json!({ "versions": listed }), || {
         let rows: Vec<[String; 4]> = package_rows(rows)
@@ -64,14 +67,19 @@ pub(crate) fn run(
             })
             .collect();
         output.table(
-            ["VERSION", "ARCHITECTURE", "REPOSITORY", "SUITES"],
+            [
+                Column::whole("VERSION"),
+                Column::words("ARCHITECTURE"),
+                Column::text("REPOSITORY"),
+                Column::words("SUITES"),
+            ],
             &rows,
             arguments.rows.limit_of_listing(output),
         );
         output.total(rows.len(), &count(listed.len(), "package file"));
     });
     if listed.is_empty() {
-        output.found_nothing(&format!("no packages match {}", arguments.package));
+        package_names::say_unmatched(&[arguments.package.to_string()], "", &revisions, output)?;
     }
     Ok(Outcome::Done)
 }

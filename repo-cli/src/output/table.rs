@@ -58,9 +58,86 @@ pub(super) fn terminal_width() -> Option<usize> {
     given.filter(|width| *width > 0).or_else(|| size().filter(|width| *width > 0)).or(Some(80))
 }
 
+/// A column of a table: its title, and what may become of it when a line does not fit the terminal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column<'a> {
+    title: &'a str,
+    kind: ColumnKind,
+    is_expendable: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ColumnKind {
+    /// A version, a time, a number: never broken, for it is compared and copied.
+    Whole,
+    /// Names and versions in a row: broken between two of them.
+    Words,
+    /// Text: broken between words, and in words that are longer than a line has room for.
+    Text,
+}
+
+impl<'a> Column<'a> {
+    /// A column of versions, times or numbers: a cell is never broken.
+    pub(crate) const fn whole(title: &'a str) -> Self {
+        Self { title, kind: ColumnKind::Whole, is_expendable: false }
+    }
+
+    /// A column of lists of names or versions: a cell is broken between two of them.
+    pub(crate) const fn words(title: &'a str) -> Self {
+        Self { title, kind: ColumnKind::Words, is_expendable: false }
+    }
+
+    /// A column of text, or of names of any length.
+    pub(crate) const fn text(title: &'a str) -> Self {
+        Self { title, kind: ColumnKind::Text, is_expendable: false }
+    }
+
+    /// Lets the column be left out when a line does not fit: the first of several goes first.
+    pub(crate) const fn expendable(mut self) -> Self {
+        self.is_expendable = true;
+        self
+    }
+
+    /// How narrow the column can be when the words of a text may be broken into pieces of `piece` characters.
+    fn least(self, Lengths { cell, word, whole_word }: Lengths, piece: usize) -> usize {
+        match self.kind {
+            ColumnKind::Whole => cell,
+            ColumnKind::Words => word,
+            ColumnKind::Text => word.min(piece).max(whole_word),
+        }
+    }
+}
+
+/// The most characters that a column has in a cell, in a word, and in a word that is never broken.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lengths {
+    cell: usize,
+    word: usize,
+    whole_word: usize,
+}
+
+impl Lengths {
+    fn extend(&mut self, cell: &str) {
+        self.cell = self.cell.max(cell.chars().count());
+        for word in cell.split(' ') {
+            let length = word.chars().count();
+            self.word = self.word.max(length);
+            if is_copied(word) {
+                self.whole_word = self.whole_word.max(length);
+            }
+        }
+    }
+}
+
+/// Returns whether a word of a text is compared and copied as a whole: a version or a fingerprint.
+fn is_copied(word: &str) -> bool {
+    let is_fingerprint = || word.len() >= 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    word.starts_with(|first: char| first.is_ascii_digit()) || is_fingerprint()
+}
+
 /// Calls `take` with each line of a table; with none, not even its head, when it has no rows.
 pub(super) fn each_line<const N: usize>(
-    head: [&str; N],
+    columns: [Column<'_>; N],
     rows: &[[String; N]],
     terminal: Option<usize>,
     mut take: impl FnMut(&str),
@@ -68,35 +145,37 @@ pub(super) fn each_line<const N: usize>(
     if rows.is_empty() {
         return;
     }
-    let head = head.map(str::to_owned);
+    let head = columns.map(|column| column.title.to_owned());
     let rows =
         || std::iter::once(&head).chain(rows).map(|row| row.each_ref().map(|cell| escape_in_line(cell)));
-    let widest = |measure: fn(&str) -> usize| {
-        rows().fold([0; N], |mut widths, row| {
-            widths.iter_mut().zip(&row).for_each(|(width, cell)| *width = measure(cell).max(*width));
-            widths
-        })
-    };
-    let mut widths = widest(|cell| cell.chars().count());
-    if let Some(terminal) = terminal {
-        fit(&mut widths, [widest(longest_word), widest(fingerprint_length)], terminal);
+    let mut lengths = [Lengths::default(); N];
+    for row in rows() {
+        lengths.iter_mut().zip(&row).for_each(|(lengths, cell)| lengths.extend(cell));
     }
+    let widths = match terminal {
+        Some(terminal) => fit(columns, lengths, terminal),
+        None => lengths.map(|lengths| Some(lengths.cell)),
+    };
     let mut line = String::new();
     let mut take_cells = |cells: [&str; N]| {
         line.clear();
-        for (cell, width) in cells.iter().zip(widths) {
+        for (cell, width) in cells.iter().zip(widths).filter_map(|(cell, width)| Some((cell, width?))) {
             // Writing to a String cannot fail.
             let _ = write!(line, "{}{cell:width$}", if line.is_empty() { "" } else { GAP });
         }
         take(line.trim_end());
     };
     for row in rows() {
-        let is_folded = row.iter().zip(widths).any(|(cell, width)| cell.chars().count() > width);
+        let is_folded = row
+            .iter()
+            .zip(widths)
+            .any(|(cell, width)| width.is_some_and(|width| cell.chars().count() > width));
         if !is_folded {
             take_cells(row.each_ref().map(|cell| &**cell));
             continue;
         }
-        let cells: Vec<Vec<String>> = row.iter().zip(widths).map(|(cell, width)| fold(cell, width)).collect();
+        let fold = |(cell, width): (_, Option<usize>)| width.map_or_else(Vec::new, |width| fold(cell, width));
+        let cells: Vec<Vec<String>> = row.iter().map(|cell| &**cell).zip(widths).map(fold).collect();
         let height = cells.iter().map(Vec::len).max().unwrap_or(0);
         for number in 0..height {
             let mut texts = [""; N];
@@ -108,34 +187,52 @@ pub(super) fn each_line<const N: usize>(
     }
 }
 
-fn longest_word(text: &str) -> usize {
-    text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0)
-}
+/// A longer word of a text is rather broken than another column left out.
+const BROKEN_FIRST: usize = 24;
 
-/// The length of a fingerprint, which is compared and copied as a whole; 0 for any other text.
-fn fingerprint_length(text: &str) -> usize {
-    let is_fingerprint = text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_fingerprint { text.len() } else { 0 }
-}
-
-/// Makes the widest columns narrower until a line fits, as far as that goes: breaks words only where that is needed. `least` is how narrow
-/// each column can be without and with that.
-fn fit<const N: usize>(widths: &mut [usize; N], least: [[usize; N]; 2], terminal: usize) {
-    let gaps = GAP.len() * N.saturating_sub(1);
-    let [_, unbreakable] = least;
-    for least in least {
-        let limited = |limit: usize| {
-            let mut limited = *widths;
-            limited.iter_mut().zip(least).for_each(|(width, least)| *width = (*width).min(limit.max(least)));
-            limited
-        };
-        let fits = |widths: &[usize; N]| widths.iter().sum::<usize>() + gaps <= terminal;
-        if let Some(fitting) = (NARROWEST..=terminal).rev().map(limited).find(fits) {
-            *widths = fitting;
-            return;
+/// Returns how wide each column is so that a line fits, as far as that goes; `None` for one that is left out. The widest columns become
+/// narrower, then long words of texts are broken, then what is expendable is left out, and at last any word of a text is broken.
+fn fit<const N: usize>(
+    columns: [Column<'_>; N],
+    lengths: [Lengths; N],
+    terminal: usize,
+) -> [Option<usize>; N] {
+    let mut shown = [true; N];
+    let least_of = |piece: usize| {
+        let mut least = [0; N];
+        let all = least.iter_mut().zip(columns).zip(lengths);
+        all.for_each(|((least, column), lengths)| *least = column.least(lengths, piece));
+        least
+    };
+    let limited = |limit: usize, least: [usize; N], shown: [bool; N]| {
+        let mut widths = lengths.map(|lengths| Some(lengths.cell));
+        for ((width, least), is_shown) in widths.iter_mut().zip(least).zip(shown) {
+            *width = width.map(|cell| cell.min(limit.max(least))).filter(|_| is_shown);
+        }
+        widths
+    };
+    let fits = |widths: &[Option<usize>; N]| {
+        let shown = widths.iter().flatten();
+        shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1) <= terminal
+    };
+    loop {
+        for piece in [usize::MAX, BROKEN_FIRST] {
+            let least = least_of(piece);
+            let narrower = (NARROWEST..=terminal).rev().map(|limit| limited(limit, least, shown));
+            if let Some(fitting) = narrower.into_iter().find(fits) {
+                return fitting;
+            }
+        }
+        let expendable =
+            shown.iter_mut().zip(columns).find(|(shown, column)| **shown && column.is_expendable);
+        match expendable {
+            Some((shown, _)) => *shown = false,
+            None => break,
         }
     }
-    widths.iter_mut().zip(unbreakable).for_each(|(width, least)| *width = (*width).min(NARROWEST.max(least)));
+    let least = least_of(NARROWEST);
+    let narrower = (NARROWEST..=terminal).rev().map(|limit| limited(limit, least, shown));
+    narrower.into_iter().find(fits).unwrap_or_else(|| limited(NARROWEST, least, shown))
 }
 
 /// Breaks a text into lines of `width` characters at most, between words where that is possible.
@@ -229,14 +326,19 @@ mod tests {
         rows.iter().map(|row| row.map(str::to_owned)).collect()
     }
 
-    fn lines<const N: usize>(head: [&str; N], rows: &[[String; N]], terminal: Option<usize>) -> Vec<String> {
+    fn lines<const N: usize>(
+        columns: [Column<'_>; N],
+        rows: &[[String; N]],
+        terminal: Option<usize>,
+    ) -> Vec<String> {
         let mut lines = Vec::new();
-        each_line(head, rows, terminal, |line| lines.push(line.to_owned()));
+        each_line(columns, rows, terminal, |line| lines.push(line.to_owned()));
         lines
     }
 
     fn text(rows: &[[String; 3]], terminal: Option<usize>) -> String {
-        lines(["PACKAGE", "VERSION", "SUITES"], rows, terminal).join("\n")
+        let columns = [Column::text("PACKAGE"), Column::whole("VERSION"), Column::words("SUITES")];
+        lines(columns, rows, terminal).join("\n")
     }
 
     #[test]
@@ -306,10 +408,10 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_lost_or_too_wide(
-            cells in prop::collection::vec([".{0,40}", "[a-z ]{0,200}", "[a-z]{0,90}"], 1..6),
+            cells in prop::collection::vec(["[^0-9]{0,40}", "[a-z ]{0,200}", "[a-z]{0,90}"], 1..6),
             terminal in 30_usize..200,
         ) {
-            let lines = lines(["A", "B", "C"], &cells, Some(terminal));
+            let lines = lines(["A", "B", "C"].map(Column::text), &cells, Some(terminal));
             prop_assert!(lines.iter().all(|line| line.chars().count() <= terminal), "{lines:?}");
             let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
             let shown: usize = lines.iter().skip(1).map(|line| letters(line)).sum();
@@ -325,12 +427,58 @@ mod tests {
         let row = [fingerprint, "ed25519", "2028-11-26", name].map(str::to_owned);
         for terminal in [20, 60, 80, 100] {
             let lines = lines(
-                ["FINGERPRINT", "ALGORITHM", "EXPIRES", "NAME"],
+                [
+                    Column::whole("FINGERPRINT"),
+                    Column::whole("ALGORITHM"),
+                    Column::whole("EXPIRES"),
+                    Column::text("NAME"),
+                ],
                 std::slice::from_ref(&row),
                 Some(terminal),
             );
             assert!(lines.iter().any(|line| line.contains(fingerprint)), "{lines:#?}");
             assert!(terminal < 80 || lines.iter().all(|line| line.chars().count() <= terminal), "{lines:#?}");
+        }
+    }
+
+    #[test]
+    fn a_version_and_a_time_are_never_broken() {
+        let columns = [
+            Column::whole("NUMBER"),
+            Column::whole("COMMIT").expendable(),
+            Column::whole("TIME"),
+            Column::text("BY").expendable(),
+            Column::words("VERSIONS"),
+            Column::text("OPERATION"),
+        ];
+        let version = "2:1.2.3~rc1+git20260101.0123456-1~bookworm1";
+        let operation = format!("promote from preprod: a-package-with-a-quite-long-name-dbgsym {version}");
+        let versions = format!("{version}, {version}");
+        let row = ["41", "0123456789ab", "2026-11-27 10:00 UTC", "somebody", &versions, &operation];
+        let row = row.map(str::to_owned);
+        for terminal in [60, 80, 120, 200] {
+            let lines = lines(columns, std::slice::from_ref(&row), Some(terminal));
+            let text = lines.join("\n");
+            assert!(text.contains("2026-11-27 10:00 UTC"), "{text}");
+            assert_eq!(text.matches(version).count().min(2), 2, "{text}");
+            assert!(terminal < 100 || lines.iter().all(|line| line.chars().count() <= terminal), "{text}");
+            assert_eq!(text.contains("COMMIT"), terminal > 150, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_least_important_column_is_left_out_first() {
+        let columns =
+            [Column::whole("COMMIT").expendable(), Column::text("BY").expendable(), Column::whole("TIME")];
+        let row = ["0123456789ab", "somebody", "2026-11-27 10:00 UTC"].map(str::to_owned);
+        for (terminal, head) in [
+            (44, "COMMIT        BY        TIME"),
+            (43, "BY        TIME"),
+            (30, "BY        TIME"),
+            (29, "TIME"),
+        ] {
+            let lines = lines(columns, std::slice::from_ref(&row), Some(terminal));
+            assert_eq!(lines.first().map(String::as_str), Some(head), "{terminal}");
         }
     }
 }

@@ -51,11 +51,11 @@ fn what_the_helper_calls_good_is_taken() {
 fn files_that_are_no_archives() {
     let environment = filled_store();
     insta::assert_snapshot!(refused_bytes(&environment, "This is no package.\n"), @"
-    error: <DIR>/files/bad.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: <DIR>/files/bad.deb: not a .deb file: no ar header (deb(5))
     1 of 1 file refused
     ");
     insta::assert_snapshot!(refused_bytes(&environment, ""), @"
-    error: <DIR>/files/bad.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: <DIR>/files/bad.deb: not a .deb file: no ar header (deb(5))
     1 of 1 file refused
     ");
     let good = fs::read(environment.package("other", "1.0", "all")).unwrap();
@@ -316,7 +316,7 @@ fn one_bad_file_of_several_stops_all() {
     insta::assert_snapshot!(output, @"
     status: 1
     ---- stderr
-    error: <DIR>/files/broken.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: <DIR>/files/broken.deb: not a .deb file: no ar header (deb(5))
     error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
     2 of 3 files refused: nothing was added; `repo-cli add --keep-going` adds the others
@@ -348,7 +348,7 @@ fn the_good_ones_are_taken_with_keep_going() {
     added good 1.0 all -> bookworm (every suite)
     added 1 package file to preprod (commit 2), published <PUBLICATION>
     ---- stderr
-    error: <DIR>/files/broken.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: <DIR>/files/broken.deb: not a .deb file: no ar header (deb(5))
     error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
     2 of 3 files refused: the others were added
@@ -442,7 +442,7 @@ fn a_grace_of_nothing_is_written_as_0_or_refused() {
     let environment = store();
     for zero in ["0s", "0d", "0h"] {
         let output = environment.run(&["gc", "--grace", zero]).ends_with(2);
-        assert!(output.stderr.contains("is no time"), "{output}");
+        assert!(output.stderr.contains("invalid duration"), "{output}");
     }
     let _ = environment.run(&["gc", "--grace", "0", "--yes"]).succeeds();
 }

@@ -59,10 +59,10 @@ fn init_writes_nothing_that_it_could_not_read() {
     insta::assert_snapshot!(said.join("\n"), @r#"
     error: invalid value '' for '--origin <TEXT>': there is nothing in it: leave it out
     error: invalid value 'a
-    error: invalid value 'all' for '--architecture <NAME>': `all` is no architecture to list: such packages are in every index anyway
+    error: invalid value 'all' for '--architecture <NAME>': `all` is implied; remove it from the list
     error: invalid value 'A_b.c' for '--repository <NAME>': `A_b.c` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
     error: invalid value 'by-hash' for '--suite <NAME>': suite "by-hash": must be one path element of letters, digits and `+._-`, and not `by-hash`
-    error: invalid value 'packages.example.org' for '--url <URL>': `packages.example.org` is no address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
+    error: invalid value 'packages.example.org' for '--url <URL>': `packages.example.org` is not an address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
     "#);
     let twice =
         ["a", "a"].map(|name| ["--repository", name, "--suite", "bookworm", "--architecture", "amd64"]);

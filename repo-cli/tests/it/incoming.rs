@@ -91,12 +91,12 @@ fn a_file_that_stays_broken_goes_aside_with_the_reason() {
     added hello 1.0 all -> bookworm (every suite)
     added 1 package file to preprod (commit 1), published <PUBLICATION>
     ---- stderr
-    error: drop/bad.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))
+    error: drop/bad.deb: not a .deb file: no ar header (deb(5))
     1 of 2 files refused: the others were added
     ");
     assert_eq!(names(&folder), ["rejected", "rejected/bad.deb", "rejected/bad.deb.reason"]);
     insta::assert_snapshot!(
-        fs::read_to_string(folder.join("rejected/bad.deb.reason")).unwrap().replace(folder.as_str(), "<DROP>"), @"drop/bad.deb: this is no .deb: an `ar` archive must start with `!<arch>` (deb(5))");
+        fs::read_to_string(folder.join("rejected/bad.deb.reason")).unwrap().replace(folder.as_str(), "<DROP>"), @"drop/bad.deb: not a .deb file: no ar header (deb(5))");
     assert!(listed(&environment).contains("hello"), "the good one is taken");
     // Another one of that name takes nothing away.
     fs::write(folder.join("bad.deb"), "no package either").unwrap();
@@ -137,6 +137,23 @@ fn hidden_and_partial_names_are_left() {
     ");
     before.is_still(&Tree::of(&folder), "incoming");
     assert_eq!(listed(&environment), "");
+}
+
+#[test]
+fn a_partial_name_that_nobody_writes_to_any_more_is_called_ignored_once() {
+    let (environment, folder) = with_folder();
+    for name in [".hidden", ".hello_1.0_all.deb.Xa93bQ", "hello.deb.partial", "hello.deb.crdownload"] {
+        fs::write(folder.join(name), "x").unwrap();
+    }
+    assert_eq!(take(&environment, &[]).succeeds().stdout.matches("is still being written").count(), 4);
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 3600);
+    fs::File::options().write(true).open(folder.join(".hidden")).unwrap().set_modified(old).unwrap();
+    insta::assert_snapshot!(take(&environment, &[]), @"
+    status: 0
+    ---- stdout
+    left drop/.hidden: it has the name of an unfinished copy and has not changed for a day: it is ignored
+    ");
+    insta::assert_snapshot!(take(&environment, &[]), @"status: 0");
 }
 
 #[test]

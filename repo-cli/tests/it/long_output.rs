@@ -37,10 +37,15 @@ fn length(output: &Output) -> usize {
 
 /// The program on a terminal of 80 columns; `None` without `script`.
 fn on_terminal(environment: &Environment, line: &str) -> Option<String> {
+    on_terminal_of(80, environment, line)
+}
+
+/// The program on a terminal of so many columns; `None` without `script`.
+pub(crate) fn on_terminal_of(columns: usize, environment: &Environment, line: &str) -> Option<String> {
     if !testkit::all_installed(&["script", "stty"]) {
         return None;
     }
-    let line = format!("stty cols 80 && {PROGRAM} {line}");
+    let line = format!("stty cols {columns} && {PROGRAM} {line}");
     let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
     let output = environment.finish(command.stdin(Stdio::null()));
     Some(output.stdout.replace('\r', ""))
@@ -222,8 +227,8 @@ fn a_table_fits_its_terminal() {
     status: 0
     ---- stdout
     NUMBER  TIME                  BY      CHANGE     SUITES                                         OPERATION
-    1       <TIME>  tester  +1.9 all   bookworm, bullseye, forky, noble, sid, trixie  add a-package-with-a-name-that-is-long 1.0-1~bpo12+1 all, hello 1.9 all, hello 1.10 all
-    1       <TIME>  tester  +1.10 all  bookworm, bullseye, forky, noble, sid, trixie  add a-package-with-a-name-that-is-long 1.0-1~bpo12+1 all, hello 1.9 all, hello 1.10 all
+    1       <DAY> <MINUTE> UTC  tester  +1.9 all   bookworm, bullseye, forky, noble, sid, trixie  add a-package-with-a-name-that-is-long 1.0-1~bpo12+1 all, hello 1.9 all, hello 1.10 all
+    1       <DAY> <MINUTE> UTC  tester  +1.10 all  bookworm, bullseye, forky, noble, sid, trixie  add a-package-with-a-name-that-is-long 1.0-1~bpo12+1 all, hello 1.9 all, hello 1.10 all
     ... and older changes (print all with --all)
     ");
     for number in 0..60 {

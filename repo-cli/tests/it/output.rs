@@ -350,30 +350,30 @@ fn history() {
     status: 0
     ---- stdout
     NUMBER  COMMIT        TIME                  BY      CHANGES  OPERATION
-    2       <ID>  <TIME>  tester  +2 -0    add hello 3.0 all
-    1       <ID>  <TIME>  tester  +5 -0    add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
-    0       <ID>  <TIME>  tester  +0 -0    create
+    2       <ID>  <DAY> <MINUTE> UTC  tester  +2 -0    add hello 3.0 all
+    1       <ID>  <DAY> <MINUTE> UTC  tester  +5 -0    add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    0       <ID>  <DAY> <MINUTE> UTC  tester  +0 -0    create
     ");
     insta::assert_snapshot!(environment.run(&["history", "preprod", "agent"]), @"
     status: 0
     ---- stdout
     NUMBER  TIME                  BY      CHANGE            SUITES    OPERATION
-    1       <TIME>  tester  +0.9+deb12u1 all  bookworm  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    1       <DAY> <MINUTE> UTC  tester  +0.9+deb12u1 all  bookworm  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
     ");
     insta::assert_snapshot!(environment.run(&["history", "preprod", "--suite", "trixie"]), @"
     status: 0
     ---- stdout
     NUMBER  COMMIT        TIME                  BY      CHANGES  OPERATION
-    2       <ID>  <TIME>  tester  +1 -0    add hello 3.0 all
-    1       <ID>  <TIME>  tester  +2 -0    add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    2       <ID>  <DAY> <MINUTE> UTC  tester  +1 -0    add hello 3.0 all
+    1       <ID>  <DAY> <MINUTE> UTC  tester  +2 -0    add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
     ");
     insta::assert_snapshot!(environment.run(&["history", "preprod", "hello", "--suite", "trixie"]), @"
     status: 0
     ---- stdout
     NUMBER  TIME                  BY      CHANGE    SUITES  OPERATION
-    2       <TIME>  tester  +3.0 all  trixie  add hello 3.0 all
-    1       <TIME>  tester  +1.0 all  trixie  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
-    1       <TIME>  tester  +2.0 all  trixie  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    2       <DAY> <MINUTE> UTC  tester  +3.0 all  trixie  add hello 3.0 all
+    1       <DAY> <MINUTE> UTC  tester  +1.0 all  trixie  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    1       <DAY> <MINUTE> UTC  tester  +2.0 all  trixie  add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
     ");
     insta::assert_snapshot!(environment.run(&["history", "preprod", "--suite", "sid"]), @"
     status: 1

@@ -260,9 +260,9 @@ fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     insta::assert_snapshot!(with(&["--json", "--dry-run"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"commit":null,"dry_run":true,"left_out":[{"architecture":"amd64","component":"main","package":"greet-dbgsym","size":738,"suites":["bookworm-debug"],"version":"1.0"}],"packages":[{"architecture":"amd64","component":"main","package":"greet","size":726,"suites":["bookworm"],"version":"1.0"}],"warnings":[{"code":"W-LEFT-BEHIND","message":"greet-dbgsym 1.0 amd64 stays behind: prod has no suite bookworm-debug"}]}
+    {"format":1,"commit":null,"dry_run":true,"left_out":[{"architecture":"amd64","component":"main","package":"greet-dbgsym","size":738,"suites":["bookworm-debug"],"version":"1.0"}],"packages":[{"architecture":"amd64","component":"main","package":"greet","size":726,"suites":["bookworm"],"version":"1.0"}],"warnings":[{"code":"W-LEFT-BEHIND","message":"1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug"}]}
     ---- stderr
-    warning: greet-dbgsym 1.0 amd64 stays behind: prod has no suite bookworm-debug
+    warning: 1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug
     "#);
     insta::assert_snapshot!(with(&[]), @"
     status: 0
@@ -272,14 +272,14 @@ fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
     undo with: repo-cli undo prod
     ---- stderr
-    warning: greet-dbgsym 1.0 amd64 stays behind: prod has no suite bookworm-debug
+    warning: 1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug
     ");
     insta::assert_snapshot!(with(&[]), @"
     status: 0
     ---- stdout
     nothing else to promote: prod has it
     ---- stderr
-    warning: greet-dbgsym 1.0 amd64 stays behind: prod has no suite bookworm-debug
+    warning: 1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug
     ");
     insta::assert_snapshot!(with(&["--suite", "bookworm"]), @"
     status: 0
@@ -340,8 +340,8 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `pdiffs_from`, `uploaders`, `publish`, `signing`, `serve`, `repositories`, `suite`, `route`, `retention`, `gc`, `limits`
     hint: did you mean `suites`?
     error: <DIR>/store/repo.d/test.toml: line 1: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
-    error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is no architecture to list: such packages are in every index anyway
-    error: <DIR>/store/repo.d/test.toml: line 1: valid_for: `soon` is no time such as 14d or 36h
+    error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is implied; remove it from the list
+    error: <DIR>/store/repo.d/test.toml: line 1: valid_for: invalid duration `soon`; use for example 14d or 36h
     error: <DIR>/store/repo.d/test.toml: line 1: compress: `rar` is none of xz, gz, zst, bz2, none
     error: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.suites: `suites` has no `sid`
     error: <DIR>/store/repo.d/test.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
@@ -361,8 +361,8 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: no suite named `sid`
     error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
     error: <DIR>/store/repo.d/test.toml: line 2: repositories.preprod.allow: `10.0.0.1/8` is not a network: bits are set behind the prefix
-    error: <DIR>/store/repo.d/test.toml: line 2: gc.grace: `200y` is no time such as 14d or 36h
-    error: <DIR>/store/repo.d/test.toml: line 2: serve.listen: `8080` is no ADDRESS:PORT such as 127.0.0.1:<PORT>
+    error: <DIR>/store/repo.d/test.toml: line 2: gc.grace: invalid duration `200y`; use for example 14d or 36h
+    error: <DIR>/store/repo.d/test.toml: line 2: serve.listen: invalid address `8080`; use ADDRESS:PORT, for example 127.0.0.1:<PORT>
     error: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.label: there is nothing in it: leave it out
     "#);
 }

@@ -1,14 +1,15 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use deb_parse::{Architecture, PackageName, SuiteName, Version};
+use deb_parse::{Architecture, PackageName, SourceName, SuiteName, Version};
 use wildmatch::WildMatch;
 
 use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::candidates;
-use crate::model::record::Record;
+use crate::model::record::{Build, Record};
 
 /// Which packages are meant: `hello`, `hello=2.10-3`, `lib*`, `*=1.0`.
 ///
@@ -71,9 +72,19 @@ impl Selector {
     /// Returns whether a version of a package is meant.
     #[must_use]
     pub fn names(&self, package: &PackageName, version: &Version) -> bool {
+        self.names_text(package.as_str(), version)
+    }
+
+    /// Returns whether a binary package was built from what is meant, taken as the name and version of a source.
+    pub(crate) fn names_source_of(&self, record: &Record) -> bool {
+        let (source, version) = record.source();
+        !record.key().architecture.is_source() && self.names_text(source.as_str(), &version)
+    }
+
+    fn names_text(&self, name: &str, version: &Version) -> bool {
         let named = match &self.name {
-            Name::Exact(name) => name == package,
-            Name::Pattern(pattern) => pattern.matches(package.as_str()),
+            Name::Exact(own) => own.as_str() == name,
+            Name::Pattern(pattern) => pattern.matches(name),
         };
         named && self.version.as_ref().is_none_or(|own| own == version)
     }
@@ -112,5 +123,36 @@ impl Selector {
         let places = candidates::places(records.iter().map(|record| record.key()), architectures);
         let newest = records.into_iter().zip(places).filter(|(_, place)| *place == 1);
         Ok(newest.map(|(record, _)| record).collect())
+    }
+
+    /// Every binary package of a suite that was built from a source of that name, which no package needs to have; unless a version of the
+    /// source is asked for, for each architecture what was built from the newest one.
+    pub(crate) fn built_in(
+        &self,
+        revision: &Revision<'_>,
+        suite: &SuiteName,
+    ) -> Result<Vec<Arc<Record>>, Error> {
+        let mut records = revision.records(suite)?;
+        records.retain(|record| self.names_source_of(record));
+        if self.version.is_some() {
+            return Ok(records);
+        }
+        let mut newest: BTreeMap<(SourceName, Build), Version> = BTreeMap::new();
+        let of = |record: &Record| {
+            let (source, version) = record.source();
+            ((source, record.key().architecture.clone()), version)
+        };
+        for record in &records {
+            let (build, version) = of(record);
+            let known = newest.entry(build).or_insert_with(|| version.clone());
+            if *known < version {
+                *known = version;
+            }
+        }
+        records.retain(|record| {
+            let (build, version) = of(record);
+            newest.get(&build) == Some(&version)
+        });
+        Ok(records)
     }
 }

@@ -24,9 +24,10 @@ use crate::storage::StorageError;
 pub struct Hold {
     /// Which version.
     pub key: HoldKey,
-    /// Its package file or its `.dsc`; `None` when it was never in the repository.
+    /// The package file or `.dsc` that was taken out; `None` when a person holds the version.
     pub blob: Option<BlobId>,
-    /// The suites that it was taken out of; empty when it was taken out of none and is to stay out of all.
+    /// The suites that it was taken out of. Of what a person holds: the suites left after it came into others despite the hold; empty for
+    /// all.
     pub suites: BTreeSet<SuiteName>,
     /// Who holds it, since when, and why.
     pub cause: HoldCause,
@@ -56,10 +57,16 @@ pub struct HoldCause {
 }
 
 impl Hold {
-    /// Returns whether a person holds the version, in every suite; otherwise a removal or a rollback took it out.
+    /// Returns whether a person holds the version; otherwise a removal or a rollback took it out.
     #[must_use]
     pub fn is_by_person(&self) -> bool {
-        self.suites.is_empty()
+        self.blob.is_none()
+    }
+
+    /// Returns whether the hold is for one of these suites.
+    #[must_use]
+    pub fn is_for_any(&self, suites: &[SuiteName]) -> bool {
+        self.suites.is_empty() || suites.iter().any(|suite| self.suites.contains(suite))
     }
 }
 
@@ -163,13 +170,28 @@ impl Holds {
     pub(crate) fn withdraw(&mut self, key: &RecordKey, blob: BlobId, suite: &SuiteName, cause: &HoldCause) {
         let key = HoldKey::of(key);
         let mut suites = match self.0.get(&key) {
-            // It is for every suite already, and is not to end with what follows.
-            Some(hold) if hold.is_by_person() => return,
+            // It is not to end with what follows.
+            Some(hold) if hold.is_by_person() => {
+                let of_person = Hold { suites: with(&hold.suites, suite), ..hold.clone() };
+                return self.insert(of_person);
+            }
             Some(hold) => hold.suites.clone(),
             None => BTreeSet::new(),
         };
         suites.insert(suite.clone());
         self.insert(Hold { key, blob: Some(blob), suites, cause: cause.clone() });
+    }
+
+    /// Ends what a person holds in suites that it came into, of a repository that has `all` these suites.
+    pub(crate) fn narrow(&mut self, key: &HoldKey, came: &BTreeSet<SuiteName>, all: &BTreeSet<SuiteName>) {
+        let Some(hold) = self.0.get_mut(key) else { return };
+        let before = if hold.suites.is_empty() { all } else { &hold.suites };
+        let left: BTreeSet<SuiteName> = before.difference(came).cloned().collect();
+        if left.is_empty() {
+            self.0.remove(key);
+        } else {
+            hold.suites = left;
+        }
     }
 
     /// Lifts what keeps a package out of a suite since it was taken out there: it was put back. What a person holds stays held.
@@ -186,7 +208,8 @@ impl Holds {
     /// Returns whether a package is kept out of a suite.
     pub(crate) fn keep_out_of(&self, key: &RecordKey, suite: &SuiteName) -> bool {
         let own = self.0.get(&HoldKey::of(key));
-        self.every(key).is_some() || own.is_some_and(|hold| hold.suites.contains(suite))
+        let suite = std::slice::from_ref(suite);
+        [self.every(key), own].into_iter().flatten().any(|hold| hold.is_for_any(suite))
     }
 
     /// Returns what is held `after` a change and was not, and what is no longer held, in the order of keys. A version that a person holds
@@ -207,15 +230,19 @@ impl Holds {
         self.0.remove(key);
     }
 
-    /// Returns why a package is to stay out, if it is: it is held, or its version is held for other architectures and is nowhere in the
-    /// repository any more, as `is_there` finds out. What a person said counts before what was taken out.
+    /// Returns why a package is to stay out of these suites, if it is: it is held, or its version is held for other architectures and is
+    /// nowhere in the repository any more, as `is_there` finds out. What a person said counts before what was taken out, and only in the
+    /// suites that it is for.
     pub(crate) fn keeping_out<E>(
         &self,
         key: &RecordKey,
+        suites: &[SuiteName],
         is_there: impl FnOnce() -> Result<bool, E>,
     ) -> Result<Option<&Hold>, E> {
-        let own = self.every(key).or_else(|| self.0.get(&HoldKey::of(key)));
-        let of_version = || self.iter().filter(|hold| hold.key.is_version(key));
+        let counts = |hold: &&Hold| !hold.is_by_person() || hold.is_for_any(suites);
+        let of_build = || self.0.get(&HoldKey::of(key)).filter(counts);
+        let own = self.every(key).filter(counts).or_else(of_build);
+        let of_version = || self.iter().filter(|hold| hold.key.is_version(key)).filter(counts);
         let any = || of_version().find(|hold| hold.is_by_person()).or_else(|| of_version().next());
         match own.or_else(any) {
             Some(hold) if own.is_some() || !is_there()? => Ok(Some(hold)),
@@ -261,6 +288,15 @@ impl Holds {
         }
         (!holds.is_empty()).then_some(Self(holds))
     }
+}
+
+/// Returns these suites, of which none stands for all, and one more.
+fn with(suites: &BTreeSet<SuiteName>, suite: &SuiteName) -> BTreeSet<SuiteName> {
+    let mut suites = suites.clone();
+    if !suites.is_empty() {
+        suites.insert(suite.clone());
+    }
+    suites
 }
 
 /// Reads `<package> <version> <architecture> <blob> <suite>…`.
@@ -334,7 +370,7 @@ mod tests {
          bad 3 * -
         ");
         let there = |key: &RecordKey, is_there| {
-            holds.keeping_out(key, || Ok::<_, StorageError>(is_there)).unwrap().cloned()
+            holds.keeping_out(key, &[suite("sid")], || Ok::<_, StorageError>(is_there)).unwrap().cloned()
         };
         assert_eq!(there(&key("hello 2.0 amd64"), true).unwrap().suites.len(), 2);
         assert!(there(&key("hello 2.0 arm64"), false).is_some());
@@ -346,7 +382,7 @@ mod tests {
         let bad = key("bad 3 source");
         holds.withdraw(&bad, BlobId::of(b"3"), &suite("trixie"), &cause(40, "remove bad"));
         let operation = |holds: &Holds| {
-            let hold = holds.keeping_out(&bad, || Ok::<_, StorageError>(true)).unwrap();
+            let hold = holds.keeping_out(&bad, &[suite("trixie")], || Ok::<_, StorageError>(true)).unwrap();
             hold.map(|hold| hold.cause.operation.to_string())
         };
         assert_eq!(operation(&holds).as_deref(), Some("hold bad"));
@@ -375,6 +411,33 @@ mod tests {
         );
         holds.lift(&key("hello 2.0 amd64"), &suite("trixie"));
         assert!(holds.iter().any(|hold| hold.key == own && hold.is_by_person()));
+    }
+
+    #[test]
+    fn what_a_person_holds_ends_in_the_suites_that_it_came_into() {
+        let suite = |name| SuiteName::parse(name).unwrap();
+        let key = RecordKey::parse("bad 3 amd64").unwrap();
+        let all: BTreeSet<SuiteName> = ["bookworm", "trixie", "sid"].map(suite).into_iter().collect();
+        let every = HoldKey { architecture: None, ..HoldKey::of(&key) };
+        let mut holds = Holds::default();
+        let cause = cause(30, "hold bad");
+        holds.insert(Hold { key: every.clone(), blob: None, suites: BTreeSet::new(), cause });
+        holds.narrow(&every, &BTreeSet::from([suite("bookworm")]), &all);
+        let read = Holds::parse(holds.to_text().as_bytes()).unwrap();
+        assert_eq!(read, holds);
+        assert!(read.to_text().contains("\n bad 3 * - sid trixie\n"));
+        assert!(read.iter().all(Hold::is_by_person));
+        let keeps_out = |holds: &Holds, name| {
+            let hold = holds.keeping_out(&key, &[suite(name)], || Ok::<_, StorageError>(true)).unwrap();
+            assert_eq!(hold.is_some(), holds.keep_out_of(&key, &suite(name)));
+            hold.is_some()
+        };
+        assert!(!keeps_out(&read, "bookworm") && keeps_out(&read, "trixie"));
+        // A return to a suite ends nothing that a person holds, and a removal adds nothing to it.
+        holds.lift(&key, &suite("trixie"));
+        assert!(keeps_out(&holds, "trixie"));
+        holds.narrow(&every, &BTreeSet::from([suite("trixie"), suite("sid")]), &all);
+        assert!(holds.is_empty());
     }
 
     #[test]

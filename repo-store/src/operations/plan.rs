@@ -60,8 +60,8 @@ impl SuiteRecords {
         self.0.entry(suite.clone()).or_default().push(record);
     }
 
-    pub(crate) fn lists_mut(&mut self) -> impl Iterator<Item = &mut Vec<Arc<Record>>> {
-        self.0.values_mut()
+    pub(crate) fn lists_mut(&mut self) -> impl Iterator<Item = (&SuiteName, &mut Vec<Arc<Record>>)> {
+        self.0.iter_mut()
     }
 
     pub(crate) fn as_map(&self) -> &BTreeMap<SuiteName, Vec<Arc<Record>>> {

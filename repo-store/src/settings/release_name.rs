@@ -205,7 +205,14 @@ pub(crate) fn mentions(version: &str) -> Vec<Mention> {
         let named = match word {
             "~" if at >= revision => bare(behind).map(Named::Known),
             _ if letters == 0 || is_upstreams => None,
-            word => named(before, at >= revision && hyphen.is_some(), &word.to_ascii_lowercase(), behind),
+            word => {
+                let place = MarkPlace {
+                    before,
+                    in_revision: at >= revision && hyphen.is_some(),
+                    behind_hyphen: version.get(..at).is_some_and(|start| start.contains('-')),
+                };
+                named(place, &word.to_ascii_lowercase(), behind)
+            }
         };
         // What is called by a number alone begins behind its tilde.
         let begin = if letters > 0 { at } else { at + 1 };
@@ -216,8 +223,20 @@ pub(crate) fn mentions(version: &str) -> Vec<Mention> {
     found
 }
 
+/// Where a run of letters stands in a version.
+#[derive(Clone, Copy, Debug)]
+struct MarkPlace {
+    /// The character before it.
+    before: char,
+    /// Whether it stands in a Debian revision.
+    in_revision: bool,
+    /// Whether any hyphen stands before it.
+    behind_hyphen: bool,
+}
+
 /// The release that a run of letters names, together with what stands before and behind it.
-fn named(before: char, in_revision: bool, word: &str, behind: &str) -> Option<Named> {
+fn named(place: MarkPlace, word: &str, behind: &str) -> Option<Named> {
+    let MarkPlace { before, in_revision, behind_hyphen } = place;
     match word {
         "deb" | "bpo" if before == '~' && behind.starts_with(['.', '-']) => {
             let number = behind.strip_prefix(['.', '-']).unwrap_or(behind);
@@ -233,11 +252,20 @@ fn named(before: char, in_revision: bool, word: &str, behind: &str) -> Option<Na
             let joined = behind.strip_prefix('-').filter(two_digits);
             debian(joined.unwrap_or_else(|| behind.strip_prefix('.').unwrap_or(behind)))
         }
+        // `2.4debian-13` is a thirteenth revision, `2.4-1debian-12` has one already.
+        "debian" if before.is_ascii_digit() && behind_hyphen && behind.starts_with('-') => {
+            let number = behind.trim_start_matches('-');
+            debian(number).filter(|named| digits(number).0.len() == 2 && named.known().is_some())
+        }
         "debian" if before == '.' && in_revision => debian(behind.strip_prefix('.').unwrap_or(behind)),
         "debian" => debian(behind),
         // Ubuntu counts its changes as in `1ubuntu8.10`; no counter begins with a zero.
-        "ubuntu" if before.is_ascii_digit() && !names_april(behind) => None,
-        "ubuntu" | "ubu" => ubuntu(behind.strip_prefix(['.', '-', '~', '+', '_']).unwrap_or(behind)),
+        "ubuntu" if before.is_ascii_digit() && !names_april(behind) && !names_october(behind) => None,
+        "ubuntu" | "ubu" | "ub" => {
+            let number = behind.strip_prefix(['.', '-', '~', '+', '_']).unwrap_or(behind);
+            let may_be_year = before == '~' || before == '-' && in_revision;
+            ubuntu(number).or_else(|| long_term(number).filter(|_| may_be_year))
+        }
         "pgdg" => ubuntu(behind)
             .or_else(|| debian(behind).filter(|named| named.known().is_some()))
             .or_else(|| debian_tenfold(behind)),
@@ -257,6 +285,20 @@ fn names_april(text: &str) -> bool {
     let is_padded = |text: &str| text.strip_prefix('.').is_some_and(|text| text.starts_with('0'));
     let after_revision = || behind.strip_prefix('.').is_some_and(|rest| calendar(rest).is_some());
     number.len() == 4 || is_padded(behind) || after_revision()
+}
+
+/// Whether a number is hardly a counter: few packages have twenty revisions for Ubuntu, and then ten updates of one.
+fn names_october(text: &str) -> bool {
+    let is_late = |release: ReleaseName| matches!(release.number().split_once('.'), Some((year, "10")) if year.len() == 2 && year >= "20");
+    calendar(text).and_then(Named::known).is_some_and(is_late)
+}
+
+/// `22` for 22.04: of a year of two releases the one with long-term support is meant, which even years have.
+fn long_term(text: &str) -> Option<Named> {
+    let (year, _) = digits(text);
+    let is_even = year.ends_with(['0', '2', '4', '6', '8']);
+    let found = ReleaseName::of_ubuntu(year, "04").filter(|_| is_even && year.len() == 2);
+    found.map(Named::Known)
 }
 
 /// The digits at the start of a text and what follows.
@@ -405,6 +447,31 @@ mod tests {
     }
 
     #[test]
+    fn every_release_is_named_by_its_year_or_behind_a_hyphen_too() {
+        for release in ReleaseName::all() {
+            let number = release.number();
+            let mut versions = Vec::new();
+            if release.distribution() == Debian && number.len() == 2 {
+                versions.push(format!("1.2-1debian-{number}"));
+            } else if let Some((year, month)) = number.split_once('.').filter(|(year, _)| year.len() == 2) {
+                versions.extend([format!("1.2-1~ub{number}"), format!("1.2-1~ub{year}{month}")]);
+                let is_even = year.parse::<u32>().unwrap() % 2 == 0;
+                if is_even && month == "04" {
+                    let styles =
+                        ["1.2-1~ubuntu#", "1.2-1~ubuntu-#", "1.2-1-ubuntu#", "1.2~ubuntu#", "1.2-1~ub#"];
+                    versions.extend(styles.map(|style| style.replace('#', year)));
+                }
+                if year >= "20" {
+                    versions.extend([format!("1.2-1ubuntu{number}"), format!("1.2-0ubuntu{number}.2")]);
+                }
+            }
+            for version in versions {
+                assert_eq!(last(&version), Some(release.series()), "{version}");
+            }
+        }
+    }
+
+    #[test]
     fn the_last_release_named_counts() {
         for (version, series) in [
             ("1.2-1+deb12u1~bpo11+1", "bullseye"),
@@ -436,6 +503,18 @@ mod tests {
             ("1.0-1+pop22.04", "jammy"),
             ("1.0-1~debianbookworm", "bookworm"),
             ("1.0-1~ubuntujammy1", "jammy"),
+            // A hyphen before the number, where the version has a revision already.
+            ("1.0-1debian-12", "bookworm"),
+            // Twenty revisions for Ubuntu and ten updates of the last are rarer than a release.
+            ("1.0-1ubuntu24.10", "oracular"),
+            ("1.0-1ubuntu23.10.1", "mantic"),
+            // A year alone means the release with long-term support.
+            ("1.0-1~ubuntu22", "jammy"),
+            ("1.0-1~ubuntu-22", "jammy"),
+            ("1.0-1~ubuntu22.1", "jammy"),
+            ("1.0-1-ubuntu22", "jammy"),
+            ("1.0-1~ub2204", "jammy"),
+            ("1.0-1~ub22.04.1", "jammy"),
             // Numbers that no release has yet.
             ("1.0+deb99u1", "unknown"),
             ("1.0-1~bpo99+1", "unknown"),
@@ -488,6 +567,15 @@ mod tests {
             "1.5c.debian.9-11",
             "2.4b1+debian-31",
             "1.2-3ubuntu28.10",
+            "1.2-3ubuntu19.10",
+            "2.4debian-13",
+            "1.0-1debian-8",
+            "1.0-1debian-99",
+            "1.0-1~ubuntu23",
+            "1.0-1~ubuntu3",
+            "1.0-1ubuntu22",
+            "1.0-1.ub2",
+            "1.0+grub22.04",
             "1.0~28.04",
             "1.0+deb160",
             "1.0+ubuntu28.05",
@@ -496,8 +584,13 @@ mod tests {
         }
     }
 
+    fn is_debian() -> bool {
+        std::fs::read_to_string("/etc/os-release")
+            .is_ok_and(|text| text.lines().any(|line| line == "ID=debian"))
+    }
+
     #[test]
-    fn no_number_alone_names_a_release_in_the_archive_of_this_machine() {
+    fn the_archive_of_this_machine_names_no_release_by_accident() {
         let output = std::process::Command::new("apt-cache").arg("dumpavail").output();
         let text =
             output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
@@ -508,6 +601,11 @@ mod tests {
                     version[at..].starts_with(|c: char| c.is_ascii_alphabetic()),
                     "{version}: {release:?}"
                 );
+                // What is built for Debian is not for a release of Ubuntu, whatever style it is in.
+                if is_debian() {
+                    let is_ubuntus = release.is_some_and(|release| release.distribution() == Ubuntu);
+                    assert!(!is_ubuntus, "{version}: {release:?}");
+                }
             }
         }
     }

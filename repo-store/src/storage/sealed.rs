@@ -66,7 +66,7 @@ pub(crate) fn is_sealed(bytes: &[u8]) -> bool {
 pub(crate) fn decompress(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
     let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten();
     let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAXIMUM);
-    let size = size.ok_or("it is no zstd frame of a known size")?;
+    let size = size.ok_or("it is not a zstd frame of a known size")?;
     let text = if size <= AT_ONCE {
         with_codec(|codec| codec.decompressor.decompress(bytes, size))
     } else {

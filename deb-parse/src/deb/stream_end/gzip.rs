@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::NO_END;
+use super::{MOST_ZEROS, NO_END, TOO_MANY_ZEROS};
 
 /// How a member starts: magic and method.
 const START: &[u8] = b"\x1f\x8b\x08";
@@ -47,6 +47,10 @@ impl Members {
                 && (largest > u64::from(u32::MAX) || (1..=largest).contains(&unpacked))
         };
         let padding = end.iter().rev().take_while(|byte| **byte == 0).count();
+        // The last bytes of a member may be zeros as well, ten of an empty one.
+        if padding as u64 > MOST_ZEROS + 16 {
+            return Err(TOO_MANY_ZEROS);
+        }
         // Of zeros at the end some may belong to the last size. Where there is nothing else, that size is out of sight.
         let without = end.len() - padding;
         let is_whole = (without..=end.len().min(without + TRAILER)).any(|end_of_last| {
@@ -54,7 +58,7 @@ impl Members {
             let last = last.map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
             last.is_some_and(|last| is_archive(self.unpacked + last) || is_archive(last))
         });
-        if is_whole || (without == 0 && !end.is_empty()) { Ok(()) } else { Err(NO_END) }
+        if is_whole { Ok(()) } else { Err(NO_END) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The end of an xz stream: an index of its blocks, a footer, and zeros that fill it up.
 
-use super::{CUT_SHORT, DAMAGED, NO_END, NOT_ALONE};
+use super::{CUT_SHORT, DAMAGED, MOST_ZEROS, NO_END, NOT_ALONE, TOO_MANY_ZEROS};
 
 const HEADER: u64 = 12;
 const FOOTER: usize = 12;
@@ -35,8 +35,12 @@ impl Tail {
     /// Checks the end of a stream of `size` bytes that starts with these.
     pub(super) fn finish(&self, start: &[u8], size: u64) -> Result<(), &'static str> {
         check(start, &self.bytes, size.saturating_sub(self.zeros))?;
-        // The format fills up with units of four bytes.
-        if self.zeros.is_multiple_of(4) { Ok(()) } else { Err(NOT_ALONE) }
+        match self.zeros {
+            zeros if zeros > MOST_ZEROS => Err(TOO_MANY_ZEROS),
+            // The format fills up with units of four bytes.
+            zeros if !zeros.is_multiple_of(4) => Err(NOT_ALONE),
+            _ => Ok(()),
+        }
     }
 }
 

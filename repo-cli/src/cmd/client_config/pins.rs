@@ -1,10 +1,13 @@
 //! What brings one machine back to versions that it had upgraded from.
 
+use std::collections::BTreeSet;
+
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_store::RepositorySettings;
 
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, joined};
+use crate::package_names::{self, Meant};
 use crate::session::Session;
 
 /// Prints a file of preferences for each package and the command that brings a machine back to these versions. apt never goes back by
@@ -28,9 +31,19 @@ pub(super) fn print(
             });
         }
     }
-    let mut unmatched = Vec::new();
+    let (mut unmatched, mut built) = (Vec::new(), Vec::new());
+    let mut only_some = Vec::new();
     for pin @ (package, version) in pins {
         let there = suites_with(pin, repository, session)?;
+        let lacking: Vec<_> = repository.suites.iter().map(|suite| &suite.name).collect();
+        let lacking: Vec<_> = lacking.into_iter().filter(|suite| !there.contains(suite)).collect();
+        if suites.is_empty() && !there.is_empty() && !lacking.is_empty() {
+            let (there, lacking) = (joined(&there), joined(&lacking));
+            only_some.push(format!(
+                "hint: {} has {package} {version} in {there} and not in {lacking}: use the pin on machines that read {there}",
+                repository.name
+            ));
+        }
         if there.iter().any(|suite| suites.is_empty() || suites.contains(suite)) {
             continue;
         }
@@ -50,10 +63,16 @@ pub(super) fn print(
                 places,
             });
         }
+        built.extend(built_from(pin, repository, session)?);
         unmatched.push(text);
     }
+    if !built.is_empty() {
+        let pins: Vec<String> = built.iter().map(|pin| format!(" --pin {pin}")).collect();
+        let meant = Some(Meant::Pins(format!("repo-cli client-config {}{}", repository.name, pins.concat())));
+        return Err(Failure::NoMatch { names: unmatched, repository: repository.name.clone(), meant });
+    }
     if !unmatched.is_empty() {
-        return Err(session.no_match(&repository.name, unmatched));
+        return Err(package_names::no_match(session, &repository.name, unmatched, false));
     }
     // A file of its own for each package: the next pin must not replace this one.
     let path = |package: &PackageName| {
@@ -77,9 +96,29 @@ pub(super) fn print(
         }
         output.line(&command);
     });
+    only_some.iter().for_each(|hint| output.note(hint));
     let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
     output.note(&format!("hint: remove {} when a newer version is to be installed again", joined(&paths)));
     Ok(Outcome::Done)
+}
+
+/// Returns the binary packages that were built from a version of a source, as pins.
+fn built_from(
+    (source, version): &(PackageName, Version),
+    repository: &RepositorySettings,
+    session: &Session,
+) -> Result<BTreeSet<String>, Failure> {
+    let mut found = BTreeSet::new();
+    let Some(head) = session.store.head(&repository.name)? else { return Ok(found) };
+    for suite in head.commit().suites.keys() {
+        for record in head.records(suite)? {
+            let ((name, built), key) = (record.source(), record.key());
+            if !key.architecture.is_source() && name.as_str() == source.as_str() && built == *version {
+                found.insert(format!("{}={}", key.package, key.version));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The suites of a repository that have a version of a binary package.

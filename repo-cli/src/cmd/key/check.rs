@@ -7,7 +7,7 @@ use repo_config::KeyWarning;
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit, count};
+use crate::output::{Column, Output, RowLimit, count};
 use crate::session::Session;
 
 /// So many days before its end a key needs a person.
@@ -54,7 +54,16 @@ pub(super) fn check(session: &Session, output: &Output) -> Result<Outcome, Failu
         })
         .collect();
     output.result(&serde_json::json!({ "findings": findings, "attention": attention }), || {
-        output.table(["SEVERITY", "SUBJECT", "FINDING", "ACTION"], &rows, RowLimit::NONE);
+        output.table(
+            [
+                Column::whole("SEVERITY"),
+                Column::words("SUBJECT"),
+                Column::text("FINDING"),
+                Column::text("ACTION"),
+            ],
+            &rows,
+            RowLimit::NONE,
+        );
     });
     if attention == 0 {
         output.say("the keys are in order");

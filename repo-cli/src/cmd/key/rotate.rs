@@ -8,6 +8,7 @@ use repo_store::RepositorySettings;
 
 use super::serve::{self, Content};
 use super::{ForceArguments, GenerateArguments};
+use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count};
 use crate::session::Session;
@@ -243,17 +244,12 @@ fn unmet(
                 let until = since.checked_add(wait).unwrap_or(Timestamp::MAX);
                 reasons.push(format!(
                     "{name}: {package} with the new key is published since {}; it must be for {days}, until {}",
-                    minute(since),
-                    minute(until)
+                    clock::minute(since),
+                    clock::minute(until)
                 ));
             }
             Some(_) => {}
         }
     }
     Ok(reasons)
-}
-
-/// A moment, for people.
-pub(super) fn minute(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -5,7 +5,7 @@ use repo_store::{CommitId, KeyringContent, KeyringPlan, RepositorySettings};
 use serde::Serialize;
 
 use crate::error::Failure;
-use crate::output::{Output, RowLimit, count, joined};
+use crate::output::{Column, Output, RowLimit, count, joined};
 use crate::session::{Publishing, Session};
 
 /// The keyring package of one repository, as it is now or would be.
@@ -64,7 +64,17 @@ pub(super) fn foretell(
         plans.push(document(repository, &plan));
     }
     if !output.is_json() {
-        output.table(["REPOSITORY", "PACKAGE", "VERSION", "SUITES", "ACTION"], &rows, RowLimit::NONE);
+        output.table(
+            [
+                Column::text("REPOSITORY"),
+                Column::text("PACKAGE"),
+                Column::whole("VERSION"),
+                Column::words("SUITES"),
+                Column::words("ACTION"),
+            ],
+            &rows,
+            RowLimit::NONE,
+        );
     }
     Ok(plans)
 }

@@ -60,7 +60,7 @@ impl Records {
                     Some(publication) => drop(records.readable.insert(id, publication)),
                     None => report(
                         ProblemKind::Damaged,
-                        "it is not what was written: the next `publish` renders anew without it".to_owned(),
+                        "it is not what was written: the next `publish` renders everything again".to_owned(),
                     ),
                 },
                 Err(error) => {
@@ -329,7 +329,7 @@ impl Published<'_> {
             let is_known =
                 found.is_file() && blake3_of(self.paths.at(path)).is_ok_and(|digest| is_blob(BlobId(digest)));
             if !is_known && !self.is_missing(path) {
-                let what = "it is no package file of the store and no publication lists it".to_owned();
+                let what = "it is not a package file of the store, and no publication lists it".to_owned();
                 let problem =
                     Problem { kind: ProblemKind::Stray, path: path.to_owned(), what, affects: Vec::new() };
                 self.problems.push((None, problem));
@@ -383,11 +383,11 @@ impl Published<'_> {
                         return;
                     }
                     let what =
-                        "the record of what clients see is gone: the next `publish` renders anew without it";
+                        "the record of what clients see is gone: the next `publish` renders everything again";
                     self.report(None, ProblemKind::Missing, record, what, affects);
                     return;
                 }
-                _ => format!("it leads to {target}, which is no publication"),
+                _ => format!("it leads to {target}, which is not a publication"),
             };
             self.report(remedy, ProblemKind::Damaged, dists, what, affects);
             return;

@@ -58,7 +58,7 @@ impl Record {
     pub(crate) fn key_of_source(dsc: &Dsc) -> Result<RecordKey, apt_index::Error> {
         let package = PackageName::parse(dsc.source().as_str());
         let package =
-            package.map_err(|_| apt_index::Error::Stanza { rule: "its name is no package's name" })?;
+            package.map_err(|_| apt_index::Error::Stanza { rule: "its name is not a valid package name" })?;
         Ok(RecordKey { package, version: dsc.version().clone(), architecture: Build::Source })
     }
 

@@ -321,6 +321,8 @@ struct Candidate<'a> {
     staged: Mutex<Vec<(Key, Box<dyn Staged + 'a>)>>,
     /// Those of its files that are in the store already.
     borrowed: Vec<BlobId>,
+    /// Every suite of the repository.
+    all_suites: Vec<SuiteName>,
 }
 
 /// What became of the candidates, by the place of the file that they stand for.
@@ -372,7 +374,15 @@ impl<'a> Candidate<'a> {
         for suite in placement.route.suites().iter().filter_map(|suite| repository.suite(suite)) {
             check_listed(suite, &record)?;
         }
-        Ok(Self { file: file.to_owned(), record, placement, staged: Mutex::new(staged), borrowed })
+        let all_suites = repository.suites.iter().map(|suite| suite.name.clone()).collect();
+        Ok(Self {
+            file: file.to_owned(),
+            record,
+            placement,
+            staged: Mutex::new(staged),
+            borrowed,
+            all_suites,
+        })
     }
 
     /// The inner error is the package's own fault, the outer one the store's.
@@ -381,7 +391,7 @@ impl<'a> Candidate<'a> {
         transaction: &mut Transaction<'_>,
         options: &AddOptions,
     ) -> Result<Result<Added, Error>, Error> {
-        let hold = transaction.held(self.record.key())?;
+        let hold = transaction.held(self.record.key(), self.placement.route.suites())?;
         if !options.despite_hold
             && let Some(hold) = &hold
             && (options.refuse_held || hold.is_by_person())
@@ -412,9 +422,9 @@ impl<'a> Candidate<'a> {
             |hold: &Hold| hold.key.architecture.as_ref().is_none_or(|build| *build == key.architecture);
         let comes_in = |suite: &SuiteName| suites.contains(&(suite.clone(), Inserted::New));
         let is_new = suites.iter().any(|(_, inserted)| *inserted == Inserted::New);
-        // Only what goes in despite a hold gets here while a person holds it.
-        if is_new {
-            transaction.end_holds_of_people(&key);
+        // Only what goes in despite a hold gets here while a person holds it there.
+        for (suite, _) in suites.iter().filter(|(_, inserted)| *inserted == Inserted::New) {
+            transaction.end_holds_of_people(&key, suite, &self.all_suites)?;
         }
         let ends = |hold: &Hold| if hold.is_by_person() { is_new } else { hold.suites.iter().any(comes_in) };
         let ended_hold = hold.filter(|hold| is_own(hold) && ends(hold));

@@ -98,7 +98,9 @@ impl Store {
         let Some(entry) = upload.source else {
             return match upload.parts.first() {
                 None => Ok(None),
-                Some(part) => Err(list.misfit(format!("{} is no package, and there is no .dsc", name(part)))),
+                Some(part) => {
+                    Err(list.misfit(format!("{} is not a package, and no .dsc is listed", name(part))))
+                }
             };
         };
         if !list.is_beside(entry)? {
@@ -288,7 +290,7 @@ impl<'a> Upload<'a> {
         for part in &self.parts {
             let listed = dsc.files().iter().find(|listed| listed.path == part.path);
             if listed.is_none_or(|listed| listed.size != part.size || listed.sha256 != part.sha256) {
-                let what = format!("{} is no package, and no file that {} lists", name(part), name(entry));
+                let what = format!("{} is not a package, and {} does not list it", name(part), name(entry));
                 return Err(self.list.misfit(what));
             }
         }

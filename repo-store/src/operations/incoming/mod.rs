@@ -104,7 +104,8 @@ impl Store {
         // An unreadable or missing folder must not pass for an empty one.
         let opened = DropFolder::open(folder).map_err(Error::io("list", folder))?;
         let names = files::names_in(opened.handle().at(""))?;
-        let Found { candidates, mut left } = Found::sort(&opened, &names, repository.uploaders.is_some());
+        let Found { candidates, mut left } =
+            Found::sort(&opened, &names, repository.uploaders.is_some(), context.now.as_second());
         let no_text = opened.handle().at("").names_that_are_no_text().map_err(Error::io("list", folder))?;
         let no_text = no_text.into_iter().map(|name| opened.handle().path().join(name));
         left.extend(no_text.map(|file| Left::new(file, "has a name that is not UTF-8")));
@@ -215,7 +216,8 @@ struct Found {
 }
 
 impl Found {
-    fn sort(folder: &DropFolder, names: &[String], only_uploads: bool) -> Self {
+    /// Sorts the files at the time `now`, in seconds.
+    fn sort(folder: &DropFolder, names: &[String], only_uploads: bool, now: i64) -> Self {
         let mut found = Self::default();
         // Whose lists are not known in full: what they will list is not to be taken alone.
         let mut unread_lists = BTreeSet::new();
@@ -272,6 +274,9 @@ impl Found {
                     }
                 }
                 Name::Package | Name::Part => "belongs to no .changes file",
+                Name::Unfinished if is_abandoned(&look(folder, &file), now) => {
+                    "has the name of an unfinished copy and has not changed for a day: it is ignored"
+                }
                 Name::Unfinished => "is still being written",
                 Name::Other => why_no_file(&look(folder, &file)).unwrap_or("is not a package or an upload"),
             };
@@ -289,6 +294,12 @@ fn why_no_file((_, seen): &Seen) -> Option<&'static str> {
         Kind::Directory => Some("is a directory"),
         Kind::Other => Some("is not a regular file"),
     }
+}
+
+/// Whether a file has not changed for so long that no copy can be going on. The name stays one that is never taken.
+fn is_abandoned((_, seen): &Seen, now: i64) -> bool {
+    const DAY: i64 = 24 * 3600;
+    seen.as_ref().is_some_and(|status| now.saturating_sub(status.modified.0) >= DAY)
 }
 
 /// Whether a file of that name can come with an upload: a package, a record of the build, a `.dsc`, a part of a source package or the
@@ -318,11 +329,10 @@ enum Name {
 
 impl Name {
     fn of(name: &str) -> Self {
-        if name.starts_with('.')
-            || name.ends_with(".part")
-            || name.ends_with(".filepart")
-            || name.ends_with(".tmp")
-        {
+        // rsync and lftp write `.name.XXXXXX` and `.in.name.`, WinSCP `name.filepart`, wget2 and browsers `name.part` and `name.crdownload`.
+        // scp, sftp and curl write under the name itself: a file that is cut short is waited for.
+        let endings = [".part", ".filepart", ".partial", ".crdownload", ".tmp"];
+        if name.starts_with('.') || endings.iter().any(|ending| name.ends_with(ending)) {
             Self::Unfinished
         } else if [".deb", ".udeb", ".ddeb"].iter().any(|ending| name.ends_with(ending)) {
             Self::Package

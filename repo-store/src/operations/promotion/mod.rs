@@ -37,7 +37,8 @@ pub struct PromoteOptions {
     /// Only these suites; all that both repositories have when empty.
     pub suites: Vec<SuiteName>,
     /// With each package all others built from the same version of the same source package, in whatever suite of
-    /// [`suites`](Self::suites) they are: routing sends some to a suite of their own.
+    /// [`suites`](Self::suites) they are: routing sends some to a suite of their own. A selector that matches no package then means the
+    /// source of that name, whether or not the source package is there.
     pub whole_source: bool,
     /// Also what is [held](crate::Hold) out of the other repository, which ends its hold.
     pub despite_hold: bool,
@@ -69,6 +70,9 @@ pub struct PromotionPlan {
     left_out: SuiteRecords,
     #[serde(skip)]
     unmatched: Vec<Selector>,
+    /// The selectors that no package is called by, and that mean a source.
+    #[serde(skip)]
+    sources: Vec<Selector>,
     #[serde(skip)]
     held: Vec<(Arc<Record>, Hold)>,
     #[serde(skip)]
@@ -84,6 +88,8 @@ struct Request {
     /// The suites that both repositories have, and those that only the source has.
     common: Vec<CommonSuite>,
     lacking: Vec<SuiteName>,
+    /// All that the target has.
+    suites: Vec<SuiteName>,
 }
 
 /// A suite that two repositories have.
@@ -152,6 +158,17 @@ impl PromotionPlan {
         &self.siblings
     }
 
+    /// Returns whether a record was asked for by its name or by that of its source. A pattern and
+    /// [`everything`](PromoteOptions::everything) only mean what may come, as the retry of a job does.
+    #[must_use]
+    pub fn asks_for(&self, record: &Record) -> bool {
+        let named = |selector: &Selector| match self.sources.contains(selector) {
+            true => selector.names_source_of(record),
+            false => selector.matches(record),
+        };
+        self.request.options.selectors.iter().any(|selector| !selector.is_pattern() && named(selector))
+    }
+
     /// Promotes what is planned.
     ///
     /// # Errors
@@ -178,7 +195,7 @@ impl PromotionPlan {
                 phase.advance(1, 0)?;
                 if transaction.insert(suite, record)? == Inserted::New {
                     if self.request.options.despite_hold {
-                        transaction.end_holds_of_people(record.key());
+                        transaction.end_holds_of_people(record.key(), suite, &self.request.suites)?;
                     }
                     new.push(suite, Arc::clone(record));
                 }
@@ -210,7 +227,7 @@ impl PromotionPlan {
         to: &RepositoryName,
         request: &Request,
     ) -> Result<Self, Error> {
-        let Request { options, common, lacking } = request;
+        let Request { options, common, lacking, suites: _ } = request;
         let (source, target) = (store.head(from)?, store.head(to)?);
         let mut plan = Self {
             from: from.clone(),
@@ -220,6 +237,7 @@ impl PromotionPlan {
             changes: SuiteRecords::default(),
             left_out: SuiteRecords::default(),
             unmatched: Vec::new(),
+            sources: Vec::new(),
             held: Vec::new(),
             siblings: Vec::new(),
             request: request.clone(),
@@ -250,6 +268,18 @@ impl PromotionPlan {
             targets.push((suite, there, difference));
         }
         if options.whole_source {
+            for (selector, matched) in
+                options.selectors.iter().zip(&mut matched).filter(|(_, matched)| !**matched)
+            {
+                for (suite, chosen) in &mut chosen {
+                    let built = selector.built_in(&source, suite)?;
+                    *matched |= !built.is_empty();
+                    chosen.extend(built.iter().map(by_key));
+                }
+                if *matched {
+                    plan.sources.push(selector.clone());
+                }
+            }
             let lacking: Vec<&SuiteName> = lacking.iter().collect();
             plan.left_out = siblings::add(&source, &mut chosen, &lacking)?.into();
         }
@@ -280,11 +310,13 @@ impl PromotionPlan {
             return Ok(());
         }
         let mut held: BTreeMap<RecordKey, (Arc<Record>, Hold)> = BTreeMap::new();
-        for records in self.changes.lists_mut() {
+        for (suite, records) in self.changes.lists_mut() {
             let mut kept = Vec::with_capacity(records.len());
             for record in std::mem::take(records) {
                 let key = record.key();
-                let hold = holds.keeping_out(key, || target.has_version(&key.package, &key.version))?;
+                let hold = holds.keeping_out(key, std::slice::from_ref(suite), || {
+                    target.has_version(&key.package, &key.version)
+                })?;
                 match hold {
                     Some(hold) => drop(held.insert(key.clone(), (Arc::clone(&record), hold.clone()))),
                     None => kept.push(record),
@@ -351,7 +383,8 @@ impl Store {
                 to: to.name.clone(),
             }));
         }
-        let request = Request { options: options.clone(), common, lacking };
+        let suites = to.suites.iter().map(|suite| suite.name.clone()).collect();
+        let request = Request { options: options.clone(), common, lacking, suites };
         PromotionPlan::make(self, &from.name, &to.name, &request)
     }
 }
