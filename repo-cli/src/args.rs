@@ -193,6 +193,8 @@ pub(crate) enum Command {
     ClientConfig(cmd::client_config::ClientConfigArguments),
     /// Make, list, rotate and check signing keys
     Key(cmd::key::KeyArguments),
+    /// Look after the configuration
+    Config(cmd::config::ConfigArguments),
     /// Look after the store itself
     Store(cmd::store::StoreArguments),
     /// Print what completes commands in a shell
@@ -249,6 +251,7 @@ impl Command {
             | Self::Serve(_)
             | Self::Status(_)
             | Self::Completions(_)
+            | Self::Config(_)
             | Self::Manual(_)
             | Self::ClientConfig(_) => false,
             Self::Key(arguments) => arguments.writes(),

@@ -176,6 +176,9 @@ pub(crate) enum Failure {
         /// What was asked for.
         names: Vec<String>,
     },
+    /// A file or folder that the configuration names and that cannot be used.
+    #[error("{path}: {what}")]
+    UnusableFile { path: Utf8PathBuf, what: String },
     /// `incoming` without a folder, and none is configured.
     #[error("no drop folder is named, and repo.toml has no [[incoming]]")]
     NoDropFolder,
@@ -377,6 +380,7 @@ impl Failure {
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::NoDropFolder => "E-NO-DROP-FOLDER",
+            Self::UnusableFile { .. } => "E-UNUSABLE-FILE",
             Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
             Self::Site(_) => "E-SITE",
@@ -404,6 +408,7 @@ impl Failure {
             Self::Config(error) => (error.path().map(ToString::to_string), error.line().map(number)),
             Self::Keys(error) | Self::CannotPublish(error) => (error.path().map(ToString::to_string), None),
             Self::NoPackageFile { path }
+            | Self::UnusableFile { path, .. }
             | Self::NotOwner { path, .. }
             | Self::NotBackedUp { path }
             | Self::NotSaved { path, .. }

@@ -188,6 +188,11 @@ impl Config {
         self.file.repositories.get(repository).and_then(|table| table.users.as_deref())
     }
 
+    /// Returns the files that it was read from: `repo.toml` and its drop-ins, in the order in which they count.
+    pub fn files(&self) -> impl Iterator<Item = &Utf8Path> {
+        self.sources.iter().map(|(path, _)| path.as_path())
+    }
+
     /// Returns the directory that `repo.toml` is in, at which the paths in it begin.
     #[must_use]
     pub fn root(&self) -> &Utf8Path {

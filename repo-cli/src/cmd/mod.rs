@@ -5,6 +5,7 @@ pub(crate) mod backup;
 mod changes;
 pub(crate) mod client_config;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod diff;
 pub(crate) mod fsck;
 pub(crate) mod gc;
@@ -81,6 +82,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
+        Command::Config(arguments) => config::run(&arguments, &global, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session()?, output),

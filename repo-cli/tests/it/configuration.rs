@@ -159,3 +159,25 @@ fn a_pipe_in_the_place_of_a_named_file_is_not_waited_for() {
         assert!(output.stderr.contains("is not a regular file"), "{output}");
     }
 }
+
+#[test]
+fn config_check_looks_at_what_the_configuration_names_too() {
+    let environment = store();
+    let output = environment.run(&["config", "check"]).succeeds();
+    assert_eq!(output.stdout, "in order: 1 file, 2 repositories\n");
+    environment.write("store/secret", "word\n");
+    configure(
+        &environment,
+        "[[incoming]]\nfolder = \"gone\"\nrepository = \"preprod\"\n[signing]\npassphrase_file = \"secret\"\n\
+         [repositories.prod]\nusers = \"users\"\nuploaders = \"up.gpg\"\n",
+    );
+    let output = environment.run(&["config", "check"]).ends_with(1);
+    let errors: Vec<&str> = output.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 4, "{output}");
+    for (error, words) in errors.iter().zip(["users", "up.gpg", "secret", "gone"]) {
+        assert!(error.contains(words), "{words}: {output}");
+    }
+    configure(&environment, "\npdiffs = \"many\"\n");
+    let output = environment.run(&["config", "check"]).ends_with(1);
+    assert!(output.stderr.starts_with("    2 | pdiffs = \"many\"\nerror: "), "{output}");
+}

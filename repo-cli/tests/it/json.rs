@@ -230,6 +230,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             vec![case(0, &["key", "publish"]), case(1, &["key", "publish", &hostile_name])]
         }
         "status" => vec![case(0, &["status"])],
+        "config check" => vec![case(0, &["config", "check"]), case(2, &["config", "check", &hostile_name])],
         "completions" => vec![case(0, &["completions", "bash"]), case(2, &["completions", &hostile_name])],
         "key check" => vec![case(0, &["key", "check"])],
         "key rotate" => vec![
