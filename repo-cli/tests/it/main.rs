@@ -3,6 +3,7 @@
 
 mod backups;
 mod bad_input;
+mod beginning;
 mod builders;
 mod client;
 mod client_config;
