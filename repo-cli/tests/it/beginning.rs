@@ -31,7 +31,8 @@ fn everything_in(directory: &Utf8Path) -> Vec<(Utf8PathBuf, Vec<u8>)> {
 
 #[test]
 fn what_is_refused_leaves_what_was_there_and_nothing_else() {
-    let is_in_the_way: [(&str, fn(&Utf8Path)); 7] = [
+    type Put = fn(&Utf8Path);
+    let is_in_the_way: [(&str, Put); 7] = [
         ("keys", |path| fs::write(path, "x").unwrap()),
         ("public", |path| fs::write(path, "x").unwrap()),
         ("public", |path| std::os::unix::fs::symlink("nowhere", path).unwrap()),

@@ -27,6 +27,7 @@ mod key_rotation;
 mod keys;
 mod library_stores;
 mod long_output;
+mod lost_parts;
 mod output;
 mod pdiffs;
 mod planted_links;
