@@ -27,7 +27,11 @@ impl<'a> CheckedKeys<'a> {
     /// Looks at all key files.
     pub(crate) fn look(&self) -> Option<KeysFound> {
         let now = SystemTime::now();
-        let mut found = self.keys.inspect(now)?;
+        let Some(mut found) = self.keys.inspect(now) else {
+            let what = self.keys.certificates().err().map_or_else(String::new, |error| chain(&error));
+            let problem = Problem { kind: ProblemKind::Key, path: "keys".into(), what, affects: Vec::new() };
+            return Some(KeysFound { fingerprints: Vec::new(), problems: vec![problem] });
+        };
         let of_readers =
             found.keyring.certificates().iter().flat_map(|certificate| unread_by_some(certificate, now));
         let of_readers: Vec<KeyWarning> = of_readers.collect();

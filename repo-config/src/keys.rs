@@ -113,8 +113,10 @@ impl KeyDirectory {
     pub(crate) fn files_ending_in(&self, extension: &str) -> Result<Vec<Utf8PathBuf>, KeyError> {
         let entries = match self.directory.read_dir_utf8() {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(KeyError::io("list", &self.directory)(error)),
+            Err(error) => match repo_store::Obstacle::explain_directory(&self.directory, error) {
+                error if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+                error => return Err(KeyError::io("list", &self.directory)(error)),
+            },
         };
         let mut files = Vec::new();
         for entry in entries {

@@ -3,8 +3,8 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8PathBuf;
 use repo_store::{
-    CopySource, FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, RepositoryName, SignedSuite,
-    TagName, Unhelpful, Withdrawn,
+    CopySource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairReport, RepositoryName,
+    SignedSuite, TagName, Unhelpful, Withdrawn,
 };
 use serde_json::{Value, json};
 
@@ -50,7 +50,9 @@ impl Place {
             return WebServer::parse(text).map(Self::Server);
         }
         let directory = Utf8PathBuf::from(text);
-        std::fs::read_dir(&directory).map_err(Failure::io("list", &directory))?;
+        std::fs::read_dir(&directory).map_err(|error| {
+            Failure::io("list", &directory)(Obstacle::explain_directory(&directory, error))
+        })?;
         Ok(Self::Directory(directory))
     }
 

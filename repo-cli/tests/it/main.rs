@@ -28,6 +28,7 @@ mod keys;
 mod library_stores;
 mod long_output;
 mod lost_parts;
+mod obstacles;
 mod output;
 mod pdiffs;
 mod planted_links;

@@ -134,17 +134,16 @@ fn damage(path: &Utf8Path, way: Way) -> bool {
 }
 
 /// Whether nothing else in the store tells what lay there.
-fn is_lost(relative: &Utf8Path, way: Way) -> bool {
-    let is_below = |area: &str| relative.starts_with(area) && relative != area;
+fn is_lost(root: &Utf8Path, relative: &Utf8Path, way: Way) -> bool {
+    let is_directory = root.join(relative).symlink_metadata().unwrap().is_dir();
     let in_pool = relative.iter().nth(2) == Some("pool") && relative.extension().is_some();
     // A pool file is the blob itself, so its bytes are lost with it.
-    (in_pool && way == Way::Flipped)
-        || (is_below("store/blobs") && way == Way::Flipped)
+    (way == Way::Flipped && (in_pool || relative.starts_with("store/blobs")))
         || relative.starts_with("store/objects")
         || relative.starts_with("store/keyrings")
         || relative == "store/format"
         // A link or a file where a directory belongs is for a person to look at.
-        || matches!(way, Way::Link | Way::File)
+        || (is_directory && relative.starts_with("public") && matches!(way, Way::Link | Way::File))
 }
 
 #[test]
@@ -222,7 +221,7 @@ impl Populated {
         if damage(&copy.join(relative), way) {
             // A store without its format is not opened.
             if let Ok(store) = Store::open(&copy) {
-                self.check(&store, relative, way);
+                self.check(&store, relative, way, is_lost(root, relative, way));
             } else {
                 assert!(relative.starts_with("store/format"), "{relative} {way:?}");
             }
@@ -230,7 +229,7 @@ impl Populated {
         fs::remove_dir_all(&copy).unwrap();
     }
 
-    fn check(&self, store: &Store, relative: &Utf8Path, way: Way) {
+    fn check(&self, store: &Store, relative: &Utf8Path, way: Way, is_lost: bool) {
         let report = store.fsck(&FsckOptions::default(), &context(1000)).unwrap();
         let is_named = |problem: &Problem| {
             !problem.what.is_empty()
@@ -244,7 +243,7 @@ impl Populated {
         };
         let options = FsckOptions { publish: Some(&publish), ..FsckOptions::default() };
         let repaired = store.repair(&options, &[], &context(1000));
-        if is_lost(relative, way) {
+        if is_lost {
             // It is told, or mended after all.
             let told = repaired.as_ref().map_or(1, |report| report.remaining.problems.len());
             assert_eq!(told == 0, problems(store).is_empty(), "{relative} {way:?}");

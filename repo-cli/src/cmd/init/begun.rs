@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_store::mode;
+use repo_store::{Obstacle, mode};
 
 use crate::error::Failure;
 
@@ -102,7 +102,10 @@ fn make_directories(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
                 fs::set_permissions(directory, mode).map_err(Failure::io("set the mode of", directory))?;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {}
-            Err(error) => return Err(Failure::io("create", directory)(error)),
+            Err(error) => {
+                let error = Obstacle::explain_directory(directory, error);
+                return Err(Failure::io("create", directory)(error));
+            }
         }
     }
     Ok(made)

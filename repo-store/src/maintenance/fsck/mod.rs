@@ -145,6 +145,8 @@ enum Fix {
     /// A repository was published, and nothing of that is there.
     Unpublished,
     Mode,
+    /// Something lies where a directory of the store belongs.
+    Area,
     /// A person has to look at it.
     Nothing,
 }
@@ -295,6 +297,10 @@ impl Store {
             let remedy = if problem.kind == ProblemKind::Mode { Fix::Mode } else { Fix::Nothing };
             Finding { problem, remedy }
         }));
+        // What lies there hides everything that belongs below it, and is told of once.
+        let areas = inventory.check_areas(self.root());
+        findings.retain(|finding| areas.iter().all(|area| area.path != finding.problem.path));
+        findings.extend(areas.into_iter().map(|problem| Finding { problem, remedy: Fix::Area }));
         let of_keys = keys.into_iter().flat_map(|keys| keys.problems);
         findings.extend(
             of_keys

@@ -125,6 +125,7 @@ impl Repair<'_, '_> {
         let mut findings: Vec<&Finding> = self.found.findings.iter().collect();
         // What others are made from comes first.
         findings.sort_by_key(|finding| match &finding.remedy {
+            Fix::Area => -1,
             Fix::Blob(_) | Fix::Object(_) => 0,
             // Something may have to be signed below.
             Fix::Mode if finding.problem.path.starts_with("keys") => 0,
@@ -152,6 +153,7 @@ impl Repair<'_, '_> {
                 Fix::Index => self.unnamed(&problem.path),
                 Fix::Log => self.log(),
                 Fix::Mode => self.mode(&problem.path),
+                Fix::Area => self.area(&path),
                 // Publishing is for after everything else.
                 Fix::Unpublished | Fix::Nothing => Ok(false),
             };
@@ -621,6 +623,20 @@ impl Repair<'_, '_> {
         let temporary = self.store.storage().temporary()?;
         files::write_new(&temporary, &log, mode::MUTABLE)?;
         self.place(&temporary, &path)?;
+        Ok(true)
+    }
+
+    /// Moves aside what lies where a directory of the store belongs, and makes the directory.
+    fn area(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        if files::is_directory(path) || !files::is_taken(path) {
+            return Ok(false);
+        }
+        if path.file_name() == Some("damaged") {
+            // There is no place to move it to.
+            return Ok(false);
+        }
+        self.move_aside(path)?;
+        self.changed.extend(files::create_directories(path)?);
         Ok(true)
     }
 
