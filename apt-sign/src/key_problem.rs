@@ -56,13 +56,21 @@ pub enum KeyProblem {
     },
     /// A version 6 key (RFC 9580), which gpgv, and so apt before version 3, refuses.
     VersionSix,
+    /// A user ID longer than [`UserId::MOST_BYTES`](crate::UserId::MOST_BYTES): gpgv, and so apt before version 3, does not read the key.
+    LongUserId {
+        /// Its length.
+        bytes: usize,
+    },
 }
 
 impl KeyProblem {
     /// Whether no signature may be made in spite of it.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        !matches!(self, Self::ExpiresSoon { .. } | Self::ShortRsa { .. } | Self::VersionSix)
+        !matches!(
+            self,
+            Self::ExpiresSoon { .. } | Self::ShortRsa { .. } | Self::VersionSix | Self::LongUserId { .. }
+        )
     }
 }
 
@@ -84,6 +92,9 @@ impl fmt::Display for KeyProblem {
             Self::ExpiresSoon { at, days } => write!(f, "it expires in {days} days, at {}", utc(*at)),
             Self::ShortRsa { bits } => write!(f, "apt refuses RSA keys of {bits} bits from February 2030"),
             Self::VersionSix => f.write_str("it is a version 6 key, which apt before version 3 refuses"),
+            Self::LongUserId { bytes } => {
+                write!(f, "it has a user ID of {bytes} bytes, which apt before version 3 cannot read")
+            }
         }
     }
 }

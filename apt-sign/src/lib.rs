@@ -34,13 +34,15 @@ assert_eq!(verified.text(), b"Suite: bookworm\nCodename: bookworm\n");
 //!
 //! `crypto-rust` (default), `crypto-nettle` and `crypto-openssl` choose the cryptographic library, and
 //! exactly one of them may be on in a program. With none of them only the types that need no cryptography
-//! remain: [`Signer`], [`Signed`], [`PublicKeys`], [`Fingerprint`], [`KeyProblem`], [`Error`] and [`check_text`].
+//! remain: [`Signer`], [`Signed`], [`PublicKeys`], [`Fingerprint`], [`KeyProblem`], [`UserId`],
+//! [`Error`] and [`check_text`].
 
 mod error;
 mod fingerprint;
 mod key_problem;
 mod signer;
 mod text;
+mod user_id;
 
 #[cfg(feature = "openpgp")]
 mod openpgp;
@@ -50,6 +52,7 @@ pub use fingerprint::Fingerprint;
 pub use key_problem::KeyProblem;
 pub use signer::{PublicKeys, Signed, Signer};
 pub use text::{MAX_LINE, check_text};
+pub use user_id::UserId;
 
 #[cfg(feature = "openpgp")]
 pub use openpgp::{

@@ -339,7 +339,10 @@ const USAGE: &str = "E-USAGE";
 impl Failure {
     pub(crate) fn io(verb: &'static str, path: impl fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_string();
-        move |source| Self::Io { verb, path, source }
+        move |source| {
+            let source = repo_store::Obstacle::explain(Utf8Path::new(&path), source);
+            Self::Io { verb, path, source }
+        }
     }
 
     /// Status 1, or 2 for wrong usage; most of that is found before any verb runs.

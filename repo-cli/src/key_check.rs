@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::time::SystemTime;
 
-use apt_sign::{KeyProblem, Keyring};
+use apt_sign::{Certificate, KeyProblem, Keyring};
 use camino::{Utf8Path, Utf8PathBuf};
-use repo_config::{Inspection, KeyDirectory};
+use repo_config::{Inspection, KeyDirectory, KeyWarning};
 use repo_store::{FsckReport, KeysFound, Problem, ProblemKind, SignedSuite};
 
 use crate::error::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, chain};
@@ -26,8 +26,16 @@ impl<'a> CheckedKeys<'a> {
 
     /// Looks at all key files.
     pub(crate) fn look(&self) -> Option<KeysFound> {
-        let mut found = self.keys.inspect(SystemTime::now())?;
-        for warning in found.warnings.drain(..) {
+        let now = SystemTime::now();
+        let Some(mut found) = self.keys.inspect(now) else {
+            let what = self.keys.certificates().err().map_or_else(String::new, |error| chain(&error));
+            let problem = Problem { kind: ProblemKind::Key, path: "keys".into(), what, affects: Vec::new() };
+            return Some(KeysFound { fingerprints: Vec::new(), problems: vec![problem] });
+        };
+        let of_readers =
+            found.keyring.certificates().iter().flat_map(|certificate| unread_by_some(certificate, now));
+        let of_readers: Vec<KeyWarning> = of_readers.collect();
+        for warning in found.warnings.drain(..).chain(of_readers) {
             self.output.warn(warning.code(), warning.to_string());
         }
         let problems = found.faults.iter().map(|(path, error)| problem(path, error)).collect();
@@ -94,6 +102,15 @@ fn is_expired(error: &apt_sign::Error) -> bool {
 /// Whether the clock is wrong, and not the key.
 fn is_of_the_future(error: &apt_sign::Error) -> bool {
     matches!(error, apt_sign::Error::Key { problem: KeyProblem::NotYetValid { .. }, .. })
+}
+
+/// Returns the problems of a key that signs, and that some apt in use cannot read.
+fn unread_by_some(certificate: &Certificate, now: SystemTime) -> Vec<KeyWarning> {
+    let mut problems = certificate.problems(now);
+    problems.retain(|problem| matches!(problem, KeyProblem::VersionSix | KeyProblem::LongUserId { .. }));
+    let fingerprint = certificate.fingerprint();
+    let warning = |problem| KeyWarning::Problem { fingerprint: fingerprint.clone(), problem };
+    problems.into_iter().map(warning).collect()
 }
 
 /// The fault of a key file as a problem of the store.

@@ -135,7 +135,10 @@ impl ConfigError {
 
     pub(crate) fn io(verb: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { verb, path, source }
+        move |source| {
+            let source = repo_store::Obstacle::explain(&path, source);
+            Self::Io { verb, path, source }
+        }
     }
 }
 

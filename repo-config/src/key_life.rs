@@ -9,7 +9,7 @@
 use std::ffi::OsStr;
 use std::time::{Duration, SystemTime};
 
-use apt_sign::{Certificate, Fingerprint, KeyAlgorithm, RevocationReason, SecretKey};
+use apt_sign::{Certificate, Fingerprint, KeyAlgorithm, RevocationReason, SecretKey, UserId};
 use camino::Utf8PathBuf;
 
 use crate::key_error::KeyError;
@@ -20,7 +20,7 @@ use crate::passphrase::Passphrase;
 #[derive(Clone, Debug)]
 pub struct NewKey {
     /// Whose key it is, as clients see it.
-    pub user_id: String,
+    pub user_id: UserId,
     /// Its algorithm.
     pub algorithm: KeyAlgorithm,
     /// How long it is valid; without an end when `None`.
@@ -30,8 +30,8 @@ pub struct NewKey {
 impl NewKey {
     /// An Ed25519 key without an end.
     #[must_use]
-    pub fn named(user_id: impl Into<String>) -> Self {
-        Self { user_id: user_id.into(), algorithm: KeyAlgorithm::default(), validity: None }
+    pub fn named(user_id: UserId) -> Self {
+        Self { user_id, algorithm: KeyAlgorithm::default(), validity: None }
     }
 }
 
@@ -42,7 +42,7 @@ impl KeyDirectory {
     /// Makes a key, as of `now`, and keeps it. From then on it signs too.
     ///
     /// # Errors
-    /// [`KeyError::Key`], when the name cannot be that of a key, or the directory is open to others or cannot be written.
+    /// [`KeyError::Key`], when `now` is a time that OpenPGP cannot write, or the directory is open to others or cannot be written.
     pub fn generate(&self, new: &NewKey, now: SystemTime) -> Result<SecretKey, KeyError> {
         let key = SecretKey::generate_with(new.algorithm, &new.user_id, now, new.validity)?;
         self.save(&key)?;

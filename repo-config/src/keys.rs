@@ -113,8 +113,10 @@ impl KeyDirectory {
     pub(crate) fn files_ending_in(&self, extension: &str) -> Result<Vec<Utf8PathBuf>, KeyError> {
         let entries = match self.directory.read_dir_utf8() {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(KeyError::io("list", &self.directory)(error)),
+            Err(error) => match repo_store::Obstacle::explain_directory(&self.directory, error) {
+                error if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+                error => return Err(KeyError::io("list", &self.directory)(error)),
+            },
         };
         let mut files = Vec::new();
         for entry in entries {
@@ -321,6 +323,10 @@ mod tests {
     use super::*;
     use crate::key_life::NewKey;
 
+    fn named(user_id: &str) -> NewKey {
+        NewKey::named(apt_sign::UserId::parse(user_id).unwrap())
+    }
+
     #[test]
     fn a_key_is_made_as_of_the_time_that_is_given_and_signs_from_then_on() {
         let directory = tempfile::tempdir().unwrap();
@@ -330,7 +336,7 @@ mod tests {
         let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         assert!(keys.is_empty() && keys.newest().unwrap().is_none());
         assert!(matches!(keys.signer(made), Err(KeyError::NoKey { is_published: false, .. })));
-        let key = keys.generate(&NewKey::named("Example"), made).unwrap();
+        let key = keys.generate(&named("Example"), made).unwrap();
         assert_eq!(key.certificate().created(), made);
         assert_eq!(keys.newest().unwrap(), Some(timestamp(made)));
         let earlier = made - Duration::from_secs(60);
@@ -349,13 +355,13 @@ mod tests {
         std::fs::create_dir(root.join("store")).unwrap();
         let (plain, now) =
             (KeyDirectory::new(root), SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-        plain.generate(&NewKey::named("plain"), now).unwrap();
+        plain.generate(&named("plain"), now).unwrap();
         let passphrase = |line: &'static [u8]| {
             let source = move || Ok(Some(crate::passphrase::Passphrase::from_line(line).unwrap()));
             KeyDirectory::new(root).with_passphrase(PassphraseSource::configured(source))
         };
         let right = passphrase(b"correct horse");
-        let locked = right.generate(&NewKey::named("locked"), now).unwrap();
+        let locked = right.generate(&named("locked"), now).unwrap();
         assert_eq!(right.signer(now).unwrap().0.keyring().fingerprints().len(), 2);
         for wrong in [passphrase(b"battery staple"), plain] {
             let refused = wrong.signer(now).unwrap_err();
@@ -375,7 +381,7 @@ mod tests {
         std::fs::create_dir(root.join("store")).unwrap();
         let (keys, now) =
             (KeyDirectory::new(root), SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-        keys.generate(&NewKey::named("Example"), now).unwrap();
+        keys.generate(&named("Example"), now).unwrap();
         let [first, bad] = ["keys/a.asc", "keys/b.asc"].map(|name| root.join(name));
         let made = keys.files().unwrap().remove(0);
         std::fs::copy(&made, &first).unwrap();

@@ -5,6 +5,7 @@
 //! of a file of users.
 //!
 //! ```
+//! use apt_sign::UserId;
 //! use deb_parse::{Architecture, PackageName, SuiteName, Version, deb};
 //! use jiff::Timestamp;
 //! use repo_config::{Config, FromText as _, KeyDirectory, Line, NewKey, Template};
@@ -22,7 +23,8 @@
 //! template.architectures.push(Architecture::parse("amd64")?);
 //! template.repositories.push(RepositoryName::parse("prod")?);
 //! Store::create(&root)?;
-//! KeyDirectory::new(&root).generate(&NewKey::named("Example Ltd (archive signing key)"), now.into())?;
+//! let key_name = UserId::parse("Example Ltd (archive signing key)")?;
+//! KeyDirectory::new(&root).generate(&NewKey::named(key_name), now.into())?;
 //! template.save_new(&root)?;
 //!
 //! // From here on also for a store that `repo-cli init` made. `file` is the path of a .deb file.

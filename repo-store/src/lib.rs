@@ -114,6 +114,7 @@ pub use settings::uploaders::Uploaders;
 pub use settings::{ArchitectureAll, RepositorySettings, RoutingRule, SuiteSettings, UnknownRelease};
 pub use storage::beneath::PathFault;
 pub use storage::format::Format;
+pub use storage::obstacle::{Obstacle, ObstacleKind};
 pub use storage::permissions::{EntryKind, ModeRule, OwnerRule, PERMISSIONS, Permission, mode};
 pub use storage::{FileFault, StorageError};
 pub use store::Store;

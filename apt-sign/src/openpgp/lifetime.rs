@@ -11,7 +11,7 @@ use sequoia_openpgp::{
     packet::{Signature, signature::SignatureBuilder},
     types::{HashAlgorithm, ReasonForRevocation},
 };
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Why a key is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub enum RevocationReason {
 impl SecretKey {
     /// The same key with another end: it expires at `expires`, or never. Also brings back a key that has
     /// expired.
+    ///
+    /// The change is dated `time`, or a second after the last change of the key if that is later: of two
+    /// self-signatures of one second neither counts as the newer one.
     ///
     /// Its new certificate must reach the clients before the old end: gpgv goes by the end that it knows.
     /// Subkeys keep the ends they have.
@@ -74,6 +77,7 @@ impl SecretKey {
         let primary = valid.primary_key();
         let created = primary.key().creation_time();
         let validity = expires.map(|end| end.duration_since(created)).transpose()?;
+        let time = self.after_last_change(time);
         let again = |old: &Signature| {
             SignatureBuilder::from(old.clone())
                 .set_hash_algo(HashAlgorithm::SHA512)
@@ -90,6 +94,15 @@ impl SecretKey {
             made.push(signature.sign_userid_binding(&mut pair, None, user_id.userid())?);
         }
         Ok(made)
+    }
+
+    /// Returns a time after every self-signature that says how long the key lives: `time` if it is late enough.
+    fn after_last_change(&self, time: SystemTime) -> SystemTime {
+        let direct = self.cert().primary_key().self_signatures();
+        let bindings = self.cert().userids().flat_map(|user_id| user_id.self_signatures());
+        let last = direct.chain(bindings).filter_map(|signature| signature.signature_creation_time()).max();
+        let after = last.and_then(|last| last.checked_add(Duration::from_secs(1)));
+        after.map_or(time, |after| after.max(time))
     }
 
     fn primary_pair(&self) -> anyhow::Result<KeyPair> {

@@ -1,7 +1,7 @@
 //! Secret keys: made, read, written; never shown.
 
 use super::{Certificate, armor, certificate, policy, suitability};
-use crate::{Error, Fingerprint, KeyProblem};
+use crate::{Error, Fingerprint, KeyProblem, UserId};
 use sequoia_openpgp::{
     Cert, Packet, Profile,
     armor::Kind,
@@ -40,20 +40,20 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] when `user_id` is empty or has control characters; [`Error::Time`] when `created` is before 1970 or after
+    /// [`Error::Malformed`] when `user_id` is not a [`UserId`]; [`Error::Time`] when `created` is before 1970 or after
     /// 2106; [`Error::Crypto`] when the library fails.
     pub fn generate(user_id: &str, created: SystemTime, validity: Option<Duration>) -> Result<Self, Error> {
-        Self::generate_with(KeyAlgorithm::Ed25519, user_id, created, validity)
+        Self::generate_with(KeyAlgorithm::Ed25519, &UserId::parse(user_id)?, created, validity)
     }
 
     /// Makes a key as [`generate`](Self::generate) does, of another algorithm.
     ///
     /// # Errors
     ///
-    /// Those of [`generate`](Self::generate).
+    /// [`Error::Time`] when `created` is before 1970 or after 2106; [`Error::Crypto`] when the library fails.
     pub fn generate_with(
         algorithm: KeyAlgorithm,
-        user_id: &str,
+        user_id: &UserId,
         created: SystemTime,
         validity: Option<Duration>,
     ) -> Result<Self, Error> {
@@ -62,9 +62,6 @@ impl SecretKey {
             KeyAlgorithm::Rsa4096 => CipherSuite::RSA4k,
         };
         sequoia_openpgp::types::Timestamp::try_from(created).map_err(|_| Error::Time)?;
-        if user_id.is_empty() || user_id.contains(char::is_control) {
-            return Err(Error::Malformed { expected: "a user ID of one line of text", source: None });
-        }
         CertBuilder::new()
             .set_profile(Profile::RFC4880)
             .and_then(|builder| {
@@ -73,7 +70,7 @@ impl SecretKey {
                     .set_primary_key_flags(KeyFlags::empty().set_certification().set_signing())
                     .set_creation_time(created)
                     .set_validity_period(validity)
-                    .add_userid(user_id)
+                    .add_userid(user_id.as_str())
                     .generate()
             })
             .map(|(cert, _revocation)| Self(cert))

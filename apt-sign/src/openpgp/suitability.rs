@@ -4,7 +4,7 @@ use super::{
     certificate::{algorithm, is_supported},
     policy,
 };
-use crate::KeyProblem;
+use crate::{KeyProblem, UserId};
 use sequoia_openpgp::{
     Cert,
     cert::amalgamation::ValidAmalgamation as _,
@@ -31,6 +31,10 @@ pub(super) fn find(cert: &Cert, time: SystemTime) -> Vec<KeyProblem> {
     }
     if cert.primary_key().key().version() > 4 {
         problems.push(KeyProblem::VersionSix);
+    }
+    let longest = cert.userids().map(|user_id| user_id.userid().value().len()).max().unwrap_or_default();
+    if longest > UserId::MOST_BYTES {
+        problems.push(KeyProblem::LongUserId { bytes: longest });
     }
     problems.sort_by_key(|problem| !problem.is_fatal());
     problems
@@ -166,6 +170,16 @@ mod tests {
         let (cert, _) =
             builder().set_profile(Profile::RFC9580).unwrap().add_signing_subkey().generate().unwrap();
         assert_eq!(find(&cert, made()), [KeyProblem::VersionSix]);
+    }
+
+    #[test]
+    fn a_user_id_that_gpgv_does_not_read_is_a_warning() {
+        let of = |bytes| {
+            let long = builder().add_userid("x".repeat(bytes)).add_userid("short").add_signing_subkey();
+            find(&long.generate().unwrap().0, made())
+        };
+        assert_eq!(of(UserId::MOST_BYTES), []);
+        assert_eq!(of(2049), [KeyProblem::LongUserId { bytes: 2049 }]);
     }
 
     #[test]

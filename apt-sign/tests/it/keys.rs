@@ -2,7 +2,9 @@
 //! tests.
 
 use crate::{DAY, TEXT, key, now};
-use apt_sign::{Certificate, Error, Fingerprint, KeyProblem, Keyring, OpenPgpSigner, SecretKey, Signer};
+use apt_sign::{
+    Certificate, Error, Fingerprint, KeyProblem, Keyring, OpenPgpSigner, SecretKey, Signer, UserId,
+};
 use std::time::{Duration, SystemTime};
 
 const RSA1024: &[u8] = include_bytes!("data/rsa1024.asc");
@@ -190,7 +192,8 @@ fn times_that_openpgp_cannot_write_are_errors() {
 
 #[test]
 fn user_ids_are_one_line_of_text() {
-    for user_id in ["", "a\nb", "\u{1b}[2J"] {
+    let long = "x".repeat(UserId::MOST_BYTES + 1);
+    for user_id in ["", " ", "a\nb", "\u{1b}[2J", "a\u{85}b", &long] {
         assert!(matches!(SecretKey::generate(user_id, now(), None), Err(Error::Malformed { .. })));
     }
     let key = SecretKey::generate("Ärchiv <ä@example.org>", now(), None).unwrap();

@@ -1,7 +1,7 @@
 //! Debian's own verifiers read what we sign. A verifier that is not installed is named and skipped.
 
-use crate::{TEXT, key, sign};
-use apt_sign::{Error, Keyring, SecretKey, Signed};
+use crate::{DAY, TEXT, key, now, sign};
+use apt_sign::{Error, Keyring, SecretKey, Signed, UserId};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -85,6 +85,19 @@ fn gpgv_accepts_one_and_two_keys() {
         let output = files.run("gpgv", &["--keyring", ring, "Release.gpg", "Release"]).unwrap();
         assert_eq!(good(&output), count);
     }
+}
+
+#[test]
+fn gpgv_reads_a_key_with_the_longest_name() {
+    let name = "x".repeat(UserId::MOST_BYTES);
+    let key = SecretKey::generate(&name, now() - DAY, None).unwrap();
+    let ring = keyring(&[&key]);
+    let files = Files::new(&sign(vec![key], TEXT), &ring);
+    let Some(output) = files.run("gpgv", &["--keyring", "./keyring.gpg", "InRelease"]) else { return };
+    assert_eq!(good(&output), 1);
+    let arguments = ["--keyring", "keyring.asc", "Release.gpg", "Release"];
+    let Some(output) = files.run("sqv", &arguments) else { return };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

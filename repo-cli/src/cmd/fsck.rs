@@ -3,8 +3,8 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8PathBuf;
 use repo_store::{
-    CopySource, FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, RepositoryName, SignedSuite,
-    TagName, Unhelpful, UpkeepKind, UpkeepRun, Withdrawn,
+    CopySource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairReport, RepositoryName,
+    SignedSuite, TagName, Unhelpful, UpkeepKind, UpkeepRun, Withdrawn,
 };
 use serde_json::{Value, json};
 
@@ -50,7 +50,9 @@ impl Place {
             return WebServer::parse(text).map(Self::Server);
         }
         let directory = Utf8PathBuf::from(text);
-        std::fs::read_dir(&directory).map_err(Failure::io("list", &directory))?;
+        std::fs::read_dir(&directory).map_err(|error| {
+            Failure::io("list", &directory)(Obstacle::explain_directory(&directory, error))
+        })?;
         Ok(Self::Directory(directory))
     }
 
@@ -90,6 +92,12 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
             .and_then(|repository| session.publish(repository, publishing, output));
         signed.inspect_err(|error| output.failed(name, error)).is_ok()
     };
+    let publish = |name: &RepositoryName| {
+        let published = session
+            .repository(name.as_str())
+            .and_then(|repository| session.publish(repository, Publishing::default(), output));
+        published.inspect_err(|error| output.failed(name, error)).is_ok()
+    };
     let sign_tags = |name: &RepositoryName, tags: &[TagName]| {
         let signed = session
             .repository(name.as_str())
@@ -102,6 +110,7 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
         problems: &of_users,
         sign_again: Some(&sign_again),
         sign_tags: Some(&sign_tags),
+        publish: Some(&publish),
     };
     let report = if arguments.repair {
         let places: Vec<Place> =
@@ -246,14 +255,17 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     let others_sign = report.problems.iter().any(|problem| problem.kind == ProblemKind::Key);
     if !repair && report.problems.iter().any(is_of_a_publication) {
         hints.push(
-            "`repo-cli fsck --repair` makes damaged indices again, and withdraws older publications that have lost a part; without it \
-             `repo-cli publish` mends only what clients see",
+            "`repo-cli fsck --repair` makes damaged indices again, publishes again what clients see when a part of it is lost, and \
+             withdraws older publications that have lost a part",
         );
     }
     if !repair && report.problems.iter().any(|problem| needs_a_copy(problem, others_sign)) {
         hints.push("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
-    } else if repair && report.problems.iter().any(Problem::is_of_an_index) {
-        hints.push("damaged indices are in store/damaged/; `repo-cli publish` makes what clients miss again");
+    } else if repair && report.problems.iter().any(is_of_a_publication) {
+        hints.push(
+            "run `repo-cli publish` to show clients the present state, then `repo-cli fsck --repair`: a repair publishes nothing that \
+             clients do not see yet",
+        );
     }
     let is_of_mode =
         |problem: &Problem| problem.kind == ProblemKind::Mode && !problem.path.starts_with("keys");
@@ -277,8 +289,14 @@ fn is_of_a_publication(problem: &Problem) -> bool {
     let is_lost =
         matches!(problem.kind, ProblemKind::Missing | ProblemKind::Damaged | ProblemKind::Unreadable);
     let mut names = problem.path.iter();
-    let area = (names.next() == Some("public")).then(|| names.nth(1)).flatten();
-    is_lost && area.is_some_and(|area| [".publications", ".by-hash", "snapshot"].contains(&area))
+    let is_published = match names.next() {
+        Some("public") => names.nth(1).is_some_and(|area| {
+            [".publications", ".by-hash", "snapshot", "dists", "key.asc", "key.gpg"].contains(&area)
+        }),
+        Some("store") => names.next() == Some("publications"),
+        _ => false,
+    };
+    is_lost && is_published
 }
 
 /// Whether a true copy would help. `others_sign`: a signature that does not hold is explained by the keys.

@@ -1,7 +1,11 @@
+mod begun;
+
+use apt_sign::UserId;
+use begun::BegunStore;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
 use jiff::Timestamp;
-use repo_config::{KeyDirectory, Line, NewKey, OnUnknownRelease, Template, Url};
+use repo_config::{FromText as _, InvalidValue, KeyDirectory, Line, NewKey, OnUnknownRelease, Template, Url};
 use repo_store::{RepositoryName, StorageError, Store};
 
 use crate::args::{Global, argument};
@@ -32,7 +36,7 @@ pub(crate) struct LayoutArguments {
     #[arg(long = "architecture", value_name = "NAME", value_parser = argument::<Architecture>, default_values = ["amd64", "arm64"], hide_default_value = true)]
     pub(crate) architectures: Vec<Architecture>,
     /// Who publishes, as clients see it; better never changed later
-    #[arg(long, value_name = "TEXT", default_value = "In-house packages", value_parser = argument::<Line>)]
+    #[arg(long, value_name = "TEXT", default_value = "In-house packages", value_parser = origin)]
     pub(crate) origin: Line,
     /// The address under which clients will reach the repositories
     #[arg(long, value_name = "URL", value_parser = argument::<Url>)]
@@ -40,6 +44,18 @@ pub(crate) struct LayoutArguments {
     /// Accept this hazard, in a directory in which a store was begun before
     #[arg(long, value_name = "HAZARD")]
     pub(crate) accept: Vec<Hazard>,
+}
+
+/// Reads an origin, which the name of the signing key holds too.
+fn origin(text: &str) -> Result<Line, InvalidValue> {
+    let origin = Line::from_text(text)?;
+    key_name(&origin).map_err(|error| InvalidValue::from(error.to_string()))?;
+    Ok(origin)
+}
+
+/// Returns the name of the signing key of a new store.
+fn key_name(origin: &Line) -> Result<UserId, apt_sign::Error> {
+    UserId::parse(&format!("{origin} (archive signing key)"))
 }
 
 impl LayoutArguments {
@@ -72,22 +88,18 @@ pub(crate) fn init(
     unknown_release: OnUnknownRelease,
     output: &Output,
 ) -> Result<(), Failure> {
-    let path = root.join("repo.toml");
-    if path.exists() {
-        let (path, is_store) = (root.to_owned(), root.join("store/format").exists());
-        let error =
-            if is_store { StorageError::StoreExists { path } } else { StorageError::NotEmpty { path } };
-        return Err(repo_store::Error::from(error).into());
-    }
+    check_is_new(root)?;
     let template = template(layout, unknown_release);
     // Before anything is there: what is wrong with it could not be put right by giving other arguments.
     template.check(root)?;
+    let name = key_name(&layout.origin)?;
+    let begun = BegunStore::new(root)?;
+    check_is_new(root)?;
     let store = match Store::create(root) {
         // Without a repo.toml it was not made to the end.
         Err(repo_store::Error::Storage(StorageError::StoreExists { .. })) => Store::open(root)?,
         result => result?,
     };
-    let name = format!("{} (archive signing key)", layout.origin);
     let (keys, now) = (KeyDirectory::new(root), Timestamp::now());
     if !layout.accept.contains(&Hazard::Clock) {
         clock::check_for_key(&store, &keys, now)?;
@@ -95,9 +107,20 @@ pub(crate) fn init(
     let key = keys.generate(&NewKey::named(name), now.into())?;
     // Last: a directory with a repo.toml is a store that was made to the end.
     let path = template.save_new(root)?;
+    begun.complete();
     output.say(&format!("made a store in {root}: configure it in {path}"));
     output.say(&format!("made a signing key: {}", key.fingerprint()));
     Ok(())
+}
+
+/// Refuses a directory with a `repo.toml`.
+fn check_is_new(root: &Utf8Path) -> Result<(), Failure> {
+    if root.join("repo.toml").symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let (path, is_store) = (root.to_owned(), root.join("store/format").exists());
+    let error = if is_store { StorageError::StoreExists { path } } else { StorageError::NotEmpty { path } };
+    Err(repo_store::Error::from(error).into())
 }
 
 /// What `repo.toml` is to say.

@@ -7,7 +7,7 @@ mod serve;
 
 use std::time::SystemTime;
 
-use apt_sign::{Certificate, Fingerprint, KeyAlgorithm, SecretKey};
+use apt_sign::{Certificate, Fingerprint, KeyAlgorithm, SecretKey, UserId};
 use clap::Subcommand;
 use repo_config::NewKey;
 
@@ -76,8 +76,8 @@ enum KeyCommand {
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct GenerateArguments {
     /// Whose key it is, as clients see it [default: as the newest key says]
-    #[arg(long, value_name = "TEXT")]
-    name: Option<String>,
+    #[arg(long, value_name = "TEXT", value_parser = UserId::parse)]
+    name: Option<UserId>,
     /// Make an RSA key of 4096 bits instead of an Ed25519 key
     #[arg(long)]
     rsa4096: bool,
@@ -104,11 +104,16 @@ impl GenerateArguments {
         if !self.accept.contains(&Hazard::Clock) {
             clock::check_for_key(&session.store, session.keys(), now)?;
         }
-        let of_newest = || newest.and_then(|newest| newest.user_ids().into_iter().next());
-        let user_id = self.name.clone().or_else(of_newest);
+        // The newest key may come from elsewhere, with a name that gpgv does not read.
+        let of_newest =
+            || newest.and_then(|newest| newest.user_ids().iter().find_map(|name| UserId::parse(name).ok()));
+        let user_id = match self.name.clone().or_else(of_newest) {
+            Some(user_id) => user_id,
+            None => UserId::parse("Archive signing key")?,
+        };
         let expires = self.expires.map(|expires| expires.moment(now)).transpose()?.flatten();
         let new = NewKey {
-            user_id: user_id.unwrap_or_else(|| "Archive signing key".to_owned()),
+            user_id,
             algorithm: if self.rsa4096 { KeyAlgorithm::Rsa4096 } else { KeyAlgorithm::Ed25519 },
             validity: expires.and_then(|end| end.duration_since(now.into()).ok()),
         };

@@ -110,14 +110,100 @@ fn an_extended_key_reaches_clients_at_once_and_stands_once_in_the_keyring() {
     }
     let again = environment.run(&["key", "extend", &fingerprint, "--expires", "3y", "--json"]).succeeds();
     assert_eq!(json(&again)["changed"], false, "the same day is the same end");
-    // Of two signatures of one second neither is the newer one.
-    std::thread::sleep(Duration::from_millis(1100));
+    // The last change counts, however soon it comes.
     let _ = environment.run(&["key", "extend", &fingerprint, "--expires", "never"]).succeeds();
     assert_eq!(served(&environment).certificates()[0].expires(), None);
     let _ = environment.run(&["fsck"]).succeeds();
     let unknown =
         environment.run(&["key", "extend", &"A".repeat(40), "--expires", "3y", "--json"]).ends_with(1);
     assert_eq!(json(&unknown)["error"]["code"], "E-UNKNOWN-KEY");
+}
+
+#[test]
+fn of_changes_within_a_second_the_last_one_counts() {
+    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let made = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds) - DAY;
+    let key = SecretKey::generate("quick", made, Some(20 * DAY)).unwrap();
+    let ends = [Some(made + 30 * DAY), None, Some(made + 400 * DAY), None, Some(made + 40 * DAY)];
+    let mut changed = key;
+    for end in ends {
+        changed = changed.with_expiry(end, made + DAY / 2).unwrap();
+        assert_eq!(changed.certificate().expires(), end);
+    }
+    let environment = store();
+    only_key(&environment, &changed);
+    let _ = environment.run(&["publish", "--allow-key-change"]).succeeds();
+    if testkit::all_installed(&["gpgv", "faketime"]) {
+        let keyring = environment.public("prod").join("key.gpg");
+        let signed = environment.public("prod").join("dists/bookworm/InRelease");
+        let arguments = ["gpgv", "--status-fd", "1", "--keyring", keyring.as_str(), signed.as_str()];
+        let now = environment.finish(&mut environment.other(&arguments)).succeeds();
+        assert!(now.stdout.contains("[GNUPG:] GOODSIG "), "{now}");
+        let after = |days: &str| {
+            let later = [&["faketime", "-f", days][..], &arguments].concat();
+            environment.finish(&mut environment.other(&later)).stdout
+        };
+        assert!(after("+38d").contains("[GNUPG:] GOODSIG "));
+        assert!(after("+40d").contains("[GNUPG:] EXPKEYSIG "));
+    }
+}
+
+/// The text of a name with so many bytes.
+fn name(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+#[test]
+fn a_name_that_gpgv_does_not_read_is_refused_before_anything_is_made() {
+    let environment = store();
+    let before = keys(&environment).len();
+    let place = environment.path("new");
+    for name in [name(2049).as_str(), "a\nb", "a\u{7}b", ""] {
+        for verb in
+            [&["key", "generate"][..], &["key", "rotate", "--all"], &["key", "revoke", &"A".repeat(40)]]
+        {
+            let refused = environment.run(&[verb, &["--name", name]].concat()).ends_with(2);
+            assert!(refused.stderr.contains("not a user ID of"), "{refused}");
+        }
+        for verb in [&["init"][..], &["quickstart", "--no-serve"]] {
+            let refused = environment.run(&[verb, &["--origin", name, place.as_str()]].concat()).ends_with(2);
+            assert!(!refused.stderr.is_empty(), "{refused}");
+            assert!(!place.exists(), "{refused}");
+        }
+    }
+    assert_eq!(keys(&environment).len(), before);
+    // The name of the key is longer than the origin.
+    let refused = environment.run(&["init", "--origin", &name(2027), place.as_str()]).ends_with(2);
+    assert!(refused.stderr.contains("at most 2048 bytes"), "{refused}");
+    let _ = environment.run(&["init", "--origin", &name(2026), place.as_str()]).succeeds();
+    let _ = environment.run(&["key", "generate", "--name", &name(2048)]).succeeds();
+}
+
+#[test]
+fn a_key_with_a_name_that_gpgv_does_not_read_is_told_and_gives_no_name_to_the_next() {
+    let environment = store();
+    let directory = environment.root().join("keys");
+    fs::remove_dir_all(&directory).unwrap();
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+    let long = include_bytes!("../keys/user-id-of-2049-bytes.asc");
+    let _ = secret_file(&environment, "store/keys/long.asc", long);
+    let _ = environment.run(&["publish", "--allow-key-change"]).succeeds();
+    let told = "it has a user ID of 2049 bytes, which apt before version 3 cannot read";
+    let check = environment.run(&["key", "check"]).ends_with(3);
+    assert!(check.stdout.contains(told) && check.stdout.contains("repo-cli key rotate --all"), "{check}");
+    let fsck = environment.run(&["fsck"]);
+    assert!(fsck.stderr.contains(told), "{fsck}");
+    if testkit::all_installed(&["gpgv"]) {
+        let keyring = environment.public("prod").join("key.gpg");
+        let signed = environment.public("prod").join("dists/bookworm/InRelease");
+        let gpgv = ["gpgv", "--keyring", keyring.as_str(), signed.as_str()];
+        let refused = environment.finish(&mut environment.other(&gpgv));
+        assert!(refused.stderr.contains("No public key"), "{refused}");
+    }
+    let _ = environment.run(&["key", "rotate", "--all"]).succeeds();
+    let names = keys(&environment).iter().map(|key| key["user_ids"][0].clone()).collect::<Vec<_>>();
+    assert!(names.iter().any(|name| name == "Archive signing key"), "{names:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod backups;
 mod bad_input;
+mod beginning;
 mod builders;
 mod client;
 mod client_config;
@@ -26,7 +27,9 @@ mod key_rotation;
 mod keys;
 mod library_stores;
 mod long_output;
+mod lost_parts;
 mod naming;
+mod obstacles;
 mod output;
 mod pdiffs;
 mod planted_links;

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
 
+use super::going::Durability;
 use super::publication::Publication;
 use crate::error::Error;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::storage::files::{self, mode};
+use crate::storage::files;
 use crate::store::Store;
 
 impl Store {
@@ -23,14 +24,8 @@ impl Store {
     /// Notes that clients see a publication, durably switched to. What cannot be noted is not known later, and no more than that.
     pub(super) fn note_shown(&self, repository: &RepositoryName, id: PublicationId) {
         let path = self.last_shown_path(repository);
-        let note = || -> Result<(), Error> {
-            let temporary = self.storage().temporary()?;
-            files::create_directories(&self.root().join("store/cache"))?;
-            drop(files::write_new(&temporary, format!("{id}\n").as_bytes(), mode::MUTABLE)?);
-            files::rename(&temporary, &path).map_err(Error::io("replace", &path))
-        };
         if self.last_shown(repository) != Some(id) {
-            let _ = note();
+            let _ = self.write_cache(&path, format!("{id}\n").as_bytes(), Durability::Later);
         }
     }
 

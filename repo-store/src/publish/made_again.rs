@@ -4,18 +4,16 @@
 //! was cut and compressed. The digest of the file tells whether the result is what was published: an index that grew by one change
 //! after the other lists its records in another order than they are kept in, and then only another form helps.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
+use std::collections::HashMap;
 
-use apt_index::{
-    ComponentRelease, ContentsLines, Encoding, Item as _, PreviousFiles, ReleaseFile, Stanza, text_of,
-};
+use apt_index::{ComponentRelease, ContentsLines, Encoding, Item as _, ReleaseFile, Stanza, text_of};
 use deb_parse::checksum::Sha256;
 use deb_parse::{Architecture, Component, deb822};
 
 use super::draft;
 use super::kind::Kind;
 use super::layout;
+use super::patch_proof::InMemory;
 use super::place::Place;
 use super::proof::{each_item, kinds_of, settings_of};
 use super::publication::{Publication, PublishedIndex, PublishedSuite};
@@ -161,17 +159,4 @@ fn patch(index: &PublishedIndex, text: &[u8], digest: &Sha256) -> Option<Vec<u8>
     let made = diff.history.patches(to, index.plain, &index.layout, &InMemory(encoded)).ok()??;
     let patches = made.patches.into_iter().map(|(_, bytes)| bytes);
     patches.chain([made.index]).find(|bytes| Sha256::of(bytes) == *digest)
-}
-
-/// The files of an index that are nowhere on the disk.
-struct InMemory(BTreeMap<Encoding, Vec<u8>>);
-
-impl PreviousFiles for InMemory {
-    fn read(&self, encoding: Encoding, range: Range<u64>) -> std::io::Result<Vec<u8>> {
-        let place = |number| usize::try_from(number).ok();
-        let bytes = place(range.start)
-            .zip(place(range.end))
-            .and_then(|(start, end)| self.0.get(&encoding)?.get(start..end));
-        bytes.map(<[u8]>::to_vec).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
-    }
 }

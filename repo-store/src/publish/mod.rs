@@ -22,6 +22,7 @@ mod contents;
 mod draft;
 mod entry;
 mod flat;
+mod going;
 mod indices;
 mod kind;
 mod known_keys;
@@ -30,6 +31,7 @@ pub(crate) mod layout;
 mod made_again;
 mod missing;
 mod multiset;
+mod patch_proof;
 mod place;
 mod proof;
 mod public_keys;
@@ -37,6 +39,7 @@ mod publication;
 mod recipe;
 mod release_info;
 mod removed;
+mod restored;
 mod reuse;
 mod shown;
 mod tagged;
@@ -55,6 +58,7 @@ pub(crate) use entry::{File, Source, TreeEntry};
 use jiff::{SignedDuration, Timestamp};
 pub(crate) use made_again::MakeAgain;
 use missing::Missing;
+pub(crate) use patch_proof::forged_patches;
 pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
@@ -269,9 +273,10 @@ impl Store {
             None => None,
         };
 
+        let roots = self.restore_archive_roots(target, &repository.name)?;
         let missing = current.as_ref().map(|current| target.missing(current)).transpose()?;
-        let mut restored = missing.as_ref().map_or(0, Missing::count);
-        let is_whole = restored == 0;
+        let mut restored = roots + missing.as_ref().map_or(0, Missing::count);
+        let is_whole = restored == roots;
         if let Some(current) = current.as_ref().filter(|_| options.fill_pool) {
             restored += missing::fill_pool((self, target), current, context.now)?;
         }

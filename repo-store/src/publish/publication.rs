@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::storage::Key;
+use crate::storage::{Key, StorageError};
 use crate::store::Store;
 
 /// The form in which the stanzas of records are listed, counted up when it changes. In the first form, and in publications that
@@ -81,11 +81,14 @@ impl Publication {
         self.suites.values().map(|suite| suite.date).max()
     }
 
-    /// Whether any of its indices or public keys has a file of that digest.
+    /// Whether any of its indices, with their patches, or public keys has a file of that digest.
     pub(crate) fn names(&self, digest: &Sha256) -> bool {
         let indices = self.suites.values().flat_map(|suite| suite.indices.values());
         let keys = self.public_keys.iter().flat_map(PublishedKeys::by_name).map(|(_, file)| file);
-        indices.flat_map(|index| index.files.values().copied()).chain(keys).any(|file| file.sha256 == *digest)
+        indices
+            .flat_map(|index| index.files_at("").map(|(_, file)| file))
+            .chain(keys)
+            .any(|file| file.sha256 == *digest)
     }
 
     /// What clients find below `dists` under that name: a suite or its alias, or the flat form.
@@ -301,8 +304,12 @@ impl Publication {
             return Ok(Some(current.clone()));
         }
         for id in Self::recorded(store, repository)?.into_iter().rev() {
-            if let Some(publication) = Self::read(store, repository, id)? {
-                return Ok(Some(publication));
+            match Self::read(store, repository, id) {
+                Ok(Some(publication)) => return Ok(Some(publication)),
+                // A damaged record says nothing, and the one before it does.
+                Ok(None)
+                | Err(Error::Storage(StorageError::Damaged { .. } | StorageError::UnsafePath { .. })) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(None)

@@ -5,6 +5,7 @@ use std::fmt;
 use camino::Utf8PathBuf;
 
 use crate::storage::beneath::{PathFault, Refusal};
+use crate::storage::obstacle::Obstacle;
 
 /// What can go wrong where the bytes of a store are kept.
 ///
@@ -141,7 +142,10 @@ impl StorageError {
         let path = path.into();
         move |source| match Refusal::of(&source) {
             Some(Refusal { path, fault }) => Self::UnsafePath { path: path.clone(), fault: *fault },
-            None => Self::Io { verb, path, source },
+            None => {
+                let source = Obstacle::explain(&path, source);
+                Self::Io { verb, path, source }
+            }
         }
     }
 

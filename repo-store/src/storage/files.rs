@@ -17,6 +17,7 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::Digest as _;
 
 use crate::storage::beneath::{At, Status};
+use crate::storage::obstacle::Obstacle;
 pub(crate) use crate::storage::permissions::mode;
 use crate::storage::{FileFault, StorageError, faults};
 
@@ -37,7 +38,10 @@ pub(crate) fn create_directories<'a>(path: impl Into<At<'a>>) -> Result<Vec<Utf8
         match create_directory(directory) {
             Ok(()) => set_mode(directory, mode::DIRECTORY)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists && directory.is_dir() => {}
-            Err(error) => return Err(StorageError::io("create", directory)(error)),
+            Err(error) => {
+                let error = Obstacle::explain_directory(directory, error);
+                return Err(StorageError::io("create", directory)(error));
+            }
         }
         // The parent of a relative path of one part is empty, which names no directory.
         let parent = directory.parent().filter(|parent| !parent.as_str().is_empty());
@@ -418,6 +422,15 @@ pub(crate) fn is_taken(path: &Utf8Path) -> bool {
 /// Returns whether a path leads to a directory.
 pub(crate) fn is_directory(path: &Utf8Path) -> bool {
     path.is_dir()
+}
+
+/// Checks that something can be made in a directory, or where it is to be made.
+pub(crate) fn check_writable(path: &Utf8Path) -> std::io::Result<()> {
+    let there = path.ancestors().find(|path| path.as_str().is_empty() || is_taken(path));
+    let there = there.filter(|path| !path.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    let wanted = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    rustix::fs::accessat(rustix::fs::CWD, there.as_std_path(), wanted, rustix::fs::AtFlags::EACCESS)
+        .map_err(Into::into)
 }
 
 /// Returns the path without links and `..`.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::storage::obstacle::Obstacle;
 use crate::storage::{StorageError, files};
 
 /// The number of a store's format. `docs/store-format.md` describes each.
@@ -59,8 +60,12 @@ impl Format {
     /// Reads the format of the store in `root`.
     pub(crate) fn of(root: &Utf8Path) -> Result<Self, StorageError> {
         let path = file(root);
-        let text =
-            files::read_if_present(&path)?.ok_or_else(|| StorageError::NoStore { path: root.to_owned() })?;
+        let Some(text) = files::read_if_present(&path)? else {
+            return Err(match Obstacle::at(&root.join("store")) {
+                Some(obstacle) => StorageError::io("read", path)(obstacle.into_error()),
+                None => StorageError::NoStore { path: root.to_owned() },
+            });
+        };
         Self::parse(&text, &path)
     }
 }

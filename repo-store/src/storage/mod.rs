@@ -22,6 +22,7 @@ pub(crate) mod log;
 pub(crate) mod log_store;
 mod memory;
 pub(crate) mod object_store;
+pub(crate) mod obstacle;
 pub(crate) mod permissions;
 pub(crate) mod ref_store;
 pub(crate) mod sealed;

@@ -7,6 +7,7 @@ mod backup;
 mod clocks;
 mod details;
 mod equal_indices;
+mod every_entry;
 mod fixture;
 mod flat;
 mod forgery;

@@ -13,6 +13,7 @@ use crate::publish::{Publication, Source, TreeEntry};
 use crate::storage::beneath::{Status, StorePaths};
 use crate::storage::files;
 use crate::storage::format::Format;
+use crate::storage::obstacle::Obstacle;
 use crate::store::Store;
 
 /// A file that would be copied.
@@ -153,10 +154,29 @@ impl Copies {
         }
     }
 
+    /// Refuses what lies where a directory of the copy belongs.
+    fn check_directories(&self) -> Result<(), Error> {
+        let parents: BTreeSet<&Utf8Path> = self.copies.iter().filter_map(|copy| copy.path.parent()).collect();
+        for parent in parents {
+            let at = self.copy.at(parent);
+            at.open_if_present().map_err(Error::io("open", &*at.full()))?;
+        }
+        Ok(())
+    }
+
     fn finish(mut self) -> (Vec<PlannedCopy>, u64) {
         self.copies.sort_by(|a, b| a.path.cmp(&b.path));
         (self.copies, self.kept)
     }
+}
+
+/// Refuses a place in which no directory can be made, or nothing in the directory that is there.
+fn check_can_be_made(to: &Utf8Path) -> Result<(), Error> {
+    if let Some(obstacle) = Obstacle::at(to) {
+        let path = obstacle.path.clone();
+        return Err(Error::io("create", path)(obstacle.into_error()));
+    }
+    files::check_writable(to).map_err(Error::io("create", to))
 }
 
 impl Store {
@@ -166,6 +186,7 @@ impl Store {
     /// When the store or the backup cannot be read, and for a place that no backup can be in.
     pub fn plan_backup(&self, to: &Utf8Path, named: &[NamedFile]) -> Result<BackupPlan, Error> {
         self.check_backup_place(to)?;
+        check_can_be_made(to)?;
         let plan = Plan::of(self)?;
         let mut found = Copies::new(to);
         let published = plan.publications.iter().flat_map(|publication| &publication.files);
@@ -180,6 +201,7 @@ impl Store {
         }
         let records = plan.publications.iter().map(|publication| &publication.record);
         records.chain(&plan.captured).for_each(|(path, bytes)| found.content(path, bytes));
+        found.check_directories()?;
         let (copies, kept) = found.finish();
         Ok(BackupPlan { to: to.to_owned(), copies, kept, named: named.to_vec() })
     }
@@ -190,6 +212,7 @@ impl Store {
     /// Those of `restore` that can be known before.
     pub fn plan_restore(from: &Utf8Path, to: &Utf8Path) -> Result<RestorePlan, Error> {
         super::restore::check_place(to)?;
+        check_can_be_made(to)?;
         Format::of(from)?;
         let plan = Plan::of_backup(from)?;
         let mut found = Copies::new(to);
@@ -215,6 +238,7 @@ impl Store {
             }
         }
         plan.captured.iter().for_each(|(path, bytes)| found.content(path, bytes));
+        found.check_directories()?;
         let (copies, _) = found.finish();
         let publications = plan.publications.len() as u64;
         Ok(RestorePlan { from: from.to_owned(), to: to.to_owned(), copies, publications })

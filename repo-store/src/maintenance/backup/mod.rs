@@ -23,7 +23,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use configured::OUTSIDE;
 pub use configured::{NamedFile, NamedFileKind, OutsideFile, UnsavedFile};
 pub use foreseen::{BackupPlan, PlannedCopy, RestorePlan};
-use plan::{Original, Plan};
+use plan::{Original, Plan, PublishedFiles};
 pub use restore::RestoreReport;
 
 use crate::context::Context;
@@ -121,7 +121,8 @@ impl Store {
         let unsaved = target.copy_configured(&configured)?;
         let mut records = Vec::new();
         for publication in &plan.publications {
-            let missing = target.copy_all(&publication.files, (context, &phase))?;
+            let mut missing = target.copy_all(&publication.files, (context, &phase))?;
+            missing.extend(target.gone(publication)?);
             if missing.is_empty() {
                 records.push(publication.record.clone());
             }
@@ -375,6 +376,22 @@ impl<'a> Target<'a> {
             }
         }
         Ok(damaged)
+    }
+
+    /// Returns the files of a publication that neither the store nor the backup has, unless garbage collection took the publication away
+    /// meanwhile: its record goes last.
+    fn gone(&self, publication: &PublishedFiles) -> Result<Vec<Utf8PathBuf>, Error> {
+        let mut gone = Vec::new();
+        let is_there = |at: At<'_>| at.exists().map_err(Error::io("look at", &*at.full()));
+        for Original { path, .. } in &publication.files {
+            if !is_there(self.copy.at(path))? && !is_there(self.original.at(path))? {
+                gone.push(path.clone());
+            }
+        }
+        if !gone.is_empty() && !is_there(self.original.at(&publication.record.0))? {
+            gone.clear();
+        }
+        Ok(gone)
     }
 
     /// Writes what refers to other files, and removes what does not exist any more.

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::report::{Problem, ProblemKind};
 use crate::storage::beneath::{At, DirectoryHandle, Kind, Status, StorePaths};
+use crate::storage::obstacle::Obstacle;
 use crate::storage::permissions::{EntryKind, OwnerRule, Permission};
 use crate::storage::{StorageError, files, object_store};
 use crate::store::Store;
@@ -72,6 +73,25 @@ pub(super) struct Inventory {
 const AREAS: [&str; 5] = ["repo.toml", "repo.d", "keys", "store", "public"];
 /// The areas of objects.
 const OBJECTS: [&str; 4] = ["blobs", "objects", "manifests", "publications"];
+/// The directories of a store, where there is something in them.
+const FOLDERS: [&str; 14] = [
+    "blobs",
+    "cache",
+    "damaged",
+    "history",
+    "keyrings",
+    "locks",
+    "manifests",
+    "objects",
+    "ops",
+    "publications",
+    "refs",
+    "tags",
+    "tmp",
+    "trash",
+];
+/// Those that have only directories in them.
+const FOLDERS_OF_FOLDERS: [&str; 5] = ["blobs", "manifests", "objects", "publications", "tags"];
 /// What comes and goes, and is nobody's loss.
 const PASSING: [&str; 4] = ["store/tmp", "store/damaged", "store/trash", "store/cache"];
 
@@ -157,6 +177,31 @@ impl Inventory {
                 self.problems.push(unreadable(std::io::Error::other(what)));
             }
         }
+    }
+
+    /// Finds what lies where a directory of the store belongs. The store reaches these through links, so a link to a directory is one.
+    pub(super) fn check_areas(&self, root: &Utf8Path) -> Vec<Problem> {
+        let is_area = |path: &Utf8Path| {
+            let mut names = path.iter().skip(1);
+            let (area, below) = (names.next(), names.next());
+            let (area, is_deeper) = (area.unwrap_or_default(), names.next().is_some());
+            match below {
+                None => FOLDERS.contains(&area),
+                Some(name) if is_deeper || name.is_empty() => false,
+                Some(_) => FOLDERS_OF_FOLDERS.contains(&area),
+            }
+        };
+        let other = self
+            .below(Utf8Path::new("store"))
+            .filter(|(path, found)| self.store_has_modes && !found.is_directory() && is_area(path));
+        let obstacles = other.filter_map(|(path, _)| Some((path, Obstacle::at(&root.join(path))?)));
+        let problem = |(path, Obstacle { kind, .. }): (&Utf8Path, Obstacle)| Problem {
+            kind: ProblemKind::Damaged,
+            path: path.to_owned(),
+            what: format!("it is {kind}; a directory belongs there"),
+            affects: Vec::new(),
+        };
+        obstacles.map(problem).collect()
     }
 
     /// Compares modes and owners with the table.

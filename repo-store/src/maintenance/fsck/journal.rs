@@ -16,6 +16,7 @@ use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
+use crate::publish::layout;
 use crate::storage::{StorageError, files, log};
 use crate::store::Store;
 
@@ -242,11 +243,13 @@ impl Journal {
         self.problems.push(Problem { kind, path, what: what.to_owned(), affects });
     }
 
-    /// Compares references and log. `published` are the commits that publications show.
+    /// Compares references and log. `published` are the commits that publications show, and `has_records` has the repositories of which
+    /// there is a record of any publication.
     pub(super) fn check(
         &mut self,
         graph: &Graph<'_>,
         published: &BTreeMap<RepositoryName, BTreeSet<CommitId>>,
+        has_records: &BTreeSet<RepositoryName>,
     ) {
         let repositories: BTreeSet<RepositoryName> = (self.commits.keys())
             .chain(self.heads.keys())
@@ -279,6 +282,14 @@ impl Journal {
                     self.report(ProblemKind::Missing, path, what, Some(repository));
                 }
                 continue;
+            }
+            if self.announced.contains_key(repository)
+                && !has_records.contains(repository)
+                && graph.has_no_public_tree(repository)
+            {
+                let path = Utf8Path::new("public").join(repository.as_str()).join(layout::DISTS);
+                let what = "the operation log tells of publications, and none is there";
+                self.report(ProblemKind::Missing, path, what, Some(repository));
             }
             let history = graph.history.get(repository);
             let whole = graph.commits.get(repository).map(Vec::as_slice).unwrap_or_default();

@@ -19,6 +19,7 @@ mod published;
 mod remote;
 mod repair;
 mod report;
+mod republish;
 mod sources;
 mod withdrawal;
 
@@ -93,9 +94,12 @@ pub struct FsckOptions<'a> {
     /// for that before it withdraws a damaged publication that these tags lead to; without it they lead nowhere until
     /// [`Store::sign_again`].
     pub sign_tags: Option<&'a SignTags<'a>>,
+    /// Publishes a repository ([`Store::publish`]) and returns whether it did. A repair asks for that when a part of what clients see is lost,
+    /// and they see the present state; without it they miss that part until somebody publishes.
+    pub publish: Option<&'a SignAgain<'a>>,
 }
 
-/// See [`FsckOptions::sign_again`].
+/// See [`FsckOptions::sign_again`] and [`FsckOptions::publish`].
 pub type SignAgain<'a> = dyn Fn(&RepositoryName) -> bool + 'a;
 
 /// See [`FsckOptions::sign_tags`].
@@ -103,13 +107,14 @@ pub type SignTags<'a> = dyn Fn(&RepositoryName, &[TagName]) -> bool + 'a;
 
 impl std::fmt::Debug for FsckOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { signatures, keys, problems, sign_again, sign_tags } = self;
+        let Self { signatures, keys, problems, sign_again, sign_tags, publish } = self;
         f.debug_struct("FsckOptions")
             .field("signatures", &signatures.is_some())
             .field("keys", &keys.is_some())
             .field("problems", problems)
             .field("sign_again", &sign_again.is_some())
             .field("sign_tags", &sign_tags.is_some())
+            .field("publish", &publish.is_some())
             .finish()
     }
 }
@@ -136,7 +141,11 @@ enum Fix {
     Tag,
     Document(Area),
     Log,
+    /// A repository was published, and nothing of that is there.
+    Unpublished,
     Mode,
+    /// Something lies where a directory of the store belongs.
+    Area,
     /// A person has to look at it.
     Nothing,
 }
@@ -191,7 +200,9 @@ impl Store {
         let contents = contents::read_all(self, &paths, &inventory, context)?;
         // What garbage collection took away since was marked as going before.
         for (repository, records) in &mut records {
-            records.readable.retain(|_, publication| !published::is_going(self, repository, publication));
+            let going = self.going(repository);
+            let is_going = |known: &Publication| published::is_going(self, (repository, &going), known);
+            records.readable.retain(|_, publication| !is_going(publication));
         }
 
         let mut graph = Graph::new(self, &contents);
@@ -212,7 +223,9 @@ impl Store {
                 }
             }
         }
-        journal.check(&graph, &published);
+        let has_records = records.iter().filter(|(_, of)| !of.readable.is_empty() || !of.problems.is_empty());
+        let has_records = has_records.map(|(repository, _)| repository.clone()).collect();
+        journal.check(&graph, &published, &has_records);
 
         let keys = options.keys.and_then(|look| look());
         let phase = context.progress.begin(Phase::Comparing, Amount::items(records.len()));
@@ -272,6 +285,7 @@ impl Store {
                 Some(repository) => Fix::Reference(repository),
                 None if problem.path.starts_with("store/tags") => Fix::Tag,
                 None if problem.path == "store/ops/log" => Fix::Log,
+                None if problem.path.starts_with("public") => Fix::Unpublished,
                 None => match Area::of(&problem.path) {
                     Some(area) => Fix::Document(area),
                     None => Fix::Nothing,
@@ -283,6 +297,10 @@ impl Store {
             let remedy = if problem.kind == ProblemKind::Mode { Fix::Mode } else { Fix::Nothing };
             Finding { problem, remedy }
         }));
+        // What lies there hides everything that belongs below it, and is told of once.
+        let areas = inventory.check_areas(self.root());
+        findings.retain(|finding| areas.iter().all(|area| area.path != finding.problem.path));
+        findings.extend(areas.into_iter().map(|problem| Finding { problem, remedy: Fix::Area }));
         let of_keys = keys.into_iter().flat_map(|keys| keys.problems);
         findings.extend(
             of_keys
@@ -331,7 +349,9 @@ impl Store {
         let public = Utf8Path::new("public").join(repository.as_str());
         let is_whole = |path: &Utf8Path| contents.indices.contains(&public.join(path));
         let publications = records.readable.values();
-        let found = publish::forged(self, &self.root().join(&public), publications, is_whole, context);
+        let directory = self.root().join(&public);
+        let mut found = publish::forged(self, &directory, publications.clone(), is_whole, context);
+        found.extend(publish::forged_patches(self, &directory, publications, is_whole));
         let shown = Publication::shown(&DirectoryTarget::new(self, repository)).unwrap_or_default();
         let current = shown.and_then(|id| records.readable.get(&id));
         let finding = |Forged { path, digest, place, what }| {

@@ -55,6 +55,10 @@ impl Records {
                 continue;
             };
             match store.storage().objects().get(&Publication::key(repository, id)) {
+                // It went since it was listed, unless what lies there leads nowhere.
+                Ok(None) if files::is_taken(&area.join(&name)) => {
+                    report(ProblemKind::Damaged, "it is not a regular file".to_owned());
+                }
                 Ok(None) => {}
                 Ok(Some(bytes)) => match Publication::parse(&bytes).filter(|found| found.id == id) {
                     Some(publication) => drop(records.readable.insert(id, publication)),
@@ -65,7 +69,7 @@ impl Records {
                 },
                 Err(error) => {
                     let source = std::error::Error::source(&error).map(ToString::to_string);
-                    report(ProblemKind::Unreadable, source.unwrap_or_default());
+                    report(ProblemKind::Unreadable, source.unwrap_or_else(|| error.to_string()));
                 }
             }
         }
@@ -73,18 +77,15 @@ impl Records {
     }
 }
 
-/// Whether garbage collection took a publication away, or began to: its archive root goes first, its record last.
-pub(super) fn is_going(store: &Store, repository: &RepositoryName, publication: &Publication) -> bool {
-    let (paths, public) = (store.paths(), store.public(repository));
-    let archive = public.join(layout::archive_root(publication.id));
-    let dists = public.join(layout::DISTS);
-    // What cannot be looked at is not taken for absent.
-    let is_there = |path: &Utf8Path| paths.place(path).exists().unwrap_or(true);
-    let shown = Publication::shown(&DirectoryTarget::new(store, repository))
-        .is_ok_and(|id| id == Some(publication.id));
-    let recorded =
-        store.storage().objects().contains(&Publication::key(repository, publication.id)).unwrap_or(true);
-    !recorded || (!shown && !is_there(&archive) && is_there(&dists))
+/// Whether garbage collection took a publication away, or began to: it notes which go, and the records go last.
+pub(super) fn is_going(
+    store: &Store,
+    (repository, going): (&RepositoryName, &BTreeSet<PublicationId>),
+    publication: &Publication,
+) -> bool {
+    let objects = store.storage().objects();
+    going.contains(&publication.id)
+        || !objects.contains(&Publication::key(repository, publication.id)).unwrap_or(true)
 }
 
 fn affected(repository: &RepositoryName, suite: Option<&SuiteName>) -> Affected {
@@ -179,6 +180,10 @@ impl Published<'_> {
             let Some(found) = self.inventory.get(&path).filter(|found| !found.is_directory()) else {
                 continue;
             };
+            // It is above files of the pool and others.
+            if self.is_reported(&path) {
+                continue;
+            }
             let what = if found.is_link { "it is a symbolic link" } else { "it is not a directory" };
             let what = format!("{what} where a directory of the store belongs: nothing is done below it");
             let affects = vec![affected(self.repository, None)];
@@ -318,7 +323,7 @@ impl Published<'_> {
             if found.is_directory() && !is_named_like_a_file(path) {
                 continue;
             }
-            if wanted.contains_key(path) || blobs.contains_key(&found.identity) {
+            if wanted.contains_key(path) || blobs.contains_key(&found.identity) || self.is_reported(path) {
                 continue;
             }
             // One that came after the blobs were listed is there by now.

@@ -55,7 +55,8 @@ impl Store {
     ///
     /// A copy is taken only when its hash is that of the file it replaces. A publication that clients no longer see under `dists`, and of
     /// which a file is lost for good, is withdrawn: its files move to `store/damaged/`, and its archive root goes. What clients see
-    /// under `dists` is never withdrawn.
+    /// under `dists` is never withdrawn; when a part of it is lost and it is the present state, it is
+    /// [published](FsckOptions::publish) again first.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -72,6 +73,7 @@ impl Store {
         let mut sources = Sources::new(self, sources);
         let mut seen = BTreeSet::new();
         let mut forged = BTreeSet::new();
+        let mut published = BTreeSet::new();
         loop {
             let found = self.examine(options, context)?;
             let paths = self.paths();
@@ -93,7 +95,7 @@ impl Store {
                 repaired.iter().filter(|problem| seen.insert((problem.kind, problem.path.clone())));
             let is_done = progress.count() == 0;
             report.repaired.extend(repaired);
-            if is_done {
+            if is_done && !self.publish_lost(&found, options, &mut published)? {
                 let (gone, withdrawn) = self.withdraw_damaged(&found, options)?;
                 if withdrawn.is_empty() {
                     report.remaining = found.report;
@@ -126,6 +128,7 @@ impl Repair<'_, '_> {
         let mut findings: Vec<&Finding> = self.found.findings.iter().collect();
         // What others are made from comes first.
         findings.sort_by_key(|finding| match &finding.remedy {
+            Fix::Area => -1,
             Fix::Blob(_) | Fix::Object(_) => 0,
             // Something may have to be signed below.
             Fix::Mode if finding.problem.path.starts_with("keys") => 0,
@@ -135,7 +138,7 @@ impl Repair<'_, '_> {
                 TreeEntry { source: Source::Index(_) | Source::Signed { .. }, .. },
             )) => 2,
             Fix::Log | Fix::Forged(..) | Fix::Index => 3,
-            Fix::Published(_) | Fix::Mode | Fix::Nothing => 4,
+            Fix::Published(_) | Fix::Mode | Fix::Unpublished | Fix::Nothing => 4,
         });
         for Finding { problem, remedy } in findings {
             let path = self.store.root().join(&problem.path);
@@ -152,7 +155,9 @@ impl Repair<'_, '_> {
                 Fix::Index => self.unnamed(&problem.path),
                 Fix::Log => self.log(),
                 Fix::Mode => self.mode(&problem.path),
-                Fix::Nothing => Ok(false),
+                Fix::Area => self.area(&path),
+                // Publishing is for after everything else.
+                Fix::Unpublished | Fix::Nothing => Ok(false),
             };
             match repaired {
                 Ok(true) => done.push(problem.clone()),
@@ -323,10 +328,12 @@ impl Repair<'_, '_> {
             self.place(&temporary, &path)?;
             return Ok(true);
         }
+        let _lock = self.store.publishing_lock(&repository)?;
         if Publication::shown(&DirectoryTarget::new(self.store, &repository))? == Some(id) {
+            // The next publication renders what clients see without it.
+            self.move_aside(&path)?;
             return Ok(false);
         }
-        let _lock = self.store.publishing_lock(&repository)?;
         self.changed.extend(self.store.withdraw(self.paths, &repository, id)?);
         Ok(true)
     }
@@ -628,6 +635,20 @@ impl Repair<'_, '_> {
         let temporary = self.store.storage().temporary()?;
         files::write_new(&temporary, &log, mode::MUTABLE)?;
         self.place(&temporary, &path)?;
+        Ok(true)
+    }
+
+    /// Moves aside what lies where a directory of the store belongs, and makes the directory.
+    fn area(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        if files::is_directory(path) || !files::is_taken(path) {
+            return Ok(false);
+        }
+        if path.file_name() == Some("damaged") {
+            // There is no place to move it to.
+            return Ok(false);
+        }
+        self.move_aside(path)?;
+        self.changed.extend(files::create_directories(path)?);
         Ok(true)
     }
 

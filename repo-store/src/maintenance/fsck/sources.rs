@@ -63,7 +63,7 @@ pub(super) struct Sources<'a> {
     loose: Loose,
 }
 
-/// Every file that may be a package, wherever it lies in a directory.
+/// Every file that may be a package or a part of a source package, wherever it lies in a directory.
 #[derive(Default)]
 struct Loose {
     by_size: HashMap<u64, Vec<Utf8PathBuf>>,
@@ -198,6 +198,10 @@ impl<'a> Sources<'a> {
     }
 }
 
+fn is_named_like_a_package(path: &Utf8Path) -> bool {
+    path.extension().is_some_and(|ending| ending.ends_with("deb"))
+}
+
 fn store_path(key: &Key) -> Utf8PathBuf {
     Utf8Path::new("store").join(key.as_str())
 }
@@ -219,7 +223,7 @@ impl Loose {
                 continue;
             }
             let path = at.full().into_owned();
-            if status.is_file() && path.extension().is_some_and(|ending| ending.ends_with("deb")) {
+            if status.is_file() {
                 self.by_size.entry(status.size).or_default().push(path);
             }
         }
@@ -234,7 +238,14 @@ impl Loose {
     ) -> Option<Utf8PathBuf> {
         let mut candidates: Vec<Utf8PathBuf> = match size {
             Some(size) => self.by_size.get(&size).cloned().unwrap_or_default(),
-            None => self.by_size.values().flatten().cloned().collect(),
+            // Nothing tells which of all files is read to its end.
+            None => self
+                .by_size
+                .values()
+                .flatten()
+                .filter(|path| is_named_like_a_package(path))
+                .cloned()
+                .collect(),
         };
         candidates.retain(|path| is_there(path));
         candidates.into_iter().find(|path| {

@@ -12,7 +12,7 @@ use super::{Finding, Findings, Fix, FsckOptions, Problem, ProblemKind};
 use crate::error::Error;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
-use crate::publish::{self, DirectoryTarget, Publication, TreeEntry, layout};
+use crate::publish::{self, DirectoryTarget, Publication, Source, TreeEntry, layout};
 use crate::storage::beneath::StorePaths;
 use crate::storage::{StorageError, files};
 use crate::store::Store;
@@ -181,8 +181,13 @@ fn damaged<'f>(
         let entries: BTreeSet<TreeEntry> = publication.entries();
         let own = [layout::publication(publication.id), layout::archive_root(publication.id)];
         let is_own = |path: &Utf8Path| own.iter().any(|own| path.starts_with(public.join(own)));
+        let is_shared = |entry: &TreeEntry| match &entry.source {
+            // Another name of it is made when the file itself is there again.
+            Source::Name { of, .. } => shared.iter().any(|shared| shared.path == *of),
+            _ => shared.contains(entry),
+        };
         let mut problems = findings.iter().filter(|finding| match &finding.remedy {
-            Fix::Published(Remedy::Entry(_, entry)) => entries.contains(entry) && !shared.contains(entry),
+            Fix::Published(Remedy::Entry(_, entry)) => entries.contains(entry) && !is_shared(entry),
             _ => is_own(&finding.problem.path),
         });
         if let Some(first) = problems.next() {

@@ -226,7 +226,7 @@ impl Store {
         let known_pools = surveys.iter().all(Survey::is_complete);
         // Before their files go, publications are marked as going: a check would miss these otherwise if this process died.
         for survey in &surveys {
-            survey.begin(&mut sweep)?;
+            survey.begin(self, &mut sweep)?;
         }
         let unlisted = sweep.pool_files_of_others(unlisted, &blobs)?;
         for blob in blobs {

@@ -66,6 +66,8 @@ impl<'a> Survey<'a> {
         for directory in [public.join(layout::POOL), public.join(layout::INDICES)] {
             must_be_directory(&paths.place(directory))?;
         }
+        // What a collection that was killed began to take away.
+        let begun = store.going(repository);
         let mut known = BTreeMap::new();
         for id in names.iter().filter_map(|name| PublicationId::parse(name)) {
             known.insert(id, Publication::read(store, repository, id)?);
@@ -76,6 +78,9 @@ impl<'a> Survey<'a> {
         for (id, publication) in &known {
             let recent = replaced.get(id).is_none_or(|at| *at >= horizon.as_second());
             match publication {
+                Some(_) if begun.contains(id) && Some(*id) != current => {
+                    going.insert(id.to_string(), Why::Replaced(*id));
+                }
                 // What was made of a tagged state while the clock was ahead goes once its tag leads elsewhere: clients refuse it.
                 Some(publication)
                     if Some(*id) == current
@@ -145,9 +150,13 @@ impl<'a> Survey<'a> {
         Ok(found)
     }
 
-    /// Removes the archive roots of the publications that go. This comes before all else: what has a record and no archive
-    /// root is on its way out, and a check does not miss what else is gone of it.
-    pub(super) fn begin(&self, sweep: &mut Sweep<'_>) -> Result<(), Error> {
+    /// Notes which publications go, and removes their archive roots. This comes before all else: of what is noted and has no archive
+    /// root, a check misses nothing.
+    pub(super) fn begin(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
+        if !self.going.is_empty() && !sweep.is_dry() {
+            let ids = self.going.keys().filter_map(|id| PublicationId::parse(id));
+            store.note_going(&self.repository, ids)?;
+        }
         for (id, why) in &self.going {
             sweep.remove_tree(&self.public.join(SNAPSHOTS).join(id), *why)?;
         }
@@ -185,6 +194,7 @@ impl<'a> Survey<'a> {
         if sweep.is_dry() {
             Ok(())
         } else {
+            store.forget_going(&self.repository)?;
             store.mend_tags(&DirectoryTarget::new(store, &self.repository), &self.repository)
         }
     }

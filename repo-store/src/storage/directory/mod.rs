@@ -15,6 +15,7 @@ use crate::storage::directory::session::Session;
 use crate::storage::directory::staged::is_same;
 use crate::storage::files::Lock;
 use crate::storage::format::Format;
+use crate::storage::obstacle::Obstacle;
 use crate::storage::{Key, StorageError, files, format};
 
 /// A storage in a directory of a local file system.
@@ -61,7 +62,11 @@ impl Directory {
     /// # Errors
     /// [`StorageError::NoStore`] when there is none.
     pub fn open(root: &Utf8Path, format: Format) -> Result<Self, StorageError> {
-        if !files::is_directory(&root.join("tmp")) {
+        let area = root.join("tmp");
+        if !files::is_directory(&area) {
+            if let Some(obstacle) = Obstacle::at(&area) {
+                return Err(StorageError::io("open", area)(obstacle.into_error()));
+            }
             return Err(StorageError::NoStore { path: root.to_owned() });
         }
         Ok(Self { format, ..Self::at(root) })

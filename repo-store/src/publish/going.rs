@@ -1,0 +1,76 @@
+//! Which publications garbage collection is taking away.
+//!
+//! A collection that is killed leaves parts of a publication. They must not be taken for damage, and what somebody else removed must not be
+//! taken for collected. So a collection notes in `store/cache/` which publications it takes away before it removes anything of them, and
+//! removes the note when they are gone.
+
+use std::collections::BTreeSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::layout;
+use super::target::PublicationTarget as _;
+use super::target::directory::DirectoryTarget;
+use crate::error::Error;
+use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
+use crate::storage::files::{self, mode};
+use crate::store::Store;
+
+/// When a note has to be on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Before anything else is done.
+    Now,
+    /// Whenever the system writes it: a note that is lost costs nothing.
+    Later,
+}
+
+impl Store {
+    fn going_path(&self, repository: &RepositoryName) -> Utf8PathBuf {
+        self.root().join("store/cache").join(format!("going.{repository}"))
+    }
+
+    /// Notes, durably, which publications are about to be taken away.
+    pub(crate) fn note_going(
+        &self,
+        repository: &RepositoryName,
+        ids: impl IntoIterator<Item = PublicationId>,
+    ) -> Result<(), Error> {
+        let lines: String = ids.into_iter().map(|id| format!("{id}\n")).collect();
+        self.write_cache(&self.going_path(repository), lines.as_bytes(), Durability::Now)
+    }
+
+    /// Removes the note: what it names is gone.
+    pub(crate) fn forget_going(&self, repository: &RepositoryName) -> Result<(), Error> {
+        Ok(files::remove_if_present(&self.going_path(repository))?)
+    }
+
+    /// Returns the publications that a collection began to take away, and of which the archive root is gone.
+    pub(crate) fn going(&self, repository: &RepositoryName) -> BTreeSet<PublicationId> {
+        let noted = files::read_if_present(&self.going_path(repository)).ok().flatten().unwrap_or_default();
+        let target = DirectoryTarget::new(self, repository);
+        let noted = std::str::from_utf8(&noted).unwrap_or_default().lines().filter_map(PublicationId::parse);
+        // What cannot be looked at is not taken for absent.
+        noted.filter(|id| !target.exists(&layout::archive_root(*id)).unwrap_or(true)).collect()
+    }
+
+    /// Replaces a file below `store/cache/`.
+    pub(super) fn write_cache(
+        &self,
+        path: &Utf8Path,
+        content: &[u8],
+        durability: Durability,
+    ) -> Result<(), Error> {
+        let temporary = self.storage().temporary()?;
+        let directory = self.root().join("store/cache");
+        let mut changed = files::create_directories(&directory)?;
+        drop(files::write_new(&temporary, content, mode::MUTABLE)?);
+        if durability == Durability::Now {
+            files::sync_path(&temporary)?;
+            changed.push(directory);
+        }
+        files::rename(&temporary, path).map_err(Error::io("replace", path))?;
+        if durability == Durability::Now { Ok(files::sync_all(changed)?) } else { Ok(()) }
+    }
+}
