@@ -52,6 +52,14 @@ impl Area {
         }
     }
 
+    /// Returns whether backups hold documents of this kind: not those about the installation, which is another one after a restore.
+    pub(crate) fn is_saved(self) -> bool {
+        match self {
+            Self::Histories | Self::Keyrings => true,
+            Self::Upkeep => false,
+        }
+    }
+
     /// Returns the key of a document.
     pub(crate) fn key(self, name: &str) -> Key {
         Key::named(self.as_str(), name)

@@ -96,15 +96,18 @@ fn backups_and_checks_are_remembered() {
 }
 
 #[test]
-fn a_backup_that_is_restored_knows_of_the_check_before_it() {
+fn a_restored_store_was_never_checked_or_saved_itself() {
     let environment = store();
     let _ = environment.run(&["fsck"]).succeeds();
     let backup = environment.path("backup");
     let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    let again = environment.run(&["backup", backup.as_str()]).succeeds();
+    assert!(again.stdout.contains("copied 0 files"), "{again}");
     let restored = environment.path("restored");
     let _ = environment.run(&["restore", backup.as_str(), restored.as_str()]).succeeds();
     let output = environment.run(&["--root", restored.as_str(), "status"]).succeeds();
-    assert!(line(&output, "check").contains("clean"), "{output}");
+    assert!(line(&output, "check").contains("never checked"), "{output}");
+    assert!(line(&output, "backup").contains("never made"), "{output}");
 }
 
 #[test]

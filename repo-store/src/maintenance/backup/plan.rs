@@ -20,7 +20,7 @@ use crate::store::Store;
 
 /// Areas of `store/` with small files that refer to others and change.
 pub(super) fn mutable_areas() -> impl Iterator<Item = Utf8PathBuf> {
-    let documents = Area::ALL.into_iter().map(Area::as_str);
+    let documents = Area::ALL.into_iter().filter(|area| area.is_saved()).map(Area::as_str);
     ["refs", "tags"].into_iter().chain(documents).map(|area| Utf8Path::new("store").join(area))
 }
 
