@@ -258,8 +258,13 @@ impl Store {
             compared += tree.compared;
             notes.append(&mut tree.notes);
             findings.extend(tree.problems.into_iter().map(|(remedy, problem)| {
-                let is_record = problem.path.starts_with("store/publications");
-                let or_else = if is_record { Fix::Record } else { Fix::Nothing };
+                let or_else = if problem.path.starts_with("store/publications") {
+                    Fix::Record
+                } else if problem.path.starts_with("store/keyrings") {
+                    Fix::Keyrings
+                } else {
+                    Fix::Nothing
+                };
                 Finding { problem, remedy: remedy.map_or(or_else, Fix::Published) }
             }));
             findings.extend(self.forged(repository, records, &contents, context));

@@ -274,6 +274,17 @@ impl Published<'_> {
                 }));
             }
         }
+        let keyring = self.repository.keyring_package();
+        let is_keyring =
+            |of: &Affected| of.package.as_ref().is_some_and(|key| key.package.as_str() == keyring);
+        let has_keyring = wanted.values().any(|(_, affects)| affects.iter().any(is_keyring));
+        let list = Utf8Path::new("store/keyrings").join(self.repository.as_str());
+        if has_keyring && !files::is_taken(&self.store.root().join(&list)) {
+            let what = format!(
+                "clients have {keyring}, and the list of its versions is gone: `key publish` makes a new version and list"
+            );
+            self.report(None, ProblemKind::Missing, list, what, vec![affected(self.repository, None)]);
+        }
         self.check_directories(wanted.keys().map(Utf8PathBuf::as_path));
         let blob_path = |id: BlobId| Utf8PathBuf::from(format!("store/{}", Store::blob_key(id)));
         for (path, (blob, affects)) in &wanted {
