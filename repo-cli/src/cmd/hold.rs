@@ -276,6 +276,7 @@ fn because(operation: &Operation) -> String {
         Operation::Remove(_) => "remove".to_owned(),
         Operation::Hold { reason: None, .. } => "hold".to_owned(),
         Operation::Hold { reason: Some(reason), .. } => format!("hold: {reason}"),
+        Operation::Undo { number, commit, .. } => format!("undo {number} ({commit})"),
         operation => operation.to_string(),
     }
 }

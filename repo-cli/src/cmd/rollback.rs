@@ -123,7 +123,7 @@ pub(super) fn print_upgraded_machines(
         });
     }
     if stale.len() > SHOWN {
-        output.say(&format!("the same holds for {} more", count(stale.len() - SHOWN, "package")));
+        output.say(&format!("and {}", count(stale.len() - SHOWN, "more package")));
     }
     Ok(())
 }

@@ -318,7 +318,7 @@ fn an_upload_is_refused_as_a_whole_with_the_name_of_what_does_not_fit() {
             sources.changes("hello", "2.10-3", "source amd64", "bookworm", &files);
         })
     };
-    insta::assert_snapshot!(with("hello_2.10-3_extra.tar.gz", "extra"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello_2.10-3_extra.tar.gz" is no package, and no file that "hello_2.10-3.dsc" lists"#);
+    insta::assert_snapshot!(with("hello_2.10-3_extra.tar.gz", "extra"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello_2.10-3_extra.tar.gz" is not a package, and "hello_2.10-3.dsc" does not list it"#);
     insta::assert_snapshot!(with("another.deb", "no package"), @"<DIR>/another.deb: not a .deb file: no ar header (deb(5))");
     insta::assert_snapshot!(with("hello.buildinfo", "Source: hello\nVersion: 1\n"), @r#"<DIR>/hello_2.10-3_upload.changes: "hello.buildinfo" is of hello 1, which it is not about"#);
     let wrong_digest_in = |list: &'static str| {
