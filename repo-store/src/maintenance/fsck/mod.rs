@@ -261,7 +261,7 @@ impl Store {
                 let or_else = if problem.path.starts_with("store/publications") {
                     Fix::Record
                 } else if problem.path.starts_with("store/keyrings") {
-                    Fix::Keyrings
+                    Fix::Document(Area::Keyrings)
                 } else {
                     Fix::Nothing
                 };
