@@ -53,6 +53,7 @@ pub use text::{MAX_LINE, check_text};
 
 #[cfg(feature = "openpgp")]
 pub use openpgp::{
-    Certificate, CommandSigner, KeyAlgorithm, Keyring, OpenPgpSigner, RevocationReason, SecretArmor,
-    SecretKey, SignedBy, Verified,
+    Certificate, CommandKey, DeferredKey, GpgKey, KeyAlgorithm, KeySignatures, KeySigner, Keyring,
+    OpenPgpSigner, PublicPart, RevocationReason, SecretArmor, SecretKey, SignatureForm, SignedBy, StoredKey,
+    Verified,
 };

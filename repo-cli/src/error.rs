@@ -344,7 +344,16 @@ impl Failure {
 
     /// Returns whether a person ended the command with Ctrl-C.
     pub(crate) fn is_cancellation(&self) -> bool {
-        matches!(self, Self::Store(repo_store::Error::Cancelled(_)))
+        let key = match self {
+            Self::Store(repo_store::Error::Cancelled(_)) => return true,
+            Self::Store(repo_store::Error::Publish(PublishError::Sign { source, .. }))
+            | Self::Key(source)
+            | Self::Keys(KeyError::Key(source))
+            | Self::CannotPublish(KeyError::Key(source)) => source,
+            _ => return false,
+        };
+        // Instead of a passphrase.
+        matches!(key, apt_sign::Error::Passphrase { source, .. } if source.kind() == std::io::ErrorKind::Interrupted)
     }
 
     /// Returns what is reported of it.
@@ -504,9 +513,8 @@ fn config_hint(error: &ConfigError) -> Option<String> {
 fn key_hint(error: &KeyError) -> Option<String> {
     Some(match error {
         KeyError::Key(apt_sign::Error::KeyFile { path, fault }) => key_file_hint(path, *fault),
-        KeyError::Key(apt_sign::Error::Locked { .. }) | KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. } => {
-            "set passphrase_file in [signing] of repo.toml, or run the command on a terminal".to_owned()
-        }
+        KeyError::Key(apt_sign::Error::Locked { .. })
+        | KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. } => UNLOCK.to_owned(),
         KeyError::BadKey { .. } => {
             "put a copy of the key there from the backup, or remove the file if it is not a key".to_owned()
         }
@@ -523,6 +531,11 @@ fn key_hint(error: &KeyError) -> Option<String> {
             format!("run repo-cli key extend {fingerprint} --expires 3y, then give clients the new public key (repo-cli client-config)")
         }
         KeyError::UnknownKey { .. } => "run repo-cli key list".to_owned(),
+        KeyError::Elsewhere { .. } => {
+            "it is changed where it is kept; then run repo-cli key publish. To end signing with it, take its [[signing.signer]] out of \
+             repo.toml once clients have another key"
+                .to_owned()
+        }
         KeyError::LastKey { .. } => "first run repo-cli key rotate --all".to_owned(),
         KeyError::EndsTooSoon { .. } => {
             "run repo-cli key list, then repo-cli key extend FINGERPRINT --expires 3y".to_owned()
@@ -532,6 +545,9 @@ fn key_hint(error: &KeyError) -> Option<String> {
         _ => return None,
     })
 }
+
+/// What to do when a key is protected by a passphrase that is not known.
+const UNLOCK: &str = "set passphrase_file in [signing] of repo.toml, or run the command on a terminal";
 
 /// What to do when a key was made later than the clock says.
 pub(crate) const SET_THE_CLOCK: &str = "set the clock: the key is good";
@@ -717,6 +733,10 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Publish(PublishError::KeyChange { .. }) => {
             "restore keys/ from the backup; or give clients the new key (`repo-cli client-config`), then \
              `repo-cli publish --allow-key-change`"
+        }
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::Locked { .. }, .. }) => UNLOCK,
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::Program { .. }, .. }) => {
+            "clients see what they saw before; when the program works again, run repo-cli publish"
         }
         Error::Publish(PublishError::Removal { .. }) => {
             "take it back in repo.toml; or `repo-cli publish --allow-removal`"

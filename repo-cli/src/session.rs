@@ -1,15 +1,16 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::PackageName;
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
+use repo_config::{Config, ExternalKey, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
     CommitId, Context, Error, Format, IndexKind, LastPublication, Progress, PublishError, PublishOptions,
     PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
@@ -33,8 +34,8 @@ pub(crate) struct Session {
     keys: KeyDirectory,
     /// Who is told how far operations are.
     progress: Progress,
-    /// Loaded when something is signed first, and once for a verb.
-    signing: OnceCell<SigningKeys>,
+    /// The keys of each list of a repository, and without a list. Their public parts are read once for a verb.
+    signing: RefCell<BTreeMap<Option<Vec<Fingerprint>>, Rc<SigningKeys>>>,
     /// What clients of the repository see that is about to be changed, for the publication of the change.
     last: RefCell<Option<LastPublication>>,
 }
@@ -98,10 +99,9 @@ impl Session {
     }
 
     fn of(root: Utf8PathBuf, store: Store, config: Config, global: &Global) -> Self {
-        let keys = KeyDirectory::new(&root);
-        let keys = keys.with_passphrase(passphrase::source(config.passphrase_place()));
+        let keys = key_directory(&root, &config);
         let (actor, progress) = (actor(global), Progress::silent());
-        let (signing, last) = (OnceCell::new(), RefCell::default());
+        let (signing, last) = (RefCell::default(), RefCell::default());
         Self { root, store, config, actor, keys, progress, signing, last }
     }
 
@@ -166,6 +166,7 @@ impl Session {
         let repository = self.repository(name)?;
         if self.publishes(arguments) {
             let keys = self.keys_that_last(repository, false).map_err(Failure::CannotPublish)?;
+            keys.signer.prepare().map_err(|error| Failure::CannotPublish(error.into()))?;
             self.store.check_file_systems(&repository.name)?;
             let checked = self.store.check_keys(&repository.name, &keys.signer, &self.context());
             self.last.replace(Some(checked.map_err(|error| keys.failure(error))?));
@@ -239,9 +240,14 @@ impl Session {
         &self.keys
     }
 
-    /// Returns the fingerprints of the keys that sign.
-    pub(crate) fn signing_fingerprints(&self) -> Result<Vec<String>, Failure> {
-        let fingerprints = self.signing_keys(false)?.signer.fingerprints();
+    /// Returns the keys of a repository.
+    pub(crate) fn keys_of(&self, repository: &RepositoryName) -> KeyDirectory {
+        self.keys.limited_to(self.config.keys_of(repository))
+    }
+
+    /// Returns the fingerprints of the keys that sign a repository.
+    pub(crate) fn signing_fingerprints(&self, repository: &RepositoryName) -> Result<Vec<String>, Failure> {
+        let fingerprints = self.signing_keys(repository, false)?.signer.fingerprints();
         Ok(fingerprints.iter().map(ToString::to_string).collect())
     }
 
@@ -328,13 +334,20 @@ impl Session {
     /// ends it.
     pub(crate) fn publish_each<'a>(
         &self,
-        repositories: impl IntoIterator<Item = &'a RepositorySettings>,
+        repositories: Vec<&'a RepositorySettings>,
         publishing: Publishing,
         output: &Output,
     ) -> Result<impl Iterator<Item = Result<(&'a RepositorySettings, Option<PublishReport>), Failure>>, Failure>
     {
         // Without a key all fail for the one reason, which is said once.
-        self.signing_keys(publishing.accept_clock)?;
+        if let Some(first) = repositories.first()
+            && !self.config.has_lists_of_keys()
+        {
+            let keys = self.signing_keys(&first.name, publishing.accept_clock)?;
+            if publishing.again {
+                keys.signer.prepare().map_err(KeyError::from)?;
+            }
+        }
         let publish = move |repository: &'a RepositorySettings| {
             match self.publish(repository, publishing, output) {
                 // A person who does not want to wait for this one does not want to wait for the others either.
@@ -349,20 +362,28 @@ impl Session {
         Ok(repositories.into_iter().map(publish))
     }
 
-    /// The keys that sign, which are read once. With `accept_clock`, and a clock before the time at which they were made, they sign as of
-    /// that time.
-    fn signing_keys(&self, accept_clock: bool) -> Result<&SigningKeys, KeyError> {
-        if let Some(keys) = self.signing.get() {
-            return Ok(keys);
+    /// The keys that sign a repository, of which the public parts are read once. With `accept_clock`, and a clock before the time at which
+    /// they were made, they sign as of that time.
+    fn signing_keys(
+        &self,
+        repository: &RepositoryName,
+        accept_clock: bool,
+    ) -> Result<Rc<SigningKeys>, KeyError> {
+        let list = self.config.keys_of(repository);
+        if let Some(keys) = self.signing.borrow().get(&list) {
+            return Ok(keys.clone());
         }
-        let (loaded, as_of) = match self.keys().signer(SystemTime::from(self.context().now)) {
+        let keys = self.keys_of(repository);
+        let (loaded, as_of) = match keys.signer(SystemTime::from(self.context().now)) {
             Err(KeyError::ClockBeforeKey { created, .. }) if accept_clock => {
-                (self.keys().signer(SystemTime::from(created)), Some(created))
+                (keys.signer(SystemTime::from(created)), Some(created))
             }
             result => (result, None),
         };
         let (signer, warnings) = loaded?;
-        Ok(self.signing.get_or_init(|| SigningKeys { signer, warnings, as_of }))
+        let keys = Rc::new(SigningKeys { signer, warnings, as_of });
+        self.signing.borrow_mut().insert(list, keys.clone());
+        Ok(keys)
     }
 
     /// Returns the keys that sign, if one of them can still sign when the signatures end that it would make now: clients refuse what an
@@ -371,8 +392,8 @@ impl Session {
         &self,
         repository: &RepositorySettings,
         accept_clock: bool,
-    ) -> Result<&SigningKeys, KeyError> {
-        let keys = self.signing_keys(accept_clock)?;
+    ) -> Result<Rc<SigningKeys>, KeyError> {
+        let keys = self.signing_keys(&repository.name, accept_clock)?;
         let validity = repository.valid_for.unwrap_or_default().max(TOMORROW);
         let now = keys.as_of.unwrap_or(self.context().now);
         let until = now.checked_add(validity).unwrap_or(Timestamp::MAX);
@@ -407,7 +428,7 @@ impl Session {
         tags: &[TagName],
         output: &Output,
     ) -> Result<(), Failure> {
-        let keys = self.signing_keys(false)?;
+        let keys = self.signing_keys(&repository.name, false)?;
         keys.warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
         let signed = self.store.sign_tags_again(repository, tags, &keys.signer, &self.context());
         let signed = signed.map_err(|error| keys.failure(error))?;
@@ -426,7 +447,7 @@ impl Session {
         output: &Output,
     ) -> Result<PublishReport, Failure> {
         let keys = self.keys_that_last(repository, publishing.accept_clock)?;
-        let SigningKeys { signer, warnings, as_of } = keys;
+        let SigningKeys { signer, warnings, as_of } = &*keys;
         for warning in warnings {
             output.warn(warning.code(), key_warning(warning));
         }
@@ -467,6 +488,13 @@ impl Session {
         }
         Ok(report)
     }
+}
+
+/// Returns the keys of the store in a root, those that the configuration says are kept elsewhere among them.
+pub(crate) fn key_directory(root: &Utf8Path, config: &Config) -> KeyDirectory {
+    let external = config.external_signers().into_iter().map(ExternalKey::new).collect();
+    let keys = KeyDirectory::new(root).with_external(external);
+    keys.with_passphrase(passphrase::source(config.passphrase_place()))
 }
 
 /// Signatures must hold for so long at least, also where they have no end of their own.

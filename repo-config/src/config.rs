@@ -54,6 +54,7 @@ impl Config {
         }
         config.check_retention()?;
         config.check_addresses()?;
+        config.check_signers()?;
         Ok(config)
     }
 

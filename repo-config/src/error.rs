@@ -223,6 +223,12 @@ pub enum Contradiction {
         /// The repository.
         repository: RepositoryName,
     },
+    /// A table for a key that is kept elsewhere which names none, or does not say enough.
+    #[error("signer {number}: set gpg to a fingerprint, or set command and public_key")]
+    Signer {
+        /// The number of the table, from 1.
+        number: usize,
+    },
     /// A rule of retention that names a repository that is not configured.
     #[error("retention rule {number}: no repository named `{repository}`")]
     RetentionOfNoRepository {
@@ -260,6 +266,7 @@ impl Contradiction {
             Self::RouteOfNoRepository { repository, known, .. }
             | Self::RetentionOfNoRepository { repository, known, .. } => (repository.to_string(), known),
             Self::ListedTwice { .. }
+            | Self::Signer { .. }
             | Self::SameAddress { .. }
             | Self::RouteWithoutSuites { .. }
             | Self::RetentionWithoutLimit { .. } => {

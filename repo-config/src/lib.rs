@@ -45,6 +45,7 @@ extern crate self as repo_config;
 mod compress;
 mod config;
 mod error;
+mod external_key;
 mod file;
 #[cfg(test)]
 mod fuzz_replay;
@@ -72,6 +73,7 @@ mod watch;
 
 pub use config::{Config, DEFAULT_LISTEN, without_repeats};
 pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place, UnknownWord};
+pub use external_key::{ExternalKey, ExternalSigner};
 pub use file::OnUnknownRelease;
 pub use key_error::{KeyError, KeyWarning};
 pub use key_life::NewKey;

@@ -57,7 +57,8 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         return mistake.map_or(Ok(Outcome::Done), Err);
     }
     let report = store.backup_with(directory, &named, &context)?;
-    if KeyDirectory::new(&root).is_empty() {
+    let has_external = Config::load(&root).is_ok_and(|config| !config.external_signers().is_empty());
+    if KeyDirectory::new(&root).is_empty() && !has_external {
         let what = "the store has no keys, so the backup has none: clients refuse what other keys sign";
         output.warn("W-NO-KEYS", what);
     }

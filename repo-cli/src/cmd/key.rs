@@ -99,7 +99,12 @@ pub(super) struct ForceArguments {
 
 impl GenerateArguments {
     /// Makes the key, named like the newest one unless a name is given.
-    fn make(&self, session: &Session, newest: Option<&Certificate>) -> Result<SecretKey, Failure> {
+    fn make(
+        &self,
+        session: &Session,
+        newest: Option<&Certificate>,
+        succeeds: Vec<Fingerprint>,
+    ) -> Result<SecretKey, Failure> {
         let now = session.context().now;
         if !self.accept.contains(&Hazard::Clock) {
             clock::check_for_key(&session.store, session.keys(), now)?;
@@ -111,6 +116,7 @@ impl GenerateArguments {
             user_id: user_id.unwrap_or_else(|| "Archive signing key".to_owned()),
             algorithm: if self.rsa4096 { KeyAlgorithm::Rsa4096 } else { KeyAlgorithm::Ed25519 },
             validity: expires.and_then(|end| end.duration_since(now.into()).ok()),
+            succeeds,
         };
         Ok(session.keys().generate(&new, now.into())?)
     }
@@ -121,7 +127,7 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
     match &arguments.command {
         KeyCommand::Generate(arguments) => {
             let (certificates, _) = session.keys().certificates().unwrap_or_default();
-            let key = arguments.make(session, certificates.last())?;
+            let key = arguments.make(session, certificates.last(), Vec::new())?;
             let fingerprint = key.fingerprint().to_string();
             output.result(&serde_json::json!({ "fingerprint": fingerprint }), || {
                 output.line(&fingerprint);

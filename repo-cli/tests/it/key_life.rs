@@ -250,21 +250,24 @@ fn protected_keys_sign_with_a_passphrase_from_a_file_or_the_service_manager_whic
 
     // Nothing needs it to be read or listed; without it nothing is signed, and nothing is lost.
     let refused = |code: &str| {
-        for arguments in [&["publish", "--json"][..], &["add", "prod", "files/hello_1.0_all.deb", "--json"]] {
+        for arguments in
+            [&["sign", "again", "--json"][..], &["add", "prod", "files/hello_1.0_all.deb", "--json"]]
+        {
             let refused = environment.run(arguments).ends_with(1);
             assert_eq!(json(&refused)["error"]["code"], code, "{refused}");
             assert!(!refused.stderr.contains("horse"), "{refused}");
         }
         let _ = environment.run(&["key", "list"]).succeeds();
         let _ = environment.run(&["client-config", "prod"]).succeeds();
+        let _ = environment.run(&["publish"]).succeeds();
     };
     fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o644)).unwrap();
     refused("E-PASSPHRASE");
     fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&passphrase, "battery staple\n").unwrap();
-    refused("E-BAD-KEY");
+    refused("E-KEY-LOCKED");
     configure(&environment, "");
-    refused("E-BAD-KEY");
+    refused("E-KEY-LOCKED");
     configure(&environment, "[signing]\npassphrase = \"credential:repo-passphrase\"\n");
     refused("E-PASSPHRASE");
     let credentials = environment.path("credentials");
@@ -291,6 +294,24 @@ fn protected_keys_sign_with_a_passphrase_from_a_file_or_the_service_manager_whic
         assert!(child.wait().unwrap().success(), "{shown}");
         assert_eq!(shown.matches("passphrase of the signing keys: ").count(), 1, "{shown}");
         assert!(shown.contains("published prod") && !shown.contains("horse"), "{shown}");
+    }
+
+    // Ctrl-C instead of an answer ends the verb, and leaves a terminal that shows what is typed.
+    if testkit::all_installed(&["script"]) {
+        let line = format!("{PROGRAM} sign again; echo status $?; stty -a");
+        let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut answer, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (mut shown, mut byte) = (Vec::new(), [0]);
+        while !shown.ends_with(b"keys: ") && output.read(&mut byte).unwrap() == 1 {
+            shown.extend(byte);
+        }
+        answer.write_all(b"half a pass\x03").unwrap();
+        output.read_to_end(&mut shown).unwrap();
+        let shown = String::from_utf8_lossy(&shown);
+        assert!(shown.contains("status 130"), "{shown}");
+        let is_on = |mode: &str| shown.split_whitespace().any(|word| word == mode);
+        assert!(is_on("echo") && is_on("isig") && is_on("icanon") && !shown.contains("half"), "{shown}");
     }
 
     // A passphrase itself in the configuration is refused, and not shown again.
