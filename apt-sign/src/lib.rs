@@ -53,7 +53,7 @@ pub use text::{MAX_LINE, check_text};
 
 #[cfg(feature = "openpgp")]
 pub use openpgp::{
-    Certificate, CommandKey, DeferredKey, GpgKey, KeyAlgorithm, KeySignatures, KeySigner, Keyring,
-    OpenPgpSigner, PublicPart, RevocationReason, SecretArmor, SecretKey, SignatureForm, SignedBy, StoredKey,
-    Verified,
+    AttachedSigner, Certificate, CommandKey, DeferredKey, GpgKey, KeyAlgorithm, KeySignatures, KeySigner,
+    Keyring, OpenPgpSigner, PublicPart, RevocationReason, SecretArmor, SecretKey, SignatureForm, SignedBy,
+    StoredKey, Verified,
 };

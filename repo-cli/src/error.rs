@@ -277,6 +277,24 @@ pub(crate) enum Failure {
         /// How many conditions are not met, which were named.
         unmet: usize,
     },
+    /// A repository that keys on this system sign.
+    #[error("{repository} is not signed offline")]
+    NotOffline {
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// A directory without anything that was exported to be signed.
+    #[error("{path} is not what sign export wrote")]
+    NotAnExport {
+        /// The directory or the file.
+        path: Utf8PathBuf,
+    },
+    /// A command that signs, for which a public key cannot be told, or is there already.
+    #[error("{what}")]
+    NoCommandSigner {
+        /// What is lacking.
+        what: &'static str,
+    },
     /// Rules of retention by which a suite would lose most of what it holds.
     #[error("{repository}: more than half of {} would go; nothing was removed", crate::output::joined(.suites))]
     Drastic {
@@ -395,6 +413,9 @@ impl Failure {
             Self::NotRestored { .. } => "E-NOT-RESTORED",
             Self::NotRetirable { .. } => "E-RETIRE",
             Self::Drastic { .. } => "E-DRASTIC",
+            Self::NotOffline { .. } => "E-NOT-OFFLINE",
+            Self::NotAnExport { .. } => "E-NOT-AN-EXPORT",
+            Self::NoCommandSigner { .. } => "E-NO-COMMAND-SIGNER",
         }
     }
 
@@ -406,6 +427,7 @@ impl Failure {
             Self::Config(error) => (error.path().map(ToString::to_string), error.line().map(number)),
             Self::Keys(error) | Self::CannotPublish(error) => (error.path().map(ToString::to_string), None),
             Self::NoPackageFile { path }
+            | Self::NotAnExport { path }
             | Self::NotOwner { path, .. }
             | Self::NotBackedUp { path }
             | Self::NotSaved { path, .. }
@@ -442,6 +464,7 @@ impl Failure {
                 crate::clock::seconds(*created)
             )),
             Self::Unsound { hint, .. } => hint.map(str::to_owned),
+            Self::NotOffline { repository } => Some(format!("run repo-cli publish {repository}")),
             Self::NotBackedUp { .. } => Some("`repo-cli fsck` says what that affects".to_owned()),
             Self::Drastic { .. } => {
                 Some("look at the rules and at the clock; --yes does it all the same".to_owned())
@@ -515,6 +538,7 @@ fn key_hint(error: &KeyError) -> Option<String> {
         KeyError::Key(apt_sign::Error::KeyFile { path, fault }) => key_file_hint(path, *fault),
         KeyError::Key(apt_sign::Error::Locked { .. })
         | KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. } => UNLOCK.to_owned(),
+        KeyError::Key(apt_sign::Error::Offline { .. }) => EXPORT.to_owned(),
         KeyError::BadKey { .. } => {
             "put a copy of the key there from the backup, or remove the file if it is not a key".to_owned()
         }
@@ -548,6 +572,13 @@ fn key_hint(error: &KeyError) -> Option<String> {
 
 /// What to do when a key is protected by a passphrase that is not known.
 const UNLOCK: &str = "set passphrase_file in [signing] of repo.toml, or run the command on a terminal";
+
+/// What to do when a person signs on another machine.
+const EXPORT: &str = "run repo-cli sign export DIR, sign there, then run repo-cli sign attach DIR";
+
+/// What to do when signatures that were made elsewhere do not fit.
+const EXPORT_AGAIN: &str =
+    "clients see what they saw before; run repo-cli sign export with a new directory, and sign again";
 
 /// What to do when a key was made later than the clock says.
 pub(crate) const SET_THE_CLOCK: &str = "set the clock: the key is good";
@@ -735,6 +766,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
              `repo-cli publish --allow-key-change`"
         }
         Error::Publish(PublishError::Sign { source: apt_sign::Error::Locked { .. }, .. }) => UNLOCK,
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::Offline { .. }, .. }) => EXPORT,
+        Error::Publish(PublishError::Stale { .. }) => EXPORT_AGAIN,
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::NotAttached, .. }) => EXPORT_AGAIN,
         Error::Publish(PublishError::Sign { source: apt_sign::Error::Program { .. }, .. }) => {
             "clients see what they saw before; when the program works again, run repo-cli publish"
         }

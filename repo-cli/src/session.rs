@@ -12,8 +12,9 @@ use deb_parse::PackageName;
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, ExternalKey, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Format, IndexKind, LastPublication, Progress, PublishError, PublishOptions,
-    PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
+    CommitId, Context, Error, Exported, Format, IndexKind, LastPublication, Progress, PublishError,
+    PublishOptions, PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
+    UnsignedRelease,
 };
 
 use crate::access;
@@ -164,7 +165,7 @@ impl Session {
         arguments: ChangeArguments,
     ) -> Result<&RepositorySettings, Failure> {
         let repository = self.repository(name)?;
-        if self.publishes(arguments) {
+        if self.publishes(repository, arguments) {
             let keys = self.keys_that_last(repository, false).map_err(Failure::CannotPublish)?;
             keys.signer.prepare().map_err(|error| Failure::CannotPublish(error.into()))?;
             self.store.check_file_systems(&repository.name)?;
@@ -185,8 +186,51 @@ impl Session {
         Ok(repository)
     }
 
-    fn publishes(&self, arguments: ChangeArguments) -> bool {
-        !arguments.no_publish && !arguments.dry_run && self.config.publishes_at_once()
+    fn publishes(&self, repository: &RepositorySettings, arguments: ChangeArguments) -> bool {
+        !arguments.no_publish
+            && !arguments.dry_run
+            && self.config.publishes_at_once()
+            && !self.signs_offline(repository)
+    }
+
+    /// Returns whether a person signs a repository on another machine.
+    pub(crate) fn signs_offline(&self, repository: &RepositorySettings) -> bool {
+        // What is wrong with the keys is told when they are to sign.
+        self.keys_of(&repository.name).signs_offline().unwrap_or(false)
+    }
+
+    /// Says how a change comes to clients that was not published.
+    fn say_unpublished(&self, repository: &RepositorySettings, output: &Output) {
+        let name = &repository.name;
+        output.say(&match self.signs_offline(repository) {
+            true => {
+                format!("not published yet; {name} is signed offline: run repo-cli sign export DIR {name}")
+            }
+            false => format!("not published yet; run repo-cli publish {name}"),
+        });
+    }
+
+    /// Returns what a person has to sign for a repository, with the time and the state that it is for.
+    pub(crate) fn export_unsigned(
+        &self,
+        repository: &RepositorySettings,
+    ) -> Result<(Exported, Vec<UnsignedRelease>), Failure> {
+        let keys = self.keys_that_last(repository, false)?;
+        let (options, context) = (PublishOptions::default(), self.context());
+        let exported = self.store.export_unsigned(repository, &keys.signer, options, &context);
+        exported.map_err(|error| keys.failure(error))
+    }
+
+    /// Signs what clients see of a repository again, where half of the validity of its signatures is over.
+    pub(crate) fn refresh(
+        &self,
+        repository: &RepositorySettings,
+        output: &Output,
+    ) -> Result<PublishReport, Failure> {
+        let keys = self.keys_that_last(repository, false)?;
+        keys.warnings.iter().for_each(|warning| output.warn(warning.code(), key_warning(warning)));
+        let report = self.store.refresh_signatures(repository, &keys.signer, &self.context());
+        report.map_err(|error| keys.failure(error))
     }
 
     /// The state of a repository that a person means.
@@ -273,11 +317,11 @@ impl Session {
         arguments: ChangeArguments,
         output: &Output,
     ) -> Result<(), Failure> {
-        if self.publishes(arguments) {
+        if self.publishes(repository, arguments) {
             self.publish(repository, Publishing { options, ..Publishing::default() }, output)
                 .inspect_err(|_| note_unpublished(repository, commit, output))?;
         } else if commit.is_some() {
-            say_unpublished(repository, output);
+            self.say_unpublished(repository, output);
         }
         Ok(())
     }
@@ -307,9 +351,9 @@ impl Session {
             return self.publish_after_with(options, (repository, commit), arguments, output);
         };
         let done = format!("{done} (commit {})", self.sequence(repository, id)?);
-        if !self.publishes(arguments) {
+        if !self.publishes(repository, arguments) {
             output.say(&done);
-            say_unpublished(repository, output);
+            self.say_unpublished(repository, output);
             return Ok(());
         }
         let publishing = Publishing { options, ..Publishing::default() };
@@ -517,10 +561,6 @@ fn say_no_longer_published(repository: &RepositorySettings, report: &PublishRepo
     if !report.removed.is_empty() {
         output.say(&format!("{} no longer publishes {}", repository.name, joined(&report.removed)));
     }
-}
-
-fn say_unpublished(repository: &RepositorySettings, output: &Output) {
-    output.say(&format!("not published yet; run repo-cli publish {}", repository.name));
 }
 
 /// Notes that a change was committed and could not be published.

@@ -224,7 +224,9 @@ pub enum Contradiction {
         repository: RepositoryName,
     },
     /// A table for a key that is kept elsewhere which names none, or does not say enough.
-    #[error("signer {number}: set gpg to a fingerprint, or set command and public_key")]
+    #[error(
+        "signer {number}: set gpg to a fingerprint, or set command and public_key, or offline = true and public_key"
+    )]
     Signer {
         /// The number of the table, from 1.
         number: usize,

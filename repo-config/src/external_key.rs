@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
-use apt_sign::{Certificate, CommandKey, Fingerprint, GpgKey, KeySigner};
+use apt_sign::{Certificate, CommandKey, Fingerprint, GpgKey, KeySignatures, KeySigner, SignatureForm};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::Config;
@@ -24,6 +25,8 @@ pub enum ExternalSigner {
         /// The file of the public key.
         public_key: Utf8PathBuf,
     },
+    /// A person, on another machine, who brings the signatures. The key is known by the file of its public part.
+    Offline(Utf8PathBuf),
 }
 
 /// A key that is kept elsewhere. Its public part is fetched when it is needed first, and once.
@@ -65,6 +68,7 @@ impl ExternalKey {
                     command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
                 Arc::new(CommandKey::new(program, arguments, certificate))
             }
+            ExternalSigner::Offline(public_key) => Arc::new(OfflineKey(certificate(public_key)?)),
         };
         Ok(self.found.get_or_init(|| found).clone())
     }
@@ -73,8 +77,27 @@ impl ExternalKey {
     pub(crate) fn place(&self) -> Utf8PathBuf {
         match &self.kind {
             ExternalSigner::Gpg(_) => "gpg".into(),
-            ExternalSigner::Command { public_key, .. } => public_key.clone(),
+            ExternalSigner::Command { public_key, .. } | ExternalSigner::Offline(public_key) => {
+                public_key.clone()
+            }
         }
+    }
+}
+
+/// A key that a person signs with elsewhere.
+struct OfflineKey(Certificate);
+
+impl KeySigner for OfflineKey {
+    fn certificate(&self) -> &Certificate {
+        &self.0
+    }
+
+    fn prepare(&self) -> Result<(), apt_sign::Error> {
+        Err(apt_sign::Error::Offline { fingerprint: self.0.fingerprint() })
+    }
+
+    fn sign(&self, _: &[u8], _: SignatureForm, _: SystemTime) -> Result<KeySignatures, apt_sign::Error> {
+        Err(apt_sign::Error::Offline { fingerprint: self.0.fingerprint() })
     }
 }
 
@@ -102,8 +125,10 @@ impl Config {
     }
 
     fn external_signer(&self, table: &SignerTable) -> Option<ExternalSigner> {
-        let SignerTable { gpg, command, public_key } = table;
+        let SignerTable { gpg, command, offline, public_key } = table;
         match (gpg, command, public_key) {
+            (None, None, Some(path)) if *offline => Some(ExternalSigner::Offline(self.root.join(path))),
+            _ if *offline => None,
             (Some(Text(fingerprint)), None, None) => Some(ExternalSigner::Gpg(fingerprint.clone())),
             (None, Some(command), Some(path))
                 if command.first().is_some_and(|program| !program.is_empty()) =>
@@ -151,14 +176,16 @@ mod tests {
         };
         let key = "0123456789ABCDEF0123456789ABCDEF01234567";
         let good = of(&format!(
-            "[[signing.signer]]\ngpg = '{key}'\n[[signing.signer]]\ncommand = ['kms', '--sign']\npublic_key = 'kms.asc'"
+            "[[signing.signer]]\ngpg = '{key}'\n[[signing.signer]]\ncommand = ['kms', '--sign']\npublic_key = 'kms.asc'\n\
+             [[signing.signer]]\noffline = true\npublic_key = 'offline.asc'"
         ));
         let command = vec!["kms".to_owned(), "--sign".to_owned()];
         assert_eq!(
             good.unwrap().external_signers(),
             [
                 ExternalSigner::Gpg(Fingerprint::parse(key).unwrap()),
-                ExternalSigner::Command { command, public_key: "/r/kms.asc".into() }
+                ExternalSigner::Command { command, public_key: "/r/kms.asc".into() },
+                ExternalSigner::Offline("/r/offline.asc".into())
             ]
         );
         for bad in [
@@ -168,6 +195,8 @@ mod tests {
             "command = ['x']".to_owned(),
             "command = []\npublic_key = 'x'".to_owned(),
             "public_key = 'x'".to_owned(),
+            "offline = true".to_owned(),
+            format!("gpg = '{key}'\noffline = true\npublic_key = 'x'"),
         ] {
             let refused = of(&format!("[[signing.signer]]\n{bad}")).unwrap_err();
             assert!(refused.to_string().contains("signer 1"), "{bad}: {refused}");

@@ -109,6 +109,7 @@ pub(crate) struct SigningTable {
 pub(crate) struct SignerTable {
     pub(crate) gpg: Option<Text<Fingerprint>>,
     pub(crate) command: Option<Vec<String>>,
+    pub(crate) offline: bool,
     pub(crate) public_key: Option<Utf8PathBuf>,
 }
 

@@ -12,7 +12,7 @@ use apt_sign::{
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use crate::external_key::ExternalKey;
+use crate::external_key::{ExternalKey, ExternalSigner};
 use crate::key_error::{KeyError, KeyWarning};
 use crate::passphrase::PassphraseSource;
 
@@ -254,6 +254,19 @@ impl KeyDirectory {
             }
         }
         Ok(())
+    }
+
+    /// Returns whether a key signs where nothing of this system reaches.
+    ///
+    /// # Errors
+    /// [`KeyError::Key`] when the public part of such a key cannot be read; [`KeyError::Io`].
+    pub fn signs_offline(&self) -> Result<bool, KeyError> {
+        for key in self.external.iter().filter(|key| matches!(key.kind(), ExternalSigner::Offline(_))) {
+            if self.counts(&key.signer(&self.passphrase)?.certificate().fingerprint())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns what clients need to check the signatures, and what is wrong with files that hold no key.

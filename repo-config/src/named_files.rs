@@ -93,7 +93,7 @@ impl Config {
                 }
             }
         }
-        for SignerTable { gpg: _, command: _, public_key } in signer {
+        for SignerTable { gpg: _, command: _, offline: _, public_key } in signer {
             // Without it nobody knows by which key the published files are signed. The command is a program.
             if let Some(path) = public_key {
                 saved("signing.signer.public_key".to_owned(), path);

@@ -1,6 +1,7 @@
 //! Keys, signatures and keyrings by OpenPGP; the only part that sees the cryptographic library.
 
 mod armor;
+mod attached;
 mod certificate;
 mod cleartext;
 mod command;
@@ -18,6 +19,7 @@ mod signer;
 mod suitability;
 mod verify;
 
+pub use attached::AttachedSigner;
 pub use certificate::Certificate;
 pub use command::CommandKey;
 pub use gpg::GpgKey;

@@ -1,5 +1,6 @@
 //! Signing keys, from their making to their end.
 
+mod certify;
 mod change;
 mod check;
 mod rotate;
@@ -11,6 +12,7 @@ use apt_sign::{Certificate, Fingerprint, KeyAlgorithm, SecretKey};
 use clap::Subcommand;
 use repo_config::NewKey;
 
+use self::certify::CertifyArguments;
 use self::change::{Expiry, ExtendArguments, ImportArguments, RevokeArguments};
 use self::rotate::{RetireArguments, RotateArguments};
 use crate::clock::{self, Hazard};
@@ -35,6 +37,7 @@ impl KeyArguments {
             | KeyCommand::List
             | KeyCommand::Export { .. }
             | KeyCommand::Import(_)
+            | KeyCommand::Certify(_)
             | KeyCommand::Check => false,
         }
     }
@@ -54,6 +57,8 @@ enum KeyCommand {
     },
     /// Import a secret key from a file
     Import(ImportArguments),
+    /// Make the public key of a command that signs, from what the key service gives
+    Certify(CertifyArguments),
     /// Publish the keyring packages, by which machines get new keys
     Publish {
         /// The repositories [default: all]; a failure does not stop the others
@@ -150,6 +155,7 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
             }
         }
         KeyCommand::Import(arguments) => return change::import(arguments, session, output),
+        KeyCommand::Certify(arguments) => return certify::certify(arguments, session, output),
         KeyCommand::Publish { repositories } => {
             let repositories = session.repositories(repositories)?;
             let brought = serve::bring(session, &repositories, false, output)?;

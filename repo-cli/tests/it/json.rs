@@ -229,6 +229,18 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         "key publish" => {
             vec![case(0, &["key", "publish"]), case(1, &["key", "publish", &hostile_name])]
         }
+        "key certify" => vec![case(1, &["key", "certify", bad.as_str()])],
+        "sign refresh" => vec![
+            case(0, &["sign", "refresh"]),
+            case(0, &["sign", "refresh", "--dry-run"]),
+            case(1, &["sign", "refresh", &hostile_name]),
+        ],
+        "sign export" => vec![
+            case(0, &["sign", "export", "to-sign"]),
+            case(1, &["sign", "export", "other", "prod"]),
+            case(1, &["sign", "export", "files"]),
+        ],
+        "sign attach" => vec![case(1, &["sign", "attach", &hostile_name])],
         "key check" => vec![case(0, &["key", "check"])],
         "key rotate" => vec![
             case(0, &["key", "rotate", "--all", "--dry-run"]),
