@@ -29,9 +29,9 @@ impl PublicPart {
         for key in cert.keys().secret() {
             let fingerprint = super::certificate::fingerprint(&key.key().fingerprint());
             if key.key().secret().is_encrypted() {
-                encrypted.push(fingerprint)
+                encrypted.push(fingerprint);
             } else {
-                open.push(fingerprint)
+                open.push(fingerprint);
             }
         }
         let locked = open.is_empty();

@@ -309,6 +309,7 @@ fn protected_keys_sign_with_a_passphrase_from_a_file_or_the_service_manager_whic
         answer.write_all(b"half a pass\x03").unwrap();
         output.read_to_end(&mut shown).unwrap();
         let shown = String::from_utf8_lossy(&shown);
+        assert!(child.wait().unwrap().success(), "{shown}");
         assert!(shown.contains("status 130"), "{shown}");
         let is_on = |mode: &str| shown.split_whitespace().any(|word| word == mode);
         assert!(is_on("echo") && is_on("isig") && is_on("icanon") && !shown.contains("half"), "{shown}");
