@@ -200,7 +200,7 @@ impl Session {
     }
 
     /// Says how a change comes to clients that was not published.
-    fn say_unpublished(&self, repository: &RepositorySettings, output: &Output) {
+    pub(crate) fn say_unpublished(&self, repository: &RepositorySettings, output: &Output) {
         let name = &repository.name;
         output.say(&match self.signs_offline(repository) {
             true => {

@@ -102,3 +102,43 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     };
     rest.split_at_checked(length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two numbers, and a P-256 key, as openssl writes them.
+    const NUMBERS: &[u8] = &[0x30, 0x07, 0x02, 0x01, 0x05, 0x02, 0x02, 0x00, 0x80];
+    const P256: &str = "3059301306072a8648ce3d020106082a8648ce3d03010703420004";
+
+    fn p256() -> Vec<u8> {
+        let digits: Vec<u8> =
+            P256.bytes().map(|digit| char::from(digit).to_digit(16).unwrap() as u8).collect();
+        let mut der: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        der.extend((0..64).map(|number| number * 3 + 1));
+        der
+    }
+
+    #[test]
+    fn keys_and_numbers_are_read_and_nothing_else() {
+        assert_eq!(two_integers(NUMBERS), Some((&[5][..], &[0, 0x80][..])));
+        assert!(matches!(mpis(&p256()), Some(mpi::PublicKey::ECDSA { curve: Curve::NistP256, .. })));
+        for whole in [NUMBERS.to_vec(), p256()] {
+            for length in 0..whole.len() {
+                assert!(
+                    two_integers(&whole[..length]).is_none() && mpis(&whole[..length]).is_none(),
+                    "{length}"
+                );
+            }
+            // Whatever a byte says, it leads nowhere outside.
+            for place in 0..whole.len() {
+                for byte in 0..=255 {
+                    let mut changed = whole.clone();
+                    changed[place] = byte;
+                    let _ = (two_integers(&changed), mpis(&changed));
+                }
+            }
+        }
+        assert!(two_integers(&[NUMBERS, &[0]].concat()).is_none(), "something follows");
+    }
+}

@@ -62,7 +62,8 @@ impl OpenPgpSigner {
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] when none of them can sign, and those of [`OpenPgpSigner::new`].
+    /// [`Error::Key`] when none of them can sign, [`Error::Time`] when no signature can have that time, and those of
+    /// [`OpenPgpSigner::new`].
     pub fn of_usable(
         keys: Vec<SecretKey>,
         time: SystemTime,
@@ -79,6 +80,8 @@ impl OpenPgpSigner {
         keys: Vec<Box<dyn KeySigner>>,
         time: SystemTime,
     ) -> Result<(Self, Vec<(Fingerprint, KeyProblem)>), Error> {
+        // Said before anything rests on it.
+        sequoia_openpgp::types::Timestamp::try_from(time).map_err(|_| Error::Time)?;
         let (mut usable, mut skipped) = (Vec::with_capacity(keys.len()), Vec::new());
         for key in keys {
             match key.problem(time) {

@@ -204,6 +204,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
             "user_ids": certificate.user_ids(),
             "problems": problems,
             "state": state(&certificate, session, now),
+            "elsewhere": session.keys().is_external(&certificate.fingerprint())?,
         }));
         rows.push([
             certificate.fingerprint().to_string(),

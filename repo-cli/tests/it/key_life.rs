@@ -231,6 +231,25 @@ fn a_key_is_imported_from_a_file_of_ours_and_from_gnupg_with_its_passphrase() {
     let _ = environment.run(&["fsck"]).succeeds();
 }
 
+/// What a terminal shows of a command that asks for the passphrase and gets this answer.
+fn answered(environment: &Environment, line: &str, answer: &[u8]) -> Option<String> {
+    if !testkit::all_installed(&["script"]) {
+        return None;
+    }
+    let mut command = environment.other(&["script", "-qec", line, "/dev/null"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut typed, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (mut shown, mut byte) = (Vec::new(), [0]);
+    while !shown.ends_with(b"keys: ") && output.read(&mut byte).unwrap() == 1 {
+        shown.extend(byte);
+    }
+    typed.write_all(answer).unwrap();
+    output.read_to_end(&mut shown).unwrap();
+    let shown = String::from_utf8_lossy(&shown).into_owned();
+    assert!(child.wait().unwrap().success(), "{shown}");
+    Some(shown)
+}
+
 #[test]
 fn protected_keys_sign_with_a_passphrase_from_a_file_or_the_service_manager_which_nothing_shows() {
     let environment = store();
@@ -279,37 +298,14 @@ fn protected_keys_sign_with_a_passphrase_from_a_file_or_the_service_manager_whic
 
     // On a terminal a person is asked, and nothing of the answer is shown.
     configure(&environment, "");
-    if testkit::all_installed(&["script"]) {
-        let line = format!("{PROGRAM} sign again");
-        let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (mut answer, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let (mut shown, mut byte) = (Vec::new(), [0]);
-        while !shown.ends_with(b"keys: ") && output.read(&mut byte).unwrap() == 1 {
-            shown.extend(byte);
-        }
-        answer.write_all(b"correct horse\n").unwrap();
-        output.read_to_end(&mut shown).unwrap();
-        let shown = String::from_utf8_lossy(&shown);
-        assert!(child.wait().unwrap().success(), "{shown}");
+    let line = format!("{PROGRAM} sign again");
+    if let Some(shown) = answered(&environment, &line, b"correct horse\n") {
         assert_eq!(shown.matches("passphrase of the signing keys: ").count(), 1, "{shown}");
         assert!(shown.contains("published prod") && !shown.contains("horse"), "{shown}");
     }
-
     // Ctrl-C instead of an answer ends the verb, and leaves a terminal that shows what is typed.
-    if testkit::all_installed(&["script"]) {
-        let line = format!("{PROGRAM} sign again; echo status $?; stty -a");
-        let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (mut answer, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let (mut shown, mut byte) = (Vec::new(), [0]);
-        while !shown.ends_with(b"keys: ") && output.read(&mut byte).unwrap() == 1 {
-            shown.extend(byte);
-        }
-        answer.write_all(b"half a pass\x03").unwrap();
-        output.read_to_end(&mut shown).unwrap();
-        let shown = String::from_utf8_lossy(&shown);
-        assert!(child.wait().unwrap().success(), "{shown}");
+    let line = format!("{line}; echo status $?; stty -a");
+    if let Some(shown) = answered(&environment, &line, b"half a pass\x03") {
         assert!(shown.contains("status 130"), "{shown}");
         let is_on = |mode: &str| shown.split_whitespace().any(|word| word == mode);
         assert!(is_on("echo") && is_on("isig") && is_on("icanon") && !shown.contains("half"), "{shown}");

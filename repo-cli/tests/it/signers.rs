@@ -94,6 +94,21 @@ fn a_command_signs_beside_the_keys_of_the_store_and_its_key_comes_to_clients() {
         assert_eq!(json(&refused)["error"]["code"], "E-KEY-ELSEWHERE", "{refused}");
     }
     assert_eq!(keys(&environment), listed);
+    // A rotation replaces the key here, and the service goes on.
+    let rotated = environment.run(&["key", "rotate", "--all"]).succeeds();
+    assert!(
+        rotated.stdout.contains("made key ") && !rotated.stdout.contains(&format!("retire {service}")),
+        "{rotated}"
+    );
+    assert_eq!(signed_by(&environment, "prod").len(), 3);
+    configure(
+        &environment,
+        &fs::read_to_string(environment.root().join("repo.d/test.toml"))
+            .unwrap()
+            .replace("[[signing", &format!("[repositories.prod]\nkeys = ['{service}']\n[[signing")),
+    );
+    let refused = environment.run(&["key", "rotate", "prod", "--json"]).ends_with(1);
+    assert_eq!(json(&refused)["error"]["code"], "E-KEY-ELSEWHERE", "{refused}");
     // A backup has the public key, and works without the command.
     let (backup, restored) = (environment.path("backup"), environment.path("restored"));
     let _ = environment.run(&["backup", backup.as_str()]).succeeds();
@@ -232,6 +247,20 @@ fn gpg_signs_with_a_passphrase_from_a_file_and_never_asks() {
     refused(environment.finish(command.args(again).env("GNUPGHOME", &long)), "gpg: ");
     let mut command = home.in_home(environment.command());
     refused(environment.finish(command.args(again).env("PATH", "/nonexistent")), "cannot be started");
+
+    // A gpg that is killed while it signs, and one that says that it signed and did not.
+    let bin = environment.path("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for (script, word) in [("kill -9 $$", "SIGKILL"), ("exit 0", "it made no signature by")] {
+        program(
+            &environment,
+            "bin/gpg",
+            &format!("case \"$*\" in *--export*) exec /usr/bin/gpg \"$@\";; esac\n{script}"),
+        );
+        let path = format!("{bin}:/usr/bin:/bin");
+        let mut command = home.in_home(environment.command());
+        refused(environment.finish(command.args(again).env("PATH", path)), word);
+    }
 
     // The agent knows it once it was told; a run with no passphrase at hand succeeds then.
     let _ = home.store(&environment, again).succeeds();

@@ -126,6 +126,8 @@ fn a_repository_that_is_signed_offline_is_published_by_export_and_attach_alone()
     assert_ne!(in_release(&environment, "prod"), shown);
     let nothing = environment.run(&["sign", "export", environment.path("third").as_str()]).succeeds();
     assert!(nothing.stdout.contains("prod: nothing to sign"), "{nothing}");
+    let keyring = environment.run(&["key", "publish", "prod"]).succeeds();
+    assert!(keyring.stdout.contains("prod is signed offline"), "{keyring}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use apt_sign::{Certificate, Fingerprint, KeyProblem, Keyring};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::KeyDirectory;
+use repo_config::{KeyDirectory, KeyError};
 use repo_store::RepositorySettings;
 
 use super::serve::{self, Content};
@@ -54,7 +54,7 @@ pub(super) fn usable(
     warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
     if let Some(created) = certificates.iter().map(Certificate::created).find(|created| *created > now) {
         let created = Timestamp::try_from(created).unwrap_or(Timestamp::MAX);
-        return Err(repo_config::KeyError::ClockBeforeKey { now: session.context().now, created }.into());
+        return Err(KeyError::ClockBeforeKey { now: session.context().now, created }.into());
     }
     certificates.retain(|certificate| !certificate.problems(now).iter().any(KeyProblem::is_fatal));
     Ok(certificates)
@@ -125,10 +125,21 @@ fn rotate_group(
     done: &mut Rotated,
 ) -> Result<(), Failure> {
     let Group { keys, repositories } = group;
-    let signing = usable(keys, session, output)?;
-    if signing.is_empty() {
+    let usable = usable(keys, session, output)?;
+    let Some(newest) = usable.last() else {
         // Says why. No client would accept what another key signs.
         keys.signer(session.context().now.into())?;
+        return Ok(());
+    };
+    // What is kept elsewhere signs beside the keys here, and is replaced there.
+    let mut signing = Vec::with_capacity(usable.len());
+    for key in &usable {
+        if !keys.is_external(&key.fingerprint())? {
+            signing.push(key.clone());
+        }
+    }
+    if signing.is_empty() {
+        return Err(KeyError::Elsewhere { fingerprint: newest.fingerprint() }.into());
     }
     // Two keys: a rotation that was begun, and perhaps interrupted.
     let begun = signing.len() > 1;
@@ -235,14 +246,14 @@ pub(super) fn retire_key(
         let mut others = usable(&group.keys, session, output)?;
         others.retain(|certificate| certificate.fingerprint() != *fingerprint);
         let Some(newest) = others.last() else {
-            return Err(repo_config::KeyError::LastKey { fingerprint: fingerprint.clone() }.into());
+            return Err(KeyError::LastKey { fingerprint: fingerprint.clone() }.into());
         };
         lacking.extend(unmet(session, &group.repositories, &newest.fingerprint())?);
         signed.extend(group.repositories);
     }
     let repositories = signed;
     if session.keys().is_external(fingerprint)? {
-        return Err(repo_config::KeyError::Elsewhere { fingerprint: fingerprint.clone() }.into());
+        return Err(KeyError::Elsewhere { fingerprint: fingerprint.clone() }.into());
     }
     lacking.push(
         "which machines have the new key is not known; a machine without it stays silently on the state of today: its \
