@@ -66,7 +66,7 @@ pub use pdiff::{PatchHistory, Patches};
 pub use pool::{PackageKind, pool_path, source_directory};
 pub use previous::PreviousFiles;
 pub use reading::{read_items, read_text, text_of};
-pub use release::{Release, ReleaseFile};
+pub use release::{Release, ReleaseFile, redated};
 pub use source_stanza::{IndexedFile, SourceFacts};
 pub use stanza::{FileFacts, Stanza};
 pub use update::{Change, update};

@@ -150,6 +150,32 @@ fn joined<T: ToString>(items: &[T]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
+/// Returns the text of a `Release` file with another `Date`, and `Valid-Until` after it. Everything else stays as it is. `None` when the
+/// text has no `Date`, or more than one.
+///
+/// ```
+/// let date: jiff::Timestamp = "2026-03-01T07:08:09Z".parse()?;
+/// let text = "Suite: a\nDate: Sat, 01 Jan 2022 00:00:00 UTC\nValid-Until: Sun, 02 Jan 2022 00:00:00 UTC\nSHA256:\n";
+/// let again = apt_index::redated(text, date, None);
+/// assert_eq!(again.as_deref(), Some("Suite: a\nDate: Sun, 01 Mar 2026 07:08:09 UTC\nSHA256:\n"));
+/// # Ok::<(), jiff::Error>(())
+/// ```
+#[must_use]
+pub fn redated(text: &str, time: Timestamp, valid_until: Option<Timestamp>) -> Option<String> {
+    let mut again = String::with_capacity(text.len() + 64);
+    let mut dates = 0;
+    for line in text.split_inclusive('\n') {
+        if line.starts_with("Date: ") {
+            dates += 1;
+            again.push_str(&format!("Date: {}\n", date(time)));
+            again.extend(valid_until.map(|until| format!("Valid-Until: {}\n", date(until))));
+        } else if !line.starts_with("Valid-Until: ") {
+            again.push_str(line);
+        }
+    }
+    (dates == 1).then_some(again)
+}
+
 /// The one form of a date that every apt accepts without a warning: RFC 5322 in `UTC`.
 fn date(time: Timestamp) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S UTC").to_string()

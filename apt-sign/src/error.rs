@@ -108,6 +108,17 @@ pub enum Error {
     #[error("the signer's output holds another text than the one to be signed")]
     OtherText,
 
+    /// No signature of a text was brought from where it is signed.
+    #[error("no signature of it is there")]
+    NotAttached,
+
+    /// The secret part of a key is where nothing of this system reaches.
+    #[error("key {fingerprint} signs offline")]
+    Offline {
+        /// The certificate of the key.
+        fingerprint: Fingerprint,
+    },
+
     /// A key file could not be read or written.
     #[error("cannot {verb} {}", .path.display())]
     Io {
@@ -217,6 +228,8 @@ impl Error {
             Self::BadSignature { .. } => "E-BAD-SIGNATURE",
             Self::NotSignedBy { .. } => "E-NOT-SIGNED-BY",
             Self::OtherText => "E-OTHER-TEXT",
+            Self::NotAttached => "E-NOT-ATTACHED",
+            Self::Offline { .. } => "E-OFFLINE",
             Self::Io { .. } => "E-IO",
             Self::KeyFile { .. } => "E-KEY-FILE",
             Self::UnsupportedAlgorithm { .. } => "E-UNSUPPORTED-ALGORITHM",

@@ -56,6 +56,7 @@ pub use user_id::UserId;
 
 #[cfg(feature = "openpgp")]
 pub use openpgp::{
-    Certificate, CommandSigner, KeyAlgorithm, Keyring, OpenPgpSigner, RevocationReason, SecretArmor,
-    SecretKey, SignedBy, Verified,
+    AttachedSigner, Certificate, CommandKey, DeferredKey, GpgKey, KeyAlgorithm, KeySignatures, KeySigner,
+    Keyring, OpenPgpSigner, PublicPart, RevocationReason, SecretArmor, SecretKey, SignatureForm, SignedBy,
+    StoredKey, Verified,
 };

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
-use apt_sign::{Certificate, Fingerprint, Keyring, SecretKey};
+use apt_sign::{Certificate, Fingerprint, KeySignatures, Keyring, SecretKey};
 
 use super::checks::{Law, check_line};
 
@@ -100,6 +100,10 @@ pub fn verify_inline(message: &[u8]) {
 
 /// A detached signature holds for what was signed and for no other text.
 pub fn verify_detached(signature: &[u8]) {
+    // What a program that signs returns.
+    if let Err(error) = KeySignatures::parse(signature) {
+        check_line(&error);
+    }
     match KEYRING.verify_detached(SIGNED, signature, now()) {
         Ok(verified) => {
             assert_eq!(verified.text(), SIGNED);

@@ -7,14 +7,19 @@ use repo_config::{Config, Network};
 use repo_serve::{Access, IpNetwork, UserFile};
 use repo_store::RepositoryName;
 
-/// Who may read which repository. Files of users are read now.
+use crate::cmd::client_config::paste;
+
+/// Who may read which repository, and the scripts that set up machines. Files of users are read now.
 pub(crate) fn of(config: &Config) -> BTreeMap<String, Access> {
     let access = config.repositories().map(|repository| {
         let name = &repository.name;
         let users = config.users_file(name).map(|path| UserFile::load(&config.root().join(path)));
-        (name.to_string(), Access { allow: networks(config.allowed_networks(name)), users })
+        let allow = networks(config.allowed_networks(name));
+        (name.to_string(), Access { allow, users, ..Access::default() })
     });
-    access.collect()
+    // Under a repository of that name its rules count.
+    let setup = [(paste::DIRECTORY.to_owned(), Access { unlisted: true, ..Access::default() })];
+    setup.into_iter().chain(access).collect()
 }
 
 /// The proxies that are believed about where a request comes from.

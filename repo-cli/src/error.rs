@@ -286,6 +286,24 @@ pub(crate) enum Failure {
         /// How many conditions are not met, which were named.
         unmet: usize,
     },
+    /// A repository that keys on this system sign.
+    #[error("{repository} is not signed offline")]
+    NotOffline {
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// A directory without anything that was exported to be signed.
+    #[error("{path} is not what sign export wrote")]
+    NotAnExport {
+        /// The directory or the file.
+        path: Utf8PathBuf,
+    },
+    /// A command that signs, for which a public key cannot be told, or is there already.
+    #[error("{what}")]
+    NoCommandSigner {
+        /// What is lacking.
+        what: &'static str,
+    },
     /// Rules of retention by which a suite would lose most of what it holds.
     #[error("{repository}: more than half of {} would go; nothing was removed", crate::output::joined(.suites))]
     Drastic {
@@ -356,7 +374,16 @@ impl Failure {
 
     /// Returns whether a person ended the command with Ctrl-C.
     pub(crate) fn is_cancellation(&self) -> bool {
-        matches!(self, Self::Store(repo_store::Error::Cancelled(_)))
+        let key = match self {
+            Self::Store(repo_store::Error::Cancelled(_)) => return true,
+            Self::Store(repo_store::Error::Publish(PublishError::Sign { source, .. }))
+            | Self::Key(source)
+            | Self::Keys(KeyError::Key(source))
+            | Self::CannotPublish(KeyError::Key(source)) => source,
+            _ => return false,
+        };
+        // Instead of a passphrase.
+        matches!(key, apt_sign::Error::Passphrase { source, .. } if source.kind() == std::io::ErrorKind::Interrupted)
     }
 
     /// Returns what is reported of it.
@@ -400,6 +427,9 @@ impl Failure {
             Self::NotRestored { .. } => "E-NOT-RESTORED",
             Self::NotRetirable { .. } => "E-RETIRE",
             Self::Drastic { .. } => "E-DRASTIC",
+            Self::NotOffline { .. } => "E-NOT-OFFLINE",
+            Self::NotAnExport { .. } => "E-NOT-AN-EXPORT",
+            Self::NoCommandSigner { .. } => "E-NO-COMMAND-SIGNER",
         }
     }
 
@@ -412,6 +442,7 @@ impl Failure {
             Self::Keys(error) | Self::CannotPublish(error) => (error.path().map(ToString::to_string), None),
             Self::NoPackageFile { path }
             | Self::UnusableFile { path, .. }
+            | Self::NotAnExport { path }
             | Self::NotOwner { path, .. }
             | Self::NotBackedUp { path }
             | Self::NotSaved { path, .. }
@@ -448,6 +479,7 @@ impl Failure {
                 crate::clock::seconds(*created)
             )),
             Self::Unsound { hint, .. } => hint.map(str::to_owned),
+            Self::NotOffline { repository } => Some(format!("run repo-cli publish {repository}")),
             Self::NotBackedUp { .. } => Some("`repo-cli fsck` says what that affects".to_owned()),
             Self::Drastic { .. } => {
                 Some("look at the rules and at the clock; --yes does it all the same".to_owned())
@@ -526,9 +558,9 @@ fn config_hint(error: &ConfigError) -> Option<String> {
 fn key_hint(error: &KeyError) -> Option<String> {
     Some(match error {
         KeyError::Key(apt_sign::Error::KeyFile { path, fault }) => key_file_hint(path, *fault),
-        KeyError::Key(apt_sign::Error::Locked { .. }) | KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. } => {
-            "set passphrase_file in [signing] of repo.toml, or run the command on a terminal".to_owned()
-        }
+        KeyError::Key(apt_sign::Error::Locked { .. })
+        | KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. } => UNLOCK.to_owned(),
+        KeyError::Key(apt_sign::Error::Offline { .. }) => EXPORT.to_owned(),
         KeyError::BadKey { .. } => {
             "put a copy of the key there from the backup, or remove the file if it is not a key".to_owned()
         }
@@ -545,6 +577,11 @@ fn key_hint(error: &KeyError) -> Option<String> {
             format!("run repo-cli key extend {fingerprint} --expires 3y, then give clients the new public key (repo-cli client-config)")
         }
         KeyError::UnknownKey { .. } => "run repo-cli key list".to_owned(),
+        KeyError::Elsewhere { .. } => {
+            "it is changed where it is kept; then run repo-cli key publish. To end signing with it, take its [[signing.signer]] out of \
+             repo.toml once clients have another key"
+                .to_owned()
+        }
         KeyError::LastKey { .. } => "first run repo-cli key rotate --all".to_owned(),
         KeyError::EndsTooSoon { .. } => {
             "run repo-cli key list, then repo-cli key extend FINGERPRINT --expires 3y".to_owned()
@@ -554,6 +591,16 @@ fn key_hint(error: &KeyError) -> Option<String> {
         _ => return None,
     })
 }
+
+/// What to do when a key is protected by a passphrase that is not known.
+const UNLOCK: &str = "set passphrase_file in [signing] of repo.toml, or run the command on a terminal";
+
+/// What to do when a person signs on another machine.
+const EXPORT: &str = "run repo-cli sign export DIR, sign there, then run repo-cli sign attach DIR";
+
+/// What to do when signatures that were made elsewhere do not fit.
+const EXPORT_AGAIN: &str =
+    "clients see what they saw before; run repo-cli sign export with a new directory, and sign again";
 
 /// What to do when a key was made later than the clock says.
 pub(crate) const SET_THE_CLOCK: &str = "set the clock: the key is good";
@@ -739,6 +786,13 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Publish(PublishError::KeyChange { .. }) => {
             "restore keys/ from the backup; or give clients the new key (`repo-cli client-config`), then \
              `repo-cli publish --allow-key-change`"
+        }
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::Locked { .. }, .. }) => UNLOCK,
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::Offline { .. }, .. }) => EXPORT,
+        Error::Publish(PublishError::Stale { .. }) => EXPORT_AGAIN,
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::NotAttached, .. }) => EXPORT_AGAIN,
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::Program { .. }, .. }) => {
+            "clients see what they saw before; when the program works again, run repo-cli publish"
         }
         Error::Publish(PublishError::Removal { .. }) => {
             "take it back in repo.toml; or `repo-cli publish --allow-removal`"

@@ -2,7 +2,7 @@
 //! can see.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -68,7 +68,8 @@ fn ask() -> io::Result<Option<Passphrase>> {
     let Ok(mut terminal) = File::options().read(true).write(true).open("/dev/tty") else { return Ok(None) };
     let before = termios::tcgetattr(&terminal)?;
     let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
+    // Ctrl-C comes as a character too, at once: the signal would leave the terminal without its echo.
+    silent.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG | LocalModes::ICANON);
     termios::tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
     let answer =
         terminal.write_all(b"passphrase of the signing keys: ").and_then(|()| line_of(&mut terminal));
@@ -77,11 +78,39 @@ fn ask() -> io::Result<Option<Passphrase>> {
     Passphrase::from_line(&answer?).map(Some)
 }
 
+/// Ctrl-C, the keys that take back one character and the whole line, and Ctrl-D.
+const INTERRUPT: u8 = 3;
+const ERASE: [u8; 2] = [8, 127];
+const KILL: u8 = 21;
+const END: u8 = 4;
+
 /// Reads to the end of the line, and not beyond it.
-fn line_of(terminal: &mut File) -> io::Result<Vec<u8>> {
+fn line_of(terminal: &mut impl Read) -> io::Result<Vec<u8>> {
     let (mut line, mut byte) = (Vec::with_capacity(256), [0]);
-    while terminal.read(&mut byte)? == 1 && byte != *b"\n" {
-        line.extend(byte);
+    while terminal.read(&mut byte)? == 1 {
+        let [typed] = byte;
+        match typed {
+            b'\n' | END => break,
+            INTERRUPT => return Err(io::Error::new(io::ErrorKind::Interrupted, "interrupted")),
+            KILL => line.clear(),
+            // A character of several bytes goes as a whole.
+            erase if ERASE.contains(&erase) => while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
+            other => line.push(other),
+        }
     }
     Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_can_be_corrected_and_broken_off() {
+        let read = |typed: &str| line_of(&mut typed.as_bytes());
+        assert_eq!(read("correct\nnot this").unwrap(), b"correct");
+        assert_eq!(read("corw\x7frekä\x08\x7fct\n").unwrap(), b"correct");
+        assert_eq!(read("wrong\x15correct\x04").unwrap(), b"correct");
+        assert_eq!(read("half\x03\n").unwrap_err().kind(), io::ErrorKind::Interrupted);
+    }
 }

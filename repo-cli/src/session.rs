@@ -1,18 +1,21 @@
 //! What nearly every verb needs: the store, the configuration, the keys, the time and the person.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, PackageName};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{Config, KeyDirectory, KeyError, KeyWarning};
+use repo_config::{Config, ExternalKey, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Format, IndexKind, LastPublication, Progress, PublishError, PublishOptions,
-    PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName, UpkeepKind, UpkeepRun,
+    CommitId, Context, Error, Exported, Format, IndexKind, LastPublication, Progress, PublishError,
+    PublishOptions, PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
+    UnsignedRelease, UpkeepKind, UpkeepRun,
 };
 
 use crate::access;
@@ -33,8 +36,8 @@ pub(crate) struct Session {
     keys: KeyDirectory,
     /// Who is told how far operations are.
     progress: Progress,
-    /// Loaded when something is signed first, and once for a verb.
-    signing: OnceCell<SigningKeys>,
+    /// The keys of each list of a repository, and without a list. Their public parts are read once for a verb.
+    signing: RefCell<BTreeMap<Option<Vec<Fingerprint>>, Rc<SigningKeys>>>,
     /// What clients of the repository see that is about to be changed, for the publication of the change.
     last: RefCell<Option<LastPublication>>,
 }
@@ -98,10 +101,9 @@ impl Session {
     }
 
     fn of(root: Utf8PathBuf, store: Store, config: Config, global: &Global) -> Self {
-        let keys = KeyDirectory::new(&root);
-        let keys = keys.with_passphrase(passphrase::source(config.passphrase_place()));
+        let keys = key_directory(&root, &config);
         let (actor, progress) = (actor(global), Progress::silent());
-        let (signing, last) = (OnceCell::new(), RefCell::default());
+        let (signing, last) = (RefCell::default(), RefCell::default());
         Self { root, store, config, actor, keys, progress, signing, last }
     }
 
@@ -164,8 +166,9 @@ impl Session {
         arguments: ChangeArguments,
     ) -> Result<&RepositorySettings, Failure> {
         let repository = self.repository(name)?;
-        if self.publishes(arguments) {
+        if self.publishes(repository, arguments) {
             let keys = self.keys_that_last(repository, false).map_err(Failure::CannotPublish)?;
+            keys.signer.prepare().map_err(|error| Failure::CannotPublish(error.into()))?;
             self.store.check_file_systems(&repository.name)?;
             let checked = self.store.check_keys(&repository.name, &keys.signer, &self.context());
             self.last.replace(Some(checked.map_err(|error| keys.failure(error))?));
@@ -184,8 +187,51 @@ impl Session {
         Ok(repository)
     }
 
-    fn publishes(&self, arguments: ChangeArguments) -> bool {
-        !arguments.no_publish && !arguments.dry_run && self.config.publishes_at_once()
+    fn publishes(&self, repository: &RepositorySettings, arguments: ChangeArguments) -> bool {
+        !arguments.no_publish
+            && !arguments.dry_run
+            && self.config.publishes_at_once()
+            && !self.signs_offline(repository)
+    }
+
+    /// Returns whether a person signs a repository on another machine.
+    pub(crate) fn signs_offline(&self, repository: &RepositorySettings) -> bool {
+        // What is wrong with the keys is told when they are to sign.
+        self.keys_of(&repository.name).signs_offline().unwrap_or(false)
+    }
+
+    /// Says how a change comes to clients that was not published.
+    pub(crate) fn say_unpublished(&self, repository: &RepositorySettings, output: &Output) {
+        let name = &repository.name;
+        output.say(&match self.signs_offline(repository) {
+            true => {
+                format!("not published yet; {name} is signed offline: run repo-cli sign export DIR {name}")
+            }
+            false => format!("not published yet; run repo-cli publish {name}"),
+        });
+    }
+
+    /// Returns what a person has to sign for a repository, with the time and the state that it is for.
+    pub(crate) fn export_unsigned(
+        &self,
+        repository: &RepositorySettings,
+    ) -> Result<(Exported, Vec<UnsignedRelease>), Failure> {
+        let keys = self.keys_that_last(repository, false)?;
+        let (options, context) = (PublishOptions::default(), self.context());
+        let exported = self.store.export_unsigned(repository, &keys.signer, options, &context);
+        exported.map_err(|error| keys.failure(error))
+    }
+
+    /// Signs what clients see of a repository again, where half of the validity of its signatures is over.
+    pub(crate) fn refresh(
+        &self,
+        repository: &RepositorySettings,
+        output: &Output,
+    ) -> Result<PublishReport, Failure> {
+        let keys = self.keys_that_last(repository, false)?;
+        keys.warnings.iter().for_each(|warning| output.warn(warning.code(), key_warning(warning)));
+        let report = self.store.refresh_signatures(repository, &keys.signer, &self.context());
+        report.map_err(|error| keys.failure(error))
     }
 
     /// The state of a repository that a person means.
@@ -216,9 +262,14 @@ impl Session {
         &self.keys
     }
 
-    /// Returns the fingerprints of the keys that sign.
-    pub(crate) fn signing_fingerprints(&self) -> Result<Vec<String>, Failure> {
-        let fingerprints = self.signing_keys(false)?.signer.fingerprints();
+    /// Returns the keys of a repository.
+    pub(crate) fn keys_of(&self, repository: &RepositoryName) -> KeyDirectory {
+        self.keys.limited_to(self.config.keys_of(repository))
+    }
+
+    /// Returns the fingerprints of the keys that sign a repository.
+    pub(crate) fn signing_fingerprints(&self, repository: &RepositoryName) -> Result<Vec<String>, Failure> {
+        let fingerprints = self.signing_keys(repository, false)?.signer.fingerprints();
         Ok(fingerprints.iter().map(ToString::to_string).collect())
     }
 
@@ -244,11 +295,11 @@ impl Session {
         arguments: ChangeArguments,
         output: &Output,
     ) -> Result<(), Failure> {
-        if self.publishes(arguments) {
+        if self.publishes(repository, arguments) {
             self.publish(repository, Publishing { options, ..Publishing::default() }, output)
                 .inspect_err(|_| note_unpublished(repository, commit, output))?;
         } else if commit.is_some() {
-            say_unpublished(repository, output);
+            self.say_unpublished(repository, output);
         }
         Ok(())
     }
@@ -278,9 +329,9 @@ impl Session {
             return self.publish_after_with(options, (repository, commit), arguments, output);
         };
         let done = format!("{done} (commit {})", self.sequence(repository, id)?);
-        if !self.publishes(arguments) {
+        if !self.publishes(repository, arguments) {
             output.say(&done);
-            say_unpublished(repository, output);
+            self.say_unpublished(repository, output);
             return Ok(());
         }
         let publishing = Publishing { options, ..Publishing::default() };
@@ -305,13 +356,20 @@ impl Session {
     /// ends it.
     pub(crate) fn publish_each<'a>(
         &self,
-        repositories: impl IntoIterator<Item = &'a RepositorySettings>,
+        repositories: Vec<&'a RepositorySettings>,
         publishing: Publishing,
         output: &Output,
     ) -> Result<impl Iterator<Item = Result<(&'a RepositorySettings, Option<PublishReport>), Failure>>, Failure>
     {
         // Without a key all fail for the one reason, which is said once.
-        self.signing_keys(publishing.accept_clock)?;
+        if let Some(first) = repositories.first()
+            && !self.config.has_lists_of_keys()
+        {
+            let keys = self.signing_keys(&first.name, publishing.accept_clock)?;
+            if publishing.again {
+                keys.signer.prepare().map_err(KeyError::from)?;
+            }
+        }
         let publish = move |repository: &'a RepositorySettings| {
             match self.publish(repository, publishing, output) {
                 // A person who does not want to wait for this one does not want to wait for the others either.
@@ -326,20 +384,28 @@ impl Session {
         Ok(repositories.into_iter().map(publish))
     }
 
-    /// The keys that sign, which are read once. With `accept_clock`, and a clock before the time at which they were made, they sign as of
-    /// that time.
-    fn signing_keys(&self, accept_clock: bool) -> Result<&SigningKeys, KeyError> {
-        if let Some(keys) = self.signing.get() {
-            return Ok(keys);
+    /// The keys that sign a repository, of which the public parts are read once. With `accept_clock`, and a clock before the time at which
+    /// they were made, they sign as of that time.
+    fn signing_keys(
+        &self,
+        repository: &RepositoryName,
+        accept_clock: bool,
+    ) -> Result<Rc<SigningKeys>, KeyError> {
+        let list = self.config.keys_of(repository);
+        if let Some(keys) = self.signing.borrow().get(&list) {
+            return Ok(keys.clone());
         }
-        let (loaded, as_of) = match self.keys().signer(SystemTime::from(self.context().now)) {
+        let keys = self.keys_of(repository);
+        let (loaded, as_of) = match keys.signer(SystemTime::from(self.context().now)) {
             Err(KeyError::ClockBeforeKey { created, .. }) if accept_clock => {
-                (self.keys().signer(SystemTime::from(created)), Some(created))
+                (keys.signer(SystemTime::from(created)), Some(created))
             }
             result => (result, None),
         };
         let (signer, warnings) = loaded?;
-        Ok(self.signing.get_or_init(|| SigningKeys { signer, warnings, as_of }))
+        let keys = Rc::new(SigningKeys { signer, warnings, as_of });
+        self.signing.borrow_mut().insert(list, keys.clone());
+        Ok(keys)
     }
 
     /// Returns the keys that sign, if one of them can still sign when the signatures end that it would make now: clients refuse what an
@@ -348,8 +414,8 @@ impl Session {
         &self,
         repository: &RepositorySettings,
         accept_clock: bool,
-    ) -> Result<&SigningKeys, KeyError> {
-        let keys = self.signing_keys(accept_clock)?;
+    ) -> Result<Rc<SigningKeys>, KeyError> {
+        let keys = self.signing_keys(&repository.name, accept_clock)?;
         let validity = repository.valid_for.unwrap_or_default().max(TOMORROW);
         let now = keys.as_of.unwrap_or(self.context().now);
         let until = now.checked_add(validity).unwrap_or(Timestamp::MAX);
@@ -384,7 +450,7 @@ impl Session {
         tags: &[TagName],
         output: &Output,
     ) -> Result<(), Failure> {
-        let keys = self.signing_keys(false)?;
+        let keys = self.signing_keys(&repository.name, false)?;
         keys.warnings.iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
         let signed = self.store.sign_tags_again(repository, tags, &keys.signer, &self.context());
         let signed = signed.map_err(|error| keys.failure(error))?;
@@ -403,7 +469,7 @@ impl Session {
         output: &Output,
     ) -> Result<PublishReport, Failure> {
         let keys = self.keys_that_last(repository, publishing.accept_clock)?;
-        let SigningKeys { signer, warnings, as_of } = keys;
+        let SigningKeys { signer, warnings, as_of } = &*keys;
         for warning in warnings {
             output.warn(warning.code(), key_warning(warning));
         }
@@ -461,6 +527,13 @@ fn warn_of_architectures(repository: &RepositorySettings, output: &Output) {
     }
 }
 
+/// Returns the keys of the store in a root, those that the configuration says are kept elsewhere among them.
+pub(crate) fn key_directory(root: &Utf8Path, config: &Config) -> KeyDirectory {
+    let external = config.external_signers().into_iter().map(ExternalKey::new).collect();
+    let keys = KeyDirectory::new(root).with_external(external);
+    keys.with_passphrase(passphrase::source(config.passphrase_place()))
+}
+
 /// Signatures must hold for so long at least, also where they have no end of their own.
 const TOMORROW: SignedDuration = SignedDuration::from_hours(24);
 
@@ -481,10 +554,6 @@ fn say_no_longer_published(repository: &RepositorySettings, report: &PublishRepo
     if !report.removed.is_empty() {
         output.say(&format!("{} no longer publishes {}", repository.name, joined(&report.removed)));
     }
-}
-
-fn say_unpublished(repository: &RepositorySettings, output: &Output) {
-    output.say(&format!("not published yet; run repo-cli publish {}", repository.name));
 }
 
 /// Notes that a change was committed and could not be published.

@@ -56,6 +56,7 @@ impl Config {
         config.check_drop_folders()?;
         config.check_retention()?;
         config.check_addresses()?;
+        config.check_signers()?;
         Ok(config)
     }
 

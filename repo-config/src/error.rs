@@ -268,6 +268,14 @@ pub enum Contradiction {
         /// The folder.
         path: Utf8PathBuf,
     },
+    /// A table for a key that is kept elsewhere which names none, or does not say enough.
+    #[error(
+        "signer {number}: set gpg to a fingerprint, or set command and public_key, or offline = true and public_key"
+    )]
+    Signer {
+        /// The number of the table, from 1.
+        number: usize,
+    },
     /// A rule of retention that names a repository that is not configured.
     #[error("retention rule {number}: no repository named `{repository}`")]
     RetentionOfNoRepository {
@@ -310,6 +318,7 @@ impl Contradiction {
             Self::ChannelTwice { .. }
             | Self::FolderTwice { .. }
             | Self::ListedTwice { .. }
+            | Self::Signer { .. }
             | Self::SameAddress { .. }
             | Self::RouteWithoutSuites { .. }
             | Self::RetentionWithoutLimit { .. } => {

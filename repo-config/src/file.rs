@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 
 use apt_index::Encoding;
+use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
@@ -95,12 +96,23 @@ pub(crate) enum Publish {
     Manual,
 }
 
-/// Where the passphrase of the signing keys comes from.
+/// Where the passphrase of the signing keys comes from, and what else signs.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default, remote = "Self")]
 pub(crate) struct SigningTable {
     pub(crate) passphrase: Option<Text<Credential>>,
     pub(crate) passphrase_file: Option<Utf8PathBuf>,
+    pub(crate) signer: Vec<SignerTable>,
+}
+
+/// What signs with a key that is kept elsewhere.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
+pub(crate) struct SignerTable {
+    pub(crate) gpg: Option<Text<Fingerprint>>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) offline: bool,
+    pub(crate) public_key: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -127,6 +139,19 @@ pub(crate) struct RepositoryTable {
     pub(crate) allow: Vec<Text<Network>>,
     pub(crate) users: Option<Utf8PathBuf>,
     pub(crate) keep_history: Option<HistoryLength>,
+    #[serde(deserialize_with = "signing_keys")]
+    pub(crate) keys: Option<Vec<Text<Fingerprint>>>,
+}
+
+/// The keys of a repository. Without any, nothing could be published.
+fn signing_keys<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Text<Fingerprint>>>, D::Error> {
+    let keys = Vec::deserialize(deserializer)?;
+    if keys.is_empty() {
+        return Err(serde::de::Error::custom("an empty list lets no key sign; leave it out to let all sign"));
+    }
+    Ok(Some(keys))
 }
 
 /// Without the list everyone may read, so an empty one cannot mean its letter.
@@ -263,6 +288,7 @@ from_tables_only!(
     File,
     CompressTable,
     SigningTable,
+    SignerTable,
     ServeTable,
     RepositoryTable,
     SuiteTable,
@@ -479,7 +505,7 @@ mod tests {
         repo.d/a.toml: line 2: repositories.prod.keep_history: invalid duration `long`; use for example 14d or 36h
         repo.d/a.toml: line 2: repositories.prod.keep_history: invalid type: boolean `true`, expected a number of states or a time such as "365d"
         repo.d/a.toml: line 4: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
-        repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`
+        repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`, `keys`
         repo.d/a.toml: line 3: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
         repo.d/a.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
         repo.d/a.toml: line 1: url: `h` is not an address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
@@ -550,9 +576,12 @@ mod tests {
         let inner = |key: &str, inner: &str| table[key][inner].as_table().unwrap().clone();
         let first = |key: &str| table[key][0].as_table().unwrap().clone();
         let named = |key: &str| table[key].as_table().unwrap().clone();
+        let signers = table["signing"]["signer"].as_array().unwrap().iter();
+        let signers = signers.flat_map(|signer| signer.as_table().unwrap().clone()).collect();
         for (place, table, fields) in [
             ("the top", table.clone(), fields::<File>()),
             ("signing", named("signing"), fields::<SigningTable>()),
+            ("a signer", signers, fields::<SignerTable>()),
             ("serve", named("serve"), fields::<ServeTable>()),
             ("a repository", inner("repositories", "prod"), fields::<RepositoryTable>()),
             ("route", first("route"), fields::<RouteTable>()),

@@ -52,6 +52,12 @@ pub enum KeyError {
         /// The key.
         fingerprint: Fingerprint,
     },
+    /// A key whose secret part is not in the directory of keys, and so cannot be changed or set aside here.
+    #[error("the secret part of key {fingerprint} is not in keys/")]
+    Elsewhere {
+        /// The key.
+        fingerprint: Fingerprint,
+    },
     /// Every key ends before the signatures that it would make.
     #[error("every signing key expires before {}, until which the signatures must hold", seconds(*.until))]
     EndsTooSoon {
@@ -90,6 +96,7 @@ impl KeyError {
             Self::Unusable { .. } => "E-KEY-UNUSABLE",
             Self::UnknownKey { .. } => "E-UNKNOWN-KEY",
             Self::LastKey { .. } => "E-LAST-KEY",
+            Self::Elsewhere { .. } => "E-KEY-ELSEWHERE",
             Self::EndsTooSoon { .. } => "E-KEY-ENDS",
             Self::ClockBeforeKey { .. } => "E-CLOCK",
             Self::Io { .. } => "E-IO",
@@ -110,6 +117,7 @@ impl KeyError {
             Self::Key(_)
             | Self::UnknownKey { .. }
             | Self::LastKey { .. }
+            | Self::Elsewhere { .. }
             | Self::EndsTooSoon { .. }
             | Self::ClockBeforeKey { .. } => None,
         }

@@ -3,13 +3,16 @@
 //! ```text
 //! keys/<fingerprint>.asc              a key that signs
 //! keys/<fingerprint>.asc.retired      a key that was set aside: it signs no more
+//! keys/<fingerprint>.succeeds         the fingerprints of the keys that it was made to replace, where a repository lists its keys
 //! keys/<fingerprint>.revocation       the certificate of a revoked key, which clients are given as long as the key signs
 //! ```
 
 use std::ffi::OsStr;
 use std::time::{Duration, SystemTime};
 
-use apt_sign::{Certificate, Fingerprint, KeyAlgorithm, RevocationReason, SecretKey, UserId};
+use apt_sign::{
+    Certificate, Fingerprint, KeyAlgorithm, KeySigner as _, RevocationReason, SecretKey, StoredKey, UserId,
+};
 use camino::Utf8PathBuf;
 
 use crate::key_error::KeyError;
@@ -25,18 +28,23 @@ pub struct NewKey {
     pub algorithm: KeyAlgorithm,
     /// How long it is valid; without an end when `None`.
     pub validity: Option<Duration>,
+    /// The keys that it is to replace: it signs for every repository that lists one of them.
+    pub succeeds: Vec<Fingerprint>,
 }
 
 impl NewKey {
     /// An Ed25519 key without an end.
     #[must_use]
     pub fn named(user_id: UserId) -> Self {
-        Self { user_id, algorithm: KeyAlgorithm::default(), validity: None }
+        Self { user_id, algorithm: KeyAlgorithm::default(), validity: None, succeeds: Vec::new() }
     }
 }
 
 /// How the name of the file of a key that was set aside ends.
 const RETIRED: &str = "retired";
+
+/// How the name of the file ends that says which keys a key was made to replace.
+const SUCCEEDS: &str = "succeeds";
 
 impl KeyDirectory {
     /// Makes a key, as of `now`, and keeps it. From then on it signs too.
@@ -45,6 +53,7 @@ impl KeyDirectory {
     /// [`KeyError::Key`], when `now` is a time that OpenPGP cannot write, or the directory is open to others or cannot be written.
     pub fn generate(&self, new: &NewKey, now: SystemTime) -> Result<SecretKey, KeyError> {
         let key = SecretKey::generate_with(new.algorithm, &new.user_id, now, new.validity)?;
+        self.note_succession(&key.fingerprint(), &new.succeeds)?;
         self.save(&key)?;
         Ok(key)
     }
@@ -98,12 +107,82 @@ impl KeyDirectory {
         &self,
         fingerprint: &Fingerprint,
     ) -> Result<Option<(Utf8PathBuf, SecretKey)>, KeyError> {
-        let (keys, _) = self.read(|path| self.load(path))?;
-        Ok(keys.into_iter().find(|(_, key)| key.fingerprint() == *fingerprint))
+        let (keys, _) = self.read(StoredKey::load)?;
+        let Some(key) = keys.into_iter().find(|key| key.fingerprint() == *fingerprint) else {
+            return Ok(None);
+        };
+        let path = key.paths.first().cloned().unwrap_or_else(|| self.directory.clone());
+        match key.open(&self.passphrase) {
+            Ok(key) => Ok(Some((path, key))),
+            Err(source @ apt_sign::Error::Locked { .. }) => Err(KeyError::BadKey { path, source }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn known(&self, fingerprint: &Fingerprint) -> Result<(Utf8PathBuf, SecretKey), KeyError> {
-        self.find(fingerprint)?.ok_or_else(|| KeyError::UnknownKey { fingerprint: fingerprint.clone() })
+        match self.find(fingerprint)? {
+            Some(known) => Ok(known),
+            None if self.is_external(fingerprint)? => {
+                Err(KeyError::Elsewhere { fingerprint: fingerprint.clone() })
+            }
+            None => Err(KeyError::UnknownKey { fingerprint: fingerprint.clone() }),
+        }
+    }
+
+    /// Returns whether the secret part of a key that signs is kept elsewhere.
+    ///
+    /// # Errors
+    /// [`KeyError::Key`] when the public part of such a key is not to be had.
+    pub fn is_external(&self, fingerprint: &Fingerprint) -> Result<bool, KeyError> {
+        for key in self.external.iter() {
+            if key.signer(&self.passphrase)?.certificate().fingerprint() == *fingerprint {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Writes down which keys a new one is to replace.
+    fn note_succession(&self, new: &Fingerprint, succeeds: &[Fingerprint]) -> Result<(), KeyError> {
+        if succeeds.is_empty() {
+            return Ok(());
+        }
+        let lines: String = succeeds.iter().map(|fingerprint| format!("{fingerprint}\n")).collect();
+        let path = self.directory.join(format!("{new}.{SUCCEEDS}"));
+        Ok(SecretKey::write_beside_keys(path.as_std_path(), lines.as_bytes())?)
+    }
+
+    /// Returns whether a key was made to replace another one, or one that was made for that.
+    pub(crate) fn succeeds(&self, new: &Fingerprint, old: &Fingerprint) -> Result<bool, KeyError> {
+        let (mut seen, mut next) = (Vec::new(), vec![new.clone()]);
+        while let Some(key) = next.pop() {
+            if seen.contains(&key) {
+                continue;
+            }
+            let path = self.directory.join(format!("{key}.{SUCCEEDS}"));
+            let text = match std::fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+                Err(error) => return Err(KeyError::io("read", &path)(error)),
+            };
+            next.extend(text.lines().filter_map(|line| Fingerprint::parse(line).ok()));
+            if next.contains(old) {
+                return Ok(true);
+            }
+            seen.push(key);
+        }
+        Ok(false)
+    }
+
+    /// Returns whether a key is among those that sign here.
+    pub(crate) fn counts(&self, fingerprint: &Fingerprint) -> Result<bool, KeyError> {
+        let Some(only) = &self.only else { return Ok(true) };
+        for listed in only {
+            if listed == fingerprint || self.succeeds(fingerprint, listed)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Writes a changed key in place of what is there, protected as before.
@@ -185,15 +264,21 @@ impl KeyDirectory {
     /// [`KeyError::UnknownKey`]; [`KeyError::LastKey`] when no other key can sign at `now`; [`KeyError::Key`] when the file cannot be
     /// renamed.
     pub fn retire(&self, fingerprint: &Fingerprint, now: SystemTime) -> Result<bool, KeyError> {
-        let (keys, _) = self.read(|path| self.load(path))?;
+        let (keys, _) = self.read(StoredKey::load)?;
         let (ours, others): (Vec<_>, Vec<_>) =
-            keys.into_iter().partition(|(_, key)| key.fingerprint() == *fingerprint);
+            keys.into_iter().partition(|key| key.fingerprint() == *fingerprint);
         if ours.is_empty() {
+            if self.is_external(fingerprint)? {
+                return Err(KeyError::Elsewhere { fingerprint: fingerprint.clone() });
+            }
             let unknown = || KeyError::UnknownKey { fingerprint: fingerprint.clone() };
             return if self.is_retired(fingerprint)? { Ok(false) } else { Err(unknown()) };
         }
-        let (_, others): (Vec<_>, Vec<_>) = others.into_iter().unzip();
-        if others.is_empty() || apt_sign::OpenPgpSigner::of_usable(others, now).is_err() {
+        let mut signs = others.iter().any(|other| other.public.problem(now).is_none());
+        for other in self.external.iter() {
+            signs |= other.signer(&self.passphrase)?.problem(now).is_none();
+        }
+        if !signs {
             return Err(KeyError::LastKey { fingerprint: fingerprint.clone() });
         }
         // There may be copies of it under other names: all of them sign.

@@ -2,68 +2,77 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use apt_sign::{Certificate, Fingerprint, KeyFileFault, KeyProblem, Keyring, OpenPgpSigner, SecretKey};
+use apt_sign::{
+    Certificate, DeferredKey, Fingerprint, KeyFileFault, KeyProblem, KeySigner, Keyring, OpenPgpSigner,
+    PublicPart, SecretKey, StoredKey,
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
+use crate::external_key::{ExternalKey, ExternalSigner};
 use crate::key_error::{KeyError, KeyWarning};
 use crate::passphrase::PassphraseSource;
 
-/// Keys, each with the file that it is in.
-type InFiles<K> = Vec<(Utf8PathBuf, K)>;
-
-/// A key in a file, with its secret part or without.
-pub(crate) trait Key {
-    fn fingerprint(&self) -> Fingerprint;
-    fn created(&self) -> SystemTime;
-    /// Adds what another copy of the same key knows.
-    fn add(&mut self, other: Self);
+/// A key with its secret part in the directory.
+#[derive(Debug)]
+pub(crate) struct FileKey {
+    /// Its file, and others with copies of it.
+    pub(crate) paths: Vec<Utf8PathBuf>,
+    pub(crate) public: PublicPart,
+    /// What is in these files.
+    stored: Vec<StoredKey>,
 }
 
-impl Key for SecretKey {
-    fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint()
+impl FileKey {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.public.certificate().fingerprint()
     }
 
-    fn created(&self) -> SystemTime {
-        self.certificate().created()
-    }
-
-    fn add(&mut self, other: Self) {
-        self.merge(other);
-    }
-}
-
-impl Key for Certificate {
-    fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint()
-    }
-
-    fn created(&self) -> SystemTime {
-        self.created()
-    }
-
-    fn add(&mut self, other: Self) {
-        self.merge(&other);
+    /// Opens all copies of the key together, with the passphrase where one is needed.
+    pub(crate) fn open(&self, passphrase: &PassphraseSource) -> Result<SecretKey, apt_sign::Error> {
+        let mut copies = self.stored.iter().map(|copy| match copy.open(None) {
+            Err(error @ apt_sign::Error::Locked { .. }) => match passphrase.get()? {
+                Some(passphrase) => copy.open(Some(&passphrase)),
+                None => Err(error),
+            },
+            opened => opened,
+        });
+        let first = copies.next().ok_or(apt_sign::Error::Keys { rule: "there is none" })?;
+        copies.try_fold(first?, |mut key, copy| {
+            key.merge(copy?);
+            Ok(key)
+        })
     }
 }
 
-/// The directory of keys of one store. Every key in it signs, but those that were set aside: their files end in `.retired`.
+/// The keys of one store. Every key in its directory signs, but those that were set aside: their files end in `.retired`. Keys that the
+/// configuration names and that are kept elsewhere sign too.
+///
+/// Nothing secret is read before something is signed.
 #[derive(Clone, Debug)]
 pub struct KeyDirectory {
     store: Utf8PathBuf,
     pub(crate) directory: Utf8PathBuf,
     pub(crate) passphrase: PassphraseSource,
+    pub(crate) external: Arc<Vec<ExternalKey>>,
+    /// The keys that count, if that is not all of them.
+    pub(crate) only: Option<Vec<Fingerprint>>,
 }
 
 impl KeyDirectory {
     /// Names the directory of the store in `root`, and looks at nothing yet.
     #[must_use]
     pub fn new(root: &Utf8Path) -> Self {
-        let passphrase = PassphraseSource::default();
-        Self { store: root.join("store"), directory: root.join("keys"), passphrase }
+        Self {
+            store: root.join("store"),
+            directory: root.join("keys"),
+            passphrase: PassphraseSource::default(),
+            external: Arc::default(),
+            only: None,
+        }
     }
 
     /// Takes the passphrase of protected keys from there. New keys are protected by it too.
@@ -72,33 +81,39 @@ impl KeyDirectory {
         Self { passphrase, ..self }
     }
 
+    /// Lets these keys sign as well, of which the secret parts are kept elsewhere.
+    #[must_use]
+    pub fn with_external(self, external: Vec<ExternalKey>) -> Self {
+        Self { external: Arc::new(external), ..self }
+    }
+
+    /// Returns the same with these keys alone, and those that were made to succeed them; with all keys when there is no list.
+    #[must_use]
+    pub fn limited_to(&self, only: Option<Vec<Fingerprint>>) -> Self {
+        Self { only, ..self.clone() }
+    }
+
     /// Returns the public part of every key, the oldest first, and what is wrong with files that hold none. Root reads those of whom the
     /// store belongs to as well.
     ///
     /// # Errors
-    /// [`KeyError::Key`] for a key that others can read or replace; [`KeyError::BadKey`] when there are files and none is a key;
-    /// [`KeyError::Io`].
+    /// [`KeyError::Key`] for a key that others can read or replace, and for one kept elsewhere whose public part is not to be had;
+    /// [`KeyError::BadKey`] when there are files and none is a key; [`KeyError::Io`].
     pub fn certificates(&self) -> Result<(Vec<Certificate>, Vec<KeyWarning>), KeyError> {
         let owner = self.owner()?;
-        let public = |path: &Path| match SecretKey::load_of(path, None, owner) {
-            // Nothing secret is needed to say what key it is.
-            Err(apt_sign::Error::Locked { .. }) => Certificate::of_key_file(path),
-            loaded => Ok(loaded?.certificate()),
-        };
-        let (keys, warnings) = self.read(public)?;
-        let keys = keys.into_iter().map(|(_, certificate)| self.with_revocation(certificate));
-        Ok((keys.collect::<Result<_, _>>()?, warnings))
-    }
-
-    /// Loads a secret key, with the passphrase if it is protected by one.
-    pub(crate) fn load(&self, path: &Path) -> Result<SecretKey, apt_sign::Error> {
-        match SecretKey::load(path, None) {
-            Err(error @ apt_sign::Error::Locked { .. }) => match self.passphrase.get()? {
-                Some(passphrase) => SecretKey::load(path, Some(&passphrase)),
-                None => Err(error),
-            },
-            loaded => loaded,
+        let (keys, warnings) = self.read(|path| StoredKey::load_of(path, owner))?;
+        let of_files = keys.into_iter().map(|key| Ok(key.public.into_certificate()));
+        let elsewhere =
+            self.external.iter().map(|key| Ok(key.signer(&self.passphrase)?.certificate().clone()));
+        let all: Vec<Certificate> = of_files.chain(elsewhere).collect::<Result<_, KeyError>>()?;
+        let mut found = Vec::with_capacity(all.len());
+        for certificate in all {
+            if self.counts(&certificate.fingerprint())? {
+                found.push(self.with_revocation(certificate)?);
+            }
         }
+        found.sort_by_key(|key| (key.created(), key.fingerprint()));
+        Ok((found, warnings))
     }
 
     fn owner(&self) -> Result<u32, KeyError> {
@@ -131,23 +146,28 @@ impl KeyDirectory {
     }
 
     /// Every key that can be read with its file, the oldest first, and what is wrong with the others: one of these does not keep a good
-    /// one from signing. What others could read or exchange, and what no passphrase opens, stops everything, as clients may know just
-    /// that key.
-    pub(crate) fn read<K: Key>(
+    /// one from signing. What others could read or exchange stops everything, as clients may know just that key.
+    pub(crate) fn read(
         &self,
-        load: impl Fn(&Path) -> Result<K, apt_sign::Error>,
-    ) -> Result<(InFiles<K>, Vec<KeyWarning>), KeyError> {
-        let mut keys: InFiles<K> = Vec::new();
+        load: impl Fn(&Path) -> Result<StoredKey, apt_sign::Error>,
+    ) -> Result<(Vec<FileKey>, Vec<KeyWarning>), KeyError> {
+        let mut keys: Vec<FileKey> = Vec::new();
         let (mut unusable, mut warnings) = (Vec::new(), Vec::new());
         for path in self.files()? {
             match load(path.as_std_path()) {
-                Ok(key) => {
-                    match keys.iter_mut().find(|(_, known)| known.fingerprint() == key.fingerprint()) {
-                        Some((first, known)) => {
-                            warnings.push(doubled(first, &path));
-                            known.add(key);
+                Ok(stored) => {
+                    let fingerprint = stored.public().certificate().fingerprint();
+                    match keys.iter_mut().find(|known| known.fingerprint() == fingerprint) {
+                        Some(known) => {
+                            warnings.extend(known.paths.first().map(|first| doubled(first, &path)));
+                            known.public.merge(stored.public());
+                            known.paths.push(path);
+                            known.stored.push(stored);
                         }
-                        None => keys.push((path, key)),
+                        None => {
+                            let public = stored.public().clone();
+                            keys.push(FileKey { paths: vec![path], public, stored: vec![stored] });
+                        }
                     }
                 }
                 Err(
@@ -157,16 +177,13 @@ impl KeyDirectory {
                         ..
                     },
                 ) => return Err(error.into()),
-                // Clients may know just the key that is locked.
-                Err(error @ apt_sign::Error::Passphrase { .. }) => return Err(error.into()),
-                Err(error @ apt_sign::Error::Locked { .. }) => return Err(bad_key(path, error)),
                 Err(error) => unusable.push(bad_key(path, error)),
             }
         }
         if keys.is_empty() && !unusable.is_empty() {
             return Err(unusable.swap_remove(0));
         }
-        keys.sort_by_key(|(_, key)| (key.created(), key.fingerprint()));
+        keys.sort_by_key(|key| (key.public.certificate().created(), key.fingerprint()));
         warnings.extend(unusable.into_iter().map(KeyWarning::LeftOut));
         Ok((keys, warnings))
     }
@@ -174,22 +191,43 @@ impl KeyDirectory {
     /// Returns what signs with every key that can sign at `now`, and tells of the others. They belong to who signs: what root signs would
     /// belong to root, and whose store it is could not go on from there.
     ///
+    /// The secret parts are loaded when something is signed, and once.
+    ///
     /// # Errors
-    /// As [`certificates`](Self::certificates), and [`KeyError::NoKey`], [`KeyError::Unusable`] and [`KeyError::ClockBeforeKey`].
+    /// As [`certificates`](Self::certificates), and [`KeyError::NoKey`], [`KeyError::UnknownKey`] for a key that a list names and that is not
+    /// there, [`KeyError::Unusable`] and [`KeyError::ClockBeforeKey`].
     pub fn signer(&self, now: SystemTime) -> Result<(OpenPgpSigner, Vec<KeyWarning>), KeyError> {
-        let (keys, mut warnings) = self.read(|path| self.load(path))?;
-        let Some(created) = keys.iter().map(|(_, key)| key.certificate().created()).min() else {
+        let (of_files, mut warnings) = self.read(StoredKey::load)?;
+        let mut found: Vec<(Option<Utf8PathBuf>, Box<dyn KeySigner>)> = Vec::new();
+        for key in of_files {
+            if self.counts(&key.fingerprint())? {
+                let (path, public, passphrase) =
+                    (key.paths.first().cloned(), key.public.clone(), self.passphrase.clone());
+                found.push((path, Box::new(DeferredKey::new(public, move || key.open(&passphrase)))));
+            }
+        }
+        for key in self.external.iter() {
+            let signer = key.signer(&self.passphrase)?;
+            if self.counts(&signer.certificate().fingerprint())? {
+                found.push((None, Box::new(signer)));
+            }
+        }
+        found.sort_by_key(|(_, key)| (key.certificate().created(), key.certificate().fingerprint()));
+        let Some(created) = found.first().map(|(_, key)| key.certificate().created()) else {
             return Err(self.no_key());
         };
-        let (paths, keys): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
-        let fingerprints: Vec<Fingerprint> = keys.iter().map(SecretKey::fingerprint).collect();
-        let (signer, skipped) = OpenPgpSigner::of_usable(keys, now).map_err(|error| match error {
+        let fingerprint = |key: &dyn KeySigner| key.certificate().fingerprint();
+        let present: Vec<Fingerprint> = found.iter().map(|(_, key)| fingerprint(&**key)).collect();
+        self.check_list(&present)?;
+        let paths: Vec<Option<Utf8PathBuf>> = found.iter().map(|(path, _)| path.clone()).collect();
+        let keys = found.into_iter().map(|(_, key)| key).collect();
+        let (signer, skipped) = OpenPgpSigner::of_usable_signers(keys, now).map_err(|error| match error {
             apt_sign::Error::Key { .. } if created > now => {
                 KeyError::ClockBeforeKey { now: timestamp(now), created: timestamp(created) }
             }
             apt_sign::Error::Key { fingerprint, problem } => {
-                let mut files = paths.iter().zip(&fingerprints);
-                let path = files.find(|(_, of)| **of == fingerprint).map(|(path, _)| path.clone());
+                let mut files = paths.iter().zip(&present);
+                let path = files.find(|(_, of)| **of == fingerprint).and_then(|(path, _)| path.clone());
                 let path = path.unwrap_or_else(|| self.directory.clone());
                 KeyError::Unusable { path, fingerprint, problem }
             }
@@ -202,6 +240,35 @@ impl KeyDirectory {
         let served = signer.keyring().certificates().iter().cloned();
         let served = served.map(|certificate| self.with_revocation(certificate)).collect::<Result<_, _>>()?;
         Ok((signer.serving(Keyring::new(served)), warnings))
+    }
+
+    /// Refuses a list with a key that does not sign any more, and that no other one succeeds.
+    fn check_list(&self, present: &[Fingerprint]) -> Result<(), KeyError> {
+        for listed in self.only.iter().flatten() {
+            let stands_for =
+                |key: &Fingerprint| Ok::<_, KeyError>(key == listed || self.succeeds(key, listed)?);
+            let mut is_there = false;
+            for key in present {
+                is_there |= stands_for(key)?;
+            }
+            if !is_there && !self.is_retired(listed)? {
+                return Err(KeyError::UnknownKey { fingerprint: listed.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a key signs where nothing of this system reaches.
+    ///
+    /// # Errors
+    /// [`KeyError::Key`] when the public part of such a key cannot be read; [`KeyError::Io`].
+    pub fn signs_offline(&self) -> Result<bool, KeyError> {
+        for key in self.external.iter().filter(|key| matches!(key.kind(), ExternalSigner::Offline(_))) {
+            if self.counts(&key.signer(&self.passphrase)?.certificate().fingerprint())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns what clients need to check the signatures, and what is wrong with files that hold no key.
@@ -226,17 +293,17 @@ impl KeyDirectory {
         Ok(certificates.map(|certificate| timestamp(certificate.created())).max())
     }
 
-    /// Returns whether no file is there that could be a key.
+    /// Returns whether no file is there that could be a key, and no key is kept elsewhere.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files().is_ok_and(|files| files.is_empty())
+        self.external.is_empty() && self.files().is_ok_and(|files| files.is_empty())
     }
 
     /// Looks at all key files, whatever their modes and owners are; `None` when they cannot be listed.
     #[must_use]
     pub fn inspect(&self, now: SystemTime) -> Option<Inspection> {
         let files = self.files().ok()?;
-        let mut found = Inspection { no_file: files.is_empty(), ..Inspection::default() };
+        let mut found = Inspection { no_file: self.is_empty(), ..Inspection::default() };
         let (mut judged, mut certificates) = (Vec::new(), Vec::<(Utf8PathBuf, Certificate)>::new());
         for path in files {
             let certificate = match Certificate::of_key_file(path.as_std_path()) {
@@ -252,16 +319,26 @@ impl KeyDirectory {
                 found.warnings.push(doubled(first, &path));
             }
             // Without the passphrase the key may be good; with a wrong one it cannot sign.
-            let locked = self.owner().ok().map(|owner| SecretKey::load_of(path.as_std_path(), None, owner));
-            if let Some(Err(error @ apt_sign::Error::Locked { .. })) = locked
-                && !self.passphrase.is_configured()
-            {
+            let stored =
+                self.owner().ok().and_then(|owner| StoredKey::load_of(path.as_std_path(), owner).ok());
+            if stored.is_some_and(|stored| stored.public().is_locked()) && !self.passphrase.is_configured() {
+                let error = apt_sign::Error::Locked { fingerprint: certificate.fingerprint(), given: false };
                 found.faults.push((path.clone(), error));
             } else {
                 let problem = certificate.problems(now).into_iter().find(KeyProblem::is_fatal);
                 judged.push((path.clone(), certificate.fingerprint(), problem));
             }
             certificates.push((path, certificate));
+        }
+        for key in self.external.iter() {
+            match key.signer(&self.passphrase) {
+                Ok(signer) => {
+                    let certificate = signer.certificate().clone();
+                    judged.push((key.place(), certificate.fingerprint(), signer.problem(now)));
+                    certificates.push((key.place(), certificate));
+                }
+                Err(error) => found.faults.push((key.place(), error)),
+            }
         }
         // One that signs is enough; the others are left out then.
         let signs = judged.iter().any(|(_, _, problem)| problem.is_none());
@@ -322,6 +399,7 @@ mod tests {
 
     use super::*;
     use crate::key_life::NewKey;
+    use apt_sign::Signer as _;
 
     fn named(user_id: &str) -> NewKey {
         NewKey::named(apt_sign::UserId::parse(user_id).unwrap())
@@ -361,17 +439,19 @@ mod tests {
             KeyDirectory::new(root).with_passphrase(PassphraseSource::configured(source))
         };
         let right = passphrase(b"correct horse");
-        let locked = right.generate(&named("locked"), now).unwrap();
+        right.generate(&named("locked"), now).unwrap();
         assert_eq!(right.signer(now).unwrap().0.keyring().fingerprints().len(), 2);
         for wrong in [passphrase(b"battery staple"), plain] {
-            let refused = wrong.signer(now).unwrap_err();
-            assert!(
-                matches!(&refused, KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. }),
-                "{refused}"
-            );
+            let signer = wrong.signer(now).unwrap().0;
+            assert!(matches!(signer.prepare(), Err(apt_sign::Error::Locked { .. })));
+            assert!(matches!(signer.sign(b"text\n", now), Err(apt_sign::Error::Locked { .. })));
             assert_eq!(wrong.keyring().unwrap().0.fingerprints().len(), 2);
-            assert!(wrong.retire(&locked.fingerprint(), now).is_err());
         }
+        let signed = right.signer(now).unwrap().0.sign(b"text\n", now).unwrap();
+        assert_eq!(
+            right.keyring().unwrap().0.verify_inline(signed.inline(), now).unwrap().signers().len(),
+            2
+        );
     }
 
     #[test]

@@ -48,6 +48,7 @@ mod compress;
 mod config;
 mod drop_folders;
 mod error;
+mod external_key;
 mod file;
 #[cfg(test)]
 mod fuzz_replay;
@@ -76,6 +77,7 @@ mod watch;
 pub use config::{Config, DEFAULT_LISTEN, without_repeats};
 pub use drop_folders::DropFolder;
 pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place, UnknownWord};
+pub use external_key::{ExternalKey, ExternalSigner};
 pub use file::OnUnknownRelease;
 pub use key_error::{KeyError, KeyWarning};
 pub use key_life::NewKey;

@@ -5,7 +5,7 @@ use repo_store::{NamedFile, NamedFileKind};
 
 use crate::config::Config;
 use crate::error::ConfigError;
-use crate::file::{self, File, RepositoryTable, ServeTable, SigningTable, Source, SuiteTable};
+use crate::file::{self, File, RepositoryTable, ServeTable, SignerTable, SigningTable, Source, SuiteTable};
 use crate::value::Text;
 
 impl Config {
@@ -43,7 +43,7 @@ impl Config {
             uploaders,
             repositories,
             suite,
-            signing: SigningTable { passphrase: _, passphrase_file },
+            signing: SigningTable { passphrase: _, passphrase_file, signer },
             serve: ServeTable { listen: _, trusted_proxies: _ },
             origin: _,
             url: _,
@@ -87,11 +87,18 @@ impl Config {
                 pdiffs: _,
                 allow: _,
                 keep_history: _,
+                keys: _,
             } = table;
             for (setting, path) in [("users", users), ("uploaders", uploaders)] {
                 if let Some(path) = path {
                     saved(format!("repositories.{name}.{setting}"), path);
                 }
+            }
+        }
+        for SignerTable { gpg: _, command: _, offline: _, public_key } in signer {
+            // Without it nobody knows by which key the published files are signed. The command is a program.
+            if let Some(path) = public_key {
+                saved("signing.signer.public_key".to_owned(), path);
             }
         }
         for table in suite.values() {

@@ -127,6 +127,7 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
             keys(&["repositories", second.as_str(), "url"]),
             keys(&["repositories", first.as_str(), "url"]),
         ],
+        Contradiction::Signer { .. } => vec![keys(&["signing", "signer"])],
         Contradiction::UnknownSuite { repository, .. } => {
             vec![keys(&["repositories", repository.as_str(), "suites"])]
         }

@@ -55,6 +55,12 @@ pub(crate) fn plain<T: Clone>(texts: &[Text<T>]) -> Vec<T> {
     texts.iter().map(|text| text.0.clone()).collect()
 }
 
+impl FromText for apt_sign::Fingerprint {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        Self::parse(text).map_err(|error| error.to_string().into())
+    }
+}
+
 impl FromText for SuiteName {
     fn from_text(text: &str) -> Result<Self, InvalidValue> {
         Self::parse(text).map_err(|error| error.to_string().into())

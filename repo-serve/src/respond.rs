@@ -162,7 +162,10 @@ async fn answer(
 async fn list(shared: &Arc<Shared>, client: IpAddr, site: &OpenSite, headers: &HeaderMap) -> Answer {
     let mut names = Vec::new();
     for (name, access) in &site.access {
-        if access.admits(client) && log_in(shared, client, name, access, headers).await.is_ok() {
+        if !access.unlisted
+            && access.admits(client)
+            && log_in(shared, client, name, access, headers).await.is_ok()
+        {
             names.push(name.as_str());
         }
     }

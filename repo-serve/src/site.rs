@@ -92,6 +92,8 @@ pub struct Access {
     pub allow: Vec<IpNetwork>,
     /// Who may log in; `None`: no password is asked.
     pub users: Option<UserFile>,
+    /// Whether the list of repositories leaves it out.
+    pub unlisted: bool,
 }
 
 impl Access {

@@ -106,7 +106,10 @@ pub use operations::rollback::RollbackPlan;
 pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
 pub use progress::{Cancelled, Progress};
-pub use publish::{CurrentPublication, LastPublication, MOST_AHEAD, PublishOptions, PublishReport, Unlisted};
+pub use publish::{
+    CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PublishOptions, PublishReport,
+    Unlisted, UnsignedRelease,
+};
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};
 pub use settings::route::{Route, route};

@@ -67,6 +67,10 @@ impl Certificate {
         &self.0
     }
 
+    pub(super) fn version(&self) -> u8 {
+        self.0.primary_key().key().version()
+    }
+
     /// Adds what the other copy of the same certificate knows: new self-signatures, revocations.
     ///
     /// Another certificate changes nothing.

@@ -4,7 +4,7 @@
 //! user that runs us; root may also read those of a user it names. Everything is checked on what is opened, not on a
 //! name that could be exchanged in between.
 
-use super::{Certificate, SecretKey};
+use super::{Certificate, SecretKey, StoredKey};
 use crate::{Error, KeyFileFault};
 use rustix::{
     fs::{AtFlags, FileType, Mode, OFlags, RawMode, Stat},
@@ -31,26 +31,7 @@ impl SecretKey {
     /// 0700), another owner, a symbolic link, not a regular file. [`Error::Io`] when it cannot be read, and
     /// what [`SecretKey::from_bytes`] finds.
     pub fn load(path: &Path, password: Option<&str>) -> Result<Self, Error> {
-        Self::load_owned(path, password, us())
-    }
-
-    /// The same for a key of another user, by its number, whom root trusts as much as itself: the owner of what is
-    /// signed, say. Anybody but root must own the file all the same.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`SecretKey::load`].
-    pub fn load_of(path: &Path, password: Option<&str>, owner: u32) -> Result<Self, Error> {
-        let root = us() == 0;
-        // The directory and the file belong to the same one of the two.
-        match Self::load_owned(path, password, us()) {
-            Err(Error::KeyFile { .. }) if root => Self::load_owned(path, password, owner),
-            result => result,
-        }
-    }
-
-    fn load_owned(path: &Path, password: Option<&str>, owner: u32) -> Result<Self, Error> {
-        Self::from_bytes(&read(path, Some(owner))?, password)
+        Self::from_bytes(&read(path, Some(us()))?, password)
     }
 
     /// Writes the key to a *new* file of mode 0600, protected by a password if there is one; when this returns, the file
@@ -64,11 +45,7 @@ impl SecretKey {
     /// [`Error::Io`], also when there is a file of that name; [`Error::KeyFile`] for a directory that is open
     /// to others.
     pub fn save_new_with(&self, path: &Path, password: Option<&str>) -> Result<(), Error> {
-        let parent = parent(path);
-        match rustix::fs::mkdir(parent, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(io("make directory", parent)(errno)),
-        }
+        make_parent(path)?;
         // Unlike a rename, a link never replaces what is there.
         let armor = self.to_armored_with(password)?;
         write(path, armor.as_bytes(), |directory, draft, name| {
@@ -104,6 +81,17 @@ impl SecretKey {
         })
     }
 
+    /// Writes what is not secret to a file of mode 0600 beside the secret keys, in place of what is there; when this returns, the file is
+    /// on the disk. The directory is made, with mode 0700, when it is missing and its parent is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::KeyFile`] for a directory that is open to others.
+    pub fn write_beside_keys(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        make_parent(path)?;
+        write(path, bytes, |directory, draft, name| rustix::fs::renameat(directory, draft, directory, name))
+    }
+
     /// Gives a key file another name in the same directory, durably, in place of what has that name. The file keeps its content and its
     /// mode.
     ///
@@ -119,6 +107,14 @@ impl SecretKey {
         rustix::fs::renameat(&directory, old, &directory, name)
             .and_then(|()| rustix::fs::fsync(&directory))
             .map_err(io("rename key file", path))
+    }
+}
+
+fn make_parent(path: &Path) -> Result<(), Error> {
+    let parent = parent(path);
+    match rustix::fs::mkdir(parent, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(io("make directory", parent)(errno)),
     }
 }
 
@@ -167,6 +163,31 @@ fn read(path: &Path, owner: Option<u32>) -> Result<Protected, Error> {
     Ok(bytes)
 }
 
+impl StoredKey {
+    /// Reads a key file, which is guarded as [`SecretKey::load`] demands. No passphrase is needed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SecretKey::load`], but for what a passphrase opens.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::new(read(path, Some(us()))?)
+    }
+
+    /// Does the same for a key of another user, by its number, whom root trusts as much as itself: the owner of what is
+    /// signed, say. Anybody but root must own the file all the same.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StoredKey::load`].
+    pub fn load_of(path: &Path, owner: u32) -> Result<Self, Error> {
+        // The directory and the file belong to the same one of the two.
+        match Self::load(path) {
+            Err(Error::KeyFile { .. }) if us() == 0 => Self::new(read(path, Some(owner))?),
+            result => result,
+        }
+    }
+}
+
 impl Certificate {
     /// Writes the certificate, armored, to a file of mode 0600 beside the secret keys, in place of what is there; when this returns, the
     /// file is on the disk.
@@ -175,9 +196,7 @@ impl Certificate {
     ///
     /// [`Error::Io`]; [`Error::KeyFile`] for a directory that is open to others.
     pub fn save_beside_keys(&self, path: &Path) -> Result<(), Error> {
-        write(path, self.armored()?.as_bytes(), |directory, draft, name| {
-            rustix::fs::renameat(directory, draft, directory, name)
-        })
+        SecretKey::write_beside_keys(path, self.armored()?.as_bytes())
     }
 
     /// Reads the public part of a key file, whatever its mode and owner and those of its directory are, also of a key that is protected by a

@@ -162,10 +162,6 @@ impl SecretKey {
         &self.0
     }
 
-    pub(super) fn version(&self) -> u8 {
-        self.0.primary_key().key().version()
-    }
-
     /// The part that signs at `time`: of several the newest, as `gpg` chooses.
     pub(super) fn signing_pair(&self, time: SystemTime) -> Result<KeyPair, Error> {
         sequoia_openpgp::types::Timestamp::try_from(time).map_err(|_| Error::Time)?;

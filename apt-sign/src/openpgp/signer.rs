@@ -1,29 +1,37 @@
-//! Signing with keys held in this process.
+//! Signing with one or more keys, wherever their secret parts are.
 
-use super::{Certificate, Keyring, SecretKey};
-use crate::{Error, Fingerprint, KeyProblem, PublicKeys, Signed, Signer, check_text};
-use sequoia_openpgp::{
-    anyhow,
-    armor::Kind,
-    crypto::KeyPair,
-    serialize::stream::{Armorer, Message, Signer as Stream},
-    types::HashAlgorithm,
+use super::{
+    Certificate, Keyring, SecretKey,
+    key_signer::{KeySignatures, KeySigner, OpenKey, SignatureForm},
 };
-use std::{collections::BTreeSet, io::Write as _, time::SystemTime};
+use crate::{Error, Fingerprint, KeyProblem, PublicKeys, Signed, Signer, check_text};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    time::{Duration, Instant, SystemTime},
+};
 
-/// Signs with one or more keys held in memory.
+/// Signs with one or more keys.
 ///
 /// Two keys are what a rotation needs: sign with the old and the new one until every client has the new
-/// certificate.
-#[derive(Debug)]
+/// certificate. What the keys return is verified before anybody gets it.
 pub struct OpenPgpSigner {
-    keys: Vec<SecretKey>,
+    keys: Vec<Box<dyn KeySigner>>,
     keyring: Keyring,
     /// What clients are given, if that is more than the certificates of the keys.
     served: Option<Keyring>,
 }
 
 impl OpenPgpSigner {
+    /// Takes the keys that are to sign, in order, which are open in this process.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`OpenPgpSigner::of_signers`].
+    pub fn new(keys: Vec<SecretKey>) -> Result<Self, Error> {
+        Self::of_signers(open(keys))
+    }
+
     /// Takes the keys that are to sign, in order.
     ///
     /// # Errors
@@ -31,20 +39,21 @@ impl OpenPgpSigner {
     /// [`Error::Keys`] without any key, with one given twice, or with version 4 and version 6 keys together:
     /// gpgv 2.2 refuses the whole message then. Whether a key may sign is a question of time, so
     /// [`Signer::sign`] answers it; see [`OpenPgpSigner::problems`].
-    pub fn new(keys: Vec<SecretKey>) -> Result<Self, Error> {
+    pub fn of_signers(keys: Vec<Box<dyn KeySigner>>) -> Result<Self, Error> {
         let Some(first) = keys.first() else {
             return Err(Error::Keys { rule: "there is none" });
         };
-        if keys.iter().any(|key| key.version() != first.version()) {
+        let version = first.certificate().version();
+        if keys.iter().any(|key| key.certificate().version() != version) {
             return Err(Error::Keys {
                 rule: "gpgv refuses signatures by version 4 and version 6 keys together",
             });
         }
-        let different: BTreeSet<_> = keys.iter().map(SecretKey::fingerprint).collect();
+        let different: BTreeSet<_> = keys.iter().map(|key| key.certificate().fingerprint()).collect();
         if different.len() != keys.len() {
             return Err(Error::Keys { rule: "a key is there twice" });
         }
-        let keyring = Keyring::new(keys.iter().map(SecretKey::certificate).collect());
+        let keyring = Keyring::new(keys.iter().map(|key| key.certificate().clone()).collect());
         Ok(Self { keys, keyring, served: None })
     }
 
@@ -53,24 +62,38 @@ impl OpenPgpSigner {
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] when none of them can sign, and those of [`OpenPgpSigner::new`].
+    /// [`Error::Key`] when none of them can sign, [`Error::Time`] when no signature can have that time, and those of
+    /// [`OpenPgpSigner::new`].
     pub fn of_usable(
         keys: Vec<SecretKey>,
         time: SystemTime,
     ) -> Result<(Self, Vec<(Fingerprint, KeyProblem)>), Error> {
+        Self::of_usable_signers(open(keys), time)
+    }
+
+    /// Does the same for keys wherever their secret parts are, which are not touched.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`OpenPgpSigner::of_usable`].
+    pub fn of_usable_signers(
+        keys: Vec<Box<dyn KeySigner>>,
+        time: SystemTime,
+    ) -> Result<(Self, Vec<(Fingerprint, KeyProblem)>), Error> {
+        // Said before anything rests on it.
+        sequoia_openpgp::types::Timestamp::try_from(time).map_err(|_| Error::Time)?;
         let (mut usable, mut skipped) = (Vec::with_capacity(keys.len()), Vec::new());
         for key in keys {
-            match key.signing_pair(time) {
-                Ok(_) => usable.push(key),
-                Err(Error::Key { fingerprint, problem }) => skipped.push((fingerprint, problem)),
-                Err(error) => return Err(error),
+            match key.problem(time) {
+                None => usable.push(key),
+                Some(problem) => skipped.push((key.certificate().fingerprint(), problem)),
             }
         }
         match skipped.first() {
             Some((fingerprint, problem)) if usable.is_empty() => {
                 Err(Error::Key { fingerprint: fingerprint.clone(), problem: problem.clone() })
             }
-            _ => Ok((Self::new(usable)?, skipped)),
+            _ => Ok((Self::of_signers(usable)?, skipped)),
         }
     }
 
@@ -78,6 +101,15 @@ impl OpenPgpSigner {
     #[must_use]
     pub fn serving(self, served: Keyring) -> Self {
         Self { served: Some(served), ..self }
+    }
+
+    /// Finds out what can be found out before anything is signed, such as a missing passphrase.
+    ///
+    /// # Errors
+    ///
+    /// What [`Signer::sign`] would fail with.
+    pub fn prepare(&self) -> Result<(), Error> {
+        self.keys.iter().try_for_each(|key| key.prepare())
     }
 
     /// Returns whether one of the keys can still sign at `time`, by the ends that the keys have.
@@ -104,9 +136,18 @@ impl OpenPgpSigner {
         self.keyring.certificates().iter().flat_map(of).collect()
     }
 
-    fn pairs(&self, time: SystemTime) -> Result<Vec<KeyPair>, Error> {
-        self.keys.iter().map(|key| key.signing_pair(time)).collect()
+    /// The signatures of all keys over `text`.
+    fn signatures(&self, text: &[u8], form: SignatureForm, time: SystemTime) -> Result<KeySignatures, Error> {
+        let mut signatures = KeySignatures::default();
+        for key in &self.keys {
+            signatures.extend(key.sign(text, form, time)?);
+        }
+        Ok(signatures)
     }
+}
+
+fn open(keys: Vec<SecretKey>) -> Vec<Box<dyn KeySigner>> {
+    keys.into_iter().map(|key| Box::new(OpenKey::new(key)) as Box<dyn KeySigner>).collect()
 }
 
 impl Signer for OpenPgpSigner {
@@ -118,13 +159,26 @@ impl Signer for OpenPgpSigner {
         self.served.as_ref().unwrap_or(&self.keyring).public_keys()
     }
 
+    /// Signs as [`Signer::sign`] has it, but that a program goes by its own clock, which may be ahead of
+    /// `time` by no more than what the call takes and ten seconds.
     fn sign(&self, text: &[u8], time: SystemTime) -> Result<Signed, Error> {
         check_text(text)?;
-        let failed = |e: anyhow::Error| Error::Crypto { verb: "sign", source: e.into() };
-        let pairs = self.pairs(time)?;
-        let inline = inline(text, pairs.clone(), time).map_err(failed)?;
-        let detached = detached(text, pairs, time).map_err(failed)?;
-        Signed::verify(text.to_vec(), inline, detached, &self.keyring, time)
+        // Before any program runs: clients would refuse what it returns.
+        for key in &self.keys {
+            if let Some(problem) = key.problem(time) {
+                return Err(Error::Key { fingerprint: key.certificate().fingerprint(), problem });
+            }
+        }
+        let start = Instant::now();
+        // The newline before the signature belongs to the frame. With our own as well, gpgv would give back one
+        // too many.
+        let framed = text.strip_suffix(b"\n").unwrap_or(text);
+        let inline = inline(framed, &self.signatures(framed, SignatureForm::Text, time)?)?;
+        let detached = self.signatures(text, SignatureForm::Binary, time)?.armored()?;
+        let tolerance = self.keys.iter().map(|key| key.clock_tolerance()).max().unwrap_or_default();
+        let passed = if tolerance == Duration::ZERO { tolerance } else { start.elapsed() + tolerance };
+        let verified_at = time.checked_add(passed).unwrap_or(time);
+        Signed::verify(text.to_vec(), inline, detached, &self.keyring, verified_at)
     }
 
     fn has_signed(&self, inline: &[u8], time: SystemTime) -> bool {
@@ -132,33 +186,30 @@ impl Signer for OpenPgpSigner {
     }
 }
 
-fn inline(text: &[u8], pairs: Vec<KeyPair>, time: SystemTime) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() + 4096);
-    let mut stream = stack(Message::new(&mut bytes), pairs, time)?.cleartext().build()?;
-    // The newline before the signature belongs to the frame. With our own as well, gpgv would give back one
-    // too many.
-    stream.write_all(text.strip_suffix(b"\n").unwrap_or(text))?;
-    stream.finalize()?;
-    Ok(bytes)
-}
-
-fn detached(text: &[u8], pairs: Vec<KeyPair>, time: SystemTime) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(4096);
-    let armor = Armorer::new(Message::new(&mut bytes)).kind(Kind::Signature).build()?;
-    let mut stream = stack(armor, pairs, time)?.detached().build()?;
-    stream.write_all(text)?;
-    stream.finalize()?;
-    Ok(bytes)
-}
-
-fn stack<'a>(sink: Message<'a>, pairs: Vec<KeyPair>, time: SystemTime) -> anyhow::Result<Stream<'a>> {
-    let mut pairs = pairs.into_iter();
-    let first = pairs.next().ok_or_else(|| anyhow::anyhow!("no key"))?;
-    let mut stream = Stream::new(sink, first)?;
-    for pair in pairs {
-        stream = stream.add_signer(pair)?;
+impl fmt::Debug for OpenPgpSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenPgpSigner").field("keyring", &self.keyring).finish_non_exhaustive()
     }
-    Ok(stream.hash_algo(HashAlgorithm::SHA512)?.creation_time(time))
+}
+
+/// Puts a text into the frame of a clear-signed message.
+fn inline(text: &[u8], signatures: &KeySignatures) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity(text.len() + 4096);
+    bytes.extend_from_slice(b"-----BEGIN PGP SIGNED MESSAGE-----\n");
+    for hash in signatures.hashes() {
+        bytes.extend_from_slice(format!("Hash: {hash}\n").as_bytes());
+    }
+    bytes.push(b'\n');
+    for line in text.split(|byte| *byte == b'\n') {
+        // Of these only the dash must be escaped; programs for mail change the other.
+        if line.starts_with(b"-") || line.starts_with(b"From ") {
+            bytes.extend_from_slice(b"- ");
+        }
+        bytes.extend_from_slice(line);
+        bytes.push(b'\n');
+    }
+    bytes.extend(signatures.armored()?);
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -61,7 +61,8 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     let place = directory.canonicalize_utf8().unwrap_or_else(|_| directory.clone());
     let run = UpkeepRun::now(&context, unsaved).to(&place);
     session::note_upkeep(&store, UpkeepKind::Backup, &run, output);
-    if KeyDirectory::new(&root).is_empty() {
+    let has_external = Config::load(&root).is_ok_and(|config| !config.external_signers().is_empty());
+    if KeyDirectory::new(&root).is_empty() && !has_external {
         let what = "the store has no keys, so the backup has none: clients refuse what other keys sign";
         output.warn("W-NO-KEYS", what);
     }

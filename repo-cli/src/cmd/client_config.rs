@@ -1,5 +1,6 @@
 //! What a machine needs to install from a repository.
 
+pub(crate) mod paste;
 mod pins;
 mod script;
 mod setup;
@@ -36,12 +37,15 @@ pub(crate) struct ClientConfigArguments {
     /// Print only the source entry, with the key in it, for machines with apt 2.4 or later whose key never changes
     #[arg(long, conflicts_with = "auth")]
     inline: bool,
+    /// Print one line that fetches the script, checks it by its hash and runs it, for a machine that has nothing but apt
+    #[arg(long, conflicts_with_all = ["inline", "auth"])]
+    script: bool,
     /// Print only the entry for /etc/apt/auth.conf.d, for a client that needs a password
     #[arg(long)]
     auth: bool,
     /// Print instead what brings one machine back to this version, which it had upgraded from; may be given several times. With --suite,
     /// the version must be in that suite
-    #[arg(long, value_name = "PACKAGE=VERSION", value_parser = parse_version, conflicts_with_all = ["flat", "auth", "inline"])]
+    #[arg(long, value_name = "PACKAGE=VERSION", value_parser = parse_version, conflicts_with_all = ["flat", "auth", "inline", "script"])]
     pin: Vec<(PackageName, Version)>,
 }
 
@@ -64,12 +68,17 @@ pub(crate) fn run(
     } else {
         Setup::of_suites(session, repository, &arguments.suites, url)?
     };
-    let document = setup.json()?;
+    let mut document = setup.json()?;
+    if arguments.script {
+        document.line = Some(paste::line(session, arguments.url.as_ref(), &document.script)?);
+    }
     output.result(&document, || {
         let text = if arguments.auth {
             document.auth.clone()
         } else if arguments.inline {
             document.inline_entries()
+        } else if let Some(line) = &document.line {
+            line.clone()
         } else {
             document.script.clone()
         };
@@ -100,6 +109,9 @@ struct ClientConfigJson {
     url: String,
     /// Sets up the machine. With several suites, the release of the machine decides.
     script: String,
+    /// Fetches and runs the script, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<String>,
     keyring: KeyringJson,
     /// Where the entry for the login goes, on a client that needs a password.
     auth_path: String,
@@ -147,6 +159,7 @@ impl Setup {
         Ok(ClientConfigJson {
             url: self.url.to_string(),
             script: self.whole_script()?,
+            line: None,
             keyring: KeyringJson {
                 path: self.keyring_path.clone(),
                 sha256: Sha256::of(&key).to_string(),

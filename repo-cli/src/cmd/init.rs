@@ -70,8 +70,11 @@ pub(crate) fn run(arguments: &InitArguments, global: &Global, output: &Output) -
     let directory = directory.map_or_else(crate::session::current_directory, Ok)?;
     init(&directory, &arguments.layout, OnUnknownRelease::Refuse, output)?;
     let session = Session::open(&Global { root: Some(directory), ..global.clone() })?.watched(output);
-    let published =
-        session.publish_each(session.config.repositories(), arguments.layout.publishing(), output)?;
+    let published = session.publish_each(
+        session.config.repositories().collect(),
+        arguments.layout.publishing(),
+        output,
+    )?;
     let mut failed = 0;
     for published in published {
         let (_, report) = published?;

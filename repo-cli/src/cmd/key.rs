@@ -1,5 +1,6 @@
 //! Signing keys, from their making to their end.
 
+mod certify;
 mod change;
 pub(crate) mod check;
 mod rotate;
@@ -11,6 +12,7 @@ use apt_sign::{Certificate, Fingerprint, KeyAlgorithm, SecretKey, UserId};
 use clap::Subcommand;
 use repo_config::NewKey;
 
+use self::certify::CertifyArguments;
 use self::change::{Expiry, ExtendArguments, ImportArguments, RevokeArguments};
 use self::rotate::{RetireArguments, RotateArguments};
 use crate::clock::{self, Hazard};
@@ -35,6 +37,7 @@ impl KeyArguments {
             | KeyCommand::List
             | KeyCommand::Export { .. }
             | KeyCommand::Import(_)
+            | KeyCommand::Certify(_)
             | KeyCommand::Check => false,
         }
     }
@@ -54,6 +57,8 @@ enum KeyCommand {
     },
     /// Import a secret key from a file
     Import(ImportArguments),
+    /// Make the public key of a command that signs, from what the key service gives
+    Certify(CertifyArguments),
     /// Publish the keyring packages, by which machines get new keys
     Publish {
         /// The repositories [default: all]; a failure does not stop the others
@@ -99,7 +104,12 @@ pub(super) struct ForceArguments {
 
 impl GenerateArguments {
     /// Makes the key, named like the newest one unless a name is given.
-    fn make(&self, session: &Session, newest: Option<&Certificate>) -> Result<SecretKey, Failure> {
+    fn make(
+        &self,
+        session: &Session,
+        newest: Option<&Certificate>,
+        succeeds: Vec<Fingerprint>,
+    ) -> Result<SecretKey, Failure> {
         let now = session.context().now;
         if !self.accept.contains(&Hazard::Clock) {
             clock::check_for_key(&session.store, session.keys(), now)?;
@@ -116,6 +126,7 @@ impl GenerateArguments {
             user_id,
             algorithm: if self.rsa4096 { KeyAlgorithm::Rsa4096 } else { KeyAlgorithm::Ed25519 },
             validity: expires.and_then(|end| end.duration_since(now.into()).ok()),
+            succeeds,
         };
         Ok(session.keys().generate(&new, now.into())?)
     }
@@ -126,7 +137,7 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
     match &arguments.command {
         KeyCommand::Generate(arguments) => {
             let (certificates, _) = session.keys().certificates().unwrap_or_default();
-            let key = arguments.make(session, certificates.last())?;
+            let key = arguments.make(session, certificates.last(), Vec::new())?;
             let fingerprint = key.fingerprint().to_string();
             output.result(&serde_json::json!({ "fingerprint": fingerprint }), || {
                 output.line(&fingerprint);
@@ -149,6 +160,7 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
             }
         }
         KeyCommand::Import(arguments) => return change::import(arguments, session, output),
+        KeyCommand::Certify(arguments) => return certify::certify(arguments, session, output),
         KeyCommand::Publish { repositories } => {
             let repositories = session.repositories(repositories)?;
             let brought = serve::bring(session, &repositories, false, output)?;
@@ -197,6 +209,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
             "user_ids": certificate.user_ids(),
             "problems": problems,
             "state": state(&certificate, session, now),
+            "elsewhere": session.keys().is_external(&certificate.fingerprint())?,
         }));
         rows.push([
             certificate.fingerprint().to_string(),

@@ -86,8 +86,11 @@ pub(crate) fn run(
             return Ok(Outcome::Refused);
         }
     }
-    let published =
-        session.publish_each(session.config.repositories(), arguments.layout.publishing(), output)?;
+    let published = session.publish_each(
+        session.config.repositories().collect(),
+        arguments.layout.publishing(),
+        output,
+    )?;
     for published in published {
         let (_, report) = published?;
         outcome = if report.is_some() { outcome } else { Outcome::Refused };

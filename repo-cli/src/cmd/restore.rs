@@ -75,7 +75,11 @@ pub(crate) fn run(
     for path in report.damaged.iter().chain(lacking.iter().copied()) {
         output.error(&Failure::NotRestored { path: path.clone() });
     }
-    let keys = CheckedKeys::new(KeyDirectory::new(&arguments.directory), output);
+    let keys = Config::load(&arguments.directory).map_or_else(
+        |_| KeyDirectory::new(&arguments.directory),
+        |config| session::key_directory(&arguments.directory, &config),
+    );
+    let keys = CheckedKeys::new(keys, output);
     let check = |suite: SignedSuite<'_>| keys.verify(suite);
     let look = || keys.look();
     let options = FsckOptions { signatures: Some(&check), keys: Some(&look), ..FsckOptions::default() };

@@ -1,3 +1,9 @@
+//! Signatures apart from publishing.
+
+mod offline;
+mod refresh;
+
+use camino::Utf8PathBuf;
 use clap::Subcommand;
 
 use super::publish::tags_ahead;
@@ -25,10 +31,60 @@ enum SignCommand {
         #[arg(long, value_name = "HAZARD")]
         accept: Vec<Hazard>,
     },
+    /// Sign what clients see again where half of the validity of its signatures is over
+    ///
+    /// The indices stay as they are: clients fetch the signed file alone. What is committed and not published stays so.
+    Refresh {
+        /// The repositories [default: all]; a failure does not stop the others
+        #[arg(value_name = "REPOSITORY")]
+        repositories: Vec<String>,
+        /// Show what would be signed and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write what waits to be signed on another machine to a directory
+    Export {
+        /// A new or an empty directory
+        #[arg(value_name = "DIR")]
+        directory: Utf8PathBuf,
+        /// The repositories [default: all that are signed offline]
+        #[arg(value_name = "REPOSITORY")]
+        repositories: Vec<String>,
+    },
+    /// Publish what was exported, with the signatures that were put beside it
+    Attach {
+        /// The directory, with an InRelease and a Release.gpg beside each Release
+        #[arg(value_name = "DIR")]
+        directory: Utf8PathBuf,
+    },
+}
+
+impl SignArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !matches!(self.command, SignCommand::Refresh { dry_run: true, .. })
+    }
 }
 
 pub(crate) fn run(arguments: &SignArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    let SignCommand::Again { repositories, accept } = &arguments.command;
+    match &arguments.command {
+        SignCommand::Again { repositories, accept } => again(repositories, accept, session, output),
+        SignCommand::Refresh { repositories, dry_run } => {
+            refresh::run(repositories, *dry_run, session, output)
+        }
+        SignCommand::Export { directory, repositories } => {
+            offline::export(directory, repositories, session, output)
+        }
+        SignCommand::Attach { directory } => offline::attach(directory, session, output),
+    }
+}
+
+fn again(
+    repositories: &[String],
+    accept: &[Hazard],
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     clock::warn(&session.store, session.context().now, output)?;
     let repositories = session.repositories(repositories)?;
     let publishing =

@@ -9,13 +9,17 @@ use testkit::{Apt, Environment, Server, Tree};
 
 use crate::{PROGRAM, configure, http, store};
 
-/// The entry for a client of one repository, as `client-config` prints it.
+/// The entry for a client of one repository, as `client-config` prints it, with the key in a file of the test: no apt before 2.4 takes a
+/// key in the entry.
 fn sources(environment: &Environment, server: &Server, repository: &str) -> String {
     let url = server.url();
-    environment
-        .run(&["client-config", "--inline", repository, "--suite", "bookworm", "--url", &url])
-        .succeeds()
-        .stdout
+    let printed = environment.json(&["client-config", repository, "--suite", "bookworm", "--url", &url]);
+    let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    let key = printed["keyring"]["armored"].as_str().unwrap();
+    let name = printed["keyring"]["sha256"].as_str().unwrap();
+    let file = environment.write(&format!("{name}.asc"), key);
+    let path = printed["keyring"]["path"].as_str().unwrap();
+    printed["clients"][0]["sources"].as_str().unwrap().replace(path, file.as_str())
 }
 
 /// An apt that has one repository as its only source and was not updated yet.

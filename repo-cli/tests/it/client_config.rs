@@ -296,3 +296,49 @@ fn a_second_script_is_not_read_as_the_answers_to_the_first() {
         assert_eq!(apt.candidate(&format!("of-{name}")).as_deref(), Some("1.0"), "{output}");
     }
 }
+
+/// The line for a machine that has nothing but apt, with what runs the script replaced by what prints it.
+fn fetched(environment: &Environment, line: &str) -> testkit::Output {
+    let line = line.trim_end().replace("&& sh \"$d/s\"", "&& cat \"$d/s\"");
+    let mut command = environment.other(&["sh", "-c", &line]);
+    environment.finish(command.env("APT_CONFIG", environment.path("client/etc/apt/apt.conf")))
+}
+
+#[test]
+fn one_line_fetches_the_script_and_trusts_it_by_its_hash_alone() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let without = environment.run(&["client-config", "prod", "--script"]).ends_with(2);
+    assert!(without.stderr.contains("--script needs the web address"), "{without}");
+    let server = environment.serve();
+    let line = script(&environment, &server, &["--script", "--suite", "bookworm"]);
+    assert!(line.starts_with(' ') && line.lines().count() == 1, "{line}");
+    let of_suite = script(&environment, &server, &["--suite", "bookworm"]);
+    assert_eq!(script(&environment, &server, &["--script", "--suite", "bookworm"]), line, "the same again");
+    let _ = environment.run(&["fsck"]).succeeds();
+    let name = line.split("/setup/").nth(1).unwrap().split(' ').next().unwrap();
+    let (status, body) = crate::http::get(&server, &format!("/setup/{name}"));
+    assert_eq!((status, String::from_utf8(body).unwrap().trim_end()), (200, of_suite.trim_end()));
+    let (_, listed) = crate::http::get(&server, "/");
+    let listed = String::from_utf8(listed).unwrap();
+    assert!(listed.contains("prod") && !listed.contains("setup"), "{listed}");
+
+    if Apt::new(&environment, "client").is_none() || !std::path::Path::new("/usr/lib/apt/apt-helper").exists()
+    {
+        return;
+    }
+    assert_eq!(fetched(&environment, &line).succeeds().stdout.trim_end(), of_suite.trim_end());
+    // A script that others changed on the way or on the server never runs.
+    let file = environment.root().join("public/setup").join(name);
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, of_suite.replace("set -eu", "set -eux")).unwrap();
+    let refused = fetched(&environment, &line).ends_with(100);
+    assert_eq!(refused.stdout, "", "{refused}");
+    // Printing the line again puts the right one back.
+    let _ = script(&environment, &server, &["--script", "--suite", "bookworm"]);
+    let _ = fetched(&environment, &line).succeeds();
+
+    configure(&environment, "[repositories.setup]\n");
+    let taken = environment.run(&["client-config", "prod", "--script", "--url", &server.url()]).ends_with(2);
+    assert!(taken.stderr.contains("a repository named setup"), "{taken}");
+}

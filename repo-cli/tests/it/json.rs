@@ -232,6 +232,18 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         "status" => vec![case(0, &["status"])],
         "config check" => vec![case(0, &["config", "check"]), case(2, &["config", "check", &hostile_name])],
         "completions" => vec![case(0, &["completions", "bash"]), case(2, &["completions", &hostile_name])],
+        "key certify" => vec![case(1, &["key", "certify", bad.as_str()])],
+        "sign refresh" => vec![
+            case(0, &["sign", "refresh"]),
+            case(0, &["sign", "refresh", "--dry-run"]),
+            case(1, &["sign", "refresh", &hostile_name]),
+        ],
+        "sign export" => vec![
+            case(0, &["sign", "export", "to-sign"]),
+            case(1, &["sign", "export", "other", "prod"]),
+            case(1, &["sign", "export", "files"]),
+        ],
+        "sign attach" => vec![case(1, &["sign", "attach", &hostile_name])],
         "key check" => vec![case(0, &["key", "check"])],
         "key rotate" => vec![
             case(0, &["key", "rotate", "--all", "--dry-run"]),

@@ -317,6 +317,25 @@ fn a_key_is_imported_from_a_file_of_ours_and_from_gnupg_with_its_passphrase() {
     let _ = environment.run(&["fsck"]).succeeds();
 }
 
+/// What a terminal shows of a command that asks for the passphrase and gets this answer.
+fn answered(environment: &Environment, line: &str, answer: &[u8]) -> Option<String> {
+    if !testkit::all_installed(&["script"]) {
+        return None;
+    }
+    let mut command = environment.other(&["script", "-qec", line, "/dev/null"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut typed, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (mut shown, mut byte) = (Vec::new(), [0]);
+    while !shown.ends_with(b"keys: ") && output.read(&mut byte).unwrap() == 1 {
+        shown.extend(byte);
+    }
+    typed.write_all(answer).unwrap();
+    output.read_to_end(&mut shown).unwrap();
+    let shown = String::from_utf8_lossy(&shown).into_owned();
+    assert!(child.wait().unwrap().success(), "{shown}");
+    Some(shown)
+}
+
 #[test]
 fn protected_keys_sign_with_a_passphrase_from_a_file_or_the_service_manager_which_nothing_shows() {
     let environment = store();
@@ -336,21 +355,24 @@ fn protected_keys_sign_with_a_passphrase_from_a_file_or_the_service_manager_whic
 
     // Nothing needs it to be read or listed; without it nothing is signed, and nothing is lost.
     let refused = |code: &str| {
-        for arguments in [&["publish", "--json"][..], &["add", "prod", "files/hello_1.0_all.deb", "--json"]] {
+        for arguments in
+            [&["sign", "again", "--json"][..], &["add", "prod", "files/hello_1.0_all.deb", "--json"]]
+        {
             let refused = environment.run(arguments).ends_with(1);
             assert_eq!(json(&refused)["error"]["code"], code, "{refused}");
             assert!(!refused.stderr.contains("horse"), "{refused}");
         }
         let _ = environment.run(&["key", "list"]).succeeds();
         let _ = environment.run(&["client-config", "prod"]).succeeds();
+        let _ = environment.run(&["publish"]).succeeds();
     };
     fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o644)).unwrap();
     refused("E-PASSPHRASE");
     fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&passphrase, "battery staple\n").unwrap();
-    refused("E-BAD-KEY");
+    refused("E-KEY-LOCKED");
     configure(&environment, "");
-    refused("E-BAD-KEY");
+    refused("E-KEY-LOCKED");
     configure(&environment, "[signing]\npassphrase = \"credential:repo-passphrase\"\n");
     refused("E-PASSPHRASE");
     let credentials = environment.path("credentials");
@@ -362,21 +384,17 @@ fn protected_keys_sign_with_a_passphrase_from_a_file_or_the_service_manager_whic
 
     // On a terminal a person is asked, and nothing of the answer is shown.
     configure(&environment, "");
-    if testkit::all_installed(&["script"]) {
-        let line = format!("{PROGRAM} sign again");
-        let mut command = environment.other(&["script", "-qec", &line, "/dev/null"]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (mut answer, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let (mut shown, mut byte) = (Vec::new(), [0]);
-        while !shown.ends_with(b"keys: ") && output.read(&mut byte).unwrap() == 1 {
-            shown.extend(byte);
-        }
-        answer.write_all(b"correct horse\n").unwrap();
-        output.read_to_end(&mut shown).unwrap();
-        let shown = String::from_utf8_lossy(&shown);
-        assert!(child.wait().unwrap().success(), "{shown}");
+    let line = format!("{PROGRAM} sign again");
+    if let Some(shown) = answered(&environment, &line, b"correct horse\n") {
         assert_eq!(shown.matches("passphrase of the signing keys: ").count(), 1, "{shown}");
         assert!(shown.contains("published prod") && !shown.contains("horse"), "{shown}");
+    }
+    // Ctrl-C instead of an answer ends the verb, and leaves a terminal that shows what is typed.
+    let line = format!("{line}; echo status $?; stty -a");
+    if let Some(shown) = answered(&environment, &line, b"half a pass\x03") {
+        assert!(shown.contains("status 130"), "{shown}");
+        let is_on = |mode: &str| shown.split_whitespace().any(|word| word == mode);
+        assert!(is_on("echo") && is_on("isig") && is_on("icanon") && !shown.contains("half"), "{shown}");
     }
 
     // A passphrase itself in the configuration is refused, and not shown again.

@@ -4,7 +4,7 @@ use deb_parse::{Architecture, SuiteName};
 use repo_store::{AddOptions, Context, RepositoryName, RepositorySettings, Store, SuiteSettings};
 use testkit::Environment;
 
-use crate::{PROGRAM, store};
+use crate::{PROGRAM, configure, store};
 
 /// A store with one package in one repository, made without the program.
 fn library_store() -> Environment {
@@ -74,5 +74,47 @@ fn a_verb_reads_the_signing_keys_once_and_only_to_sign() {
         let text = std::fs::read_to_string(&log).unwrap();
         let is_key = |line: &&str| line.contains(".asc") && line.contains("keys") && !line.contains("public");
         assert_eq!(text.lines().filter(is_key).count(), times, "{option:?}: {text}");
+    }
+}
+
+#[test]
+fn a_protected_key_is_opened_once_and_only_to_sign() {
+    if !testkit::all_installed(&["strace"]) {
+        return;
+    }
+    let environment = store();
+    let passphrase = environment.write("passphrase", "correct horse\n");
+    std::fs::set_permissions(&passphrase, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    configure(&environment, &format!("[signing]\npassphrase_file = \"{passphrase}\"\n"));
+    let _ = environment.run(&["key", "rotate", "--all"]).succeeds();
+    environment.add("preprod", &["hello=1.0"]);
+    let again = environment.path("files/hello_1.0_all.deb");
+    let other = environment.package("other", "1.0", "all");
+    let log = environment.path("strace.log");
+    let wrapper = ["strace", "-f", "-qq", "-y", "-o", log.as_str(), "-e", "trace=openat", "--"];
+    for (arguments, times) in [
+        (&["publish"][..], 0),
+        (&["list", "preprod"], 0),
+        (&["history", "preprod"], 0),
+        (&["key", "list"], 0),
+        (&["key", "export"], 0),
+        (&["key", "check"], 0),
+        (&["client-config", "preprod"], 0),
+        (&["fsck"], 0),
+        (&["add", "preprod", other.as_str(), "--no-publish"], 0),
+        (&["publish"], 1),
+        (&["publish"], 0),
+        (&["add", "preprod", again.as_str()], 1),
+        (&["sign", "again"], 1),
+        (&["key", "rotate", "--all"], 0),
+    ] {
+        let traced = environment.finish(environment.wrapped(&wrapper).args(arguments));
+        if traced.status.is_none_or(|status| status != 0 && arguments != ["key", "check"]) {
+            testkit::skipped("strace cannot trace here");
+            return;
+        }
+        let text = std::fs::read_to_string(&log).unwrap();
+        let opened = text.lines().filter(|line| line.contains(passphrase.as_str())).count();
+        assert_eq!(opened, times, "{arguments:?}: {text}");
     }
 }

@@ -46,6 +46,8 @@ mod rules;
 mod serving;
 mod several_repositories;
 mod shared_blocks;
+mod signers;
+mod signing_apart;
 mod sources;
 mod standard_output;
 mod states;

@@ -545,7 +545,7 @@ fn key() {
     insta::assert_snapshot!(environment.run(&["--json", "key", "list"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"keys":[{"algorithm":"ed25519","created":"<DAY>","expires":null,"fingerprint":"<FINGERPRINT>","problems":[],"state":"signs","user_ids":["In-house packages (archive signing key)"]}],"retired":[]}
+    {"format":1,"keys":[{"algorithm":"ed25519","created":"<DAY>","elsewhere":false,"expires":null,"fingerprint":"<FINGERPRINT>","problems":[],"state":"signs","user_ids":["In-house packages (archive signing key)"]}],"retired":[]}
     "#);
     insta::assert_snapshot!(environment.run(&["key", "generate", "--name", "Second <k@example.org>"]), @"
     status: 0

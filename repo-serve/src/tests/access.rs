@@ -24,7 +24,10 @@ pub(super) fn user_file() -> UserFile {
 
 fn locked(allow: &[&str], users: Option<UserFile>) -> Served {
     let allow = allow.iter().map(|network| IpNetwork::parse(network).unwrap()).collect();
-    let access = [("prod".to_owned(), Access::default()), ("locked".to_owned(), Access { allow, users })];
+    let access = [
+        ("prod".to_owned(), Access::default()),
+        ("locked".to_owned(), Access { allow, users, ..Access::default() }),
+    ];
     Served::with(BTreeMap::from(access), Limits::default())
 }
 

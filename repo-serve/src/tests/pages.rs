@@ -5,8 +5,11 @@ use super::*;
 
 fn served() -> Served {
     let network = |network: &str| IpNetwork::parse(network).unwrap();
-    let access =
-        |allow: &[&str], users| Access { allow: allow.iter().map(|of| network(of)).collect(), users };
+    let access = |allow: &[&str], users| Access {
+        allow: allow.iter().map(|of| network(of)).collect(),
+        users,
+        ..Access::default()
+    };
     Served::with(
         BTreeMap::from([
             ("prod".to_owned(), access(&[], None)),

@@ -3,6 +3,7 @@
 use deb_parse::SuiteName;
 
 use crate::model::name::RepositoryName;
+use crate::model::publication_id::PublicationId;
 
 /// Why a repository cannot be published.
 ///
@@ -45,6 +46,14 @@ pub enum PublishError {
         /// The fingerprints of the keys that signed it, where they are known.
         keys: Vec<String>,
     },
+    /// Signatures that were made elsewhere are of no use any more: something else was published since the export.
+    #[error("the signatures of {repository} are stale: {} since they were exported", .published.map_or_else(|| "nothing is published any more".to_owned(), |id| format!("{id} was published")))]
+    Stale {
+        /// The repository.
+        repository: RepositoryName,
+        /// What clients see now.
+        published: Option<PublicationId>,
+    },
     /// The certificates of the signing keys could not be written.
     #[error("cannot write the public keys")]
     PublicKeys {
@@ -72,6 +81,7 @@ impl PublishError {
             Self::ReleaseInfoChange { .. } => "E-RELEASE-INFO-CHANGE",
             Self::Removal { .. } => "E-REMOVAL",
             Self::KeyChange { .. } => "E-KEY-CHANGE",
+            Self::Stale { .. } => "E-STALE-SIGNATURE",
             Self::PublicKeys { .. } => "E-PUBLIC-KEYS",
             Self::Sign { .. } => "E-SIGN",
         }

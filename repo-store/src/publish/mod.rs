@@ -21,6 +21,7 @@ mod carried;
 mod contents;
 mod draft;
 mod entry;
+mod export;
 mod flat;
 mod going;
 mod indices;
@@ -37,6 +38,7 @@ mod proof;
 mod public_keys;
 mod publication;
 mod recipe;
+mod refresh;
 mod release_info;
 mod removed;
 mod restored;
@@ -55,6 +57,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
 use draft::{Draft, Signatures};
 pub(crate) use entry::{File, Source, TreeEntry};
+pub use export::{Exported, UnsignedRelease};
 use jiff::{SignedDuration, Timestamp};
 pub(crate) use made_again::MakeAgain;
 use missing::Missing;
@@ -65,6 +68,7 @@ pub(crate) use proof::{Forged, forged};
 use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
 use publication::{COMPONENT_RELEASE, PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
+pub use refresh::DueSuite;
 pub use shown::CurrentPublication;
 pub(crate) use tagged::hide_tag;
 use target::PublicationTarget;
@@ -100,6 +104,8 @@ pub struct PublishOptions {
     /// Look for some files of the packages that are published, others each time, and for all when one is missing; link what is missing
     /// into the pool again. The rest of what clients see is looked for always.
     pub fill_pool: bool,
+    /// Publish what was exported to be signed elsewhere, and not the current state.
+    pub exported: Option<Exported>,
 }
 
 /// What a publication did.
@@ -249,7 +255,7 @@ impl Store {
         repository.check()?;
         self.check_file_systems(&repository.name)?;
         let target = DirectoryTarget::new(self, &repository.name);
-        self.publish_to(&target, start, (repository, options), signer, context)
+        self.publish_to(&target, start, (repository, options), (signer, None), context)
     }
 
     /// Publishes to a target.
@@ -258,13 +264,17 @@ impl Store {
         target: &dyn PublicationTarget,
         (start, last): (Start, Option<Publication>),
         (repository, options): (&RepositorySettings, PublishOptions),
-        signer: &dyn Signer,
+        (signer, mut export): (&dyn Signer, Option<&mut Vec<UnsignedRelease>>),
         context: &Context,
     ) -> Result<PublishReport, Error> {
         let _lock = self.publishing_lock(&repository.name)?;
         context.progress.check(Phase::Rendering)?;
-        let head = self.head(&repository.name)?;
         let current = Publication::current_or(last, target, self, &repository.name)?;
+        let head = match &options.exported {
+            Some(exported) => self.exported_state(&repository.name, exported, current.as_ref())?,
+            None => self.head(&repository.name)?,
+        };
+        let dated = options.exported.map_or(context.now, |exported| exported.date);
         let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
 
         // Clients know more than what they see: everything is signed with a later date than they know.
@@ -288,7 +298,7 @@ impl Store {
             let unchanged = suite.built_upon().filter(|before| {
                 before.snapshot == suite.snapshot
                     && before.settings == suite.settings
-                    && !expires_soon(before, repository, context.now)
+                    && !expires_soon(before, repository, dated)
             });
             let can_stay = match (unchanged, &current, &missing) {
                 (Some(before), Some(current), Some(missing)) if shown_after.is_none() => {
@@ -360,9 +370,18 @@ impl Store {
             if !names.contains(&wanted.suite.name) {
                 names.push(wanted.suite.name.clone());
             }
-            let (published, signed) = sign_suite(repository, &wanted, indices, &draft, signer, context)?;
+            let unsigned = unsigned_suite(repository, &wanted, indices, &draft, dated)?;
+            if let Some(export) = &mut export {
+                export.push(UnsignedRelease::of(&wanted.place, unsigned.text));
+                continue;
+            }
+            let (published, signed) = unsigned.sign(&wanted, &draft, signer, context)?;
             signatures.insert(wanted.place.clone(), Signatures::New(signed));
             suites.insert(wanted.place, published);
+        }
+        if export.is_some() {
+            let report = current.as_ref().map_or_else(PublishReport::nothing, PublishReport::unchanged);
+            return Ok(PublishReport { suites: names, removed, unlisted, restored, ..report });
         }
         for Wanted { place, before, .. } in whole {
             let Some((before, current)) = before.zip(current.as_ref()) else { continue };
@@ -445,6 +464,10 @@ fn is_ahead(date: Timestamp, now: Timestamp) -> bool {
 
 impl PublishReport {
     fn unchanged(current: &Publication) -> Self {
+        Self { date: current.latest_date(), ..Self::nothing() }
+    }
+
+    fn nothing() -> Self {
         Self {
             publication: None,
             suites: Vec::new(),
@@ -455,7 +478,7 @@ impl PublishReport {
             rendered: 0,
             compressed: 0,
             checked: 0,
-            date: current.latest_date(),
+            date: None,
             corrected: None,
             signed_tags: Vec::new(),
             tags_ahead: Vec::new(),
@@ -636,19 +659,26 @@ fn release_of(repository: &RepositorySettings, suite: &SuiteSettings, date: Time
     release
 }
 
-fn sign_suite(
+/// A suite that is rendered and not signed yet.
+struct Unsigned {
+    text: String,
+    date: Timestamp,
+    valid_until: Option<Timestamp>,
+    indices: BTreeMap<String, PublishedIndex>,
+}
+
+fn unsigned_suite(
     repository: &RepositorySettings,
     wanted: &Wanted<'_>,
     mut indices: BTreeMap<String, PublishedIndex>,
     draft: &Draft<'_>,
-    signer: &dyn Signer,
-    context: &Context,
-) -> Result<(PublishedSuite, Signed), Error> {
+    now: Timestamp,
+) -> Result<Unsigned, Error> {
     let suite = wanted.suite;
     let index_error = |source| Error::Publish(PublishError::Index { suite: suite.name.clone(), source });
     // Clients drop a Release older than the one they have, and refuse one from the future: when the clock was set back, the
     // last date is given again, unless everything is signed again.
-    let date = wanted.known().map_or(context.now, |before| before.date.max(context.now));
+    let date = wanted.known().map_or(now, |before| before.date.max(now));
     let mut release = release_of(repository, suite, date);
     match wanted.place {
         Place::Suite(_) => indices.extend(component_releases(repository, suite, &indices, draft)?),
@@ -659,21 +689,42 @@ fn sign_suite(
         release.files.insert(RelPath::parse(&path).map_err(index_error)?, file);
     }
     let text = release.render().map_err(index_error)?;
-    let signed = signer
-        .sign(text.as_bytes(), known_keys::system_time(context.now))
-        .map_err(|source| Error::Publish(PublishError::Sign { suite: suite.name.clone(), source }))?;
-    let published = PublishedSuite {
-        snapshot: wanted.snapshot,
-        settings: wanted.settings.clone(),
-        stanza_form: STANZA_FORM,
-        date,
-        valid_until: release.valid_until,
-        alias: suite.alias.clone(),
-        made_in: draft.id(),
-        signed: SignedFiles::of(&signed),
-        indices,
-    };
-    Ok((published, signed))
+    Ok(Unsigned { text, date, valid_until: release.valid_until, indices })
+}
+
+impl Unsigned {
+    fn sign(
+        self,
+        wanted: &Wanted<'_>,
+        draft: &Draft<'_>,
+        signer: &dyn Signer,
+        context: &Context,
+    ) -> Result<(PublishedSuite, Signed), Error> {
+        let suite = wanted.suite;
+        let signed = sign_release(&suite.name, self.text.as_bytes(), signer, context)?;
+        let published = PublishedSuite {
+            snapshot: wanted.snapshot,
+            settings: wanted.settings.clone(),
+            stanza_form: STANZA_FORM,
+            date: self.date,
+            valid_until: self.valid_until,
+            alias: suite.alias.clone(),
+            made_in: draft.id(),
+            signed: SignedFiles::of(&signed),
+            indices: self.indices,
+        };
+        Ok((published, signed))
+    }
+}
+
+fn sign_release(
+    suite: &SuiteName,
+    text: &[u8],
+    signer: &dyn Signer,
+    context: &Context,
+) -> Result<Signed, Error> {
+    let signed = signer.sign(text, known_keys::system_time(context.now));
+    signed.map_err(|source| Error::Publish(PublishError::Sign { suite: suite.clone(), source }))
 }
 
 /// The `Release` files beside the indices of packages and sources.

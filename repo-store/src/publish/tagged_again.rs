@@ -11,7 +11,7 @@ use super::draft::{Draft, Signatures};
 use super::publication::Publication;
 use super::target::PublicationTarget;
 use super::target::directory::DirectoryTarget;
-use super::{Start, all_wanted, indices, is_ahead, known_keys, sign_suite};
+use super::{Start, all_wanted, indices, is_ahead, known_keys, unsigned_suite};
 use crate::context::Context;
 use crate::error::Error;
 use crate::history::revision::Revision;
@@ -155,7 +155,8 @@ impl Store {
         let (rendered, _) = indices::render(self, repository, &wanted, &draft, context)?;
         let (mut suites, mut signatures) = (BTreeMap::new(), BTreeMap::new());
         for (wanted, indices) in wanted.into_iter().zip(rendered) {
-            let (published, signed) = sign_suite(repository, &wanted, indices, &draft, signer, context)?;
+            let unsigned = unsigned_suite(repository, &wanted, indices, &draft, context.now)?;
+            let (published, signed) = unsigned.sign(&wanted, &draft, signer, context)?;
             signatures.insert(wanted.place.clone(), Signatures::New(signed));
             suites.insert(wanted.place, published);
         }

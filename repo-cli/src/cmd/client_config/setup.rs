@@ -191,7 +191,7 @@ impl Block {
 /// Returns the keys that clients need: those that will sign what is published next. Who may not read the directory of keys gets those that
 /// signed what clients see.
 fn keyring(session: &Session, repository: &RepositorySettings) -> Result<Keyring, Failure> {
-    let failure = match session.keys().keyring() {
+    let failure = match session.keys_of(&repository.name).keyring() {
         Ok((keyring, _)) => return Ok(keyring),
         Err(failure) => failure,
     };

@@ -189,13 +189,20 @@ pub(super) fn revoke(
     else {
         return Err(repo_config::KeyError::UnknownKey { fingerprint: fingerprint.clone() }.into());
     };
-    let mut others = rotate::usable(session, output)?;
+    if session.keys().is_external(fingerprint)? {
+        return Err(repo_config::KeyError::Elsewhere { fingerprint: fingerprint.clone() }.into());
+    }
+    let mut others = rotate::usable(session.keys(), session, output)?;
     others.retain(|certificate| certificate.fingerprint() != *fingerprint);
     // The new key first: a repository with a revoked key alone would be lost.
     let other = match others.last() {
         Some(other) => other.fingerprint(),
         None => {
-            let key = arguments.key.make(session, Some(known))?;
+            let key = arguments.key.make(
+                session,
+                Some(known),
+                rotate::succeeded(session, std::slice::from_ref(known)),
+            )?;
             output.say(&format!("made key {}", key.fingerprint()));
             key.fingerprint()
         }

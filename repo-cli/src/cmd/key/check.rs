@@ -151,8 +151,9 @@ fn extend(fingerprint: &apt_sign::Fingerprint) -> String {
 
 fn of_repositories(session: &Session) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
-    let keys = session.keys().certificates().map(|(certificates, _)| certificates).unwrap_or_default();
     for repository in session.config.repositories() {
+        let keys = session.keys_of(&repository.name).certificates();
+        let keys = keys.map(|(certificates, _)| certificates).unwrap_or_default();
         let package = repository.name.keyring_package();
         let mut without = Vec::new();
         let mut is_published = false;

@@ -1,9 +1,11 @@
 //! From one key to the next: both sign for a while, and the old one goes when clients have the new one.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use apt_sign::{Certificate, Fingerprint, KeyProblem, Keyring};
 use jiff::{SignedDuration, Timestamp};
+use repo_config::{KeyDirectory, KeyError};
 use repo_store::RepositorySettings;
 
 use super::serve::{self, Content};
@@ -43,16 +45,38 @@ pub(super) struct RetireArguments {
 /// The keys that can sign from now on, the oldest first. One that is revoked signs on beside a good one, but nothing can rest on it.
 ///
 /// A key that was made later than the clock says is no reason to make another one.
-pub(super) fn usable(session: &Session, output: &Output) -> Result<Vec<Certificate>, Failure> {
+pub(super) fn usable(
+    keys: &KeyDirectory,
+    session: &Session,
+    output: &Output,
+) -> Result<Vec<Certificate>, Failure> {
     let now = SystemTime::from(session.context().now);
-    let (mut certificates, warnings) = session.keys().certificates()?;
+    let (mut certificates, warnings) = keys.certificates()?;
     warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
     if let Some(created) = certificates.iter().map(Certificate::created).find(|created| *created > now) {
         let created = Timestamp::try_from(created).unwrap_or(Timestamp::MAX);
-        return Err(repo_config::KeyError::ClockBeforeKey { now: session.context().now, created }.into());
+        return Err(KeyError::ClockBeforeKey { now: session.context().now, created }.into());
     }
     certificates.retain(|certificate| !certificate.problems(now).iter().any(KeyProblem::is_fatal));
     Ok(certificates)
+}
+
+/// Repositories that the same keys sign.
+struct Group<'a> {
+    keys: KeyDirectory,
+    repositories: Vec<&'a RepositorySettings>,
+}
+
+/// Puts those together that have the same list of keys, or none.
+fn groups<'a>(session: &Session, repositories: &[&'a RepositorySettings]) -> Vec<Group<'a>> {
+    let mut lists: BTreeMap<Option<Vec<Fingerprint>>, Vec<&'a RepositorySettings>> = BTreeMap::new();
+    for repository in repositories {
+        let mut list = session.config.keys_of(&repository.name);
+        list.iter_mut().for_each(|list| list.sort_unstable());
+        lists.entry(list).or_default().push(repository);
+    }
+    let groups = lists.into_iter();
+    groups.map(|(list, repositories)| Group { keys: session.keys().limited_to(list), repositories }).collect()
 }
 
 pub(super) fn rotate(
@@ -60,35 +84,83 @@ pub(super) fn rotate(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    let all = session.repositories(&[])?;
+    let mut groups = groups(session, &all);
     if let Some(name) = &arguments.repository {
-        session.repository(name)?;
+        let name = &session.repository(name)?.name;
+        groups.retain(|group| group.repositories.iter().any(|repository| repository.name == *name));
     }
-    let repositories = session.repositories(&[])?;
-    let signing = usable(session, output)?;
-    if signing.is_empty() {
+    let mut done = Rotated::default();
+    for group in &groups {
+        rotate_group(arguments, group, session, output, &mut done)?;
+    }
+    let mut document = serde_json::json!({
+        "dry_run": arguments.dry_run,
+        "fingerprint": done.fingerprints.first().cloned().flatten(),
+        "keyrings": done.keyrings,
+        "failed": done.failed,
+    });
+    if done.fingerprints.len() > 1
+        && let Some(document) = document.as_object_mut()
+    {
+        document.insert("fingerprints".to_owned(), done.fingerprints.into());
+    }
+    output.result(&document, || {});
+    Ok(Outcome::of(done.failed.is_empty()))
+}
+
+/// What became of a rotation.
+#[derive(Default)]
+struct Rotated {
+    /// The new keys, one for each group.
+    fingerprints: Vec<Option<String>>,
+    keyrings: Vec<serve::KeyringJson>,
+    failed: Vec<String>,
+}
+
+fn rotate_group(
+    arguments: &RotateArguments,
+    group: &Group<'_>,
+    session: &Session,
+    output: &Output,
+    done: &mut Rotated,
+) -> Result<(), Failure> {
+    let Group { keys, repositories } = group;
+    let usable = usable(keys, session, output)?;
+    let Some(newest) = usable.last() else {
         // Says why. No client would accept what another key signs.
-        session.keys().signer(session.context().now.into())?;
+        keys.signer(session.context().now.into())?;
+        return Ok(());
+    };
+    // What is kept elsewhere signs beside the keys here, and is replaced there.
+    let mut signing = Vec::with_capacity(usable.len());
+    for key in &usable {
+        if !keys.is_external(&key.fingerprint())? {
+            signing.push(key.clone());
+        }
+    }
+    if signing.is_empty() {
+        return Err(KeyError::Elsewhere { fingerprint: newest.fingerprint() }.into());
     }
     // Two keys: a rotation that was begun, and perhaps interrupted.
     let begun = signing.len() > 1;
     if arguments.dry_run {
-        let content = if begun {
-            Content::of(&session.keys().keyring()?.0)?
-        } else {
-            // The key is not there yet. Other keys than those of the last version make a new version, whatever they are.
-            Content::of(&Keyring::default())?
+        let content = |_: &RepositorySettings| {
+            if begun {
+                Content::of(&keys.keyring()?.0)
+            } else {
+                // The key is not there yet. Other keys than those of the last version make a new version, whatever they are.
+                Content::of(&Keyring::default())
+            }
         };
         let key = signing.last().filter(|_| begun).map(|key| key.fingerprint().to_string());
         match &key {
             Some(key) => output.say(&format!("would go on with the rotation to key {key}")),
             None => output.say("would make a new key, and sign with it too from then on"),
         }
-        let keyrings = serve::foretell(session, &repositories, &content, output)?;
-        output.result(
-            &serde_json::json!({ "dry_run": true, "fingerprint": key, "keyrings": keyrings, "failed": [] }),
-            || {},
-        );
-        return Ok(Outcome::Done);
+        done.keyrings.extend(serve::foretell(session, repositories, &content, output)?);
+        done.fingerprints.push(key);
+        return Ok(());
     }
     let fingerprint = match signing.last().filter(|_| begun) {
         Some(newest) => {
@@ -96,24 +168,29 @@ pub(super) fn rotate(
             newest.fingerprint()
         }
         None => {
-            let key = arguments.key.make(session, signing.last())?;
+            let key = arguments.key.make(session, signing.last(), succeeded(session, &signing))?;
             output.say(&format!("made key {}", key.fingerprint()));
             key.fingerprint()
         }
     };
-    let brought = serve::bring(session, &repositories, true, output)?;
+    // Without a list the new key signs everywhere.
+    let everywhere = session.repositories(&[])?;
+    let signed = if session.config.has_lists_of_keys() { repositories } else { &everywhere };
+    let brought = serve::bring(session, signed, true, output)?;
     for old in signing.iter().filter(|old| old.fingerprint() != fingerprint) {
-        let (old, days) = (old.fingerprint(), longest_wait(&repositories).as_hours() / 24);
+        let (old, days) = (old.fingerprint(), longest_wait(signed).as_hours() / 24);
         output.say(&format!("both keys sign now; after {days} days: repo-cli key retire {old}"));
     }
-    let document = serde_json::json!({
-        "dry_run": false,
-        "fingerprint": fingerprint.to_string(),
-        "keyrings": brought.keyrings,
-        "failed": brought.failed,
-    });
-    output.result(&document, || {});
-    Ok(Outcome::of(brought.failed.is_empty()))
+    done.fingerprints.push(Some(fingerprint.to_string()));
+    done.keyrings.extend(brought.keyrings);
+    done.failed.extend(brought.failed);
+    Ok(())
+}
+
+/// The keys that a new one is noted to replace: where no repository lists its keys, nobody needs to know.
+pub(super) fn succeeded(session: &Session, keys: &[Certificate]) -> Vec<Fingerprint> {
+    let lists = session.config.has_lists_of_keys();
+    keys.iter().filter(|_| lists).map(Certificate::fingerprint).collect()
 }
 
 /// How long the keyring with a new key must have been there before the old one goes: for all repositories the longest.
@@ -159,12 +236,26 @@ pub(super) fn retire_key(
         output.result(&document(fingerprint, false, &brought, &[]), || {});
         return Ok(Outcome::of(brought.failed.is_empty()));
     }
-    let mut others = usable(session, output)?;
-    others.retain(|certificate| certificate.fingerprint() != *fingerprint);
-    let Some(newest) = others.last() else {
-        return Err(repo_config::KeyError::LastKey { fingerprint: fingerprint.clone() }.into());
-    };
-    let mut lacking = unmet(session, &repositories, &newest.fingerprint())?;
+    // Those that it signs, and for each what is left.
+    let mut signed = Vec::new();
+    let mut lacking = Vec::new();
+    for group in groups(session, &repositories) {
+        let (of_group, _) = group.keys.certificates()?;
+        if !of_group.iter().any(|certificate| certificate.fingerprint() == *fingerprint) {
+            continue;
+        }
+        let mut others = usable(&group.keys, session, output)?;
+        others.retain(|certificate| certificate.fingerprint() != *fingerprint);
+        let Some(newest) = others.last() else {
+            return Err(KeyError::LastKey { fingerprint: fingerprint.clone() }.into());
+        };
+        lacking.extend(unmet(session, &group.repositories, &newest.fingerprint())?);
+        signed.extend(group.repositories);
+    }
+    let repositories = signed;
+    if session.keys().is_external(fingerprint)? {
+        return Err(KeyError::Elsewhere { fingerprint: fingerprint.clone() }.into());
+    }
     lacking.push(
         "which machines have the new key is not known; a machine without it stays silently on the state of today: its \
          `apt-get update` prints a warning and ends with 0"
@@ -177,8 +268,11 @@ pub(super) fn retire_key(
     }
     lacking.iter().for_each(|reason| output.warn("W-RETIRE", reason.clone()));
     // All that are left, also those that cannot sign: a revocation is for clients.
-    let left = certificates.into_iter().filter(|certificate| certificate.fingerprint() != *fingerprint);
-    let content = Content::of(&Keyring::new(left.collect()))?;
+    let content = |repository: &RepositorySettings| {
+        let (certificates, _) = session.keys_of(&repository.name).certificates()?;
+        let left = certificates.into_iter().filter(|certificate| certificate.fingerprint() != *fingerprint);
+        Content::of(&Keyring::new(left.collect()))
+    };
     if dry_run {
         output.say(&format!("would set key {fingerprint} aside"));
         serve::foretell(session, &repositories, &content, output)?;

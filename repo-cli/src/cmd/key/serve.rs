@@ -19,7 +19,7 @@ pub(super) struct KeyringJson {
     publication: Option<String>,
 }
 
-/// The keys that clients are to have.
+/// The keys that clients of a repository are to have.
 pub(super) struct Content {
     binary: Vec<u8>,
     keys: Vec<Fingerprint>,
@@ -35,6 +35,9 @@ impl Content {
     }
 }
 
+/// Tells for each repository which keys its clients are to have.
+pub(super) type ContentOf<'a> = dyn Fn(&RepositorySettings) -> Result<Content, Failure> + 'a;
+
 /// What became of the repositories.
 #[derive(Debug, Default)]
 pub(super) struct Brought {
@@ -46,11 +49,12 @@ pub(super) struct Brought {
 pub(super) fn foretell(
     session: &Session,
     repositories: &[&RepositorySettings],
-    content: &Content,
+    content: &ContentOf<'_>,
     output: &Output,
 ) -> Result<Vec<KeyringJson>, Failure> {
     let (mut plans, mut rows) = (Vec::new(), Vec::new());
     for repository in repositories {
+        let content = content(repository)?;
         let plan = session.store.plan_keyring(repository, content.borrowed(), &session.context())?;
         let action = if plan.suites.is_empty() { "keep" } else { "add" };
         let suites = if plan.suites.is_empty() { "as before".to_owned() } else { joined(&plan.suites) };
@@ -83,18 +87,22 @@ pub(super) fn foretell(
 pub(super) fn add(
     session: &Session,
     repositories: &[&RepositorySettings],
-    content: &Content,
+    content: &ContentOf<'_>,
     output: &Output,
 ) -> Brought {
     let mut brought = Brought::default();
     for repository in repositories {
-        match session.store.add_keyring(repository, content.borrowed(), &session.context()) {
-            Ok((plan, committed)) => {
-                say(session, repository, (&plan, committed.commit), content.keys.len(), output);
+        let added = content(repository).and_then(|content| {
+            let added = session.store.add_keyring(repository, content.borrowed(), &session.context())?;
+            Ok((added, content.keys.len()))
+        });
+        match added {
+            Ok(((plan, committed), keys)) => {
+                say(session, repository, (&plan, committed.commit), keys, output);
                 brought.keyrings.push(document(repository, &plan));
             }
-            Err(error) => {
-                output.failed(&repository.name, &Failure::Store(error));
+            Err(failure) => {
+                output.failed(&repository.name, &failure);
                 brought.failed.push(repository.name.to_string());
             }
         }
@@ -135,8 +143,12 @@ fn publish_one(
     again: bool,
     output: &Output,
 ) -> Result<Option<String>, Failure> {
+    if session.signs_offline(repository) {
+        session.say_unpublished(repository, output);
+        return Ok(None);
+    }
     let mut signed_by = session.store.publication_keys(&repository.name)?;
-    let mut signing = session.signing_fingerprints()?;
+    let mut signing = session.signing_fingerprints(&repository.name)?;
     signed_by.sort_unstable();
     signing.sort_unstable();
     let again = again && !signed_by.is_empty() && signed_by != signing;
@@ -152,9 +164,11 @@ pub(super) fn bring(
     again: bool,
     output: &Output,
 ) -> Result<Brought, Failure> {
-    let (keyring, warnings) = session.keys().keyring()?;
+    let (_, warnings) = session.keys().keyring()?;
     warnings.into_iter().for_each(|warning| output.warn(warning.code(), warning.to_string()));
-    let mut brought = add(session, repositories, &Content::of(&keyring)?, output);
+    let content =
+        |repository: &RepositorySettings| Content::of(&session.keys_of(&repository.name).keyring()?.0);
+    let mut brought = add(session, repositories, &content, output);
     publish(session, repositories, again, &mut brought, output);
     Ok(brought)
 }

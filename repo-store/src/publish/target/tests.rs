@@ -92,8 +92,13 @@ fn publish_all(
         |day: i64| Context::new("tester", Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap());
     let options = PublishOptions { allow_removal: true, fill_pool: true, ..PublishOptions::default() };
     let publish = |settings: &RepositorySettings, day| {
-        let published =
-            store.publish_to(target, (Start::Published, None), (settings, options), signer, &context(day));
+        let published = store.publish_to(
+            target,
+            (Start::Published, None),
+            (settings, options),
+            (signer, None),
+            &context(day),
+        );
         published.unwrap().publication.unwrap()
     };
     let add = |settings: &RepositorySettings, day, name, version| {
