@@ -1,0 +1,354 @@
+//! What to do about a failure, where that is known.
+
+use apt_sign::{KeyFileFault, KeyProblem};
+use repo_config::{ConfigError, KeyError, UnknownWord};
+use repo_store::progress::Phase;
+use repo_store::{
+    Cancelled, ChangeError, ImportError, MaintenanceError, PublishError, SettingsError, StorageError,
+};
+
+use super::Failure;
+use crate::nearest;
+use crate::package_names::Meant;
+
+impl Failure {
+    /// What to do about it, where that is known.
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => store_hint(error),
+            Self::NoRoot { .. } => {
+                Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
+            }
+            Self::Config(error) => config_hint(error),
+            Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
+                "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
+                    .to_owned(),
+            ),
+            Self::Keys(error) | Self::CannotPublish(error) => key_hint(error),
+            Self::Guarded { .. } | Self::RecentFiles { .. } => Some("give --yes if that is meant".to_owned()),
+            Self::ClockAhead { .. } => Some(
+                "set the clock; if it is right, give --accept clock: what is removed cannot be brought back"
+                    .to_owned(),
+            ),
+            Self::ClockBehind { .. } => {
+                Some("set the clock; if it is right, give --accept clock: the key is dated by it".to_owned())
+            }
+            Self::KnownKeyOfTheFuture { fingerprint, created, .. } => Some(format!(
+                "set the clock: key {} is known to clients, and was made only at {}",
+                fingerprint.short(),
+                crate::clock::seconds(*created)
+            )),
+            Self::Unsound { hint, .. } => hint.map(str::to_owned),
+            Self::NotOffline { repository } => Some(format!("run repo-cli publish {repository}")),
+            Self::NotBackedUp { .. } => Some("`repo-cli fsck` says what that affects".to_owned()),
+            Self::Drastic { .. } => {
+                Some("look at the rules and at the clock; --yes does it all the same".to_owned())
+            }
+            Self::NotRetirable { fingerprint, .. } => Some(format!(
+                "wait until all is met, check your machines, then run repo-cli key retire {fingerprint} --force"
+            )),
+            Self::NoDropFolder => Some(
+                "name a repository and its folders, `repo-cli incoming preprod /srv/incoming`, or add [[incoming]] to repo.toml".to_owned(),
+            ),
+            Self::NoHold { repository, meant: Some(meant), .. } => {
+                Some(format!("did you mean `{meant}`? (run repo-cli holds {repository})"))
+            }
+            Self::NoHold { repository, .. } => Some(format!("run repo-cli holds {repository}")),
+            Self::NoRemoval { repository, .. } => {
+                Some(format!("`repo-cli history {repository}` shows what was removed"))
+            }
+            Self::NoMatch { meant: Some(meant @ (Meant::BuiltFrom(_) | Meant::Pins(_))), .. } => {
+                Some(meant.hint())
+            }
+            Self::NoMatch { names, repository, meant: Some(Meant::Name(meant)) } => {
+                let is_there = names.iter().any(|name| name.split('=').next() == Some(meant));
+                Some(match is_there {
+                    true => format!("run repo-cli versions {meant} --repository {repository}"),
+                    false => format!("did you mean `{meant}`? (run repo-cli list {repository})"),
+                })
+            }
+            Self::PackageInPlace { name, repositories } => {
+                let shows =
+                    repositories.iter().map(|repository| format!("repo-cli show {repository} {name}"));
+                Some(format!("run repo-cli versions {name}, or {}", shows.collect::<Vec<_>>().join(" or ")))
+            }
+            Self::InOtherPlace { places, .. } => {
+                Some(format!("it is in {}; pin it for machines that read that", places.join(", ")))
+            }
+            Self::NoMatch { repository, .. } => Some(format!("run repo-cli list {repository}")),
+            _ => None,
+        }
+    }
+}
+
+/// What to do about the configuration.
+fn config_hint(error: &ConfigError) -> Option<String> {
+    match error {
+        ConfigError::UnknownRepository { known, .. } if known.is_empty() => {
+            Some("repo.toml has none: add a line `[repositories.NAME]`".to_owned())
+        }
+        ConfigError::UnknownRepository { name, known }
+            if name
+                .split_once('/')
+                .is_some_and(|(name, _)| known.iter().any(|known| known.as_str() == name)) =>
+        {
+            let (name, suite) = name.split_once('/')?;
+            Some(format!("a suite is named by an option here: {name} --suite {suite}"))
+        }
+        ConfigError::UnknownRepository { name, known } => {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            Some(nearest::hint(name, &known, "repositories"))
+        }
+        ConfigError::Settings { source: SettingsError::NoSuites { .. }, .. } => {
+            Some("list them in `suites`, or in the file that `suites_file` names".to_owned())
+        }
+        ConfigError::Settings { source: SettingsError::NoArchitectures { .. }, .. } => {
+            Some("list them in `architectures`, or in the file that `architectures_file` names".to_owned())
+        }
+        ConfigError::Loosened { .. } => Some("restart serve if that is meant".to_owned()),
+        error => {
+            let UnknownWord { word, known } = error.unknown_word()?;
+            let meant = nearest::nearest(&word, known.iter().map(String::as_str))?;
+            Some(format!("did you mean `{meant}`?"))
+        }
+    }
+}
+
+/// What to do about the keys of the store.
+fn key_hint(error: &KeyError) -> Option<String> {
+    Some(match error {
+        KeyError::Key(apt_sign::Error::KeyFile { path, fault }) => key_file_hint(path, *fault),
+        KeyError::Key(apt_sign::Error::Locked { .. })
+        | KeyError::BadKey { source: apt_sign::Error::Locked { .. }, .. } => UNLOCK.to_owned(),
+        KeyError::Key(apt_sign::Error::Offline { .. }) => EXPORT.to_owned(),
+        KeyError::BadKey { .. } => {
+            "put a copy of the key there from the backup, or remove the file if it is not a key".to_owned()
+        }
+        KeyError::NoKey { is_published: true, .. } => {
+            "restore keys/ from the backup. If the keys are lost: `repo-cli key generate`, give clients the new key, \
+             then `repo-cli publish --allow-key-change`"
+                .to_owned()
+        }
+        KeyError::NoKey { .. } => "make one with `repo-cli key generate`".to_owned(),
+        KeyError::ClockBeforeKey { .. } => {
+            "set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned()
+        }
+        KeyError::Unusable { fingerprint, problem: KeyProblem::Expired { .. }, .. } => {
+            format!("run repo-cli key extend {fingerprint} --expires 3y, then give clients the new public key (repo-cli client-config)")
+        }
+        KeyError::UnknownKey { .. } => "run repo-cli key list".to_owned(),
+        KeyError::Elsewhere { .. } => {
+            "it is changed where it is kept; then run repo-cli key publish. To end signing with it, take its [[signing.signer]] out of \
+             repo.toml once clients have another key"
+                .to_owned()
+        }
+        KeyError::LastKey { .. } => "first run repo-cli key rotate --all".to_owned(),
+        KeyError::EndsTooSoon { .. } => {
+            "run repo-cli key list, then repo-cli key extend FINGERPRINT --expires 3y".to_owned()
+        }
+        KeyError::Unusable { problem: KeyProblem::NotYetValid { .. }, .. } => SET_THE_CLOCK.to_owned(),
+        KeyError::Unusable { .. } => NEW_KEY.to_owned(),
+        _ => return None,
+    })
+}
+
+/// What to do when a key is protected by a passphrase that is not known.
+const UNLOCK: &str = "set passphrase_file in [signing] of repo.toml, or run the command on a terminal";
+
+/// What to do when a person signs on another machine.
+const EXPORT: &str = "run repo-cli sign export DIR, sign there, then run repo-cli sign attach DIR";
+
+/// What to do when signatures that were made elsewhere do not fit.
+const EXPORT_AGAIN: &str =
+    "clients see what they saw before; run repo-cli sign export with a new directory, and sign again";
+
+/// What to do when a key was made later than the clock says.
+pub(crate) const SET_THE_CLOCK: &str = "set the clock: the key is good";
+
+/// What to do when no key can sign any more.
+pub(crate) const NEW_KEY: &str = "make a new key: `repo-cli key generate`, give it to clients (`repo-cli client-config`), then \
+                                  `repo-cli publish --allow-key-change`";
+
+/// What to do when a key has expired.
+pub(crate) const EXTEND_KEY: &str = "extend the expired key with `repo-cli key extend FINGERPRINT --expires 3y` and give clients the \
+                                     new public key (`repo-cli client-config`)";
+
+/// Returns what to do about a key file that others could read or replace.
+fn key_file_hint(path: &std::path::Path, fault: KeyFileFault) -> String {
+    let path = path.display();
+    match fault {
+        KeyFileFault::FileMode => {
+            format!(
+                "run `chmod 600 {path}`, or `repo-cli fsck --repair`; make a new key if others may have read it"
+            )
+        }
+        KeyFileFault::DirectoryMode => {
+            format!(
+                "run `chmod 700 {path}`, or `repo-cli fsck --repair`; make a new key if others may have read one"
+            )
+        }
+        KeyFileFault::SymbolicLink => "put the key itself in the place of the link".to_owned(),
+        _ => "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs".to_owned(),
+    }
+}
+
+/// Returns the setting in the table `[limits]` for what a package has too much of, if there is one.
+fn limit_setting(error: &deb_parse::Error) -> Option<&'static str> {
+    use deb_parse::LimitKind;
+    match error {
+        deb_parse::Error::Limit { what, .. } => match what {
+            LimitKind::ControlUnpacked => Some("control_unpacked"),
+            LimitKind::DataUnpacked | LimitKind::TarballUnpacked => Some("data_unpacked"),
+            LimitKind::DataEntries => Some("data_entries"),
+            _ => None,
+        },
+        deb_parse::Error::Within { error, .. } => limit_setting(error),
+        _ => None,
+    }
+}
+/// What to do about an error of the store: advice stands here and not in the library.
+pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
+    use repo_store::{Error, PathFault};
+    if let Error::Import(ImportError::Package { source, .. }) = error
+        && let Some(setting) = limit_setting(source)
+    {
+        return Some(format!("raise `{setting}` in the table [limits] of repo.toml if the package is sound"));
+    }
+    match error {
+        Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotADirectory, .. }) => {
+            return Some(format!("move {path} away: a directory belongs there"));
+        }
+        Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotAFile, .. }) => {
+            return Some(format!("move {path} away: a file belongs there"));
+        }
+        Error::UnknownSuite { suite, known, .. } if !known.is_empty() => {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            return Some(nearest::hint(suite.as_str(), &known, "suites"));
+        }
+        Error::UnknownRevision { repository, .. } => {
+            return Some(format!(
+                "run repo-cli history {repository}; a state is a number, `@-1`, eight digits of an id, a tag (`tag:NAME`) or a time: \
+                 `2026-11-26`, `2026-11-26 20:16`, `2026-11-26T20:16:00Z`, `yesterday`, `2 hours ago`"
+            ));
+        }
+        Error::BeforeHistory { repository, .. } => return Some(format!("run repo-cli history {repository}")),
+        Error::TagExists { repository, tag } => {
+            return Some(format!(
+                "choose another name, or first run repo-cli tag {repository} {tag} --delete"
+            ));
+        }
+        Error::UnknownTag { repository, .. } => return Some(format!("run repo-cli tag {repository}")),
+        Error::Change(ChangeError::Present { key, repository, .. }) => {
+            return Some(format!(
+                "run repo-cli remove {repository} {}={}: it also holds what it removes",
+                key.package, key.version
+            ));
+        }
+        _ => {}
+    }
+    let hint = match error {
+        Error::Change(ChangeError::Conflict { .. }) => {
+            "a package that changes needs a new version: clients cannot tell two files of one version apart"
+        }
+        Error::Import(ImportError::NotUnpackable { .. }) => {
+            "build the package with an entry for each of its directories, as dpkg-deb does"
+        }
+        Error::Cancelled(Cancelled { during }) => after_cancellation(*during),
+        Error::Change(ChangeError::Held { .. }) => "to take it all the same, give --despite-hold",
+        Error::Change(ChangeError::ReservedName { .. }) => {
+            "give the package another name; the keyring package is made by `repo-cli key publish`"
+        }
+        Error::Change(ChangeError::KeyringVersion { .. }) => {
+            "remove that package with repo-cli remove, then give the command again"
+        }
+        Error::Change(ChangeError::PathConflict { .. }) => {
+            "versions of a source package share their upstream tarballs: a tarball that changes needs a new upstream version"
+        }
+        Error::Import(ImportError::Incomplete { .. }) => {
+            "put it there; only a file that the repository has already may be left out"
+        }
+        Error::Import(ImportError::NotSigned { .. }) => {
+            "whose uploads are taken says the keyring that `uploaders` in repo.toml names"
+        }
+        Error::Change(ChangeError::OtherComponent { .. }) => {
+            "to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do"
+        }
+        Error::Storage(StorageError::UnsafePath { fault: PathFault::OtherOwner, .. }) => {
+            "remove the directory, or give it to the owner of the folder it lies in"
+        }
+        Error::Storage(StorageError::UnsafePath { fault: PathFault::InTheWay, .. }) => {
+            "remove it as its owner or as root, then run repo-cli publish"
+        }
+        Error::Storage(StorageError::UnsafePath { .. }) => {
+            "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back"
+        }
+        Error::Import(ImportError::NoSuite { .. }) => {
+            "list suites in repo.toml, in `suites` or the file that `suites_file` names"
+        }
+        Error::Import(ImportError::UnknownRelease { .. }) => {
+            "choose suites with --suite, or set unknown_release = \"everywhere\" in repo.toml"
+        }
+        Error::Import(ImportError::NoRoutedSuite { .. }) => {
+            "add one to the rule in repo.toml, or choose one with --suite"
+        }
+        Error::Change(ChangeError::UnlistedArchitecture { .. }) => "add it to `architectures` in repo.toml",
+        Error::Change(ChangeError::UnlistedComponent { .. }) => {
+            "add it to `components` in repo.toml, or choose one with --component"
+        }
+        Error::Publish(PublishError::ReleaseInfoChange { .. }) => {
+            "take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client \
+             `apt-get update --allow-releaseinfo-change`"
+        }
+        Error::Publish(PublishError::KeyChange { .. }) => {
+            "restore keys/ from the backup; or give clients the new key (`repo-cli client-config`), then \
+             `repo-cli publish --allow-key-change`"
+        }
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::Locked { .. }, .. }) => UNLOCK,
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::Offline { .. }, .. }) => EXPORT,
+        Error::Publish(PublishError::Stale { .. }) => EXPORT_AGAIN,
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::NotAttached, .. }) => EXPORT_AGAIN,
+        Error::Publish(PublishError::Sign { source: apt_sign::Error::Program { .. }, .. }) => {
+            "clients see what they saw before; when the program works again, run repo-cli publish"
+        }
+        Error::Publish(PublishError::Removal { .. }) => {
+            "take it back in repo.toml; or `repo-cli publish --allow-removal`"
+        }
+        Error::UnknownSuite { .. } => "the suites are listed in repo.toml",
+        Error::Storage(StorageError::NewerFormat { .. }) => {
+            "use the version of repo-cli that wrote the store, or a newer one"
+        }
+        Error::Storage(StorageError::OlderFormat { .. }) => "run repo-cli store upgrade",
+        Error::Maintenance(MaintenanceError::BackupInStore { .. }) => {
+            "choose a directory outside the store, better on another disk"
+        }
+        Error::Maintenance(MaintenanceError::OtherBackup { .. }) => "give each store a directory of its own",
+        Error::Storage(StorageError::OtherFileSystem { .. }) => {
+            "move one of the two, or mount the directory that holds both as one file system"
+        }
+        Error::Storage(StorageError::NotEmpty { .. }) => "choose a new or an empty directory",
+        Error::Storage(StorageError::InUse { .. }) => "try again when the other command has finished",
+        Error::Maintenance(MaintenanceError::NoWayBack { .. }) => "restore a backup made before the upgrade",
+        Error::Storage(StorageError::Damaged { .. } | StorageError::Missing { .. }) => {
+            "restore the file from a backup of store/"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// Returns in which state things are after Ctrl-C.
+fn after_cancellation(during: Phase) -> &'static str {
+    match during {
+        Phase::Reading | Phase::Changing => {
+            "the repository is as it was; give the same command again to change it"
+        }
+        Phase::Linking | Phase::Unpacking | Phase::Rendering => {
+            "clients see what they saw before; run repo-cli publish to go on"
+        }
+        Phase::Checking | Phase::Comparing => "the check is not complete; give the same command again",
+        Phase::Marking | Phase::Removing => {
+            "only files that nothing refers to were removed; give the same command again to go on"
+        }
+        _ => "the copy is not complete; give the same command again to go on",
+    }
+}
