@@ -52,13 +52,21 @@ fn quoted(text: &str) -> impl Iterator<Item = String> {
 /// The words of a command line, without its quotation marks.
 fn words(line: &str) -> Vec<String> {
     let command = line.split(['|', ';', '>', '&']).next().unwrap_or_default();
-    let word = |word: &str| match word {
-        // The documents shorten fingerprints.
-        "FINGERPRINT" => "0".repeat(40),
-        word if word.contains('…') => "0".repeat(40),
-        word => word.replace(['\'', '"'], ""),
-    };
-    command.split_ascii_whitespace().map(word).collect()
+    let mut words = vec![String::new()];
+    let mut quotation_mark = None;
+    for character in command.trim().chars() {
+        match (quotation_mark, character) {
+            (None, '\'' | '"') => quotation_mark = Some(character),
+            (Some(mark), _) if mark == character => quotation_mark = None,
+            (None, ' ') => words.push(String::new()),
+            _ => words.last_mut().unwrap().push(character),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    // The documents shorten fingerprints.
+    let is_fingerprint = |word: &String| word == "FINGERPRINT" || word.contains('…');
+    words.iter_mut().filter(|word| is_fingerprint(word)).for_each(|word| *word = "0".repeat(40));
+    words
 }
 
 #[test]
@@ -81,5 +89,5 @@ fn every_command_line_of_the_documents_is_understood() {
 fn command_lines_are_found() {
     let text = "Run `repo-cli list prod` or `ls`.\n```sh\nsudo repo-cli gc   # see `repo-cli fsck`\nls\n```\n```text\nrepo-cli no\n```\n";
     assert_eq!(command_lines(text), ["repo-cli list prod", "repo-cli gc", "repo-cli fsck"]);
-    assert_eq!(words("repo-cli list prod 'lib*' | less"), ["repo-cli", "list", "prod", "lib*"]);
+    assert_eq!(words("repo-cli list  prod 'lib* a' | less"), ["repo-cli", "list", "prod", "lib* a"]);
 }

@@ -50,6 +50,9 @@ struct Subject {
     /// Numbers that a monitoring system keeps, by the name of a metric without what all have in common. The unit stands at its end;
     /// times are in seconds since 1970.
     figures: BTreeMap<&'static str, i64>,
+    /// How many of the messages need a person: these are the first.
+    #[serde(skip)]
+    needing: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,6 +92,7 @@ impl Subject {
             messages: Vec::new(),
             action: None,
             figures: BTreeMap::new(),
+            needing: 0,
         }
     }
 
@@ -99,8 +103,8 @@ impl Subject {
 
     /// Adds what needs a person, and what to do about it.
     fn attention(&mut self, message: impl Into<String>, action: Option<String>) {
-        let before = self.messages.len() * usize::from(self.state == State::Attention);
-        self.messages.insert(before.min(self.messages.len()), message.into());
+        self.messages.insert(self.needing, message.into());
+        self.needing += 1;
         self.state = State::Attention;
         self.action = self.action.take().or(action);
     }
