@@ -1,7 +1,7 @@
 //! The maintainer scripts. They make the user and the directory of the store, and start and stop the units; no script ever touches what
 //! is in the store, not even when the package is purged.
 
-use crate::units::{ROOT, enabled};
+use crate::units::{ROOT, enabled, installable};
 
 /// Makes the user and the directory, and enables the timers.
 pub(crate) fn postinst() -> String {
@@ -58,7 +58,7 @@ fi
 
 /// Forgets the units. The store and its user stay.
 pub(crate) fn postrm() -> String {
-    let units = enabled().join(" ");
+    let units = installable().join(" ");
     format!(
         r#"#!/bin/sh
 set -e

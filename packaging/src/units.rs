@@ -48,6 +48,12 @@ pub(crate) fn units() -> Vec<Unit> {
     units
 }
 
+/// Returns the units that may be enabled, by the package or by an administrator.
+pub(crate) fn installable() -> Vec<String> {
+    let has_install = |(name, text): &Unit| text.contains("[Install]") && !name.contains('@');
+    units().into_iter().filter(has_install).map(|(name, _)| name).collect()
+}
+
 /// Returns the units that are enabled when the package is installed.
 pub(crate) fn enabled() -> Vec<String> {
     JOBS.iter().filter(|job| !job.is_template()).map(|job| format!("{}.timer", job.name)).collect()

@@ -25,6 +25,8 @@ pub(crate) enum Outcome {
     Done,
     /// Something was refused, and said so already: status 1.
     Refused,
+    /// A monitoring system is told that nothing is known: status 2, as it expects of a plugin.
+    Critical,
     /// Something was found, differences by `diff` or what needs a person by `status` and `key check`: status 3.
     Different,
 }
@@ -41,6 +43,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => Self::SUCCESS,
             Outcome::Refused => Self::from(1),
+            Outcome::Critical => Self::from(2),
             Outcome::Different => Self::from(3),
         }
     }

@@ -24,6 +24,11 @@ impl Loss {
     }
 }
 
+/// Returns whether any of these losses is asked about.
+pub(crate) fn is_asked_about(losses: &[Loss]) -> bool {
+    losses.iter().any(Loss::is_drastic)
+}
+
 /// Says what would be asked, for who only looks at what would be done.
 pub(crate) fn foretell(losses: &[Loss], output: &Output) {
     let drastic = drastic(losses);

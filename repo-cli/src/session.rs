@@ -119,6 +119,11 @@ impl Session {
         Ok(())
     }
 
+    /// Whether the store belongs to the user who runs this, who then sees all of it.
+    pub(crate) fn is_owner(&self) -> bool {
+        is_owner(&self.store)
+    }
+
     /// Who acts, when, and on how many threads.
     pub(crate) fn context(&self) -> Context {
         Context {
@@ -624,12 +629,16 @@ pub(crate) fn actor(global: &Global) -> String {
 /// Notes what was done to look after the store, for `status`, if its owner did it: a file of another, root's above all, would be in the
 /// owner's way. A store of an older format is left as it is.
 pub(crate) fn note_upkeep(store: &Store, kind: UpkeepKind, run: &UpkeepRun, output: &Output) {
-    let owner = std::fs::metadata(store.root().join("store")).map(|found| found.uid());
-    let is_owner = owner.is_ok_and(|owner| owner == rustix::process::geteuid().as_raw());
-    if !is_owner || store.format() < Format::NEWEST {
+    if !is_owner(store) || store.format() < Format::NEWEST {
         return;
     }
     if let Err(error) = store.note_upkeep(kind, run) {
         output.warn("W-NOT-NOTED", format!("`status` will not know of this run: {}", chain(&error)));
     }
+}
+
+/// Whether the store belongs to the user who runs this.
+fn is_owner(store: &Store) -> bool {
+    let owner = std::fs::metadata(store.root().join("store")).map(|found| found.uid());
+    owner.is_ok_and(|owner| owner == rustix::process::geteuid().as_raw())
 }

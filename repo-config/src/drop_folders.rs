@@ -1,10 +1,10 @@
 //! The folders out of which packages are taken.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
-use repo_store::RepositoryName;
+use repo_store::{RepositoryName, SuiteSettings};
 
-use crate::config::Config;
+use crate::config::{Config, without_repeats};
 use crate::error::{ConfigError, Contradiction};
 use crate::value::Text;
 
@@ -54,6 +54,26 @@ impl Config {
                 let suite = suite.clone();
                 return Err(self.contradiction(Contradiction::FolderOfNoSuite { number, suite, known }));
             }
+            if let Some(component) = &folder.component {
+                let is_meant =
+                    |suite: &&SuiteSettings| folder.suites.is_empty() || folder.suites.contains(&suite.name);
+                let components = settings.suites.iter().filter(is_meant).flat_map(|suite| &suite.components);
+                let known = without_repeats(components.map(ToString::to_string).collect());
+                if !known.iter().any(|known| known == component.as_str()) {
+                    let component = component.clone();
+                    return Err(self.contradiction(Contradiction::FolderOfNoComponent {
+                        number,
+                        component,
+                        known,
+                    }));
+                }
+            }
+            let inside = ["store", "public", "keys", "repo.d"].map(|part| self.root().join(part));
+            let is_root = |path: &Utf8Path| path.components().eq(self.root().components());
+            if is_root(&folder.path) || inside.iter().any(|part| folder.path.starts_with(part)) {
+                let path = folder.path.clone();
+                return Err(self.contradiction(Contradiction::FolderInStore { number, path }));
+            }
             // Whichever looks first would decide where a package goes.
             if folders.iter().take(place).any(|earlier| earlier.path == folder.path) {
                 let path = folder.path.clone();
@@ -96,6 +116,9 @@ mod tests {
             "[[incoming]]\nfolder = 'a'\nrepository = 'prod'\nsuites = ['bookworm']\n",
             "[[incoming]]\nfolder = 'a'\nrepository = 'prod'\n[[incoming]]\nfolder = '/root/a'\nrepository = 'preprod'\n",
             "[[incoming]]\nfolder = 'a'\n",
+            "[[incoming]]\nfolder = 'a'\nrepository = 'prod'\ncomponent = 'nope'\n",
+            "[[incoming]]\nfolder = 'public/preprod'\nrepository = 'prod'\n",
+            "[[incoming]]\nfolder = '.'\nrepository = 'prod'\n",
             "[[incoming]]\nfolder = 'a'\nrepository = 'prod'\nafter = 'burn'\n",
         ];
         let errors: Vec<String> = refused.iter().map(|text| config(text).unwrap_err().to_string()).collect();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::SuiteName;
+use deb_parse::{Component, SuiteName};
 use repo_store::{RepositoryName, SettingsError};
 
 /// Why a configuration cannot be used.
@@ -260,6 +260,26 @@ pub enum Contradiction {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// A drop folder for a component that none of its suites has.
+    #[error("drop folder {number}: none of its suites has the component `{component}`")]
+    FolderOfNoComponent {
+        /// The number of the table, from 1.
+        number: usize,
+        /// The component.
+        component: Component,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A drop folder in which the store keeps something.
+    #[error(
+        "drop folder {number}: {path} is part of the store: packages would be taken out of what is published"
+    )]
+    FolderInStore {
+        /// The number of the table, from 1.
+        number: usize,
+        /// The folder.
+        path: Utf8PathBuf,
+    },
     /// A drop folder that is configured twice.
     #[error("drop folder {number}: {path} is configured twice")]
     FolderTwice {
@@ -311,12 +331,14 @@ impl Contradiction {
             | Self::UnknownSuite { suite, known, .. }
             | Self::FolderOfNoSuite { suite, known, .. }
             | Self::RetentionOfNoSuite { suite, known, .. } => (suite.to_string(), known),
+            Self::FolderOfNoComponent { component, known, .. } => (component.to_string(), known),
             Self::ChannelWithoutRepository { repository, known }
             | Self::FolderOfNoRepository { repository, known, .. }
             | Self::RouteOfNoRepository { repository, known, .. }
             | Self::RetentionOfNoRepository { repository, known, .. } => (repository.to_string(), known),
             Self::ChannelTwice { .. }
             | Self::FolderTwice { .. }
+            | Self::FolderInStore { .. }
             | Self::ListedTwice { .. }
             | Self::Signer { .. }
             | Self::SameAddress { .. }

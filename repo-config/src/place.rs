@@ -136,6 +136,8 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
         }
         Contradiction::FolderOfNoRepository { number, .. }
         | Contradiction::FolderOfNoSuite { number, .. }
+        | Contradiction::FolderOfNoComponent { number, .. }
+        | Contradiction::FolderInStore { number, .. }
         | Contradiction::FolderTwice { number, .. } => vec![Setting::Rule("incoming", *number)],
         Contradiction::RouteOfNoRepository { number, .. }
         | Contradiction::RouteWithoutSuites { number, .. } => vec![Setting::Rule("route", *number)],

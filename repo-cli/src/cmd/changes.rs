@@ -6,7 +6,9 @@ use deb_parse::{PackageName, SuiteName, Version};
 use repo_store::{Build, CommitId, Record, RecordKey, RepositorySettings, Revision, SuiteRecords};
 
 use crate::error::Failure;
+use crate::guard::{self, Loss};
 use crate::output::{Column, Output, RowLimit, package_rows};
+use crate::session::Session;
 
 /// What happens to a version in a suite.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,8 +141,31 @@ pub(crate) fn packages<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> usi
 }
 
 /// Prints the command that undoes a commit.
-pub(crate) fn print_undo(repository: &RepositorySettings, commit: Option<CommitId>, output: &Output) {
+pub(crate) fn print_undo(
+    repository: &RepositorySettings,
+    commit: Option<CommitId>,
+    session: &Session,
+    output: &Output,
+) {
     if commit.is_some() {
-        output.say(&format!("undo with: repo-cli undo {}", repository.name));
+        output.say(&format!(
+            "undo with: repo-cli undo {}{}",
+            repository.name,
+            yes_to_undo(repository, session)
+        ));
     }
+}
+
+/// Returns the option without which an undo would ask, if it would, as far as the numbers of packages tell.
+fn yes_to_undo(repository: &RepositorySettings, session: &Session) -> &'static str {
+    let losses = || {
+        let head = session.store.head(&repository.name).ok()??;
+        let before = head.parent().ok()??;
+        let loss = |suite: &SuiteName| {
+            let (now, then) = (head.snapshot(suite).ok()?.records(), before.snapshot(suite).ok()?.records());
+            Some(Loss { suite: suite.clone(), before: now, going: now.saturating_sub(then) })
+        };
+        head.commit().suites.keys().map(loss).collect::<Option<Vec<Loss>>>()
+    };
+    if losses().is_some_and(|losses| guard::is_asked_about(&losses)) { " --yes" } else { "" }
 }

@@ -63,6 +63,14 @@ pub(crate) fn run(
         Some(url) => url.of_repository(&repository.name),
         None => session.config.url_of(repository),
     };
+    if arguments.url.is_none() && session.config.configured_url(&repository.name).is_none() {
+        output.warn(
+            "W-NO-URL",
+            format!(
+                "{url} is where `serve` listens: for other machines set `url` in repo.toml, or give --url"
+            ),
+        );
+    }
     let setup = if arguments.flat {
         Setup::of_flat(session, repository, url)?
     } else {

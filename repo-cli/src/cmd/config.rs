@@ -98,7 +98,7 @@ fn of_passphrase(config: &Config) -> Option<Failure> {
 
 /// A drop folder that is not there, or that this user cannot take files out of.
 fn of_drop_folder(path: &Utf8Path) -> Option<Failure> {
-    match std::fs::symlink_metadata(path) {
+    match std::fs::metadata(path) {
         Err(error) => return Some(Failure::io("look at", path)(error)),
         Ok(found) if !found.is_dir() => {
             let what = "it is not a directory, so packages cannot be taken out of it".to_owned();

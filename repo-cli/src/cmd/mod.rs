@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Config(arguments) => config::run(&arguments, &global, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
-        Command::Status(arguments) => status::run(&arguments, &session()?, output),
+        Command::Status(arguments) => status::run(&arguments, &session, output),
         Command::Store(arguments) => store::run(&arguments, session()?, output),
     }
 }

@@ -112,7 +112,7 @@ pub(crate) fn run(
         return Ok(Outcome::Refused);
     }
     session.finish_change(&done, (to, commit), arguments.change, output)?;
-    changes::print_undo(to, commit, output);
+    changes::print_undo(to, commit, session, output);
     Ok(Outcome::of(!refused))
 }
 

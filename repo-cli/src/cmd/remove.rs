@@ -70,7 +70,7 @@ pub(crate) fn run(
     if arguments.undo {
         let restored = changes.iter().map(|(_, record)| record.key());
         hold::warn_of_returned(restored, name, limit, (session, output))?;
-        changes::print_undo(repository, commit, output);
+        changes::print_undo(repository, commit, session, output);
     } else if commit.is_some() {
         let mut words = vec![format!("undo with: repo-cli remove --undo {name}")];
         words.extend(arguments.selectors.iter().map(|selector| quoted(&selector.to_string())));

@@ -103,7 +103,7 @@ fn retain(
         (false, false) => format!("{name}: removed {what} and kept {kept}"),
     };
     session.finish_change(&done, (repository, commit), arguments.change, output)?;
-    changes::print_undo(repository, commit, output);
+    changes::print_undo(repository, commit, session, output);
     Ok(Outcome::Done)
 }
 

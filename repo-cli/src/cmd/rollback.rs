@@ -84,7 +84,7 @@ pub(crate) fn run(
     hold::say_changed(&held, &lifted, arguments.change.dry_run, output);
     let restored = differences.values().flat_map(|change| &change.only_second).map(|record| record.key());
     hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(), (session, output))?;
-    changes::print_undo(repository, commit, output);
+    changes::print_undo(repository, commit, session, output);
     if commit.is_some() {
         print_upgraded_machines(&target, repository, differences, output)?;
     }

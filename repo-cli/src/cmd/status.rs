@@ -126,10 +126,15 @@ impl Subject {
 
 pub(crate) fn run(
     arguments: &StatusArguments,
-    session: &Session,
+    open: &dyn Fn() -> Result<Session, Failure>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let subjects = subjects::all(session);
+    let session = match open() {
+        Ok(session) => session,
+        // A monitoring system must hear of that, and not nothing.
+        Err(failure) => return nothing_known(arguments.format, failure, output),
+    };
+    let subjects = subjects::all(&session);
     let attention = subjects.iter().filter(|subject| subject.needs_a_person()).count();
     match arguments.format {
         Some(Format::Nagios) => {
@@ -157,6 +162,23 @@ pub(crate) fn run(
         }
     }
     Ok(if attention == 0 { Outcome::Done } else { Outcome::Different })
+}
+
+/// Tells a monitoring system that the store cannot be opened.
+fn nothing_known(format: Option<Format>, failure: Failure, output: &Output) -> Result<Outcome, Failure> {
+    let mut store = Subject::new(Kind::Store, "store");
+    store.attention(failure.report().message, None);
+    match format {
+        Some(Format::Nagios) => {
+            output.line(&formats::nagios_critical(&store));
+            Ok(Outcome::Critical)
+        }
+        Some(Format::Prometheus) => {
+            formats::prometheus(&[store]).iter().for_each(|line| output.line(line));
+            Err(failure)
+        }
+        None => Err(failure),
+    }
 }
 
 #[cfg(test)]

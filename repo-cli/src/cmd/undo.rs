@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     hold::say_changed(&held, &lifted, dry_run, output);
     let restored = plan.changes().values().flat_map(|change| &change.only_second).map(|record| record.key());
     hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(), (session, output))?;
-    changes::print_undo(repository, commit, output);
+    changes::print_undo(repository, commit, session, output);
     if commit.is_some() {
         let target = session.resolve(&repository.name, &plan.target().to_string())?;
         rollback::print_upgraded_machines(&target, repository, plan.changes(), output)?;

@@ -172,3 +172,13 @@ fn a_backup_of_a_store_that_lost_a_part_of_a_publication_says_so() {
     let _ = environment.run(&["backup", "saved"]).succeeds();
     let _ = environment.run(&["restore", "saved", "again"]).succeeds();
 }
+
+#[test]
+fn dists_that_were_removed_are_published_again_and_that_is_that() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    environment.add("preprod", &["hello=2.0"]);
+    std::fs::remove_file(environment.root().join("public/preprod/dists")).unwrap();
+    let _ = environment.run(&["publish", "preprod"]).succeeds();
+    let _ = environment.run(&["fsck"]).succeeds();
+}

@@ -155,7 +155,7 @@ fn an_emptied_list_of_suites_is_no_wish_to_publish_none() {
     hint: list them in `suites`, or in the file that `suites_file` names
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml: line 59: preprod has no suites
+    error: <DIR>/store/repo.toml: line 62: preprod has no suites
     hint: list them in `suites`, or in the file that `suites_file` names
     status: 1
     ---- stderr

@@ -269,7 +269,7 @@ fn few_open_files_are_told_at_the_start() {
     let server = Server::start(&mut environment.other(&["sh", "-c", &line]));
     let talk = || fs::read_to_string(environment.path("talk")).unwrap();
     wait_until("it says so", || {
-        talk().contains("warning: the limit of open files leaves room for 66 connections, not 4096")
+        talk().contains("warning: the limit of open files leaves room for 65 connections, not 4096")
     });
     assert_eq!(get(&server, "/prod/dists/bookworm/InRelease").0, 200);
 }

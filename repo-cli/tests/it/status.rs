@@ -79,7 +79,7 @@ fn backups_and_checks_are_remembered() {
 
     // Nothing has changed since the backup, and a check is due once a month.
     let output = status_at(&environment, "+20d").unwrap().succeeds();
-    assert!(line(&output, "backup").contains("20 days ago"), "{output}");
+    assert!(line(&output, "backup").contains(" days ago to "), "{output}");
     environment.add("preprod", &["hello=2.0"]);
     let output = status_at(&environment, "+20d").unwrap().ends_with(3);
     assert!(line(&output, "backup").contains("attention  the store has changed since"), "{output}");
@@ -132,11 +132,11 @@ fn what_a_drop_folder_rejected_needs_a_person() {
     assert!(line(&output, folder.as_str()).contains("attention  cannot be read"), "{output}");
     std::fs::create_dir(&folder).unwrap();
     let output = environment.run(&["status"]).succeeds();
-    assert!(line(&output, folder.as_str()).contains("empty"), "{output}");
+    assert!(line(&output, folder.as_str()).contains("nothing waits"), "{output}");
     std::fs::write(folder.join("junk.deb"), "junk").unwrap();
     let _ = environment.run(&["incoming", "--once", "--patience", "0"]).ends_with(1);
     let output = environment.run(&["status"]).ends_with(3);
-    assert!(line(&output, folder.as_str()).contains("attention  1 file rejected, empty"), "{output}");
+    assert!(line(&output, folder.as_str()).contains("attention  1 file rejected, nothing waits"), "{output}");
 }
 
 #[test]
@@ -153,4 +153,52 @@ fn the_order_of_promotion_names_repositories_that_are_there() {
         let output = environment.run(&["status"]).ends_with(1);
         assert!(output.stderr.contains(refusal), "{output}");
     }
+}
+
+#[test]
+fn keys_that_cannot_sign_and_uploads_that_nobody_takes_need_a_person() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let environment = store();
+    let folder = environment.path("drop");
+    std::fs::create_dir(&folder).unwrap();
+    configure(&environment, &format!("[[incoming]]\nfolder = \"{folder}\"\nrepository = \"preprod\"\n"));
+    let package = environment.package("hello", "1.0", "all");
+    std::fs::copy(&package, folder.join("hello_1.0_all.deb")).unwrap();
+    let _ = environment.run(&["status"]).succeeds();
+    if let Some(later) = status_at(&environment, "+1h") {
+        let later = later.ends_with(3);
+        assert!(line(&later, folder.as_str()).contains("nobody takes it"), "{later}");
+    }
+    let keys = environment.root().join("keys");
+    std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let output = environment.run(&["status"]).ends_with(3);
+    assert!(line(&output, "keys").contains("attention"), "{output}");
+    let _ = environment.run(&["key", "check"]).ends_with(3);
+}
+
+#[test]
+fn what_clients_miss_needs_a_person_and_a_hold_does_not() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let _ = environment.run(&["hold", "preprod", "hello=2.0", "--reason", "it crashes"]).succeeds();
+    let output = environment.run(&["status"]).succeeds();
+    assert!(line(&output, "preprod").contains(" ok "), "{output}");
+    let public = environment.root().join("public/preprod");
+    std::fs::remove_file(public.join("dists/bookworm/InRelease")).unwrap();
+    let output = environment.run(&["status"]).ends_with(3);
+    assert!(line(&output, "preprod").contains("InRelease is gone"), "{output}");
+    std::fs::remove_dir_all(&public).unwrap();
+    let output = environment.run(&["status"]).ends_with(3);
+    assert!(line(&output, "preprod").contains("what was published is gone"), "{output}");
+}
+
+#[test]
+fn a_monitoring_system_hears_of_a_store_that_cannot_be_opened() {
+    let environment = store();
+    configure(&environment, "pdiffs = \"many\"\n");
+    let nagios = environment.run(&["status", "--format", "nagios"]).ends_with(2);
+    assert!(nagios.stdout.starts_with("CRITICAL - "), "{nagios}");
+    let metrics = environment.run(&["status", "--format", "prometheus"]).ends_with(1);
+    assert!(metrics.stdout.contains("repo_attention{kind=\"store\",subject=\"store\"} 1\n"), "{metrics}");
 }

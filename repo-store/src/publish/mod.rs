@@ -389,7 +389,9 @@ impl Store {
             suites.insert(place, before.clone());
         }
         let commit = head.as_ref().map(Revision::id);
-        let replaces = self.shown_id(target, &repository.name, context.now)?;
+        // When somebody took away what clients saw, it is the last that is known.
+        let known = known.filter(|known| !is_from_the_future(known.id, context.now)).map(|known| known.id);
+        let replaces = self.shown_id(target, &repository.name, context.now)?.or(known);
         let public_keys = Some(draft.put_keys(&public_keys)?);
         let publication = Publication { id: draft.id(), commit, replaces, keys, public_keys, suites };
         let published = Operation::Publish(publication.id);

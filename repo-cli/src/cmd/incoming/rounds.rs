@@ -50,7 +50,7 @@ pub(super) fn run(
     listen_to_signals(&sender)?;
     let mut watched = Watched::new(sender)?;
     drop(session);
-    output.say(&format!("watching {} until it is asked to end", count(folders.len(), "folder")));
+    output.say(&format!("watching {}; SIGTERM or Ctrl-C ends it", count(folders.len(), "folder")));
     output.flush();
     let mut told = BTreeSet::new();
     let mut unfinished = true;

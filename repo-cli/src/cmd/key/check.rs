@@ -81,11 +81,17 @@ fn of_keys(session: &Session) -> Vec<Finding> {
         message,
         action,
     };
+    // What keeps anything from being signed, such as a mode that lets others read a key. Whatever is wrong with one of several is told below.
+    let refused = session.keys().signer(now).err();
     let Some(found) = session.keys().inspect(now) else {
         let message = "the directory of keys cannot be read".to_owned();
         return vec![attention("keys".to_owned(), message, None)];
     };
     let mut findings = Vec::new();
+    if let Some(refused) = refused.filter(|_| !found.no_file && found.faults.is_empty()) {
+        let action = Some("repo-cli fsck --repair".to_owned());
+        findings.push(attention("keys".to_owned(), crate::error::chain(&refused), action));
+    }
     if found.no_file {
         let action = Some("repo-cli key generate".to_owned());
         findings.push(attention("keys".to_owned(), "there is no signing key".to_owned(), action));

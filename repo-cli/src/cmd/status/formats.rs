@@ -27,6 +27,11 @@ pub(super) fn nagios(subjects: &[Subject]) -> String {
     line
 }
 
+/// The line for a store of which nothing is known.
+pub(super) fn nagios_critical(store: &Subject) -> String {
+    format!("CRITICAL - {}", store.summary().replace(['|', '\n'], "/"))
+}
+
 /// Metrics in the text format of Prometheus, each kind of metric together.
 pub(super) fn prometheus(subjects: &[Subject]) -> Vec<String> {
     let mut lines = vec![

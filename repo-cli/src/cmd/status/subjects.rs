@@ -1,9 +1,13 @@
 //! What is looked at. What cannot be found out about one thing is said of that thing and hides no other.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use camino::Utf8Path;
+use deb_parse::SuiteName;
 use jiff::{SignedDuration, Timestamp};
 use repo_store::{
-    CurrentPublication, GcOptions, PromoteOptions, RepositoryName, RepositorySettings, UpkeepRun,
+    CurrentPublication, GcOptions, LogEntry, Operation, PromoteOptions, RepositoryName, RepositorySettings,
+    UpkeepRun,
 };
 
 use super::{Kind, Subject};
@@ -22,8 +26,11 @@ const BACKUP_DUE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// After so long without a check, somebody should run one.
 const CHECK_DUE: SignedDuration = SignedDuration::from_hours(35 * 24);
 
-/// Below so many bytes, and so many percent, a file system is nearly full.
-const LITTLE_SPACE: (u64, u64) = (10 << 30, 5);
+/// Below so many bytes a file system is nearly full, and below ten times as many if these are so many percent of it.
+const LITTLE_SPACE: (u64, u64) = (1 << 30, 5);
+
+/// What waits in a drop folder for so long is taken by nobody.
+const TAKEN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
 /// Looks at everything.
 pub(super) fn all(session: &Session) -> Vec<Subject> {
@@ -46,8 +53,9 @@ pub(super) fn all(session: &Session) -> Vec<Subject> {
         subjects.push(look(Kind::Channel, &name, &|subject| waiting(from, to, session, subject)));
     }
     for folder in session.config.drop_folders() {
-        subjects
-            .push(look(Kind::Incoming, folder.path.as_str(), &|subject| drop_folder(&folder.path, subject)));
+        subjects.push(look(Kind::Incoming, folder.path.as_str(), &|subject| {
+            drop_folder(&folder.path, session, subject)
+        }));
     }
     subjects.push(look(Kind::Keys, "keys", &|subject| keys(session, subject)));
     subjects.push(look(Kind::Backup, "backup", &|subject| backup(session, subject)));
@@ -77,6 +85,9 @@ fn repository(
     let head = session.store.head(name)?;
     let current = session.store.current_publication(name)?;
     match &current {
+        None if was_published(name, session)? => {
+            subject.attention("what was published is gone: clients find nothing", publish());
+        }
         None if head.is_none() => subject.say("empty, never published"),
         None => subject.attention("never published", publish()),
         Some(current) => published(current, session, subject),
@@ -86,7 +97,9 @@ fn repository(
     let unpublished = match (&head, shown) {
         (Some(head), Some(shown)) if head.id() != shown => {
             let shown = session.store.resolve(name, &shown.to_string())?;
-            changes.saturating_sub(shown.commit().sequence)
+            // A hold changes nothing that clients see.
+            let is_seen = shown.commit().suites != head.commit().suites;
+            if is_seen { changes.saturating_sub(shown.commit().sequence) } else { 0 }
         }
         (Some(_), None) => changes,
         _ => 0,
@@ -120,14 +133,33 @@ fn repository(
     Ok(())
 }
 
+/// Whether a publication of the repository was ever announced.
+fn was_published(name: &RepositoryName, session: &Session) -> Result<bool, Failure> {
+    let is_publication = |entry: &LogEntry| {
+        entry.repository == *name && matches!(entry.operation, Operation::Publish(_)) && entry.is_unchanged()
+    };
+    Ok(session.store.operations()?.iter().any(is_publication))
+}
+
 /// What clients make of what they see.
 fn published(current: &CurrentPublication, session: &Session, subject: &mut Subject) {
     let now = session.context().now;
-    let name = &subject.subject;
+    let name = &*subject.subject.clone();
     let (publish, sign) = (format!("repo-cli publish {name}"), format!("repo-cli sign again {name}"));
     let Some(date) = current.date else { return subject.say("published without a suite") };
     subject.figure("published_seconds", date.as_second());
-    if let Some(refused) = clock::refused_until(Some(date), now) {
+    let public = session.root.join("public").join(name);
+    let signed = |suite: &SuiteName| public.join("dists").join(suite.as_str()).join("InRelease");
+    let suites = session.config.repositories().filter(|repository| repository.name.as_str() == name);
+    let gone = suites.flat_map(|repository| &repository.suites).map(|suite| signed(&suite.name));
+    let mut gone = gone.chain([public.join("pool")]).filter(|path| !path.exists());
+    if let Some(path) = gone.next().filter(|_| has_content(session, name)) {
+        let fsck = Some("repo-cli fsck --repair".to_owned());
+        subject.attention(format!("{path} is gone: clients miss it"), fsck);
+    }
+    // Otherwise one wrong clock would be told for every repository.
+    let is_clock = clock::doubt(session.store.last_entry().ok().flatten(), now).is_some();
+    if let Some(refused) = clock::refused_until(Some(date), now).filter(|_| !is_clock) {
         subject.attention(refused, Some(sign));
     } else {
         subject.say(format!("published {}", ago(date, now)));
@@ -142,6 +174,12 @@ fn published(current: &CurrentPublication, session: &Session, subject: &mut Subj
     } else if left < enough {
         subject.attention(format!("clients will refuse it in {}", clock::length(left)), Some(publish));
     }
+}
+
+/// Whether a repository has anything that clients can miss.
+fn has_content(session: &Session, name: &str) -> bool {
+    let head = RepositoryName::parse(name).ok().and_then(|name| session.store.head(&name).ok().flatten());
+    head.is_some_and(|head| !head.commit().suites.is_empty())
 }
 
 /// What one repository has and the next lacks.
@@ -167,43 +205,70 @@ fn waiting(
     Ok(())
 }
 
-/// What waits in a drop folder for a person.
-fn drop_folder(folder: &Utf8Path, subject: &mut Subject) -> Result<(), Failure> {
-    let count_in = |directory: &Utf8Path, is_meant: &dyn Fn(&str) -> bool| {
-        let mut number = 0_usize;
-        for entry in directory.read_dir_utf8()? {
-            number += usize::from(is_meant(entry?.file_name()));
+/// What waits in a drop folder for a person, or for somebody who takes it.
+fn drop_folder(folder: &Utf8Path, session: &Session, subject: &mut Subject) -> Result<(), Failure> {
+    let (mut waiting, mut oldest) = (0_usize, None);
+    let mut look = || {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_name() == "rejected" {
+                continue;
+            }
+            waiting += 1;
+            let name = entry.file_name();
+            let is_meant = [".deb", ".udeb", ".ddeb", ".changes"]
+                .iter()
+                .any(|ending| name.to_string_lossy().ends_with(ending));
+            if is_meant {
+                let changed = Timestamp::from_second(entry.metadata()?.mtime()).unwrap_or_default();
+                oldest = oldest.or(Some(changed)).map(|oldest: Timestamp| oldest.min(changed));
+            }
         }
-        Ok::<usize, std::io::Error>(number)
+        Ok::<(), std::io::Error>(())
     };
-    let waiting = match count_in(folder, &|name| name != "rejected") {
-        Ok(waiting) => waiting,
-        Err(error) => {
-            subject.attention(format!("cannot be read: {error}"), None);
-            return Ok(());
-        }
-    };
+    if let Err(error) = look() {
+        subject.attention(format!("cannot be read: {error}"), None);
+        return Ok(());
+    }
     subject.figure("waiting_files", waiting);
+    let age = oldest.map(|oldest| session.context().now.duration_since(oldest));
+    if let Some(age) = age.filter(|age| *age > TAKEN_WITHIN) {
+        let message = format!("{} there for {}: nobody takes it", count(waiting, "file"), clock::length(age));
+        subject.attention(message, Some("repo-cli incoming --once".to_owned()));
+    }
     let aside = folder.join("rejected");
-    let rejected = match count_in(&aside, &|name| name.ends_with(".reason")) {
+    let rejected = match std::fs::read_dir(&aside) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-        found => found.map_err(Failure::io("list", &aside))?,
+        found => {
+            let found = found.map_err(Failure::io("list", &aside))?.flatten();
+            found.filter(|entry| entry.file_name().to_string_lossy().ends_with(".reason")).count()
+        }
     };
     subject.figure("rejected_files", rejected);
     if rejected > 0 {
         let action = format!("see {aside}/*.reason, then remove or move back what is there");
         subject.attention(format!("{} rejected", count(rejected, "file")), Some(action));
     }
-    subject.say(if waiting == 0 { "empty".to_owned() } else { format!("{} in it", count(waiting, "file")) });
+    subject.say(if waiting == 0 {
+        "nothing waits".to_owned()
+    } else {
+        format!("{} in it", count(waiting, "file"))
+    });
     Ok(())
 }
 
 fn keys(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
+    if !session.is_owner() {
+        subject.say("only the owner of the store can see them");
+        return Ok(());
+    }
     let now = std::time::SystemTime::from(session.context().now);
     let mut notes = 0_usize;
     for finding in check::findings(session)? {
         if finding.needs_a_person() {
-            subject.attention(format!("{}: {}", finding.subject, finding.message), finding.action);
+            let about =
+                if finding.subject == "keys" { String::new() } else { format!("{}: ", finding.subject) };
+            subject.attention(format!("{about}{}", finding.message), finding.action);
         } else {
             notes += 1;
         }
@@ -223,7 +288,8 @@ fn keys(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
             };
             subject.say(format!("{number}, the first {when}"));
         }
-        None => subject.say(format!("{number}, without an end")),
+        None if certificates.is_empty() => {}
+        None => subject.say(format!("{number}, valid for ever")),
     }
     if notes > 0 {
         subject.say(format!("{} by `repo-cli key check`", count(notes, "note")));
@@ -297,11 +363,11 @@ fn store(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
     let total = found.f_blocks.saturating_mul(found.f_frsize);
     subject.figure("free_bytes", free);
     let (little, percent) = LITTLE_SPACE;
-    if free < little && free < total / 100 * percent {
+    if free < little || free < 10 * little && free < total / 100 * percent {
         subject.attention(format!("only {} free", bytes(free)), Some("repo-cli gc".to_owned()));
     }
     subject.say(format!("{} of package files", bytes(size)));
-    if !session.store.is_collecting_garbage() {
+    if session.is_owner() && !session.store.is_collecting_garbage() {
         let mut options = GcOptions { dry_run: true, grace: session.config.grace(), ..GcOptions::default() };
         for repository in session.config.repositories() {
             let name = &repository.name;
