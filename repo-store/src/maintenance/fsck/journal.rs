@@ -255,6 +255,7 @@ impl Journal {
             .chain(self.heads.keys())
             .chain(published.keys())
             .chain(self.unreadable.keys())
+            .chain(self.tags.keys().map(|(repository, _)| repository))
             .cloned()
             .collect();
         self.check_tags();
@@ -273,12 +274,8 @@ impl Journal {
                 continue;
             }
             if !self.heads.contains_key(repository) {
-                // Without a record and a place for publications either, a repository that clients once saw was deleted.
-                let is_deleted = self.announced.contains_key(repository)
-                    && !published.contains_key(repository)
-                    && graph.has_no_public_tree(repository);
-                if !done.is_empty() && !is_deleted {
-                    let what = "the operation log or a publication tells of commits";
+                if graph.is_reference_lost(repository) {
+                    let what = "the operation log, a publication or a tag tells of commits";
                     self.report(ProblemKind::Missing, path, what, Some(repository));
                 }
                 continue;
