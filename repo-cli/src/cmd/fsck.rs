@@ -261,6 +261,11 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     }
     if !repair && report.problems.iter().any(|problem| needs_a_copy(problem, others_sign)) {
         hints.push("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
+    } else if repair && report.problems.iter().any(|problem| problem.path.starts_with("store/refs")) {
+        hints.push(
+            "`repo-cli fsck --repair --from BACKUP` brings back a lost state from a backup; without one, look at `repo-cli history` and \
+             `repo-cli list` before you publish",
+        );
     } else if repair && report.problems.iter().any(is_of_a_publication) {
         hints.push(
             "run `repo-cli publish` to show clients the present state, then `repo-cli fsck --repair`: a repair publishes nothing that \

@@ -231,6 +231,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
                  `2026-11-26`, `2026-11-26 20:16`, `2026-11-26T20:16:00Z`, `yesterday`, `2 hours ago`"
             ));
         }
+        Error::LostReference { .. } => {
+            return Some("`repo-cli fsck --repair` brings it back from what the store has twice".to_owned());
+        }
         Error::BeforeHistory { repository, .. } => return Some(format!("run repo-cli history {repository}")),
         Error::TagExists { repository, tag } => {
             return Some(format!(

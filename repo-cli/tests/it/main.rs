@@ -28,6 +28,7 @@ mod keys;
 mod library_stores;
 mod long_output;
 mod lost_parts;
+mod lost_references;
 mod naming;
 mod obstacles;
 mod output;

@@ -78,6 +78,14 @@ pub enum Error {
         /// The time of the first state.
         begins: Timestamp,
     },
+    /// Nothing leads to the current state of a repository any more, and something tells that it had one.
+    #[error(
+        "store/refs/{repository} is lost: {repository} has no current state, but the operation log, a publication or a tag tells of one"
+    )]
+    LostReference {
+        /// The repository.
+        repository: RepositoryName,
+    },
     /// The tag stands for another state already.
     #[error("{repository} has a tag `{tag}` for another state")]
     TagExists {
@@ -117,6 +125,7 @@ impl Error {
             Self::UnknownSuite { .. } => "E-UNKNOWN-SUITE",
             Self::UnknownRevision { .. } => "E-UNKNOWN-REVISION",
             Self::BeforeHistory { .. } => "E-BEFORE-HISTORY",
+            Self::LostReference { .. } => "E-LOST-REFERENCE",
             Self::TagExists { .. } => "E-TAG-EXISTS",
             Self::UnknownTag { .. } => "E-UNKNOWN-TAG",
         }

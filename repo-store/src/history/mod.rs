@@ -4,6 +4,7 @@ pub(crate) mod dates;
 pub(crate) mod horizon;
 pub(crate) mod keyring_versions;
 pub(crate) mod listing;
+mod lost;
 pub(crate) mod revision;
 pub(crate) mod selector;
 pub(crate) mod tags;
@@ -26,7 +27,7 @@ impl Store {
     /// The current state of a repository; `None` before its first commit.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it is there and cannot be read; [`Error::LostReference`] when it had commits and nothing leads to them any more.
     pub fn head(&self, repository: &RepositoryName) -> Result<Option<Revision<'_>>, Error> {
         Ok(self.versioned_head(repository)?.map(|(revision, _)| revision))
     }
@@ -36,7 +37,15 @@ impl Store {
         &self,
         repository: &RepositoryName,
     ) -> Result<Option<(Revision<'_>, Version)>, Error> {
-        let found = self.storage().refs().get(&Self::ref_key(repository))?;
+        let read = || self.storage().refs().get(&Self::ref_key(repository));
+        let mut found = read()?;
+        if found.is_none() && self.is_reference_lost(repository)? {
+            // It may have come into being since.
+            found = read()?;
+            if found.is_none() {
+                return Err(Error::LostReference { repository: repository.clone() });
+            }
+        }
         let Some((bytes, version)) = found else { return Ok(None) };
         let id = std::str::from_utf8(&bytes)
             .ok()

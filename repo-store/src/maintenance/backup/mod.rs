@@ -113,6 +113,7 @@ impl Store {
         plan.named.iter().chain(published).for_each(|original| total.add(original.size));
         let phase = context.progress.begin(Phase::Copying, total);
         let mut damaged = target.copy_all(&plan.named, (context, &phase))?;
+        damaged.extend(plan.lost.iter().map(plan::reference_of));
         for path in &plan.plain {
             if !target.copy_changed(path)? {
                 damaged.push(path.clone());
@@ -413,7 +414,10 @@ impl<'a> Target<'a> {
         }
         for area in plan::mutable_areas() {
             for path in plan::files_below(&self.copy, &area)? {
-                if !plan.captured.iter().any(|(kept, _)| *kept == path) {
+                let of = path.iter().nth(2).unwrap_or_default();
+                // What the store lost is what the backup is for.
+                let is_lost = plan.lost.iter().any(|lost| lost.as_str() == of);
+                if !is_lost && !plan.captured.iter().any(|(kept, _)| *kept == path) {
                     files::remove_if_present(self.copy.at(&path))?;
                 }
             }

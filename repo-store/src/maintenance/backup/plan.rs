@@ -35,6 +35,8 @@ pub(super) struct Plan {
     pub(super) captured: Vec<(Utf8PathBuf, Vec<u8>)>,
     /// What `dists` of each repository leads to.
     pub(super) links: Vec<(Utf8PathBuf, Utf8PathBuf)>,
+    /// The repositories of the store that had a reference, of which there is no file now.
+    pub(super) lost: BTreeSet<RepositoryName>,
 }
 
 /// A file that a digest names.
@@ -96,6 +98,7 @@ impl Plan {
         let mut captured = Vec::new();
         let mut links = Vec::new();
         let mut records = Vec::new();
+        let mut lost = BTreeSet::new();
         {
             // Nothing is announced while this is held. A publication is recorded after the commit it shows, so it is read
             // before the references; these never are ahead of the log.
@@ -125,6 +128,9 @@ impl Plan {
                 for path in files_below(paths, &area)? {
                     captured.extend(files::read_if_present(paths.at(&path))?.map(|bytes| (path, bytes)));
                 }
+            }
+            if let Some(store) = changing {
+                lost = lost_references(store, &captured)?;
             }
             for path in ["store/ops/log", "store/format"] {
                 captured.extend(files::read_if_present(paths.at(path))?.map(|bytes| (path.into(), bytes)));
@@ -161,8 +167,38 @@ impl Plan {
             }
         }
         let plain = if changing.is_some() { of_administrator(root)? } else { beside_the_store(paths)? };
-        Ok(Self { named, plain, publications, captured, links })
+        Ok(Self { named, plain, publications, captured, links, lost })
     }
+}
+
+/// The repositories that had a reference and of which none was captured: it is gone, or something else than a file lies there.
+fn lost_references(
+    store: &Store,
+    captured: &[(Utf8PathBuf, Vec<u8>)],
+) -> Result<BTreeSet<RepositoryName>, Error> {
+    let mut known = store.repositories()?;
+    known.extend(store.operations()?.into_iter().map(|entry| entry.repository));
+    let names = files::names_in(&store.root().join("store/refs"))?;
+    known.extend(names.iter().filter_map(|name| RepositoryName::parse(name).ok()));
+    let mut lost = BTreeSet::new();
+    for repository in known {
+        let path = reference_of(&repository);
+        if captured.iter().any(|(captured, _)| *captured == path) {
+            continue;
+        }
+        // A file that came since it was looked for is that of a repository that was new.
+        if store.is_reference_lost(&repository)?
+            && !files::metadata_of_itself(&store.root().join(&path)).is_ok_and(|found| found.is_file())
+        {
+            lost.insert(repository);
+        }
+    }
+    Ok(lost)
+}
+
+/// Where the reference of a repository is, from the root.
+pub(super) fn reference_of(repository: &RepositoryName) -> Utf8PathBuf {
+    Utf8Path::new("store").join(Store::ref_key(repository).as_str())
 }
 
 /// The files that the administrator wrote into a root, and the keys, by their paths from the root.

@@ -118,6 +118,15 @@ impl<'a> Graph<'a> {
         !crate::storage::files::is_taken(&self.store.public(repository))
     }
 
+    /// Whether the repository had a reference once. What tells of that and cannot be read is a problem of its own.
+    pub(super) fn is_reference_lost(&self, repository: &RepositoryName) -> bool {
+        // One that came since the references were read is that of a repository that was new.
+        let came = || {
+            self.store.storage().refs().get(&Store::ref_key(repository)).is_ok_and(|found| found.is_some())
+        };
+        self.store.is_reference_lost(repository).unwrap_or_default() && !came()
+    }
+
     /// The commit of that id, if it can be read.
     pub(super) fn commit(&self, id: CommitId) -> Option<&'a Commit> {
         match self.contents.objects.get(&id.0) {

@@ -1,6 +1,6 @@
 //! References and the operation log, each of which tells when the other is wrong.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -11,6 +11,7 @@ use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::tags::tag_key;
 use crate::maintenance::upkeep::Upkeep;
+use crate::model::commit::Commit;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
@@ -36,6 +37,10 @@ pub(super) struct Journal {
     pub(super) announced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
     /// For each repository, in the order of the log: announced commits, and what each was based on.
     pub(super) commits: BTreeMap<RepositoryName, Vec<(CommitId, CommitId)>>,
+    /// What made each announced commit, and when.
+    told: HashMap<CommitId, String>,
+    /// The commits that the log says were shown, by publication.
+    shown: BTreeMap<(RepositoryName, PublicationId), CommitId>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -198,9 +203,10 @@ impl Journal {
         for line in log::lines(&log).filter(|line| line.intact) {
             let Some(entry) = LogEntry::parse(line.text) else { continue };
             let unchanged = entry.is_unchanged();
-            let LogEntry { repository, before, after, operation, .. } = entry;
+            let LogEntry { repository, before, after, operation, date, .. } = entry;
             match operation {
                 Operation::Publish(id) if unchanged => {
+                    self.shown.extend(after.map(|commit| ((repository.clone(), id), commit)));
                     self.announced.entry(repository).or_default().insert(id);
                 }
                 Operation::Tag(tag) if unchanged && after.is_some() => {
@@ -213,12 +219,62 @@ impl Journal {
                     if let (Some(before), Some(after)) = (before, after)
                         && before != after
                     {
+                        let date = date.strftime("%Y-%m-%d %H:%M:%S UTC");
+                        self.told.insert(after, format!("`{operation}` of {date}"));
                         self.commits.entry(repository).or_default().push((before, after));
                     }
                 }
             }
         }
         self.log = log;
+    }
+
+    /// A commit as people know it: by its id and, if the log tells, what made it.
+    pub(super) fn name(&self, id: CommitId) -> String {
+        let told = self.told.get(&id).map(|told| format!(" ({told})"));
+        format!("commit {}{}", id.short(), told.unwrap_or_default())
+    }
+
+    /// Whether the log tells what made a commit.
+    pub(super) fn tells_of(&self, id: CommitId) -> bool {
+        self.told.contains_key(&id)
+    }
+
+    /// What a repository misses whose reference leads to the state before a commit that is lost.
+    pub(super) fn undone(&self, id: CommitId) -> String {
+        let name = self.name(id);
+        format!("{name} is lost, so what it did is undone, and which packages it held cannot be known")
+    }
+
+    /// The commit that was built upon the current one and was current itself, and is lost.
+    fn lost_after(
+        &self,
+        repository: &RepositoryName,
+        graph: &Graph<'_>,
+        published: Option<&BTreeSet<CommitId>>,
+    ) -> Option<CommitId> {
+        let head = self.heads.get(repository)?;
+        let lines = self.commits.get(repository)?;
+        // A crash may have prevented what was announced; what was shown was not.
+        let was_shown = |id: &CommitId| {
+            published.is_some_and(|published| published.contains(id))
+                || self.shown.iter().any(|((of, _), shown)| of == repository && shown == id)
+        };
+        let after = lines.iter().filter(|(before, _)| before == head).map(|(_, after)| *after);
+        after.filter(|id| graph.commit(*id).is_none() && was_shown(id)).last()
+    }
+
+    /// The last commit of an earlier history that the present one took the place of: a publication of the present one replaced one of its.
+    /// That of a repository that was deleted replaced none.
+    fn given_up(&self, repository: &RepositoryName, replaced: &BTreeSet<PublicationId>) -> Option<CommitId> {
+        let lines = self.commits.get(repository)?;
+        let earlier = lines.get(..lines.len() - since_it_was_made(lines).len())?;
+        let is_earlier = |id: &PublicationId| {
+            let shown = self.shown.get(&(repository.clone(), *id));
+            shown.is_some_and(|shown| earlier.iter().any(|(_, after)| after == shown))
+        };
+        let (_, last) = earlier.last()?;
+        replaced.iter().any(is_earlier).then_some(*last)
     }
 
     /// The bytes of the log.
@@ -243,18 +299,20 @@ impl Journal {
         self.problems.push(Problem { kind, path, what: what.to_owned(), affects });
     }
 
-    /// Compares references and log. `published` are the commits that publications show, and `has_records` has the repositories of which
-    /// there is a record of any publication.
+    /// Compares references and log. `published` are the commits that publications show, `replaced` the publications that others took the
+    /// place of, and `has_records` has the repositories of which there is a record of any publication.
     pub(super) fn check(
         &mut self,
         graph: &Graph<'_>,
         published: &BTreeMap<RepositoryName, BTreeSet<CommitId>>,
+        replaced: &BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
         has_records: &BTreeSet<RepositoryName>,
     ) {
         let repositories: BTreeSet<RepositoryName> = (self.commits.keys())
             .chain(self.heads.keys())
             .chain(published.keys())
             .chain(self.unreadable.keys())
+            .chain(self.tags.keys().map(|(repository, _)| repository))
             .cloned()
             .collect();
         self.check_tags();
@@ -273,12 +331,8 @@ impl Journal {
                 continue;
             }
             if !self.heads.contains_key(repository) {
-                // Without a record and a place for publications either, a repository that clients once saw was deleted.
-                let is_deleted = self.announced.contains_key(repository)
-                    && !published.contains_key(repository)
-                    && graph.has_no_public_tree(repository);
-                if !done.is_empty() && !is_deleted {
-                    let what = "the operation log or a publication tells of commits";
+                if graph.is_reference_lost(repository) {
+                    let what = "the operation log, a publication or a tag tells of commits";
                     self.report(ProblemKind::Missing, path, what, Some(repository));
                 }
                 continue;
@@ -298,15 +352,30 @@ impl Journal {
                 .filter(|id| graph.commit(**id).is_some_and(|commit| commit.sequence > 0))
                 .filter(|id| !announced.contains(id))
                 .count();
-            // Of those that were done only the last must still be known: older ones may have been given up.
-            let last = done.iter().filter_map(|id| Some((graph.commit(*id)?.sequence, *id))).max();
+            // Of those that were done the last of each line must still be known: older ones may have been given up.
             let oldest = self.oldest.get(repository).copied().unwrap_or_default();
-            if let Some((sequence, last)) = last
-                && sequence >= oldest
-                && !history.is_some_and(|history| history.contains(&last))
-            {
-                let what = format!("it does not lead to commit {}, which was current once", last.short());
-                self.report(ProblemKind::Damaged, path, &what, Some(repository));
+            let walked = whole.iter().filter_map(|id| Some(graph.commit(*id)?.sequence)).min();
+            let from = oldest.max(walked.unwrap_or_default());
+            let strays: BTreeMap<CommitId, &Commit> = done
+                .iter()
+                .filter(|id| !history.is_some_and(|history| history.contains(id)))
+                .filter_map(|id| Some((*id, graph.commit(*id)?)))
+                .filter(|(_, commit)| commit.sequence >= from)
+                .collect();
+            let inner: HashSet<CommitId> = strays.values().filter_map(|commit| commit.parent).collect();
+            let mut tips: Vec<CommitId> = strays.keys().filter(|id| !inner.contains(id)).copied().collect();
+            let given_up = replaced.get(repository).and_then(|replaced| self.given_up(repository, replaced));
+            tips.extend(
+                given_up
+                    .filter(|id| !tips.contains(id) && !history.is_some_and(|history| history.contains(id))),
+            );
+            for tip in tips {
+                let what = format!("it does not lead to {}, which was current once", self.name(tip));
+                self.report(ProblemKind::Damaged, path.clone(), &what, Some(repository));
+            }
+            if let Some(lost) = self.lost_after(repository, graph, published.get(repository)) {
+                let what = self.undone(lost);
+                self.report(ProblemKind::Missing, path, &what, Some(repository));
             }
         }
         if unlogged > 0 {

@@ -213,9 +213,11 @@ impl Store {
             graph.keep(repository, *commit);
         }
         let mut published = BTreeMap::<RepositoryName, BTreeSet<_>>::new();
+        let mut replaced = BTreeMap::<RepositoryName, BTreeSet<_>>::new();
         for (repository, records) in &records {
             for publication in records.readable.values() {
                 published.entry(repository.clone()).or_default().extend(publication.commit);
+                replaced.entry(repository.clone()).or_default().extend(publication.replaces);
                 for (place, shown) in &publication.suites {
                     if let Some(snapshot) = shown.snapshot {
                         graph.show(repository, place.suite(), snapshot, true);
@@ -225,7 +227,7 @@ impl Store {
         }
         let has_records = records.iter().filter(|(_, of)| !of.readable.is_empty() || !of.problems.is_empty());
         let has_records = has_records.map(|(repository, _)| repository.clone()).collect();
-        journal.check(&graph, &published, &has_records);
+        journal.check(&graph, &published, &replaced, &has_records);
 
         let keys = options.keys.and_then(|look| look());
         let phase = context.progress.begin(Phase::Comparing, Amount::items(records.len()));

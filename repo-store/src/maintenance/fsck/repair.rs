@@ -15,7 +15,7 @@ use super::published::Remedy;
 use super::remote::{Unhelpful, names_for_clients};
 use super::sources::{self, CopySource, Sources};
 use super::withdrawal::Withdrawn;
-use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem};
+use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem, ProblemKind};
 use crate::context::Context;
 use crate::document::{self, Area};
 use crate::error::Error;
@@ -26,6 +26,7 @@ use crate::model::commit::Commit;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
+use crate::model::objects::AREA;
 use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
 use crate::publish::{DirectoryTarget, File, MakeAgain, Publication, Source, TreeEntry, layout};
@@ -33,7 +34,7 @@ use crate::storage::beneath::{At, StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
 use crate::storage::files::mode;
 use crate::storage::permissions::Permission;
-use crate::storage::{COLLECTION, StorageError, files, log, sealed};
+use crate::storage::{COLLECTION, Key, StorageError, files, log, sealed};
 use crate::store::Store;
 
 /// What a repair did.
@@ -73,6 +74,7 @@ impl Store {
         let mut sources = Sources::new(self, sources);
         let mut seen = BTreeSet::new();
         let mut forged = BTreeSet::new();
+        let mut left_out = Vec::new();
         let mut published = BTreeSet::new();
         loop {
             let found = self.examine(options, context)?;
@@ -84,6 +86,7 @@ impl Store {
                 sources: &mut sources,
                 options,
                 forged: &mut forged,
+                left_out: &mut left_out,
                 now: context.now,
                 changed: Vec::new(),
             };
@@ -99,6 +102,10 @@ impl Store {
                 let (gone, withdrawn) = self.withdraw_damaged(&found, options)?;
                 if withdrawn.is_empty() {
                     report.remaining = found.report;
+                    // What the check finds of it by itself is told once.
+                    let problems = &mut report.remaining.problems;
+                    left_out.retain(|problem| !problems.contains(problem));
+                    problems.append(&mut left_out);
                     break;
                 }
                 report.repaired.extend(gone);
@@ -118,6 +125,8 @@ struct Repair<'a, 's> {
     options: &'a FsckOptions<'a>,
     /// Digests of files that must not come back, though publications name them.
     forged: &'a mut BTreeSet<Sha256>,
+    /// States that the repair took out of a history.
+    left_out: &'a mut Vec<Problem>,
     now: jiff::Timestamp,
     changed: Vec<Utf8PathBuf>,
 }
@@ -147,7 +156,7 @@ impl Repair<'_, '_> {
                 Fix::Object(id) => self.object(*id, &path, problem),
                 Fix::Manifest(id) => self.manifest(*id, &path),
                 Fix::Record => self.record(&problem.path),
-                Fix::Reference(repository) => self.reference(repository),
+                Fix::Reference(repository) => self.reference(repository, problem),
                 Fix::Tag => self.tag(&problem.path),
                 Fix::Document(area) => self.document(*area, &problem.path),
                 Fix::Published(remedy) => self.published(remedy),
@@ -372,13 +381,46 @@ impl Repair<'_, '_> {
     }
 
     /// The newest commit that the log, a publication or another root tells of.
-    fn reference(&mut self, repository: &RepositoryName) -> Result<bool, Error> {
-        let logged =
-            self.found.journal.commits.get(repository).into_iter().flatten().map(|(_, after)| *after);
-        let candidates: BTreeSet<CommitId> = logged.chain(self.sources.heads(repository)).collect();
+    fn reference(&mut self, repository: &RepositoryName, problem: &Problem) -> Result<bool, Error> {
+        let found = self.found;
+        let current = found.journal.heads.get(repository).copied();
+        let logged = found.journal.commits.get(repository).map(Vec::as_slice).unwrap_or_default();
+        let elsewhere: Vec<CommitId> = self.sources.heads(repository).collect();
+        let next = logged.iter().filter(|(before, _)| Some(*before) == current).map(|(_, after)| *after);
         let objects = self.store.objects();
         let sequence = |id| Commit::read(&objects, id).ok().map(|commit| (commit.sequence, id));
-        let Some((_, newest)) = candidates.into_iter().filter_map(sequence).max() else { return Ok(false) };
+        // Nothing here leads to these any more.
+        for id in elsewhere.iter().copied().chain(next).filter(|id| sequence(*id).is_none()) {
+            let path = self.store.root().join("store").join(Key::object(AREA, &id).as_str());
+            let _ = self.object(id.0, &path, problem)?;
+        }
+        let candidates: BTreeSet<CommitId> =
+            logged.iter().map(|(_, after)| *after).chain(elsewhere).collect();
+        let Some((number, newest)) = candidates.into_iter().filter_map(sequence).max() else {
+            return Ok(false);
+        };
+        let readable = current.and_then(sequence);
+        if readable.is_some_and(|(current, _)| current >= number) {
+            return Ok(false);
+        }
+        let what = match (current, readable) {
+            (None, _) => None,
+            // Every commit is in a whole log, so this was none. Otherwise what is undone must be known.
+            (Some(id), None) if !found.journal.tells_of(id) => {
+                if found.report.problems.iter().any(|problem| problem.path == "store/ops/log") {
+                    return Ok(false);
+                }
+                None
+            }
+            (Some(lost), None) => Some(found.journal.undone(lost)),
+            (Some(id), Some((before, _))) => {
+                let newest = self.store.revision(repository, newest)?;
+                let is_kept = newest.is_built_on(id, before).unwrap_or_default();
+                let name = found.journal.name(id);
+                (!is_kept)
+                    .then(|| format!("{name} is left out: it led to that, and the history has it no more"))
+            }
+        };
         let key = Store::ref_key(repository);
         let path = self.store.root().join("store").join(key.as_str());
         let _lock = self.store.storage().directory()?.lock_key(&key)?;
@@ -389,6 +431,11 @@ impl Repair<'_, '_> {
         let temporary = self.store.storage().temporary()?;
         files::write_new(&temporary, line.as_bytes(), mode::MUTABLE)?;
         self.place(&temporary, &path)?;
+        self.left_out.extend(what.map(|what| Problem {
+            kind: ProblemKind::Missing,
+            what,
+            ..problem.clone()
+        }));
         Ok(true)
     }
 

@@ -1,0 +1,106 @@
+//! Repositories whose reference is gone, told apart from those that never had one.
+
+use std::collections::HashSet;
+
+use deb_parse::deb822;
+
+use crate::error::Error;
+use crate::model::id::CommitId;
+use crate::model::log_entry::LogEntry;
+use crate::model::name::RepositoryName;
+use crate::model::operation::Operation;
+use crate::storage::{Key, files};
+use crate::store::Store;
+
+impl Store {
+    /// Returns whether a repository that has no readable reference had one once: the operation log, a publication or a tag tells of a
+    /// commit that was current.
+    ///
+    /// A commit that was announced and of which nothing else tells does not count: a crash may have prevented it. Nor does what was told of
+    /// a repository of which everything but the log was deleted, as the documentation says.
+    ///
+    /// # Errors
+    /// When the log, a publication or a tag cannot be read.
+    pub(crate) fn is_reference_lost(&self, repository: &RepositoryName) -> Result<bool, Error> {
+        let is_local = self.storage().is_local();
+        let reference = self.root().join("store").join(Self::ref_key(repository).as_str());
+        // It leads nowhere.
+        if is_local && files::is_taken(&reference) {
+            return Ok(true);
+        }
+        let area = format!("tags/{repository}");
+        if !self.storage().refs().list(&area)?.is_empty() || self.is_state_published(repository)? {
+            return Ok(true);
+        }
+        let told = Told::of(&self.operations()?, repository);
+        let is_deleted = told.is_published && !files::is_taken(&self.public(repository));
+        Ok(told.was_current && !is_deleted)
+    }
+
+    /// Whether the record of a publication of a repository names a commit.
+    fn is_state_published(&self, repository: &RepositoryName) -> Result<bool, Error> {
+        let objects = self.storage().objects();
+        let mut keys = Vec::new();
+        objects.each(&format!("publications/{repository}"), &mut |key, _| keys.extend(Key::parse(key)))?;
+        for key in keys {
+            let record = objects.get(&key)?.unwrap_or_default();
+            let names_a_commit = |text: deb822::Paragraph<'_>| text.get_str("Commit").is_some();
+            if deb822::paragraphs(&record).next().is_some_and(names_a_commit) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What the operation log tells of one repository.
+#[derive(Default)]
+struct Told {
+    /// Whether something was built upon one of its commits, or shown or named one.
+    was_current: bool,
+    /// Whether clients were shown it.
+    is_published: bool,
+}
+
+impl Told {
+    fn of(log: &[LogEntry], repository: &RepositoryName) -> Self {
+        let mut told = Self::default();
+        let mut announced = HashSet::<CommitId>::new();
+        for entry in log.iter().filter(|entry| entry.repository == *repository) {
+            let is_known = entry.before.is_some_and(|before| announced.contains(&before));
+            told.was_current |= is_known || (entry.is_unchanged() && entry.after.is_some());
+            told.is_published |= matches!(entry.operation, Operation::Publish(_)) && entry.is_unchanged();
+            announced.extend(entry.after);
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(before: &[u8], after: &[u8], operation: &str) -> LogEntry {
+        LogEntry {
+            date: "2026-03-01T07:08:09Z".parse().unwrap(),
+            actor: "alice".to_owned(),
+            repository: RepositoryName::parse("prod").unwrap(),
+            before: Some(CommitId::of(before)),
+            after: Some(CommitId::of(after)),
+            operation: Operation::parse(operation),
+        }
+    }
+
+    #[test]
+    fn an_announced_commit_was_current_when_something_else_tells_of_it() {
+        let prod = RepositoryName::parse("prod").unwrap();
+        let first = entry(b"root", b"a", "add hello 1.0 amd64");
+        let again = entry(b"root", b"b", "add hello 1.0 amd64");
+        let told = |log: &[LogEntry]| Told::of(log, &prod).was_current;
+        assert!(!told(&[]) && !told(&[first.clone()]) && !told(&[first.clone(), again]));
+        assert!(told(&[first.clone(), entry(b"a", b"c", "add hello 1.1 amd64")]));
+        assert!(told(&[first.clone(), entry(b"a", b"a", "publish 20261121T083000Z")]));
+        let other = RepositoryName::parse("other").unwrap();
+        assert!(!Told::of(&[first.clone(), entry(b"a", b"c", "add hello 1.1 amd64")], &other).was_current);
+    }
+}
