@@ -5,7 +5,7 @@ use std::fs;
 use camino::Utf8Path;
 use testkit::{Environment, Output};
 
-use crate::store;
+use crate::{configure, store};
 
 /// What is put there, and what it is called.
 const KINDS: [(&str, &str); 4] = [
@@ -24,6 +24,7 @@ fn put(environment: &Environment, kind: &str, path: &Utf8Path) {
     match kind {
         "file" => fs::write(path, "x").unwrap(),
         "dangling" => std::os::unix::fs::symlink("nowhere", path).unwrap(),
+        "directory" => fs::create_dir(path).unwrap(),
         "link" => std::os::unix::fs::symlink("/etc/hostname", path).unwrap(),
         _ => assert!(environment.other(&["mkfifo", path.as_str()]).status().unwrap().success()),
     }
@@ -160,4 +161,94 @@ fn a_dry_run_refuses_what_the_verb_itself_refuses_with_the_same_words() {
     let _ = same(&["restore", "nothing", "new"]);
     let _ = same(&["backup", environment.root().join("inside").as_str()]);
     assert!(!environment.path("new").exists());
+}
+
+/// One file of each kind below `store/`, and whether a repair with a backup makes it anew.
+fn files_of_a_store(root: &Utf8Path) -> Vec<(String, bool)> {
+    let first_in = |area: &str| {
+        let mut path = root.join(area);
+        while path.is_dir() {
+            let mut names: Vec<_> =
+                path.read_dir_utf8().unwrap().map(|entry| entry.unwrap().path().to_owned()).collect();
+            names.sort();
+            path = names.swap_remove(0);
+        }
+        assert!(path.is_file(), "{path}");
+        path.strip_prefix(root).unwrap().to_string()
+    };
+    let areas = ["objects", "blobs", "manifests", "publications", "keyrings", "history", "refs", "tags"];
+    let mut files: Vec<_> = areas.map(|area| (first_in(&format!("store/{area}")), true)).into();
+    files.push(("store/ops/log".to_owned(), true));
+    // `status` and the check itself make one of these anew.
+    files.push((first_in("store/upkeep"), false));
+    files.push(("store/format".to_owned(), false));
+    files.push(("store/locks/gc".to_owned(), false));
+    files
+}
+
+/// Runs a verb that must come to an end.
+fn limited(environment: &Environment, root: &Utf8Path, verb: &[&str]) -> Output {
+    let program = environment.command().get_program().to_str().unwrap().to_owned();
+    let words = [&["timeout", "20", program.as_str(), "--root", root.as_str()], verb].concat();
+    let output = environment.finish(&mut environment.other(&words));
+    assert!(matches!(output.status, Some(0 | 1 | 3)), "it hangs or dies: {output}");
+    output
+}
+
+#[test]
+fn what_lies_in_place_of_a_file_of_a_store_stops_no_verb_for_ever_and_is_mended() {
+    let environment = store();
+    // So that there are manifests, a keyring and an end of the history.
+    configure(&environment, "contents = true\n[gc]\nkeep_history = 1\n");
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["key", "publish", "prod"]).succeeds();
+    let _ = environment.run(&["tag", "prod", "first"]).succeeds();
+    environment.add("prod", &["hello=2.0"]);
+    let _ = environment.run(&["publish"]).succeeds();
+    let _ = environment.run(&["gc", "--grace", "0", "--yes"]).succeeds();
+    let _ = environment.run(&["fsck"]).succeeds();
+    let _ = environment.run(&["backup", "saved"]).succeeds();
+    let package = environment.package("new", "1", "all");
+    let (saved, root) = (environment.path("saved"), environment.path("copy"));
+    let kinds = [
+        ("pipe", "a named pipe"),
+        ("dangling", "a symbolic link that leads nowhere"),
+        ("link", "a symbolic link"),
+        ("directory", "a directory"),
+    ];
+    for (nth, (place, is_mended)) in files_of_a_store(&environment.root()).into_iter().enumerate() {
+        // Each kind at each place takes long.
+        for (kind, what) in [kinds[0], kinds[1 + nth % 3]] {
+            copy(&environment);
+            put(&environment, kind, &root.join(&place));
+            let named = format!("{what}; a regular file belongs there");
+            let is_named = |output: &Output| output.to_string().contains(&named);
+            for verb in [&["status"][..], &["add", "prod", package.as_str()], &["publish"], &["gc"]] {
+                let output = limited(&environment, &root, verb);
+                // Status 3: `status` found something else, such as a check that is long ago.
+                let is_done = output.status == Some(0) || (verb == ["status"] && output.status == Some(3));
+                assert!(is_done || is_named(&output), "{place} {kind} {verb:?} {output}");
+            }
+            assert!(!root.join("store/ops/nowhere").exists(), "{place} {kind}: written through a link");
+            let public = root.join("public");
+            let pipes = environment.finish(&mut environment.other(&["find", public.as_str(), "-type", "p"]));
+            assert_eq!(pipes.stdout, "", "{place} {kind}");
+            let repair = ["fsck", "--repair", "--from", saved.as_str()];
+            if is_mended {
+                let check = limited(&environment, &root, &["fsck"]).ends_with(1);
+                assert!(
+                    check.stdout.contains(&format!("damaged {place}: it is {named}")),
+                    "{place} {kind} {check}"
+                );
+                let _ = limited(&environment, &root, &repair).succeeds();
+                let _ = limited(&environment, &root, &["fsck"]).succeeds();
+                let _ = limited(&environment, &root, &["publish"]).succeeds();
+            } else {
+                for verb in [&["fsck"][..], &repair] {
+                    let output = limited(&environment, &root, verb);
+                    assert!(output.status == Some(0) || is_named(&output), "{place} {kind} {output}");
+                }
+            }
+        }
+    }
 }

@@ -223,6 +223,48 @@ pub(crate) fn read_if_present<'a>(path: impl Into<At<'a>>) -> Result<Option<Vec<
     }
 }
 
+/// Opens a regular file of the store for reading. A link is not followed there, and a pipe is not waited for.
+pub(crate) fn open_kept(path: &Utf8Path) -> std::io::Result<File> {
+    faults::before("open", path)?;
+    regular(path, At::from(path).open_at_once(true))
+}
+
+/// The opened file, if it is a regular one; what else lies at its path is named.
+fn regular(path: &Utf8Path, opened: std::io::Result<File>) -> std::io::Result<File> {
+    let opened = opened.and_then(|file| Ok((file.metadata()?.is_file(), file)));
+    match opened {
+        Ok((true, file)) => Ok(file),
+        Ok((false, _)) => Err(Obstacle::in_place_of_file(path)
+            .map_or_else(|| ErrorKind::InvalidInput.into(), Obstacle::into_error)),
+        // Not with the descriptors used up, and the like.
+        Err(error) if error.raw_os_error().is_some_and(is_of_other_kind) => {
+            Err(Obstacle::in_place_of_file(path).map_or(error, Obstacle::into_error))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the system refuses to open something in this way because it is a link, a socket or a device, or a directory.
+fn is_of_other_kind(errno: i32) -> bool {
+    use rustix::io::Errno;
+    [Errno::LOOP, Errno::NXIO, Errno::NODEV, Errno::ISDIR].map(Errno::raw_os_error).contains(&errno)
+}
+
+/// The bytes of a regular file of the store; `None` when there is none. Any other failure is an error, never taken for absence.
+pub(crate) fn read_kept(path: &Utf8Path) -> Result<Option<Vec<u8>>, StorageError> {
+    let read = || -> std::io::Result<_> {
+        faults::before("read", path)?;
+        let mut bytes = Vec::new();
+        regular(path, At::from(path).open_at_once(true))?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    match read() {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StorageError::io("read", path)(error)),
+    }
+}
+
 /// The bytes of a regular file.
 pub(crate) fn read<'a>(path: impl Into<At<'a>>) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -397,7 +439,7 @@ pub(crate) fn remove_settled(
 }
 
 fn open_if_present(path: &Utf8Path) -> Result<Option<File>, StorageError> {
-    match open(path) {
+    match open_kept(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StorageError::io("open", path)(error)),
@@ -438,14 +480,17 @@ pub(crate) fn canonical(path: &Utf8Path) -> std::io::Result<Utf8PathBuf> {
     path.canonicalize_utf8()
 }
 
-/// Reads a file through links, to compare it.
-pub(crate) fn read_through_links(path: &Utf8Path) -> std::io::Result<Vec<u8>> {
-    fs::read(path)
+/// Opens a regular file of the store to read and write it, and makes it if need be. It is not written through a link.
+pub(crate) fn open_or_create(path: &Utf8Path) -> std::io::Result<File> {
+    regular(path, to_write(true).open(path))
 }
 
-/// Opens a file to read and write it, and makes it if need be.
-pub(crate) fn open_or_create(path: &Utf8Path) -> std::io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
+/// How a file of the store is opened to be written in place.
+fn to_write(create: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(create).truncate(false).mode(mode::MUTABLE);
+    options.custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed());
+    options
 }
 
 /// Whether `path` still is a name of an open file.
@@ -490,14 +535,14 @@ impl Lock {
 
     /// Waits for the lock together with others that share it, where the file can be read: who only looks may not write here.
     pub(crate) fn share(path: &Utf8Path) -> Option<Self> {
-        let file = File::open(path).ok()?;
+        let file = open_kept(path).ok()?;
         lock_file(&file, FlockOperation::LockShared).ok()?;
         Some(Self { file })
     }
 
     /// Whether somebody holds the lock alone, as far as that can be told.
     pub(crate) fn is_held(path: &Utf8Path) -> bool {
-        let Ok(file) = File::open(path) else { return false };
+        let Ok(file) = open_kept(path) else { return false };
         lock_file(&file, FlockOperation::NonBlockingLockShared)
             .is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
@@ -517,13 +562,7 @@ impl Lock {
     fn with(path: &Utf8Path, operation: FlockOperation) -> std::io::Result<Self> {
         let create = operation == FlockOperation::LockExclusive;
         faults::before("lock", path)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(create)
-            .truncate(false)
-            .mode(mode::MUTABLE)
-            .open(path)?;
+        let file = regular(path, to_write(create).open(path))?;
         // Whoever made it may have had another umask.
         if file.metadata()?.permissions().mode() & 0o777 != mode::MUTABLE {
             file.set_permissions(fs::Permissions::from_mode(mode::MUTABLE))?;

@@ -60,7 +60,7 @@ impl Format {
     /// Reads the format of the store in `root`.
     pub(crate) fn of(root: &Utf8Path) -> Result<Self, StorageError> {
         let path = file(root);
-        let Some(text) = files::read_if_present(&path)? else {
+        let Some(text) = files::read_kept(&path)? else {
             return Err(match Obstacle::at(&root.join("store")) {
                 Some(obstacle) => StorageError::io("read", path)(obstacle.into_error()),
                 None => StorageError::NoStore { path: root.to_owned() },

@@ -158,6 +158,16 @@ impl fmt::Display for ModeRule {
     }
 }
 
+impl EntryKind {
+    /// Returns what it is, in the words of messages about what lies in its place.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::File => "regular file",
+        }
+    }
+}
+
 impl fmt::Display for EntryKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

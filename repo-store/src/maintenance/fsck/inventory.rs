@@ -74,7 +74,7 @@ const AREAS: [&str; 5] = ["repo.toml", "repo.d", "keys", "store", "public"];
 /// The areas of objects.
 const OBJECTS: [&str; 4] = ["blobs", "objects", "manifests", "publications"];
 /// The directories of a store, where there is something in them.
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 15] = [
     "blobs",
     "cache",
     "damaged",
@@ -89,6 +89,7 @@ const FOLDERS: [&str; 14] = [
     "tags",
     "tmp",
     "trash",
+    "upkeep",
 ];
 /// Those that have only directories in them.
 const FOLDERS_OF_FOLDERS: [&str; 5] = ["blobs", "manifests", "objects", "publications", "tags"];
@@ -195,13 +196,30 @@ impl Inventory {
             .below(Utf8Path::new("store"))
             .filter(|(path, found)| self.store_has_modes && !found.is_directory() && is_area(path));
         let obstacles = other.filter_map(|(path, _)| Some((path, Obstacle::at(&root.join(path))?)));
-        let problem = |(path, Obstacle { kind, .. }): (&Utf8Path, Obstacle)| Problem {
-            kind: ProblemKind::Damaged,
-            path: path.to_owned(),
-            what: format!("it is {kind}; a directory belongs there"),
-            affects: Vec::new(),
+        obstacles.map(|(path, obstacle)| in_place(path, &obstacle)).collect()
+    }
+
+    /// Finds what lies where a file of the store belongs. No link is followed there.
+    pub(super) fn check_files(&self, root: &Utf8Path) -> Vec<Problem> {
+        let is_file = |path: &Utf8Path| {
+            let names: Vec<&str> = path.iter().skip(1).collect();
+            match names.as_slice() {
+                ["format" | "format.before"] => true,
+                [area, _] => {
+                    FOLDERS.contains(area)
+                        && !FOLDERS_OF_FOLDERS.contains(area)
+                        && !PASSING.iter().any(|passing| path.starts_with(passing))
+                }
+                [area, _, _] => FOLDERS_OF_FOLDERS.contains(area),
+                _ => false,
+            }
         };
-        obstacles.map(problem).collect()
+        let other = self
+            .below(Utf8Path::new("store"))
+            .filter(|(path, found)| self.store_has_modes && !found.is_file() && is_file(path));
+        let obstacles =
+            other.filter_map(|(path, _)| Some((path, Obstacle::in_place_of_file(&root.join(path))?)));
+        obstacles.map(|(path, obstacle)| in_place(path, &obstacle)).collect()
     }
 
     /// Compares modes and owners with the table.
@@ -231,4 +249,10 @@ impl Inventory {
         }
         problems
     }
+}
+
+/// The problem that something lies where something else belongs.
+fn in_place(path: &Utf8Path, Obstacle { kind, belongs, .. }: &Obstacle) -> Problem {
+    let what = format!("it is {kind}; a {} belongs there", belongs.name());
+    Problem { kind: ProblemKind::Damaged, path: path.to_owned(), what, affects: Vec::new() }
 }

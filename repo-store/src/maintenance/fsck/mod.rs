@@ -146,6 +146,8 @@ enum Fix {
     Mode,
     /// Something lies where a directory of the store belongs.
     Area,
+    /// Something lies where a file of the store belongs.
+    Obstacle,
     /// A person has to look at it.
     Nothing,
 }
@@ -308,6 +310,10 @@ impl Store {
         let areas = inventory.check_areas(self.root());
         findings.retain(|finding| areas.iter().all(|area| area.path != finding.problem.path));
         findings.extend(areas.into_iter().map(|problem| Finding { problem, remedy: Fix::Area }));
+        inventory
+            .check_files(self.root())
+            .into_iter()
+            .for_each(|obstacle| hide_behind(obstacle, &mut findings));
         let of_keys = keys.into_iter().flat_map(|keys| keys.problems);
         findings.extend(
             of_keys
@@ -340,7 +346,10 @@ impl Store {
         };
         let is_complete = unusable.objects.is_empty()
             && !findings.iter().any(|finding| {
-                matches!(finding.remedy, Fix::Reference(_) | Fix::Tag | Fix::Document(_) | Fix::Record)
+                matches!(
+                    finding.remedy,
+                    Fix::Reference(_) | Fix::Tag | Fix::Document(_) | Fix::Record | Fix::Obstacle
+                )
             });
         Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
     }
@@ -397,6 +406,19 @@ impl Store {
             affects: Vec::new(),
         })
     }
+}
+
+/// Lets what lies where a file belongs be told of once, with what that affects.
+fn hide_behind(mut obstacle: Problem, findings: &mut Vec<Finding>) {
+    let path = obstacle.path.clone();
+    findings.retain_mut(|Finding { problem, .. }| {
+        let is_same = problem.path == path;
+        if is_same {
+            obstacle.affects.append(&mut problem.affects);
+        }
+        !is_same
+    });
+    findings.push(Finding { problem: obstacle, remedy: Fix::Obstacle });
 }
 
 impl Subject {

@@ -33,6 +33,7 @@ use crate::publish::{DirectoryTarget, File, MakeAgain, Publication, Source, Tree
 use crate::storage::beneath::{At, StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
 use crate::storage::files::mode;
+use crate::storage::obstacle::Obstacle;
 use crate::storage::permissions::Permission;
 use crate::storage::{COLLECTION, Key, StorageError, files, log, sealed};
 use crate::store::Store;
@@ -94,8 +95,14 @@ impl Store {
             let repaired = repair.run()?;
             paths.sync_all(repair.changed)?;
             // What was put right may lead to more that is missing: a commit to its snapshots, these to pages, chunks and files.
-            let progress =
-                repaired.iter().filter(|problem| seen.insert((problem.kind, problem.path.clone())));
+            // What lay in the place of a file hid what else is wrong there.
+            let was_hidden = |problem: &Problem| {
+                let of = |finding: &&Finding| finding.problem.path == problem.path;
+                found.findings.iter().find(of).is_some_and(|finding| matches!(finding.remedy, Fix::Obstacle))
+            };
+            let progress = repaired
+                .iter()
+                .filter(|problem| seen.insert((problem.kind, problem.path.clone(), was_hidden(problem))));
             let is_done = progress.count() == 0;
             report.repaired.extend(repaired);
             if is_done && !self.publish_lost(&found, options, &mut published)? {
@@ -137,7 +144,7 @@ impl Repair<'_, '_> {
         let mut findings: Vec<&Finding> = self.found.findings.iter().collect();
         // What others are made from comes first.
         findings.sort_by_key(|finding| match &finding.remedy {
-            Fix::Area => -1,
+            Fix::Area | Fix::Obstacle => -1,
             Fix::Blob(_) | Fix::Object(_) => 0,
             // Something may have to be signed below.
             Fix::Mode if finding.problem.path.starts_with("keys") => 0,
@@ -165,6 +172,7 @@ impl Repair<'_, '_> {
                 Fix::Log => self.log(),
                 Fix::Mode => self.mode(&problem.path),
                 Fix::Area => self.area(&path),
+                Fix::Obstacle => self.obstacle(&path),
                 // Publishing is for after everything else.
                 Fix::Unpublished | Fix::Nothing => Ok(false),
             };
@@ -299,7 +307,7 @@ impl Repair<'_, '_> {
     }
 
     fn object(&mut self, id: Blake3, path: &Utf8Path, problem: &Problem) -> Result<bool, Error> {
-        let own = files::read_through_links(path).ok().and_then(|bytes| sealed::decompress(&bytes).ok());
+        let own = files::read_kept(path).ok().flatten().and_then(|bytes| sealed::decompress(&bytes).ok());
         let own = own.filter(|text| blake3::hash(text).as_bytes() == id.as_bytes());
         let Some(text) = own.or_else(|| self.sources.object(id)) else {
             return self.forget(path, problem);
@@ -425,7 +433,7 @@ impl Repair<'_, '_> {
         let path = self.store.root().join("store").join(key.as_str());
         let _lock = self.store.storage().directory()?.lock_key(&key)?;
         let line = format!("{newest}\n");
-        if files::read_through_links(&path).is_ok_and(|bytes| bytes == line.as_bytes()) {
+        if files::read_kept(&path).is_ok_and(|bytes| bytes.as_deref() == Some(line.as_bytes())) {
             return Ok(false);
         }
         let temporary = self.store.storage().temporary()?;
@@ -643,7 +651,7 @@ impl Repair<'_, '_> {
         let journal: &Journal = &self.found.journal;
         let _lock = self.store.storage().log().hold()?;
         let path = self.store.root().join("store").join(log::key().as_str());
-        let now = files::read_if_present(&path).ok().flatten().unwrap_or_default();
+        let now = files::read_kept(&path).ok().flatten().unwrap_or_default();
         if now != journal.log() {
             // Somebody wrote since: the next round sees it.
             return Ok(false);
@@ -696,6 +704,15 @@ impl Repair<'_, '_> {
         }
         self.move_aside(path)?;
         self.changed.extend(files::create_directories(path)?);
+        Ok(true)
+    }
+
+    /// Moves aside what lies where a file of the store belongs. The next round finds the file missing.
+    fn obstacle(&mut self, path: &Utf8Path) -> Result<bool, Error> {
+        if Obstacle::in_place_of_file(path).is_none() {
+            return Ok(false);
+        }
+        self.move_aside(path)?;
         Ok(true)
     }
 

@@ -123,8 +123,8 @@ impl<'a> At<'a> {
 
     fn open_with(&self, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
         // Without waiting for the other end of a pipe.
-        let careful = if self.base.is_some() { OFlags::NOFOLLOW | OFlags::NONBLOCK } else { OFlags::empty() };
-        let flags = flags | careful | OFlags::CLOEXEC;
+        let careful = if self.base.is_some() { OFlags::NOFOLLOW } else { OFlags::empty() };
+        let flags = flags | careful | OFlags::NONBLOCK | OFlags::CLOEXEC;
         // In one call, if that is all it takes; what went wrong with it shows on the way down.
         let path = if self.path.as_str().is_empty() { Utf8Path::new(".") } else { &*self.path };
         if let Some(base) = self.base
@@ -149,7 +149,7 @@ impl<'a> At<'a> {
     /// Opens a file for reading, whatever it is, and never waits for the other end of a pipe.
     pub(crate) fn open_at_once(&self, refuse_link: bool) -> io::Result<File> {
         let careful = if refuse_link { OFlags::NOFOLLOW } else { OFlags::empty() };
-        self.open_with(OFlags::RDONLY | OFlags::NONBLOCK | careful, Mode::empty()).map(File::from)
+        self.open_with(OFlags::RDONLY | careful, Mode::empty()).map(File::from)
     }
 
     /// Opens a regular file for reading, and never waits for the other end of a pipe.

@@ -10,11 +10,12 @@ use crate::storage::directory::Directory;
 use crate::storage::directory::staged::StagedFile;
 use crate::storage::files::mode;
 use crate::storage::object_store::{ObjectInfo, ObjectStore, Staged};
+use crate::storage::obstacle::Obstacle;
 use crate::storage::{Key, StorageError, files};
 
 impl ObjectStore for Directory {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StorageError> {
-        files::read_if_present(&self.place(key))
+        files::read_kept(&self.place(key))
     }
 
     fn get_range(&self, key: &Key, start: u64, length: u64) -> Result<Option<Vec<u8>>, StorageError> {
@@ -23,7 +24,7 @@ impl ObjectStore for Directory {
 
     fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + Send>>, StorageError> {
         let path = self.place(key);
-        match files::open(&path) {
+        match files::open_kept(&path) {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StorageError::io("open", path)(error)),
@@ -38,8 +39,13 @@ impl ObjectStore for Directory {
 
     fn contains(&self, key: &Key) -> Result<bool, StorageError> {
         let path = self.place(key);
-        match files::metadata(&path) {
-            Ok(_) => Ok(true),
+        match files::metadata_of_itself(&path) {
+            Ok(found) if found.is_file() => Ok(true),
+            Ok(_) => match Obstacle::in_place_of_file(&path) {
+                Some(obstacle) => Err(StorageError::io("read", path)(obstacle.into_error())),
+                // It went, or became a file this moment.
+                None => Ok(files::is_taken(&path)),
+            },
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(StorageError::io("look for", path)(error)),
         }

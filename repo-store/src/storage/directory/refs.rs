@@ -16,7 +16,7 @@ use crate::storage::{Key, StorageError, faults, files, log};
 /// A reference has the version that it holds: the ids of commits never return.
 impl RefStore for Directory {
     fn get(&self, key: &Key) -> Result<Option<(Vec<u8>, Version)>, StorageError> {
-        let bytes = files::read_if_present(&self.path(key))?;
+        let bytes = files::read_kept(&self.path(key))?;
         Ok(bytes.map(|bytes| (bytes.clone(), Version::new(bytes))))
     }
 
@@ -32,7 +32,7 @@ impl RefStore for Directory {
         files::sync_all(files::create_directories(parent)?)?;
         let temporary = self.writing()?.next_path();
         let _lock = self.lock_key(key)?;
-        if files::read_if_present(&path)?.as_deref() != expected.map(Version::as_bytes) {
+        if files::read_kept(&path)?.as_deref() != expected.map(Version::as_bytes) {
             return Ok(Swap::Changed);
         }
         before()?;
@@ -44,7 +44,7 @@ impl RefStore for Directory {
         self.writing()?;
         let path = self.path(key);
         let _lock = self.lock_key(key)?;
-        if files::read_if_present(&path)?.as_deref() != Some(version.as_bytes()) {
+        if files::read_kept(&path)?.as_deref() != Some(version.as_bytes()) {
             return Ok(Swap::Changed);
         }
         files::remove_if_present(&path)?;
@@ -72,7 +72,7 @@ impl LogStore for Directory {
         let parent = path.parent().unwrap_or(&self.root);
         let mut changed = files::create_directories(parent)?;
         let _lock = self.lock_key(&log::key())?;
-        let is_new = files::metadata(&path).is_err();
+        let is_new = !files::is_taken(&path);
         let mut file = files::open_or_create(&path).map_err(StorageError::io("open", &path))?;
         if is_new {
             files::set_mode(&path, mode::MUTABLE)?;
@@ -83,7 +83,7 @@ impl LogStore for Directory {
     }
 
     fn read(&self) -> Result<Option<Vec<u8>>, StorageError> {
-        files::read_if_present(&self.path(&log::key()))
+        files::read_kept(&self.path(&log::key()))
     }
 
     fn end(&self, most: u64) -> Result<Option<Vec<u8>>, StorageError> {

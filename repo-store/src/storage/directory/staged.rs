@@ -75,6 +75,6 @@ pub(super) fn is_same(new: &Utf8Path, there: &Utf8Path) -> Result<bool, StorageE
         return Ok(length_of_new == length_there);
     }
     // What cannot be read is not the same.
-    let bytes = files::read_through_links(new).map_err(StorageError::io("read", new))?;
-    Ok(files::read_through_links(there).is_ok_and(|found| found == bytes))
+    let bytes = files::read_kept(new)?;
+    Ok(files::read_kept(there).is_ok_and(|found| found == bytes))
 }
