@@ -145,13 +145,13 @@ fn a_history_that_took_the_place_of_another_is_found_and_a_repair_says_what_it_l
     // An older version began a second history when the reference was lost.
     fs::remove_file(&reference).unwrap();
     for area in ["public/prod", "store/publications/prod"] {
-        fs::rename(root.join(area), environment.path(&area.replace('/', "."))).unwrap();
+        fs::rename(root.join(area), environment.path(area.replace('/', "."))).unwrap();
     }
     let file = environment.package("more", "1.0", "all");
     let _ = environment.run(&["add", "prod", file.as_str(), "--no-publish"]).succeeds();
     for area in ["public/prod", "store/publications/prod"] {
         let _ = fs::remove_dir_all(root.join(area));
-        fs::rename(environment.path(&area.replace('/', ".")), root.join(area)).unwrap();
+        fs::rename(environment.path(area.replace('/', ".")), root.join(area)).unwrap();
     }
     let _ = environment.run(&["publish", "prod", "--allow-removal"]).succeeds();
     let found = environment.run(&["fsck"]).ends_with(1);

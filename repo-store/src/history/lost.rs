@@ -97,7 +97,7 @@ mod tests {
         let first = entry(b"root", b"a", "add hello 1.0 amd64");
         let again = entry(b"root", b"b", "add hello 1.0 amd64");
         let told = |log: &[LogEntry]| Told::of(log, &prod).was_current;
-        assert!(!told(&[]) && !told(&[first.clone()]) && !told(&[first.clone(), again]));
+        assert!(!told(&[]) && !told(std::slice::from_ref(&first)) && !told(&[first.clone(), again]));
         assert!(told(&[first.clone(), entry(b"a", b"c", "add hello 1.1 amd64")]));
         assert!(told(&[first.clone(), entry(b"a", b"a", "publish 20261121T083000Z")]));
         let other = RepositoryName::parse("other").unwrap();

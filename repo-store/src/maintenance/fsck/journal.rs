@@ -260,8 +260,8 @@ impl Journal {
             published.is_some_and(|published| published.contains(id))
                 || self.shown.iter().any(|((of, _), shown)| of == repository && shown == id)
         };
-        let after = lines.iter().filter(|(before, _)| before == head).map(|(_, after)| *after);
-        after.filter(|id| graph.commit(*id).is_none() && was_shown(id)).last()
+        let mut after = lines.iter().rev().filter(|(before, _)| before == head).map(|(_, after)| *after);
+        after.find(|id| graph.commit(*id).is_none() && was_shown(id))
     }
 
     /// The last commit of an earlier history that the present one took the place of: a publication of the present one replaced one of its.
