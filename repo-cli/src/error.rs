@@ -261,6 +261,8 @@ pub(crate) enum Failure {
     NotBackedUp {
         /// The file.
         path: Utf8PathBuf,
+        /// What lies in its place, if that is the reason.
+        source: Option<repo_store::Obstacle>,
     },
     /// A file that the configuration names and that cannot be saved in a backup.
     #[error("{path}, which `{setting}` names, is not in the backup")]
@@ -445,7 +447,7 @@ impl Failure {
             | Self::UnusableFile { path, .. }
             | Self::NotAnExport { path }
             | Self::NotOwner { path, .. }
-            | Self::NotBackedUp { path }
+            | Self::NotBackedUp { path, .. }
             | Self::NotSaved { path, .. }
             | Self::NotRestored { path } => (Some(path.to_string()), None),
             Self::Io { path, .. } => (Some(path.clone()), None),

@@ -229,14 +229,16 @@ impl Output {
     pub(crate) fn warn(&self, code: &'static str, message: impl Into<String>) {
         let warning = Warning { code, message: message.into() };
         if !self.warnings.borrow().contains(&warning) {
-            self.note(&format!("warning: {}", warning.message));
+            // A warning is one line, whatever names are in it.
+            self.note(&format!("warning: {}", escape::escape_in_line(&warning.message)));
             self.warnings.borrow_mut().push(warning);
         }
     }
 
     /// Warns of several things of one kind: on standard error of as many as `limit` allows, in the document of all.
     pub(crate) fn warn_of_each(&self, code: &'static str, limit: RowLimit, messages: Vec<String>) {
-        let notes: Vec<String> = messages.iter().map(|message| format!("warning: {message}")).collect();
+        let line = |message: &String| format!("warning: {}", escape::escape_in_line(message));
+        let notes: Vec<String> = messages.iter().map(line).collect();
         self.notes(limit, &notes, "such warning");
         self.warnings.borrow_mut().extend(messages.into_iter().map(|message| Warning { code, message }));
     }

@@ -354,12 +354,20 @@ impl KeyDirectory {
         Some(found)
     }
 
-    fn no_key(&self) -> KeyError {
-        let public = self.store.with_file_name("public");
-        let is_published = public.read_dir_utf8().is_ok_and(|entries| {
+    /// Returns whether [no key](Self::is_empty) is left though clients see what one signed.
+    #[must_use]
+    pub fn are_gone(&self) -> bool {
+        self.is_empty() && self.is_published()
+    }
+
+    fn is_published(&self) -> bool {
+        self.store.with_file_name("public").read_dir_utf8().is_ok_and(|entries| {
             entries.flatten().any(|entry| entry.path().join("dists").symlink_metadata().is_ok())
-        });
-        KeyError::NoKey { path: self.directory.clone(), is_published }
+        })
+    }
+
+    fn no_key(&self) -> KeyError {
+        KeyError::NoKey { path: self.directory.clone(), is_published: self.is_published() }
     }
 }
 

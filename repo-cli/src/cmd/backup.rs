@@ -1,6 +1,8 @@
 use camino::Utf8PathBuf;
 use repo_config::{Config, KeyDirectory};
-use repo_store::{NamedFile, NamedFileKind, OutsideFile, PlannedCopy, Store, UpkeepKind, UpkeepRun};
+use repo_store::{
+    NamedFile, NamedFileKind, Obstacle, OutsideFile, PlannedCopy, Store, UpkeepKind, UpkeepRun,
+};
 use serde_json::{Value, json};
 
 use crate::args::{Global, LimitArguments};
@@ -62,7 +64,14 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     let run = UpkeepRun::now(&context, unsaved).to(&place);
     session::note_upkeep(&store, UpkeepKind::Backup, &run, output);
     let has_external = Config::load(&root).is_ok_and(|config| !config.external_signers().is_empty());
-    if KeyDirectory::new(&root).is_empty() && !has_external {
+    let keys = KeyDirectory::new(&root);
+    // A store without a configuration is signed by whatever program uses the library.
+    let are_gone = keys.are_gone() && !has_external && root.join("repo.toml").exists();
+    if are_gone {
+        let what = "the keys that signed what clients see are gone from keys/, so nothing of them was saved now: put them back from an \
+                    earlier backup";
+        output.warn("W-NO-KEYS", what);
+    } else if keys.is_empty() && !has_external {
         let what = "the store has no keys, so the backup has none: clients refuse what other keys sign";
         output.warn("W-NO-KEYS", what);
     }
@@ -84,7 +93,8 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     }
     note_named_only(&report.named_only, output);
     for path in &report.damaged {
-        let report = Failure::NotBackedUp { path: path.clone() }.report();
+        let source = Obstacle::in_place_of_file(&root.join(path));
+        let report = Failure::NotBackedUp { path: path.clone(), source }.report();
         output.note(&format!("error: {}", report.message));
         output.record(report);
     }
@@ -100,7 +110,8 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     if let Some(mistake) = &mistake {
         output.error(mistake);
     }
-    Ok(Outcome::of(report.damaged.is_empty() && report.unsaved.is_empty() && mistake.is_none()))
+    let is_whole = report.damaged.is_empty() && report.unsaved.is_empty() && !are_gone;
+    Ok(Outcome::of(is_whole && mistake.is_none()))
 }
 
 /// Says how many files the backup already has.

@@ -71,7 +71,12 @@ pub(crate) fn run(
     let inside = named.iter().map(|file| &file.path).filter(|path| {
         path.is_relative() && path.components().all(|step| matches!(step, Utf8Component::Normal(_)))
     });
-    let lacking: Vec<&Utf8PathBuf> = inside.filter(|path| !arguments.directory.join(path).exists()).collect();
+    let settings = Utf8PathBuf::from("repo.toml");
+    let inside = inside.chain([&settings]);
+    let is_lacking = |path: &&Utf8PathBuf| {
+        !report.damaged.contains(path) && !arguments.directory.join(path.as_path()).exists()
+    };
+    let lacking: Vec<&Utf8PathBuf> = inside.filter(is_lacking).collect();
     for path in report.damaged.iter().chain(lacking.iter().copied()) {
         output.error(&Failure::NotRestored { path: path.clone() });
     }

@@ -41,6 +41,11 @@ impl Failure {
             Self::Unsound { hint, .. } => hint.map(str::to_owned),
             Self::NotOffline { repository } => Some(format!("run repo-cli publish {repository}")),
             Self::NotBackedUp { .. } => Some("`repo-cli fsck` says what that affects".to_owned()),
+            Self::NotRestored { path } if path == "repo.toml" => Some(
+                "copy one from another backup, or write it: a table `[repositories.NAME]` for each repository, and its `suites` \
+                 (`repo-cli config check` says what is wrong)"
+                    .to_owned(),
+            ),
             Self::Drastic { .. } => {
                 Some("look at the rules and at the clock; --yes does it all the same".to_owned())
             }

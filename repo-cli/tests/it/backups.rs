@@ -294,3 +294,120 @@ fn a_dry_run_says_what_is_done_without_it_and_writes_nothing() {
     assert!(nothing.stdout.starts_with("would copy 0 files (0 bytes) to saved; "), "{nothing}");
     assert!(environment.json(&["backup", "saved", "--dry-run"]).contains(r#""copies":[]"#));
 }
+
+/// What is put where a file belongs, and its name in messages.
+const KINDS: [(&str, &str); 5] = [
+    ("pipe", "a named pipe"),
+    ("directory", "a directory"),
+    ("socket", "a socket"),
+    ("link", "a symbolic link"),
+    ("dangling", "a symbolic link that leads nowhere"),
+];
+
+fn put(environment: &Environment, kind: &str, path: &Utf8Path) {
+    match kind {
+        "directory" => fs::create_dir(path).unwrap(),
+        "socket" => drop(std::os::unix::net::UnixListener::bind(path).unwrap()),
+        "link" => symlink("/etc/hostname", path).unwrap(),
+        "dangling" => symlink("nowhere", path).unwrap(),
+        _ => assert!(environment.other(&["mkfifo", path.as_str()]).status().unwrap().success()),
+    }
+}
+
+/// The file of the only key.
+fn key_file(root: &Utf8Path) -> Utf8PathBuf {
+    let mut keys = root.join("keys").read_dir_utf8().unwrap();
+    keys.next().unwrap().unwrap().path().to_owned()
+}
+
+#[test]
+fn a_key_file_that_cannot_be_saved_is_named_and_the_copy_from_earlier_stays() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let key = key_file(&environment.root());
+    let bytes = fs::read(&key).unwrap();
+    let backup = environment.path("backup");
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    let copy = backup.join("keys").join(key.file_name().unwrap());
+    for (kind, what) in KINDS {
+        // In the place of the only key, and beside a good one.
+        let beside = key.with_file_name("other.asc");
+        for place in [&key, &beside] {
+            let aside = environment.path("aside");
+            if place == &key {
+                fs::rename(&key, &aside).unwrap();
+            }
+            put(&environment, kind, place);
+            let saved = environment.run(&["backup", backup.as_str()]).ends_with(1);
+            assert!(saved.stderr.contains(&format!("keys/{}", place.file_name().unwrap())), "{kind} {saved}");
+            assert!(
+                saved.stderr.contains(&format!("is {what}; a regular file belongs there")),
+                "{kind} {saved}"
+            );
+            assert!(!saved.stderr.contains("has no keys"), "{kind} {saved}");
+            assert_eq!(fs::read(&copy).unwrap(), bytes, "{kind}");
+            let _ = fs::remove_file(place).or_else(|_| fs::remove_dir(place));
+            if place == &key {
+                fs::rename(&aside, &key).unwrap();
+            }
+        }
+    }
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+}
+
+#[test]
+fn keys_that_signed_and_are_gone_are_told_of_by_a_backup() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["backup", "backup"]).succeeds();
+    let key = key_file(&environment.root());
+    fs::remove_dir_all(environment.root().join("keys")).unwrap();
+    let saved = environment.run(&["backup", "backup"]).ends_with(1);
+    assert!(saved.stderr.contains("the keys that signed what clients see are gone"), "{saved}");
+    assert!(environment.path("backup/keys").join(key.file_name().unwrap()).is_file());
+}
+
+#[test]
+fn a_restoration_names_a_configuration_and_a_drop_in_that_the_backup_does_not_have() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    configure(&environment, "contents = true\n");
+    let _ = environment.run(&["backup", "backup"]).succeeds();
+    let is_named = |output: &testkit::Output, path: &str| {
+        output.stderr.contains(&format!("{path} is damaged or missing in the backup"))
+    };
+    for place in ["repo.toml", "repo.d/test.toml"] {
+        let path = environment.path("backup").join(place);
+        let bytes = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        for (kind, _) in KINDS.iter().filter(|(kind, _)| *kind != "directory") {
+            put(&environment, kind, &path);
+            let restored = environment.run(&["restore", "backup", "new"]).ends_with(1);
+            assert!(is_named(&restored, place), "{place} {kind} {restored}");
+            assert!(environment.path("new").join(place).symlink_metadata().is_err(), "{place} {kind}");
+            fs::remove_file(&path).unwrap();
+            fs::remove_dir_all(environment.path("new")).unwrap();
+        }
+        if place == "repo.toml" {
+            let restored = environment.run(&["restore", "backup", "new"]).ends_with(1);
+            assert!(is_named(&restored, place), "{restored}");
+            assert!(restored.stderr.contains("[repositories.NAME]"), "{restored}");
+            assert!(!restored.stderr.contains("init"), "{restored}");
+            fs::remove_dir_all(environment.path("new")).unwrap();
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+    let _ = environment.run(&["restore", "backup", "new"]).succeeds();
+}
+
+#[test]
+fn a_line_break_in_the_name_of_a_key_file_starts_no_line_of_a_warning() {
+    let environment = store();
+    let key = environment.root().join("keys/a\nwarning: all is well.asc");
+    fs::write(&key, "no key").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let file = environment.package("hello", "1.0", "all");
+    let added = environment.run(&["add", "prod", file.as_str()]).succeeds();
+    assert!(added.stderr.contains("keys/a\\nwarning: all is well.asc"), "{added}");
+    assert!(!added.stderr.lines().any(|line| line.starts_with("warning: all is well")), "{added}");
+}

@@ -37,7 +37,7 @@ fn promote_takes_the_newest_version_of_each_architecture() {
     lib      2        arm64         bookworm  add
     tool     2        all           bookworm  add
     promoted 5 packages from preprod to prod (commit 1), published <PUBLICATION>
-    undo with: repo-cli undo prod
+    undo with: repo-cli undo prod --yes
     ");
     insta::assert_snapshot!(promote(&environment, &["hello", "tool", "lib"]), @"
     status: 0
@@ -63,7 +63,7 @@ fn promote_names_what_was_built_from_the_same_source_and_stays_behind() {
     PACKAGE  VERSION  ARCHITECTURE   SUITES    ACTION
     greet    1.0      amd64, source  bookworm  add
     promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
-    undo with: repo-cli undo prod
+    undo with: repo-cli undo prod --yes
     ---- stderr
     warning: 1 package built from greet 1.0 stays behind: greet-data 1.0 all; to take all of them: repo-cli promote greet --from preprod --to prod --whole-source
     ");

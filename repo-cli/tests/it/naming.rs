@@ -42,7 +42,7 @@ fn the_name_of_a_source_means_all_that_was_built_from_it_without_its_dsc() {
     greet-bin  1.0      amd64         bookworm  add
     libgreet1  1.0      amd64         bookworm  add
     promoted 2 packages from preprod to prod (commit 1), published <PUBLICATION>
-    undo with: repo-cli undo prod
+    undo with: repo-cli undo prod --yes
     ");
     // What a removal holds was asked for by the name of its source.
     let _ = environment.run(&["remove", "prod", "greet-bin", "libgreet1", "--yes"]).succeeds();

@@ -225,7 +225,7 @@ fn promote() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES            ACTION
     hello    1.0      all           bookworm, trixie  add
     promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
-    undo with: repo-cli undo prod
+    undo with: repo-cli undo prod --yes
     ");
     insta::assert_snapshot!(promote(&["hello=1.0"]), @"
     status: 0
@@ -279,7 +279,7 @@ fn packages_of_one_source_are_promoted_together_when_asked() {
     greet      1.0      amd64         bookworm  add
     libgreet1  1.0      amd64         bookworm  add
     promoted 2 packages from preprod to prod (commit 1), published <PUBLICATION>
-    undo with: repo-cli undo prod
+    undo with: repo-cli undo prod --yes
     ");
 }
 
@@ -499,6 +499,7 @@ fn client_config() {
      <KEY>
      -----END PGP PUBLIC KEY BLOCK-----
     ---- stderr
+    warning: http://127.0.0.1:<PORT>/prod is where `serve` listens: for other machines set `url` in repo.toml, or give --url
     warning: with a key in an entry, apt before 2.4 (Debian 11, Ubuntu 20.04) refuses every source of the machine, and the key can only be replaced by hand
     ");
     let url = ["--url", "https://packages.example.org/"];
@@ -589,7 +590,7 @@ fn wrong_usage_ends_with_2() {
         &["add", "preprod"],
         &["list", "preprod", "--frobnicate"],
         &["promote", "hello", "--all", "--from", "preprod", "--to", "prod"],
-        &["incoming", "preprod", "drop"],
+        &["incoming", "preprod"],
         &["add", "preprod", "x.deb", "--suite", "../x"],
     ] {
         let output = environment.run(arguments).ends_with(2);

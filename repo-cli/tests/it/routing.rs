@@ -203,7 +203,7 @@ fn what_routing_sent_elsewhere_is_promoted_with_its_source_and_undone_with_it() 
     greet         1.1+deb13u1  amd64         trixie          add
     greet-dbgsym  1.0          amd64         bookworm-debug  add
     promoted 3 packages from preprod to prod (commit 1), published <PUBLICATION>
-    undo with: repo-cli undo prod
+    undo with: repo-cli undo prod --yes
     ");
     insta::assert_snapshot!(with(&[]), @"
     status: 0
@@ -270,7 +270,7 @@ fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     PACKAGE  VERSION  ARCHITECTURE  SUITES    ACTION
     greet    1.0      amd64         bookworm  add
     promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
-    undo with: repo-cli undo prod
+    undo with: repo-cli undo prod --yes
     ---- stderr
     warning: 1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug
     ");

@@ -129,14 +129,14 @@ impl Target<'_> {
         Ok(unsaved)
     }
 
-    /// Copies a file whose name says nothing of its content, by its path from the root. No link is followed; what is gone, or is
-    /// Returns whether it was: what is gone was removed since it was listed, but what lies behind a link is missing in the backup.
+    /// Copies a file whose name says nothing of its content, by its path from the root. No link is followed. Returns whether nothing is
+    /// missing: what is gone was removed since it was listed, but what is no regular file or cannot be read is missing in the copy.
     pub(super) fn copy_changed(&self, path: &Utf8Path) -> Result<bool, Error> {
         let from = self.from.join(path);
         let directory = DirectoryHandle::new(self.from.to_owned());
         let opened = match faults::before("open", &from).and_then(|()| directory.at(path).open_file()) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
-            Err(error) if Refusal::of(&error).is_some() => return Ok(false),
+            Err(error) if Refusal::of(&error).is_some() || is_unreadable(&error) => return Ok(false),
             opened => opened.map_err(Error::io("open", &from))?,
         };
         let (bytes, metadata) = content(opened, &from)?;
@@ -171,6 +171,12 @@ impl Target<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the system does not let a file be read, or there is nothing in it to read: a socket, a device.
+fn is_unreadable(error: &std::io::Error) -> bool {
+    error.kind() == ErrorKind::PermissionDenied
+        || error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
 }
 
 fn content(mut file: File, path: &Utf8Path) -> Result<(Vec<u8>, Metadata), Error> {

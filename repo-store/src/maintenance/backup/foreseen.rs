@@ -147,6 +147,13 @@ impl Copies {
         self.note(path.to_owned(), bytes.len() as u64, there.as_deref() == Some(bytes));
     }
 
+    /// A file below the root of the original, where no link is followed; what cannot be read is not copied.
+    fn plain(&mut self, root: &Utf8Path, path: &Utf8Path) {
+        if let Ok(Some(bytes)) = files::read_kept(&root.join(path)) {
+            self.content(path, &bytes);
+        }
+    }
+
     /// A file of the original that may have changed; what cannot be read is not copied.
     fn changing(&mut self, source: &Utf8Path, path: &Utf8Path) {
         if let Ok(Some(bytes)) = files::read_if_present(source) {
@@ -220,7 +227,7 @@ impl Store {
             found.named(&original.path, original.size)?;
         }
         for path in &plan.plain {
-            found.changing(&from.join(path), path);
+            found.plain(from, path);
         }
         for published in &plan.publications {
             let (path, bytes) = &published.record;

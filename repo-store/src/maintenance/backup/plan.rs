@@ -201,13 +201,20 @@ pub(super) fn reference_of(repository: &RepositoryName) -> Utf8PathBuf {
     Utf8Path::new("store").join(Store::ref_key(repository).as_str())
 }
 
+/// How the files of keys end that sign, and of those that were set aside.
+const KEY_FILES: [&str; 2] = ["asc", "retired"];
+
 /// The files that the administrator wrote into a root, and the keys, by their paths from the root.
 fn of_administrator(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
     let mut found = Vec::new();
     for area in ["", "repo.d", "keys"] {
         for name in files::names_in(&root.join(area))? {
             let path = Utf8Path::new(area).join(name);
-            if files::metadata_of_itself(&root.join(&path)).is_ok_and(|metadata| metadata.is_file()) {
+            let is_file =
+                files::metadata_of_itself(&root.join(&path)).is_ok_and(|metadata| metadata.is_file());
+            // What stands in the place of a key is named by whoever copies it: no key is left out without a word.
+            let is_key = area == "keys" && path.extension().is_some_and(|end| KEY_FILES.contains(&end));
+            if is_file || is_key {
                 found.push(path);
             }
         }
@@ -215,7 +222,8 @@ fn of_administrator(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
     Ok(found)
 }
 
-/// Every regular file of a backup but those of `store` and `public`, whatever the configuration named when it was made.
+/// Every file of a backup but those of `store` and `public`, whatever the configuration named when it was made. What is no regular file is
+/// named by whoever copies it.
 fn beside_the_store(paths: &StorePaths) -> Result<Vec<Utf8PathBuf>, Error> {
     let mut found = Vec::new();
     for name in files::names_in(paths.at(""))? {
@@ -225,11 +233,10 @@ fn beside_the_store(paths: &StorePaths) -> Result<Vec<Utf8PathBuf>, Error> {
         let at = paths.at(&name);
         let status = at.status().map_err(Error::io("look at", &*at.full()))?;
         if status.is_directory() {
-            found.extend(beneath::files_below(&at)?.into_iter().filter_map(|(path, status)| {
-                let path = path.strip_prefix(paths.root()).ok()?.to_owned();
-                status.is_file().then_some(path)
-            }));
-        } else if status.is_file() {
+            let below = beneath::files_below(&at)?.into_iter();
+            found
+                .extend(below.filter_map(|(path, _)| Some(path.strip_prefix(paths.root()).ok()?.to_owned())));
+        } else {
             found.push(Utf8PathBuf::from(name));
         }
     }
