@@ -698,7 +698,7 @@ fn json_is_one_document_on_standard_output_and_nothing_else() {
         &["remove", "preprod", "hello"],
         &["rollback", "preprod", "--to", "0", "--yes"],
         &["publish"],
-        &["client-config", "prod"],
+        &["client-config", "prod", "--url", "http://packages.example.org"],
         &["key", "list"],
         &["key", "generate"],
     ] {

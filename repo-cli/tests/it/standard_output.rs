@@ -15,7 +15,7 @@ fn a_result_that_cannot_be_written_is_a_failure() {
     for arguments in [
         &["list", "preprod"][..],
         &["list", "preprod", "--json"],
-        &["client-config", "prod"],
+        &["client-config", "prod", "--url", "http://packages.example.org"],
         &["key", "export"],
         &["key", "export", "--binary"],
         &["diff", "preprod", "prod", "--details", "--format", "html"],
