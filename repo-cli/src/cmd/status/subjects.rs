@@ -321,7 +321,8 @@ fn backup(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
         let files = count(usize::try_from(run.found).unwrap_or(usize::MAX), "file");
         subject.attention(format!("{files} could not be saved"), Some("repo-cli fsck".to_owned()));
     }
-    let changed = session.store.last_entry()?.is_some_and(|last| last > run.date);
+    // A change of the second in which it began may have come too late for it.
+    let changed = session.store.last_entry()?.is_some_and(|last| last >= run.date);
     if age > BACKUP_DUE && changed {
         subject.attention("the store has changed since", command(place));
     }
