@@ -322,7 +322,7 @@ fn backup(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
         subject.attention(format!("{files} could not be saved"), Some("repo-cli fsck".to_owned()));
     }
     // A change of the second in which it began may have come too late for it.
-    let changed = session.store.last_entry()?.is_some_and(|last| last >= run.date);
+    let changed = session.store.last_entry()?.is_some_and(|last| last.as_second() >= run.date.as_second());
     if age > BACKUP_DUE && changed {
         subject.attention("the store has changed since", command(place));
     }
