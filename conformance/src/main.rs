@@ -121,7 +121,7 @@ fn run(arguments: &Arguments) -> io::Result<bool> {
     let met =
         arguments.known.iter().filter(|known| tried(known)).find(|known| !missed.contains(&known.as_str()));
     if let Some(name) = met {
-        writeln!(output, "{name} is met: it is no longer a known miss")?;
+        writeln!(output, "{name} is met: take it off the list of known misses")?;
     }
     Ok(!unexpected && met.is_none())
 }

@@ -1,4 +1,4 @@
-//! Keys that sign, of which the secret parts are kept elsewhere: as `[[signing.signer]]` names them.
+//! Keys that sign and whose secret parts are kept elsewhere, as `[[signing.signer]]` names them.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -81,7 +81,7 @@ impl KeyDirectory {
         Self { passphrase, ..self }
     }
 
-    /// Lets these keys sign as well, of which the secret parts are kept elsewhere.
+    /// Lets these keys, whose secret parts are kept elsewhere, sign as well.
     #[must_use]
     pub fn with_external(self, external: Vec<ExternalKey>) -> Self {
         Self { external: Arc::new(external), ..self }

@@ -4,7 +4,7 @@
 //! compare-and-swap, so of two who change it at once the second starts from what the first wrote. One that says nothing is not there.
 //!
 //! Backups, restores and checks go by [`Area`]: a new kind of document is a new area, and the compiler names every place that has to know
-//! of it. Nothing else in this crate makes files of its own.
+//! of it. What may be lost at any time lies in `store/cache/` instead.
 
 use std::ops::{Deref, DerefMut};
 

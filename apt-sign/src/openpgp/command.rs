@@ -57,7 +57,7 @@ impl CommandKey {
         Self { program: Program::new(program, arguments), certificate }
     }
 
-    /// Makes the certificate of a key of which only the bare public part is known, in PEM (`BEGIN PUBLIC KEY`), by letting the command sign it.
+    /// Makes the certificate of a key from its bare public part in PEM (`BEGIN PUBLIC KEY`), by letting the command sign it.
     ///
     /// # Errors
     ///

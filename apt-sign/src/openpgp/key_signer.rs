@@ -219,7 +219,7 @@ fn sign_with(
 /// Loads a secret key when it is needed.
 type Load = dyn Fn() -> Result<SecretKey, Error> + Send + Sync;
 
-/// A key of which the secret part is loaded when it signs first, and once.
+/// A key whose secret part is loaded once, when it signs first.
 pub struct DeferredKey {
     public: super::PublicPart,
     load: Box<Load>,

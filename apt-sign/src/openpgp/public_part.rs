@@ -9,7 +9,7 @@ use std::{fmt, time::SystemTime};
 #[derive(Clone, Debug)]
 pub struct PublicPart {
     certificate: Certificate,
-    /// The fingerprints of the primary key and the subkeys of which the secret is there, and can be used once the key is open.
+    /// The fingerprints of the primary key and the subkeys whose secrets are there and can be used once the key is open.
     secrets: Vec<Fingerprint>,
     locked: bool,
 }

@@ -293,7 +293,7 @@ fn names_are_true(suite: &Published) -> Checked {
             }
         }
     }
-    ensure!(seen > 0, "there is no file below by-hash");
+    ensure!(seen > 0, "no file lies below by-hash");
     Ok(())
 }
 

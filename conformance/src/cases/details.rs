@@ -266,7 +266,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::changing(
         "sources/removed-one-is-gone",
-        "A source package that was removed is no longer listed, and everything else is whole.",
+        "A source package that was removed is not listed any more, and everything else is whole.",
         &SOURCES,
         |desk| {
             desk.tell(&Request::Remove(MAIN, Package { name: "native", version: "1.0" }))?;

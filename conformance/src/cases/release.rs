@@ -131,7 +131,7 @@ pub(super) const CASES: &[Case] = &[
                 let claimed = release.fields.words("Architectures").contains(&"all");
                 let listed = release.files.contains_key("main/binary-all/Packages");
                 let denied = release.fields.get("No-Support-for-Architecture-all").is_some();
-                ensure!(!claimed || listed || denied, "`all` is named, and there is no index of it");
+                ensure!(!claimed || listed || denied, "`all` is named and has no index");
                 Ok(())
             })
         },

@@ -207,16 +207,17 @@ pub(crate) fn print_incoming(
     limit: RowLimit,
     output: &Output,
 ) {
+    print_document(&incoming_json(report, left, dry_run), report, (true, dry_run), limit, output);
+}
+
+fn incoming_json<'a>(report: &'a AddReport, left: &'a [Left], dry_run: bool) -> AddJson<'a> {
     let left = left.iter().map(|Left { file, why, .. }| LeftJson { file: file.as_str(), reason: why });
-    let document = AddJson { left: Some(left.collect()), ..json(report, true, dry_run) };
-    print_document(&document, report, (true, dry_run), limit, output);
+    AddJson { left: Some(left.collect()), ..json(report, true, dry_run) }
 }
 
 /// Gives what `incoming` took, refused and left for several repositories as one document.
 pub(crate) fn give_incoming(report: &AddReport, left: &[Left], dry_run: bool, output: &Output) {
-    let left = left.iter().map(|Left { file, why, .. }| LeftJson { file: file.as_str(), reason: why });
-    let document = AddJson { left: Some(left.collect()), ..json(report, true, dry_run) };
-    output.result(&document, || {});
+    output.result(&incoming_json(report, left, dry_run), || {});
 }
 
 /// Prints what was added and what was refused. `complete`: whether the good files were taken.

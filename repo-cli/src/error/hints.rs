@@ -4,7 +4,8 @@ use apt_sign::{KeyFileFault, KeyProblem};
 use repo_config::{ConfigError, KeyError, UnknownWord};
 use repo_store::progress::Phase;
 use repo_store::{
-    Cancelled, ChangeError, ImportError, MaintenanceError, PublishError, SettingsError, StorageError,
+    Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError, SettingsError,
+    StorageError,
 };
 
 use super::Failure;
@@ -211,6 +212,12 @@ fn limit_setting(error: &deb_parse::Error) -> Option<&'static str> {
         _ => None,
     }
 }
+/// Whether something else lies where a file of the store belongs.
+fn is_in_place_of_a_file(error: &std::io::Error) -> bool {
+    let obstacle = error.get_ref().and_then(|inner| inner.downcast_ref::<Obstacle>());
+    obstacle.is_some_and(|obstacle| obstacle.belongs == EntryKind::File)
+}
+
 /// What to do about an error of the store: advice stands here and not in the library.
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     use repo_store::{Error, PathFault};
@@ -220,6 +227,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         return Some(format!("raise `{setting}` in the table [limits] of repo.toml if the package is sound"));
     }
     match error {
+        Error::Storage(StorageError::Io { source, .. }) if is_in_place_of_a_file(source) => {
+            return Some("`repo-cli fsck --repair` moves it aside and mends the file".to_owned());
+        }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotADirectory, .. }) => {
             return Some(format!("move {path} away: a directory belongs there"));
         }

@@ -196,6 +196,18 @@ fn what_clients_miss_needs_a_person_and_a_hold_does_not() {
 }
 
 #[test]
+fn a_suite_that_was_never_published_is_not_called_lost() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let path = environment.root().join("repo.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let more = text.replace("suites = [\"bookworm\"]", "suites = [\"bookworm\", \"trixie\"]");
+    std::fs::write(&path, more).unwrap();
+    let output = environment.run(&["status"]).succeeds();
+    assert!(line(&output, "preprod").contains("in 2 suites"), "{output}");
+}
+
+#[test]
 fn a_monitoring_system_hears_of_a_store_that_cannot_be_opened() {
     let environment = store();
     configure(&environment, "pdiffs = \"many\"\n");

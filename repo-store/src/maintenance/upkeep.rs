@@ -143,9 +143,6 @@ impl Document for Upkeep {
 /// The name of the one document of its kind.
 const NAME: &str = "store";
 
-/// How often a note is tried while others make theirs.
-const ATTEMPTS: u32 = 100;
-
 impl Store {
     /// Returns what was last done to look after the store.
     ///
@@ -160,15 +157,14 @@ impl Store {
     /// # Errors
     /// When the store cannot be read or written.
     pub fn note_upkeep(&self, kind: UpkeepKind, run: &UpkeepRun) -> Result<(), Error> {
-        // Whoever wins a race has a run that ended in the same moment: one of the two is as good as the other.
-        for _ in 0..ATTEMPTS {
+        // Each time that it has to look again, somebody else has noted a run.
+        loop {
             let mut upkeep = Kept::<Upkeep>::load(self.storage(), NAME)?;
             *upkeep.slot(kind) = Some(run.clone());
             if upkeep.save(self.storage())? {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 }
 

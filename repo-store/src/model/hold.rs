@@ -212,7 +212,7 @@ impl Holds {
         [self.every(key), own].into_iter().flatten().any(|hold| hold.is_for_any(suite))
     }
 
-    /// Returns what is held `after` a change and was not, and what is no longer held, in the order of keys. A version that a person holds
+    /// Returns what is held `after` a change and was not, and what was held and is not, in the order of keys. A version that a person holds
     /// is held for each architecture.
     pub(crate) fn changes_to(&self, after: &Self) -> (Vec<HoldKey>, Vec<HoldKey>) {
         let only = |some: &Self, others: &Self| {

@@ -29,6 +29,8 @@ pub struct CurrentPublication {
     pub valid_until: Option<Timestamp>,
     /// The fingerprints of the keys that signed it. Empty where the record does not tell.
     pub keys: Vec<String>,
+    /// The directories below `dists` that it has, one for each suite (`.flat` for the flat form).
+    pub directories: Vec<String>,
 }
 
 impl Store {
@@ -46,6 +48,7 @@ impl Store {
             commit: current.commit,
             date: current.latest_date(),
             valid_until: current.suites.values().filter_map(|suite| suite.valid_until).min(),
+            directories: current.suites.keys().map(|place| place.directory().to_owned()).collect(),
             keys: current.keys,
         }))
     }

@@ -3,11 +3,10 @@
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
-use deb_parse::SuiteName;
 use jiff::{SignedDuration, Timestamp};
 use repo_store::{
     CurrentPublication, GcOptions, LogEntry, Operation, PromoteOptions, RepositoryName, RepositorySettings,
-    UpkeepRun,
+    Revision, UpkeepRun,
 };
 
 use super::{Kind, Subject};
@@ -90,7 +89,7 @@ fn repository(
         }
         None if head.is_none() => subject.say("empty, never published"),
         None => subject.attention("never published", publish()),
-        Some(current) => published(current, session, subject),
+        Some(current) => published(name, (current, head.as_ref()), session, subject),
     }
     let changes = head.as_ref().map_or(0, |head| head.commit().sequence);
     let shown = current.as_ref().and_then(|current| current.commit);
@@ -142,18 +141,22 @@ fn was_published(name: &RepositoryName, session: &Session) -> Result<bool, Failu
 }
 
 /// What clients make of what they see.
-fn published(current: &CurrentPublication, session: &Session, subject: &mut Subject) {
+fn published(
+    name: &RepositoryName,
+    (current, head): (&CurrentPublication, Option<&Revision<'_>>),
+    session: &Session,
+    subject: &mut Subject,
+) {
     let now = session.context().now;
-    let name = &*subject.subject.clone();
     let (publish, sign) = (format!("repo-cli publish {name}"), format!("repo-cli sign again {name}"));
     let Some(date) = current.date else { return subject.say("published without a suite") };
     subject.figure("published_seconds", date.as_second());
-    let public = session.root.join("public").join(name);
-    let signed = |suite: &SuiteName| public.join("dists").join(suite.as_str()).join("InRelease");
-    let suites = session.config.repositories().filter(|repository| repository.name.as_str() == name);
-    let gone = suites.flat_map(|repository| &repository.suites).map(|suite| signed(&suite.name));
-    let mut gone = gone.chain([public.join("pool")]).filter(|path| !path.exists());
-    if let Some(path) = gone.next().filter(|_| has_content(session, name)) {
+    let public = session.store.public(name);
+    let has_content = head.is_some_and(|head| !head.commit().suites.is_empty());
+    let mut signed =
+        current.directories.iter().map(|suite| public.join("dists").join(suite).join("InRelease"));
+    let pool = has_content.then(|| public.join("pool"));
+    if let Some(path) = signed.by_ref().chain(pool).find(|path| !path.exists()) {
         let fsck = Some("repo-cli fsck --repair".to_owned());
         subject.attention(format!("{path} is gone: clients miss it"), fsck);
     }
@@ -174,12 +177,6 @@ fn published(current: &CurrentPublication, session: &Session, subject: &mut Subj
     } else if left < enough {
         subject.attention(format!("clients will refuse it in {}", clock::length(left)), Some(publish));
     }
-}
-
-/// Whether a repository has anything that clients can miss.
-fn has_content(session: &Session, name: &str) -> bool {
-    let head = RepositoryName::parse(name).ok().and_then(|name| session.store.head(&name).ok().flatten());
-    head.is_some_and(|head| !head.commit().suites.is_empty())
 }
 
 /// What one repository has and the next lacks.
@@ -304,14 +301,21 @@ fn last_run(run: &UpkeepRun, now: Timestamp, subject: &mut Subject) -> SignedDur
     now.duration_since(run.date)
 }
 
+/// Whether the first thing in the operation log was done longer ago than that.
+fn is_older(session: &Session, age: SignedDuration) -> Result<bool, Failure> {
+    let now = session.context().now;
+    let first = session.store.operations()?.first().map(|entry| entry.date);
+    Ok(first.is_some_and(|first| now.duration_since(first) > age))
+}
+
 fn backup(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
     let now = session.context().now;
     let command = |place: &str| Some(format!("repo-cli backup {place}"));
-    let first = session.store.operations()?.first().map(|entry| entry.date);
     let Some(run) = session.store.upkeep()?.backup else {
-        match first.filter(|first| now.duration_since(*first) > DAY) {
-            Some(_) => subject.attention("never made", command("DIR")),
-            None => subject.say("never made"),
+        if is_older(session, DAY)? {
+            subject.attention("never made", command("DIR"));
+        } else {
+            subject.say("never made");
         }
         return Ok(());
     };
@@ -333,11 +337,11 @@ fn backup(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
 fn last_check(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
     let now = session.context().now;
     let command = || Some("repo-cli fsck".to_owned());
-    let first = session.store.operations()?.first().map(|entry| entry.date);
     let Some(run) = session.store.upkeep()?.check else {
-        match first.filter(|first| now.duration_since(*first) > CHECK_DUE) {
-            Some(_) => subject.attention("never checked", command()),
-            None => subject.say("never checked"),
+        if is_older(session, CHECK_DUE)? {
+            subject.attention("never checked", command());
+        } else {
+            subject.say("never checked");
         }
         return Ok(());
     };

@@ -329,7 +329,7 @@ enum Name {
 
 impl Name {
     fn of(name: &str) -> Self {
-        // rsync and lftp write `.name.XXXXXX` and `.in.name.`, WinSCP `name.filepart`, wget2 and browsers `name.part` and `name.crdownload`.
+        // rsync writes `.name.` and six characters, lftp `.in.name.`, WinSCP `name.filepart`, wget2 and browsers `name.part` and `name.crdownload`.
         // scp, sftp and curl write under the name itself: a file that is cut short is waited for.
         let endings = [".part", ".filepart", ".partial", ".crdownload", ".tmp"];
         if name.starts_with('.') || endings.iter().any(|ending| name.ends_with(ending)) {
