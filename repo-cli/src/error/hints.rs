@@ -231,7 +231,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             return Some("`repo-cli fsck --repair` moves it aside and mends the file".to_owned());
         }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotADirectory, .. }) => {
-            return Some(format!("move {path} away: a directory belongs there"));
+            return Some(format!(
+                "a directory belongs there: move {path} away, or run `repo-cli fsck --repair`"
+            ));
         }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotAFile, .. }) => {
             return Some(format!("move {path} away: a file belongs there"));
@@ -298,7 +300,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "remove it as its owner or as root, then run repo-cli publish"
         }
         Error::Storage(StorageError::UnsafePath { .. }) => {
-            "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back"
+            "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back; below public/ \
+             `repo-cli fsck --repair` does that"
         }
         Error::Import(ImportError::NoSuite { .. }) => {
             "list suites in repo.toml, in `suites` or the file that `suites_file` names"

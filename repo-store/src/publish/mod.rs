@@ -101,9 +101,6 @@ pub struct PublishOptions {
     /// Read every published file of an index that is taken over, or that a part is taken from, to its end, and not only a share of them;
     /// render the index again when the file is damaged. Going back to an older state asks for this.
     pub check_all: bool,
-    /// Look for some files of the packages that are published, others each time, and for all when one is missing; link what is missing
-    /// into the pool again. The rest of what clients see is looked for always.
-    pub fill_pool: bool,
     /// Publish what was exported to be signed elsewhere, and not the current state.
     pub exported: Option<Exported>,
 }
@@ -287,7 +284,7 @@ impl Store {
         let missing = current.as_ref().map(|current| target.missing(current)).transpose()?;
         let mut restored = roots + missing.as_ref().map_or(0, Missing::count);
         let is_whole = restored == roots;
-        if let Some(current) = current.as_ref().filter(|_| options.fill_pool) {
+        if let Some(current) = &current {
             restored += missing::fill_pool((self, target), current, context.now)?;
         }
         let public_keys = signer.public_keys().map_err(|source| PublishError::PublicKeys { source })?;

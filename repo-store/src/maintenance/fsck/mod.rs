@@ -331,10 +331,19 @@ impl Store {
             .filter(|finding| matches!(finding.remedy, Fix::Published(_)))
             .map(|finding| finding.problem.path.clone())
             .collect();
+        // What lies in the place of a directory has the mode of what it is.
+        let in_the_way: HashSet<Utf8PathBuf> = findings
+            .iter()
+            .filter(|finding| matches!(finding.remedy, Fix::Published(Remedy::Directory(..))))
+            .map(|finding| finding.problem.path.clone())
+            .collect();
         findings.retain(|finding| {
-            matches!(finding.remedy, Fix::Published(_) | Fix::Mode | Fix::Forged(..))
-                || finding.problem.kind == ProblemKind::Owner
-                || !publications.contains(&finding.problem.path)
+            let path = &finding.problem.path;
+            match finding.remedy {
+                Fix::Published(_) | Fix::Forged(..) => true,
+                Fix::Mode => !in_the_way.contains(path),
+                _ => finding.problem.kind == ProblemKind::Owner || !publications.contains(path),
+            }
         });
         let report = FsckReport {
             problems: findings.iter().map(|finding| finding.problem.clone()).collect(),

@@ -178,7 +178,7 @@ impl Repair<'_, '_> {
             };
             match repaired {
                 Ok(true) => done.push(problem.clone()),
-                // A link where a directory belongs is a problem of its own, and for a person to look at. The rest is repaired.
+                // What lies where a directory belongs is a problem of its own. The rest is repaired.
                 Ok(false) | Err(Error::Storage(StorageError::UnsafePath { .. })) => {}
                 Err(error) => return Err(error),
             }
@@ -531,6 +531,17 @@ impl Repair<'_, '_> {
             Remedy::Stray(repository, path) => {
                 let _lock = self.store.publishing_lock(repository)?;
                 self.move_aside(&self.store.root().join(path))?;
+                Ok(true)
+            }
+            Remedy::Directory(repository, path) => {
+                let _lock = self.store.publishing_lock(repository)?;
+                let path = self.store.root().join(path);
+                // Somebody may have put the directory back.
+                if self.is_directory(&path)? {
+                    return Ok(false);
+                }
+                self.move_aside(&path)?;
+                self.changed.extend(files::create_directories(self.paths.place(&path))?);
                 Ok(true)
             }
         }
