@@ -20,6 +20,7 @@ use crate::model::chunk::Chunk;
 use crate::model::id::{ChunkId, PageId};
 use crate::model::page;
 use crate::model::publication_id::PublicationId;
+use crate::model::snapshot::Snapshot;
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::{StorageError, files};
 use crate::store::Store;
@@ -143,7 +144,7 @@ pub(super) fn fill_pool(
     // Suites share most of their pages.
     let mut pages = BTreeSet::new();
     for snapshot in snapshots {
-        pages.extend(store.empty_or(Some(snapshot))?.pages().iter().map(|page| page.id));
+        pages.extend(Snapshot::page_ids(&objects, snapshot)?);
     }
     let pages: Vec<PageId> = pages.into_iter().collect();
     let turn = drawn(now.as_second());
