@@ -9,7 +9,7 @@ use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
-use crate::storage::{Key, files};
+use crate::storage::{Key, Storage, files};
 use crate::store::Store;
 
 /// Returns whether a repository that has no readable reference had one once: the operation log, a publication or a tag tells of a
@@ -28,7 +28,7 @@ pub(crate) fn is_reference_lost(store: &Store, repository: &RepositoryName) -> R
         return Ok(true);
     }
     let area = format!("tags/{repository}");
-    if !store.storage().refs().list(&area)?.is_empty() || is_state_published(store, repository)? {
+    if !store.storage().refs().list(&area)?.is_empty() || is_state_published(store.storage(), repository)? {
         return Ok(true);
     }
     let told = Told::of(&store.operations()?, repository);
@@ -37,8 +37,8 @@ pub(crate) fn is_reference_lost(store: &Store, repository: &RepositoryName) -> R
 }
 
 /// Whether the record of a publication of a repository names a commit.
-fn is_state_published(store: &Store, repository: &RepositoryName) -> Result<bool, Error> {
-    let objects = store.storage().objects();
+fn is_state_published(storage: &Storage, repository: &RepositoryName) -> Result<bool, Error> {
+    let objects = storage.objects();
     let mut keys = Vec::new();
     objects.each(&format!("publications/{repository}"), &mut |key, _| keys.extend(Key::parse(key)))?;
     for key in keys {

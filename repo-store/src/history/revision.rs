@@ -240,7 +240,7 @@ pub(crate) fn resolve<'a>(
     revision: &str,
 ) -> Result<Revision<'a>, Error> {
     if let Ok(tag) = TagName::parse(revision)
-        && let Some(id) = tagged(store, repository, &tag)?
+        && let Some(id) = tagged(store.storage(), repository, &tag)?
     {
         return store.revision(repository, id);
     }

@@ -13,7 +13,7 @@ pub(crate) fn upgrade(store: &mut Store) -> Result<Format, Error> {
     // Another process may have done it meanwhile.
     let before = Format::of(store.root())?;
     if before < Format::NEWEST {
-        change_format(store, Format::NEWEST, |root, temporary| {
+        change_format(store.root(), Format::NEWEST, |root, temporary| {
             Ok(files::replace(&format::way_back(root), &before.to_file(), temporary)?)
         })?;
     }
@@ -30,7 +30,7 @@ pub(crate) fn undo_upgrade(store: &mut Store) -> Result<Format, Error> {
     let text = text
         .ok_or_else(|| Error::Maintenance(MaintenanceError::NoWayBack { format: store.format().number() }))?;
     let before = Format::parse(&text, &path)?;
-    change_format(store, before, |_, _| Ok(()))?;
+    change_format(store.root(), before, |_, _| Ok(()))?;
     files::remove_if_present(&path)?;
     files::sync_path(&store.root().join("store"))?;
     store.set_directory(Directory::open(&store.root().join("store"), before)?, before);
@@ -39,16 +39,16 @@ pub(crate) fn undo_upgrade(store: &mut Store) -> Result<Format, Error> {
 
 /// Writes another format, after `prepare`. The caller holds the lock.
 fn change_format(
-    store: &Store,
+    root: &Utf8Path,
     format: Format,
     prepare: impl FnOnce(&Utf8Path, &Utf8Path) -> Result<(), Error>,
 ) -> Result<(), Error> {
     // Not the storage of this store: that one may not be written to yet.
-    let storage = Directory::at(&store.root().join("store"));
+    let storage = Directory::at(&root.join("store"));
     if storage.oldest_other_writer()?.is_some() {
-        return Err(Error::Storage(StorageError::InUse { path: store.root().to_owned() }));
+        return Err(Error::Storage(StorageError::InUse { path: root.to_owned() }));
     }
     let temporary = storage.unguarded_temporary()?;
-    prepare(store.root(), &temporary)?;
-    Ok(files::replace(&format::file(store.root()), &format.to_file(), &temporary)?)
+    prepare(root, &temporary)?;
+    Ok(files::replace(&format::file(root), &format.to_file(), &temporary)?)
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, ImportError};
 use crate::model::id::BlobId;
 use crate::model::record::Record;
 use crate::progress::{Amount, Phase};
-use crate::storage::{Key, Staged, StorageError};
+use crate::storage::{Key, Staged, Storage, StorageError};
 use crate::store::Store;
 
 /// The area of the storage.
@@ -27,37 +27,37 @@ pub(crate) fn manifest_key(blob: BlobId) -> Key {
 /// See [`Store::manifest`].
 pub(crate) fn manifest(store: &Store, blob: BlobId) -> Result<Manifest, Error> {
     let key = manifest_key(blob);
-    if let Some(manifest) = kept_manifest(store, blob)? {
+    if let Some(manifest) = kept_manifest(store.storage(), blob)? {
         return Ok(manifest);
     }
     let manifest = make_manifest(store, blob)?;
     // Whoever may not write still may read.
-    drop(keep_manifest(store, &key, &manifest));
+    drop(keep_manifest(store.storage(), &key, &manifest));
     Ok(manifest)
 }
 
 /// The same for who only looks: what has to be made is not kept.
 pub(crate) fn manifest_unkept(store: &Store, blob: BlobId) -> Result<Manifest, Error> {
-    kept_manifest(store, blob)?.map_or_else(|| make_manifest(store, blob), Ok)
+    kept_manifest(store.storage(), blob)?.map_or_else(|| make_manifest(store, blob), Ok)
 }
 
-fn kept_manifest(store: &Store, blob: BlobId) -> Result<Option<Manifest>, Error> {
-    let bytes = store.storage().objects().get(&manifest_key(blob))?;
+fn kept_manifest(storage: &Storage, blob: BlobId) -> Result<Option<Manifest>, Error> {
+    let bytes = storage.objects().get(&manifest_key(blob))?;
     Ok(bytes.and_then(|bytes| Manifest::read(&bytes, blob).ok().flatten()))
 }
 
 /// Keeps a manifest in place of one that cannot be read or has another form. It has its name after the next sync.
-fn keep_manifest(store: &Store, key: &Key, manifest: &Manifest) -> Result<(), Error> {
-    store.storage().objects().delete(key)?;
-    Ok(store.storage().objects().put(key, &manifest.to_file()?)?)
+fn keep_manifest(storage: &Storage, key: &Key, manifest: &Manifest) -> Result<(), Error> {
+    storage.objects().delete(key)?;
+    Ok(storage.objects().put(key, &manifest.to_file()?)?)
 }
 
 /// A manifest on its way to the store.
 pub(crate) fn stage_manifest<'a>(
-    store: &'a Store,
+    storage: &'a Storage,
     manifest: &Manifest,
 ) -> Result<Box<dyn Staged + 'a>, Error> {
-    let mut staged = store.storage().objects().stage()?;
+    let mut staged = storage.objects().stage()?;
     staged.write_all(&manifest.to_file()?).map_err(Error::io("write", "a manifest"))?;
     staged.finish()?;
     Ok(staged)
@@ -82,7 +82,7 @@ pub(crate) fn make_missing_manifests(
     let phase = context.progress.begin(Phase::Unpacking, Amount::items(missing.len()));
     let made = parallel_map(&missing, context.threads, |blob| {
         match make_manifest(store, *blob) {
-            Ok(manifest) => keep_manifest(store, &manifest_key(*blob), &manifest)?,
+            Ok(manifest) => keep_manifest(store.storage(), &manifest_key(*blob), &manifest)?,
             Err(Error::Import(ImportError::Package { .. })) => {}
             Err(error) => return Err(error),
         }

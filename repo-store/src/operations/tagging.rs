@@ -26,7 +26,7 @@ pub(crate) fn tag(
     let repository = revision.repository();
     let _lock = store.publishing_lock(repository)?;
     let (key, commit) = (tag_key(repository, name), revision.id());
-    match tagged(store, repository, name)? {
+    match tagged(store.storage(), repository, name)? {
         Some(other) if other != commit => {
             return Err(Error::TagExists { repository: repository.clone(), tag: name.clone() });
         }
@@ -53,7 +53,7 @@ pub(crate) fn delete_tag(
     let key = tag_key(repository, name);
     let _lock = store.publishing_lock(repository)?;
     loop {
-        let Some((commit, version)) = versioned_tag(store, repository, name)? else {
+        let Some((commit, version)) = versioned_tag(store.storage(), repository, name)? else {
             return Err(Error::UnknownTag { repository: repository.clone(), tag: name.clone() });
         };
         // Logged first: garbage collection keeps what the log names until the grace period is over.

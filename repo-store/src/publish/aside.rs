@@ -22,17 +22,17 @@ const LONGEST_NAME: usize = 200;
 /// # Errors
 /// [`StorageError::UnsafePath`] when it belongs to another user who does not allow that.
 pub(crate) fn move_aside(
-    store: &Store,
+    root: &Utf8Path,
     paths: &StorePaths,
     path: &Utf8Path,
 ) -> Result<Vec<Utf8PathBuf>, Error> {
-    let directory = store.root().join("store/damaged");
+    let directory = root.join("store/damaged");
     let mut changed = Vec::new();
     if !files::is_directory(&directory) {
         changed.extend(files::create_directories(&directory)?);
         files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
     }
-    let name = path.strip_prefix(store.root()).unwrap_or(path).as_str().replace('/', ".");
+    let name = path.strip_prefix(root).unwrap_or(path).as_str().replace('/', ".");
     let name = end_of(&name, LONGEST_NAME);
     let free = (0_u32..).map(|number| directory.join(format!("{name}.{number}")));
     let Some(aside) = free.into_iter().find(|aside| !files::is_taken(aside)) else {
@@ -64,7 +64,7 @@ pub(crate) fn give_name(
     let failed = |error| Error::io("create", &*at.full())(error);
     match files::rename(temporary, at.clone()) {
         Err(error) if is_directory_in_the_way(&error) => {
-            let changed = move_aside(store, paths, &at.full())?;
+            let changed = move_aside(store.root(), paths, &at.full())?;
             files::rename(temporary, at.clone()).map_err(failed)?;
             Ok(changed)
         }

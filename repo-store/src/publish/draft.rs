@@ -415,9 +415,9 @@ impl<'a> Draft<'a> {
     /// Names the publication after the tags of its state.
     fn point_tags(&self, publication: &Publication) -> Result<(), Error> {
         mend_tags(self.store, self.target, self.repository)?;
-        for tag in tag_names(self.store, self.repository)? {
+        for tag in tag_names(self.store.storage(), self.repository)? {
             // A damaged tag is for a check to tell.
-            let Ok(Some(commit)) = tagged(self.store, self.repository, &tag) else { continue };
+            let Ok(Some(commit)) = tagged(self.store.storage(), self.repository, &tag) else { continue };
             if publication.commit == Some(commit) {
                 self.target.switch_to(&TreeEntry::of_tag(&tag, publication.id))?;
             }

@@ -26,8 +26,8 @@ pub(super) enum Durability {
     Later,
 }
 
-fn going_path(store: &Store, repository: &RepositoryName) -> Utf8PathBuf {
-    store.root().join("store/cache").join(format!("going.{repository}"))
+fn going_path(root: &Utf8Path, repository: &RepositoryName) -> Utf8PathBuf {
+    root.join("store/cache").join(format!("going.{repository}"))
 }
 
 /// Notes, durably, which publications are about to be taken away.
@@ -37,17 +37,18 @@ pub(crate) fn note_going(
     ids: impl IntoIterator<Item = PublicationId>,
 ) -> Result<(), Error> {
     let lines: String = ids.into_iter().map(|id| format!("{id}\n")).collect();
-    write_cache(store, &going_path(store, repository), lines.as_bytes(), Durability::Now)
+    write_cache(store, &going_path(store.root(), repository), lines.as_bytes(), Durability::Now)
 }
 
 /// Removes the note: what it names is gone.
 pub(crate) fn forget_going(store: &Store, repository: &RepositoryName) -> Result<(), Error> {
-    Ok(files::remove_if_present(&going_path(store, repository))?)
+    Ok(files::remove_if_present(&going_path(store.root(), repository))?)
 }
 
 /// Returns the publications that a collection began to take away, and of which the archive root is gone.
 pub(crate) fn going(store: &Store, repository: &RepositoryName) -> BTreeSet<PublicationId> {
-    let noted = files::read_if_present(&going_path(store, repository)).ok().flatten().unwrap_or_default();
+    let noted =
+        files::read_if_present(&going_path(store.root(), repository)).ok().flatten().unwrap_or_default();
     let target = DirectoryTarget::new(store, repository);
     let noted = std::str::from_utf8(&noted).unwrap_or_default().lines().filter_map(PublicationId::parse);
     // What cannot be looked at is not taken for absent.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::going::Durability;
 use super::publication::Publication;
@@ -17,13 +17,13 @@ use crate::publish::going::write_cache;
 use crate::storage::files;
 use crate::store::Store;
 
-fn last_shown_path(store: &Store, repository: &RepositoryName) -> Utf8PathBuf {
-    store.root().join("store/cache").join(format!("shown.{repository}"))
+fn last_shown_path(root: &Utf8Path, repository: &RepositoryName) -> Utf8PathBuf {
+    root.join("store/cache").join(format!("shown.{repository}"))
 }
 
 /// Notes that clients see a publication, durably switched to. What cannot be noted is not known later, and no more than that.
 pub(super) fn note_shown(store: &Store, repository: &RepositoryName, id: PublicationId) {
-    let path = last_shown_path(store, repository);
+    let path = last_shown_path(store.root(), repository);
     if last_shown(store, repository) != Some(id) {
         let _ = write_cache(store, &path, format!("{id}\n").as_bytes(), Durability::Later);
     }
@@ -31,7 +31,7 @@ pub(super) fn note_shown(store: &Store, repository: &RepositoryName, id: Publica
 
 /// Returns the publication that clients were shown last, as far as that was noted.
 pub(crate) fn last_shown(store: &Store, repository: &RepositoryName) -> Option<PublicationId> {
-    let bytes = files::read_if_present(&last_shown_path(store, repository)).ok()??;
+    let bytes = files::read_if_present(&last_shown_path(store.root(), repository)).ok()??;
     PublicationId::parse(std::str::from_utf8(&bytes).ok()?.strip_suffix('\n')?)
 }
 

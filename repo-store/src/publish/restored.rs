@@ -43,9 +43,9 @@ pub(super) fn restore_archive_roots(
         return Ok(0);
     }
     target.sync()?;
-    for tag in tag_names(store, repository)? {
+    for tag in tag_names(store.storage(), repository)? {
         // A damaged tag is for a check to tell.
-        if let Ok(Some(commit)) = tagged(store, repository, &tag)
+        if let Ok(Some(commit)) = tagged(store.storage(), repository, &tag)
             && !target.exists(&layout::tag_link(&tag))?
         {
             made += u64::from(show_tag(store, target, repository, (&tag, commit))?.is_some());

@@ -47,9 +47,9 @@ pub(super) fn restore_tags(
     current: &Publication,
 ) -> Result<u64, Error> {
     let mut restored = 0;
-    for tag in tag_names(store, repository)? {
+    for tag in tag_names(store.storage(), repository)? {
         if target.leads_to(&layout::tag_link(&tag))?.is_none()
-            && let Ok(Some(commit)) = tagged(store, repository, &tag)
+            && let Ok(Some(commit)) = tagged(store.storage(), repository, &tag)
             && current.commit == Some(commit)
         {
             restored += u64::from(show_tag(store, target, repository, (&tag, commit))?.is_some());
@@ -66,7 +66,7 @@ pub(crate) fn mend_tags(
 ) -> Result<(), Error> {
     for name in target.list(SNAPSHOTS.into())? {
         let Ok(tag) = TagName::parse(&name) else { continue };
-        match tagged(store, repository, &tag) {
+        match tagged(store.storage(), repository, &tag) {
             Ok(None) => hide_tag(target, &tag)?,
             Ok(Some(commit)) if !leads_to_a_root(target, &tag)? => {
                 show_tag(store, target, repository, (&tag, commit))?;
@@ -95,7 +95,7 @@ pub(super) fn tags_ahead_in(
     now: Timestamp,
 ) -> Result<Vec<(TagName, Timestamp)>, Error> {
     let mut found = Vec::new();
-    for tag in tag_names(store, repository)? {
+    for tag in tag_names(store.storage(), repository)? {
         let leads_to = target.leads_to(&layout::tag_link(&tag))?;
         let id = leads_to.and_then(|path| PublicationId::parse(path.as_str()));
         // No Date is later than the id of its publication: few records have to be read.

@@ -75,9 +75,9 @@ pub(super) fn sign_tagged_again(
 ) -> Result<TaggedAgain, Error> {
     let head = store.head(&repository.name)?.map(|head| head.id());
     let mut states: BTreeMap<CommitId, Vec<TagName>> = BTreeMap::new();
-    for tag in tag_names(store, &repository.name)?.into_iter().filter(|tag| is_asked_for(tag)) {
+    for tag in tag_names(store.storage(), &repository.name)?.into_iter().filter(|tag| is_asked_for(tag)) {
         // A damaged tag is for a check to tell.
-        if let Ok(Some(commit)) = tagged(store, &repository.name, &tag)
+        if let Ok(Some(commit)) = tagged(store.storage(), &repository.name, &tag)
             && Some(commit) != head
         {
             states.entry(commit).or_default().push(tag);

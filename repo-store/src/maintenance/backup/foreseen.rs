@@ -189,7 +189,7 @@ fn check_can_be_made(to: &Utf8Path) -> Result<(), Error> {
 
 /// See [`Store::plan_backup`].
 pub(crate) fn plan_backup(store: &Store, to: &Utf8Path, named: &[NamedFile]) -> Result<BackupPlan, Error> {
-    check_backup_place(store, to)?;
+    check_backup_place(store.root(), to)?;
     check_can_be_made(to)?;
     let plan = Plan::of(store)?;
     let mut found = Copies::new(to);

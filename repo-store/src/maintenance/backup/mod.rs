@@ -86,7 +86,7 @@ pub(crate) fn backup_with(
     named: &[NamedFile],
     context: &Context,
 ) -> Result<BackupReport, Error> {
-    check_backup_place(store, to)?;
+    check_backup_place(store.root(), to)?;
     let plan = Plan::of(store)?;
     let configured = configured::configured(store.root(), named, &plan.plain)?;
     let target = Target::new((store.root(), store.paths()), to)?;
@@ -135,24 +135,24 @@ pub(crate) fn backup_with(
 
 /// Refuses a place for a backup that would harm: the store itself, of which `public` is served to everybody, and the backup of
 /// another store, whose references would be replaced by those of this one.
-fn check_backup_place(store: &Store, to: &Utf8Path) -> Result<(), Error> {
+fn check_backup_place(root: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
     let real = |path: &Utf8Path| files::canonical(path).map_err(Error::io("find", path));
-    let root = real(store.root())?;
+    let real_root = real(root)?;
     // What is still to be made lies below the nearest directory that is there.
     let absolute = camino::absolute_utf8(to).map_err(Error::io("find", to))?;
     let there = absolute.ancestors().find(|path| files::metadata(path).is_ok());
     let place = there.map(real).transpose()?.unwrap_or_default();
     // `public` may be a link to another place.
-    let public = files::canonical(&root.join("public")).unwrap_or_else(|_| root.join("public"));
-    if place.starts_with(&root) || place.starts_with(&public) || root.starts_with(&absolute) {
+    let public = files::canonical(&real_root.join("public")).unwrap_or_else(|_| real_root.join("public"));
+    if place.starts_with(&real_root) || place.starts_with(&public) || real_root.starts_with(&absolute) {
         return Err(Error::Maintenance(MaintenanceError::BackupInStore {
             path: to.to_owned(),
-            root: store.root().to_owned(),
+            root: root.to_owned(),
         }));
     }
     // The log only grows: that of a backup and that of its store begin alike.
     let theirs = files::read_if_present(StorePaths::of_backup(to).at("store/ops/log"))?.unwrap_or_default();
-    let ours = files::read_if_present(&store.root().join("store/ops/log"))?.unwrap_or_default();
+    let ours = files::read_if_present(&root.join("store/ops/log"))?.unwrap_or_default();
     if !theirs.starts_with(&ours) && !ours.starts_with(&theirs) {
         return Err(Error::Maintenance(MaintenanceError::OtherBackup { path: to.to_owned() }));
     }

@@ -592,7 +592,7 @@ impl Published<'_> {
             });
             // It may have been deleted since it was read.
             if is_right
-                || !matches!(tagged(self.store, self.repository, &tag), Ok(Some(now)) if now == commit)
+                || !matches!(tagged(self.store.storage(), self.repository, &tag), Ok(Some(now)) if now == commit)
             {
                 continue;
             }

@@ -185,7 +185,7 @@ impl Repair<'_, '_> {
 
     /// Moves what lies at `path` to `store/damaged/`.
     fn move_aside(&mut self, path: &Utf8Path) -> Result<(), Error> {
-        self.changed.extend(move_aside(self.store, self.paths, path)?);
+        self.changed.extend(move_aside(self.store.root(), self.paths, path)?);
         Ok(())
     }
 

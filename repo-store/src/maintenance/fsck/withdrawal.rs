@@ -113,17 +113,17 @@ pub(super) fn withdraw(
 ) -> Result<Vec<Utf8PathBuf>, Error> {
     let (public, target) = (store.public(repository), DirectoryTarget::new(store, repository));
     let record = store.root().join("store").join(Publication::key(repository, id).as_str());
-    let mut changed = move_aside(store, paths, &record)?;
+    let mut changed = move_aside(store.root(), paths, &record)?;
     changed.extend(record.parent().map(Utf8Path::to_owned));
     // Before the tree goes: no link leads nowhere.
     for tag in tags_at(store, repository, id)? {
-        match tagged(store, repository, &tag) {
+        match tagged(store.storage(), repository, &tag) {
             Ok(Some(commit)) => drop(show_tag(store, &target, repository, (&tag, commit))?),
             Ok(None) | Err(_) => publish::hide_tag(&target, &tag)?,
         }
     }
     for path in [public.join(layout::publication(id)), public.join(layout::archive_root(id))] {
-        changed.extend(move_aside(store, paths, &path)?);
+        changed.extend(move_aside(store.root(), paths, &path)?);
         changed.extend(path.parent().map(Utf8Path::to_owned));
     }
     // A directory that was never made needs no syncing.
@@ -134,7 +134,7 @@ pub(super) fn withdraw(
 /// The tags whose links lead to a publication.
 fn tags_at(store: &Store, repository: &RepositoryName, id: PublicationId) -> Result<Vec<TagName>, Error> {
     let mut tags = Vec::new();
-    for tag in tag_names(store, repository)? {
+    for tag in tag_names(store.storage(), repository)? {
         if tag_leads_to(store, repository, &tag)? == Some(id) {
             tags.push(tag);
         }

@@ -270,7 +270,7 @@ fn read_package<'a>(
     let mut staged = Vec::new();
     staged.extend(intake.finish(path, blob)?.map(|copy| (Store::blob_key(blob), copy)));
     if repository.contents && !options.dry_run {
-        staged.push((manifest_key(blob), stage_manifest(store, &Manifest::of(&package))?));
+        staged.push((manifest_key(blob), stage_manifest(store.storage(), &Manifest::of(&package))?));
     }
     Candidate::new(repository, path, Arc::new(record), placement, staged, Vec::new())
 }

@@ -77,7 +77,7 @@ pub(super) fn read_source<'a>(
             let blob = BlobId(read.hashes.blake3);
             // What cannot be listed is not refused: dpkg-source may know what to do with it. Publishing says so.
             if let Some(files) = read.files.filter(|_| !options.dry_run) {
-                let manifest = stage_manifest(store, &Manifest::of_tarball(blob, &files))?;
+                let manifest = stage_manifest(store.storage(), &Manifest::of_tarball(blob, &files))?;
                 staged.push((manifest_key(blob), manifest));
             }
             others.push(SourceFile { blob, listed: indexed_file(&entry.path, &read.hashes, indexed) });

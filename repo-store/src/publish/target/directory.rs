@@ -202,7 +202,7 @@ impl PublicationTarget for DirectoryTarget<'_> {
             InPool::Itself => return Ok(false),
             InPool::Nothing => {}
             InPool::Stranger => {
-                self.note(move_aside(self.store, &self.paths, &self.full(path))?);
+                self.note(move_aside(self.store.root(), &self.paths, &self.full(path))?);
             }
             InPool::Another => {
                 return Err(Error::Change(ChangeError::Conflict {
