@@ -22,6 +22,7 @@ use super::publication::{Publication, PublishedIndex, PublishedSuite, STANZA_FOR
 use super::unlisted::UnlistedPackages;
 use crate::context::Context;
 use crate::error::Error;
+use crate::manifest::keep::manifest_unkept;
 use crate::model::id::SnapshotId;
 use crate::model::record::Record;
 use crate::model::snapshot::Snapshot;
@@ -280,7 +281,7 @@ fn items_of(
     // What is left out is told when it is published.
     let unlisted = UnlistedPackages::default();
     if let Kind::Contents(kind) = kind {
-        let manifest = |blob| store.manifest_unkept(blob);
+        let manifest = |blob| manifest_unkept(store, blob);
         kind.items(&manifest, records, &unlisted)?.iter().for_each(|lines| take(lines.as_bytes()));
     }
     kind.stanzas(records, &unlisted).iter().for_each(|stanza| take(stanza.as_bytes()));

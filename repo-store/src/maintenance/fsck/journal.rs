@@ -18,7 +18,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::publish::layout;
-use crate::storage::{StorageError, files, log};
+use crate::storage::{Storage, StorageError, files, log};
 use crate::store::Store;
 
 /// The references and the log as they stood at one moment.
@@ -94,7 +94,7 @@ impl Journal {
         let names = if store.storage().is_local() {
             files::names_in(&store.root().join(&area))
         } else {
-            names_of_references(store, &area)
+            names_of_references(store.storage(), &area)
         };
         names.unwrap_or_else(|error| {
             let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -386,9 +386,9 @@ impl Journal {
 }
 
 /// The first element of every reference below a directory of the root.
-fn names_of_references(store: &Store, area: &Utf8Path) -> Result<Vec<String>, StorageError> {
+fn names_of_references(storage: &Storage, area: &Utf8Path) -> Result<Vec<String>, StorageError> {
     let area = area.strip_prefix("store").unwrap_or(area);
-    let keys = store.storage().refs().list(area.as_str())?;
+    let keys = storage.refs().list(area.as_str())?;
     let names =
         keys.iter().filter_map(|key| Utf8Path::new(key.as_str()).strip_prefix(area).ok()?.iter().next());
     let mut names: Vec<String> = names.map(str::to_owned).collect();

@@ -11,9 +11,11 @@ use super::graph::Graph;
 use super::inventory::{Found, Inventory};
 use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, KeysFound, SignedSuite};
+use crate::history::tags::tagged;
 use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
+use crate::publish::last_shown::last_shown;
 use crate::publish::layout::{self, BY_HASH, PUBLICATIONS, SNAPSHOTS};
 use crate::publish::{DirectoryTarget, MOST_AHEAD, Publication, Source, TreeEntry};
 use crate::storage::beneath::{Refusal, StorePaths};
@@ -383,7 +385,7 @@ impl Published<'_> {
             return;
         };
         // Before the link is read: what is noted was shown by then.
-        let last_shown = self.store.last_shown(self.repository);
+        let last_shown = last_shown(self.store, self.repository);
         let target = self.paths.at(&dists).read_link().unwrap_or_default();
         let current = self.records.readable.values().find(|known| target == layout::dists_of(known.id));
         let Some(current) = current else {
@@ -592,7 +594,8 @@ impl Published<'_> {
                 }
             });
             // It may have been deleted since it was read.
-            if is_right || !matches!(self.store.tagged(self.repository, &tag), Ok(Some(now)) if now == commit)
+            if is_right
+                || !matches!(tagged(self.store.storage(), self.repository, &tag), Ok(Some(now)) if now == commit)
             {
                 continue;
             }
