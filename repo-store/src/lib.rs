@@ -41,6 +41,7 @@
 #[cfg(test)]
 extern crate self as repo_store;
 
+mod access;
 mod context;
 mod document;
 mod error;
@@ -61,8 +62,12 @@ mod store;
 mod tests;
 mod transaction;
 
+pub use access::token::Token;
+pub use access::tokens::{NewToken, TokenEntry, Tokens};
 pub use context::Context;
-pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError};
+pub use error::{
+    AccessError, ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError,
+};
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
 pub use history::listing::KeyInSuites;
@@ -87,7 +92,7 @@ pub use model::hold::{Hold, HoldCause, HoldKey};
 pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 pub use model::index_kind::IndexKind;
 pub use model::log_entry::LogEntry;
-pub use model::name::{NameError, RepositoryName, TagName};
+pub use model::name::{HolderName, NameError, RepositoryName, TagName};
 pub use model::operation::{Operation, PackageSummary};
 pub use model::publication_id::PublicationId;
 pub use model::record::{Build, Digests, Record, RecordFile, RecordKey};

@@ -16,6 +16,7 @@ use super::remote::{Unhelpful, names_for_clients};
 use super::sources::{self, CopySource, Sources};
 use super::withdrawal::Withdrawn;
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem, ProblemKind};
+use crate::access::tokens::Tokens;
 use crate::context::Context;
 use crate::document::{self, Area};
 use crate::error::Error;
@@ -481,6 +482,8 @@ impl Repair<'_, '_> {
             }
             // Nothing else tells which packages are keyrings of ours.
             Area::Keyrings => self.sources.document::<KeyringVersions>(path).as_ref().map(document::to_text),
+            // Who has lost a token gets another one.
+            Area::Tokens => self.sources.document::<Tokens>(path).as_ref().map(document::to_text),
             // Who knows nothing of the last backup makes another one.
             Area::Upkeep => {
                 Some(document::to_text(&self.sources.document::<Upkeep>(path).unwrap_or_default()))
