@@ -3,24 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::MetadataExt as _;
 
 use apt_index::Encoding;
 use apt_sign::Fingerprint;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
 use repo_store::RepositoryName;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use toml::{Table, Value};
 
-use crate::error::{ConfigError, Place, UnknownWord};
 use crate::network::Network;
-use crate::ownership;
 use crate::passphrase::Credential;
-use crate::place::line_at;
-use crate::regular_file;
 use crate::url::Url;
 use crate::value::{HistoryLength, Line, Listen, Size, Text};
 
@@ -299,248 +293,11 @@ from_tables_only!(
     LimitsTable
 );
 
-/// A file of the configuration: its path and its text.
-pub(crate) type Source = (Utf8PathBuf, String);
-
-/// The text of `repo.toml` in `root` and of every `repo.d/*.toml`, in the order of their names. What in `repo.d` belongs to others is
-/// refused.
-pub(crate) fn sources(root: &Utf8Path) -> Result<Vec<Source>, ConfigError> {
-    let main = root.join("repo.toml");
-    let text = regular_file::read_to_string(&main).map_err(ConfigError::io("read", &main))?;
-    let owner = main.metadata().map_err(ConfigError::io("look at", &main))?.uid();
-    let mut sources = vec![(main, text)];
-    for path in drop_ins(&root.join("repo.d"), owner)? {
-        let text = ownership::read(&path, owner)?;
-        sources.push((path, text));
-    }
-    Ok(sources)
-}
-
-impl File {
-    /// Lays each text over those before: tables are merged, lists are appended, and any other value replaces the one before.
-    pub(crate) fn of(sources: &[Source]) -> Result<Self, ConfigError> {
-        let mut table = Table::new();
-        for (path, text) in sources {
-            let mistake = |error| mistake(Place::in_file(path, None), text, error);
-            // On its own too, as only then a mistake has its line.
-            toml::from_str::<Self>(text).map_err(mistake)?;
-            merge(&mut table, text.parse().map_err(mistake)?);
-        }
-        table.try_into().map_err(|error| mistake(Place::of_all(sources), "", error))
-    }
-}
-
-/// An error with the line and the key it is at.
-fn mistake(mut place: Place, text: &str, mut error: toml::de::Error) -> ConfigError {
-    place.line = error.span().filter(|_| !text.is_empty()).map(|span| line_at(text, span.start));
-    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-    // Words of the language the program is written in.
-    let ours = [
-        ("expected a nonzero usize", "expected a number from 1 on"),
-        ("expected usize", "expected a number from 0 on"),
-        ("expected a sequence", "expected a list"),
-        ("expected a map", "expected a table"),
-        ("expected a boolean", "expected true or false"),
-        ("expected a UTF-8 path string", "expected a path"),
-        ("invalid type: sequence", "invalid type: list"),
-        ("invalid type: map", "invalid type: table"),
-    ];
-    let message = ours.iter().fold(message, |message, (theirs, ours)| message.replace(theirs, ours));
-    // Without the text it is shown with the key, which has no other way out.
-    error.set_input(None);
-    let shown = error.to_string();
-    let key = shown.trim_end().rsplit_once("\nin `").and_then(|(_, key)| key.strip_suffix('`'));
-    let unknown = unknown_word(&message);
-    ConfigError::Text { place, key: key.map(str::to_owned), what: message, unknown: unknown.map(Box::new) }
-}
-
-/// The word that a message is about, and those that it lists: serde tells of them in no other way.
-fn unknown_word(message: &str) -> Option<UnknownWord> {
-    let rest = message.strip_prefix("unknown field ").or_else(|| message.strip_prefix("unknown variant "))?;
-    let mut words = rest.split('`').skip(1).step_by(2).map(str::to_owned);
-    Some(UnknownWord { word: words.next()?, known: words.collect() })
-}
-
-fn drop_ins(directory: &Utf8Path, owner: u32) -> Result<Vec<Utf8PathBuf>, ConfigError> {
-    let entries = match directory.read_dir_utf8() {
-        Ok(entries) => entries,
-        Err(error) => match repo_store::Obstacle::explain_directory(directory, error) {
-            error if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            error => return Err(ConfigError::io("list", directory)(error)),
-        },
-    };
-    ownership::check_directory(directory, owner)?;
-    let paths = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
-    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(ConfigError::io("list", directory))?;
-    // Hidden files are an editor's; one of a lock, say, cannot even be read.
-    let is_hidden = |path: &Utf8PathBuf| path.file_name().is_some_and(|name| name.starts_with('.'));
-    paths.retain(|path| path.extension() == Some("toml") && !is_hidden(path));
-    paths.sort_unstable();
-    Ok(paths)
-}
-
-/// The kinds of what meets are the same: each text was read on its own.
-fn merge(table: &mut Table, over: Table) {
-    for (key, value) in over {
-        match (table.get_mut(&key), value) {
-            (Some(Value::Table(below)), Value::Table(value)) => merge(below, value),
-            (Some(Value::Array(below)), Value::Array(mut value)) => {
-                // A drop-in may list again what is there.
-                value.retain(|item| !item.is_str() || !below.contains(item));
-                below.extend(value);
-            }
-            (_, value) => {
-                table.insert(key, value);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use toml::Table;
+
     use super::*;
-
-    #[test]
-    fn drop_ins_add_to_lists_and_tables() {
-        let mut table: Table = "suites = ['a']\nurl = 'x'\n[repositories.prod]\nlabel = 'p'".parse().unwrap();
-        merge(
-            &mut table,
-            "suites = ['b']\nurl = 'y'\n[repositories.prod]\nvalid_for = '1d'".parse().unwrap(),
-        );
-        assert_eq!(
-            table.to_string(),
-            "suites = [\"a\", \"b\"]\nurl = \"y\"\n\n[repositories.prod]\nlabel = \"p\"\nvalid_for = \"1d\"\n"
-        );
-    }
-
-    #[test]
-    fn hidden_files_are_no_drop_ins() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = Utf8Path::from_path(directory.path()).unwrap();
-        std::fs::write(root.join("b.toml"), "").unwrap();
-        std::fs::write(root.join("a.toml"), "").unwrap();
-        std::fs::write(root.join(".swap.toml"), "").unwrap();
-        // As Emacs makes them: it leads nowhere.
-        std::os::unix::fs::symlink("me@here.1", root.join(".#a.toml")).unwrap();
-        assert_eq!(
-            drop_ins(root, root.metadata().unwrap().uid()).unwrap(),
-            [root.join("a.toml"), root.join("b.toml")]
-        );
-    }
-
-    #[test]
-    fn only_drop_ins_of_the_owner_of_repo_toml_or_of_root_count() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = Utf8Path::from_path(directory.path()).unwrap();
-        let (folder, file) = (root.join("repo.d"), root.join("repo.d/a.toml"));
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(root.join("repo.toml"), "").unwrap();
-        std::fs::write(&file, "").unwrap();
-        let mode = |path: &Utf8Path, mode| {
-            let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
-            std::fs::set_permissions(path, permissions).unwrap();
-        };
-        let said = || sources(root).map(|found| found.len()).map_err(|failure| failure.to_string());
-        for (path, right, wrong) in [(&folder, 0o775, 0o777), (&file, 0o664, 0o666)] {
-            mode(path, wrong);
-            assert_eq!(said(), Err(format!("{path}: mode {wrong:04o} lets everybody write to it")));
-            mode(path, right);
-            assert_eq!(said(), Ok(2));
-        }
-        let ours = root.metadata().unwrap().uid();
-        if std::os::unix::fs::chown(&file, Some(ours + 1), None).is_err() {
-            // Only root can give files away.
-            return;
-        }
-        let refused = |path: &Utf8Path, owner| {
-            Err(format!("{path}: it belongs to uid {owner} and not to the owner of repo.toml (uid {ours})"))
-        };
-        assert_eq!(said(), refused(&file, ours + 1));
-        std::os::unix::fs::chown(&file, Some(ours), None).unwrap();
-        std::os::unix::fs::chown(&folder, Some(ours + 1), None).unwrap();
-        assert_eq!(said(), refused(&folder, ours + 1));
-        std::os::unix::fs::chown(&folder, Some(ours), None).unwrap();
-        // A link that somebody else moved there, to a file of the owner.
-        std::fs::rename(&file, root.join("text")).unwrap();
-        std::os::unix::fs::symlink(root.join("text"), &file).unwrap();
-        assert_eq!(said(), Ok(2));
-        std::os::unix::fs::lchown(&file, Some(ours + 1), None).unwrap();
-        assert_eq!(said(), refused(&file, ours + 1));
-    }
-
-    #[test]
-    fn mistakes_have_their_line_and_key() {
-        let of = |text: &str| {
-            let sources = [("repo.toml".into(), String::new()), ("repo.d/a.toml".into(), text.to_owned())];
-            File::of(&sources).unwrap_err().to_string()
-        };
-        let said = [
-            "pdiffs = \"many\"",
-            "pdiffs = -1",
-            "\n[gc]\n\nkeep_history = -5",
-            "[repositories.prod]\nkeep_history = \"long\"",
-            "[repositories.prod]\nkeep_history = true",
-            "[[retention]]\nkeep_versions = 1\n[[retention]]\nkeep_versions = 0",
-            "[repositories.prod]\nlable = \"x\"",
-            "suites = [\n  \"bookworm\",\n  \"../x\",\n]",
-            "[repositories.\"../x\"]",
-            "url = \"h\"",
-            "valid_for = \"9000000d\"",
-            "suites = \"bookworm\"",
-            "gc = 7",
-            "[repositories]\nprod = 7",
-            "repositories = []",
-            "[repositories]\nprod = []",
-            "gc = []",
-            "route = [[]]",
-            "[retention]\nkeep_versions = 1",
-            "translations = \"yes\"",
-            "uploaders = 7",
-        ]
-        .map(of);
-        insta::assert_snapshot!(said.join("\n"), @r#"
-        repo.d/a.toml: line 1: pdiffs: invalid type: string "many", expected a number from 0 on
-        repo.d/a.toml: line 1: pdiffs: invalid value: integer `-1`, expected a number from 0 on
-        repo.d/a.toml: line 4: gc.keep_history: it is at least 1: the current state always stays
-        repo.d/a.toml: line 2: repositories.prod.keep_history: invalid duration `long`; use for example 14d or 36h
-        repo.d/a.toml: line 2: repositories.prod.keep_history: invalid type: boolean `true`, expected a number of states or a time such as "365d"
-        repo.d/a.toml: line 4: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
-        repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`, `keys`
-        repo.d/a.toml: line 3: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
-        repo.d/a.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
-        repo.d/a.toml: line 1: url: `h` is not an address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
-        repo.d/a.toml: line 1: valid_for: `9000000d` is longer than a hundred years
-        repo.d/a.toml: line 1: suites: invalid type: string "bookworm", expected a list
-        repo.d/a.toml: line 1: gc: invalid type: integer `7`, expected a table
-        repo.d/a.toml: line 2: repositories.prod: invalid type: integer `7`, expected a table
-        repo.d/a.toml: line 1: repositories: invalid type: list, expected a table
-        repo.d/a.toml: line 2: repositories.prod: invalid type: list, expected a table
-        repo.d/a.toml: line 1: gc: invalid type: list, expected a table
-        repo.d/a.toml: line 1: route: invalid type: list, expected a table
-        repo.d/a.toml: line 1: retention: invalid type: table, expected a list
-        repo.d/a.toml: line 1: translations: invalid type: string "yes", expected true or false
-        repo.d/a.toml: line 1: uploaders: invalid type: integer `7`, expected a path
-        "#);
-    }
-
-    #[test]
-    fn a_mistake_names_the_words_that_may_stand_there() {
-        let of = |text: &str| {
-            let error = File::of(&[("repo.toml".into(), text.to_owned())]).unwrap_err();
-            error.unknown_word().map(|UnknownWord { word, known }| (word, known))
-        };
-        for (text, word, meant) in [
-            ("sutes = []", "sutes", "suites"),
-            ("[repositories.prod]\nlable = 'x'", "lable", "label"),
-            ("unknown_release = 'refuze'", "refuze", "refuse"),
-            ("[suite.a]\narchitecture_all = 'appart'", "appart", "apart"),
-            ("publish = 'automatic'", "automatic", "auto"),
-        ] {
-            let (found, known) = of(text).unwrap();
-            assert!(found == word && known.iter().any(|known| known == meant), "{text}: {known:?}");
-        }
-        assert_eq!(of("pdiffs = 'many'"), None);
-    }
 
     /// The template of `init` with every setting in it set.
     fn full_template() -> String {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::users::{Users, UsersError};
+use super::users::{Users, UsersError, mistakes_in};
 
 /// For that long after it was written a file may be written again without a difference in its times.
 const TICK: Duration = Duration::from_secs(2);
@@ -67,6 +67,16 @@ impl UserFile {
             }
         };
         Self { path: path.to_owned(), users: RwLock::new(users), read: Mutex::new(read) }
+    }
+
+    /// Returns everything that is wrong with a file in the format of htpasswd(1), each with the line in it, from 1, if it is about one.
+    pub fn mistakes(path: &Utf8Path) -> Vec<(Option<usize>, String)> {
+        let mistakes = text_of(path).map_or_else(|error| vec![error], |text| mistakes_in(&text, path));
+        let with_line = |error: UsersError| {
+            let line = if let UsersError::Line { line, .. } = &error { Some(*line) } else { None };
+            (line, error.explanation())
+        };
+        mistakes.into_iter().map(with_line).collect()
     }
 
     /// Returns what was wrong with the file when it was read last.

@@ -4,14 +4,15 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use clap::Subcommand;
-use repo_config::{Config, ConfigError, PassphrasePlace};
+use repo_config::{Config, PassphrasePlace};
+use repo_serve::UserFile;
 use repo_store::{RepositoryName, Store};
 use rustix::fs::Access;
 
 use crate::access;
 use crate::args::Global;
-use crate::error::{Failure, Outcome};
-use crate::output::{Output, count};
+use crate::error::{Failure, Outcome, Report};
+use crate::output::{Output, RowLimit, count};
 use crate::session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -34,21 +35,29 @@ pub(crate) fn run(arguments: &ConfigArguments, global: &Global, output: &Output)
 
 fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let root = session::find_root(global)?;
-    let config = Config::load(&root).inspect_err(|error| show_line(error, output))?;
-    let store = root.join("store/format").exists().then(|| Store::open(&root)).transpose()?;
-    let mut problems = Vec::new();
+    let (config, mistakes) = Config::examine(&root)?;
+    let mut problems: Vec<Report> =
+        mistakes.into_iter().map(|mistake| Failure::Config(mistake).report()).collect();
+    let store = match root.join("store/format").exists().then(|| Store::open(&root)).transpose() {
+        Ok(store) => store,
+        Err(error) => {
+            problems.push(Failure::Store(error).report());
+            None
+        }
+    };
     for repository in config.repositories() {
         problems.extend(of_repository(&config, &repository.name, store.as_ref()));
     }
-    problems.extend(of_passphrase(&config));
-    for folder in config.drop_folders() {
-        problems.extend(of_drop_folder(&folder.path));
-    }
+    let named = of_passphrase(&config).into_iter();
+    let folders = config.drop_folders();
+    let named = named.chain(folders.iter().filter_map(|folder| of_drop_folder(&folder.path)));
+    problems.extend(named.map(|failure| failure.report()));
     let files: Vec<&Utf8Path> = config.files().collect();
     let repositories: Vec<&str> = config.repositories().map(|repository| repository.name.as_str()).collect();
-    output.result(&serde_json::json!({ "files": files, "repositories": repositories }), || {});
-    problems.iter().for_each(|problem| output.error(problem));
-    if problems.is_empty() {
+    let document = serde_json::json!({ "files": files, "repositories": repositories, "mistakes": problems });
+    output.result(&document, || {});
+    let is_right = problems.is_empty();
+    if is_right {
         let (files, repositories) = (count(files.len(), "file"), repositories.len());
         let repositories = if repositories == 1 {
             "1 repository".to_owned()
@@ -56,28 +65,28 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
             format!("{repositories} repositories")
         };
         output.say(&format!("in order: {files}, {repositories}"));
+    } else {
+        let found = count(problems.len(), "mistake");
+        output.report_each(RowLimit::NONE, problems, "mistake");
+        output.say(&format!("found {found}"));
     }
-    Ok(Outcome::of(problems.is_empty()))
-}
-
-/// Shows the line of the text that an error is about.
-fn show_line(error: &ConfigError, output: &Output) {
-    let (Some(path), Some(number)) = (error.path(), error.line()) else { return };
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let Some(line) = text.lines().nth(number.saturating_sub(1)) else { return };
-    output.note(&format!("{number:>5} | {line}"));
+    Ok(Outcome::of(is_right))
 }
 
 /// What is wrong with the files that a repository names.
-fn of_repository(config: &Config, name: &RepositoryName, store: Option<&Store>) -> Vec<Failure> {
+fn of_repository(config: &Config, name: &RepositoryName, store: Option<&Store>) -> Vec<Report> {
     let mut problems = Vec::new();
-    if let Some((path, what)) = access::unusable_users(config, name) {
-        problems.push(Failure::UnusableFile { path: config.root().join(path), what });
+    if let Some(path) = config.users_file(name).map(|path| config.root().join(path)) {
+        for (line, what) in UserFile::mistakes(&path) {
+            let what = format!("{what}; {}", access::effect_of_unusable_users(name));
+            // The line is not shown: it has the hash of a password.
+            let report = Failure::UnusableUsers { path: path.clone(), what }.report();
+            problems.push(Report { line: line.and_then(|line| line.try_into().ok()), ..report });
+        }
     }
-    problems.extend(config.uploaders(name).err().map(Failure::Config));
-    if let Some(store) = store {
-        problems.extend(store.check_file_systems(name).err().map(Failure::Store));
-    }
+    problems.extend(config.uploaders(name).err().map(|error| Failure::Config(error).report()));
+    let refused = store.and_then(|store| store.check_file_systems(name).err());
+    problems.extend(refused.map(|error| Failure::Store(error).report()));
     problems
 }
 
