@@ -180,6 +180,14 @@ pub(crate) enum Failure {
     /// A file or folder that the configuration names and that cannot be used.
     #[error("{path}: {what}")]
     UnusableFile { path: Utf8PathBuf, what: String },
+    /// The name of a setting that there is not.
+    #[error("no setting, repository or suite named `{name}`")]
+    UnknownSetting {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// A file of users in which something is wrong.
     #[error("{what}")]
     UnusableUsers { path: Utf8PathBuf, what: String },
@@ -435,6 +443,7 @@ impl Failure {
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::NoDropFolder => "E-NO-DROP-FOLDER",
             Self::UnusableFile { .. } | Self::UnusableUsers { .. } => "E-UNUSABLE-FILE",
+            Self::UnknownSetting { .. } => "E-UNKNOWN-SETTING",
             Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
             Self::Site(_) => "E-SITE",

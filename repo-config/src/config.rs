@@ -25,6 +25,9 @@ pub struct Config {
     /// What it was read from.
     pub(crate) sources: Vec<Source>,
     pub(crate) file: File,
+    /// The suites and architectures, from the lists or from their files.
+    pub(crate) suite_names: Vec<SuiteName>,
+    pub(crate) architectures: Vec<Architecture>,
     pub(crate) repositories: BTreeMap<RepositoryName, RepositorySettings>,
 }
 
@@ -64,8 +67,16 @@ impl Config {
     pub(crate) fn judged(root: &Utf8Path, sources: &[Source], is_partial: bool) -> (Self, Vec<ConfigError>) {
         let Reading { file, mut mistakes, spoiled, is_partial: lacks_text } = Reading::of(sources);
         let (root, sources) = (root.to_owned(), sources.to_vec());
-        let mut config = Self { root, sources, repositories: BTreeMap::new(), file };
         let mut found = Vec::new();
+        let mut config = Self { root, sources, file, ..Self::empty() };
+        config.suite_names =
+            config.names("suites", &config.file.suites, config.file.suites_file.as_deref(), &mut found);
+        config.architectures = config.names(
+            "architectures",
+            &config.file.architectures,
+            config.file.architectures_file.as_deref(),
+            &mut found,
+        );
         let suites = config.suites(&mut found);
         for (Text(name), table) in &config.file.repositories {
             let settings = config.repository_settings(name, table, &suites, &mut found);
@@ -126,7 +137,18 @@ impl Config {
     pub fn without_file(root: &Utf8Path, repositories: impl IntoIterator<Item = RepositoryName>) -> Self {
         let settings = |name: RepositoryName| (name.clone(), RepositorySettings::new(name, Vec::new()));
         let repositories = repositories.into_iter().map(settings).collect();
-        Self { root: root.to_owned(), sources: Vec::new(), file: File::default(), repositories }
+        Self { root: root.to_owned(), repositories, ..Self::empty() }
+    }
+
+    fn empty() -> Self {
+        Self {
+            root: Utf8PathBuf::new(),
+            sources: Vec::new(),
+            file: File::default(),
+            suite_names: Vec::new(),
+            architectures: Vec::new(),
+            repositories: BTreeMap::new(),
+        }
     }
 
     /// Returns the settings of every configured repository, in the order of their names.
@@ -242,10 +264,7 @@ impl Config {
 
     /// The suites of every repository, in the order in which they are listed.
     fn suites(&self, found: &mut Vec<ConfigError>) -> Vec<SuiteSettings> {
-        let names = self.names("suites", &self.file.suites, self.file.suites_file.as_deref(), found);
-        let listed = &self.file.architectures;
-        let architectures =
-            self.names("architectures", listed, self.file.architectures_file.as_deref(), found);
+        let (names, architectures) = (&self.suite_names, &self.architectures);
         for Text(unknown) in self.file.suite.keys().filter(|Text(name)| !names.contains(name)) {
             let known = names.iter().map(ToString::to_string).collect();
             let suite = unknown.clone();
@@ -253,7 +272,7 @@ impl Config {
         }
         let defaults = SuiteTable::default();
         let settings = |name: &SuiteName| {
-            self.suite_settings(name, self.file.suite.get(name).unwrap_or(&defaults), &architectures)
+            self.suite_settings(name, self.file.suite.get(name).unwrap_or(&defaults), architectures)
         };
         let suites: Vec<_> = names.iter().map(settings).collect();
         // Here too, as no repository need have them all.

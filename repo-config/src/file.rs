@@ -13,53 +13,131 @@ use repo_store::RepositoryName;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
+use crate::description::{Description, Kind, Typed};
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::url::Url;
 use crate::value::{HistoryLength, Line, Listen, Size, Text};
 
-/// All tables together.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct File {
-    pub(crate) origin: Option<Text<Line>>,
-    pub(crate) url: Option<Text<Url>>,
-    #[serde(deserialize_with = "suites")]
-    pub(crate) suites: Vec<Text<SuiteName>>,
-    pub(crate) suites_file: Option<Utf8PathBuf>,
-    pub(crate) architectures: Vec<Text<Architecture>>,
-    pub(crate) architectures_file: Option<Utf8PathBuf>,
-    pub(crate) components: Option<Vec<Text<Component>>>,
-    pub(crate) compress: Option<Vec<Text<Encoding>>>,
-    pub(crate) compress_index: CompressTable,
-    pub(crate) translations: bool,
-    pub(crate) contents: bool,
-    pub(crate) unknown_release: Option<OnUnknownRelease>,
-    pub(crate) valid_for: Option<Text<SignedDuration>>,
-    pub(crate) pdiffs: Option<usize>,
-    pub(crate) pdiffs_from: Option<Text<Size>>,
-    pub(crate) uploaders: Option<Utf8PathBuf>,
-    pub(crate) publish: Publish,
-    pub(crate) signing: SigningTable,
-    pub(crate) serve: ServeTable,
-    pub(crate) channels: Vec<Text<RepositoryName>>,
-    pub(crate) repositories: BTreeMap<Text<RepositoryName>, RepositoryTable>,
-    pub(crate) suite: BTreeMap<Text<SuiteName>, SuiteTable>,
-    pub(crate) route: Vec<RouteTable>,
-    pub(crate) incoming: Vec<IncomingTable>,
-    pub(crate) retention: Vec<RetentionTable>,
-    pub(crate) gc: GcTable,
-    pub(crate) limits: LimitsTable,
+/// Defines a table of the configuration: each setting with its meaning, its type, its default and an example, which are TOML. A default that
+/// begins with `^` names the setting that counts instead, one that begins with `(` is explained in words, and an empty one sets nothing.
+macro_rules! table {
+    (
+        #[doc = $about:literal]
+        $(#[derive($trait:ident)])?
+        #[serde($($table:tt)*)]
+        $name:ident {
+            $(
+                #[doc = $meaning:literal]
+                $(#[serde($($serde:tt)*)])?
+                $field:ident: $type:ty [$default:literal] $example:literal;
+            )*
+        }
+    ) => {
+        #[doc = $about]
+        #[derive(Debug, $($trait,)? serde::Deserialize)]
+        #[serde($($table)*)]
+        pub(crate) struct $name {
+            $(
+                #[doc = $meaning]
+                $(#[serde($($serde)*)])?
+                pub(crate) $field: $type,
+            )*
+        }
+
+        impl Typed for $name {
+            fn kind() -> Kind {
+                Kind::Table(vec![
+                    $(Description::new(
+                        stringify!($field),
+                        <$type as Typed>::kind(),
+                        $meaning,
+                        $default,
+                        $example,
+                    ),)*
+                ])
+            }
+        }
+    };
 }
 
-/// Compressed forms of indices of one kind.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct CompressTable {
-    pub(crate) packages: Option<Vec<Text<Encoding>>>,
-    pub(crate) sources: Option<Vec<Text<Encoding>>>,
-    pub(crate) contents: Option<Vec<Text<Encoding>>>,
-    pub(crate) translation: Option<Vec<Text<Encoding>>>,
+table! {
+    /// Settings of the whole store.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    File {
+        /// Who publishes, as clients see it. Clients refuse a later change, so choose it once.
+        origin: Option<Text<Line>> [""] "\"Example Ltd\"";
+        /// Address under which clients reach `public/`. It is used in what is handed out to them.
+        url: Option<Text<Url>> [""] "\"https://packages.example.org\"";
+        /// A suite for each release that packages are for. A package whose version names a release (`1.2-1+deb12u1`, `1.2-1~jammy1`) goes to the suites of that release, any other to all.
+        #[serde(deserialize_with = "suites")]
+        suites: Vec<Text<SuiteName>> ["[]"] "[\"bookworm\", \"trixie\"]";
+        /// File with the name of a suite on each line, instead of `suites`.
+        suites_file: Option<Utf8PathBuf> [""] "\"suites.list\"";
+        /// Architectures that are published, besides `all`.
+        architectures: Vec<Text<Architecture>> ["[]"] "[\"amd64\", \"arm64\"]";
+        /// File with the name of an architecture on each line, instead of `architectures`.
+        architectures_file: Option<Utf8PathBuf> [""] "\"architectures.list\"";
+        /// Components. The first takes packages that name none in their section.
+        components: Option<Vec<Text<Component>>> ["[\"main\"]"] "[\"main\", \"contrib\"]";
+        /// Compressed forms of each index; `none` is the plain file. With `bz2` the whole index is compressed at every change, otherwise only parts.
+        compress: Option<Vec<Text<Encoding>>> ["[\"xz\", \"gz\"]"] "[\"xz\", \"gz\", \"zst\"]";
+        /// Per-index override of `compress`.
+        compress_index: CompressTable [""] "";
+        /// Publish descriptions in `Translation-en`, apart from `Packages`. A client that sets `Acquire::Languages` to none loads less.
+        translations: bool ["false"] "true";
+        /// Publish which files each package has, for `apt-file`. Every package that is added is unpacked for it.
+        contents: bool ["false"] "true";
+        /// What becomes of a package for a release that has no suite here: it is refused, or goes to every suite.
+        unknown_release: Option<OnUnknownRelease> ["\"everywhere\""] "\"refuse\"";
+        /// How long clients accept what was published last, against replayed old states. `publish` signs again in time: run it daily.
+        valid_for: Option<Text<SignedDuration>> [""] "\"14d\"";
+        /// How many earlier states a client can update from with a patch; 0 disables patches.
+        pdiffs: Option<usize> ["14"] "0";
+        /// Size from which on an index has patches: that of the smallest of its files.
+        pdiffs_from: Option<Text<Size>> ["\"1 MiB\""] "\"4 MiB\"";
+        /// Keyring of those who may upload `.changes` files, as `gpg --export` writes it. Without it anybody may.
+        uploaders: Option<Utf8PathBuf> [""] "\"uploaders.gpg\"";
+        /// When clients see a change: at once, or after `repo-cli publish`.
+        publish: Publish ["\"auto\""] "\"manual\"";
+        /// Passphrase of the signing keys, and keys that are kept elsewhere.
+        signing: SigningTable [""] "";
+        /// The server.
+        serve: ServeTable [""] "";
+        /// Repositories through which packages are promoted, in that order. `status` shows what waits in one for the next.
+        channels: Vec<Text<RepositoryName>> ["[]"] "[\"preprod\", \"prod\"]";
+        /// The repositories, by name. One that is taken out keeps all it has.
+        repositories: BTreeMap<Text<RepositoryName>, RepositoryTable> [""] "";
+        /// What one suite has of its own, by its name.
+        suite: BTreeMap<Text<SuiteName>, SuiteTable> [""] "";
+        /// Packages that go elsewhere than their section and version say. The first rule for a package decides; `add --component` and `add --suite` come before any rule.
+        route: Vec<RouteTable> [""] "";
+        /// Folders out of which `repo-cli incoming` takes packages.
+        incoming: Vec<IncomingTable> [""] "";
+        /// Which versions stay when `repo-cli retention` runs. Of the rules for a package the first decides; what none matches stays. A version stays when any limit says so, when it is tagged, and when it is the newest.
+        retention: Vec<RetentionTable> [""] "";
+        /// What `repo-cli gc` leaves.
+        gc: GcTable [""] "";
+        /// How much of a package file is read before it is refused.
+        limits: LimitsTable [""] "";
+    }
+}
+
+table! {
+    /// Per-index override of `compress`.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    CompressTable {
+        /// Forms of `Packages`. Without `xz` or `gz` debootstrap finds no package.
+        packages: Option<Vec<Text<Encoding>>> ["^compress"] "[\"xz\", \"gz\"]";
+        /// Forms of `Sources`.
+        sources: Option<Vec<Text<Encoding>>> ["^compress"] "[\"xz\"]";
+        /// Forms of `Contents`.
+        contents: Option<Vec<Text<Encoding>>> ["^compress"] "[\"gz\"]";
+        /// Forms of `Translation`.
+        translation: Option<Vec<Text<Encoding>>> ["^compress"] "[\"xz\", \"bz2\"]";
+    }
 }
 
 /// Where packages for all architectures are listed.
@@ -90,51 +168,84 @@ pub(crate) enum Publish {
     Manual,
 }
 
-/// Where the passphrase of the signing keys comes from, and what else signs.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct SigningTable {
-    pub(crate) passphrase: Option<Text<Credential>>,
-    pub(crate) passphrase_file: Option<Utf8PathBuf>,
-    pub(crate) signer: Vec<SignerTable>,
+table! {
+    /// Passphrase of the signing keys, and keys that are kept elsewhere.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    SigningTable {
+        /// Credential of the service manager that holds the passphrase of the keys in `keys/`. New keys are protected by it too.
+        passphrase: Option<Text<Credential>> [""] "\"credential:passphrase\"";
+        /// File whose first line is the passphrase, instead of `passphrase`: mode 0600 or less, outside of what `backup` copies.
+        passphrase_file: Option<Utf8PathBuf> [""] "\"/etc/repo/passphrase\"";
+        /// Keys that sign as well and are kept elsewhere: by GnuPG (agent, smart card, PKCS#11), behind a command, or on another machine.
+        signer: Vec<SignerTable> [""] "";
+    }
 }
 
-/// What signs with a key that is kept elsewhere.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct SignerTable {
-    pub(crate) gpg: Option<Text<Fingerprint>>,
-    pub(crate) command: Option<Vec<String>>,
-    pub(crate) offline: bool,
-    pub(crate) public_key: Option<Utf8PathBuf>,
+table! {
+    /// What signs with a key that is kept elsewhere.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    SignerTable {
+        /// Fingerprint of a key that GnuPG has.
+        gpg: Option<Text<Fingerprint>> [""] "\"0123456789ABCDEF0123456789ABCDEF01234567\"";
+        /// Command that signs, with its arguments.
+        command: Option<Vec<String>> [""] "[\"/usr/local/bin/kms-sign\", \"--key\", \"repo\"]";
+        /// Whether a person signs on another machine, with `repo-cli sign export` and `sign attach`.
+        offline: bool ["false"] "true";
+        /// File of the public key, for `command` and `offline`.
+        public_key: Option<Utf8PathBuf> [""] "\"kms.asc\"";
+    }
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct ServeTable {
-    pub(crate) listen: Option<Text<Listen>>,
-    pub(crate) trusted_proxies: Vec<Text<Network>>,
+table! {
+    /// The server.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    ServeTable {
+        /// Address that `serve` listens on; changing it needs a restart.
+        listen: Option<Text<Listen>> ["\"127.0.0.1:8080\""] "\"0.0.0.0:80\"";
+        /// Proxies whose `X-Forwarded-For` tells where a request comes from, for `allow`, limits and the log.
+        trusted_proxies: Vec<Text<Network>> ["[]"] "[\"127.0.0.1\"]";
+    }
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct RepositoryTable {
-    pub(crate) url: Option<Text<Url>>,
-    pub(crate) label: Option<Text<Line>>,
-    pub(crate) suites: Option<Vec<Text<SuiteName>>>,
-    pub(crate) flat: Option<Text<SuiteName>>,
-    pub(crate) translations: Option<bool>,
-    pub(crate) contents: Option<bool>,
-    pub(crate) unknown_release: Option<OnUnknownRelease>,
-    pub(crate) valid_for: Option<Text<SignedDuration>>,
-    pub(crate) pdiffs: Option<usize>,
-    pub(crate) uploaders: Option<Utf8PathBuf>,
-    #[serde(deserialize_with = "networks_that_may_read")]
-    pub(crate) allow: Vec<Text<Network>>,
-    pub(crate) users: Option<Utf8PathBuf>,
-    pub(crate) keep_history: Option<HistoryLength>,
-    #[serde(deserialize_with = "signing_keys")]
-    pub(crate) keys: Option<Vec<Text<Fingerprint>>>,
+table! {
+    /// What one repository has of its own.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    RepositoryTable {
+        /// Address of its own.
+        url: Option<Text<Url>> ["(its name below the `url` of the store)"] "\"https://prod.example.org\"";
+        /// Its name for clients, who refuse a later change.
+        label: Option<Text<Line>> ["(its name)"] "\"prod\"";
+        /// Suites that it has, of those in the store.
+        suites: Option<Vec<Text<SuiteName>>> ["^suites"] "[\"bookworm\"]";
+        /// Suite that is published at the root as well, for clients with a line `deb http://... ./`.
+        flat: Option<Text<SuiteName>> [""] "\"bookworm\"";
+        /// As `translations` of the store.
+        translations: Option<bool> ["^translations"] "false";
+        /// As `contents` of the store.
+        contents: Option<bool> ["^contents"] "true";
+        /// As `unknown_release` of the store.
+        unknown_release: Option<OnUnknownRelease> ["^unknown_release"] "\"everywhere\"";
+        /// As `valid_for` of the store.
+        valid_for: Option<Text<SignedDuration>> ["^valid_for"] "\"2d\"";
+        /// As `pdiffs` of the store.
+        pdiffs: Option<usize> ["^pdiffs"] "0";
+        /// As `uploaders` of the store.
+        uploaders: Option<Utf8PathBuf> ["^uploaders"] "\"prod-uploaders.gpg\"";
+        /// Networks whose addresses may read it. Without it every address may.
+        #[serde(deserialize_with = "networks_that_may_read")]
+        allow: Vec<Text<Network>> [""] "[\"10.0.0.0/8\", \"2001:db8::/32\"]";
+        /// File of those who may read it with a password, as `htpasswd -B` writes it. Without it nobody is asked.
+        users: Option<Utf8PathBuf> [""] "\"prod.htpasswd\"";
+        /// How much of its history is kept: a number of states or a time.
+        keep_history: Option<HistoryLength> ["^gc.keep_history"] "100";
+        /// Fingerprints of the keys that sign it, and of those that replace them after `key rotate`. Without it all keys sign.
+        #[serde(deserialize_with = "signing_keys")]
+        keys: Option<Vec<Text<Fingerprint>>> [""] "[\"0123456789ABCDEF0123456789ABCDEF01234567\"]";
+    }
 }
 
 /// The keys of a repository. Without any, nothing could be published.
@@ -182,76 +293,124 @@ fn suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Text<SuiteNa
     Ok(suites)
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct SuiteTable {
-    pub(crate) architectures: Option<Vec<Text<Architecture>>>,
-    pub(crate) architecture_all: All,
-    pub(crate) components: Option<Vec<Text<Component>>>,
-    #[serde(deserialize_with = "words")]
-    pub(crate) markers: Option<Vec<String>>,
-    pub(crate) only_routed: bool,
-    pub(crate) alias: Option<Text<SuiteName>>,
-    pub(crate) version: Option<Text<Line>>,
-    pub(crate) changelogs: Option<Text<Line>>,
-    pub(crate) description: Option<Text<Line>>,
-    pub(crate) not_automatic: bool,
-    pub(crate) but_automatic_upgrades: bool,
+table! {
+    /// What one suite has of its own.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    SuiteTable {
+        /// As `architectures` of the store.
+        architectures: Option<Vec<Text<Architecture>>> ["^architectures"] "[\"amd64\"]";
+        /// Where packages for `all` are listed: in the index of every architecture, or in one of their own, which debootstrap does not read.
+        architecture_all: All ["\"folded\""] "\"apart\"";
+        /// As `components` of the store.
+        components: Option<Vec<Text<Component>>> ["^components"] "[\"main\", \"contrib\"]";
+        /// What in a version names this suite, instead of its name and its numbers: list these too.
+        #[serde(deserialize_with = "words")]
+        markers: Option<Vec<String>> ["(its name, and the numbers of its release)"] "[\"bookworm\", \"deb12\", \"bpo12\"]";
+        /// Take nothing but what `[[route]]` or `--suite` sends here.
+        only_routed: bool ["false"] "true";
+        /// Second name, which may lead to another suite later.
+        alias: Option<Text<SuiteName>> [""] "\"stable\"";
+        /// Version of the release, for clients.
+        version: Option<Text<Line>> [""] "\"12\"";
+        /// Address of changelogs, for `apt changelog`.
+        changelogs: Option<Text<Line>> [""] "\"https://changelogs.example.org/@CHANGEPATH@_changelog\"";
+        /// Description, for clients.
+        description: Option<Text<Line>> [""] "\"Packages for our bookworm machines\"";
+        /// Clients install from it only when they are told to.
+        not_automatic: bool ["false"] "true";
+        /// Clients upgrade what they once installed from it, even with `not_automatic`.
+        but_automatic_upgrades: bool ["false"] "true";
+    }
 }
 
-/// A rule about where packages go.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct RouteTable {
-    pub(crate) repositories: Vec<Text<RepositoryName>>,
-    pub(crate) packages: Vec<String>,
-    pub(crate) sections: Vec<String>,
-    pub(crate) fields: BTreeMap<String, String>,
-    pub(crate) component: Option<Text<Component>>,
-    pub(crate) suites: Vec<Text<SuiteName>>,
+table! {
+    /// A rule about where packages go.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    RouteTable {
+        /// Repositories that the rule is for; all when not set.
+        repositories: Vec<Text<RepositoryName>> ["[]"] "[\"preprod\"]";
+        /// Names of packages; `*` and `?` stand for any characters.
+        packages: Vec<String> ["[]"] "[\"*-dbgsym\"]";
+        /// Sections of packages.
+        sections: Vec<String> ["[]"] "[\"debug\"]";
+        /// Fields of the control file and their values.
+        fields: BTreeMap<String, String> ["{}"] "{ Auto-Built-Package = \"debug-symbols\" }";
+        /// Component that the packages go to.
+        component: Option<Text<Component>> [""] "\"debug\"";
+        /// Suites to choose from: a version that names a release goes to those for it.
+        suites: Vec<Text<SuiteName>> ["[]"] "[\"bookworm-debug\", \"trixie-debug\"]";
+    }
 }
 
-/// A drop folder.
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(crate) struct IncomingTable {
-    pub(crate) folder: Utf8PathBuf,
-    pub(crate) repository: Text<RepositoryName>,
-    #[serde(default)]
-    pub(crate) suites: Vec<Text<SuiteName>>,
-    #[serde(default)]
-    pub(crate) component: Option<Text<Component>>,
+table! {
+    /// A drop folder.
+    #[serde(deny_unknown_fields, remote = "Self")]
+    IncomingTable {
+        /// The folder; a relative path begins at the store.
+        folder: Utf8PathBuf ["(required)"] "\"/srv/incoming\"";
+        /// Repository that the packages go to.
+        repository: Text<RepositoryName> ["(required)"] "\"preprod\"";
+        /// Suites that the packages go to, whatever their versions say.
+        #[serde(default)]
+        suites: Vec<Text<SuiteName>> ["[]"] "[\"bookworm\"]";
+        /// Component that the packages go to, whatever their sections say.
+        #[serde(default)]
+        component: Option<Text<Component>> [""] "\"main\"";
+    }
 }
 
-/// A rule of retention.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct RetentionTable {
-    pub(crate) repositories: Vec<Text<RepositoryName>>,
-    pub(crate) suites: Vec<Text<SuiteName>>,
-    pub(crate) packages: Vec<String>,
-    pub(crate) sections: Vec<String>,
-    pub(crate) fields: BTreeMap<String, String>,
-    pub(crate) keep_versions: Option<NonZeroUsize>,
-    pub(crate) keep_for: Option<Text<SignedDuration>>,
-    pub(crate) kept_by: Vec<Text<RepositoryName>>,
+table! {
+    /// A rule of retention. Everything but the limits may be left out.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    RetentionTable {
+        /// Repositories that the rule is for; all when not set.
+        repositories: Vec<Text<RepositoryName>> ["[]"] "[\"preprod\"]";
+        /// Suites that the rule is for; all when not set.
+        suites: Vec<Text<SuiteName>> ["[]"] "[\"bookworm\"]";
+        /// Names of packages; `*` and `?` stand for any characters.
+        packages: Vec<String> ["[]"] "[\"*-dbgsym\"]";
+        /// Sections of packages.
+        sections: Vec<String> ["[]"] "[\"debug\"]";
+        /// Fields of the control file and their values.
+        fields: BTreeMap<String, String> ["{}"] "{ Origin = \"Nightly*\" }";
+        /// How many versions of each package and architecture stay.
+        keep_versions: Option<NonZeroUsize> [""] "3";
+        /// How long a version stays after it came to the suite.
+        keep_for: Option<Text<SignedDuration>> [""] "\"30d\"";
+        /// Repositories whose versions stay here too.
+        kept_by: Vec<Text<RepositoryName>> ["[]"] "[\"prod\"]";
+    }
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct GcTable {
-    pub(crate) grace: Option<Text<SignedDuration>>,
-    pub(crate) keep_history: Option<HistoryLength>,
+table! {
+    /// What `repo-cli gc` leaves.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    GcTable {
+        /// How long what nothing refers to stays.
+        grace: Option<Text<SignedDuration>> ["\"7d\""] "\"14d\"";
+        /// How far back `rollback` reaches: a number of states or a time; forever when not set. Tagged states stay.
+        keep_history: Option<HistoryLength> [""] "\"365d\"";
+    }
 }
 
-/// How much of a package file is read before it is refused.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct LimitsTable {
-    pub(crate) control_unpacked: Option<Text<Size>>,
-    pub(crate) data_unpacked: Option<Text<Size>>,
-    pub(crate) data_entries: Option<NonZeroUsize>,
-    pub(crate) xz_memory: Option<Text<Size>>,
+table! {
+    /// How much of a package file is read before it is refused.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    LimitsTable {
+        /// Size of the unpacked control archive.
+        control_unpacked: Option<Text<Size>> ["\"64 MiB\""] "\"128 MiB\"";
+        /// Size of the unpacked data archive. One that is at most 20 times as large as packed is always read.
+        data_unpacked: Option<Text<Size>> ["\"2 GiB\""] "\"8 GiB\"";
+        /// Files and directories in the data archive.
+        data_entries: Option<NonZeroUsize> ["2000000"] "5000000";
+        /// Memory for unpacking xz.
+        xz_memory: Option<Text<Size>> ["\"256 MiB\""] "\"512 MiB\"";
+    }
 }
 
 /// What derives `Deserialize` takes a list as well, with the fields in their order: one in a drop-in would replace the whole table.

@@ -46,6 +46,9 @@ extern crate self as repo_config;
 
 mod compress;
 mod config;
+mod description;
+#[cfg(test)]
+mod documentation;
 mod drop_folders;
 mod error;
 mod external_key;
@@ -69,6 +72,8 @@ mod place;
 mod regular_file;
 mod restrictions;
 mod routing;
+mod schema;
+mod shown;
 mod template;
 mod texts;
 mod uploaders;
@@ -88,6 +93,8 @@ pub use nearest::nearest;
 pub use network::Network;
 pub use passphrase::{Passphrase, PassphrasePlace, PassphraseSource};
 pub use place::Excerpt;
+pub use schema::schema;
+pub use shown::ShownSetting;
 pub use template::Template;
 pub use url::Url;
 pub use value::{FromText, Line};

@@ -49,6 +49,15 @@ pub(crate) fn readable_sources(root: &Utf8Path) -> Result<(Vec<Source>, Vec<Conf
     Ok((sources, refused))
 }
 
+/// What sound texts say together, as a table.
+pub(crate) fn merged(sources: &[Source]) -> Table {
+    let mut merged = Table::new();
+    for table in sources.iter().filter_map(|(_, text)| text.parse().ok()) {
+        merge(&mut merged, table);
+    }
+    merged
+}
+
 /// What texts say, as far as they can be understood.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {

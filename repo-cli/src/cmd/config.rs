@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use clap::Subcommand;
-use repo_config::{Config, PassphrasePlace};
+use repo_config::{Config, PassphrasePlace, ShownSetting};
 use repo_serve::UserFile;
 use repo_store::{RepositoryName, Store};
 use rustix::fs::Access;
@@ -12,7 +12,7 @@ use rustix::fs::Access;
 use crate::access;
 use crate::args::Global;
 use crate::error::{Failure, Outcome, Report};
-use crate::output::{Output, RowLimit, count};
+use crate::output::{Column, Output, RowLimit, count};
 use crate::session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -25,11 +25,28 @@ pub(crate) struct ConfigArguments {
 enum ConfigCommand {
     /// Check repo.toml, its drop-ins, and the files and folders that they name
     Check,
+    /// Print the settings that count, and where each value comes from
+    Show(ShowArguments),
+    /// Print the JSON Schema of repo.toml, for editors
+    Schema,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct ShowArguments {
+    /// A repository, a suite, a table or a setting [default: everything]
+    name: Option<String>,
 }
 
 pub(crate) fn run(arguments: &ConfigArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
-    match arguments.command {
+    match &arguments.command {
         ConfigCommand::Check => check(global, output),
+        ConfigCommand::Show(arguments) => show(arguments.name.as_deref(), global, output),
+        ConfigCommand::Schema => {
+            let schema = repo_config::schema();
+            // The same in both: it is JSON.
+            output.result(&schema, || output.line(&format!("{schema:#}")));
+            Ok(Outcome::Done)
+        }
     }
 }
 
@@ -71,6 +88,69 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
         output.say(&format!("found {found}"));
     }
     Ok(Outcome::of(is_right))
+}
+
+fn show(name: Option<&str>, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+    let root = session::find_root(global)?;
+    let config = Config::load(&root)?;
+    let all = config.shown();
+    let chosen: Vec<&ShownSetting> = all.iter().filter(|shown| is_named(shown, name)).collect();
+    if let Some(name) = name.filter(|_| chosen.is_empty()) {
+        let mut known: Vec<String> = all.iter().flat_map(|shown| names_of(&shown.key)).collect();
+        known.sort_unstable();
+        known.dedup();
+        return Err(Failure::UnknownSetting { name: name.to_owned(), known });
+    }
+    let relative = |path: &Utf8Path| path.strip_prefix(&root).unwrap_or(path).to_string();
+    let settings: Vec<_> = chosen
+        .iter()
+        .map(|shown| {
+            let places = shown.places.iter();
+            let places = places.map(|(path, line)| serde_json::json!({ "file": path, "line": line }));
+            serde_json::json!({
+                "setting": shown.key,
+                "value": shown.value,
+                "default": shown.places.is_empty(),
+                "places": places.collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    output.result(&serde_json::json!({ "settings": settings }), || {
+        let rows: Vec<[String; 3]> = chosen
+            .iter()
+            .map(|shown| {
+                let value = shown.value.as_ref().map(ToString::to_string);
+                let value = value.or_else(|| shown.words.map(|words| format!("({words})")));
+                let places = shown.places.iter().map(|(path, line)| {
+                    line.map_or_else(|| relative(path), |line| format!("{}:{line}", relative(path)))
+                });
+                let places = places.collect::<Vec<_>>().join(", ");
+                let from = if places.is_empty() { "default".to_owned() } else { places };
+                [shown.key.clone(), value.unwrap_or_else(|| "(not set)".to_owned()), from]
+            })
+            .collect();
+        let head = [Column::whole("SETTING"), Column::text("VALUE"), Column::words("FROM")];
+        output.table(head, &rows, RowLimit::NONE);
+    });
+    Ok(Outcome::Done)
+}
+
+/// Whether a setting belongs to what was asked for: itself, a table, or what a repository or a suite has of its own.
+fn is_named(shown: &ShownSetting, name: Option<&str>) -> bool {
+    name.is_none_or(|name| names_of(&shown.key).iter().any(|known| known == name))
+}
+
+/// The names under which a setting is shown.
+fn names_of(key: &str) -> Vec<String> {
+    let ends = key.match_indices('.').map(|(end, _)| end).chain([key.len()]);
+    let mut names: Vec<String> = ends.filter_map(|end| key.get(..end)).map(str::to_owned).collect();
+    let of_table = ["repositories.", "suite."].iter().find_map(|table| key.strip_prefix(table));
+    let own = of_table.and_then(|rest| match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        None => rest.split('.').next(),
+    });
+    names.extend(own.map(str::to_owned));
+    names
 }
 
 /// What is wrong with the files that a repository names.

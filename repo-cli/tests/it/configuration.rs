@@ -194,6 +194,54 @@ fn config_check_looks_at_what_the_configuration_names_too() {
 }
 
 #[test]
+fn config_show_tells_where_each_value_comes_from() {
+    let environment = store();
+    configure(&environment, "valid_for = \"14d\"\n[repositories.prod]\nvalid_for = \"2d\"\n");
+    let output = environment.run(&["config", "show", "prod"]).succeeds();
+    insta::assert_snapshot!(output, @r#"
+    status: 0
+    ---- stdout
+    SETTING                            VALUE                                    FROM
+    repositories.prod.url              (its name below the `url` of the store)  default
+    repositories.prod.label            (its name)                               default
+    repositories.prod.suites           ["bookworm"]                             repo.toml:12
+    repositories.prod.flat             (not set)                                default
+    repositories.prod.translations     false                                    default
+    repositories.prod.contents         false                                    default
+    repositories.prod.unknown_release  "refuse"                                 repo.toml:17
+    repositories.prod.valid_for        "2d"                                     repo.d/test.toml:3
+    repositories.prod.pdiffs           14                                       default
+    repositories.prod.uploaders        (not set)                                default
+    repositories.prod.allow            (not set)                                default
+    repositories.prod.users            (not set)                                default
+    repositories.prod.keep_history     (not set)                                default
+    repositories.prod.keys             (not set)                                default
+    "#);
+    insta::assert_snapshot!(environment.run(&["config", "show", "gc"]), @r#"
+    status: 0
+    ---- stdout
+    SETTING          VALUE      FROM
+    gc.grace         "7d"       default
+    gc.keep_history  (not set)  default
+    "#);
+    insta::assert_snapshot!(environment.run(&["config", "show", "gc.grase"]), @"
+    status: 1
+    ---- stderr
+    error: no setting, repository or suite named `gc.grase`
+    hint: did you mean `gc.grace`?
+    ");
+    let json =
+        environment.json(&["config", "show", "valid_for"]).replace(environment.root().as_str(), "<DIR>");
+    insta::assert_snapshot!(json, @r#"{"format":1,"settings":[{"default":false,"places":[{"file":"<DIR>/repo.d/test.toml","line":1}],"setting":"valid_for","value":"14d"}]}"#);
+    let all: serde_json::Value =
+        serde_json::from_str(&environment.run(&["config", "show", "--json"]).succeeds().stdout).unwrap();
+    assert!(all["settings"].as_array().unwrap().len() > 60);
+    let schema = environment.run(&["config", "schema"]).succeeds().stdout;
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema["properties"]["pdiffs"]["type"], "integer");
+}
+
+#[test]
 fn config_check_tells_of_all_mistakes_and_other_verbs_of_the_first() {
     let environment = store();
     let hash = "$2y$05$abcdefghijklmnopqrstuuJ9BcVZ8yOUuuUsRLDOHtxlB8gkq0Wxe";
