@@ -35,8 +35,12 @@ fn networks(configured: Vec<Network>) -> Vec<IpNetwork> {
 pub(crate) fn unusable_users(config: &Config, repository: &RepositoryName) -> Option<(Utf8PathBuf, String)> {
     let path = config.users_file(repository)?;
     let problem = UserFile::load(&config.root().join(path)).problem()?;
-    let effect = format!("a running serve keeps the users it has read, but a restart closes {repository}");
-    Some((path.to_owned(), format!("{problem}; {effect}")))
+    Some((path.to_owned(), format!("{problem}; {}", effect_of_unusable_users(repository))))
+}
+
+/// What `serve` does when a file of users cannot be used.
+pub(crate) fn effect_of_unusable_users(repository: &RepositoryName) -> String {
+    format!("a running serve keeps the users it has read, but a restart closes {repository}")
 }
 
 #[cfg(test)]

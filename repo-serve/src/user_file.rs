@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::changing_file::ChangingFile;
-use super::users::{Users, UsersError};
+use super::changing_file::{ChangingFile, text_of};
+use super::users::{Users, UsersError, mistakes_in};
 
 /// The users that a file names, read again when it changes: a changed password needs no restart.
 ///
@@ -43,6 +43,17 @@ impl UserFile {
     /// Returns where the file is.
     pub(crate) fn path(&self) -> &Utf8Path {
         &self.path
+    }
+
+    /// Returns everything that is wrong with a file in the format of htpasswd(1), each with the line in it, from 1, if it is about one.
+    pub fn mistakes(path: &Utf8Path) -> Vec<(Option<usize>, String)> {
+        let failed = |source| vec![UsersError::Read { path: path.into(), source }];
+        let mistakes = text_of(path).map_or_else(failed, |text| mistakes_in(&text, path));
+        let with_line = |error: UsersError| {
+            let line = if let UsersError::Line { line, .. } = &error { Some(*line) } else { None };
+            (line, error.explanation())
+        };
+        mistakes.into_iter().map(with_line).collect()
     }
 
     /// Returns what was wrong with the file when it was read last.

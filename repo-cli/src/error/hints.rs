@@ -21,6 +21,13 @@ impl Failure {
                 Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
             }
             Self::Config(error) => config_hint(error),
+            Self::UnknownSetting { name, known } => {
+                let meant = nearest::nearest(name, known.iter().map(String::as_str));
+                Some(meant.map_or_else(
+                    || "run repo-cli config show".to_owned(),
+                    |meant| format!("did you mean `{meant}`?"),
+                ))
+            }
             Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
                 "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
                     .to_owned(),
