@@ -2,6 +2,7 @@
 
 mod escape;
 mod json;
+mod suites;
 mod table;
 
 use std::cell::RefCell;
@@ -14,6 +15,7 @@ pub(crate) use escape::escape_for_terminal;
 use jiff::SignedDuration;
 use json::Document;
 use serde::Serialize;
+pub(crate) use suites::{suite_list, suites_in_order};
 pub(crate) use table::{Column, Grouped, RowLimit, grouped, package_rows};
 
 use crate::args::Global;
@@ -83,7 +85,24 @@ pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
 /// Returns what is wrong with the arguments, with what it quotes of them as it was given.
 fn usage_text(message: &clap::Error) -> String {
     // Without `ansi` escape sequences in the arguments would be taken for colours and left out.
-    message.render().ansi().to_string()
+    let text = message.render().ansi().to_string();
+    let lines: Vec<String> = text.lines().map(hint_of_tip).collect();
+    // What to do stands right below what is wrong, as for every other error.
+    lines.join("\n").replace("\n\nhint: ", "\nhint: ")
+}
+
+/// Returns a line of clap's, a tip in the words of our hints.
+fn hint_of_tip(line: &str) -> String {
+    let Some(tip) = line.strip_prefix("  tip: ") else { return line.to_owned() };
+    let names = |names: &str| {
+        let names = names.replace('\'', "`");
+        names.rsplit_once(", ").map_or_else(|| names.clone(), |(first, last)| format!("{first} or {last}"))
+    };
+    let meant = tip.split_once(" exists: ").or_else(|| tip.split_once(" exist: "));
+    match meant.filter(|(what, _)| what.contains("similar")) {
+        Some((_, meant)) => format!("hint: did you mean {}?", names(meant)),
+        None => format!("hint: {tip}"),
+    }
 }
 
 /// Writes talk to standard error, from any thread.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Column, Output, RowLimit, count, package_rows};
+use crate::output::{Column, Output, RowLimit, count, package_rows, suites_in_order};
 use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -47,7 +47,7 @@ impl ListedJson {
             version: key.version.to_string(),
             architecture: key.architecture.to_string(),
             component: record.component().to_string(),
-            suites: suites.iter().map(ToString::to_string).collect(),
+            suites: suites_in_order(suites).into_iter().map(ToString::to_string).collect(),
             size: record.size(),
         }
     }

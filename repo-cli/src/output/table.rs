@@ -1,5 +1,6 @@
 //! Tables: columns as wide as their content, folded to fit a terminal, and long tables cut short.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
@@ -8,7 +9,7 @@ use deb_parse::SuiteName;
 use repo_store::{Build, RecordKey};
 
 use super::escape::escape_in_line;
-use super::joined;
+use super::{joined, suite_list};
 
 /// No column is made narrower than this to fit a terminal.
 const NARROWEST: usize = 8;
@@ -98,13 +99,14 @@ impl<'a> Column<'a> {
         self
     }
 
-    /// How narrow the column can be when the words of a text may be broken into pieces of `piece` characters.
+    /// How narrow the column can be when the words of a text may be broken into pieces of `piece` characters. A title is never broken.
     fn least(self, Lengths { cell, word, whole_word }: Lengths, piece: usize) -> usize {
-        match self.kind {
+        let least = match self.kind {
             ColumnKind::Whole => cell,
             ColumnKind::Words => word,
             ColumnKind::Text => word.min(piece).max(whole_word),
-        }
+        };
+        least.max(self.title.chars().count())
     }
 }
 
@@ -153,7 +155,10 @@ pub(super) fn each_line<const N: usize>(
         lengths.iter_mut().zip(&row).for_each(|(lengths, cell)| lengths.extend(cell));
     }
     let widths = match terminal {
-        Some(terminal) => fit(columns, lengths, terminal),
+        Some(terminal) => match fit(columns, lengths, terminal) {
+            Some(widths) => widths,
+            None => return each_block(columns, rows().skip(1), terminal, take),
+        },
         None => lengths.map(|lengths| Some(lengths.cell)),
     };
     let mut line = String::new();
@@ -187,16 +192,42 @@ pub(super) fn each_line<const N: usize>(
     }
 }
 
+/// Calls `take` with each line of rows that do not fit side by side on the terminal: each cell stands beside its title, and an empty line
+/// between two rows.
+fn each_block<'a, const N: usize>(
+    columns: [Column<'_>; N],
+    rows: impl Iterator<Item = [Cow<'a, str>; N]>,
+    terminal: usize,
+    mut take: impl FnMut(&str),
+) {
+    let title_width = columns.iter().map(|column| column.title.chars().count()).max().unwrap_or(0);
+    let width = terminal.saturating_sub(title_width + GAP.len()).max(NARROWEST);
+    for (number, row) in rows.enumerate() {
+        if number > 0 {
+            take("");
+        }
+        for (column, cell) in columns.iter().zip(&row) {
+            let lines =
+                if column.kind == ColumnKind::Whole { vec![cell.to_string()] } else { fold(cell, width) };
+            for (number, line) in lines.iter().enumerate() {
+                let title = if number == 0 { column.title } else { "" };
+                take(format!("{title:title_width$}{GAP}{line}").trim_end());
+            }
+        }
+    }
+}
+
 /// A longer word of a text is rather broken than another column left out.
 const BROKEN_FIRST: usize = 24;
 
-/// Returns how wide each column is so that a line fits, as far as that goes; `None` for one that is left out. The widest columns become
-/// narrower, then long words of texts are broken, then what is expendable is left out, and at last any word of a text is broken.
+/// Returns how wide each column is so that a line fits, each `None` for a column that is left out; `None` when no line can fit. The widest
+/// columns become narrower, then long words of texts are broken, then what is expendable is left out, and at last any word of a text is
+/// broken.
 fn fit<const N: usize>(
     columns: [Column<'_>; N],
     lengths: [Lengths; N],
     terminal: usize,
-) -> [Option<usize>; N] {
+) -> Option<[Option<usize>; N]> {
     let mut shown = [true; N];
     let least_of = |piece: usize| {
         let mut least = [0; N];
@@ -220,7 +251,7 @@ fn fit<const N: usize>(
             let least = least_of(piece);
             let narrower = (NARROWEST..=terminal).rev().map(|limit| limited(limit, least, shown));
             if let Some(fitting) = narrower.into_iter().find(fits) {
-                return fitting;
+                return Some(fitting);
             }
         }
         let expendable =
@@ -232,7 +263,7 @@ fn fit<const N: usize>(
     }
     let least = least_of(NARROWEST);
     let narrower = (NARROWEST..=terminal).rev().map(|limit| limited(limit, least, shown));
-    narrower.into_iter().find(fits).unwrap_or_else(|| limited(NARROWEST, least, shown))
+    narrower.into_iter().find(fits)
 }
 
 /// Breaks a text into lines of `width` characters at most, between words where that is possible.
@@ -253,8 +284,10 @@ fn fold(text: &str, width: usize) -> Vec<String> {
             line.push(' ');
             length += 1;
         }
+        // What is compared and copied is rather too long for the line.
+        let breaks = !is_copied(word);
         for letter in word.chars() {
-            if length >= width.max(1) {
+            if breaks && length >= width.max(1) {
                 lines.push(std::mem::take(&mut line));
                 length = 0;
             }
@@ -293,7 +326,7 @@ pub(crate) fn grouped<K: Clone + Ord>(
         rows.extend(groups.into_iter().map(|(suites, builds)| Grouped {
             what: what.clone(),
             architectures: joined(&builds),
-            suites: joined(&suites.into_iter().collect::<Vec<_>>()),
+            suites: suite_list(&suites),
         }));
     }
     rows
@@ -322,7 +355,7 @@ mod tests {
     use deb_parse::{Architecture, PackageName, Version};
     use proptest::prelude::*;
 
-    fn rows(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
+    fn rows_of(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
         rows.iter().map(|row| row.map(str::to_owned)).collect()
     }
 
@@ -343,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_table_is_folded_to_the_width_of_a_terminal_and_whole_elsewhere() {
-        let rows = rows(&[
+        let rows = rows_of(&[
             ["hello", "1.0", "bookworm, trixie, forky, sid"],
             ["a-very-long-name-without-blanks", "2.0", "sid"],
         ]);
@@ -365,7 +398,7 @@ mod tests {
 
     #[test]
     fn the_text_of_others_stays_in_its_row() {
-        assert_eq!(text(&rows(&[["a\nb", "\t\u{1b}", ""]]), None).lines().count(), 2);
+        assert_eq!(text(&rows_of(&[["a\nb", "\t\u{1b}", ""]]), None).lines().count(), 2);
     }
 
     #[test]
@@ -437,8 +470,33 @@ mod tests {
                 Some(terminal),
             );
             assert!(lines.iter().any(|line| line.contains(fingerprint)), "{lines:#?}");
-            assert!(terminal < 80 || lines.iter().all(|line| line.chars().count() <= terminal), "{lines:#?}");
+            assert!(terminal < 60 || lines.iter().all(|line| line.chars().count() <= terminal), "{lines:#?}");
         }
+    }
+
+    #[test]
+    fn a_row_that_fits_no_line_is_a_block_and_a_title_is_never_broken() {
+        let keys = [Column::whole("FINGERPRINT"), Column::whole("ALGORITHM"), Column::text("NAME")];
+        let row =
+            |name: &str| ["0123456789ABCDEF0123456789ABCDEF01234567", "ed25519", name].map(str::to_owned);
+        let rows = [row("Packages of Example <packages@archive.example.org>"), row("Test")];
+        insta::assert_snapshot!(lines(keys, &rows, Some(60)).join("\n"), @"
+        FINGERPRINT  0123456789ABCDEF0123456789ABCDEF01234567
+        ALGORITHM    ed25519
+        NAME         Packages of Example
+                     <packages@archive.example.org>
+
+        FINGERPRINT  0123456789ABCDEF0123456789ABCDEF01234567
+        ALGORITHM    ed25519
+        NAME         Test
+        ");
+        let versions = [Column::whole("VERSION"), Column::text("REPOSITORY"), Column::words("SUITES")];
+        let rows = rows_of(&[["2:1.2.3~rc1+git20260101.0123456-1~bookworm1", "prod", "bookworm"]]);
+        assert_eq!(
+            lines(versions, &rows, Some(65)).first().map(String::as_str),
+            Some("VERSION                                      REPOSITORY  SUITES")
+        );
+        assert_eq!(lines(versions, &rows, Some(60)).len(), 3);
     }
 
     #[test]
@@ -461,8 +519,9 @@ mod tests {
             let text = lines.join("\n");
             assert!(text.contains("2026-11-27 10:00 UTC"), "{text}");
             assert_eq!(text.matches(version).count().min(2), 2, "{text}");
-            assert!(terminal < 100 || lines.iter().all(|line| line.chars().count() <= terminal), "{text}");
-            assert_eq!(text.contains("COMMIT"), terminal > 150, "{text}");
+            assert!(lines.iter().all(|line| line.chars().count() <= terminal), "{text}");
+            // Where no table fits, a block shows every column; in a table the commit is the first that is left out.
+            assert_eq!(text.contains("COMMIT"), terminal != 120, "{text}");
         }
     }
 
