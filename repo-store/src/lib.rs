@@ -65,7 +65,7 @@ pub use context::Context;
 pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError};
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
-pub use history::listing::KeyInSuites;
+pub use history::listing::{KeyInSuites, RecordInSuites};
 pub use history::revision::Revision;
 pub use history::selector::Selector;
 pub use history::tags::Tag;
@@ -80,6 +80,7 @@ pub use maintenance::fsck::{
 pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
 pub use maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
+pub use model::candidates::is_newest;
 pub use model::class::{PackageClass, WildPattern};
 pub use model::commit::Commit;
 pub use model::difference::Difference;

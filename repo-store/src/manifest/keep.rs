@@ -48,7 +48,11 @@ impl Store {
         self.kept_manifest(blob)?.map_or_else(|| self.make_manifest(blob), Ok)
     }
 
-    fn kept_manifest(&self, blob: BlobId) -> Result<Option<Manifest>, Error> {
+    /// Returns what is inside a package file if the store knows it already; nothing is unpacked.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn kept_manifest(&self, blob: BlobId) -> Result<Option<Manifest>, Error> {
         let bytes = self.storage().objects().get(&Self::manifest_key(blob))?;
         Ok(bytes.and_then(|bytes| Manifest::read(&bytes, blob).ok().flatten()))
     }
