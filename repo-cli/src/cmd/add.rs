@@ -3,7 +3,8 @@ pub(crate) mod directories;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
 use repo_store::{
-    AddOptions, AddReport, Added, ChangeError, Error, Inserted, Left, Refused, RepositorySettings, Route,
+    AddOptions, AddReport, Added, ChangeError, Error, Inserted, Left, RecordKey, Refused, RepositorySettings,
+    Route,
 };
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use super::client_config::quoted;
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::clock;
 use crate::error::{self, Failure, Outcome, Report};
-use crate::output::{Output, RowLimit, count, suite_list, suites_in_order};
+use crate::output::{Output, RowLimit, Style, count, suite_list, suites_in_order};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -243,9 +244,8 @@ fn print_document(
             report.added.iter().filter(|added| !is_counted || is_new(added)).collect();
         // As in every table: by name, version and architecture, wherever the files lie.
         shown.sort_by(|a, b| a.key.cmp(&b.key));
-        let lines: Vec<String> = shown.into_iter().map(|added| line(added, dry_run)).collect();
-        lines.iter().take(limit.of(lines.len())).for_each(|line| output.line(line));
-        output.rest(limit, lines.len(), "package file");
+        shown.iter().take(limit.of(shown.len())).for_each(|added| print_added(added, dry_run, output));
+        output.rest(limit, shown.len(), "package file");
         if is_counted {
             output.line(&format!("already there: {}", count(known, "package file")));
         }
@@ -335,11 +335,11 @@ fn is_new(added: &Added) -> bool {
     added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New)
 }
 
-fn line(added: &Added, dry_run: bool) -> String {
-    let verb = match (is_new(added), dry_run) {
-        (true, false) => "added",
-        (true, true) => "would add",
-        (false, _) => "already there:",
+fn print_added(added: &Added, dry_run: bool, output: &Output) {
+    let (style, verb) = match (is_new(added), dry_run) {
+        (true, false) => (Style::New, "added"),
+        (true, true) => (Style::New, "would add"),
+        (false, _) => (Style::Plain, "already there:"),
     };
     let mut why = match &added.route {
         Route::Everywhere { foreign: None, .. } => vec!["every suite".to_owned()],
@@ -359,5 +359,11 @@ fn line(added: &Added, dry_run: bool) -> String {
     }));
     why.extend(added.rule.map(|number| format!("by route {number} to {}", added.component)));
     let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
-    format!("{verb} {} -> {}{why}", added.key, suite_list(added.route.suites()))
+    let RecordKey { package, version, architecture } = &added.key;
+    output.styled_line(&[
+        (style, verb),
+        (Style::Plain, " "),
+        (Style::Name, package.as_str()),
+        (Style::Plain, &format!(" {version} {architecture} -> {}{why}", suite_list(added.route.suites()))),
+    ]);
 }

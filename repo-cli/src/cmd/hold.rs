@@ -210,8 +210,8 @@ pub(crate) fn holds(
     output.result(&serde_json::json!({ "holds": json }), || {
         let rows = rows(&holds, &there);
         output.table(
-            [
-                Column::text("PACKAGE"),
+            &[
+                Column::names("PACKAGE"),
                 Column::whole("VERSION"),
                 Column::words("ARCHITECTURE").expendable(),
                 Column::words("SUITES"),

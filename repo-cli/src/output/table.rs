@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal as _};
 use deb_parse::SuiteName;
 use repo_store::{Build, RecordKey};
 
+use super::color::Style;
 use super::escape::escape_in_line;
 use super::{joined, suite_list};
 
@@ -65,6 +66,25 @@ pub(crate) struct Column<'a> {
     title: &'a str,
     kind: ColumnKind,
     is_expendable: bool,
+    style: CellStyle,
+}
+
+/// How the cells of a column are coloured.
+#[derive(Clone, Copy, Debug)]
+enum CellStyle {
+    /// All alike.
+    Of(Style),
+    /// By what stands in the cell, and in its row.
+    ByCell(fn(&str, &[&str]) -> Style),
+}
+
+impl CellStyle {
+    fn of(self, cell: &str, row: &[&str]) -> Style {
+        match self {
+            Self::Of(style) => style,
+            Self::ByCell(style) => style(cell, row),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,17 +100,39 @@ enum ColumnKind {
 impl<'a> Column<'a> {
     /// A column of versions, times or numbers: a cell is never broken.
     pub(crate) const fn whole(title: &'a str) -> Self {
-        Self { title, kind: ColumnKind::Whole, is_expendable: false }
+        Self::new(title, ColumnKind::Whole)
     }
 
     /// A column of lists of names or versions: a cell is broken between two of them.
     pub(crate) const fn words(title: &'a str) -> Self {
-        Self { title, kind: ColumnKind::Words, is_expendable: false }
+        Self::new(title, ColumnKind::Words)
     }
 
     /// A column of text, or of names of any length.
     pub(crate) const fn text(title: &'a str) -> Self {
-        Self { title, kind: ColumnKind::Text, is_expendable: false }
+        Self::new(title, ColumnKind::Text)
+    }
+
+    /// A column of names of packages.
+    pub(crate) const fn names(title: &'a str) -> Self {
+        let mut column = Self::text(title);
+        column.style = CellStyle::Of(Style::Name);
+        column
+    }
+
+    /// A column of what is done to packages.
+    pub(crate) const fn actions(title: &'a str) -> Self {
+        Self::words(title).styled(|cell, _| Style::of_action(cell))
+    }
+
+    const fn new(title: &'a str, kind: ColumnKind) -> Self {
+        Self { title, kind, is_expendable: false, style: CellStyle::Of(Style::Plain) }
+    }
+
+    /// Colours each cell of the column by what stands in it, and in its row.
+    pub(crate) const fn styled(mut self, style: fn(&str, &[&str]) -> Style) -> Self {
+        self.style = CellStyle::ByCell(style);
+        self
     }
 
     /// Lets the column be left out when a line does not fit: the first of several goes first.
@@ -137,67 +179,86 @@ fn is_copied(word: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_digit()) || is_fingerprint()
 }
 
-/// Calls `take` with each line of a table; with none, not even its head, when it has no rows.
-pub(super) fn each_line<const N: usize>(
-    columns: [Column<'_>; N],
-    rows: &[[String; N]],
-    terminal: Option<usize>,
+/// Where a table is printed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Surface {
+    /// How many characters fit in a line, on a terminal.
+    pub(super) width: Option<usize>,
+    /// Whether cells are coloured.
+    pub(super) is_colored: bool,
+}
+
+/// Calls `take` with each line of a table; with none, not even its head, when it has no rows. Nothing in a line but our own colours is
+/// obeyed by a terminal.
+pub(super) fn each_line<R: AsRef<[String]>>(
+    columns: &[Column<'_>],
+    rows: &[R],
+    surface: Surface,
     mut take: impl FnMut(&str),
 ) {
     if rows.is_empty() {
         return;
     }
-    let head = columns.map(|column| column.title.to_owned());
-    let rows =
-        || std::iter::once(&head).chain(rows).map(|row| row.each_ref().map(|cell| escape_in_line(cell)));
-    let mut lengths = [Lengths::default(); N];
+    let rows = || rows.iter().map(|row| row.as_ref().iter().map(|cell| escape_in_line(cell)).collect());
+    let mut lengths = vec![Lengths::default(); columns.len()];
+    for (lengths, column) in lengths.iter_mut().zip(columns) {
+        lengths.extend(column.title);
+    }
     for row in rows() {
+        let row: Vec<Cow<'_, str>> = row;
         lengths.iter_mut().zip(&row).for_each(|(lengths, cell)| lengths.extend(cell));
     }
-    let widths = match terminal {
-        Some(terminal) => match fit(columns, lengths, terminal) {
+    let widths = match surface.width {
+        Some(terminal) => match fit(columns, &lengths, terminal) {
             Some(widths) => widths,
-            None => return each_block(columns, rows().skip(1), terminal, take),
+            None => return each_block(columns, rows(), (terminal, surface.is_colored), take),
         },
-        None => lengths.map(|lengths| Some(lengths.cell)),
+        None => lengths.iter().map(|lengths| Some(lengths.cell)).collect(),
     };
-    let mut line = String::new();
-    let mut take_cells = |cells: [&str; N]| {
-        line.clear();
-        for (cell, width) in cells.iter().zip(widths).filter_map(|(cell, width)| Some((cell, width?))) {
-            // Writing to a String cannot fail.
-            let _ = write!(line, "{}{cell:width$}", if line.is_empty() { "" } else { GAP });
+    let plain = vec![Style::Plain; columns.len()];
+    let titles: Vec<&str> = columns.iter().map(|column| column.title).collect();
+    each_line_of(&titles, &widths, &plain, &mut take);
+    for row in rows() {
+        let cells: Vec<&str> = row.iter().map(|cell| &**cell).collect();
+        let styles = if surface.is_colored { styles(columns, &cells) } else { plain.clone() };
+        each_line_of(&cells, &widths, &styles, &mut take);
+    }
+}
+
+fn styles(columns: &[Column<'_>], cells: &[&str]) -> Vec<Style> {
+    columns.iter().zip(cells).map(|(column, cell)| column.style.of(cell, cells)).collect()
+}
+
+/// Calls `take` with each line of one row, whose cells are folded to these widths.
+fn each_line_of(cells: &[&str], widths: &[Option<usize>], styles: &[Style], take: &mut impl FnMut(&str)) {
+    let shown = cells.iter().zip(widths).zip(styles);
+    let shown: Vec<(Vec<String>, usize, Style)> = shown
+        .filter_map(|((cell, width), style)| width.map(|width| (fold(cell, width), width, *style)))
+        .collect();
+    let height = shown.iter().map(|(lines, ..)| lines.len()).max().unwrap_or(0);
+    for number in 0..height {
+        let mut line = String::new();
+        // Spaces are written only before another cell.
+        let mut spaces = 0;
+        for (lines, width, style) in &shown {
+            let text = lines.get(number).map_or("", String::as_str);
+            if !text.is_empty() {
+                // Writing to a String cannot fail.
+                let _ = write!(line, "{:spaces$}{}", "", style.paint(text));
+                spaces = 0;
+            }
+            spaces += width.saturating_sub(text.chars().count()) + GAP.len();
         }
         take(line.trim_end());
-    };
-    for row in rows() {
-        let is_folded = row
-            .iter()
-            .zip(widths)
-            .any(|(cell, width)| width.is_some_and(|width| cell.chars().count() > width));
-        if !is_folded {
-            take_cells(row.each_ref().map(|cell| &**cell));
-            continue;
-        }
-        let fold = |(cell, width): (_, Option<usize>)| width.map_or_else(Vec::new, |width| fold(cell, width));
-        let cells: Vec<Vec<String>> = row.iter().map(|cell| &**cell).zip(widths).map(fold).collect();
-        let height = cells.iter().map(Vec::len).max().unwrap_or(0);
-        for number in 0..height {
-            let mut texts = [""; N];
-            for (text, lines) in texts.iter_mut().zip(&cells) {
-                *text = lines.get(number).map_or("", String::as_str);
-            }
-            take_cells(texts);
-        }
     }
 }
 
 /// Calls `take` with each line of rows that do not fit side by side on the terminal: each cell stands beside its title, and an empty line
 /// between two rows.
-fn each_block<'a, const N: usize>(
-    columns: [Column<'_>; N],
-    rows: impl Iterator<Item = [Cow<'a, str>; N]>,
-    terminal: usize,
+fn each_block<'a>(
+    columns: &[Column<'_>],
+    rows: impl Iterator<Item = Vec<Cow<'a, str>>>,
+    (terminal, is_colored): (usize, bool),
     mut take: impl FnMut(&str),
 ) {
     let title_width = columns.iter().map(|column| column.title.chars().count()).max().unwrap_or(0);
@@ -206,12 +267,14 @@ fn each_block<'a, const N: usize>(
         if number > 0 {
             take("");
         }
-        for (column, cell) in columns.iter().zip(&row) {
-            let lines =
-                if column.kind == ColumnKind::Whole { vec![cell.to_string()] } else { fold(cell, width) };
+        let cells: Vec<&str> = row.iter().map(|cell| &**cell).collect();
+        for (column, cell) in columns.iter().zip(&cells) {
+            let is_whole = column.kind == ColumnKind::Whole;
+            let lines = if is_whole { vec![(*cell).to_owned()] } else { fold(cell, width) };
+            let style = if is_colored { column.style.of(cell, &cells) } else { Style::Plain };
             for (number, line) in lines.iter().enumerate() {
                 let title = if number == 0 { column.title } else { "" };
-                take(format!("{title:title_width$}{GAP}{line}").trim_end());
+                take(format!("{title:title_width$}{GAP}{}", style.paint(line)).trim_end());
             }
         }
     }
@@ -223,47 +286,37 @@ const BROKEN_FIRST: usize = 24;
 /// Returns how wide each column is so that a line fits, each `None` for a column that is left out; `None` when no line can fit. The widest
 /// columns become narrower, then long words of texts are broken, then what is expendable is left out, and at last any word of a text is
 /// broken.
-fn fit<const N: usize>(
-    columns: [Column<'_>; N],
-    lengths: [Lengths; N],
-    terminal: usize,
-) -> Option<[Option<usize>; N]> {
-    let mut shown = [true; N];
-    let least_of = |piece: usize| {
-        let mut least = [0; N];
-        let all = least.iter_mut().zip(columns).zip(lengths);
-        all.for_each(|((least, column), lengths)| *least = column.least(lengths, piece));
-        least
-    };
-    let limited = |limit: usize, least: [usize; N], shown: [bool; N]| {
-        let mut widths = lengths.map(|lengths| Some(lengths.cell));
-        for ((width, least), is_shown) in widths.iter_mut().zip(least).zip(shown) {
-            *width = width.map(|cell| cell.min(limit.max(least))).filter(|_| is_shown);
-        }
-        widths
-    };
-    let fits = |widths: &[Option<usize>; N]| {
-        let shown = widths.iter().flatten();
-        shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1) <= terminal
+fn fit(columns: &[Column<'_>], lengths: &[Lengths], terminal: usize) -> Option<Vec<Option<usize>>> {
+    let mut shown = vec![true; columns.len()];
+    let narrowest_of = |piece: usize, shown: &[bool]| {
+        let all = columns.iter().zip(lengths).zip(shown);
+        let least: Vec<(usize, usize, bool)> = all
+            .map(|((column, lengths), is_shown)| (column.least(*lengths, piece), lengths.cell, *is_shown))
+            .collect();
+        let limited = |limit: usize| -> Vec<Option<usize>> {
+            let width = |(least, cell, is_shown): &(usize, usize, bool)| {
+                is_shown.then(|| (*cell).min(limit.max(*least)))
+            };
+            least.iter().map(width).collect()
+        };
+        let fits = |widths: &Vec<Option<usize>>| {
+            let shown = widths.iter().flatten();
+            shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1) <= terminal
+        };
+        (NARROWEST..=terminal).rev().map(limited).find(fits)
     };
     loop {
-        for piece in [usize::MAX, BROKEN_FIRST] {
-            let least = least_of(piece);
-            let narrower = (NARROWEST..=terminal).rev().map(|limit| limited(limit, least, shown));
-            if let Some(fitting) = narrower.into_iter().find(fits) {
-                return Some(fitting);
-            }
+        let pieces = [usize::MAX, BROKEN_FIRST];
+        if let Some(fitting) = pieces.into_iter().find_map(|piece| narrowest_of(piece, &shown)) {
+            return Some(fitting);
         }
-        let expendable =
-            shown.iter_mut().zip(columns).find(|(shown, column)| **shown && column.is_expendable);
-        match expendable {
+        let mut expendable = shown.iter_mut().zip(columns);
+        match expendable.find(|(shown, column)| **shown && column.is_expendable) {
             Some((shown, _)) => *shown = false,
             None => break,
         }
     }
-    let least = least_of(NARROWEST);
-    let narrower = (NARROWEST..=terminal).rev().map(|limit| limited(limit, least, shown));
-    narrower.into_iter().find(fits)
+    narrowest_of(NARROWEST, &shown)
 }
 
 /// Breaks a text into lines of `width` characters at most, between words where that is possible.
@@ -365,7 +418,8 @@ mod tests {
         terminal: Option<usize>,
     ) -> Vec<String> {
         let mut lines = Vec::new();
-        each_line(columns, rows, terminal, |line| lines.push(line.to_owned()));
+        let surface = Surface { width: terminal, is_colored: false };
+        each_line(&columns, rows, surface, |line| lines.push(line.to_owned()));
         lines
     }
 

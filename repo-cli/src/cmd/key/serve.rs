@@ -69,12 +69,12 @@ pub(super) fn foretell(
     }
     if !output.is_json() {
         output.table(
-            [
+            &[
                 Column::text("REPOSITORY"),
-                Column::text("PACKAGE"),
+                Column::names("PACKAGE"),
                 Column::whole("VERSION"),
                 Column::words("SUITES"),
-                Column::words("ACTION"),
+                Column::actions("ACTION"),
             ],
             &rows,
             RowLimit::NONE,
