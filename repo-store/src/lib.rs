@@ -70,7 +70,7 @@ pub use error::{
 };
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
-pub use history::listing::KeyInSuites;
+pub use history::listing::{KeyInSuites, RecordInSuites};
 pub use history::revision::Revision;
 pub use history::selector::Selector;
 pub use history::tags::Tag;
@@ -85,6 +85,7 @@ pub use maintenance::fsck::{
 pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
 pub use maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
+pub use model::candidates::is_newest;
 pub use model::class::{PackageClass, WildPattern};
 pub use model::commit::Commit;
 pub use model::difference::Difference;

@@ -137,7 +137,7 @@ pub(super) fn print_copies(copies: &[PlannedCopy], limit: LimitArguments, output
     let row = |copy: &PlannedCopy| [copy.path.to_string(), copy.size.to_string()];
     let rows: Vec<[String; 2]> = copies.iter().map(row).collect();
     if !rows.is_empty() {
-        output.table([Column::text("FILE"), Column::whole("BYTES")], &rows, limit.limit());
+        output.table(&[Column::text("FILE"), Column::whole("BYTES")], &rows, limit.limit());
     }
 }
 

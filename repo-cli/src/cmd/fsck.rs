@@ -188,7 +188,7 @@ pub(crate) fn print(
         if limit.of(report.problems.len()) < report.problems.len() {
             output.line("");
             output.table(
-                [Column::text("KIND"), Column::whole("PROBLEMS")],
+                &[Column::text("KIND"), Column::whole("PROBLEMS")],
                 &by_kind(&report.problems),
                 limit,
             );

@@ -91,14 +91,14 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
             let row = |file: &GarbageJson| [file.path.clone(), file.size.to_string(), file.why.clone()];
             let rows: Vec<[String; 3]> = removed.iter().map(row).collect();
             output.table(
-                [Column::text("FILE"), Column::whole("BYTES"), Column::text("REASON")],
+                &[Column::text("FILE"), Column::whole("BYTES"), Column::text("REASON")],
                 &rows,
                 limit,
             );
             if limit.of(rows.len()) < rows.len() {
                 output.line("");
                 output.table(
-                    [Column::text("REASON"), Column::whole("FILES")],
+                    &[Column::text("REASON"), Column::whole("FILES")],
                     &by_reason(&report.removed),
                     limit,
                 );
