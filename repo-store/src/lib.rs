@@ -107,8 +107,8 @@ pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
 pub use progress::{Cancelled, Progress};
 pub use publish::{
-    CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PublishOptions, PublishReport,
-    Unlisted, UnsignedRelease,
+    CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PublicationReason, PublishOptions,
+    PublishReport, Unlisted, UnsignedRelease,
 };
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};

@@ -219,6 +219,7 @@ fn is_in_place_of_a_file(error: &std::io::Error) -> bool {
 }
 
 /// What to do about an error of the store: advice stands here and not in the library.
+#[expect(clippy::too_many_lines, reason = "a match with an arm for each error")]
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     use repo_store::{Error, PathFault};
     if let Error::Import(ImportError::Package { source, .. }) = error

@@ -33,7 +33,7 @@ mod mark;
 mod published;
 mod sweep;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
@@ -49,7 +49,7 @@ use crate::history::horizon::KeepHistory;
 use crate::history::keyring_versions::KeyringVersions;
 use crate::manifest;
 use crate::manifest::keep::manifest_key;
-use crate::model::id::BlobId;
+use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::progress::{Amount, Phase};
@@ -170,21 +170,8 @@ pub(crate) fn collect_garbage(
     let mut marks = Marks::new(store, context, ids("objects")?, blobs);
     let repositories = store.repositories()?;
     let mut report = GcReport::default();
-    let mut tagged = HashSet::new();
-    for repository in &repositories {
-        let keep = options.keep_history.get(repository).copied().unwrap_or_default();
-        let walk = history::walk(store, repository, keep, context.now, horizon)?;
-        marks.commits(walk.commits)?;
-        if let Some(ends) = walk.shortened {
-            report.shortened.extend(ends.oldest().map(|oldest| (repository.clone(), oldest)));
-            if !options.dry_run {
-                walk.ends.replaced_by(ends).save(store.storage())?;
-            }
-        }
-        tagged.extend(store.tags(repository)?.into_iter().map(|tag| tag.commit));
-        let keyrings = KeyringVersions::load(store, repository)?;
-        marks.keep_blobs(keyrings.all.iter().map(|version| version.blob));
-    }
+    let tagged =
+        mark_histories(store, (&mut marks, &mut report), (&repositories, options), (horizon, context))?;
     marks.commit_ids(&tagged)?;
     let locks = repositories.iter().map(|repository| store.publishing_lock(repository));
     let _locks = locks.collect::<Result<Vec<_>, _>>()?;
@@ -242,6 +229,31 @@ pub(crate) fn collect_garbage(
     let (removed, freed) = sweep.finish();
     phase.finish();
     Ok(GcReport { removed, freed, ..report })
+}
+
+/// Marks what histories lead to, and shortens those of which less is kept. Returns the tagged states.
+fn mark_histories(
+    store: &Store,
+    (marks, report): (&mut Marks<'_>, &mut GcReport),
+    (repositories, options): (&BTreeSet<RepositoryName>, &GcOptions),
+    (horizon, context): (Timestamp, &Context),
+) -> Result<HashSet<CommitId>, Error> {
+    let mut tagged = HashSet::new();
+    for repository in repositories {
+        let keep = options.keep_history.get(repository).copied().unwrap_or_default();
+        let walk = history::walk(store, repository, keep, context.now, horizon)?;
+        marks.commits(walk.commits)?;
+        if let Some(ends) = walk.shortened {
+            report.shortened.extend(ends.oldest().map(|oldest| (repository.clone(), oldest)));
+            if !options.dry_run {
+                walk.ends.replaced_by(ends).save(store.storage())?;
+            }
+        }
+        tagged.extend(store.tags(repository)?.into_iter().map(|tag| tag.commit));
+        let keyrings = KeyringVersions::load(store, repository)?;
+        marks.keep_blobs(keyrings.all.iter().map(|version| version.blob));
+    }
+    Ok(tagged)
 }
 
 /// A moment before `now`; the beginning of time when there is none so long ago.
