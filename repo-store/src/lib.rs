@@ -77,7 +77,7 @@ pub use maintenance::fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
     Refusal, RepairReport, SignAgain, SignTags, SignatureCheck, SignedSuite, Unhelpful, Withdrawn,
 };
-pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
+pub use maintenance::gc::{Garbage, GcOptions, GcPlan, GcReport, Why};
 pub use maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
 pub use model::class::{PackageClass, WildPattern};
