@@ -82,7 +82,7 @@ pub use maintenance::fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
     Refusal, RepairReport, SignAgain, SignTags, SignatureCheck, SignedSuite, Unhelpful, Withdrawn,
 };
-pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
+pub use maintenance::gc::{Garbage, GcOptions, GcPlan, GcReport, Why};
 pub use maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
 pub use model::candidates::is_newest;
@@ -113,8 +113,8 @@ pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
 pub use progress::{Cancelled, Progress};
 pub use publish::{
-    CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PublishOptions, PublishReport,
-    Unlisted, UnsignedRelease,
+    CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PublicationReason, PublishOptions,
+    PublishReport, Unlisted, UnsignedRelease,
 };
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};

@@ -1,7 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use repo_config::{Config, KeyDirectory};
 use repo_store::{
-    NamedFile, NamedFileKind, Obstacle, OutsideFile, PlannedCopy, Store, UpkeepKind, UpkeepRun,
+    BackupReport, NamedFile, NamedFileKind, Obstacle, OutsideFile, PlannedCopy, Store, UpkeepKind, UpkeepRun,
 };
 use serde_json::{Value, json};
 
@@ -67,8 +67,30 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     let place = directory.canonicalize_utf8().unwrap_or_else(|_| directory.clone());
     let run = UpkeepRun::now(&context, unsaved).to(&place);
     session::note_upkeep(&store, UpkeepKind::Backup, &run, output);
-    let has_external = Config::load(&root).is_ok_and(|config| !config.external_signers().is_empty());
-    let keys = KeyDirectory::new(&root);
+    let are_gone = warn_of_keys(&root, output);
+    let json = json!({
+        "copied": report.copied,
+        "bytes": report.bytes,
+        "kept": report.kept,
+        "damaged": report.damaged,
+        "outside": report.outside.iter().map(outside_json).collect::<Vec<_>>(),
+        "not_saved": named_json(&report.named_only),
+    });
+    output.result(&json, || {});
+    say_what_was_saved(&report, directory, &root, output);
+    // One that a file that could not be saved explains was told with that.
+    let mistake = mistake.filter(|_| report.unsaved.is_empty());
+    if let Some(mistake) = &mistake {
+        output.error(mistake);
+    }
+    let is_whole = report.damaged.is_empty() && report.unsaved.is_empty() && !are_gone;
+    Ok(Outcome::of(is_whole && mistake.is_none()))
+}
+
+/// Warns of a backup that has no keys. Returns whether those that signed what clients see are gone.
+fn warn_of_keys(root: &Utf8Path, output: &Output) -> bool {
+    let has_external = Config::load(root).is_ok_and(|config| !config.external_signers().is_empty());
+    let keys = KeyDirectory::new(root);
     // A store without a configuration is signed by whatever program uses the library.
     let are_gone = keys.are_gone() && !has_external && root.join("repo.toml").exists();
     if are_gone {
@@ -79,15 +101,11 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         let what = "the store has no keys, so the backup has none: clients refuse what other keys sign";
         output.warn("W-NO-KEYS", what);
     }
-    let json = json!({
-        "copied": report.copied,
-        "bytes": report.bytes,
-        "kept": report.kept,
-        "damaged": report.damaged,
-        "outside": report.outside.iter().map(outside_json).collect::<Vec<_>>(),
-        "not_saved": named_json(&report.named_only),
-    });
-    output.result(&json, || {});
+    are_gone
+}
+
+/// Says what was copied, and names what was not.
+fn say_what_was_saved(report: &BackupReport, directory: &Utf8Path, root: &Utf8Path, output: &Output) {
     let number = |files: u64| count(usize::try_from(files).unwrap_or(usize::MAX), "file");
     let kept = already_there(report.kept);
     let size = bytes(report.bytes);
@@ -101,13 +119,6 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         let NamedFile { setting, path, .. } = unsaved.file.clone();
         output.error(&Failure::NotSaved { path, setting, source: unsaved.error.clone() });
     }
-    // One that a file that could not be saved explains was told with that.
-    let mistake = mistake.filter(|_| report.unsaved.is_empty());
-    if let Some(mistake) = &mistake {
-        output.error(mistake);
-    }
-    let is_whole = report.damaged.is_empty() && report.unsaved.is_empty() && !are_gone;
-    Ok(Outcome::of(is_whole && mistake.is_none()))
 }
 
 /// Says how many files the backup already has.

@@ -226,6 +226,7 @@ fn is_in_place_of_a_file(error: &std::io::Error) -> bool {
 }
 
 /// What to do about an error of the store: advice stands here and not in the library.
+#[expect(clippy::too_many_lines, reason = "a match with an arm for each error")]
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     use repo_store::{Error, PathFault};
     if let Error::Import(ImportError::Package { source, .. }) = error
@@ -356,6 +357,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Storage(StorageError::NotEmpty { .. }) => "choose a new or an empty directory",
         Error::Storage(StorageError::InUse { .. }) => "try again when the other command has finished",
         Error::Maintenance(MaintenanceError::NoWayBack { .. }) => "restore a backup made before the upgrade",
+        Error::Maintenance(MaintenanceError::OutdatedCollection { .. }) => "run repo-cli gc again",
         Error::Storage(StorageError::Damaged { .. } | StorageError::Missing { .. }) => {
             "restore the file from a backup of store/"
         }

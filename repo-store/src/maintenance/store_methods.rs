@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::maintenance::backup::{BackupPlan, BackupReport, NamedFile, RestorePlan, RestoreReport};
 use crate::maintenance::fsck::{CopySource, FsckOptions, FsckReport, RepairReport};
-use crate::maintenance::gc::{GcOptions, GcReport};
+use crate::maintenance::gc::{GcOptions, GcPlan, GcReport};
 use crate::maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 use crate::storage::format::Format;
 use crate::store::Store;
@@ -131,6 +131,27 @@ impl Store {
     #[must_use]
     pub fn is_collecting_garbage(&self) -> bool {
         super::gc::is_collecting_garbage(self)
+    }
+
+    /// Finds out what [`collect_garbage`](Self::collect_garbage) would remove, and changes nothing.
+    ///
+    /// ```
+    /// use repo_store::{Context, GcOptions, Store};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = Store::create(camino::Utf8Path::from_path(directory.path()).unwrap())?;
+    /// let context = Context::new("doc", jiff::Timestamp::now());
+    /// let plan = store.plan_gc(&GcOptions::default(), &context)?;
+    /// println!("{} files, {} bytes", plan.removed().len(), plan.freed());
+    /// let report = plan.apply(&store, &context)?;
+    /// assert_eq!(report.removed, plan.removed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When anything cannot be read that says what is kept.
+    pub fn plan_gc(&self, options: &GcOptions, context: &Context) -> Result<GcPlan, Error> {
+        super::gc::plan::plan_gc(self, options, context)
     }
 
     /// Removes what nothing refers to and nothing under way may need.

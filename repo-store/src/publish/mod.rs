@@ -19,6 +19,7 @@
 pub(crate) mod aside;
 mod carried;
 mod contents;
+mod decision;
 mod draft;
 mod entry;
 mod export;
@@ -56,17 +57,17 @@ use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
 use apt_sign::{Signed, Signer};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
+pub use decision::PublicationReason;
+use decision::{Decision, Ground, check_for_clients};
 use draft::{Draft, Signatures};
 pub(crate) use entry::{File, Source, TreeEntry};
 pub use export::{Exported, UnsignedRelease};
 use jiff::{SignedDuration, Timestamp};
 pub(crate) use made_again::MakeAgain;
-use missing::Missing;
 pub(crate) use patch_proof::forged_patches;
 pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
-use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
 use publication::{COMPONENT_RELEASE, PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub use refresh::DueSuite;
@@ -84,9 +85,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
-use crate::publish::export::exported_state;
 use crate::publish::last_shown::note_shown;
-use crate::publish::last_shown::shown_after;
 use crate::publish::restored::restore_archive_roots;
 use crate::publish::tagged::restore_tags;
 use crate::publish::tagged::tags_ahead_in;
@@ -242,121 +241,51 @@ fn publish_to(
     target: &dyn PublicationTarget,
     (start, last): (Start, Option<Publication>),
     (repository, options): (&RepositorySettings, PublishOptions),
-    (signer, mut export): (&dyn Signer, Option<&mut Vec<UnsignedRelease>>),
+    (signer, export): (&dyn Signer, Option<&mut Vec<UnsignedRelease>>),
     context: &Context,
 ) -> Result<PublishReport, Error> {
     let _lock = store.publishing_lock(&repository.name)?;
     context.progress.check(Phase::Rendering)?;
-    let current = Publication::current_or(last, target, store, &repository.name)?;
-    let head = match &options.exported {
-        Some(exported) => exported_state(store, &repository.name, exported, current.as_ref())?,
-        None => store.head(&repository.name)?,
-    };
-    let dated = options.exported.map_or(context.now, |exported| exported.date);
-    let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
-
-    // Clients know more than what they see: everything is signed with a later date than they know.
-    let shown_after = match &current {
-        Some(current) => shown_after(store, &repository.name, current)?,
-        None => None,
-    };
-
+    let mut ground = Ground::read((store, target), (repository, &options), (signer, last), context)?;
     let roots = restore_archive_roots(store, target, &repository.name)?;
-    let missing = current.as_ref().map(|current| target.missing(current)).transpose()?;
-    let mut restored = roots + missing.as_ref().map_or(0, Missing::count);
-    let is_whole = restored == roots;
-    if let Some(current) = &current {
+    ground.look_for_missing(target)?;
+    let mut restored = roots + ground.missing();
+    if let Some(current) = &ground.current {
         restored += missing::fill_pool((store, target), current, context.now)?;
     }
-    let public_keys = signer.public_keys().map_err(|source| PublishError::PublicKeys { source })?;
-
-    let mut kept = Vec::new();
-    let mut wanted = Vec::new();
-    for suite in all_wanted(repository, head.as_ref(), current.as_ref(), (&keys.join(" "), start)) {
-        let unchanged = suite.built_upon().filter(|before| {
-            before.snapshot == suite.snapshot
-                && before.settings == suite.settings
-                && !expires_soon(before, repository, dated)
-        });
-        let can_stay = match (unchanged, &current, &missing) {
-            (Some(before), Some(current), Some(missing)) if shown_after.is_none() => {
-                missing.leaves_files_of(current.id, &suite.place, before)
-            }
-            _ => false,
-        };
-        if can_stay { kept.push(suite) } else { wanted.push(suite) }
-    }
-    if let Some(current) = &current
-            && wanted.is_empty()
-            && shown_after.is_none()
-            && kept.len() == current.suites.len()
-            && is_whole
-            // A state that looks like the one before has a publication of its own, which a tag can name.
-            && (current.commit == head.as_ref().map(Revision::id) && start == Start::Published)
-            && current.public_keys == Some(PublishedKeys::of(&public_keys))
-    {
-        // Whoever showed it may not have lived to make that durable.
-        target.keep("".into());
-        target.sync()?;
-        note_shown(store, &repository.name, current.id);
-        restored += restore_tags(store, target, &repository.name, current)?;
-        let tags_ahead = tags_ahead_in(store, target, &repository.name, context.now)?;
-        return Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) });
+    let Decision { kept, wanted, is_up_to_date } = ground.decide(repository, start);
+    let Ground { current, head, dated, keys, public_keys, shown_after, .. } = &ground;
+    if let Some(current) = current.as_ref().filter(|_| is_up_to_date) {
+        return go_on_showing(store, target, (repository, current), restored, context);
     }
 
     let known = Publication::last_known(store, &repository.name, current.as_ref())?;
-    let removed = known.as_ref().map_or_else(Vec::new, |known| removed::names(known, repository));
-    if !removed.is_empty() && !options.allow_removal {
-        return Err(Error::Publish(PublishError::Removal { names: removed }));
-    }
-    if !options.allow_release_info_change {
-        check_release_info(target, repository, known.as_ref(), (&wanted, context.now))?;
-    }
-    if !options.allow_key_change {
-        known_keys::check(target, &repository.name, known.as_ref(), (signer, context.now))?;
-    }
+    let mut wanted: Vec<Wanted<'_>> = wanted.into_iter().map(|(wanted, _)| wanted).collect();
+    let removed =
+        check_for_clients(target, (repository, &options), known.as_ref(), wanted.iter(), (signer, context))?;
 
     let mut last = last_id(store, target, &repository.name, (current.as_ref(), start), context.now)?;
-    last = last.max(shown_after.filter(|id| !is_from_the_future(*id, context.now)));
+    last = last.max((*shown_after).filter(|id| !is_from_the_future(*id, context.now)));
     let mut signed_tags = Vec::new();
     if start == Start::Records {
         // Before what clients see, which then has the highest id.
         let every: &dyn Fn(&TagName) -> bool = &|_| true;
-        let again = sign_tagged_again(store, target, (repository, every), (signer, &keys), last, context)?;
+        let again = sign_tagged_again(store, target, (repository, every), (signer, keys), last, context)?;
         last = again.last;
         signed_tags = again.tags;
     }
     let mut draft = Draft::new((store, &repository.name), target, (context.now, last))?;
     if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
-        if options.check_all {
-            draft.check_all();
-        } else {
-            let found = carried::look_at_some(target, current, draft.id());
-            draft.count_checked(found.read);
-            draft.distrust(found.broken);
-        }
+        look_at_published(&mut draft, target, current, &options);
     }
     let mut whole = Vec::with_capacity(kept.len());
     for suite in kept {
         if draft.holds_all(suite.before)? { whole.push(suite) } else { wanted.push(suite) }
     }
-    let (indices, unlisted) = indices::render(store, repository, &wanted, &draft, context)?;
-    let (mut suites, mut signatures) = (BTreeMap::new(), BTreeMap::new());
-    let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
-    for (wanted, indices) in wanted.into_iter().zip(indices) {
-        if !names.contains(&wanted.suite.name) {
-            names.push(wanted.suite.name.clone());
-        }
-        let unsigned = unsigned_suite(repository, &wanted, indices, &draft, dated)?;
-        if let Some(export) = &mut export {
-            export.push(UnsignedRelease::of(&wanted.place, unsigned.text));
-            continue;
-        }
-        let (published, signed) = unsigned.sign(&wanted, &draft, signer, context)?;
-        signatures.insert(wanted.place.clone(), Signatures::New(signed));
-        suites.insert(wanted.place, published);
-    }
-    if export.is_some() {
+    let is_export = export.is_some();
+    let rendered = render(&draft, (store, repository, *dated), wanted, (signer, export), context)?;
+    let Rendered { names, mut suites, mut signatures, unlisted } = rendered;
+    if is_export {
         let report = current.as_ref().map_or_else(PublishReport::nothing, PublishReport::unchanged);
         return Ok(PublishReport { suites: names, removed, unlisted, restored, ..report });
     }
@@ -369,7 +298,7 @@ fn publish_to(
     // When somebody took away what clients saw, it is the last that is known.
     let known = known.filter(|known| !is_from_the_future(known.id, context.now)).map(|known| known.id);
     let replaces = shown_id(store, target, &repository.name, context.now)?.or(known);
-    let public_keys = Some(draft.put_keys(&public_keys)?);
+    let (keys, public_keys) = (keys.clone(), Some(draft.put_keys(public_keys)?));
     let publication = Publication { id: draft.id(), commit, replaces, keys, public_keys, suites };
     let published = Operation::Publish(publication.id);
     let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
@@ -395,6 +324,74 @@ fn publish_to(
         signed_tags,
         tags_ahead: tags_ahead_in(store, target, &repository.name, context.now)?,
     })
+}
+
+/// Leaves what clients see as it is, and makes sure that it stays.
+fn go_on_showing(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    (repository, current): (&RepositorySettings, &Publication),
+    restored: u64,
+    context: &Context,
+) -> Result<PublishReport, Error> {
+    // Whoever showed it may not have lived to make that durable.
+    target.keep("".into());
+    target.sync()?;
+    note_shown(store, &repository.name, current.id);
+    let restored = restored + restore_tags(store, target, &repository.name, current)?;
+    let tags_ahead = tags_ahead_in(store, target, &repository.name, context.now)?;
+    Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) })
+}
+
+/// Finds out which published files are damaged, so that nothing is made from them.
+fn look_at_published(
+    draft: &mut Draft<'_>,
+    target: &dyn PublicationTarget,
+    current: &Publication,
+    options: &PublishOptions,
+) {
+    if options.check_all {
+        draft.check_all();
+    } else {
+        let found = carried::look_at_some(target, current, draft.id());
+        draft.count_checked(found.read);
+        draft.distrust(found.broken);
+    }
+}
+
+/// What suites were made, by their places.
+struct Rendered {
+    names: Vec<SuiteName>,
+    suites: BTreeMap<Place, PublishedSuite>,
+    signatures: BTreeMap<Place, Signatures>,
+    unlisted: Vec<Unlisted>,
+}
+
+/// Renders suites, and has them signed unless they are exported.
+fn render(
+    draft: &Draft<'_>,
+    (store, repository, dated): (&Store, &RepositorySettings, Timestamp),
+    wanted: Vec<Wanted<'_>>,
+    (signer, mut export): (&dyn Signer, Option<&mut Vec<UnsignedRelease>>),
+    context: &Context,
+) -> Result<Rendered, Error> {
+    let (indices, unlisted) = indices::render(store, repository, &wanted, draft, context)?;
+    let (mut suites, mut signatures) = (BTreeMap::new(), BTreeMap::new());
+    let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
+    for (wanted, indices) in wanted.into_iter().zip(indices) {
+        if !names.contains(&wanted.suite.name) {
+            names.push(wanted.suite.name.clone());
+        }
+        let unsigned = unsigned_suite(repository, &wanted, indices, draft, dated)?;
+        if let Some(export) = &mut export {
+            export.push(UnsignedRelease::of(&wanted.place, unsigned.text));
+            continue;
+        }
+        let (published, signed) = unsigned.sign(&wanted, draft, signer, context)?;
+        signatures.insert(wanted.place.clone(), Signatures::New(signed));
+        suites.insert(wanted.place, published);
+    }
+    Ok(Rendered { names, suites, signatures, unlisted })
 }
 
 /// The id after which the next one has to come: clients compare the times of the signed files.
@@ -538,11 +535,11 @@ fn all_wanted<'a>(
 
 /// Refuses what clients refuse. What they know is read from the signed file that they see, provided that it is the one that was recorded;
 /// of a publication without a record from what lies there, as that can only lead to a refusal.
-fn check_release_info(
+fn check_release_info<'a>(
     target: &dyn PublicationTarget,
     repository: &RepositorySettings,
     current: Option<&Publication>,
-    (wanted, now): (&[Wanted<'_>], Timestamp),
+    (wanted, now): (impl Iterator<Item = &'a Wanted<'a>>, Timestamp),
 ) -> Result<(), Error> {
     for Wanted { place, suite, .. } in wanted {
         let release = release_of(repository, suite, now);

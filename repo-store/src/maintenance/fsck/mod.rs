@@ -42,12 +42,14 @@ pub use withdrawal::Withdrawn;
 use crate::context::Context;
 use crate::document::Area;
 use crate::error::Error;
-use crate::model::id::BlobId;
+use crate::model::id::{BlobId, CommitId};
 use crate::model::name::{RepositoryName, TagName};
+use crate::model::publication_id::PublicationId;
 use crate::progress::{Amount, Phase};
 use crate::publish;
 use crate::publish::going::going;
 use crate::publish::{DirectoryTarget, Forged, Publication};
+use crate::storage::beneath::StorePaths;
 use crate::storage::{COLLECTION, files};
 use crate::store::Store;
 
@@ -196,75 +198,24 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
     }
 
     let mut graph = Graph::new(store, &contents);
-    for (repository, head) in &journal.heads {
-        graph.follow(repository, *head, journal.oldest.get(repository).copied());
-    }
-    for ((repository, _), commit) in &journal.tags {
-        graph.keep(repository, *commit);
-    }
-    let mut published = BTreeMap::<RepositoryName, BTreeSet<_>>::new();
-    let mut replaced = BTreeMap::<RepositoryName, BTreeSet<_>>::new();
-    for (repository, records) in &records {
-        for publication in records.readable.values() {
-            published.entry(repository.clone()).or_default().extend(publication.commit);
-            replaced.entry(repository.clone()).or_default().extend(publication.replaces);
-            for (place, shown) in &publication.suites {
-                if let Some(snapshot) = shown.snapshot {
-                    graph.show(repository, place.suite(), snapshot, true);
-                }
-            }
-        }
-    }
+    let Shown { published, replaced } = follow(&mut graph, &journal, &records);
     let has_records = records.iter().filter(|(_, of)| !of.readable.is_empty() || !of.problems.is_empty());
     let has_records = has_records.map(|(repository, _)| repository.clone()).collect();
     journal.check(&graph, &published, &replaced, &has_records);
 
     let keys = options.keys.and_then(|look| look());
-    let phase = context.progress.begin(Phase::Comparing, Amount::items(records.len()));
-    let (mut compared, mut notes) = (0, Vec::new());
-    let nothing = BTreeSet::new();
-    for (repository, records) in &records {
-        let mut tree = Published {
-            store,
-            paths: &paths,
-            repository,
-            inventory: &inventory,
-            contents: &contents,
-            graph: &graph,
-            records,
-            tags: journal
-                .tags
-                .iter()
-                .filter(|((of, _), _)| of == repository)
-                .map(|((_, tag), commit)| (tag.clone(), *commit))
-                .collect(),
-            announced: journal.announced.get(repository).unwrap_or(&nothing),
-            options,
-            keys: keys.as_ref(),
-            now: context.now,
-            problems: Vec::new(),
-            notes: Vec::new(),
-            compared: 0,
-        };
-        tree.check();
-        compared += tree.compared;
-        notes.append(&mut tree.notes);
-        findings.extend(tree.problems.into_iter().map(|(remedy, problem)| {
-            let or_else = if problem.path.starts_with("store/publications") {
-                Fix::Record
-            } else if problem.path.starts_with("store/keyrings") {
-                Fix::Document(Area::Keyrings)
-            } else {
-                Fix::Nothing
-            };
-            Finding { problem, remedy: remedy.map_or(or_else, Fix::Published) }
-        }));
-        findings.extend(forged(store, repository, records, &contents, context));
-        let of_records = records.problems.iter().cloned();
-        findings.extend(of_records.map(|problem| Finding { problem, remedy: Fix::Record }));
-        phase.advance(1, 0)?;
-    }
-    phase.finish();
+    let trees = Trees {
+        store,
+        paths: &paths,
+        inventory: &inventory,
+        contents: &contents,
+        graph: &graph,
+        journal: &journal,
+        records: &records,
+        options,
+        keys: keys.as_ref(),
+    };
+    let Compared { compared, notes } = trees.compare(&mut findings, context)?;
 
     let unusable = graph.unusable();
     let told: HashSet<Blake3> = contents.problems.iter().filter_map(|(subject, _)| subject.id()).collect();
@@ -275,38 +226,16 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
     let missing = unusable.missing(&told, &contents).into_iter();
     findings.extend(missing.map(|(subject, problem)| Finding { problem, remedy: subject.fix() }));
     findings.extend(journal.problems.drain(..).map(|problem| {
-        let reference = problem.path.strip_prefix("store/refs").ok().map(|name| name.as_str().to_owned());
-        let reference = reference.and_then(|name| RepositoryName::parse(&name).ok());
-        let remedy = match reference {
-            Some(repository) => Fix::Reference(repository),
-            None if problem.path.starts_with("store/tags") => Fix::Tag,
-            None if problem.path == "store/ops/log" => Fix::Log,
-            None if problem.path.starts_with("public") => Fix::Unpublished,
-            None => match Area::of(&problem.path) {
-                Some(area) => Fix::Document(area),
-                None => Fix::Nothing,
-            },
-        };
+        let remedy = fix_of_reference(&problem);
         Finding { problem, remedy }
     }));
-    findings.extend(inventory.check_permissions(&paths).into_iter().map(|problem| {
-        let remedy = if problem.kind == ProblemKind::Mode { Fix::Mode } else { Fix::Nothing };
-        Finding { problem, remedy }
-    }));
-    // What lies there hides everything that belongs below it, and is told of once.
-    let areas = inventory.check_areas(store.root());
-    findings.retain(|finding| areas.iter().all(|area| area.path != finding.problem.path));
-    findings.extend(areas.into_iter().map(|problem| Finding { problem, remedy: Fix::Area }));
-    inventory.check_files(store.root()).into_iter().for_each(|obstacle| hide_behind(obstacle, &mut findings));
+    check_places(store, &paths, &inventory, &mut findings);
     let of_keys = keys.into_iter().flat_map(|keys| keys.problems);
     findings.extend(
         of_keys
             .chain(options.problems.iter().cloned())
             .map(|problem| Finding { problem, remedy: Fix::Nothing }),
     );
-    let unread = inventory.problems.iter().cloned();
-    findings.extend(unread.map(|problem| Finding { problem, remedy: Fix::Nothing }));
-    findings.extend(check_format(store).map(|problem| Finding { problem, remedy: Fix::Nothing }));
 
     findings.sort_by(|a, b| (&a.problem.path, a.problem.kind).cmp(&(&b.problem.path, b.problem.kind)));
     // A damaged file of an index is found both when it is read and when a publication needs it: the latter knows more.
@@ -345,6 +274,142 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
             )
         });
     Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
+}
+
+/// What publications show: states, and the publications that clients saw before.
+#[derive(Default)]
+struct Shown {
+    published: BTreeMap<RepositoryName, BTreeSet<CommitId>>,
+    replaced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
+}
+
+/// Follows all that leads to states and snapshots: references, tags and publications.
+fn follow(graph: &mut Graph<'_>, journal: &Journal, records: &BTreeMap<RepositoryName, Records>) -> Shown {
+    for (repository, head) in &journal.heads {
+        graph.follow(repository, *head, journal.oldest.get(repository).copied());
+    }
+    for ((repository, _), commit) in &journal.tags {
+        graph.keep(repository, *commit);
+    }
+    let mut shown = Shown::default();
+    for (repository, records) in records {
+        for publication in records.readable.values() {
+            shown.published.entry(repository.clone()).or_default().extend(publication.commit);
+            shown.replaced.entry(repository.clone()).or_default().extend(publication.replaces);
+            for (place, suite) in &publication.suites {
+                if let Some(snapshot) = suite.snapshot {
+                    graph.show(repository, place.suite(), snapshot, true);
+                }
+            }
+        }
+    }
+    shown
+}
+
+/// What the published trees are compared with.
+struct Trees<'a> {
+    store: &'a Store,
+    paths: &'a StorePaths,
+    inventory: &'a Inventory,
+    contents: &'a contents::Contents,
+    graph: &'a Graph<'a>,
+    journal: &'a Journal,
+    records: &'a BTreeMap<RepositoryName, Records>,
+    options: &'a FsckOptions<'a>,
+    keys: Option<&'a KeysFound>,
+}
+
+/// What came of comparing the published trees, besides problems.
+#[derive(Default)]
+struct Compared {
+    /// How many files were compared.
+    compared: u64,
+    notes: Vec<String>,
+}
+
+impl Trees<'_> {
+    /// Compares the tree of each repository with its publications.
+    fn compare(&self, findings: &mut Vec<Finding>, context: &Context) -> Result<Compared, Error> {
+        let phase = context.progress.begin(Phase::Comparing, Amount::items(self.records.len()));
+        let mut all = Compared::default();
+        let nothing = BTreeSet::new();
+        for (repository, records) in self.records {
+            let mut tree = Published {
+                store: self.store,
+                paths: self.paths,
+                repository,
+                inventory: self.inventory,
+                contents: self.contents,
+                graph: self.graph,
+                records,
+                tags: self
+                    .journal
+                    .tags
+                    .iter()
+                    .filter(|((of, _), _)| of == repository)
+                    .map(|((_, tag), commit)| (tag.clone(), *commit))
+                    .collect(),
+                announced: self.journal.announced.get(repository).unwrap_or(&nothing),
+                options: self.options,
+                keys: self.keys,
+                now: context.now,
+                problems: Vec::new(),
+                notes: Vec::new(),
+                compared: 0,
+            };
+            tree.check();
+            all.compared += tree.compared;
+            all.notes.append(&mut tree.notes);
+            findings.extend(tree.problems.into_iter().map(|(remedy, problem)| {
+                let or_else = if problem.path.starts_with("store/publications") {
+                    Fix::Record
+                } else if problem.path.starts_with("store/keyrings") {
+                    Fix::Document(Area::Keyrings)
+                } else {
+                    Fix::Nothing
+                };
+                Finding { problem, remedy: remedy.map_or(or_else, Fix::Published) }
+            }));
+            findings.extend(forged(self.store, repository, records, self.contents, context));
+            let of_records = records.problems.iter().cloned();
+            findings.extend(of_records.map(|problem| Finding { problem, remedy: Fix::Record }));
+            phase.advance(1, 0)?;
+        }
+        phase.finish();
+        Ok(all)
+    }
+}
+
+/// Looks at the modes and owners of the files of the store, and for what lies where something else belongs.
+fn check_places(store: &Store, paths: &StorePaths, inventory: &Inventory, findings: &mut Vec<Finding>) {
+    findings.extend(inventory.check_permissions(paths).into_iter().map(|problem| {
+        let remedy = if problem.kind == ProblemKind::Mode { Fix::Mode } else { Fix::Nothing };
+        Finding { problem, remedy }
+    }));
+    // What lies there hides everything that belongs below it, and is told of once.
+    let areas = inventory.check_areas(store.root());
+    findings.retain(|finding| areas.iter().all(|area| area.path != finding.problem.path));
+    findings.extend(areas.into_iter().map(|problem| Finding { problem, remedy: Fix::Area }));
+    inventory.check_files(store.root()).into_iter().for_each(|obstacle| hide_behind(obstacle, findings));
+    let unread = inventory.problems.iter().cloned();
+    findings.extend(unread.map(|problem| Finding { problem, remedy: Fix::Nothing }));
+    findings.extend(check_format(store).map(|problem| Finding { problem, remedy: Fix::Nothing }));
+}
+
+/// How a problem of a reference, of the log or of a document is put right.
+fn fix_of_reference(problem: &Problem) -> Fix {
+    let reference = problem.path.strip_prefix("store/refs").ok().map(|name| name.as_str().to_owned());
+    let reference = reference.and_then(|name| RepositoryName::parse(&name).ok());
+    match reference {
+        Some(repository) => Fix::Reference(repository),
+        None if problem.path.starts_with("store/tags") => Fix::Tag,
+        None if problem.path == "store/ops/log" => Fix::Log,
+        None if problem.path.starts_with("public") => Fix::Unpublished,
+        None => match Area::of(&problem.path) {
+            Some(area) => Fix::Document(area),
+            None => Fix::Nothing,
+        },
+    }
 }
 
 /// The indices of a repository that do not list what the records say.

@@ -118,6 +118,9 @@ pub(super) struct Published<'a> {
     pub(super) compared: u64,
 }
 
+/// The files of a pool that publications list.
+type Listed = BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)>;
+
 impl Published<'_> {
     fn public(&self) -> Utf8PathBuf {
         Utf8Path::new("public").join(self.repository.as_str())
@@ -255,10 +258,10 @@ impl Published<'_> {
         }
     }
 
-    /// Every package that a publication lists is in the pool, and everything in the pool is a blob.
-    fn check_pool(&mut self) {
+    /// The files of the pool that publications list, each with its content and whom it concerns.
+    fn listed_in_pool(&self) -> Listed {
         let public = self.public();
-        let mut wanted: BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)> = BTreeMap::new();
+        let mut wanted = Listed::new();
         let mut shown: BTreeMap<&SuiteName, Vec<SnapshotId>> = BTreeMap::new();
         for (place, published) in self.records.readable.values().flat_map(|shown| &shown.suites) {
             shown.entry(place.suite()).or_default().extend(published.snapshot);
@@ -279,6 +282,12 @@ impl Published<'_> {
                 }));
             }
         }
+        wanted
+    }
+
+    /// Every package that a publication lists is in the pool, and everything in the pool is a blob.
+    fn check_pool(&mut self) {
+        let wanted = self.listed_in_pool();
         let keyring = self.repository.keyring_package();
         let is_keyring =
             |of: &Affected| of.package.as_ref().is_some_and(|key| key.package.as_str() == keyring);
@@ -329,6 +338,12 @@ impl Published<'_> {
                 self.problems.push((remedy, Problem { affects, ..problem }));
             }
         }
+        self.check_strays_in_pool(&wanted);
+    }
+
+    /// Everything in the pool is a blob.
+    fn check_strays_in_pool(&mut self, wanted: &Listed) {
+        let public = self.public();
         let blobs: HashMap<(u64, u64), &Utf8Path> = self
             .inventory
             .below(Utf8Path::new("store/blobs"))
@@ -439,6 +454,11 @@ impl Published<'_> {
         }
         self.check_keys(current);
         self.check_dates(current);
+        self.check_signatures(current);
+    }
+
+    /// The signatures of what clients see hold.
+    fn check_signatures(&mut self, current: &Publication) {
         let Some(check) = self.options.signatures else { return };
         let directory = self.public().join(layout::publication(current.id)).join(layout::DISTS);
         for place in current.suites.keys() {
