@@ -26,6 +26,7 @@ mod json;
 mod key_life;
 mod key_rotation;
 mod keys;
+mod led_back;
 mod library_stores;
 mod long_output;
 mod lost_parts;

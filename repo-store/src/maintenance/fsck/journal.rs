@@ -35,7 +35,9 @@ pub(super) struct Journal {
     /// The number of the oldest state that each history keeps, of those that were shortened.
     pub(super) oldest: BTreeMap<RepositoryName, u64>,
     log: Vec<u8>,
-    pub(super) announced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
+    announced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
+    /// The same in the order of the log.
+    publications: BTreeMap<RepositoryName, Vec<PublicationId>>,
     /// For each repository, in the order of the log: announced commits, and what each was based on.
     pub(super) commits: BTreeMap<RepositoryName, Vec<(CommitId, CommitId)>>,
     /// What made each announced commit, and when.
@@ -209,7 +211,9 @@ impl Journal {
             match operation {
                 Operation::Publish(id) if unchanged => {
                     self.shown.extend(after.map(|commit| ((repository.clone(), id), commit)));
-                    self.announced.entry(repository).or_default().insert(id);
+                    if self.announced.entry(repository.clone()).or_default().insert(id) {
+                        self.publications.entry(repository).or_default().push(id);
+                    }
                 }
                 Operation::Tag(tag) if unchanged && after.is_some() => {
                     self.logged_tags.insert((repository, tag), after);
@@ -240,6 +244,28 @@ impl Journal {
     /// Whether the log tells what made a commit.
     pub(super) fn tells_of(&self, id: CommitId) -> bool {
         self.told.contains_key(&id)
+    }
+
+    /// Whether the log announces a publication.
+    pub(super) fn announces(&self, repository: &RepositoryName, id: PublicationId) -> bool {
+        self.announced.get(repository).is_some_and(|announced| announced.contains(&id))
+    }
+
+    /// The publications that the log announces, the last one first.
+    pub(super) fn publications(&self, repository: &RepositoryName) -> impl Iterator<Item = PublicationId> {
+        self.publications.get(repository).into_iter().flatten().rev().copied()
+    }
+
+    /// The commit that the log says a publication shows.
+    pub(super) fn shown(&self, repository: &RepositoryName, id: PublicationId) -> Option<CommitId> {
+        self.shown.get(&(repository.clone(), id)).copied()
+    }
+
+    /// Whether the log tells of one commit before it tells of another.
+    pub(super) fn is_earlier(&self, repository: &RepositoryName, first: CommitId, second: CommitId) -> bool {
+        let lines = self.commits.get(repository).map(Vec::as_slice).unwrap_or_default();
+        let place = |wanted| lines.iter().rposition(|(_, after)| *after == wanted);
+        place(first).zip(place(second)).is_some_and(|(first, second)| first < second)
     }
 
     /// What a repository misses whose reference leads to the state before a commit that is lost.

@@ -15,6 +15,8 @@ mod contents;
 mod graph;
 mod inventory;
 mod journal;
+mod last_seen;
+mod mend_log;
 mod published;
 mod remote;
 pub(super) mod repair;
@@ -48,6 +50,7 @@ use crate::model::publication_id::PublicationId;
 use crate::progress::{Amount, Phase};
 use crate::publish;
 use crate::publish::going::going;
+use crate::publish::layout;
 use crate::publish::{DirectoryTarget, Forged, Publication};
 use crate::storage::beneath::StorePaths;
 use crate::storage::{COLLECTION, files};
@@ -332,7 +335,6 @@ impl Trees<'_> {
     fn compare(&self, findings: &mut Vec<Finding>, context: &Context) -> Result<Compared, Error> {
         let phase = context.progress.begin(Phase::Comparing, Amount::items(self.records.len()));
         let mut all = Compared::default();
-        let nothing = BTreeSet::new();
         for (repository, records) in self.records {
             let mut tree = Published {
                 store: self.store,
@@ -349,7 +351,7 @@ impl Trees<'_> {
                     .filter(|((of, _), _)| of == repository)
                     .map(|((_, tag), commit)| (tag.clone(), *commit))
                     .collect(),
-                announced: self.journal.announced.get(repository).unwrap_or(&nothing),
+                journal: self.journal,
                 options: self.options,
                 keys: self.keys,
                 now: context.now,
@@ -365,6 +367,11 @@ impl Trees<'_> {
                     Fix::Record
                 } else if problem.path.starts_with("store/keyrings") {
                     Fix::Document(Area::Keyrings)
+                } else if problem.path == "store/ops/log" {
+                    Fix::Log
+                } else if problem.path.file_name() == Some(layout::DISTS) && problem.path.iter().count() == 3
+                {
+                    Fix::Unpublished
                 } else {
                     Fix::Nothing
                 };

@@ -9,11 +9,15 @@ use jiff::Timestamp;
 use super::contents::{Contents, Fault, blake3_of, sha256_of};
 use super::graph::Graph;
 use super::inventory::{Found, Inventory};
+use super::journal::Journal;
+use super::last_seen::LastSeen;
 use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, KeysFound, SignedSuite};
 use crate::history::tags::tagged;
 use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
+use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
+use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::publish::last_shown::last_shown;
 use crate::publish::layout::{self, BY_HASH, PUBLICATIONS, SNAPSHOTS};
@@ -106,8 +110,7 @@ pub(super) struct Published<'a> {
     pub(super) graph: &'a Graph<'a>,
     pub(super) records: &'a Records,
     pub(super) tags: Vec<(TagName, CommitId)>,
-    /// Publications that the operation log announces.
-    pub(super) announced: &'a BTreeSet<PublicationId>,
+    pub(super) journal: &'a Journal,
     pub(super) options: &'a FsckOptions<'a>,
     pub(super) keys: Option<&'a KeysFound>,
     pub(super) now: Timestamp,
@@ -373,29 +376,21 @@ impl Published<'_> {
         }
     }
 
-    /// The publication that was shown last. Its id need not be the highest: the clock may have been ahead once.
-    fn newest(&self) -> Option<&Publication> {
-        let readable = &self.records.readable;
-        let replaced: BTreeSet<PublicationId> =
-            readable.values().filter_map(|publication| publication.replaces).collect();
-        let announced = |known: &&Publication| self.announced.contains(&known.id);
-        let is_last = |known: &&Publication| {
-            known.replaces.is_some() && !replaced.contains(&known.id) && announced(known)
-        };
-        readable.values().rfind(is_last).or_else(|| readable.values().rfind(announced))
-    }
-
     /// What clients see is a publication that is wholly there, and its signatures hold.
     fn check_dists(&mut self) {
         let dists = self.public().join(layout::DISTS);
         let affects = vec![affected(self.repository, None)];
-        let newest = self.newest();
-        let remedy = newest
-            .map(|newest| Remedy::Dists(self.repository.clone(), layout::dists_of(newest.id).into_string()));
+        let LastSeen { known: newest, lost } =
+            LastSeen::of(self.store, self.repository, (self.journal, self.records));
+        // Clients are never led back: where the record of what they saw last is gone, nothing older takes its place.
+        let to = newest.filter(|_| lost.is_none());
+        let remedy =
+            to.map(|to| Remedy::Dists(self.repository.clone(), layout::dists_of(to.id).into_string()));
         let Some(found) = self.inventory.get(&dists) else {
-            if newest.is_some() && self.is_missing(&dists) {
+            if (newest.is_some() || lost.is_some()) && self.is_missing(&dists) {
                 let what = "no client finds anything";
                 self.report(remedy, ProblemKind::Missing, dists, what, affects);
+                self.check_record_of(lost);
             }
             return;
         };
@@ -413,25 +408,33 @@ impl Published<'_> {
             let what = match id {
                 _ if !found.is_link => "it is not a symbolic link".to_owned(),
                 Some(id) if is_there && target == layout::dists_of(id) => {
-                    let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
-                    if files::is_taken(&self.store.root().join(&record)) {
-                        // It came since the records were read, or that it is damaged was told there.
-                        return;
-                    }
-                    let what =
-                        "the record of what clients see is gone: the next `publish` renders everything again";
-                    self.report(None, ProblemKind::Missing, record, what, affects);
+                    self.check_record_of(Some(id));
                     return;
                 }
                 _ => format!("it leads to {target}, which is not a publication"),
             };
             self.report(remedy, ProblemKind::Damaged, dists, what, affects);
+            self.check_record_of(lost);
             return;
         };
-        if let Some(newest) = newest.filter(|newest| newest.id != current.id)
+        let is_unlogged = !self.is_announced(current.id);
+        if is_unlogged {
+            let what = format!(
+                "publication {} of {}, which clients see, is not in it: it has lost lines",
+                current.id, self.repository
+            );
+            self.report(None, ProblemKind::Damaged, "store/ops/log".into(), what, affects.clone());
+        }
+        let (id, name) = (current.id, self.repository);
+        if let Some(lost) = lost.filter(|lost| last_shown == Some(*lost) && *lost != id) {
+            let what =
+                format!("it leads to {target}, and {lost} was shown after that: `publish` puts it right");
+            self.report(None, ProblemKind::Damaged, dists, what, affects);
+        } else if let Some(newest) = newest.filter(|newest| newest.id != id)
             && let Some(replaced) = newest.replaces
+            && !(is_unlogged && !self.is_built_upon(newest, id))
         {
-            let (last, id, name) = (newest.id, current.id, self.repository);
+            let last = newest.id;
             if replaced != id {
                 let what = format!(
                     "it leads to {target}, and others were shown after that: `publish` puts it right"
@@ -455,6 +458,40 @@ impl Published<'_> {
         self.check_keys(current);
         self.check_dates(current);
         self.check_signatures(current);
+    }
+
+    /// The record of what clients see, or saw last, is there.
+    fn check_record_of(&mut self, id: Option<PublicationId>) {
+        let Some(id) = id else { return };
+        let record = Utf8Path::new("store").join(Publication::key(self.repository, id).as_str());
+        if files::is_taken(&self.store.root().join(&record)) {
+            // It came since the records were read, or that it is damaged was told there.
+            return;
+        }
+        let what = "the record of what clients see is gone: the next `publish` renders everything again";
+        let affects = vec![affected(self.repository, None)];
+        self.report(None, ProblemKind::Missing, record, what, affects);
+    }
+
+    /// Whether the operation log tells of a publication, by now: it may be newer than what was read of the log.
+    fn is_announced(&self, id: PublicationId) -> bool {
+        let tells = |entry: &LogEntry| {
+            entry.repository == *self.repository && entry.operation == Operation::Publish(id)
+        };
+        self.journal.announces(self.repository, id)
+            || self.store.operations().is_ok_and(|log| log.iter().any(tells))
+    }
+
+    /// Whether a publication took the place of another one, or of one that did.
+    fn is_built_upon(&self, publication: &Publication, earlier: PublicationId) -> bool {
+        let (mut next, mut seen) = (publication.replaces, BTreeSet::new());
+        while let Some(id) = next.filter(|id| seen.insert(*id)) {
+            if id == earlier {
+                return true;
+            }
+            next = self.records.readable.get(&id).and_then(|known| known.replaces);
+        }
+        false
     }
 
     /// The signatures of what clients see hold.
@@ -568,7 +605,7 @@ impl Published<'_> {
                     self.problems.push((remedy, problem));
                 }
             } else if relative == name
-                && let Some(id) = id.filter(|id| self.announced.contains(id))
+                && let Some(id) = id.filter(|id| self.journal.announces(self.repository, *id))
                 && !unreadable.contains(name)
                 // One that came since the records were read has its own.
                 && !self.store.storage().objects().contains(&Publication::key(self.repository, id)).unwrap_or(true)

@@ -10,7 +10,7 @@ use deb_parse::checksum::{Blake3, Sha256};
 
 use super::contents::{blake3_of, sha256_of};
 use super::inventory::Found;
-use super::journal::Journal;
+use super::last_seen::LastSeen;
 use super::published::Remedy;
 use super::remote::{Unhelpful, names_for_clients};
 use super::sources::{self, CopySource, Sources};
@@ -30,7 +30,6 @@ use crate::maintenance::upkeep::Upkeep;
 use crate::manifest::keep::make_manifest;
 use crate::model::commit::Commit;
 use crate::model::id::{BlobId, CommitId};
-use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::objects::AREA;
 use crate::model::publication_id::PublicationId;
@@ -44,7 +43,7 @@ use crate::storage::copy::{Digest, copy};
 use crate::storage::files::mode;
 use crate::storage::obstacle::Obstacle;
 use crate::storage::permissions::Permission;
-use crate::storage::{COLLECTION, Key, StorageError, files, log, sealed};
+use crate::storage::{COLLECTION, Key, StorageError, files, sealed};
 use crate::store::Store;
 
 /// What a repair did.
@@ -122,11 +121,11 @@ pub(crate) fn repair(
     Ok(report)
 }
 
-struct Repair<'a, 's> {
-    store: &'a Store,
+pub(super) struct Repair<'a, 's> {
+    pub(super) store: &'a Store,
     paths: &'a StorePaths,
-    found: &'a Findings,
-    sources: &'a mut Sources<'s>,
+    pub(super) found: &'a Findings,
+    pub(super) sources: &'a mut Sources<'s>,
     options: &'a FsckOptions<'a>,
     /// Digests of files that must not come back, though publications name them.
     forged: &'a mut BTreeSet<Sha256>,
@@ -201,7 +200,7 @@ impl Repair<'_, '_> {
     }
 
     /// Gives a finished temporary file its place, and moves aside what lies there.
-    fn place(&mut self, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
+    pub(super) fn place(&mut self, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
         files::sync_path(temporary)?;
         let parent = path.parent().unwrap_or(path);
         self.changed.extend(files::create_directories(self.paths.place(parent))?);
@@ -344,7 +343,11 @@ impl Repair<'_, '_> {
             return Ok(true);
         }
         let _lock = self.store.publishing_lock(&repository)?;
-        if Publication::shown(&DirectoryTarget::new(self.store, &repository))? == Some(id) {
+        let shown = Publication::shown(&DirectoryTarget::new(self.store, &repository))?;
+        let records = super::published::Records::read(self.store, &repository);
+        let last_seen = LastSeen::of(self.store, &repository, (&self.found.journal, &records));
+        let is_whole = shown.is_some_and(|shown| records.readable.contains_key(&shown));
+        if shown == Some(id) || (!is_whole && last_seen.lost == Some(id)) {
             // The next publication renders what clients see without it.
             self.move_aside(&path)?;
             return Ok(false);
@@ -657,53 +660,6 @@ impl Repair<'_, '_> {
         same.map(|expected| expected.path.clone()).collect()
     }
 
-    /// Writes the log anew: every line that is intact here or elsewhere, and one for each commit that has none.
-    fn log(&mut self) -> Result<bool, Error> {
-        let journal: &Journal = &self.found.journal;
-        let _lock = self.store.storage().log().hold()?;
-        let path = self.store.root().join("store").join(log::key().as_str());
-        let now = files::read_kept(&path).ok().flatten().unwrap_or_default();
-        if now != journal.log() {
-            // Somebody wrote since: the next round sees it.
-            return Ok(false);
-        }
-        let mut lines = intact(&now);
-        if let Some(other) = self.sources.logs().map(|log| intact(&log)).max_by_key(Vec::len) {
-            // The other one is older: what it lacks was written later.
-            lines.retain(|line| !other.contains(line));
-            lines.splice(0..0, other);
-        }
-        for (repository, head) in &journal.heads {
-            let mut lost = Vec::new();
-            let mut next = Some(*head);
-            while let Some(id) = next {
-                let Ok(commit) = Commit::read(&self.store.objects(), id) else { break };
-                let digits = id.to_string();
-                let tells =
-                    |line: &String| fields(line).is_some_and(|entry| entry.1 == digits && entry.0 != digits);
-                if commit.sequence > 0 && !lines.iter().any(tells) {
-                    lost.push((digits, LogEntry::of_commit(&commit, repository, id).to_line()));
-                }
-                next = commit.parent;
-            }
-            for (id, line) in lost.into_iter().rev() {
-                // Before whatever was built upon it or showed it.
-                let place =
-                    lines.iter().position(|line| fields(line).is_some_and(|(before, _)| before == id));
-                lines.insert(place.unwrap_or(lines.len()), line);
-            }
-        }
-        let mut log = Vec::new();
-        for line in &lines {
-            let sealed = log::seal(&log, line);
-            log.extend_from_slice(sealed.as_bytes());
-        }
-        let temporary = self.store.storage().temporary()?;
-        files::write_new(&temporary, &log, mode::MUTABLE)?;
-        self.place(&temporary, &path)?;
-        Ok(true)
-    }
-
     /// Moves aside what lies where a directory of the store belongs, and makes the directory.
     fn area(&mut self, path: &Utf8Path) -> Result<bool, Error> {
         if files::is_directory(path) || !files::is_taken(path) {
@@ -736,14 +692,4 @@ impl Repair<'_, '_> {
         self.changed.push(full);
         Ok(true)
     }
-}
-
-fn intact(log: &[u8]) -> Vec<String> {
-    log::lines(log).filter(|line| line.intact).map(|line| line.text.to_owned()).collect()
-}
-
-/// The commits before and after, in a line of the log without its check.
-fn fields(line: &str) -> Option<(&str, &str)> {
-    let mut fields = line.split('\t').skip(3);
-    Some((fields.next()?, fields.next()?))
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 
+use super::last_seen::LastSeen;
 use super::published::{Records, Remedy};
 use super::{Finding, Findings, Fix, FsckOptions, ProblemKind};
 use crate::error::Error;
@@ -58,9 +59,10 @@ pub(super) fn publish_lost(
         tried.insert(repository.clone());
         // What was committed and not published stays unseen: somebody decides when that is shown.
         let head = store.head(&repository)?.as_ref().map(Revision::id);
+        let lost = LastSeen::of(store, &repository, (&found.journal, &records)).lost;
         let is_present = match current {
-            Some(current) => current.commit == head,
-            None => commit_shown_by(store, &repository, shown)? == Some(head),
+            Some(current) if lost.is_none() => current.commit == head,
+            _ => commit_shown_by(store, &repository, lost.or(shown))? == Some(head),
         };
         is_published |= is_present && publish(&repository);
     }

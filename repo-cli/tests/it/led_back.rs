@@ -1,0 +1,187 @@
+//! Whatever of the operation log, of `dists` and of records is lost, no repair leads clients back to an earlier publication.
+
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use testkit::{Environment, Output};
+
+use crate::{exhaustive, store};
+
+/// Both repositories with several publications; the last one of `prod` took a package out.
+fn eventful() -> Environment {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0", "world=1.0"]);
+    let promote = |package| environment.run(&["promote", package, "--from", "preprod", "--to", "prod"]);
+    let _ = promote("hello").succeeds();
+    let _ = environment.run(&["tag", "prod", "first"]).succeeds();
+    environment.add("preprod", &["hello=2.0"]);
+    let _ = promote("world").succeeds();
+    let _ = promote("hello").succeeds();
+    let _ = environment.run(&["rollback", "prod", "--to", "@-1"]).succeeds();
+    environment
+}
+
+fn dists(environment: &Environment) -> [Option<Utf8PathBuf>; 2] {
+    ["preprod", "prod"].map(|name| environment.public(name).join("dists").read_link_utf8().ok())
+}
+
+fn index(root: &Utf8Path) -> Vec<u8> {
+    fs::read(root.join("public/prod/dists/bookworm/main/binary-amd64/Packages.xz")).unwrap()
+}
+
+/// The record of what clients of `prod` see.
+fn record(root: &Utf8Path) -> Utf8PathBuf {
+    let dists = root.join("public/prod/dists").read_link_utf8().unwrap();
+    root.join("store/publications/prod").join(dists.parent().unwrap().file_name().unwrap())
+}
+
+fn repair(environment: &Environment) -> Output {
+    environment.run(&["fsck", "--repair"])
+}
+
+#[test]
+fn a_log_that_was_cut_short_is_what_is_mended() {
+    let environment = eventful();
+    let log = environment.root().join("store/ops/log");
+    let whole = fs::read_to_string(&log).unwrap();
+    let (seen, ends): (_, Vec<&str>) = (dists(&environment), whole.split_inclusive('\n').collect());
+    assert!(ends.len() > 10, "{whole}");
+    let step = if exhaustive() { 1 } else { 3 };
+    for count in (0..ends.len()).step_by(step) {
+        for is_noted in [true, false] {
+            fs::write(&log, ends[..count].concat()).unwrap();
+            if !is_noted {
+                fs::remove_dir_all(environment.root().join("store/cache")).unwrap();
+                fs::create_dir(environment.root().join("store/cache")).unwrap();
+            }
+            let found = environment.run(&["fsck"]);
+            let repaired = repair(&environment);
+            assert_eq!(dists(&environment), seen, "{count} lines: {found} {repaired}");
+            // The line of a tag is told by nothing else, and nobody misses it.
+            let clean = environment.run(&["fsck"]).succeeds();
+            assert!(repaired.status == Some(0), "{count} lines: {repaired} {clean}");
+            let told = fs::read_to_string(&log).unwrap();
+            for published in
+                ends.iter().filter_map(|line| line.split('\t').find(|word| word.starts_with("publish ")))
+            {
+                assert_eq!(
+                    told.matches(published).count(),
+                    whole.matches(published).count(),
+                    "{count}: {told}"
+                );
+            }
+            let _ = environment.run(&["publish"]).succeeds();
+            assert_eq!(dists(&environment), seen, "{count} lines");
+        }
+    }
+}
+
+#[test]
+fn an_older_log_from_a_backup_leads_nobody_back() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let promote = || environment.run(&["promote", "hello", "--from", "preprod", "--to", "prod"]).succeeds();
+    let _ = promote();
+    let _ = environment.run(&["backup", "saved"]).succeeds();
+    environment.add("preprod", &["hello=2.0"]);
+    let _ = promote();
+    let seen = dists(&environment);
+    for is_noted in [true, false] {
+        fs::remove_file(environment.root().join("store/ops/log")).unwrap();
+        if !is_noted {
+            fs::remove_dir_all(environment.root().join("store/cache")).unwrap();
+        }
+        let repaired = environment.run(&["fsck", "--repair", "--from", "saved"]).succeeds();
+        assert_eq!(dists(&environment), seen, "{repaired}");
+        let _ = environment.run(&["fsck"]).succeeds();
+        let _ = environment.run(&["backup", "saved"]).succeeds();
+        let _ = environment.run(&["publish"]).succeeds();
+        assert_eq!(dists(&environment), seen, "{repaired}");
+    }
+}
+
+#[test]
+fn what_clients_saw_is_published_again_when_it_is_lost_with_its_record() {
+    for (is_deleted, is_noted) in [(false, true), (true, true), (false, false), (true, false)] {
+        let environment = eventful();
+        let root = environment.root();
+        let (record, before) = (record(&root), index(&root));
+        fs::remove_file(root.join("public/prod/dists")).unwrap();
+        let _ = fs::remove_file(&record);
+        if !is_deleted {
+            fs::write(&record, "cut").unwrap();
+        }
+        if !is_noted {
+            fs::remove_dir_all(root.join("store/cache")).unwrap();
+        }
+        let _ = environment.run(&["fsck"]).ends_with(1);
+        let repaired = repair(&environment).succeeds();
+        assert_eq!(index(&root), before, "{repaired}");
+        let newest =
+            fs::read_dir(record.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).max();
+        assert!(
+            root.join("public/prod/dists")
+                .read_link_utf8()
+                .unwrap()
+                .as_str()
+                .contains(newest.unwrap().to_str().unwrap())
+        );
+        let _ = environment.run(&["fsck"]).succeeds();
+    }
+}
+
+#[test]
+fn what_cannot_be_published_again_is_left_and_named() {
+    let environment = eventful();
+    let root = environment.root();
+    let file = environment.package("new", "1.0", "amd64");
+    let _ = environment.run(&["add", "prod", file.as_str(), "--no-publish"]).succeeds();
+    let record = record(&root);
+    fs::remove_file(root.join("public/prod/dists")).unwrap();
+    fs::remove_file(&record).unwrap();
+    let repaired = repair(&environment).ends_with(1);
+    assert_eq!(dists(&environment)[1], None, "{repaired}");
+    assert!(repaired.text().contains("public/prod/dists"), "{repaired}");
+    let _ = environment.run(&["publish", "prod"]).succeeds();
+    let _ = repair(&environment).succeeds();
+    let _ = environment.run(&["fsck"]).succeeds();
+}
+
+#[test]
+fn a_restored_store_gets_the_publication_that_its_damaged_backup_lacked_and_none_before_it() {
+    let environment = eventful();
+    let seen = dists(&environment);
+    for name in ["good", "bad"] {
+        let _ = environment.run(&["backup", name]).succeeds();
+    }
+    let record = record(&environment.path("bad"));
+    let text = fs::read_to_string(&record).unwrap();
+    fs::remove_file(&record).unwrap();
+    fs::write(&record, text + "x\n").unwrap();
+    let _ = environment.run(&["restore", "bad", "again"]).ends_with(1);
+    let again = environment.path("again");
+    let repaired = environment.run(&["--root", "again", "fsck", "--repair", "--from", "good"]).succeeds();
+    let shown = again.join("public/prod/dists").read_link_utf8().ok();
+    assert_eq!(shown, seen[1], "{repaired}");
+    assert_eq!(index(&again), index(&environment.root()));
+    let _ = environment.run(&["--root", "again", "fsck"]).succeeds();
+}
+
+#[test]
+fn dists_that_were_led_back_do_not_stay_so_because_the_record_of_the_last_is_damaged() {
+    let environment = eventful();
+    let root = environment.root();
+    let (record, before) = (record(&root), index(&root));
+    let dists = root.join("public/prod/dists");
+    let mut all: Vec<_> =
+        fs::read_dir(record.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    all.sort();
+    let earlier = all[all.len() - 2].to_str().unwrap();
+    fs::remove_file(&dists).unwrap();
+    std::os::unix::fs::symlink(format!(".publications/{earlier}/dists"), &dists).unwrap();
+    fs::remove_file(&record).unwrap();
+    fs::write(&record, "cut").unwrap();
+    let repaired = repair(&environment).succeeds();
+    assert_eq!(index(&root), before, "{repaired}");
+    let _ = environment.run(&["fsck"]).succeeds();
+}
