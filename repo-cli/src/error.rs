@@ -268,7 +268,7 @@ pub(crate) enum Failure {
         hint: Option<&'static str>,
     },
     /// A file that should be in a backup and is not.
-    #[error("{path} is damaged or missing, and is not in the backup")]
+    #[error("{path} is damaged or missing, and was not saved")]
     NotBackedUp {
         /// The file.
         path: Utf8PathBuf,

@@ -11,6 +11,7 @@ use apt_sign::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use repo_store::{EntryKind, Obstacle, ObstacleKind};
 
 use crate::external_key::{ExternalKey, ExternalSigner};
 use crate::key_error::{KeyError, KeyWarning};
@@ -126,9 +127,15 @@ impl KeyDirectory {
     }
 
     pub(crate) fn files_ending_in(&self, extension: &str) -> Result<Vec<Utf8PathBuf>, KeyError> {
+        if self.directory.is_symlink() && self.directory.is_dir() {
+            // `fsck` does not look through it, and `backup` would save nothing of it.
+            let (path, kind) = (self.directory.clone(), ObstacleKind::Link);
+            let obstacle = Obstacle { path, kind, belongs: EntryKind::Directory };
+            return Err(KeyError::io("list", &self.directory)(obstacle.into_error()));
+        }
         let entries = match self.directory.read_dir_utf8() {
             Ok(entries) => entries,
-            Err(error) => match repo_store::Obstacle::explain_directory(&self.directory, error) {
+            Err(error) => match Obstacle::explain_directory(&self.directory, error) {
                 error if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
                 error => return Err(KeyError::io("list", &self.directory)(error)),
             },

@@ -44,8 +44,10 @@
 #[cfg(test)]
 extern crate self as repo_config;
 
+mod armor_checksum;
 mod compress;
 mod config;
+mod damaged_files;
 mod description;
 #[cfg(test)]
 mod documentation;

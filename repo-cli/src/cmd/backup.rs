@@ -35,17 +35,20 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
     };
     let store = Store::open(&root)?;
     let context = session::context(session::actor(global), output);
+    let spoiled = Config::damaged_files(&root, arguments.directory.as_deref(), context.now.into());
     let Some(directory) = &arguments.directory else {
         let files = store.backup_files(&named)?;
         let named_only: Vec<_> =
             named.into_iter().filter(|file| file.kind == NamedFileKind::NamedOnly).collect();
-        let damaged = store.lost_references()?;
+        let mut damaged = store.lost_references()?;
+        damaged.extend(spoiled.into_iter().map(|file| file.path));
         let document = json!({ "files": files, "damaged": damaged, "not_saved": named_json(&named_only) });
         output.result(&document, || files.iter().for_each(|file| output.line(file.as_str())));
         note_named_only(&named_only, output);
         note_damaged(&damaged, &root, output);
         return mistake.map_or(Ok(Outcome::of(damaged.is_empty())), Err);
     };
+    let named: Vec<NamedFile> = named.into_iter().chain(spoiled).collect();
     if arguments.dry_run {
         let plan = store.plan_backup(directory, &named)?;
         let json = json!({
@@ -60,7 +63,8 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         let (files, size) = (count(plan.copies().len(), "file"), bytes(plan.bytes()));
         output.say(&format!("would copy {files} ({size}) to {directory}{}", already_there(plan.kept())));
         note_damaged(plan.damaged(), &root, output);
-        return mistake.map_or(Ok(Outcome::of(plan.damaged().is_empty())), Err);
+        let are_gone = warn_of_keys(&root, output);
+        return mistake.map_or(Ok(Outcome::of(plan.damaged().is_empty() && !are_gone)), Err);
     }
     let report = store.backup_with(directory, &named, &context)?;
     let unsaved = u64::try_from(report.damaged.len() + report.unsaved.len()).unwrap_or(u64::MAX);

@@ -278,7 +278,9 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     if !repair && report.problems.iter().any(is_of_mode) {
         hints.push("`repo-cli fsck --repair` sets wrong modes right");
     }
-    if has(ProblemKind::InTheWay) && !repair {
+    // A link in the place of a directory of the store stops the check, and is for a person to undo.
+    let was_checked = report.blobs + report.objects + report.published > 0;
+    if has(ProblemKind::InTheWay) && !repair && was_checked {
         hints.push(
             "`repo-cli fsck --repair` moves what lies in the place of a directory to store/damaged/, and makes again what belongs below it",
         );

@@ -314,6 +314,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Storage(StorageError::UnsafePath { fault: PathFault::InTheWay, .. }) => {
             "remove it as its owner or as root, then run repo-cli publish"
         }
+        Error::Storage(StorageError::UnsafePath { fault: PathFault::LinkedDirectory, .. }) => {
+            "remove the link and move what it leads to in its place; a store on another volume is mounted there"
+        }
         Error::Storage(StorageError::UnsafePath { .. }) => {
             "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back; below public/ \
              `repo-cli fsck --repair` does that"

@@ -23,6 +23,7 @@ pub(crate) mod log_store;
 mod memory;
 pub(crate) mod object_store;
 pub(crate) mod obstacle;
+pub(crate) mod own_directories;
 pub(crate) mod permissions;
 pub(crate) mod ref_store;
 pub(crate) mod sealed;

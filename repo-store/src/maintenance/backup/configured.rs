@@ -1,5 +1,6 @@
 //! Files that the configuration names: which of them a backup holds, and where.
 
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -33,6 +34,8 @@ pub enum NamedFileKind {
     Saved,
     /// It only names it, as secrets of other services and programs are not its business: passphrases, TLS keys, secrets of hooks.
     NamedOnly,
+    /// It keeps the copy that it has, and names the file: the caller looked and found it damaged or gone.
+    Damaged,
 }
 
 /// A file that the configuration names and that a backup could not save.
@@ -70,6 +73,12 @@ pub(super) struct Configured {
     pub(super) saved_as: Utf8PathBuf,
 }
 
+/// The files that the caller found damaged.
+pub(super) fn spoiled(named: &[NamedFile]) -> BTreeSet<&Utf8Path> {
+    let spoiled = named.iter().filter(|file| file.kind == NamedFileKind::Damaged);
+    spoiled.map(|file| file.path.as_path()).collect()
+}
+
 /// The files to be saved besides the others, each once.
 pub(super) fn configured(
     root: &Utf8Path,
@@ -77,10 +86,13 @@ pub(super) fn configured(
     others: &[Utf8PathBuf],
 ) -> Result<Vec<Configured>, Error> {
     let real_root = files::canonical(root).map_err(Error::io("find", root))?;
+    let spoiled = spoiled(named);
     let mut found: Vec<Configured> = Vec::new();
     for file in named.iter().filter(|file| file.kind == NamedFileKind::Saved) {
         let saved_as = place(&real_root, &file.path);
-        if found.iter().map(|one| &one.saved_as).chain(others).all(|other| *other != saved_as) {
+        if !spoiled.contains(file.path.as_path())
+            && found.iter().map(|one| &one.saved_as).chain(others).all(|other| *other != saved_as)
+        {
             found.push(Configured { file: file.clone(), source: root.join(&file.path), saved_as });
         }
     }

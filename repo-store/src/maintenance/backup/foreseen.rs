@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::configured::{NamedFile, configured};
-use super::plan::{self, Plan};
+use super::complete;
+use super::configured::{NamedFile, configured, spoiled};
+use super::kept::keep_lost;
+use super::plan::{Original, Plan};
 use super::{BackupReport, RestoreReport};
 use crate::context::Context;
 use crate::error::Error;
-use crate::maintenance::backup::check_backup_place;
+use crate::maintenance::backup::{check_backup_place, refuse_all_linked};
 use crate::publish::{Publication, Source, TreeEntry};
-use crate::storage::beneath::{Status, StorePaths};
+use crate::storage::beneath::{At, Status, StorePaths};
 use crate::storage::files;
 use crate::storage::format::Format;
 use crate::storage::obstacle::Obstacle;
@@ -29,7 +31,8 @@ pub struct PlannedCopy {
 
 /// What a backup would copy. [`Store::plan_backup`] makes it.
 ///
-/// Files are compared by their names and sizes and not read: which are damaged is found out when they are copied.
+/// Package files, objects and published files are compared by their names and sizes: which of them are damaged is found out when they are
+/// copied.
 #[derive(Clone, Debug, serde::Serialize)]
 #[must_use = "a plan changes nothing until it is applied"]
 pub struct BackupPlan {
@@ -60,7 +63,7 @@ impl BackupPlan {
         self.kept
     }
 
-    /// Returns the references that the store lost, and that the backup would therefore lack or keep as they were.
+    /// Returns the files of the store that are lost or damaged, and that the backup would therefore lack or keep as they were.
     #[must_use]
     pub fn damaged(&self) -> &[Utf8PathBuf] {
         &self.damaged
@@ -156,10 +159,13 @@ impl Copies {
     }
 
     /// A file below the root of the original, where no link is followed; what cannot be read is not copied.
-    fn plain(&mut self, root: &Utf8Path, path: &Utf8Path) {
-        if let Ok(Some(bytes)) = files::read_kept(&root.join(path)) {
-            self.content(path, &bytes);
+    /// Returns whether it can be read, or is gone.
+    fn plain(&mut self, root: &Utf8Path, path: &Utf8Path) -> bool {
+        let read = files::read_kept(&root.join(path));
+        if let Ok(Some(bytes)) = &read {
+            self.content(path, bytes);
         }
+        read.is_ok()
     }
 
     /// A file of the original that may have changed; what cannot be read is not copied.
@@ -197,24 +203,54 @@ fn check_can_be_made(to: &Utf8Path) -> Result<(), Error> {
 /// See [`Store::plan_backup`].
 pub(crate) fn plan_backup(store: &Store, to: &Utf8Path, named: &[NamedFile]) -> Result<BackupPlan, Error> {
     check_backup_place(store.root(), to)?;
+    refuse_all_linked(store)?;
     check_can_be_made(to)?;
-    let plan = Plan::of(store)?;
+    let mut plan = Plan::of(store)?;
+    let copy = StorePaths::of_backup(to);
+    keep_lost(store, &mut plan, &copy)?;
     let mut found = Copies::new(to);
     let published = plan.publications.iter().flat_map(|publication| &publication.files);
     for original in plan.named.iter().chain(published) {
         found.named(&original.path, original.size)?;
     }
+    let exists = |at: At<'_>| at.exists().map_err(Error::io("look at", &*at.full()));
+    let spoiled = spoiled(named);
+    let mut damaged: BTreeSet<Utf8PathBuf> = plan.damaged.iter().cloned().collect();
+    damaged.extend(spoiled.iter().map(|path| path.to_path_buf()));
     for path in &plan.plain {
-        found.changing(&store.root().join(path), path);
+        if spoiled.contains(path.as_path()) && exists(copy.at(path))? {
+            continue;
+        }
+        if !found.plain(store.root(), path) {
+            damaged.insert(path.clone());
+        }
     }
     for one in configured(store.root(), named, &plan.plain)? {
+        if files::open_regular(&one.source).is_err() {
+            damaged.insert(one.file.path.clone());
+        }
         found.changing(&one.source, &one.saved_as);
+    }
+    for publication in &plan.publications {
+        for Original { path, .. } in &publication.files {
+            if !exists(copy.at(path))?
+                && !exists(store.paths().at(path))?
+                && exists(store.paths().at(&publication.record.0))?
+            {
+                damaged.insert(path.clone());
+            }
+        }
+    }
+    for path in complete::missing(store, plan.heads())? {
+        if !exists(copy.at(&path))? {
+            damaged.insert(path);
+        }
     }
     let records = plan.publications.iter().map(|publication| &publication.record);
     records.chain(&plan.captured).for_each(|(path, bytes)| found.content(path, bytes));
     found.check_directories()?;
     let (copies, kept) = found.finish();
-    let damaged = plan.lost.iter().map(plan::reference_of).collect();
+    let damaged = damaged.into_iter().collect();
     Ok(BackupPlan { to: to.to_owned(), copies, kept, damaged, named: named.to_vec() })
 }
 
@@ -229,7 +265,7 @@ pub(crate) fn plan_restore(from: &Utf8Path, to: &Utf8Path) -> Result<RestorePlan
         found.named(&original.path, original.size)?;
     }
     for path in &plan.plain {
-        found.plain(from, path);
+        let _ = found.plain(from, path);
     }
     for published in &plan.publications {
         let (path, bytes) = &published.record;

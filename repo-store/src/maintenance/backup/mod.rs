@@ -9,6 +9,7 @@
 mod complete;
 mod configured;
 pub(super) mod foreseen;
+mod kept;
 mod plan;
 pub(super) mod restore;
 
@@ -32,6 +33,7 @@ use crate::progress::{Amount, Phase, Running};
 use crate::storage::beneath::{At, PathFault, Status, StorePaths};
 use crate::storage::copy::{Digest, Tell, copy_told};
 use crate::storage::files::mode;
+use crate::storage::own_directories::all_linked;
 use crate::storage::permissions::{EntryKind, ModeRule, Permission};
 use crate::storage::{StorageError, files};
 use crate::store::Store;
@@ -45,8 +47,8 @@ pub struct BackupReport {
     pub bytes: u64,
     /// Files that were there already.
     pub kept: u64,
-    /// Files of the store that are not what their names say, and of which the backup has no true copy from earlier; and those that are
-    /// reached only through a symbolic link.
+    /// Files of the store that are lost or damaged, those that are reached only through a symbolic link, and those that their names tell the
+    /// content of and of which the backup has no true copy. Of all others the backup keeps the copy that it has.
     pub damaged: Vec<Utf8PathBuf>,
     /// Files outside the root that the configuration names, as far as the backup holds them.
     pub outside: Vec<OutsideFile>,
@@ -63,6 +65,7 @@ pub(crate) fn lost_references(store: &Store) -> Result<Vec<Utf8PathBuf>, Error> 
 
 /// See [`Store::backup_files`].
 pub(crate) fn backup_files(store: &Store, named: &[NamedFile]) -> Result<Vec<Utf8PathBuf>, Error> {
+    refuse_all_linked(store)?;
     let plan = Plan::of(store)?;
     let configured = configured::configured(store.root(), named, &plan.plain)?.into_iter();
     let configured =
@@ -92,7 +95,9 @@ pub(crate) fn backup_with(
     context: &Context,
 ) -> Result<BackupReport, Error> {
     check_backup_place(store.root(), to)?;
-    let plan = Plan::of(store)?;
+    refuse_all_linked(store)?;
+    let mut plan = Plan::of(store)?;
+    kept::keep_lost(store, &mut plan, &StorePaths::of_backup(to))?;
     let configured = configured::configured(store.root(), named, &plan.plain)?;
     let target = Target::new((store.root(), store.paths()), to)?;
     let mut total = Amount::default();
@@ -100,9 +105,13 @@ pub(crate) fn backup_with(
     plan.named.iter().chain(published).for_each(|original| total.add(original.size));
     let phase = context.progress.begin(Phase::Copying, total);
     let mut damaged = target.copy_all(&plan.named, (context, &phase))?;
-    damaged.extend(plan.lost.iter().map(plan::reference_of));
+    damaged.extend(plan.damaged.iter().cloned());
+    let spoiled = configured::spoiled(named);
+    damaged.extend(spoiled.iter().map(|path| path.to_path_buf()));
     for path in &plan.plain {
-        if !target.copy_changed(path)? {
+        // The copy from earlier may be the only good one.
+        let is_kept = spoiled.contains(path.as_path()) && target.has(path)?;
+        if !is_kept && !target.copy_changed(path)? {
             damaged.push(path.clone());
         }
     }
@@ -138,6 +147,13 @@ pub(crate) fn backup_with(
     Ok(report)
 }
 
+/// Refuses a store of which a directory is a link: what lies there would be left out, and be removed from a backup that has it.
+fn refuse_all_linked(store: &Store) -> Result<(), Error> {
+    let fault = PathFault::LinkedDirectory;
+    let first = all_linked(store.root())?.into_iter().next();
+    first.map_or(Ok(()), |path| Err(StorageError::UnsafePath { path, fault }.into()))
+}
+
 /// Refuses a place for a backup that would harm: the store itself, of which `public` is served to everybody, and the backup of
 /// another store, whose references would be replaced by those of this one.
 fn check_backup_place(root: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
@@ -156,15 +172,16 @@ fn check_backup_place(root: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
         }));
     }
     // The log only grows: that of a backup and that of its store begin alike.
-    let theirs = files::read_if_present(StorePaths::of_backup(to).at("store/ops/log"))?.unwrap_or_default();
-    let ours = files::read_if_present(&root.join("store/ops/log"))?.unwrap_or_default();
-    if !theirs.starts_with(&ours) && !ours.starts_with(&theirs) {
+    let theirs = files::read_if_present(StorePaths::of_backup(to).at(LOG))?.unwrap_or_default();
+    let ours = files::read_if_present(&root.join(LOG))?.unwrap_or_default();
+    if !kept::is_of_one_store(&ours, &theirs) {
         return Err(Error::Maintenance(MaintenanceError::OtherBackup { path: to.to_owned() }));
     }
     Ok(())
 }
 
 const FORMAT: &str = "store/format";
+const LOG: &str = "store/ops/log";
 
 /// Where files lie on their way, in the directory that is written to; as long as it is there the work is not done.
 const INCOMPLETE: &str = ".incomplete";
@@ -270,6 +287,12 @@ impl<'a> Target<'a> {
     fn mode(&self, path: &Utf8Path) -> Result<u32, Error> {
         let status = self.original.at(path).status().map_err(Error::io("look at", self.from.join(path)))?;
         Ok(self.mode_of_copy(path, status.mode))
+    }
+
+    /// Whether the copy has something at a path.
+    fn has(&self, path: &Utf8Path) -> Result<bool, Error> {
+        let at = self.copy.at(path);
+        at.exists().map_err(Error::io("look at", &*at.full()))
     }
 
     fn note_kept(&self) {
@@ -396,10 +419,7 @@ impl<'a> Target<'a> {
         }
         for area in plan::mutable_areas() {
             for path in plan::files_below(&self.copy, &area)? {
-                let of = path.iter().nth(2).unwrap_or_default();
-                // What the store lost is what the backup is for.
-                let is_lost = plan.lost.iter().any(|lost| lost.as_str() == of);
-                if !is_lost && !plan.captured.iter().any(|(kept, _)| *kept == path) {
+                if !plan.captured.iter().any(|(kept, _)| *kept == path) {
                     files::remove_if_present(self.copy.at(&path))?;
                 }
             }

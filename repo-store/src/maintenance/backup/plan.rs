@@ -38,6 +38,8 @@ pub(super) struct Plan {
     pub(super) links: Vec<(Utf8PathBuf, Utf8PathBuf)>,
     /// The repositories of the store that had a reference, of which there is no file now.
     pub(super) lost: BTreeSet<RepositoryName>,
+    /// Records of publications that are not what was written.
+    pub(super) damaged: Vec<Utf8PathBuf>,
 }
 
 /// A file that a digest names.
@@ -137,13 +139,16 @@ impl Plan {
                 captured.extend(files::read_if_present(paths.at(path))?.map(|bytes| (path.into(), bytes)));
             }
         }
-        let mut publications = Vec::new();
+        let (mut publications, mut damaged) = (Vec::new(), Vec::new());
         for (repository, id) in records {
             let key = Publication::key(&repository, id);
             let record = Utf8Path::new("store").join(key.as_str());
             let Some(bytes) = files::read_if_present(paths.at(&record))? else { continue };
             // A damaged record has nothing to tell; what it recorded is rendered anew by the next publication.
-            let Some(publication) = Publication::parse(&bytes) else { continue };
+            let Some(publication) = Publication::parse(&bytes) else {
+                damaged.push(record);
+                continue;
+            };
             let public = Utf8Path::new("public").join(repository.as_str());
             let mut of_publication = Vec::new();
             for expected in publication.entries() {
@@ -168,7 +173,7 @@ impl Plan {
             }
         }
         let plain = if changing.is_some() { of_administrator(root)? } else { beside_the_store(paths)? };
-        Ok(Self { named, plain, publications, captured, links, lost })
+        Ok(Self { named, plain, publications, captured, links, lost, damaged })
     }
 }
 

@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::report::{Problem, ProblemKind};
 use crate::storage::beneath::{At, DirectoryHandle, Kind, Status, StorePaths};
 use crate::storage::obstacle::Obstacle;
+use crate::storage::own_directories::{FOLDERS, FOLDERS_OF_FOLDERS};
 use crate::storage::permissions::{EntryKind, OwnerRule, Permission};
 use crate::storage::{StorageError, files, object_store};
 use crate::store::Store;
@@ -73,26 +74,6 @@ pub(super) struct Inventory {
 const AREAS: [&str; 5] = ["repo.toml", "repo.d", "keys", "store", "public"];
 /// The areas of objects.
 const OBJECTS: [&str; 4] = ["blobs", "objects", "manifests", "publications"];
-/// The directories of a store, where there is something in them.
-const FOLDERS: [&str; 15] = [
-    "blobs",
-    "cache",
-    "damaged",
-    "history",
-    "keyrings",
-    "locks",
-    "manifests",
-    "objects",
-    "ops",
-    "publications",
-    "refs",
-    "tags",
-    "tmp",
-    "trash",
-    "upkeep",
-];
-/// Those that have only directories in them.
-const FOLDERS_OF_FOLDERS: [&str; 5] = ["blobs", "manifests", "objects", "publications", "tags"];
 /// What comes and goes, and is nobody's loss.
 const PASSING: [&str; 4] = ["store/tmp", "store/damaged", "store/trash", "store/cache"];
 
@@ -180,7 +161,7 @@ impl Inventory {
         }
     }
 
-    /// Finds what lies where a directory of the store belongs. The store reaches these through links, so a link to a directory is one.
+    /// Finds what lies where a directory of the store belongs, besides links to directories: nothing is checked where there are any.
     pub(super) fn check_areas(&self, root: &Utf8Path) -> Vec<Problem> {
         let is_area = |path: &Utf8Path| {
             let mut names = path.iter().skip(1);

@@ -438,7 +438,7 @@ fn since_it_was_made(lines: &[(CommitId, CommitId)]) -> &[(CommitId, CommitId)] 
 }
 
 /// The commit id in the bytes of a reference.
-pub(super) fn head(bytes: &[u8]) -> Option<CommitId> {
+pub(in crate::maintenance) fn head(bytes: &[u8]) -> Option<CommitId> {
     let id: CommitId = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?.parse().ok()?;
     (format!("{id}\n").as_bytes() == bytes).then_some(id)
 }

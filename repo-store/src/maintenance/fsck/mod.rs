@@ -25,6 +25,8 @@ mod republish;
 mod sources;
 mod withdrawal;
 
+pub(super) use journal::head;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use apt_sign::Fingerprint;
@@ -53,6 +55,7 @@ use crate::publish::going::going;
 use crate::publish::layout;
 use crate::publish::{DirectoryTarget, Forged, Publication};
 use crate::storage::beneath::StorePaths;
+use crate::storage::own_directories::all_linked;
 use crate::storage::{COLLECTION, files};
 use crate::store::Store;
 
@@ -168,6 +171,19 @@ struct Findings {
     is_complete: bool,
 }
 
+impl Findings {
+    fn of_linked(problems: Vec<Problem>) -> Self {
+        let findings = problems.iter().cloned().map(|problem| Finding { problem, remedy: Fix::Nothing });
+        Self {
+            findings: findings.collect(),
+            report: FsckReport { problems, ..FsckReport::default() },
+            journal: Journal::default(),
+            wanted: HashMap::new(),
+            is_complete: false,
+        }
+    }
+}
+
 /// See [`Store::fsck`].
 pub(crate) fn fsck(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Result<FsckReport, Error> {
     let collection = || store.storage().locks().state(COLLECTION);
@@ -181,7 +197,29 @@ pub(crate) fn fsck(store: &Store, options: &FsckOptions<'_>, context: &Context) 
     Ok(examine(store, options, context)?.report)
 }
 
+/// The links that lie where directories of the store belong. What they lead to was put there by nobody but a person, who has to undo it: below
+/// them everything would be taken for lost.
+fn linked_directories(store: &Store, options: &FsckOptions<'_>) -> Result<Vec<Problem>, Error> {
+    if !store.storage().is_local() {
+        return Ok(Vec::new());
+    }
+    let linked = all_linked(store.root())?.into_iter().map(|path| Problem {
+        kind: ProblemKind::InTheWay,
+        path: path.strip_prefix(store.root()).map(Utf8Path::to_owned).unwrap_or(path),
+        what: "it is a symbolic link, which is not followed there: put the directory itself in its place; nothing else was checked"
+            .to_owned(),
+        affects: Vec::new(),
+    });
+    let linked: Vec<Problem> = linked.collect();
+    let others = options.problems.iter().filter(|_| !linked.is_empty()).cloned();
+    Ok(others.chain(linked.iter().cloned()).collect())
+}
+
 fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Result<Findings, Error> {
+    let linked = linked_directories(store, options)?;
+    if !linked.is_empty() {
+        return Ok(Findings::of_linked(linked));
+    }
     let mut findings: Vec<Finding> = Vec::new();
     // First what refers to something, so that whatever is added meanwhile is not missed below; and publications before
     // the references that they follow.

@@ -418,7 +418,8 @@ impl Published<'_> {
             return;
         };
         let is_unlogged = !self.is_announced(current.id);
-        if is_unlogged {
+        // Whatever else the log has lost was told already.
+        if is_unlogged && !self.journal.problems.iter().any(|problem| problem.path == "store/ops/log") {
             let what = format!(
                 "publication {} of {}, which clients see, is not in it: it has lost lines",
                 current.id, self.repository

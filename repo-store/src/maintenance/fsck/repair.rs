@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::history::horizon::{End, Ends};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::maintenance::fsck::examine;
+use crate::maintenance::fsck::linked_directories;
 use crate::maintenance::fsck::republish::publish_lost;
 use crate::maintenance::fsck::withdrawal::withdraw;
 use crate::maintenance::fsck::withdrawal::withdraw_damaged;
@@ -66,6 +67,11 @@ pub(crate) fn repair(
     sources: &[CopySource<'_>],
     context: &Context,
 ) -> Result<RepairReport, Error> {
+    let linked = linked_directories(store, options)?;
+    if !linked.is_empty() {
+        let remaining = FsckReport { problems: linked, ..FsckReport::default() };
+        return Ok(RepairReport { remaining, ..RepairReport::default() });
+    }
     // What garbage collection takes away meanwhile would be taken for damage.
     let directory = store.storage().directory()?;
     let _no_collection = directory.lock(COLLECTION)?;

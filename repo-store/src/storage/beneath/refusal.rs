@@ -11,6 +11,8 @@ use camino::Utf8PathBuf;
 pub enum PathFault {
     /// It is a symbolic link, which may lead anywhere.
     SymbolicLink,
+    /// It is a symbolic link where a directory of the store itself belongs.
+    LinkedDirectory,
     /// It is something else than the directory that belongs there.
     NotADirectory,
     /// It is something else than the regular file that belongs there.
@@ -25,6 +27,7 @@ impl fmt::Display for PathFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::SymbolicLink => "is a symbolic link",
+            Self::LinkedDirectory => "is a symbolic link; the directory itself belongs there",
             Self::NotADirectory => "is not a directory",
             Self::NotAFile => "is not a regular file",
             Self::OtherOwner => "belongs to another user",

@@ -16,6 +16,7 @@ use crate::storage::directory::staged::is_same;
 use crate::storage::files::Lock;
 use crate::storage::format::Format;
 use crate::storage::obstacle::Obstacle;
+use crate::storage::own_directories::refuse_linked;
 use crate::storage::{Key, StorageError, files, format};
 
 /// A storage in a directory of a local file system.
@@ -92,6 +93,7 @@ impl Directory {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }
+        refuse_linked(&self.root)?;
         let session = Session::start(&self.root.join("tmp"))?;
         Ok(self.session.get_or_init(|| session))
     }
@@ -153,6 +155,8 @@ impl Directory {
 
     /// A lock for the thing of that name, held until dropped.
     pub(crate) fn lock(&self, name: &str) -> Result<Lock, StorageError> {
+        // Some change what clients see before they write below the root.
+        refuse_linked(&self.root)?;
         Lock::acquire(&self.lock_path(name))
     }
 
