@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         let document = json!({ "files": files, "damaged": damaged, "not_saved": named_json(&named_only) });
         output.result(&document, || files.iter().for_each(|file| output.line(file.as_str())));
         note_named_only(&named_only, output);
-        note_damaged(&damaged, &root, output);
+        note_damaged(&besides(mistake.as_ref(), &damaged), &root, output);
         return mistake.map_or(Ok(Outcome::of(damaged.is_empty())), Err);
     };
     let named: Vec<NamedFile> = named.into_iter().chain(spoiled).collect();
@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         output.result(&json, || print_copies(plan.copies(), arguments.rows, output));
         let (files, size) = (count(plan.copies().len(), "file"), bytes(plan.bytes()));
         output.say(&format!("would copy {files} ({size}) to {directory}{}", already_there(plan.kept())));
-        note_damaged(plan.damaged(), &root, output);
+        note_damaged(&besides(mistake.as_ref(), plan.damaged()), &root, output);
         let are_gone = warn_of_keys(&root, output);
         return mistake.map_or(Ok(Outcome::of(plan.damaged().is_empty() && !are_gone)), Err);
     }
@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         "not_saved": named_json(&report.named_only),
     });
     output.result(&json, || {});
-    say_what_was_saved(&report, directory, &root, output);
+    say_what_was_saved(&report, directory, &besides(mistake.as_ref(), &report.damaged), &root, output);
     // One that a file that could not be saved explains was told with that.
     let mistake = mistake.filter(|_| report.unsaved.is_empty());
     if let Some(mistake) = &mistake {
@@ -109,7 +109,13 @@ fn warn_of_keys(root: &Utf8Path, output: &Output) -> bool {
 }
 
 /// Says what was copied, and names what was not.
-fn say_what_was_saved(report: &BackupReport, directory: &Utf8Path, root: &Utf8Path, output: &Output) {
+fn say_what_was_saved(
+    report: &BackupReport,
+    directory: &Utf8Path,
+    damaged: &[Utf8PathBuf],
+    root: &Utf8Path,
+    output: &Output,
+) {
     let number = |files: u64| count(usize::try_from(files).unwrap_or(usize::MAX), "file");
     let kept = already_there(report.kept);
     let size = bytes(report.bytes);
@@ -118,7 +124,7 @@ fn say_what_was_saved(report: &BackupReport, directory: &Utf8Path, root: &Utf8Pa
         output.say(&format!("saved {path}, which is outside the root, as {saved_as}"));
     }
     note_named_only(&report.named_only, output);
-    note_damaged(&report.damaged, &root, output);
+    note_damaged(damaged, root, output);
     for unsaved in &report.unsaved {
         let NamedFile { setting, path, .. } = unsaved.file.clone();
         output.error(&Failure::NotSaved { path, setting, source: unsaved.error.clone() });
@@ -132,6 +138,13 @@ fn already_there(kept: u64) -> String {
         1 => "; 1 file was already there".to_owned(),
         kept => format!("; {kept} files were already there"),
     }
+}
+
+/// The damaged files besides those of the configuration when its mistake is told: that names the file, and the line in it.
+fn besides(mistake: Option<&Failure>, damaged: &[Utf8PathBuf]) -> Vec<Utf8PathBuf> {
+    let is_told =
+        |path: &Utf8PathBuf| mistake.is_some() && (path == "repo.toml" || path.starts_with("repo.d"));
+    damaged.iter().filter(|path| !is_told(path)).cloned().collect()
 }
 
 /// Names the files of the store that a backup lacks because they are lost or damaged.
