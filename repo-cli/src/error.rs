@@ -221,6 +221,9 @@ pub(crate) enum Failure {
     /// The published trees cannot be opened to serve them.
     #[error(transparent)]
     Site(std::io::Error),
+    /// The certificate for TLS cannot be used.
+    #[error(transparent)]
+    Certificate(repo_serve::CertificateError),
     /// The system lets the program watch for no signals.
     #[error("cannot watch for signals: {0}")]
     Signals(std::io::Error),
@@ -454,6 +457,7 @@ impl Failure {
             Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
             Self::Site(_) => "E-SITE",
+            Self::Certificate(_) => "E-CERTIFICATE",
             Self::Signals(_) => "E-SIGNALS",
             Self::Url(_) => "E-URL",
             Self::NotUtf8 { .. } => "E-NOT-UTF-8",

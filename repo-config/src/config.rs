@@ -16,7 +16,7 @@ use crate::place;
 use crate::regular_file;
 use crate::texts::{self, Reading, Source};
 use crate::url::Url;
-use crate::value::{FromText, Line, Text, plain};
+use crate::value::{FromText, Line, Listen, Text, plain};
 use crate::ways_in::{self, Login, WayIn};
 
 /// The configuration, checked.
@@ -89,6 +89,7 @@ impl Config {
         config.check_retention(&mut found);
         config.check_addresses(&mut found);
         config.check_ways_in(&mut found);
+        config.check_tls(&mut found);
         config.check_signers(&mut found);
         if !is_partial && !lacks_text {
             let stands = |error: &ConfigError| !relies_on(error).iter().any(|key| spoiled.contains(*key));
@@ -131,6 +132,18 @@ impl Config {
                     address: url.to_string(),
                 }));
             }
+        }
+    }
+
+    /// What is asked for of TLS must be there.
+    fn check_tls(&self, found: &mut Vec<ConfigError>) {
+        let serve = &self.file.serve;
+        let listens = self.listen().iter().any(Listen::is_tls);
+        if (listens && self.tls().is_none()) || serve.tls.certificate.is_some() != serve.tls.key.is_some() {
+            found.push(self.contradiction(Contradiction::NoCertificate));
+        }
+        if serve.redirect_to_https && !listens {
+            found.push(self.contradiction(Contradiction::NothingToRedirectTo));
         }
     }
 
@@ -193,8 +206,24 @@ impl Config {
 
     /// Returns the address to listen on: a host or address, and a port.
     #[must_use]
-    pub fn listen(&self) -> &str {
-        self.file.serve.listen.as_ref().map_or(DEFAULT_LISTEN, |Text(listen)| listen.0.as_str())
+    pub fn listen(&self) -> Vec<Listen> {
+        match plain(&self.file.serve.listen) {
+            none if none.is_empty() => Listen::from_text(DEFAULT_LISTEN).into_iter().collect(),
+            several => several,
+        }
+    }
+
+    /// Returns the files of the certificate and of its key, as they are configured: their paths begin at the [root](Self::root).
+    #[must_use]
+    pub fn tls(&self) -> Option<(&Utf8Path, &Utf8Path)> {
+        let tls = &self.file.serve.tls;
+        tls.certificate.as_deref().zip(tls.key.as_deref())
+    }
+
+    /// Returns whether requests without TLS are led to it.
+    #[must_use]
+    pub fn redirects_to_tls(&self) -> bool {
+        self.file.serve.redirect_to_https
     }
 
     /// Returns the proxies that are believed about where a request comes from.
@@ -213,7 +242,9 @@ impl Config {
     #[must_use]
     pub fn url_of(&self, repository: &RepositorySettings) -> Url {
         let name = &repository.name;
-        self.configured_url(name).unwrap_or_else(|| Url::of_server(self.listen()).of_repository(name))
+        let of_server =
+            || self.listen().first().map_or_else(|| Url::of_server(&DEFAULT_LISTEN), Url::of_listener);
+        self.configured_url(name).unwrap_or_else(|| of_server().of_repository(name))
     }
 
     /// Returns the configured address of a repository.

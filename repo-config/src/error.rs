@@ -221,6 +221,12 @@ pub enum Contradiction {
         /// The address of the second.
         address: String,
     },
+    /// TLS without a certificate, or without its key.
+    #[error("serve: https:// needs a certificate and its key: [serve.tls] certificate = \"…\", key = \"…\"")]
+    NoCertificate,
+    /// Requests are led to TLS, and nothing listens there.
+    #[error("serve: redirect_to_https needs an address with https:// in `listen`")]
+    NothingToRedirectTo,
     /// A repository with `access` and also with `allow` or `users`.
     #[error(
         "{repository} has `access` beside `allow` or `users`: say all of it in `access`, as in [[\"10.0.0.0/8\", \"users:FILE\"]]"
@@ -366,6 +372,8 @@ impl Contradiction {
             | Self::Signer { .. }
             | Self::SameAddress { .. }
             | Self::AccessTwice { .. }
+            | Self::NoCertificate
+            | Self::NothingToRedirectTo
             | Self::RouteWithoutSuites { .. }
             | Self::RetentionWithoutLimit { .. } => {
                 return None;

@@ -17,7 +17,7 @@ use crate::description::{Description, Kind, Typed};
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::url::Url;
-use crate::value::{HistoryLength, Line, Listen, Size, Text};
+use crate::value::{FromText as _, HistoryLength, Line, Listen, Size, Text};
 use crate::ways_in::{self, Condition};
 
 /// Defines a table of the configuration: each setting with its meaning, its type, its default and an example, which are TOML. A default that
@@ -204,11 +204,57 @@ table! {
     #[derive(Default)]
     #[serde(deny_unknown_fields, default, remote = "Self")]
     ServeTable {
-        /// Address that `serve` listens on; changing it needs a restart.
-        listen: Option<Text<Listen>> ["\"127.0.0.1:8080\""] "\"0.0.0.0:80\"";
+        /// Addresses that `serve` listens on, one or a list, with `https://` over TLS; changing them needs a restart.
+        #[serde(deserialize_with = "one_or_several")]
+        listen: Vec<Text<Listen>> ["\"127.0.0.1:8080\""] "[\"http://0.0.0.0:80\", \"https://[::]:443\"]";
+        /// Certificate for addresses with `https://`. It is read again when it changes.
+        tls: TlsTable [""] "";
+        /// Whether requests without TLS are led to the first address with it, but those for the scripts that set machines up; changing it needs a restart.
+        redirect_to_https: bool ["false"] "true";
         /// Proxies whose `X-Forwarded-For` tells where a request comes from, for `allow`, limits and the log.
         trusted_proxies: Vec<Text<Network>> ["[]"] "[\"127.0.0.1\"]";
     }
+}
+
+table! {
+    /// Certificate of the server.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    TlsTable {
+        /// File of the certificate in PEM, and of those that lead from it to one that clients know.
+        certificate: Option<Utf8PathBuf> [""] "\"/etc/repo/tls.crt\"";
+        /// File of its key in PEM. It is in no backup.
+        key: Option<Utf8PathBuf> [""] "\"/etc/repo/tls.key\"";
+    }
+}
+
+/// A value alone, or a list of such.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Text<Listen>>, D::Error> {
+    struct OneOrSeveral;
+    impl<'de> serde::de::Visitor<'de> for OneOrSeveral {
+        type Value = Vec<Text<Listen>>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a text or a list of texts")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            Listen::from_text(text).map(|one| vec![Text(one)]).map_err(E::custom)
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut several = Vec::new();
+            while let Some(one) = list.next_element()? {
+                several.push(one);
+            }
+            if several.is_empty() {
+                let rule = "an empty list listens nowhere; leave it out to listen at 127.0.0.1:8080";
+                return Err(serde::de::Error::custom(rule));
+            }
+            Ok(several)
+        }
+    }
+    deserializer.deserialize_any(OneOrSeveral)
 }
 
 table! {
@@ -447,6 +493,7 @@ from_tables_only!(
     SigningTable,
     SignerTable,
     ServeTable,
+    TlsTable,
     RepositoryTable,
     SuiteTable,
     RouteTable,
@@ -503,6 +550,7 @@ mod tests {
             ("signing", named("signing"), fields::<SigningTable>()),
             ("a signer", signers, fields::<SignerTable>()),
             ("serve", named("serve"), fields::<ServeTable>()),
+            ("serve.tls", inner("serve", "tls"), fields::<TlsTable>()),
             ("a repository", inner("repositories", "prod"), fields::<RepositoryTable>()),
             ("route", first("route"), fields::<RouteTable>()),
             ("compress_index", named("compress_index"), fields::<CompressTable>()),

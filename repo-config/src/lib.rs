@@ -98,6 +98,6 @@ pub use schema::schema;
 pub use shown::ShownSetting;
 pub use template::Template;
 pub use url::Url;
-pub use value::{FromText, Line};
+pub use value::{FromText, Line, Listen};
 pub use watch::Watch;
 pub use ways_in::{Login, WayIn};

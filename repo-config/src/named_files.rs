@@ -5,7 +5,7 @@ use repo_store::{NamedFile, NamedFileKind};
 
 use crate::config::Config;
 use crate::error::ConfigError;
-use crate::file::{File, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable};
+use crate::file::{File, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable, TlsTable};
 use crate::texts::{self, Source};
 use crate::value::Text;
 use crate::ways_in::Condition;
@@ -47,7 +47,7 @@ impl Config {
             repositories,
             suite,
             signing: SigningTable { passphrase: _, passphrase_file, signer },
-            serve: ServeTable { listen: _, trusted_proxies: _ },
+            serve: ServeTable { listen: _, trusted_proxies: _, redirect_to_https: _, tls },
             origin: _,
             url: _,
             suites: _,
@@ -125,13 +125,16 @@ impl Config {
                 but_automatic_upgrades: _,
             } = table;
         }
-        // In a backup it would lie beside the keys that it protects.
-        if let Some(path) = passphrase_file {
-            found.push(NamedFile {
-                setting: "signing.passphrase_file".to_owned(),
-                path: path.clone(),
-                kind: NamedFileKind::NamedOnly,
-            });
+        // In a backup the passphrase would lie beside the keys that it protects; and a certificate comes anew.
+        let TlsTable { certificate, key } = tls;
+        let named_only = [
+            ("signing.passphrase_file", passphrase_file),
+            ("serve.tls.certificate", certificate),
+            ("serve.tls.key", key),
+        ];
+        for (setting, path) in named_only {
+            let Some(path) = path.clone() else { continue };
+            found.push(NamedFile { setting: setting.to_owned(), path, kind: NamedFileKind::NamedOnly });
         }
         found
     }

@@ -56,6 +56,7 @@ mod states;
 mod status;
 mod sync_calls;
 mod tables;
+mod tls;
 mod tokens;
 mod true_copies;
 mod undoing;
