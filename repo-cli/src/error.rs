@@ -221,6 +221,12 @@ pub(crate) enum Failure {
     /// The published trees cannot be opened to serve them.
     #[error(transparent)]
     Site(std::io::Error),
+    /// A store with repositories whose `repo.toml` is gone.
+    #[error("{root} has a store with repositories, and no repo.toml")]
+    NoConfiguration {
+        /// The directory of the store.
+        root: Utf8PathBuf,
+    },
     /// The certificate for TLS cannot be used.
     #[error(transparent)]
     Certificate(repo_serve::CertificateError),
@@ -458,6 +464,7 @@ impl Failure {
             Self::Usage(_) => USAGE,
             Self::Site(_) => "E-SITE",
             Self::Certificate(_) => "E-CERTIFICATE",
+            Self::NoConfiguration { .. } => "E-NO-CONFIGURATION",
             Self::Signals(_) => "E-SIGNALS",
             Self::Url(_) => "E-URL",
             Self::NotUtf8 { .. } => "E-NOT-UTF-8",

@@ -592,11 +592,29 @@ pub(crate) fn context(actor: String, output: &Output) -> Context {
 pub(crate) fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
     if let Some(root) = &global.root {
         let found = root.join("repo.toml").exists();
-        return if found { Ok(root.clone()) } else { Err(Failure::NoRoot { place: root.to_string() }) };
+        return if found { Ok(root.clone()) } else { Err(no_root(root, root.as_str())) };
     }
     let here = current_directory()?;
     let found = here.ancestors().find(|directory| directory.join("repo.toml").exists());
-    found.map(Utf8Path::to_owned).ok_or_else(|| Failure::NoRoot { place: format!("{here} or above") })
+    found.map(Utf8Path::to_owned).ok_or_else(|| no_root(&here, &format!("{here} or above")))
+}
+
+/// What is missing of a place without a `repo.toml`: all, or the configuration of a store that is in use.
+fn no_root(directory: &Utf8Path, place: &str) -> Failure {
+    if has_repositories(directory) {
+        return Failure::NoConfiguration { root: directory.to_owned() };
+    }
+    Failure::NoRoot { place: place.to_owned() }
+}
+
+/// Returns whether a store in that directory has repositories that something was done to.
+pub(crate) fn has_repositories(directory: &Utf8Path) -> bool {
+    let is_used = |store: Store| {
+        let repositories = store.repositories()?;
+        // One whose state cannot be read was used too.
+        Ok::<_, repo_store::Error>(repositories.iter().any(|name| !matches!(store.head(name), Ok(None))))
+    };
+    Store::open(directory).and_then(is_used).unwrap_or(false)
 }
 
 /// Finds the directory of a store, with or without a `repo.toml`: the one given, or the nearest upwards.

@@ -17,6 +17,10 @@ impl Failure {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => store_hint(error),
+            Self::NoConfiguration { .. } => Some(
+                "take repo.toml from the last backup: another one would not have who may read, and a new key is one that clients refuse"
+                    .to_owned(),
+            ),
             Self::NoRoot { .. } => {
                 Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
             }
@@ -235,12 +239,21 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         return Some(format!("raise `{setting}` in the table [limits] of repo.toml if the package is sound"));
     }
     match error {
+        // A check opens the store too.
+        Error::Storage(StorageError::Io { path, source, .. })
+            if is_in_place_of_a_file(source) && path.ends_with("store/format") =>
+        {
+            return Some(format!("move {path} away, and put the file of the backup there"));
+        }
+        Error::Storage(StorageError::NoStore { path }) if path.join("store/objects").is_dir() => {
+            return Some("store/format is missing: put the file of the backup there".to_owned());
+        }
         Error::Storage(StorageError::Io { source, .. }) if is_in_place_of_a_file(source) => {
             return Some("`repo-cli fsck --repair` moves it aside and mends the file".to_owned());
         }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotADirectory, .. }) => {
             return Some(format!(
-                "a directory belongs there: move {path} away, or run `repo-cli fsck --repair`"
+                "a directory belongs there: move {path} away; below public/ `repo-cli fsck --repair` does that"
             ));
         }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotAFile, .. }) => {

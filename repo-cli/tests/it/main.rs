@@ -17,6 +17,7 @@ mod details;
 mod disk;
 mod foreign_backups;
 mod formats;
+mod gone;
 mod holding;
 mod http;
 mod incoming;

@@ -30,7 +30,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use contents::Subject;
 use deb_parse::checksum::{Blake3, Sha256};
 use graph::{Graph, Wanted};
-use inventory::Inventory;
+use inventory::{Inventory, in_place};
 use journal::Journal;
 use published::{Published, Records, Remedy};
 pub use remote::{Copies, Refusal, Unhelpful};
@@ -50,6 +50,7 @@ use crate::publish;
 use crate::publish::going::going;
 use crate::publish::{DirectoryTarget, Forged, Publication};
 use crate::storage::beneath::StorePaths;
+use crate::storage::obstacle::Obstacle;
 use crate::storage::{COLLECTION, files};
 use crate::store::Store;
 
@@ -237,6 +238,12 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
             .map(|problem| Finding { problem, remedy: Fix::Nothing }),
     );
 
+    // A disk that is not mounted hides all that clients see, and nothing of that is lost.
+    if let Some(obstacle) = Obstacle::at(&store.root().join("public")) {
+        findings.retain(|finding| !finding.problem.path.starts_with("public"));
+        let problem = in_place(ProblemKind::InTheWay, Utf8Path::new("public"), &obstacle);
+        findings.push(Finding { problem, remedy: Fix::Nothing });
+    }
     findings.sort_by(|a, b| (&a.problem.path, a.problem.kind).cmp(&(&b.problem.path, b.problem.kind)));
     // A damaged file of an index is found both when it is read and when a publication needs it: the latter knows more.
     let publications: HashSet<Utf8PathBuf> = findings

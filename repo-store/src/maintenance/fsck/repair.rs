@@ -69,6 +69,12 @@ pub(crate) fn repair(
 ) -> Result<RepairReport, Error> {
     // What garbage collection takes away meanwhile would be taken for damage.
     let directory = store.storage().directory()?;
+    // Nobody holds a lock there.
+    let locks = store.root().join("store/locks");
+    if Obstacle::at(&locks).is_some() {
+        let changed = move_aside(store.root(), &store.paths(), &locks)?;
+        store.paths().sync_all(changed)?;
+    }
     let _no_collection = directory.lock(COLLECTION)?;
     let mut report = RepairReport::default();
     let mut sources = Sources::new(store, sources);

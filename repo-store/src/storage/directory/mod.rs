@@ -67,7 +67,10 @@ impl Directory {
             if let Some(obstacle) = Obstacle::at(&area) {
                 return Err(StorageError::io("open", area)(obstacle.into_error()));
             }
-            return Err(StorageError::NoStore { path: root.to_owned() });
+            // It may be removed at any time, and is made again where something is written.
+            if !files::is_directory(root) {
+                return Err(StorageError::NoStore { path: root.to_owned() });
+            }
         }
         Ok(Self { format, ..Self::at(root) })
     }
@@ -153,7 +156,15 @@ impl Directory {
 
     /// A lock for the thing of that name, held until dropped.
     pub(crate) fn lock(&self, name: &str) -> Result<Lock, StorageError> {
-        Lock::acquire(&self.lock_path(name))
+        let path = self.lock_path(name);
+        match Lock::acquire(&path) {
+            // Nobody holds a lock in a directory that is gone.
+            Err(StorageError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                files::create_directories(&self.root.join("locks"))?;
+                Lock::acquire(&path)
+            }
+            result => result,
+        }
     }
 
     fn lock_path(&self, name: &str) -> Utf8PathBuf {

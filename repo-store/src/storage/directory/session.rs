@@ -18,6 +18,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn start(area: &Utf8Path) -> Result<Self, StorageError> {
+        files::create_directories(area)?;
         Self::sweep(area)?;
         let process = std::process::id();
         for attempt in 0_u32.. {
