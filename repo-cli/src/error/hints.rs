@@ -10,6 +10,7 @@ use repo_store::{
 
 use super::Failure;
 use crate::nearest;
+use crate::output::suites_in_order;
 use crate::package_names::Meant;
 
 impl Failure {
@@ -63,6 +64,14 @@ impl Failure {
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
+            Self::UnknownColumn { name, known } => {
+                let meant = nearest::nearest(name, known.iter().map(String::as_str));
+                Some(match meant {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "a column is one of those that --help lists, or a field of the packages".to_owned(),
+                })
+            }
+            Self::Pattern { .. } => Some("leave out --regex to look for the text as it is".to_owned()),
             Self::NoMatch { meant: Some(meant @ (Meant::BuiltFrom(_) | Meant::Pins(_))), .. } => {
                 Some(meant.hint())
             }
@@ -237,7 +246,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             return Some(format!("move {path} away: a file belongs there"));
         }
         Error::UnknownSuite { suite, known, .. } if !known.is_empty() => {
-            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            let known = suites_in_order(known).into_iter();
+            let known: Vec<String> = known.map(ToString::to_string).collect();
             return Some(nearest::hint(suite.as_str(), &known, "suites"));
         }
         Error::UnknownRevision { repository, .. } => {

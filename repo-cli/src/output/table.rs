@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 
 use deb_parse::SuiteName;
-use repo_store::{Build, RecordKey};
+use repo_store::RecordKey;
 
 use super::color::Style;
 use super::escape::escape_in_line;
@@ -360,16 +360,16 @@ pub(crate) struct Grouped<K> {
 }
 
 /// Groups what is the same in several suites and for several architectures, in the order of `K`.
-pub(crate) fn grouped<K: Clone + Ord>(
-    items: impl IntoIterator<Item = (K, Build, SuiteName)>,
+pub(crate) fn grouped<K: Clone + Ord, B: Ord + ToString>(
+    items: impl IntoIterator<Item = (K, B, SuiteName)>,
 ) -> Vec<Grouped<K>> {
-    let mut all: BTreeMap<K, BTreeMap<Build, BTreeSet<SuiteName>>> = BTreeMap::new();
+    let mut all: BTreeMap<K, BTreeMap<B, BTreeSet<SuiteName>>> = BTreeMap::new();
     for (what, build, suite) in items {
         all.entry(what).or_default().entry(build).or_default().insert(suite);
     }
     let mut rows = Vec::with_capacity(all.len());
     for (what, builds) in all {
-        let mut groups: Vec<(BTreeSet<SuiteName>, Vec<Build>)> = Vec::new();
+        let mut groups: Vec<(BTreeSet<SuiteName>, Vec<B>)> = Vec::new();
         for (build, suites) in builds {
             match groups.iter_mut().find(|(known, _)| *known == suites) {
                 Some((_, builds)) => builds.push(build),
@@ -407,6 +407,7 @@ mod tests {
     use super::*;
     use deb_parse::{Architecture, PackageName, Version};
     use proptest::prelude::*;
+    use repo_store::Build;
 
     fn rows_of(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
         rows.iter().map(|row| row.map(str::to_owned)).collect()
