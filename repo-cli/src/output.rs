@@ -341,9 +341,10 @@ impl Output {
     /// Reports several failures of one kind: on standard error as many as `limit` allows, each hint once; in the document all.
     pub(crate) fn report_each(&self, limit: RowLimit, reports: Vec<Report>, thing: &str) {
         let mut hints = BTreeSet::new();
-        for Report { message, hint, .. } in reports.iter().take(limit.of(reports.len())) {
+        for Report { message, hint, excerpt, .. } in reports.iter().take(limit.of(reports.len())) {
             // A file's name may hold a line break: what follows it must not pass for a line of ours.
             self.note(&format!("error: {}", message.replace('\n', "\\n")));
+            excerpt.iter().for_each(|excerpt| self.note(excerpt));
             if let Some(hint) = hint.as_deref().filter(|hint| hints.insert(*hint)) {
                 self.note(&format!("hint: {hint}"));
             }

@@ -50,6 +50,7 @@ fn without_serving(environment: &Environment, arguments: &[&str]) -> Output {
     environment.finish(&mut command)
 }
 
+#[expect(clippy::too_many_lines, reason = "one walk from an empty directory to a client")]
 #[test]
 fn the_whole_text() {
     let environment = Environment::new(PROGRAM);
