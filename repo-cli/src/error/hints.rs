@@ -22,13 +22,6 @@ impl Failure {
                 Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
             }
             Self::Config(error) => config_hint(error),
-            Self::UnknownSetting { name, known } => {
-                let meant = nearest::nearest(name, known.iter().map(String::as_str));
-                Some(meant.map_or_else(
-                    || "run repo-cli config show".to_owned(),
-                    |meant| format!("did you mean `{meant}`?"),
-                ))
-            }
             Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
                 "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
                     .to_owned(),
@@ -64,6 +57,17 @@ impl Failure {
             Self::NoDropFolder => Some(
                 "name a repository and its folders, `repo-cli incoming preprod /srv/incoming`, or add [[incoming]] to repo.toml".to_owned(),
             ),
+            _ => self.name_hint(),
+        }
+    }
+
+    /// What to do about a name that nothing has.
+    fn name_hint(&self) -> Option<String> {
+        let meant = |name: &str, known: &[String]| {
+            let meant = nearest::nearest(name, known.iter().map(String::as_str))?;
+            Some(format!("did you mean `{meant}`?"))
+        };
+        match self {
             Self::NoHold { repository, meant: Some(meant), .. } => {
                 Some(format!("did you mean `{meant}`? (run repo-cli holds {repository})"))
             }
@@ -71,13 +75,12 @@ impl Failure {
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
-            Self::UnknownColumn { name, known } => {
-                let meant = nearest::nearest(name, known.iter().map(String::as_str));
-                Some(match meant {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => "a column is one of those that --help lists, or a field of the packages".to_owned(),
-                })
+            Self::UnknownSetting { name, known } => {
+                Some(meant(name, known).unwrap_or_else(|| "run repo-cli config show".to_owned()))
             }
+            Self::UnknownColumn { name, known } => Some(meant(name, known).unwrap_or_else(|| {
+                "a column is one of those that --help lists, or a field of the packages".to_owned()
+            })),
             Self::Pattern { .. } => Some("leave out --regex to look for the text as it is".to_owned()),
             Self::NoMatch { meant: Some(meant @ (Meant::BuiltFrom(_) | Meant::Pins(_))), .. } => {
                 Some(meant.hint())
