@@ -329,7 +329,7 @@ pub(crate) enum Failure {
         /// The directory or the file.
         path: Utf8PathBuf,
     },
-    /// A command that signs, for which a public key cannot be told, or is there already.
+    /// A command that signs, whose public key cannot be found out or exists already.
     #[error("{what}")]
     NoCommandSigner {
         /// What is lacking.

@@ -205,7 +205,7 @@ impl Output {
         self.safe_line(&escape_for_terminal(text));
     }
 
-    /// One line of a result, some parts of which are coloured.
+    /// One line of a result with coloured parts.
     pub(crate) fn styled_line(&self, parts: &[(Style, &str)]) {
         let is_colored = self.color.colors(&io::stdout());
         let paint = |(style, text): &(Style, &str)| {

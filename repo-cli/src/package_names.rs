@@ -66,7 +66,7 @@ pub(crate) fn meant<'a, 's: 'a>(
     Ok(nearest.map(|name| Meant::Name(name.to_owned())))
 }
 
-/// Returns the failure of a verb for which names or patterns match no package of a repository.
+/// Returns the failure of a verb whose names or patterns match no package of a repository.
 pub(crate) fn no_match(
     session: &Session,
     repository: &RepositoryName,

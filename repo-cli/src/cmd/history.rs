@@ -76,7 +76,7 @@ pub(crate) fn run(
         known.extend(revision.commit().suites.keys().cloned());
         entries.extend(entry(&revision, arguments)?);
     }
-    // A suite that is no longer configured still has its history.
+    // A suite that was taken out of the configuration still has its history.
     let unknown: Vec<_> = arguments.suites.iter().filter(|suite| !known.contains(*suite)).cloned().collect();
     repository.check_suites(&unknown)?;
     output.result(&serde_json::json!({ "history": entries }), || {

@@ -97,7 +97,7 @@ impl Placement {
     }
 }
 
-/// Where the version leads to when nobody says anything but perhaps the upload, which names a release that there is no suite for.
+/// Where the version leads to when nobody says anything but perhaps the upload, which names a release without a suite.
 fn by_version_alone(
     key: &RecordKey,
     repository: &RepositorySettings,

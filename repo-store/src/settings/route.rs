@@ -31,7 +31,7 @@ pub enum Route {
     Distribution {
         /// The suites.
         suites: Vec<SuiteName>,
-        /// A release that the upload names besides, and that there is no suite for.
+        /// A release without a suite that the upload names besides.
         foreign: Option<String>,
     },
     /// The person who added it said so.
@@ -39,7 +39,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// Returns what names a release that there is no suite for.
+    /// Returns what names a release without a suite.
     #[must_use]
     pub fn foreign(&self) -> Option<&str> {
         match self {
