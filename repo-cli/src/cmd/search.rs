@@ -23,11 +23,11 @@ use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SearchArguments {
-    /// Texts that the name or the description has, all of them, in upper or lower case
+    /// Texts to look for in names and descriptions, in upper or lower case; a package must have all of them
     #[arg(value_name = "TEXT", required_unless_present = "files")]
     texts: Vec<String>,
-    /// A file in the package: a path such as usr/bin/hello, the end of one such as bin/hello, or with * and ? for any characters; may be
-    /// given several times. It is looked for in packages whose content is known: those of repositories with `contents`
+    /// Find packages with this file: a path (usr/bin/hello), the end of a path (bin/hello), or a pattern with * and ?; may be given several
+    /// times. Only packages whose content is known are searched: those of repositories with `contents`
     #[arg(long = "file", value_name = "PATH")]
     files: Vec<String>,
     /// Look for the texts in this field of the control file instead, such as Maintainer; may be given several times
