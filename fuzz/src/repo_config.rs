@@ -42,8 +42,8 @@ pub fn config_read(bytes: &[u8]) {
         let name = &settings.name;
         assert_eq!(config.repository(name.as_str()).unwrap().name, *name);
         settings.validate().unwrap();
-        let _ = (config.retention(name), config.keep_history(name), config.allowed_networks(name));
-        let _ = (config.url_of(settings), config.users_file(name), config.needs_password(name));
+        let _ = (config.retention(name), config.keep_history(name), config.ways_in(name));
+        let _ = (config.url_of(settings), config.users_files(name), config.needs_password(name));
     }
 }
 

@@ -1,25 +1,52 @@
 //! Who may read what, from the configuration to the server.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use repo_config::{Config, Network};
-use repo_serve::{Access, IpNetwork, UserFile};
-use repo_store::RepositoryName;
+use jiff::Timestamp;
+use repo_config::{Config, Network, WayIn};
+use repo_serve::{Access, IpNetwork, Login, TokenFile, TokenHolders, UserFile, Way};
+use repo_store::{RepositoryName, Tokens};
 
 use crate::cmd::client_config::paste;
 
-/// Who may read which repository, and the scripts that set up machines. Files of users are read now.
+/// Who may read which repository, and the scripts that set up machines. Files of users and of tokens are read now.
 pub(crate) fn of(config: &Config) -> BTreeMap<String, Access> {
     let access = config.repositories().map(|repository| {
         let name = &repository.name;
-        let users = config.users_file(name).map(|path| UserFile::load(&config.root().join(path)));
-        let allow = networks(config.allowed_networks(name));
-        (name.to_string(), Access::both(allow, users))
+        let ways = config.ways_in(name).into_iter().map(|way| way_into(config, name, way)).collect();
+        (name.to_string(), Access { ways, unlisted: false })
     });
     // Under a repository of that name its rules count.
     let setup = [(paste::DIRECTORY.to_owned(), Access { unlisted: true, ..Access::default() })];
     setup.into_iter().chain(access).collect()
+}
+
+fn way_into(config: &Config, repository: &RepositoryName, way: WayIn) -> Way {
+    let login = match way.login {
+        None => Login::None,
+        Some(repo_config::Login::Users(path)) => Login::Users(UserFile::load(&config.root().join(path))),
+        Some(repo_config::Login::Tokens) => Login::Tokens(token_file(config, repository)),
+    };
+    Way { networks: way.networks.into_iter().map(networks).collect(), login }
+}
+
+/// The tokens of a repository, out of the file that the store keeps them in: to serve files no store is opened.
+fn token_file(config: &Config, repository: &RepositoryName) -> TokenFile {
+    let path = config.root().join(Tokens::path(repository));
+    TokenFile::load(&path, |text| {
+        let tokens = Tokens::parse(text).ok_or("it is not what was written; `repo-cli fsck` says more")?;
+        Ok(Arc::new(Holders(tokens)))
+    })
+}
+
+struct Holders(Tokens);
+
+impl TokenHolders for Holders {
+    fn holder_of(&self, token: &str) -> Option<String> {
+        Some(self.0.holder_of(token, Timestamp::now())?.holder.to_string())
+    }
 }
 
 /// The proxies that are believed about where a request comes from.
@@ -31,11 +58,13 @@ fn networks(configured: Vec<Network>) -> Vec<IpNetwork> {
     configured.into_iter().map(|network| IpNetwork::around(network.address(), network.prefix())).collect()
 }
 
-/// The file of the users of a repository when it cannot be used, and what is wrong with it and what `serve` then does.
-pub(crate) fn unusable_users(config: &Config, repository: &RepositoryName) -> Option<(Utf8PathBuf, String)> {
-    let path = config.users_file(repository)?;
-    let problem = UserFile::load(&config.root().join(path)).problem()?;
-    Some((path.to_owned(), format!("{problem}; {}", effect_of_unusable_users(repository))))
+/// The files of the users of a repository that cannot be used, with what is wrong with each and what `serve` then does.
+pub(crate) fn unusable_users(config: &Config, repository: &RepositoryName) -> Vec<(Utf8PathBuf, String)> {
+    let problem = |path: Utf8PathBuf| {
+        let problem = UserFile::load(&config.root().join(&path)).problem()?;
+        Some((path, format!("{problem}; {}", effect_of_unusable_users(repository))))
+    };
+    config.users_files(repository).into_iter().filter_map(problem).collect()
 }
 
 /// What `serve` does when a file of users cannot be used.

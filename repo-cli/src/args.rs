@@ -251,11 +251,13 @@ pub(crate) enum Command {
     /// Serve the published repositories over HTTP
     ///
     /// A change of the configuration counts within two seconds: the repositories, who may read them, the proxies that are trusted,
-    /// and the files of users. Where to listen is decided at the start; and a change that drops `trusted_proxies`, or `allow` or `users`
-    /// of a repository, counts after a restart.
+    /// the files of users and the tokens. Where to listen is decided at the start; and a change that drops `trusted_proxies`, or after which
+    /// nobody asks where clients of a repository come from, or what they show, counts after a restart.
     Serve(cmd::serve::ServeArguments),
     /// Print what a client needs to install from a repository
     ClientConfig(cmd::client_config::ClientConfigArguments),
+    /// Make, list and revoke the tokens of machines and jobs
+    Access(cmd::access::AccessArguments),
     /// Make, list, rotate and check signing keys
     Key(cmd::key::KeyArguments),
     /// Look after the configuration
@@ -326,6 +328,7 @@ impl Command {
             | Self::Config(_)
             | Self::Manual(_)
             | Self::ClientConfig(_) => false,
+            Self::Access(arguments) => arguments.writes(),
             Self::Key(arguments) => arguments.writes(),
         }
     }

@@ -497,7 +497,7 @@ impl Session {
         }
         warn_of_architectures(repository, output);
         let name = &repository.name;
-        if let Some((_, problem)) = access::unusable_users(&self.config, name) {
+        for (_, problem) in access::unusable_users(&self.config, name) {
             output.warn("W-USERS", problem);
         }
         let is_ahead = |thing: &str, date| {

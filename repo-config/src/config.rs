@@ -17,6 +17,7 @@ use crate::regular_file;
 use crate::texts::{self, Reading, Source};
 use crate::url::Url;
 use crate::value::{FromText, Line, Text, plain};
+use crate::ways_in::{self, Login, WayIn};
 
 /// The configuration, checked.
 #[derive(Debug)]
@@ -87,6 +88,7 @@ impl Config {
         config.check_routes(&mut found);
         config.check_retention(&mut found);
         config.check_addresses(&mut found);
+        config.check_ways_in(&mut found);
         config.check_signers(&mut found);
         if !is_partial && !lacks_text {
             let stands = |error: &ConfigError| !relies_on(error).iter().any(|key| spoiled.contains(*key));
@@ -128,6 +130,15 @@ impl Config {
                     second,
                     address: url.to_string(),
                 }));
+            }
+        }
+    }
+
+    /// `access` says all of it: with `allow` or `users` beside it, it would not be clear which counts.
+    fn check_ways_in(&self, found: &mut Vec<ConfigError>) {
+        for (Text(name), table) in &self.file.repositories {
+            if !table.access.is_empty() && !(table.allow.is_empty() && table.users.is_none()) {
+                found.push(self.contradiction(Contradiction::AccessTwice { repository: name.clone() }));
             }
         }
     }
@@ -213,10 +224,10 @@ impl Config {
         own.map(|Text(url)| url.clone()).or_else(below)
     }
 
-    /// Returns whether clients of a repository need a password.
+    /// Returns whether clients of a repository need a password or a token, wherever they are.
     #[must_use]
     pub fn needs_password(&self, repository: &RepositoryName) -> bool {
-        self.users_file(repository).is_some()
+        self.ways_in(repository).iter().all(|way| way.login.is_some())
     }
 
     /// Returns whether the configuration says what becomes of packages for releases without a suite.
@@ -228,16 +239,24 @@ impl Config {
         table.or(self.file.unknown_release).is_some()
     }
 
-    /// Returns the networks whose addresses may read a repository; none stands for every address.
+    /// Returns the ways into a repository, of which a client needs one.
     #[must_use]
-    pub fn allowed_networks(&self, repository: &RepositoryName) -> Vec<Network> {
-        self.file.repositories.get(repository).map_or_else(Vec::new, |table| plain(&table.allow))
+    pub fn ways_in(&self, repository: &RepositoryName) -> Vec<WayIn> {
+        self.file.repositories.get(repository).map_or_else(|| vec![WayIn::default()], ways_in::of)
     }
 
-    /// Returns the file of the users who may read a repository, as it is configured: its path begins at the [root](Self::root).
+    /// Returns the files of the users who may read a repository, as they are configured: their paths begin at the [root](Self::root).
     #[must_use]
-    pub fn users_file(&self, repository: &RepositoryName) -> Option<&Utf8Path> {
-        self.file.repositories.get(repository).and_then(|table| table.users.as_deref())
+    pub fn users_files(&self, repository: &RepositoryName) -> Vec<Utf8PathBuf> {
+        let logins = self.ways_in(repository).into_iter().filter_map(|way| way.login);
+        let files = logins.filter_map(|login| if let Login::Users(path) = login { Some(path) } else { None });
+        without_repeats(files.collect())
+    }
+
+    /// Returns whether a token lets clients into a repository.
+    #[must_use]
+    pub fn takes_tokens(&self, repository: &RepositoryName) -> bool {
+        self.ways_in(repository).iter().any(|way| way.login == Some(Login::Tokens))
     }
 
     /// Returns the files that it was read from: `repo.toml` and its drop-ins, in the order in which they count.
@@ -602,7 +621,7 @@ mod tests {
         repo.toml:3:21: channels: no repository named `x`
         repo.toml:3:26: channels: no repository named `y`
         repo.toml:4:10: pdiffs: invalid type: string "many", expected a number from 0 on
-        repo.toml:6:1: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`, `keys`
+        repo.toml:6:1: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `access`, `keep_history`, `keys`
         repo.toml:7:13: repositories.prod.valid_for: invalid duration `soon`; use for example 14d or 36h
         repo.toml:9:9: repositories.t.allow: an empty list allows nobody; leave it out to allow all, or name a network such as 10.0.0.0/8
         repo.d/1.toml:1:10: origin: invalid type: integer `7`, expected a text

@@ -16,6 +16,7 @@ use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::url::Url;
 use crate::value::{HistoryLength, Line, Listen, Size, Text};
+use crate::ways_in::Condition;
 
 /// A setting in a table.
 #[derive(Clone, Debug)]
@@ -174,6 +175,7 @@ kinds! {
     All: Kind::Word(&["folded", "apart"]);
     OnUnknownRelease: Kind::Word(&["refuse", "everywhere"]);
     Publish: Kind::Word(&["auto", "manual"]);
+    Text<Condition>: Kind::Text("network, `users:FILE`, `tokens` or `public`");
     Text<Architecture>: Kind::Text("architecture");
     Text<Component>: Kind::Text("component");
     Text<Credential>: Kind::Text("`credential:NAME`");

@@ -221,6 +221,14 @@ pub enum Contradiction {
         /// The address of the second.
         address: String,
     },
+    /// A repository with `access` and also with `allow` or `users`.
+    #[error(
+        "{repository} has `access` beside `allow` or `users`: say all of it in `access`, as in [[\"10.0.0.0/8\", \"users:FILE\"]]"
+    )]
+    AccessTwice {
+        /// The repository.
+        repository: RepositoryName,
+    },
     /// A repository in the order of promotion that is not configured.
     #[error("channels: no repository named `{repository}`")]
     ChannelWithoutRepository {
@@ -357,6 +365,7 @@ impl Contradiction {
             | Self::ListedTwice { .. }
             | Self::Signer { .. }
             | Self::SameAddress { .. }
+            | Self::AccessTwice { .. }
             | Self::RouteWithoutSuites { .. }
             | Self::RetentionWithoutLimit { .. } => {
                 return None;

@@ -18,6 +18,7 @@ use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::url::Url;
 use crate::value::{HistoryLength, Line, Listen, Size, Text};
+use crate::ways_in::{self, Condition};
 
 /// Defines a table of the configuration: each setting with its meaning, its type, its default and an example, which are TOML. A default that
 /// begins with `^` names the setting that counts instead, one that begins with `(` is explained in words, and an empty one sets nothing.
@@ -240,6 +241,9 @@ table! {
         allow: Vec<Text<Network>> [""] "[\"10.0.0.0/8\", \"2001:db8::/32\"]";
         /// File of those who may read it with a password, as `htpasswd -B` writes it. Without it nobody is asked.
         users: Option<Utf8PathBuf> [""] "\"prod.htpasswd\"";
+        /// Ways in, of which a client needs one, instead of `allow` and `users`. All of a way must hold: a network that the client comes from, `users:FILE` or `tokens` for what it shows, or `public`.
+        #[serde(deserialize_with = "ways_in::ways")]
+        access: Vec<Vec<Text<Condition>>> [""] "[[\"10.0.0.0/8\"], [\"tokens\"]]";
         /// How much of its history is kept: a number of states or a time.
         keep_history: Option<HistoryLength> ["^gc.keep_history"] "100";
         /// Fingerprints of the keys that sign it, and of those that replace them after `key rotate`. Without it all keys sign.

@@ -80,6 +80,7 @@ mod uploaders;
 mod url;
 mod value;
 mod watch;
+mod ways_in;
 
 pub use config::{Config, DEFAULT_LISTEN, without_repeats};
 pub use drop_folders::DropFolder;
@@ -99,3 +100,4 @@ pub use template::Template;
 pub use url::Url;
 pub use value::{FromText, Line};
 pub use watch::Watch;
+pub use ways_in::{Login, WayIn};

@@ -8,6 +8,7 @@ use crate::error::ConfigError;
 use crate::file::{File, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable};
 use crate::texts::{self, Source};
 use crate::value::Text;
+use crate::ways_in::Condition;
 
 impl Config {
     /// Returns every file that the configuration consists of or names: the one list that a backup goes by.
@@ -88,12 +89,18 @@ impl Config {
                 valid_for: _,
                 pdiffs: _,
                 allow: _,
+                access,
                 keep_history: _,
                 keys: _,
             } = table;
             for (setting, path) in [("users", users), ("uploaders", uploaders)] {
                 if let Some(path) = path {
                     saved(format!("repositories.{name}.{setting}"), path);
+                }
+            }
+            for Text(condition) in access.iter().flatten() {
+                if let Condition::Users(path) = condition {
+                    saved(format!("repositories.{name}.access"), path);
                 }
             }
         }

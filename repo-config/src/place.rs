@@ -242,6 +242,7 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
                 keys(&["repositories", first.as_str(), "url"]),
             ];
         }
+        Contradiction::AccessTwice { repository } => keys(&["repositories", repository.as_str(), "access"]),
         Contradiction::Signer { number } => Setting::in_rule(&["signing", "signer"], *number, &[]),
         Contradiction::UnknownSuite { repository, suite, .. } => {
             keys(&["repositories", repository.as_str(), "suites"]).item(suite)

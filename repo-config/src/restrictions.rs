@@ -6,7 +6,9 @@ use repo_store::RepositoryName;
 
 use crate::config::Config;
 use crate::error::Loosening;
+use crate::file::RepositoryTable;
 use crate::value::Text;
+use crate::ways_in;
 
 /// What is asked of the clients of each repository.
 #[derive(Debug)]
@@ -18,25 +20,29 @@ pub(crate) struct Restrictions {
 
 #[derive(Debug)]
 struct Restriction {
+    /// Whether each way in asks for a login.
     users: bool,
+    /// Whether each way in asks where the client comes from.
     allow: bool,
+    /// Whether some way in asks for nothing.
+    is_none: bool,
 }
 
 impl Restriction {
-    fn is_none(&self) -> bool {
-        !self.users && !self.allow
+    fn of(table: &RepositoryTable) -> Self {
+        let ways = ways_in::of(table);
+        Self {
+            users: ways.iter().all(|way| way.login.is_some()),
+            allow: ways.iter().all(|way| !way.networks.is_empty()),
+            is_none: ways.iter().any(|way| way.login.is_none() && way.networks.is_empty()),
+        }
     }
 }
 
 impl Restrictions {
     pub(crate) fn of(config: &Config) -> Self {
         let tables = config.file.repositories.iter();
-        let repositories = tables
-            .map(|(Text(name), table)| {
-                let (users, allow) = (table.users.is_some(), !table.allow.is_empty());
-                (name.clone(), Restriction { users, allow })
-            })
-            .collect();
+        let repositories = tables.map(|(Text(name), table)| (name.clone(), Restriction::of(table))).collect();
         Self { repositories, proxies: !config.file.serve.trusted_proxies.is_empty() }
     }
 
@@ -51,10 +57,10 @@ impl Restrictions {
             return Some(Loosening::NoProxies);
         }
         self.repositories.iter().find_map(|(name, before)| match after.repositories.get(name) {
-            _ if before.is_none() => None,
+            _ if before.is_none => None,
             // It would be back without them later.
             None => Some(Loosening::Gone(name.clone())),
-            Some(after) if after.is_none() => Some(Loosening::Open(name.clone())),
+            Some(after) if after.is_none => Some(Loosening::Open(name.clone())),
             Some(after) if before.users && !after.users => Some(Loosening::NoPassword(name.clone())),
             Some(after) if before.allow && !after.allow => Some(Loosening::EveryAddress(name.clone())),
             Some(_) => None,

@@ -371,7 +371,7 @@ mod tests {
         repo.d/a.toml:2:16: repositories.prod.keep_history: invalid duration `long`; use for example 14d or 36h
         repo.d/a.toml:2:16: repositories.prod.keep_history: invalid type: boolean `true`, expected a number of states or a time such as "365d"
         repo.d/a.toml:4:17: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
-        repo.d/a.toml:2:1: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`, `keys`
+        repo.d/a.toml:2:1: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `access`, `keep_history`, `keys`
         repo.d/a.toml:3:3: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
         repo.d/a.toml:1:15: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
         repo.d/a.toml:1:7: url: `h` is not an address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+

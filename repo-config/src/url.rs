@@ -31,6 +31,18 @@ impl Url {
     pub fn is_of_the_web(&self) -> bool {
         self.0.starts_with("http://") || self.0.starts_with("https://")
     }
+
+    /// Returns whether it leads to the machine that asks: what is sent there passes no network.
+    #[must_use]
+    pub fn is_of_this_machine(&self) -> bool {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = match authority.strip_prefix('[') {
+            Some(address) => address.split(']').next().unwrap_or_default(),
+            None => authority.split(':').next().unwrap_or_default(),
+        };
+        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
 }
 
 impl Url {
@@ -136,6 +148,20 @@ mod tests {
             let url = Url::from_text(text).unwrap();
             assert_eq!(url.to_string(), shown);
             assert_eq!(url.is_of_the_web(), text.starts_with("http"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_passes_no_network() {
+        for (text, expected) in [
+            ("http://localhost:8080", true),
+            ("http://127.0.0.1:8080/prod", true),
+            ("http://[::1]:8080", true),
+            ("http://127.0.0.1.example.org", false),
+            ("http://10.0.0.1:8080", false),
+            ("https://localhost.example.org", false),
+        ] {
+            assert_eq!(Url::from_text(text).unwrap().is_of_this_machine(), expected, "{text}");
         }
     }
 

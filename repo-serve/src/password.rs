@@ -19,7 +19,7 @@ pub(crate) enum PasswordHash {
 }
 
 /// The alphabet of crypt(3) hashes that encode the low bits first.
-const CRYPT: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub(crate) const CRYPT: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Above this one check takes over ten seconds, so it is a slip or an attack on the server.
 const BCRYPT_COST_LIMIT: u32 = 17;
@@ -112,10 +112,11 @@ fn parse_bcrypt(rest: &str) -> Option<PasswordHash> {
 }
 
 /// Writers of bcrypt hashes disagree about the unused last bits, so these are not looked at.
-const BCRYPT_BASE64: base64::engine::GeneralPurposeConfig = base64::engine::GeneralPurposeConfig::new()
-    .with_encode_padding(false)
-    .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone)
-    .with_decode_allow_trailing_bits(true);
+pub(crate) const BCRYPT_BASE64: base64::engine::GeneralPurposeConfig =
+    base64::engine::GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true);
 
 fn cost_is_sane(cost: u32) -> bool {
     (4..=BCRYPT_COST_LIMIT).contains(&cost)
@@ -174,7 +175,7 @@ fn apr1(password: &[u8], salt: &[u8]) -> Vec<u8> {
 
 /// The order in which crypt(3) hashes write the bytes of their digest, lowest six bits first.
 const MD5_ORDER: [u8; 16] = [12, 6, 0, 13, 7, 1, 14, 8, 2, 15, 9, 3, 5, 10, 4, 11];
-const SHA256_ORDER: [u8; 32] = [
+pub(crate) const SHA256_ORDER: [u8; 32] = [
     20, 10, 0, 11, 1, 21, 2, 22, 12, 23, 13, 3, 14, 4, 24, 5, 25, 15, 26, 16, 6, 17, 7, 27, 8, 28, 18, 29,
     19, 9, 30, 31,
 ];
@@ -184,7 +185,7 @@ const SHA512_ORDER: [u8; 64] = [
     60, 39, 18, 19, 61, 40, 41, 20, 62, 63,
 ];
 
-fn crypt64(digest: &[u8], order: &[u8]) -> Vec<u8> {
+pub(crate) fn crypt64(digest: &[u8], order: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(order.len() * 4 / 3 + 1);
     for group in order.chunks(3) {
         let mut bits = 0u32;

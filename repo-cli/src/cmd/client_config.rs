@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use deb_parse::checksum::Sha256;
 use deb_parse::{PackageName, SuiteName, Version};
 use repo_config::Url;
+use repo_store::RepositorySettings;
 pub(crate) use script::quoted;
 use serde::Serialize;
 use setup::Block;
@@ -59,18 +60,7 @@ pub(crate) fn run(
     if !arguments.pin.is_empty() {
         return pins::print(&arguments.pin, repository, &arguments.suites, session, output);
     }
-    let url = match &arguments.url {
-        Some(url) => url.of_repository(&repository.name),
-        None => session.config.url_of(repository),
-    };
-    if arguments.url.is_none() && session.config.configured_url(&repository.name).is_none() {
-        output.warn(
-            "W-NO-URL",
-            format!(
-                "{url} is where `serve` listens: for other machines set `url` in repo.toml, or give --url"
-            ),
-        );
-    }
+    let url = address(session, repository, arguments.url.as_ref(), output);
     let setup = if arguments.flat {
         Setup::of_flat(session, repository, url)?
     } else {
@@ -78,7 +68,7 @@ pub(crate) fn run(
     };
     let mut document = setup.json()?;
     if arguments.script {
-        document.line = Some(paste::line(session, arguments.url.as_ref(), &document.script)?);
+        document.line = Some(paste::line(session, arguments.url.as_ref(), &document.script, None)?);
     }
     output.result(&document, || {
         let text = if arguments.auth {
@@ -108,6 +98,28 @@ pub(crate) fn run(
         );
     }
     Ok(Outcome::Done)
+}
+
+/// Returns the address under which clients reach a repository, and warns when it is that of this machine only.
+pub(super) fn address(
+    session: &Session,
+    repository: &RepositorySettings,
+    base: Option<&Url>,
+    output: &Output,
+) -> Url {
+    let url = match base {
+        Some(url) => url.of_repository(&repository.name),
+        None => session.config.url_of(repository),
+    };
+    if base.is_none() && session.config.configured_url(&repository.name).is_none() {
+        output.warn(
+            "W-NO-URL",
+            format!(
+                "{url} is where `serve` listens: for other machines set `url` in repo.toml, or give --url"
+            ),
+        );
+    }
+    url
 }
 
 /// Everything that a client needs, in parts.
@@ -176,7 +188,7 @@ impl Setup {
                 fingerprints: self.keyring.fingerprints().iter().map(ToString::to_string).collect(),
             },
             auth_path: self.auth_path(),
-            auth: self.auth_entry(),
+            auth: self.auth_entry("USER", "PASSWORD"),
             needs_password: self.needs_password,
             sources_path: self.sources_path(),
             clients: self.blocks.iter().map(client).collect::<Result<_, Failure>>()?,

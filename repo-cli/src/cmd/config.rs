@@ -156,7 +156,7 @@ fn names_of(key: &str) -> Vec<String> {
 /// What is wrong with the files that a repository names.
 fn of_repository(config: &Config, name: &RepositoryName, store: Option<&Store>) -> Vec<Report> {
     let mut problems = Vec::new();
-    if let Some(path) = config.users_file(name).map(|path| config.root().join(path)) {
+    for path in config.users_files(name).iter().map(|path| config.root().join(path)) {
         for (line, what) in UserFile::mistakes(&path) {
             let what = format!("{what}; {}", access::effect_of_unusable_users(name));
             // The line is not shown: it has the hash of a password.

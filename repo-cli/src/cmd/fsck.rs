@@ -80,12 +80,12 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     }
     let check = |suite: SignedSuite<'_>| keys.verify(suite);
     let look = || keys.look();
-    let of_users = session.config.repositories().filter_map(|repository| {
-        let name = &repository.name;
-        let (path, what) = access::unusable_users(&session.config, name)?;
-        Some(Problem { kind: ProblemKind::Damaged, path, what, affects: Vec::new() })
-    });
-    let of_users: Vec<Problem> = of_users.collect();
+    let of_users: Vec<Problem> = session
+        .config
+        .repositories()
+        .flat_map(|repository| access::unusable_users(&session.config, &repository.name))
+        .map(|(path, what)| Problem { kind: ProblemKind::Damaged, path, what, affects: Vec::new() })
+        .collect();
     let sign_again = |name: &RepositoryName| {
         let publishing = Publishing { again: true, ..Publishing::default() };
         let signed = session

@@ -1,5 +1,6 @@
 //! The verbs, a file for each: its arguments, one call into the library, and what it prints.
 
+pub(crate) mod access;
 pub(crate) mod add;
 pub(crate) mod backup;
 mod changes;
@@ -83,6 +84,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Restore(arguments) => restore::run(&arguments, &global, output),
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
+        Command::Access(arguments) => access::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
         Command::Config(arguments) => config::run(&arguments, &global, output),
         Command::Completions(arguments) => completions::run(&arguments, output),

@@ -4,8 +4,8 @@ use apt_sign::{KeyFileFault, KeyProblem};
 use repo_config::{ConfigError, KeyError, UnknownWord};
 use repo_store::progress::Phase;
 use repo_store::{
-    Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError, SettingsError,
-    StorageError,
+    AccessError, Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError,
+    SettingsError, StorageError,
 };
 
 use super::Failure;
@@ -277,6 +277,13 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             return Some(format!(
                 "choose another name, or first run repo-cli tag {repository} {tag} --delete"
             ));
+        }
+        Error::Access(AccessError::HolderTaken { repository, holder }) => {
+            return Some(format!("for a new token first run repo-cli access revoke {repository} {holder}"));
+        }
+        Error::Access(AccessError::UnknownHolder { holder, known, .. }) if !known.is_empty() => {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            return Some(nearest::hint(holder.as_str(), &known, "holders"));
         }
         Error::UnknownTag { repository, .. } => return Some(format!("run repo-cli tag {repository}")),
         Error::Change(ChangeError::Present { key, repository, .. }) => {

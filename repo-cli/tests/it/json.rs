@@ -239,6 +239,24 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             vec![case(0, &["client-config", "prod"]), case(1, &["client-config", "prod", "--flat"])]
         }
         "key generate" => vec![case(0, &["key", "generate", "--name", &format!("k{ALLOWED}")])],
+        "access add" => vec![
+            case(0, &["access", "add", "preprod", "web1", "--group", "web"]),
+            case(1, &["access", "add", "preprod", "web1"]),
+            case(2, &["access", "add", "preprod", &hostile_name]),
+        ],
+        "access invite" => vec![
+            case(2, &["access", "invite", "preprod", "web2"]),
+            case(0, &["access", "invite", "preprod", "web2", "--url", "http://localhost"]),
+        ],
+        "access list" => vec![case(0, &["access", "list"]), case(1, &["access", "list", &hostile_name])],
+        "access rename" => vec![
+            case(0, &["access", "rename", "preprod", "web2", "web3", "--dry-run"]),
+            case(1, &["access", "rename", "preprod", "web4", "web5"]),
+        ],
+        "access revoke" => vec![
+            case(1, &["access", "revoke", "preprod", "web4"]),
+            case(0, &["access", "revoke", "preprod", "web1"]),
+        ],
         "key list" => vec![case(0, &["key", "list"])],
         "key export" => vec![case(0, &["key", "export"]), case(2, &["key", "export", "--binary"])],
         "key publish" => {

@@ -57,6 +57,7 @@ mod states;
 mod status;
 mod sync_calls;
 mod tables;
+mod tokens;
 mod true_copies;
 mod undoing;
 mod watching;

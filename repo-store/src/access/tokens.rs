@@ -8,12 +8,13 @@
 
 use std::collections::BTreeMap;
 
+use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Sha256;
 use jiff::Timestamp;
 
 use crate::access::token::{Token, is_id};
 use crate::context::Context;
-use crate::document::{Area, Document, Kept};
+use crate::document::{self, Area, Document, Kept};
 use crate::error::{AccessError, Error};
 use crate::model::commit::one_line;
 use crate::model::log_entry::LogEntry;
@@ -59,18 +60,30 @@ pub struct NewToken {
     /// The groups that its holder is in.
     pub groups: Vec<HolderName>,
     /// Makes the hashes that servers other than `repo-serve` need, while the token is known. None of them may hold a control character.
-    pub hashes: fn(&str) -> Vec<String>,
+    pub hashes: fn(&str) -> std::io::Result<Vec<String>>,
 }
 
 impl NewToken {
     /// A token for a machine or job, which does not expire.
     #[must_use]
     pub fn new(holder: HolderName) -> Self {
-        Self { holder, expires: None, groups: Vec::new(), hashes: |_| Vec::new() }
+        Self { holder, expires: None, groups: Vec::new(), hashes: |_| Ok(Vec::new()) }
     }
 }
 
 impl Tokens {
+    /// Returns the file of the tokens of a repository, from the root of a store in a directory.
+    #[must_use]
+    pub fn path(repository: &RepositoryName) -> Utf8PathBuf {
+        Utf8Path::new("store").join(Area::Tokens.key(repository.as_str()).as_str())
+    }
+
+    /// Reads the text of such a file; `None` when it is not what was written. A text of no lines has no tokens.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        document::parse(text.as_bytes())
+    }
+
     /// Returns whose token this is, if it counts at that time. Costs one SHA-256.
     #[must_use]
     pub fn holder_of(&self, token: &str, now: Timestamp) -> Option<&TokenEntry> {
@@ -85,6 +98,17 @@ impl Tokens {
         let mut entries: Vec<&TokenEntry> = self.by_id.values().collect();
         entries.sort_by(|a, b| a.holder.cmp(&b.holder));
         entries
+    }
+
+    /// Returns what is known of the token of a holder; `repository` is what an error names.
+    ///
+    /// # Errors
+    /// [`AccessError::UnknownHolder`] when there is none.
+    pub fn of(&self, repository: &RepositoryName, holder: &HolderName) -> Result<&TokenEntry, AccessError> {
+        self.of_holder(holder).ok_or_else(|| {
+            let known = self.entries().into_iter().map(|entry| entry.holder.clone()).collect();
+            AccessError::UnknownHolder { repository: repository.clone(), holder: holder.clone(), known }
+        })
     }
 
     fn of_holder(&self, holder: &HolderName) -> Option<&TokenEntry> {
@@ -172,13 +196,17 @@ pub(crate) fn add(
         made_by: context.actor.clone(),
         expires: new.expires,
         groups: new.groups.clone(),
-        hashes: (new.hashes)(token.expose()),
+        hashes: (new.hashes)(token.expose()).map_err(|source| AccessError::Random { source })?,
         digest: token.digest(),
     };
     change(store, repository, Operation::GiveToken(new.holder.clone()), context, |tokens| {
         if let Some(other) = tokens.of_holder(&new.holder) {
-            let (repository, holder) = (repository.clone(), other.holder.clone());
-            return Err(AccessError::HolderTaken { repository, holder });
+            if other.counts_at(context.now) {
+                let (repository, holder) = (repository.clone(), other.holder.clone());
+                return Err(AccessError::HolderTaken { repository, holder });
+            }
+            let expired = other.id.clone();
+            tokens.by_id.remove(&expired);
         }
         tokens.by_id.insert(entry.id.clone(), entry.clone());
         Ok(())
@@ -194,7 +222,7 @@ pub(crate) fn revoke(
     context: &Context,
 ) -> Result<TokenEntry, Error> {
     change(store, repository, Operation::RevokeToken(holder.clone()), context, |tokens| {
-        let entry = known(tokens, repository, holder)?.clone();
+        let entry = tokens.of(repository, holder)?.clone();
         tokens.by_id.remove(&entry.id);
         Ok(entry)
     })
@@ -209,7 +237,7 @@ pub(crate) fn rename(
 ) -> Result<(), Error> {
     let operation = Operation::RenameToken { from: holder.clone(), to: to.clone() };
     change(store, repository, operation, context, |tokens| {
-        let entry = known(tokens, repository, holder)?;
+        let entry = tokens.of(repository, holder)?;
         let id = entry.id.clone();
         if let Some(other) = tokens.of_holder(to).filter(|other| other.id != id) {
             let (repository, holder) = (repository.clone(), other.holder.clone());
@@ -219,17 +247,6 @@ pub(crate) fn rename(
             entry.holder = to.clone();
         }
         Ok(())
-    })
-}
-
-fn known<'t>(
-    tokens: &'t Tokens,
-    repository: &RepositoryName,
-    holder: &HolderName,
-) -> Result<&'t TokenEntry, AccessError> {
-    tokens.of_holder(holder).ok_or_else(|| {
-        let known = tokens.entries().into_iter().map(|entry| entry.holder.clone()).collect();
-        AccessError::UnknownHolder { repository: repository.clone(), holder: holder.clone(), known }
     })
 }
 
@@ -256,7 +273,6 @@ fn change<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document;
     use crate::storage::Memory;
 
     fn holder(name: &str) -> HolderName {
@@ -277,7 +293,7 @@ mod tests {
         let mut new = NewToken::new(holder("web1"));
         new.expires = Some(Timestamp::from_second(50).unwrap());
         new.groups = vec![holder("web"), holder("canary")];
-        new.hashes = |token| vec![format!("{{LENGTH}}{}", token.len())];
+        new.hashes = |token| Ok(vec![format!("{{LENGTH}}{}", token.len())]);
         let web = store.add_token(&prod, &new, &context(1)).unwrap();
         let db = store.add_token(&prod, &NewToken::new(holder("db1")), &context(2)).unwrap();
         let tokens = store.tokens(&prod).unwrap();
@@ -300,6 +316,13 @@ mod tests {
 
         let taken = store.add_token(&prod, &NewToken::new(holder("web1")), &context(3)).unwrap_err();
         assert_eq!(taken.code(), "E-HOLDER-TAKEN");
+        let again = store.add_token(&prod, &new, &context(51)).unwrap();
+        let tokens = store.tokens(&prod).unwrap();
+        assert_eq!(
+            (tokens.entries().len(), tokens.entries()[1].id.as_str()),
+            (2, again.id()),
+            "an expired one goes"
+        );
         store.rename_token(&prod, (&holder("db1"), &holder("db2")), &context(4)).unwrap();
         let taken = store.rename_token(&prod, (&holder("db2"), &holder("web1")), &context(4)).unwrap_err();
         assert_eq!(taken.code(), "E-HOLDER-TAKEN");
@@ -313,6 +336,7 @@ mod tests {
         let expected = [
             "give web1 a token",
             "give db1 a token",
+            "give web1 a token",
             "rename the token of db1 to db2",
             "revoke the token of db2",
         ];

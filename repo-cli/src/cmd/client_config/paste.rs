@@ -16,11 +16,25 @@ use crate::session::Session;
 /// The directory of scripts in `public`. They hold no secret, and who has a line needs the script, so everybody may read them.
 pub(crate) const DIRECTORY: &str = "setup";
 
-/// Puts the script where clients find it, and returns the line.
+/// What comes before the script in a line: nothing, or the login that goes to its standard input.
+fn login_for(login: Option<(&str, &str)>) -> String {
+    // `printf` is built into the shell, so the password is no argument of a program that others see.
+    let piped = |(user, password)| {
+        format!("printf '%s\\n' {} {} | repo_login=stdin ", quoted(user), quoted(password))
+    };
+    login.map(piped).unwrap_or_default()
+}
+
+/// Puts the script where clients find it, and returns the line. With a login the machine gets that.
 ///
 /// # Errors
 /// [`Failure::Usage`] when clients have no address to fetch it from; [`Failure::Io`] when it cannot be written.
-pub(super) fn line(session: &Session, base: Option<&Url>, script: &str) -> Result<String, Failure> {
+pub(crate) fn line(
+    session: &Session,
+    base: Option<&Url>,
+    script: &str,
+    login: Option<(&str, &str)>,
+) -> Result<String, Failure> {
     if session.config.repository(DIRECTORY).is_ok() {
         return Err(Failure::Usage("--script cannot be used beside a repository named setup"));
     }
@@ -34,7 +48,8 @@ pub(super) fn line(session: &Session, base: Option<&Url>, script: &str) -> Resul
     let url = quoted(&format!("{}/{DIRECTORY}/{name}", plain(base)));
     // A blank in front keeps the line out of the history of many shells. The directory is new: what lies in it would count.
     Ok(format!(
-        " d=$(mktemp -d) && /usr/lib/apt/apt-helper -qq -o APT::Sandbox::User=root download-file {url} \"$d/s\" SHA256:{hash} && sh \"$d/s\""
+        " d=$(mktemp -d) && /usr/lib/apt/apt-helper -qq -o APT::Sandbox::User=root download-file {url} \"$d/s\" SHA256:{hash} && {}sh \"$d/s\"",
+        login_for(login)
     ))
 }
 

@@ -61,15 +61,25 @@ fi
 
 /// Asks for the login, unless the machine has one for this address. It is written where only root can read it; a name that begins with a
 /// dot is not read by apt before it is whole. Nothing of it is an argument of a program.
-/// The answers are read from the terminal, if there is one: on standard input there may be another such script.
+/// The answers are read from the terminal, if there is one: on standard input there may be another such script. With `repo_login=stdin` they
+/// are there, and take the place of the login that the machine has.
 const LOGIN: &str = r#"
-if grep -qsxF "machine $machine" "$auth"; then
+login=ask
+if [ "${repo_login:-}" = stdin ]; then
+    login=stdin
+    exec 3<&0
+elif grep -qsxF "machine $machine" "$auth"; then
+    login=keep
     echo "keeping the login in $auth"
+elif (: < /dev/tty) 2> /dev/null; then
+    exec 3< /dev/tty
 else
-    if (: < /dev/tty) 2> /dev/null; then exec 3< /dev/tty; else exec 3<&0; fi
-    printf 'user name for %s: ' "$machine" >&2
+    exec 3<&0
+fi
+if [ "$login" != keep ]; then
+    if [ "$login" = ask ]; then printf 'user name for %s: ' "$machine" >&2; fi
     read -r user <&3 || user=
-    printf 'password: ' >&2
+    if [ "$login" = ask ]; then printf 'password: ' >&2; fi
     if [ -t 3 ]; then trap 'stty echo <&3; rm -rf "$work"' EXIT; stty -echo <&3; fi
     read -r password <&3 || password=
     if [ -t 3 ]; then stty echo <&3; trap 'rm -rf "$work"' EXIT; echo >&2; fi
@@ -79,6 +89,7 @@ else
     (*[[:space:]]*) echo 'apt cannot read a user name or a password with a blank in it' >&2; exit 1 ;;
     esac
     mkdir -p "${auth%/*}"
+    if [ -e "$auth" ]; then cp -p "$auth" "$work/auth"; fi
     rm -f "${auth%/*}/.${auth##*/}.new"
     (umask 077; printf 'machine %s\nlogin %s\npassword %s\n' "$machine" "$user" "$password" > "${auth%/*}/.${auth##*/}.new")
     mv -f "${auth%/*}/.${auth##*/}.new" "$auth"
@@ -126,8 +137,13 @@ if apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o
     -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"; then cat "$work/said" >&2; else
     cat "$work/said" >&2
     if [ -n "${auth:-}" ] && grep -q ' 401 ' "$work/said" && [ "$(grep -c '^machine ' "$auth")" -eq 1 ]; then
-        rm -f "$auth"
-        echo "The server refused the login, so $auth is removed: paste this again to give another one." >&2
+        if [ -e "$work/auth" ]; then
+            cp -p "$work/auth" "$auth"
+            echo "The server refused the login, so $auth is as it was before." >&2
+        else
+            rm -f "$auth"
+            echo "The server refused the login, so $auth is removed: paste this again to give another one." >&2
+        fi
     fi
     exit 1
 fi

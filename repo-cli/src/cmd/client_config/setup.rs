@@ -115,7 +115,7 @@ impl Setup {
     }
 
     /// Returns where the client keeps the login.
-    pub(super) fn auth_path(&self) -> String {
+    pub(crate) fn auth_path(&self) -> String {
         format!("/etc/apt/auth.conf.d/{}.conf", self.name)
     }
 
@@ -125,9 +125,9 @@ impl Setup {
         format!("{}/", self.url)
     }
 
-    /// Returns the entry for `/etc/apt/auth.conf.d/`, to be filled in.
-    pub(super) fn auth_entry(&self) -> String {
-        format!("machine {}\nlogin USER\npassword PASSWORD\n", self.machine())
+    /// Returns the entry for `/etc/apt/auth.conf.d/` with a login.
+    pub(crate) fn auth_entry(&self, user: &str, password: &str) -> String {
+        format!("machine {}\nlogin {user}\npassword {password}\n", self.machine())
     }
 
     /// Returns the source entry of a block that names the key by its path.

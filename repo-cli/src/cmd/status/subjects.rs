@@ -126,7 +126,7 @@ fn repository(
         subject.figure("changed_seconds", head.commit().date.as_second());
         subject.say(format!("changed {} by {}", ago(head.commit().date, now), head.commit().actor));
     }
-    if let Some((path, problem)) = access::unusable_users(&session.config, name) {
+    for (path, problem) in access::unusable_users(&session.config, name) {
         subject.attention(format!("{path}: {problem}"), None);
     }
     Ok(())

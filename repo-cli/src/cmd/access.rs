@@ -1,0 +1,316 @@
+//! The tokens of machines and jobs: `access`.
+
+use clap::Subcommand;
+use deb_parse::SuiteName;
+use jiff::SignedDuration;
+use repo_config::{FromText as _, InvalidValue, Url};
+use repo_serve::hashes_for_other_servers;
+use repo_store::{HolderName, NewToken, RepositorySettings, TokenEntry};
+
+use super::client_config::{Setup, address, paste};
+use crate::args::{RowArguments, RowLimits as _, argument};
+use crate::clock;
+use crate::error::{Failure, Outcome};
+use crate::output::{Column, Output, count};
+use crate::session::Session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct AccessArguments {
+    #[command(subcommand)]
+    command: AccessCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum AccessCommand {
+    /// Make a token for a machine or a job, and print the login entry with it: it is shown this once
+    Add(AddArguments),
+    /// Make a token for a machine, and print the line that sets the machine up with it: it is shown this once
+    Invite(InviteArguments),
+    /// List who has a token
+    List(ListArguments),
+    /// Make a token worthless
+    Revoke(RevokeArguments),
+    /// Give the holder of a token another name; the token stays the same
+    Rename(RenameArguments),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct AddArguments {
+    #[command(flatten)]
+    token: TokenArguments,
+}
+
+/// What a token is made of.
+#[derive(Clone, Debug, clap::Args)]
+struct TokenArguments {
+    /// The repository
+    repository: String,
+    /// The machine or job that gets the token
+    #[arg(value_name = "NAME", value_parser = HolderName::parse)]
+    holder: HolderName,
+    /// Let the token count for that long only, such as 90d or 36h
+    #[arg(long, value_name = "TIME", value_parser = validity)]
+    expires: Option<SignedDuration>,
+    /// A group that the machine or job is in; may be given several times
+    #[arg(long = "group", value_name = "NAME", value_parser = HolderName::parse)]
+    groups: Vec<HolderName>,
+    /// The address under which the client reaches all repositories [default: as configured]
+    #[arg(long, value_parser = argument::<Url>)]
+    url: Option<Url>,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct InviteArguments {
+    #[command(flatten)]
+    token: TokenArguments,
+    /// A suite for the client; may be given several times [default: the one of the client's release]
+    #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
+    suites: Vec<SuiteName>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct ListArguments {
+    /// The repository [default: all]
+    repository: Option<String>,
+    #[command(flatten)]
+    rows: RowArguments,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct RevokeArguments {
+    /// The repository
+    repository: String,
+    /// Whose token
+    #[arg(value_name = "NAME", value_parser = HolderName::parse)]
+    holder: HolderName,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct RenameArguments {
+    /// The repository
+    repository: String,
+    /// The name of today
+    #[arg(value_name = "NAME", value_parser = HolderName::parse)]
+    holder: HolderName,
+    /// The new name
+    #[arg(value_name = "NEW", value_parser = HolderName::parse)]
+    to: HolderName,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl AccessArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        match &self.command {
+            AccessCommand::Add(arguments) => !arguments.token.dry_run,
+            AccessCommand::Invite(arguments) => !arguments.token.dry_run,
+            AccessCommand::List(_) => false,
+            AccessCommand::Revoke(arguments) => !arguments.dry_run,
+            AccessCommand::Rename(arguments) => !arguments.dry_run,
+        }
+    }
+}
+
+fn validity(text: &str) -> Result<SignedDuration, InvalidValue> {
+    let validity = SignedDuration::from_text(text)?;
+    if validity.is_positive() { Ok(validity) } else { Err("it would count at no time".to_owned().into()) }
+}
+
+pub(crate) fn run(
+    arguments: &AccessArguments,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    match &arguments.command {
+        AccessCommand::Add(arguments) => add(&arguments.token, None, session, output),
+        AccessCommand::Invite(arguments) => add(&arguments.token, Some(&arguments.suites), session, output),
+        AccessCommand::List(arguments) => list(arguments, session, output),
+        AccessCommand::Revoke(arguments) => revoke(arguments, session, output),
+        AccessCommand::Rename(arguments) => rename(arguments, session, output),
+    }
+}
+
+/// `invited_to` are the suites of a machine that is set up with the token; `None` makes the token alone.
+fn add(
+    arguments: &TokenArguments,
+    invited_to: Option<&[SuiteName]>,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let TokenArguments { holder, groups, .. } = arguments;
+    let repository = session.repository(&arguments.repository)?;
+    let suites = invited_to.unwrap_or_default();
+    repository.check_suites(suites)?;
+    let url = address(session, repository, arguments.url.as_ref(), output);
+    let is_plain = url.to_string().starts_with("http://") && !url.is_of_this_machine();
+    // All that can fail comes first: nobody would see the token.
+    let setup = Setup::of_suites(session, repository, suites, url)?;
+    let script = setup.whole_script()?;
+    if invited_to.is_some() {
+        paste::line(session, arguments.url.as_ref(), &script, None)?;
+    }
+    let context = session.context();
+    let mut new = NewToken::new(holder.clone());
+    let end = arguments.expires.map(|validity| context.now.checked_add(validity));
+    new.expires = end.transpose().map_err(|_| Failure::Usage("--expires reaches beyond the year 9999"))?;
+    new.groups.clone_from(groups);
+    new.hashes = |token| Ok(hashes_for_other_servers(token)?.to_vec());
+    if arguments.dry_run {
+        let taken = session.store.tokens(&repository.name)?;
+        if let Some(entry) = taken.entries().into_iter().find(|entry| entry.holder == *holder)
+            && entry.counts_at(context.now)
+        {
+            return Err(taken_name(repository, holder));
+        }
+        let document = serde_json::json!({ "repository": repository.name.as_str(), "holder": holder.as_str(), "dry_run": true });
+        output.result(&document, || {});
+        output.say(&format!("would make a token for {holder} to read {}", repository.name));
+        return Ok(Outcome::Done);
+    }
+    let token = session.store.add_token(&repository.name, &new, &context)?;
+    let login = (holder.as_str(), token.expose());
+    let auth = setup.auth_entry(login.0, login.1);
+    let line = invited_to.map(|_| paste::line(session, arguments.url.as_ref(), &script, Some(login)));
+    let line = line.transpose()?;
+    let document = serde_json::json!({
+        "repository": repository.name.as_str(),
+        "holder": holder.as_str(),
+        "id": token.id(),
+        "token": token.expose(),
+        "expires": new.expires.map(clock::rfc_3339),
+        "groups": groups.iter().map(HolderName::as_str).collect::<Vec<_>>(),
+        "auth_path": setup.auth_path(),
+        "auth": auth,
+        "line": line,
+        "dry_run": false,
+    });
+    output.result(&document, || output.line(line.as_deref().unwrap_or(&auth).trim_end()));
+    let what = if invited_to.is_some() {
+        format!("paste this line into a root shell of {holder}: it is shown this once")
+    } else {
+        format!(
+            "this is for {} on {holder} (owner root, mode 0600): it is shown this once",
+            setup.auth_path()
+        )
+    };
+    output.note(&what);
+    if is_plain {
+        output.warn(
+            "W-PLAIN-LOGIN",
+            "over http:// everybody on the way can read the token: put TLS in front".to_owned(),
+        );
+    }
+    if !session.config.takes_tokens(&repository.name) {
+        let name = &repository.name;
+        output.warn(
+            "W-NO-TOKENS",
+            format!("{name} asks for no token: write access = [[\"tokens\"]] into [repositories.{name}] of repo.toml"),
+        );
+    }
+    Ok(Outcome::Done)
+}
+
+fn taken_name(repository: &RepositorySettings, holder: &HolderName) -> Failure {
+    let (repository, holder) = (repository.name.clone(), holder.clone());
+    repo_store::Error::Access(repo_store::AccessError::HolderTaken { repository, holder }).into()
+}
+
+fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let chosen: Vec<&RepositorySettings> = match &arguments.repository {
+        Some(name) => vec![session.repository(name)?],
+        None => session.config.repositories().collect(),
+    };
+    let now = session.context().now;
+    let (mut rows, mut documents) = (Vec::new(), Vec::new());
+    for RepositorySettings { name, .. } in &chosen {
+        for entry in session.store.tokens(name)?.entries() {
+            let TokenEntry { id, holder, made, made_by, expires, groups, .. } = entry;
+            let groups: Vec<&str> = groups.iter().map(HolderName::as_str).collect();
+            documents.push(serde_json::json!({
+                "repository": name.as_str(),
+                "holder": holder.as_str(),
+                "id": id,
+                "made": clock::rfc_3339(*made),
+                "made_by": made_by,
+                "expires": expires.map(clock::rfc_3339),
+                "expired": !entry.counts_at(now),
+                "groups": groups,
+            }));
+            let end = match expires {
+                None => "never".to_owned(),
+                Some(end) if entry.counts_at(now) => clock::minute(*end),
+                Some(_) => "expired".to_owned(),
+            };
+            let groups = groups.join(", ");
+            rows.push([
+                name.to_string(),
+                holder.to_string(),
+                id.clone(),
+                clock::minute(*made),
+                made_by.clone(),
+                end,
+                groups,
+            ]);
+        }
+    }
+    output.result(&serde_json::json!({ "tokens": documents }), || {
+        let head = [
+            Column::text("REPOSITORY"),
+            Column::text("HOLDER"),
+            Column::whole("ID").expendable(),
+            Column::whole("MADE").expendable(),
+            Column::text("BY"),
+            Column::whole("EXPIRES"),
+            Column::text("GROUPS"),
+        ];
+        output.table(&head, &rows, arguments.rows.limit_of_listing(output));
+    });
+    if rows.is_empty() {
+        output.found_nothing("nobody has a token");
+    } else if rows.len() > 10 {
+        output.say(&count(rows.len(), "token"));
+    }
+    Ok(Outcome::Done)
+}
+
+fn revoke(arguments: &RevokeArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let (name, holder) = (&session.repository(&arguments.repository)?.name, &arguments.holder);
+    if arguments.dry_run {
+        session.store.tokens(name)?.of(name, holder).map_err(repo_store::Error::from)?;
+    } else {
+        session.store.revoke_token(name, holder, &session.context())?;
+    }
+    let document = serde_json::json!({ "repository": name.as_str(), "holder": holder.as_str(), "dry_run": arguments.dry_run });
+    output.result(&document, || {});
+    let verb = if arguments.dry_run { "would revoke" } else { "revoked" };
+    output.say(&format!("{verb} the token of {holder} for {name}"));
+    Ok(Outcome::Done)
+}
+
+fn rename(arguments: &RenameArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+    let name = &session.repository(&arguments.repository)?.name;
+    let RenameArguments { holder, to, dry_run, .. } = arguments;
+    if *dry_run {
+        session.store.tokens(name)?.of(name, holder).map_err(repo_store::Error::from)?;
+    } else {
+        session.store.rename_token(name, (holder, to), &session.context())?;
+    }
+    let document = serde_json::json!({
+        "repository": name.as_str(),
+        "from": holder.as_str(),
+        "to": to.as_str(),
+        "dry_run": dry_run,
+    });
+    output.result(&document, || {});
+    let verb = if *dry_run { "would rename" } else { "renamed" };
+    output.say(&format!("{verb} {holder} to {to} among the tokens for {name}"));
+    Ok(Outcome::Done)
+}
