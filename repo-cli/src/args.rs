@@ -83,7 +83,7 @@ pub(crate) struct Global {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// When to colour what is printed
+    /// When to colour the output
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(crate) color: ColorChoice,
     /// Print nothing but errors and what was asked for
@@ -108,15 +108,15 @@ pub(crate) struct ChangeArguments {
 /// How much of a long table is printed, for verbs that change something: there `--all` would be taken for more packages.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct LimitArguments {
-    /// Print at most this many rows of a table; 0 for all
-    #[arg(long, value_name = "NUMBER", default_value_t = ROWS)]
-    limit: usize,
+    /// Print at most this many rows of a table; 0 for all [default: 50]
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
 }
 
 impl LimitArguments {
     /// Returns how many rows are printed.
     pub(crate) fn limit(self) -> RowLimit {
-        RowLimit::new(self.limit, "--limit 0")
+        RowLimit::new(self.limit.unwrap_or(ROWS), "--limit 0")
     }
 }
 
@@ -129,6 +129,46 @@ pub(crate) struct RowArguments {
     /// Print every row
     #[arg(long = "all", conflicts_with = "limit")]
     every: bool,
+}
+
+/// How many rows of a listing are printed, by its arguments.
+pub(crate) trait RowLimits {
+    /// Returns the number that is given.
+    fn given(&self) -> Option<RowLimit>;
+
+    /// Returns the limit when no number is given.
+    fn default_limit(&self) -> RowLimit;
+
+    /// Returns how many rows a listing has that other programs search: off a terminal every row unless a number is given.
+    fn limit_of_listing(&self, output: &Output) -> RowLimit {
+        let usual = || if output.is_terminal() { self.default_limit() } else { RowLimit::NONE };
+        self.given().unwrap_or_else(usual)
+    }
+
+    /// Returns how many rows are printed for programs: every row unless a number is given.
+    fn limit_of_data(&self) -> RowLimit {
+        self.given().unwrap_or(RowLimit::NONE)
+    }
+}
+
+impl RowLimits for RowArguments {
+    fn given(&self) -> Option<RowLimit> {
+        (self.limit.is_some() || self.every).then(|| self.limit())
+    }
+
+    fn default_limit(&self) -> RowLimit {
+        self.limit()
+    }
+}
+
+impl RowLimits for LimitArguments {
+    fn given(&self) -> Option<RowLimit> {
+        self.limit.map(|_| self.limit())
+    }
+
+    fn default_limit(&self) -> RowLimit {
+        self.limit()
+    }
 }
 
 impl RowArguments {
@@ -145,11 +185,6 @@ impl RowArguments {
     /// Returns whether every row is asked for.
     pub(crate) fn shows_every(self) -> bool {
         self.every || self.limit == Some(0)
-    }
-
-    /// The same for a listing that other programs search: off a terminal it has every row unless a number is given.
-    pub(crate) fn limit_of_listing(self, output: &Output) -> RowLimit {
-        if self.limit.is_none() && !output.is_terminal() { RowLimit::NONE } else { self.limit() }
     }
 }
 
@@ -170,6 +205,8 @@ pub(crate) enum Command {
     List(cmd::list::ListArguments),
     /// List every version of a package
     Versions(cmd::versions::VersionsArguments),
+    /// Search names, descriptions, fields and files of packages
+    Search(cmd::search::SearchArguments),
     /// Show everything known of a package
     Show(cmd::show::ShowArguments),
     /// Compare two states of suites or repositories
@@ -244,7 +281,12 @@ impl Command {
     /// Returns whether the verb goes by settings. One that does not runs without a `repo.toml`.
     pub(crate) fn needs_settings(&self) -> bool {
         match self {
-            Self::List(_) | Self::Versions(_) | Self::Show(_) | Self::History(_) | Self::Holds(_) => false,
+            Self::List(_)
+            | Self::Versions(_)
+            | Self::Search(_)
+            | Self::Show(_)
+            | Self::History(_)
+            | Self::Holds(_) => false,
             Self::Fsck(_) | Self::Gc(_) => self.writes(),
             _ => true,
         }
@@ -273,6 +315,7 @@ impl Command {
             | Self::Store(_)
             | Self::List(_)
             | Self::Versions(_)
+            | Self::Search(_)
             | Self::Show(_)
             | Self::Diff(_)
             | Self::History(_)
@@ -294,6 +337,12 @@ impl Command {
 impl Command {
     /// Returns whether arguments of the verb itself ask for JSON.
     pub(crate) fn prints_json(&self) -> bool {
-        matches!(self, Self::Diff(arguments) if arguments.prints_json())
+        match self {
+            Self::Diff(arguments) => arguments.prints_json(),
+            Self::List(arguments) => arguments.prints_json(),
+            Self::Versions(arguments) => arguments.prints_json(),
+            Self::Search(arguments) => arguments.prints_json(),
+            _ => false,
+        }
     }
 }

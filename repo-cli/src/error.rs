@@ -169,6 +169,23 @@ pub(crate) enum Failure {
         /// What was probably meant by the first of them.
         meant: Option<Meant>,
     },
+    /// A column that is neither ours nor a field of any package.
+    #[error("no column named `{name}`")]
+    UnknownColumn {
+        /// What was asked for.
+        name: String,
+        /// The columns, and fields that packages may have.
+        known: Vec<String>,
+    },
+    /// A regular expression that cannot be read.
+    #[error("invalid regular expression `{pattern}`")]
+    Pattern {
+        /// As given.
+        pattern: String,
+        /// What is wrong with it.
+        #[source]
+        source: regex_lite::Error,
+    },
     /// Names or patterns that no removal took out, as far as the history goes.
     #[error("no removal from {repository} took out {}: there is nothing to undo", .names.join(", "))]
     NoRemoval {
@@ -321,7 +338,7 @@ pub(crate) enum Failure {
         /// The directory or the file.
         path: Utf8PathBuf,
     },
-    /// A command that signs, for which a public key cannot be told, or is there already.
+    /// A command that signs, whose public key cannot be found out or exists already.
     #[error("{what}")]
     NoCommandSigner {
         /// What is lacking.
@@ -455,6 +472,8 @@ impl Failure {
             Self::Stopped => "E-STOPPED",
             Self::NoMatch { .. } | Self::InOtherPlace { .. } => "E-NO-MATCH",
             Self::PackageInPlace { .. } => "E-UNKNOWN-REPOSITORY",
+            Self::UnknownColumn { .. } => "E-UNKNOWN-COLUMN",
+            Self::Pattern { .. } => "E-PATTERN",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::NoDropFolder => "E-NO-DROP-FOLDER",

@@ -4,6 +4,7 @@ mod access;
 mod args;
 mod clock;
 mod cmd;
+mod columns;
 #[cfg(test)]
 mod documents;
 mod error;

@@ -389,7 +389,7 @@ impl Session {
         Ok(repositories.into_iter().map(publish))
     }
 
-    /// The keys that sign a repository, of which the public parts are read once. With `accept_clock`, and a clock before the time at which
+    /// The keys that sign a repository; their public parts are read once. With `accept_clock`, and a clock before the time at which
     /// they were made, they sign as of that time.
     fn signing_keys(
         &self,

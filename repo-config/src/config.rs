@@ -50,7 +50,7 @@ impl Config {
     /// Reads the same files, and finds everything that is wrong with them. What has a mistake is left out of the configuration returned.
     ///
     /// # Errors
-    /// [`ConfigError::Io`] when there is no `repo.toml` that can be read.
+    /// [`ConfigError::Io`] when `repo.toml` cannot be read.
     pub fn examine(root: &Utf8Path) -> Result<(Self, Vec<ConfigError>), ConfigError> {
         let (sources, refused) = texts::readable_sources(root)?;
         let is_partial = !refused.is_empty();
@@ -192,7 +192,7 @@ impl Config {
         })
     }
 
-    /// Returns the repositories through which packages are promoted, in that order; empty when there is no such order.
+    /// Returns the repositories through which packages are promoted, in that order; empty when none is configured.
     #[must_use]
     pub fn channels(&self) -> Vec<RepositoryName> {
         plain(&self.file.channels)

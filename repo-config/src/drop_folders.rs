@@ -1,4 +1,4 @@
-//! The folders out of which packages are taken.
+//! The folders from which packages are taken.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
@@ -8,7 +8,7 @@ use crate::config::{Config, without_repeats};
 use crate::error::{ConfigError, Contradiction};
 use crate::value::Text;
 
-/// A folder out of which packages are taken: `[[incoming]]`.
+/// A folder from which packages are taken: `[[incoming]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DropFolder {

@@ -34,7 +34,7 @@ pub enum ConfigError {
         #[source]
         source: SettingsError,
     },
-    /// Settings of which each is well-formed, and that do not go together.
+    /// Settings that are well-formed and do not go together.
     #[error("{place}: {fault}")]
     Contradiction {
         /// Where one of them is.
@@ -42,7 +42,7 @@ pub enum ConfigError {
         /// What does not go together.
         fault: Contradiction,
     },
-    /// A drop-in, or the directory of drop-ins, that is not only in the hands of whoever `repo.toml` belongs to.
+    /// A drop-in, or the directory of drop-ins, that others than the owner of `repo.toml` can change.
     #[error("{path}: {fault}")]
     Ownership {
         /// The drop-in or the directory.

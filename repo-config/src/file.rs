@@ -114,7 +114,7 @@ table! {
         suite: BTreeMap<Text<SuiteName>, SuiteTable> [""] "";
         /// Packages that go elsewhere than their section and version say. The first rule for a package decides; `add --component` and `add --suite` come before any rule.
         route: Vec<RouteTable> [""] "";
-        /// Folders out of which `repo-cli incoming` takes packages.
+        /// Folders from which `repo-cli incoming` takes packages.
         incoming: Vec<IncomingTable> [""] "";
         /// Which versions stay when `repo-cli retention` runs. Of the rules for a package the first decides; what none matches stays. A version stays when any limit says so, when it is tagged, and when it is the newest.
         retention: Vec<RetentionTable> [""] "";

@@ -13,7 +13,7 @@ use crate::ways_in::Condition;
 impl Config {
     /// Returns every file that the configuration consists of or names: the one list that a backup goes by.
     ///
-    /// The tables are taken apart field by field, so that whoever adds a setting has to say here whether it names a file, and whether
+    /// The tables are taken apart field by field, so that a developer who adds a setting has to say here whether it names a file, and whether
     /// a backup holds the file. It holds what the store could not be used without, or would be open to others without. It only names
     /// passphrases, TLS keys, secrets of hooks, and programs.
     #[must_use]

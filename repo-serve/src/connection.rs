@@ -28,7 +28,7 @@ const READ_SIZE: usize = 4096;
 
 /// What a connection did last, and when: the one place that its timeouts are decided from.
 ///
-/// A timer that is armed anew for each request and each write would cost more than a small answer does. So the events only
+/// A timer that is armed again for each request and each write would cost more than a small answer does. So the events only
 /// leave the time here, and one timer per connection looks at it now and then.
 #[derive(Debug)]
 pub(crate) struct Pulse {

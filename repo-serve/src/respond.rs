@@ -198,7 +198,8 @@ async fn list(shared: &Arc<Shared>, client: IpAddr, site: &OpenSite, headers: &H
     Answer::page(pages::list(&names), site.access.values().any(Access::is_restricted))
 }
 
-/// Looks for a way in that is open to the client and for which it shows what is asked for. Returns the user's name or the token's holder.
+/// Looks for a way in that is open to the client, and checks the credentials that it asks for. Returns the user's name or the token's
+/// holder.
 ///
 /// What costs nearly nothing is tried first: an address, a token, a password that was right before.
 async fn let_in(

@@ -24,6 +24,7 @@ pub(crate) mod remove;
 pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod rollback;
+pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod sign;
@@ -62,6 +63,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Incoming(arguments) => incoming::run(&arguments, &session, output),
         Command::List(arguments) => list::run(&arguments, &session()?, output),
         Command::Versions(arguments) => versions::run(&arguments, &session()?, output),
+        Command::Search(arguments) => search::run(&arguments, &session()?, output),
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),

@@ -10,6 +10,7 @@ use repo_store::{
 
 use super::Failure;
 use crate::nearest;
+use crate::output::suites_in_order;
 use crate::package_names::Meant;
 
 impl Failure {
@@ -25,13 +26,6 @@ impl Failure {
                 Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
             }
             Self::Config(error) => config_hint(error),
-            Self::UnknownSetting { name, known } => {
-                let meant = nearest::nearest(name, known.iter().map(String::as_str));
-                Some(meant.map_or_else(
-                    || "run repo-cli config show".to_owned(),
-                    |meant| format!("did you mean `{meant}`?"),
-                ))
-            }
             Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
                 "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
                     .to_owned(),
@@ -67,6 +61,17 @@ impl Failure {
             Self::NoDropFolder => Some(
                 "name a repository and its folders, `repo-cli incoming preprod /srv/incoming`, or add [[incoming]] to repo.toml".to_owned(),
             ),
+            _ => self.name_hint(),
+        }
+    }
+
+    /// What to do about a name that nothing has.
+    fn name_hint(&self) -> Option<String> {
+        let meant = |name: &str, known: &[String]| {
+            let meant = nearest::nearest(name, known.iter().map(String::as_str))?;
+            Some(format!("did you mean `{meant}`?"))
+        };
+        match self {
             Self::NoHold { repository, meant: Some(meant), .. } => {
                 Some(format!("did you mean `{meant}`? (run repo-cli holds {repository})"))
             }
@@ -74,6 +79,13 @@ impl Failure {
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
+            Self::UnknownSetting { name, known } => {
+                Some(meant(name, known).unwrap_or_else(|| "run repo-cli config show".to_owned()))
+            }
+            Self::UnknownColumn { name, known } => Some(meant(name, known).unwrap_or_else(|| {
+                "a column is one of those that --help lists, or a field of the packages".to_owned()
+            })),
+            Self::Pattern { .. } => Some("leave out --regex to look for the text as it is".to_owned()),
             Self::NoMatch { meant: Some(meant @ (Meant::BuiltFrom(_) | Meant::Pins(_))), .. } => {
                 Some(meant.hint())
             }
@@ -260,7 +272,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             return Some(format!("move {path} away: a file belongs there"));
         }
         Error::UnknownSuite { suite, known, .. } if !known.is_empty() => {
-            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            let known = suites_in_order(known).into_iter();
+            let known: Vec<String> = known.map(ToString::to_string).collect();
             return Some(nearest::hint(suite.as_str(), &known, "suites"));
         }
         Error::UnknownRevision { repository, .. } => {

@@ -134,7 +134,21 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
                 case(1, &["incoming", "preprod", &format!("gone{HOSTILE}"), "--once"]),
             ]
         }
-        "list" => vec![case(0, &["list", "preprod"]), case(1, &["list", &hostile_name])],
+        "list" => vec![
+            case(0, &["list", "preprod"]),
+            case(0, &["list", "preprod", "--columns", "package,description", "--format", "json"]),
+            case(2, &["list", "preprod", "--columns", &hostile_name]),
+            case(1, &["list", "preprod", "--columns", "nothing"]),
+            case(1, &["list", &hostile_name]),
+        ],
+        "search" => vec![
+            case(0, &["search", "hostile"]),
+            case(0, &["search", &hostile_name]),
+            case(0, &["search", "--file", &hostile_name]),
+            case(1, &["search", "--regex", "("]),
+            case(1, &["search", "hostile", "--repository", "nothing"]),
+            case(2, &["search"]),
+        ],
         "versions" => vec![case(0, &["versions", "hostile"]), case(0, &["versions", "nothing"])],
         "show" => vec![
             case(0, &["show", "preprod", "hostile"]),

@@ -46,6 +46,7 @@ mod read_once;
 mod readable;
 mod routing;
 mod rules;
+mod searching;
 mod serving;
 mod several_repositories;
 mod shared_blocks;

@@ -29,7 +29,7 @@ pub enum ImportError {
         #[source]
         source: std::io::Error,
     },
-    /// A package of which every part is sound, but that dpkg cannot unpack.
+    /// A package whose parts are all sound, but that dpkg cannot unpack.
     #[error("{file}: {problem}")]
     NotUnpackable {
         /// The file as given by the caller.
@@ -45,7 +45,7 @@ pub enum ImportError {
         /// The repository.
         repository: RepositoryName,
     },
-    /// A package for a release that none of the suites is for which its routing rule lists.
+    /// A package for a release without a suite among those that its routing rule lists.
     #[error("{key}: routing rule {rule} lists no suite for {marker}")]
     NoRoutedSuite {
         /// The package.

@@ -21,7 +21,7 @@ use crate::transaction::Transaction;
 pub struct SuiteRecords(BTreeMap<SuiteName, Vec<Arc<Record>>>);
 
 impl SuiteRecords {
-    /// Returns whether there is no record.
+    /// Returns whether no record is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.values().all(Vec::is_empty)
@@ -132,7 +132,7 @@ pub(super) fn base_as_text<S: Serializer>(base: &Option<CommitId>, serializer: S
     }
 }
 
-/// Refuses a plan for a repository that is no longer in the state that the plan was made from.
+/// Refuses a plan for a repository that has changed since the plan was made.
 pub(super) fn check_base(
     transaction: &Transaction<'_>,
     repository: &RepositoryName,

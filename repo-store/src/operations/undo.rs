@@ -22,7 +22,7 @@ use crate::transaction::Committed;
 /// The repository gets the content and the holds that it had before that change. What an addition or a promotion brought is held
 /// besides, so that nobody brings it in again unasked. The undo is a change itself: to undo it is to make the first change again.
 ///
-/// There is no `rebase`: when somebody changed the repository meanwhile, the last change is another one.
+/// Nothing is rebased: when somebody changed the repository meanwhile, the last change is another one.
 #[derive(Clone, Debug, serde::Serialize)]
 #[must_use = "a plan changes nothing until it is applied"]
 pub struct UndoPlan {

@@ -54,7 +54,7 @@ impl UndoRemovalPlan {
         &self.changes
     }
 
-    /// Returns the selectors for which there is nothing to bring back.
+    /// Returns the selectors that have nothing to bring back.
     #[must_use]
     pub fn unmatched(&self) -> &[Selector] {
         &self.unmatched

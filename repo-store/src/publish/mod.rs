@@ -101,7 +101,7 @@ pub struct PublishOptions {
     /// Publish also what clients refuse until somebody allows it on each machine: another `Origin`, `Label`, `Codename` or
     /// default priority (`NotAutomatic`) of a suite that they know.
     pub allow_release_info_change: bool,
-    /// Publish also when what clients read is no longer there: a suite, an alias or the flat form that left the settings.
+    /// Publish even if something that clients read was removed: a suite, an alias or the flat form that left the settings.
     pub allow_removal: bool,
     /// Publish also when none of the keys that sign signed what clients see: they refuse it until they are given one of these keys.
     pub allow_key_change: bool,
@@ -117,7 +117,7 @@ pub struct PublishOptions {
 pub struct PublishReport {
     /// The new publication; `None` when clients already see exactly that.
     pub publication: Option<PublicationId>,
-    /// The suites that were rendered and signed anew.
+    /// The suites that were rendered and signed again.
     pub suites: Vec<SuiteName>,
     /// The suites, aliases and `./` that clients found before and no longer find.
     pub removed: Vec<String>,
@@ -159,7 +159,7 @@ pub const MOST_AHEAD: SignedDuration = SignedDuration::from_secs(10);
 /// By so much the ids of publications made in a burst may run ahead of the clock.
 const LONGEST_BURST: SignedDuration = SignedDuration::from_hours(1);
 
-/// With less than this share of its validity left, a suite is signed anew even though nothing changed.
+/// With less than this share of its validity left, a suite is signed again even though nothing changed.
 const RESIGN_BELOW: i32 = 2;
 
 /// See [`Store::publish`].
@@ -334,7 +334,7 @@ fn go_on_showing(
     restored: u64,
     context: &Context,
 ) -> Result<PublishReport, Error> {
-    // Whoever showed it may not have lived to make that durable.
+    // The process that showed it may have died before that was durable.
     target.keep("".into());
     target.sync()?;
     note_shown(store, &repository.name, current.id);
@@ -419,7 +419,7 @@ fn last_id(
 
 /// The id of the publication that clients see.
 ///
-/// Others may write where the link lies: a time to come, of which the store has no record, would move all that come after it there, so
+/// Others may write where the link lies: a future time without a record in the store would move all that come after it there, so
 /// it does not count.
 fn shown_id(
     store: &Store,
@@ -574,8 +574,8 @@ fn is_from_the_future(id: PublicationId, now: Timestamp) -> bool {
     id.seconds() > now.saturating_add(LONGEST_BURST).unwrap_or(now).as_second()
 }
 
-/// Everything besides the content that decides what a suite looks like, as a digest: when it changes the suite is rendered
-/// anew.
+/// Everything besides the content that decides what a suite looks like, as a digest: when it changes, the suite is rendered
+/// from scratch.
 fn settings_digest(
     repository: &RepositorySettings,
     suite: &SuiteSettings,

@@ -21,7 +21,7 @@ use crate::publish::last_shown::shown_after;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
-/// A suite of which the signatures have used half of their validity.
+/// A suite whose signatures have used half of their validity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DueSuite {

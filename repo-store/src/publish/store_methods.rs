@@ -18,7 +18,7 @@ impl Store {
     /// Shows clients the current state of a repository.
     ///
     /// When this returns, the publication is durable. When clients see that state already, nothing is written. Several may call
-    /// this at once: they take turns, and whoever comes late finds nothing left to do.
+    /// this at once: they wait for each other, and later ones have nothing left to do.
     ///
     /// # Errors
     /// [`SettingsError`](crate::SettingsError) for settings that cannot be used. When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// Renders and signs the publications of the states that these tags stand for again, and lets the tags lead there. What clients see
-    /// under `dists` stays as it is. Returns the tags of which that was done: a suite that left the settings, or damage in the store, may
+    /// under `dists` stays as it is. Returns the tags that were treated so: a suite that left the settings, or damage in the store, may
     /// prevent it.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl Store {
         super::tagged_again::sign_tags_again(self, repository, tags, signer, context)
     }
 
-    /// Signs the suites of a repository again of which the signatures have used half of their validity: what clients see, with a new
+    /// Signs again the suites of a repository whose signatures have used half of their validity: what clients see, with a new
     /// `Date` and `Valid-Until`. What was committed since stays unpublished. Without such a suite nothing is done.
     ///
     /// # Errors
@@ -155,7 +155,7 @@ impl Store {
         super::export::export_unsigned(self, repository, signer, options, context)
     }
 
-    /// The latest `Date` that clients of a repository are told; `None` when they see nothing of which there is a record.
+    /// The latest `Date` that clients of a repository are told; `None` when they see nothing that has a record.
     ///
     /// # Errors
     /// When the record of the publication cannot be read.

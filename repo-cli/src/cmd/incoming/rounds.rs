@@ -1,7 +1,7 @@
 //! Looking at drop folders again whenever something changes in them.
 //!
 //! The system tells of changes (inotify). Because it does not where a folder lies on a network file system, and because an event may be
-//! lost, the folders are looked at once a minute as well; then the configuration is read anew, too. What goes wrong in one round is said
+//! lost, the folders are looked at once a minute as well; then the configuration is read again, too. What goes wrong in one round is said
 //! and ends nothing: the next round tries again.
 
 use std::collections::BTreeSet;

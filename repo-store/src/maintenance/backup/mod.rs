@@ -45,7 +45,7 @@ pub struct BackupReport {
     pub bytes: u64,
     /// Files that were there already.
     pub kept: u64,
-    /// Files of the store that are not what their names say, and of which the backup has no true copy from earlier; and those that are
+    /// Files of the store that are not what their names say and have no true copy in the backup from earlier; and those that are
     /// reached only through a symbolic link.
     pub damaged: Vec<Utf8PathBuf>,
     /// Files outside the root that the configuration names, as far as the backup holds them.
@@ -138,7 +138,7 @@ pub(crate) fn backup_with(
     Ok(report)
 }
 
-/// Refuses a place for a backup that would harm: the store itself, of which `public` is served to everybody, and the backup of
+/// Refuses a place for a backup that would harm: the store itself, whose `public` is served to everybody, and the backup of
 /// another store, whose references would be replaced by those of this one.
 fn check_backup_place(root: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
     let real = |path: &Utf8Path| files::canonical(path).map_err(Error::io("find", path));

@@ -7,7 +7,7 @@
 //! A repair never overwrites: what it replaces is moved to `store/damaged/`. Copies are taken from directories, and by hash
 //! from whatever the caller can reach ([`Copies`]).
 //!
-//! Not checked: what the administrator writes (`repo.toml`, `repo.d/`), for which only the modes are looked at; the content of the secret
+//! Not checked: what the administrator writes (`repo.toml`, `repo.d/`), except for its modes; the content of the secret
 //! keys, which the caller looks at ([`FsckOptions::keys`]); and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/cache/`,
 //! `store/damaged/`.
 

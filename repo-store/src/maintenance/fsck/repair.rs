@@ -56,7 +56,7 @@ pub struct RepairReport {
     pub withdrawn: Vec<Withdrawn>,
     /// The state after it: what is left needs a true copy or a person.
     pub remaining: FsckReport,
-    /// Places of which something was hoped for and that failed to give it, each with the first reason.
+    /// Places that could not give what was hoped for, each with the first reason.
     pub unhelpful: Vec<Unhelpful>,
 }
 
@@ -322,7 +322,7 @@ impl Repair<'_, '_> {
         Ok(true)
     }
 
-    /// Made anew from the package file. Without that it goes with it.
+    /// Made again from the package file. Without that file it is removed too.
     fn manifest(&mut self, id: BlobId, path: &Utf8Path) -> Result<bool, Error> {
         match make_manifest(self.store, id) {
             Ok(manifest) => {
@@ -359,7 +359,7 @@ impl Repair<'_, '_> {
         Ok(true)
     }
 
-    /// Moves a forged file of an index aside, with all publications that name it and that clients do not see. What they see is made anew
+    /// Moves a forged file of an index aside, with all publications that name it and that clients do not see. What they see is made again
     /// before, if that can be done here.
     fn take_away_forged(&mut self, repository: &RepositoryName, digest: Sha256) -> Result<bool, Error> {
         let public = self.store.public(repository);
@@ -606,7 +606,7 @@ impl Repair<'_, '_> {
                         None => return Ok(false),
                     };
                     let Some(temporary) = temporary else {
-                        // What is gone is made anew by the next publication; damage would be built upon.
+                        // What is gone is made again by the next publication; damage would be built upon.
                         if made_in.is_none() && self.exists(&path)? {
                             let _lock = self.store.publishing_lock(repository)?;
                             self.move_aside(&path)?;
@@ -663,7 +663,7 @@ impl Repair<'_, '_> {
         same.map(|expected| expected.path.clone()).collect()
     }
 
-    /// Writes the log anew: every line that is intact here or elsewhere, and one for each commit that has none.
+    /// Writes the log again: every line that is intact here or elsewhere, and one for each commit that has none.
     fn log(&mut self) -> Result<bool, Error> {
         let journal: &Journal = &self.found.journal;
         let _lock = self.store.storage().log().hold()?;
@@ -716,7 +716,7 @@ impl Repair<'_, '_> {
             return Ok(false);
         }
         if path.file_name() == Some("damaged") {
-            // There is no place to move it to.
+            // It cannot be moved anywhere.
             return Ok(false);
         }
         self.move_aside(path)?;

@@ -61,7 +61,7 @@ impl DropFolder {
 }
 
 impl<'a> Origin<'a> {
-    /// Files by their paths, which whoever adds them chose.
+    /// Files by their paths, as the caller chose them.
     pub(crate) fn paths(refuse_links: bool) -> Self {
         Self { folder: None, refuse_links }
     }

@@ -138,7 +138,7 @@ pub(crate) fn take_incoming(
         }
         let added: BTreeSet<&Utf8PathBuf> = report.added.iter().map(|added| &added.file).collect();
         for (file, seen) in &candidates {
-            // Nothing goes that was not taken, and nothing of an upload whose list is no longer the one that was read first.
+            // Nothing goes that was not taken, and nothing of an upload whose list has changed since it was read first.
             let is_taken = seen.iter().any(|(file, _)| added.contains(file))
                 && !arriving.contains(file)
                 && !refused.iter().any(|one| one.file == *file);
