@@ -193,8 +193,12 @@ pub(crate) enum Command {
     ClientConfig(cmd::client_config::ClientConfigArguments),
     /// Make, list, rotate and check signing keys
     Key(cmd::key::KeyArguments),
-    /// Look after the configuration
+    /// Check, show and change the configuration
     Config(cmd::config::ConfigArguments),
+    /// Add, list and remove suites in the configuration
+    Suite(cmd::suite::SuiteArguments),
+    /// Add, list and remove repositories in the configuration
+    Repository(cmd::repository::RepositoryArguments),
     /// Look after the store itself
     Store(cmd::store::StoreArguments),
     /// Print what completes commands in a shell
@@ -253,6 +257,8 @@ impl Command {
             | Self::Status(_)
             | Self::Completions(_)
             | Self::Config(_)
+            | Self::Suite(_)
+            | Self::Repository(_)
             | Self::Manual(_)
             | Self::ClientConfig(_) => false,
             Self::Key(arguments) => arguments.writes(),

@@ -10,7 +10,7 @@ use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{PackageName, Place, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{ConfigError, KeyError};
+use repo_config::{ConfigError, EditError, KeyError};
 use repo_store::{ImportError, PublishError, RepositoryName, StorageError};
 use serde::Serialize;
 
@@ -61,6 +61,9 @@ pub(crate) enum Failure {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A change of the configuration.
+    #[error(transparent)]
+    Edit(#[from] EditError),
     /// The keys of the store.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -412,7 +415,7 @@ impl Failure {
     /// Returns what is reported of it.
     pub(crate) fn report(&self) -> Report {
         let (file, line) = self.location();
-        let place = if let Self::Config(error) = self { error.place() } else { None };
+        let place = self.config_error().and_then(ConfigError::place);
         Report {
             code: self.code(),
             message: chain(self),
@@ -430,6 +433,7 @@ impl Failure {
             Self::Store(error) => error.code(),
             Self::Key(error) => error.code(),
             Self::Config(error) => error.code(),
+            Self::Edit(error) => error.code(),
             Self::Keys(error) | Self::CannotPublish(error) => error.code(),
             Self::Argument { .. } | Self::PinnedTwice { .. } => "E-ARGUMENT",
             Self::NoRoot { .. } => "E-NO-ROOT",
@@ -466,12 +470,27 @@ impl Failure {
         }
     }
 
+    /// Returns what is wrong with the configuration, if that is the failure.
+    fn config_error(&self) -> Option<&ConfigError> {
+        match self {
+            Self::Config(error) | Self::Edit(EditError::Config(error) | EditError::Refused(error)) => {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the file that is concerned, and the line in it.
     fn location(&self) -> (Option<String>, Option<u64>) {
         let number = |line: usize| u64::try_from(line).unwrap_or(u64::MAX);
+        if let Some(error) = self.config_error() {
+            return (error.path().map(ToString::to_string), error.line().map(number));
+        }
         match self {
             Self::Store(error) => store_location(error),
-            Self::Config(error) => (error.path().map(ToString::to_string), error.line().map(number)),
+            Self::Edit(EditError::Form { path } | EditError::Changed { path }) => {
+                (Some(path.to_string()), None)
+            }
             Self::Keys(error) | Self::CannotPublish(error) => (error.path().map(ToString::to_string), None),
             Self::NoPackageFile { path }
             | Self::UnusableFile { path, .. }

@@ -50,6 +50,8 @@ mod description;
 #[cfg(test)]
 mod documentation;
 mod drop_folders;
+mod edit;
+mod edit_error;
 mod error;
 mod external_key;
 mod file;
@@ -83,6 +85,8 @@ mod watch;
 
 pub use config::{Config, DEFAULT_LISTEN, without_repeats};
 pub use drop_folders::DropFolder;
+pub use edit::{Edit, FileChange};
+pub use edit_error::EditError;
 pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place, UnknownWord};
 pub use external_key::{ExternalKey, ExternalSigner};
 pub use file::OnUnknownRelease;

@@ -4,11 +4,12 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use clap::Subcommand;
-use repo_config::{Config, PassphrasePlace, ShownSetting};
+use repo_config::{Config, Edit, PassphrasePlace, ShownSetting};
 use repo_serve::UserFile;
 use repo_store::{RepositoryName, Store};
 use rustix::fs::Access;
 
+use super::configured::{self, EditArguments};
 use crate::access;
 use crate::args::Global;
 use crate::error::{Failure, Outcome, Report};
@@ -29,6 +30,8 @@ enum ConfigCommand {
     Show(ShowArguments),
     /// Print the JSON Schema of repo.toml, for editors
     Schema,
+    /// Set one setting, in the file that has it
+    Set(SetArguments),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -37,10 +40,27 @@ struct ShowArguments {
     name: Option<String>,
 }
 
+#[derive(Clone, Debug, clap::Args)]
+struct SetArguments {
+    /// The setting: its keys with dots between them, as `config show` prints them
+    key: String,
+    /// The value: TOML, or a text or a list with commas without quotation marks
+    #[arg(allow_hyphen_values = true)]
+    value: String,
+    #[command(flatten)]
+    edit: EditArguments,
+}
+
 pub(crate) fn run(arguments: &ConfigArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     match &arguments.command {
         ConfigCommand::Check => check(global, output),
         ConfigCommand::Show(arguments) => show(arguments.name.as_deref(), global, output),
+        ConfigCommand::Set(SetArguments { key, value, edit: arguments }) => {
+            let root = session::find_root(global)?;
+            let mut edit = Edit::new(&root)?;
+            edit.set(key, value)?;
+            configured::carry_out(&edit, &format!("set {key}"), *arguments, &root, output)
+        }
         ConfigCommand::Schema => {
             let schema = repo_config::schema();
             // The same in both: it is JSON.

@@ -6,6 +6,7 @@ mod changes;
 pub(crate) mod client_config;
 pub(crate) mod completions;
 pub(crate) mod config;
+mod configured;
 pub(crate) mod diff;
 pub(crate) mod fsck;
 pub(crate) mod gc;
@@ -20,6 +21,7 @@ pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
 pub(crate) mod remove;
+pub(crate) mod repository;
 pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod rollback;
@@ -28,6 +30,7 @@ pub(crate) mod show;
 pub(crate) mod sign;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod suite;
 pub(crate) mod tag;
 pub(crate) mod undo;
 pub(crate) mod versions;
@@ -83,6 +86,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
         Command::Config(arguments) => config::run(&arguments, &global, output),
+        Command::Suite(arguments) => suite::run(&arguments, &global, output),
+        Command::Repository(arguments) => repository::run(&arguments, &global, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session, output),

@@ -1,7 +1,7 @@
 //! What to do about a failure, where that is known.
 
 use apt_sign::{KeyFileFault, KeyProblem};
-use repo_config::{ConfigError, KeyError, UnknownWord};
+use repo_config::{ConfigError, EditError, KeyError, UnknownWord};
 use repo_store::progress::Phase;
 use repo_store::{
     Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError, SettingsError,
@@ -21,13 +21,8 @@ impl Failure {
                 Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
             }
             Self::Config(error) => config_hint(error),
-            Self::UnknownSetting { name, known } => {
-                let meant = nearest::nearest(name, known.iter().map(String::as_str));
-                Some(meant.map_or_else(
-                    || "run repo-cli config show".to_owned(),
-                    |meant| format!("did you mean `{meant}`?"),
-                ))
-            }
+            Self::Edit(error) => edit_hint(error),
+            Self::UnknownSetting { name, known } => Some(setting_hint(name, known)),
             Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
                 "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
                     .to_owned(),
@@ -92,6 +87,27 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// What to do about a change of the configuration.
+fn edit_hint(error: &EditError) -> Option<String> {
+    match error {
+        EditError::Config(error) | EditError::Refused(error) => config_hint(error),
+        EditError::UnknownSetting { key, known } => Some(setting_hint(key, known)),
+        EditError::NoSuch { what, name, known } if !known.is_empty() => {
+            Some(nearest::hint(name, known, if *what == "suite" { "suites" } else { "repositories" }))
+        }
+        EditError::Table { key, .. } => Some(format!("run repo-cli config show {key}")),
+        EditError::SeveralFiles { .. } => Some("change the list in one of them with an editor".to_owned()),
+        EditError::Form { .. } => Some("change it with an editor, then run repo-cli config check".to_owned()),
+        EditError::Changed { .. } => Some("give the same command again".to_owned()),
+        _ => None,
+    }
+}
+
+fn setting_hint(name: &str, known: &[String]) -> String {
+    let meant = nearest::nearest(name, known.iter().map(String::as_str));
+    meant.map_or_else(|| "run repo-cli config show".to_owned(), |meant| format!("did you mean `{meant}`?"))
 }
 
 /// What to do about the configuration.
