@@ -194,6 +194,14 @@ pub(crate) enum Failure {
     /// A file of users in which something is wrong.
     #[error("{what}")]
     UnusableUsers { path: Utf8PathBuf, what: String },
+    /// A user that a drop folder names and that the system does not know.
+    #[error("{folder}: no user named `{name}`")]
+    UnknownUser {
+        /// The drop folder.
+        folder: Utf8PathBuf,
+        /// The name.
+        name: String,
+    },
     /// `incoming` without a folder, and none is configured.
     #[error("no drop folder is named, and repo.toml has no [[incoming]]")]
     NoDropFolder,
@@ -446,6 +454,7 @@ impl Failure {
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::NoDropFolder => "E-NO-DROP-FOLDER",
+            Self::UnknownUser { .. } => "E-UNKNOWN-USER",
             Self::UnusableFile { .. } | Self::UnusableUsers { .. } => "E-UNUSABLE-FILE",
             Self::UnknownSetting { .. } => "E-UNKNOWN-SETTING",
             Self::Io { .. } => "E-IO",
@@ -525,6 +534,7 @@ fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
             | ImportError::InconsistentUpload { file, .. }
             | ImportError::NotSigned { file, .. }
             | ImportError::NotUnpackable { file, .. }
+            | ImportError::NameNotAllowed { file, .. }
             | ImportError::Stanza { file, .. },
         ) => file,
         _ => return (None, None),

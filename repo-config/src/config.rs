@@ -461,7 +461,9 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
             Contradiction::FolderOfNoRepository { .. } => &["repositories", "incoming"],
             Contradiction::RouteOfNoRepository { .. } => &["repositories", "route"],
             Contradiction::RetentionOfNoRepository { .. } => &["repositories", "retention"],
-            Contradiction::FolderInStore { .. } | Contradiction::FolderTwice { .. } => &["incoming"],
+            Contradiction::FolderInStore { .. }
+            | Contradiction::FolderTwice { .. }
+            | Contradiction::ArchiveInStore { .. } => &["incoming"],
             Contradiction::RetentionWithoutLimit { .. } => &["keep_versions", "keep_for", "retention"],
             Contradiction::Signer { .. } => &["gpg", "command", "public_key", "offline", "signer"],
             _ => &[],

@@ -11,6 +11,7 @@ use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
 use repo_store::RepositoryName;
 
+use crate::drop_folders::AfterTaking;
 use crate::file::{All, File, OnUnknownRelease, Publish};
 use crate::network::Network;
 use crate::passphrase::Credential;
@@ -174,6 +175,7 @@ kinds! {
     All: Kind::Word(&["folded", "apart"]);
     OnUnknownRelease: Kind::Word(&["refuse", "everywhere"]);
     Publish: Kind::Word(&["auto", "manual"]);
+    Text<AfterTaking>: Kind::Text("`delete`, or `archive:` and a directory");
     Text<Architecture>: Kind::Text("architecture");
     Text<Component>: Kind::Text("component");
     Text<Credential>: Kind::Text("`credential:NAME`");

@@ -4,12 +4,13 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use clap::Subcommand;
-use repo_config::{Config, Edit, PassphrasePlace, ShownSetting};
+use repo_config::{Config, DropFolder, Edit, PassphrasePlace, ShownSetting};
 use repo_serve::UserFile;
 use repo_store::{RepositoryName, Store};
 use rustix::fs::Access;
 
 use super::configured::{self, EditArguments};
+use super::incoming::user_id;
 use crate::access;
 use crate::args::Global;
 use crate::error::{Failure, Outcome, Report};
@@ -87,7 +88,7 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
     }
     let named = of_passphrase(&config).into_iter();
     let folders = config.drop_folders();
-    let named = named.chain(folders.iter().filter_map(|folder| of_drop_folder(&folder.path)));
+    let named = named.chain(folders.iter().flat_map(|folder| of_drop_folder(folder, &config)));
     problems.extend(named.map(|failure| failure.report()));
     let files: Vec<&Utf8Path> = config.files().collect();
     let repositories: Vec<&str> = config.repositories().map(|repository| repository.name.as_str()).collect();
@@ -205,12 +206,22 @@ fn of_passphrase(config: &Config) -> Option<Failure> {
     }
 }
 
-/// A drop folder that is not there, or that this user cannot take files out of.
-fn of_drop_folder(path: &Utf8Path) -> Option<Failure> {
+/// What is wrong with a drop folder, its archive, its owners and its keyring.
+fn of_drop_folder(folder: &DropFolder, config: &Config) -> Vec<Failure> {
+    let directories = [Some(&folder.path), folder.archive.as_ref()].into_iter().flatten();
+    let mut problems: Vec<Failure> = directories.filter_map(|path| of_directory(path)).collect();
+    problems.extend(folder.owners.iter().filter_map(|name| user_id(&folder.path, name).err()));
+    let keyring = folder.uploaders.as_ref();
+    problems.extend(keyring.and_then(|path| config.uploaders_in(path).err()).map(Failure::Config));
+    problems
+}
+
+/// A directory that is not there, or that this user cannot take files out of or put files into.
+fn of_directory(path: &Utf8Path) -> Option<Failure> {
     match std::fs::metadata(path) {
         Err(error) => return Some(Failure::io("look at", path)(error)),
         Ok(found) if !found.is_dir() => {
-            let what = "it is not a directory, so packages cannot be taken out of it".to_owned();
+            let what = "it is not a directory of packages".to_owned();
             return Some(Failure::UnusableFile { path: path.to_owned(), what });
         }
         Ok(_) => {}

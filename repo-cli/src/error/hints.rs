@@ -55,6 +55,9 @@ impl Failure {
             Self::NotRetirable { fingerprint, .. } => Some(format!(
                 "wait until all is met, check your machines, then run repo-cli key retire {fingerprint} --force"
             )),
+            Self::UnknownUser { .. } => {
+                Some("add the user to the system, or change `owners` of the [[incoming]] in repo.toml".to_owned())
+            }
             Self::NoDropFolder => Some(
                 "name a repository and its folders, `repo-cli incoming preprod /srv/incoming`, or add [[incoming]] to repo.toml".to_owned(),
             ),
@@ -307,6 +310,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         }
         Error::Import(ImportError::Incomplete { .. }) => {
             "put it there; only a file that the repository has already may be left out"
+        }
+        Error::Import(ImportError::NameNotAllowed { .. }) => {
+            "drop it into the folder that is for it, or add its name to `names` of the [[incoming]] in repo.toml"
         }
         Error::Import(ImportError::NotSigned { .. }) => {
             "whose uploads are taken says the keyring that `uploaders` in repo.toml names"

@@ -14,6 +14,7 @@ mod contents;
 mod crashes;
 mod details;
 mod disk;
+mod drop_rules;
 mod foreign_backups;
 mod formats;
 mod holding;

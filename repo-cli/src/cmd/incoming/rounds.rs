@@ -72,7 +72,7 @@ pub(super) fn run(
 /// The folders that are named or configured.
 fn folders(arguments: &IncomingArguments, session: &Session) -> Result<Vec<Utf8PathBuf>, Failure> {
     let batches = batches(arguments, session)?;
-    Ok(batches.into_iter().flat_map(|batch| batch.folders).map(|(folder, _)| folder).collect())
+    Ok(batches.into_iter().flat_map(|batch| batch.folders).map(|folder| folder.path).collect())
 }
 
 /// Looks at every folder once, and returns what went wrong.
@@ -103,7 +103,7 @@ fn round(
             return problems;
         }
     };
-    watched.watch(batches.iter().flat_map(|batch| &batch.folders).map(|(folder, _)| folder));
+    watched.watch(batches.iter().flat_map(|batch| &batch.folders).map(|folder| &folder.path));
     let mut all_done = true;
     for batch in &batches {
         let done = take(batch, arguments, &session, *unfinished, output);

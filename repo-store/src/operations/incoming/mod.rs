@@ -1,5 +1,6 @@
 //! Folders into which others drop packages: a build server, `scp` or `dput` from a CI job, people.
 
+mod archive;
 mod rejected;
 mod told;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use archive::Archive;
 use rejected::{REJECTED, reject};
 
 use crate::context::Context;
@@ -31,13 +33,23 @@ pub struct IncomingOptions {
     pub patience: Duration,
     /// Take also what a removal or a rollback [took out](crate::Hold), which ends its hold.
     pub despite_hold: bool,
+    /// Take only files of these users; `None` for those of anybody. The files of others are left, and not read.
+    pub owners: Option<BTreeSet<u32>>,
+    /// Copy what was taken to this directory before it is removed from the folder.
+    pub archive: Option<Utf8PathBuf>,
     /// How packages are added. Links are never followed and data archives always checked: anybody may write here.
     pub add: AddOptions,
 }
 
 impl Default for IncomingOptions {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(60), despite_hold: false, add: AddOptions::default() }
+        Self {
+            patience: Duration::from_secs(60),
+            despite_hold: false,
+            owners: None,
+            archive: None,
+            add: AddOptions::default(),
+        }
     }
 }
 
@@ -103,9 +115,11 @@ impl Store {
         repository.check()?;
         // An unreadable or missing folder must not pass for an empty one.
         let opened = DropFolder::open(folder).map_err(Error::io("list", folder))?;
+        let opened = opened.of_owners(options.owners.clone());
         let names = files::names_in(opened.handle().at(""))?;
+        let only_uploads = repository.uploaders.is_some();
         let Found { candidates, mut left } =
-            Found::sort(&opened, &names, repository.uploaders.is_some(), context.now.as_second());
+            Found::sort(&opened, &names, only_uploads, context.now.as_second());
         let no_text = opened.handle().at("").names_that_are_no_text().map_err(Error::io("list", folder))?;
         let no_text = no_text.into_iter().map(|name| opened.handle().path().join(name));
         left.extend(no_text.map(|file| Left::new(file, "has a name that is not UTF-8")));
@@ -159,6 +173,16 @@ impl Store {
                     Err(error) => drop(not_moved.get_or_insert(error)),
                 }
             }
+            let archive = options.archive.as_deref().map(Archive::open).transpose();
+            let archive = match archive {
+                Ok(archive) => archive,
+                // What was taken stays in the folder, and is known when it is looked at again.
+                Err(error) => {
+                    report.refused = refused;
+                    self.mark_known(&repository.name, &opened, &mut left, add.dry_run)?;
+                    return Ok(IncomingReport { report, left, not_moved: Some(error) });
+                }
+            };
             let added: BTreeSet<&Utf8PathBuf> = report.added.iter().map(|added| &added.file).collect();
             for (file, seen) in &candidates {
                 // Nothing goes that was not taken, and nothing of an upload whose list is no longer the one that was read first.
@@ -168,7 +192,14 @@ impl Store {
                 if !is_taken || seen.first().is_none_or(|first| !is_unchanged(&opened, first)) {
                     continue;
                 }
-                match remove_taken(&opened, seen.iter().filter(|one| !others_need.contains(&one.0))) {
+                let taken: Vec<&Seen> = seen.iter().filter(|one| !others_need.contains(&one.0)).collect();
+                if let Some(error) =
+                    archive.as_ref().and_then(|archive| keep_all(archive, &opened, &taken).err())
+                {
+                    not_moved.get_or_insert(error);
+                    continue;
+                }
+                match remove_taken(&opened, taken) {
                     // That keeps nothing else from being taken out, and what was taken is in the store.
                     Err(Error::Storage(StorageError::Io { path, source, .. })) if is_forbidden(&source) => {
                         left.push(Left::new(
@@ -188,13 +219,12 @@ impl Store {
 
 /// Removes what was taken and is still what it was. The lists go last, and when the rest is gone for good: what is left when this
 /// is cut short is found again by them, and known to be in the store.
-fn remove_taken<'a>(folder: &DropFolder, taken: impl Iterator<Item = &'a Seen>) -> Result<(), Error> {
+fn remove_taken(folder: &DropFolder, mut taken: Vec<&Seen>) -> Result<(), Error> {
     let rank = |(file, _): &&Seen| match file.extension() {
         Some("changes") => 2,
         Some("dsc") => 1,
         _ => 0,
     };
-    let mut taken: Vec<&Seen> = taken.collect();
     taken.sort_by_key(rank);
     for (place, one) in taken.iter().enumerate() {
         if place > 0 && rank(one) > 0 {
@@ -205,6 +235,11 @@ fn remove_taken<'a>(folder: &DropFolder, taken: impl Iterator<Item = &'a Seen>) 
         }
     }
     Ok(())
+}
+
+/// Copies what was taken and is still what it was into an archive.
+fn keep_all(archive: &Archive, folder: &DropFolder, taken: &[&Seen]) -> Result<(), Error> {
+    taken.iter().filter(|one| is_unchanged(folder, one)).try_for_each(|(file, _)| archive.keep(folder, file))
 }
 
 /// What lies in a drop folder.
@@ -225,7 +260,7 @@ impl Found {
         for name in names().filter(|name| matches!(Name::of(name), Name::Upload)) {
             let file = folder.handle().path().join(name);
             let first = look(folder, &file);
-            if let Some(why) = why_no_file(&first) {
+            if let Some(why) = why_left(folder, &first) {
                 found.left.push(Left::new(file, why));
                 continue;
             }
@@ -264,7 +299,7 @@ impl Found {
                 Name::Upload => continue,
                 Name::Package if !only_uploads => {
                     let seen = look(folder, &file);
-                    if let Some(why) = why_no_file(&seen) {
+                    if let Some(why) = why_left(folder, &seen) {
                         why
                     } else if may_be_listed(&seen) {
                         "may belong to a .changes file that cannot be read in full yet"
@@ -284,6 +319,12 @@ impl Found {
         }
         found
     }
+}
+
+/// Why something of the right name is left where it is, before it is read.
+fn why_left(folder: &DropFolder, seen: &Seen) -> Option<&'static str> {
+    let is_foreign = seen.1.as_ref().is_some_and(|status| !folder.takes_files_of(status.owner));
+    why_no_file(seen).or(is_foreign.then_some("belongs to a user who may not drop files here"))
 }
 
 /// Why something of the right name is left where it is: only regular files are packages or lists.
