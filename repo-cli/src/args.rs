@@ -267,6 +267,38 @@ impl Command {
 }
 
 impl Command {
+    /// Returns the name under which the log tells of the verb, if it changes something. One that goes on tells of each round itself.
+    pub(crate) fn logged_as(&self) -> Option<&'static str> {
+        let name = match self {
+            Self::Config(arguments) if arguments.writes() => "config set",
+            Self::Suite(arguments) if arguments.writes() => "suite",
+            Self::Repository(arguments) if arguments.writes() => "repository",
+            Self::Backup(_) => "backup",
+            Self::Store(_) => "store upgrade",
+            Self::Incoming(arguments) if !arguments.ends() => return None,
+            command if !command.writes() => return None,
+            Self::Add(_) => "add",
+            Self::Incoming(_) => "incoming",
+            Self::Promote(_) => "promote",
+            Self::Remove(_) => "remove",
+            Self::Rollback(_) => "rollback",
+            Self::Undo(_) => "undo",
+            Self::Tag(_) => "tag",
+            Self::Hold(_) => "hold",
+            Self::Unhold(_) => "unhold",
+            Self::Retention(_) => "retention",
+            Self::Gc(_) => "gc",
+            Self::Publish(_) => "publish",
+            Self::Sign(_) => "sign",
+            Self::Fsck(_) => "fsck",
+            Self::Key(_) => "key",
+            _ => return None,
+        };
+        Some(name)
+    }
+}
+
+impl Command {
     /// Returns whether arguments of the verb itself ask for JSON.
     pub(crate) fn prints_json(&self) -> bool {
         matches!(self, Self::Diff(arguments) if arguments.prints_json())

@@ -13,6 +13,7 @@ use repo_store::RepositoryName;
 
 use crate::drop_folders::AfterTaking;
 use crate::file::{All, File, OnUnknownRelease, Publish};
+use crate::log_target::LogTarget;
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::url::Url;
@@ -181,6 +182,7 @@ kinds! {
     Text<Credential>: Kind::Text("`credential:NAME`");
     Text<Encoding>: Kind::Word(&["xz", "gz", "zst", "bz2", "none"]);
     Text<Fingerprint>: Kind::Text("fingerprint");
+    Text<LogTarget>: Kind::Text("`journald`, `syslog:FACILITY`, `stderr` or `json`");
     Text<Line>: Kind::Text("line of text");
     Text<Listen>: Kind::Text("address and port");
     Text<Network>: Kind::Text("network or address");

@@ -15,6 +15,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::description::{Description, Kind, Typed};
 use crate::drop_folders::AfterTaking;
+use crate::log_target::LogTarget;
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::url::Url;
@@ -102,6 +103,8 @@ table! {
         uploaders: Option<Utf8PathBuf> [""] "\"uploaders.gpg\"";
         /// When clients see a change: at once, or after `repo-cli publish`.
         publish: Publish ["\"auto\""] "\"manual\"";
+        /// Where a line for each operation goes: `journald`, `syslog:FACILITY`, or standard error as text (`stderr`) or as JSON (`json`).
+        log: Option<Text<LogTarget>> [""] "\"journald\"";
         /// Passphrase of the signing keys, and keys that are kept elsewhere.
         signing: SigningTable [""] "";
         /// The server.

@@ -60,6 +60,7 @@ impl Config {
             pdiffs: _,
             pdiffs_from: _,
             publish: _,
+            log: _,
             channels: _,
             route: _,
             incoming,

@@ -52,6 +52,13 @@ struct SetArguments {
     edit: EditArguments,
 }
 
+impl ConfigArguments {
+    /// Returns whether the verb writes to the configuration.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(&self.command, ConfigCommand::Set(arguments) if !arguments.edit.is_dry_run())
+    }
+}
+
 pub(crate) fn run(arguments: &ConfigArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     match &arguments.command {
         ConfigCommand::Check => check(global, output),

@@ -44,6 +44,11 @@ pub(crate) struct IncomingArguments {
 }
 
 impl IncomingArguments {
+    /// Returns whether the verb looks once.
+    pub(crate) fn ends(&self) -> bool {
+        self.once || self.change.dry_run
+    }
+
     /// Returns whether the verb writes to the store.
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
@@ -55,7 +60,7 @@ pub(crate) fn run(
     open: &dyn Fn() -> Result<Session, Failure>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    if arguments.once || arguments.change.dry_run {
+    if arguments.ends() {
         let session = open()?;
         return take(&batches(arguments, &session)?, arguments, &session, output);
     }

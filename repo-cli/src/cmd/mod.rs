@@ -35,14 +35,31 @@ pub(crate) mod tag;
 pub(crate) mod undo;
 pub(crate) mod versions;
 
+use repo_config::Config;
+
 use crate::args::{Arguments, Command};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::operation_log::OperationLog;
 use crate::output::Output;
-use crate::session::Session;
+use crate::session::{self, Session};
 
-/// Runs the verb that was asked for.
+/// Runs the verb that was asked for, and writes it to the log if it changes something.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
+    let (verb, global) = (arguments.command.logged_as(), arguments.global.clone());
+    let log = verb.and_then(|verb| {
+        let root = session::find_store_root(&global).ok()?;
+        let config = Config::load(&root).ok()?;
+        Some((OperationLog::begin(&config, verb, session::actor(&global))?, root))
+    });
+    let result = carry_out(arguments, output);
+    if let Some((log, root)) = log {
+        log.end(&root, result.as_ref().err(), output);
+    }
+    result
+}
+
+fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
     let global = arguments.global;
     let (writes, asks) = (arguments.command.writes(), arguments.command.asks_about_clock());
     let needs_settings = arguments.command.needs_settings();

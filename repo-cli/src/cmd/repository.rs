@@ -53,6 +53,17 @@ struct RemoveArguments {
     edit: EditArguments,
 }
 
+impl RepositoryArguments {
+    /// Returns whether the verb writes to the configuration.
+    pub(crate) fn writes(&self) -> bool {
+        match &self.command {
+            RepositoryCommand::Add(arguments) => !arguments.edit.is_dry_run(),
+            RepositoryCommand::Remove(arguments) => !arguments.edit.is_dry_run(),
+            RepositoryCommand::List => false,
+        }
+    }
+}
+
 pub(crate) fn run(
     arguments: &RepositoryArguments,
     global: &Global,

@@ -53,6 +53,17 @@ struct RemoveArguments {
     edit: EditArguments,
 }
 
+impl SuiteArguments {
+    /// Returns whether the verb writes to the configuration.
+    pub(crate) fn writes(&self) -> bool {
+        match &self.command {
+            SuiteCommand::Add(arguments) => !arguments.edit.is_dry_run(),
+            SuiteCommand::Remove(arguments) => !arguments.edit.is_dry_run(),
+            SuiteCommand::List => false,
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &SuiteArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let root = session::find_root(global)?;
     match &arguments.command {

@@ -27,6 +27,7 @@ mod key_life;
 mod key_rotation;
 mod keys;
 mod library_stores;
+mod logs;
 mod long_output;
 mod lost_parts;
 mod lost_references;

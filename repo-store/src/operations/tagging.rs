@@ -85,6 +85,8 @@ impl Store {
         context: &Context,
     ) -> Result<(), Error> {
         let line = LogEntry::unchanged(repository, Some(commit), operation, context).to_line();
-        Ok(self.storage().log().append(&line)?)
+        self.storage().log().append(&line)?;
+        context.progress.logged(&line);
+        Ok(())
     }
 }

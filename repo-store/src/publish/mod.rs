@@ -401,6 +401,7 @@ impl Store {
         // The last moment at which nothing is to be seen of it.
         context.progress.check(Phase::Rendering)?;
         draft.show(&publication, &signatures, &line)?;
+        context.progress.logged(&line);
         self.note_shown(&repository.name, publication.id);
         let before = current.as_ref().and_then(Publication::latest_date);
         Ok(PublishReport {

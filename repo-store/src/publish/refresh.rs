@@ -121,6 +121,7 @@ impl Store {
         // The last moment at which nothing is to be seen of it.
         context.progress.check(Phase::Rendering)?;
         draft.show(&publication, &signatures, &line)?;
+        context.progress.logged(&line);
         self.note_shown(name, publication.id);
         let report = PublishReport::unchanged(&publication);
         Ok(PublishReport { publication: Some(publication.id), suites: names, ..report })
