@@ -15,7 +15,7 @@ pub(crate) fn of(config: &Config) -> BTreeMap<String, Access> {
         let name = &repository.name;
         let users = config.users_file(name).map(|path| UserFile::load(&config.root().join(path)));
         let allow = networks(config.allowed_networks(name));
-        (name.to_string(), Access { allow, users, ..Access::default() })
+        (name.to_string(), Access::both(allow, users))
     });
     // Under a repository of that name its rules count.
     let setup = [(paste::DIRECTORY.to_owned(), Access { unlisted: true, ..Access::default() })];

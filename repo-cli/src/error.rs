@@ -148,7 +148,7 @@ pub(crate) enum Failure {
         repositories: Vec<RepositoryName>,
     },
     /// A version to pin that a repository, or these suites of it, does not have, and others do.
-    #[error("{} {pin}", if .suites.is_empty() { format!("{repository} does not have") } else { format!("{} of {repository} does not have", crate::output::joined(.suites)) })]
+    #[error("{} {pin}", if .suites.is_empty() { format!("{repository} does not have") } else { format!("{} of {repository} does not have", crate::output::suite_list(.suites)) })]
     InOtherPlace {
         /// The package and version.
         pin: String,
@@ -330,7 +330,7 @@ pub(crate) enum Failure {
         what: &'static str,
     },
     /// Rules of retention by which a suite would lose most of what it holds.
-    #[error("{repository}: more than half of {} would go; nothing was removed", crate::output::joined(.suites))]
+    #[error("{repository}: more than half of {} would go; nothing was removed", crate::output::suite_list(.suites))]
     Drastic {
         /// The repository.
         repository: RepositoryName,
@@ -371,9 +371,16 @@ impl Report {
     /// Reports arguments that cannot be used, as `text` says.
     pub(crate) fn of_usage(text: &str) -> Self {
         let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+        let (message, hint) = match message.split_once("\nhint: ") {
+            Some((message, hint)) => (message, hint.lines().next().unwrap_or(hint)),
+            None => (
+                message,
+                rest.lines()
+                    .find_map(|line| line.strip_prefix("hint: "))
+                    .unwrap_or("run the command with --help"),
+            ),
+        };
         let message = message.strip_prefix("error: ").unwrap_or(message);
-        let tip = rest.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
-        let hint = tip.unwrap_or("run the command with --help");
         Self {
             code: USAGE,
             message: message.split_whitespace().collect::<Vec<_>>().join(" "),

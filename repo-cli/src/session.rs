@@ -25,7 +25,7 @@ use crate::error::{Failure, chain};
 use crate::moment;
 use crate::nearest;
 use crate::operation_log::OperationLog;
-use crate::output::{Output, count, joined};
+use crate::output::{Output, count, joined, suite_list};
 use crate::passphrase;
 
 /// An open store with its configuration.
@@ -447,7 +447,7 @@ impl Session {
         let report = self.publish_unsaid(repository, publishing, output)?;
         if let Some(id) = report.publication {
             let suites =
-                if report.suites.is_empty() { "as before".to_owned() } else { joined(&report.suites) };
+                if report.suites.is_empty() { "as before".to_owned() } else { suite_list(&report.suites) };
             output.say(&format!("published {} {id}: {suites}", repository.name));
         }
         say_no_longer_published(repository, &report, output);

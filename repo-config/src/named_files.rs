@@ -29,6 +29,7 @@ impl Config {
         Ok(Self::named_in(root, &sources, &File::of(&sources)?))
     }
 
+    #[expect(clippy::too_many_lines, reason = "it names every setting, so that a new one is not forgotten")]
     fn named_in(root: &Utf8Path, sources: &[Source], file: &File) -> Vec<NamedFile> {
         let mut found = Vec::new();
         let mut saved = |setting: String, path: &Utf8Path| {

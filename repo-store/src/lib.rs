@@ -41,6 +41,7 @@
 #[cfg(test)]
 extern crate self as repo_store;
 
+mod access;
 mod context;
 mod document;
 mod error;
@@ -61,11 +62,15 @@ mod store;
 mod tests;
 mod transaction;
 
+pub use access::token::Token;
+pub use access::tokens::{NewToken, TokenEntry, Tokens};
 pub use context::Context;
-pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError};
+pub use error::{
+    AccessError, ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError,
+};
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
-pub use history::listing::KeyInSuites;
+pub use history::listing::{KeyInSuites, RecordInSuites};
 pub use history::revision::Revision;
 pub use history::selector::Selector;
 pub use history::tags::Tag;
@@ -77,9 +82,10 @@ pub use maintenance::fsck::{
     Affected, Copies, CopySource, FsckOptions, FsckReport, KeyCheck, KeysFound, Problem, ProblemKind,
     Refusal, RepairReport, SignAgain, SignTags, SignatureCheck, SignedSuite, Unhelpful, Withdrawn,
 };
-pub use maintenance::gc::{Garbage, GcOptions, GcReport, Why};
+pub use maintenance::gc::{Garbage, GcOptions, GcPlan, GcReport, Why};
 pub use maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
+pub use model::candidates::is_newest;
 pub use model::class::{PackageClass, WildPattern};
 pub use model::commit::Commit;
 pub use model::difference::Difference;
@@ -87,7 +93,7 @@ pub use model::hold::{Hold, HoldCause, HoldKey};
 pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 pub use model::index_kind::IndexKind;
 pub use model::log_entry::LogEntry;
-pub use model::name::{NameError, RepositoryName, TagName};
+pub use model::name::{HolderName, NameError, RepositoryName, TagName};
 pub use model::operation::{Operation, PackageSummary};
 pub use model::publication_id::PublicationId;
 pub use model::record::{Build, Digests, Record, RecordFile, RecordKey};
@@ -107,8 +113,8 @@ pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
 pub use progress::{Cancelled, Progress};
 pub use publish::{
-    CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PublishOptions, PublishReport,
-    Unlisted, UnsignedRelease,
+    CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PublicationReason, PublishOptions,
+    PublishReport, Unlisted, UnsignedRelease,
 };
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};

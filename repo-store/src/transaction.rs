@@ -8,6 +8,7 @@ use crate::document::Kept;
 use crate::error::{ChangeError, Error};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
+use crate::history::versioned_head;
 use crate::model::commit::Commit;
 use crate::model::edit;
 use crate::model::edit::Edit;
@@ -95,7 +96,7 @@ impl Store {
         context: &Context,
         change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
     ) -> Result<(Committed, T), Error> {
-        self.transact_among(repository, None, context, change)
+        transact_among(self, repository, None, context, change)
     }
 
     /// [`transact`](Self::transact) within the settings of a repository: no suite comes into being that the settings do not have. A suite
@@ -112,56 +113,57 @@ impl Store {
     ) -> Result<(Committed, T), Error> {
         settings.check()?;
         let known = settings.suites.iter().map(|suite| suite.name.clone()).collect();
-        self.transact_among(&settings.name, Some(&known), context, change)
+        transact_among(self, &settings.name, Some(&known), context, change)
     }
+}
 
-    fn transact_among<T>(
-        &self,
-        repository: &RepositoryName,
-        known: Option<&BTreeSet<SuiteName>>,
-        context: &Context,
-        mut change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
-    ) -> Result<(Committed, T), Error> {
-        // Commits of which no answer came, with their results: the reference may lead to one of them by now.
-        let mut unanswered: Vec<(CommitId, u64, T)> = Vec::new();
-        let mut refusals = 0;
-        for _ in 0..ATTEMPTS {
-            let mut transaction = Transaction::begin(self, repository)?;
-            if let Some(base) = &transaction.base {
-                for (number, (id, sequence, _)) in unanswered.iter().enumerate() {
-                    if base.is_built_on(*id, *sequence)? {
-                        self.storage().refs().settle(&Self::ref_key(repository))?;
-                        let (id, _, result) = unanswered.swap_remove(number);
-                        return Ok((Committed { commit: Some(id) }, result));
-                    }
+/// Changes a repository in which, of the suites it does not have, only those of `known` may come into being.
+fn transact_among<T>(
+    store: &Store,
+    repository: &RepositoryName,
+    known: Option<&BTreeSet<SuiteName>>,
+    context: &Context,
+    mut change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
+) -> Result<(Committed, T), Error> {
+    // Commits of which no answer came, with their results: the reference may lead to one of them by now.
+    let mut unanswered: Vec<(CommitId, u64, T)> = Vec::new();
+    let mut refusals = 0;
+    for _ in 0..ATTEMPTS {
+        let mut transaction = Transaction::begin(store, repository)?;
+        if let Some(base) = &transaction.base {
+            for (number, (id, sequence, _)) in unanswered.iter().enumerate() {
+                if base.is_built_on(*id, *sequence)? {
+                    store.storage().refs().settle(&Store::ref_key(repository))?;
+                    let (id, _, result) = unanswered.swap_remove(number);
+                    return Ok((Committed { commit: Some(id) }, result));
                 }
-            }
-            transaction.known = known.cloned();
-            // What became of a change without an answer is found out first.
-            let may_end = unanswered.is_empty();
-            if may_end {
-                context.progress.check(Phase::Changing)?;
-            }
-            let (operation, result) = match change(&mut transaction) {
-                Ok(done) => done,
-                // What was read may be older than the change of which no answer came.
-                Err(_) if !unanswered.is_empty() && refusals < MOST_REFUSALS => {
-                    refusals += 1;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            if may_end {
-                context.progress.check(Phase::Changing)?;
-            }
-            match transaction.commit(context, operation)? {
-                Outcome::Committed(commit) => return Ok((Committed { commit }, result)),
-                Outcome::LostRace => {}
-                Outcome::Unanswered(id, sequence) => unanswered.push((id, sequence, result)),
             }
         }
-        Err(Error::Change(ChangeError::Contended { repository: repository.clone(), times: ATTEMPTS }))
+        transaction.known = known.cloned();
+        // What became of a change without an answer is found out first.
+        let may_end = unanswered.is_empty();
+        if may_end {
+            context.progress.check(Phase::Changing)?;
+        }
+        let (operation, result) = match change(&mut transaction) {
+            Ok(done) => done,
+            // What was read may be older than the change of which no answer came.
+            Err(_) if !unanswered.is_empty() && refusals < MOST_REFUSALS => {
+                refusals += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if may_end {
+            context.progress.check(Phase::Changing)?;
+        }
+        match transaction.commit(context, operation)? {
+            Outcome::Committed(commit) => return Ok((Committed { commit }, result)),
+            Outcome::LostRace => {}
+            Outcome::Unanswered(id, sequence) => unanswered.push((id, sequence, result)),
+        }
     }
+    Err(Error::Change(ChangeError::Contended { repository: repository.clone(), times: ATTEMPTS }))
 }
 
 enum Outcome {
@@ -173,7 +175,7 @@ enum Outcome {
 
 impl<'a> Transaction<'a> {
     fn begin(store: &'a Store, repository: &RepositoryName) -> Result<Self, Error> {
-        let (base, version) = store.versioned_head(repository)?.unzip();
+        let (base, version) = versioned_head(store, repository)?.unzip();
         let mut snapshots = BTreeMap::new();
         for suite in base.iter().flat_map(|base| base.commit().suites.keys()) {
             if let Some(base) = &base {

@@ -1,6 +1,7 @@
 //! The shape of the workspace: dependencies go one way, and no file grows past what can be held in the head.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -76,7 +77,7 @@ fn no_source_file_is_longer_than_it_should_be() {
 }
 
 /// The folders and files of repo-store from the ground up. Each uses only what stands before it.
-const STORE_ORDER: [&str; 15] = [
+const STORE_ORDER: [&str; 16] = [
     "progress",
     "context",
     "storage",
@@ -86,6 +87,7 @@ const STORE_ORDER: [&str; 15] = [
     "settings",
     "store",
     "history",
+    "access",
     "transaction",
     "manifest",
     "publish",
@@ -137,4 +139,30 @@ fn the_store_is_built_from_the_ground_up() {
         }
     }
     assert!(arrows > 300, "only {arrows} imports were looked at");
+}
+
+/// The most files that methods of `Store` may stand in.
+const FILES_OF_STORE: usize = 8;
+
+#[test]
+fn what_the_store_offers_stands_in_one_file_per_folder() {
+    let source = root().join("repo-store/src");
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for path in sources(&source) {
+        let relative = path.strip_prefix(&source).unwrap().to_str().unwrap().to_owned();
+        let code = code(&fs::read_to_string(&path).unwrap());
+        let blocks = code.lines().filter(|line| line.starts_with("impl") && line.ends_with(" Store {"));
+        let blocks = blocks.filter(|line| !line.contains(" for ")).count();
+        if blocks > 0 {
+            assert_eq!(blocks, 1, "{relative} has several blocks `impl Store`");
+            let name = path.file_name().unwrap().to_str().unwrap();
+            // The two files that stand in no folder are named for what they are.
+            assert!(!relative.contains('/') || name == "store_methods.rs", "{relative} has methods of Store");
+            let folder = relative.split(['/', '.']).next().unwrap().to_owned();
+            let other = found.insert(folder, relative.clone());
+            assert_eq!(other, None, "{relative} and another file of its folder have methods of Store");
+        }
+    }
+    assert!(found.contains_key("store") && found.contains_key("publish"), "{found:?}");
+    assert!(found.len() <= FILES_OF_STORE, "{found:?}");
 }

@@ -17,6 +17,7 @@ fn control_directory(mode: &[u8]) -> Vec<u8> {
     with_control_tar(&Tar::default().raw(&directory, b"").file("./control", CONTROL).end())
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn cases() -> Vec<(&'static str, Vec<u8>)> {
     let (c, d) = (control_tar(CONTROL), data_tar());
     let (cg, dg) = (gz(&c), gz(&d));

@@ -1,7 +1,7 @@
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use repo_config::{Config, KeyDirectory};
 use repo_store::{
-    NamedFile, NamedFileKind, Obstacle, OutsideFile, PlannedCopy, Store, UpkeepKind, UpkeepRun,
+    BackupReport, NamedFile, NamedFileKind, Obstacle, OutsideFile, PlannedCopy, Store, UpkeepKind, UpkeepRun,
 };
 use serde_json::{Value, json};
 
@@ -39,10 +39,12 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         let files = store.backup_files(&named)?;
         let named_only: Vec<_> =
             named.into_iter().filter(|file| file.kind == NamedFileKind::NamedOnly).collect();
-        let document = json!({ "files": files, "not_saved": named_json(&named_only) });
+        let damaged = store.lost_references()?;
+        let document = json!({ "files": files, "damaged": damaged, "not_saved": named_json(&named_only) });
         output.result(&document, || files.iter().for_each(|file| output.line(file.as_str())));
         note_named_only(&named_only, output);
-        return mistake.map_or(Ok(Outcome::Done), Err);
+        note_damaged(&damaged, &root, output);
+        return mistake.map_or(Ok(Outcome::of(damaged.is_empty())), Err);
     };
     if arguments.dry_run {
         let plan = store.plan_backup(directory, &named)?;
@@ -50,21 +52,45 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
             "copied": plan.copies().len(),
             "bytes": plan.bytes(),
             "kept": plan.kept(),
+            "damaged": plan.damaged(),
             "copies": plan.copies(),
             "dry_run": true,
         });
         output.result(&json, || print_copies(plan.copies(), arguments.rows, output));
         let (files, size) = (count(plan.copies().len(), "file"), bytes(plan.bytes()));
         output.say(&format!("would copy {files} ({size}) to {directory}{}", already_there(plan.kept())));
-        return mistake.map_or(Ok(Outcome::Done), Err);
+        note_damaged(plan.damaged(), &root, output);
+        return mistake.map_or(Ok(Outcome::of(plan.damaged().is_empty())), Err);
     }
     let report = store.backup_with(directory, &named, &context)?;
     let unsaved = u64::try_from(report.damaged.len() + report.unsaved.len()).unwrap_or(u64::MAX);
     let place = directory.canonicalize_utf8().unwrap_or_else(|_| directory.clone());
     let run = UpkeepRun::now(&context, unsaved).to(&place);
     session::note_upkeep(&store, UpkeepKind::Backup, &run, output);
-    let has_external = Config::load(&root).is_ok_and(|config| !config.external_signers().is_empty());
-    let keys = KeyDirectory::new(&root);
+    let are_gone = warn_of_keys(&root, output);
+    let json = json!({
+        "copied": report.copied,
+        "bytes": report.bytes,
+        "kept": report.kept,
+        "damaged": report.damaged,
+        "outside": report.outside.iter().map(outside_json).collect::<Vec<_>>(),
+        "not_saved": named_json(&report.named_only),
+    });
+    output.result(&json, || {});
+    say_what_was_saved(&report, directory, &root, output);
+    // One that a file that could not be saved explains was told with that.
+    let mistake = mistake.filter(|_| report.unsaved.is_empty());
+    if let Some(mistake) = &mistake {
+        output.error(mistake);
+    }
+    let is_whole = report.damaged.is_empty() && report.unsaved.is_empty() && !are_gone;
+    Ok(Outcome::of(is_whole && mistake.is_none()))
+}
+
+/// Warns of a backup that has no keys. Returns whether those that signed what clients see are gone.
+fn warn_of_keys(root: &Utf8Path, output: &Output) -> bool {
+    let has_external = Config::load(root).is_ok_and(|config| !config.external_signers().is_empty());
+    let keys = KeyDirectory::new(root);
     // A store without a configuration is signed by whatever program uses the library.
     let are_gone = keys.are_gone() && !has_external && root.join("repo.toml").exists();
     if are_gone {
@@ -75,15 +101,11 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         let what = "the store has no keys, so the backup has none: clients refuse what other keys sign";
         output.warn("W-NO-KEYS", what);
     }
-    let json = json!({
-        "copied": report.copied,
-        "bytes": report.bytes,
-        "kept": report.kept,
-        "damaged": report.damaged,
-        "outside": report.outside.iter().map(outside_json).collect::<Vec<_>>(),
-        "not_saved": named_json(&report.named_only),
-    });
-    output.result(&json, || {});
+    are_gone
+}
+
+/// Says what was copied, and names what was not.
+fn say_what_was_saved(report: &BackupReport, directory: &Utf8Path, root: &Utf8Path, output: &Output) {
     let number = |files: u64| count(usize::try_from(files).unwrap_or(usize::MAX), "file");
     let kept = already_there(report.kept);
     let size = bytes(report.bytes);
@@ -92,26 +114,11 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         output.say(&format!("saved {path}, which is outside the root, as {saved_as}"));
     }
     note_named_only(&report.named_only, output);
-    for path in &report.damaged {
-        let source = Obstacle::in_place_of_file(&root.join(path));
-        let report = Failure::NotBackedUp { path: path.clone(), source }.report();
-        output.note(&format!("error: {}", report.message));
-        output.record(report);
-    }
-    if !report.damaged.is_empty() {
-        output.note("hint: `repo-cli fsck` says what that affects");
-    }
+    note_damaged(&report.damaged, &root, output);
     for unsaved in &report.unsaved {
         let NamedFile { setting, path, .. } = unsaved.file.clone();
         output.error(&Failure::NotSaved { path, setting, source: unsaved.error.clone() });
     }
-    // One that a file that could not be saved explains was told with that.
-    let mistake = mistake.filter(|_| report.unsaved.is_empty());
-    if let Some(mistake) = &mistake {
-        output.error(mistake);
-    }
-    let is_whole = report.damaged.is_empty() && report.unsaved.is_empty() && !are_gone;
-    Ok(Outcome::of(is_whole && mistake.is_none()))
 }
 
 /// Says how many files the backup already has.
@@ -123,12 +130,25 @@ fn already_there(kept: u64) -> String {
     }
 }
 
+/// Names the files of the store that a backup lacks because they are lost or damaged.
+fn note_damaged(damaged: &[Utf8PathBuf], root: &Utf8Path, output: &Output) {
+    for path in damaged {
+        let source = Obstacle::in_place_of_file(&root.join(path));
+        let report = Failure::NotBackedUp { path: path.clone(), source }.report();
+        output.note(&format!("error: {}", report.message));
+        output.record(report);
+    }
+    if !damaged.is_empty() {
+        output.note("hint: `repo-cli fsck` says what that affects");
+    }
+}
+
 /// Prints the files that would be copied.
 pub(super) fn print_copies(copies: &[PlannedCopy], limit: LimitArguments, output: &Output) {
     let row = |copy: &PlannedCopy| [copy.path.to_string(), copy.size.to_string()];
     let rows: Vec<[String; 2]> = copies.iter().map(row).collect();
     if !rows.is_empty() {
-        output.table([Column::text("FILE"), Column::whole("BYTES")], &rows, limit.limit());
+        output.table(&[Column::text("FILE"), Column::whole("BYTES")], &rows, limit.limit());
     }
 }
 

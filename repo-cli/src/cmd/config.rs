@@ -158,7 +158,7 @@ fn show(name: Option<&str>, global: &Global, output: &Output) -> Result<Outcome,
             })
             .collect();
         let head = [Column::whole("SETTING"), Column::text("VALUE"), Column::words("FROM")];
-        output.table(head, &rows, RowLimit::NONE);
+        output.table(&head, &rows, RowLimit::NONE);
     });
     Ok(Outcome::Done)
 }

@@ -3,8 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 use jiff::SignedDuration;
 use repo_config::InvalidValue;
-use repo_store::{Garbage, GcOptions, UpkeepKind, UpkeepRun};
-use serde::Serialize;
+use repo_store::{Garbage, GcOptions, GcPlan, GcReport, RepositoryName, UpkeepKind, UpkeepRun};
 
 use crate::args::{RowArguments, argument};
 use crate::clock::{self, Hazard};
@@ -38,105 +37,111 @@ impl GcArguments {
     }
 }
 
-#[derive(Serialize)]
-struct GarbageJson {
-    path: String,
-    size: u64,
-    why: String,
-}
-
 pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
-    let mut options = GcOptions { dry_run: arguments.dry_run, ..GcOptions::default() };
-    options.grace = arguments.grace.unwrap_or_else(|| session.config.grace());
+    let grace = arguments.grace.unwrap_or_else(|| session.config.grace());
+    let mut options = GcOptions { grace, ..GcOptions::default() };
     for repository in session.config.repositories() {
         let name = &repository.name;
         options.keep_history.insert(name.clone(), session.config.keep_history(name));
     }
-    if !arguments.dry_run && arguments.accept.is_none() {
-        clock::check_for_deletion(&session.store, session.context().now)?;
-    }
-    if !arguments.dry_run && !arguments.yes {
-        ask_about_recent(&options, session, output)?;
-    }
-    let limit = arguments.rows.limit();
     let context = session.context();
-    let report = session.store.collect_garbage(&options, &context)?;
-    if !arguments.dry_run {
-        let removed = u64::try_from(report.removed.len()).unwrap_or(u64::MAX);
-        session::note_upkeep(
-            &session.store,
-            UpkeepKind::Collection,
-            &UpkeepRun::now(&context, removed),
-            output,
-        );
+    if arguments.dry_run {
+        let plan = session.store.plan_gc(&options, &context)?;
+        give_plan(&plan, arguments, output);
+        return Ok(Outcome::Done);
     }
-    let removed: Vec<GarbageJson> = report
-        .removed
-        .iter()
-        .map(|file| GarbageJson { path: file.path.to_string(), size: file.size, why: file.why.to_string() })
-        .collect();
-    let shortened: Vec<_> = report
-        .shortened
-        .iter()
-        .map(|(name, oldest)| serde_json::json!({ "repository": name.as_str(), "oldest": oldest }))
-        .collect();
-    let document = serde_json::json!({
-        "removed": removed,
-        "freed": report.freed,
-        "shortened": shortened,
-        "dry_run": arguments.dry_run,
-    });
-    output.result(&document, || {
-        if arguments.dry_run {
-            let row = |file: &GarbageJson| [file.path.clone(), file.size.to_string(), file.why.clone()];
-            let rows: Vec<[String; 3]> = removed.iter().map(row).collect();
-            output.table(
-                [Column::text("FILE"), Column::whole("BYTES"), Column::text("REASON")],
-                &rows,
-                limit,
-            );
-            if limit.of(rows.len()) < rows.len() {
-                output.line("");
-                output.table(
-                    [Column::text("REASON"), Column::whole("FILES")],
-                    &by_reason(&report.removed),
-                    limit,
-                );
-            }
-        }
-    });
-    let begins = if arguments.dry_run { "would begin" } else { "begins" };
-    for (name, oldest) in &report.shortened {
-        output.say(&format!("the history of {name} {begins} at {oldest}"));
+    if arguments.accept.is_none() {
+        clock::check_for_deletion(&session.store, context.now)?;
     }
-    let (what, freed) = (count(removed.len(), "file"), bytes(report.freed));
-    output.say(&match (removed.is_empty(), arguments.dry_run) {
-        (true, _) => "nothing to remove".to_owned(),
-        (false, true) => format!("would remove {what} and free {freed}"),
-        (false, false) => format!("removed {what} and freed {freed}"),
-    });
+    let confirmed = if arguments.yes { None } else { ask_about_recent(&options, session, output)? };
+    let report = match confirmed {
+        Some(plan) => plan.apply(&session.store, &context)?,
+        None => session.store.collect_garbage(&options, &context)?,
+    };
+    let removed = u64::try_from(report.removed.len()).unwrap_or(u64::MAX);
+    let run = UpkeepRun::now(&context, removed);
+    session::note_upkeep(&session.store, UpkeepKind::Collection, &run, output);
+    give_report(&report, output);
     Ok(Outcome::Done)
 }
 
+/// Says what would be removed.
+fn give_plan(plan: &GcPlan, arguments: &GcArguments, output: &Output) {
+    let limit = arguments.rows.limit();
+    output.result(&document((plan.removed(), plan.freed()), plan.shortened(), true), || {
+        let row = |file: &Garbage| [file.path.to_string(), file.size.to_string(), file.why.to_string()];
+        let rows: Vec<[String; 3]> = plan.removed().iter().map(row).collect();
+        output.table(&[Column::text("FILE"), Column::whole("BYTES"), Column::text("REASON")], &rows, limit);
+        if limit.of(rows.len()) < rows.len() {
+            output.line("");
+            output.table(
+                &[Column::text("REASON"), Column::whole("FILES")],
+                &by_reason(plan.removed()),
+                limit,
+            );
+        }
+    });
+    say_what_goes(
+        ("would begin", "would remove", "free"),
+        (plan.removed(), plan.freed()),
+        plan.shortened(),
+        output,
+    );
+}
+
+/// Says what was removed.
+fn give_report(report: &GcReport, output: &Output) {
+    let document = document((&report.removed, report.freed), &report.shortened, false);
+    output.result(&document, || {});
+    say_what_goes(("begins", "removed", "freed"), (&report.removed, report.freed), &report.shortened, output);
+}
+
+fn document(
+    (files, size): (&[Garbage], u64),
+    shortened: &BTreeMap<RepositoryName, u64>,
+    dry_run: bool,
+) -> serde_json::Value {
+    let history = |(name, oldest): (&RepositoryName, &u64)| serde_json::json!({ "repository": name.as_str(), "oldest": oldest });
+    let shortened: Vec<_> = shortened.iter().map(history).collect();
+    serde_json::json!({ "removed": files, "freed": size, "shortened": shortened, "dry_run": dry_run })
+}
+
+fn say_what_goes(
+    (begins, removed, freed): (&str, &str, &str),
+    (files, size): (&[Garbage], u64),
+    shortened: &BTreeMap<RepositoryName, u64>,
+    output: &Output,
+) {
+    for (name, oldest) in shortened {
+        output.say(&format!("the history of {name} {begins} at {oldest}"));
+    }
+    output.say(&if files.is_empty() {
+        "nothing to remove".to_owned()
+    } else {
+        format!("{removed} {} and {freed} {}", count(files.len(), "file"), bytes(size))
+    });
+}
+
 /// Asks a person whether files are to go that the configured grace would keep, and refuses when there is nobody to ask: clients may be
-/// about to fetch them.
-fn ask_about_recent(options: &GcOptions, session: &Session, output: &Output) -> Result<(), Failure> {
+/// about to fetch them. Returns the plan that was confirmed.
+fn ask_about_recent(
+    options: &GcOptions,
+    session: &Session,
+    output: &Output,
+) -> Result<Option<GcPlan>, Failure> {
     let grace = session.config.grace();
     if options.grace >= grace {
-        return Ok(());
+        return Ok(None);
     }
-    let found = |grace| {
-        let options = GcOptions { dry_run: true, grace, ..options.clone() };
-        session.store.collect_garbage(&options, &session.context())
-    };
-    let old = found(grace)?.removed;
-    let old: BTreeSet<&Utf8Path> = old.iter().map(|file| file.path.as_path()).collect();
-    let all = found(options.grace)?.removed;
-    let files = all.iter().filter(|file| !old.contains(file.path.as_path())).count();
-    if files == 0 {
-        return Ok(());
+    let context = session.context();
+    let old = session.store.plan_gc(&GcOptions { grace, ..options.clone() }, &context)?;
+    let old: BTreeSet<&Utf8Path> = old.removed().iter().map(|file| file.path.as_path()).collect();
+    let plan = session.store.plan_gc(options, &context)?;
+    let files = plan.removed().iter().filter(|file| !old.contains(file.path.as_path())).count();
+    if files > 0 {
+        guard::ask(Failure::RecentFiles { files, grace }, output)?;
     }
-    guard::ask(Failure::RecentFiles { files, grace }, output)
+    Ok(Some(plan))
 }
 
 /// Returns how many files there are for each reason. What they free together is less than their sizes: many are hard links of one file.

@@ -35,7 +35,6 @@ pub(crate) fn run(
         allow_release_info_change: arguments.allow_release_info_change,
         allow_removal: arguments.allow_removal,
         allow_key_change: arguments.allow_key_change,
-        fill_pool: true,
         ..PublishOptions::default()
     };
     let accept_clock = arguments.accept.contains(&Hazard::Clock);

@@ -120,6 +120,6 @@ fn list(config: &Config, output: &Output) {
         };
         let rows: Vec<[String; 3]> = config.repositories().map(row).collect();
         let head = [Column::whole("REPOSITORY"), Column::words("SUITES"), Column::whole("URL")];
-        output.table(head, &rows, RowLimit::NONE);
+        output.table(&head, &rows, RowLimit::NONE);
     });
 }

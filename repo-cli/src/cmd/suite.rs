@@ -152,6 +152,6 @@ fn list(config: &Config, output: &Output) {
             Column::words("COMPONENTS"),
             Column::words("REPOSITORIES"),
         ];
-        output.table(head, &rows, RowLimit::NONE);
+        output.table(&head, &rows, RowLimit::NONE);
     });
 }

@@ -245,6 +245,7 @@ fn is_in_place_of_a_file(error: &std::io::Error) -> bool {
 }
 
 /// What to do about an error of the store: advice stands here and not in the library.
+#[expect(clippy::too_many_lines, reason = "a match with an arm for each error")]
 pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
     use repo_store::{Error, PathFault};
     if let Error::Import(ImportError::Package { source, .. }) = error
@@ -257,7 +258,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             return Some("`repo-cli fsck --repair` moves it aside and mends the file".to_owned());
         }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotADirectory, .. }) => {
-            return Some(format!("move {path} away: a directory belongs there"));
+            return Some(format!(
+                "a directory belongs there: move {path} away, or run `repo-cli fsck --repair`"
+            ));
         }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotAFile, .. }) => {
             return Some(format!("move {path} away: a file belongs there"));
@@ -327,7 +330,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "remove it as its owner or as root, then run repo-cli publish"
         }
         Error::Storage(StorageError::UnsafePath { .. }) => {
-            "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back"
+            "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back; below public/ \
+             `repo-cli fsck --repair` does that"
         }
         Error::Import(ImportError::NoSuite { .. }) => {
             "list suites in repo.toml, in `suites` or the file that `suites_file` names"
@@ -375,6 +379,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Storage(StorageError::NotEmpty { .. }) => "choose a new or an empty directory",
         Error::Storage(StorageError::InUse { .. }) => "try again when the other command has finished",
         Error::Maintenance(MaintenanceError::NoWayBack { .. }) => "restore a backup made before the upgrade",
+        Error::Maintenance(MaintenanceError::OutdatedCollection { .. }) => "run repo-cli gc again",
         Error::Storage(StorageError::Damaged { .. } | StorageError::Missing { .. }) => {
             "restore the file from a backup of store/"
         }

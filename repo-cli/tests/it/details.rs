@@ -112,6 +112,7 @@ fn for_people() {
     ");
 }
 
+#[expect(clippy::too_many_lines, reason = "most of it is what is printed")]
 #[test]
 fn for_programs() {
     let environment = two_states();

@@ -91,6 +91,7 @@ fn words(words: &[&str]) -> Vec<OsString> {
 }
 
 /// Invocations of a verb, and the status of each: some that succeed, some that fail.
+#[expect(clippy::too_many_lines, reason = "a table of all verbs")]
 fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
     let hostile_name = format!("x{HOSTILE}");
     let bad = environment.write(&format!("files/bad{HOSTILE}.deb"), "no archive");

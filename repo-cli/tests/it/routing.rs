@@ -38,7 +38,7 @@ fn a_version_that_names_a_release_goes_to_its_suite_only() {
         added(&environment, "1.6-1~jammy1", &["--suite", "bookworm"]),
     ];
     insta::assert_snapshot!(lines.join("\n"), @"
-    added hello 1.0 all -> bookworm, jammy, jessie (every suite)
+    added hello 1.0 all -> jessie, bookworm, jammy (every suite)
     added hello 1.1+deb12u1 all -> bookworm (built for deb12u1)
     added hello 1.2-1+jessie8 all -> jessie (built for jessie8)
     added hello 1.3-1~bookworm1 all -> bookworm (built for bookworm1)
@@ -46,6 +46,52 @@ fn a_version_that_names_a_release_goes_to_its_suite_only() {
     added hello 1.5-1~jammy1 all -> jammy (built for jammy1)
     added hello 1.6-1~jammy1 all -> bookworm
     ");
+}
+
+#[test]
+fn suites_are_in_the_order_of_their_releases_everywhere() {
+    let environment = with_suites(&["trixie", "bookworm", "acme", "bullseye"]);
+    let file = environment.package("hello", "1.0", "all");
+    let order = "bullseye, bookworm, trixie, acme";
+    for line in [
+        &["add", "preprod", "--dry-run", file.as_str()][..],
+        &["add", "preprod", file.as_str()],
+        &["list", "preprod"],
+        &["versions", "hello"],
+        &["show", "preprod", "hello"],
+        &["promote", "hello", "--from", "preprod", "--to", "prod"],
+        &["remove", "prod", "hello", "--yes"],
+        &["history", "preprod", "hello"],
+    ] {
+        let output = environment.run(line).succeeds();
+        assert!(output.stdout.contains(order), "{line:?}: {output}");
+    }
+    let json = environment.json(&["list", "preprod"]);
+    assert!(json.contains("[\"bullseye\",\"bookworm\",\"trixie\",\"acme\"]"), "{json}");
+}
+
+#[test]
+fn what_was_added_is_named_by_package_version_and_architecture() {
+    let environment = with_suites(&["bookworm"]);
+    for (name, version, architecture) in
+        [("b", "1.10", "amd64"), ("b", "1.9", "amd64"), ("b", "1.9", "all"), ("a1", "2", "all")]
+    {
+        let name = format!("{name}-package");
+        let file = environment.package(&name, version, architecture);
+        let folder = environment.path("files").join(if version == "2" { "z" } else { "a" });
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::rename(&file, folder.join(file.file_name().unwrap())).unwrap();
+    }
+    let added = environment.run(&["add", "preprod", environment.path("files").as_str()]).succeeds();
+    let lines: Vec<&str> = added
+        .stdout
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("added ")?.split_once(" ->")?.0))
+        .collect();
+    assert_eq!(
+        lines,
+        ["a1-package 2 all", "b-package 1.9 all", "b-package 1.9 amd64", "b-package 1.10 amd64"]
+    );
 }
 
 #[test]

@@ -28,6 +28,16 @@ pub enum MaintenanceError {
         /// The format of the store.
         format: u32,
     },
+    /// A plan of a collection that would remove more by now than was planned.
+    #[error(
+        "the store has changed since the collection was planned: by now {files} more files would go and {histories} more histories would be cut"
+    )]
+    OutdatedCollection {
+        /// How many files would go that are not in the plan.
+        files: usize,
+        /// How many histories would be cut that are not in the plan, or further than planned.
+        histories: usize,
+    },
 }
 
 impl MaintenanceError {
@@ -38,6 +48,7 @@ impl MaintenanceError {
             Self::BackupInStore { .. } => "E-BACKUP-IN-STORE",
             Self::OtherBackup { .. } => "E-OTHER-BACKUP",
             Self::NoWayBack { .. } => "E-NO-WAY-BACK",
+            Self::OutdatedCollection { .. } => "E-OUTDATED-COLLECTION",
         }
     }
 }

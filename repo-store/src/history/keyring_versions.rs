@@ -68,14 +68,12 @@ impl KeyringVersions {
     }
 }
 
-impl Store {
-    /// Returns the versions of a repository's keyring package that were made, oldest first.
-    ///
-    /// # Errors
-    /// When the list cannot be read.
-    pub fn keyring_versions(&self, repository: &RepositoryName) -> Result<Vec<KeyringVersion>, Error> {
-        Ok(KeyringVersions::load(self, repository)?.into_document().all)
-    }
+/// See [`Store::keyring_versions`].
+pub(crate) fn keyring_versions(
+    store: &Store,
+    repository: &RepositoryName,
+) -> Result<Vec<KeyringVersion>, Error> {
+    Ok(KeyringVersions::load(store, repository)?.into_document().all)
 }
 
 impl KeyringVersion {

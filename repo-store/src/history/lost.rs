@@ -9,48 +9,46 @@ use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
-use crate::storage::{Key, files};
+use crate::storage::{Key, Storage, files};
 use crate::store::Store;
 
-impl Store {
-    /// Returns whether a repository that has no readable reference had one once: the operation log, a publication or a tag tells of a
-    /// commit that was current.
-    ///
-    /// A commit that was announced and of which nothing else tells does not count: a crash may have prevented it. Nor does what was told of
-    /// a repository of which everything but the log was deleted, as the documentation says.
-    ///
-    /// # Errors
-    /// When the log, a publication or a tag cannot be read.
-    pub(crate) fn is_reference_lost(&self, repository: &RepositoryName) -> Result<bool, Error> {
-        let is_local = self.storage().is_local();
-        let reference = self.root().join("store").join(Self::ref_key(repository).as_str());
-        // It leads nowhere.
-        if is_local && files::is_taken(&reference) {
-            return Ok(true);
-        }
-        let area = format!("tags/{repository}");
-        if !self.storage().refs().list(&area)?.is_empty() || self.is_state_published(repository)? {
-            return Ok(true);
-        }
-        let told = Told::of(&self.operations()?, repository);
-        let is_deleted = told.is_published && !files::is_taken(&self.public(repository));
-        Ok(told.was_current && !is_deleted)
+/// Returns whether a repository that has no readable reference had one once: the operation log, a publication or a tag tells of a
+/// commit that was current.
+///
+/// A commit that was announced and of which nothing else tells does not count: a crash may have prevented it. Nor does what was told of
+/// a repository of which everything but the log was deleted, as the documentation says.
+///
+/// # Errors
+/// When the log, a publication or a tag cannot be read.
+pub(crate) fn is_reference_lost(store: &Store, repository: &RepositoryName) -> Result<bool, Error> {
+    let is_local = store.storage().is_local();
+    let reference = store.root().join("store").join(Store::ref_key(repository).as_str());
+    // It leads nowhere.
+    if is_local && files::is_taken(&reference) {
+        return Ok(true);
     }
+    let area = format!("tags/{repository}");
+    if !store.storage().refs().list(&area)?.is_empty() || is_state_published(store.storage(), repository)? {
+        return Ok(true);
+    }
+    let told = Told::of(&store.operations()?, repository);
+    let is_deleted = told.is_published && !files::is_taken(&store.public(repository));
+    Ok(told.was_current && !is_deleted)
+}
 
-    /// Whether the record of a publication of a repository names a commit.
-    fn is_state_published(&self, repository: &RepositoryName) -> Result<bool, Error> {
-        let objects = self.storage().objects();
-        let mut keys = Vec::new();
-        objects.each(&format!("publications/{repository}"), &mut |key, _| keys.extend(Key::parse(key)))?;
-        for key in keys {
-            let record = objects.get(&key)?.unwrap_or_default();
-            let names_a_commit = |text: deb822::Paragraph<'_>| text.get_str("Commit").is_some();
-            if deb822::paragraphs(&record).next().is_some_and(names_a_commit) {
-                return Ok(true);
-            }
+/// Whether the record of a publication of a repository names a commit.
+fn is_state_published(storage: &Storage, repository: &RepositoryName) -> Result<bool, Error> {
+    let objects = storage.objects();
+    let mut keys = Vec::new();
+    objects.each(&format!("publications/{repository}"), &mut |key, _| keys.extend(Key::parse(key)))?;
+    for key in keys {
+        let record = objects.get(&key)?.unwrap_or_default();
+        let names_a_commit = |text: deb822::Paragraph<'_>| text.get_str("Commit").is_some();
+        if deb822::paragraphs(&record).next().is_some_and(names_a_commit) {
+            return Ok(true);
         }
-        Ok(false)
     }
+    Ok(false)
 }
 
 /// What the operation log tells of one repository.

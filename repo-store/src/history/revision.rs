@@ -7,8 +7,10 @@ use memchr::memmem::Finder;
 
 use crate::error::Error;
 use crate::history::horizon::Ends;
+use crate::history::tags::tagged;
 use crate::model::chunk::Chunk;
 use crate::model::commit::Commit;
+use crate::model::difference::chunks_of_one_only;
 use crate::model::hold::{Hold, Holds};
 use crate::model::id::CommitId;
 use crate::model::lookup::Lookup;
@@ -179,16 +181,10 @@ impl Revision<'_> {
     ) -> Result<Vec<Arc<Record>>, Error> {
         let finders: Vec<Finder<'_>> = words.iter().map(|word| Finder::new(word.as_bytes())).collect();
         let objects = self.store.objects();
-        let known = match other {
-            Some(other) => other.snapshot(suite)?.chunks(objects).collect::<Result<_, _>>()?,
-            None => BTreeSet::new(),
-        };
+        let known = other.map_or_else(|| Ok(Snapshot::default()), |other| other.snapshot(suite))?;
+        let (unknown, _) = chunks_of_one_only(&objects, &self.snapshot(suite)?, &known)?;
         let mut found = Vec::new();
-        for id in self.snapshot(suite)?.chunks(objects) {
-            let id = id?;
-            if known.contains(&id) {
-                continue;
-            }
+        for id in unknown {
             let chunk = Chunk::read(&objects, id)?;
             for place in 0..chunk.len() {
                 if finders.iter().any(|finder| finder.find(chunk.text(place)).is_some()) {
@@ -211,66 +207,55 @@ impl Revision<'_> {
     }
 }
 
-impl Store {
-    /// The states of a repository, newest first, as far back as they are [kept](crate::KeepHistory). Each is read when it is
-    /// asked for.
-    ///
-    /// # Errors
-    /// Each item can fail when the store cannot be read; nothing follows it then.
-    pub fn history<'a>(
-        &'a self,
-        repository: &RepositoryName,
-    ) -> impl Iterator<Item = Result<Revision<'a>, Error>> + 'a {
-        let ends = Ends::load(self, repository);
-        let oldest = ends.as_ref().ok().and_then(|ends| ends.oldest());
-        let mut next = Some(ends.and_then(|_| self.head(repository)));
-        std::iter::from_fn(move || {
-            let revision = match next.take()? {
-                Ok(None) => return None,
-                Ok(Some(revision)) => revision,
-                Err(error) => return Some(Err(error)),
-            };
-            let goes_on = oldest.is_none_or(|oldest| revision.commit.sequence > oldest);
-            let parent = revision.commit.parent.filter(|_| goes_on);
-            next = parent.map(|id| self.revision(&revision.repository, id).map(Some));
-            Some(Ok(revision))
-        })
-    }
+/// See [`Store::history`].
+pub(crate) fn history<'a>(
+    store: &'a Store,
+    repository: &RepositoryName,
+) -> impl Iterator<Item = Result<Revision<'a>, Error>> + 'a {
+    let ends = Ends::load(store, repository);
+    let oldest = ends.as_ref().ok().and_then(|ends| ends.oldest());
+    let mut next = Some(ends.and_then(|_| store.head(repository)));
+    std::iter::from_fn(move || {
+        let revision = match next.take()? {
+            Ok(None) => return None,
+            Ok(Some(revision)) => revision,
+            Err(error) => return Some(Err(error)),
+        };
+        let goes_on = oldest.is_none_or(|oldest| revision.commit.sequence > oldest);
+        let parent = revision.commit.parent.filter(|_| goes_on);
+        next = parent.map(|id| store.revision(&revision.repository, id).map(Some));
+        Some(Ok(revision))
+    })
+}
 
-    /// The state of a repository that `revision` means:
-    ///
-    /// * a sequence number as `history` shows it: `12`; `-1` is the one before the current state, and so on
-    /// * the first eight or more digits of a commit id
-    /// * the name of a [tag](Store::tag)
-    /// * a time, `2026-11-21` or `2026-11-21T08:30:00Z`: the last state that was made no later. A day means its end.
-    ///
-    /// # Errors
-    /// [`Error::UnknownRevision`] when it means none; [`Error::BeforeHistory`] when it is a time before the first state that the history
-    /// still has.
-    pub fn resolve(&self, repository: &RepositoryName, revision: &str) -> Result<Revision<'_>, Error> {
-        if let Ok(tag) = TagName::parse(revision)
-            && let Some(id) = self.tagged(repository, &tag)?
-        {
-            return self.revision(repository, id);
-        }
-        let wanted = Wanted::parse(revision);
-        let mut current = None;
-        let mut oldest = None;
-        for candidate in self.history(repository) {
-            let candidate = candidate?;
-            oldest = Some(candidate.commit.date);
-            let current = *current.get_or_insert(candidate.commit.sequence);
-            if wanted.as_ref().is_some_and(|wanted| wanted.is(&candidate, current)) {
-                return Ok(candidate);
-            }
-        }
-        let revision = revision.escape_debug().take(100).collect();
-        let repository = repository.clone();
-        Err(match (wanted, oldest) {
-            (Some(Wanted::Until(_)), Some(begins)) => Error::BeforeHistory { repository, revision, begins },
-            _ => Error::UnknownRevision { repository, revision },
-        })
+/// See [`Store::resolve`].
+pub(crate) fn resolve<'a>(
+    store: &'a Store,
+    repository: &RepositoryName,
+    revision: &str,
+) -> Result<Revision<'a>, Error> {
+    if let Ok(tag) = TagName::parse(revision)
+        && let Some(id) = tagged(store.storage(), repository, &tag)?
+    {
+        return store.revision(repository, id);
     }
+    let wanted = Wanted::parse(revision);
+    let mut current = None;
+    let mut oldest = None;
+    for candidate in store.history(repository) {
+        let candidate = candidate?;
+        oldest = Some(candidate.commit.date);
+        let current = *current.get_or_insert(candidate.commit.sequence);
+        if wanted.as_ref().is_some_and(|wanted| wanted.is(&candidate, current)) {
+            return Ok(candidate);
+        }
+    }
+    let revision = revision.escape_debug().take(100).collect();
+    let repository = repository.clone();
+    Err(match (wanted, oldest) {
+        (Some(Wanted::Until(_)), Some(begins)) => Error::BeforeHistory { repository, revision, begins },
+        _ => Error::UnknownRevision { repository, revision },
+    })
 }
 
 /// What the text of a revision asks for.

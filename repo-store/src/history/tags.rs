@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
-use crate::storage::{Key, Version};
+use crate::storage::{Key, Storage, Version};
 use crate::store::Store;
 
 /// A name and the state it stands for. What a tag names is kept whatever retention and garbage collection remove.
@@ -17,51 +17,46 @@ pub struct Tag {
 
 const AREA: &str = "tags";
 
-impl Store {
-    /// The tags of a repository, by name.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, Error> {
-        let mut tags = Vec::new();
-        for name in self.tag_names(repository)? {
-            // One that was deleted since it was listed is no tag any more.
-            if let Some(commit) = self.tagged(repository, &name)? {
-                tags.push(Tag { name, commit });
-            }
+/// See [`Store::tags`].
+pub(crate) fn tags(store: &Store, repository: &RepositoryName) -> Result<Vec<Tag>, Error> {
+    let mut tags = Vec::new();
+    for name in tag_names(store.storage(), repository)? {
+        // One that was deleted since it was listed is no tag any more.
+        if let Some(commit) = tagged(store.storage(), repository, &name)? {
+            tags.push(Tag { name, commit });
         }
-        Ok(tags)
     }
+    Ok(tags)
+}
 
-    /// The names of the tags of a repository, in order.
-    pub(crate) fn tag_names(&self, repository: &RepositoryName) -> Result<Vec<TagName>, Error> {
-        let area = format!("{AREA}/{repository}");
-        let keys = self.storage().refs().list(&area)?;
-        let names = keys.iter().filter_map(|key| key.as_str().strip_prefix(&area)?.strip_prefix('/'));
-        // Nobody else writes here; a file of another kind is none of ours.
-        Ok(names.filter_map(|name| TagName::parse(name).ok()).collect())
-    }
+/// The names of the tags of a repository, in order.
+pub(crate) fn tag_names(storage: &Storage, repository: &RepositoryName) -> Result<Vec<TagName>, Error> {
+    let area = format!("{AREA}/{repository}");
+    let keys = storage.refs().list(&area)?;
+    let names = keys.iter().filter_map(|key| key.as_str().strip_prefix(&area)?.strip_prefix('/'));
+    // Nobody else writes here; a file of another kind is none of ours.
+    Ok(names.filter_map(|name| TagName::parse(name).ok()).collect())
+}
 
-    /// The state a tag stands for; `None` when there is no such tag.
-    pub(crate) fn tagged(
-        &self,
-        repository: &RepositoryName,
-        name: &TagName,
-    ) -> Result<Option<CommitId>, Error> {
-        Ok(self.versioned_tag(repository, name)?.map(|(commit, _)| commit))
-    }
+/// The state a tag stands for; `None` when there is no such tag.
+pub(crate) fn tagged(
+    storage: &Storage,
+    repository: &RepositoryName,
+    name: &TagName,
+) -> Result<Option<CommitId>, Error> {
+    Ok(versioned_tag(storage, repository, name)?.map(|(commit, _)| commit))
+}
 
-    /// The state a tag stands for and the version of the reference.
-    pub(crate) fn versioned_tag(
-        &self,
-        repository: &RepositoryName,
-        name: &TagName,
-    ) -> Result<Option<(CommitId, Version)>, Error> {
-        let found = self.storage().refs().get(&tag_key(repository, name))?;
-        let Some((bytes, version)) = found else { return Ok(None) };
-        let id = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
-        id.map(|id| Some((id, version))).ok_or_else(|| Error::damaged("tag", name, "it holds no commit id"))
-    }
+/// The state a tag stands for and the version of the reference.
+pub(crate) fn versioned_tag(
+    storage: &Storage,
+    repository: &RepositoryName,
+    name: &TagName,
+) -> Result<Option<(CommitId, Version)>, Error> {
+    let found = storage.refs().get(&tag_key(repository, name))?;
+    let Some((bytes, version)) = found else { return Ok(None) };
+    let id = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+    id.map(|id| Some((id, version))).ok_or_else(|| Error::damaged("tag", name, "it holds no commit id"))
 }
 
 pub(crate) fn tag_key(repository: &RepositoryName, name: &TagName) -> Key {

@@ -3,5 +3,6 @@
 pub(crate) mod backup;
 pub(crate) mod fsck;
 pub(crate) mod gc;
+mod store_methods;
 pub(crate) mod upgrade;
 pub(crate) mod upkeep;

@@ -143,27 +143,19 @@ impl Document for Upkeep {
 /// The name of the one document of its kind.
 const NAME: &str = "store";
 
-impl Store {
-    /// Returns what was last done to look after the store.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn upkeep(&self) -> Result<Upkeep, Error> {
-        Ok(Kept::<Upkeep>::load(self.storage(), NAME)?.into_document())
-    }
+/// See [`Store::upkeep`].
+pub(crate) fn upkeep(store: &Store) -> Result<Upkeep, Error> {
+    Ok(Kept::<Upkeep>::load(store.storage(), NAME)?.into_document())
+}
 
-    /// Notes a run that looked after the store, in place of the one before.
-    ///
-    /// # Errors
-    /// When the store cannot be read or written.
-    pub fn note_upkeep(&self, kind: UpkeepKind, run: &UpkeepRun) -> Result<(), Error> {
-        // Each time that it has to look again, somebody else has noted a run.
-        loop {
-            let mut upkeep = Kept::<Upkeep>::load(self.storage(), NAME)?;
-            *upkeep.slot(kind) = Some(run.clone());
-            if upkeep.save(self.storage())? {
-                return Ok(());
-            }
+/// See [`Store::note_upkeep`].
+pub(crate) fn note_upkeep(store: &Store, kind: UpkeepKind, run: &UpkeepRun) -> Result<(), Error> {
+    // Each time that it has to look again, somebody else has noted a run.
+    loop {
+        let mut upkeep = Kept::<Upkeep>::load(store.storage(), NAME)?;
+        *upkeep.slot(kind) = Some(run.clone());
+        if upkeep.save(store.storage())? {
+            return Ok(());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is inside package files, kept so that no package has to be unpacked twice.
 
-mod keep;
+pub(crate) mod keep;
+mod store_methods;
 mod text;
 mod unpacked_source;
 

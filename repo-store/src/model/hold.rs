@@ -323,6 +323,7 @@ mod tests {
         HoldCause { date, actor: "alice".to_owned(), operation: Operation::parse(operation) }
     }
 
+    #[expect(clippy::too_many_lines, reason = "each line is a case")]
     #[test]
     fn holds_read_back_as_they_were_written() {
         let suite = |name| SuiteName::parse(name).unwrap();

@@ -19,6 +19,7 @@ use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Build, Digests, Record, RecordKey};
+use crate::publish::shown::shown;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::HeldLock;
 use crate::store::Store;
@@ -62,206 +63,181 @@ pub struct KeyringService {
 /// How often the list of versions is read again because somebody else changed it.
 const ATTEMPTS: u32 = 10;
 
-impl Store {
-    /// Says which version of the keyring package a repository needs for these keys, and which suites lack it.
-    ///
-    /// # Errors
-    /// [`ChangeError::KeyringVersion`] when a package of that name is there with a version that ours cannot exceed; [`Error::Settings`] for
-    /// settings that cannot be used; when the store cannot be read.
-    pub fn plan_keyring(
-        &self,
-        repository: &RepositorySettings,
-        content: KeyringContent<'_>,
-        context: &Context,
-    ) -> Result<KeyringPlan, Error> {
-        repository.check()?;
-        let known = KeyringVersions::load(self, &repository.name)?;
-        self.plan_with(&known, repository, content, context)
-    }
+/// See [`Store::plan_keyring`].
+pub(crate) fn plan_keyring(
+    store: &Store,
+    repository: &RepositorySettings,
+    content: KeyringContent<'_>,
+    context: &Context,
+) -> Result<KeyringPlan, Error> {
+    repository.check()?;
+    let known = KeyringVersions::load(store, &repository.name)?;
+    plan_with(store, &known, repository, content, context)
+}
 
-    fn plan_with(
-        &self,
-        known: &KeyringVersions,
-        repository: &RepositorySettings,
-        content: KeyringContent<'_>,
-        context: &Context,
-    ) -> Result<KeyringPlan, Error> {
-        let package = package_of(&repository.name)?;
-        let head = self.head(&repository.name)?;
-        let mut there: Option<RecordKey> = None;
-        for (head, suite) in
-            head.iter().flat_map(|head| head.commit().suites.keys().map(move |suite| (head, suite)))
-        {
-            let versions = head.versions(suite, &package)?;
-            let keys = versions.iter().map(|record| record.key().clone());
-            there = keys.chain(there).max_by(|a, b| a.version.cmp(&b.version));
+fn plan_with(
+    store: &Store,
+    known: &KeyringVersions,
+    repository: &RepositorySettings,
+    content: KeyringContent<'_>,
+    context: &Context,
+) -> Result<KeyringPlan, Error> {
+    let package = package_of(&repository.name)?;
+    let head = store.head(&repository.name)?;
+    let mut there: Option<RecordKey> = None;
+    for (head, suite) in
+        head.iter().flat_map(|head| head.commit().suites.keys().map(move |suite| (head, suite)))
+    {
+        let versions = head.versions(suite, &package)?;
+        let keys = versions.iter().map(|record| record.key().clone());
+        there = keys.chain(there).max_by(|a, b| a.version.cmp(&b.version));
+    }
+    let digest = Sha256::of(content.binary);
+    let is_newest = |own: &&KeyringVersion| there.as_ref().is_none_or(|there| there.version <= own.version);
+    let made = known.all.last().filter(|own| own.keyring == digest).filter(is_newest);
+    let made = match made {
+        Some(own) if store.storage().objects().contains(&Store::blob_key(own.blob))? => Some(own),
+        _ => None,
+    };
+    let suites = repository.suites.iter().map(|suite| suite.name.clone());
+    let Some(own) = made else {
+        let version = next_version(known, there, &repository.name, context.now)?;
+        return Ok(KeyringPlan { package, version, suites: suites.collect(), made: false });
+    };
+    let architecture = Build::For(Architecture::all());
+    let key = RecordKey { package: package.clone(), version: own.version.clone(), architecture };
+    let mut lacking = Vec::new();
+    for suite in suites {
+        let record = head.as_ref().map(|head| head.get(&suite, &key)).transpose()?.flatten();
+        if record.is_none() {
+            lacking.push(suite);
         }
-        let digest = Sha256::of(content.binary);
-        let is_newest =
-            |own: &&KeyringVersion| there.as_ref().is_none_or(|there| there.version <= own.version);
-        let made = known.all.last().filter(|own| own.keyring == digest).filter(is_newest);
-        let made = match made {
-            Some(own) if self.storage().objects().contains(&Self::blob_key(own.blob))? => Some(own),
-            _ => None,
+    }
+    Ok(KeyringPlan { package, version: own.version.clone(), suites: lacking, made: true })
+}
+
+/// See [`Store::add_keyring`].
+pub(crate) fn add_keyring(
+    store: &Store,
+    repository: &RepositorySettings,
+    content: KeyringContent<'_>,
+    context: &Context,
+) -> Result<(KeyringPlan, Committed), Error> {
+    repository.check()?;
+    for _ in 0..ATTEMPTS {
+        let mut known = KeyringVersions::load(store, &repository.name)?;
+        let plan = plan_with(store, &known, repository, content, context)?;
+        let bytes = if let Some(own) = known.all.last().filter(|_| plan.made) {
+            let mut bytes = Vec::new();
+            let mut blob = store.open_blob(own.blob)?;
+            std::io::Read::read_to_end(&mut blob, &mut bytes)
+                .map_err(Error::io("read", store.root().join("store/blobs")))?;
+            bytes
+        } else {
+            let bytes = build(repository, &plan, content.binary)?;
+            let blob = BlobId::of(&bytes);
+            store.storage().objects().put(&Store::blob_key(blob), &bytes)?;
+            store.storage().objects().sync()?;
+            known.all.push(KeyringVersion {
+                package: plan.package.clone(),
+                version: plan.version.clone(),
+                blob,
+                keyring: Sha256::of(content.binary),
+                keys: content.keys.iter().map(ToString::to_string).collect(),
+                published: None,
+            });
+            if !known.save(store.storage())? {
+                continue;
+            }
+            bytes
         };
-        let suites = repository.suites.iter().map(|suite| suite.name.clone());
-        let Some(own) = made else {
-            let version = next_version(known, there, &repository.name, context.now)?;
-            return Ok(KeyringPlan { package, version, suites: suites.collect(), made: false });
+        let committed = insert_keyring(store, repository, &bytes, context)?;
+        return Ok((plan, committed));
+    }
+    Err(Error::Change(ChangeError::Contended { repository: repository.name.clone(), times: ATTEMPTS }))
+}
+
+fn insert_keyring(
+    store: &Store,
+    repository: &RepositorySettings,
+    bytes: &[u8],
+    context: &Context,
+) -> Result<Committed, Error> {
+    let records = repository.suites.iter().map(|suite| Ok((&suite.name, record(suite, bytes)?)));
+    let records = records.collect::<Result<Vec<_>, Error>>()?;
+    let (committed, ()) = store.transact_in(repository, context, |transaction| {
+        let mut new: Vec<&RecordKey> = Vec::new();
+        for (suite, record) in &records {
+            if transaction.insert(suite, record)? == Inserted::New && !new.contains(&record.key()) {
+                new.push(record.key());
+            }
+        }
+        Ok((Operation::Add(PackageSummary::new(new)), ()))
+    })?;
+    Ok(committed)
+}
+
+/// See [`Store::lock_keys`].
+pub(crate) fn lock_keys(store: &Store) -> Result<Box<dyn HeldLock>, Error> {
+    Ok(store.storage().locks().acquire("keys")?)
+}
+
+/// See [`Store::note_published_keyring`].
+pub(crate) fn note_published_keyring(
+    store: &Store,
+    repository: &RepositoryName,
+    context: &Context,
+) -> Result<(), Error> {
+    for _ in 0..ATTEMPTS {
+        let mut known = KeyringVersions::load(store, repository)?;
+        let Some(last) = known.all.last_mut().filter(|last| last.published.is_none()) else {
+            return Ok(());
         };
-        let architecture = Build::For(Architecture::all());
-        let key = RecordKey { package: package.clone(), version: own.version.clone(), architecture };
-        let mut lacking = Vec::new();
-        for suite in suites {
-            let record = head.as_ref().map(|head| head.get(&suite, &key)).transpose()?.flatten();
-            if record.is_none() {
-                lacking.push(suite);
-            }
+        let lacking = lacking(store, repository, std::slice::from_ref(last))?;
+        if lacking.is_none_or(|lacking| !lacking.is_empty()) {
+            return Ok(());
         }
-        Ok(KeyringPlan { package, version: own.version.clone(), suites: lacking, made: true })
-    }
-
-    /// Makes the keyring package for these keys, unless its newest version has them, and puts it into every suite of the repository by
-    /// one commit. Rules of routing do not count.
-    ///
-    /// The package is written down as the repository's own before it is committed: a command that was interrupted in between is
-    /// completed by giving it again, with the same version.
-    ///
-    /// # Errors
-    /// Those of [`plan_keyring`](Self::plan_keyring) and [`transact`](Self::transact).
-    pub fn add_keyring(
-        &self,
-        repository: &RepositorySettings,
-        content: KeyringContent<'_>,
-        context: &Context,
-    ) -> Result<(KeyringPlan, Committed), Error> {
-        repository.check()?;
-        for _ in 0..ATTEMPTS {
-            let mut known = KeyringVersions::load(self, &repository.name)?;
-            let plan = self.plan_with(&known, repository, content, context)?;
-            let bytes = if let Some(own) = known.all.last().filter(|_| plan.made) {
-                let mut bytes = Vec::new();
-                let mut blob = self.open_blob(own.blob)?;
-                std::io::Read::read_to_end(&mut blob, &mut bytes)
-                    .map_err(Error::io("read", self.root().join("store/blobs")))?;
-                bytes
-            } else {
-                let bytes = build(repository, &plan, content.binary)?;
-                let blob = BlobId::of(&bytes);
-                self.storage().objects().put(&Self::blob_key(blob), &bytes)?;
-                self.storage().objects().sync()?;
-                known.all.push(KeyringVersion {
-                    package: plan.package.clone(),
-                    version: plan.version.clone(),
-                    blob,
-                    keyring: Sha256::of(content.binary),
-                    keys: content.keys.iter().map(ToString::to_string).collect(),
-                    published: None,
-                });
-                if !known.save(self.storage())? {
-                    continue;
-                }
-                bytes
-            };
-            let committed = self.insert_keyring(repository, &bytes, context)?;
-            return Ok((plan, committed));
+        last.published = Some(context.now);
+        if known.save(store.storage())? {
+            return Ok(());
         }
-        Err(Error::Change(ChangeError::Contended { repository: repository.name.clone(), times: ATTEMPTS }))
     }
+    Ok(())
+}
 
-    fn insert_keyring(
-        &self,
-        repository: &RepositorySettings,
-        bytes: &[u8],
-        context: &Context,
-    ) -> Result<Committed, Error> {
-        let records = repository.suites.iter().map(|suite| Ok((&suite.name, record(suite, bytes)?)));
-        let records = records.collect::<Result<Vec<_>, Error>>()?;
-        let (committed, ()) = self.transact_in(repository, context, |transaction| {
-            let mut new: Vec<&RecordKey> = Vec::new();
-            for (suite, record) in &records {
-                if transaction.insert(suite, record)? == Inserted::New && !new.contains(&record.key()) {
-                    new.push(record.key());
-                }
-            }
-            Ok((Operation::Add(PackageSummary::new(new)), ()))
-        })?;
-        Ok(committed)
-    }
+/// See [`Store::keyring_service`].
+pub(crate) fn keyring_service(
+    store: &Store,
+    repository: &RepositoryName,
+    key: &Fingerprint,
+) -> Result<KeyringService, Error> {
+    let mut versions = KeyringVersions::load(store, repository)?.into_document().all;
+    versions.retain(|version| version.keys.iter().any(|known| known == key.as_str()));
+    let since = versions.iter().filter_map(|version| version.published).min();
+    Ok(match lacking(store, repository, &versions)? {
+        None => KeyringService::default(),
+        Some(lacking) => KeyringService { is_published: true, lacking, since },
+    })
+}
 
-    /// Waits for the right to change the keys of the store, which lasts until the returned value is dropped: two rotations at once
-    /// would make two keys.
-    ///
-    /// # Errors
-    /// When it cannot be waited for.
-    pub fn lock_keys(&self) -> Result<Box<dyn HeldLock>, Error> {
-        Ok(self.storage().locks().acquire("keys")?)
-    }
-
-    /// Notes that clients find the newest version of the keyring package now, if they find it in every published suite. The first
-    /// time counts.
-    ///
-    /// # Errors
-    /// When the store cannot be read or written.
-    pub fn note_published_keyring(
-        &self,
-        repository: &RepositoryName,
-        context: &Context,
-    ) -> Result<(), Error> {
-        for _ in 0..ATTEMPTS {
-            let mut known = KeyringVersions::load(self, repository)?;
-            let Some(last) = known.all.last_mut().filter(|last| last.published.is_none()) else {
-                return Ok(());
-            };
-            let lacking = self.lacking(repository, std::slice::from_ref(last))?;
-            if lacking.is_none_or(|lacking| !lacking.is_empty()) {
-                return Ok(());
-            }
-            last.published = Some(context.now);
-            if known.save(self.storage())? {
-                return Ok(());
-            }
+/// The published suites that have none of these versions; `None` when nothing is published.
+fn lacking(
+    store: &Store,
+    repository: &RepositoryName,
+    versions: &[KeyringVersion],
+) -> Result<Option<Vec<String>>, Error> {
+    let Some(shown) = shown(store, repository)? else { return Ok(None) };
+    let package = package_of(repository)?;
+    let mut lookup = Lookup::new(store.objects());
+    let mut lacking = Vec::new();
+    for (suite, snapshot) in shown.suites {
+        let records = lookup.versions(&store.empty_or(snapshot)?, &package)?;
+        let is_own = |record: &Arc<Record>| versions.iter().any(|own| own.blob == record.blob());
+        if !records.iter().any(is_own) {
+            lacking.push(suite);
         }
-        Ok(())
     }
-
-    /// Says in which published suites clients find a version of the keyring package that has this key, and since when.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn keyring_service(
-        &self,
-        repository: &RepositoryName,
-        key: &Fingerprint,
-    ) -> Result<KeyringService, Error> {
-        let mut versions = KeyringVersions::load(self, repository)?.into_document().all;
-        versions.retain(|version| version.keys.iter().any(|known| known == key.as_str()));
-        let since = versions.iter().filter_map(|version| version.published).min();
-        Ok(match self.lacking(repository, &versions)? {
-            None => KeyringService::default(),
-            Some(lacking) => KeyringService { is_published: true, lacking, since },
-        })
-    }
-
-    /// The published suites that have none of these versions; `None` when nothing is published.
-    fn lacking(
-        &self,
-        repository: &RepositoryName,
-        versions: &[KeyringVersion],
-    ) -> Result<Option<Vec<String>>, Error> {
-        let Some(shown) = self.shown(repository)? else { return Ok(None) };
-        let package = package_of(repository)?;
-        let mut lookup = Lookup::new(self.objects());
-        let mut lacking = Vec::new();
-        for (suite, snapshot) in shown.suites {
-            let records = lookup.versions(&self.empty_or(snapshot)?, &package)?;
-            let is_own = |record: &Arc<Record>| versions.iter().any(|own| own.blob == record.blob());
-            if !records.iter().any(is_own) {
-                lacking.push(suite);
-            }
-        }
-        Ok(Some(lacking))
-    }
+    Ok(Some(lacking))
 }
 
 fn package_of(repository: &RepositoryName) -> Result<PackageName, Error> {

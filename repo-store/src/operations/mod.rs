@@ -10,6 +10,7 @@ pub(crate) mod promotion;
 pub(crate) mod removal;
 pub(crate) mod retention;
 pub(crate) mod rollback;
+mod store_methods;
 pub(crate) mod tagging;
 pub(crate) mod undo;
 pub(crate) mod undo_removal;

@@ -133,19 +133,14 @@ impl RemovalPlan {
     }
 }
 
-impl Store {
-    /// Plans a removal: every version that a selector matches, of all suites when none is named.
-    ///
-    /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that the repository lacks, [`Error::Settings`] for settings that cannot be used.
-    pub fn plan_removal(
-        &self,
-        repository: &RepositorySettings,
-        selectors: &[Selector],
-        suites: &[SuiteName],
-    ) -> Result<RemovalPlan, Error> {
-        repository.check()?;
-        repository.check_suites(suites)?;
-        RemovalPlan::make(self, &repository.name, selectors, suites)
-    }
+/// See [`Store::plan_removal`].
+pub(crate) fn plan_removal(
+    store: &Store,
+    repository: &RepositorySettings,
+    selectors: &[Selector],
+    suites: &[SuiteName],
+) -> Result<RemovalPlan, Error> {
+    repository.check()?;
+    repository.check_suites(suites)?;
+    RemovalPlan::make(store, &repository.name, selectors, suites)
 }

@@ -128,32 +128,31 @@ fn known_suites(base: Option<&Revision<'_>>, target: &Revision<'_>) -> BTreeSet<
     present.chain(target.commit().suites.keys()).cloned().collect()
 }
 
-impl Store {
-    /// Plans to give suites of a repository the content they had in an earlier state: all suites when none is named.
-    ///
-    /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that neither state knows.
-    pub fn plan_rollback(&self, target: &Revision<'_>, suites: &[SuiteName]) -> Result<RollbackPlan, Error> {
-        let head = self.head(target.repository())?;
-        let known = known_suites(head.as_ref(), target);
-        if let Some(suite) = suites.iter().find(|suite| !known.contains(*suite)) {
-            return Err(Error::unknown_suite(target.repository(), suite, &known));
-        }
-        let is_asked = |suite: &SuiteName| suites.is_empty() || suites.contains(suite);
-        let Restored { differences, removed, restored, before } =
-            compare(self, head.as_ref(), target, is_asked)?;
-        Ok(RollbackPlan {
-            repository: target.repository().clone(),
-            base: head.as_ref().map(Revision::id),
-            target: target.id(),
-            removed,
-            restored,
-            suites: suites.to_vec(),
-            differences,
-            before,
-            present_holds: head.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default(),
-        })
+/// See [`Store::plan_rollback`].
+pub(crate) fn plan_rollback(
+    store: &Store,
+    target: &Revision<'_>,
+    suites: &[SuiteName],
+) -> Result<RollbackPlan, Error> {
+    let head = store.head(target.repository())?;
+    let known = known_suites(head.as_ref(), target);
+    if let Some(suite) = suites.iter().find(|suite| !known.contains(*suite)) {
+        return Err(Error::unknown_suite(target.repository(), suite, &known));
     }
+    let is_asked = |suite: &SuiteName| suites.is_empty() || suites.contains(suite);
+    let Restored { differences, removed, restored, before } =
+        compare(store, head.as_ref(), target, is_asked)?;
+    Ok(RollbackPlan {
+        repository: target.repository().clone(),
+        base: head.as_ref().map(Revision::id),
+        target: target.id(),
+        removed,
+        restored,
+        suites: suites.to_vec(),
+        differences,
+        before,
+        present_holds: head.as_ref().map(Revision::hold_list).transpose()?.unwrap_or_default(),
+    })
 }
 
 /// What giving suites the content of another state changes.

@@ -133,28 +133,22 @@ impl UndoPlan {
     }
 }
 
-impl Store {
-    /// Plans to take back the last change of a repository.
-    ///
-    /// # Errors
-    /// [`ChangeError::NothingToUndo`] when nothing was changed yet, or the history no longer reaches the state before.
-    pub fn plan_undo(&self, repository: &RepositoryName) -> Result<UndoPlan, Error> {
-        let nothing = || Error::Change(ChangeError::NothingToUndo { repository: repository.clone() });
-        let head = self.head(repository)?.ok_or_else(nothing)?;
-        let target = head.parent()?.ok_or_else(nothing)?;
-        let Restored { differences, removed, restored, before } =
-            compare(self, Some(&head), &target, |_| true)?;
-        Ok(UndoPlan {
-            repository: repository.clone(),
-            base: head.id(),
-            undone: head.commit().clone(),
-            target: target.id(),
-            removed,
-            restored,
-            differences,
-            before,
-            holds: target.hold_list()?,
-            present_holds: head.hold_list()?,
-        })
-    }
+/// See [`Store::plan_undo`].
+pub(crate) fn plan_undo(store: &Store, repository: &RepositoryName) -> Result<UndoPlan, Error> {
+    let nothing = || Error::Change(ChangeError::NothingToUndo { repository: repository.clone() });
+    let head = store.head(repository)?.ok_or_else(nothing)?;
+    let target = head.parent()?.ok_or_else(nothing)?;
+    let Restored { differences, removed, restored, before } = compare(store, Some(&head), &target, |_| true)?;
+    Ok(UndoPlan {
+        repository: repository.clone(),
+        base: head.id(),
+        undone: head.commit().clone(),
+        target: target.id(),
+        removed,
+        restored,
+        differences,
+        before,
+        holds: target.hold_list()?,
+        present_holds: head.hold_list()?,
+    })
 }

@@ -125,19 +125,14 @@ impl UndoRemovalPlan {
     }
 }
 
-impl Store {
-    /// Plans to bring back what was removed.
-    ///
-    /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that the repository lacks, [`Error::Settings`] for settings that cannot be used.
-    pub fn plan_undo_removal(
-        &self,
-        repository: &RepositorySettings,
-        selectors: &[Selector],
-        suites: &[SuiteName],
-    ) -> Result<UndoRemovalPlan, Error> {
-        repository.check()?;
-        repository.check_suites(suites)?;
-        UndoRemovalPlan::make(self, &repository.name, selectors, suites)
-    }
+/// See [`Store::plan_undo_removal`].
+pub(crate) fn plan_undo_removal(
+    store: &Store,
+    repository: &RepositorySettings,
+    selectors: &[Selector],
+    suites: &[SuiteName],
+) -> Result<UndoRemovalPlan, Error> {
+    repository.check()?;
+    repository.check_suites(suites)?;
+    UndoRemovalPlan::make(store, &repository.name, selectors, suites)
 }

@@ -16,76 +16,76 @@ use crate::store::Store;
 /// The longest name that something is given there, so that a number fits behind it.
 const LONGEST_NAME: usize = 200;
 
-impl Store {
-    /// Moves what lies at a path of the store to `store/damaged/`. Returns the directories whose entries changed and that are not
-    /// yet synced. It is no error when nothing lies there.
-    ///
-    /// # Errors
-    /// [`StorageError::UnsafePath`] when it belongs to another user who does not allow that.
-    pub(crate) fn move_aside(&self, paths: &StorePaths, path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
-        let directory = self.root().join("store/damaged");
-        let mut changed = Vec::new();
-        if !files::is_directory(&directory) {
-            changed.extend(files::create_directories(&directory)?);
-            files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
-        }
-        let name = path.strip_prefix(self.root()).unwrap_or(path).as_str().replace('/', ".");
-        let name = end_of(&name, LONGEST_NAME);
-        let free = (0_u32..).map(|number| directory.join(format!("{name}.{number}")));
-        let Some(aside) = free.into_iter().find(|aside| !files::is_taken(aside)) else {
-            return Ok(changed);
-        };
-        match files::rename(paths.place(path), &aside) {
-            Ok(()) => changed.push(directory),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            // A directory of another user, or one in which only its owner may remove it.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied && paths.is_public(path) => {
-                return Err(
-                    StorageError::UnsafePath { path: path.to_owned(), fault: PathFault::InTheWay }.into()
-                );
-            }
-            Err(error) => return Err(Error::io("move aside", path)(error)),
-        }
-        Ok(changed)
+/// Moves what lies at a path of the store to `store/damaged/`. Returns the directories whose entries changed and that are not
+/// yet synced. It is no error when nothing lies there.
+///
+/// # Errors
+/// [`StorageError::UnsafePath`] when it belongs to another user who does not allow that.
+pub(crate) fn move_aside(
+    root: &Utf8Path,
+    paths: &StorePaths,
+    path: &Utf8Path,
+) -> Result<Vec<Utf8PathBuf>, Error> {
+    let directory = root.join("store/damaged");
+    let mut changed = Vec::new();
+    if !files::is_directory(&directory) {
+        changed.extend(files::create_directories(&directory)?);
+        files::set_mode(&directory, mode::SECRET_DIRECTORY)?;
     }
+    let name = path.strip_prefix(root).unwrap_or(path).as_str().replace('/', ".");
+    let name = end_of(&name, LONGEST_NAME);
+    let free = (0_u32..).map(|number| directory.join(format!("{name}.{number}")));
+    let Some(aside) = free.into_iter().find(|aside| !files::is_taken(aside)) else {
+        return Ok(changed);
+    };
+    match files::rename(paths.place(path), &aside) {
+        Ok(()) => changed.push(directory),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        // A directory of another user, or one in which only its owner may remove it.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && paths.is_public(path) => {
+            return Err(StorageError::UnsafePath { path: path.to_owned(), fault: PathFault::InTheWay }.into());
+        }
+        Err(error) => return Err(Error::io("move aside", path)(error)),
+    }
+    Ok(changed)
+}
 
-    /// Gives a finished temporary file or link its name below `public`, in place of what has that name; a directory there is put
-    /// aside. Returns the directories whose entries changed besides the one that it lies in.
-    ///
-    /// # Errors
-    /// Those of [`move_aside`](Self::move_aside), and when the file system refuses.
-    pub(crate) fn give_name(
-        &self,
-        paths: &StorePaths,
-        temporary: &Utf8Path,
-        at: &At<'_>,
-    ) -> Result<Vec<Utf8PathBuf>, Error> {
-        let failed = |error| Error::io("create", &*at.full())(error);
-        match files::rename(temporary, at.clone()) {
-            Err(error) if is_directory_in_the_way(&error) => {
-                let changed = self.move_aside(paths, &at.full())?;
-                files::rename(temporary, at.clone()).map_err(failed)?;
-                Ok(changed)
-            }
-            result => result.map(|()| Vec::new()).map_err(failed),
+/// Gives a finished temporary file or link its name below `public`, in place of what has that name; a directory there is put
+/// aside. Returns the directories whose entries changed besides the one that it lies in.
+///
+/// # Errors
+/// Those of [`move_aside`](Store::move_aside), and when the file system refuses.
+pub(crate) fn give_name(
+    store: &Store,
+    paths: &StorePaths,
+    temporary: &Utf8Path,
+    at: &At<'_>,
+) -> Result<Vec<Utf8PathBuf>, Error> {
+    let failed = |error| Error::io("create", &*at.full())(error);
+    match files::rename(temporary, at.clone()) {
+        Err(error) if is_directory_in_the_way(&error) => {
+            let changed = move_aside(store.root(), paths, &at.full())?;
+            files::rename(temporary, at.clone()).map_err(failed)?;
+            Ok(changed)
         }
+        result => result.map(|()| Vec::new()).map_err(failed),
     }
+}
 
-    /// Makes a path below `public` a symbolic link, in one step and in place of whatever has that name. The directory is not yet
-    /// synced.
-    ///
-    /// # Errors
-    /// Those of [`give_name`](Self::give_name).
-    pub(crate) fn point(
-        &self,
-        paths: &StorePaths,
-        link: &Utf8Path,
-        target: &str,
-    ) -> Result<Vec<Utf8PathBuf>, Error> {
-        let temporary = self.storage().temporary()?;
-        files::symlink(target, &temporary).map_err(Error::io("create", &temporary))?;
-        self.give_name(paths, &temporary, &paths.place(link))
-    }
+/// Makes a path below `public` a symbolic link, in one step and in place of whatever has that name. The directory is not yet
+/// synced.
+///
+/// # Errors
+/// Those of [`give_name`](Store::give_name).
+pub(crate) fn point(
+    store: &Store,
+    paths: &StorePaths,
+    link: &Utf8Path,
+    target: &str,
+) -> Result<Vec<Utf8PathBuf>, Error> {
+    let temporary = store.storage().temporary()?;
+    files::symlink(target, &temporary).map_err(Error::io("create", &temporary))?;
+    give_name(store, paths, &temporary, &paths.place(link))
 }
 
 /// Whether a rename failed because a directory has the new name.

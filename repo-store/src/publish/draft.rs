@@ -17,9 +17,12 @@ use super::public_keys::{PublishedKeys, is_key_link};
 use super::publication::{Publication, PublishedIndex, PublishedSuite, SignedFiles};
 use super::target::{IndexContent, PublicationTarget};
 use crate::error::Error;
+use crate::history::tags::tag_names;
+use crate::history::tags::tagged;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::model::record::Record;
+use crate::publish::tagged::mend_tags;
 use crate::storage::StorageError;
 use crate::store::Store;
 
@@ -411,10 +414,10 @@ impl<'a> Draft<'a> {
 
     /// Names the publication after the tags of its state.
     fn point_tags(&self, publication: &Publication) -> Result<(), Error> {
-        self.store.mend_tags(self.target, self.repository)?;
-        for tag in self.store.tag_names(self.repository)? {
+        mend_tags(self.store, self.target, self.repository)?;
+        for tag in tag_names(self.store.storage(), self.repository)? {
             // A damaged tag is for a check to tell.
-            let Ok(Some(commit)) = self.store.tagged(self.repository, &tag) else { continue };
+            let Ok(Some(commit)) = tagged(self.store.storage(), self.repository, &tag) else { continue };
             if publication.commit == Some(commit) {
                 self.target.switch_to(&TreeEntry::of_tag(&tag, publication.id))?;
             }

@@ -13,6 +13,7 @@ use crate::history::revision::Revision;
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
+use crate::publish::publish_to;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -43,49 +44,40 @@ impl UnsignedRelease {
     }
 }
 
-impl Store {
-    /// Renders what [`publish_with`](Self::publish_with) would sign, and publishes nothing. The result has no `Release` file when clients see
-    /// the current state.
-    ///
-    /// The signatures are published by [`publish_with`](Self::publish_with) with [`PublishOptions::exported`] and a signer that
-    /// has them. `signer` has to name the same keys, and signs nothing.
-    ///
-    /// # Errors
-    /// Those of [`publish_with`](Self::publish_with), but for what fails while signing.
-    pub fn export_unsigned(
-        &self,
-        repository: &RepositorySettings,
-        signer: &dyn Signer,
-        options: PublishOptions,
-        context: &Context,
-    ) -> Result<(Exported, Vec<UnsignedRelease>), Error> {
-        repository.check()?;
-        self.check_file_systems(&repository.name)?;
-        let target = DirectoryTarget::new(self, &repository.name);
-        let exported = Exported {
-            commit: self.head(&repository.name)?.map(|head| head.id()),
-            date: context.now,
-            replaces: Publication::shown(&target)?,
-        };
-        let options = PublishOptions { exported: Some(exported), ..options };
-        let mut unsigned = Vec::new();
-        let start = (Start::Published, None);
-        self.publish_to(&target, start, (repository, options), (signer, Some(&mut unsigned)), context)?;
-        Ok((exported, unsigned))
-    }
+/// See [`Store::export_unsigned`].
+pub(crate) fn export_unsigned(
+    store: &Store,
+    repository: &RepositorySettings,
+    signer: &dyn Signer,
+    options: PublishOptions,
+    context: &Context,
+) -> Result<(Exported, Vec<UnsignedRelease>), Error> {
+    repository.check()?;
+    store.check_file_systems(&repository.name)?;
+    let target = DirectoryTarget::new(store, &repository.name);
+    let exported = Exported {
+        commit: store.head(&repository.name)?.map(|head| head.id()),
+        date: context.now,
+        replaces: Publication::shown(&target)?,
+    };
+    let options = PublishOptions { exported: Some(exported), ..options };
+    let mut unsigned = Vec::new();
+    let start = (Start::Published, None);
+    publish_to(store, &target, start, (repository, options), (signer, Some(&mut unsigned)), context)?;
+    Ok((exported, unsigned))
+}
 
-    /// The state that was exported, unless something else was published meanwhile.
-    pub(super) fn exported_state(
-        &self,
-        repository: &RepositoryName,
-        exported: &Exported,
-        current: Option<&Publication>,
-    ) -> Result<Option<Revision<'_>>, Error> {
-        let shown = current.map(|current| current.id);
-        if shown != exported.replaces {
-            let repository = repository.clone();
-            return Err(Error::Publish(PublishError::Stale { repository, published: shown }));
-        }
-        exported.commit.map(|commit| self.revision(repository, commit)).transpose()
+/// The state that was exported, unless something else was published meanwhile.
+pub(super) fn exported_state<'a>(
+    store: &'a Store,
+    repository: &RepositoryName,
+    exported: &Exported,
+    current: Option<&Publication>,
+) -> Result<Option<Revision<'a>>, Error> {
+    let shown = current.map(|current| current.id);
+    if shown != exported.replaces {
+        let repository = repository.clone();
+        return Err(Error::Publish(PublishError::Stale { repository, published: shown }));
     }
+    exported.commit.map(|commit| store.revision(repository, commit)).transpose()
 }

@@ -26,51 +26,50 @@ pub(super) enum Durability {
     Later,
 }
 
-impl Store {
-    fn going_path(&self, repository: &RepositoryName) -> Utf8PathBuf {
-        self.root().join("store/cache").join(format!("going.{repository}"))
-    }
+fn going_path(root: &Utf8Path, repository: &RepositoryName) -> Utf8PathBuf {
+    root.join("store/cache").join(format!("going.{repository}"))
+}
 
-    /// Notes, durably, which publications are about to be taken away.
-    pub(crate) fn note_going(
-        &self,
-        repository: &RepositoryName,
-        ids: impl IntoIterator<Item = PublicationId>,
-    ) -> Result<(), Error> {
-        let lines: String = ids.into_iter().map(|id| format!("{id}\n")).collect();
-        self.write_cache(&self.going_path(repository), lines.as_bytes(), Durability::Now)
-    }
+/// Notes, durably, which publications are about to be taken away.
+pub(crate) fn note_going(
+    store: &Store,
+    repository: &RepositoryName,
+    ids: impl IntoIterator<Item = PublicationId>,
+) -> Result<(), Error> {
+    let lines: String = ids.into_iter().map(|id| format!("{id}\n")).collect();
+    write_cache(store, &going_path(store.root(), repository), lines.as_bytes(), Durability::Now)
+}
 
-    /// Removes the note: what it names is gone.
-    pub(crate) fn forget_going(&self, repository: &RepositoryName) -> Result<(), Error> {
-        Ok(files::remove_if_present(&self.going_path(repository))?)
-    }
+/// Removes the note: what it names is gone.
+pub(crate) fn forget_going(store: &Store, repository: &RepositoryName) -> Result<(), Error> {
+    Ok(files::remove_if_present(&going_path(store.root(), repository))?)
+}
 
-    /// Returns the publications that a collection began to take away, and of which the archive root is gone.
-    pub(crate) fn going(&self, repository: &RepositoryName) -> BTreeSet<PublicationId> {
-        let noted = files::read_if_present(&self.going_path(repository)).ok().flatten().unwrap_or_default();
-        let target = DirectoryTarget::new(self, repository);
-        let noted = std::str::from_utf8(&noted).unwrap_or_default().lines().filter_map(PublicationId::parse);
-        // What cannot be looked at is not taken for absent.
-        noted.filter(|id| !target.exists(&layout::archive_root(*id)).unwrap_or(true)).collect()
-    }
+/// Returns the publications that a collection began to take away, and of which the archive root is gone.
+pub(crate) fn going(store: &Store, repository: &RepositoryName) -> BTreeSet<PublicationId> {
+    let noted =
+        files::read_if_present(&going_path(store.root(), repository)).ok().flatten().unwrap_or_default();
+    let target = DirectoryTarget::new(store, repository);
+    let noted = std::str::from_utf8(&noted).unwrap_or_default().lines().filter_map(PublicationId::parse);
+    // What cannot be looked at is not taken for absent.
+    noted.filter(|id| !target.exists(&layout::archive_root(*id)).unwrap_or(true)).collect()
+}
 
-    /// Replaces a file below `store/cache/`.
-    pub(super) fn write_cache(
-        &self,
-        path: &Utf8Path,
-        content: &[u8],
-        durability: Durability,
-    ) -> Result<(), Error> {
-        let temporary = self.storage().temporary()?;
-        let directory = self.root().join("store/cache");
-        let mut changed = files::create_directories(&directory)?;
-        drop(files::write_new(&temporary, content, mode::MUTABLE)?);
-        if durability == Durability::Now {
-            files::sync_path(&temporary)?;
-            changed.push(directory);
-        }
-        files::rename(&temporary, path).map_err(Error::io("replace", path))?;
-        if durability == Durability::Now { Ok(files::sync_all(changed)?) } else { Ok(()) }
+/// Replaces a file below `store/cache/`.
+pub(super) fn write_cache(
+    store: &Store,
+    path: &Utf8Path,
+    content: &[u8],
+    durability: Durability,
+) -> Result<(), Error> {
+    let temporary = store.storage().temporary()?;
+    let directory = store.root().join("store/cache");
+    let mut changed = files::create_directories(&directory)?;
+    drop(files::write_new(&temporary, content, mode::MUTABLE)?);
+    if durability == Durability::Now {
+        files::sync_path(&temporary)?;
+        changed.push(directory);
     }
+    files::rename(&temporary, path).map_err(Error::io("replace", path))?;
+    if durability == Durability::Now { Ok(files::sync_all(changed)?) } else { Ok(()) }
 }

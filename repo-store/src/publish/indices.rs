@@ -24,6 +24,7 @@ use super::unlisted::{Unlisted, UnlistedPackages};
 use super::{Start, Wanted, recipe, reuse};
 use crate::context::Context;
 use crate::error::{Error, PublishError};
+use crate::manifest::keep::make_missing_manifests;
 use crate::model::difference::Difference;
 use crate::model::index_kind::IndexKind;
 use crate::model::publication_id::PublicationId;
@@ -295,9 +296,9 @@ impl<'a> Content<'a> {
         let mut paths = kinds.iter().filter(|kind| kind.index_kind() == IndexKind::Contents).map(Kind::path);
         match &self.before {
             Some((before, difference)) if paths.all(|path| before.indices.contains_key(&path)) => {
-                store.make_missing_manifests(difference.only_second.iter().cloned().map(Ok), context)
+                make_missing_manifests(store, difference.only_second.iter().cloned().map(Ok), context)
             }
-            _ => store.make_missing_manifests(self.snapshot.iterate(store.objects()), context),
+            _ => make_missing_manifests(store, self.snapshot.iterate(store.objects()), context),
         }
     }
 

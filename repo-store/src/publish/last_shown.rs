@@ -6,55 +6,54 @@
 
 use std::collections::BTreeSet;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::going::Durability;
 use super::publication::Publication;
 use crate::error::Error;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
+use crate::publish::going::write_cache;
 use crate::storage::files;
 use crate::store::Store;
 
-impl Store {
-    fn last_shown_path(&self, repository: &RepositoryName) -> Utf8PathBuf {
-        self.root().join("store/cache").join(format!("shown.{repository}"))
-    }
+fn last_shown_path(root: &Utf8Path, repository: &RepositoryName) -> Utf8PathBuf {
+    root.join("store/cache").join(format!("shown.{repository}"))
+}
 
-    /// Notes that clients see a publication, durably switched to. What cannot be noted is not known later, and no more than that.
-    pub(super) fn note_shown(&self, repository: &RepositoryName, id: PublicationId) {
-        let path = self.last_shown_path(repository);
-        if self.last_shown(repository) != Some(id) {
-            let _ = self.write_cache(&path, format!("{id}\n").as_bytes(), Durability::Later);
-        }
+/// Notes that clients see a publication, durably switched to. What cannot be noted is not known later, and no more than that.
+pub(super) fn note_shown(store: &Store, repository: &RepositoryName, id: PublicationId) {
+    let path = last_shown_path(store.root(), repository);
+    if last_shown(store, repository) != Some(id) {
+        let _ = write_cache(store, &path, format!("{id}\n").as_bytes(), Durability::Later);
     }
+}
 
-    /// Returns the publication that clients were shown last, as far as that was noted.
-    pub(crate) fn last_shown(&self, repository: &RepositoryName) -> Option<PublicationId> {
-        let bytes = files::read_if_present(&self.last_shown_path(repository)).ok()??;
-        PublicationId::parse(std::str::from_utf8(&bytes).ok()?.strip_suffix('\n')?)
+/// Returns the publication that clients were shown last, as far as that was noted.
+pub(crate) fn last_shown(store: &Store, repository: &RepositoryName) -> Option<PublicationId> {
+    let bytes = files::read_if_present(&last_shown_path(store.root(), repository)).ok()??;
+    PublicationId::parse(std::str::from_utf8(&bytes).ok()?.strip_suffix('\n')?)
+}
+
+/// Returns the publication that clients were shown last, when `dists` was made to lead back from it to `current`.
+pub(super) fn shown_after(
+    store: &Store,
+    repository: &RepositoryName,
+    current: &Publication,
+) -> Result<Option<PublicationId>, Error> {
+    let last = last_shown(store, repository).filter(|last| *last != current.id);
+    let Some(last) = last else { return Ok(None) };
+    if !store.storage().objects().contains(&Publication::key(repository, last))? {
+        return Ok(None);
     }
-
-    /// Returns the publication that clients were shown last, when `dists` was made to lead back from it to `current`.
-    pub(super) fn shown_after(
-        &self,
-        repository: &RepositoryName,
-        current: &Publication,
-    ) -> Result<Option<PublicationId>, Error> {
-        let last = self.last_shown(repository).filter(|last| *last != current.id);
-        let Some(last) = last else { return Ok(None) };
-        if !self.storage().objects().contains(&Publication::key(repository, last))? {
+    // An older version of this program may have published since, or a process died before it took the note.
+    let (mut next, mut seen) = (current.replaces, BTreeSet::new());
+    while let Some(id) = next.filter(|id| seen.insert(*id)) {
+        if id == last {
             return Ok(None);
         }
-        // An older version of this program may have published since, or a process died before it took the note.
-        let (mut next, mut seen) = (current.replaces, BTreeSet::new());
-        while let Some(id) = next.filter(|id| seen.insert(*id)) {
-            if id == last {
-                return Ok(None);
-            }
-            let bytes = self.storage().objects().get(&Publication::key(repository, id))?;
-            next = bytes.and_then(|bytes| Publication::parse(&bytes)).and_then(|known| known.replaces);
-        }
-        Ok(Some(last))
+        let bytes = store.storage().objects().get(&Publication::key(repository, id))?;
+        next = bytes.and_then(|bytes| Publication::parse(&bytes)).and_then(|known| known.replaces);
     }
+    Ok(Some(last))
 }

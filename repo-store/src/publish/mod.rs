@@ -16,18 +16,19 @@
 //! their digest in one directory for all publications: a client that read an older `InRelease` still finds what it names, also
 //! after going back, and an unchanged index costs a hard link.
 
-mod aside;
+pub(crate) mod aside;
 mod carried;
 mod contents;
+mod decision;
 mod draft;
 mod entry;
 mod export;
 mod flat;
-mod going;
+pub(crate) mod going;
 mod indices;
 mod kind;
 mod known_keys;
-mod last_shown;
+pub(crate) mod last_shown;
 pub(crate) mod layout;
 mod made_again;
 mod missing;
@@ -43,8 +44,9 @@ mod release_info;
 mod removed;
 mod restored;
 mod reuse;
-mod shown;
-mod tagged;
+pub(crate) mod shown;
+mod store_methods;
+pub(crate) mod tagged;
 mod tagged_again;
 mod target;
 mod unlisted;
@@ -55,17 +57,17 @@ use apt_index::{ComponentRelease, PackageKind, RelPath, Release};
 use apt_sign::{Signed, Signer};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
+pub use decision::PublicationReason;
+use decision::{Decision, Ground, check_for_clients};
 use draft::{Draft, Signatures};
 pub(crate) use entry::{File, Source, TreeEntry};
 pub use export::{Exported, UnsignedRelease};
 use jiff::{SignedDuration, Timestamp};
 pub(crate) use made_again::MakeAgain;
-use missing::Missing;
 pub(crate) use patch_proof::forged_patches;
 pub(crate) use place::FLAT;
 use place::Place;
 pub(crate) use proof::{Forged, forged};
-use public_keys::PublishedKeys;
 pub(crate) use publication::Publication;
 use publication::{COMPONENT_RELEASE, PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
 pub use refresh::DueSuite;
@@ -83,6 +85,11 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
+use crate::publish::last_shown::note_shown;
+use crate::publish::restored::restore_archive_roots;
+use crate::publish::tagged::restore_tags;
+use crate::publish::tagged::tags_ahead_in;
+use crate::publish::tagged_again::sign_tagged_again;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::StorageError;
 use crate::storage::beneath::PathFault;
@@ -101,9 +108,6 @@ pub struct PublishOptions {
     /// Read every published file of an index that is taken over, or that a part is taken from, to its end, and not only a share of them;
     /// render the index again when the file is damaged. Going back to an older state asks for this.
     pub check_all: bool,
-    /// Look for some files of the packages that are published, others each time, and for all when one is missing; link what is missing
-    /// into the pool again. The rest of what clients see is looked for always.
-    pub fill_pool: bool,
     /// Publish what was exported to be signed elsewhere, and not the current state.
     pub exported: Option<Exported>,
 }
@@ -158,306 +162,275 @@ const LONGEST_BURST: SignedDuration = SignedDuration::from_hours(1);
 /// With less than this share of its validity left, a suite is signed anew even though nothing changed.
 const RESIGN_BELOW: i32 = 2;
 
-impl Store {
-    /// Shows clients the current state of a repository.
-    ///
-    /// When this returns, the publication is durable. When clients see that state already, nothing is written. Several may call
-    /// this at once: they take turns, and whoever comes late finds nothing left to do.
-    ///
-    /// # Errors
-    /// [`SettingsError`](crate::SettingsError) for settings that cannot be used. When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
-    pub fn publish(
-        &self,
-        repository: &RepositorySettings,
-        signer: &dyn Signer,
-        context: &Context,
-    ) -> Result<PublishReport, Error> {
-        self.publish_with(repository, signer, PublishOptions::default(), context)
+/// See [`Store::publish`].
+pub(crate) fn publish(
+    store: &Store,
+    repository: &RepositorySettings,
+    signer: &dyn Signer,
+    context: &Context,
+) -> Result<PublishReport, Error> {
+    store.publish_with(repository, signer, PublishOptions::default(), context)
+}
+
+/// See [`Store::publish_with`].
+pub(crate) fn publish_with(
+    store: &Store,
+    repository: &RepositorySettings,
+    signer: &dyn Signer,
+    options: PublishOptions,
+    context: &Context,
+) -> Result<PublishReport, Error> {
+    publish_from(store, (Start::Published, None), repository, signer, options, context)
+}
+
+/// See [`Store::sign_again`].
+pub(crate) fn sign_again(
+    store: &Store,
+    repository: &RepositorySettings,
+    signer: &dyn Signer,
+    options: PublishOptions,
+    context: &Context,
+) -> Result<PublishReport, Error> {
+    publish_from(store, (Start::Records, None), repository, signer, options, context)
+}
+
+/// See [`Store::check_keys`].
+pub(crate) fn check_keys(
+    store: &Store,
+    repository: &RepositoryName,
+    signer: &dyn Signer,
+    context: &Context,
+) -> Result<LastPublication, Error> {
+    let target = DirectoryTarget::new(store, repository);
+    let current = Publication::current_in(&target, store, repository)?;
+    let known = Publication::last_known(store, repository, current.as_ref())?;
+    known_keys::check(&target, repository, known.as_ref(), (signer, context.now))?;
+    Ok(LastPublication { repository: repository.clone(), publication: current })
+}
+
+/// See [`Store::publish_after`].
+pub(crate) fn publish_after(
+    store: &Store,
+    last: LastPublication,
+    repository: &RepositorySettings,
+    signer: &dyn Signer,
+    options: PublishOptions,
+    context: &Context,
+) -> Result<PublishReport, Error> {
+    let last = last.publication.filter(|_| last.repository == repository.name);
+    publish_from(store, (Start::Published, last), repository, signer, options, context)
+}
+
+fn publish_from(
+    store: &Store,
+    start: (Start, Option<Publication>),
+    repository: &RepositorySettings,
+    signer: &dyn Signer,
+    options: PublishOptions,
+    context: &Context,
+) -> Result<PublishReport, Error> {
+    repository.check()?;
+    store.check_file_systems(&repository.name)?;
+    let target = DirectoryTarget::new(store, &repository.name);
+    publish_to(store, &target, start, (repository, options), (signer, None), context)
+}
+
+/// Publishes to a target.
+fn publish_to(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    (start, last): (Start, Option<Publication>),
+    (repository, options): (&RepositorySettings, PublishOptions),
+    (signer, export): (&dyn Signer, Option<&mut Vec<UnsignedRelease>>),
+    context: &Context,
+) -> Result<PublishReport, Error> {
+    let _lock = store.publishing_lock(&repository.name)?;
+    context.progress.check(Phase::Rendering)?;
+    let mut ground = Ground::read((store, target), (repository, &options), (signer, last), context)?;
+    let roots = restore_archive_roots(store, target, &repository.name)?;
+    ground.look_for_missing(target)?;
+    let mut restored = roots + ground.missing();
+    if let Some(current) = &ground.current {
+        restored += missing::fill_pool((store, target), current, context.now)?;
+    }
+    let Decision { kept, wanted, is_up_to_date } = ground.decide(repository, start);
+    let Ground { current, head, dated, keys, public_keys, shown_after, .. } = &ground;
+    if let Some(current) = current.as_ref().filter(|_| is_up_to_date) {
+        return go_on_showing(store, target, (repository, current), restored, context);
     }
 
-    /// [`publish`](Self::publish), with choices.
-    ///
-    /// # Errors
-    /// As there, [`PublishError::ReleaseInfoChange`] unless that is [allowed](PublishOptions::allow_release_info_change),
-    /// [`PublishError::Removal`] unless that [is](PublishOptions::allow_removal), and [`PublishError::KeyChange`] unless that
-    /// [is](PublishOptions::allow_key_change).
-    pub fn publish_with(
-        &self,
-        repository: &RepositorySettings,
-        signer: &dyn Signer,
-        options: PublishOptions,
-        context: &Context,
-    ) -> Result<PublishReport, Error> {
-        self.publish_from((Start::Published, None), repository, signer, options, context)
+    let known = Publication::last_known(store, &repository.name, current.as_ref())?;
+    let mut wanted: Vec<Wanted<'_>> = wanted.into_iter().map(|(wanted, _)| wanted).collect();
+    let removed =
+        check_for_clients(target, (repository, &options), known.as_ref(), wanted.iter(), (signer, context))?;
+
+    let mut last = last_id(store, target, &repository.name, (current.as_ref(), start), context.now)?;
+    last = last.max((*shown_after).filter(|id| !is_from_the_future(*id, context.now)));
+    let mut signed_tags = Vec::new();
+    if start == Start::Records {
+        // Before what clients see, which then has the highest id.
+        let every: &dyn Fn(&TagName) -> bool = &|_| true;
+        let again = sign_tagged_again(store, target, (repository, every), (signer, keys), last, context)?;
+        last = again.last;
+        signed_tags = again.tags;
     }
-
-    /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every
-    /// suite is signed, with the present time as its `Date` even when the last one is later. The publications that tags of earlier states
-    /// lead to are made again as well, from the records of these states, and those that were withdrawn because they were damaged.
-    ///
-    /// Clients that took a `Date` from the future keep what they have until then, or until it is removed from their lists.
-    ///
-    /// # Errors
-    /// Those of [`publish_with`](Self::publish_with).
-    pub fn sign_again(
-        &self,
-        repository: &RepositorySettings,
-        signer: &dyn Signer,
-        options: PublishOptions,
-        context: &Context,
-    ) -> Result<PublishReport, Error> {
-        self.publish_from((Start::Records, None), repository, signer, options, context)
+    let mut draft = Draft::new((store, &repository.name), target, (context.now, last))?;
+    if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
+        look_at_published(&mut draft, target, current, &options);
     }
-
-    /// Checks that [`publish`](Self::publish) would not refuse these keys: that one of them signed what clients see now. Returns what was
-    /// read for that, which [`publish_after`](Self::publish_after) need not read again.
-    ///
-    /// # Errors
-    /// [`PublishError::KeyChange`] when none did.
-    pub fn check_keys(
-        &self,
-        repository: &RepositoryName,
-        signer: &dyn Signer,
-        context: &Context,
-    ) -> Result<LastPublication, Error> {
-        let target = DirectoryTarget::new(self, repository);
-        let current = Publication::current_in(&target, self, repository)?;
-        let known = Publication::last_known(self, repository, current.as_ref())?;
-        known_keys::check(&target, repository, known.as_ref(), (signer, context.now))?;
-        Ok(LastPublication { repository: repository.clone(), publication: current })
+    let mut whole = Vec::with_capacity(kept.len());
+    for suite in kept {
+        if draft.holds_all(suite.before)? { whole.push(suite) } else { wanted.push(suite) }
     }
-
-    /// [`publish_with`](Self::publish_with), after [`check_keys`](Self::check_keys): the record of what clients see is read again only if
-    /// they see something else by now.
-    ///
-    /// # Errors
-    /// Those of [`publish_with`](Self::publish_with).
-    pub fn publish_after(
-        &self,
-        last: LastPublication,
-        repository: &RepositorySettings,
-        signer: &dyn Signer,
-        options: PublishOptions,
-        context: &Context,
-    ) -> Result<PublishReport, Error> {
-        let last = last.publication.filter(|_| last.repository == repository.name);
-        self.publish_from((Start::Published, last), repository, signer, options, context)
+    let is_export = export.is_some();
+    let rendered = render(&draft, (store, repository, *dated), wanted, (signer, export), context)?;
+    let Rendered { names, mut suites, mut signatures, unlisted } = rendered;
+    if is_export {
+        let report = current.as_ref().map_or_else(PublishReport::nothing, PublishReport::unchanged);
+        return Ok(PublishReport { suites: names, removed, unlisted, restored, ..report });
     }
-
-    fn publish_from(
-        &self,
-        start: (Start, Option<Publication>),
-        repository: &RepositorySettings,
-        signer: &dyn Signer,
-        options: PublishOptions,
-        context: &Context,
-    ) -> Result<PublishReport, Error> {
-        repository.check()?;
-        self.check_file_systems(&repository.name)?;
-        let target = DirectoryTarget::new(self, &repository.name);
-        self.publish_to(&target, start, (repository, options), (signer, None), context)
+    for Wanted { place, before, .. } in whole {
+        let Some((before, current)) = before.zip(current.as_ref()) else { continue };
+        signatures.insert(place.clone(), Signatures::Of(current.id));
+        suites.insert(place, before.clone());
     }
+    let commit = head.as_ref().map(Revision::id);
+    // When somebody took away what clients saw, it is the last that is known.
+    let known = known.filter(|known| !is_from_the_future(known.id, context.now)).map(|known| known.id);
+    let replaces = shown_id(store, target, &repository.name, context.now)?.or(known);
+    let (keys, public_keys) = (keys.clone(), Some(draft.put_keys(public_keys)?));
+    let publication = Publication { id: draft.id(), commit, replaces, keys, public_keys, suites };
+    let published = Operation::Publish(publication.id);
+    let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
+    let (hashed, checked) = (draft.hashed(), draft.checked());
+    let (rendered, compressed) = (draft.rendered(), draft.compressed());
+    // The last moment at which nothing is to be seen of it.
+    context.progress.check(Phase::Rendering)?;
+    draft.show(&publication, &signatures, &line)?;
+    context.progress.logged(&line);
+    note_shown(store, &repository.name, publication.id);
+    let before = current.as_ref().and_then(Publication::latest_date);
+    Ok(PublishReport {
+        publication: Some(publication.id),
+        suites: names,
+        removed,
+        unlisted,
+        restored,
+        hashed,
+        rendered,
+        compressed,
+        checked,
+        date: publication.latest_date(),
+        corrected: before.filter(|date| start == Start::Records && is_ahead(*date, context.now)),
+        signed_tags,
+        tags_ahead: tags_ahead_in(store, target, &repository.name, context.now)?,
+    })
+}
 
-    /// Publishes to a target.
-    fn publish_to(
-        &self,
-        target: &dyn PublicationTarget,
-        (start, last): (Start, Option<Publication>),
-        (repository, options): (&RepositorySettings, PublishOptions),
-        (signer, mut export): (&dyn Signer, Option<&mut Vec<UnsignedRelease>>),
-        context: &Context,
-    ) -> Result<PublishReport, Error> {
-        let _lock = self.publishing_lock(&repository.name)?;
-        context.progress.check(Phase::Rendering)?;
-        let current = Publication::current_or(last, target, self, &repository.name)?;
-        let head = match &options.exported {
-            Some(exported) => self.exported_state(&repository.name, exported, current.as_ref())?,
-            None => self.head(&repository.name)?,
-        };
-        let dated = options.exported.map_or(context.now, |exported| exported.date);
-        let keys: Vec<String> = signer.fingerprints().iter().map(ToString::to_string).collect();
+/// Leaves what clients see as it is, and makes sure that it stays.
+fn go_on_showing(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    (repository, current): (&RepositorySettings, &Publication),
+    restored: u64,
+    context: &Context,
+) -> Result<PublishReport, Error> {
+    // Whoever showed it may not have lived to make that durable.
+    target.keep("".into());
+    target.sync()?;
+    note_shown(store, &repository.name, current.id);
+    let restored = restored + restore_tags(store, target, &repository.name, current)?;
+    let tags_ahead = tags_ahead_in(store, target, &repository.name, context.now)?;
+    Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) })
+}
 
-        // Clients know more than what they see: everything is signed with a later date than they know.
-        let shown_after = match &current {
-            Some(current) => self.shown_after(&repository.name, current)?,
-            None => None,
-        };
-
-        let roots = self.restore_archive_roots(target, &repository.name)?;
-        let missing = current.as_ref().map(|current| target.missing(current)).transpose()?;
-        let mut restored = roots + missing.as_ref().map_or(0, Missing::count);
-        let is_whole = restored == roots;
-        if let Some(current) = current.as_ref().filter(|_| options.fill_pool) {
-            restored += missing::fill_pool((self, target), current, context.now)?;
-        }
-        let public_keys = signer.public_keys().map_err(|source| PublishError::PublicKeys { source })?;
-
-        let mut kept = Vec::new();
-        let mut wanted = Vec::new();
-        for suite in all_wanted(repository, head.as_ref(), current.as_ref(), (&keys.join(" "), start)) {
-            let unchanged = suite.built_upon().filter(|before| {
-                before.snapshot == suite.snapshot
-                    && before.settings == suite.settings
-                    && !expires_soon(before, repository, dated)
-            });
-            let can_stay = match (unchanged, &current, &missing) {
-                (Some(before), Some(current), Some(missing)) if shown_after.is_none() => {
-                    missing.leaves_files_of(current.id, &suite.place, before)
-                }
-                _ => false,
-            };
-            if can_stay { kept.push(suite) } else { wanted.push(suite) }
-        }
-        if let Some(current) = &current
-            && wanted.is_empty()
-            && shown_after.is_none()
-            && kept.len() == current.suites.len()
-            && is_whole
-            // A state that looks like the one before has a publication of its own, which a tag can name.
-            && (current.commit == head.as_ref().map(Revision::id) && start == Start::Published)
-            && current.public_keys == Some(PublishedKeys::of(&public_keys))
-        {
-            // Whoever showed it may not have lived to make that durable.
-            target.keep("".into());
-            target.sync()?;
-            self.note_shown(&repository.name, current.id);
-            restored += self.restore_tags(target, &repository.name, current)?;
-            let tags_ahead = self.tags_ahead_in(target, &repository.name, context.now)?;
-            return Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) });
-        }
-
-        let known = Publication::last_known(self, &repository.name, current.as_ref())?;
-        let removed = known.as_ref().map_or_else(Vec::new, |known| removed::names(known, repository));
-        if !removed.is_empty() && !options.allow_removal {
-            return Err(Error::Publish(PublishError::Removal { names: removed }));
-        }
-        if !options.allow_release_info_change {
-            check_release_info(target, repository, known.as_ref(), (&wanted, context.now))?;
-        }
-        if !options.allow_key_change {
-            known_keys::check(target, &repository.name, known.as_ref(), (signer, context.now))?;
-        }
-
-        let mut last = self.last_id(target, &repository.name, (current.as_ref(), start), context.now)?;
-        last = last.max(shown_after.filter(|id| !is_from_the_future(*id, context.now)));
-        let mut signed_tags = Vec::new();
-        if start == Start::Records {
-            // Before what clients see, which then has the highest id.
-            let every: &dyn Fn(&TagName) -> bool = &|_| true;
-            let again =
-                self.sign_tagged_again(target, (repository, every), (signer, &keys), last, context)?;
-            last = again.last;
-            signed_tags = again.tags;
-        }
-        let mut draft = Draft::new((self, &repository.name), target, (context.now, last))?;
-        if let Some(current) = current.as_ref().filter(|_| start == Start::Published) {
-            if options.check_all {
-                draft.check_all();
-            } else {
-                let found = carried::look_at_some(target, current, draft.id());
-                draft.count_checked(found.read);
-                draft.distrust(found.broken);
-            }
-        }
-        let mut whole = Vec::with_capacity(kept.len());
-        for suite in kept {
-            if draft.holds_all(suite.before)? { whole.push(suite) } else { wanted.push(suite) }
-        }
-        let (indices, unlisted) = indices::render(self, repository, &wanted, &draft, context)?;
-        let (mut suites, mut signatures) = (BTreeMap::new(), BTreeMap::new());
-        let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
-        for (wanted, indices) in wanted.into_iter().zip(indices) {
-            if !names.contains(&wanted.suite.name) {
-                names.push(wanted.suite.name.clone());
-            }
-            let unsigned = unsigned_suite(repository, &wanted, indices, &draft, dated)?;
-            if let Some(export) = &mut export {
-                export.push(UnsignedRelease::of(&wanted.place, unsigned.text));
-                continue;
-            }
-            let (published, signed) = unsigned.sign(&wanted, &draft, signer, context)?;
-            signatures.insert(wanted.place.clone(), Signatures::New(signed));
-            suites.insert(wanted.place, published);
-        }
-        if export.is_some() {
-            let report = current.as_ref().map_or_else(PublishReport::nothing, PublishReport::unchanged);
-            return Ok(PublishReport { suites: names, removed, unlisted, restored, ..report });
-        }
-        for Wanted { place, before, .. } in whole {
-            let Some((before, current)) = before.zip(current.as_ref()) else { continue };
-            signatures.insert(place.clone(), Signatures::Of(current.id));
-            suites.insert(place, before.clone());
-        }
-        let commit = head.as_ref().map(Revision::id);
-        // When somebody took away what clients saw, it is the last that is known.
-        let known = known.filter(|known| !is_from_the_future(known.id, context.now)).map(|known| known.id);
-        let replaces = self.shown_id(target, &repository.name, context.now)?.or(known);
-        let public_keys = Some(draft.put_keys(&public_keys)?);
-        let publication = Publication { id: draft.id(), commit, replaces, keys, public_keys, suites };
-        let published = Operation::Publish(publication.id);
-        let line = LogEntry::unchanged(&repository.name, commit, published, context).to_line();
-        let (hashed, checked) = (draft.hashed(), draft.checked());
-        let (rendered, compressed) = (draft.rendered(), draft.compressed());
-        // The last moment at which nothing is to be seen of it.
-        context.progress.check(Phase::Rendering)?;
-        draft.show(&publication, &signatures, &line)?;
-        context.progress.logged(&line);
-        self.note_shown(&repository.name, publication.id);
-        let before = current.as_ref().and_then(Publication::latest_date);
-        Ok(PublishReport {
-            publication: Some(publication.id),
-            suites: names,
-            removed,
-            unlisted,
-            restored,
-            hashed,
-            rendered,
-            compressed,
-            checked,
-            date: publication.latest_date(),
-            corrected: before.filter(|date| start == Start::Records && is_ahead(*date, context.now)),
-            signed_tags,
-            tags_ahead: self.tags_ahead_in(target, &repository.name, context.now)?,
-        })
+/// Finds out which published files are damaged, so that nothing is made from them.
+fn look_at_published(
+    draft: &mut Draft<'_>,
+    target: &dyn PublicationTarget,
+    current: &Publication,
+    options: &PublishOptions,
+) {
+    if options.check_all {
+        draft.check_all();
+    } else {
+        let found = carried::look_at_some(target, current, draft.id());
+        draft.count_checked(found.read);
+        draft.distrust(found.broken);
     }
+}
 
-    /// The id after which the next one has to come: clients compare the times of the signed files.
-    ///
-    /// Only when everything is signed again, and what clients see is from the future, the ids begin again with the present time: most
-    /// clients never took it, and all ids to come would be from the future too.
-    fn last_id(
-        &self,
-        target: &dyn PublicationTarget,
-        repository: &RepositoryName,
-        (current, start): (Option<&Publication>, Start),
-        now: Timestamp,
-    ) -> Result<Option<PublicationId>, Error> {
-        let is_from_the_future = |id: PublicationId| is_from_the_future(id, now);
-        let is_ahead = current.and_then(Publication::latest_date).is_some_and(|date| is_ahead(date, now));
-        Ok(match self.shown_id(target, repository, now)? {
-            Some(id) if start == Start::Records && (is_ahead || is_from_the_future(id)) => None,
-            Some(id) => Some(id),
-            None => {
-                let recorded = Publication::recorded(self, repository)?;
-                recorded.into_iter().filter(|id| !is_from_the_future(*id)).max()
-            }
-        })
-    }
+/// What suites were made, by their places.
+struct Rendered {
+    names: Vec<SuiteName>,
+    suites: BTreeMap<Place, PublishedSuite>,
+    signatures: BTreeMap<Place, Signatures>,
+    unlisted: Vec<Unlisted>,
+}
 
-    /// The id of the publication that clients see.
-    ///
-    /// Others may write where the link lies: a time to come, of which the store has no record, would move all that come after it there, so
-    /// it does not count.
-    fn shown_id(
-        &self,
-        target: &dyn PublicationTarget,
-        repository: &RepositoryName,
-        now: Timestamp,
-    ) -> Result<Option<PublicationId>, Error> {
-        let Some(id) = Publication::shown(target)? else { return Ok(None) };
-        let is_known = !is_from_the_future(id, now) || Publication::recorded(self, repository)?.contains(&id);
-        Ok(is_known.then_some(id))
+/// Renders suites, and has them signed unless they are exported.
+fn render(
+    draft: &Draft<'_>,
+    (store, repository, dated): (&Store, &RepositorySettings, Timestamp),
+    wanted: Vec<Wanted<'_>>,
+    (signer, mut export): (&dyn Signer, Option<&mut Vec<UnsignedRelease>>),
+    context: &Context,
+) -> Result<Rendered, Error> {
+    let (indices, unlisted) = indices::render(store, repository, &wanted, draft, context)?;
+    let (mut suites, mut signatures) = (BTreeMap::new(), BTreeMap::new());
+    let mut names: Vec<SuiteName> = Vec::with_capacity(wanted.len());
+    for (wanted, indices) in wanted.into_iter().zip(indices) {
+        if !names.contains(&wanted.suite.name) {
+            names.push(wanted.suite.name.clone());
+        }
+        let unsigned = unsigned_suite(repository, &wanted, indices, draft, dated)?;
+        if let Some(export) = &mut export {
+            export.push(UnsignedRelease::of(&wanted.place, unsigned.text));
+            continue;
+        }
+        let (published, signed) = unsigned.sign(&wanted, draft, signer, context)?;
+        signatures.insert(wanted.place.clone(), Signatures::New(signed));
+        suites.insert(wanted.place, published);
     }
+    Ok(Rendered { names, suites, signatures, unlisted })
+}
+
+/// The id after which the next one has to come: clients compare the times of the signed files.
+///
+/// Only when everything is signed again, and what clients see is from the future, the ids begin again with the present time: most
+/// clients never took it, and all ids to come would be from the future too.
+fn last_id(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    repository: &RepositoryName,
+    (current, start): (Option<&Publication>, Start),
+    now: Timestamp,
+) -> Result<Option<PublicationId>, Error> {
+    let is_from_the_future = |id: PublicationId| is_from_the_future(id, now);
+    let is_ahead = current.and_then(Publication::latest_date).is_some_and(|date| is_ahead(date, now));
+    Ok(match shown_id(store, target, repository, now)? {
+        Some(id) if start == Start::Records && (is_ahead || is_from_the_future(id)) => None,
+        Some(id) => Some(id),
+        None => {
+            let recorded = Publication::recorded(store, repository)?;
+            recorded.into_iter().filter(|id| !is_from_the_future(*id)).max()
+        }
+    })
+}
+
+/// The id of the publication that clients see.
+///
+/// Others may write where the link lies: a time to come, of which the store has no record, would move all that come after it there, so
+/// it does not count.
+fn shown_id(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    repository: &RepositoryName,
+    now: Timestamp,
+) -> Result<Option<PublicationId>, Error> {
+    let Some(id) = Publication::shown(target)? else { return Ok(None) };
+    let is_known = !is_from_the_future(id, now) || Publication::recorded(store, repository)?.contains(&id);
+    Ok(is_known.then_some(id))
 }
 
 /// Whether clients refuse what has this `Date`.
@@ -489,32 +462,23 @@ impl PublishReport {
     }
 }
 
-impl Store {
-    /// The latest `Date` that clients of a repository are told; `None` when they see nothing of which there is a record.
-    ///
-    /// # Errors
-    /// When the record of the publication cannot be read.
-    pub fn latest_date(&self, repository: &RepositoryName) -> Result<Option<Timestamp>, Error> {
-        Ok(Publication::current(self, repository)?.and_then(|current| current.latest_date()))
-    }
+/// See [`Store::latest_date`].
+pub(crate) fn latest_date(store: &Store, repository: &RepositoryName) -> Result<Option<Timestamp>, Error> {
+    Ok(Publication::current(store, repository)?.and_then(|current| current.latest_date()))
+}
 
-    /// Whether clients find indices of source packages in all of these suites of a repository, as it is published now.
-    ///
-    /// # Errors
-    /// When the record of the publication cannot be read.
-    pub fn publishes_sources(
-        &self,
-        repository: &RepositoryName,
-        suites: &[SuiteName],
-    ) -> Result<bool, Error> {
-        let current = Publication::current(self, repository)?;
-        let has_sources = |suite: &SuiteName| {
-            let published =
-                current.as_ref().and_then(|current| current.suites.get(&Place::Suite(suite.clone())));
-            published.is_some_and(PublishedSuite::has_sources)
-        };
-        Ok(!suites.is_empty() && suites.iter().all(has_sources))
-    }
+/// See [`Store::publishes_sources`].
+pub(crate) fn publishes_sources(
+    store: &Store,
+    repository: &RepositoryName,
+    suites: &[SuiteName],
+) -> Result<bool, Error> {
+    let current = Publication::current(store, repository)?;
+    let has_sources = |suite: &SuiteName| {
+        let published = current.as_ref().and_then(|current| current.suites.get(&Place::Suite(suite.clone())));
+        published.is_some_and(PublishedSuite::has_sources)
+    };
+    Ok(!suites.is_empty() && suites.iter().all(has_sources))
 }
 
 /// What a publication is made of.
@@ -572,11 +536,11 @@ fn all_wanted<'a>(
 
 /// Refuses what clients refuse. What they know is read from the signed file that they see, provided that it is the one that was recorded;
 /// of a publication without a record from what lies there, as that can only lead to a refusal.
-fn check_release_info(
+fn check_release_info<'a>(
     target: &dyn PublicationTarget,
     repository: &RepositorySettings,
     current: Option<&Publication>,
-    (wanted, now): (&[Wanted<'_>], Timestamp),
+    (wanted, now): (impl Iterator<Item = &'a Wanted<'a>>, Timestamp),
 ) -> Result<(), Error> {
     for Wanted { place, suite, .. } in wanted {
         let release = release_of(repository, suite, now);

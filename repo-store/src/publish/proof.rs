@@ -22,6 +22,7 @@ use super::publication::{Publication, PublishedIndex, PublishedSuite, STANZA_FOR
 use super::unlisted::UnlistedPackages;
 use crate::context::Context;
 use crate::error::Error;
+use crate::manifest::keep::manifest_unkept;
 use crate::model::id::SnapshotId;
 use crate::model::record::Record;
 use crate::model::snapshot::Snapshot;
@@ -72,41 +73,9 @@ pub(crate) fn forged<'p>(
         }
     }
 
-    // Each file once: most are those of several publications.
-    let mut read: BTreeMap<Sha256, (Encoding, ReleaseFile)> = BTreeMap::new();
-    let mut lists: BTreeMap<ListKey, (Sha256, Encoding)> = BTreeMap::new();
-    for link in chains.values().flatten() {
-        let sound = link.index.files.iter().filter(|(_, file)| is_whole(&layout::index(&file.sha256)));
-        for (nth, (encoding, file)) in sound.enumerate() {
-            if nth == 0 && !lists.contains_key(&link.list()) {
-                lists.insert(link.list(), (file.sha256, *encoding));
-            } else {
-                read.insert(file.sha256, (*encoding, link.index.plain));
-            }
-        }
-    }
     let paths = store.paths();
     let open = |digest: &Sha256| paths.place(public.join(layout::index(digest))).open_file();
-    let lists: Vec<(ListKey, (Sha256, Encoding))> = lists.into_iter().collect();
-    let listed = parallel_map(&lists, context.threads, |((plain, form), (digest, encoding))| {
-        let listed = open(digest).and_then(|file| Listed::read(*encoding, *form, file));
-        listed.map(|(text, listed)| (text.sha256 == *plain).then_some(listed))
-    });
-    let files: Vec<_> = read.into_iter().collect();
-    let texts = parallel_map(&files, context.threads, |(digest, (encoding, plain))| {
-        open(digest).and_then(|file| read_text(*encoding, file)).is_ok_and(|text| text == *plain)
-    });
-    let mut other_text: BTreeSet<Sha256> = BTreeSet::new();
-    other_text.extend(files.iter().zip(texts).filter(|(_, same)| !same).map(|((digest, _), _)| *digest));
-    let mut content: HashMap<ListKey, Option<Multiset>> = HashMap::new();
-    for ((list, (digest, _)), listed) in lists.iter().zip(listed) {
-        match listed {
-            Ok(Some(Listed(items))) => drop(content.insert(*list, Some(items))),
-            // What its text is not, or is no list at all.
-            Ok(None) => drop(other_text.insert(*digest)),
-            Err(_) => drop(content.insert(*list, None)),
-        }
-    }
+    let Texts { other_text, content } = read_texts(chains.values().flatten(), &is_whole, &open, context);
 
     let chains: Vec<_> = chains.into_iter().collect();
     let found = parallel_map(&chains, context.threads, |((place, path), links)| {
@@ -144,6 +113,57 @@ pub(crate) fn forged<'p>(
         told.entry(digest).or_insert_with(|| Forged { path: layout::index(&digest), digest, place, what });
     }
     told.into_values().collect()
+}
+
+/// What was read of the texts of indices.
+struct Texts {
+    /// The files whose text is not the one that `Release` lists.
+    other_text: BTreeSet<Sha256>,
+    /// What each text lists; `None` for one that cannot be read.
+    content: HashMap<ListKey, Option<Multiset>>,
+}
+
+/// Reads the sound files of indices.
+fn read_texts<'a>(
+    links: impl Iterator<Item = &'a Link<'a>>,
+    is_whole: &(impl Fn(&Utf8Path) -> bool + Sync),
+    open: &(impl Fn(&Sha256) -> std::io::Result<std::fs::File> + Sync),
+    context: &Context,
+) -> Texts {
+    // Each file once: most are those of several publications.
+    let mut read: BTreeMap<Sha256, (Encoding, ReleaseFile)> = BTreeMap::new();
+    let mut lists: BTreeMap<ListKey, (Sha256, Encoding)> = BTreeMap::new();
+    for link in links {
+        let sound = link.index.files.iter().filter(|(_, file)| is_whole(&layout::index(&file.sha256)));
+        for (nth, (encoding, file)) in sound.enumerate() {
+            if nth == 0 && !lists.contains_key(&link.list()) {
+                lists.insert(link.list(), (file.sha256, *encoding));
+            } else {
+                read.insert(file.sha256, (*encoding, link.index.plain));
+            }
+        }
+    }
+    let lists: Vec<(ListKey, (Sha256, Encoding))> = lists.into_iter().collect();
+    let listed = parallel_map(&lists, context.threads, |((plain, form), (digest, encoding))| {
+        let listed = open(digest).and_then(|file| Listed::read(*encoding, *form, file));
+        listed.map(|(text, listed)| (text.sha256 == *plain).then_some(listed))
+    });
+    let files: Vec<_> = read.into_iter().collect();
+    let texts = parallel_map(&files, context.threads, |(digest, (encoding, plain))| {
+        open(digest).and_then(|file| read_text(*encoding, file)).is_ok_and(|text| text == *plain)
+    });
+    let mut other_text: BTreeSet<Sha256> = BTreeSet::new();
+    other_text.extend(files.iter().zip(texts).filter(|(_, same)| !same).map(|((digest, _), _)| *digest));
+    let mut content: HashMap<ListKey, Option<Multiset>> = HashMap::new();
+    for ((list, (digest, _)), listed) in lists.iter().zip(listed) {
+        match listed {
+            Ok(Some(Listed(items))) => drop(content.insert(*list, Some(items))),
+            // What its text is not, or is no list at all.
+            Ok(None) => drop(other_text.insert(*digest)),
+            Err(_) => drop(content.insert(*list, None)),
+        }
+    }
+    Texts { other_text, content }
 }
 
 /// A text, by its digest, and how it is read.
@@ -280,7 +300,7 @@ fn items_of(
     // What is left out is told when it is published.
     let unlisted = UnlistedPackages::default();
     if let Kind::Contents(kind) = kind {
-        let manifest = |blob| store.manifest_unkept(blob);
+        let manifest = |blob| manifest_unkept(store, blob);
         kind.items(&manifest, records, &unlisted)?.iter().for_each(|lines| take(lines.as_bytes()));
     }
     kind.stanzas(records, &unlisted).iter().for_each(|stanza| take(stanza.as_bytes()));

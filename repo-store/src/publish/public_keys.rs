@@ -56,20 +56,14 @@ impl Publication {
     }
 }
 
-impl Store {
-    /// Returns the certificates of the keys that signed what clients see of a repository, in binary form, as `key.gpg` has them. `None` when
-    /// nothing is published, or was by a version that published no keys.
-    ///
-    /// # Errors
-    /// When the record of the publication or the file cannot be read, [`Damaged`](crate::StorageError::Damaged) when the file is not what was published.
-    pub fn published_keys(&self, repository: &RepositoryName) -> Result<Option<Vec<u8>>, Error> {
-        let current = Publication::current(self, repository)?;
-        let Some(keys) = current.and_then(|current| current.public_keys) else { return Ok(None) };
-        let path = self.public(repository).join(layout::index(&keys.binary.sha256));
-        let bytes = files::read(self.paths().place(&path)).map_err(Error::io("read", &path))?;
-        if Sha256::of(&bytes) != keys.binary.sha256 {
-            return Err(Error::damaged("public key", &path, "it is not what was published"));
-        }
-        Ok(Some(bytes))
+/// See [`Store::published_keys`].
+pub(crate) fn published_keys(store: &Store, repository: &RepositoryName) -> Result<Option<Vec<u8>>, Error> {
+    let current = Publication::current(store, repository)?;
+    let Some(keys) = current.and_then(|current| current.public_keys) else { return Ok(None) };
+    let path = store.public(repository).join(layout::index(&keys.binary.sha256));
+    let bytes = files::read(store.paths().place(&path)).map_err(Error::io("read", &path))?;
+    if Sha256::of(&bytes) != keys.binary.sha256 {
+        return Err(Error::damaged("public key", &path, "it is not what was published"));
     }
+    Ok(Some(bytes))
 }

@@ -33,40 +33,31 @@ pub struct CurrentPublication {
     pub directories: Vec<String>,
 }
 
-impl Store {
-    /// Returns the publication that clients see of a repository; `None` when there is none.
-    ///
-    /// # Errors
-    /// When the record of the publication cannot be read.
-    pub fn current_publication(
-        &self,
-        repository: &RepositoryName,
-    ) -> Result<Option<CurrentPublication>, Error> {
-        let Some(current) = Publication::current(self, repository)? else { return Ok(None) };
-        Ok(Some(CurrentPublication {
-            id: current.id,
-            commit: current.commit,
-            date: current.latest_date(),
-            valid_until: current.suites.values().filter_map(|suite| suite.valid_until).min(),
-            directories: current.suites.keys().map(|place| place.directory().to_owned()).collect(),
-            keys: current.keys,
-        }))
-    }
+/// See [`Store::current_publication`].
+pub(crate) fn current_publication(
+    store: &Store,
+    repository: &RepositoryName,
+) -> Result<Option<CurrentPublication>, Error> {
+    let Some(current) = Publication::current(store, repository)? else { return Ok(None) };
+    Ok(Some(CurrentPublication {
+        id: current.id,
+        commit: current.commit,
+        date: current.latest_date(),
+        valid_until: current.suites.values().filter_map(|suite| suite.valid_until).min(),
+        directories: current.suites.keys().map(|place| place.directory().to_owned()).collect(),
+        keys: current.keys,
+    }))
+}
 
-    /// Returns what clients see of a repository; `None` when nothing was published.
-    pub(crate) fn shown(&self, repository: &RepositoryName) -> Result<Option<Shown>, Error> {
-        let Some(current) = Publication::current(self, repository)? else { return Ok(None) };
-        let suites = current.suites.iter();
-        let suites = suites.map(|(place, suite)| (place.directory().to_owned(), suite.snapshot)).collect();
-        Ok(Some(Shown { suites }))
-    }
+/// Returns what clients see of a repository; `None` when nothing was published.
+pub(crate) fn shown(store: &Store, repository: &RepositoryName) -> Result<Option<Shown>, Error> {
+    let Some(current) = Publication::current(store, repository)? else { return Ok(None) };
+    let suites = current.suites.iter();
+    let suites = suites.map(|(place, suite)| (place.directory().to_owned(), suite.snapshot)).collect();
+    Ok(Some(Shown { suites }))
+}
 
-    /// Returns the fingerprints of the keys that signed what clients see of a repository. Empty when nothing was published, and where the
-    /// record does not tell.
-    ///
-    /// # Errors
-    /// When the record of the publication cannot be read.
-    pub fn publication_keys(&self, repository: &RepositoryName) -> Result<Vec<String>, Error> {
-        Ok(Publication::current(self, repository)?.map(|current| current.keys).unwrap_or_default())
-    }
+/// See [`Store::publication_keys`].
+pub(crate) fn publication_keys(store: &Store, repository: &RepositoryName) -> Result<Vec<String>, Error> {
+    Ok(Publication::current(store, repository)?.map(|current| current.keys).unwrap_or_default())
 }

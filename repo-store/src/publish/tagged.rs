@@ -14,123 +14,120 @@ use super::publication::Publication;
 use super::target::PublicationTarget;
 use super::target::directory::DirectoryTarget;
 use crate::error::Error;
+use crate::history::tags::tag_names;
+use crate::history::tags::tagged;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::store::Store;
 
-impl Store {
-    /// Lets the link of a tag lead to the newest publication of `commit`, durably. `None` when there is none; then there is no
-    /// link either. The caller holds the publishing lock.
-    pub(crate) fn show_tag(
-        &self,
-        target: &dyn PublicationTarget,
-        repository: &RepositoryName,
-        (tag, commit): (&TagName, CommitId),
-    ) -> Result<Option<PublicationId>, Error> {
-        let Some(id) = self.newest_publication_of(target, repository, commit)? else {
-            hide_tag(target, tag)?;
-            return Ok(None);
-        };
-        target.switch_to(&TreeEntry::of_tag(tag, id))?;
-        target.sync()?;
-        Ok(Some(id))
-    }
+/// Lets the link of a tag lead to the newest publication of `commit`, durably. `None` when there is none; then there is no
+/// link either. The caller holds the publishing lock.
+pub(crate) fn show_tag(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    repository: &RepositoryName,
+    (tag, commit): (&TagName, CommitId),
+) -> Result<Option<PublicationId>, Error> {
+    let Some(id) = newest_publication_of(store, target, repository, commit)? else {
+        hide_tag(target, tag)?;
+        return Ok(None);
+    };
+    target.switch_to(&TreeEntry::of_tag(tag, id))?;
+    target.sync()?;
+    Ok(Some(id))
+}
 
-    /// Makes the links again that the tags of what clients see have lost. Returns how many those were. The caller holds the publishing
-    /// lock.
-    pub(super) fn restore_tags(
-        &self,
-        target: &dyn PublicationTarget,
-        repository: &RepositoryName,
-        current: &Publication,
-    ) -> Result<u64, Error> {
-        let mut restored = 0;
-        for tag in self.tag_names(repository)? {
-            if target.leads_to(&layout::tag_link(&tag))?.is_none()
-                && let Ok(Some(commit)) = self.tagged(repository, &tag)
-                && current.commit == Some(commit)
-            {
-                restored += u64::from(self.show_tag(target, repository, (&tag, commit))?.is_some());
+/// Makes the links again that the tags of what clients see have lost. Returns how many those were. The caller holds the publishing
+/// lock.
+pub(super) fn restore_tags(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    repository: &RepositoryName,
+    current: &Publication,
+) -> Result<u64, Error> {
+    let mut restored = 0;
+    for tag in tag_names(store.storage(), repository)? {
+        if target.leads_to(&layout::tag_link(&tag))?.is_none()
+            && let Ok(Some(commit)) = tagged(store.storage(), repository, &tag)
+            && current.commit == Some(commit)
+        {
+            restored += u64::from(show_tag(store, target, repository, (&tag, commit))?.is_some());
+        }
+    }
+    Ok(restored)
+}
+
+/// Puts right the links that a crash left without a tag or without a publication. The caller holds the publishing lock.
+pub(crate) fn mend_tags(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    repository: &RepositoryName,
+) -> Result<(), Error> {
+    for name in target.list(SNAPSHOTS.into())? {
+        let Ok(tag) = TagName::parse(&name) else { continue };
+        match tagged(store.storage(), repository, &tag) {
+            Ok(None) => hide_tag(target, &tag)?,
+            Ok(Some(commit)) if !leads_to_a_root(target, &tag)? => {
+                show_tag(store, target, repository, (&tag, commit))?;
             }
+            // A damaged tag is for a check to tell.
+            Ok(Some(_)) | Err(_) => {}
         }
-        Ok(restored)
     }
+    Ok(())
+}
 
-    /// Puts right the links that a crash left without a tag or without a publication. The caller holds the publishing lock.
-    pub(crate) fn mend_tags(
-        &self,
-        target: &dyn PublicationTarget,
-        repository: &RepositoryName,
-    ) -> Result<(), Error> {
-        for name in target.list(SNAPSHOTS.into())? {
-            let Ok(tag) = TagName::parse(&name) else { continue };
-            match self.tagged(repository, &tag) {
-                Ok(None) => hide_tag(target, &tag)?,
-                Ok(Some(commit)) if !leads_to_a_root(target, &tag)? => {
-                    self.show_tag(target, repository, (&tag, commit))?;
-                }
-                // A damaged tag is for a check to tell.
-                Ok(Some(_)) | Err(_) => {}
-            }
+/// See [`Store::tags_ahead`].
+pub(crate) fn tags_ahead(
+    store: &Store,
+    repository: &RepositoryName,
+    now: Timestamp,
+) -> Result<Vec<(TagName, Timestamp)>, Error> {
+    tags_ahead_in(store, &DirectoryTarget::new(store, repository), repository, now)
+}
+
+/// [`tags_ahead`](Store::tags_ahead) for the clients of a target.
+pub(super) fn tags_ahead_in(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    repository: &RepositoryName,
+    now: Timestamp,
+) -> Result<Vec<(TagName, Timestamp)>, Error> {
+    let mut found = Vec::new();
+    for tag in tag_names(store.storage(), repository)? {
+        let leads_to = target.leads_to(&layout::tag_link(&tag))?;
+        let id = leads_to.and_then(|path| PublicationId::parse(path.as_str()));
+        // No Date is later than the id of its publication: few records have to be read.
+        let Some(id) = id.filter(|id| id.seconds() > now.as_second()) else { continue };
+        let record = store.storage().objects().get(&Publication::key(repository, id))?;
+        let record = record.and_then(|bytes| Publication::parse(&bytes));
+        let date = record.as_ref().and_then(Publication::latest_date);
+        found.extend(date.filter(|date| is_ahead(*date, now)).map(|date| (tag, date)));
+    }
+    Ok(found)
+}
+
+/// The newest publication of a state that has both its record and its archive root.
+pub(super) fn newest_publication_of(
+    store: &Store,
+    target: &dyn PublicationTarget,
+    repository: &RepositoryName,
+    commit: CommitId,
+) -> Result<Option<PublicationId>, Error> {
+    let shown = Publication::shown(target)?;
+    let mut ids: Vec<PublicationId> = Publication::recorded(store, repository)?.into_iter().collect();
+    ids.sort_by_key(|id| id.rank(shown));
+    for id in ids.into_iter().rev() {
+        let record = store.storage().objects().get(&Publication::key(repository, id))?;
+        let shows = record
+            .and_then(|bytes| Publication::parse(&bytes))
+            .is_some_and(|publication| publication.id == id && publication.commit == Some(commit));
+        if shows && target.is_directory(&layout::archive_root(id))? {
+            return Ok(Some(id));
         }
-        Ok(())
     }
-
-    /// The tags of a repository whose publications have a `Date` that clients refuse at `now`, and the latest of these dates.
-    ///
-    /// # Errors
-    /// When the tags, their links or the records of publications cannot be read.
-    pub fn tags_ahead(
-        &self,
-        repository: &RepositoryName,
-        now: Timestamp,
-    ) -> Result<Vec<(TagName, Timestamp)>, Error> {
-        self.tags_ahead_in(&DirectoryTarget::new(self, repository), repository, now)
-    }
-
-    /// [`tags_ahead`](Self::tags_ahead) for the clients of a target.
-    pub(super) fn tags_ahead_in(
-        &self,
-        target: &dyn PublicationTarget,
-        repository: &RepositoryName,
-        now: Timestamp,
-    ) -> Result<Vec<(TagName, Timestamp)>, Error> {
-        let mut found = Vec::new();
-        for tag in self.tag_names(repository)? {
-            let leads_to = target.leads_to(&layout::tag_link(&tag))?;
-            let id = leads_to.and_then(|path| PublicationId::parse(path.as_str()));
-            // No Date is later than the id of its publication: few records have to be read.
-            let Some(id) = id.filter(|id| id.seconds() > now.as_second()) else { continue };
-            let record = self.storage().objects().get(&Publication::key(repository, id))?;
-            let record = record.and_then(|bytes| Publication::parse(&bytes));
-            let date = record.as_ref().and_then(Publication::latest_date);
-            found.extend(date.filter(|date| is_ahead(*date, now)).map(|date| (tag, date)));
-        }
-        Ok(found)
-    }
-
-    /// The newest publication of a state that has both its record and its archive root.
-    pub(super) fn newest_publication_of(
-        &self,
-        target: &dyn PublicationTarget,
-        repository: &RepositoryName,
-        commit: CommitId,
-    ) -> Result<Option<PublicationId>, Error> {
-        let shown = Publication::shown(target)?;
-        let mut ids: Vec<PublicationId> = Publication::recorded(self, repository)?.into_iter().collect();
-        ids.sort_by_key(|id| id.rank(shown));
-        for id in ids.into_iter().rev() {
-            let record = self.storage().objects().get(&Publication::key(repository, id))?;
-            let shows = record
-                .and_then(|bytes| Publication::parse(&bytes))
-                .is_some_and(|publication| publication.id == id && publication.commit == Some(commit));
-            if shows && target.is_directory(&layout::archive_root(id))? {
-                return Ok(Some(id));
-            }
-        }
-        Ok(None)
-    }
+    Ok(None)
 }
 
 /// Removes the link of a tag, durably, if there is one. The caller holds the publishing lock.

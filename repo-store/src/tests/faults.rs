@@ -128,7 +128,7 @@ impl World {
 
     fn collect(&self, day: i64) -> Result<(), Error> {
         let keep_history = BTreeMap::from([(self.preprod.name.clone(), KeepHistory::States(1))]);
-        let options = GcOptions { grace: SignedDuration::ZERO, keep_history, dry_run: false };
+        let options = GcOptions { grace: SignedDuration::ZERO, keep_history };
         Store::open(&self.root)?.collect_garbage(&options, &context(day)).map(drop)
     }
 

@@ -189,7 +189,6 @@ fn a_shortened_history_is_whole_and_its_end_is_guarded() {
     let options = repo_store::GcOptions {
         grace: jiff::SignedDuration::ZERO,
         keep_history: [(fixture.preprod.name.clone(), repo_store::KeepHistory::States(1))].into(),
-        dry_run: false,
     };
     store.delete_tag(&fixture.preprod.name, &TagName::parse("first").unwrap(), &context(2000)).unwrap();
     for round in 1..4 {
@@ -218,7 +217,6 @@ fn no_damage_to_a_reference_ends_the_check() {
     let options = repo_store::GcOptions {
         grace: jiff::SignedDuration::ZERO,
         keep_history: [(fixture.preprod.name.clone(), repo_store::KeepHistory::States(1))].into(),
-        dry_run: false,
     };
     store.collect_garbage(&options, &context(10_000)).unwrap();
     assert_eq!(lines(&check(store)), [""; 0]);

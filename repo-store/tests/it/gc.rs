@@ -8,7 +8,10 @@ use apt_sign::{OpenPgpSigner, SecretKey};
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use repo_store::{AddOptions, Error, FsckOptions, GcOptions, GcReport, KeepHistory, Store, TagName, Why};
+use repo_store::{
+    AddOptions, Error, FsckOptions, Garbage, GcOptions, GcReport, KeepHistory, MaintenanceError, Store,
+    TagName, Why,
+};
 
 use crate::fixture::{Fixture, context, files_below, suite};
 
@@ -28,7 +31,6 @@ fn without_grace(fixture: &Fixture, keep: KeepHistory) -> GcOptions {
     GcOptions {
         grace: SignedDuration::ZERO,
         keep_history: BTreeMap::from([(fixture.preprod.name.clone(), keep)]),
-        dry_run: false,
     }
 }
 
@@ -201,8 +203,67 @@ proptest! {
     }
 }
 
+/// A store that had the packages `hello` and `world`, and lost the first: its history was shortened since, and its file may go.
+fn without_hello() -> (Fixture, OpenPgpSigner, GcOptions) {
+    let (fixture, signer) = (Fixture::new(), signer());
+    for name in ["hello", "world"] {
+        add(&fixture, 0, fixture.package(name, "1.0", "amd64", name));
+    }
+    publish(&fixture, &signer, 0);
+    remove(&fixture, 1, "hello");
+    publish(&fixture, &signer, 1);
+    let options = without_grace(&fixture, KeepHistory::States(1));
+    collect(&fixture, &options, 2);
+    let_the_clock_tick();
+    (fixture, signer, options)
+}
+
+fn blobs_among(files: &[Garbage]) -> usize {
+    files.iter().filter(|file| file.path.starts_with("store/blobs")).count()
+}
+
 #[test]
-fn what_is_young_stays_and_a_dry_run_says_what_a_real_one_does() {
+fn a_plan_removes_nothing_that_was_not_planned() {
+    let (fixture, signer, options) = without_hello();
+    let plan = fixture.store.plan_gc(&options, &context(3 * DAY)).unwrap();
+    assert_eq!(blobs_among(plan.removed()), 1);
+
+    remove(&fixture, 3, "world");
+    publish(&fixture, &signer, 3);
+    let_the_clock_tick();
+    let before = files_below(fixture.store.root());
+    let refused = plan.apply(&fixture.store, &context(4 * DAY)).unwrap_err();
+    let Error::Maintenance(MaintenanceError::OutdatedCollection { files, histories }) = refused else {
+        panic!("{refused}");
+    };
+    assert!(files > 0);
+    assert_eq!(histories, 1);
+    assert_eq!(files_below(fixture.store.root()), before);
+
+    let plan = plan.rebase(&fixture.store, &context(4 * DAY)).unwrap();
+    let report = plan.apply(&fixture.store, &context(4 * DAY)).unwrap();
+    assert_eq!(report.removed, plan.removed());
+    assert_eq!((report.freed, &report.shortened), (plan.freed(), plan.shortened()));
+    let json = serde_json::to_value(&plan).unwrap();
+    assert_eq!(json["removed"].as_array().map(Vec::len), Some(report.removed.len()));
+    assert_eq!(json["shortened"][0]["repository"], fixture.preprod.name.as_str());
+}
+
+#[test]
+fn what_is_needed_again_stays_although_it_was_planned_to_go() {
+    let (fixture, _, options) = without_hello();
+    let options = GcOptions { keep_history: BTreeMap::new(), ..options };
+    let plan = fixture.store.plan_gc(&options, &context(3 * DAY)).unwrap();
+    assert_eq!(blobs_among(plan.removed()), 1);
+    add(&fixture, 3, fixture.package("hello", "1.0", "amd64", "hello"));
+    let_the_clock_tick();
+    let report = plan.apply(&fixture.store, &context(4 * DAY)).unwrap();
+    assert_eq!(blobs_among(&report.removed), 0);
+    assert!(fixture.store.fsck(&FsckOptions::default(), &context(4 * DAY)).unwrap().problems.is_empty());
+}
+
+#[test]
+fn what_is_young_stays_and_a_plan_says_what_a_collection_does() {
     let (fixture, signer) = (Fixture::new(), signer());
     add(&fixture, 0, fixture.package("hello", "1.0", "amd64", "a"));
     publish(&fixture, &signer, 0);
@@ -225,12 +286,13 @@ fn what_is_young_stays_and_a_dry_run_says_what_a_real_one_does() {
     );
     assert_eq!(present(&fixture.store, "blobs").len(), 1, "the history still holds it for the grace period");
 
-    let dry = GcOptions { dry_run: true, ..without_grace(&fixture, keep) };
+    let options = without_grace(&fixture, keep);
     let before = files_below(fixture.store.root());
-    let planned = collect(&fixture, &dry, 3);
+    let planned = fixture.store.plan_gc(&options, &context(3 * DAY)).unwrap();
     assert_eq!(files_below(fixture.store.root()), before);
-    let done = collect(&fixture, &GcOptions { dry_run: false, ..dry }, 3);
-    assert_eq!(done, planned);
+    let done = collect(&fixture, &options, 3);
+    assert_eq!(done.removed, planned.removed());
+    assert_eq!((done.freed, &done.shortened), (planned.freed(), planned.shortened()));
     assert!(done.removed.iter().any(|file| file.path.starts_with("store/blobs")));
     let freed: u64 = done.removed.iter().map(|file| file.size).sum();
     assert_eq!(done.freed, freed, "each was the last name of its file");

@@ -371,7 +371,7 @@ fn the_files_of_a_source_package_stay_as_long_as_a_version_of_it_needs_them() {
     publish(&fixture, &signer, 30);
     std::thread::sleep(std::time::Duration::from_millis(20));
     let keep_history = [(fixture.preprod.name.clone(), KeepHistory::States(1))].into();
-    let options = GcOptions { grace: jiff::SignedDuration::ZERO, keep_history, ..GcOptions::default() };
+    let options = GcOptions { grace: jiff::SignedDuration::ZERO, keep_history };
     for round in 0..3 {
         fixture.store.collect_garbage(&options, &context(1000 + round)).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(20));

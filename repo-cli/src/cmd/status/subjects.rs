@@ -373,14 +373,14 @@ fn store(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
     }
     subject.say(format!("{} of package files", bytes(size)));
     if session.is_owner() && !session.store.is_collecting_garbage() {
-        let mut options = GcOptions { dry_run: true, grace: session.config.grace(), ..GcOptions::default() };
+        let mut options = GcOptions { grace: session.config.grace(), ..GcOptions::default() };
         for repository in session.config.repositories() {
             let name = &repository.name;
             options.keep_history.insert(name.clone(), session.config.keep_history(name));
         }
-        let garbage = session.store.collect_garbage(&options, &session.context())?;
-        subject.figure("garbage_bytes", garbage.freed);
-        subject.say(format!("gc would free {}", bytes(garbage.freed)));
+        let freed = session.store.plan_gc(&options, &session.context())?.freed();
+        subject.figure("garbage_bytes", freed);
+        subject.say(format!("gc would free {}", bytes(freed)));
     }
     subject.say(format!("{} free on the disk", bytes(free)));
     if let Some(run) = session.store.upkeep()?.collection {

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::configured::{NamedFile, configured};
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::{BackupReport, RestoreReport};
 use crate::context::Context;
 use crate::error::Error;
+use crate::maintenance::backup::check_backup_place;
 use crate::publish::{Publication, Source, TreeEntry};
 use crate::storage::beneath::{Status, StorePaths};
 use crate::storage::files;
@@ -35,6 +36,7 @@ pub struct BackupPlan {
     to: Utf8PathBuf,
     copies: Vec<PlannedCopy>,
     kept: u64,
+    damaged: Vec<Utf8PathBuf>,
     #[serde(skip)]
     named: Vec<NamedFile>,
 }
@@ -56,6 +58,12 @@ impl BackupPlan {
     #[must_use]
     pub fn kept(&self) -> u64 {
         self.kept
+    }
+
+    /// Returns the references that the store lost, and that the backup would therefore lack or keep as they were.
+    #[must_use]
+    pub fn damaged(&self) -> &[Utf8PathBuf] {
+        &self.damaged
     }
 
     /// Makes the backup: of the state that the store has then, which may be a later one than that of the plan.
@@ -186,68 +194,61 @@ fn check_can_be_made(to: &Utf8Path) -> Result<(), Error> {
     files::check_writable(to).map_err(Error::io("create", to))
 }
 
-impl Store {
-    /// Finds out what [`backup_with`](Self::backup_with) would copy to a directory, and writes nothing.
-    ///
-    /// # Errors
-    /// When the store or the backup cannot be read, and for a place that no backup can be in.
-    pub fn plan_backup(&self, to: &Utf8Path, named: &[NamedFile]) -> Result<BackupPlan, Error> {
-        self.check_backup_place(to)?;
-        check_can_be_made(to)?;
-        let plan = Plan::of(self)?;
-        let mut found = Copies::new(to);
-        let published = plan.publications.iter().flat_map(|publication| &publication.files);
-        for original in plan.named.iter().chain(published) {
-            found.named(&original.path, original.size)?;
-        }
-        for path in &plan.plain {
-            found.changing(&self.root().join(path), path);
-        }
-        for one in configured(self.root(), named, &plan.plain)? {
-            found.changing(&one.source, &one.saved_as);
-        }
-        let records = plan.publications.iter().map(|publication| &publication.record);
-        records.chain(&plan.captured).for_each(|(path, bytes)| found.content(path, bytes));
-        found.check_directories()?;
-        let (copies, kept) = found.finish();
-        Ok(BackupPlan { to: to.to_owned(), copies, kept, named: named.to_vec() })
+/// See [`Store::plan_backup`].
+pub(crate) fn plan_backup(store: &Store, to: &Utf8Path, named: &[NamedFile]) -> Result<BackupPlan, Error> {
+    check_backup_place(store.root(), to)?;
+    check_can_be_made(to)?;
+    let plan = Plan::of(store)?;
+    let mut found = Copies::new(to);
+    let published = plan.publications.iter().flat_map(|publication| &publication.files);
+    for original in plan.named.iter().chain(published) {
+        found.named(&original.path, original.size)?;
     }
+    for path in &plan.plain {
+        found.changing(&store.root().join(path), path);
+    }
+    for one in configured(store.root(), named, &plan.plain)? {
+        found.changing(&one.source, &one.saved_as);
+    }
+    let records = plan.publications.iter().map(|publication| &publication.record);
+    records.chain(&plan.captured).for_each(|(path, bytes)| found.content(path, bytes));
+    found.check_directories()?;
+    let (copies, kept) = found.finish();
+    let damaged = plan.lost.iter().map(plan::reference_of).collect();
+    Ok(BackupPlan { to: to.to_owned(), copies, kept, damaged, named: named.to_vec() })
+}
 
-    /// Finds out what [`restore`](Self::restore) would copy, and writes nothing.
-    ///
-    /// # Errors
-    /// Those of `restore` that can be known before.
-    pub fn plan_restore(from: &Utf8Path, to: &Utf8Path) -> Result<RestorePlan, Error> {
-        super::restore::check_place(to)?;
-        check_can_be_made(to)?;
-        Format::of(from)?;
-        let plan = Plan::of_backup(from)?;
-        let mut found = Copies::new(to);
-        for original in &plan.named {
-            found.named(&original.path, original.size)?;
-        }
-        for path in &plan.plain {
-            found.plain(from, path);
-        }
-        for published in &plan.publications {
-            let (path, bytes) = &published.record;
-            found.content(path, bytes);
-            let repository = path.parent().and_then(Utf8Path::file_name).unwrap_or_default();
-            let public = Utf8Path::new("public").join(repository);
-            let entries = Publication::parse(bytes).map(|publication| publication.entries());
-            for TreeEntry { path, source, .. } in entries.into_iter().flatten() {
-                match source {
-                    Source::Index(file) => found.named(&public.join(path), file.size)?,
-                    // One name after the first is a link.
-                    Source::Signed { file, first, .. } => found.named(&public.join(first), file.size)?,
-                    _ => {}
-                }
+/// See [`Store::plan_restore`].
+pub(crate) fn plan_restore(from: &Utf8Path, to: &Utf8Path) -> Result<RestorePlan, Error> {
+    super::restore::check_place(to)?;
+    check_can_be_made(to)?;
+    Format::of(from)?;
+    let plan = Plan::of_backup(from)?;
+    let mut found = Copies::new(to);
+    for original in &plan.named {
+        found.named(&original.path, original.size)?;
+    }
+    for path in &plan.plain {
+        found.plain(from, path);
+    }
+    for published in &plan.publications {
+        let (path, bytes) = &published.record;
+        found.content(path, bytes);
+        let repository = path.parent().and_then(Utf8Path::file_name).unwrap_or_default();
+        let public = Utf8Path::new("public").join(repository);
+        let entries = Publication::parse(bytes).map(|publication| publication.entries());
+        for TreeEntry { path, source, .. } in entries.into_iter().flatten() {
+            match source {
+                Source::Index(file) => found.named(&public.join(path), file.size)?,
+                // One name after the first is a link.
+                Source::Signed { file, first, .. } => found.named(&public.join(first), file.size)?,
+                _ => {}
             }
         }
-        plan.captured.iter().for_each(|(path, bytes)| found.content(path, bytes));
-        found.check_directories()?;
-        let (copies, _) = found.finish();
-        let publications = plan.publications.len() as u64;
-        Ok(RestorePlan { from: from.to_owned(), to: to.to_owned(), copies, publications })
     }
+    plan.captured.iter().for_each(|(path, bytes)| found.content(path, bytes));
+    found.check_directories()?;
+    let (copies, _) = found.finish();
+    let publications = plan.publications.len() as u64;
+    Ok(RestorePlan { from: from.to_owned(), to: to.to_owned(), copies, publications })
 }

@@ -8,9 +8,9 @@
 
 mod complete;
 mod configured;
-mod foreseen;
+pub(super) mod foreseen;
 mod plan;
-mod restore;
+pub(super) mod restore;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -56,130 +56,112 @@ pub struct BackupReport {
     pub unsaved: Vec<UnsavedFile>,
 }
 
-impl Store {
-    /// Returns the files that a backup must hold, those first that others refer to: from the root, but those outside it, which
-    /// the configuration names, by their absolute paths.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn backup_files(&self, named: &[NamedFile]) -> Result<Vec<Utf8PathBuf>, Error> {
-        let plan = Plan::of(self)?;
-        let configured = configured::configured(self.root(), named, &plan.plain)?.into_iter();
-        let configured =
-            configured.map(|one| OutsideFile::of(&one.saved_as).map_or(one.saved_as, |outside| outside.path));
-        let digests = plan.named.into_iter().map(|original| original.path);
-        let published = plan.publications.into_iter().flat_map(|publication| {
-            let record = publication.record.0;
-            publication.files.into_iter().map(|original| original.path).chain([record])
-        });
-        let captured = plan.captured.into_iter().map(|(path, _)| path);
-        let links = plan.links.into_iter().map(|(path, _)| path);
-        let mut seen = std::collections::BTreeSet::new();
-        let all = digests.chain(plan.plain).chain(configured).chain(published).chain(captured).chain(links);
-        Ok(all.filter(|path| seen.insert(path.clone())).collect())
-    }
-
-    /// Brings the backup in the directory `to` up to date, as [`backup_with`](Self::backup_with) does, without any file that a
-    /// configuration names.
-    ///
-    /// # Errors
-    /// As those of `backup_with`.
-    pub fn backup(&self, to: &Utf8Path, context: &Context) -> Result<BackupReport, Error> {
-        self.backup_with(to, &[], context)
-    }
-
-    /// Brings the backup in the directory `to`, which is made if need be, up to date.
-    ///
-    /// `named` are the files that the configuration names. Those outside the root are held in `outside`, by their absolute paths. One
-    /// that cannot be read is named in the report; a copy of it from earlier stays.
-    ///
-    /// Every file is compared with its hash while it is copied. What is damaged is left out and named in the report; if the
-    /// backup has no true copy from earlier, then its references stay as they were. When this returns, the backup is durable.
-    ///
-    /// # Errors
-    /// When the store cannot be read or the backup not written.
-    pub fn backup_with(
-        &self,
-        to: &Utf8Path,
-        named: &[NamedFile],
-        context: &Context,
-    ) -> Result<BackupReport, Error> {
-        self.check_backup_place(to)?;
-        let plan = Plan::of(self)?;
-        let configured = configured::configured(self.root(), named, &plan.plain)?;
-        let target = Target::new((self.root(), self.paths()), to)?;
-        let mut total = Amount::default();
-        let published = plan.publications.iter().flat_map(|publication| &publication.files);
-        plan.named.iter().chain(published).for_each(|original| total.add(original.size));
-        let phase = context.progress.begin(Phase::Copying, total);
-        let mut damaged = target.copy_all(&plan.named, (context, &phase))?;
-        damaged.extend(plan.lost.iter().map(plan::reference_of));
-        for path in &plan.plain {
-            if !target.copy_changed(path)? {
-                damaged.push(path.clone());
-            }
-        }
-        let unsaved = target.copy_configured(&configured)?;
-        let mut records = Vec::new();
-        for publication in &plan.publications {
-            let mut missing = target.copy_all(&publication.files, (context, &phase))?;
-            missing.extend(target.gone(publication)?);
-            if missing.is_empty() {
-                records.push(publication.record.clone());
-            }
-            damaged.extend(missing);
-        }
-        phase.finish();
-        target.sync()?;
-        let missing = complete::missing(&Self::at(to), plan.heads())?;
-        if missing.is_empty() {
-            target.write_captured(&plan, &records)?;
-            target.write_format(&plan)?;
-        }
-        damaged.extend(missing);
-        let kept = plan.plain.iter().chain(configured.iter().map(|one| &one.saved_as));
-        target.forget_all_but(&kept.map(Utf8PathBuf::as_path).collect::<Vec<_>>())?;
-        target.sync()?;
-        let mut report = target.finish(damaged)?;
-        report.outside = configured
-            .iter()
-            .filter(|one| unsaved.iter().all(|unsaved| unsaved.file != one.file))
-            .filter_map(|one| OutsideFile::of(&one.saved_as))
-            .collect();
-        report.named_only =
-            named.iter().filter(|file| file.kind == NamedFileKind::NamedOnly).cloned().collect();
-        report.unsaved = unsaved;
-        Ok(report)
-    }
+/// See [`Store::lost_references`].
+pub(crate) fn lost_references(store: &Store) -> Result<Vec<Utf8PathBuf>, Error> {
+    Ok(Plan::of(store)?.lost.iter().map(plan::reference_of).collect())
 }
 
-impl Store {
-    /// Refuses a place for a backup that would harm: the store itself, of which `public` is served to everybody, and the backup of
-    /// another store, whose references would be replaced by those of this one.
-    fn check_backup_place(&self, to: &Utf8Path) -> Result<(), Error> {
-        let real = |path: &Utf8Path| files::canonical(path).map_err(Error::io("find", path));
-        let root = real(self.root())?;
-        // What is still to be made lies below the nearest directory that is there.
-        let absolute = camino::absolute_utf8(to).map_err(Error::io("find", to))?;
-        let there = absolute.ancestors().find(|path| files::metadata(path).is_ok());
-        let place = there.map(real).transpose()?.unwrap_or_default();
-        // `public` may be a link to another place.
-        let public = files::canonical(&root.join("public")).unwrap_or_else(|_| root.join("public"));
-        if place.starts_with(&root) || place.starts_with(&public) || root.starts_with(&absolute) {
-            return Err(Error::Maintenance(MaintenanceError::BackupInStore {
-                path: to.to_owned(),
-                root: self.root().to_owned(),
-            }));
+/// See [`Store::backup_files`].
+pub(crate) fn backup_files(store: &Store, named: &[NamedFile]) -> Result<Vec<Utf8PathBuf>, Error> {
+    let plan = Plan::of(store)?;
+    let configured = configured::configured(store.root(), named, &plan.plain)?.into_iter();
+    let configured =
+        configured.map(|one| OutsideFile::of(&one.saved_as).map_or(one.saved_as, |outside| outside.path));
+    let digests = plan.named.into_iter().map(|original| original.path);
+    let published = plan.publications.into_iter().flat_map(|publication| {
+        let record = publication.record.0;
+        publication.files.into_iter().map(|original| original.path).chain([record])
+    });
+    let captured = plan.captured.into_iter().map(|(path, _)| path);
+    let links = plan.links.into_iter().map(|(path, _)| path);
+    let mut seen = std::collections::BTreeSet::new();
+    let all = digests.chain(plan.plain).chain(configured).chain(published).chain(captured).chain(links);
+    Ok(all.filter(|path| seen.insert(path.clone())).collect())
+}
+
+/// See [`Store::backup`].
+pub(crate) fn backup(store: &Store, to: &Utf8Path, context: &Context) -> Result<BackupReport, Error> {
+    store.backup_with(to, &[], context)
+}
+
+/// See [`Store::backup_with`].
+pub(crate) fn backup_with(
+    store: &Store,
+    to: &Utf8Path,
+    named: &[NamedFile],
+    context: &Context,
+) -> Result<BackupReport, Error> {
+    check_backup_place(store.root(), to)?;
+    let plan = Plan::of(store)?;
+    let configured = configured::configured(store.root(), named, &plan.plain)?;
+    let target = Target::new((store.root(), store.paths()), to)?;
+    let mut total = Amount::default();
+    let published = plan.publications.iter().flat_map(|publication| &publication.files);
+    plan.named.iter().chain(published).for_each(|original| total.add(original.size));
+    let phase = context.progress.begin(Phase::Copying, total);
+    let mut damaged = target.copy_all(&plan.named, (context, &phase))?;
+    damaged.extend(plan.lost.iter().map(plan::reference_of));
+    for path in &plan.plain {
+        if !target.copy_changed(path)? {
+            damaged.push(path.clone());
         }
-        // The log only grows: that of a backup and that of its store begin alike.
-        let theirs =
-            files::read_if_present(StorePaths::of_backup(to).at("store/ops/log"))?.unwrap_or_default();
-        let ours = files::read_if_present(&self.root().join("store/ops/log"))?.unwrap_or_default();
-        if !theirs.starts_with(&ours) && !ours.starts_with(&theirs) {
-            return Err(Error::Maintenance(MaintenanceError::OtherBackup { path: to.to_owned() }));
-        }
-        Ok(())
     }
+    let unsaved = target.copy_configured(&configured)?;
+    let mut records = Vec::new();
+    for publication in &plan.publications {
+        let mut missing = target.copy_all(&publication.files, (context, &phase))?;
+        missing.extend(target.gone(publication)?);
+        if missing.is_empty() {
+            records.push(publication.record.clone());
+        }
+        damaged.extend(missing);
+    }
+    phase.finish();
+    target.sync()?;
+    let missing = complete::missing(&Store::at(to), plan.heads())?;
+    if missing.is_empty() {
+        target.write_captured(&plan, &records)?;
+        target.write_format(&plan)?;
+    }
+    damaged.extend(missing);
+    let kept = plan.plain.iter().chain(configured.iter().map(|one| &one.saved_as));
+    target.forget_all_but(&kept.map(Utf8PathBuf::as_path).collect::<Vec<_>>())?;
+    target.sync()?;
+    let mut report = target.finish(damaged)?;
+    report.outside = configured
+        .iter()
+        .filter(|one| unsaved.iter().all(|unsaved| unsaved.file != one.file))
+        .filter_map(|one| OutsideFile::of(&one.saved_as))
+        .collect();
+    report.named_only = named.iter().filter(|file| file.kind == NamedFileKind::NamedOnly).cloned().collect();
+    report.unsaved = unsaved;
+    Ok(report)
+}
+
+/// Refuses a place for a backup that would harm: the store itself, of which `public` is served to everybody, and the backup of
+/// another store, whose references would be replaced by those of this one.
+fn check_backup_place(root: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
+    let real = |path: &Utf8Path| files::canonical(path).map_err(Error::io("find", path));
+    let real_root = real(root)?;
+    // What is still to be made lies below the nearest directory that is there.
+    let absolute = camino::absolute_utf8(to).map_err(Error::io("find", to))?;
+    let there = absolute.ancestors().find(|path| files::metadata(path).is_ok());
+    let place = there.map(real).transpose()?.unwrap_or_default();
+    // `public` may be a link to another place.
+    let public = files::canonical(&real_root.join("public")).unwrap_or_else(|_| real_root.join("public"));
+    if place.starts_with(&real_root) || place.starts_with(&public) || real_root.starts_with(&absolute) {
+        return Err(Error::Maintenance(MaintenanceError::BackupInStore {
+            path: to.to_owned(),
+            root: root.to_owned(),
+        }));
+    }
+    // The log only grows: that of a backup and that of its store begin alike.
+    let theirs = files::read_if_present(StorePaths::of_backup(to).at("store/ops/log"))?.unwrap_or_default();
+    let ours = files::read_if_present(&root.join("store/ops/log"))?.unwrap_or_default();
+    if !theirs.starts_with(&ours) && !ours.starts_with(&theirs) {
+        return Err(Error::Maintenance(MaintenanceError::OtherBackup { path: to.to_owned() }));
+    }
+    Ok(())
 }
 
 const FORMAT: &str = "store/format";

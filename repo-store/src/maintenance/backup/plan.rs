@@ -9,6 +9,7 @@ use super::INCOMPLETE;
 use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::Ends;
+use crate::history::lost::is_reference_lost;
 use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
@@ -187,7 +188,7 @@ fn lost_references(
             continue;
         }
         // A file that came since it was looked for is that of a repository that was new.
-        if store.is_reference_lost(&repository)?
+        if is_reference_lost(store, &repository)?
             && !files::metadata_of_itself(&store.root().join(&path)).is_ok_and(|found| found.is_file())
         {
             lost.insert(repository);

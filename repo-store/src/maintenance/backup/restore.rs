@@ -34,89 +34,78 @@ pub struct RestoreReport {
     pub outside: Vec<OutsideFile>,
 }
 
-impl Store {
-    /// Makes a store in `to`, a new or empty directory, from the backup in `from`, which may be any copy of the files that
-    /// [`backup_files`](Self::backup_files) names. When this returns, the store is durable.
-    ///
-    /// The published trees are as they were, to the byte and the second: names that are links are made again. A restoration that
-    /// was cut short goes on when it is begun again. Nothing is written but below `to`: files from outside the root of the first
-    /// store go to `outside` in there. No link in the backup is followed for them, nor for the configuration and the keys.
-    ///
-    /// # Errors
-    /// [`StorageError::NoStore`] when `from` is no backup, [`StorageError::StoreExists`] when `to` is the root of a store, [`StorageError::NotEmpty`] when something
-    /// else is in it, [`StorageError::UnsafePath`] when something in the store of the backup is a link or no regular file.
-    pub fn restore(
-        from: &Utf8Path,
-        to: &Utf8Path,
-        context: &Context,
-    ) -> Result<(Self, RestoreReport), Error> {
-        check_place(to)?;
-        Format::of(from)?;
-        let plan = Plan::of_backup(from)?;
-        let target = Target::new((from, StorePaths::of_backup(from)), to)?;
-        for area in ["blobs", "objects", "refs", "ops", "publications", "tmp", "locks"] {
-            files::create_directories(&to.join("store").join(area))?;
-        }
-        files::create_directories(&to.join("public"))?;
-        let mut total = Amount::default();
-        plan.named.iter().for_each(|original| total.add(original.size));
-        let phase = context.progress.begin(Phase::Copying, total);
-        let mut damaged = target.copy_all(&plan.named, (context, &phase))?;
-        for path in &plan.plain {
-            if !target.copy_changed(path)? {
-                damaged.push(path.clone());
-            }
-        }
-        phase.finish();
-        let mut total = Amount::default();
-        for published in &plan.publications {
-            total.add(published.files.iter().map(|original| original.size).sum());
-        }
-        let phase = context.progress.begin(Phase::Restoring, total);
-        let store = Self::at(to);
-        let (mut records, mut restored) = (Vec::new(), Vec::new());
-        for published in &plan.publications {
-            let (path, bytes) = &published.record;
-            let Some(publication) = Publication::parse(bytes) else { continue };
-            let repository = path.parent().and_then(Utf8Path::file_name).unwrap_or_default();
-            let repository = RepositoryName::parse(repository)?;
-            let missing = tree(&store, &target, (&repository, &publication), &phase)?;
-            if missing.is_empty() {
-                records.push(published.record.clone());
-                let dists = Utf8Path::new("public").join(repository.as_str()).join(layout::DISTS);
-                if plan.links.contains(&(dists, layout::dists_of(publication.id))) {
-                    root_links(&store, &target, &repository, &publication)?;
-                }
-                restored.push((repository, publication.id, publication.commit));
-            }
-            damaged.extend(missing);
-            phase.advance(1, 0)?;
-        }
-        phase.finish();
-        for (repository, tag, commit) in plan.tags() {
-            let shows = |(of, _, shown): &&(RepositoryName, PublicationId, Option<CommitId>)| {
-                *of == repository && *shown == Some(commit)
-            };
-            // What has a higher id than what clients see was made while the clock was ahead.
-            let dists = Utf8Path::new("public").join(repository.as_str()).join(layout::DISTS);
-            let shown = plan.links.iter().find(|(path, _)| *path == dists);
-            let shown = shown.and_then(|(_, target)| layout::id_of_dists(target));
-            let order = |id: PublicationId| (shown.is_none_or(|shown| id <= shown), id);
-            if let Some((_, id, _)) = restored.iter().filter(shows).max_by_key(|(_, id, _)| order(*id)) {
-                let link = store.public(&repository).join(layout::tag_link(&tag));
-                files::point(target.copy.place(&link), &id.to_string(), target.temporary())?;
-                target.note(link.parent().map(Utf8Path::to_owned));
-            }
-        }
-        target.sync()?;
-        target.write_captured(&plan, &records)?;
-        target.write_format(&plan)?;
-        let report = target.finish(damaged)?;
-        let publications = records.len() as u64;
-        let outside = plan.plain.iter().filter_map(|path| OutsideFile::of(path)).collect();
-        let super::BackupReport { copied, bytes, damaged, .. } = report;
-        Ok((Self::open(to)?, RestoreReport { copied, bytes, publications, damaged, outside }))
+/// See [`Store::restore`].
+pub(crate) fn restore(
+    from: &Utf8Path,
+    to: &Utf8Path,
+    context: &Context,
+) -> Result<(Store, RestoreReport), Error> {
+    check_place(to)?;
+    Format::of(from)?;
+    let plan = Plan::of_backup(from)?;
+    let target = Target::new((from, StorePaths::of_backup(from)), to)?;
+    for area in ["blobs", "objects", "refs", "ops", "publications", "tmp", "locks"] {
+        files::create_directories(&to.join("store").join(area))?;
     }
+    files::create_directories(&to.join("public"))?;
+    let mut total = Amount::default();
+    plan.named.iter().for_each(|original| total.add(original.size));
+    let phase = context.progress.begin(Phase::Copying, total);
+    let mut damaged = target.copy_all(&plan.named, (context, &phase))?;
+    for path in &plan.plain {
+        if !target.copy_changed(path)? {
+            damaged.push(path.clone());
+        }
+    }
+    phase.finish();
+    let mut total = Amount::default();
+    for published in &plan.publications {
+        total.add(published.files.iter().map(|original| original.size).sum());
+    }
+    let phase = context.progress.begin(Phase::Restoring, total);
+    let store = Store::at(to);
+    let (mut records, mut restored) = (Vec::new(), Vec::new());
+    for published in &plan.publications {
+        let (path, bytes) = &published.record;
+        let Some(publication) = Publication::parse(bytes) else { continue };
+        let repository = path.parent().and_then(Utf8Path::file_name).unwrap_or_default();
+        let repository = RepositoryName::parse(repository)?;
+        let missing = tree(&store, &target, (&repository, &publication), &phase)?;
+        if missing.is_empty() {
+            records.push(published.record.clone());
+            let dists = Utf8Path::new("public").join(repository.as_str()).join(layout::DISTS);
+            if plan.links.contains(&(dists, layout::dists_of(publication.id))) {
+                root_links(&store, &target, &repository, &publication)?;
+            }
+            restored.push((repository, publication.id, publication.commit));
+        }
+        damaged.extend(missing);
+        phase.advance(1, 0)?;
+    }
+    phase.finish();
+    for (repository, tag, commit) in plan.tags() {
+        let shows = |(of, _, shown): &&(RepositoryName, PublicationId, Option<CommitId>)| {
+            *of == repository && *shown == Some(commit)
+        };
+        // What has a higher id than what clients see was made while the clock was ahead.
+        let dists = Utf8Path::new("public").join(repository.as_str()).join(layout::DISTS);
+        let shown = plan.links.iter().find(|(path, _)| *path == dists);
+        let shown = shown.and_then(|(_, target)| layout::id_of_dists(target));
+        let order = |id: PublicationId| (shown.is_none_or(|shown| id <= shown), id);
+        if let Some((_, id, _)) = restored.iter().filter(shows).max_by_key(|(_, id, _)| order(*id)) {
+            let link = store.public(&repository).join(layout::tag_link(&tag));
+            files::point(target.copy.place(&link), &id.to_string(), target.temporary())?;
+            target.note(link.parent().map(Utf8Path::to_owned));
+        }
+    }
+    target.sync()?;
+    target.write_captured(&plan, &records)?;
+    target.write_format(&plan)?;
+    let report = target.finish(damaged)?;
+    let publications = records.len() as u64;
+    let outside = plan.plain.iter().filter_map(|path| OutsideFile::of(path)).collect();
+    let super::BackupReport { copied, bytes, damaged, .. } = report;
+    Ok((Store::open(to)?, RestoreReport { copied, bytes, publications, damaged, outside }))
 }
 
 /// Refuses a directory that has something else in it than a restoration that was cut short, which goes on.

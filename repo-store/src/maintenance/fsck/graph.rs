@@ -8,6 +8,7 @@ use deb_parse::{SuiteName, deb822};
 
 use super::contents::{Contents, Subject};
 use super::report::{Affected, Problem, ProblemKind};
+use crate::history::lost::is_reference_lost;
 use crate::model::commit::Commit;
 use crate::model::hold::Holds;
 use crate::model::id::{BlobId, ChunkId, CommitId, PageId, SnapshotId};
@@ -124,7 +125,7 @@ impl<'a> Graph<'a> {
         let came = || {
             self.store.storage().refs().get(&Store::ref_key(repository)).is_ok_and(|found| found.is_some())
         };
-        self.store.is_reference_lost(repository).unwrap_or_default() && !came()
+        is_reference_lost(self.store, repository).unwrap_or_default() && !came()
     }
 
     /// The commit of that id, if it can be read.

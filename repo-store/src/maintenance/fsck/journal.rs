@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::graph::Graph;
 use super::report::{Affected, Problem, ProblemKind};
+use crate::access::tokens::Tokens;
 use crate::document::{Area, Kept};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
@@ -18,7 +19,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::publish::layout;
-use crate::storage::{StorageError, files, log};
+use crate::storage::{Storage, StorageError, files, log};
 use crate::store::Store;
 
 /// The references and the log as they stood at one moment.
@@ -94,7 +95,7 @@ impl Journal {
         let names = if store.storage().is_local() {
             files::names_in(&store.root().join(&area))
         } else {
-            names_of_references(store, &area)
+            names_of_references(store.storage(), &area)
         };
         names.unwrap_or_else(|error| {
             let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -159,6 +160,7 @@ impl Journal {
                 ends.0.is_empty()
             }),
             Area::Keyrings => Kept::<KeyringVersions>::load(storage, name).map(|known| known.all.is_empty()),
+            Area::Tokens => Kept::<Tokens>::load(storage, name).map(|tokens| tokens.entries().is_empty()),
             Area::Upkeep => Kept::<Upkeep>::load(storage, name).map(|upkeep| *upkeep == Upkeep::default()),
         };
         match read {
@@ -386,9 +388,9 @@ impl Journal {
 }
 
 /// The first element of every reference below a directory of the root.
-fn names_of_references(store: &Store, area: &Utf8Path) -> Result<Vec<String>, StorageError> {
+fn names_of_references(storage: &Storage, area: &Utf8Path) -> Result<Vec<String>, StorageError> {
     let area = area.strip_prefix("store").unwrap_or(area);
-    let keys = store.storage().refs().list(area.as_str())?;
+    let keys = storage.refs().list(area.as_str())?;
     let names =
         keys.iter().filter_map(|key| Utf8Path::new(key.as_str()).strip_prefix(area).ok()?.iter().next());
     let mut names: Vec<String> = names.map(str::to_owned).collect();

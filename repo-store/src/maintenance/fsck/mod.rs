@@ -17,7 +17,7 @@ mod inventory;
 mod journal;
 mod published;
 mod remote;
-mod repair;
+pub(super) mod repair;
 mod report;
 mod republish;
 mod sources;
@@ -42,11 +42,14 @@ pub use withdrawal::Withdrawn;
 use crate::context::Context;
 use crate::document::Area;
 use crate::error::Error;
-use crate::model::id::BlobId;
+use crate::model::id::{BlobId, CommitId};
 use crate::model::name::{RepositoryName, TagName};
+use crate::model::publication_id::PublicationId;
 use crate::progress::{Amount, Phase};
 use crate::publish;
+use crate::publish::going::going;
 use crate::publish::{DirectoryTarget, Forged, Publication};
+use crate::storage::beneath::StorePaths;
 use crate::storage::{COLLECTION, files};
 use crate::store::Store;
 
@@ -162,105 +165,201 @@ struct Findings {
     is_complete: bool,
 }
 
-impl Store {
-    /// Checks everything.
-    ///
-    /// ```no_run
-    /// # fn f(store: &repo_store::Store, context: &repo_store::Context) -> Result<(), repo_store::Error> {
-    /// let report = store.fsck(&repo_store::FsckOptions::default(), context)?;
-    /// for problem in &report.problems {
-    ///     eprintln!("{problem}");
-    /// }
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// When not even the references can be listed. Everything else that cannot be read is part of the report.
-    pub fn fsck(&self, options: &FsckOptions<'_>, context: &Context) -> Result<FsckReport, Error> {
-        let collection = || self.storage().locks().state(COLLECTION);
-        let before = collection();
-        let report = self.examine(options, context)?.report;
-        if report.is_clean() || (before == collection() && !before.is_held) {
-            return Ok(report);
-        }
-        // What garbage collection took away meanwhile looks like damage. So once more, without it.
-        let _none_runs = self.storage().locks().share(COLLECTION);
-        Ok(self.examine(options, context)?.report)
+/// See [`Store::fsck`].
+pub(crate) fn fsck(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Result<FsckReport, Error> {
+    let collection = || store.storage().locks().state(COLLECTION);
+    let before = collection();
+    let report = examine(store, options, context)?.report;
+    if report.is_clean() || (before == collection() && !before.is_held) {
+        return Ok(report);
+    }
+    // What garbage collection took away meanwhile looks like damage. So once more, without it.
+    let _none_runs = store.storage().locks().share(COLLECTION);
+    Ok(examine(store, options, context)?.report)
+}
+
+fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Result<Findings, Error> {
+    let mut findings: Vec<Finding> = Vec::new();
+    // First what refers to something, so that whatever is added meanwhile is not missed below; and publications before
+    // the references that they follow.
+    let mut records: BTreeMap<RepositoryName, Records> = BTreeMap::new();
+    for repository in published_repositories(store) {
+        records.insert(repository.clone(), Records::read(store, &repository));
+    }
+    let mut journal = Journal::read(store);
+    let paths = store.paths();
+    let inventory = Inventory::take(store, &paths)?;
+    let contents = contents::read_all(store, &paths, &inventory, context)?;
+    // What garbage collection took away since was marked as going before.
+    for (repository, records) in &mut records {
+        let going = going(store, repository);
+        let is_going = |known: &Publication| published::is_going(store, (repository, &going), known);
+        records.readable.retain(|_, publication| !is_going(publication));
     }
 
-    fn examine(&self, options: &FsckOptions<'_>, context: &Context) -> Result<Findings, Error> {
-        let mut findings: Vec<Finding> = Vec::new();
-        // First what refers to something, so that whatever is added meanwhile is not missed below; and publications before
-        // the references that they follow.
-        let mut records: BTreeMap<RepositoryName, Records> = BTreeMap::new();
-        for repository in self.published_repositories() {
-            records.insert(repository.clone(), Records::read(self, &repository));
-        }
-        let mut journal = Journal::read(self);
-        let paths = self.paths();
-        let inventory = Inventory::take(self, &paths)?;
-        let contents = contents::read_all(self, &paths, &inventory, context)?;
-        // What garbage collection took away since was marked as going before.
-        for (repository, records) in &mut records {
-            let going = self.going(repository);
-            let is_going = |known: &Publication| published::is_going(self, (repository, &going), known);
-            records.readable.retain(|_, publication| !is_going(publication));
-        }
+    let mut graph = Graph::new(store, &contents);
+    let Shown { published, replaced } = follow(&mut graph, &journal, &records);
+    let has_records = records.iter().filter(|(_, of)| !of.readable.is_empty() || !of.problems.is_empty());
+    let has_records = has_records.map(|(repository, _)| repository.clone()).collect();
+    journal.check(&graph, &published, &replaced, &has_records);
 
-        let mut graph = Graph::new(self, &contents);
-        for (repository, head) in &journal.heads {
-            graph.follow(repository, *head, journal.oldest.get(repository).copied());
+    let keys = options.keys.and_then(|look| look());
+    let trees = Trees {
+        store,
+        paths: &paths,
+        inventory: &inventory,
+        contents: &contents,
+        graph: &graph,
+        journal: &journal,
+        records: &records,
+        options,
+        keys: keys.as_ref(),
+    };
+    let Compared { compared, notes } = trees.compare(&mut findings, context)?;
+
+    let unusable = graph.unusable();
+    let told: HashSet<Blake3> = contents.problems.iter().filter_map(|(subject, _)| subject.id()).collect();
+    findings.extend(contents.problems.iter().map(|(subject, problem)| {
+        let affects = unusable.affected_by(*subject);
+        Finding { problem: Problem { affects, ..problem.clone() }, remedy: subject.fix() }
+    }));
+    let missing = unusable.missing(&told, &contents).into_iter();
+    findings.extend(missing.map(|(subject, problem)| Finding { problem, remedy: subject.fix() }));
+    findings.extend(journal.problems.drain(..).map(|problem| {
+        let remedy = fix_of_reference(&problem);
+        Finding { problem, remedy }
+    }));
+    check_places(store, &paths, &inventory, &mut findings);
+    let of_keys = keys.into_iter().flat_map(|keys| keys.problems);
+    findings.extend(
+        of_keys
+            .chain(options.problems.iter().cloned())
+            .map(|problem| Finding { problem, remedy: Fix::Nothing }),
+    );
+
+    findings.sort_by(|a, b| (&a.problem.path, a.problem.kind).cmp(&(&b.problem.path, b.problem.kind)));
+    // A damaged file of an index is found both when it is read and when a publication needs it: the latter knows more.
+    let publications: HashSet<Utf8PathBuf> = findings
+        .iter()
+        .filter(|finding| matches!(finding.remedy, Fix::Published(_)))
+        .map(|finding| finding.problem.path.clone())
+        .collect();
+    // What lies in the place of a directory has the mode of what it is.
+    let in_the_way: HashSet<Utf8PathBuf> = findings
+        .iter()
+        .filter(|finding| matches!(finding.remedy, Fix::Published(Remedy::Directory(..))))
+        .map(|finding| finding.problem.path.clone())
+        .collect();
+    findings.retain(|finding| {
+        let path = &finding.problem.path;
+        match finding.remedy {
+            Fix::Published(_) | Fix::Forged(..) => true,
+            Fix::Mode => !in_the_way.contains(path),
+            _ => finding.problem.kind == ProblemKind::Owner || !publications.contains(path),
         }
-        for ((repository, _), commit) in &journal.tags {
-            graph.keep(repository, *commit);
-        }
-        let mut published = BTreeMap::<RepositoryName, BTreeSet<_>>::new();
-        let mut replaced = BTreeMap::<RepositoryName, BTreeSet<_>>::new();
-        for (repository, records) in &records {
-            for publication in records.readable.values() {
-                published.entry(repository.clone()).or_default().extend(publication.commit);
-                replaced.entry(repository.clone()).or_default().extend(publication.replaces);
-                for (place, shown) in &publication.suites {
-                    if let Some(snapshot) = shown.snapshot {
-                        graph.show(repository, place.suite(), snapshot, true);
-                    }
+    });
+    let report = FsckReport {
+        problems: findings.iter().map(|finding| finding.problem.clone()).collect(),
+        blobs: contents.counts.0,
+        objects: contents.counts.1,
+        published: compared,
+        bytes: contents.bytes,
+        notes,
+    };
+    let is_complete = unusable.objects.is_empty()
+        && !findings.iter().any(|finding| {
+            matches!(
+                finding.remedy,
+                Fix::Reference(_) | Fix::Tag | Fix::Document(_) | Fix::Record | Fix::Obstacle
+            )
+        });
+    Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
+}
+
+/// What publications show: states, and the publications that clients saw before.
+#[derive(Default)]
+struct Shown {
+    published: BTreeMap<RepositoryName, BTreeSet<CommitId>>,
+    replaced: BTreeMap<RepositoryName, BTreeSet<PublicationId>>,
+}
+
+/// Follows all that leads to states and snapshots: references, tags and publications.
+fn follow(graph: &mut Graph<'_>, journal: &Journal, records: &BTreeMap<RepositoryName, Records>) -> Shown {
+    for (repository, head) in &journal.heads {
+        graph.follow(repository, *head, journal.oldest.get(repository).copied());
+    }
+    for ((repository, _), commit) in &journal.tags {
+        graph.keep(repository, *commit);
+    }
+    let mut shown = Shown::default();
+    for (repository, records) in records {
+        for publication in records.readable.values() {
+            shown.published.entry(repository.clone()).or_default().extend(publication.commit);
+            shown.replaced.entry(repository.clone()).or_default().extend(publication.replaces);
+            for (place, suite) in &publication.suites {
+                if let Some(snapshot) = suite.snapshot {
+                    graph.show(repository, place.suite(), snapshot, true);
                 }
             }
         }
-        let has_records = records.iter().filter(|(_, of)| !of.readable.is_empty() || !of.problems.is_empty());
-        let has_records = has_records.map(|(repository, _)| repository.clone()).collect();
-        journal.check(&graph, &published, &replaced, &has_records);
+    }
+    shown
+}
 
-        let keys = options.keys.and_then(|look| look());
-        let phase = context.progress.begin(Phase::Comparing, Amount::items(records.len()));
-        let (mut compared, mut notes) = (0, Vec::new());
+/// What the published trees are compared with.
+struct Trees<'a> {
+    store: &'a Store,
+    paths: &'a StorePaths,
+    inventory: &'a Inventory,
+    contents: &'a contents::Contents,
+    graph: &'a Graph<'a>,
+    journal: &'a Journal,
+    records: &'a BTreeMap<RepositoryName, Records>,
+    options: &'a FsckOptions<'a>,
+    keys: Option<&'a KeysFound>,
+}
+
+/// What came of comparing the published trees, besides problems.
+#[derive(Default)]
+struct Compared {
+    /// How many files were compared.
+    compared: u64,
+    notes: Vec<String>,
+}
+
+impl Trees<'_> {
+    /// Compares the tree of each repository with its publications.
+    fn compare(&self, findings: &mut Vec<Finding>, context: &Context) -> Result<Compared, Error> {
+        let phase = context.progress.begin(Phase::Comparing, Amount::items(self.records.len()));
+        let mut all = Compared::default();
         let nothing = BTreeSet::new();
-        for (repository, records) in &records {
+        for (repository, records) in self.records {
             let mut tree = Published {
-                store: self,
-                paths: &paths,
+                store: self.store,
+                paths: self.paths,
                 repository,
-                inventory: &inventory,
-                contents: &contents,
-                graph: &graph,
+                inventory: self.inventory,
+                contents: self.contents,
+                graph: self.graph,
                 records,
-                tags: journal
+                tags: self
+                    .journal
                     .tags
                     .iter()
                     .filter(|((of, _), _)| of == repository)
                     .map(|((_, tag), commit)| (tag.clone(), *commit))
                     .collect(),
-                announced: journal.announced.get(repository).unwrap_or(&nothing),
-                options,
-                keys: keys.as_ref(),
+                announced: self.journal.announced.get(repository).unwrap_or(&nothing),
+                options: self.options,
+                keys: self.keys,
                 now: context.now,
                 problems: Vec::new(),
                 notes: Vec::new(),
                 compared: 0,
             };
             tree.check();
-            compared += tree.compared;
-            notes.append(&mut tree.notes);
+            all.compared += tree.compared;
+            all.notes.append(&mut tree.notes);
             findings.extend(tree.problems.into_iter().map(|(remedy, problem)| {
                 let or_else = if problem.path.starts_with("store/publications") {
                     Fix::Record
@@ -271,141 +370,99 @@ impl Store {
                 };
                 Finding { problem, remedy: remedy.map_or(or_else, Fix::Published) }
             }));
-            findings.extend(self.forged(repository, records, &contents, context));
+            findings.extend(forged(self.store, repository, records, self.contents, context));
             let of_records = records.problems.iter().cloned();
             findings.extend(of_records.map(|problem| Finding { problem, remedy: Fix::Record }));
             phase.advance(1, 0)?;
         }
         phase.finish();
-
-        let unusable = graph.unusable();
-        let told: HashSet<Blake3> =
-            contents.problems.iter().filter_map(|(subject, _)| subject.id()).collect();
-        findings.extend(contents.problems.iter().map(|(subject, problem)| {
-            let affects = unusable.affected_by(*subject);
-            Finding { problem: Problem { affects, ..problem.clone() }, remedy: subject.fix() }
-        }));
-        let missing = unusable.missing(&told, &contents).into_iter();
-        findings.extend(missing.map(|(subject, problem)| Finding { problem, remedy: subject.fix() }));
-        findings.extend(journal.problems.drain(..).map(|problem| {
-            let reference = problem.path.strip_prefix("store/refs").ok().map(|name| name.as_str().to_owned());
-            let reference = reference.and_then(|name| RepositoryName::parse(&name).ok());
-            let remedy = match reference {
-                Some(repository) => Fix::Reference(repository),
-                None if problem.path.starts_with("store/tags") => Fix::Tag,
-                None if problem.path == "store/ops/log" => Fix::Log,
-                None if problem.path.starts_with("public") => Fix::Unpublished,
-                None => match Area::of(&problem.path) {
-                    Some(area) => Fix::Document(area),
-                    None => Fix::Nothing,
-                },
-            };
-            Finding { problem, remedy }
-        }));
-        findings.extend(inventory.check_permissions(&paths).into_iter().map(|problem| {
-            let remedy = if problem.kind == ProblemKind::Mode { Fix::Mode } else { Fix::Nothing };
-            Finding { problem, remedy }
-        }));
-        // What lies there hides everything that belongs below it, and is told of once.
-        let areas = inventory.check_areas(self.root());
-        findings.retain(|finding| areas.iter().all(|area| area.path != finding.problem.path));
-        findings.extend(areas.into_iter().map(|problem| Finding { problem, remedy: Fix::Area }));
-        inventory
-            .check_files(self.root())
-            .into_iter()
-            .for_each(|obstacle| hide_behind(obstacle, &mut findings));
-        let of_keys = keys.into_iter().flat_map(|keys| keys.problems);
-        findings.extend(
-            of_keys
-                .chain(options.problems.iter().cloned())
-                .map(|problem| Finding { problem, remedy: Fix::Nothing }),
-        );
-        let unread = inventory.problems.iter().cloned();
-        findings.extend(unread.map(|problem| Finding { problem, remedy: Fix::Nothing }));
-        findings.extend(self.check_format().map(|problem| Finding { problem, remedy: Fix::Nothing }));
-
-        findings.sort_by(|a, b| (&a.problem.path, a.problem.kind).cmp(&(&b.problem.path, b.problem.kind)));
-        // A damaged file of an index is found both when it is read and when a publication needs it: the latter knows more.
-        let publications: HashSet<Utf8PathBuf> = findings
-            .iter()
-            .filter(|finding| matches!(finding.remedy, Fix::Published(_)))
-            .map(|finding| finding.problem.path.clone())
-            .collect();
-        findings.retain(|finding| {
-            matches!(finding.remedy, Fix::Published(_) | Fix::Mode | Fix::Forged(..))
-                || finding.problem.kind == ProblemKind::Owner
-                || !publications.contains(&finding.problem.path)
-        });
-        let report = FsckReport {
-            problems: findings.iter().map(|finding| finding.problem.clone()).collect(),
-            blobs: contents.counts.0,
-            objects: contents.counts.1,
-            published: compared,
-            bytes: contents.bytes,
-            notes,
-        };
-        let is_complete = unusable.objects.is_empty()
-            && !findings.iter().any(|finding| {
-                matches!(
-                    finding.remedy,
-                    Fix::Reference(_) | Fix::Tag | Fix::Document(_) | Fix::Record | Fix::Obstacle
-                )
-            });
-        Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
+        Ok(all)
     }
+}
 
-    /// The indices of a repository that do not list what the records say.
-    fn forged(
-        &self,
-        repository: &RepositoryName,
-        records: &Records,
-        contents: &contents::Contents,
-        context: &Context,
-    ) -> Vec<Finding> {
-        let public = Utf8Path::new("public").join(repository.as_str());
-        let is_whole = |path: &Utf8Path| contents.indices.contains(&public.join(path));
-        let publications = records.readable.values();
-        let directory = self.root().join(&public);
-        let mut found = publish::forged(self, &directory, publications.clone(), is_whole, context);
-        found.extend(publish::forged_patches(self, &directory, publications, is_whole));
-        let shown = Publication::shown(&DirectoryTarget::new(self, repository)).unwrap_or_default();
-        let current = shown.and_then(|id| records.readable.get(&id));
-        let finding = |Forged { path, digest, place, what }| {
-            let affects = vec![Affected {
-                repository: repository.clone(),
-                suite: Some(place.suite().clone()),
-                package: None,
-                current: current.is_some_and(|current| current.names(&digest)),
-            }];
-            let problem = Problem { kind: ProblemKind::Forged, path: public.join(path), what, affects };
-            Finding { problem, remedy: Fix::Forged(repository.clone(), digest) }
-        };
-        found.into_iter().map(finding).collect()
-    }
+/// Looks at the modes and owners of the files of the store, and for what lies where something else belongs.
+fn check_places(store: &Store, paths: &StorePaths, inventory: &Inventory, findings: &mut Vec<Finding>) {
+    findings.extend(inventory.check_permissions(paths).into_iter().map(|problem| {
+        let remedy = if problem.kind == ProblemKind::Mode { Fix::Mode } else { Fix::Nothing };
+        Finding { problem, remedy }
+    }));
+    // What lies there hides everything that belongs below it, and is told of once.
+    let areas = inventory.check_areas(store.root());
+    findings.retain(|finding| areas.iter().all(|area| area.path != finding.problem.path));
+    findings.extend(areas.into_iter().map(|problem| Finding { problem, remedy: Fix::Area }));
+    inventory.check_files(store.root()).into_iter().for_each(|obstacle| hide_behind(obstacle, findings));
+    let unread = inventory.problems.iter().cloned();
+    findings.extend(unread.map(|problem| Finding { problem, remedy: Fix::Nothing }));
+    findings.extend(check_format(store).map(|problem| Finding { problem, remedy: Fix::Nothing }));
+}
 
-    /// The repositories that have a publication or what is left of one.
-    fn published_repositories(&self) -> BTreeSet<RepositoryName> {
-        let areas = ["store/publications", "public"];
-        // One that cannot be listed is among the problems of the inventory.
-        let paths = self.paths();
-        let names = areas.map(|area| files::names_in(paths.at(area)).unwrap_or_default());
-        names.iter().flatten().filter_map(|name| RepositoryName::parse(name).ok()).collect()
+/// How a problem of a reference, of the log or of a document is put right.
+fn fix_of_reference(problem: &Problem) -> Fix {
+    let reference = problem.path.strip_prefix("store/refs").ok().map(|name| name.as_str().to_owned());
+    let reference = reference.and_then(|name| RepositoryName::parse(&name).ok());
+    match reference {
+        Some(repository) => Fix::Reference(repository),
+        None if problem.path.starts_with("store/tags") => Fix::Tag,
+        None if problem.path == "store/ops/log" => Fix::Log,
+        None if problem.path.starts_with("public") => Fix::Unpublished,
+        None => match Area::of(&problem.path) {
+            Some(area) => Fix::Document(area),
+            None => Fix::Nothing,
+        },
     }
+}
 
-    /// Opening a store only looks at the number.
-    fn check_format(&self) -> Option<Problem> {
-        let path = Utf8Path::new("store/format");
-        if !self.storage().is_local() {
-            return None;
-        }
-        let bytes = files::read_if_present(&self.root().join(path)).ok().flatten();
-        (bytes != Some(self.format().to_file())).then(|| Problem {
-            kind: ProblemKind::Damaged,
-            path: path.to_owned(),
-            what: "it is not what was written".to_owned(),
-            affects: Vec::new(),
-        })
+/// The indices of a repository that do not list what the records say.
+fn forged(
+    store: &Store,
+    repository: &RepositoryName,
+    records: &Records,
+    contents: &contents::Contents,
+    context: &Context,
+) -> Vec<Finding> {
+    let public = Utf8Path::new("public").join(repository.as_str());
+    let is_whole = |path: &Utf8Path| contents.indices.contains(&public.join(path));
+    let publications = records.readable.values();
+    let directory = store.root().join(&public);
+    let mut found = publish::forged(store, &directory, publications.clone(), is_whole, context);
+    found.extend(publish::forged_patches(store, &directory, publications, is_whole));
+    let shown = Publication::shown(&DirectoryTarget::new(store, repository)).unwrap_or_default();
+    let current = shown.and_then(|id| records.readable.get(&id));
+    let finding = |Forged { path, digest, place, what }| {
+        let affects = vec![Affected {
+            repository: repository.clone(),
+            suite: Some(place.suite().clone()),
+            package: None,
+            current: current.is_some_and(|current| current.names(&digest)),
+        }];
+        let problem = Problem { kind: ProblemKind::Forged, path: public.join(path), what, affects };
+        Finding { problem, remedy: Fix::Forged(repository.clone(), digest) }
+    };
+    found.into_iter().map(finding).collect()
+}
+
+/// The repositories that have a publication or what is left of one.
+fn published_repositories(store: &Store) -> BTreeSet<RepositoryName> {
+    let areas = ["store/publications", "public"];
+    // One that cannot be listed is among the problems of the inventory.
+    let paths = store.paths();
+    let names = areas.map(|area| files::names_in(paths.at(area)).unwrap_or_default());
+    names.iter().flatten().filter_map(|name| RepositoryName::parse(name).ok()).collect()
+}
+
+/// Opening a store only looks at the number.
+fn check_format(store: &Store) -> Option<Problem> {
+    let path = Utf8Path::new("store/format");
+    if !store.storage().is_local() {
+        return None;
     }
+    let bytes = files::read_if_present(&store.root().join(path)).ok().flatten();
+    (bytes != Some(store.format().to_file())).then(|| Problem {
+        kind: ProblemKind::Damaged,
+        path: path.to_owned(),
+        what: "it is not what was written".to_owned(),
+        affects: Vec::new(),
+    })
 }
 
 /// Lets what lies where a file belongs be told of once, with what that affects.

@@ -11,9 +11,11 @@ use super::graph::Graph;
 use super::inventory::{Found, Inventory};
 use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, KeysFound, SignedSuite};
+use crate::history::tags::tagged;
 use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
+use crate::publish::last_shown::last_shown;
 use crate::publish::layout::{self, BY_HASH, PUBLICATIONS, SNAPSHOTS};
 use crate::publish::{DirectoryTarget, MOST_AHEAD, Publication, Source, TreeEntry};
 use crate::storage::beneath::{Refusal, StorePaths};
@@ -38,6 +40,8 @@ pub(super) enum Remedy {
     Dists(RepositoryName, String),
     /// Move away what nobody put there.
     Stray(RepositoryName, Utf8PathBuf),
+    /// Move away what lies where a directory belongs, so that the next round finds what is missing below it.
+    Directory(RepositoryName, Utf8PathBuf),
 }
 
 impl Records {
@@ -114,6 +118,9 @@ pub(super) struct Published<'a> {
     pub(super) compared: u64,
 }
 
+/// The files of a pool that publications list.
+type Listed = BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)>;
+
 impl Published<'_> {
     fn public(&self) -> Utf8PathBuf {
         Utf8Path::new("public").join(self.repository.as_str())
@@ -184,10 +191,11 @@ impl Published<'_> {
             if self.is_reported(&path) {
                 continue;
             }
-            let what = if found.is_link { "it is a symbolic link" } else { "it is not a directory" };
-            let what = format!("{what} where a directory of the store belongs: nothing is done below it");
+            let what = if found.is_link { "a symbolic link" } else { "not a directory" };
+            let what = format!("it is {what}; a directory belongs there, and nothing below it was checked");
             let affects = vec![affected(self.repository, None)];
-            self.report(None, ProblemKind::Damaged, path, what, affects);
+            let remedy = Remedy::Directory(self.repository.clone(), path.clone());
+            self.report(Some(remedy), ProblemKind::InTheWay, path, what, affects);
         }
     }
 
@@ -250,10 +258,10 @@ impl Published<'_> {
         }
     }
 
-    /// Every package that a publication lists is in the pool, and everything in the pool is a blob.
-    fn check_pool(&mut self) {
+    /// The files of the pool that publications list, each with its content and whom it concerns.
+    fn listed_in_pool(&self) -> Listed {
         let public = self.public();
-        let mut wanted: BTreeMap<Utf8PathBuf, (BlobId, BTreeSet<Affected>)> = BTreeMap::new();
+        let mut wanted = Listed::new();
         let mut shown: BTreeMap<&SuiteName, Vec<SnapshotId>> = BTreeMap::new();
         for (place, published) in self.records.readable.values().flat_map(|shown| &shown.suites) {
             shown.entry(place.suite()).or_default().extend(published.snapshot);
@@ -274,6 +282,12 @@ impl Published<'_> {
                 }));
             }
         }
+        wanted
+    }
+
+    /// Every package that a publication lists is in the pool, and everything in the pool is a blob.
+    fn check_pool(&mut self) {
+        let wanted = self.listed_in_pool();
         let keyring = self.repository.keyring_package();
         let is_keyring =
             |of: &Affected| of.package.as_ref().is_some_and(|key| key.package.as_str() == keyring);
@@ -324,6 +338,12 @@ impl Published<'_> {
                 self.problems.push((remedy, Problem { affects, ..problem }));
             }
         }
+        self.check_strays_in_pool(&wanted);
+    }
+
+    /// Everything in the pool is a blob.
+    fn check_strays_in_pool(&mut self, wanted: &Listed) {
+        let public = self.public();
         let blobs: HashMap<(u64, u64), &Utf8Path> = self
             .inventory
             .below(Utf8Path::new("store/blobs"))
@@ -380,7 +400,7 @@ impl Published<'_> {
             return;
         };
         // Before the link is read: what is noted was shown by then.
-        let last_shown = self.store.last_shown(self.repository);
+        let last_shown = last_shown(self.store, self.repository);
         let target = self.paths.at(&dists).read_link().unwrap_or_default();
         let current = self.records.readable.values().find(|known| target == layout::dists_of(known.id));
         let Some(current) = current else {
@@ -434,6 +454,11 @@ impl Published<'_> {
         }
         self.check_keys(current);
         self.check_dates(current);
+        self.check_signatures(current);
+    }
+
+    /// The signatures of what clients see hold.
+    fn check_signatures(&mut self, current: &Publication) {
         let Some(check) = self.options.signatures else { return };
         let directory = self.public().join(layout::publication(current.id)).join(layout::DISTS);
         for place in current.suites.keys() {
@@ -589,7 +614,8 @@ impl Published<'_> {
                 }
             });
             // It may have been deleted since it was read.
-            if is_right || !matches!(self.store.tagged(self.repository, &tag), Ok(Some(now)) if now == commit)
+            if is_right
+                || !matches!(tagged(self.store.storage(), self.repository, &tag), Ok(Some(now)) if now == commit)
             {
                 continue;
             }

@@ -16,12 +16,18 @@ use super::remote::{Unhelpful, names_for_clients};
 use super::sources::{self, CopySource, Sources};
 use super::withdrawal::Withdrawn;
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem, ProblemKind};
+use crate::access::tokens::Tokens;
 use crate::context::Context;
 use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::{End, Ends};
 use crate::history::keyring_versions::KeyringVersions;
+use crate::maintenance::fsck::examine;
+use crate::maintenance::fsck::republish::publish_lost;
+use crate::maintenance::fsck::withdrawal::withdraw;
+use crate::maintenance::fsck::withdrawal::withdraw_damaged;
 use crate::maintenance::upkeep::Upkeep;
+use crate::manifest::keep::make_manifest;
 use crate::model::commit::Commit;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::log_entry::LogEntry;
@@ -29,6 +35,9 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::objects::AREA;
 use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
+use crate::publish::aside::move_aside;
+use crate::publish::aside::point;
+use crate::publish::tagged::mend_tags;
 use crate::publish::{DirectoryTarget, File, MakeAgain, Publication, Source, TreeEntry, layout};
 use crate::storage::beneath::{At, StorePaths, files_below};
 use crate::storage::copy::{Digest, copy};
@@ -51,77 +60,66 @@ pub struct RepairReport {
     pub unhelpful: Vec<Unhelpful>,
 }
 
-impl Store {
-    /// Checks everything and puts right what can be: modes; names in the published trees; damaged and missing files of which
-    /// a true copy is found in one of `sources`, which are asked in that order; files of indices that can be made again to the byte.
-    ///
-    /// A copy is taken only when its hash is that of the file it replaces. A publication that clients no longer see under `dists`, and of
-    /// which a file is lost for good, is withdrawn: its files move to `store/damaged/`, and its archive root goes. What clients see
-    /// under `dists` is never withdrawn; when a part of it is lost and it is the present state, it is
-    /// [published](FsckOptions::publish) again first.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn repair(
-        &self,
-        options: &FsckOptions<'_>,
-        sources: &[CopySource<'_>],
-        context: &Context,
-    ) -> Result<RepairReport, Error> {
-        // What garbage collection takes away meanwhile would be taken for damage.
-        let directory = self.storage().directory()?;
-        let _no_collection = directory.lock(COLLECTION)?;
-        let mut report = RepairReport::default();
-        let mut sources = Sources::new(self, sources);
-        let mut seen = BTreeSet::new();
-        let mut forged = BTreeSet::new();
-        let mut left_out = Vec::new();
-        let mut published = BTreeSet::new();
-        loop {
-            let found = self.examine(options, context)?;
-            let paths = self.paths();
-            let mut repair = Repair {
-                store: self,
-                paths: &paths,
-                found: &found,
-                sources: &mut sources,
-                options,
-                forged: &mut forged,
-                left_out: &mut left_out,
-                now: context.now,
-                changed: Vec::new(),
-            };
-            context.progress.check(Phase::Checking)?;
-            let repaired = repair.run()?;
-            paths.sync_all(repair.changed)?;
-            // What was put right may lead to more that is missing: a commit to its snapshots, these to pages, chunks and files.
-            // What lay in the place of a file hid what else is wrong there.
-            let was_hidden = |problem: &Problem| {
-                let of = |finding: &&Finding| finding.problem.path == problem.path;
-                found.findings.iter().find(of).is_some_and(|finding| matches!(finding.remedy, Fix::Obstacle))
-            };
-            let progress = repaired
-                .iter()
-                .filter(|problem| seen.insert((problem.kind, problem.path.clone(), was_hidden(problem))));
-            let is_done = progress.count() == 0;
-            report.repaired.extend(repaired);
-            if is_done && !self.publish_lost(&found, options, &mut published)? {
-                let (gone, withdrawn) = self.withdraw_damaged(&found, options)?;
-                if withdrawn.is_empty() {
-                    report.remaining = found.report;
-                    // What the check finds of it by itself is told once.
-                    let problems = &mut report.remaining.problems;
-                    left_out.retain(|problem| !problems.contains(problem));
-                    problems.append(&mut left_out);
-                    break;
-                }
-                report.repaired.extend(gone);
-                report.withdrawn.extend(withdrawn);
+/// See [`Store::repair`].
+pub(crate) fn repair(
+    store: &Store,
+    options: &FsckOptions<'_>,
+    sources: &[CopySource<'_>],
+    context: &Context,
+) -> Result<RepairReport, Error> {
+    // What garbage collection takes away meanwhile would be taken for damage.
+    let directory = store.storage().directory()?;
+    let _no_collection = directory.lock(COLLECTION)?;
+    let mut report = RepairReport::default();
+    let mut sources = Sources::new(store, sources);
+    let mut seen = BTreeSet::new();
+    let mut forged = BTreeSet::new();
+    let mut left_out = Vec::new();
+    let mut published = BTreeSet::new();
+    loop {
+        let found = examine(store, options, context)?;
+        let paths = store.paths();
+        let mut repair = Repair {
+            store,
+            paths: &paths,
+            found: &found,
+            sources: &mut sources,
+            options,
+            forged: &mut forged,
+            left_out: &mut left_out,
+            now: context.now,
+            changed: Vec::new(),
+        };
+        context.progress.check(Phase::Checking)?;
+        let repaired = repair.run()?;
+        paths.sync_all(repair.changed)?;
+        // What was put right may lead to more that is missing: a commit to its snapshots, these to pages, chunks and files.
+        // What lay in the place of a file hid what else is wrong there.
+        let was_hidden = |problem: &Problem| {
+            let of = |finding: &&Finding| finding.problem.path == problem.path;
+            found.findings.iter().find(of).is_some_and(|finding| matches!(finding.remedy, Fix::Obstacle))
+        };
+        let progress = repaired
+            .iter()
+            .filter(|problem| seen.insert((problem.kind, problem.path.clone(), was_hidden(problem))));
+        let is_done = progress.count() == 0;
+        report.repaired.extend(repaired);
+        if is_done && !publish_lost(store, &found, options, &mut published)? {
+            let (gone, withdrawn) = withdraw_damaged(store, &found, options)?;
+            if withdrawn.is_empty() {
+                report.remaining = found.report;
+                // What the check finds of it by itself is told once.
+                let problems = &mut report.remaining.problems;
+                left_out.retain(|problem| !problems.contains(problem));
+                problems.append(&mut left_out);
+                break;
             }
+            report.repaired.extend(gone);
+            report.withdrawn.extend(withdrawn);
         }
-        report.unhelpful = sources.unhelpful();
-        Ok(report)
     }
+    report.unhelpful = sources.unhelpful();
+    Ok(report)
 }
 
 struct Repair<'a, 's> {
@@ -178,7 +176,7 @@ impl Repair<'_, '_> {
             };
             match repaired {
                 Ok(true) => done.push(problem.clone()),
-                // A link where a directory belongs is a problem of its own, and for a person to look at. The rest is repaired.
+                // What lies where a directory belongs is a problem of its own. The rest is repaired.
                 Ok(false) | Err(Error::Storage(StorageError::UnsafePath { .. })) => {}
                 Err(error) => return Err(error),
             }
@@ -188,7 +186,7 @@ impl Repair<'_, '_> {
 
     /// Moves what lies at `path` to `store/damaged/`.
     fn move_aside(&mut self, path: &Utf8Path) -> Result<(), Error> {
-        self.changed.extend(self.store.move_aside(self.paths, path)?);
+        self.changed.extend(move_aside(self.store.root(), self.paths, path)?);
         Ok(())
     }
 
@@ -320,7 +318,7 @@ impl Repair<'_, '_> {
 
     /// Made anew from the package file. Without that it goes with it.
     fn manifest(&mut self, id: BlobId, path: &Utf8Path) -> Result<bool, Error> {
-        match self.store.make_manifest(id) {
+        match make_manifest(self.store, id) {
             Ok(manifest) => {
                 let temporary = self.store.storage().temporary()?;
                 files::write_new(&temporary, &manifest.to_file()?, mode::IMMUTABLE)?;
@@ -351,7 +349,7 @@ impl Repair<'_, '_> {
             self.move_aside(&path)?;
             return Ok(false);
         }
-        self.changed.extend(self.store.withdraw(self.paths, &repository, id)?);
+        self.changed.extend(withdraw(self.store, self.paths, &repository, id)?);
         Ok(true)
     }
 
@@ -373,7 +371,7 @@ impl Repair<'_, '_> {
         let records = super::published::Records::read(self.store, repository);
         for publication in records.readable.values().filter(|publication| Some(publication.id) != id) {
             if publication.names(&digest) {
-                self.changed.extend(self.store.withdraw(self.paths, repository, publication.id)?);
+                self.changed.extend(withdraw(self.store, self.paths, repository, publication.id)?);
             }
         }
         // Its other names are hard links, or copies of the same content.
@@ -383,7 +381,7 @@ impl Repair<'_, '_> {
             }
         }
         self.move_aside(&public.join(layout::index(&digest)))?;
-        self.store.mend_tags(&DirectoryTarget::new(self.store, repository), repository)?;
+        mend_tags(self.store, &DirectoryTarget::new(self.store, repository), repository)?;
         self.forged.insert(digest);
         Ok(true)
     }
@@ -484,6 +482,8 @@ impl Repair<'_, '_> {
             }
             // Nothing else tells which packages are keyrings of ours.
             Area::Keyrings => self.sources.document::<KeyringVersions>(path).as_ref().map(document::to_text),
+            // Who has lost a token gets another one.
+            Area::Tokens => self.sources.document::<Tokens>(path).as_ref().map(document::to_text),
             // Who knows nothing of the last backup makes another one.
             Area::Upkeep => {
                 Some(document::to_text(&self.sources.document::<Upkeep>(path).unwrap_or_default()))
@@ -523,7 +523,7 @@ impl Repair<'_, '_> {
                 if found.is_some_and(|found| !found.is_link()) {
                     self.move_aside(&dists)?;
                 }
-                self.changed.extend(self.store.point(self.paths, &dists, target)?);
+                self.changed.extend(point(self.store, self.paths, &dists, target)?);
                 self.changed.push(public);
                 Ok(true)
             }
@@ -531,6 +531,17 @@ impl Repair<'_, '_> {
             Remedy::Stray(repository, path) => {
                 let _lock = self.store.publishing_lock(repository)?;
                 self.move_aside(&self.store.root().join(path))?;
+                Ok(true)
+            }
+            Remedy::Directory(repository, path) => {
+                let _lock = self.store.publishing_lock(repository)?;
+                let path = self.store.root().join(path);
+                // Somebody may have put the directory back.
+                if self.is_directory(&path)? {
+                    return Ok(false);
+                }
+                self.move_aside(&path)?;
+                self.changed.extend(files::create_directories(self.paths.place(&path))?);
                 Ok(true)
             }
         }
@@ -552,7 +563,7 @@ impl Repair<'_, '_> {
             Source::Link { target } => {
                 let parent = path.parent().unwrap_or(&path);
                 self.changed.extend(files::create_directories(paths.place(parent))?);
-                self.changed.extend(self.store.point(paths, &path, target)?);
+                self.changed.extend(point(self.store, paths, &path, target)?);
                 self.changed.push(parent.to_owned());
                 Ok(true)
             }

@@ -19,68 +19,66 @@ use crate::publish::{DirectoryTarget, Publication, TreeEntry};
 use crate::storage::StorageError;
 use crate::store::Store;
 
-impl Store {
-    /// Publishes the repositories of which a part that clients see is lost. Returns whether any was published. `tried` has those for which
-    /// that was asked already.
-    pub(super) fn publish_lost(
-        &self,
-        found: &Findings,
-        options: &FsckOptions<'_>,
-        tried: &mut BTreeSet<RepositoryName>,
-    ) -> Result<bool, Error> {
-        let Some(publish) = options.publish else { return Ok(false) };
-        let names = found.findings.iter().filter_map(Finding::repository_of_a_loss);
-        let names: BTreeSet<RepositoryName> = names.filter(|name| !tried.contains(name)).collect();
-        let mut is_published = false;
-        for repository in names {
-            let shown = match Publication::shown(&DirectoryTarget::new(self, &repository)) {
-                Ok(shown) => shown,
-                // A link where a directory belongs is for a person to look at.
-                Err(Error::Storage(StorageError::UnsafePath { .. })) => continue,
-                Err(error) => return Err(error),
-            };
-            let records = Records::read(self, &repository);
-            let current = shown.and_then(|shown| records.readable.get(&shown));
-            let entries: BTreeSet<TreeEntry> = current
-                .into_iter()
-                .flat_map(|current| current.entries().into_iter().chain(current.root_entries()))
-                .collect();
-            let record =
-                shown.map(|shown| Utf8Path::new("store").join(Publication::key(&repository, shown).as_str()));
-            let is_shown = |finding: &Finding| match &finding.remedy {
-                Fix::Published(Remedy::Entry(of, entry)) => *of == repository && entries.contains(entry),
-                Fix::Record => record.as_ref() == Some(&finding.problem.path),
-                Fix::Unpublished => finding.repository_of_a_loss().as_ref() == Some(&repository),
-                _ => false,
-            };
-            if !found.findings.iter().any(is_shown) {
-                continue;
-            }
-            tried.insert(repository.clone());
-            // What was committed and not published stays unseen: somebody decides when that is shown.
-            let head = self.head(&repository)?.as_ref().map(Revision::id);
-            let is_present = match current {
-                Some(current) => current.commit == head,
-                None => self.commit_shown_by(&repository, shown)? == Some(head),
-            };
-            is_published |= is_present && publish(&repository);
+/// Publishes the repositories of which a part that clients see is lost. Returns whether any was published. `tried` has those for which
+/// that was asked already.
+pub(super) fn publish_lost(
+    store: &Store,
+    found: &Findings,
+    options: &FsckOptions<'_>,
+    tried: &mut BTreeSet<RepositoryName>,
+) -> Result<bool, Error> {
+    let Some(publish) = options.publish else { return Ok(false) };
+    let names = found.findings.iter().filter_map(Finding::repository_of_a_loss);
+    let names: BTreeSet<RepositoryName> = names.filter(|name| !tried.contains(name)).collect();
+    let mut is_published = false;
+    for repository in names {
+        let shown = match Publication::shown(&DirectoryTarget::new(store, &repository)) {
+            Ok(shown) => shown,
+            // A link where a directory belongs is for a person to look at.
+            Err(Error::Storage(StorageError::UnsafePath { .. })) => continue,
+            Err(error) => return Err(error),
+        };
+        let records = Records::read(store, &repository);
+        let current = shown.and_then(|shown| records.readable.get(&shown));
+        let entries: BTreeSet<TreeEntry> = current
+            .into_iter()
+            .flat_map(|current| current.entries().into_iter().chain(current.root_entries()))
+            .collect();
+        let record =
+            shown.map(|shown| Utf8Path::new("store").join(Publication::key(&repository, shown).as_str()));
+        let is_shown = |finding: &Finding| match &finding.remedy {
+            Fix::Published(Remedy::Entry(of, entry)) => *of == repository && entries.contains(entry),
+            Fix::Record => record.as_ref() == Some(&finding.problem.path),
+            Fix::Unpublished => finding.repository_of_a_loss().as_ref() == Some(&repository),
+            _ => false,
+        };
+        if !found.findings.iter().any(is_shown) {
+            continue;
         }
-        Ok(is_published)
+        tried.insert(repository.clone());
+        // What was committed and not published stays unseen: somebody decides when that is shown.
+        let head = store.head(&repository)?.as_ref().map(Revision::id);
+        let is_present = match current {
+            Some(current) => current.commit == head,
+            None => commit_shown_by(store, &repository, shown)? == Some(head),
+        };
+        is_published |= is_present && publish(&repository);
     }
+    Ok(is_published)
+}
 
-    /// The commit that a publication shows by the operation log, or the last one; `None` when the log does not name it.
-    fn commit_shown_by(
-        &self,
-        repository: &RepositoryName,
-        id: Option<PublicationId>,
-    ) -> Result<Option<Option<CommitId>>, Error> {
-        let entries = self.operations()?;
-        let entry = entries.iter().rev().find(|entry| {
-            entry.repository == *repository
-                && matches!(entry.operation, Operation::Publish(of) if id.is_none_or(|id| of == id))
-        });
-        Ok(entry.map(|entry| entry.after))
-    }
+/// The commit that a publication shows by the operation log, or the last one; `None` when the log does not name it.
+fn commit_shown_by(
+    store: &Store,
+    repository: &RepositoryName,
+    id: Option<PublicationId>,
+) -> Result<Option<Option<CommitId>>, Error> {
+    let entries = store.operations()?;
+    let entry = entries.iter().rev().find(|entry| {
+        entry.repository == *repository
+            && matches!(entry.operation, Operation::Publish(of) if id.is_none_or(|id| of == id))
+    });
+    Ok(entry.map(|entry| entry.after))
 }
 
 impl Finding {

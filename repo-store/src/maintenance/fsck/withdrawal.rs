@@ -10,8 +10,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::published::{Records, Remedy};
 use super::{Finding, Findings, Fix, FsckOptions, Problem, ProblemKind};
 use crate::error::Error;
+use crate::history::tags::tag_names;
+use crate::history::tags::tagged;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
+use crate::publish::aside::move_aside;
+use crate::publish::tagged::show_tag;
 use crate::publish::{self, DirectoryTarget, Publication, Source, TreeEntry, layout};
 use crate::storage::beneath::StorePaths;
 use crate::storage::{StorageError, files};
@@ -32,123 +36,121 @@ pub struct Withdrawn {
 /// The damaged publications of one repository, and what was found of each.
 type Damaged<'f> = BTreeMap<PublicationId, Vec<&'f Problem>>;
 
-impl Store {
-    /// Withdraws the publications of which something is damaged after all that could be put right was. Returns the problems that this
-    /// ends as well.
-    pub(super) fn withdraw_damaged(
-        &self,
-        found: &Findings,
-        options: &FsckOptions<'_>,
-    ) -> Result<(Vec<Problem>, Vec<Withdrawn>), Error> {
-        let mut by_repository: BTreeMap<RepositoryName, Vec<&Finding>> = BTreeMap::new();
-        for finding in found.findings.iter().filter(|finding| finding.is_of_a_tree()) {
-            let name = finding.problem.path.iter().nth(1);
-            if let Some(repository) = name.and_then(|name| RepositoryName::parse(name).ok()) {
-                by_repository.entry(repository).or_default().push(finding);
-            }
+/// Withdraws the publications of which something is damaged after all that could be put right was. Returns the problems that this
+/// ends as well.
+pub(super) fn withdraw_damaged(
+    store: &Store,
+    found: &Findings,
+    options: &FsckOptions<'_>,
+) -> Result<(Vec<Problem>, Vec<Withdrawn>), Error> {
+    let mut by_repository: BTreeMap<RepositoryName, Vec<&Finding>> = BTreeMap::new();
+    for finding in found.findings.iter().filter(|finding| finding.is_of_a_tree()) {
+        let name = finding.problem.path.iter().nth(1);
+        if let Some(repository) = name.and_then(|name| RepositoryName::parse(name).ok()) {
+            by_repository.entry(repository).or_default().push(finding);
         }
-        let (mut gone, mut withdrawn) = (Vec::new(), Vec::new());
-        for (repository, findings) in by_repository {
-            let records = Records::read(self, &repository);
-            // Without knowing what clients see, nothing is certain to be seen by none.
-            let shown = match Publication::shown(&DirectoryTarget::new(self, &repository)) {
-                Ok(shown) => shown.and_then(|id| records.readable.get(&id)),
-                // A link where a directory belongs is for a person to look at.
-                Err(Error::Storage(StorageError::UnsafePath { .. })) => continue,
-                Err(error) => return Err(error),
-            };
-            let damaged = shown.map(|shown| damaged(&repository, &records, shown, &findings));
-            for (id, problems) in damaged.into_iter().flatten() {
-                match self.withdraw_one(&repository, id, options) {
-                    Ok(Some(done)) => {
-                        withdrawn.push(done);
-                        gone.extend(problems.into_iter().cloned());
-                    }
-                    Ok(None) | Err(Error::Storage(StorageError::UnsafePath { .. })) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        gone.sort_by(|a: &Problem, b| (&a.path, a.kind).cmp(&(&b.path, b.kind)));
-        gone.dedup();
-        Ok((gone, withdrawn))
     }
-
-    /// Withdraws a publication, unless clients see it by now.
-    fn withdraw_one(
-        &self,
-        repository: &RepositoryName,
-        id: PublicationId,
-        options: &FsckOptions<'_>,
-    ) -> Result<Option<Withdrawn>, Error> {
-        let tags = self.tags_at(repository, id)?;
-        if let Some(sign_tags) = options.sign_tags.filter(|_| !tags.is_empty()) {
-            sign_tags(repository, &tags);
-        }
-        let _lock = self.publishing_lock(repository)?;
-        if Publication::shown(&DirectoryTarget::new(self, repository))? == Some(id) {
-            return Ok(None);
-        }
-        let paths = self.paths();
-        let changed = self.withdraw(&paths, repository, id)?;
-        paths.sync_all(changed)?;
-        let leads_to = |tag: TagName| {
-            let id = self.tag_leads_to(repository, &tag)?;
-            Ok((tag, id))
+    let (mut gone, mut withdrawn) = (Vec::new(), Vec::new());
+    for (repository, findings) in by_repository {
+        let records = Records::read(store, &repository);
+        // Without knowing what clients see, nothing is certain to be seen by none.
+        let shown = match Publication::shown(&DirectoryTarget::new(store, &repository)) {
+            Ok(shown) => shown.and_then(|id| records.readable.get(&id)),
+            // A link where a directory belongs is for a person to look at.
+            Err(Error::Storage(StorageError::UnsafePath { .. })) => continue,
+            Err(error) => return Err(error),
         };
-        let tags = tags.into_iter().map(leads_to).collect::<Result<_, Error>>()?;
-        Ok(Some(Withdrawn { repository: repository.clone(), publication: id, tags }))
-    }
-
-    /// Moves a publication aside with its record, and lets its tags lead to another publication of their state, if there is one. The
-    /// caller holds the publishing lock. Returns the directories whose entries changed.
-    pub(super) fn withdraw(
-        &self,
-        paths: &StorePaths,
-        repository: &RepositoryName,
-        id: PublicationId,
-    ) -> Result<Vec<Utf8PathBuf>, Error> {
-        let (public, target) = (self.public(repository), DirectoryTarget::new(self, repository));
-        let record = self.root().join("store").join(Publication::key(repository, id).as_str());
-        let mut changed = self.move_aside(paths, &record)?;
-        changed.extend(record.parent().map(Utf8Path::to_owned));
-        // Before the tree goes: no link leads nowhere.
-        for tag in self.tags_at(repository, id)? {
-            match self.tagged(repository, &tag) {
-                Ok(Some(commit)) => drop(self.show_tag(&target, repository, (&tag, commit))?),
-                Ok(None) | Err(_) => publish::hide_tag(&target, &tag)?,
+        let damaged = shown.map(|shown| damaged(&repository, &records, shown, &findings));
+        for (id, problems) in damaged.into_iter().flatten() {
+            match withdraw_one(store, &repository, id, options) {
+                Ok(Some(done)) => {
+                    withdrawn.push(done);
+                    gone.extend(problems.into_iter().cloned());
+                }
+                Ok(None) | Err(Error::Storage(StorageError::UnsafePath { .. })) => {}
+                Err(error) => return Err(error),
             }
         }
-        for path in [public.join(layout::publication(id)), public.join(layout::archive_root(id))] {
-            changed.extend(self.move_aside(paths, &path)?);
-            changed.extend(path.parent().map(Utf8Path::to_owned));
-        }
-        // A directory that was never made needs no syncing.
-        changed.retain(|path| files::is_directory(path));
-        Ok(changed)
     }
+    gone.sort_by(|a: &Problem, b| (&a.path, a.kind).cmp(&(&b.path, b.kind)));
+    gone.dedup();
+    Ok((gone, withdrawn))
+}
 
-    /// The tags whose links lead to a publication.
-    fn tags_at(&self, repository: &RepositoryName, id: PublicationId) -> Result<Vec<TagName>, Error> {
-        let mut tags = Vec::new();
-        for tag in self.tag_names(repository)? {
-            if self.tag_leads_to(repository, &tag)? == Some(id) {
-                tags.push(tag);
-            }
-        }
-        Ok(tags)
+/// Withdraws a publication, unless clients see it by now.
+fn withdraw_one(
+    store: &Store,
+    repository: &RepositoryName,
+    id: PublicationId,
+    options: &FsckOptions<'_>,
+) -> Result<Option<Withdrawn>, Error> {
+    let tags = tags_at(store, repository, id)?;
+    if let Some(sign_tags) = options.sign_tags.filter(|_| !tags.is_empty()) {
+        sign_tags(repository, &tags);
     }
+    let _lock = store.publishing_lock(repository)?;
+    if Publication::shown(&DirectoryTarget::new(store, repository))? == Some(id) {
+        return Ok(None);
+    }
+    let paths = store.paths();
+    let changed = withdraw(store, &paths, repository, id)?;
+    paths.sync_all(changed)?;
+    let leads_to = |tag: TagName| {
+        let id = tag_leads_to(store, repository, &tag)?;
+        Ok((tag, id))
+    };
+    let tags = tags.into_iter().map(leads_to).collect::<Result<_, Error>>()?;
+    Ok(Some(Withdrawn { repository: repository.clone(), publication: id, tags }))
+}
 
-    /// The publication that the link of a tag leads to.
-    fn tag_leads_to(
-        &self,
-        repository: &RepositoryName,
-        tag: &TagName,
-    ) -> Result<Option<PublicationId>, Error> {
-        let (paths, link) = (self.paths(), self.public(repository).join(layout::tag_link(tag)));
-        let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
-        Ok(target.and_then(|target| PublicationId::parse(target.as_str())))
+/// Moves a publication aside with its record, and lets its tags lead to another publication of their state, if there is one. The
+/// caller holds the publishing lock. Returns the directories whose entries changed.
+pub(super) fn withdraw(
+    store: &Store,
+    paths: &StorePaths,
+    repository: &RepositoryName,
+    id: PublicationId,
+) -> Result<Vec<Utf8PathBuf>, Error> {
+    let (public, target) = (store.public(repository), DirectoryTarget::new(store, repository));
+    let record = store.root().join("store").join(Publication::key(repository, id).as_str());
+    let mut changed = move_aside(store.root(), paths, &record)?;
+    changed.extend(record.parent().map(Utf8Path::to_owned));
+    // Before the tree goes: no link leads nowhere.
+    for tag in tags_at(store, repository, id)? {
+        match tagged(store.storage(), repository, &tag) {
+            Ok(Some(commit)) => drop(show_tag(store, &target, repository, (&tag, commit))?),
+            Ok(None) | Err(_) => publish::hide_tag(&target, &tag)?,
+        }
     }
+    for path in [public.join(layout::publication(id)), public.join(layout::archive_root(id))] {
+        changed.extend(move_aside(store.root(), paths, &path)?);
+        changed.extend(path.parent().map(Utf8Path::to_owned));
+    }
+    // A directory that was never made needs no syncing.
+    changed.retain(|path| files::is_directory(path));
+    Ok(changed)
+}
+
+/// The tags whose links lead to a publication.
+fn tags_at(store: &Store, repository: &RepositoryName, id: PublicationId) -> Result<Vec<TagName>, Error> {
+    let mut tags = Vec::new();
+    for tag in tag_names(store.storage(), repository)? {
+        if tag_leads_to(store, repository, &tag)? == Some(id) {
+            tags.push(tag);
+        }
+    }
+    Ok(tags)
+}
+
+/// The publication that the link of a tag leads to.
+fn tag_leads_to(
+    store: &Store,
+    repository: &RepositoryName,
+    tag: &TagName,
+) -> Result<Option<PublicationId>, Error> {
+    let (paths, link) = (store.paths(), store.public(repository).join(layout::tag_link(tag)));
+    let target = paths.place(&link).read_link_if_present().map_err(Error::io("read", &link))?;
+    Ok(target.and_then(|target| PublicationId::parse(target.as_str())))
 }
 
 impl Finding {

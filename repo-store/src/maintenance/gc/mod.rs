@@ -30,10 +30,11 @@
 
 mod history;
 mod mark;
+pub(super) mod plan;
 mod published;
 mod sweep;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
@@ -41,14 +42,17 @@ use deb_parse::checksum::Blake3;
 use jiff::{SignedDuration, Timestamp};
 
 use self::mark::Marks;
+pub use self::plan::GcPlan;
 use self::published::Survey;
 use self::sweep::Sweep;
 use crate::context::Context;
+use crate::document::Kept;
 use crate::error::Error;
-use crate::history::horizon::KeepHistory;
+use crate::history::horizon::{Ends, KeepHistory};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::manifest;
-use crate::model::id::BlobId;
+use crate::manifest::keep::manifest_key;
+use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::progress::{Amount, Phase};
@@ -63,18 +67,16 @@ pub struct GcOptions {
     pub grace: SignedDuration,
     /// How much of the history of each repository is kept; all of those not named.
     pub keep_history: BTreeMap<RepositoryName, KeepHistory>,
-    /// Say what would be removed and change nothing.
-    pub dry_run: bool,
 }
 
 impl Default for GcOptions {
     /// A grace period of seven days, every history for ever.
     fn default() -> Self {
-        Self { grace: SignedDuration::from_hours(7 * 24), keep_history: BTreeMap::new(), dry_run: false }
+        Self { grace: SignedDuration::from_hours(7 * 24), keep_history: BTreeMap::new() }
     }
 }
 
-/// What was removed, or would be.
+/// What was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GcReport {
     /// The files, in the order in which they go.
@@ -87,14 +89,19 @@ pub struct GcReport {
 }
 
 /// A file that nothing refers to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Garbage {
     /// The file, below the root of the store.
     pub path: Utf8PathBuf,
     /// Its size in bytes.
     pub size: u64,
     /// Why it may go.
+    #[serde(serialize_with = "as_text")]
     pub why: Why,
+}
+
+fn as_text<S: serde::Serializer>(why: &Why, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(why)
 }
 
 /// Why a file may go.
@@ -136,117 +143,191 @@ impl fmt::Display for Why {
     }
 }
 
-impl Store {
-    /// Returns whether somebody is collecting garbage at the moment.
-    #[must_use]
-    pub fn is_collecting_garbage(&self) -> bool {
-        self.storage().locks().state(COLLECTION).is_held
+/// See [`Store::is_collecting_garbage`].
+#[must_use]
+pub(crate) fn is_collecting_garbage(store: &Store) -> bool {
+    store.storage().locks().state(COLLECTION).is_held
+}
+
+/// See [`Store::collect_garbage`].
+pub(crate) fn collect_garbage(
+    store: &Store,
+    options: &GcOptions,
+    context: &Context,
+) -> Result<GcReport, Error> {
+    collect(store, options, Mode::Remove, context)
+}
+
+/// What a collection does with what it finds.
+#[derive(Clone, Copy)]
+enum Mode<'a> {
+    /// Nothing.
+    Look,
+    /// Removes it.
+    Remove,
+    /// Removes it, if all of it was planned.
+    RemovePlanned(&'a GcPlan),
+}
+
+impl Mode<'_> {
+    fn is_dry(self) -> bool {
+        matches!(self, Self::Look)
     }
 
-    /// Removes what nothing refers to and nothing under way may need.
-    ///
-    /// Safe while others add, publish and read: see the source of this module. With a grace period of zero nobody may be rolling
-    /// back or reading old publications.
-    ///
-    /// # Errors
-    /// When anything cannot be read that says what is kept; nothing is removed then. When a file cannot be removed; what was
-    /// removed before was garbage, and the next collection goes on.
-    pub fn collect_garbage(&self, options: &GcOptions, context: &Context) -> Result<GcReport, Error> {
-        let storage = self.storage().objects();
-        let only_one = self.storage().locks().acquire(COLLECTION)?;
-        let now = storage.now()?;
-        if !options.dry_run {
-            // A check that runs meanwhile sees that a collection began, even if it is killed.
-            only_one.mark(now)?;
-        }
-        let settled = earlier(now, options.grace);
-        // One that began in the future began before the clock was set right.
-        let began =
-            storage.oldest_other_writer()?.map(|began| if began > now { Timestamp::MIN } else { began });
-        let settled = began.map_or(settled, |began| began.min(settled));
-        let horizon = earlier(context.now, options.grace);
-
-        // Before the blobs: a manifest comes after its blob.
-        let ids = |area| object_store::ids(storage, area);
-        let manifests = ids(manifest::AREA)?;
-        let blobs = ids("blobs")?;
-        let mut of_no_blob: Vec<Blake3> = manifests.difference(&blobs).copied().collect();
-        let mut marks = Marks::new(self, context, ids("objects")?, blobs);
-        let repositories = self.repositories()?;
-        let mut report = GcReport::default();
-        let mut tagged = HashSet::new();
-        for repository in &repositories {
-            let keep = options.keep_history.get(repository).copied().unwrap_or_default();
-            let walk = history::walk(self, repository, keep, context.now, horizon)?;
-            marks.commits(walk.commits)?;
-            if let Some(ends) = walk.shortened {
-                report.shortened.extend(ends.oldest().map(|oldest| (repository.clone(), oldest)));
-                if !options.dry_run {
-                    walk.ends.replaced_by(ends).save(self.storage())?;
-                }
-            }
-            tagged.extend(self.tags(repository)?.into_iter().map(|tag| tag.commit));
-            let keyrings = KeyringVersions::load(self, repository)?;
-            marks.keep_blobs(keyrings.all.iter().map(|version| version.blob));
-        }
-        marks.commit_ids(&tagged)?;
-        let locks = repositories.iter().map(|repository| self.publishing_lock(repository));
-        let _locks = locks.collect::<Result<Vec<_>, _>>()?;
-        let paths = self.paths();
-        let surveys = repositories.iter().map(|name| Survey::of(self, &paths, name, horizon));
-        let surveys = surveys.collect::<Result<Vec<_>, _>>()?;
-        marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
-        // Last: what these cannot read is passed over, and nothing that is needed may be.
-        for commit in history::logged_since(self, (horizon, context.now))? {
-            match marks.commit_ids(&HashSet::from([commit])) {
-                // The log is no reference: what it mentions may be gone since a collection with a shorter grace period.
-                Err(Error::Storage(StorageError::Missing { .. })) => {}
-                result => result?,
-            }
-        }
-
-        let (objects, blobs) = marks.unreached();
-        of_no_blob.extend(blobs.iter().filter(|id| manifests.contains(id)));
-        of_no_blob.sort_unstable();
-        let going: usize = surveys.iter().map(Survey::going).sum();
-        let total = Amount::items(objects.len() + blobs.len() + of_no_blob.len() + going);
-        let phase = context.progress.begin(Phase::Removing, total);
-        let mut sweep = Sweep::new(self, &paths, (settled, now), &phase, options.dry_run);
-        let blobs = sweep.settled(blobs.into_iter().map(|id| Self::blob_key(BlobId(id))))?;
-        let objects = sweep.settled(objects.into_iter().map(|id| Key::object("objects", &id)))?;
-        // Walking a pool of many files takes its time, and nothing in it can have become garbage unless a publication goes; or
-        // a blob, when something was linked that was never shown.
-        let shown = blobs.iter().any(|file| file.links() > 1);
-        let mut unlisted = Vec::new();
-        for survey in &surveys {
-            if shown || survey.loses_something() {
-                unlisted.extend(survey.unlisted(self)?);
-            }
-        }
-        let known_pools = surveys.iter().all(Survey::is_complete);
-        // Before their files go, publications are marked as going: a check would miss these otherwise if this process died.
-        for survey in &surveys {
-            survey.begin(self, &mut sweep)?;
-        }
-        let unlisted = sweep.pool_files_of_others(unlisted, &blobs)?;
-        for blob in blobs {
-            let names = blob.identity().and_then(|file| unlisted.get(&file)).map_or(&[][..], Vec::as_slice);
-            // Something may still show it that could not be looked at.
-            if known_pools || blob.links() == 1 + names.len() as u64 {
-                sweep.remove_settled(&blob, names)?;
-            }
-        }
-        let manifests = of_no_blob.into_iter().map(|id| Self::manifest_key(BlobId(id)));
-        for file in objects.into_iter().chain(sweep.settled(manifests)?) {
-            sweep.remove_settled(&file, &[])?;
-        }
-        for survey in &surveys {
-            survey.remove(self, &mut sweep)?;
-        }
-        let (removed, freed) = sweep.finish();
-        phase.finish();
-        Ok(GcReport { removed, freed, ..report })
+    /// How often all that may go is gone through.
+    fn passes(self) -> usize {
+        if matches!(self, Self::RemovePlanned(_)) { 2 } else { 1 }
     }
+}
+
+fn collect(store: &Store, options: &GcOptions, mode: Mode<'_>, context: &Context) -> Result<GcReport, Error> {
+    let storage = store.storage().objects();
+    let only_one = store.storage().locks().acquire(COLLECTION)?;
+    let now = storage.now()?;
+    if !mode.is_dry() {
+        // A check that runs meanwhile sees that a collection began, even if it is killed.
+        only_one.mark(now)?;
+    }
+    let settled = earlier(now, options.grace);
+    // One that began in the future began before the clock was set right.
+    let began = storage.oldest_other_writer()?.map(|began| if began > now { Timestamp::MIN } else { began });
+    let settled = began.map_or(settled, |began| began.min(settled));
+    let horizon = earlier(context.now, options.grace);
+
+    // Before the blobs: a manifest comes after its blob.
+    let ids = |area| object_store::ids(storage, area);
+    let manifests = ids(manifest::AREA)?;
+    let blobs = ids("blobs")?;
+    let mut of_no_blob: Vec<Blake3> = manifests.difference(&blobs).copied().collect();
+    let mut marks = Marks::new(store, context, ids("objects")?, blobs);
+    let repositories = store.repositories()?;
+    let histories = mark_histories(store, &mut marks, (&repositories, options), (horizon, context))?;
+    marks.commit_ids(&histories.tagged)?;
+    let locks = repositories.iter().map(|repository| store.publishing_lock(repository));
+    let _locks = locks.collect::<Result<Vec<_>, _>>()?;
+    let paths = store.paths();
+    let surveys = repositories.iter().map(|name| Survey::of(store, &paths, name, horizon));
+    let surveys = surveys.collect::<Result<Vec<_>, _>>()?;
+    marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
+    // Last: what these cannot read is passed over, and nothing that is needed may be.
+    for commit in history::logged_since(store, (horizon, context.now))? {
+        match marks.commit_ids(&HashSet::from([commit])) {
+            // The log is no reference: what it mentions may be gone since a collection with a shorter grace period.
+            Err(Error::Storage(StorageError::Missing { .. })) => {}
+            result => result?,
+        }
+    }
+
+    let (objects, blobs) = marks.unreached();
+    of_no_blob.extend(blobs.iter().filter(|id| manifests.contains(id)));
+    of_no_blob.sort_unstable();
+    let unreached = OutOfReach { objects, blobs, manifests: of_no_blob };
+    let going: usize = surveys.iter().map(Survey::going).sum();
+    let phase =
+        context.progress.begin(Phase::Removing, Amount::items((unreached.count() + going) * mode.passes()));
+    let sweep = |is_dry| {
+        let sweep = Sweep::new(store, &paths, (settled, now), &phase, is_dry);
+        clear(store, &surveys, &unreached, sweep)
+    };
+    let shortened =
+        histories.shortened.iter().filter_map(|(name, ends)| Some((name.clone(), ends.oldest()?)));
+    let shortened: BTreeMap<RepositoryName, u64> = shortened.collect();
+    if let Mode::RemovePlanned(plan) = mode {
+        plan.check(&sweep(true)?.0, &shortened)?;
+    }
+    if !mode.is_dry() {
+        for ends in histories.shortened.values() {
+            ends.save(store.storage())?;
+        }
+    }
+    let (removed, freed) = sweep(mode.is_dry())?;
+    phase.finish();
+    Ok(GcReport { removed, freed, shortened })
+}
+
+/// What no state that is kept leads to.
+struct OutOfReach {
+    objects: Vec<Blake3>,
+    blobs: Vec<Blake3>,
+    /// Of blobs that go, or are gone.
+    manifests: Vec<Blake3>,
+}
+
+impl OutOfReach {
+    fn count(&self) -> usize {
+        self.objects.len() + self.blobs.len() + self.manifests.len()
+    }
+}
+
+/// Goes through all that may go, in the order in which it goes.
+fn clear(
+    store: &Store,
+    surveys: &[Survey<'_>],
+    unreached: &OutOfReach,
+    mut sweep: Sweep<'_>,
+) -> Result<(Vec<Garbage>, u64), Error> {
+    let blobs = sweep.settled(unreached.blobs.iter().map(|id| Store::blob_key(BlobId(*id))))?;
+    let objects = sweep.settled(unreached.objects.iter().map(|id| Key::object("objects", id)))?;
+    // Walking a pool of many files takes its time, and nothing in it can have become garbage unless a publication goes; or
+    // a blob, when something was linked that was never shown.
+    let shown = blobs.iter().any(|file| file.links() > 1);
+    let mut unlisted = Vec::new();
+    for survey in surveys {
+        if shown || survey.loses_something() {
+            unlisted.extend(survey.unlisted(store)?);
+        }
+    }
+    let known_pools = surveys.iter().all(Survey::is_complete);
+    // Before their files go, publications are marked as going: a check would miss these otherwise if this process died.
+    for survey in surveys {
+        survey.begin(store, &mut sweep)?;
+    }
+    let unlisted = sweep.pool_files_of_others(unlisted, &blobs)?;
+    for blob in blobs {
+        let names = blob.identity().and_then(|file| unlisted.get(&file)).map_or(&[][..], Vec::as_slice);
+        // Something may still show it that could not be looked at.
+        if known_pools || blob.links() == 1 + names.len() as u64 {
+            sweep.remove_settled(&blob, names)?;
+        }
+    }
+    let manifests = unreached.manifests.iter().map(|id| manifest_key(BlobId(*id)));
+    for file in objects.into_iter().chain(sweep.settled(manifests)?) {
+        sweep.remove_settled(&file, &[])?;
+    }
+    for survey in surveys {
+        survey.remove(store, &mut sweep)?;
+    }
+    Ok(sweep.finish())
+}
+
+/// What was found in the histories of repositories.
+#[derive(Default)]
+struct Histories {
+    tagged: HashSet<CommitId>,
+    /// Where those end from now on of which less is kept.
+    shortened: BTreeMap<RepositoryName, Kept<Ends>>,
+}
+
+/// Marks what histories lead to.
+fn mark_histories(
+    store: &Store,
+    marks: &mut Marks<'_>,
+    (repositories, options): (&BTreeSet<RepositoryName>, &GcOptions),
+    (horizon, context): (Timestamp, &Context),
+) -> Result<Histories, Error> {
+    let mut found = Histories::default();
+    for repository in repositories {
+        let keep = options.keep_history.get(repository).copied().unwrap_or_default();
+        let walk = history::walk(store, repository, keep, context.now, horizon)?;
+        marks.commits(walk.commits)?;
+        if let Some(ends) = walk.shortened {
+            found.shortened.insert(repository.clone(), walk.ends.replaced_by(ends));
+        }
+        found.tagged.extend(store.tags(repository)?.into_iter().map(|tag| tag.commit));
+        let keyrings = KeyringVersions::load(store, repository)?;
+        marks.keep_blobs(keyrings.all.iter().map(|version| version.blob));
+    }
+    Ok(found)
 }
 
 /// A moment before `now`; the beginning of time when there is none so long ago.

@@ -14,7 +14,11 @@ use crate::model::chunk::Chunk;
 use crate::model::id::{CommitId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
+use crate::publish::going::forget_going;
+use crate::publish::going::going;
+use crate::publish::going::note_going;
 use crate::publish::layout::{self, PUBLICATIONS, SNAPSHOTS};
+use crate::publish::tagged::mend_tags;
 use crate::publish::{DirectoryTarget, Publication, Source};
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::files;
@@ -67,7 +71,7 @@ impl<'a> Survey<'a> {
             must_be_directory(&paths.place(directory))?;
         }
         // What a collection that was killed began to take away.
-        let begun = store.going(repository);
+        let begun = going(store, repository);
         let mut known = BTreeMap::new();
         for id in names.iter().filter_map(|name| PublicationId::parse(name)) {
             known.insert(id, Publication::read(store, repository, id)?);
@@ -155,7 +159,7 @@ impl<'a> Survey<'a> {
     pub(super) fn begin(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
         if !self.going.is_empty() && !sweep.is_dry() {
             let ids = self.going.keys().filter_map(|id| PublicationId::parse(id));
-            store.note_going(&self.repository, ids)?;
+            note_going(store, &self.repository, ids)?;
         }
         for (id, why) in &self.going {
             sweep.remove_tree(&self.public.join(SNAPSHOTS).join(id), *why)?;
@@ -194,8 +198,8 @@ impl<'a> Survey<'a> {
         if sweep.is_dry() {
             Ok(())
         } else {
-            store.forget_going(&self.repository)?;
-            store.mend_tags(&DirectoryTarget::new(store, &self.repository), &self.repository)
+            forget_going(store, &self.repository)?;
+            mend_tags(store, &DirectoryTarget::new(store, &self.repository), &self.repository)
         }
     }
 }

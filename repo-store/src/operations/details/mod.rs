@@ -148,45 +148,36 @@ impl<T> Default for Came<T> {
     }
 }
 
-impl Store {
-    /// What changed from one content of a suite to another, source by source.
-    ///
-    /// Nothing is compared but the highest version before and the highest after of each package and architecture. Reads the
-    /// [manifests](Self::manifest) of these, and makes those that are missing. A package file that cannot be unpacked, or is over a
-    /// limit, is [named](PackageChange::contents_unknown); the others are compared all the same.
-    ///
-    /// # Errors
-    /// As [`difference`](Self::difference) and [`manifest`](Self::manifest).
-    pub fn details(
-        &self,
-        before: &Snapshot,
-        after: &Snapshot,
-        context: &Context,
-    ) -> Result<Vec<SourceChange>, Error> {
-        let pairs = pairs::of(self, before, after)?;
-        let compared = parallel_map(&pairs, context.threads, |pair| compare::compare(self, pair));
-        let mut by_source: pairs::BySource<'_> = BTreeMap::new();
-        for (pair, compared) in pairs.iter().zip(compared) {
-            by_source.entry(pair.source()).or_default().push((pair, compared?));
-        }
-        // Manifests that were made are worth keeping, but whoever may not write still may read.
-        drop(self.storage().objects().sync());
-        // What is new for one architecture, or by its name, need not be a new source.
-        let had = pairs::others(self, before, &by_source, pairs::lowest_source)?;
-        let has = pairs::others(self, after, &by_source, pairs::highest_source)?;
-        let changes = by_source.into_iter().map(|(source, members)| {
-            let before = pairs::lowest_source(&members).or_else(|| had.get(&source).cloned());
-            let after = pairs::highest_source(&members).or_else(|| has.get(&source).cloned());
-            let entries = entries::of(&source, &members, had.get(&source));
-            SourceChange {
-                source,
-                before,
-                after,
-                changelog: entries.entries,
-                changelog_complete: entries.complete,
-                packages: members.into_iter().map(|(_, compared)| compared.change).collect(),
-            }
-        });
-        Ok(changes.collect())
+/// See [`Store::details`].
+pub(crate) fn details(
+    store: &Store,
+    before: &Snapshot,
+    after: &Snapshot,
+    context: &Context,
+) -> Result<Vec<SourceChange>, Error> {
+    let pairs = pairs::of(store, before, after)?;
+    let compared = parallel_map(&pairs, context.threads, |pair| compare::compare(store, pair));
+    let mut by_source: pairs::BySource<'_> = BTreeMap::new();
+    for (pair, compared) in pairs.iter().zip(compared) {
+        by_source.entry(pair.source()).or_default().push((pair, compared?));
     }
+    // Manifests that were made are worth keeping, but whoever may not write still may read.
+    drop(store.storage().objects().sync());
+    // What is new for one architecture, or by its name, need not be a new source.
+    let had = pairs::others(store, before, &by_source, pairs::lowest_source)?;
+    let has = pairs::others(store, after, &by_source, pairs::highest_source)?;
+    let changes = by_source.into_iter().map(|(source, members)| {
+        let before = pairs::lowest_source(&members).or_else(|| had.get(&source).cloned());
+        let after = pairs::highest_source(&members).or_else(|| has.get(&source).cloned());
+        let entries = entries::of(&source, &members, had.get(&source));
+        SourceChange {
+            source,
+            before,
+            after,
+            changelog: entries.entries,
+            changelog_complete: entries.complete,
+            packages: members.into_iter().map(|(_, compared)| compared.change).collect(),
+        }
+    });
+    Ok(changes.collect())
 }

@@ -168,34 +168,32 @@ pub(super) fn read_text(path: &Utf8Path, origin: Origin<'_>) -> Result<Vec<u8>, 
     Ok(bytes)
 }
 
-impl Store {
-    /// Reads a listed file to its end and into the store's waiting room, unless it is a dry run; a tarball with `list_files`
-    /// also for the files in it.
-    pub(super) fn read_listed(
-        &self,
-        list: List<'_>,
-        entry: &FileEntry,
-        list_files: bool,
-        request: &Request<'_>,
-    ) -> Result<Read<'_>, Error> {
-        let path = list.beside(&entry.path);
-        let (file, before) = list.origin.open(&path)?;
-        let mut intake = Intake::begin(self, request, (&path, &file, before.len()))?;
-        let set = listed_hashes(entry);
-        let read = if list_files {
-            tarball::read(&mut intake, before.len(), set, self.limits())
-                .map(|tarball| (tarball.hashes, tarball.files.ok()))
-        } else {
-            hashes_of_all(&mut intake, set).map(|hashes| (hashes, None))
-        };
-        intake.ended(&path)?;
-        let (hashes, files) =
-            read.map_err(|source| Error::Import(ImportError::Package { file: path.clone(), source }))?;
-        changed_while_read(&path, &file, &before, hashes.size)?;
-        list.check(entry, &Checksums::from(&hashes))?;
-        let staged = intake.finish(&path, BlobId(hashes.blake3))?;
-        Ok(Read { hashes, staged, files })
-    }
+/// Reads a listed file to its end and into the store's waiting room, unless it is a dry run; a tarball with `list_files`
+/// also for the files in it.
+pub(super) fn read_listed<'a>(
+    store: &'a Store,
+    list: List<'_>,
+    entry: &FileEntry,
+    list_files: bool,
+    request: &Request<'_>,
+) -> Result<Read<'a>, Error> {
+    let path = list.beside(&entry.path);
+    let (file, before) = list.origin.open(&path)?;
+    let mut intake = Intake::begin(store, request, (&path, &file, before.len()))?;
+    let set = listed_hashes(entry);
+    let read = if list_files {
+        tarball::read(&mut intake, before.len(), set, store.limits())
+            .map(|tarball| (tarball.hashes, tarball.files.ok()))
+    } else {
+        hashes_of_all(&mut intake, set).map(|hashes| (hashes, None))
+    };
+    intake.ended(&path)?;
+    let (hashes, files) =
+        read.map_err(|source| Error::Import(ImportError::Package { file: path.clone(), source }))?;
+    changed_while_read(&path, &file, &before, hashes.size)?;
+    list.check(entry, &Checksums::from(&hashes))?;
+    let staged = intake.finish(&path, BlobId(hashes.blake3))?;
+    Ok(Read { hashes, staged, files })
 }
 
 /// The checksums of what is read to its end.

@@ -20,11 +20,15 @@ use intake::{Intake, KnownPackages};
 use crate::context::Context;
 use crate::error::{ChangeError, Error, ImportError};
 use crate::manifest::Manifest;
+use crate::manifest::keep::manifest_key;
+use crate::manifest::keep::stage_manifest;
 use crate::model::class::WildPattern;
 use crate::model::hold::Hold;
 use crate::model::id::BlobId;
 use crate::model::operation::{Operation, PackageSummary};
 use crate::model::record::{Build, Digests, Record, RecordKey};
+use crate::operations::import::source::read_source;
+use crate::operations::import::upload::read_upload;
 use crate::operations::placement::{Placement, PlacementRequest, UploadDistribution};
 use crate::progress::{Amount, Phase, Running};
 use crate::settings::route::Route;
@@ -137,162 +141,151 @@ pub struct Refused {
     pub moved_to: Option<Utf8PathBuf>,
 }
 
-impl Store {
-    /// Adds packages to a repository: package files, source packages (`.dsc`) and uploads (`.changes`).
-    ///
-    /// Each file is read once: hashed, checked and copied into the store at the same time. All are added in one commit or, unless
-    /// [`keep_going`](AddOptions::keep_going) is set, none is. An upload is always added as a whole, or not.
-    ///
-    /// A `.dsc` stands for the files it lists, which lie beside it; a `.changes` for everything it lists, whatever of it is given
-    /// as well.
-    ///
-    /// # Errors
-    /// When the store itself fails; [`Error::Settings`] for settings that cannot be used. Files that are refused are part of the report.
-    pub fn add(
-        &self,
-        repository: &RepositorySettings,
-        files: &[Utf8PathBuf],
-        options: &AddOptions,
-        context: &Context,
-    ) -> Result<AddReport, Error> {
-        let origin = Origin::paths(options.refuse_links);
-        let files = Files::given(files, origin, context);
-        self.add_from(origin, repository, &files, options, context)
-    }
+/// See [`Store::add`].
+pub(crate) fn add(
+    store: &Store,
+    repository: &RepositorySettings,
+    files: &[Utf8PathBuf],
+    options: &AddOptions,
+    context: &Context,
+) -> Result<AddReport, Error> {
+    let origin = Origin::paths(options.refuse_links);
+    let files = Files::given(files, origin, context);
+    add_from(store, origin, repository, &files, options, context)
+}
 
-    /// [`add`](Self::add), of files that lie there.
-    pub(crate) fn add_from(
-        &self,
-        origin: Origin<'_>,
-        repository: &RepositorySettings,
-        files: &Files,
-        options: &AddOptions,
-        context: &Context,
-    ) -> Result<AddReport, Error> {
-        repository.check()?;
-        repository.check_suites(&options.suites)?;
-        let Files { paths: files, total } = files;
-        let phase = context.progress.begin(Phase::Reading, *total);
-        let known = KnownPackages::default();
-        let request = Request { options, origin, phase: &phase, known: &known };
-        let read = parallel_map(files, context.threads, |file| {
-            phase.check()?;
-            self.read_argument(repository, file, &request, context)
-        });
-        // The outcome for each file, by its place among those given.
-        let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
-        let mut candidates = Vec::new();
-        for (place, result) in read.into_iter().enumerate() {
-            match result {
-                Ok(found) => candidates.extend(found.into_iter().map(|candidate| (place, candidate))),
-                Err(error) if is_ours(&error) => return Err(error),
-                Err(error) => {
-                    refused.insert(place, error);
-                }
+/// [`add`](Store::add), of files that lie there.
+pub(crate) fn add_from(
+    store: &Store,
+    origin: Origin<'_>,
+    repository: &RepositorySettings,
+    files: &Files,
+    options: &AddOptions,
+    context: &Context,
+) -> Result<AddReport, Error> {
+    repository.check()?;
+    repository.check_suites(&options.suites)?;
+    let Files { paths: files, total } = files;
+    let phase = context.progress.begin(Phase::Reading, *total);
+    let known = KnownPackages::default();
+    let request = Request { options, origin, phase: &phase, known: &known };
+    let read = parallel_map(files, context.threads, |file| {
+        phase.check()?;
+        read_argument(store, repository, file, &request, context)
+    });
+    // The outcome for each file, by its place among those given.
+    let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
+    let mut candidates = Vec::new();
+    for (place, result) in read.into_iter().enumerate() {
+        match result {
+            Ok(found) => candidates.extend(found.into_iter().map(|candidate| (place, candidate))),
+            Err(error) if is_ours(&error) => return Err(error),
+            Err(error) => {
+                refused.insert(place, error);
             }
         }
-        phase.finish();
-        // The order of keys, in which insertion is fastest.
-        candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
+    }
+    phase.finish();
+    // The order of keys, in which insertion is fastest.
+    candidates.sort_by(|(_, a), (_, b)| a.record.key().cmp(b.record.key()));
 
-        let change = |transaction: &mut Transaction<'_>| {
-            let outcome = insert_all(&candidates, transaction, options)?;
-            let all_good = refused.is_empty() && outcome.refused.is_empty();
-            if (all_good || options.keep_going) && !options.dry_run {
-                let kept = candidates.iter().filter(|(place, _)| outcome.added.contains_key(place));
-                let kept: Vec<&Candidate<'_>> = kept.map(|(_, candidate)| candidate).collect();
-                let phase = context.progress.begin(Phase::Changing, Amount::items(kept.len()));
-                for candidate in kept {
-                    candidate.keep(self)?;
-                    phase.advance(1, 0)?;
-                }
-                phase.finish();
-            } else {
-                transaction.clear();
+    let change = |transaction: &mut Transaction<'_>| {
+        let outcome = insert_all(&candidates, transaction, options)?;
+        let all_good = refused.is_empty() && outcome.refused.is_empty();
+        if (all_good || options.keep_going) && !options.dry_run {
+            let kept = candidates.iter().filter(|(place, _)| outcome.added.contains_key(place));
+            let kept: Vec<&Candidate<'_>> = kept.map(|(_, candidate)| candidate).collect();
+            let phase = context.progress.begin(Phase::Changing, Amount::items(kept.len()));
+            for candidate in kept {
+                candidate.keep(store)?;
+                phase.advance(1, 0)?;
             }
-            Ok((Operation::Add(summary(&outcome)), outcome))
-        };
-        let (committed, outcome) = self.transact_in(repository, context, change)?;
+            phase.finish();
+        } else {
+            transaction.clear();
+        }
+        Ok((Operation::Add(summary(&outcome)), outcome))
+    };
+    let (committed, outcome) = store.transact_in(repository, context, change)?;
 
-        refused.extend(outcome.refused);
-        let refused = refused.into_iter().filter_map(|(place, error)| {
-            let file = files.get(place)?.clone();
-            Some(Refused { file, error, moved_to: None })
-        });
-        let added = outcome.added.into_values().flatten().collect();
-        Ok(AddReport { added, refused: refused.collect(), committed })
+    refused.extend(outcome.refused);
+    let refused = refused.into_iter().filter_map(|(place, error)| {
+        let file = files.get(place)?.clone();
+        Some(Refused { file, error, moved_to: None })
+    });
+    let added = outcome.added.into_values().flatten().collect();
+    Ok(AddReport { added, refused: refused.collect(), committed })
+}
+
+/// Reads whatever a file stands for.
+fn read_argument<'a>(
+    store: &'a Store,
+    repository: &RepositorySettings,
+    path: &Utf8Path,
+    request: &Request<'_>,
+    context: &Context,
+) -> Result<Vec<Candidate<'a>>, Error> {
+    match path.extension() {
+        Some("changes") => read_upload(store, repository, path, request, context),
+        Some("dsc") => {
+            let (_, candidate) = read_source(store, repository, path, None, request, context)?;
+            Ok(vec![candidate])
+        }
+        Some("buildinfo") => Err(List { path, origin: request.origin }
+            .misfit("it is taken together with a .changes that lists it")),
+        _ => Ok(vec![read_package(store, repository, path, None, request)?]),
+    }
+}
+
+/// Reads a file to its end: into the store's waiting room, unless it is a dry run. It must be what the upload lists of it.
+fn read_package<'a>(
+    store: &'a Store,
+    repository: &RepositorySettings,
+    path: &Utf8Path,
+    upload: Option<&InUpload<'_>>,
+    request: &Request<'_>,
+) -> Result<Candidate<'a>, Error> {
+    let options = request.options;
+    let (file, before) = request.origin.open(path)?;
+    let mut intake = Intake::begin(store, request, (path, &file, before.len()))?;
+    let mut read_options = match (repository.contents, options.check_data) {
+        (true, _) => Manifest::options(store.limits()),
+        (false, true) => deb::Options::default(),
+        (false, false) => deb::Options { data: deb::Data::Skip, ..deb::Options::default() },
+    };
+    read_options.limits = store.limits().clone();
+    read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
+    let read = deb::read(&mut intake, &read_options);
+    intake.ended(path)?;
+    let package =
+        read.map_err(|source| Error::Import(ImportError::Package { file: path.to_owned(), source }))?;
+    changed_while_read(path, &file, &before, package.size)?;
+    // The installer, which unpacks `.udeb` packages, makes directories that are missing.
+    if let Some(problem) = package.unpack_problem.clone().filter(|_| path.extension() != Some("udeb")) {
+        return Err(Error::Import(ImportError::NotUnpackable { file: path.to_owned(), problem }));
+    }
+    if let Some(InUpload { list, entry, .. }) = upload {
+        list.check(entry, &Checksums::from(&package))?;
     }
 
-    /// Reads whatever a file stands for.
-    fn read_argument(
-        &self,
-        repository: &RepositorySettings,
-        path: &Utf8Path,
-        request: &Request<'_>,
-        context: &Context,
-    ) -> Result<Vec<Candidate<'_>>, Error> {
-        match path.extension() {
-            Some("changes") => self.read_upload(repository, path, request, context),
-            Some("dsc") => {
-                let (_, candidate) = self.read_source(repository, path, None, request, context)?;
-                Ok(vec![candidate])
-            }
-            Some("buildinfo") => Err(List { path, origin: request.origin }
-                .misfit("it is taken together with a .changes that lists it")),
-            _ => Ok(vec![self.read_package(repository, path, None, request)?]),
-        }
+    options.check_name(path, &RecordKey::of(&package.control).package)?;
+    let blob = BlobId(package.blake3);
+    // A stanza is the same whether the package came with an upload or alone.
+    let digests = Digests { sha256: package.sha256, md5: None, sha1: None };
+    let control = &package.control;
+    let paragraph = control.paragraph();
+    let asked = options.placement(upload.map(|upload| upload.distribution));
+    let placement =
+        Placement::of(&RecordKey::of(control), |name| paragraph.get_str(name), repository, &asked)?;
+    let (component, kind) = (placement.component.clone(), kind_of(control, path));
+    let record = Record::new(control, component, kind, blob, package.size, &digests)
+        .map_err(|source| Error::Import(ImportError::Stanza { file: path.to_owned(), source }))?;
+    let mut staged = Vec::new();
+    staged.extend(intake.finish(path, blob)?.map(|copy| (Store::blob_key(blob), copy)));
+    if repository.contents && !options.dry_run {
+        staged.push((manifest_key(blob), stage_manifest(store.storage(), &Manifest::of(&package))?));
     }
-
-    /// Reads a file to its end: into the store's waiting room, unless it is a dry run. It must be what the upload lists of it.
-    fn read_package(
-        &self,
-        repository: &RepositorySettings,
-        path: &Utf8Path,
-        upload: Option<&InUpload<'_>>,
-        request: &Request<'_>,
-    ) -> Result<Candidate<'_>, Error> {
-        let options = request.options;
-        let (file, before) = request.origin.open(path)?;
-        let mut intake = Intake::begin(self, request, (path, &file, before.len()))?;
-        let mut read_options = match (repository.contents, options.check_data) {
-            (true, _) => Manifest::options(self.limits()),
-            (false, true) => deb::Options::default(),
-            (false, false) => deb::Options { data: deb::Data::Skip, ..deb::Options::default() },
-        };
-        read_options.limits = self.limits().clone();
-        read_options.hashes = upload.map(|upload| listed_hashes(upload.entry)).unwrap_or_default();
-        let read = deb::read(&mut intake, &read_options);
-        intake.ended(path)?;
-        let package =
-            read.map_err(|source| Error::Import(ImportError::Package { file: path.to_owned(), source }))?;
-        changed_while_read(path, &file, &before, package.size)?;
-        // The installer, which unpacks `.udeb` packages, makes directories that are missing.
-        if let Some(problem) = package.unpack_problem.clone().filter(|_| path.extension() != Some("udeb")) {
-            return Err(Error::Import(ImportError::NotUnpackable { file: path.to_owned(), problem }));
-        }
-        if let Some(InUpload { list, entry, .. }) = upload {
-            list.check(entry, &Checksums::from(&package))?;
-        }
-
-        options.check_name(path, &RecordKey::of(&package.control).package)?;
-        let blob = BlobId(package.blake3);
-        // A stanza is the same whether the package came with an upload or alone.
-        let digests = Digests { sha256: package.sha256, md5: None, sha1: None };
-        let control = &package.control;
-        let paragraph = control.paragraph();
-        let asked = options.placement(upload.map(|upload| upload.distribution));
-        let placement =
-            Placement::of(&RecordKey::of(control), |name| paragraph.get_str(name), repository, &asked)?;
-        let (component, kind) = (placement.component.clone(), kind_of(control, path));
-        let record = Record::new(control, component, kind, blob, package.size, &digests)
-            .map_err(|source| Error::Import(ImportError::Stanza { file: path.to_owned(), source }))?;
-        let mut staged = Vec::new();
-        staged.extend(intake.finish(path, blob)?.map(|copy| (Self::blob_key(blob), copy)));
-        if repository.contents && !options.dry_run {
-            staged.push((Self::manifest_key(blob), self.stage_manifest(&Manifest::of(&package))?));
-        }
-        Candidate::new(repository, path, Arc::new(record), placement, staged, Vec::new())
-    }
+    Candidate::new(repository, path, Arc::new(record), placement, staged, Vec::new())
 }
 
 /// How files are added, and where they lie.

@@ -15,6 +15,9 @@ use super::{AddOptions, Candidate, Origin, Request};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::model::record::{Build, Record};
+use crate::operations::import::listed::read_listed;
+use crate::operations::import::read_package;
+use crate::operations::import::source::read_source;
 use crate::operations::placement::{Placement, UploadDistribution};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
@@ -32,182 +35,177 @@ struct Upload<'a> {
     parts: Vec<&'a FileEntry>,
 }
 
-impl Store {
-    /// Reads an upload to the end: every file that it lists. What is not there may be in the store already.
-    pub(super) fn read_upload(
-        &self,
-        repository: &RepositorySettings,
-        path: &Utf8Path,
-        request: &Request<'_>,
-        context: &Context,
-    ) -> Result<Vec<Candidate<'_>>, Error> {
-        let list = List { path, origin: request.origin };
-        let bytes = read_text(path, request.origin)?;
-        let text = match &repository.uploaders {
-            None => bytes,
-            Some(uploaders) => {
-                let not_signed =
-                    |source| Error::Import(ImportError::NotSigned { file: path.to_owned(), source });
-                uploaders.signed_text(&bytes, context.now).map_err(not_signed)?
-            }
-        };
-        let changes = Changes::parse(&text, &Limits::default()).map_err(|source| list.error(source))?;
-        let upload = Upload::sort(list, &changes, repository)?;
-        // A look at the names and sizes first: as long as something is missing nothing needs to be read.
-        let mut missing = Vec::new();
-        for entry in changes.files() {
-            if !list.is_beside(entry)? {
-                missing.push(entry);
-            }
+/// Reads an upload to the end: every file that it lists. What is not there may be in the store already.
+pub(super) fn read_upload<'a>(
+    store: &'a Store,
+    repository: &RepositorySettings,
+    path: &Utf8Path,
+    request: &Request<'_>,
+    context: &Context,
+) -> Result<Vec<Candidate<'a>>, Error> {
+    let list = List { path, origin: request.origin };
+    let bytes = read_text(path, request.origin)?;
+    let text = match &repository.uploaders {
+        None => bytes,
+        Some(uploaders) => {
+            let not_signed = |source| Error::Import(ImportError::NotSigned { file: path.to_owned(), source });
+            uploaders.signed_text(&bytes, context.now).map_err(not_signed)?
         }
-        // Records of builds are not kept: when one is gone, the upload must be one that was taken before.
-        let gone = missing.iter().find(|entry| upload.buildinfos.contains(entry));
-        if let Some(entry) = gone
-            && !self.is_stored(&upload, repository)?
-        {
-            return Err(list.incomplete(entry));
-        }
-
-        let mut builds = Vec::new();
-        for entry in upload.buildinfos.iter().filter(|entry| !missing.contains(entry)) {
-            builds.push((entry, upload.read_buildinfo(entry, request)?));
-        }
-        let mut candidates = Vec::with_capacity(upload.packages.len() + 1);
-        candidates.extend(self.read_source_of(&upload, repository, request, context)?);
-        let read = parallel_map(&upload.packages, context.threads, |entry| {
-            self.read_package_of(&upload, entry, repository, request)
-        });
-        for candidate in read {
-            candidates.push(candidate?);
-        }
-        // By now the files are what the upload lists; so a record that lists others is wrong itself.
-        for (entry, info) in builds {
-            upload.check_built(entry, &info)?;
-        }
-        Ok(candidates)
-    }
-
-    fn read_source_of(
-        &self,
-        upload: &Upload<'_>,
-        repository: &RepositorySettings,
-        request: &Request<'_>,
-        context: &Context,
-    ) -> Result<Option<Candidate<'_>>, Error> {
-        let list = upload.list;
-        let Some(entry) = upload.source else {
-            return match upload.parts.first() {
-                None => Ok(None),
-                Some(part) => {
-                    Err(list.misfit(format!("{} is not a package, and no .dsc is listed", name(part))))
-                }
-            };
-        };
+    };
+    let changes = Changes::parse(&text, &Limits::default()).map_err(|source| list.error(source))?;
+    let upload = Upload::sort(list, &changes, repository)?;
+    // A look at the names and sizes first: as long as something is missing nothing needs to be read.
+    let mut missing = Vec::new();
+    for entry in changes.files() {
         if !list.is_beside(entry)? {
-            return self.stored_source_of(upload, entry, repository, request).map(Some);
+            missing.push(entry);
         }
-        let in_upload = upload.entry(entry);
-        let path = list.beside(&entry.path);
-        let (dsc, candidate) = self.read_source(repository, &path, Some(&in_upload), request, context)?;
-        upload.check_source(&dsc, entry)?;
-        Ok(Some(candidate))
+    }
+    // Records of builds are not kept: when one is gone, the upload must be one that was taken before.
+    let gone = missing.iter().find(|entry| upload.buildinfos.contains(entry));
+    if let Some(entry) = gone
+        && !is_stored(store, &upload, repository)?
+    {
+        return Err(list.incomplete(entry));
     }
 
-    fn read_package_of(
-        &self,
-        upload: &Upload<'_>,
-        entry: &FileEntry,
-        repository: &RepositorySettings,
-        request: &Request<'_>,
-    ) -> Result<Candidate<'_>, Error> {
-        let list = upload.list;
-        let path = list.beside(&entry.path);
-        let candidate = if list.is_beside(entry)? {
-            self.read_package(repository, &path, Some(&upload.entry(entry)), request)?
-        } else {
-            let stored = self.stored_package(repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
-            upload.stored(entry, stored, repository, request)?
+    let mut builds = Vec::new();
+    for entry in upload.buildinfos.iter().filter(|entry| !missing.contains(entry)) {
+        builds.push((entry, upload.read_buildinfo(entry, request)?));
+    }
+    let mut candidates = Vec::with_capacity(upload.packages.len() + 1);
+    candidates.extend(read_source_of(store, &upload, repository, request, context)?);
+    let read = parallel_map(&upload.packages, context.threads, |entry| {
+        read_package_of(store, &upload, entry, repository, request)
+    });
+    for candidate in read {
+        candidates.push(candidate?);
+    }
+    // By now the files are what the upload lists; so a record that lists others is wrong itself.
+    for (entry, info) in builds {
+        upload.check_built(entry, &info)?;
+    }
+    Ok(candidates)
+}
+
+fn read_source_of<'a>(
+    store: &'a Store,
+    upload: &Upload<'_>,
+    repository: &RepositorySettings,
+    request: &Request<'_>,
+    context: &Context,
+) -> Result<Option<Candidate<'a>>, Error> {
+    let list = upload.list;
+    let Some(entry) = upload.source else {
+        return match upload.parts.first() {
+            None => Ok(None),
+            Some(part) => Err(list.misfit(format!("{} is not a package, and no .dsc is listed", name(part)))),
         };
-        upload.check_package(&candidate.record, entry)?;
-        Ok(candidate)
+    };
+    if !list.is_beside(entry)? {
+        return stored_source_of(store, upload, entry, repository, request).map(Some);
     }
+    let in_upload = upload.entry(entry);
+    let path = list.beside(&entry.path);
+    let (dsc, candidate) = read_source(store, repository, &path, Some(&in_upload), request, context)?;
+    upload.check_source(&dsc, entry)?;
+    Ok(Some(candidate))
+}
 
-    /// The source package of an upload whose `.dsc` is not there, from the store.
-    fn stored_source_of(
-        &self,
-        upload: &Upload<'_>,
-        entry: &FileEntry,
-        repository: &RepositorySettings,
-        request: &Request<'_>,
-    ) -> Result<Candidate<'_>, Error> {
-        let list = upload.list;
-        let stored = self.stored_source(repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
-        let mut text = Vec::new();
-        let key = Self::blob_key(stored.blob());
-        let blob = self.open_blob(stored.blob())?;
-        blob.take(MAX_TEXT).read_to_end(&mut text).map_err(Error::io("read", key.as_str()))?;
-        let dsc = Dsc::parse(&text, &Limits::default());
-        upload.check_source(&dsc.map_err(|source| list.error(source))?, entry)?;
-        // What is there all the same must be what is listed, like everything else.
-        for part in &upload.parts {
-            if list.is_beside(part)? {
-                let options = AddOptions { dry_run: true, ..request.options.clone() };
-                self.read_listed(list, part, false, &Request { options: &options, ..*request })?;
-            }
+fn read_package_of<'a>(
+    store: &'a Store,
+    upload: &Upload<'_>,
+    entry: &FileEntry,
+    repository: &RepositorySettings,
+    request: &Request<'_>,
+) -> Result<Candidate<'a>, Error> {
+    let list = upload.list;
+    let path = list.beside(&entry.path);
+    let candidate = if list.is_beside(entry)? {
+        read_package(store, repository, &path, Some(&upload.entry(entry)), request)?
+    } else {
+        let stored = stored_package(store, repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
+        upload.stored(entry, stored, repository, request)?
+    };
+    upload.check_package(&candidate.record, entry)?;
+    Ok(candidate)
+}
+
+/// The source package of an upload whose `.dsc` is not there, from the store.
+fn stored_source_of<'a>(
+    store: &'a Store,
+    upload: &Upload<'_>,
+    entry: &FileEntry,
+    repository: &RepositorySettings,
+    request: &Request<'_>,
+) -> Result<Candidate<'a>, Error> {
+    let list = upload.list;
+    let stored = stored_source(store, repository, entry)?.ok_or_else(|| list.incomplete(entry))?;
+    let mut text = Vec::new();
+    let key = Store::blob_key(stored.blob());
+    let blob = store.open_blob(stored.blob())?;
+    blob.take(MAX_TEXT).read_to_end(&mut text).map_err(Error::io("read", key.as_str()))?;
+    let dsc = Dsc::parse(&text, &Limits::default());
+    upload.check_source(&dsc.map_err(|source| list.error(source))?, entry)?;
+    // What is there all the same must be what is listed, like everything else.
+    for part in &upload.parts {
+        if list.is_beside(part)? {
+            let options = AddOptions { dry_run: true, ..request.options.clone() };
+            read_listed(store, list, part, false, &Request { options: &options, ..*request })?;
         }
-        upload.stored(entry, stored, repository, request)
     }
+    upload.stored(entry, stored, repository, request)
+}
 
-    /// Whether the repository has everything of an upload that is kept.
-    fn is_stored(&self, upload: &Upload<'_>, repository: &RepositorySettings) -> Result<bool, Error> {
-        for entry in &upload.packages {
-            if self.stored_package(repository, entry)?.is_none() {
-                return Ok(false);
-            }
-        }
-        match upload.source {
-            Some(entry) => Ok(self.stored_source(repository, entry)?.is_some()),
-            None => Ok(true),
+/// Whether the repository has everything of an upload that is kept.
+fn is_stored(store: &Store, upload: &Upload<'_>, repository: &RepositorySettings) -> Result<bool, Error> {
+    for entry in &upload.packages {
+        if stored_package(store, repository, entry)?.is_none() {
+            return Ok(false);
         }
     }
-
-    /// The package with that content, called as package files are, that the repository has in some suite.
-    fn stored_package(
-        &self,
-        repository: &RepositorySettings,
-        entry: &FileEntry,
-    ) -> Result<Option<Arc<Record>>, Error> {
-        let Some(sha256) = entry.sha256.map(|sha256| sha256.to_string()) else { return Ok(None) };
-        self.stored_record(repository, entry, |record| {
-            record.size() == entry.size && record.field("SHA256") == Some(&*sha256)
-        })
+    match upload.source {
+        Some(entry) => Ok(stored_source(store, repository, entry)?.is_some()),
+        None => Ok(true),
     }
+}
 
-    /// The source package with that `.dsc` that the repository has in some suite.
-    fn stored_source(
-        &self,
-        repository: &RepositorySettings,
-        entry: &FileEntry,
-    ) -> Result<Option<Arc<Record>>, Error> {
-        self.stored_record(repository, entry, |record| has_dsc(record, entry))
-    }
+/// The package with that content, called as package files are, that the repository has in some suite.
+fn stored_package(
+    store: &Store,
+    repository: &RepositorySettings,
+    entry: &FileEntry,
+) -> Result<Option<Arc<Record>>, Error> {
+    let Some(sha256) = entry.sha256.map(|sha256| sha256.to_string()) else { return Ok(None) };
+    stored_record(store, repository, entry, |record| {
+        record.size() == entry.size && record.field("SHA256") == Some(&*sha256)
+    })
+}
 
-    /// A record of the package that a file is called after.
-    fn stored_record(
-        &self,
-        repository: &RepositorySettings,
-        entry: &FileEntry,
-        is_it: impl Fn(&Record) -> bool,
-    ) -> Result<Option<Arc<Record>>, Error> {
-        let package = entry.path.split_once('_').and_then(|(package, _)| PackageName::parse(package).ok());
-        let (Some(package), Some(head)) = (package, self.head(&repository.name)?) else { return Ok(None) };
-        for suite in head.commit().suites.keys() {
-            if let Some(record) = head.versions(suite, &package)?.into_iter().find(|record| is_it(record)) {
-                return Ok(Some(record));
-            }
+/// The source package with that `.dsc` that the repository has in some suite.
+fn stored_source(
+    store: &Store,
+    repository: &RepositorySettings,
+    entry: &FileEntry,
+) -> Result<Option<Arc<Record>>, Error> {
+    stored_record(store, repository, entry, |record| has_dsc(record, entry))
+}
+
+/// A record of the package that a file is called after.
+fn stored_record(
+    store: &Store,
+    repository: &RepositorySettings,
+    entry: &FileEntry,
+    is_it: impl Fn(&Record) -> bool,
+) -> Result<Option<Arc<Record>>, Error> {
+    let package = entry.path.split_once('_').and_then(|(package, _)| PackageName::parse(package).ok());
+    let (Some(package), Some(head)) = (package, store.head(&repository.name)?) else { return Ok(None) };
+    for suite in head.commit().suites.keys() {
+        if let Some(record) = head.versions(suite, &package)?.into_iter().find(|record| is_it(record)) {
+            return Ok(Some(record));
         }
-        Ok(None)
     }
+    Ok(None)
 }
 
 impl<'a> Upload<'a> {

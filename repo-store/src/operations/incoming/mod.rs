@@ -16,9 +16,11 @@ use rejected::{REJECTED, reject};
 use crate::context::Context;
 use crate::error::{Error, ImportError};
 use crate::manifest::Part;
+use crate::operations::import::add_from;
 use crate::operations::import::{
     AddOptions, AddReport, DropFolder, Files, Origin, Refused, is_whole, members,
 };
+use crate::operations::incoming::told::mark_known;
 use crate::progress::Amount;
 use crate::settings::RepositorySettings;
 use crate::storage::beneath::{Kind, Status};
@@ -82,139 +84,134 @@ impl Left {
     }
 }
 
-impl Store {
-    /// Takes the finished packages and uploads out of a drop folder and adds them to a repository.
-    ///
-    /// A package is finished when it can be read to its end, an upload when everything that its `.changes` lists is there; so
-    /// nobody has to rename anything after copying. What cannot be read is left alone while it may still be arriving, and goes
-    /// to `rejected/` with the reason after that. The files are removed from the folder when the commit is durable, not before.
-    ///
-    /// What a `.changes` in the folder lists belongs to that upload, and is taken or rejected with it. A package that belongs to
-    /// none is taken alone, unless the repository has [uploaders](RepositorySettings::uploaders): nothing says whose it is. While a
-    /// `.changes` lies there that may not be read or is not complete, such packages are left: it may list them. In a folder in which
-    /// several users write, that holds for the packages of its owner.
-    ///
-    /// What a removal or a rollback took out of the repository is rejected, unless [`despite_hold`](IncomingOptions::despite_hold)
-    /// is set: the same signed files may be dropped again by anybody who has them.
-    ///
-    /// What the user who runs this may not read is left. In a folder in which several users write, a `.changes` moves and removes only the
-    /// files of its own owner.
-    ///
-    /// The folder belongs to others. It is opened once, and nothing in it is reached through a link. Only regular files are ever
-    /// moved or removed, and only those whose names are of packages or of what comes with them.
-    ///
-    /// # Errors
-    /// When the folder cannot be read or the store fails; [`Error::Settings`] for settings that cannot be used.
-    pub fn take_incoming(
-        &self,
-        repository: &RepositorySettings,
-        folder: &Utf8Path,
-        options: &IncomingOptions,
-        context: &Context,
-    ) -> Result<IncomingReport, Error> {
-        repository.check()?;
-        // An unreadable or missing folder must not pass for an empty one.
-        let opened = DropFolder::open(folder).map_err(Error::io("list", folder))?;
-        let opened = opened.of_owners(options.owners.clone());
-        let names = files::names_in(opened.handle().at(""))?;
-        let only_uploads = repository.uploaders.is_some();
-        let Found { candidates, mut left } =
-            Found::sort(&opened, &names, only_uploads, context.now.as_second());
-        let no_text = opened.handle().at("").names_that_are_no_text().map_err(Error::io("list", folder))?;
-        let no_text = no_text.into_iter().map(|name| opened.handle().path().join(name));
-        left.extend(no_text.map(|file| Left::new(file, "has a name that is not UTF-8")));
-        let add = AddOptions {
-            keep_going: true,
-            check_data: true,
-            refuse_links: true,
-            refuse_held: true,
-            despite_hold: options.despite_hold,
-            ..options.add.clone()
+/// See [`Store::take_incoming`].
+pub(crate) fn take_incoming(
+    store: &Store,
+    repository: &RepositorySettings,
+    folder: &Utf8Path,
+    options: &IncomingOptions,
+    context: &Context,
+) -> Result<IncomingReport, Error> {
+    repository.check()?;
+    // An unreadable or missing folder must not pass for an empty one.
+    let opened = DropFolder::open(folder).map_err(Error::io("list", folder))?;
+    let opened = opened.of_owners(options.owners.clone());
+    let names = files::names_in(opened.handle().at(""))?;
+    let Found { candidates, mut left } =
+        Found::sort(&opened, &names, repository.uploaders.is_some(), context.now.as_second());
+    let no_text = opened.handle().at("").names_that_are_no_text().map_err(Error::io("list", folder))?;
+    let no_text = no_text.into_iter().map(|name| opened.handle().path().join(name));
+    left.extend(no_text.map(|file| Left::new(file, "has a name that is not UTF-8")));
+    let add = AddOptions {
+        keep_going: true,
+        check_data: true,
+        refuse_links: true,
+        refuse_held: true,
+        despite_hold: options.despite_hold,
+        ..options.add.clone()
+    };
+    let mut files = Files { paths: candidates.keys().cloned().collect(), total: Amount::default() };
+    let seen: BTreeMap<&Utf8PathBuf, u64> =
+        candidates.values().flatten().filter_map(|(file, seen)| Some((file, seen.as_ref()?.size))).collect();
+    seen.into_values().for_each(|size| files.total.add(size));
+    let mut report = add_from(store, Origin::folder(&opened), repository, &files, &add, context)?;
+    let mut arriving = BTreeSet::new();
+    let mut refused = Vec::new();
+    for one in std::mem::take(&mut report.refused) {
+        let seen = candidates.get(&one.file).map(Vec::as_slice).unwrap_or_default();
+        let why = if is_unreadable(&one.error) {
+            Some("may not be read by the user who runs this")
+        } else if is_arriving(&opened, &one, seen, options.patience, context) {
+            Some("is not complete yet")
+        } else {
+            None
         };
-        let mut files = Files { paths: candidates.keys().cloned().collect(), total: Amount::default() };
-        let seen: BTreeMap<&Utf8PathBuf, u64> = candidates
-            .values()
-            .flatten()
-            .filter_map(|(file, seen)| Some((file, seen.as_ref()?.size)))
-            .collect();
-        seen.into_values().for_each(|size| files.total.add(size));
-        let mut report = self.add_from(Origin::folder(&opened), repository, &files, &add, context)?;
-        let mut arriving = BTreeSet::new();
-        let mut refused = Vec::new();
-        for one in std::mem::take(&mut report.refused) {
-            let seen = candidates.get(&one.file).map(Vec::as_slice).unwrap_or_default();
-            let why = if is_unreadable(&one.error) {
-                Some("may not be read by the user who runs this")
-            } else if is_arriving(&opened, &one, seen, options.patience, context) {
-                Some("is not complete yet")
-            } else {
-                None
-            };
-            if let Some(why) = why {
-                arriving.insert(one.file.clone());
-                left.push(Left::new(one.file, why));
-            } else {
-                refused.push(one);
-            }
+        if let Some(why) = why {
+            arriving.insert(one.file.clone());
+            left.push(Left::new(one.file, why));
+        } else {
+            refused.push(one);
         }
-        let mut not_moved = None;
-        if !add.dry_run {
-            let others_need: BTreeSet<&Utf8PathBuf> = candidates
-                .iter()
-                .filter(|(file, _)| arriving.contains(*file))
-                .flat_map(|(_, seen)| seen.iter().map(|(file, _)| file))
-                .collect();
-            for one in &mut refused {
-                let seen = candidates.get(&one.file).into_iter().flatten().map(|(file, _)| file);
-                let members = seen.filter(|file| **file != one.file);
-                let members = members.filter(|member| !others_need.contains(member));
-                match reject(&opened, one, members) {
-                    Ok(moved_to) => one.moved_to = moved_to,
-                    Err(error) => drop(not_moved.get_or_insert(error)),
-                }
-            }
-            let archive = options.archive.as_deref().map(Archive::open).transpose();
-            let archive = match archive {
-                Ok(archive) => archive,
-                // What was taken stays in the folder, and is known when it is looked at again.
-                Err(error) => {
-                    report.refused = refused;
-                    self.mark_known(&repository.name, &opened, &mut left, add.dry_run)?;
-                    return Ok(IncomingReport { report, left, not_moved: Some(error) });
-                }
-            };
-            let added: BTreeSet<&Utf8PathBuf> = report.added.iter().map(|added| &added.file).collect();
-            for (file, seen) in &candidates {
-                // Nothing goes that was not taken, and nothing of an upload whose list is no longer the one that was read first.
-                let is_taken = seen.iter().any(|(file, _)| added.contains(file))
-                    && !arriving.contains(file)
-                    && !refused.iter().any(|one| one.file == *file);
-                if !is_taken || seen.first().is_none_or(|first| !is_unchanged(&opened, first)) {
-                    continue;
-                }
-                let taken: Vec<&Seen> = seen.iter().filter(|one| !others_need.contains(&one.0)).collect();
-                if let Some(error) =
-                    archive.as_ref().and_then(|archive| keep_all(archive, &opened, &taken).err())
-                {
-                    not_moved.get_or_insert(error);
-                    continue;
-                }
-                match remove_taken(&opened, taken) {
-                    // That keeps nothing else from being taken out, and what was taken is in the store.
-                    Err(Error::Storage(StorageError::Io { path, source, .. })) if is_forbidden(&source) => {
-                        left.push(Left::new(
-                            path,
-                            "was taken and may not be removed by the user who runs this",
-                        ));
-                    }
-                    result => result?,
-                }
-            }
-        }
-        report.refused = refused;
-        self.mark_known(&repository.name, &opened, &mut left, add.dry_run)?;
-        Ok(IncomingReport { report, left, not_moved })
     }
+    let mut not_moved = None;
+    if !add.dry_run {
+        let others_need: BTreeSet<&Utf8PathBuf> = candidates
+            .iter()
+            .filter(|(file, _)| arriving.contains(*file))
+            .flat_map(|(_, seen)| seen.iter().map(|(file, _)| file))
+            .collect();
+        for one in &mut refused {
+            let seen = candidates.get(&one.file).into_iter().flatten().map(|(file, _)| file);
+            let members = seen.filter(|file| **file != one.file);
+            let members = members.filter(|member| !others_need.contains(member));
+            match reject(&opened, one, members) {
+                Ok(moved_to) => one.moved_to = moved_to,
+                Err(error) => drop(not_moved.get_or_insert(error)),
+            }
+        }
+        let added = report.added.iter().map(|added| &added.file).collect();
+        let mut emptying = Emptying { folder: &opened, added, others_need, left: &mut left };
+        let is_settled =
+            |file: &Utf8PathBuf| !arriving.contains(file) && !refused.iter().any(|one| one.file == *file);
+        let settled = candidates.iter().filter(|(file, _)| is_settled(file));
+        let kept = emptying.run(settled.map(|(_, seen)| &**seen), options.archive.as_deref())?;
+        not_moved = not_moved.or(kept);
+    }
+    report.refused = refused;
+    mark_known(store, &repository.name, &opened, &mut left, add.dry_run)?;
+    Ok(IncomingReport { report, left, not_moved })
+}
+
+/// Takes out of a folder what is in the store now.
+struct Emptying<'a> {
+    folder: &'a DropFolder,
+    added: BTreeSet<&'a Utf8PathBuf>,
+    /// What an upload lists that is not complete yet.
+    others_need: BTreeSet<&'a Utf8PathBuf>,
+    left: &'a mut Vec<Left>,
+}
+
+impl Emptying<'_> {
+    /// Removes what was taken, behind a copy in the archive if there is one. Returns why something could not be archived: it stays in the
+    /// folder, and is known when it is looked at again.
+    fn run<'c>(
+        &mut self,
+        settled: impl Iterator<Item = &'c [Seen]>,
+        archive: Option<&Utf8Path>,
+    ) -> Result<Option<Error>, Error> {
+        let archive = match archive.map(Archive::open).transpose() {
+            Ok(archive) => archive,
+            Err(error) => return Ok(Some(error)),
+        };
+        let mut not_archived = None;
+        for seen in settled {
+            // Nothing goes that was not taken, and nothing of an upload whose list is no longer the one that was read first.
+            let is_taken = seen.iter().any(|(file, _)| self.added.contains(file));
+            if !is_taken || seen.first().is_none_or(|first| !is_unchanged(self.folder, first)) {
+                continue;
+            }
+            let taken: Vec<&Seen> = seen.iter().filter(|one| !self.others_need.contains(&one.0)).collect();
+            let kept = archive.as_ref().map_or(Ok(()), |archive| keep_all(archive, self.folder, &taken));
+            if let Err(error) = kept {
+                not_archived.get_or_insert(error);
+                continue;
+            }
+            match remove_taken(self.folder, taken) {
+                // That keeps nothing else from being taken out, and what was taken is in the store.
+                Err(Error::Storage(StorageError::Io { path, source, .. })) if is_forbidden(&source) => {
+                    let why = "was taken and may not be removed by the user who runs this";
+                    self.left.push(Left::new(path, why));
+                }
+                result => result?,
+            }
+        }
+        Ok(not_archived)
+    }
+}
+
+/// Copies what was taken and is still what it was into an archive.
+fn keep_all(archive: &Archive, folder: &DropFolder, taken: &[&Seen]) -> Result<(), Error> {
+    taken.iter().filter(|one| is_unchanged(folder, one)).try_for_each(|(file, _)| archive.keep(folder, file))
 }
 
 /// Removes what was taken and is still what it was. The lists go last, and when the rest is gone for good: what is left when this
@@ -235,11 +232,6 @@ fn remove_taken(folder: &DropFolder, mut taken: Vec<&Seen>) -> Result<(), Error>
         }
     }
     Ok(())
-}
-
-/// Copies what was taken and is still what it was into an archive.
-fn keep_all(archive: &Archive, folder: &DropFolder, taken: &[&Seen]) -> Result<(), Error> {
-    taken.iter().filter(|one| is_unchanged(folder, one)).try_for_each(|(file, _)| archive.keep(folder, file))
 }
 
 /// What lies in a drop folder.

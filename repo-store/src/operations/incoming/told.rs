@@ -12,37 +12,35 @@ use crate::operations::import::DropFolder;
 use crate::storage::files;
 use crate::store::Store;
 
-impl Store {
-    /// Finds out which of the files are left as they were at the last look, and takes note of them for the next one unless this is a
-    /// `dry_run`.
-    pub(super) fn mark_known(
-        &self,
-        repository: &RepositoryName,
-        folder: &DropFolder,
-        left: &mut [Left],
-        dry_run: bool,
-    ) -> Result<(), Error> {
-        let status = folder.handle().status().map_err(Error::io("look at", folder.handle().path()))?;
-        let (device, inode) = status.identity;
-        let directory = self.root().join("store/cache");
-        let path = directory.join(format!("left.{repository}.{device}.{inode}"));
-        let known = files::read_if_present(&path)?.unwrap_or_default();
-        let known = String::from_utf8_lossy(&known);
-        let known: BTreeSet<&str> = known.lines().collect();
-        let mut lines = BTreeSet::new();
-        for one in left.iter_mut() {
-            let status = folder.at(&one.file).status().ok();
-            let status = status.map(|status| (status.identity, status.size, status.changed));
-            let name = one.file.file_name().unwrap_or_default().escape_debug();
-            let line = format!("{name} {status:?} {}", one.why);
-            one.is_known = known.contains(line.as_str());
-            lines.insert(line);
-        }
-        if dry_run || known.iter().copied().eq(lines.iter().map(String::as_str)) {
-            return Ok(());
-        }
-        files::create_directories(&directory)?;
-        let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-        Ok(files::replace(&path, text.as_bytes(), &self.storage().temporary()?)?)
+/// Finds out which of the files are left as they were at the last look, and takes note of them for the next one unless this is a
+/// `dry_run`.
+pub(super) fn mark_known(
+    store: &Store,
+    repository: &RepositoryName,
+    folder: &DropFolder,
+    left: &mut [Left],
+    dry_run: bool,
+) -> Result<(), Error> {
+    let status = folder.handle().status().map_err(Error::io("look at", folder.handle().path()))?;
+    let (device, inode) = status.identity;
+    let directory = store.root().join("store/cache");
+    let path = directory.join(format!("left.{repository}.{device}.{inode}"));
+    let known = files::read_if_present(&path)?.unwrap_or_default();
+    let known = String::from_utf8_lossy(&known);
+    let known: BTreeSet<&str> = known.lines().collect();
+    let mut lines = BTreeSet::new();
+    for one in left.iter_mut() {
+        let status = folder.at(&one.file).status().ok();
+        let status = status.map(|status| (status.identity, status.size, status.changed));
+        let name = one.file.file_name().unwrap_or_default().escape_debug();
+        let line = format!("{name} {status:?} {}", one.why);
+        one.is_known = known.contains(line.as_str());
+        lines.insert(line);
     }
+    if dry_run || known.iter().copied().eq(lines.iter().map(String::as_str)) {
+        return Ok(());
+    }
+    files::create_directories(&directory)?;
+    let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+    Ok(files::replace(&path, text.as_bytes(), &store.storage().temporary()?)?)
 }

@@ -354,39 +354,34 @@ fn missing(
     Ok(missing)
 }
 
-impl Store {
-    /// Plans a promotion from one repository to another.
-    ///
-    /// # Errors
-    /// [`Error::UnknownSuite`] for a suite that either repository lacks, [`Error::Settings`] for settings that cannot be used.
-    pub fn plan_promotion(
-        &self,
-        from: &RepositorySettings,
-        to: &RepositorySettings,
-        options: &PromoteOptions,
-    ) -> Result<PromotionPlan, Error> {
-        for settings in [from, to] {
-            settings.check()?;
-            settings.check_suites(&options.suites)?;
-        }
-        let asked = |suite: &SuiteName| options.suites.is_empty() || options.suites.contains(suite);
-        let (mut common, mut lacking) = (Vec::new(), Vec::new());
-        for suite in from.suites.iter().filter(|suite| asked(&suite.name)) {
-            match to.suite(&suite.name) {
-                Some(target) => common.push(CommonSuite::of(suite, target)),
-                None => lacking.push(suite.name.clone()),
-            }
-        }
-        if common.is_empty() {
-            return Err(Error::Change(ChangeError::NoCommonSuite {
-                from: from.name.clone(),
-                to: to.name.clone(),
-            }));
-        }
-        let suites = to.suites.iter().map(|suite| suite.name.clone()).collect();
-        let request = Request { options: options.clone(), common, lacking, suites };
-        PromotionPlan::make(self, &from.name, &to.name, &request)
+/// See [`Store::plan_promotion`].
+pub(crate) fn plan_promotion(
+    store: &Store,
+    from: &RepositorySettings,
+    to: &RepositorySettings,
+    options: &PromoteOptions,
+) -> Result<PromotionPlan, Error> {
+    for settings in [from, to] {
+        settings.check()?;
+        settings.check_suites(&options.suites)?;
     }
+    let asked = |suite: &SuiteName| options.suites.is_empty() || options.suites.contains(suite);
+    let (mut common, mut lacking) = (Vec::new(), Vec::new());
+    for suite in from.suites.iter().filter(|suite| asked(&suite.name)) {
+        match to.suite(&suite.name) {
+            Some(target) => common.push(CommonSuite::of(suite, target)),
+            None => lacking.push(suite.name.clone()),
+        }
+    }
+    if common.is_empty() {
+        return Err(Error::Change(ChangeError::NoCommonSuite {
+            from: from.name.clone(),
+            to: to.name.clone(),
+        }));
+    }
+    let suites = to.suites.iter().map(|suite| suite.name.clone()).collect();
+    let request = Request { options: options.clone(), common, lacking, suites };
+    PromotionPlan::make(store, &from.name, &to.name, &request)
 }
 
 /// The record with that key among sorted ones.

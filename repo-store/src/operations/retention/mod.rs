@@ -29,109 +29,102 @@ use crate::model::record::Record;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 
-impl Store {
-    /// What `rules` would take out of a repository at the time `now`, and what they would leave, and why.
-    ///
-    /// Of the history only what is younger than the longest [`keep_for`](RetentionRule::keep_for) is read.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn plan_retention(
-        &self,
-        repository: &RepositorySettings,
-        rules: &[RetentionRule],
-        now: Timestamp,
-    ) -> Result<RetentionPlan, Error> {
-        let settings = repository;
-        let repository = &settings.name;
-        let Some(head) = self.head(repository)? else {
-            let (verdicts, held) = (BTreeMap::new(), BTreeMap::new());
-            return Ok(RetentionPlan { repository: repository.clone(), base: None, verdicts, held });
-        };
-        let elsewhere = self.held_elsewhere(rules)?;
-        let keyrings = KeyringVersions::load(self, repository)?;
-        let mut tags = Tagged::load(self, repository)?;
-        let mut plan = RetentionPlan {
-            repository: repository.clone(),
-            base: Some(head.id()),
-            verdicts: BTreeMap::new(),
-            held: BTreeMap::new(),
-        };
-        let mut ages = Ages::default();
-        let mut waiting = Vec::new();
-        for suite in head.commit().suites.keys() {
-            let records = head.records(suite)?;
-            plan.held.insert(suite.clone(), records.len());
-            let rules: Vec<&RetentionRule> = rules.iter().filter(|rule| rule.is_for(suite)).collect();
-            let mut verdicts = Vec::new();
-            for (record, place) in ranked(records, settings.suite(suite)) {
-                let Some(rule) = rules.iter().find(|rule| rule.class.contains(&record)) else { continue };
-                let held_by = || elsewhere_holding(&elsewhere, rule, &record);
-                let reason = match rule.keep_versions {
-                    _ if place == 1 => Some(Reason::Newest),
-                    _ if keyrings.contains(record.blob()) => Some(Reason::Keyring),
-                    _ if rule.is_unlimited() => Some(Reason::Unlimited),
-                    Some(keep) if place <= keep => Some(Reason::AmongNewest { place, keep }),
-                    _ => held_by().map(Reason::KeptBy),
-                };
-                let reason = match reason {
-                    Some(reason) => Some(reason),
-                    None => tags.holding(suite, &record)?.map(Reason::Tagged),
-                };
-                let versions = rule.keep_versions.map(|keep| (place, keep));
-                let reason = reason.unwrap_or_else(|| {
-                    if let Some(keep_for) = rule.keep_for {
-                        ages.ask(suite, record.key(), keep_for);
-                        waiting.push((suite.clone(), verdicts.len(), keep_for));
-                    }
-                    Reason::Beyond { versions, age: None }
-                });
-                verdicts.push(Verdict { record, reason });
-            }
-            plan.verdicts.insert(suite.clone(), verdicts);
-        }
-        // One walk through the history answers for all.
-        let ages = ages.find(self, repository, now)?;
-        for (suite, place, keep_for) in waiting {
-            let verdict = plan.verdicts.get_mut(&suite).and_then(|verdicts| verdicts.get_mut(place));
-            if let Some(Verdict { record, reason }) = verdict {
-                let since = ages.since(&suite, record.key()).unwrap_or(now);
-                if now.duration_since(since) < keep_for {
-                    *reason = Reason::Recent { since };
-                } else if let Reason::Beyond { age, .. } = reason {
-                    *age = Some((since, keep_for));
+/// See [`Store::plan_retention`].
+pub(crate) fn plan_retention(
+    store: &Store,
+    repository: &RepositorySettings,
+    rules: &[RetentionRule],
+    now: Timestamp,
+) -> Result<RetentionPlan, Error> {
+    let settings = repository;
+    let repository = &settings.name;
+    let Some(head) = store.head(repository)? else {
+        let (verdicts, held) = (BTreeMap::new(), BTreeMap::new());
+        return Ok(RetentionPlan { repository: repository.clone(), base: None, verdicts, held });
+    };
+    let elsewhere = held_elsewhere(store, rules)?;
+    let keyrings = KeyringVersions::load(store, repository)?;
+    let mut tags = Tagged::load(store, repository)?;
+    let mut plan = RetentionPlan {
+        repository: repository.clone(),
+        base: Some(head.id()),
+        verdicts: BTreeMap::new(),
+        held: BTreeMap::new(),
+    };
+    let mut ages = Ages::default();
+    let mut waiting = Vec::new();
+    for suite in head.commit().suites.keys() {
+        let records = head.records(suite)?;
+        plan.held.insert(suite.clone(), records.len());
+        let rules: Vec<&RetentionRule> = rules.iter().filter(|rule| rule.is_for(suite)).collect();
+        let mut verdicts = Vec::new();
+        for (record, place) in ranked(records, settings.suite(suite)) {
+            let Some(rule) = rules.iter().find(|rule| rule.class.contains(&record)) else { continue };
+            let held_by = || elsewhere_holding(&elsewhere, rule, &record);
+            let reason = match rule.keep_versions {
+                _ if place == 1 => Some(Reason::Newest),
+                _ if keyrings.contains(record.blob()) => Some(Reason::Keyring),
+                _ if rule.is_unlimited() => Some(Reason::Unlimited),
+                Some(keep) if place <= keep => Some(Reason::AmongNewest { place, keep }),
+                _ => held_by().map(Reason::KeptBy),
+            };
+            let reason = match reason {
+                Some(reason) => Some(reason),
+                None => tags.holding(suite, &record)?.map(Reason::Tagged),
+            };
+            let versions = rule.keep_versions.map(|keep| (place, keep));
+            let reason = reason.unwrap_or_else(|| {
+                if let Some(keep_for) = rule.keep_for {
+                    ages.ask(suite, record.key(), keep_for);
+                    waiting.push((suite.clone(), verdicts.len(), keep_for));
                 }
+                Reason::Beyond { versions, age: None }
+            });
+            verdicts.push(Verdict { record, reason });
+        }
+        plan.verdicts.insert(suite.clone(), verdicts);
+    }
+    // One walk through the history answers for all.
+    let ages = ages.find(store, repository, now)?;
+    for (suite, place, keep_for) in waiting {
+        let verdict = plan.verdicts.get_mut(&suite).and_then(|verdicts| verdicts.get_mut(place));
+        if let Some(Verdict { record, reason }) = verdict {
+            let since = ages.since(&suite, record.key()).unwrap_or(now);
+            if now.duration_since(since) < keep_for {
+                *reason = Reason::Recent { since };
+            } else if let Reason::Beyond { age, .. } = reason {
+                *age = Some((since, keep_for));
             }
         }
-        Ok(plan)
     }
+    Ok(plan)
+}
 
-    /// The package files that each repository named by a rule holds at the moment.
-    fn held_elsewhere(
-        &self,
-        rules: &[RetentionRule],
-    ) -> Result<BTreeMap<RepositoryName, HashSet<BlobId>>, Error> {
-        let mut held = BTreeMap::new();
-        for name in rules.iter().flat_map(|rule| &rule.kept_by) {
-            if held.contains_key(name) {
-                continue;
-            }
-            let mut blobs = HashSet::new();
-            if let Some(head) = self.head(name)? {
-                let snapshots: HashSet<SnapshotId> = head.commit().suites.values().copied().collect();
-                for snapshot in snapshots {
-                    blobs.extend(self.blobs_of(snapshot)?);
-                }
-            }
-            held.insert(name.clone(), blobs);
+/// The package files that each repository named by a rule holds at the moment.
+fn held_elsewhere(
+    store: &Store,
+    rules: &[RetentionRule],
+) -> Result<BTreeMap<RepositoryName, HashSet<BlobId>>, Error> {
+    let mut held = BTreeMap::new();
+    for name in rules.iter().flat_map(|rule| &rule.kept_by) {
+        if held.contains_key(name) {
+            continue;
         }
-        Ok(held)
+        let mut blobs = HashSet::new();
+        if let Some(head) = store.head(name)? {
+            let snapshots: HashSet<SnapshotId> = head.commit().suites.values().copied().collect();
+            for snapshot in snapshots {
+                blobs.extend(blobs_of(store, snapshot)?);
+            }
+        }
+        held.insert(name.clone(), blobs);
     }
+    Ok(held)
+}
 
-    fn blobs_of(&self, snapshot: SnapshotId) -> Result<HashSet<BlobId>, Error> {
-        let snapshot = self.empty_or(Some(snapshot))?;
-        snapshot.iterate(self.objects()).map(|record| Ok(record?.blob())).collect()
-    }
+fn blobs_of(store: &Store, snapshot: SnapshotId) -> Result<HashSet<BlobId>, Error> {
+    let snapshot = store.empty_or(Some(snapshot))?;
+    snapshot.iterate(store.objects()).map(|record| Ok(record?.blob())).collect()
 }
 
 fn elsewhere_holding(
@@ -171,7 +164,7 @@ impl<'a> Tagged<'a> {
         for (name, suites) in &self.tags {
             let Some(snapshot) = suites.get(suite) else { continue };
             if !self.read.contains_key(snapshot) {
-                self.read.insert(*snapshot, self.store.blobs_of(*snapshot)?);
+                self.read.insert(*snapshot, blobs_of(self.store, *snapshot)?);
             }
             if self.read.get(snapshot).is_some_and(|blobs| blobs.contains(&record.blob())) {
                 return Ok(Some(name.clone()));

@@ -18,6 +18,9 @@ use crate::error::{ChangeError, Error};
 use crate::model::id::BlobId;
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
+use crate::publish::aside::give_name;
+use crate::publish::aside::move_aside;
+use crate::publish::aside::point;
 use crate::publish::entry::File;
 use crate::publish::layout;
 use crate::publish::missing::Missing;
@@ -104,7 +107,7 @@ impl<'a> DirectoryTarget<'a> {
 
     /// Gives a finished temporary file its name, in place of whatever has that name.
     fn give_name(&self, temporary: &Utf8Path, at: &At<'_>) -> Result<(), Error> {
-        self.note(self.store.give_name(&self.paths, temporary, at)?);
+        self.note(give_name(self.store, &self.paths, temporary, at)?);
         Ok(())
     }
 
@@ -199,7 +202,7 @@ impl PublicationTarget for DirectoryTarget<'_> {
             InPool::Itself => return Ok(false),
             InPool::Nothing => {}
             InPool::Stranger => {
-                self.note(self.store.move_aside(&self.paths, &self.full(path))?);
+                self.note(move_aside(self.store.root(), &self.paths, &self.full(path))?);
             }
             InPool::Another => {
                 return Err(Error::Change(ChangeError::Conflict {
@@ -237,7 +240,7 @@ impl PublicationTarget for DirectoryTarget<'_> {
 
     fn switch(&self, path: &Utf8Path, target: &str) -> Result<(), Error> {
         let link = self.full(path);
-        self.note(self.store.point(&self.paths, &link, target)?);
+        self.note(point(self.store, &self.paths, &link, target)?);
         self.note(link.parent().map(Utf8Path::to_owned));
         Ok(())
     }

@@ -19,6 +19,8 @@ use crate::context::Context;
 use crate::model::name::{RepositoryName, TagName};
 use crate::operations::import::AddOptions;
 use crate::publish::entry::TreeEntry;
+use crate::publish::publish_to;
+use crate::publish::tagged::show_tag;
 use crate::publish::{PublishOptions, Start};
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
@@ -90,9 +92,10 @@ fn publish_all(
     let mut settings = settings();
     let context =
         |day: i64| Context::new("tester", Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap());
-    let options = PublishOptions { allow_removal: true, fill_pool: true, ..PublishOptions::default() };
+    let options = PublishOptions { allow_removal: true, ..PublishOptions::default() };
     let publish = |settings: &RepositorySettings, day| {
-        let published = store.publish_to(
+        let published = publish_to(
+            store,
             target,
             (Start::Published, None),
             (settings, options),
@@ -113,7 +116,7 @@ fn publish_all(
     publish(&settings, 1);
     let tag = TagName::parse("first").unwrap();
     store.tag(&first, &tag, &context(2)).unwrap();
-    store.show_tag(target, &settings.name, (&tag, first.id())).unwrap();
+    show_tag(store, target, &settings.name, (&tag, first.id())).unwrap();
     add(&settings, 2, "other", "1.0+deb12u1");
     publish(&settings, 2);
     store.plan_rollback(&first, &[]).unwrap().apply(store, &context(3)).unwrap();

@@ -1,0 +1,265 @@
+//! What [`Store`] offers to change repositories. Each method calls the file that is about it; what a plan does stands with the plan.
+
+use apt_sign::Fingerprint;
+use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::SuiteName;
+use jiff::Timestamp;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::history::revision::Revision;
+use crate::history::selector::Selector;
+use crate::model::id::CommitId;
+use crate::model::name::{RepositoryName, TagName};
+use crate::model::publication_id::PublicationId;
+use crate::model::snapshot::Snapshot;
+use crate::operations::details::SourceChange;
+use crate::operations::import::{AddOptions, AddReport};
+use crate::operations::incoming::{IncomingOptions, IncomingReport};
+use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
+use crate::operations::promotion::{PromoteOptions, PromotionPlan};
+use crate::operations::removal::RemovalPlan;
+use crate::operations::retention::{RetentionPlan, RetentionRule};
+use crate::operations::rollback::RollbackPlan;
+use crate::operations::undo::UndoPlan;
+use crate::operations::undo_removal::UndoRemovalPlan;
+use crate::settings::RepositorySettings;
+use crate::storage::HeldLock;
+use crate::store::Store;
+use crate::transaction::Committed;
+
+impl Store {
+    /// What changed from one content of a suite to another, source by source.
+    ///
+    /// Nothing is compared but the highest version before and the highest after of each package and architecture. Reads the
+    /// [manifests](Self::manifest) of these, and makes those that are missing. A package file that cannot be unpacked, or is over a
+    /// limit, is [named](crate::PackageChange::contents_unknown); the others are compared all the same.
+    ///
+    /// # Errors
+    /// As [`difference`](Self::difference) and [`manifest`](Self::manifest).
+    pub fn details(
+        &self,
+        before: &Snapshot,
+        after: &Snapshot,
+        context: &Context,
+    ) -> Result<Vec<SourceChange>, Error> {
+        super::details::details(self, before, after, context)
+    }
+
+    /// Adds packages to a repository: package files, source packages (`.dsc`) and uploads (`.changes`).
+    ///
+    /// Each file is read once: hashed, checked and copied into the store at the same time. All are added in one commit or, unless
+    /// [`keep_going`](AddOptions::keep_going) is set, none is. An upload is always added as a whole, or not.
+    ///
+    /// A `.dsc` stands for the files it lists, which lie beside it; a `.changes` for everything it lists, whatever of it is given
+    /// as well.
+    ///
+    /// # Errors
+    /// When the store itself fails; [`Error::Settings`] for settings that cannot be used. Files that are refused are part of the report.
+    pub fn add(
+        &self,
+        repository: &RepositorySettings,
+        files: &[Utf8PathBuf],
+        options: &AddOptions,
+        context: &Context,
+    ) -> Result<AddReport, Error> {
+        super::import::add(self, repository, files, options, context)
+    }
+
+    /// Takes the finished packages and uploads out of a drop folder and adds them to a repository.
+    ///
+    /// A package is finished when it can be read to its end, an upload when everything that its `.changes` lists is there; so
+    /// nobody has to rename anything after copying. What cannot be read is left alone while it may still be arriving, and goes
+    /// to `rejected/` with the reason after that. The files are removed from the folder when the commit is durable, not before.
+    ///
+    /// What a `.changes` in the folder lists belongs to that upload, and is taken or rejected with it. A package that belongs to
+    /// none is taken alone, unless the repository has [uploaders](RepositorySettings::uploaders): nothing says whose it is. While a
+    /// `.changes` lies there that may not be read or is not complete, such packages are left: it may list them. In a folder in which
+    /// several users write, that holds for the packages of its owner.
+    ///
+    /// What a removal or a rollback took out of the repository is rejected, unless [`despite_hold`](IncomingOptions::despite_hold)
+    /// is set: the same signed files may be dropped again by anybody who has them.
+    ///
+    /// What the user who runs this may not read is left. In a folder in which several users write, a `.changes` moves and removes only the
+    /// files of its own owner.
+    ///
+    /// The folder belongs to others. It is opened once, and nothing in it is reached through a link. Only regular files are ever
+    /// moved or removed, and only those whose names are of packages or of what comes with them.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or the store fails; [`Error::Settings`] for settings that cannot be used.
+    pub fn take_incoming(
+        &self,
+        repository: &RepositorySettings,
+        folder: &Utf8Path,
+        options: &IncomingOptions,
+        context: &Context,
+    ) -> Result<IncomingReport, Error> {
+        super::incoming::take_incoming(self, repository, folder, options, context)
+    }
+
+    /// Says which version of the keyring package a repository needs for these keys, and which suites lack it.
+    ///
+    /// # Errors
+    /// [`ChangeError::KeyringVersion`](crate::ChangeError::KeyringVersion) when a package of that name is there with a version that ours cannot exceed; [`Error::Settings`] for
+    /// settings that cannot be used; when the store cannot be read.
+    pub fn plan_keyring(
+        &self,
+        repository: &RepositorySettings,
+        content: KeyringContent<'_>,
+        context: &Context,
+    ) -> Result<KeyringPlan, Error> {
+        super::keyring::plan_keyring(self, repository, content, context)
+    }
+
+    /// Makes the keyring package for these keys, unless its newest version has them, and puts it into every suite of the repository by
+    /// one commit. Rules of routing do not count.
+    ///
+    /// The package is written down as the repository's own before it is committed: a command that was interrupted in between is
+    /// completed by giving it again, with the same version.
+    ///
+    /// # Errors
+    /// Those of [`plan_keyring`](Self::plan_keyring) and [`transact`](Self::transact).
+    pub fn add_keyring(
+        &self,
+        repository: &RepositorySettings,
+        content: KeyringContent<'_>,
+        context: &Context,
+    ) -> Result<(KeyringPlan, Committed), Error> {
+        super::keyring::add_keyring(self, repository, content, context)
+    }
+
+    /// Waits for the right to change the keys of the store, which lasts until the returned value is dropped: two rotations at once
+    /// would make two keys.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn lock_keys(&self) -> Result<Box<dyn HeldLock>, Error> {
+        super::keyring::lock_keys(self)
+    }
+
+    /// Notes that clients find the newest version of the keyring package now, if they find it in every published suite. The first
+    /// time counts.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn note_published_keyring(
+        &self,
+        repository: &RepositoryName,
+        context: &Context,
+    ) -> Result<(), Error> {
+        super::keyring::note_published_keyring(self, repository, context)
+    }
+
+    /// Says in which published suites clients find a version of the keyring package that has this key, and since when.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn keyring_service(
+        &self,
+        repository: &RepositoryName,
+        key: &Fingerprint,
+    ) -> Result<KeyringService, Error> {
+        super::keyring::keyring_service(self, repository, key)
+    }
+
+    /// Plans a promotion from one repository to another.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that either repository lacks, [`Error::Settings`] for settings that cannot be used.
+    pub fn plan_promotion(
+        &self,
+        from: &RepositorySettings,
+        to: &RepositorySettings,
+        options: &PromoteOptions,
+    ) -> Result<PromotionPlan, Error> {
+        super::promotion::plan_promotion(self, from, to, options)
+    }
+
+    /// Plans a removal: every version that a selector matches, of all suites when none is named.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that the repository lacks, [`Error::Settings`] for settings that cannot be used.
+    pub fn plan_removal(
+        &self,
+        repository: &RepositorySettings,
+        selectors: &[Selector],
+        suites: &[SuiteName],
+    ) -> Result<RemovalPlan, Error> {
+        super::removal::plan_removal(self, repository, selectors, suites)
+    }
+
+    /// What `rules` would take out of a repository at the time `now`, and what they would leave, and why.
+    ///
+    /// Of the history only what is younger than the longest [`keep_for`](RetentionRule::keep_for) is read.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn plan_retention(
+        &self,
+        repository: &RepositorySettings,
+        rules: &[RetentionRule],
+        now: Timestamp,
+    ) -> Result<RetentionPlan, Error> {
+        super::retention::plan_retention(self, repository, rules, now)
+    }
+
+    /// Plans to give suites of a repository the content they had in an earlier state: all suites when none is named.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that neither state knows.
+    pub fn plan_rollback(&self, target: &Revision<'_>, suites: &[SuiteName]) -> Result<RollbackPlan, Error> {
+        super::rollback::plan_rollback(self, target, suites)
+    }
+
+    /// Gives a state of a repository a name, durably. To give it that name again changes nothing.
+    ///
+    /// Returns the publication that clients find under that name too, as `snapshot/<name>`: the newest that shows the state.
+    /// When nothing showed it yet, the next publication of it will be found there.
+    ///
+    /// # Errors
+    /// [`Error::TagExists`] when the name stands for another state: a tag is deleted before it is made anew;
+    /// [`NameError::TagLikeTime`](crate::NameError::TagLikeTime) for a name that reads as a time.
+    pub fn tag(
+        &self,
+        revision: &Revision<'_>,
+        name: &TagName,
+        context: &Context,
+    ) -> Result<Option<PublicationId>, Error> {
+        super::tagging::tag(self, revision, name, context)
+    }
+
+    /// Takes a name away from the state it stands for, and returns that state.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTag`] when there is no such tag.
+    pub fn delete_tag(
+        &self,
+        repository: &RepositoryName,
+        name: &TagName,
+        context: &Context,
+    ) -> Result<CommitId, Error> {
+        super::tagging::delete_tag(self, repository, name, context)
+    }
+
+    /// Plans to take back the last change of a repository.
+    ///
+    /// # Errors
+    /// [`ChangeError::NothingToUndo`](crate::ChangeError::NothingToUndo) when nothing was changed yet, or the history no longer reaches the state before.
+    pub fn plan_undo(&self, repository: &RepositoryName) -> Result<UndoPlan, Error> {
+        super::undo::plan_undo(self, repository)
+    }
+
+    /// Plans to bring back what was removed.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSuite`] for a suite that the repository lacks, [`Error::Settings`] for settings that cannot be used.
+    pub fn plan_undo_removal(
+        &self,
+        repository: &RepositorySettings,
+        selectors: &[Selector],
+        suites: &[SuiteName],
+    ) -> Result<UndoRemovalPlan, Error> {
+        super::undo_removal::plan_undo_removal(self, repository, selectors, suites)
+    }
+}

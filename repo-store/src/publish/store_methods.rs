@@ -1,0 +1,218 @@
+//! What [`Store`] offers to publish a repository. Each method calls the file that is about it.
+
+use apt_sign::Signer;
+use deb_parse::SuiteName;
+use jiff::Timestamp;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::name::{RepositoryName, TagName};
+use crate::publish::export::{Exported, UnsignedRelease};
+use crate::publish::refresh::DueSuite;
+use crate::publish::shown::CurrentPublication;
+use crate::publish::{LastPublication, PublishOptions, PublishReport};
+use crate::settings::RepositorySettings;
+use crate::store::Store;
+
+impl Store {
+    /// Shows clients the current state of a repository.
+    ///
+    /// When this returns, the publication is durable. When clients see that state already, nothing is written. Several may call
+    /// this at once: they take turns, and whoever comes late finds nothing left to do.
+    ///
+    /// # Errors
+    /// [`SettingsError`](crate::SettingsError) for settings that cannot be used. When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
+    pub fn publish(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        super::publish(self, repository, signer, context)
+    }
+
+    /// [`publish`](Self::publish), with choices.
+    ///
+    /// # Errors
+    /// As there, [`PublishError::ReleaseInfoChange`](crate::PublishError::ReleaseInfoChange) unless that is [allowed](PublishOptions::allow_release_info_change),
+    /// [`PublishError::Removal`](crate::PublishError::Removal) unless that [is](PublishOptions::allow_removal), and [`PublishError::KeyChange`](crate::PublishError::KeyChange) unless that
+    /// [is](PublishOptions::allow_key_change).
+    pub fn publish_with(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        super::publish_with(self, repository, signer, options, context)
+    }
+
+    /// [`publish_with`](Self::publish_with), after [`check_keys`](Self::check_keys): the record of what clients see is read again only if
+    /// they see something else by now.
+    ///
+    /// # Errors
+    /// Those of [`publish_with`](Self::publish_with).
+    pub fn publish_after(
+        &self,
+        last: LastPublication,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        super::publish_after(self, last, repository, signer, options, context)
+    }
+
+    /// Checks that [`publish`](Self::publish) would not refuse these keys: that one of them signed what clients see now. Returns what was
+    /// read for that, which [`publish_after`](Self::publish_after) need not read again.
+    ///
+    /// # Errors
+    /// [`PublishError::KeyChange`](crate::PublishError::KeyChange) when none did.
+    pub fn check_keys(
+        &self,
+        repository: &RepositoryName,
+        signer: &dyn Signer,
+        context: &Context,
+    ) -> Result<LastPublication, Error> {
+        super::check_keys(self, repository, signer, context)
+    }
+
+    /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every
+    /// suite is signed, with the present time as its `Date` even when the last one is later. The publications that tags of earlier states
+    /// lead to are made again as well, from the records of these states, and those that were withdrawn because they were damaged.
+    ///
+    /// Clients that took a `Date` from the future keep what they have until then, or until it is removed from their lists.
+    ///
+    /// # Errors
+    /// Those of [`publish_with`](Self::publish_with).
+    pub fn sign_again(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        super::sign_again(self, repository, signer, options, context)
+    }
+
+    /// Renders and signs the publications of the states that these tags stand for again, and lets the tags lead there. What clients see
+    /// under `dists` stays as it is. Returns the tags of which that was done: a suite that left the settings, or damage in the store, may
+    /// prevent it.
+    ///
+    /// # Errors
+    /// [`SettingsError`](crate::SettingsError) for settings that cannot be used, and
+    /// [`PublishError::KeyChange`](crate::PublishError::KeyChange) when clients know none of the keys. When something cannot be rendered, signed or
+    /// written.
+    pub fn sign_tags_again(
+        &self,
+        repository: &RepositorySettings,
+        tags: &[TagName],
+        signer: &dyn Signer,
+        context: &Context,
+    ) -> Result<Vec<TagName>, Error> {
+        super::tagged_again::sign_tags_again(self, repository, tags, signer, context)
+    }
+
+    /// Signs the suites of a repository again of which the signatures have used half of their validity: what clients see, with a new
+    /// `Date` and `Valid-Until`. What was committed since stays unpublished. Without such a suite nothing is done.
+    ///
+    /// # Errors
+    /// [`PublishError::KeyChange`](crate::PublishError::KeyChange) when clients know none of the keys;
+    /// [`StorageError::Damaged`](crate::StorageError::Damaged) when a published `Release` file is not what was published. When the result cannot
+    /// be signed or written; clients keep seeing the state before.
+    pub fn refresh_signatures(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        context: &Context,
+    ) -> Result<PublishReport, Error> {
+        super::refresh::refresh_signatures(self, repository, signer, context)
+    }
+
+    /// Returns the suites that [`refresh_signatures`](Self::refresh_signatures) would sign again.
+    ///
+    /// # Errors
+    /// When the record of the publication cannot be read.
+    pub fn due_suites(&self, repository: &RepositoryName, now: Timestamp) -> Result<Vec<DueSuite>, Error> {
+        super::refresh::due_suites(self, repository, now)
+    }
+
+    /// Renders what [`publish_with`](Self::publish_with) would sign, and publishes nothing. The result has no `Release` file when clients see
+    /// the current state.
+    ///
+    /// The signatures are published by [`publish_with`](Self::publish_with) with [`PublishOptions::exported`] and a signer that
+    /// has them. `signer` has to name the same keys, and signs nothing.
+    ///
+    /// # Errors
+    /// Those of [`publish_with`](Self::publish_with), but for what fails while signing.
+    pub fn export_unsigned(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<(Exported, Vec<UnsignedRelease>), Error> {
+        super::export::export_unsigned(self, repository, signer, options, context)
+    }
+
+    /// The latest `Date` that clients of a repository are told; `None` when they see nothing of which there is a record.
+    ///
+    /// # Errors
+    /// When the record of the publication cannot be read.
+    pub fn latest_date(&self, repository: &RepositoryName) -> Result<Option<Timestamp>, Error> {
+        super::latest_date(self, repository)
+    }
+
+    /// Whether clients find indices of source packages in all of these suites of a repository, as it is published now.
+    ///
+    /// # Errors
+    /// When the record of the publication cannot be read.
+    pub fn publishes_sources(
+        &self,
+        repository: &RepositoryName,
+        suites: &[SuiteName],
+    ) -> Result<bool, Error> {
+        super::publishes_sources(self, repository, suites)
+    }
+
+    /// Returns the certificates of the keys that signed what clients see of a repository, in binary form, as `key.gpg` has them. `None` when
+    /// nothing is published, or was by a version that published no keys.
+    ///
+    /// # Errors
+    /// When the record of the publication or the file cannot be read, [`Damaged`](crate::StorageError::Damaged) when the file is not what was published.
+    pub fn published_keys(&self, repository: &RepositoryName) -> Result<Option<Vec<u8>>, Error> {
+        super::public_keys::published_keys(self, repository)
+    }
+
+    /// Returns the publication that clients see of a repository; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the record of the publication cannot be read.
+    pub fn current_publication(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Option<CurrentPublication>, Error> {
+        super::shown::current_publication(self, repository)
+    }
+
+    /// Returns the fingerprints of the keys that signed what clients see of a repository. Empty when nothing was published, and where the
+    /// record does not tell.
+    ///
+    /// # Errors
+    /// When the record of the publication cannot be read.
+    pub fn publication_keys(&self, repository: &RepositoryName) -> Result<Vec<String>, Error> {
+        super::shown::publication_keys(self, repository)
+    }
+
+    /// The tags of a repository whose publications have a `Date` that clients refuse at `now`, and the latest of these dates.
+    ///
+    /// # Errors
+    /// When the tags, their links or the records of publications cannot be read.
+    pub fn tags_ahead(
+        &self,
+        repository: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Vec<(TagName, Timestamp)>, Error> {
+        super::tagged::tags_ahead(self, repository, now)
+    }
+}
