@@ -242,7 +242,7 @@ fn config_show_tells_where_each_value_comes_from() {
 }
 
 #[test]
-fn the_configuration_is_changed_by_program() {
+fn a_setting_is_changed_by_program() {
     let environment = store();
     configure(&environment, "[gc]\ngrace = \"3d\" # short\n");
     let text = || fs::read_to_string(environment.root().join("repo.toml")).unwrap();
@@ -254,14 +254,6 @@ fn the_configuration_is_changed_by_program() {
     run(&["config", "set", "valid_for", "soon"]);
     assert_eq!(text(), before);
     run(&["config", "set", "publish", "auto"]);
-    run(&["suite", "add", "trixie", "--alias", "testing"]);
-    run(&["suite", "list"]);
-    run(&["repository", "add", "staging", "--suite", "trixie"]);
-    run(&["repository", "add", "staging"]);
-    run(&["repository", "list"]);
-    run(&["repository", "remove", "stagin"]);
-    run(&["repository", "remove", "staging"]);
-    run(&["suite", "remove", "trixie"]);
     insta::assert_snapshot!(said.join("--\n"), @r#"
     status: 0
     ---- stdout
@@ -271,7 +263,7 @@ fn the_configuration_is_changed_by_program() {
     ---- stdout
     --- repo.toml
     +++ repo.toml
-    @@ -50,6 +50,7 @@
+    @@ -53,6 +53,7 @@
      
      # The repositories through which packages are promoted, in that order: `status` tells what waits in one for the next.
      channels = ["preprod", "prod"]
@@ -288,14 +280,32 @@ fn the_configuration_is_changed_by_program() {
     --
     status: 1
     ---- stderr
-    error: the configuration would be wrong: <DIR>/store/repo.toml:53:13: valid_for: invalid duration `soon`; use for example 14d or 36h
-       53 | valid_for = "soon"
+    error: the configuration would be wrong: <DIR>/store/repo.toml:56:13: valid_for: invalid duration `soon`; use for example 14d or 36h
+       56 | valid_for = "soon"
           |             ^^^^^^
     --
     status: 0
     ---- stdout
     set publish in repo.toml
-    --
+    "#);
+    assert_eq!(text(), before.replace("\n\n[serve]", "\npublish = \"auto\"\n\n[serve]"));
+}
+
+#[test]
+fn suites_and_repositories_come_and_go_by_program() {
+    let environment = store();
+    let text = || fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    let (before, mut said) = (text(), Vec::new());
+    let mut run = |arguments: &[&str]| said.push(environment.run(arguments).to_string());
+    run(&["suite", "add", "trixie", "--alias", "testing"]);
+    run(&["suite", "list"]);
+    run(&["repository", "add", "staging", "--suite", "trixie"]);
+    run(&["repository", "add", "staging"]);
+    run(&["repository", "list"]);
+    run(&["repository", "remove", "stagin"]);
+    run(&["repository", "remove", "staging"]);
+    run(&["suite", "remove", "trixie"]);
+    insta::assert_snapshot!(said.join("--\n"), @r#"
     status: 0
     ---- stdout
     added trixie in repo.toml
@@ -336,7 +346,7 @@ fn the_configuration_is_changed_by_program() {
     removed trixie in repo.toml
     "#);
     let _ = environment.run(&["config", "check"]).succeeds();
-    assert_eq!(text(), before.replace("\n\n[serve]", "\npublish = \"auto\"\n\n[serve]"));
+    assert_eq!(text(), before);
 }
 
 #[test]
