@@ -260,8 +260,12 @@ pub(crate) enum Command {
     Access(cmd::access::AccessArguments),
     /// Make, list, rotate and check signing keys
     Key(cmd::key::KeyArguments),
-    /// Look after the configuration
+    /// Check, show and change the configuration
     Config(cmd::config::ConfigArguments),
+    /// Add, list and remove suites in the configuration
+    Suite(cmd::suite::SuiteArguments),
+    /// Add, list and remove repositories in the configuration
+    Repository(cmd::repository::RepositoryArguments),
     /// Look after the store itself
     Store(cmd::store::StoreArguments),
     /// Print what completes commands in a shell
@@ -326,11 +330,45 @@ impl Command {
             | Self::Status(_)
             | Self::Completions(_)
             | Self::Config(_)
+            | Self::Suite(_)
+            | Self::Repository(_)
             | Self::Manual(_)
             | Self::ClientConfig(_) => false,
             Self::Access(arguments) => arguments.writes(),
             Self::Key(arguments) => arguments.writes(),
         }
+    }
+}
+
+impl Command {
+    /// Returns the name under which the log tells of the verb, if it changes something. One that goes on tells of each round itself.
+    pub(crate) fn logged_as(&self) -> Option<&'static str> {
+        let name = match self {
+            Self::Config(arguments) if arguments.writes() => "config set",
+            Self::Suite(arguments) if arguments.writes() => "suite",
+            Self::Repository(arguments) if arguments.writes() => "repository",
+            Self::Backup(_) => "backup",
+            Self::Store(_) => "store upgrade",
+            Self::Incoming(arguments) if !arguments.ends() => return None,
+            command if !command.writes() => return None,
+            Self::Add(_) => "add",
+            Self::Incoming(_) => "incoming",
+            Self::Promote(_) => "promote",
+            Self::Remove(_) => "remove",
+            Self::Rollback(_) => "rollback",
+            Self::Undo(_) => "undo",
+            Self::Tag(_) => "tag",
+            Self::Hold(_) => "hold",
+            Self::Unhold(_) => "unhold",
+            Self::Retention(_) => "retention",
+            Self::Gc(_) => "gc",
+            Self::Publish(_) => "publish",
+            Self::Sign(_) => "sign",
+            Self::Fsck(_) => "fsck",
+            Self::Key(_) => "key",
+            _ => return None,
+        };
+        Some(name)
     }
 }
 

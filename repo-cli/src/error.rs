@@ -10,7 +10,7 @@ use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{PackageName, Place, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{ConfigError, KeyError};
+use repo_config::{ConfigError, EditError, KeyError};
 use repo_store::{ImportError, PublishError, RepositoryName, StorageError};
 use serde::Serialize;
 
@@ -61,6 +61,9 @@ pub(crate) enum Failure {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A change of the configuration.
+    #[error(transparent)]
+    Edit(#[from] EditError),
     /// The keys of the store.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -208,6 +211,14 @@ pub(crate) enum Failure {
     /// A file of users in which something is wrong.
     #[error("{what}")]
     UnusableUsers { path: Utf8PathBuf, what: String },
+    /// A user that a drop folder names and that the system does not know.
+    #[error("{folder}: no user named `{name}`")]
+    UnknownUser {
+        /// The drop folder.
+        folder: Utf8PathBuf,
+        /// The name.
+        name: String,
+    },
     /// `incoming` without a folder, and none is configured.
     #[error("no drop folder is named, and repo.toml has no [[incoming]]")]
     NoDropFolder,
@@ -445,7 +456,7 @@ impl Failure {
     /// Returns what is reported of it.
     pub(crate) fn report(&self) -> Report {
         let (file, line) = self.location();
-        let place = if let Self::Config(error) = self { error.place() } else { None };
+        let place = self.config_error().and_then(ConfigError::place);
         Report {
             code: self.code(),
             message: chain(self),
@@ -463,6 +474,7 @@ impl Failure {
             Self::Store(error) => error.code(),
             Self::Key(error) => error.code(),
             Self::Config(error) => error.code(),
+            Self::Edit(error) => error.code(),
             Self::Keys(error) | Self::CannotPublish(error) => error.code(),
             Self::Argument { .. } | Self::PinnedTwice { .. } => "E-ARGUMENT",
             Self::NoRoot { .. } => "E-NO-ROOT",
@@ -477,6 +489,7 @@ impl Failure {
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::NoDropFolder => "E-NO-DROP-FOLDER",
+            Self::UnknownUser { .. } => "E-UNKNOWN-USER",
             Self::UnusableFile { .. } | Self::UnusableUsers { .. } => "E-UNUSABLE-FILE",
             Self::UnknownSetting { .. } => "E-UNKNOWN-SETTING",
             Self::Io { .. } => "E-IO",
@@ -503,12 +516,27 @@ impl Failure {
         }
     }
 
+    /// Returns what is wrong with the configuration, if that is the failure.
+    fn config_error(&self) -> Option<&ConfigError> {
+        match self {
+            Self::Config(error) | Self::Edit(EditError::Config(error) | EditError::Refused(error)) => {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the file that is concerned, and the line in it.
     fn location(&self) -> (Option<String>, Option<u64>) {
         let number = |line: usize| u64::try_from(line).unwrap_or(u64::MAX);
+        if let Some(error) = self.config_error() {
+            return (error.path().map(ToString::to_string), error.line().map(number));
+        }
         match self {
             Self::Store(error) => store_location(error),
-            Self::Config(error) => (error.path().map(ToString::to_string), error.line().map(number)),
+            Self::Edit(EditError::Form { path } | EditError::Changed { path }) => {
+                (Some(path.to_string()), None)
+            }
             Self::Keys(error) | Self::CannotPublish(error) => (error.path().map(ToString::to_string), None),
             Self::NoPackageFile { path }
             | Self::UnusableFile { path, .. }
@@ -543,6 +571,7 @@ fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
             | ImportError::InconsistentUpload { file, .. }
             | ImportError::NotSigned { file, .. }
             | ImportError::NotUnpackable { file, .. }
+            | ImportError::NameNotAllowed { file, .. }
             | ImportError::Stanza { file, .. },
         ) => file,
         _ => return (None, None),

@@ -14,6 +14,7 @@ mod guard;
 mod key_check;
 mod moment;
 mod nearest;
+mod operation_log;
 mod output;
 mod package_names;
 mod passphrase;

@@ -24,6 +24,7 @@ use crate::clock;
 use crate::error::{Failure, chain};
 use crate::moment;
 use crate::nearest;
+use crate::operation_log::OperationLog;
 use crate::output::{Output, count, joined, suite_list};
 use crate::passphrase;
 
@@ -122,6 +123,11 @@ impl Session {
     /// Whether the store belongs to the user who runs this, who then sees all of it.
     pub(crate) fn is_owner(&self) -> bool {
         is_owner(&self.store)
+    }
+
+    /// Begins the line of a verb that goes on, if the configuration asks for one.
+    pub(crate) fn operation_log(&self, verb: &'static str) -> Option<OperationLog> {
+        OperationLog::begin(&self.config, verb, self.actor.clone())
     }
 
     /// Who acts, when, and on how many threads.

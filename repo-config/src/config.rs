@@ -26,6 +26,8 @@ pub struct Config {
     /// What it was read from.
     pub(crate) sources: Vec<Source>,
     pub(crate) file: File,
+    /// Texts of files with lists that count instead of the files.
+    lists: BTreeMap<Utf8PathBuf, String>,
     /// The suites and architectures, from the lists or from their files.
     pub(crate) suite_names: Vec<SuiteName>,
     pub(crate) architectures: Vec<Architecture>,
@@ -66,10 +68,20 @@ impl Config {
 
     /// The configuration that such texts make, without what is wrong in it, and the mistakes in the order of the texts.
     pub(crate) fn judged(root: &Utf8Path, sources: &[Source], is_partial: bool) -> (Self, Vec<ConfigError>) {
+        Self::judged_with(root, sources, &BTreeMap::new(), is_partial)
+    }
+
+    /// The same with texts of files with lists that are not written yet.
+    pub(crate) fn judged_with(
+        root: &Utf8Path,
+        sources: &[Source],
+        lists: &BTreeMap<Utf8PathBuf, String>,
+        is_partial: bool,
+    ) -> (Self, Vec<ConfigError>) {
         let Reading { file, mut mistakes, spoiled, is_partial: lacks_text } = Reading::of(sources);
         let (root, sources) = (root.to_owned(), sources.to_vec());
         let mut found = Vec::new();
-        let mut config = Self { root, sources, file, ..Self::empty() };
+        let mut config = Self { root, sources, file, lists: lists.clone(), ..Self::empty() };
         config.suite_names =
             config.names("suites", &config.file.suites, config.file.suites_file.as_deref(), &mut found);
         config.architectures = config.names(
@@ -169,6 +181,7 @@ impl Config {
             root: Utf8PathBuf::new(),
             sources: Vec::new(),
             file: File::default(),
+            lists: BTreeMap::new(),
             suite_names: Vec::new(),
             architectures: Vec::new(),
             repositories: BTreeMap::new(),
@@ -178,6 +191,17 @@ impl Config {
     /// Returns the settings of every configured repository, in the order of their names.
     pub fn repositories(&self) -> impl Iterator<Item = &RepositorySettings> {
         self.repositories.values()
+    }
+
+    /// Returns the settings of every suite in the order in which they are listed, also of those that no repository has.
+    #[must_use]
+    pub fn suites_of_all(&self) -> Vec<SuiteSettings> {
+        let defaults = SuiteTable::default();
+        let settings = |name: &SuiteName| {
+            let table = self.file.suite.get(name).unwrap_or(&defaults);
+            self.suite_settings(name, table, &self.architectures)
+        };
+        self.suite_names.iter().map(settings).collect()
     }
 
     /// Returns the settings of one repository.
@@ -314,17 +338,13 @@ impl Config {
 
     /// The suites of every repository, in the order in which they are listed.
     fn suites(&self, found: &mut Vec<ConfigError>) -> Vec<SuiteSettings> {
-        let (names, architectures) = (&self.suite_names, &self.architectures);
+        let names = &self.suite_names;
         for Text(unknown) in self.file.suite.keys().filter(|Text(name)| !names.contains(name)) {
             let known = names.iter().map(ToString::to_string).collect();
             let suite = unknown.clone();
             found.push(self.contradiction(Contradiction::TableWithoutSuite { suite, known }));
         }
-        let defaults = SuiteTable::default();
-        let settings = |name: &SuiteName| {
-            self.suite_settings(name, self.file.suite.get(name).unwrap_or(&defaults), architectures)
-        };
-        let suites: Vec<_> = names.iter().map(settings).collect();
+        let suites = self.suites_of_all();
         // Here too, as no repository need have them all.
         let aliases = SuiteSettings::mistaken_aliases(&suites);
         let of_each = suites.iter().flat_map(SuiteSettings::mistakes);
@@ -430,7 +450,8 @@ impl Config {
                 found.push(self.contradiction(Contradiction::ListedTwice { key }));
             }
             let path = self.root.join(path);
-            match regular_file::read_to_string(&path) {
+            let text = self.lists.get(&path).map(|text| Ok(text.clone()));
+            match text.unwrap_or_else(|| regular_file::read_to_string(&path)) {
                 Err(error) => found.push(ConfigError::io("read", &path)(error)),
                 Ok(text) => names_in(&path, &text, &mut names, found),
             }
@@ -490,7 +511,9 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
             Contradiction::FolderOfNoRepository { .. } => &["repositories", "incoming"],
             Contradiction::RouteOfNoRepository { .. } => &["repositories", "route"],
             Contradiction::RetentionOfNoRepository { .. } => &["repositories", "retention"],
-            Contradiction::FolderInStore { .. } | Contradiction::FolderTwice { .. } => &["incoming"],
+            Contradiction::FolderInStore { .. }
+            | Contradiction::FolderTwice { .. }
+            | Contradiction::ArchiveInStore { .. } => &["incoming"],
             Contradiction::RetentionWithoutLimit { .. } => &["keep_versions", "keep_for", "retention"],
             Contradiction::Signer { .. } => &["gpg", "command", "public_key", "offline", "signer"],
             _ => &[],

@@ -307,6 +307,16 @@ pub enum Contradiction {
         /// The folder.
         path: Utf8PathBuf,
     },
+    /// A directory for what was taken in which the store or the folder itself keeps something.
+    #[error(
+        "drop folder {number}: files cannot be moved to {path}: it is the folder itself or part of the store"
+    )]
+    ArchiveInStore {
+        /// The number of the table, from 1.
+        number: usize,
+        /// The directory.
+        path: Utf8PathBuf,
+    },
     /// A drop folder that is configured twice.
     #[error("drop folder {number}: {path} is configured twice")]
     FolderTwice {
@@ -368,6 +378,7 @@ impl Contradiction {
             Self::ChannelTwice { .. }
             | Self::FolderTwice { .. }
             | Self::FolderInStore { .. }
+            | Self::ArchiveInStore { .. }
             | Self::ListedTwice { .. }
             | Self::Signer { .. }
             | Self::SameAddress { .. }

@@ -14,6 +14,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::description::{Description, Kind, Typed};
+use crate::drop_folders::AfterTaking;
+use crate::log_target::LogTarget;
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::url::Url;
@@ -102,6 +104,8 @@ table! {
         uploaders: Option<Utf8PathBuf> [""] "\"uploaders.gpg\"";
         /// When clients see a change: at once, or after `repo-cli publish`.
         publish: Publish ["\"auto\""] "\"manual\"";
+        /// Where a line for each operation goes: `journald`, `syslog:FACILITY`, or standard error as text (`stderr`) or as JSON (`json`).
+        log: Option<Text<LogTarget>> [""] "\"journald\"";
         /// Passphrase of the signing keys, and keys that are kept elsewhere.
         signing: SigningTable [""] "";
         /// The server.
@@ -322,6 +326,16 @@ fn networks_that_may_read<'de, D: Deserializer<'de>>(
     Ok(networks)
 }
 
+/// Names or users that are allowed. Without the list all are, so an empty one cannot mean its letter.
+fn allowed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let allowed = Vec::<String>::deserialize(deserializer)?;
+    if allowed.is_empty() || allowed.iter().any(|one| one.trim().is_empty()) {
+        let rule = "an empty list or an empty entry allows nobody; leave it out to allow all";
+        return Err(serde::de::Error::custom(rule));
+    }
+    Ok(allowed)
+}
+
 /// Words that mark a version; an empty one would mark none.
 fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     let words = Vec::<String>::deserialize(deserializer)?;
@@ -408,6 +422,18 @@ table! {
         /// Component that the packages go to, whatever their sections say.
         #[serde(default)]
         component: Option<Text<Component>> [""] "\"main\"";
+        /// Names of packages that are taken; `*` and `?` stand for any characters. Others are rejected. Any when not set.
+        #[serde(default, deserialize_with = "allowed")]
+        names: Vec<String> [""] "[\"shop-*\"]";
+        /// Users whose files are taken. Those of others are left. Anybody's when not set.
+        #[serde(default, deserialize_with = "allowed")]
+        owners: Vec<String> [""] "[\"ci\"]";
+        /// Keyring of those who may upload here, instead of that of the repository.
+        #[serde(default)]
+        uploaders: Option<Utf8PathBuf> ["(that of the repository)"] "\"ci-uploaders.gpg\"";
+        /// What becomes of files that were taken: they are deleted, or moved to a directory.
+        #[serde(default)]
+        after: Option<Text<AfterTaking>> ["\"delete\""] "\"archive:/srv/archive\"";
     }
 }
 

@@ -5,7 +5,9 @@ use repo_store::{NamedFile, NamedFileKind};
 
 use crate::config::Config;
 use crate::error::ConfigError;
-use crate::file::{File, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable, TlsTable};
+use crate::file::{
+    File, IncomingTable, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable, TlsTable,
+};
 use crate::texts::{self, Source};
 use crate::value::Text;
 use crate::ways_in::Condition;
@@ -62,9 +64,10 @@ impl Config {
             pdiffs: _,
             pdiffs_from: _,
             publish: _,
+            log: _,
             channels: _,
             route: _,
-            incoming: _,
+            incoming,
             retention: _,
             gc: _,
             limits: _,
@@ -108,6 +111,22 @@ impl Config {
             // Without it nobody knows by which key the published files are signed. The command is a program.
             if let Some(path) = public_key {
                 saved("signing.signer.public_key".to_owned(), path);
+            }
+        }
+        for IncomingTable {
+            uploaders,
+            folder: _,
+            repository: _,
+            suites: _,
+            component: _,
+            names: _,
+            owners: _,
+            // What was taken is in the store.
+            after: _,
+        } in incoming
+        {
+            if let Some(path) = uploaders {
+                saved("incoming.uploaders".to_owned(), path);
             }
         }
         for table in suite.values() {

@@ -257,6 +257,7 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
         Contradiction::FolderInStore { number, .. } | Contradiction::FolderTwice { number, .. } => {
             folder(number, &["folder"])
         }
+        Contradiction::ArchiveInStore { number, .. } => folder(number, &["after"]),
         Contradiction::RouteOfNoRepository { number, repository, .. } => {
             route(number, &["repositories"]).item(repository)
         }

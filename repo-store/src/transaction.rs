@@ -635,7 +635,10 @@ impl<'a> Transaction<'a> {
         let announce = || storage.log().append(&entry);
         let new = format!("{id}\n");
         Ok(match storage.swap(&key, self.version.as_ref(), new.as_bytes(), announce)? {
-            Swap::Done => Outcome::Committed(Some(id)),
+            Swap::Done => {
+                context.progress.logged(&entry);
+                Outcome::Committed(Some(id))
+            }
             Swap::Changed => Outcome::LostRace,
             // Others may have built upon the commit since: the next attempt looks for it below what it starts from.
             Swap::Unknown(_) => Outcome::Unanswered(id, commit.sequence),

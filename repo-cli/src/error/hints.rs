@@ -1,7 +1,7 @@
 //! What to do about a failure, where that is known.
 
 use apt_sign::{KeyFileFault, KeyProblem};
-use repo_config::{ConfigError, KeyError, UnknownWord};
+use repo_config::{ConfigError, EditError, KeyError, UnknownWord};
 use repo_store::progress::Phase;
 use repo_store::{
     AccessError, Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError,
@@ -26,6 +26,8 @@ impl Failure {
                 Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
             }
             Self::Config(error) => config_hint(error),
+            Self::Edit(error) => edit_hint(error),
+            Self::UnknownSetting { name, known } => Some(setting_hint(name, known)),
             Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
                 "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
                     .to_owned(),
@@ -58,6 +60,9 @@ impl Failure {
             Self::NotRetirable { fingerprint, .. } => Some(format!(
                 "wait until all is met, check your machines, then run repo-cli key retire {fingerprint} --force"
             )),
+            Self::UnknownUser { .. } => {
+                Some("add the user to the system, or change `owners` of the [[incoming]] in repo.toml".to_owned())
+            }
             Self::NoDropFolder => Some(
                 "name a repository and its folders, `repo-cli incoming preprod /srv/incoming`, or add [[incoming]] to repo.toml".to_owned(),
             ),
@@ -78,9 +83,6 @@ impl Failure {
             Self::NoHold { repository, .. } => Some(format!("run repo-cli holds {repository}")),
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
-            }
-            Self::UnknownSetting { name, known } => {
-                Some(meant(name, known).unwrap_or_else(|| "run repo-cli config show".to_owned()))
             }
             Self::UnknownColumn { name, known } => Some(meant(name, known).unwrap_or_else(|| {
                 "a column is one of those that --help lists, or a field of the packages".to_owned()
@@ -108,6 +110,27 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// What to do about a change of the configuration.
+fn edit_hint(error: &EditError) -> Option<String> {
+    match error {
+        EditError::Config(error) | EditError::Refused(error) => config_hint(error),
+        EditError::UnknownSetting { key, known } => Some(setting_hint(key, known)),
+        EditError::NoSuch { what, name, known } if !known.is_empty() => {
+            Some(nearest::hint(name, known, if *what == "suite" { "suites" } else { "repositories" }))
+        }
+        EditError::Table { key, .. } => Some(format!("run repo-cli config show {key}")),
+        EditError::SeveralFiles { .. } => Some("change the list in one of them with an editor".to_owned()),
+        EditError::Form { .. } => Some("change it with an editor, then run repo-cli config check".to_owned()),
+        EditError::Changed { .. } => Some("give the same command again".to_owned()),
+        _ => None,
+    }
+}
+
+fn setting_hint(name: &str, known: &[String]) -> String {
+    let meant = nearest::nearest(name, known.iter().map(String::as_str));
+    meant.map_or_else(|| "run repo-cli config show".to_owned(), |meant| format!("did you mean `{meant}`?"))
 }
 
 /// What to do about the configuration.
@@ -327,6 +350,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         }
         Error::Import(ImportError::Incomplete { .. }) => {
             "put it there; only a file that the repository has already may be left out"
+        }
+        Error::Import(ImportError::NameNotAllowed { .. }) => {
+            "drop it into the folder that is for it, or add its name to `names` of the [[incoming]] in repo.toml"
         }
         Error::Import(ImportError::NotSigned { .. }) => {
             "whose uploads are taken says the keyring that `uploaders` in repo.toml names"

@@ -263,6 +263,22 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             vec![case(0, &["key", "publish"]), case(1, &["key", "publish", &hostile_name])]
         }
         "status" => vec![case(0, &["status"])],
+        "config set" => vec![
+            case(0, &["config", "set", "pdiffs", "7", "--dry-run"]),
+            case(1, &["config", "set", &hostile_name, "7"]),
+        ],
+        "suite add" => vec![
+            case(0, &["suite", "add", "sid", "--dry-run"]),
+            case(1, &["suite", "add", "bookworm"]),
+            case(2, &["suite", "add", &hostile_name]),
+        ],
+        "suite list" => vec![case(0, &["suite", "list"])],
+        "suite remove" => vec![case(1, &["suite", "remove", "sid"])],
+        "repository add" => {
+            vec![case(0, &["repository", "add", "new", "--dry-run"]), case(1, &["repository", "add", "prod"])]
+        }
+        "repository list" => vec![case(0, &["repository", "list"])],
+        "repository remove" => vec![case(1, &["repository", "remove", &hostile_name])],
         "config show" => vec![
             case(0, &["config", "show"]),
             case(0, &["config", "show", "prod"]),

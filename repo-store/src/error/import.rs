@@ -1,6 +1,7 @@
 //! Why a package file or an upload cannot be taken in.
 
 use camino::Utf8PathBuf;
+use deb_parse::PackageName;
 
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
@@ -28,6 +29,14 @@ pub enum ImportError {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// A package whose name is none of those that a drop folder takes.
+    #[error("{file}: packages named {package} are not taken here")]
+    NameNotAllowed {
+        /// The file as given by the caller.
+        file: Utf8PathBuf,
+        /// The name.
+        package: PackageName,
     },
     /// A package whose parts are all sound, but that dpkg cannot unpack.
     #[error("{file}: {problem}")]
@@ -127,6 +136,7 @@ impl ImportError {
             Self::InconsistentUpload { .. } => "E-INCONSISTENT-UPLOAD",
             Self::NotSigned { .. } => "E-NOT-SIGNED",
             Self::Stanza { .. } => "E-STANZA",
+            Self::NameNotAllowed { .. } => "E-NAME-NOT-ALLOWED",
         }
     }
 }

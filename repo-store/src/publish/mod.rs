@@ -307,6 +307,7 @@ fn publish_to(
     // The last moment at which nothing is to be seen of it.
     context.progress.check(Phase::Rendering)?;
     draft.show(&publication, &signatures, &line)?;
+    context.progress.logged(&line);
     note_shown(store, &repository.name, publication.id);
     let before = current.as_ref().and_then(Publication::latest_date);
     Ok(PublishReport {

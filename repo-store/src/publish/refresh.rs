@@ -112,6 +112,7 @@ pub(crate) fn refresh_signatures(
     // The last moment at which nothing is to be seen of it.
     context.progress.check(Phase::Rendering)?;
     draft.show(&publication, &signatures, &line)?;
+    context.progress.logged(&line);
     note_shown(store, name, publication.id);
     let report = PublishReport::unchanged(&publication);
     Ok(PublishReport { publication: Some(publication.id), suites: names, ..report })

@@ -167,5 +167,6 @@ fn sign_state_again(
     let published = Operation::Publish(publication.id);
     let line = LogEntry::unchanged(&repository.name, publication.commit, published, context).to_line();
     draft.keep(&publication, &signatures, &line)?;
+    context.progress.logged(&line);
     Ok(Some(publication.id))
 }
