@@ -15,7 +15,7 @@ pub(crate) fn of(config: &Config) -> BTreeMap<String, Access> {
         let name = &repository.name;
         let users = config.users_file(name).map(|path| UserFile::load(&config.root().join(path)));
         let allow = networks(config.allowed_networks(name));
-        (name.to_string(), Access { allow, users, ..Access::default() })
+        (name.to_string(), Access::both(allow, users))
     });
     // Under a repository of that name its rules count.
     let setup = [(paste::DIRECTORY.to_owned(), Access { unlisted: true, ..Access::default() })];
@@ -35,8 +35,12 @@ fn networks(configured: Vec<Network>) -> Vec<IpNetwork> {
 pub(crate) fn unusable_users(config: &Config, repository: &RepositoryName) -> Option<(Utf8PathBuf, String)> {
     let path = config.users_file(repository)?;
     let problem = UserFile::load(&config.root().join(path)).problem()?;
-    let effect = format!("a running serve keeps the users it has read, but a restart closes {repository}");
-    Some((path.to_owned(), format!("{problem}; {effect}")))
+    Some((path.to_owned(), format!("{problem}; {}", effect_of_unusable_users(repository))))
+}
+
+/// What `serve` does when a file of users cannot be used.
+pub(crate) fn effect_of_unusable_users(repository: &RepositoryName) -> String {
+    format!("a running serve keeps the users it has read, but a restart closes {repository}")
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@ use std::ffi::OsString;
 
 use camino::Utf8PathBuf;
 use clap::builder::Styles;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 use repo_config::{FromText, InvalidValue};
 
 use crate::cmd;
-use crate::output::{Output, RowLimit};
+use crate::output::{ColorChoice, Output, RowLimit};
 
 /// Reads the value of an argument, which the configuration knows too.
 pub(crate) fn argument<T: FromText>(text: &str) -> Result<T, InvalidValue> {
@@ -16,6 +16,22 @@ pub(crate) fn argument<T: FromText>(text: &str) -> Result<T, InvalidValue> {
 /// Returns whether `--json` is among arguments that clap could not make sense of.
 pub(crate) fn ask_for_json(arguments: impl IntoIterator<Item = OsString>) -> bool {
     arguments.into_iter().take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// Returns what `--color` among the arguments says, also when clap cannot make sense of all of them.
+pub(crate) fn color_choice(arguments: impl IntoIterator<Item = OsString>) -> ColorChoice {
+    let mut words = arguments.into_iter().take_while(|argument| argument != "--").peekable();
+    let mut chosen = ColorChoice::Auto;
+    while let Some(word) = words.next() {
+        let word = word.to_string_lossy();
+        let value = match word.strip_prefix("--color") {
+            Some("") => words.peek().map(|next| next.to_string_lossy().into_owned()),
+            Some(value) => value.strip_prefix('=').map(str::to_owned),
+            None => None,
+        };
+        chosen = value.and_then(|value| ColorChoice::from_str(&value, false).ok()).unwrap_or(chosen);
+    }
+    chosen
 }
 
 /// Manages APT repositories: every version kept, every change undoable, signed metadata switched in one step.
@@ -38,12 +54,21 @@ impl Arguments {
     /// What is wrong with them is said without colours: only then can what the message quotes of the arguments be told apart from what clap
     /// adds, and be escaped.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        Self::try_parse().map_err(|error| {
+        // Help is coloured as everything else.
+        let color = match color_choice(std::env::args_os()) {
+            ColorChoice::Auto => clap::ColorChoice::Auto,
+            ColorChoice::Always => clap::ColorChoice::Always,
+            ColorChoice::Never => clap::ColorChoice::Never,
+        };
+        let read = |command: clap::Command| {
+            let mut matches = command.try_get_matches_from(std::env::args_os())?;
+            Self::from_arg_matches_mut(&mut matches)
+        };
+        read(Self::command().color(color)).map_err(|error| {
             if !error.use_stderr() {
                 return error;
             }
-            let command = Self::command().styles(Styles::plain());
-            command.try_get_matches_from(std::env::args_os()).err().unwrap_or(error)
+            read(Self::command().styles(Styles::plain())).err().unwrap_or(error)
         })
     }
 }
@@ -58,6 +83,9 @@ pub(crate) struct Global {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// When to colour what is printed
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
     /// Print nothing but errors and what was asked for
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,

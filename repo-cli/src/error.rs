@@ -145,7 +145,7 @@ pub(crate) enum Failure {
         repositories: Vec<RepositoryName>,
     },
     /// A version to pin that a repository, or these suites of it, does not have, and others do.
-    #[error("{} {pin}", if .suites.is_empty() { format!("{repository} does not have") } else { format!("{} of {repository} does not have", crate::output::joined(.suites)) })]
+    #[error("{} {pin}", if .suites.is_empty() { format!("{repository} does not have") } else { format!("{} of {repository} does not have", crate::output::suite_list(.suites)) })]
     InOtherPlace {
         /// The package and version.
         pin: String,
@@ -180,6 +180,17 @@ pub(crate) enum Failure {
     /// A file or folder that the configuration names and that cannot be used.
     #[error("{path}: {what}")]
     UnusableFile { path: Utf8PathBuf, what: String },
+    /// The name of a setting that there is not.
+    #[error("no setting, repository or suite named `{name}`")]
+    UnknownSetting {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A file of users in which something is wrong.
+    #[error("{what}")]
+    UnusableUsers { path: Utf8PathBuf, what: String },
     /// `incoming` without a folder, and none is configured.
     #[error("no drop folder is named, and repo.toml has no [[incoming]]")]
     NoDropFolder,
@@ -308,7 +319,7 @@ pub(crate) enum Failure {
         what: &'static str,
     },
     /// Rules of retention by which a suite would lose most of what it holds.
-    #[error("{repository}: more than half of {} would go; nothing was removed", crate::output::joined(.suites))]
+    #[error("{repository}: more than half of {} would go; nothing was removed", crate::output::suite_list(.suites))]
     Drastic {
         /// The repository.
         repository: RepositoryName,
@@ -328,6 +339,12 @@ pub(crate) struct Report {
     pub(crate) file: Option<String>,
     /// The line in it, from 1.
     pub(crate) line: Option<u64>,
+    /// The character in that line, from 1, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<u64>,
+    /// The line with a mark below what is wrong, for people.
+    #[serde(skip)]
+    pub(crate) excerpt: Option<String>,
 }
 
 impl Report {
@@ -336,21 +353,31 @@ impl Report {
         let text = chain(error);
         let (named, line) = store_location(error);
         let message = if named.as_deref() == Some(file.as_str()) { text } else { format!("{file}: {text}") };
-        Self { code: error.code(), message, hint: store_hint(error), file: Some(file.to_string()), line }
+        let (code, hint, file) = (error.code(), store_hint(error), Some(file.to_string()));
+        Self { code, message, hint, file, line, column: None, excerpt: None }
     }
 
     /// Reports arguments that cannot be used, as `text` says.
     pub(crate) fn of_usage(text: &str) -> Self {
         let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+        let (message, hint) = match message.split_once("\nhint: ") {
+            Some((message, hint)) => (message, hint.lines().next().unwrap_or(hint)),
+            None => (
+                message,
+                rest.lines()
+                    .find_map(|line| line.strip_prefix("hint: "))
+                    .unwrap_or("run the command with --help"),
+            ),
+        };
         let message = message.strip_prefix("error: ").unwrap_or(message);
-        let tip = rest.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
-        let hint = tip.unwrap_or("run the command with --help");
         Self {
             code: USAGE,
             message: message.split_whitespace().collect::<Vec<_>>().join(" "),
             hint: Some(hint.to_owned()),
             file: None,
             line: None,
+            column: None,
+            excerpt: None,
         }
     }
 }
@@ -392,7 +419,16 @@ impl Failure {
     /// Returns what is reported of it.
     pub(crate) fn report(&self) -> Report {
         let (file, line) = self.location();
-        Report { code: self.code(), message: chain(self), hint: self.hint(), file, line }
+        let place = if let Self::Config(error) = self { error.place() } else { None };
+        Report {
+            code: self.code(),
+            message: chain(self),
+            hint: self.hint(),
+            file,
+            line,
+            column: place.and_then(|place| place.column).map(|column| column.try_into().unwrap_or(u64::MAX)),
+            excerpt: place.and_then(|place| place.excerpt.as_ref()).map(ToString::to_string),
+        }
     }
 
     /// Returns the code by which programs know this kind of failure. It never changes.
@@ -413,7 +449,8 @@ impl Failure {
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::NoDropFolder => "E-NO-DROP-FOLDER",
-            Self::UnusableFile { .. } => "E-UNUSABLE-FILE",
+            Self::UnusableFile { .. } | Self::UnusableUsers { .. } => "E-UNUSABLE-FILE",
+            Self::UnknownSetting { .. } => "E-UNKNOWN-SETTING",
             Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
             Self::Site(_) => "E-SITE",
@@ -445,6 +482,7 @@ impl Failure {
             Self::Keys(error) | Self::CannotPublish(error) => (error.path().map(ToString::to_string), None),
             Self::NoPackageFile { path }
             | Self::UnusableFile { path, .. }
+            | Self::UnusableUsers { path, .. }
             | Self::NotAnExport { path }
             | Self::NotOwner { path, .. }
             | Self::NotBackedUp { path, .. }

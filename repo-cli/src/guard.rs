@@ -4,7 +4,7 @@ use deb_parse::SuiteName;
 use repo_store::RepositoryName;
 
 use crate::error::Failure;
-use crate::output::{Output, count, joined};
+use crate::output::{Output, count, suite_list};
 
 /// What a change would leave of a suite.
 pub(crate) struct Loss {
@@ -49,7 +49,7 @@ fn drastic(losses: &[Loss]) -> Vec<String> {
     let words = suites.iter().map(|((going, before), suites)| {
         let each = if suites.len() > 1 { "each of " } else { "" };
         let of = count(usize::try_from(*before).unwrap_or(usize::MAX), "package file");
-        format!("{going} of {of} from {each}{}", joined(suites))
+        format!("{going} of {of} from {each}{}", suite_list(suites.iter().copied()))
     });
     words.collect()
 }

@@ -27,7 +27,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = match args::Arguments::read() {
         Ok(arguments) => arguments,
-        Err(message) => return output::usage(&message, args::ask_for_json(std::env::args_os())),
+        Err(message) => {
+            let arguments = std::env::args_os;
+            return output::usage(&message, args::ask_for_json(arguments()), args::color_choice(arguments()));
+        }
     };
     let output = output::Output::of(&arguments.global, arguments.command.prints_json());
     let status = match cmd::run(arguments, &output) {

@@ -1,7 +1,9 @@
 //! What people and programs see: results on standard output, talk on standard error.
 
+mod color;
 mod escape;
 mod json;
+mod suites;
 mod table;
 
 use std::cell::RefCell;
@@ -10,10 +12,13 @@ use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as UsageKind;
+pub(crate) use color::{ColorChoice, Style};
 pub(crate) use escape::escape_for_terminal;
 use jiff::SignedDuration;
 use json::Document;
 use serde::Serialize;
+pub(crate) use suites::{suite_list, suites_in_order};
+use table::Surface;
 pub(crate) use table::{Column, Grouped, RowLimit, grouped, package_rows};
 
 use crate::args::Global;
@@ -33,6 +38,7 @@ pub(crate) struct Warning {
 /// With `--json` standard output gets one document: what the command gave as its result, and the errors that were reported.
 pub(crate) struct Output {
     quiet: bool,
+    color: ColorChoice,
     /// The document, with `--json`.
     json: Option<RefCell<Document>>,
     /// What failed.
@@ -48,11 +54,11 @@ pub(crate) struct Output {
 
 /// Prints what the reading of the arguments ended with: what is wrong with them, or the help or version asked for.
 ///
-/// `json`: whether `--json` is among the arguments.
-pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
+/// `json`: whether `--json` is among the arguments; `color`: what `--color` among them says.
+pub(crate) fn usage(message: &clap::Error, json: bool, color: ColorChoice) -> ExitCode {
     let status = ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2));
     if json {
-        let output = Output::new(true, false);
+        let output = Output::new(true, false, ColorChoice::Never);
         match message.kind() {
             UsageKind::DisplayHelp => {
                 output.result(&serde_json::json!({ "help": message.to_string() }), || {});
@@ -68,7 +74,7 @@ pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
         return output.finish(status);
     }
     if message.use_stderr() {
-        Talk { quiet: false }.note(usage_text(message).trim_end());
+        Talk::new(false, color).note(usage_text(message).trim_end());
         return status;
     }
     match message.print() {
@@ -83,19 +89,43 @@ pub(crate) fn usage(message: &clap::Error, json: bool) -> ExitCode {
 /// Returns what is wrong with the arguments, with what it quotes of them as it was given.
 fn usage_text(message: &clap::Error) -> String {
     // Without `ansi` escape sequences in the arguments would be taken for colours and left out.
-    message.render().ansi().to_string()
+    let text = message.render().ansi().to_string();
+    let lines: Vec<String> = text.lines().map(hint_of_tip).collect();
+    // What to do stands right below what is wrong, as for every other error.
+    lines.join("\n").replace("\n\nhint: ", "\nhint: ")
+}
+
+/// Returns a line of clap's, a tip in the words of our hints.
+fn hint_of_tip(line: &str) -> String {
+    let Some(tip) = line.strip_prefix("  tip: ") else { return line.to_owned() };
+    let names = |names: &str| {
+        let names = names.replace('\'', "`");
+        names.rsplit_once(", ").map_or_else(|| names.clone(), |(first, last)| format!("{first} or {last}"))
+    };
+    let meant = tip.split_once(" exists: ").or_else(|| tip.split_once(" exist: "));
+    match meant.filter(|(what, _)| what.contains("similar")) {
+        Some((_, meant)) => format!("hint: did you mean {}?", names(meant)),
+        None => format!("hint: {tip}"),
+    }
 }
 
 /// Writes talk to standard error, from any thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Talk {
     quiet: bool,
+    is_colored: bool,
 }
 
 impl Talk {
+    fn new(quiet: bool, color: ColorChoice) -> Self {
+        Self { quiet, is_colored: color.colors(&io::stderr()) }
+    }
+
     /// Writes a line that is printed with `--quiet` too: a warning, or what was asked for.
     pub(crate) fn note(self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{}", escape_for_terminal(text));
+        let text = escape_for_terminal(text);
+        let text = if self.is_colored { color::paint_message(&text).into() } else { text };
+        let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
     /// Writes a line, unless `--quiet` is given.
@@ -107,7 +137,7 @@ impl Talk {
 }
 
 impl Output {
-    pub(crate) fn new(json: bool, quiet: bool) -> Self {
+    pub(crate) fn new(json: bool, quiet: bool, color: ColorChoice) -> Self {
         let lines = RefCell::new(io::BufWriter::with_capacity(64 << 10, io::stdout()));
         // An object with one number cannot fail to be written.
         let json = json.then(|| RefCell::new(Document::empty().unwrap_or(Document::Printed)));
@@ -117,18 +147,18 @@ impl Output {
             () if io::stderr().is_terminal() => Shown::Bar,
             () => Shown::Lines,
         };
-        let watch = Watch::new(shown, Talk { quiet });
-        Self { quiet, json, failures, warnings, lines, incomplete: RefCell::default(), watch }
+        let watch = Watch::new(shown, Talk::new(quiet, color));
+        Self { quiet, color, json, failures, warnings, lines, incomplete: RefCell::default(), watch }
     }
 
     /// Makes an output of the same kind that has said nothing yet, for the next round of a command that goes on and on.
     pub(crate) fn again(&self) -> Self {
-        Self::new(self.is_json(), self.quiet)
+        Self::new(self.is_json(), self.quiet, self.color)
     }
 
     /// Makes an output of the kind that the arguments ask for.
     pub(crate) fn of(global: &Global, json: bool) -> Self {
-        Self::new(global.json || json, global.quiet)
+        Self::new(global.json || json, global.quiet, global.color)
     }
 
     /// Gives the result: the content of the JSON document, if that was asked for, or else what `text` prints.
@@ -166,8 +196,23 @@ impl Output {
 
     /// One line of a result.
     pub(crate) fn line(&self, text: &str) {
-        let text = &*escape_for_terminal(text);
-        self.write(|out| out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")));
+        self.safe_line(&escape_for_terminal(text));
+    }
+
+    /// One line of a result, some parts of which are coloured.
+    pub(crate) fn styled_line(&self, parts: &[(Style, &str)]) {
+        let is_colored = self.color.colors(&io::stdout());
+        let paint = |(style, text): &(Style, &str)| {
+            let style = if is_colored { *style } else { Style::Plain };
+            style.paint(&escape_for_terminal(text))
+        };
+        let line: String = parts.iter().map(paint).collect();
+        self.safe_line(&line);
+    }
+
+    /// Writes a line in which nothing is left to be escaped.
+    fn safe_line(&self, line: &str) {
+        self.write(|out| out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")));
     }
 
     /// Bytes that are no text.
@@ -268,7 +313,7 @@ impl Output {
 
     /// Returns what other threads talk through.
     pub(crate) fn talk(&self) -> Talk {
-        Talk { quiet: self.quiet }
+        Talk::new(self.quiet, self.color)
     }
 
     /// Reports a failure, and what to do about it. The command ends with a status that says so.
@@ -290,9 +335,10 @@ impl Output {
     /// Reports several failures of one kind: on standard error as many as `limit` allows, each hint once; in the document all.
     pub(crate) fn report_each(&self, limit: RowLimit, reports: Vec<Report>, thing: &str) {
         let mut hints = BTreeSet::new();
-        for Report { message, hint, .. } in reports.iter().take(limit.of(reports.len())) {
+        for Report { message, hint, excerpt, .. } in reports.iter().take(limit.of(reports.len())) {
             // A file's name may hold a line break: what follows it must not pass for a line of ours.
             self.note(&format!("error: {}", message.replace('\n', "\\n")));
+            excerpt.iter().for_each(|excerpt| self.note(excerpt));
             if let Some(hint) = hint.as_deref().filter(|hint| hints.insert(*hint)) {
                 self.note(&format!("hint: {hint}"));
             }
@@ -309,9 +355,11 @@ impl Output {
     }
 
     /// Prints rows under a head, and what is said of those that the limit leaves out.
-    pub(crate) fn table<const N: usize>(&self, head: [Column<'_>; N], rows: &[[String; N]], limit: RowLimit) {
+    pub(crate) fn table<R: AsRef<[String]>>(&self, head: &[Column<'_>], rows: &[R], limit: RowLimit) {
         let shown = rows.get(..limit.of(rows.len())).unwrap_or(rows);
-        table::each_line(head, shown, table::terminal_width(), |line| self.line(line));
+        let surface =
+            Surface { width: table::terminal_width(), is_colored: self.color.colors(&io::stdout()) };
+        table::each_line(head, shown, surface, |line| self.safe_line(line));
         self.rest(limit, rows.len(), "row");
     }
 

@@ -24,7 +24,7 @@ use crate::clock;
 use crate::error::{Failure, chain};
 use crate::moment;
 use crate::nearest;
-use crate::output::{Output, count, joined};
+use crate::output::{Output, count, joined, suite_list};
 use crate::passphrase;
 
 /// An open store with its configuration.
@@ -441,7 +441,7 @@ impl Session {
         let report = self.publish_unsaid(repository, publishing, output)?;
         if let Some(id) = report.publication {
             let suites =
-                if report.suites.is_empty() { "as before".to_owned() } else { joined(&report.suites) };
+                if report.suites.is_empty() { "as before".to_owned() } else { suite_list(&report.suites) };
             output.say(&format!("published {} {id}: {suites}", repository.name));
         }
         say_no_longer_published(repository, &report, output);

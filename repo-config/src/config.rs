@@ -1,6 +1,6 @@
 //! `repo.toml`: what the administrator decided. Everything in it is text that belongs in version control.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
@@ -10,10 +10,11 @@ use repo_store::{
 };
 
 use crate::error::{ConfigError, Contradiction, Place};
-use crate::file::{self, All, File, OnUnknownRelease, RepositoryTable, Source, SuiteTable};
+use crate::file::{self, All, File, OnUnknownRelease, RepositoryTable, SuiteTable};
 use crate::network::Network;
 use crate::place;
 use crate::regular_file;
+use crate::texts::{self, Reading, Source};
 use crate::url::Url;
 use crate::value::{FromText, Line, Text, plain};
 
@@ -24,6 +25,9 @@ pub struct Config {
     /// What it was read from.
     pub(crate) sources: Vec<Source>,
     pub(crate) file: File,
+    /// The suites and architectures, from the lists or from their files.
+    pub(crate) suite_names: Vec<SuiteName>,
+    pub(crate) architectures: Vec<Architecture>,
     pub(crate) repositories: BTreeMap<RepositoryName, RepositorySettings>,
 }
 
@@ -35,61 +39,97 @@ impl Config {
     /// the operation that uses it, but the files of users and the keyrings, which are read when they are used.
     ///
     /// # Errors
-    /// [`ConfigError::Text`] for what breaks the rules of a text; [`ConfigError::Settings`] for what
+    /// The first mistake: [`ConfigError::Text`] for what breaks the rules of a text; [`ConfigError::Settings`] for what
     /// [`RepositorySettings::validate`] refuses; [`ConfigError::Contradiction`] for what does not go together;
     /// [`ConfigError::Ownership`] for drop-ins of others; [`ConfigError::Io`] for what cannot be read.
     pub fn load(root: &Utf8Path) -> Result<Self, ConfigError> {
-        Self::of(root, &file::sources(root)?)
+        Self::of(root, &texts::sources(root)?)
+    }
+
+    /// Reads the same files, and finds everything that is wrong with them. What has a mistake is left out of the configuration returned.
+    ///
+    /// # Errors
+    /// [`ConfigError::Io`] when there is no `repo.toml` that can be read.
+    pub fn examine(root: &Utf8Path) -> Result<(Self, Vec<ConfigError>), ConfigError> {
+        let (sources, refused) = texts::readable_sources(root)?;
+        let is_partial = !refused.is_empty();
+        let (config, mistakes) = Self::judged(root, &sources, is_partial);
+        Ok((config, refused.into_iter().chain(mistakes).collect()))
     }
 
     /// The configuration that such texts make.
     pub(crate) fn of(root: &Utf8Path, sources: &[Source]) -> Result<Self, ConfigError> {
-        let file = File::of(sources)?;
-        let (root, sources) = (root.to_owned(), sources.to_vec());
-        let mut config = Self { root, sources, repositories: BTreeMap::new(), file };
-        let suites = config.suites()?;
-        for (Text(name), table) in &config.file.repositories {
-            let settings = config.repository_settings(name, table, &suites)?;
-            config.repositories.insert(name.clone(), settings);
-        }
-        config.check_channels()?;
-        config.check_drop_folders()?;
-        config.check_retention()?;
-        config.check_addresses()?;
-        config.check_signers()?;
-        Ok(config)
+        let (config, mistakes) = Self::judged(root, sources, false);
+        mistakes.into_iter().next().map_or(Ok(config), Err)
     }
 
-    fn check_channels(&self) -> Result<(), ConfigError> {
+    /// The configuration that such texts make, without what is wrong in it, and the mistakes in the order of the texts.
+    pub(crate) fn judged(root: &Utf8Path, sources: &[Source], is_partial: bool) -> (Self, Vec<ConfigError>) {
+        let Reading { file, mut mistakes, spoiled, is_partial: lacks_text } = Reading::of(sources);
+        let (root, sources) = (root.to_owned(), sources.to_vec());
+        let mut found = Vec::new();
+        let mut config = Self { root, sources, file, ..Self::empty() };
+        config.suite_names =
+            config.names("suites", &config.file.suites, config.file.suites_file.as_deref(), &mut found);
+        config.architectures = config.names(
+            "architectures",
+            &config.file.architectures,
+            config.file.architectures_file.as_deref(),
+            &mut found,
+        );
+        let suites = config.suites(&mut found);
+        for (Text(name), table) in &config.file.repositories {
+            let settings = config.repository_settings(name, table, &suites, &mut found);
+            config.repositories.insert(name.clone(), settings);
+        }
+        config.check_channels(&mut found);
+        config.check_drop_folders(&mut found);
+        config.check_routes(&mut found);
+        config.check_retention(&mut found);
+        config.check_addresses(&mut found);
+        config.check_signers(&mut found);
+        if !is_partial && !lacks_text {
+            let stands = |error: &ConfigError| !relies_on(error).iter().any(|key| spoiled.contains(*key));
+            mistakes.extend(found.into_iter().filter(stands));
+        }
+        let place = |error: &ConfigError| {
+            let path = error.path();
+            let file = config.sources.iter().position(|(source, _)| path == Some(source.as_path()));
+            (file.unwrap_or(config.sources.len()), error.line(), error.place().and_then(|place| place.column))
+        };
+        mistakes.sort_by_key(place);
+        let mut told = BTreeSet::new();
+        mistakes.retain(|error| told.insert(format!("{error:?}")));
+        (config, mistakes)
+    }
+
+    fn check_channels(&self, found: &mut Vec<ConfigError>) {
         let channels = self.channels();
         for (place, repository) in channels.iter().enumerate() {
             let repository = repository.clone();
-            if !self.repositories.contains_key(&repository) {
-                let known = self.repositories.keys().map(ToString::to_string).collect();
-                return Err(self.contradiction(Contradiction::ChannelWithoutRepository { repository, known }));
-            }
             if channels.iter().take(place).any(|earlier| *earlier == repository) {
-                return Err(self.contradiction(Contradiction::ChannelTwice { repository }));
+                found.push(self.contradiction(Contradiction::ChannelTwice { repository }));
+            } else if !self.repositories.contains_key(&repository) {
+                let known = self.repositories.keys().map(ToString::to_string).collect();
+                found.push(self.contradiction(Contradiction::ChannelWithoutRepository { repository, known }));
             }
         }
-        Ok(())
     }
 
     /// Two repositories with one address: a request for it would be for neither, or for the wrong one.
-    fn check_addresses(&self) -> Result<(), ConfigError> {
+    fn check_addresses(&self, found: &mut Vec<ConfigError>) {
         let mut seen: BTreeMap<String, &RepositoryName> = BTreeMap::new();
         for name in self.repositories.keys() {
             let Some(url) = self.configured_url(name) else { continue };
             if let Some(other) = seen.insert(url.identity(), name) {
                 let (first, second) = (other.clone(), name.clone());
-                return Err(self.contradiction(Contradiction::SameAddress {
+                found.push(self.contradiction(Contradiction::SameAddress {
                     first,
                     second,
                     address: url.to_string(),
                 }));
             }
         }
-        Ok(())
     }
 
     /// Makes the configuration of a store that has no `repo.toml`, for what only reads: its repositories, of whose settings nothing is known.
@@ -97,7 +137,18 @@ impl Config {
     pub fn without_file(root: &Utf8Path, repositories: impl IntoIterator<Item = RepositoryName>) -> Self {
         let settings = |name: RepositoryName| (name.clone(), RepositorySettings::new(name, Vec::new()));
         let repositories = repositories.into_iter().map(settings).collect();
-        Self { root: root.to_owned(), sources: Vec::new(), file: File::default(), repositories }
+        Self { root: root.to_owned(), repositories, ..Self::empty() }
+    }
+
+    fn empty() -> Self {
+        Self {
+            root: Utf8PathBuf::new(),
+            sources: Vec::new(),
+            file: File::default(),
+            suite_names: Vec::new(),
+            architectures: Vec::new(),
+            repositories: BTreeMap::new(),
+        }
     }
 
     /// Returns the settings of every configured repository, in the order of their names.
@@ -202,37 +253,33 @@ impl Config {
 
     pub(crate) fn contradiction(&self, fault: Contradiction) -> ConfigError {
         let place = Place::of(&self.sources, &place::contradicting(&fault));
-        ConfigError::Contradiction { place, fault }
+        ConfigError::Contradiction { place: place.into(), fault }
     }
 
     /// What the store refuses, with its place.
     fn refused(&self, source: SettingsError) -> ConfigError {
         let place = Place::of(&self.sources, &place::refused(&source));
-        ConfigError::Settings { place, source }
+        ConfigError::Settings { place: place.into(), source }
     }
 
     /// The suites of every repository, in the order in which they are listed.
-    fn suites(&self) -> Result<Vec<SuiteSettings>, ConfigError> {
-        let names = self.names("suites", &self.file.suites, self.file.suites_file.as_deref())?;
-        let architectures =
-            self.names("architectures", &self.file.architectures, self.file.architectures_file.as_deref())?;
-        if let Some(Text(unknown)) = self.file.suite.keys().find(|Text(name)| !names.contains(name)) {
+    fn suites(&self, found: &mut Vec<ConfigError>) -> Vec<SuiteSettings> {
+        let (names, architectures) = (&self.suite_names, &self.architectures);
+        for Text(unknown) in self.file.suite.keys().filter(|Text(name)| !names.contains(name)) {
             let known = names.iter().map(ToString::to_string).collect();
-            return Err(
-                self.contradiction(Contradiction::TableWithoutSuite { suite: unknown.clone(), known })
-            );
+            let suite = unknown.clone();
+            found.push(self.contradiction(Contradiction::TableWithoutSuite { suite, known }));
         }
         let defaults = SuiteTable::default();
         let settings = |name: &SuiteName| {
-            self.suite_settings(name, self.file.suite.get(name).unwrap_or(&defaults), &architectures)
+            self.suite_settings(name, self.file.suite.get(name).unwrap_or(&defaults), architectures)
         };
         let suites: Vec<_> = names.iter().map(settings).collect();
         // Here too, as no repository need have them all.
-        SuiteSettings::validate_aliases(&suites).map_err(|refusal| self.refused(refusal))?;
-        for suite in &suites {
-            suite.validate().map_err(|refusal| self.refused(refusal))?;
-        }
-        Ok(suites)
+        let aliases = SuiteSettings::mistaken_aliases(&suites);
+        let of_each = suites.iter().flat_map(SuiteSettings::mistakes);
+        found.extend(aliases.into_iter().chain(of_each).map(|refusal| self.refused(refusal)));
+        suites
     }
 
     fn suite_settings(
@@ -269,19 +316,20 @@ impl Config {
         name: &RepositoryName,
         table: &RepositoryTable,
         suites: &[SuiteSettings],
-    ) -> Result<RepositorySettings, ConfigError> {
+        found: &mut Vec<ConfigError>,
+    ) -> RepositorySettings {
         let mut chosen = Vec::with_capacity(suites.len());
         match &table.suites {
             None => chosen.extend_from_slice(suites),
             Some(names) => {
                 for wanted in without_repeats(plain(names)) {
-                    let found = suites.iter().find(|suite| suite.name == wanted);
-                    let unknown = || {
-                        let (repository, suite) = (name.clone(), wanted.clone());
-                        let known = suites.iter().map(|suite| suite.name.to_string()).collect();
-                        self.contradiction(Contradiction::UnknownSuite { repository, suite, known })
-                    };
-                    chosen.push(found.ok_or_else(unknown)?.clone());
+                    if let Some(suite) = suites.iter().find(|suite| suite.name == wanted) {
+                        chosen.push(suite.clone());
+                        continue;
+                    }
+                    let (repository, suite) = (name.clone(), wanted);
+                    let known = suites.iter().map(|suite| suite.name.to_string()).collect();
+                    found.push(self.contradiction(Contradiction::UnknownSuite { repository, suite, known }));
                 }
             }
         }
@@ -305,11 +353,17 @@ impl Config {
             .as_ref()
             .map_or(RepositorySettings::DEFAULT_PDIFFS_FROM, |Text(size)| size.0);
         settings.flat = table.flat.as_ref().map(|Text(flat)| flat.clone());
-        settings.routing = self.routing(&settings)?;
+        settings.routing = self.routing(&settings, found);
         settings.valid_for =
             table.valid_for.as_ref().or(self.file.valid_for.as_ref()).map(|Text(time)| *time);
-        settings.validate().map_err(|refusal| self.refused(refusal))?;
-        Ok(settings)
+        let refusals = settings.mistakes().into_iter();
+        // One that lists only suites that do not exist was told so.
+        let lacks_all = |refusal: &SettingsError| {
+            matches!(refusal, SettingsError::NoSuites { .. })
+                && table.suites.as_ref().is_some_and(|listed| !listed.is_empty())
+        };
+        found.extend(refusals.filter(|refusal| !lacks_all(refusal)).map(|refusal| self.refused(refusal)));
+        settings
     }
 
     /// Names from the configuration itself, or from a file with one in each line.
@@ -318,23 +372,80 @@ impl Config {
         key: &'static str,
         listed: &[Text<T>],
         path: Option<&Utf8Path>,
-    ) -> Result<Vec<T>, ConfigError> {
-        let Some(path) = path else { return Ok(without_repeats(plain(listed))) };
-        if !listed.is_empty() {
-            return Err(self.contradiction(Contradiction::ListedTwice { key }));
+        found: &mut Vec<ConfigError>,
+    ) -> Vec<T> {
+        let mut names = plain(listed);
+        if let Some(path) = path {
+            if !listed.is_empty() {
+                found.push(self.contradiction(Contradiction::ListedTwice { key }));
+            }
+            let path = self.root.join(path);
+            match regular_file::read_to_string(&path) {
+                Err(error) => found.push(ConfigError::io("read", &path)(error)),
+                Ok(text) => names_in(&path, &text, &mut names, found),
+            }
         }
-        let path = self.root.join(path);
-        let text = regular_file::read_to_string(&path).map_err(ConfigError::io("read", &path))?;
-        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-        let names = lines.enumerate().filter(|(_, name)| !name.is_empty()).map(|(place, name)| {
-            T::from_text(name).map_err(|rule| ConfigError::Text {
-                place: Place::in_file(&path, Some(place + 1)),
+        without_repeats(names)
+    }
+}
+
+/// Adds the names in a list of one in each line.
+fn names_in<T: FromText>(path: &Utf8Path, text: &str, names: &mut Vec<T>, found: &mut Vec<ConfigError>) {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let name = line.split('#').next().unwrap_or_default();
+        let begin = start + name.len() - name.trim_start().len();
+        start += line.len();
+        let name = name.trim();
+        match T::from_text(name) {
+            _ if name.is_empty() => {}
+            Ok(name) => names.push(name),
+            Err(rule) => found.push(ConfigError::Text {
+                place: Box::new(Place::in_text(path, text, &(begin..begin + name.len()))),
                 key: None,
                 what: rule.to_string(),
                 unknown: None,
-            })
-        });
-        Ok(without_repeats(names.collect::<Result<_, _>>()?))
+            }),
+        }
+    }
+}
+
+/// The keys of settings without which nothing can be said of an error: with a mistake in one of them it may be no mistake at all.
+fn relies_on(error: &ConfigError) -> &'static [&'static str] {
+    match error {
+        ConfigError::Settings { source, .. } => match source {
+            SettingsError::NoArchitectures { .. } => &["architectures", "architectures_file"],
+            SettingsError::NoComponents { .. } | SettingsError::InstallerComponent { .. } => &["components"],
+            SettingsError::NoEncoding { .. } | SettingsError::NoCommonEncoding => {
+                &["compress", "compress_index", "packages"]
+            }
+            SettingsError::Route { .. } => {
+                &["suites", "suites_file", "suite", "components", "component", "route"]
+            }
+            _ => &["suites", "suites_file", "suite"],
+        },
+        ConfigError::Contradiction { fault, .. } => match fault {
+            Contradiction::TableWithoutSuite { .. } | Contradiction::UnknownSuite { .. } => {
+                &["suites", "suites_file"]
+            }
+            Contradiction::FolderOfNoSuite { .. } => &["suites", "suites_file", "repositories", "incoming"],
+            Contradiction::RouteWithoutSuites { .. } => &["suites", "suites_file", "repositories", "route"],
+            Contradiction::RetentionOfNoSuite { .. } => {
+                &["suites", "suites_file", "repositories", "retention"]
+            }
+            Contradiction::FolderOfNoComponent { .. } => {
+                &["suites", "suites_file", "suite", "components", "incoming"]
+            }
+            Contradiction::ChannelWithoutRepository { .. } => &["repositories"],
+            Contradiction::FolderOfNoRepository { .. } => &["repositories", "incoming"],
+            Contradiction::RouteOfNoRepository { .. } => &["repositories", "route"],
+            Contradiction::RetentionOfNoRepository { .. } => &["repositories", "retention"],
+            Contradiction::FolderInStore { .. } | Contradiction::FolderTwice { .. } => &["incoming"],
+            Contradiction::RetentionWithoutLimit { .. } => &["keep_versions", "keep_for", "retention"],
+            Contradiction::Signer { .. } => &["gpg", "command", "public_key", "offline", "signer"],
+            _ => &[],
+        },
+        _ => &[],
     }
 }
 
@@ -386,12 +497,12 @@ mod tests {
             ("[compress_index]\ncontents = []", 2, |e| matches!(e, SettingsError::NoEncoding { .. })),
             ("compress = ['zst']", 1, |e| matches!(e, SettingsError::NoCommonEncoding)),
             ("[[route]]\nsuites = ['a']\n[[route]]", 3, |e| matches!(e, SettingsError::Route { .. })),
-            ("[[route]]\ncomponent = 'x'", 1, |e| matches!(e, SettingsError::Route { .. })),
+            ("[[route]]\ncomponent = 'x'", 2, |e| matches!(e, SettingsError::Route { .. })),
         ] {
             let error = refused(drop_in);
             let ConfigError::Settings { place, source } = &error else { panic!("{drop_in}: {error:?}") };
             assert!(is(source), "{drop_in}: {source:?}");
-            assert_eq!(*place, Place::in_file("repo.d/x.toml".into(), Some(line)), "{drop_in}");
+            assert_eq!((place.path.as_str(), place.line), ("repo.d/x.toml", Some(line)), "{drop_in}");
             assert_eq!(error.code(), "E-CONFIG");
         }
     }
@@ -413,14 +524,14 @@ mod tests {
             error => panic!("{drop_in}: {error:?}"),
         });
         insta::assert_snapshot!(said.join("\n"), @"
-        repo.d/x.toml: line 1: `suites` and `suites_file` exclude each other
-        repo.d/x.toml: line 1: [suite.c]: `suites` has no such name
-        repo.d/x.toml: line 2: repositories.prod.suites: `suites` has no `c`
-        repo.d/x.toml: line 1: routing rule 1: no repository named `x`
-        repo.d/x.toml: line 1: routing rule 1: prod has none of its suites: limit the rule with `repositories`
-        repo.d/x.toml: line 3: retention rule 2: no repository named `x`
-        repo.d/x.toml: line 1: retention rule 1: no suite named `c`
-        repo.d/x.toml: line 1: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
+        repo.d/x.toml:1:15: `suites` and `suites_file` exclude each other
+        repo.d/x.toml:1:8: [suite.c]: `suites` has no such name
+        repo.d/x.toml:2:11: repositories.prod.suites: `suites` has no `c`
+        repo.d/x.toml:3:17: routing rule 1: no repository named `x`
+        repo.d/x.toml:2:10: routing rule 1: prod has none of its suites: limit the rule with `repositories`
+        repo.d/x.toml:4:17: retention rule 2: no repository named `x`
+        repo.d/x.toml:2:11: retention rule 1: no suite named `c`
+        repo.d/x.toml:2:11: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
         ");
     }
 
@@ -465,5 +576,64 @@ mod tests {
             ConfigError::Settings { source: SettingsError::NoComponents { suite }, .. } if suite.as_str() == "b"
         );
         assert!(is_told);
+    }
+
+    /// Everything that is said of texts.
+    fn mistakes(texts: &[&str]) -> Vec<String> {
+        let name =
+            |number| if number == 0 { "repo.toml".into() } else { format!("repo.d/{number}.toml").into() };
+        let sources: Vec<Source> =
+            texts.iter().enumerate().map(|(number, text)| (name(number), (*text).to_owned())).collect();
+        let (_, mistakes) = Config::judged(Utf8Path::new("/r"), &sources, false);
+        mistakes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn all_mistakes_are_found_at_once() {
+        let found = mistakes(&[
+            "suites = ['a', '../b', 'c', 'by-hash']\narchitectures = ['amd64']\nchannels = ['prod', 'x', 'y']\n\
+             pdiffs = 'many'\n[repositories.prod]\nlable = 'x'\nvalid_for = 'soon'\n[repositories.t]\nallow = []\n",
+            "origin = 7\n[[incoming]]\nfolder = 'a'\n[[incoming]]\nfolder = 'b'\nrepository = 'z'\n[gc]\ngrace = 'x'\n\
+             [[retention]]\nkept_by = ['q']\n[[signing.signer]]\n",
+        ]);
+        insta::assert_snapshot!(found.join("\n"), @r#"
+        repo.toml:1:16: suites: suite "../b": must be one path element of letters, digits and `+._-`, and not `by-hash`
+        repo.toml:1:29: suites: suite "by-hash": must be one path element of letters, digits and `+._-`, and not `by-hash`
+        repo.toml:3:21: channels: no repository named `x`
+        repo.toml:3:26: channels: no repository named `y`
+        repo.toml:4:10: pdiffs: invalid type: string "many", expected a number from 0 on
+        repo.toml:6:1: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`, `keys`
+        repo.toml:7:13: repositories.prod.valid_for: invalid duration `soon`; use for example 14d or 36h
+        repo.toml:9:9: repositories.t.allow: an empty list allows nobody; leave it out to allow all, or name a network such as 10.0.0.0/8
+        repo.d/1.toml:1:10: origin: invalid type: integer `7`, expected a text
+        repo.d/1.toml:2:1: incoming: missing field `repository`
+        repo.d/1.toml:8:9: gc.grace: invalid duration `x`; use for example 14d or 36h
+        repo.d/1.toml:10:11: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
+        repo.d/1.toml:10:12: retention rule 1: no repository named `q`
+        repo.d/1.toml:11:1: signer 1: set gpg to a fingerprint, or set command and public_key, or offline = true and public_key
+        "#);
+    }
+
+    #[test]
+    fn a_mistake_is_not_told_again_in_what_comes_of_it() {
+        for (text, number) in [
+            // Without suites there would be no suite to route, to keep or to drop into.
+            ("sutes = ['a']\narchitectures = ['amd64']\n[repositories.prod]\nsuites = ['a']\n[suite.a]\n", 1),
+            (
+                "suites = 'a'\narchitectures = ['amd64']\n[repositories.prod]\n[[retention]]\nsuites = ['a']\nkeep_versions = 1",
+                1,
+            ),
+            ("suites = ['a']\narchitectures = ['amd64']\nchannels = ['prod']\n[repositories]\nprod = 7", 1),
+            ("suites = ['a']\narchitectures = ['all']\n[repositories.prod]\n", 1),
+            ("suites = ['a']\narchitectures = ['amd64'\n[repositories.prod]\n", 1),
+            ("suites = ['a']\narchitectures = ['amd64']\n[repositories.prod]\nsuites = ['b']", 1),
+            ("suites = ['a']\narchitectures = ['amd64']\n[repositories.prod]\nallow = ['x']", 1),
+            (
+                "suites = ['a']\narchitectures = ['amd64']\n[repositories.prod]\n[[incoming]]\nfolder = 7\nrepository = 'x'",
+                1,
+            ),
+        ] {
+            assert_eq!(mistakes(&[text]).len(), number, "{text}: {:#?}", mistakes(&[text]));
+        }
     }
 }

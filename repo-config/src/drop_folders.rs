@@ -35,52 +35,52 @@ impl Config {
         self.file.incoming.iter().map(folder).collect()
     }
 
-    pub(crate) fn check_drop_folders(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check_drop_folders(&self, found: &mut Vec<ConfigError>) {
         let folders = self.drop_folders();
         for (place, folder) in folders.iter().enumerate() {
             let number = place + 1;
-            let Some(settings) = self.repositories().find(|repository| repository.name == folder.repository)
-            else {
-                let repository = folder.repository.clone();
-                let known = self.repositories().map(|repository| repository.name.to_string()).collect();
-                return Err(self.contradiction(Contradiction::FolderOfNoRepository {
-                    number,
-                    repository,
-                    known,
-                }));
-            };
-            if let Some(suite) = folder.suites.iter().find(|suite| settings.suite(suite).is_none()) {
-                let known = settings.suites.iter().map(|suite| suite.name.to_string()).collect();
-                let suite = suite.clone();
-                return Err(self.contradiction(Contradiction::FolderOfNoSuite { number, suite, known }));
-            }
-            if let Some(component) = &folder.component {
-                let is_meant =
-                    |suite: &&SuiteSettings| folder.suites.is_empty() || folder.suites.contains(&suite.name);
-                let components = settings.suites.iter().filter(is_meant).flat_map(|suite| &suite.components);
-                let known = without_repeats(components.map(ToString::to_string).collect());
-                if !known.iter().any(|known| known == component.as_str()) {
-                    let component = component.clone();
-                    return Err(self.contradiction(Contradiction::FolderOfNoComponent {
-                        number,
-                        component,
-                        known,
-                    }));
-                }
-            }
+            found.extend(self.destination_faults(number, folder).map(|fault| self.contradiction(fault)));
             let inside = ["store", "public", "keys", "repo.d"].map(|part| self.root().join(part));
             let is_root = |path: &Utf8Path| path.components().eq(self.root().components());
-            if is_root(&folder.path) || inside.iter().any(|part| folder.path.starts_with(part)) {
-                let path = folder.path.clone();
-                return Err(self.contradiction(Contradiction::FolderInStore { number, path }));
-            }
-            // Whichever looks first would decide where a package goes.
-            if folders.iter().take(place).any(|earlier| earlier.path == folder.path) {
-                let path = folder.path.clone();
-                return Err(self.contradiction(Contradiction::FolderTwice { number, path }));
+            let path = folder.path.clone();
+            if is_root(&path) || inside.iter().any(|part| path.starts_with(part)) {
+                found.push(self.contradiction(Contradiction::FolderInStore { number, path }));
+            } else if folders.iter().take(place).any(|earlier| earlier.path == path) {
+                // Whichever looks first would decide where a package goes.
+                found.push(self.contradiction(Contradiction::FolderTwice { number, path }));
             }
         }
-        Ok(())
+    }
+
+    /// What is wrong with where the packages of a folder go.
+    fn destination_faults(
+        &self,
+        number: usize,
+        folder: &DropFolder,
+    ) -> impl Iterator<Item = Contradiction> + use<> {
+        let mut faults = Vec::new();
+        let Some(settings) = self.repositories().find(|repository| repository.name == folder.repository)
+        else {
+            let repository = folder.repository.clone();
+            let known = self.repositories().map(|repository| repository.name.to_string()).collect();
+            faults.push(Contradiction::FolderOfNoRepository { number, repository, known });
+            return faults.into_iter();
+        };
+        for suite in folder.suites.iter().filter(|suite| settings.suite(suite).is_none()) {
+            let known = settings.suites.iter().map(|suite| suite.name.to_string()).collect();
+            faults.push(Contradiction::FolderOfNoSuite { number, suite: suite.clone(), known });
+        }
+        if let Some(component) = folder.component.as_ref().filter(|_| faults.is_empty()) {
+            let is_meant =
+                |suite: &&SuiteSettings| folder.suites.is_empty() || folder.suites.contains(&suite.name);
+            let components = settings.suites.iter().filter(is_meant).flat_map(|suite| &suite.components);
+            let known = without_repeats(components.map(ToString::to_string).collect());
+            if !known.iter().any(|known| known == component.as_str()) {
+                let component = component.clone();
+                faults.push(Contradiction::FolderOfNoComponent { number, component, known });
+            }
+        }
+        faults.into_iter()
     }
 }
 

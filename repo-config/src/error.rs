@@ -7,6 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
 use repo_store::{RepositoryName, SettingsError};
 
+use crate::place::Excerpt;
+
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,7 +17,7 @@ pub enum ConfigError {
     #[error("{place}: {}{what}", .key.as_ref().map_or_else(String::new, |key| format!("{key}: ")))]
     Text {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// The key that it is at, with those of its tables, where it is known.
         key: Option<String>,
         /// The rule that is broken.
@@ -27,7 +29,7 @@ pub enum ConfigError {
     #[error("{place}")]
     Settings {
         /// Where the refused setting is.
-        place: Place,
+        place: Box<Place>,
         /// What the store says of it.
         #[source]
         source: SettingsError,
@@ -36,7 +38,7 @@ pub enum ConfigError {
     #[error("{place}: {fault}")]
     Contradiction {
         /// Where one of them is.
-        place: Place,
+        place: Box<Place>,
         /// What does not go together.
         fault: Contradiction,
     },
@@ -112,15 +114,21 @@ impl ConfigError {
         }
     }
 
-    /// Returns the line in that file, from 1, where it is known.
+    /// Returns the place in the texts of the configuration, where the error is about one.
     #[must_use]
-    pub fn line(&self) -> Option<usize> {
+    pub fn place(&self) -> Option<&Place> {
         match self {
             Self::Text { place, .. } | Self::Settings { place, .. } | Self::Contradiction { place, .. } => {
-                place.line
+                Some(place)
             }
             _ => None,
         }
+    }
+
+    /// Returns the line in that file, from 1, where it is known.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.place()?.line
     }
 
     /// Returns the key, value or name that is unknown, and those that there are, where that is what is wrong.
@@ -159,14 +167,19 @@ pub struct Place {
     pub path: Utf8PathBuf,
     /// The line in it, from 1, where it is known.
     pub line: Option<usize>,
+    /// The character in that line, from 1, where it is known.
+    pub column: Option<usize>,
     /// Whether it is in what `repo.toml` and the drop-ins make together: `path` is `repo.toml` then.
     pub with_drop_ins: bool,
+    /// The line with a mark below what is meant; `None` also for a line that may hold a secret.
+    pub excerpt: Option<Excerpt>,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.path, if self.with_drop_ins { " with its repo.d" } else { "" })?;
-        self.line.map_or(Ok(()), |line| write!(f, ": line {line}"))
+        self.line.map_or(Ok(()), |line| write!(f, ":{line}"))?;
+        self.column.map_or(Ok(()), |column| write!(f, ":{column}"))
     }
 }
 
@@ -301,6 +314,8 @@ pub enum Contradiction {
     RetentionOfNoRepository {
         /// The number of the rule, from 1.
         number: usize,
+        /// The setting that names it: `repositories` or `kept_by`.
+        key: &'static str,
         /// The repository.
         repository: RepositoryName,
         /// Those that there are.

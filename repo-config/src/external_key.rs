@@ -140,12 +140,12 @@ impl Config {
         }
     }
 
-    /// Refuses tables that name no key, or more than one.
-    pub(crate) fn check_signers(&self) -> Result<(), crate::error::ConfigError> {
-        let mut tables = self.file.signing.signer.iter();
-        match tables.position(|table| self.external_signer(table).is_none()) {
-            Some(place) => Err(self.contradiction(Contradiction::Signer { number: place + 1 })),
-            None => Ok(()),
+    /// Finds tables that name no key, or more than one.
+    pub(crate) fn check_signers(&self, found: &mut Vec<crate::error::ConfigError>) {
+        for (place, table) in self.file.signing.signer.iter().enumerate() {
+            if self.external_signer(table).is_none() {
+                found.push(self.contradiction(Contradiction::Signer { number: place + 1 }));
+            }
         }
     }
 

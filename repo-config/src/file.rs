@@ -3,69 +3,141 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::MetadataExt as _;
 
 use apt_index::Encoding;
 use apt_sign::Fingerprint;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
 use repo_store::RepositoryName;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use toml::{Table, Value};
 
-use crate::error::{ConfigError, Place, UnknownWord};
+use crate::description::{Description, Kind, Typed};
 use crate::network::Network;
-use crate::ownership;
 use crate::passphrase::Credential;
-use crate::place::line_at;
-use crate::regular_file;
 use crate::url::Url;
 use crate::value::{HistoryLength, Line, Listen, Size, Text};
 
-/// All tables together.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct File {
-    pub(crate) origin: Option<Text<Line>>,
-    pub(crate) url: Option<Text<Url>>,
-    #[serde(deserialize_with = "suites")]
-    pub(crate) suites: Vec<Text<SuiteName>>,
-    pub(crate) suites_file: Option<Utf8PathBuf>,
-    pub(crate) architectures: Vec<Text<Architecture>>,
-    pub(crate) architectures_file: Option<Utf8PathBuf>,
-    pub(crate) components: Option<Vec<Text<Component>>>,
-    pub(crate) compress: Option<Vec<Text<Encoding>>>,
-    pub(crate) compress_index: CompressTable,
-    pub(crate) translations: bool,
-    pub(crate) contents: bool,
-    pub(crate) unknown_release: Option<OnUnknownRelease>,
-    pub(crate) valid_for: Option<Text<SignedDuration>>,
-    pub(crate) pdiffs: Option<usize>,
-    pub(crate) pdiffs_from: Option<Text<Size>>,
-    pub(crate) uploaders: Option<Utf8PathBuf>,
-    pub(crate) publish: Publish,
-    pub(crate) signing: SigningTable,
-    pub(crate) serve: ServeTable,
-    pub(crate) channels: Vec<Text<RepositoryName>>,
-    pub(crate) repositories: BTreeMap<Text<RepositoryName>, RepositoryTable>,
-    pub(crate) suite: BTreeMap<Text<SuiteName>, SuiteTable>,
-    pub(crate) route: Vec<RouteTable>,
-    pub(crate) incoming: Vec<IncomingTable>,
-    pub(crate) retention: Vec<RetentionTable>,
-    pub(crate) gc: GcTable,
-    pub(crate) limits: LimitsTable,
+/// Defines a table of the configuration: each setting with its meaning, its type, its default and an example, which are TOML. A default that
+/// begins with `^` names the setting that counts instead, one that begins with `(` is explained in words, and an empty one sets nothing.
+macro_rules! table {
+    (
+        #[doc = $about:literal]
+        $(#[derive($trait:ident)])?
+        #[serde($($table:tt)*)]
+        $name:ident {
+            $(
+                #[doc = $meaning:literal]
+                $(#[serde($($serde:tt)*)])?
+                $field:ident: $type:ty [$default:literal] $example:literal;
+            )*
+        }
+    ) => {
+        #[doc = $about]
+        #[derive(Debug, $($trait,)? serde::Deserialize)]
+        #[serde($($table)*)]
+        pub(crate) struct $name {
+            $(
+                #[doc = $meaning]
+                $(#[serde($($serde)*)])?
+                pub(crate) $field: $type,
+            )*
+        }
+
+        impl Typed for $name {
+            fn kind() -> Kind {
+                Kind::Table(vec![
+                    $(Description::new(
+                        stringify!($field),
+                        <$type as Typed>::kind(),
+                        $meaning,
+                        $default,
+                        $example,
+                    ),)*
+                ])
+            }
+        }
+    };
 }
 
-/// Compressed forms of indices of one kind.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct CompressTable {
-    pub(crate) packages: Option<Vec<Text<Encoding>>>,
-    pub(crate) sources: Option<Vec<Text<Encoding>>>,
-    pub(crate) contents: Option<Vec<Text<Encoding>>>,
-    pub(crate) translation: Option<Vec<Text<Encoding>>>,
+table! {
+    /// Settings of the whole store.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    File {
+        /// Who publishes, as clients see it. Clients refuse a later change, so choose it once.
+        origin: Option<Text<Line>> [""] "\"Example Ltd\"";
+        /// Address under which clients reach `public/`. It is used in what is handed out to them.
+        url: Option<Text<Url>> [""] "\"https://packages.example.org\"";
+        /// A suite for each release that packages are for. A package whose version names a release (`1.2-1+deb12u1`, `1.2-1~jammy1`) goes to the suites of that release, any other to all.
+        #[serde(deserialize_with = "suites")]
+        suites: Vec<Text<SuiteName>> ["[]"] "[\"bookworm\", \"trixie\"]";
+        /// File with the name of a suite on each line, instead of `suites`.
+        suites_file: Option<Utf8PathBuf> [""] "\"suites.list\"";
+        /// Architectures that are published, besides `all`.
+        architectures: Vec<Text<Architecture>> ["[]"] "[\"amd64\", \"arm64\"]";
+        /// File with the name of an architecture on each line, instead of `architectures`.
+        architectures_file: Option<Utf8PathBuf> [""] "\"architectures.list\"";
+        /// Components. The first takes packages that name none in their section.
+        components: Option<Vec<Text<Component>>> ["[\"main\"]"] "[\"main\", \"contrib\"]";
+        /// Compressed forms of each index; `none` is the plain file. With `bz2` the whole index is compressed at every change, otherwise only parts.
+        compress: Option<Vec<Text<Encoding>>> ["[\"xz\", \"gz\"]"] "[\"xz\", \"gz\", \"zst\"]";
+        /// Per-index override of `compress`.
+        compress_index: CompressTable [""] "";
+        /// Publish descriptions in `Translation-en`, apart from `Packages`. A client that sets `Acquire::Languages` to none loads less.
+        translations: bool ["false"] "true";
+        /// Publish which files each package has, for `apt-file`. Every package that is added is unpacked for it.
+        contents: bool ["false"] "true";
+        /// What becomes of a package for a release that has no suite here: it is refused, or goes to every suite.
+        unknown_release: Option<OnUnknownRelease> ["\"everywhere\""] "\"refuse\"";
+        /// How long clients accept what was published last, against replayed old states. `publish` signs again in time: run it daily.
+        valid_for: Option<Text<SignedDuration>> [""] "\"14d\"";
+        /// How many earlier states a client can update from with a patch; 0 disables patches.
+        pdiffs: Option<usize> ["14"] "0";
+        /// Size from which on an index has patches: that of the smallest of its files.
+        pdiffs_from: Option<Text<Size>> ["\"1 MiB\""] "\"4 MiB\"";
+        /// Keyring of those who may upload `.changes` files, as `gpg --export` writes it. Without it anybody may.
+        uploaders: Option<Utf8PathBuf> [""] "\"uploaders.gpg\"";
+        /// When clients see a change: at once, or after `repo-cli publish`.
+        publish: Publish ["\"auto\""] "\"manual\"";
+        /// Passphrase of the signing keys, and keys that are kept elsewhere.
+        signing: SigningTable [""] "";
+        /// The server.
+        serve: ServeTable [""] "";
+        /// Repositories through which packages are promoted, in that order. `status` shows what waits in one for the next.
+        channels: Vec<Text<RepositoryName>> ["[]"] "[\"preprod\", \"prod\"]";
+        /// The repositories, by name. One that is taken out keeps all it has.
+        repositories: BTreeMap<Text<RepositoryName>, RepositoryTable> [""] "";
+        /// What one suite has of its own, by its name.
+        suite: BTreeMap<Text<SuiteName>, SuiteTable> [""] "";
+        /// Packages that go elsewhere than their section and version say. The first rule for a package decides; `add --component` and `add --suite` come before any rule.
+        route: Vec<RouteTable> [""] "";
+        /// Folders out of which `repo-cli incoming` takes packages.
+        incoming: Vec<IncomingTable> [""] "";
+        /// Which versions stay when `repo-cli retention` runs. Of the rules for a package the first decides; what none matches stays. A version stays when any limit says so, when it is tagged, and when it is the newest.
+        retention: Vec<RetentionTable> [""] "";
+        /// What `repo-cli gc` leaves.
+        gc: GcTable [""] "";
+        /// How much of a package file is read before it is refused.
+        limits: LimitsTable [""] "";
+    }
+}
+
+table! {
+    /// Per-index override of `compress`.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    CompressTable {
+        /// Forms of `Packages`. Without `xz` or `gz` debootstrap finds no package.
+        packages: Option<Vec<Text<Encoding>>> ["^compress"] "[\"xz\", \"gz\"]";
+        /// Forms of `Sources`.
+        sources: Option<Vec<Text<Encoding>>> ["^compress"] "[\"xz\"]";
+        /// Forms of `Contents`.
+        contents: Option<Vec<Text<Encoding>>> ["^compress"] "[\"gz\"]";
+        /// Forms of `Translation`.
+        translation: Option<Vec<Text<Encoding>>> ["^compress"] "[\"xz\", \"bz2\"]";
+    }
 }
 
 /// Where packages for all architectures are listed.
@@ -96,51 +168,84 @@ pub(crate) enum Publish {
     Manual,
 }
 
-/// Where the passphrase of the signing keys comes from, and what else signs.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct SigningTable {
-    pub(crate) passphrase: Option<Text<Credential>>,
-    pub(crate) passphrase_file: Option<Utf8PathBuf>,
-    pub(crate) signer: Vec<SignerTable>,
+table! {
+    /// Passphrase of the signing keys, and keys that are kept elsewhere.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    SigningTable {
+        /// Credential of the service manager that holds the passphrase of the keys in `keys/`. New keys are protected by it too.
+        passphrase: Option<Text<Credential>> [""] "\"credential:passphrase\"";
+        /// File whose first line is the passphrase, instead of `passphrase`: mode 0600 or less, outside of what `backup` copies.
+        passphrase_file: Option<Utf8PathBuf> [""] "\"/etc/repo/passphrase\"";
+        /// Keys that sign as well and are kept elsewhere: by GnuPG (agent, smart card, PKCS#11), behind a command, or on another machine.
+        signer: Vec<SignerTable> [""] "";
+    }
 }
 
-/// What signs with a key that is kept elsewhere.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct SignerTable {
-    pub(crate) gpg: Option<Text<Fingerprint>>,
-    pub(crate) command: Option<Vec<String>>,
-    pub(crate) offline: bool,
-    pub(crate) public_key: Option<Utf8PathBuf>,
+table! {
+    /// What signs with a key that is kept elsewhere.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    SignerTable {
+        /// Fingerprint of a key that GnuPG has.
+        gpg: Option<Text<Fingerprint>> [""] "\"0123456789ABCDEF0123456789ABCDEF01234567\"";
+        /// Command that signs, with its arguments.
+        command: Option<Vec<String>> [""] "[\"/usr/local/bin/kms-sign\", \"--key\", \"repo\"]";
+        /// Whether a person signs on another machine, with `repo-cli sign export` and `sign attach`.
+        offline: bool ["false"] "true";
+        /// File of the public key, for `command` and `offline`.
+        public_key: Option<Utf8PathBuf> [""] "\"kms.asc\"";
+    }
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct ServeTable {
-    pub(crate) listen: Option<Text<Listen>>,
-    pub(crate) trusted_proxies: Vec<Text<Network>>,
+table! {
+    /// The server.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    ServeTable {
+        /// Address that `serve` listens on; changing it needs a restart.
+        listen: Option<Text<Listen>> ["\"127.0.0.1:8080\""] "\"0.0.0.0:80\"";
+        /// Proxies whose `X-Forwarded-For` tells where a request comes from, for `allow`, limits and the log.
+        trusted_proxies: Vec<Text<Network>> ["[]"] "[\"127.0.0.1\"]";
+    }
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct RepositoryTable {
-    pub(crate) url: Option<Text<Url>>,
-    pub(crate) label: Option<Text<Line>>,
-    pub(crate) suites: Option<Vec<Text<SuiteName>>>,
-    pub(crate) flat: Option<Text<SuiteName>>,
-    pub(crate) translations: Option<bool>,
-    pub(crate) contents: Option<bool>,
-    pub(crate) unknown_release: Option<OnUnknownRelease>,
-    pub(crate) valid_for: Option<Text<SignedDuration>>,
-    pub(crate) pdiffs: Option<usize>,
-    pub(crate) uploaders: Option<Utf8PathBuf>,
-    #[serde(deserialize_with = "networks_that_may_read")]
-    pub(crate) allow: Vec<Text<Network>>,
-    pub(crate) users: Option<Utf8PathBuf>,
-    pub(crate) keep_history: Option<HistoryLength>,
-    #[serde(deserialize_with = "signing_keys")]
-    pub(crate) keys: Option<Vec<Text<Fingerprint>>>,
+table! {
+    /// What one repository has of its own.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    RepositoryTable {
+        /// Address of its own.
+        url: Option<Text<Url>> ["(its name below the `url` of the store)"] "\"https://prod.example.org\"";
+        /// Its name for clients, who refuse a later change.
+        label: Option<Text<Line>> ["(its name)"] "\"prod\"";
+        /// Suites that it has, of those in the store.
+        suites: Option<Vec<Text<SuiteName>>> ["^suites"] "[\"bookworm\"]";
+        /// Suite that is published at the root as well, for clients with a line `deb http://... ./`.
+        flat: Option<Text<SuiteName>> [""] "\"bookworm\"";
+        /// As `translations` of the store.
+        translations: Option<bool> ["^translations"] "false";
+        /// As `contents` of the store.
+        contents: Option<bool> ["^contents"] "true";
+        /// As `unknown_release` of the store.
+        unknown_release: Option<OnUnknownRelease> ["^unknown_release"] "\"everywhere\"";
+        /// As `valid_for` of the store.
+        valid_for: Option<Text<SignedDuration>> ["^valid_for"] "\"2d\"";
+        /// As `pdiffs` of the store.
+        pdiffs: Option<usize> ["^pdiffs"] "0";
+        /// As `uploaders` of the store.
+        uploaders: Option<Utf8PathBuf> ["^uploaders"] "\"prod-uploaders.gpg\"";
+        /// Networks whose addresses may read it. Without it every address may.
+        #[serde(deserialize_with = "networks_that_may_read")]
+        allow: Vec<Text<Network>> [""] "[\"10.0.0.0/8\", \"2001:db8::/32\"]";
+        /// File of those who may read it with a password, as `htpasswd -B` writes it. Without it nobody is asked.
+        users: Option<Utf8PathBuf> [""] "\"prod.htpasswd\"";
+        /// How much of its history is kept: a number of states or a time.
+        keep_history: Option<HistoryLength> ["^gc.keep_history"] "100";
+        /// Fingerprints of the keys that sign it, and of those that replace them after `key rotate`. Without it all keys sign.
+        #[serde(deserialize_with = "signing_keys")]
+        keys: Option<Vec<Text<Fingerprint>>> [""] "[\"0123456789ABCDEF0123456789ABCDEF01234567\"]";
+    }
 }
 
 /// The keys of a repository. Without any, nothing could be published.
@@ -188,76 +293,124 @@ fn suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Text<SuiteNa
     Ok(suites)
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct SuiteTable {
-    pub(crate) architectures: Option<Vec<Text<Architecture>>>,
-    pub(crate) architecture_all: All,
-    pub(crate) components: Option<Vec<Text<Component>>>,
-    #[serde(deserialize_with = "words")]
-    pub(crate) markers: Option<Vec<String>>,
-    pub(crate) only_routed: bool,
-    pub(crate) alias: Option<Text<SuiteName>>,
-    pub(crate) version: Option<Text<Line>>,
-    pub(crate) changelogs: Option<Text<Line>>,
-    pub(crate) description: Option<Text<Line>>,
-    pub(crate) not_automatic: bool,
-    pub(crate) but_automatic_upgrades: bool,
+table! {
+    /// What one suite has of its own.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    SuiteTable {
+        /// As `architectures` of the store.
+        architectures: Option<Vec<Text<Architecture>>> ["^architectures"] "[\"amd64\"]";
+        /// Where packages for `all` are listed: in the index of every architecture, or in one of their own, which debootstrap does not read.
+        architecture_all: All ["\"folded\""] "\"apart\"";
+        /// As `components` of the store.
+        components: Option<Vec<Text<Component>>> ["^components"] "[\"main\", \"contrib\"]";
+        /// What in a version names this suite, instead of its name and its numbers: list these too.
+        #[serde(deserialize_with = "words")]
+        markers: Option<Vec<String>> ["(its name, and the numbers of its release)"] "[\"bookworm\", \"deb12\", \"bpo12\"]";
+        /// Take nothing but what `[[route]]` or `--suite` sends here.
+        only_routed: bool ["false"] "true";
+        /// Second name, which may lead to another suite later.
+        alias: Option<Text<SuiteName>> [""] "\"stable\"";
+        /// Version of the release, for clients.
+        version: Option<Text<Line>> [""] "\"12\"";
+        /// Address of changelogs, for `apt changelog`.
+        changelogs: Option<Text<Line>> [""] "\"https://changelogs.example.org/@CHANGEPATH@_changelog\"";
+        /// Description, for clients.
+        description: Option<Text<Line>> [""] "\"Packages for our bookworm machines\"";
+        /// Clients install from it only when they are told to.
+        not_automatic: bool ["false"] "true";
+        /// Clients upgrade what they once installed from it, even with `not_automatic`.
+        but_automatic_upgrades: bool ["false"] "true";
+    }
 }
 
-/// A rule about where packages go.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct RouteTable {
-    pub(crate) repositories: Vec<Text<RepositoryName>>,
-    pub(crate) packages: Vec<String>,
-    pub(crate) sections: Vec<String>,
-    pub(crate) fields: BTreeMap<String, String>,
-    pub(crate) component: Option<Text<Component>>,
-    pub(crate) suites: Vec<Text<SuiteName>>,
+table! {
+    /// A rule about where packages go.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    RouteTable {
+        /// Repositories that the rule is for; all when not set.
+        repositories: Vec<Text<RepositoryName>> ["[]"] "[\"preprod\"]";
+        /// Names of packages; `*` and `?` stand for any characters.
+        packages: Vec<String> ["[]"] "[\"*-dbgsym\"]";
+        /// Sections of packages.
+        sections: Vec<String> ["[]"] "[\"debug\"]";
+        /// Fields of the control file and their values.
+        fields: BTreeMap<String, String> ["{}"] "{ Auto-Built-Package = \"debug-symbols\" }";
+        /// Component that the packages go to.
+        component: Option<Text<Component>> [""] "\"debug\"";
+        /// Suites to choose from: a version that names a release goes to those for it.
+        suites: Vec<Text<SuiteName>> ["[]"] "[\"bookworm-debug\", \"trixie-debug\"]";
+    }
 }
 
-/// A drop folder.
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields, remote = "Self")]
-pub(crate) struct IncomingTable {
-    pub(crate) folder: Utf8PathBuf,
-    pub(crate) repository: Text<RepositoryName>,
-    #[serde(default)]
-    pub(crate) suites: Vec<Text<SuiteName>>,
-    #[serde(default)]
-    pub(crate) component: Option<Text<Component>>,
+table! {
+    /// A drop folder.
+    #[serde(deny_unknown_fields, remote = "Self")]
+    IncomingTable {
+        /// The folder; a relative path begins at the store.
+        folder: Utf8PathBuf ["(required)"] "\"/srv/incoming\"";
+        /// Repository that the packages go to.
+        repository: Text<RepositoryName> ["(required)"] "\"preprod\"";
+        /// Suites that the packages go to, whatever their versions say.
+        #[serde(default)]
+        suites: Vec<Text<SuiteName>> ["[]"] "[\"bookworm\"]";
+        /// Component that the packages go to, whatever their sections say.
+        #[serde(default)]
+        component: Option<Text<Component>> [""] "\"main\"";
+    }
 }
 
-/// A rule of retention.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct RetentionTable {
-    pub(crate) repositories: Vec<Text<RepositoryName>>,
-    pub(crate) suites: Vec<Text<SuiteName>>,
-    pub(crate) packages: Vec<String>,
-    pub(crate) sections: Vec<String>,
-    pub(crate) fields: BTreeMap<String, String>,
-    pub(crate) keep_versions: Option<NonZeroUsize>,
-    pub(crate) keep_for: Option<Text<SignedDuration>>,
-    pub(crate) kept_by: Vec<Text<RepositoryName>>,
+table! {
+    /// A rule of retention. Everything but the limits may be left out.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    RetentionTable {
+        /// Repositories that the rule is for; all when not set.
+        repositories: Vec<Text<RepositoryName>> ["[]"] "[\"preprod\"]";
+        /// Suites that the rule is for; all when not set.
+        suites: Vec<Text<SuiteName>> ["[]"] "[\"bookworm\"]";
+        /// Names of packages; `*` and `?` stand for any characters.
+        packages: Vec<String> ["[]"] "[\"*-dbgsym\"]";
+        /// Sections of packages.
+        sections: Vec<String> ["[]"] "[\"debug\"]";
+        /// Fields of the control file and their values.
+        fields: BTreeMap<String, String> ["{}"] "{ Origin = \"Nightly*\" }";
+        /// How many versions of each package and architecture stay.
+        keep_versions: Option<NonZeroUsize> [""] "3";
+        /// How long a version stays after it came to the suite.
+        keep_for: Option<Text<SignedDuration>> [""] "\"30d\"";
+        /// Repositories whose versions stay here too.
+        kept_by: Vec<Text<RepositoryName>> ["[]"] "[\"prod\"]";
+    }
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct GcTable {
-    pub(crate) grace: Option<Text<SignedDuration>>,
-    pub(crate) keep_history: Option<HistoryLength>,
+table! {
+    /// What `repo-cli gc` leaves.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    GcTable {
+        /// How long what nothing refers to stays.
+        grace: Option<Text<SignedDuration>> ["\"7d\""] "\"14d\"";
+        /// How far back `rollback` reaches: a number of states or a time; forever when not set. Tagged states stay.
+        keep_history: Option<HistoryLength> [""] "\"365d\"";
+    }
 }
 
-/// How much of a package file is read before it is refused.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub(crate) struct LimitsTable {
-    pub(crate) control_unpacked: Option<Text<Size>>,
-    pub(crate) data_unpacked: Option<Text<Size>>,
-    pub(crate) data_entries: Option<NonZeroUsize>,
-    pub(crate) xz_memory: Option<Text<Size>>,
+table! {
+    /// How much of a package file is read before it is refused.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    LimitsTable {
+        /// Size of the unpacked control archive.
+        control_unpacked: Option<Text<Size>> ["\"64 MiB\""] "\"128 MiB\"";
+        /// Size of the unpacked data archive. One that is at most 20 times as large as packed is always read.
+        data_unpacked: Option<Text<Size>> ["\"2 GiB\""] "\"8 GiB\"";
+        /// Files and directories in the data archive.
+        data_entries: Option<NonZeroUsize> ["2000000"] "5000000";
+        /// Memory for unpacking xz.
+        xz_memory: Option<Text<Size>> ["\"256 MiB\""] "\"512 MiB\"";
+    }
 }
 
 /// What derives `Deserialize` takes a list as well, with the fields in their order: one in a drop-in would replace the whole table.
@@ -299,248 +452,11 @@ from_tables_only!(
     LimitsTable
 );
 
-/// A file of the configuration: its path and its text.
-pub(crate) type Source = (Utf8PathBuf, String);
-
-/// The text of `repo.toml` in `root` and of every `repo.d/*.toml`, in the order of their names. What in `repo.d` belongs to others is
-/// refused.
-pub(crate) fn sources(root: &Utf8Path) -> Result<Vec<Source>, ConfigError> {
-    let main = root.join("repo.toml");
-    let text = regular_file::read_to_string(&main).map_err(ConfigError::io("read", &main))?;
-    let owner = main.metadata().map_err(ConfigError::io("look at", &main))?.uid();
-    let mut sources = vec![(main, text)];
-    for path in drop_ins(&root.join("repo.d"), owner)? {
-        let text = ownership::read(&path, owner)?;
-        sources.push((path, text));
-    }
-    Ok(sources)
-}
-
-impl File {
-    /// Lays each text over those before: tables are merged, lists are appended, and any other value replaces the one before.
-    pub(crate) fn of(sources: &[Source]) -> Result<Self, ConfigError> {
-        let mut table = Table::new();
-        for (path, text) in sources {
-            let mistake = |error| mistake(Place::in_file(path, None), text, error);
-            // On its own too, as only then a mistake has its line.
-            toml::from_str::<Self>(text).map_err(mistake)?;
-            merge(&mut table, text.parse().map_err(mistake)?);
-        }
-        table.try_into().map_err(|error| mistake(Place::of_all(sources), "", error))
-    }
-}
-
-/// An error with the line and the key it is at.
-fn mistake(mut place: Place, text: &str, mut error: toml::de::Error) -> ConfigError {
-    place.line = error.span().filter(|_| !text.is_empty()).map(|span| line_at(text, span.start));
-    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-    // Words of the language the program is written in.
-    let ours = [
-        ("expected a nonzero usize", "expected a number from 1 on"),
-        ("expected usize", "expected a number from 0 on"),
-        ("expected a sequence", "expected a list"),
-        ("expected a map", "expected a table"),
-        ("expected a boolean", "expected true or false"),
-        ("expected a UTF-8 path string", "expected a path"),
-        ("invalid type: sequence", "invalid type: list"),
-        ("invalid type: map", "invalid type: table"),
-    ];
-    let message = ours.iter().fold(message, |message, (theirs, ours)| message.replace(theirs, ours));
-    // Without the text it is shown with the key, which has no other way out.
-    error.set_input(None);
-    let shown = error.to_string();
-    let key = shown.trim_end().rsplit_once("\nin `").and_then(|(_, key)| key.strip_suffix('`'));
-    let unknown = unknown_word(&message);
-    ConfigError::Text { place, key: key.map(str::to_owned), what: message, unknown: unknown.map(Box::new) }
-}
-
-/// The word that a message is about, and those that it lists: serde tells of them in no other way.
-fn unknown_word(message: &str) -> Option<UnknownWord> {
-    let rest = message.strip_prefix("unknown field ").or_else(|| message.strip_prefix("unknown variant "))?;
-    let mut words = rest.split('`').skip(1).step_by(2).map(str::to_owned);
-    Some(UnknownWord { word: words.next()?, known: words.collect() })
-}
-
-fn drop_ins(directory: &Utf8Path, owner: u32) -> Result<Vec<Utf8PathBuf>, ConfigError> {
-    let entries = match directory.read_dir_utf8() {
-        Ok(entries) => entries,
-        Err(error) => match repo_store::Obstacle::explain_directory(directory, error) {
-            error if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            error => return Err(ConfigError::io("list", directory)(error)),
-        },
-    };
-    ownership::check_directory(directory, owner)?;
-    let paths = entries.map(|entry| entry.map(|entry| entry.path().to_owned()));
-    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(ConfigError::io("list", directory))?;
-    // Hidden files are an editor's; one of a lock, say, cannot even be read.
-    let is_hidden = |path: &Utf8PathBuf| path.file_name().is_some_and(|name| name.starts_with('.'));
-    paths.retain(|path| path.extension() == Some("toml") && !is_hidden(path));
-    paths.sort_unstable();
-    Ok(paths)
-}
-
-/// The kinds of what meets are the same: each text was read on its own.
-fn merge(table: &mut Table, over: Table) {
-    for (key, value) in over {
-        match (table.get_mut(&key), value) {
-            (Some(Value::Table(below)), Value::Table(value)) => merge(below, value),
-            (Some(Value::Array(below)), Value::Array(mut value)) => {
-                // A drop-in may list again what is there.
-                value.retain(|item| !item.is_str() || !below.contains(item));
-                below.extend(value);
-            }
-            (_, value) => {
-                table.insert(key, value);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use toml::Table;
+
     use super::*;
-
-    #[test]
-    fn drop_ins_add_to_lists_and_tables() {
-        let mut table: Table = "suites = ['a']\nurl = 'x'\n[repositories.prod]\nlabel = 'p'".parse().unwrap();
-        merge(
-            &mut table,
-            "suites = ['b']\nurl = 'y'\n[repositories.prod]\nvalid_for = '1d'".parse().unwrap(),
-        );
-        assert_eq!(
-            table.to_string(),
-            "suites = [\"a\", \"b\"]\nurl = \"y\"\n\n[repositories.prod]\nlabel = \"p\"\nvalid_for = \"1d\"\n"
-        );
-    }
-
-    #[test]
-    fn hidden_files_are_no_drop_ins() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = Utf8Path::from_path(directory.path()).unwrap();
-        std::fs::write(root.join("b.toml"), "").unwrap();
-        std::fs::write(root.join("a.toml"), "").unwrap();
-        std::fs::write(root.join(".swap.toml"), "").unwrap();
-        // As Emacs makes them: it leads nowhere.
-        std::os::unix::fs::symlink("me@here.1", root.join(".#a.toml")).unwrap();
-        assert_eq!(
-            drop_ins(root, root.metadata().unwrap().uid()).unwrap(),
-            [root.join("a.toml"), root.join("b.toml")]
-        );
-    }
-
-    #[test]
-    fn only_drop_ins_of_the_owner_of_repo_toml_or_of_root_count() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = Utf8Path::from_path(directory.path()).unwrap();
-        let (folder, file) = (root.join("repo.d"), root.join("repo.d/a.toml"));
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(root.join("repo.toml"), "").unwrap();
-        std::fs::write(&file, "").unwrap();
-        let mode = |path: &Utf8Path, mode| {
-            let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
-            std::fs::set_permissions(path, permissions).unwrap();
-        };
-        let said = || sources(root).map(|found| found.len()).map_err(|failure| failure.to_string());
-        for (path, right, wrong) in [(&folder, 0o775, 0o777), (&file, 0o664, 0o666)] {
-            mode(path, wrong);
-            assert_eq!(said(), Err(format!("{path}: mode {wrong:04o} lets everybody write to it")));
-            mode(path, right);
-            assert_eq!(said(), Ok(2));
-        }
-        let ours = root.metadata().unwrap().uid();
-        if std::os::unix::fs::chown(&file, Some(ours + 1), None).is_err() {
-            // Only root can give files away.
-            return;
-        }
-        let refused = |path: &Utf8Path, owner| {
-            Err(format!("{path}: it belongs to uid {owner} and not to the owner of repo.toml (uid {ours})"))
-        };
-        assert_eq!(said(), refused(&file, ours + 1));
-        std::os::unix::fs::chown(&file, Some(ours), None).unwrap();
-        std::os::unix::fs::chown(&folder, Some(ours + 1), None).unwrap();
-        assert_eq!(said(), refused(&folder, ours + 1));
-        std::os::unix::fs::chown(&folder, Some(ours), None).unwrap();
-        // A link that somebody else moved there, to a file of the owner.
-        std::fs::rename(&file, root.join("text")).unwrap();
-        std::os::unix::fs::symlink(root.join("text"), &file).unwrap();
-        assert_eq!(said(), Ok(2));
-        std::os::unix::fs::lchown(&file, Some(ours + 1), None).unwrap();
-        assert_eq!(said(), refused(&file, ours + 1));
-    }
-
-    #[test]
-    fn mistakes_have_their_line_and_key() {
-        let of = |text: &str| {
-            let sources = [("repo.toml".into(), String::new()), ("repo.d/a.toml".into(), text.to_owned())];
-            File::of(&sources).unwrap_err().to_string()
-        };
-        let said = [
-            "pdiffs = \"many\"",
-            "pdiffs = -1",
-            "\n[gc]\n\nkeep_history = -5",
-            "[repositories.prod]\nkeep_history = \"long\"",
-            "[repositories.prod]\nkeep_history = true",
-            "[[retention]]\nkeep_versions = 1\n[[retention]]\nkeep_versions = 0",
-            "[repositories.prod]\nlable = \"x\"",
-            "suites = [\n  \"bookworm\",\n  \"../x\",\n]",
-            "[repositories.\"../x\"]",
-            "url = \"h\"",
-            "valid_for = \"9000000d\"",
-            "suites = \"bookworm\"",
-            "gc = 7",
-            "[repositories]\nprod = 7",
-            "repositories = []",
-            "[repositories]\nprod = []",
-            "gc = []",
-            "route = [[]]",
-            "[retention]\nkeep_versions = 1",
-            "translations = \"yes\"",
-            "uploaders = 7",
-        ]
-        .map(of);
-        insta::assert_snapshot!(said.join("\n"), @r#"
-        repo.d/a.toml: line 1: pdiffs: invalid type: string "many", expected a number from 0 on
-        repo.d/a.toml: line 1: pdiffs: invalid value: integer `-1`, expected a number from 0 on
-        repo.d/a.toml: line 4: gc.keep_history: it is at least 1: the current state always stays
-        repo.d/a.toml: line 2: repositories.prod.keep_history: invalid duration `long`; use for example 14d or 36h
-        repo.d/a.toml: line 2: repositories.prod.keep_history: invalid type: boolean `true`, expected a number of states or a time such as "365d"
-        repo.d/a.toml: line 4: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
-        repo.d/a.toml: line 2: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`, `keys`
-        repo.d/a.toml: line 3: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
-        repo.d/a.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
-        repo.d/a.toml: line 1: url: `h` is not an address for clients: it begins with http://, https://, file:/ or copy:/, perhaps behind a prefix such as tor+
-        repo.d/a.toml: line 1: valid_for: `9000000d` is longer than a hundred years
-        repo.d/a.toml: line 1: suites: invalid type: string "bookworm", expected a list
-        repo.d/a.toml: line 1: gc: invalid type: integer `7`, expected a table
-        repo.d/a.toml: line 2: repositories.prod: invalid type: integer `7`, expected a table
-        repo.d/a.toml: line 1: repositories: invalid type: list, expected a table
-        repo.d/a.toml: line 2: repositories.prod: invalid type: list, expected a table
-        repo.d/a.toml: line 1: gc: invalid type: list, expected a table
-        repo.d/a.toml: line 1: route: invalid type: list, expected a table
-        repo.d/a.toml: line 1: retention: invalid type: table, expected a list
-        repo.d/a.toml: line 1: translations: invalid type: string "yes", expected true or false
-        repo.d/a.toml: line 1: uploaders: invalid type: integer `7`, expected a path
-        "#);
-    }
-
-    #[test]
-    fn a_mistake_names_the_words_that_may_stand_there() {
-        let of = |text: &str| {
-            let error = File::of(&[("repo.toml".into(), text.to_owned())]).unwrap_err();
-            error.unknown_word().map(|UnknownWord { word, known }| (word, known))
-        };
-        for (text, word, meant) in [
-            ("sutes = []", "sutes", "suites"),
-            ("[repositories.prod]\nlable = 'x'", "lable", "label"),
-            ("unknown_release = 'refuze'", "refuze", "refuse"),
-            ("[suite.a]\narchitecture_all = 'appart'", "appart", "apart"),
-            ("publish = 'automatic'", "automatic", "auto"),
-        ] {
-            let (found, known) = of(text).unwrap();
-            assert!(found == word && known.iter().any(|known| known == meant), "{text}: {known:?}");
-        }
-        assert_eq!(of("pdiffs = 'many'"), None);
-    }
 
     /// The template of `init` with every setting in it set.
     fn full_template() -> String {

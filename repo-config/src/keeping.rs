@@ -25,32 +25,32 @@ impl Config {
         tables.map(retention_rule).collect()
     }
 
-    pub(crate) fn check_retention(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check_retention(&self, found: &mut Vec<ConfigError>) {
         for (place, table) in self.file.retention.iter().enumerate() {
             let number = place + 1;
-            let mut repositories = table.repositories.iter().chain(&table.kept_by);
-            if let Some(Text(unknown)) = repositories.find(|Text(name)| !self.repositories.contains_key(name))
-            {
-                let repository = unknown.clone();
-                let known = self.repositories.keys().map(ToString::to_string).collect();
-                return Err(self.contradiction(Contradiction::RetentionOfNoRepository {
-                    number,
-                    repository,
-                    known,
-                }));
+            for (key, named) in [("repositories", &table.repositories), ("kept_by", &table.kept_by)] {
+                for Text(unknown) in named.iter().filter(|Text(name)| !self.repositories.contains_key(name)) {
+                    let repository = unknown.clone();
+                    let known = self.repositories.keys().map(ToString::to_string).collect();
+                    found.push(self.contradiction(Contradiction::RetentionOfNoRepository {
+                        number,
+                        key,
+                        repository,
+                        known,
+                    }));
+                }
             }
             let known = |name| self.repositories().any(|repository| repository.suite(name).is_some());
-            if let Some(Text(unknown)) = table.suites.iter().find(|Text(name)| !known(name)) {
+            for Text(unknown) in table.suites.iter().filter(|Text(name)| !known(name)) {
                 let suite = unknown.clone();
                 let suites = self.repositories().flat_map(|repository| &repository.suites);
                 let known = without_repeats(suites.map(|suite| suite.name.to_string()).collect());
-                return Err(self.contradiction(Contradiction::RetentionOfNoSuite { number, suite, known }));
+                found.push(self.contradiction(Contradiction::RetentionOfNoSuite { number, suite, known }));
             }
             if !table.kept_by.is_empty() && retention_rule(table).is_unlimited() {
-                return Err(self.contradiction(Contradiction::RetentionWithoutLimit { number }));
+                found.push(self.contradiction(Contradiction::RetentionWithoutLimit { number }));
             }
         }
-        Ok(())
     }
 
     /// Returns how much of the history of a repository is kept.

@@ -5,7 +5,8 @@ use repo_store::{NamedFile, NamedFileKind};
 
 use crate::config::Config;
 use crate::error::ConfigError;
-use crate::file::{self, File, RepositoryTable, ServeTable, SignerTable, SigningTable, Source, SuiteTable};
+use crate::file::{File, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable};
+use crate::texts::{self, Source};
 use crate::value::Text;
 
 impl Config {
@@ -24,7 +25,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Text`], [`ConfigError::Ownership`] and [`ConfigError::Io`].
     pub fn files_named_in(root: &Utf8Path) -> Result<Vec<NamedFile>, ConfigError> {
-        let sources = file::sources(root)?;
+        let sources = texts::sources(root)?;
         Ok(Self::named_in(root, &sources, &File::of(&sources)?))
     }
 

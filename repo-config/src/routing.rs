@@ -10,27 +10,40 @@ use crate::file::RouteTable;
 use crate::value::{Text, plain};
 
 impl Config {
-    /// The rules for a repository, in the order in which they stand in the configuration.
-    pub(crate) fn routing(&self, repository: &RepositorySettings) -> Result<Vec<RoutingRule>, ConfigError> {
-        let mut rules = Vec::new();
+    /// Finds rules for repositories that are not configured.
+    pub(crate) fn check_routes(&self, found: &mut Vec<ConfigError>) {
         for (place, table) in self.file.route.iter().enumerate() {
-            let number = place + 1;
-            let mut named = table.repositories.iter();
-            if let Some(Text(unknown)) = named.find(|name| !self.file.repositories.contains_key(*name)) {
-                let repository = unknown.clone();
+            let unknown =
+                table.repositories.iter().filter(|name| !self.file.repositories.contains_key(*name));
+            for Text(unknown) in unknown {
+                let (number, repository) = (place + 1, unknown.clone());
                 let known = self.file.repositories.keys().map(|Text(name)| name.to_string()).collect();
-                return Err(self.contradiction(Contradiction::RouteOfNoRepository {
+                found.push(self.contradiction(Contradiction::RouteOfNoRepository {
                     number,
                     repository,
                     known,
                 }));
             }
-            let named = |Text(name): &Text<RepositoryName>| *name == repository.name;
+        }
+    }
+
+    /// The rules for a repository, in the order in which they stand in the configuration.
+    pub(crate) fn routing(
+        &self,
+        repository: &RepositorySettings,
+        found: &mut Vec<ConfigError>,
+    ) -> Vec<RoutingRule> {
+        let named = |Text(name): &Text<RepositoryName>| *name == repository.name;
+        let mut rules = Vec::new();
+        for (place, table) in self.file.route.iter().enumerate() {
             if table.repositories.is_empty() || table.repositories.iter().any(named) {
-                rules.push(self.routing_rule(number, table, repository)?);
+                match self.routing_rule(place + 1, table, repository) {
+                    Ok(rule) => rules.push(rule),
+                    Err(error) => found.push(error),
+                }
             }
         }
-        Ok(rules)
+        rules
     }
 
     fn routing_rule(

@@ -7,8 +7,8 @@ use camino::Utf8PathBuf;
 
 use crate::config::Config;
 use crate::error::ConfigError;
-use crate::file::{self, Source};
 use crate::restrictions::Restrictions;
+use crate::texts::{self, Source};
 
 /// Tells when the files of a configuration say something else.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Watch {
         now: bool,
         use_it: impl FnOnce(&Config) -> Result<T, E>,
     ) -> Result<Option<T>, E> {
-        let sources = file::sources(&self.root)?;
+        let sources = texts::sources(&self.root)?;
         let before = mem::replace(&mut self.seen, sources.clone());
         // What differs from one look to the next may be half written.
         if sources == self.current || (sources != before && !now) {

@@ -1,7 +1,7 @@
 //! Serves published APT repositories over plain HTTP/1.1, read-only, as apt clients of all ages like it.
 //!
 //! A request walks down these modules: `connection` (socket, timeouts) → `respond` (the order of the rules) → `client`
-//! (behind proxies too), `path`, `address` (virtual hosts), `site` (who may), `user_file`, `users`, `logins` (whose turn it is) and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
+//! (behind proxies too), `path`, `address` (virtual hosts), `site` (who may), `token_file`, `user_file`, `users`, `logins` (whose turn it is) and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
 //!
 //! What it does not do: TLS, compression, directory listings, uploads. Sites with more than plain needs put a proxy in front.
 //!
@@ -38,6 +38,7 @@ extern crate self as repo_serve;
 mod address;
 mod body;
 mod buffer;
+mod changing_file;
 mod client;
 mod conditional;
 mod connection;
@@ -57,6 +58,7 @@ mod server;
 mod site;
 #[cfg(test)]
 mod tests;
+mod token_file;
 mod tree;
 mod user_file;
 mod users;
@@ -66,5 +68,6 @@ pub use log::LogEntry;
 pub use network::{IpNetwork, IpNetworkError};
 pub use pages::Page;
 pub use server::{Limits, ReloadHandle, Server, ShutdownHandle};
-pub use site::{Access, OpenSite, Site};
+pub use site::{Access, Login, OpenSite, Site, Way};
+pub use token_file::{ReadTokens, TokenFile, TokenHolders};
 pub use user_file::UserFile;

@@ -29,8 +29,9 @@ use super::logins::Logins;
 use super::pages;
 use super::password::PASSWORD_LIMIT;
 use super::path::RequestPath;
-use super::site::{Access, OpenSite};
+use super::site::{Access, Login, OpenSite};
 use super::tree::OpenFile;
+use super::users::Users;
 
 /// How long a login may wait for others to be checked before it gets a 503.
 const LOGIN_PATIENCE: Duration = Duration::from_secs(20);
@@ -139,10 +140,7 @@ async fn answer(
     }
     let (repository, depth) = at_own_address.unwrap_or((path.repository(), 1));
     let Some(access) = site.access.get(repository) else { return Err(Answer::not_found()) };
-    if !access.admits(client) {
-        return Err(Answer::error(StatusCode::FORBIDDEN, "not from this address\n"));
-    }
-    let user = log_in(shared, client, repository, access, request.headers()).await?;
+    let user = let_in(shared, client, repository, access, request.headers()).await?;
     let mut answer = match path.inner(depth) {
         None => match site.pages.get(repository).filter(|_| path.names_repository(depth)) {
             Some(page) => Answer::page(page.text(repository), access.is_restricted()),
@@ -162,45 +160,84 @@ async fn answer(
 async fn list(shared: &Arc<Shared>, client: IpAddr, site: &OpenSite, headers: &HeaderMap) -> Answer {
     let mut names = Vec::new();
     for (name, access) in &site.access {
-        if !access.unlisted
-            && access.admits(client)
-            && log_in(shared, client, name, access, headers).await.is_ok()
-        {
+        if !access.unlisted && let_in(shared, client, name, access, headers).await.is_ok() {
             names.push(name.as_str());
         }
     }
     Answer::page(pages::list(&names), site.access.values().any(Access::is_restricted))
 }
 
-/// Checks the password where one is asked for, and gives the user's name.
-async fn log_in(
+/// Looks for a way in that is open to the client and for which it shows what is asked for. Returns the user's name or the token's holder.
+///
+/// What costs nearly nothing is tried first: an address, a token, a password that was right before.
+async fn let_in(
     shared: &Arc<Shared>,
     client: IpAddr,
     repository: &str,
     access: &Access,
     headers: &HeaderMap,
 ) -> Result<Option<String>, Answer> {
-    let Some(file) = &access.users else { return Ok(None) };
-    let Some(users) = file.users() else {
-        return Err(Answer::busy("closed: the file of users of this repository cannot be used\n"));
-    };
-    let Some((name, password)) = credentials(headers) else { return Err(Answer::unauthorized(repository)) };
-    if users.known(&name, &password).is_some() {
-        return Ok(Some(escape(name.as_bytes())));
+    let ways = access.ways_from(client);
+    if ways.is_empty() {
+        return Err(Answer::error(StatusCode::FORBIDDEN, "not from this address\n"));
     }
+    if ways.iter().any(|way| matches!(way.login, Login::None)) {
+        return Ok(None);
+    }
+    let closed = || Answer::busy("closed: the file of those who may log in cannot be used\n");
+    if ways.iter().all(|way| way.login.is_unusable()) {
+        return Err(closed());
+    }
+    let Some((name, password)) = credentials(headers) else { return Err(Answer::unauthorized(repository)) };
+    for way in &ways {
+        match &way.login {
+            Login::Tokens(tokens) => {
+                let holder = std::str::from_utf8(&password).ok().and_then(|token| tokens.holder_of(token));
+                if let Some(holder) = holder {
+                    return Ok(Some(escape(holder.as_bytes())));
+                }
+            }
+            Login::Users(file)
+                if file.users().is_some_and(|users| users.known(&name, &password).is_some()) =>
+            {
+                return Ok(Some(escape(name.as_bytes())));
+            }
+            Login::Users(_) | Login::None => {}
+        }
+    }
+    for way in &ways {
+        if let Login::Users(file) = &way.login
+            && let Some(users) = file.users()
+            && verify(shared, client, users, (name.clone(), password.clone())).await?
+        {
+            return Ok(Some(escape(name.as_bytes())));
+        }
+    }
+    // Who it is might stand in the one that cannot be used.
+    if ways.iter().any(|way| way.login.is_unusable()) {
+        return Err(closed());
+    }
+    Err(Answer::unauthorized(repository))
+}
+
+/// Checks a password that was not right before, when it is the client's turn.
+async fn verify(
+    shared: &Arc<Shared>,
+    client: IpAddr,
+    users: Arc<Users>,
+    (name, password): (String, Vec<u8>),
+) -> Result<bool, Answer> {
     let permit = shared.logins.permit(ClientKey::of(client), shared.exempts(client), &name);
     let Ok(Ok(permit)) = tokio::time::timeout(LOGIN_PATIENCE, permit).await else {
         return Err(Answer::busy("too many logins at once\n"));
     };
-    let shown = escape(name.as_bytes());
     let check = move || {
         let right = users.verify(&name, &password);
         // Here, as the check goes on when the client goes away, and may not be one too many then.
         drop(permit);
         right
     };
-    let right = tokio::task::spawn_blocking(check).await;
-    if right.unwrap_or(false) { Ok(Some(shown)) } else { Err(Answer::unauthorized(repository)) }
+    Ok(tokio::task::spawn_blocking(check).await.unwrap_or(false))
 }
 
 /// The name and password of `Authorization: Basic …` (RFC 7617).

@@ -10,7 +10,7 @@ use super::address::{self, Address};
 use super::client::TrustedProxies;
 use super::path::RequestPath;
 use super::tree::Tree;
-use super::{IpNetwork, Page, UserFile};
+use super::{IpNetwork, Page, TokenFile, UserFile};
 
 /// A directory of published repositories.
 #[derive(Debug)]
@@ -44,33 +44,41 @@ impl OpenSite {
         address::find(&self.addresses, authority, path, |name| self.access.contains_key(name))
     }
 
-    /// Reads files of users again that have changed, or all if that is asked for, and returns what is wrong with any. It may block.
+    /// Reads files of users and tokens again that have changed, or all if that is asked for, and returns what is wrong with any. It may
+    /// block.
     pub(super) fn refresh(&self, all: bool) -> Vec<String> {
-        let files = self.access.values().filter_map(|access| access.users.as_ref());
-        let refresh = |file: &UserFile| {
+        let refresh = |login: &Login| {
             if all {
-                file.distrust();
+                login.distrust();
             }
-            file.refresh()
+            login.refresh()
         };
-        files.filter_map(refresh).collect()
+        self.access.values().flat_map(Access::logins).filter_map(refresh).collect()
     }
 
-    /// The repositories that are closed because their files of users cannot be used, and why.
+    /// What of the repositories is closed because the files with those who may log in cannot be used, and why.
     pub(super) fn closed(&self) -> Vec<String> {
-        let closed = self.access.iter().filter_map(|(repository, access)| {
-            let file = access.users.as_ref().filter(|file| file.users().is_none())?;
-            Some(format!("{}; {repository} is closed until that is mended", file.problem()?))
-        });
-        closed.collect()
+        let mut closed = Vec::new();
+        for (repository, access) in &self.access {
+            let unusable = access.logins().filter(|login| login.is_unusable());
+            closed.extend(unusable.filter_map(Login::problem).map(|problem| match access.ways.len() {
+                1 => format!("{problem}; {repository} is closed until that is mended"),
+                _ => format!("{problem}; this way into {repository} is closed until that is mended"),
+            }));
+        }
+        closed
     }
 
     /// Takes over who is logged in from the site that was served before.
     pub(super) fn keep_verified(&self, before: &Self) {
         for (repository, access) in &self.access {
-            let before = before.access.get(repository).and_then(|before| before.users.as_ref());
-            if let (Some(users), Some(before)) = (&access.users, before) {
-                users.keep_verified(before);
+            let before = before.access.get(repository).into_iter().flat_map(Access::logins);
+            let before: Vec<&UserFile> = before.filter_map(Login::users).collect();
+            for users in access.logins().filter_map(Login::users) {
+                let same = before.iter().find(|before| before.path() == users.path());
+                if let Some(before) = same.or(before.first()) {
+                    users.keep_verified(before);
+                }
             }
         }
     }
@@ -86,24 +94,104 @@ impl Site {
 }
 
 /// Who may read a repository. The default is everyone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Access {
-    /// Where clients may come from; empty: from anywhere.
-    pub allow: Vec<IpNetwork>,
-    /// Who may log in; `None`: no password is asked.
-    pub users: Option<UserFile>,
+    /// The ways in. A client needs one of them; without any, nobody may read.
+    pub ways: Vec<Way>,
     /// Whether the list of repositories leaves it out.
     pub unlisted: bool,
 }
 
+/// One way in: all of it must hold.
+#[derive(Debug, Default)]
+pub struct Way {
+    /// Where the client comes from: for each of these lists, from one of its networks.
+    pub networks: Vec<Vec<IpNetwork>>,
+    /// What it shows.
+    pub login: Login,
+}
+
+/// What a client shows to be let in.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub enum Login {
+    /// Nothing.
+    #[default]
+    None,
+    /// The name and the password of one of these users.
+    Users(UserFile),
+    /// One of these tokens, in place of a password; the name does not matter.
+    Tokens(TokenFile),
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self { ways: vec![Way::default()], unlisted: false }
+    }
+}
+
 impl Access {
-    /// Tells whether clients at this address may ask at all.
-    pub fn admits(&self, address: IpAddr) -> bool {
-        self.allow.is_empty() || self.allow.iter().any(|network| network.contains(address))
+    /// Those who come from one of these networks, if there are any, and are one of these users, if there are any.
+    pub fn both(allow: Vec<IpNetwork>, users: Option<UserFile>) -> Self {
+        let networks = if allow.is_empty() { Vec::new() } else { vec![allow] };
+        let login = users.map_or(Login::None, Login::Users);
+        Self { ways: vec![Way { networks, login }], unlisted: false }
+    }
+
+    /// The ways in that are open to clients at this address.
+    pub(super) fn ways_from(&self, address: IpAddr) -> Vec<&Way> {
+        let is_open = |way: &&Way| {
+            let comes_from = |of: &Vec<IpNetwork>| of.iter().any(|network| network.contains(address));
+            way.networks.iter().all(comes_from)
+        };
+        self.ways.iter().filter(is_open).collect()
     }
 
     /// Tells whether anything is asked of clients, so that answers must not sit in caches that others share.
     pub fn is_restricted(&self) -> bool {
-        !self.allow.is_empty() || self.users.is_some()
+        !self.ways.iter().any(|way| way.networks.is_empty() && matches!(way.login, Login::None))
+    }
+
+    fn logins(&self) -> impl Iterator<Item = &Login> {
+        self.ways.iter().map(|way| &way.login)
+    }
+}
+
+impl Login {
+    fn users(&self) -> Option<&UserFile> {
+        if let Self::Users(users) = self { Some(users) } else { None }
+    }
+
+    /// Whether nobody can log in, because the file cannot be used.
+    pub(super) fn is_unusable(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Users(users) => users.users().is_none(),
+            Self::Tokens(tokens) => tokens.is_unusable(),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Users(users) => users.problem(),
+            Self::Tokens(tokens) => tokens.problem(),
+        }
+    }
+
+    fn refresh(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Users(users) => users.refresh(),
+            Self::Tokens(tokens) => tokens.refresh(),
+        }
+    }
+
+    fn distrust(&self) {
+        match self {
+            Self::None => {}
+            Self::Users(users) => users.distrust(),
+            Self::Tokens(tokens) => tokens.distrust(),
+        }
     }
 }

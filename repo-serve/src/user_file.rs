@@ -1,17 +1,11 @@
 //! A file of users that may be changed while it is served.
 
-use std::fs::{self, Metadata};
-use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::users::{Users, UsersError};
-
-/// For that long after it was written a file may be written again without a difference in its times.
-const TICK: Duration = Duration::from_secs(2);
+use super::changing_file::{ChangingFile, text_of};
+use super::users::{Users, UsersError, mistakes_in};
 
 /// The users that a file names, read again when it changes: a changed password needs no restart.
 ///
@@ -27,38 +21,15 @@ pub struct UserFile {
 /// What was read last.
 #[derive(Debug)]
 struct Read {
-    /// The file as it was then; `None` when it may have been changed since without showing it, or could not be looked at.
-    state: Option<State>,
-    /// Its text, if that could be used.
-    text: Option<String>,
+    file: ChangingFile,
     /// What was said last to be wrong.
     problem: Option<String>,
-}
-
-/// What differs when a file was written or replaced.
-#[derive(Debug, PartialEq, Eq)]
-struct State {
-    file: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl State {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            file: (metadata.dev(), metadata.ino()),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
 }
 
 impl UserFile {
     /// Reads a file in the format of htpasswd(1). [`problem`](Self::problem) tells what is wrong with it.
     pub fn load(path: &Utf8Path) -> Self {
-        let mut read = Read { state: None, text: None, problem: None };
+        let mut read = Read { file: ChangingFile::default(), problem: None };
         let users = match read.refresh(path) {
             Ok(users) => users.map(Arc::new),
             Err(error) => {
@@ -67,6 +38,22 @@ impl UserFile {
             }
         };
         Self { path: path.to_owned(), users: RwLock::new(users), read: Mutex::new(read) }
+    }
+
+    /// Returns where the file is.
+    pub(crate) fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// Returns everything that is wrong with a file in the format of htpasswd(1), each with the line in it, from 1, if it is about one.
+    pub fn mistakes(path: &Utf8Path) -> Vec<(Option<usize>, String)> {
+        let failed = |source| vec![UsersError::Read { path: path.into(), source }];
+        let mistakes = text_of(path).map_or_else(failed, |text| mistakes_in(&text, path));
+        let with_line = |error: UsersError| {
+            let line = if let UsersError::Line { line, .. } = &error { Some(*line) } else { None };
+            (line, error.explanation())
+        };
+        mistakes.into_iter().map(with_line).collect()
     }
 
     /// Returns what was wrong with the file when it was read last.
@@ -104,7 +91,8 @@ impl UserFile {
     /// Reads the file at the next [`refresh`](Self::refresh) even if it looks unchanged.
     pub(crate) fn distrust(&self) {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        (read.state, read.problem) = (None, None);
+        read.file.distrust();
+        read.problem = None;
     }
 
     /// Takes over who is logged in from what served before.
@@ -131,34 +119,10 @@ impl UserFile {
 impl Read {
     /// The users, if the file has changed.
     fn refresh(&mut self, path: &Utf8Path) -> Result<Option<Users>, UsersError> {
-        let metadata = fs::metadata(path).map_err(|source| UsersError::Read { path: path.into(), source })?;
-        let state = State::of(&metadata);
-        if self.state.as_ref() == Some(&state) {
-            return Ok(None);
-        }
-        let text = text_of(path)?;
-        let mut users = None;
-        if self.text.as_ref() != Some(&text) {
-            users = Some(Users::parse(&text, path)?);
-            self.text = Some(text);
-        }
-        let age = metadata.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
-        self.state = age.is_some_and(|age| age > TICK).then_some(state);
+        let failed = |source| UsersError::Read { path: path.into(), source };
+        let Some(look) = self.file.look(path).map_err(failed)? else { return Ok(None) };
+        let users = look.new_text().map(|text| Users::parse(text, path)).transpose()?;
+        self.file.keep(look);
         Ok(users)
     }
-}
-
-fn text_of(path: &Utf8Path) -> Result<String, UsersError> {
-    // A named pipe would block forever.
-    let read = || {
-        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let mut file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-        }
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
-        Ok(text)
-    };
-    read().map_err(|source| UsersError::Read { path: path.into(), source })
 }

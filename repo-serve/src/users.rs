@@ -58,29 +58,50 @@ impl UsersError {
     }
 }
 
+/// Returns every line that is wrong in a text.
+pub(crate) fn mistakes_in(text: &str, path: &Utf8Path) -> Vec<UsersError> {
+    users_in(text, path).1
+}
+
+fn users_in(text: &str, path: &Utf8Path) -> (BTreeMap<String, User>, Vec<UsersError>) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (mut users, mut mistakes) = (BTreeMap::new(), Vec::new());
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let reason = match user_in(line) {
+            Ok((name, hash)) => {
+                let repeated = users.insert(name, User { hash, verified: OnceLock::new() }).is_some();
+                repeated.then_some("this user has a line already")
+            }
+            Err(reason) => Some(reason),
+        };
+        let error = |reason| UsersError::Line { path: path.into(), line: index + 1, reason };
+        mistakes.extend(reason.map(error));
+    }
+    (users, mistakes)
+}
+
+fn user_in(line: &str) -> Result<(String, PasswordHash), &'static str> {
+    let (name, rest) = line.split_once(':').ok_or("a line reads NAME:HASH")?;
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err("the user's name is empty or holds control characters");
+    }
+    // Some tools write further fields, as in passwd(5).
+    let hash = rest.split_once(':').map_or(rest, |(hash, _)| hash);
+    Ok((name.to_owned(), PasswordHash::parse(hash)?))
+}
+
 impl Users {
     /// Reads htpasswd's format: `NAME:HASH` lines, empty lines and `#` comments. `path` is what errors name.
     ///
     /// A byte order mark, which editors on Windows write, is skipped: it would be a part of the first name.
     pub(crate) fn parse(text: &str, path: &Utf8Path) -> Result<Self, UsersError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut users = BTreeMap::new();
-        for (index, line) in text.lines().enumerate() {
-            let error = |reason| UsersError::Line { path: path.into(), line: index + 1, reason };
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let (name, rest) = line.split_once(':').ok_or_else(|| error("a line reads NAME:HASH"))?;
-            if name.is_empty() || name.chars().any(char::is_control) {
-                return Err(error("the user's name is empty or holds control characters"));
-            }
-            // Some tools write further fields, as in passwd(5).
-            let hash = rest.split_once(':').map_or(rest, |(hash, _)| hash);
-            let hash = PasswordHash::parse(hash).map_err(error)?;
-            if users.insert(name.to_owned(), User { hash, verified: OnceLock::new() }).is_some() {
-                return Err(error("this user has a line already"));
-            }
+        let (users, mistakes) = users_in(text, path);
+        if let Some(first) = mistakes.into_iter().next() {
+            return Err(first);
         }
         let mut key = [0; 32];
         let mut filled = 0;

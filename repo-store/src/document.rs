@@ -12,7 +12,7 @@ use camino::Utf8Path;
 
 use crate::error::Error;
 use crate::model::name::RepositoryName;
-use crate::storage::{Key, Storage, Swap, Version, log};
+use crate::storage::{Key, Storage, StorageError, Swap, Version, log};
 
 /// Where documents of one kind are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,12 @@ pub(crate) enum Area {
     Keyrings,
     /// What was last done to look after the store.
     Upkeep,
+    /// The tokens that may read each repository.
+    Tokens,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 3] = [Self::Histories, Self::Keyrings, Self::Upkeep];
+    pub(crate) const ALL: [Self; 4] = [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens];
 
     /// Returns its name in a storage.
     pub(crate) fn as_str(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Area {
             Self::Histories => "history",
             Self::Keyrings => "keyrings",
             Self::Upkeep => "upkeep",
+            Self::Tokens => "tokens",
         }
     }
 
@@ -47,7 +50,7 @@ impl Area {
     /// Returns whether a document of this kind is called like the repository that it is about.
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings => true,
+            Self::Histories | Self::Keyrings | Self::Tokens => true,
             Self::Upkeep => false,
         }
     }
@@ -55,7 +58,7 @@ impl Area {
     /// Returns whether backups hold documents of this kind: not those about the installation, which is another one after a restore.
     pub(crate) fn is_saved(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings => true,
+            Self::Histories | Self::Keyrings | Self::Tokens => true,
             Self::Upkeep => false,
         }
     }
@@ -130,11 +133,23 @@ impl<D: Document> Kept<D> {
 
     /// Replaces what is kept, unless somebody else did since it was read; returns whether it was replaced.
     pub(crate) fn save(&self, storage: &Storage) -> Result<bool, Error> {
+        self.save_announced(storage, || Ok(()))
+    }
+
+    /// The same, after `announce`, which runs once at most. Somebody may have replaced the document all the same.
+    pub(crate) fn save_announced(
+        &self,
+        storage: &Storage,
+        announce: impl FnOnce() -> Result<(), StorageError>,
+    ) -> Result<bool, Error> {
         let text = to_text(&self.document);
         let swap = match &self.version {
             None if text.is_empty() => return Ok(storage.refs().get(&self.key)?.is_none()),
-            Some(version) if text.is_empty() => storage.delete_ref(&self.key, version)?,
-            version => storage.swap(&self.key, version.as_ref(), text.as_bytes(), || Ok(()))?,
+            Some(version) if text.is_empty() => {
+                announce()?;
+                storage.delete_ref(&self.key, version)?
+            }
+            version => storage.swap(&self.key, version.as_ref(), text.as_bytes(), announce)?,
         };
         match swap {
             Swap::Done => Ok(true),

@@ -41,6 +41,7 @@
 #[cfg(test)]
 extern crate self as repo_store;
 
+mod access;
 mod context;
 mod document;
 mod error;
@@ -61,11 +62,15 @@ mod store;
 mod tests;
 mod transaction;
 
+pub use access::token::Token;
+pub use access::tokens::{NewToken, TokenEntry, Tokens};
 pub use context::Context;
-pub use error::{ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError};
+pub use error::{
+    AccessError, ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError,
+};
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
-pub use history::listing::KeyInSuites;
+pub use history::listing::{KeyInSuites, RecordInSuites};
 pub use history::revision::Revision;
 pub use history::selector::Selector;
 pub use history::tags::Tag;
@@ -80,6 +85,7 @@ pub use maintenance::fsck::{
 pub use maintenance::gc::{Garbage, GcOptions, GcPlan, GcReport, Why};
 pub use maintenance::upkeep::{Upkeep, UpkeepKind, UpkeepRun};
 pub use manifest::{Manifest, ManifestChangelog, ManifestConffile, ManifestFile, ManifestScript};
+pub use model::candidates::is_newest;
 pub use model::class::{PackageClass, WildPattern};
 pub use model::commit::Commit;
 pub use model::difference::Difference;
@@ -87,7 +93,7 @@ pub use model::hold::{Hold, HoldCause, HoldKey};
 pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 pub use model::index_kind::IndexKind;
 pub use model::log_entry::LogEntry;
-pub use model::name::{NameError, RepositoryName, TagName};
+pub use model::name::{HolderName, NameError, RepositoryName, TagName};
 pub use model::operation::{Operation, PackageSummary};
 pub use model::publication_id::PublicationId;
 pub use model::record::{Build, Digests, Record, RecordFile, RecordKey};

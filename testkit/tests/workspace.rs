@@ -77,7 +77,7 @@ fn no_source_file_is_longer_than_it_should_be() {
 }
 
 /// The folders and files of repo-store from the ground up. Each uses only what stands before it.
-const STORE_ORDER: [&str; 15] = [
+const STORE_ORDER: [&str; 16] = [
     "progress",
     "context",
     "storage",
@@ -87,6 +87,7 @@ const STORE_ORDER: [&str; 15] = [
     "settings",
     "store",
     "history",
+    "access",
     "transaction",
     "manifest",
     "publish",

@@ -3,7 +3,8 @@ pub(crate) mod directories;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
 use repo_store::{
-    AddOptions, AddReport, Added, ChangeError, Error, Inserted, Left, Refused, RepositorySettings, Route,
+    AddOptions, AddReport, Added, ChangeError, Error, Inserted, Left, RecordKey, Refused, RepositorySettings,
+    Route,
 };
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use super::client_config::quoted;
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::clock;
 use crate::error::{self, Failure, Outcome, Report};
-use crate::output::{Output, RowLimit, count, joined};
+use crate::output::{Output, RowLimit, Style, count, suite_list, suites_in_order};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -154,7 +155,7 @@ pub(crate) fn warn_of_unknown_releases(
         )),
         Route::Distribution { foreign: Some(release), suites } => Some(format!(
             "{key}: the upload is also for `{release}`, which has no suite; it goes only to {}",
-            joined(suites)
+            suite_list(suites)
         )),
         _ => None,
     });
@@ -173,7 +174,7 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
             version: added.key.version.as_str(),
             architecture: added.key.architecture.as_str(),
             component: added.component.as_str(),
-            suites: added.route.suites().iter().map(SuiteName::as_str).collect(),
+            suites: suites_in_order(added.route.suites()).into_iter().map(SuiteName::as_str).collect(),
             route: match added.route {
                 Route::Everywhere { .. } => "everywhere",
                 Route::Release { .. } => "release",
@@ -239,14 +240,12 @@ fn print_document(
         // A build server that drops everything again would fill the log of `incoming` with what is known.
         let known = report.added.iter().filter(|added| !is_new(added)).count();
         let is_counted = document.left.is_some() && known > 1;
-        let lines: Vec<String> = report
-            .added
-            .iter()
-            .filter(|added| !is_counted || is_new(added))
-            .map(|added| line(added, dry_run))
-            .collect();
-        lines.iter().take(limit.of(lines.len())).for_each(|line| output.line(line));
-        output.rest(limit, lines.len(), "package file");
+        let mut shown: Vec<&Added> =
+            report.added.iter().filter(|added| !is_counted || is_new(added)).collect();
+        // As in every table: by name, version and architecture, wherever the files lie.
+        shown.sort_by(|a, b| a.key.cmp(&b.key));
+        shown.iter().take(limit.of(shown.len())).for_each(|added| print_added(added, dry_run, output));
+        output.rest(limit, shown.len(), "package file");
         if is_counted {
             output.line(&format!("already there: {}", count(known, "package file")));
         }
@@ -336,11 +335,11 @@ fn is_new(added: &Added) -> bool {
     added.suites.iter().any(|(_, inserted)| *inserted == Inserted::New)
 }
 
-fn line(added: &Added, dry_run: bool) -> String {
-    let verb = match (is_new(added), dry_run) {
-        (true, false) => "added",
-        (true, true) => "would add",
-        (false, _) => "already there:",
+fn print_added(added: &Added, dry_run: bool, output: &Output) {
+    let (style, verb) = match (is_new(added), dry_run) {
+        (true, false) => (Style::New, "added"),
+        (true, true) => (Style::New, "would add"),
+        (false, _) => (Style::Plain, "already there:"),
     };
     let mut why = match &added.route {
         Route::Everywhere { foreign: None, .. } => vec!["every suite".to_owned()],
@@ -360,5 +359,11 @@ fn line(added: &Added, dry_run: bool) -> String {
     }));
     why.extend(added.rule.map(|number| format!("by route {number} to {}", added.component)));
     let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
-    format!("{verb} {} -> {}{why}", added.key, joined(added.route.suites()))
+    let RecordKey { package, version, architecture } = &added.key;
+    output.styled_line(&[
+        (style, verb),
+        (Style::Plain, " "),
+        (Style::Name, package.as_str()),
+        (Style::Plain, &format!(" {version} {architecture} -> {}{why}", suite_list(added.route.suites()))),
+    ]);
 }

@@ -39,10 +39,12 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
         let files = store.backup_files(&named)?;
         let named_only: Vec<_> =
             named.into_iter().filter(|file| file.kind == NamedFileKind::NamedOnly).collect();
-        let document = json!({ "files": files, "not_saved": named_json(&named_only) });
+        let damaged = store.lost_references()?;
+        let document = json!({ "files": files, "damaged": damaged, "not_saved": named_json(&named_only) });
         output.result(&document, || files.iter().for_each(|file| output.line(file.as_str())));
         note_named_only(&named_only, output);
-        return mistake.map_or(Ok(Outcome::Done), Err);
+        note_damaged(&damaged, &root, output);
+        return mistake.map_or(Ok(Outcome::of(damaged.is_empty())), Err);
     };
     if arguments.dry_run {
         let plan = store.plan_backup(directory, &named)?;
@@ -50,13 +52,15 @@ pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output)
             "copied": plan.copies().len(),
             "bytes": plan.bytes(),
             "kept": plan.kept(),
+            "damaged": plan.damaged(),
             "copies": plan.copies(),
             "dry_run": true,
         });
         output.result(&json, || print_copies(plan.copies(), arguments.rows, output));
         let (files, size) = (count(plan.copies().len(), "file"), bytes(plan.bytes()));
         output.say(&format!("would copy {files} ({size}) to {directory}{}", already_there(plan.kept())));
-        return mistake.map_or(Ok(Outcome::Done), Err);
+        note_damaged(plan.damaged(), &root, output);
+        return mistake.map_or(Ok(Outcome::of(plan.damaged().is_empty())), Err);
     }
     let report = store.backup_with(directory, &named, &context)?;
     let unsaved = u64::try_from(report.damaged.len() + report.unsaved.len()).unwrap_or(u64::MAX);
@@ -110,15 +114,7 @@ fn say_what_was_saved(report: &BackupReport, directory: &Utf8Path, root: &Utf8Pa
         output.say(&format!("saved {path}, which is outside the root, as {saved_as}"));
     }
     note_named_only(&report.named_only, output);
-    for path in &report.damaged {
-        let source = Obstacle::in_place_of_file(&root.join(path));
-        let report = Failure::NotBackedUp { path: path.clone(), source }.report();
-        output.note(&format!("error: {}", report.message));
-        output.record(report);
-    }
-    if !report.damaged.is_empty() {
-        output.note("hint: `repo-cli fsck` says what that affects");
-    }
+    note_damaged(&report.damaged, root, output);
     for unsaved in &report.unsaved {
         let NamedFile { setting, path, .. } = unsaved.file.clone();
         output.error(&Failure::NotSaved { path, setting, source: unsaved.error.clone() });
@@ -134,12 +130,25 @@ fn already_there(kept: u64) -> String {
     }
 }
 
+/// Names the files of the store that a backup lacks because they are lost or damaged.
+fn note_damaged(damaged: &[Utf8PathBuf], root: &Utf8Path, output: &Output) {
+    for path in damaged {
+        let source = Obstacle::in_place_of_file(&root.join(path));
+        let report = Failure::NotBackedUp { path: path.clone(), source }.report();
+        output.note(&format!("error: {}", report.message));
+        output.record(report);
+    }
+    if !damaged.is_empty() {
+        output.note("hint: `repo-cli fsck` says what that affects");
+    }
+}
+
 /// Prints the files that would be copied.
 pub(super) fn print_copies(copies: &[PlannedCopy], limit: LimitArguments, output: &Output) {
     let row = |copy: &PlannedCopy| [copy.path.to_string(), copy.size.to_string()];
     let rows: Vec<[String; 2]> = copies.iter().map(row).collect();
     if !rows.is_empty() {
-        output.table([Column::text("FILE"), Column::whole("BYTES")], &rows, limit.limit());
+        output.table(&[Column::text("FILE"), Column::whole("BYTES")], &rows, limit.limit());
     }
 }
 

@@ -47,12 +47,12 @@ pub(crate) fn print(changes: Vec<Change>, limit: RowLimit, output: &Output) -> u
         })
         .collect();
     output.table(
-        [
-            Column::text("PACKAGE"),
+        &[
+            Column::names("PACKAGE"),
             Column::words("VERSION"),
             Column::words("ARCHITECTURE"),
             Column::words("SUITES"),
-            Column::words("ACTION"),
+            Column::actions("ACTION"),
         ],
         &rows,
         limit,

@@ -4,14 +4,15 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use clap::Subcommand;
-use repo_config::{Config, ConfigError, PassphrasePlace};
+use repo_config::{Config, PassphrasePlace, ShownSetting};
+use repo_serve::UserFile;
 use repo_store::{RepositoryName, Store};
 use rustix::fs::Access;
 
 use crate::access;
 use crate::args::Global;
-use crate::error::{Failure, Outcome};
-use crate::output::{Output, count};
+use crate::error::{Failure, Outcome, Report};
+use crate::output::{Column, Output, RowLimit, count};
 use crate::session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -24,31 +25,56 @@ pub(crate) struct ConfigArguments {
 enum ConfigCommand {
     /// Check repo.toml, its drop-ins, and the files and folders that they name
     Check,
+    /// Print the settings that count, and where each value comes from
+    Show(ShowArguments),
+    /// Print the JSON Schema of repo.toml, for editors
+    Schema,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct ShowArguments {
+    /// A repository, a suite, a table or a setting [default: everything]
+    name: Option<String>,
 }
 
 pub(crate) fn run(arguments: &ConfigArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
-    match arguments.command {
+    match &arguments.command {
         ConfigCommand::Check => check(global, output),
+        ConfigCommand::Show(arguments) => show(arguments.name.as_deref(), global, output),
+        ConfigCommand::Schema => {
+            let schema = repo_config::schema();
+            // The same in both: it is JSON.
+            output.result(&schema, || output.line(&format!("{schema:#}")));
+            Ok(Outcome::Done)
+        }
     }
 }
 
 fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let root = session::find_root(global)?;
-    let config = Config::load(&root).inspect_err(|error| show_line(error, output))?;
-    let store = root.join("store/format").exists().then(|| Store::open(&root)).transpose()?;
-    let mut problems = Vec::new();
+    let (config, mistakes) = Config::examine(&root)?;
+    let mut problems: Vec<Report> =
+        mistakes.into_iter().map(|mistake| Failure::Config(mistake).report()).collect();
+    let store = match root.join("store/format").exists().then(|| Store::open(&root)).transpose() {
+        Ok(store) => store,
+        Err(error) => {
+            problems.push(Failure::Store(error).report());
+            None
+        }
+    };
     for repository in config.repositories() {
         problems.extend(of_repository(&config, &repository.name, store.as_ref()));
     }
-    problems.extend(of_passphrase(&config));
-    for folder in config.drop_folders() {
-        problems.extend(of_drop_folder(&folder.path));
-    }
+    let named = of_passphrase(&config).into_iter();
+    let folders = config.drop_folders();
+    let named = named.chain(folders.iter().filter_map(|folder| of_drop_folder(&folder.path)));
+    problems.extend(named.map(|failure| failure.report()));
     let files: Vec<&Utf8Path> = config.files().collect();
     let repositories: Vec<&str> = config.repositories().map(|repository| repository.name.as_str()).collect();
-    output.result(&serde_json::json!({ "files": files, "repositories": repositories }), || {});
-    problems.iter().for_each(|problem| output.error(problem));
-    if problems.is_empty() {
+    let document = serde_json::json!({ "files": files, "repositories": repositories, "mistakes": problems });
+    output.result(&document, || {});
+    let is_right = problems.is_empty();
+    if is_right {
         let (files, repositories) = (count(files.len(), "file"), repositories.len());
         let repositories = if repositories == 1 {
             "1 repository".to_owned()
@@ -56,28 +82,91 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
             format!("{repositories} repositories")
         };
         output.say(&format!("in order: {files}, {repositories}"));
+    } else {
+        let found = count(problems.len(), "mistake");
+        output.report_each(RowLimit::NONE, problems, "mistake");
+        output.say(&format!("found {found}"));
     }
-    Ok(Outcome::of(problems.is_empty()))
+    Ok(Outcome::of(is_right))
 }
 
-/// Shows the line of the text that an error is about.
-fn show_line(error: &ConfigError, output: &Output) {
-    let (Some(path), Some(number)) = (error.path(), error.line()) else { return };
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let Some(line) = text.lines().nth(number.saturating_sub(1)) else { return };
-    output.note(&format!("{number:>5} | {line}"));
+fn show(name: Option<&str>, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+    let root = session::find_root(global)?;
+    let config = Config::load(&root)?;
+    let all = config.shown();
+    let chosen: Vec<&ShownSetting> = all.iter().filter(|shown| is_named(shown, name)).collect();
+    if let Some(name) = name.filter(|_| chosen.is_empty()) {
+        let mut known: Vec<String> = all.iter().flat_map(|shown| names_of(&shown.key)).collect();
+        known.sort_unstable();
+        known.dedup();
+        return Err(Failure::UnknownSetting { name: name.to_owned(), known });
+    }
+    let relative = |path: &Utf8Path| path.strip_prefix(&root).unwrap_or(path).to_string();
+    let settings: Vec<_> = chosen
+        .iter()
+        .map(|shown| {
+            let places = shown.places.iter();
+            let places = places.map(|(path, line)| serde_json::json!({ "file": path, "line": line }));
+            serde_json::json!({
+                "setting": shown.key,
+                "value": shown.value,
+                "default": shown.places.is_empty(),
+                "places": places.collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    output.result(&serde_json::json!({ "settings": settings }), || {
+        let rows: Vec<[String; 3]> = chosen
+            .iter()
+            .map(|shown| {
+                let value = shown.value.as_ref().map(ToString::to_string);
+                let value = value.or_else(|| shown.words.map(|words| format!("({words})")));
+                let places = shown.places.iter().map(|(path, line)| {
+                    line.map_or_else(|| relative(path), |line| format!("{}:{line}", relative(path)))
+                });
+                let places = places.collect::<Vec<_>>().join(", ");
+                let from = if places.is_empty() { "default".to_owned() } else { places };
+                [shown.key.clone(), value.unwrap_or_else(|| "(not set)".to_owned()), from]
+            })
+            .collect();
+        let head = [Column::whole("SETTING"), Column::text("VALUE"), Column::words("FROM")];
+        output.table(&head, &rows, RowLimit::NONE);
+    });
+    Ok(Outcome::Done)
+}
+
+/// Whether a setting belongs to what was asked for: itself, a table, or what a repository or a suite has of its own.
+fn is_named(shown: &ShownSetting, name: Option<&str>) -> bool {
+    name.is_none_or(|name| names_of(&shown.key).iter().any(|known| known == name))
+}
+
+/// The names under which a setting is shown.
+fn names_of(key: &str) -> Vec<String> {
+    let ends = key.match_indices('.').map(|(end, _)| end).chain([key.len()]);
+    let mut names: Vec<String> = ends.filter_map(|end| key.get(..end)).map(str::to_owned).collect();
+    let of_table = ["repositories.", "suite."].iter().find_map(|table| key.strip_prefix(table));
+    let own = of_table.and_then(|rest| match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        None => rest.split('.').next(),
+    });
+    names.extend(own.map(str::to_owned));
+    names
 }
 
 /// What is wrong with the files that a repository names.
-fn of_repository(config: &Config, name: &RepositoryName, store: Option<&Store>) -> Vec<Failure> {
+fn of_repository(config: &Config, name: &RepositoryName, store: Option<&Store>) -> Vec<Report> {
     let mut problems = Vec::new();
-    if let Some((path, what)) = access::unusable_users(config, name) {
-        problems.push(Failure::UnusableFile { path: config.root().join(path), what });
+    if let Some(path) = config.users_file(name).map(|path| config.root().join(path)) {
+        for (line, what) in UserFile::mistakes(&path) {
+            let what = format!("{what}; {}", access::effect_of_unusable_users(name));
+            // The line is not shown: it has the hash of a password.
+            let report = Failure::UnusableUsers { path: path.clone(), what }.report();
+            problems.push(Report { line: line.and_then(|line| line.try_into().ok()), ..report });
+        }
     }
-    problems.extend(config.uploaders(name).err().map(Failure::Config));
-    if let Some(store) = store {
-        problems.extend(store.check_file_systems(name).err().map(Failure::Store));
-    }
+    problems.extend(config.uploaders(name).err().map(|error| Failure::Config(error).report()));
+    let refused = store.and_then(|store| store.check_file_systems(name).err());
+    problems.extend(refused.map(|error| Failure::Store(error).report()));
     problems
 }
 

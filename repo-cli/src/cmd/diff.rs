@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Column, Grouped, Output, RowLimit, count, grouped, joined};
+use crate::output::{Column, Grouped, Output, RowLimit, Style, count, grouped, joined};
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
@@ -40,6 +40,15 @@ impl DiffArguments {
     /// Returns whether details are asked for in JSON.
     pub(crate) fn prints_json(&self) -> bool {
         self.format == Format::Json
+    }
+}
+
+/// Returns the colour of the versions in a row: those of a package that only one state has are new or removed.
+fn style_of_difference(_: &str, row: &[&str]) -> Style {
+    match row {
+        [_, "-", ..] => Style::New,
+        [_, _, "-", ..] => Style::Removed,
+        _ => Style::Changed,
     }
 }
 
@@ -204,10 +213,10 @@ fn print(differences: &BTreeMap<SuiteName, Difference>, sides: [&str; 2], limit:
     let [a, b] = sides;
     let (first, second) = (format!("ONLY IN {a}"), format!("ONLY IN {b}"));
     output.table(
-        [
-            Column::text("PACKAGE"),
-            Column::words(&first),
-            Column::words(&second),
+        &[
+            Column::names("PACKAGE"),
+            Column::words(&first).styled(style_of_difference),
+            Column::words(&second).styled(style_of_difference),
             Column::words("ARCHITECTURE"),
             Column::words("SUITES"),
         ],

@@ -188,7 +188,7 @@ pub(crate) fn print(
         if limit.of(report.problems.len()) < report.problems.len() {
             output.line("");
             output.table(
-                [Column::text("KIND"), Column::whole("PROBLEMS")],
+                &[Column::text("KIND"), Column::whole("PROBLEMS")],
                 &by_kind(&report.problems),
                 limit,
             );
@@ -278,6 +278,11 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     if !repair && report.problems.iter().any(is_of_mode) {
         hints.push("`repo-cli fsck --repair` sets wrong modes right");
     }
+    if has(ProblemKind::InTheWay) && !repair {
+        hints.push(
+            "`repo-cli fsck --repair` moves what lies in the place of a directory to store/damaged/, and makes again what belongs below it",
+        );
+    }
     if has(ProblemKind::Forged) {
         hints.push(
             "somebody wrote to public/; `repo-cli fsck --repair` moves the forged files aside, and `repo-cli sign again` \
@@ -308,7 +313,11 @@ fn is_of_a_publication(problem: &Problem) -> bool {
 /// Whether a true copy would help. `others_sign`: a signature that does not hold is explained by the keys.
 fn needs_a_copy(problem: &Problem, others_sign: bool) -> bool {
     match problem.kind {
-        ProblemKind::Date | ProblemKind::Forged | ProblemKind::Key | ProblemKind::Mode => false,
+        ProblemKind::Date
+        | ProblemKind::Forged
+        | ProblemKind::InTheWay
+        | ProblemKind::Key
+        | ProblemKind::Mode => false,
         ProblemKind::Signature => !others_sign,
         _ => ["store", "public"].iter().any(|area| problem.path.starts_with(area)),
     }

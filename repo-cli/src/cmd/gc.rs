@@ -71,10 +71,14 @@ fn give_plan(plan: &GcPlan, arguments: &GcArguments, output: &Output) {
     output.result(&document((plan.removed(), plan.freed()), plan.shortened(), true), || {
         let row = |file: &Garbage| [file.path.to_string(), file.size.to_string(), file.why.to_string()];
         let rows: Vec<[String; 3]> = plan.removed().iter().map(row).collect();
-        output.table([Column::text("FILE"), Column::whole("BYTES"), Column::text("REASON")], &rows, limit);
+        output.table(&[Column::text("FILE"), Column::whole("BYTES"), Column::text("REASON")], &rows, limit);
         if limit.of(rows.len()) < rows.len() {
             output.line("");
-            output.table([Column::text("REASON"), Column::whole("FILES")], &by_reason(plan.removed()), limit);
+            output.table(
+                &[Column::text("REASON"), Column::whole("FILES")],
+                &by_reason(plan.removed()),
+                limit,
+            );
         }
     });
     say_what_goes(

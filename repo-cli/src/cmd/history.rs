@@ -111,7 +111,7 @@ fn print(entries: &[CommitJson], output: &Output) {
     };
     let rows: Vec<[String; 6]> = entries.iter().map(row).collect();
     output.table(
-        [
+        &[
             Column::whole("NUMBER"),
             Column::whole("COMMIT").expendable(),
             Column::whole("TIME"),
@@ -136,7 +136,7 @@ fn print_changes(entries: &[CommitJson], output: &Output) {
         })
         .collect();
     output.table(
-        [
+        &[
             Column::whole("NUMBER"),
             Column::whole("TIME"),
             Column::text("BY").expendable(),

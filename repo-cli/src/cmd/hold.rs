@@ -12,7 +12,7 @@ use crate::args::RowArguments;
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::nearest;
-use crate::output::{Column, Output, RowLimit, count, joined};
+use crate::output::{Column, Output, RowLimit, count, joined, suite_list};
 use crate::package_names;
 use crate::session::Session;
 
@@ -210,8 +210,8 @@ pub(crate) fn holds(
     output.result(&serde_json::json!({ "holds": json }), || {
         let rows = rows(&holds, &there);
         output.table(
-            [
-                Column::text("PACKAGE"),
+            &[
+                Column::names("PACKAGE"),
                 Column::whole("VERSION"),
                 Column::words("ARCHITECTURE").expendable(),
                 Column::words("SUITES"),
@@ -262,7 +262,7 @@ fn rows(holds: &[Hold], there: &BTreeSet<PackageVersion>) -> Vec<[String; 6]> {
             version.0.to_string(),
             version.1.to_string(),
             builds.map_or_else(every, |builds| joined(&builds.into_iter().collect::<Vec<_>>())),
-            if suites.is_empty() { every() } else { joined(&suites.into_iter().collect::<Vec<_>>()) },
+            if suites.is_empty() { every() } else { suite_list(suites) },
             clock::minute(cause.date),
             format!("{} ({})", because(&cause.operation), cause.actor),
         ]

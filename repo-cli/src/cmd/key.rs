@@ -225,7 +225,7 @@ fn list(session: &Session, output: &Output) -> Result<(), Failure> {
     notes.extend(retired.iter().map(|fingerprint| format!("{fingerprint}: it is retired and signs no more")));
     output.result(&serde_json::json!({ "keys": json, "retired": retired }), || {
         output.table(
-            [
+            &[
                 Column::whole("FINGERPRINT"),
                 Column::whole("ALGORITHM"),
                 Column::whole("EXPIRES"),

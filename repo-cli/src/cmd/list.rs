@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::args::RowArguments;
 use crate::error::{Failure, Outcome};
-use crate::output::{Column, Output, RowLimit, count, package_rows};
+use crate::output::{Column, Output, RowLimit, count, package_rows, suites_in_order};
 use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -47,7 +47,7 @@ impl ListedJson {
             version: key.version.to_string(),
             architecture: key.architecture.to_string(),
             component: record.component().to_string(),
-            suites: suites.iter().map(ToString::to_string).collect(),
+            suites: suites_in_order(suites).into_iter().map(ToString::to_string).collect(),
             size: record.size(),
         }
     }
@@ -62,7 +62,7 @@ pub(crate) fn print_packages<'a>(
     let items = records
         .flat_map(|(record, suites)| suites.iter().map(|suite| (record.key().clone(), suite.clone(), ())));
     let rows: Vec<[String; 4]> = package_rows(items).into_iter().map(|(row, ())| row).collect();
-    output.table(HEAD, &rows, limit);
+    output.table(&HEAD, &rows, limit);
     rows.len()
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
     if let Some(head) = head.as_ref().filter(|_| arguments.selectors.is_empty() && !output.is_json()) {
         let rows;
         (rows, files) = all_rows(head, suites())?;
-        output.table(HEAD, &rows, limit);
+        output.table(&HEAD, &rows, limit);
         output.total(rows.len(), &format!("{} in {}", count(files, "package file"), state.text));
     } else {
         let found = match &head {
@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
 
 /// The columns of a table of packages.
 const HEAD: [Column<'_>; 4] = [
-    Column::text("PACKAGE"),
+    Column::names("PACKAGE"),
     Column::whole("VERSION"),
     Column::words("ARCHITECTURE"),
     Column::words("SUITES"),

@@ -13,7 +13,7 @@ use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
 use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, RowLimit, count, first_of, joined};
+use crate::output::{Output, RowLimit, count, first_of, joined, suite_list};
 use crate::package_names;
 use crate::planned::carry_out;
 use crate::session::Session;
@@ -108,7 +108,6 @@ pub(crate) fn run(
     // What was named and is held was refused; a pattern and `--all` only pass over it.
     let refused = plan.held().iter().any(|(record, _)| plan.asks_for(record));
     if refused && moved.is_empty() {
-        output.say(&done);
         return Ok(Outcome::Refused);
     }
     session.finish_change(&done, (to, commit), arguments.change, output)?;
@@ -130,7 +129,7 @@ fn note_left_out(
     }
     let notes = without_suite.into_iter().map(|(suites, keys)| {
         let what = stay_behind("", &keys);
-        format!("{what}; {} has no suite {}", to.name, joined(&suites))
+        format!("{what}; {} has no suite {}", to.name, suite_list(&suites))
     });
     output.warn_of_each("W-LEFT-BEHIND", limit, notes.collect());
     note_held(plan, to, arguments, output);

@@ -47,7 +47,6 @@ pub(crate) fn run(
         allow_release_info_change: arguments.allow_release_info_change,
         allow_removal: arguments.allow_removal,
         allow_key_change: arguments.allow_key_change,
-        fill_pool: true,
         ..PublishOptions::default()
     };
     let accept_clock = arguments.accept.contains(&Hazard::Clock);
@@ -120,7 +119,7 @@ pub(super) fn show_plans(
                 Column::whole("REMOVED"),
                 Column::text("REASON"),
             ];
-            output.table(head, &rows, RowLimit::NONE);
+            output.table(&head, &rows, RowLimit::NONE);
         }
     });
     plans.iter().for_each(|plan| say_plan(plan, output));

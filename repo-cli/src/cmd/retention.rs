@@ -148,12 +148,12 @@ fn show(plan: &RetentionPlan, every: bool, limit: RowLimit, output: &Output) {
         })
         .collect();
     let head = [
-        Column::text("PACKAGE"),
+        Column::names("PACKAGE"),
         Column::whole("VERSION"),
         Column::words("ARCHITECTURE"),
         Column::words("SUITES"),
-        Column::words("ACTION"),
+        Column::actions("ACTION"),
         Column::text("REASON"),
     ];
-    output.table(head, &rows, limit);
+    output.table(&head, &rows, limit);
 }

@@ -79,7 +79,7 @@ pub(crate) fn run(
         (false, false) => format!("rolled {} back to {sequence}", repository.name),
     };
     // What clients go back to must be whole, also where it is taken over.
-    let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
+    let options = PublishOptions { check_all: true, ..PublishOptions::default() };
     session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
     hold::say_changed(&held, &lifted, arguments.change.dry_run, output);
     let restored = differences.values().flat_map(|change| &change.only_second).map(|record| record.key());

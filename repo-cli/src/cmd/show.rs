@@ -9,7 +9,7 @@ use super::list::{self, Found, ListedJson, find};
 use crate::args::RowArguments;
 use crate::clock;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count, joined};
+use crate::output::{Output, count, suite_list};
 use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &ShowArguments, session: &Session, output: &Output)
             if place > 0 {
                 output.line("");
             }
-            output.line(&format!("# {} in {}: {}", record.key(), repository.name, joined(suites)));
+            output.line(&format!("# {} in {}: {}", record.key(), repository.name, suite_list(suites)));
             if record.key().architecture.is_source() {
                 for file in record.files().unwrap_or_default() {
                     output.line(&format!("# {} ({} bytes)", file.path, file.size));

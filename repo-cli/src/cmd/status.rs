@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
-use crate::output::{Column, Output, RowLimit, count};
+use crate::output::{Column, Output, RowLimit, Style, count};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -152,8 +152,12 @@ pub(crate) fn run(
                     [subject.subject.clone(), state.to_owned(), subject.summary()]
                 };
                 let rows: Vec<[String; 3]> = subjects.iter().map(row).collect();
-                let head = [Column::words("SUBJECT"), Column::whole("STATE"), Column::text("WHAT")];
-                output.table(head, &rows, RowLimit::NONE);
+                let head = [
+                    Column::words("SUBJECT"),
+                    Column::whole("STATE").styled(style_of_state),
+                    Column::text("WHAT"),
+                ];
+                output.table(&head, &rows, RowLimit::NONE);
             });
             if attention > 0 {
                 let need = if attention == 1 { "needs" } else { "need" };
@@ -162,6 +166,11 @@ pub(crate) fn run(
         }
     }
     Ok(if attention == 0 { Outcome::Done } else { Outcome::Different })
+}
+
+/// Returns the colour of a state.
+fn style_of_state(state: &str, _: &[&str]) -> Style {
+    if state == "ok" { Style::New } else { Style::Changed }
 }
 
 /// Tells a monitoring system that the store cannot be opened.

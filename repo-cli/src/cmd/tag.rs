@@ -107,7 +107,7 @@ fn list(
     }
     output.result(&serde_json::json!({ "tags": tags }), || {
         output.table(
-            [
+            &[
                 Column::text("TAG"),
                 Column::whole("NUMBER"),
                 Column::whole("COMMIT").expendable(),

@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     let verb = if dry_run { "would undo" } else { "undid" };
     let done = format!("{verb} {number} of {}: {operation}", repository.name);
     // What clients go back to must be whole, also where it is taken over.
-    let options = PublishOptions { check_all: true, fill_pool: true, ..PublishOptions::default() };
+    let options = PublishOptions { check_all: true, ..PublishOptions::default() };
     session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
     hold::say_changed(&held, &lifted, dry_run, output);
     let restored = plan.changes().values().flat_map(|change| &change.only_second).map(|record| record.key());

@@ -67,7 +67,7 @@ pub(crate) fn run(
             })
             .collect();
         output.table(
-            [
+            &[
                 Column::whole("VERSION"),
                 Column::words("ARCHITECTURE"),
                 Column::text("REPOSITORY"),

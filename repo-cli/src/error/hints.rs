@@ -21,6 +21,13 @@ impl Failure {
                 Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
             }
             Self::Config(error) => config_hint(error),
+            Self::UnknownSetting { name, known } => {
+                let meant = nearest::nearest(name, known.iter().map(String::as_str));
+                Some(meant.map_or_else(
+                    || "run repo-cli config show".to_owned(),
+                    |meant| format!("did you mean `{meant}`?"),
+                ))
+            }
             Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
                 "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
                     .to_owned(),
@@ -232,7 +239,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             return Some("`repo-cli fsck --repair` moves it aside and mends the file".to_owned());
         }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotADirectory, .. }) => {
-            return Some(format!("move {path} away: a directory belongs there"));
+            return Some(format!(
+                "a directory belongs there: move {path} away, or run `repo-cli fsck --repair`"
+            ));
         }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotAFile, .. }) => {
             return Some(format!("move {path} away: a file belongs there"));
@@ -299,7 +308,8 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "remove it as its owner or as root, then run repo-cli publish"
         }
         Error::Storage(StorageError::UnsafePath { .. }) => {
-            "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back"
+            "nothing below public/ or in a drop folder is reached through a link: remove it, or put the directory back; below public/ \
+             `repo-cli fsck --repair` does that"
         }
         Error::Import(ImportError::NoSuite { .. }) => {
             "list suites in repo.toml, in `suites` or the file that `suites_file` names"

@@ -134,7 +134,15 @@ mod tests {
     }
 
     fn report(message: &str) -> Report {
-        Report { code: "E-TEST", message: message.to_owned(), hint: None, file: None, line: Some(3) }
+        Report {
+            code: "E-TEST",
+            message: message.to_owned(),
+            hint: None,
+            file: None,
+            line: Some(3),
+            column: None,
+            excerpt: None,
+        }
     }
 
     #[test]

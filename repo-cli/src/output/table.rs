@@ -1,5 +1,6 @@
 //! Tables: columns as wide as their content, folded to fit a terminal, and long tables cut short.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
@@ -7,8 +8,9 @@ use std::io::{self, IsTerminal as _};
 use deb_parse::SuiteName;
 use repo_store::{Build, RecordKey};
 
+use super::color::Style;
 use super::escape::escape_in_line;
-use super::joined;
+use super::{joined, suite_list};
 
 /// No column is made narrower than this to fit a terminal.
 const NARROWEST: usize = 8;
@@ -64,6 +66,25 @@ pub(crate) struct Column<'a> {
     title: &'a str,
     kind: ColumnKind,
     is_expendable: bool,
+    style: CellStyle,
+}
+
+/// How the cells of a column are coloured.
+#[derive(Clone, Copy, Debug)]
+enum CellStyle {
+    /// All alike.
+    Of(Style),
+    /// By what stands in the cell, and in its row.
+    ByCell(fn(&str, &[&str]) -> Style),
+}
+
+impl CellStyle {
+    fn of(self, cell: &str, row: &[&str]) -> Style {
+        match self {
+            Self::Of(style) => style,
+            Self::ByCell(style) => style(cell, row),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,17 +100,39 @@ enum ColumnKind {
 impl<'a> Column<'a> {
     /// A column of versions, times or numbers: a cell is never broken.
     pub(crate) const fn whole(title: &'a str) -> Self {
-        Self { title, kind: ColumnKind::Whole, is_expendable: false }
+        Self::new(title, ColumnKind::Whole)
     }
 
     /// A column of lists of names or versions: a cell is broken between two of them.
     pub(crate) const fn words(title: &'a str) -> Self {
-        Self { title, kind: ColumnKind::Words, is_expendable: false }
+        Self::new(title, ColumnKind::Words)
     }
 
     /// A column of text, or of names of any length.
     pub(crate) const fn text(title: &'a str) -> Self {
-        Self { title, kind: ColumnKind::Text, is_expendable: false }
+        Self::new(title, ColumnKind::Text)
+    }
+
+    /// A column of names of packages.
+    pub(crate) const fn names(title: &'a str) -> Self {
+        let mut column = Self::text(title);
+        column.style = CellStyle::Of(Style::Name);
+        column
+    }
+
+    /// A column of what is done to packages.
+    pub(crate) const fn actions(title: &'a str) -> Self {
+        Self::words(title).styled(|cell, _| Style::of_action(cell))
+    }
+
+    const fn new(title: &'a str, kind: ColumnKind) -> Self {
+        Self { title, kind, is_expendable: false, style: CellStyle::Of(Style::Plain) }
+    }
+
+    /// Colours each cell of the column by what stands in it, and in its row.
+    pub(crate) const fn styled(mut self, style: fn(&str, &[&str]) -> Style) -> Self {
+        self.style = CellStyle::ByCell(style);
+        self
     }
 
     /// Lets the column be left out when a line does not fit: the first of several goes first.
@@ -98,13 +141,14 @@ impl<'a> Column<'a> {
         self
     }
 
-    /// How narrow the column can be when the words of a text may be broken into pieces of `piece` characters.
+    /// How narrow the column can be when the words of a text may be broken into pieces of `piece` characters. A title is never broken.
     fn least(self, Lengths { cell, word, whole_word }: Lengths, piece: usize) -> usize {
-        match self.kind {
+        let least = match self.kind {
             ColumnKind::Whole => cell,
             ColumnKind::Words => word,
             ColumnKind::Text => word.min(piece).max(whole_word),
-        }
+        };
+        least.max(self.title.chars().count())
     }
 }
 
@@ -135,54 +179,103 @@ fn is_copied(word: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_digit()) || is_fingerprint()
 }
 
-/// Calls `take` with each line of a table; with none, not even its head, when it has no rows.
-pub(super) fn each_line<const N: usize>(
-    columns: [Column<'_>; N],
-    rows: &[[String; N]],
-    terminal: Option<usize>,
+/// Where a table is printed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Surface {
+    /// How many characters fit in a line, on a terminal.
+    pub(super) width: Option<usize>,
+    /// Whether cells are coloured.
+    pub(super) is_colored: bool,
+}
+
+/// Calls `take` with each line of a table; with none, not even its head, when it has no rows. Nothing in a line but our own colours is
+/// obeyed by a terminal.
+pub(super) fn each_line<R: AsRef<[String]>>(
+    columns: &[Column<'_>],
+    rows: &[R],
+    surface: Surface,
     mut take: impl FnMut(&str),
 ) {
     if rows.is_empty() {
         return;
     }
-    let head = columns.map(|column| column.title.to_owned());
-    let rows =
-        || std::iter::once(&head).chain(rows).map(|row| row.each_ref().map(|cell| escape_in_line(cell)));
-    let mut lengths = [Lengths::default(); N];
+    let rows = || rows.iter().map(|row| row.as_ref().iter().map(|cell| escape_in_line(cell)).collect());
+    let mut lengths = vec![Lengths::default(); columns.len()];
+    for (lengths, column) in lengths.iter_mut().zip(columns) {
+        lengths.extend(column.title);
+    }
     for row in rows() {
+        let row: Vec<Cow<'_, str>> = row;
         lengths.iter_mut().zip(&row).for_each(|(lengths, cell)| lengths.extend(cell));
     }
-    let widths = match terminal {
-        Some(terminal) => fit(columns, lengths, terminal),
-        None => lengths.map(|lengths| Some(lengths.cell)),
+    let widths = match surface.width {
+        Some(terminal) => match fit(columns, &lengths, terminal) {
+            Some(widths) => widths,
+            None => return each_block(columns, rows(), (terminal, surface.is_colored), take),
+        },
+        None => lengths.iter().map(|lengths| Some(lengths.cell)).collect(),
     };
-    let mut line = String::new();
-    let mut take_cells = |cells: [&str; N]| {
-        line.clear();
-        for (cell, width) in cells.iter().zip(widths).filter_map(|(cell, width)| Some((cell, width?))) {
-            // Writing to a String cannot fail.
-            let _ = write!(line, "{}{cell:width$}", if line.is_empty() { "" } else { GAP });
+    let plain = vec![Style::Plain; columns.len()];
+    let titles: Vec<&str> = columns.iter().map(|column| column.title).collect();
+    each_line_of(&titles, &widths, &plain, &mut take);
+    for row in rows() {
+        let cells: Vec<&str> = row.iter().map(|cell| &**cell).collect();
+        let styles = if surface.is_colored { styles(columns, &cells) } else { plain.clone() };
+        each_line_of(&cells, &widths, &styles, &mut take);
+    }
+}
+
+fn styles(columns: &[Column<'_>], cells: &[&str]) -> Vec<Style> {
+    columns.iter().zip(cells).map(|(column, cell)| column.style.of(cell, cells)).collect()
+}
+
+/// Calls `take` with each line of one row, whose cells are folded to these widths.
+fn each_line_of(cells: &[&str], widths: &[Option<usize>], styles: &[Style], take: &mut impl FnMut(&str)) {
+    let shown = cells.iter().zip(widths).zip(styles);
+    let shown: Vec<(Vec<String>, usize, Style)> = shown
+        .filter_map(|((cell, width), style)| width.map(|width| (fold(cell, width), width, *style)))
+        .collect();
+    let height = shown.iter().map(|(lines, ..)| lines.len()).max().unwrap_or(0);
+    for number in 0..height {
+        let mut line = String::new();
+        // Spaces are written only before another cell.
+        let mut spaces = 0;
+        for (lines, width, style) in &shown {
+            let text = lines.get(number).map_or("", String::as_str);
+            if !text.is_empty() {
+                // Writing to a String cannot fail.
+                let _ = write!(line, "{:spaces$}{}", "", style.paint(text));
+                spaces = 0;
+            }
+            spaces += width.saturating_sub(text.chars().count()) + GAP.len();
         }
         take(line.trim_end());
-    };
-    for row in rows() {
-        let is_folded = row
-            .iter()
-            .zip(widths)
-            .any(|(cell, width)| width.is_some_and(|width| cell.chars().count() > width));
-        if !is_folded {
-            take_cells(row.each_ref().map(|cell| &**cell));
-            continue;
+    }
+}
+
+/// Calls `take` with each line of rows that do not fit side by side on the terminal: each cell stands beside its title, and an empty line
+/// between two rows.
+fn each_block<'a>(
+    columns: &[Column<'_>],
+    rows: impl Iterator<Item = Vec<Cow<'a, str>>>,
+    (terminal, is_colored): (usize, bool),
+    mut take: impl FnMut(&str),
+) {
+    let title_width = columns.iter().map(|column| column.title.chars().count()).max().unwrap_or(0);
+    let width = terminal.saturating_sub(title_width + GAP.len()).max(NARROWEST);
+    for (number, row) in rows.enumerate() {
+        if number > 0 {
+            take("");
         }
-        let fold = |(cell, width): (_, Option<usize>)| width.map_or_else(Vec::new, |width| fold(cell, width));
-        let cells: Vec<Vec<String>> = row.iter().map(|cell| &**cell).zip(widths).map(fold).collect();
-        let height = cells.iter().map(Vec::len).max().unwrap_or(0);
-        for number in 0..height {
-            let mut texts = [""; N];
-            for (text, lines) in texts.iter_mut().zip(&cells) {
-                *text = lines.get(number).map_or("", String::as_str);
+        let cells: Vec<&str> = row.iter().map(|cell| &**cell).collect();
+        for (column, cell) in columns.iter().zip(&cells) {
+            let is_whole = column.kind == ColumnKind::Whole;
+            let lines = if is_whole { vec![(*cell).to_owned()] } else { fold(cell, width) };
+            let style = if is_colored { column.style.of(cell, &cells) } else { Style::Plain };
+            for (number, line) in lines.iter().enumerate() {
+                let title = if number == 0 { column.title } else { "" };
+                take(format!("{title:title_width$}{GAP}{}", style.paint(line)).trim_end());
             }
-            take_cells(texts);
         }
     }
 }
@@ -190,49 +283,40 @@ pub(super) fn each_line<const N: usize>(
 /// A longer word of a text is rather broken than another column left out.
 const BROKEN_FIRST: usize = 24;
 
-/// Returns how wide each column is so that a line fits, as far as that goes; `None` for one that is left out. The widest columns become
-/// narrower, then long words of texts are broken, then what is expendable is left out, and at last any word of a text is broken.
-fn fit<const N: usize>(
-    columns: [Column<'_>; N],
-    lengths: [Lengths; N],
-    terminal: usize,
-) -> [Option<usize>; N] {
-    let mut shown = [true; N];
-    let least_of = |piece: usize| {
-        let mut least = [0; N];
-        let all = least.iter_mut().zip(columns).zip(lengths);
-        all.for_each(|((least, column), lengths)| *least = column.least(lengths, piece));
-        least
-    };
-    let limited = |limit: usize, least: [usize; N], shown: [bool; N]| {
-        let mut widths = lengths.map(|lengths| Some(lengths.cell));
-        for ((width, least), is_shown) in widths.iter_mut().zip(least).zip(shown) {
-            *width = width.map(|cell| cell.min(limit.max(least))).filter(|_| is_shown);
-        }
-        widths
-    };
-    let fits = |widths: &[Option<usize>; N]| {
-        let shown = widths.iter().flatten();
-        shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1) <= terminal
+/// Returns how wide each column is so that a line fits, each `None` for a column that is left out; `None` when no line can fit. The widest
+/// columns become narrower, then long words of texts are broken, then what is expendable is left out, and at last any word of a text is
+/// broken.
+fn fit(columns: &[Column<'_>], lengths: &[Lengths], terminal: usize) -> Option<Vec<Option<usize>>> {
+    let mut shown = vec![true; columns.len()];
+    let narrowest_of = |piece: usize, shown: &[bool]| {
+        let all = columns.iter().zip(lengths).zip(shown);
+        let least: Vec<(usize, usize, bool)> = all
+            .map(|((column, lengths), is_shown)| (column.least(*lengths, piece), lengths.cell, *is_shown))
+            .collect();
+        let limited = |limit: usize| -> Vec<Option<usize>> {
+            let width = |(least, cell, is_shown): &(usize, usize, bool)| {
+                is_shown.then(|| (*cell).min(limit.max(*least)))
+            };
+            least.iter().map(width).collect()
+        };
+        let fits = |widths: &Vec<Option<usize>>| {
+            let shown = widths.iter().flatten();
+            shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1) <= terminal
+        };
+        (NARROWEST..=terminal).rev().map(limited).find(fits)
     };
     loop {
-        for piece in [usize::MAX, BROKEN_FIRST] {
-            let least = least_of(piece);
-            let narrower = (NARROWEST..=terminal).rev().map(|limit| limited(limit, least, shown));
-            if let Some(fitting) = narrower.into_iter().find(fits) {
-                return fitting;
-            }
+        let pieces = [usize::MAX, BROKEN_FIRST];
+        if let Some(fitting) = pieces.into_iter().find_map(|piece| narrowest_of(piece, &shown)) {
+            return Some(fitting);
         }
-        let expendable =
-            shown.iter_mut().zip(columns).find(|(shown, column)| **shown && column.is_expendable);
-        match expendable {
+        let mut expendable = shown.iter_mut().zip(columns);
+        match expendable.find(|(shown, column)| **shown && column.is_expendable) {
             Some((shown, _)) => *shown = false,
             None => break,
         }
     }
-    let least = least_of(NARROWEST);
-    let narrower = (NARROWEST..=terminal).rev().map(|limit| limited(limit, least, shown));
-    narrower.into_iter().find(fits).unwrap_or_else(|| limited(NARROWEST, least, shown))
+    narrowest_of(NARROWEST, &shown)
 }
 
 /// Breaks a text into lines of `width` characters at most, between words where that is possible.
@@ -253,8 +337,10 @@ fn fold(text: &str, width: usize) -> Vec<String> {
             line.push(' ');
             length += 1;
         }
+        // What is compared and copied is rather too long for the line.
+        let breaks = !is_copied(word);
         for letter in word.chars() {
-            if length >= width.max(1) {
+            if breaks && length >= width.max(1) {
                 lines.push(std::mem::take(&mut line));
                 length = 0;
             }
@@ -293,7 +379,7 @@ pub(crate) fn grouped<K: Clone + Ord>(
         rows.extend(groups.into_iter().map(|(suites, builds)| Grouped {
             what: what.clone(),
             architectures: joined(&builds),
-            suites: joined(&suites.into_iter().collect::<Vec<_>>()),
+            suites: suite_list(&suites),
         }));
     }
     rows
@@ -322,7 +408,7 @@ mod tests {
     use deb_parse::{Architecture, PackageName, Version};
     use proptest::prelude::*;
 
-    fn rows(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
+    fn rows_of(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
         rows.iter().map(|row| row.map(str::to_owned)).collect()
     }
 
@@ -332,7 +418,8 @@ mod tests {
         terminal: Option<usize>,
     ) -> Vec<String> {
         let mut lines = Vec::new();
-        each_line(columns, rows, terminal, |line| lines.push(line.to_owned()));
+        let surface = Surface { width: terminal, is_colored: false };
+        each_line(&columns, rows, surface, |line| lines.push(line.to_owned()));
         lines
     }
 
@@ -343,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_table_is_folded_to_the_width_of_a_terminal_and_whole_elsewhere() {
-        let rows = rows(&[
+        let rows = rows_of(&[
             ["hello", "1.0", "bookworm, trixie, forky, sid"],
             ["a-very-long-name-without-blanks", "2.0", "sid"],
         ]);
@@ -365,7 +452,7 @@ mod tests {
 
     #[test]
     fn the_text_of_others_stays_in_its_row() {
-        assert_eq!(text(&rows(&[["a\nb", "\t\u{1b}", ""]]), None).lines().count(), 2);
+        assert_eq!(text(&rows_of(&[["a\nb", "\t\u{1b}", ""]]), None).lines().count(), 2);
     }
 
     #[test]
@@ -437,8 +524,33 @@ mod tests {
                 Some(terminal),
             );
             assert!(lines.iter().any(|line| line.contains(fingerprint)), "{lines:#?}");
-            assert!(terminal < 80 || lines.iter().all(|line| line.chars().count() <= terminal), "{lines:#?}");
+            assert!(terminal < 60 || lines.iter().all(|line| line.chars().count() <= terminal), "{lines:#?}");
         }
+    }
+
+    #[test]
+    fn a_row_that_fits_no_line_is_a_block_and_a_title_is_never_broken() {
+        let keys = [Column::whole("FINGERPRINT"), Column::whole("ALGORITHM"), Column::text("NAME")];
+        let row =
+            |name: &str| ["0123456789ABCDEF0123456789ABCDEF01234567", "ed25519", name].map(str::to_owned);
+        let rows = [row("Packages of Example <packages@archive.example.org>"), row("Test")];
+        insta::assert_snapshot!(lines(keys, &rows, Some(60)).join("\n"), @"
+        FINGERPRINT  0123456789ABCDEF0123456789ABCDEF01234567
+        ALGORITHM    ed25519
+        NAME         Packages of Example
+                     <packages@archive.example.org>
+
+        FINGERPRINT  0123456789ABCDEF0123456789ABCDEF01234567
+        ALGORITHM    ed25519
+        NAME         Test
+        ");
+        let versions = [Column::whole("VERSION"), Column::text("REPOSITORY"), Column::words("SUITES")];
+        let rows = rows_of(&[["2:1.2.3~rc1+git20260101.0123456-1~bookworm1", "prod", "bookworm"]]);
+        assert_eq!(
+            lines(versions, &rows, Some(65)).first().map(String::as_str),
+            Some("VERSION                                      REPOSITORY  SUITES")
+        );
+        assert_eq!(lines(versions, &rows, Some(60)).len(), 3);
     }
 
     #[test]
@@ -461,8 +573,9 @@ mod tests {
             let text = lines.join("\n");
             assert!(text.contains("2026-11-27 10:00 UTC"), "{text}");
             assert_eq!(text.matches(version).count().min(2), 2, "{text}");
-            assert!(terminal < 100 || lines.iter().all(|line| line.chars().count() <= terminal), "{text}");
-            assert_eq!(text.contains("COMMIT"), terminal > 150, "{text}");
+            assert!(lines.iter().all(|line| line.chars().count() <= terminal), "{text}");
+            // Where no table fits, a block shows every column; in a table the commit is the first that is left out.
+            assert_eq!(text.contains("COMMIT"), terminal != 120, "{text}");
         }
     }
 

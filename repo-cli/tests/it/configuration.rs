@@ -27,16 +27,20 @@ fn an_alias_is_no_suite_of_a_file_either() {
     fs::write(&path, text.replace("suites = [\"bookworm\"]", "suites_file = \"suites.list\"")).unwrap();
     environment.write("store/suites.list", "bookworm\nstable # for those who wait\n");
     configure(&environment, "[suite.bookworm]\nalias = \"stable\"\n");
-    insta::assert_snapshot!(environment.run(&["publish"]), @"
+    insta::assert_snapshot!(environment.run(&["publish"]), @r#"
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.d/test.toml: line 2: the suite bookworm: the alias `stable` is the name of another suite
-    ");
+    error: <DIR>/store/repo.d/test.toml:2:9: the suite bookworm: the alias `stable` is the name of another suite
+        2 | alias = "stable"
+          |         ^^^^^^^^
+    "#);
     environment.write("store/suites.list", "bookworm\n\n../x\n");
     insta::assert_snapshot!(environment.run(&["publish"]), @r#"
     status: 1
     ---- stderr
-    error: <DIR>/store/suites.list: line 3: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
+    error: <DIR>/store/suites.list:3:1: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
+        3 | ../x
+          | ^^^^
     "#);
 }
 
@@ -178,6 +182,128 @@ fn config_check_looks_at_what_the_configuration_names_too() {
         assert!(error.contains(words), "{words}: {output}");
     }
     configure(&environment, "\npdiffs = \"many\"\n");
+    insta::assert_snapshot!(environment.run(&["config", "check"]), @r#"
+    status: 1
+    ---- stdout
+    found 1 mistake
+    ---- stderr
+    error: <DIR>/store/repo.d/test.toml:2:10: pdiffs: invalid type: string "many", expected a number from 0 on
+        2 | pdiffs = "many"
+          |          ^^^^^^
+    "#);
+}
+
+#[test]
+fn config_show_tells_where_each_value_comes_from() {
+    let environment = store();
+    configure(&environment, "valid_for = \"14d\"\n[repositories.prod]\nvalid_for = \"2d\"\n");
+    let output = environment.run(&["config", "show", "prod"]).succeeds();
+    insta::assert_snapshot!(output, @r#"
+    status: 0
+    ---- stdout
+    SETTING                            VALUE                                    FROM
+    repositories.prod.url              (its name below the `url` of the store)  default
+    repositories.prod.label            (its name)                               default
+    repositories.prod.suites           ["bookworm"]                             repo.toml:12
+    repositories.prod.flat             (not set)                                default
+    repositories.prod.translations     false                                    default
+    repositories.prod.contents         false                                    default
+    repositories.prod.unknown_release  "refuse"                                 repo.toml:17
+    repositories.prod.valid_for        "2d"                                     repo.d/test.toml:3
+    repositories.prod.pdiffs           14                                       default
+    repositories.prod.uploaders        (not set)                                default
+    repositories.prod.allow            (not set)                                default
+    repositories.prod.users            (not set)                                default
+    repositories.prod.keep_history     (not set)                                default
+    repositories.prod.keys             (not set)                                default
+    "#);
+    insta::assert_snapshot!(environment.run(&["config", "show", "gc"]), @r#"
+    status: 0
+    ---- stdout
+    SETTING          VALUE      FROM
+    gc.grace         "7d"       default
+    gc.keep_history  (not set)  default
+    "#);
+    insta::assert_snapshot!(environment.run(&["config", "show", "gc.grase"]), @"
+    status: 1
+    ---- stderr
+    error: no setting, repository or suite named `gc.grase`
+    hint: did you mean `gc.grace`?
+    ");
+    let json =
+        environment.json(&["config", "show", "valid_for"]).replace(environment.root().as_str(), "<DIR>");
+    insta::assert_snapshot!(json, @r#"{"format":1,"settings":[{"default":false,"places":[{"file":"<DIR>/repo.d/test.toml","line":1}],"setting":"valid_for","value":"14d"}]}"#);
+    let all: serde_json::Value =
+        serde_json::from_str(&environment.run(&["config", "show", "--json"]).succeeds().stdout).unwrap();
+    assert!(all["settings"].as_array().unwrap().len() > 60);
+    let schema = environment.run(&["config", "schema"]).succeeds().stdout;
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema["properties"]["pdiffs"]["type"], "integer");
+}
+
+#[test]
+fn config_check_tells_of_all_mistakes_and_other_verbs_of_the_first() {
+    let environment = store();
+    let hash = "$2y$05$abcdefghijklmnopqrstuuJ9BcVZ8yOUuuUsRLDOHtxlB8gkq0Wxe";
+    environment.write("store/users", format!("anna:{hash}\nno colon\n:\n"));
+    configure(
+        &environment,
+        "channels = [\"preprod\", \"prd\"]\n[repositories.prod]\nlable = \"x\"\nusers = \"users\"\n\
+         [suite.bookwrom]\n[signing]\npassphrase = \"hunter2\"\n",
+    );
+    environment
+        .write("store/repo.d/a.toml", "[serve]\nlisten = \"80\"\ntrusted_proxies = [\"10.0.0.1/8\"]\n");
     let output = environment.run(&["config", "check"]).ends_with(1);
-    assert!(output.stderr.starts_with("    2 | pdiffs = \"many\"\nerror: "), "{output}");
+    assert!(!output.stderr.contains("hunter2"), "{output}");
+    let json: serde_json::Value =
+        serde_json::from_str(&environment.run(&["config", "check", "--json"]).ends_with(1).stdout).unwrap();
+    let places: Vec<String> = json["mistakes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mistake| {
+            let file = mistake["file"].as_str().unwrap().rsplit('/').next().unwrap();
+            format!("{file}:{}:{}", mistake["line"], mistake["column"])
+        })
+        .collect();
+    insta::assert_snapshot!(places.join("\n"), @"
+    a.toml:2:10
+    a.toml:3:20
+    test.toml:1:24
+    test.toml:3:1
+    test.toml:5:8
+    test.toml:7:14
+    users:2:null
+    users:3:null
+    ");
+    assert_eq!(json["errors"], json["mistakes"]);
+    let first = |stderr: &str| stderr.split("\nerror: ").next().unwrap().trim_end().to_owned();
+    assert_eq!(first(&environment.run(&["list", "prod"]).ends_with(1).stderr), first(&output.stderr));
+    insta::assert_snapshot!(output, @r#"
+    status: 1
+    ---- stdout
+    found 8 mistakes
+    ---- stderr
+    error: <DIR>/store/repo.d/a.toml:2:10: serve.listen: invalid address `80`; use ADDRESS:PORT, for example 127.0.0.1:<PORT>
+        2 | listen = "80"
+          |          ^^^^
+    error: <DIR>/store/repo.d/a.toml:3:20: serve.trusted_proxies: `10.0.0.1/8` is not a network: bits are set behind the prefix
+        3 | trusted_proxies = ["10.0.0.1/8"]
+          |                    ^^^^^^^^^^^^
+    error: <DIR>/store/repo.d/test.toml:1:24: channels: no repository named `prd`
+        1 | channels = ["preprod", "prd"]
+          |                        ^^^^^
+    hint: did you mean `prod`?
+    error: <DIR>/store/repo.d/test.toml:3:1: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`, `keys`
+        3 | lable = "x"
+          | ^^^^^
+    hint: did you mean `label`?
+    error: <DIR>/store/repo.d/test.toml:5:8: [suite.bookwrom]: `suites` has no such name
+        5 | [suite.bookwrom]
+          |        ^^^^^^^^
+    hint: did you mean `bookworm`?
+    error: <DIR>/store/repo.d/test.toml:7:14: signing.passphrase: expected credential:NAME; a passphrase itself never stands in the configuration
+    error: <DIR>/store/users:2: a line reads NAME:HASH; a running serve keeps the users it has read, but a restart closes prod
+    error: <DIR>/store/users:3: the user's name is empty or holds control characters; a running serve keeps the users it has read, but a restart closes prod
+    "#);
 }

@@ -116,8 +116,6 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     ");
     insta::assert_snapshot!(promote(&environment, &["hello"]), @"
     status: 1
-    ---- stdout
-    nothing promoted (take held versions with --despite-hold)
     ---- stderr
     error: prod does not take hello 2.0 (held since <DAY> <MINUTE> UTC: roll back to 1 (<ID>))
     hint: to take it all the same, give --despite-hold
@@ -217,8 +215,6 @@ fn what_a_person_holds_ends_only_when_that_is_asked_for() {
     }
     insta::assert_snapshot!(promote(&environment, &["hello"]), @"
     status: 1
-    ---- stdout
-    nothing promoted (take held versions with --despite-hold)
     ---- stderr
     error: prod does not take hello 2.0 (held since <DAY> <MINUTE> UTC: hold hello 2.0: crashes)
     hint: to take it all the same, give --despite-hold
@@ -581,8 +577,6 @@ fn what_comes_in_despite_a_hold_ends_it_in_its_suites_only() {
     ");
     insta::assert_snapshot!(promote(&environment, &["hello"]), @"
     status: 1
-    ---- stdout
-    nothing promoted (take held versions with --despite-hold)
     ---- stderr
     error: prod does not take hello 2.0 (held since <DAY> <MINUTE> UTC: hold hello 2.0: it crashes)
     hint: to take it all the same, give --despite-hold

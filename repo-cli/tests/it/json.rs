@@ -243,6 +243,12 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             vec![case(0, &["key", "publish"]), case(1, &["key", "publish", &hostile_name])]
         }
         "status" => vec![case(0, &["status"])],
+        "config show" => vec![
+            case(0, &["config", "show"]),
+            case(0, &["config", "show", "prod"]),
+            case(1, &["config", "show", &hostile_name]),
+        ],
+        "config schema" => vec![case(0, &["config", "schema"])],
         "config check" => vec![case(0, &["config", "check"]), case(2, &["config", "check", &hostile_name])],
         "completions" => vec![case(0, &["completions", "bash"]), case(2, &["completions", &hostile_name])],
         "key certify" => vec![case(1, &["key", "certify", bad.as_str()])],
@@ -304,7 +310,7 @@ fn every_verb_prints_one_document() {
 fn every_verb_fails_with_one_document() {
     let environment = hostile();
     let _ = environment.run(&["backup", "saved"]).succeeds();
-    let without_a_store = ["quickstart", "init", "restore", "completions"];
+    let without_a_store = ["quickstart", "init", "restore", "completions", "config schema"];
     for verb in verbs(&environment, &[]) {
         let Some((mut arguments, _)) =
             cases(&verb, &environment).into_iter().find(|(_, status)| *status != 2)

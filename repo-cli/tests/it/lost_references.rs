@@ -83,8 +83,13 @@ fn a_backup_keeps_the_reference_that_the_store_lost() {
             }
             _ => {}
         }
-        let output = environment.run(&["backup", "saved"]).ends_with(1);
-        assert!(output.stderr.contains("store/refs/prod is damaged or missing"), "{way}: {output}");
+        for verb in [&["backup", "saved"][..], &["backup", "saved", "--dry-run"], &["backup", "--list"]] {
+            let output = environment.run(verb).ends_with(1);
+            assert!(
+                output.stderr.contains("store/refs/prod is damaged or missing"),
+                "{way} {verb:?}: {output}"
+            );
+        }
         assert_eq!(fs::read(&saved).ok().as_ref(), Some(&before), "{way}");
         assert!(environment.path("saved/store/tags/prod/first").is_file(), "{way}");
         if way == "a directory" {

@@ -8,6 +8,7 @@ mod builders;
 mod client;
 mod client_config;
 mod clocks;
+mod colors;
 mod concurrency;
 mod configuration;
 mod contents;

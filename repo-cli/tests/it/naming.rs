@@ -48,8 +48,6 @@ fn the_name_of_a_source_means_all_that_was_built_from_it_without_its_dsc() {
     let _ = environment.run(&["remove", "prod", "greet-bin", "libgreet1", "--yes"]).succeeds();
     insta::assert_snapshot!(promote(&environment, &["greet", "--whole-source"]), @"
     status: 1
-    ---- stdout
-    nothing promoted (take held versions with --despite-hold)
     ---- stderr
     error: prod does not take 2 packages: greet-bin 1.0, libgreet1 1.0 (held since <DAY> <MINUTE> UTC: remove greet-bin 1.0 amd64, libgreet1 1.0 amd64)
     hint: to take it all the same, give --despite-hold
@@ -184,4 +182,26 @@ fn the_commands_of_hints_run_as_they_are_printed() {
     for line in output.stdout.lines().filter(|line| line.contains("repo-cli ")) {
         let _ = environment.run(&hinted(line)).succeeds();
     }
+}
+
+#[test]
+fn a_slip_in_the_arguments_is_answered_with_a_hint_as_any_other() {
+    let environment = store();
+    for (arguments, meant) in [
+        (&["promte"][..], "promote"),
+        (&["key", "lst"], "list"),
+        (&["list", "preprod", "--arhcitecture"], ""),
+        (&["list", "preprod", "--limt", "3"], "--limit"),
+        (&["diff", "preprod", "prod", "--format", "htm"], "html"),
+    ] {
+        let output = environment.run(arguments);
+        assert!(!output.stderr.contains("tip:"), "{output}");
+        assert!(
+            output.stderr.contains(&format!("\nhint: did you mean `{meant}`?")) || meant.is_empty(),
+            "{output}"
+        );
+    }
+    let output = environment.run(&["--json", "promte"]);
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(json["error"]["hint"], "did you mean `promote`?");
 }

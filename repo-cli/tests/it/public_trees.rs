@@ -259,3 +259,59 @@ fn publishing_nothing_new_costs_a_few_calls_for_each_package() {
     let (Some(few), Some(many)) = (calls(&few), calls(&many)) else { return };
     assert!(many < few + 39 * 8, "{few} calls for one package and {many} for 40");
 }
+
+#[test]
+fn a_repair_moves_what_lies_in_the_place_of_a_directory_of_the_pool() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0", "agent=1.0"]);
+    let pool = environment.public("prod").join("pool");
+    for (place, kind) in [("main/h", "file"), ("main", "link"), ("", "file"), ("main/h/hello", "dangling")] {
+        let directory = if place.is_empty() { pool.clone() } else { pool.join(place) };
+        let before = Tree::of(&directory);
+        fs::remove_dir_all(&directory).unwrap();
+        match kind {
+            "file" => fs::write(&directory, "mine").unwrap(),
+            "link" => symlink(environment.path("files"), &directory).unwrap(),
+            _ => symlink("nowhere", &directory).unwrap(),
+        }
+        let refused = environment.run(&["publish", "prod"]).ends_with(1);
+        assert!(refused.stderr.contains("fsck --repair"), "{kind} at {place}: {refused}");
+        let found = environment.run(&["fsck"]).ends_with(1);
+        assert!(
+            found.stdout.contains("a directory belongs there, and nothing below it was checked"),
+            "{kind} at {place}: {found}"
+        );
+        assert!(found.stderr.contains("fsck --repair` moves"), "{kind} at {place}: {found}");
+        assert!(!found.stdout.contains("its mode is") && !found.stderr.contains("BACKUP"), "{found}");
+        let _ = environment.run(&["fsck", "--repair"]).succeeds();
+        before.is_still(&Tree::of(&directory), &format!("{kind} at {place}"));
+        let _ = environment.run(&["fsck"]).succeeds();
+        let _ = environment.run(&["publish", "prod"]).succeeds();
+    }
+    // What somebody put there is kept.
+    let aside = environment.root().join("store/damaged");
+    let kept = aside.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
+    assert_eq!(kept.filter(|path| fs::read_to_string(path).is_ok_and(|text| text == "mine")).count(), 2);
+}
+
+#[test]
+fn each_verb_that_publishes_puts_back_what_the_pool_lost() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0", "agent=1.0"]);
+    environment.add("preprod", &["new=1.0"]);
+    let lost = environment.public("prod").join("pool/main/h/hello/hello_1.0_all.deb");
+    let more = environment.package("more", "1.0", "all");
+    let verbs: [&[&str]; 5] = [
+        &["add", "prod", more.as_str()],
+        &["promote", "--from", "preprod", "--to", "prod", "new"],
+        &["remove", "prod", "new"],
+        &["undo", "prod"],
+        &["publish", "prod"],
+    ];
+    for verb in verbs {
+        fs::remove_file(&lost).unwrap();
+        let output = environment.run(verb).succeeds();
+        assert!(lost.is_file(), "{verb:?}");
+        assert!(output.stdout.contains("put back 1 missing file"), "{verb:?}: {output}");
+    }
+}

@@ -60,10 +60,10 @@ fn the_whole_text() {
     ---- stdout
     made a store in demo: configure it in demo/repo.toml
     made a signing key: <FINGERPRINT>
+    added example-agent 0.9-1+deb12u1 all -> bookworm (built for deb12u1)
+    added example-clock 2.4-1 all -> bookworm, trixie (every suite)
     added example-greeter 1.0-1 all -> bookworm, trixie (every suite)
     added example-greeter 1.1-1 all -> bookworm, trixie (every suite)
-    added example-clock 2.4-1 all -> bookworm, trixie (every suite)
-    added example-agent 0.9-1+deb12u1 all -> bookworm (built for deb12u1)
     published preprod <PUBLICATION>: bookworm, trixie
     published prod <PUBLICATION>: bookworm, trixie
 

@@ -38,7 +38,7 @@ fn a_version_that_names_a_release_goes_to_its_suite_only() {
         added(&environment, "1.6-1~jammy1", &["--suite", "bookworm"]),
     ];
     insta::assert_snapshot!(lines.join("\n"), @"
-    added hello 1.0 all -> bookworm, jammy, jessie (every suite)
+    added hello 1.0 all -> jessie, bookworm, jammy (every suite)
     added hello 1.1+deb12u1 all -> bookworm (built for deb12u1)
     added hello 1.2-1+jessie8 all -> jessie (built for jessie8)
     added hello 1.3-1~bookworm1 all -> bookworm (built for bookworm1)
@@ -46,6 +46,52 @@ fn a_version_that_names_a_release_goes_to_its_suite_only() {
     added hello 1.5-1~jammy1 all -> jammy (built for jammy1)
     added hello 1.6-1~jammy1 all -> bookworm
     ");
+}
+
+#[test]
+fn suites_are_in_the_order_of_their_releases_everywhere() {
+    let environment = with_suites(&["trixie", "bookworm", "acme", "bullseye"]);
+    let file = environment.package("hello", "1.0", "all");
+    let order = "bullseye, bookworm, trixie, acme";
+    for line in [
+        &["add", "preprod", "--dry-run", file.as_str()][..],
+        &["add", "preprod", file.as_str()],
+        &["list", "preprod"],
+        &["versions", "hello"],
+        &["show", "preprod", "hello"],
+        &["promote", "hello", "--from", "preprod", "--to", "prod"],
+        &["remove", "prod", "hello", "--yes"],
+        &["history", "preprod", "hello"],
+    ] {
+        let output = environment.run(line).succeeds();
+        assert!(output.stdout.contains(order), "{line:?}: {output}");
+    }
+    let json = environment.json(&["list", "preprod"]);
+    assert!(json.contains("[\"bullseye\",\"bookworm\",\"trixie\",\"acme\"]"), "{json}");
+}
+
+#[test]
+fn what_was_added_is_named_by_package_version_and_architecture() {
+    let environment = with_suites(&["bookworm"]);
+    for (name, version, architecture) in
+        [("b", "1.10", "amd64"), ("b", "1.9", "amd64"), ("b", "1.9", "all"), ("a1", "2", "all")]
+    {
+        let name = format!("{name}-package");
+        let file = environment.package(&name, version, architecture);
+        let folder = environment.path("files").join(if version == "2" { "z" } else { "a" });
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::rename(&file, folder.join(file.file_name().unwrap())).unwrap();
+    }
+    let added = environment.run(&["add", "preprod", environment.path("files").as_str()]).succeeds();
+    let lines: Vec<&str> = added
+        .stdout
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("added ")?.split_once(" ->")?.0))
+        .collect();
+    assert_eq!(
+        lines,
+        ["a1-package 2 all", "b-package 1.9 all", "b-package 1.9 amd64", "b-package 1.10 amd64"]
+    );
 }
 
 #[test]
@@ -298,6 +344,7 @@ fn a_repository_added_by_a_drop_in_is_there_at_once() {
     assert!(release.contains("Label: Staging\n"), "{release}");
 }
 
+#[expect(clippy::too_many_lines, reason = "each block is a case")]
 #[test]
 fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     let mut said = Vec::new();
@@ -337,33 +384,85 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
         said.push(output.to_string().split_once("---- stderr\n").unwrap().1.trim_end().to_owned());
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    error: <DIR>/store/repo.d/test.toml: line 1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `pdiffs_from`, `uploaders`, `publish`, `signing`, `serve`, `channels`, `repositories`, `suite`, `route`, `incoming`, `retention`, `gc`, `limits`
+    error: <DIR>/store/repo.d/test.toml:1:1: unknown field `sutes`, expected one of `origin`, `url`, `suites`, `suites_file`, `architectures`, `architectures_file`, `components`, `compress`, `compress_index`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `pdiffs_from`, `uploaders`, `publish`, `signing`, `serve`, `channels`, `repositories`, `suite`, `route`, `incoming`, `retention`, `gc`, `limits`
+        1 | sutes = ["x"]
+          | ^^^^^
     hint: did you mean `suites`?
-    error: <DIR>/store/repo.d/test.toml: line 1: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
-    error: <DIR>/store/repo.d/test.toml: line 1: architectures: `all` is implied; remove it from the list
-    error: <DIR>/store/repo.d/test.toml: line 1: valid_for: invalid duration `soon`; use for example 14d or 36h
-    error: <DIR>/store/repo.d/test.toml: line 1: compress: `rar` is none of xz, gz, zst, bz2, none
-    error: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.suites: `suites` has no `sid`
-    error: <DIR>/store/repo.d/test.toml: line 1: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
-    error: <DIR>/store/repo.d/test.toml: line 1: [suite.sid]: `suites` has no such name
-    error: <DIR>/store/repo.d/test.toml: line 1: key with no value, expected `=`
-    error: <DIR>/store/repo.d/test.toml: line 1: `suites` and `suites_file` exclude each other
-    error: <DIR>/store/repo.d/test.toml: line 2: without xz or gz debootstrap finds no package
-    error: <DIR>/store/repo.d/test.toml: line 2: Sources indices would be written in no form: name at least one, `none` for the plain file
-    error: <DIR>/store/repo.d/test.toml: line 2: suite.bookworm.architecture_all: unknown variant `both`, expected `folded` or `apart`
-    error: <DIR>/store/repo.d/test.toml: line 2: prod has no suite `sid` to publish flat
-    error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: it sends packages nowhere: set `component`, `suites` or both
-    error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: preprod has none of its suites: limit the rule with `repositories`
-    error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: no suite of preprod it leads to has the component debug
-    error: <DIR>/store/repo.d/test.toml: line 1: routing rule 1: no repository named `x`
-    error: <DIR>/store/repo.d/test.toml: line 1: the suite bookworm: main/debian-installer is where the packages of main for installers are listed
-    error: <DIR>/store/repo.d/test.toml: line 2: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
-    error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: no suite named `sid`
-    error: <DIR>/store/repo.d/test.toml: line 1: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
-    error: <DIR>/store/repo.d/test.toml: line 2: repositories.preprod.allow: `10.0.0.1/8` is not a network: bits are set behind the prefix
-    error: <DIR>/store/repo.d/test.toml: line 2: gc.grace: invalid duration `200y`; use for example 14d or 36h
-    error: <DIR>/store/repo.d/test.toml: line 2: serve.listen: invalid address `8080`; use ADDRESS:PORT, for example 127.0.0.1:<PORT>
-    error: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.label: there is nothing in it: leave it out
+    error: <DIR>/store/repo.d/test.toml:1:11: suites: suite "../x": must be one path element of letters, digits and `+._-`, and not `by-hash`
+        1 | suites = ["../x"]
+          |           ^^^^^^
+    error: <DIR>/store/repo.d/test.toml:1:18: architectures: `all` is implied; remove it from the list
+        1 | architectures = ["all"]
+          |                  ^^^^^
+    error: <DIR>/store/repo.d/test.toml:1:13: valid_for: invalid duration `soon`; use for example 14d or 36h
+        1 | valid_for = "soon"
+          |             ^^^^^^
+    error: <DIR>/store/repo.d/test.toml:1:13: compress: `rar` is none of xz, gz, zst, bz2, none
+        1 | compress = ["rar"]
+          |             ^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:11: repositories.prod.suites: `suites` has no `sid`
+        2 | suites = ["sid"]
+          |           ^^^^^
+    error: <DIR>/store/repo.d/test.toml:1:15: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
+        1 | [repositories."../x"]
+          |               ^^^^^^
+    error: <DIR>/store/repo.d/test.toml:1:8: [suite.sid]: `suites` has no such name
+        1 | [suite.sid]
+          |        ^^^
+    error: <DIR>/store/repo.d/test.toml:1:6: key with no value, expected `=`
+        1 | this is no TOML
+          |      ^
+    error: <DIR>/store/repo.d/test.toml:1:15: `suites` and `suites_file` exclude each other
+        1 | suites_file = "none.list"
+          |               ^^^^^^^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:12: without xz or gz debootstrap finds no package
+        2 | packages = ["zst"]
+          |            ^^^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:11: Sources indices would be written in no form: name at least one, `none` for the plain file
+        2 | sources = []
+          |           ^^
+    error: <DIR>/store/repo.d/test.toml:2:20: suite.bookworm.architecture_all: unknown variant `both`, expected `folded` or `apart`
+        2 | architecture_all = "both"
+          |                    ^^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:8: prod has no suite `sid` to publish flat
+        2 | flat = "sid"
+          |        ^^^^^
+    error: <DIR>/store/repo.d/test.toml:1:1: routing rule 1: it sends packages nowhere: set `component`, `suites` or both
+        1 | [[route]]
+          | ^^^^^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:10: routing rule 1: preprod has none of its suites: limit the rule with `repositories`
+        2 | suites = ["sid"]
+          |          ^^^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:13: routing rule 1: no suite of preprod it leads to has the component debug
+        2 | component = "debug"
+          |             ^^^^^^^
+    error: <DIR>/store/repo.d/test.toml:3:17: routing rule 1: no repository named `x`
+        3 | repositories = ["x"]
+          |                 ^^^
+    error: <DIR>/store/repo.d/test.toml:1:23: the suite bookworm: main/debian-installer is where the packages of main for installers are listed
+        1 | components = ["main", "main/debian-installer"]
+          |                       ^^^^^^^^^^^^^^^^^^^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:17: retention.keep_versions: invalid value: integer `0`, expected a number from 1 on
+        2 | keep_versions = 0
+          |                 ^
+    error: <DIR>/store/repo.d/test.toml:3:11: retention rule 1: no suite named `sid`
+        3 | suites = ["sid"]
+          |           ^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:11: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
+        2 | kept_by = ["prod"]
+          |           ^^^^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:10: repositories.preprod.allow: `10.0.0.1/8` is not a network: bits are set behind the prefix
+        2 | allow = ["10.0.0.1/8"]
+          |          ^^^^^^^^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:9: gc.grace: invalid duration `200y`; use for example 14d or 36h
+        2 | grace = "200y"
+          |         ^^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:10: serve.listen: invalid address `8080`; use ADDRESS:PORT, for example 127.0.0.1:<PORT>
+        2 | listen = "8080"
+          |          ^^^^^^
+    error: <DIR>/store/repo.d/test.toml:2:9: repositories.prod.label: there is nothing in it: leave it out
+        2 | label = ""
+          |         ^^
     "#);
 }
 

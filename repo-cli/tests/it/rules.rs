@@ -148,24 +148,32 @@ fn an_emptied_list_of_suites_is_no_wish_to_publish_none() {
     configure(&environment, "[repositories.prod]\nsuites = []\n");
     fs::write(&path, &text).unwrap();
     said.push(environment.run(&["publish"]).ends_with(1).to_string());
-    insta::assert_snapshot!(said.join(""), @"
+    insta::assert_snapshot!(said.join(""), @r#"
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml: line 12: preprod has no suites
+    error: <DIR>/store/repo.toml:12:10: preprod has no suites
+       12 | suites = []
+          |          ^^
     hint: list them in `suites`, or in the file that `suites_file` names
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml: line 62: preprod has no suites
+    error: <DIR>/store/repo.toml:62:15: preprod has no suites
+       62 | [repositories.preprod]
+          |               ^^^^^^^
     hint: list them in `suites`, or in the file that `suites_file` names
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.toml: line 12: preprod has no suites
+    error: <DIR>/store/repo.toml:12:15: preprod has no suites
+       12 | suites_file = "suites.list"
+          |               ^^^^^^^^^^^^^
     hint: list them in `suites`, or in the file that `suites_file` names
     status: 1
     ---- stderr
-    error: <DIR>/store/repo.d/test.toml: line 2: prod has no suites
+    error: <DIR>/store/repo.d/test.toml:2:10: prod has no suites
+        2 | suites = []
+          |          ^^
     hint: list them in `suites`, or in the file that `suites_file` names
-    ");
+    "#);
     assert!(environment.public("prod").join("dists/bookworm/InRelease").is_file());
 }
 

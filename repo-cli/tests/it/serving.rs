@@ -46,7 +46,7 @@ fn a_changed_configuration_counts_without_a_restart() {
 
     // One that cannot be used changes nothing.
     configure(&environment, "[repositories.prod]\nallow = [\"192.0.2.0\", 7]\n");
-    let said = "line 2: repositories.prod.allow: invalid type";
+    let said = ":2:23: repositories.prod.allow: invalid type";
     wait_until(said, || talk().contains(said));
     assert_eq!((status("preprod"), status("prod"), status("staging")), (200, 403, 200));
     // A file of users that is missing closes its repository alone.
@@ -67,7 +67,7 @@ fn a_changed_configuration_counts_without_a_restart() {
     let place = environment.path("");
     insta::assert_snapshot!(talk().replace(place.as_str().trim_end_matches('/'), "<DIR>"), @"
     the configuration has changed and was read again
-    warning: <DIR>/store/repo.d/test.toml: line 2: repositories.prod.allow: invalid type: integer `7`, expected a text; the configuration stays as it was
+    warning: <DIR>/store/repo.d/test.toml:2:23: repositories.prod.allow: invalid type: integer `7`, expected a text; the configuration stays as it was
     the configuration has changed and was read again
     warning: cannot read <DIR>/store/none: No such file or directory (os error 2); prod is closed until that is mended
     warning: prod would be open to everyone: restart serve if that is meant; the configuration stays as it was
@@ -121,7 +121,7 @@ fn proxies_that_are_trusted_say_where_requests_come_from() {
     assert_eq!(status_with(&server, "X-Forwarded-For: 203.0.113.9"), 200);
     configure(&environment, "[serve]\ntrusted_proxies = [\"10.0.0.1/8\"]\n");
     wait_until("a slip is named", || {
-        talk().contains("line 2: serve.trusted_proxies: `10.0.0.1/8` is not a network")
+        talk().contains("2:20: serve.trusted_proxies: `10.0.0.1/8` is not a network")
     });
 }
 

@@ -66,9 +66,9 @@ fn apt_get_source_fetches_and_unpacks_every_format() {
     insta::assert_snapshot!(environment.run(&["add", "preprod", native.as_str(), quilt.as_str(), old.as_str()]), @"
     status: 0
     ---- stdout
-    added plain 1.0 source -> bookworm (every suite)
     added hello 1:2.10-3 source -> bookworm (every suite)
     added older 0.9-1 source -> bookworm (every suite)
+    added plain 1.0 source -> bookworm (every suite)
     added 3 package files to preprod (commit 1), published <PUBLICATION>
     ");
     let server = environment.serve();

@@ -24,10 +24,7 @@ pub(super) fn user_file() -> UserFile {
 
 fn locked(allow: &[&str], users: Option<UserFile>) -> Served {
     let allow = allow.iter().map(|network| IpNetwork::parse(network).unwrap()).collect();
-    let access = [
-        ("prod".to_owned(), Access::default()),
-        ("locked".to_owned(), Access { allow, users, ..Access::default() }),
-    ];
+    let access = [("prod".to_owned(), Access::default()), ("locked".to_owned(), Access::both(allow, users))];
     Served::with(BTreeMap::from(access), Limits::default())
 }
 

@@ -8,14 +8,8 @@ fn served() -> Served {
     Served::with(
         BTreeMap::from([
             ("prod".to_owned(), Access::default()),
-            (
-                "locked".to_owned(),
-                Access { allow: Vec::new(), users: Some(user_file()), ..Access::default() },
-            ),
-            (
-                "elsewhere".to_owned(),
-                Access { allow: vec![network("192.0.2.1")], users: None, ..Access::default() },
-            ),
+            ("locked".to_owned(), Access::both(Vec::new(), Some(user_file()))),
+            ("elsewhere".to_owned(), Access::both(vec![network("192.0.2.1")], None)),
         ]),
         Limits::default(),
     )

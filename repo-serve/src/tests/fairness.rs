@@ -12,7 +12,7 @@ fn strict(limits: Limits) -> Limits {
 }
 
 fn locked(limits: Limits, proxies: &[&str]) -> Served {
-    let access = Access { allow: Vec::new(), users: Some(user_file()), ..Access::default() };
+    let access = Access::both(Vec::new(), Some(user_file()));
     let access = [("prod".to_owned(), Access::default()), ("locked".to_owned(), access)];
     Served::behind(proxies, BTreeMap::from(access), limits)
 }
@@ -148,7 +148,7 @@ fn idle_connections_end_in_time_whoever_holds_them() {
 fn a_trusted_proxy_says_where_a_request_comes_from() {
     let access = || {
         let allow = vec![IpNetwork::parse("203.0.113.0/24").unwrap()];
-        BTreeMap::from([("prod".to_owned(), Access { allow, users: None, ..Access::default() })])
+        BTreeMap::from([("prod".to_owned(), Access::both(allow, None))])
     };
     let served = Served::behind(&["127.0.0.1"], access(), Limits::default());
     let status = |from: u8, fields: &[&str]| {

@@ -5,11 +5,7 @@ use super::*;
 
 fn served() -> Served {
     let network = |network: &str| IpNetwork::parse(network).unwrap();
-    let access = |allow: &[&str], users| Access {
-        allow: allow.iter().map(|of| network(of)).collect(),
-        users,
-        ..Access::default()
-    };
+    let access = |allow: &[&str], users| Access::both(allow.iter().map(|of| network(of)).collect(), users);
     Served::with(
         BTreeMap::from([
             ("prod".to_owned(), access(&[], None)),

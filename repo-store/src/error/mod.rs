@@ -1,11 +1,13 @@
 //! What can go wrong, by families.
 
+mod access;
 mod change;
 mod import;
 mod maintenance;
 mod publish;
 mod settings;
 
+pub use access::AccessError;
 pub use change::ChangeError;
 pub use import::ImportError;
 pub use maintenance::MaintenanceError;
@@ -44,6 +46,9 @@ pub enum Error {
     /// Settings that cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Who may read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// Upgrades, backups.
     #[error(transparent)]
     Maintenance(#[from] MaintenanceError),
@@ -120,6 +125,7 @@ impl Error {
             Self::Change(error) => error.code(),
             Self::Publish(error) => error.code(),
             Self::Settings(error) => error.code(),
+            Self::Access(error) => error.code(),
             Self::Maintenance(error) => error.code(),
             Self::Cancelled(_) => "E-CANCELLED",
             Self::UnknownSuite { .. } => "E-UNKNOWN-SUITE",

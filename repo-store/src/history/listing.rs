@@ -1,4 +1,4 @@
-//! The names of what a state holds, without the records.
+//! What a state holds, read as it is asked for: the names alone, or the records.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -9,15 +9,44 @@ use crate::error::Error;
 use crate::history::revision::Revision;
 use crate::model::chunk::Chunk;
 use crate::model::id::{ChunkId, SnapshotId};
-use crate::model::record::RecordKey;
+use crate::model::record::{Record, RecordKey};
 use crate::storage::StorageError;
 use crate::store::Store;
 
-/// The keys of a chunk, in order.
-type Keys = Arc<[RecordKey]>;
-
 /// A package and the suites that it is in.
 pub type KeyInSuites = (RecordKey, Vec<SuiteName>);
+
+/// A record and the suites that it is in.
+pub type RecordInSuites = (Arc<Record>, Vec<SuiteName>);
+
+/// What a listing reads of each record.
+trait Listed: Clone {
+    /// Reads it from a place in a chunk.
+    fn read(chunk: &Chunk, place: usize) -> Result<Self, StorageError>;
+
+    /// Returns what listings are ordered by.
+    fn key(&self) -> &RecordKey;
+}
+
+impl Listed for RecordKey {
+    fn read(chunk: &Chunk, place: usize) -> Result<Self, StorageError> {
+        chunk.key(place)
+    }
+
+    fn key(&self) -> &RecordKey {
+        self
+    }
+}
+
+impl Listed for Arc<Record> {
+    fn read(chunk: &Chunk, place: usize) -> Result<Self, StorageError> {
+        chunk.record(place)
+    }
+
+    fn key(&self) -> &RecordKey {
+        Record::key(self)
+    }
+}
 
 impl<'a> Revision<'a> {
     /// Returns every package of these suites in order, each once with the suites that it is in. Packages are read as they are asked for, and what
@@ -29,6 +58,25 @@ impl<'a> Revision<'a> {
         &self,
         suites: impl IntoIterator<Item = &'s SuiteName>,
     ) -> Result<impl Iterator<Item = Result<KeyInSuites, Error>> + 'a, Error> {
+        self.listed(suites)
+    }
+
+    /// Returns every record of these suites as [`keys`](Self::keys) returns the names. At no time are more records at hand than a chunk
+    /// of each suite has.
+    ///
+    /// # Errors
+    /// When the store cannot be read. Each item can fail too; nothing follows it then.
+    pub fn records_in<'s>(
+        &self,
+        suites: impl IntoIterator<Item = &'s SuiteName>,
+    ) -> Result<impl Iterator<Item = Result<RecordInSuites, Error>> + 'a, Error> {
+        self.listed(suites)
+    }
+
+    fn listed<'s, L: Listed>(
+        &self,
+        suites: impl IntoIterator<Item = &'s SuiteName>,
+    ) -> Result<Listing<'a, L>, Error> {
         let mut by_snapshot: BTreeMap<SnapshotId, Vec<SuiteName>> = BTreeMap::new();
         for suite in suites {
             if let Some(snapshot) = self.commit().suites.get(suite) {
@@ -39,86 +87,103 @@ impl<'a> Revision<'a> {
         for (snapshot, suites) in by_snapshot {
             let snapshot = self.store().empty_or(Some(snapshot))?;
             let chunks = snapshot.chunks(self.store().objects()).collect::<Result<_, _>>()?;
-            streams.push(Stream { suites, chunks, keys: Keys::default(), next: 0 });
+            streams.push(Stream { suites, chunks, items: Arc::default(), next: 0 });
         }
-        let mut merged =
-            Merged { chunks: ReadChunks { store: self.store(), last: VecDeque::new() }, streams };
-        let mut has_failed = false;
-        Ok(std::iter::from_fn(move || {
-            if has_failed {
-                return None;
-            }
-            let next = merged.next().map_err(Error::from).transpose();
-            has_failed = matches!(next, Some(Err(_)));
-            next
-        }))
+        let chunks = ReadChunks { store: self.store(), last: VecDeque::new() };
+        Ok(Listing { merged: Merged { chunks, streams }, has_failed: false })
+    }
+}
+
+/// What a state holds, one item after the other.
+struct Listing<'a, L> {
+    merged: Merged<'a, L>,
+    has_failed: bool,
+}
+
+impl<L: Listed> Iterator for Listing<'_, L> {
+    type Item = Result<(L, Vec<SuiteName>), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
+        let next = self.merged.next().map_err(Error::from).transpose();
+        self.has_failed = matches!(next, Some(Err(_)));
+        next
     }
 }
 
 /// The packages of one snapshot.
-struct Stream {
+struct Stream<L> {
     suites: Vec<SuiteName>,
     /// Those that were not read yet.
     chunks: VecDeque<ChunkId>,
-    keys: Keys,
-    /// The place in `keys`.
+    /// Those of the chunk that was read last, in order.
+    items: Arc<[L]>,
+    /// The place in `items`.
     next: usize,
 }
 
-impl Stream {
-    fn key(&self) -> Option<&RecordKey> {
-        self.keys.get(self.next)
+impl<L: Listed> Stream<L> {
+    fn item(&self) -> Option<&L> {
+        self.items.get(self.next)
     }
 
-    /// Reads on until there is a key, or the end.
-    fn fill(&mut self, chunks: &mut ReadChunks<'_>, streams: usize) -> Result<(), StorageError> {
-        while self.key().is_none()
+    fn key(&self) -> Option<&RecordKey> {
+        self.item().map(L::key)
+    }
+
+    /// Reads on until there is an item, or the end.
+    fn fill(&mut self, chunks: &mut ReadChunks<'_, L>, streams: usize) -> Result<(), StorageError> {
+        while self.item().is_none()
             && let Some(id) = self.chunks.pop_front()
         {
-            (self.keys, self.next) = (chunks.keys(id, streams)?, 0);
+            (self.items, self.next) = (chunks.items(id, streams)?, 0);
         }
         Ok(())
     }
 }
 
 /// The chunks that were read last: suites that share one come to it at about the same time.
-struct ReadChunks<'a> {
+struct ReadChunks<'a, L> {
     store: &'a Store,
-    last: VecDeque<(ChunkId, Keys)>,
+    last: VecDeque<(ChunkId, Arc<[L]>)>,
 }
 
-impl ReadChunks<'_> {
-    /// Returns the keys of a chunk, and keeps as many chunks as there are streams.
-    fn keys(&mut self, id: ChunkId, streams: usize) -> Result<Keys, StorageError> {
-        if let Some((_, keys)) = self.last.iter().find(|(known, _)| *known == id) {
-            return Ok(Arc::clone(keys));
+impl<L: Listed> ReadChunks<'_, L> {
+    /// Returns what is listed of a chunk, and keeps as many chunks as there are streams.
+    fn items(&mut self, id: ChunkId, streams: usize) -> Result<Arc<[L]>, StorageError> {
+        if let Some((_, items)) = self.last.iter().find(|(known, _)| *known == id) {
+            return Ok(Arc::clone(items));
         }
         let chunk = Chunk::read(&self.store.objects(), id)?;
-        let keys: Keys = (0..chunk.len()).map(|place| chunk.key(place)).collect::<Result<_, _>>()?;
+        let items: Arc<[L]> =
+            (0..chunk.len()).map(|place| L::read(&chunk, place)).collect::<Result<_, _>>()?;
         if streams > 1 {
-            self.last.push_back((id, Arc::clone(&keys)));
+            self.last.push_back((id, Arc::clone(&items)));
             if self.last.len() > streams {
                 self.last.pop_front();
             }
         }
-        Ok(keys)
+        Ok(items)
     }
 }
 
-struct Merged<'a> {
-    chunks: ReadChunks<'a>,
-    streams: Vec<Stream>,
+struct Merged<'a, L> {
+    chunks: ReadChunks<'a, L>,
+    streams: Vec<Stream<L>>,
 }
 
-impl Merged<'_> {
-    fn next(&mut self) -> Result<Option<KeyInSuites>, StorageError> {
+impl<L: Listed> Merged<'_, L> {
+    fn next(&mut self) -> Result<Option<(L, Vec<SuiteName>)>, StorageError> {
         let streams = self.streams.len();
         for stream in &mut self.streams {
             stream.fill(&mut self.chunks, streams)?;
         }
-        let Some(least) = self.streams.iter().filter_map(Stream::key).min().cloned() else { return Ok(None) };
+        let items = self.streams.iter().filter_map(Stream::item);
+        let Some(least) = items.min_by(|a, b| a.key().cmp(b.key())).cloned() else { return Ok(None) };
         let mut suites = Vec::new();
-        for stream in self.streams.iter_mut().filter(|stream| stream.key() == Some(&least)) {
+        for stream in self.streams.iter_mut().filter(|stream| stream.key() == Some(least.key())) {
             suites.extend_from_slice(&stream.suites);
             stream.next += 1;
         }
@@ -139,7 +204,6 @@ mod tests {
     use crate::model::id::BlobId;
     use crate::model::name::RepositoryName;
     use crate::model::operation::Operation;
-    use crate::model::record::Record;
     use crate::storage::{Faulty, Memory};
     use crate::transaction::Transaction;
 
@@ -183,6 +247,11 @@ mod tests {
         }
         let listed: Vec<KeyInSuites> = head.keys(&suites).unwrap().collect::<Result<_, _>>().unwrap();
         assert_eq!(listed, expected.into_iter().collect::<Vec<_>>());
+        let records = head
+            .records_in(&suites)
+            .unwrap()
+            .map(|item| item.map(|(record, suites)| (record.key().clone(), suites)));
+        assert_eq!(records.collect::<Result<Vec<_>, _>>().unwrap(), listed);
         let requests = |suites: &[SuiteName]| {
             let before = counted.requests();
             assert_eq!(head.keys(suites).unwrap().count(), if suites.len() > 1 { 600 } else { 500 });

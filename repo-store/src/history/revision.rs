@@ -10,6 +10,7 @@ use crate::history::horizon::Ends;
 use crate::history::tags::tagged;
 use crate::model::chunk::Chunk;
 use crate::model::commit::Commit;
+use crate::model::difference::chunks_of_one_only;
 use crate::model::hold::{Hold, Holds};
 use crate::model::id::CommitId;
 use crate::model::lookup::Lookup;
@@ -180,16 +181,10 @@ impl Revision<'_> {
     ) -> Result<Vec<Arc<Record>>, Error> {
         let finders: Vec<Finder<'_>> = words.iter().map(|word| Finder::new(word.as_bytes())).collect();
         let objects = self.store.objects();
-        let known = match other {
-            Some(other) => other.snapshot(suite)?.chunks(objects).collect::<Result<_, _>>()?,
-            None => BTreeSet::new(),
-        };
+        let known = other.map_or_else(|| Ok(Snapshot::default()), |other| other.snapshot(suite))?;
+        let (unknown, _) = chunks_of_one_only(&objects, &self.snapshot(suite)?, &known)?;
         let mut found = Vec::new();
-        for id in self.snapshot(suite)?.chunks(objects) {
-            let id = id?;
-            if known.contains(&id) {
-                continue;
-            }
+        for id in unknown {
             let chunk = Chunk::read(&objects, id)?;
             for place in 0..chunk.len() {
                 if finders.iter().any(|finder| finder.find(chunk.text(place)).is_some()) {

@@ -120,8 +120,8 @@ impl Selector {
         if self.version.is_some() {
             return Ok(records);
         }
-        let places = candidates::places(records.iter().map(|record| record.key()), architectures);
-        let newest = records.into_iter().zip(places).filter(|(_, place)| *place == 1);
+        let places = candidates::is_newest(records.iter().map(|record| record.key()), architectures);
+        let newest = records.into_iter().zip(places).filter(|(_, is_newest)| *is_newest);
         Ok(newest.map(|(record, _)| record).collect())
     }
 

@@ -28,6 +28,14 @@ impl Store {
         super::backup::foreseen::plan_restore(from, to)
     }
 
+    /// Returns the references that the store lost: a backup made now would lack them, or keep them as they were.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn lost_references(&self) -> Result<Vec<Utf8PathBuf>, Error> {
+        super::backup::lost_references(self)
+    }
+
     /// Returns the files that a backup must hold, those first that others refer to: from the root, but those outside it, which
     /// the configuration names, by their absolute paths.
     ///

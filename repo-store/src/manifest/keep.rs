@@ -41,7 +41,8 @@ pub(crate) fn manifest_unkept(store: &Store, blob: BlobId) -> Result<Manifest, E
     kept_manifest(store.storage(), blob)?.map_or_else(|| make_manifest(store, blob), Ok)
 }
 
-fn kept_manifest(storage: &Storage, blob: BlobId) -> Result<Option<Manifest>, Error> {
+/// See [`Store::kept_manifest`].
+pub(crate) fn kept_manifest(storage: &Storage, blob: BlobId) -> Result<Option<Manifest>, Error> {
     let bytes = storage.objects().get(&manifest_key(blob))?;
     Ok(bytes.and_then(|bytes| Manifest::read(&bytes, blob).ok().flatten()))
 }

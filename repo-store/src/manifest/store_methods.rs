@@ -16,4 +16,12 @@ impl Store {
     pub fn manifest(&self, blob: BlobId) -> Result<Manifest, Error> {
         super::keep::manifest(self, blob)
     }
+
+    /// Returns what is inside a package file if the store knows it already; nothing is unpacked.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn kept_manifest(&self, blob: BlobId) -> Result<Option<Manifest>, Error> {
+        super::keep::kept_manifest(self.storage(), blob)
+    }
 }

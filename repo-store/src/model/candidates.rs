@@ -28,6 +28,18 @@ pub(crate) fn places<'a>(
     places
 }
 
+/// Returns of each package file whether a machine would install it: whether it is the newest version for some machine.
+///
+/// The machines are those of `architectures`, and one for each architecture that a package is built for. When no architecture is given,
+/// there may be machines of any other. A source package is the newest of its sources. The keys are in order.
+#[must_use]
+pub fn is_newest<'a>(
+    keys: impl IntoIterator<Item = &'a RecordKey>,
+    architectures: &[Architecture],
+) -> Vec<bool> {
+    places(keys, architectures).into_iter().map(|place| place == 1).collect()
+}
+
 /// A machine, or who builds from source.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Client<'a> {

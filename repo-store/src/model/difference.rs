@@ -34,15 +34,7 @@ impl Difference {
         first: &Snapshot,
         second: &Snapshot,
     ) -> Result<Self, StorageError> {
-        let pages = |snapshot: &Snapshot| snapshot.pages().iter().map(|page| page.id).collect::<Vec<_>>();
-        let (first, second) = without_common(pages(first), pages(second));
-        let chunks = |pages: Vec<PageId>| {
-            let chunks = pages.into_iter().map(|id| page::chunk_ids(objects, id));
-            Ok::<_, StorageError>(
-                chunks.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect::<Vec<_>>(),
-            )
-        };
-        let (first, second) = without_common(chunks(first)?, chunks(second)?);
+        let (first, second) = chunks_of_one_only(objects, first, second)?;
         let (mut first, mut second) = (Side::new(*objects, first)?, Side::new(*objects, second)?);
         let mut difference = Self::default();
         loop {
@@ -75,6 +67,24 @@ fn is_same(first: Option<&Record>, second: Option<&Record>) -> bool {
         || first.blob() == second.blob()
             && first.component() == second.component()
             && matches!((first.published(), second.published()), (Ok(first), Ok(second)) if first == second)
+}
+
+/// The chunks that each of two snapshots has and the other has not, in order. Pages that both have are not read.
+pub(crate) fn chunks_of_one_only(
+    objects: &Objects<'_>,
+    first: &Snapshot,
+    second: &Snapshot,
+) -> Result<(Vec<ChunkId>, Vec<ChunkId>), StorageError> {
+    let pages = |snapshot: &Snapshot| snapshot.pages().iter().map(|page| page.id).collect::<Vec<_>>();
+    let (first, second) = without_common(pages(first), pages(second));
+    let chunks = |pages: Vec<PageId>| {
+        let mut chunks = Vec::new();
+        for id in pages {
+            chunks.extend(page::chunk_ids(objects, id)?);
+        }
+        Ok::<_, StorageError>(chunks)
+    };
+    Ok(without_common(chunks(first)?, chunks(second)?))
 }
 
 /// What each of two lists has and the other has not.

@@ -134,6 +134,49 @@ impl fmt::Display for TagName {
     }
 }
 
+/// The name of a machine, a job or a group of them, as those who give access call it.
+///
+/// It starts with a letter or a digit and holds letters, digits, `.`, `_`, `-` and `@`, at most 64 characters: the name of a host is one.
+///
+/// ```
+/// use repo_store::HolderName;
+/// assert_eq!(HolderName::parse("web1.example.org")?.as_str(), "web1.example.org");
+/// for bad in ["", "-web", "web 1", "web/1", "web:1"] {
+///     assert!(HolderName::parse(bad).is_err());
+/// }
+/// # Ok::<(), repo_store::NameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HolderName(String);
+
+impl HolderName {
+    /// Checks `name`.
+    ///
+    /// # Errors
+    /// [`NameError::InvalidHolder`] when nobody can be called that.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
+        if starts_well && name.len() <= 64 && name.chars().all(allowed) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(NameError::InvalidHolder { name: name.escape_debug().take(100).collect() })
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HolderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A name that nothing can have.
 ///
 /// Messages do not repeat their source: print the chain.
@@ -154,6 +197,14 @@ pub enum NameError {
         /// The name, control characters escaped.
         name: String,
     },
+    /// A name that cannot be a machine's, a job's or a group's.
+    #[error(
+        "`{name}` cannot be the name of a machine, a job or a group: letters, digits, `.`, `_`, `-`, `@`, a letter or a digit first"
+    )]
+    InvalidHolder {
+        /// The name, control characters escaped.
+        name: String,
+    },
     /// A name for a tag that reads as a time.
     #[error("`{name}` cannot be the name of a tag: it reads as a time")]
     TagLikeTime {
@@ -169,6 +220,7 @@ impl NameError {
         match self {
             Self::UnknownRepository { .. } => "E-UNKNOWN-REPOSITORY",
             Self::InvalidTag { .. } | Self::TagLikeTime { .. } => "E-INVALID-TAG",
+            Self::InvalidHolder { .. } => "E-INVALID-HOLDER",
         }
     }
 }

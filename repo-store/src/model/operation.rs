@@ -5,7 +5,7 @@ use std::fmt;
 use deb_parse::SuiteName;
 
 use crate::model::commit::one_line;
-use crate::model::name::{RepositoryName, TagName};
+use crate::model::name::{HolderName, RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 
 /// What was done to a repository.
@@ -77,6 +77,17 @@ pub enum Operation {
     Tag(TagName),
     /// A name was taken away. It makes no commit.
     DeleteTag(TagName),
+    /// A machine or a job was given a token. It makes no commit.
+    GiveToken(HolderName),
+    /// A token was made worthless. It makes no commit.
+    RevokeToken(HolderName),
+    /// The holder of a token was given another name. It makes no commit.
+    RenameToken {
+        /// The name before.
+        from: HolderName,
+        /// The name after.
+        to: HolderName,
+    },
     /// Anything else, in words.
     Other(String),
 }
@@ -190,6 +201,12 @@ impl Operation {
             "publish" => Self::Publish(PublicationId::parse(rest)?),
             "tag" => Self::Tag(TagName::parse(rest).ok()?),
             "delete" => Self::DeleteTag(TagName::parse(rest.strip_prefix("tag ")?).ok()?),
+            "give" => Self::GiveToken(HolderName::parse(rest.strip_suffix(" a token")?).ok()?),
+            "revoke" => Self::RevokeToken(HolderName::parse(rest.strip_prefix("the token of ")?).ok()?),
+            "rename" => {
+                let (from, to) = rest.strip_prefix("the token of ")?.split_once(" to ")?;
+                Self::RenameToken { from: HolderName::parse(from).ok()?, to: HolderName::parse(to).ok()? }
+            }
             _ => return None,
         })
     }
@@ -229,6 +246,9 @@ impl fmt::Display for Operation {
             Self::Publish(id) => write!(f, "publish {id}"),
             Self::Tag(name) => write!(f, "tag {name}"),
             Self::DeleteTag(name) => write!(f, "delete tag {name}"),
+            Self::GiveToken(holder) => write!(f, "give {holder} a token"),
+            Self::RevokeToken(holder) => write!(f, "revoke the token of {holder}"),
+            Self::RenameToken { from, to } => write!(f, "rename the token of {from} to {to}"),
             Self::Other(words) => f.write_str(words),
         }
     }
@@ -252,6 +272,7 @@ mod tests {
         let repository = "[a-z][a-z0-9-]{0,8}".prop_map(|name| RepositoryName::parse(&name).unwrap());
         let suites =
             prop::collection::vec("[a-z]{3,8}".prop_map(|name| SuiteName::parse(&name).unwrap()), 0..3);
+        let holder = || "[A-Za-z0-9][A-Za-z0-9._@-]{0,12}".prop_map(|name| HolderName::parse(&name).unwrap());
         // A name that no commit id starts with.
         let tag = || "[g-z][a-z0-9._-]{0,8}".prop_map(|name| TagName::parse(&name).unwrap());
         prop_oneof![
@@ -279,6 +300,9 @@ mod tests {
             }),
             tag().prop_map(Operation::Tag),
             tag().prop_map(Operation::DeleteTag),
+            holder().prop_map(Operation::GiveToken),
+            holder().prop_map(Operation::RevokeToken),
+            (holder(), holder()).prop_map(|(from, to)| Operation::RenameToken { from, to }),
         ]
     }
 
@@ -289,7 +313,7 @@ mod tests {
         }
 
         #[test]
-        fn words_stay_what_they_are(words in "(add|remove|promote from|roll back|undo|hold|tag|delete|retention:)?[ -~]{0,60}") {
+        fn words_stay_what_they_are(words in "(add|remove|promote from|roll back|undo|hold|tag|delete|give|revoke the token of|rename the token of|retention:)?[ -~]{0,60}") {
             let line = one_line(&words);
             prop_assert_eq!(Operation::parse(&line).to_string(), line);
         }

@@ -17,8 +17,10 @@ use super::target::PublicationTarget;
 use super::target::directory::{DirectoryTarget, is_whole};
 use crate::error::{ChangeError, Error};
 use crate::model::chunk::Chunk;
-use crate::model::id::ChunkId;
+use crate::model::id::{ChunkId, PageId};
+use crate::model::page;
 use crate::model::publication_id::PublicationId;
+use crate::model::snapshot::Snapshot;
 use crate::storage::beneath::{At, StorePaths};
 use crate::storage::{StorageError, files};
 use crate::store::Store;
@@ -135,6 +137,7 @@ const LOOKED_AT: usize = 2;
 ///
 /// Checking every file would cost more than the rest of a publication. So the files of a few chunks are checked, chosen by `now`, and all
 /// files if one of these is missing. A removed pool is noticed at once, a single missing file after some publications or by a check.
+/// Only the pages with these chunks are read.
 ///
 /// # Errors
 /// When the records cannot be read, or a link or a file lies where a directory of the pool belongs.
@@ -145,24 +148,34 @@ pub(super) fn fill_pool(
 ) -> Result<u64, Error> {
     let objects = store.objects();
     let snapshots: BTreeSet<_> = publication.suites.values().filter_map(|suite| suite.snapshot).collect();
-    // Suites share most of their chunks.
-    let mut chunks = BTreeSet::new();
+    // Suites share most of their pages.
+    let mut pages = BTreeSet::new();
     for snapshot in snapshots {
-        for id in store.empty_or(Some(snapshot))?.chunks(objects) {
-            chunks.insert(id?);
+        pages.extend(Snapshot::page_ids(&objects, snapshot)?);
+    }
+    let pages: Vec<PageId> = pages.into_iter().collect();
+    let turn = drawn(now.as_second());
+    let (mut filled, mut left) = (0, LOOKED_AT);
+    for id in in_turn(&pages, turn) {
+        let chunks = page::chunk_ids(&objects, *id)?;
+        for id in in_turn(&chunks, turn >> 32).take(left) {
+            filled += fill_chunk((store, target), *id)?;
+        }
+        left = left.saturating_sub(chunks.len());
+        if left == 0 {
+            break;
         }
     }
-    let chunks: Vec<ChunkId> = chunks.into_iter().collect();
-    let mut filled = 0;
-    for id in in_turn(&chunks, drawn(now.as_second())).take(LOOKED_AT) {
-        filled += fill_chunk((store, target), *id)?;
-    }
     if filled > 0 {
+        let mut chunks = BTreeSet::new();
+        for id in &pages {
+            chunks.extend(page::chunk_ids(&objects, *id)?);
+        }
         for id in &chunks {
             filled += fill_chunk((store, target), *id)?;
         }
+        target.sync()?;
     }
-    target.sync()?;
     Ok(filled)
 }
 

@@ -109,9 +109,6 @@ pub struct PublishOptions {
     /// Read every published file of an index that is taken over, or that a part is taken from, to its end, and not only a share of them;
     /// render the index again when the file is damaged. Going back to an older state asks for this.
     pub check_all: bool,
-    /// Look for some files of the packages that are published, others each time, and for all when one is missing; link what is missing
-    /// into the pool again. The rest of what clients see is looked for always.
-    pub fill_pool: bool,
     /// Publish what was exported to be signed elsewhere, and not the current state.
     pub exported: Option<Exported>,
 }
@@ -256,7 +253,7 @@ fn publish_to(
     let roots = restore_archive_roots(store, target, &repository.name)?;
     ground.look_for_missing(target)?;
     let mut restored = roots + ground.missing();
-    if let Some(current) = ground.current.as_ref().filter(|_| options.fill_pool) {
+    if let Some(current) = &ground.current {
         restored += missing::fill_pool((store, target), current, context.now)?;
     }
     let Decision { kept, wanted, is_up_to_date } = ground.decide(repository, start);

@@ -237,8 +237,8 @@ mod tests {
         let index = std::fs::read_to_string(index).unwrap();
         assert!(index.contains("Package: other") && !index.contains("Package: long"), "{index}");
         // Nothing else stumbles over it.
-        let options = crate::PublishOptions { fill_pool: true, ..Default::default() };
-        assert_eq!(store.publish_with(&preprod, &signer, options, &context).unwrap().restored, 0);
+        let options = crate::PublishOptions::default();
+        assert_eq!(store.publish(&preprod, &signer, &context).unwrap().restored, 0);
         assert_eq!(store.sign_again(&preprod, &signer, options, &context).unwrap().unlisted.len(), 1);
         let report = store.fsck(&crate::FsckOptions::default(), &context).unwrap();
         assert!(report.problems.iter().all(|problem| problem.path.starts_with("store")), "{report:?}");

@@ -1,7 +1,8 @@
 //! The releases of Debian and Ubuntu, and what versions of packages call them.
 //!
 //! A package that was built for one release says so in its version, in one of many styles: `+deb12u1`, `~bookworm1`, `1debian12`,
-//! `~bpo12+1`, `.pgdg120+1`, `~jammy1`, `1jammy.2023`, `~ubuntu22.04.1`, `0ubuntu0.22.04.1`, `~22.04`, `~ubu2204`.
+//! `~bpo12+1`, `.pgdg120+1`, `~jammy1`, `1jammy.2023`, `~ubuntu22.04.1`, `0ubuntu0.22.04.1`, `~22.04`, `~2204`, `~ubu2204`,
+//! `.d12`, `~u22`, `1u2204`.
 
 use Distribution::{Debian, Ubuntu};
 
@@ -202,13 +203,15 @@ pub(crate) fn mentions(version: &str) -> Vec<Mention> {
         let is_last = || rest.find('-').map(|length| at + length) == hyphen;
         let is_counter = || word.eq_ignore_ascii_case("debian") && digits(behind).0.len() < 2;
         let is_upstreams = before == '-' && at < revision && (!is_last() || is_counter());
+        let in_revision = at >= revision && hyphen.is_some();
         let named = match word {
             "~" if at >= revision => bare(behind).map(Named::Known),
             _ if letters == 0 || is_upstreams => None,
             word => {
                 let place = MarkPlace {
                     before,
-                    in_revision: at >= revision && hyphen.is_some(),
+                    in_revision,
+                    in_upstream: at < revision,
                     behind_hyphen: version.get(..at).is_some_and(|start| start.contains('-')),
                 };
                 named(place, &word.to_ascii_lowercase(), behind)
@@ -230,13 +233,17 @@ struct MarkPlace {
     before: char,
     /// Whether it stands in a Debian revision.
     in_revision: bool,
+    /// Whether it stands in the upstream version of a package that has a Debian revision.
+    in_upstream: bool,
     /// Whether any hyphen stands before it.
     behind_hyphen: bool,
 }
 
 /// The release that a run of letters names, together with what stands before and behind it.
 fn named(place: MarkPlace, word: &str, behind: &str) -> Option<Named> {
-    let MarkPlace { before, in_revision, behind_hyphen } = place;
+    let MarkPlace { before, in_revision, in_upstream, behind_hyphen } = place;
+    // A number of two digits alone may be a counter, unless a separator stands before its letters where upstream writes nothing.
+    let is_apart = before == '~' && !in_upstream || in_revision && matches!(before, '.' | '+' | '-');
     match word {
         "deb" | "bpo" if before == '~' && behind.starts_with(['.', '-']) => {
             let number = behind.strip_prefix(['.', '-']).unwrap_or(behind);
@@ -263,14 +270,23 @@ fn named(place: MarkPlace, word: &str, behind: &str) -> Option<Named> {
         "ubuntu" if before.is_ascii_digit() && !names_april(behind) && !names_october(behind) => None,
         "ubuntu" | "ubu" | "ub" => {
             let number = behind.strip_prefix(['.', '-', '~', '+', '_']).unwrap_or(behind);
-            let may_be_year = before == '~' || before == '-' && in_revision;
-            ubuntu(number).or_else(|| long_term(number).filter(|_| may_be_year))
+            ubuntu(number).or_else(|| long_term(number).filter(|_| is_apart || before == '~'))
         }
         "pgdg" => ubuntu(behind)
             .or_else(|| debian(behind).filter(|named| named.known().is_some()))
             .or_else(|| debian_tenfold(behind)),
-        "u" | "pop" if matches!(before, '~' | '+') => {
-            calendar(behind).filter(|_| digits(behind).0.len() == 2)
+        // The `u` of an update follows a number too, as in `deb12u1`: only a year and month are no such count.
+        "u" | "pop" => {
+            let is_year = |number: &str| digits(number).0.len() == 2;
+            let is_place = matches!(before, '~' | '+') || in_revision;
+            let full = calendar(behind).filter(|_| is_year(behind)).or_else(|| joined(behind));
+            full.filter(|_| is_place).or_else(|| long_term(behind).filter(|_| is_apart))
+        }
+        // In hexadecimal numbers `d12` is followed by more letters or digits.
+        "d" if is_apart || before == '+' && !in_upstream => {
+            let (number, rest) = digits(behind);
+            let ends = !rest.starts_with(|c: char| c.is_ascii_alphabetic() && !matches!(c, 'u' | 'U'));
+            debian(behind).filter(|named| number.len() == 2 && ends && named.known().is_some())
         }
         word => {
             let series = word.strip_prefix("debian").or_else(|| word.strip_prefix("ubuntu")).unwrap_or(word);
@@ -340,13 +356,16 @@ fn is_above_all(number: &str, mut releases: impl Iterator<Item = ReleaseName>) -
 
 /// `22.04`, `2204`, or one of these after the number of an Ubuntu revision: `0.22.04.1`.
 fn ubuntu(text: &str) -> Option<Named> {
-    let (number, behind) = digits(text);
+    let (_, behind) = digits(text);
     let revision = || calendar(behind.strip_prefix('.')?);
-    let joined = || {
-        let (year, month) = number.split_at_checked(2).filter(|_| number.len() == 4)?;
-        ubuntu_of(year, month)
-    };
-    calendar(text).or_else(joined).or_else(revision)
+    calendar(text).or_else(|| joined(text)).or_else(revision)
+}
+
+/// `2204`, and no digit behind it.
+fn joined(text: &str) -> Option<Named> {
+    let (number, _) = digits(text);
+    let (year, month) = number.split_at_checked(2).filter(|_| number.len() == 4)?;
+    ubuntu_of(year, month)
 }
 
 /// `22.04`, and no digit behind it.
@@ -367,9 +386,17 @@ fn ubuntu_of(year: &str, month: &str) -> Option<Named> {
 }
 
 /// A number alone counts only after a tilde in the Debian revision, and with a year of two digits: many upstream versions have such
-/// numbers.
+/// numbers. `2010.10.3` and `2004rc1` are of those.
 fn bare(text: &str) -> Option<ReleaseName> {
-    if digits(text).0.len() == 2 { calendar(text)?.known() } else { None }
+    let (number, behind) = digits(text);
+    match number.len() {
+        2 => calendar(text)?.known(),
+        4 if !behind.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            let (month, _) = digits(behind.strip_prefix('.').unwrap_or_default());
+            if month.len() == 2 { None } else { joined(text)?.known() }
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -467,6 +494,44 @@ mod tests {
             }
             for version in versions {
                 assert_eq!(last(&version), Some(release.series()), "{version}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_release_is_named_by_the_first_letter_of_its_distribution_or_a_joined_number_too() {
+        for release in ReleaseName::all() {
+            let number = release.number();
+            let mut marks = Vec::new();
+            if release.distribution() == Debian && number.len() == 2 {
+                for form in [".d#", "~d#", "-d#", "+d#", "~d#u1", "+d#+2", ".deb#", "+deb#", "-debian#"] {
+                    marks.push(form.replace('#', number));
+                }
+            } else if let Some((year, month)) = number.split_once('.').filter(|(year, _)| year.len() == 2) {
+                for form in ["~#", "~u#", "+u#", ".u#", "-u#", "u#", "~ubu#", ".ub#"] {
+                    for number in [number.to_owned(), format!("{year}{month}")] {
+                        marks.extend([
+                            form.replace('#', &number),
+                            format!("{}+1", form.replace('#', &number)),
+                        ]);
+                    }
+                }
+                if month == "04" && year.parse::<u32>().unwrap() % 2 == 0 {
+                    marks.extend(
+                        ["~u#", ".u#", "-u#", "+u#", ".ubuntu#", ".ub#"].map(|form| form.replace('#', year)),
+                    );
+                }
+            }
+            for mark in marks {
+                for start in ["5-1", "1.2.3-0.1", "2:4-3+deb9u1"] {
+                    let version = format!("{start}{mark}");
+                    assert_eq!(last(&version), Some(release.series()), "{version}");
+                }
+                // Without a revision a hyphen would begin one, and only a tilde or plus sets a mark apart from the version.
+                if mark.starts_with('~') {
+                    let version = format!("1.0{mark}");
+                    assert_eq!(last(&version), Some(release.series()), "{version}");
+                }
             }
         }
     }
@@ -575,6 +640,28 @@ mod tests {
             "1.0-1~ubuntu3",
             "1.0-1ubuntu22",
             "1.0-1.ub2",
+            "1.0-1.d5",
+            "1.0-1.d99",
+            "1.0-1d12",
+            "1.0.d12-1",
+            "1.0+d12-1",
+            "0~git20150711.d14ea06-4",
+            "0~20200101-0.d12b3f",
+            "1.0-1u22",
+            "1.0-1u1",
+            "1.0-1+deb12x2204",
+            "1.0+u22",
+            "1.0-1.u23",
+            "1.0-1.u2205",
+            "1.0-1~2205",
+            "1.0-1~22041",
+            "1.0-1~2204rc1",
+            "1.0-1~2010.10.3",
+            "1.0~2204-1",
+            "1.0-1+2204",
+            "1.0-1.2204",
+            "1.0-1.22.04",
+            "1.0-1~12",
             "1.0+grub22.04",
             "1.0~28.04",
             "1.0+deb160",

@@ -5,7 +5,7 @@
 
 use deb_parse::{SuiteName, Version};
 
-use crate::settings::release_name::mentions;
+use crate::settings::release_name::{Mention, mentions};
 use crate::settings::{RepositorySettings, SuiteSettings};
 
 /// Where a package goes, and why.
@@ -20,7 +20,7 @@ pub enum Route {
     },
     /// Its version names a release: to the suites of that release.
     Release {
-        /// The part of the version from the marker on.
+        /// The mark of the release, as the version has it: `bookworm1` of `1.0-bookworm1-2`.
         marker: String,
         /// The suites.
         suites: Vec<SuiteName>,
@@ -65,26 +65,55 @@ impl Route {
 /// appended last, as in `1.0-1+deb12u1~bpo11+1`. Suites that take only what is routed to them are no such suites.
 #[must_use]
 pub fn route(repository: &RepositorySettings, version: &Version) -> Route {
-    by_version(repository.suites.iter().filter(|suite| !suite.only_routed).collect(), version)
+    let suites: Vec<&SuiteSettings> = repository.suites.iter().filter(|suite| !suite.only_routed).collect();
+    by_version(&suites, version)
 }
 
 /// The same among these suites.
-pub(crate) fn by_version(suites: Vec<&SuiteSettings>, version: &Version) -> Route {
+pub(crate) fn by_version(suites: &[&SuiteSettings], version: &Version) -> Route {
     let version = without_epoch(version);
-    let mentions = mentions(version);
-    let here = suites.iter().filter_map(|suite| suite.markers.last_in(version, &mentions)).max();
-    let elsewhere = mentions.last().map(|mention| mention.at);
-    let from = |place: usize| version.get(place..).unwrap_or_default().to_owned();
-    let names = |suites: &[&SuiteSettings]| suites.iter().map(|suite| suite.name.clone()).collect();
+    let LastMark { here, mention, suites: named } = last_mark(version, suites);
+    let elsewhere = mention.map(|mention| mention.at);
+    let from = |place: usize| mark(version, place, suites).to_owned();
     match here.max(elsewhere) {
-        Some(place) if here == Some(place) => {
-            let named: Vec<_> = suites
-                .into_iter()
-                .filter(|suite| suite.markers.last_in(version, &mentions) == here)
-                .collect();
-            Route::Release { marker: from(place), suites: names(&named) }
-        }
-        foreign => Route::Everywhere { suites: names(&suites), foreign: foreign.map(from) },
+        Some(place) if here == Some(place) => Route::Release { marker: from(place), suites: named },
+        foreign => Route::Everywhere {
+            suites: suites.iter().map(|suite| suite.name.clone()).collect(),
+            foreign: foreign.map(from),
+        },
+    }
+}
+
+/// Returns the mark that begins at `place`, without the revision behind it. A mark may have a hyphen of its own: `debian-12`.
+fn mark<'v>(version: &'v str, place: usize, suites: &[&SuiteSettings]) -> &'v str {
+    let whole = last_mark(version, suites);
+    let hyphens = version.match_indices('-').map(|(at, _)| at).filter(|at| *at > place);
+    let mut shorter = hyphens.filter_map(|end| version.get(..end));
+    let version = shorter.find(|start| last_mark(start, suites) == whole).unwrap_or(version);
+    version.get(place..).unwrap_or_default()
+}
+
+/// What a version is marked with last.
+#[derive(PartialEq)]
+struct LastMark {
+    /// Where the last mark of a suite begins.
+    here: Option<usize>,
+    /// The last release that is named, whether there is a suite for it or not.
+    mention: Option<Mention>,
+    /// The suites that have the mark at `here`.
+    suites: Vec<SuiteName>,
+}
+
+/// Returns what a version is marked with last.
+fn last_mark(version: &str, suites: &[&SuiteSettings]) -> LastMark {
+    let mentions = mentions(version);
+    let place = |suite: &&SuiteSettings| suite.markers.last_in(version, &mentions);
+    let here = suites.iter().filter_map(&place).max();
+    let marked = suites.iter().filter(|suite| here.is_some() && place(suite) == here);
+    LastMark {
+        here,
+        mention: mentions.last().copied(),
+        suites: marked.map(|suite| suite.name.clone()).collect(),
     }
 }
 
@@ -107,6 +136,28 @@ mod tests {
             Route::Everywhere { foreign: None, .. } => "everywhere".to_owned(),
             Route::Everywhere { foreign: Some(marker), .. } => format!("everywhere, but see {marker}"),
             route => route.suites().iter().map(SuiteName::as_str).collect::<Vec<_>>().join(" "),
+        }
+    }
+
+    #[test]
+    fn the_mark_of_a_release_ends_before_the_revision() {
+        let suites = ["bookworm", "trixie", "internal"];
+        let suites =
+            suites.map(|name| SuiteSettings::new(SuiteName::parse(name).unwrap(), Vec::new())).to_vec();
+        let settings = RepositorySettings::new(RepositoryName::parse("preprod").unwrap(), suites);
+        for (version, expected) in [
+            ("2.4.1-trixie-1", "trixie"),
+            ("2.4.1-trixie1-1+b2", "trixie1"),
+            ("2.4.1-deb12u1-1", "deb12u1"),
+            ("1.0-1debian-12", "debian-12"),
+            ("1.0~debian-12", "debian-12"),
+            ("2.4.1-internal-2-3", "internal"),
+            ("1.2-1+deb12u1", "deb12u1"),
+        ] {
+            match route(&settings, &Version::parse(version).unwrap()) {
+                Route::Release { marker, .. } => assert_eq!(marker, expected, "{version}"),
+                other => panic!("{version}: {other:?}"),
+            }
         }
     }
 
@@ -139,7 +190,13 @@ mod tests {
             ("1.2-1+deb12u1~bpo11+1", "everywhere, but see bpo11+1"),
             ("2.0deb12", "bookworm bookworm-acme"),
             ("2.4.1-bookworm-1", "bookworm bookworm-acme"),
-            ("2.4.1-debian11-1", "everywhere, but see debian11-1"),
+            ("2.4.1-debian11-1", "everywhere, but see debian11"),
+            ("2.4.1-trixie-1", "trixie"),
+            ("2.4.1-focal.2-1", "everywhere, but see focal.2"),
+            ("1.0-1~debian-11", "everywhere, but see debian-11"),
+            ("5-1.d12", "bookworm bookworm-acme"),
+            ("1.0~2204", "jammy"),
+            ("1.0-1u2404", "everywhere, but see u2404"),
             ("1.0+deb99u1", "everywhere, but see deb99u1"),
             ("1.0-ubuntu28.04", "everywhere, but see ubuntu28.04"),
             ("2.0+deb1", "everywhere"),

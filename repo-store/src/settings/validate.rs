@@ -30,27 +30,35 @@ impl RepositorySettings {
     /// # Errors
     /// A [`SettingsError`] for the first mistake.
     pub fn validate(&self) -> Result<(), SettingsError> {
+        first(self.mistakes())
+    }
+
+    /// Returns everything that [`validate`](Self::validate) refuses.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<SettingsError> {
         let repository = || self.name.clone();
+        let mut mistakes = Vec::new();
         if self.suites.is_empty() {
-            return Err(SettingsError::NoSuites { repository: repository() });
+            mistakes.push(SettingsError::NoSuites { repository: repository() });
         }
         if let Some(suite) = first_repeated(self.suites.iter().map(|suite| &suite.name)) {
-            return Err(SettingsError::RepeatedSuite { repository: repository(), suite: suite.clone() });
+            mistakes.push(SettingsError::RepeatedSuite { repository: repository(), suite: suite.clone() });
         }
-        SuiteSettings::validate_aliases(&self.suites)?;
-        self.suites.iter().try_for_each(SuiteSettings::validate)?;
+        mistakes.extend(SuiteSettings::mistaken_aliases(&self.suites));
+        mistakes.extend(self.suites.iter().flat_map(SuiteSettings::mistakes));
         if let Some(suite) = self.flat.as_ref().filter(|flat| self.suite(flat).is_none()) {
-            return Err(SettingsError::UnknownFlat { repository: repository(), suite: suite.clone() });
+            mistakes.push(SettingsError::UnknownFlat { repository: repository(), suite: suite.clone() });
         }
-        self.validate_encodings()?;
-        self.routing.iter().try_for_each(|rule| self.validate_rule(rule))?;
-        for (field, text) in [("origin", &self.origin), ("label", &self.label), ("url", &self.url)] {
-            validate_line(field, None, text.as_deref())?;
-        }
+        mistakes.extend(self.mistaken_encodings());
+        mistakes.extend(self.routing.iter().filter_map(|rule| self.validate_rule(rule).err()));
+        let texts = [("origin", &self.origin), ("label", &self.label), ("url", &self.url)];
+        mistakes.extend(
+            texts.iter().filter_map(|(field, text)| validate_line(field, None, text.as_deref()).err()),
+        );
         if self.valid_for.is_some_and(|time| time <= SignedDuration::ZERO || time > LONGEST_VALIDITY) {
-            return Err(SettingsError::Validity { repository: repository() });
+            mistakes.push(SettingsError::Validity { repository: repository() });
         }
-        Ok(())
+        mistakes
     }
 
     /// [`validate`](Self::validate), for operations.
@@ -58,16 +66,19 @@ impl RepositorySettings {
         Ok(self.validate()?)
     }
 
-    fn validate_encodings(&self) -> Result<(), SettingsError> {
+    fn mistaken_encodings(&self) -> Vec<SettingsError> {
         if self.encodings.is_empty() {
-            return Err(SettingsError::NoEncoding { kind: None });
+            return vec![SettingsError::NoEncoding { kind: None }];
         }
-        if let Some((kind, _)) = self.encodings_by_kind.iter().find(|(_, encodings)| encodings.is_empty()) {
-            return Err(SettingsError::NoEncoding { kind: Some(*kind) });
-        }
+        let empty = self.encodings_by_kind.iter().filter(|(_, encodings)| encodings.is_empty());
+        let mut mistakes: Vec<_> =
+            empty.map(|(kind, _)| SettingsError::NoEncoding { kind: Some(*kind) }).collect();
         let of_packages = self.encodings_of(IndexKind::Packages);
         let is_common = |encoding: &Encoding| matches!(encoding, Encoding::Xz | Encoding::Gz);
-        if of_packages.iter().any(is_common) { Ok(()) } else { Err(SettingsError::NoCommonEncoding) }
+        if !of_packages.is_empty() && !of_packages.iter().any(is_common) {
+            mistakes.push(SettingsError::NoCommonEncoding);
+        }
+        mistakes
     }
 
     fn validate_rule(&self, rule: &RoutingRule) -> Result<(), SettingsError> {
@@ -95,37 +106,45 @@ impl SuiteSettings {
     /// # Errors
     /// A [`SettingsError`] for the first mistake.
     pub fn validate(&self) -> Result<(), SettingsError> {
+        first(self.mistakes())
+    }
+
+    /// Returns everything that [`validate`](Self::validate) refuses.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<SettingsError> {
         let suite = || self.name.clone();
+        let mut mistakes = Vec::new();
         if self.architectures.is_empty() {
-            return Err(SettingsError::NoArchitectures { suite: suite() });
+            mistakes.push(SettingsError::NoArchitectures { suite: suite() });
         }
-        if let Some(architecture) = self.architectures.iter().find(|listed| listed.is_all()) {
-            return Err(SettingsError::NotAMachine { suite: suite(), architecture: architecture.clone() });
+        for architecture in self.architectures.iter().filter(|listed| listed.is_all()) {
+            mistakes.push(SettingsError::NotAMachine { suite: suite(), architecture: architecture.clone() });
         }
         if self.components.is_empty() {
-            return Err(SettingsError::NoComponents { suite: suite() });
+            mistakes.push(SettingsError::NoComponents { suite: suite() });
         }
         for component in &self.components {
             let parent = component.as_str().strip_suffix("/debian-installer");
             let parent = self.components.iter().find(|other| Some(other.as_str()) == parent);
             if let Some(parent) = parent {
                 let (component, parent) = (component.clone(), parent.clone());
-                return Err(SettingsError::InstallerComponent { suite: suite(), component, parent });
+                mistakes.push(SettingsError::InstallerComponent { suite: suite(), component, parent });
             }
         }
         let architecture = first_repeated(&self.architectures).map(ToString::to_string);
-        let repeated = architecture.or_else(|| first_repeated(&self.components).map(ToString::to_string));
-        if let Some(name) = repeated {
-            return Err(SettingsError::Repeated { suite: suite(), name });
-        }
+        let component = first_repeated(&self.components).map(ToString::to_string);
+        let repeated = architecture.into_iter().chain(component);
+        mistakes.extend(repeated.map(|name| SettingsError::Repeated { suite: suite(), name }));
         let texts = [
             ("version", &self.version),
             ("changelogs", &self.changelogs),
             ("description", &self.description),
         ];
-        texts
-            .into_iter()
-            .try_for_each(|(field, text)| validate_line(field, Some(&self.name), text.as_deref()))
+        let wrong = |(field, text): &(&'static str, &Option<String>)| {
+            validate_line(field, Some(&self.name), text.as_deref()).err()
+        };
+        mistakes.extend(texts.iter().filter_map(wrong));
+        mistakes
     }
 
     /// Checks that each alias in a list of suites is neither the name nor the alias of another: both are directories below `dists/`.
@@ -133,17 +152,28 @@ impl SuiteSettings {
     /// # Errors
     /// [`SettingsError::AliasTaken`] for the first that is.
     pub fn validate_aliases(suites: &[Self]) -> Result<(), SettingsError> {
+        first(Self::mistaken_aliases(suites))
+    }
+
+    /// Returns everything that [`validate_aliases`](Self::validate_aliases) refuses.
+    #[must_use]
+    pub fn mistaken_aliases(suites: &[Self]) -> Vec<SettingsError> {
+        let mut mistakes = Vec::new();
         for (place, suite) in suites.iter().enumerate() {
             let Some(alias) = &suite.alias else { continue };
             let is_taken = |(other_place, other): (usize, &Self)| {
                 other.name == *alias || (other_place != place && other.alias.as_ref() == Some(alias))
             };
             if suites.iter().enumerate().any(is_taken) {
-                return Err(SettingsError::AliasTaken { suite: suite.name.clone(), alias: alias.clone() });
+                mistakes.push(SettingsError::AliasTaken { suite: suite.name.clone(), alias: alias.clone() });
             }
         }
-        Ok(())
+        mistakes
     }
+}
+
+fn first(mistakes: Vec<SettingsError>) -> Result<(), SettingsError> {
+    mistakes.into_iter().next().map_or(Ok(()), Err)
 }
 
 fn validate_line(

@@ -6,7 +6,7 @@ use deb_parse::{PackageName, SuiteName, Version};
 use repo_store::RepositorySettings;
 
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, joined};
+use crate::output::{Output, joined, suite_list};
 use crate::package_names::{self, Meant};
 use crate::session::Session;
 
@@ -38,7 +38,7 @@ pub(super) fn print(
         let lacking: Vec<_> = repository.suites.iter().map(|suite| &suite.name).collect();
         let lacking: Vec<_> = lacking.into_iter().filter(|suite| !there.contains(suite)).collect();
         if suites.is_empty() && !there.is_empty() && !lacking.is_empty() {
-            let (there, lacking) = (joined(&there), joined(&lacking));
+            let (there, lacking) = (suite_list(&there), suite_list(lacking));
             only_some.push(format!(
                 "hint: {} has {package} {version} in {there} and not in {lacking}: use the pin on machines that read {there}",
                 repository.name
@@ -52,7 +52,7 @@ pub(super) fn print(
         for other in session.config.repositories() {
             let suites = suites_with(pin, other, session)?;
             if !suites.is_empty() {
-                places.push(format!("{} ({})", other.name, joined(&suites)));
+                places.push(format!("{} ({})", other.name, suite_list(&suites)));
             }
         }
         if !places.is_empty() {

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use repo_store::{PackageChange, PackageState, SourceChange};
 
 use super::details::{Report, came, facts, references, step};
-use crate::output::{count, escape_for_terminal, joined};
+use crate::output::{count, escape_for_terminal, suite_list};
 
 const STYLE: &str = "body { font: 16px/1.45 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
 h1 { font-size: 1.5em } h2 { font-size: 1.2em; border-bottom: 1px solid #ccc } h3 { font-size: 1.05em; margin-bottom: .3em }
@@ -40,7 +40,7 @@ pub(super) fn page(report: &Report<'_>) -> String {
     );
     // Writing to a String cannot fail.
     for change in &report.suites {
-        let suites = joined(&change.suites);
+        let suites = suite_list(&change.suites);
         let sources = count(change.sources.len(), "source package");
         let _ = writeln!(page, "<h2>{}</h2>\n<p>{sources} changed.</p>", Escaped(&suites));
         change.sources.iter().for_each(|change| source(&mut page, change));

@@ -6,6 +6,7 @@ use repo_store::{Came, ChangelogEntry, PackageChange, PackageState, PrivilegedFi
 use serde::Serialize;
 
 use super::details::Report;
+use crate::output::suites_in_order;
 
 #[derive(Serialize)]
 pub(super) struct ReportJson<'a> {
@@ -92,7 +93,7 @@ impl<'a> From<&'a Report<'a>> for ReportJson<'a> {
     fn from(report: &'a Report<'a>) -> Self {
         let [a, b] = report.sides;
         let details = report.suites.iter().map(|change| SuitesJson {
-            suites: change.suites.iter().map(deb_parse::SuiteName::as_str).collect(),
+            suites: suites_in_order(&change.suites).into_iter().map(deb_parse::SuiteName::as_str).collect(),
             sources: change.sources.iter().map(SourceJson::from).collect(),
         });
         Self { a, b, details: details.collect() }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use repo_store::{PackageChange, SourceChange};
 
 use super::details::{Report, came, facts, references, step};
-use crate::output::{RowLimit, count, joined};
+use crate::output::{RowLimit, count, suite_list};
 
 /// So many files of a package are named; `--format json` and `html` name all.
 const NAMED: usize = 10;
@@ -16,7 +16,7 @@ pub(super) fn text(report: &Report<'_>, limit: RowLimit) -> String {
     let [first, second] = report.sides;
     // Writing to a String cannot fail.
     for change in &report.suites {
-        let _ = writeln!(text, "{}: {first} -> {second}\n", joined(&change.suites));
+        let _ = writeln!(text, "{}: {first} -> {second}\n", suite_list(&change.suites));
         let sources = change.sources.len();
         change.sources.iter().take(limit.of(sources)).for_each(|change| source(&mut text, change));
         if let Some(rest) = limit.rest(sources, "source package") {

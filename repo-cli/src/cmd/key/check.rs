@@ -55,7 +55,7 @@ pub(super) fn check(session: &Session, output: &Output) -> Result<Outcome, Failu
         .collect();
     output.result(&serde_json::json!({ "findings": findings, "attention": attention }), || {
         output.table(
-            [
+            &[
                 Column::whole("SEVERITY"),
                 Column::words("SUBJECT"),
                 Column::text("FINDING"),

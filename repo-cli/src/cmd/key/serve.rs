@@ -5,7 +5,7 @@ use repo_store::{CommitId, KeyringContent, KeyringPlan, RepositorySettings};
 use serde::Serialize;
 
 use crate::error::Failure;
-use crate::output::{Column, Output, RowLimit, count, joined};
+use crate::output::{Column, Output, RowLimit, count, suite_list};
 use crate::session::{Publishing, Session};
 
 /// The keyring package of one repository, as it is now or would be.
@@ -57,7 +57,7 @@ pub(super) fn foretell(
         let content = content(repository)?;
         let plan = session.store.plan_keyring(repository, content.borrowed(), &session.context())?;
         let action = if plan.suites.is_empty() { "keep" } else { "add" };
-        let suites = if plan.suites.is_empty() { "as before".to_owned() } else { joined(&plan.suites) };
+        let suites = if plan.suites.is_empty() { "as before".to_owned() } else { suite_list(&plan.suites) };
         rows.push([
             repository.name.to_string(),
             plan.package.to_string(),
@@ -69,12 +69,12 @@ pub(super) fn foretell(
     }
     if !output.is_json() {
         output.table(
-            [
+            &[
                 Column::text("REPOSITORY"),
-                Column::text("PACKAGE"),
+                Column::names("PACKAGE"),
                 Column::whole("VERSION"),
                 Column::words("SUITES"),
-                Column::words("ACTION"),
+                Column::actions("ACTION"),
             ],
             &rows,
             RowLimit::NONE,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::configured::{NamedFile, configured};
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::{BackupReport, RestoreReport};
 use crate::context::Context;
 use crate::error::Error;
@@ -36,6 +36,7 @@ pub struct BackupPlan {
     to: Utf8PathBuf,
     copies: Vec<PlannedCopy>,
     kept: u64,
+    damaged: Vec<Utf8PathBuf>,
     #[serde(skip)]
     named: Vec<NamedFile>,
 }
@@ -57,6 +58,12 @@ impl BackupPlan {
     #[must_use]
     pub fn kept(&self) -> u64 {
         self.kept
+    }
+
+    /// Returns the references that the store lost, and that the backup would therefore lack or keep as they were.
+    #[must_use]
+    pub fn damaged(&self) -> &[Utf8PathBuf] {
+        &self.damaged
     }
 
     /// Makes the backup: of the state that the store has then, which may be a later one than that of the plan.
@@ -207,7 +214,8 @@ pub(crate) fn plan_backup(store: &Store, to: &Utf8Path, named: &[NamedFile]) -> 
     records.chain(&plan.captured).for_each(|(path, bytes)| found.content(path, bytes));
     found.check_directories()?;
     let (copies, kept) = found.finish();
-    Ok(BackupPlan { to: to.to_owned(), copies, kept, named: named.to_vec() })
+    let damaged = plan.lost.iter().map(plan::reference_of).collect();
+    Ok(BackupPlan { to: to.to_owned(), copies, kept, damaged, named: named.to_vec() })
 }
 
 /// See [`Store::plan_restore`].

@@ -56,6 +56,11 @@ pub struct BackupReport {
     pub unsaved: Vec<UnsavedFile>,
 }
 
+/// See [`Store::lost_references`].
+pub(crate) fn lost_references(store: &Store) -> Result<Vec<Utf8PathBuf>, Error> {
+    Ok(Plan::of(store)?.lost.iter().map(plan::reference_of).collect())
+}
+
 /// See [`Store::backup_files`].
 pub(crate) fn backup_files(store: &Store, named: &[NamedFile]) -> Result<Vec<Utf8PathBuf>, Error> {
     let plan = Plan::of(store)?;

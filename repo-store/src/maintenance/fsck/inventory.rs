@@ -196,7 +196,7 @@ impl Inventory {
             .below(Utf8Path::new("store"))
             .filter(|(path, found)| self.store_has_modes && !found.is_directory() && is_area(path));
         let obstacles = other.filter_map(|(path, _)| Some((path, Obstacle::at(&root.join(path))?)));
-        obstacles.map(|(path, obstacle)| in_place(path, &obstacle)).collect()
+        obstacles.map(|(path, obstacle)| in_place(ProblemKind::InTheWay, path, &obstacle)).collect()
     }
 
     /// Finds what lies where a file of the store belongs. No link is followed there.
@@ -219,7 +219,7 @@ impl Inventory {
             .filter(|(path, found)| self.store_has_modes && !found.is_file() && is_file(path));
         let obstacles =
             other.filter_map(|(path, _)| Some((path, Obstacle::in_place_of_file(&root.join(path))?)));
-        obstacles.map(|(path, obstacle)| in_place(path, &obstacle)).collect()
+        obstacles.map(|(path, obstacle)| in_place(ProblemKind::Damaged, path, &obstacle)).collect()
     }
 
     /// Compares modes and owners with the table.
@@ -252,7 +252,7 @@ impl Inventory {
 }
 
 /// The problem that something lies where something else belongs.
-fn in_place(path: &Utf8Path, Obstacle { kind, belongs, .. }: &Obstacle) -> Problem {
+fn in_place(sort: ProblemKind, path: &Utf8Path, Obstacle { kind, belongs, .. }: &Obstacle) -> Problem {
     let what = format!("it is {kind}; a {} belongs there", belongs.name());
-    Problem { kind: ProblemKind::Damaged, path: path.to_owned(), what, affects: Vec::new() }
+    Problem { kind: sort, path: path.to_owned(), what, affects: Vec::new() }
 }

@@ -237,18 +237,7 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
             .map(|problem| Finding { problem, remedy: Fix::Nothing }),
     );
 
-    findings.sort_by(|a, b| (&a.problem.path, a.problem.kind).cmp(&(&b.problem.path, b.problem.kind)));
-    // A damaged file of an index is found both when it is read and when a publication needs it: the latter knows more.
-    let publications: HashSet<Utf8PathBuf> = findings
-        .iter()
-        .filter(|finding| matches!(finding.remedy, Fix::Published(_)))
-        .map(|finding| finding.problem.path.clone())
-        .collect();
-    findings.retain(|finding| {
-        matches!(finding.remedy, Fix::Published(_) | Fix::Mode | Fix::Forged(..))
-            || finding.problem.kind == ProblemKind::Owner
-            || !publications.contains(&finding.problem.path)
-    });
+    tell_once(&mut findings);
     let report = FsckReport {
         problems: findings.iter().map(|finding| finding.problem.clone()).collect(),
         blobs: contents.counts.0,
@@ -265,6 +254,31 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
             )
         });
     Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
+}
+
+/// Sorts findings, and leaves out what another one tells better.
+fn tell_once(findings: &mut Vec<Finding>) {
+    findings.sort_by(|a, b| (&a.problem.path, a.problem.kind).cmp(&(&b.problem.path, b.problem.kind)));
+    // A damaged file of an index is found both when it is read and when a publication needs it: the latter knows more.
+    let publications: HashSet<Utf8PathBuf> = findings
+        .iter()
+        .filter(|finding| matches!(finding.remedy, Fix::Published(_)))
+        .map(|finding| finding.problem.path.clone())
+        .collect();
+    // What lies in the place of a directory has the mode of what it is.
+    let in_the_way: HashSet<Utf8PathBuf> = findings
+        .iter()
+        .filter(|finding| matches!(finding.remedy, Fix::Published(Remedy::Directory(..))))
+        .map(|finding| finding.problem.path.clone())
+        .collect();
+    findings.retain(|finding| {
+        let path = &finding.problem.path;
+        match finding.remedy {
+            Fix::Published(_) | Fix::Forged(..) => true,
+            Fix::Mode => !in_the_way.contains(path),
+            _ => finding.problem.kind == ProblemKind::Owner || !publications.contains(path),
+        }
+    });
 }
 
 /// What publications show: states, and the publications that clients saw before.

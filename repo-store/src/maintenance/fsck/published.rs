@@ -40,6 +40,8 @@ pub(super) enum Remedy {
     Dists(RepositoryName, String),
     /// Move away what nobody put there.
     Stray(RepositoryName, Utf8PathBuf),
+    /// Move away what lies where a directory belongs, so that the next round finds what is missing below it.
+    Directory(RepositoryName, Utf8PathBuf),
 }
 
 impl Records {
@@ -189,10 +191,11 @@ impl Published<'_> {
             if self.is_reported(&path) {
                 continue;
             }
-            let what = if found.is_link { "it is a symbolic link" } else { "it is not a directory" };
-            let what = format!("{what} where a directory of the store belongs: nothing is done below it");
+            let what = if found.is_link { "a symbolic link" } else { "not a directory" };
+            let what = format!("it is {what}; a directory belongs there, and nothing below it was checked");
             let affects = vec![affected(self.repository, None)];
-            self.report(None, ProblemKind::Damaged, path, what, affects);
+            let remedy = Remedy::Directory(self.repository.clone(), path.clone());
+            self.report(Some(remedy), ProblemKind::InTheWay, path, what, affects);
         }
     }
 

@@ -16,6 +16,7 @@ use super::remote::{Unhelpful, names_for_clients};
 use super::sources::{self, CopySource, Sources};
 use super::withdrawal::Withdrawn;
 use super::{Finding, Findings, Fix, FsckOptions, FsckReport, Problem, ProblemKind};
+use crate::access::tokens::Tokens;
 use crate::context::Context;
 use crate::document::{self, Area};
 use crate::error::Error;
@@ -173,7 +174,7 @@ impl Repair<'_, '_> {
             };
             match repaired {
                 Ok(true) => done.push(problem.clone()),
-                // A link where a directory belongs is a problem of its own, and for a person to look at. The rest is repaired.
+                // What lies where a directory belongs is a problem of its own. The rest is repaired.
                 Ok(false) | Err(Error::Storage(StorageError::UnsafePath { .. })) => {}
                 Err(error) => return Err(error),
             }
@@ -479,6 +480,8 @@ impl Repair<'_, '_> {
             }
             // Nothing else tells which packages are keyrings of ours.
             Area::Keyrings => self.sources.document::<KeyringVersions>(path).as_ref().map(document::to_text),
+            // Who has lost a token gets another one.
+            Area::Tokens => self.sources.document::<Tokens>(path).as_ref().map(document::to_text),
             // Who knows nothing of the last backup makes another one.
             Area::Upkeep => {
                 Some(document::to_text(&self.sources.document::<Upkeep>(path).unwrap_or_default()))
@@ -526,6 +529,17 @@ impl Repair<'_, '_> {
             Remedy::Stray(repository, path) => {
                 let _lock = self.store.publishing_lock(repository)?;
                 self.move_aside(&self.store.root().join(path))?;
+                Ok(true)
+            }
+            Remedy::Directory(repository, path) => {
+                let _lock = self.store.publishing_lock(repository)?;
+                let path = self.store.root().join(path);
+                // Somebody may have put the directory back.
+                if self.is_directory(&path)? {
+                    return Ok(false);
+                }
+                self.move_aside(&path)?;
+                self.changed.extend(files::create_directories(self.paths.place(&path))?);
                 Ok(true)
             }
         }

@@ -39,6 +39,8 @@ pub enum ProblemKind {
     Missing,
     /// It is there, and is not what was written.
     Damaged,
+    /// It lies where a directory of the store belongs. [`Store::repair`](crate::Store::repair) moves it to `store/damaged/`.
+    InTheWay,
     /// The system cannot read it.
     Unreadable,
     /// Nothing of the store's belongs there.
@@ -66,6 +68,7 @@ impl ProblemKind {
         match self {
             Self::Missing => "missing",
             Self::Damaged => "damaged",
+            Self::InTheWay => "in-the-way",
             Self::Unreadable => "unreadable",
             Self::Stray => "stray",
             Self::Signature => "signature",

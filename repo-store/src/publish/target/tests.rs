@@ -91,7 +91,7 @@ fn publish_all(
     let mut settings = settings();
     let context =
         |day: i64| Context::new("tester", Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap());
-    let options = PublishOptions { allow_removal: true, fill_pool: true, ..PublishOptions::default() };
+    let options = PublishOptions { allow_removal: true, ..PublishOptions::default() };
     let publish = |settings: &RepositorySettings, day| {
         let published = publish_to(
             store,

@@ -1,0 +1,7 @@
+//! Who may read a repository: the tokens of machines and jobs.
+//!
+//! A [`Token`] is shown once, when it is made. What is kept of it is its digest, in one document for each repository ([`Tokens`]).
+
+pub(crate) mod store_methods;
+pub(crate) mod token;
+pub(crate) mod tokens;

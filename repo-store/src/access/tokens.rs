@@ -1,0 +1,321 @@
+//! The tokens of a repository.
+//!
+//! Their document has a line for each:
+//!
+//! ```text
+//! <id> <SHA-256> <made> <expires, or -> TAB <name> TAB <who made it> TAB <group> … TAB <hash for another server> …
+//! ```
+
+use std::collections::BTreeMap;
+
+use deb_parse::checksum::Sha256;
+use jiff::Timestamp;
+
+use crate::access::token::{Token, is_id};
+use crate::context::Context;
+use crate::document::{Area, Document, Kept};
+use crate::error::{AccessError, Error};
+use crate::model::commit::one_line;
+use crate::model::log_entry::LogEntry;
+use crate::model::name::{HolderName, RepositoryName};
+use crate::model::operation::Operation;
+use crate::store::Store;
+
+/// The tokens that may read a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    by_id: BTreeMap<String, TokenEntry>,
+}
+
+/// What is known of one token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenEntry {
+    /// Its id, the part of it that is no secret.
+    pub id: String,
+    /// The machine or job that it was made for. Each has one token at a time.
+    pub holder: HolderName,
+    /// When it was made.
+    pub made: Timestamp,
+    /// Who made it.
+    pub made_by: String,
+    /// From when on it counts no more; `None`: it counts until it is revoked.
+    pub expires: Option<Timestamp>,
+    /// The groups that its holder is in.
+    pub groups: Vec<HolderName>,
+    /// Its hashes in the forms that other servers read.
+    pub hashes: Vec<String>,
+    digest: Sha256,
+}
+
+/// A token that is to be made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NewToken {
+    /// The machine or job that it is for.
+    pub holder: HolderName,
+    /// From when on it counts no more.
+    pub expires: Option<Timestamp>,
+    /// The groups that its holder is in.
+    pub groups: Vec<HolderName>,
+    /// Makes the hashes that servers other than `repo-serve` need, while the token is known. None of them may hold a control character.
+    pub hashes: fn(&str) -> Vec<String>,
+}
+
+impl NewToken {
+    /// A token for a machine or job, which does not expire.
+    #[must_use]
+    pub fn new(holder: HolderName) -> Self {
+        Self { holder, expires: None, groups: Vec::new(), hashes: |_| Vec::new() }
+    }
+}
+
+impl Tokens {
+    /// Returns whose token this is, if it counts at that time. Costs one SHA-256.
+    #[must_use]
+    pub fn holder_of(&self, token: &str, now: Timestamp) -> Option<&TokenEntry> {
+        let token = Token::parse(token)?;
+        let entry = self.by_id.get(token.id())?;
+        (is_same(&entry.digest, &token.digest()) && entry.counts_at(now)).then_some(entry)
+    }
+
+    /// Returns all of them, by the names of their holders.
+    #[must_use]
+    pub fn entries(&self) -> Vec<&TokenEntry> {
+        let mut entries: Vec<&TokenEntry> = self.by_id.values().collect();
+        entries.sort_by(|a, b| a.holder.cmp(&b.holder));
+        entries
+    }
+
+    fn of_holder(&self, holder: &HolderName) -> Option<&TokenEntry> {
+        self.by_id.values().find(|entry| entry.holder == *holder)
+    }
+}
+
+/// Compares digests in a time that does not tell where they differ.
+fn is_same(one: &Sha256, other: &Sha256) -> bool {
+    one.as_bytes().iter().zip(other.as_bytes()).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
+}
+
+impl TokenEntry {
+    /// Returns whether the token counts at that time.
+    #[must_use]
+    pub fn counts_at(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|end| now < end)
+    }
+
+    fn to_line(&self) -> String {
+        let Self { id, holder, made, made_by, expires, groups, hashes, digest } = self;
+        let expires = expires.map_or_else(|| "-".to_owned(), |end| end.to_string());
+        let groups: Vec<&str> = groups.iter().map(HolderName::as_str).collect();
+        let (made_by, groups, hashes) = (one_line(made_by), groups.join(" "), hashes.join(" "));
+        format!("{id} {digest} {made} {expires}\t{holder}\t{made_by}\t{groups}\t{hashes}")
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let mut parts = line.splitn(5, '\t');
+        let mut words = parts.next()?.split(' ');
+        let id = words.next().filter(|id| is_id(id))?.to_owned();
+        let digest = words.next()?.parse().ok()?;
+        let made = words.next()?.parse().ok()?;
+        let expires = match words.next()? {
+            "-" => None,
+            end => Some(end.parse().ok()?),
+        };
+        let holder = HolderName::parse(parts.next()?).ok()?;
+        let made_by = parts.next()?.to_owned();
+        let words = |text: &str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let groups: Vec<String> = words(parts.next()?);
+        let groups = groups.iter().map(|name| HolderName::parse(name)).collect::<Result<_, _>>().ok()?;
+        let hashes = words(parts.next()?);
+        Some(Self { id, holder, made, made_by, expires, groups, hashes, digest })
+    }
+}
+
+impl Document for Tokens {
+    const AREA: Area = Area::Tokens;
+    const KIND: &'static str = "list of tokens of";
+
+    fn from_lines(lines: &[&str]) -> Option<Self> {
+        let mut tokens = Self::default();
+        for line in lines {
+            let entry = TokenEntry::parse(line)?;
+            if tokens.by_id.insert(entry.id.clone(), entry).is_some() {
+                return None;
+            }
+        }
+        Some(tokens)
+    }
+
+    fn to_lines(&self) -> Vec<String> {
+        self.by_id.values().map(TokenEntry::to_line).collect()
+    }
+}
+
+/// See [`Store::tokens`].
+pub(crate) fn tokens(store: &Store, repository: &RepositoryName) -> Result<Tokens, Error> {
+    Ok(Kept::<Tokens>::of(store.storage(), repository)?.into_document())
+}
+
+/// See [`Store::add_token`].
+pub(crate) fn add(
+    store: &Store,
+    repository: &RepositoryName,
+    new: &NewToken,
+    context: &Context,
+) -> Result<Token, Error> {
+    let token = Token::generate()?;
+    let entry = TokenEntry {
+        id: token.id().to_owned(),
+        holder: new.holder.clone(),
+        made: context.now,
+        made_by: context.actor.clone(),
+        expires: new.expires,
+        groups: new.groups.clone(),
+        hashes: (new.hashes)(token.expose()),
+        digest: token.digest(),
+    };
+    change(store, repository, &Operation::GiveToken(new.holder.clone()), context, |tokens| {
+        if let Some(other) = tokens.of_holder(&new.holder) {
+            let (repository, holder) = (repository.clone(), other.holder.clone());
+            return Err(AccessError::HolderTaken { repository, holder });
+        }
+        tokens.by_id.insert(entry.id.clone(), entry.clone());
+        Ok(())
+    })?;
+    Ok(token)
+}
+
+/// See [`Store::revoke_token`].
+pub(crate) fn revoke(
+    store: &Store,
+    repository: &RepositoryName,
+    holder: &HolderName,
+    context: &Context,
+) -> Result<TokenEntry, Error> {
+    change(store, repository, &Operation::RevokeToken(holder.clone()), context, |tokens| {
+        let entry = known(tokens, repository, holder)?.clone();
+        tokens.by_id.remove(&entry.id);
+        Ok(entry)
+    })
+}
+
+/// See [`Store::rename_token`].
+pub(crate) fn rename(
+    store: &Store,
+    repository: &RepositoryName,
+    (holder, to): (&HolderName, &HolderName),
+    context: &Context,
+) -> Result<(), Error> {
+    let operation = Operation::RenameToken { from: holder.clone(), to: to.clone() };
+    change(store, repository, &operation, context, |tokens| {
+        let entry = known(tokens, repository, holder)?;
+        let id = entry.id.clone();
+        if let Some(other) = tokens.of_holder(to).filter(|other| other.id != id) {
+            let (repository, holder) = (repository.clone(), other.holder.clone());
+            return Err(AccessError::HolderTaken { repository, holder });
+        }
+        if let Some(entry) = tokens.by_id.get_mut(&id) {
+            entry.holder = to.clone();
+        }
+        Ok(())
+    })
+}
+
+fn known<'t>(
+    tokens: &'t Tokens,
+    repository: &RepositoryName,
+    holder: &HolderName,
+) -> Result<&'t TokenEntry, AccessError> {
+    tokens.of_holder(holder).ok_or_else(|| {
+        let known = tokens.entries().into_iter().map(|entry| entry.holder.clone()).collect();
+        AccessError::UnknownHolder { repository: repository.clone(), holder: holder.clone(), known }
+    })
+}
+
+/// Changes the tokens of a repository, and logs that before it counts: who looks for who made a token finds it.
+fn change<T>(
+    store: &Store,
+    repository: &RepositoryName,
+    operation: &Operation,
+    context: &Context,
+    change: impl Fn(&mut Tokens) -> Result<T, AccessError>,
+) -> Result<T, Error> {
+    loop {
+        let kept = Kept::<Tokens>::of(store.storage(), repository)?;
+        let mut tokens = kept.clone();
+        let result = change(&mut tokens)?;
+        let commit = store.head(repository)?.map(|head| head.id());
+        let line = LogEntry::unchanged(repository, commit, operation.clone(), context).to_line();
+        if kept.replaced_by(tokens).save_announced(store.storage(), || store.storage().log().append(&line))? {
+            return Ok(result);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document;
+    use crate::storage::Memory;
+
+    fn holder(name: &str) -> HolderName {
+        HolderName::parse(name).unwrap()
+    }
+
+    fn context(second: i64) -> Context {
+        Context::new("alice b", Timestamp::from_second(second).unwrap())
+    }
+
+    fn store() -> (Store, RepositoryName) {
+        (Store::with_storage("archive".into(), Memory::default()), RepositoryName::parse("prod").unwrap())
+    }
+
+    #[test]
+    fn a_token_counts_from_when_it_is_made_until_it_expires_or_is_revoked() {
+        let (store, prod) = store();
+        let mut new = NewToken::new(holder("web1"));
+        new.expires = Some(Timestamp::from_second(50).unwrap());
+        new.groups = vec![holder("web"), holder("canary")];
+        new.hashes = |token| vec![format!("{{LENGTH}}{}", token.len())];
+        let web = store.add_token(&prod, &new, &context(1)).unwrap();
+        let db = store.add_token(&prod, &NewToken::new(holder("db1")), &context(2)).unwrap();
+        let tokens = store.tokens(&prod).unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let of = |tokens: &Tokens, token: &Token, second| {
+            tokens.holder_of(token.expose(), at(second)).map(|entry| entry.holder.to_string())
+        };
+        assert_eq!(of(&tokens, &web, 49).as_deref(), Some("web1"));
+        assert_eq!(of(&tokens, &web, 50), None);
+        assert_eq!(of(&tokens, &db, 5_000_000).as_deref(), Some("db1"));
+        // The id of one with the secret of another.
+        let mixed = db.expose().replacen(db.id(), web.id(), 1);
+        assert!(Token::parse(&mixed).is_some() && tokens.holder_of(&mixed, at(3)).is_none());
+        let entries = tokens.entries();
+        assert_eq!(entries.iter().map(|entry| entry.holder.as_str()).collect::<Vec<_>>(), ["db1", "web1"]);
+        assert_eq!((entries[1].made_by.as_str(), entries[1].groups.len()), ("alice b", 2));
+        assert_eq!(entries[1].hashes, ["{LENGTH}65"]);
+        assert_eq!(document::parse::<Tokens>(document::to_text(&tokens).as_bytes()), Some(tokens.clone()));
+        assert!(!document::to_text(&tokens).contains(&db.expose()[22..]), "a secret is kept");
+
+        let taken = store.add_token(&prod, &NewToken::new(holder("web1")), &context(3)).unwrap_err();
+        assert_eq!(taken.code(), "E-HOLDER-TAKEN");
+        store.rename_token(&prod, (&holder("db1"), &holder("db2")), &context(4)).unwrap();
+        let taken = store.rename_token(&prod, (&holder("db2"), &holder("web1")), &context(4)).unwrap_err();
+        assert_eq!(taken.code(), "E-HOLDER-TAKEN");
+        let revoked = store.revoke_token(&prod, &holder("db2"), &context(5)).unwrap();
+        assert_eq!(revoked.id, db.id());
+        assert_eq!(of(&store.tokens(&prod).unwrap(), &db, 6), None);
+        let unknown = store.revoke_token(&prod, &holder("db2"), &context(6)).unwrap_err();
+        assert_eq!(unknown.code(), "E-UNKNOWN-HOLDER");
+        let log: Vec<String> =
+            store.operations().unwrap().iter().map(|entry| entry.operation.to_string()).collect();
+        let expected = [
+            "give web1 a token",
+            "give db1 a token",
+            "rename the token of db1 to db2",
+            "revoke the token of db2",
+        ];
+        assert_eq!(log, expected);
+    }
+}

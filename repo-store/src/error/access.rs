@@ -1,0 +1,45 @@
+//! What can go wrong with who may read.
+
+use crate::model::name::{HolderName, RepositoryName};
+
+/// What can go wrong with the tokens of a repository.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccessError {
+    /// Somebody of that name has a token.
+    #[error("{holder} has a token for {repository} already")]
+    HolderTaken {
+        /// The repository.
+        repository: RepositoryName,
+        /// Who has it.
+        holder: HolderName,
+    },
+    /// Nobody of that name has a token.
+    #[error("{holder} has no token for {repository}")]
+    UnknownHolder {
+        /// The repository.
+        repository: RepositoryName,
+        /// The name asked for.
+        holder: HolderName,
+        /// Those who have one.
+        known: Vec<HolderName>,
+    },
+    /// The system gave no random numbers.
+    #[error("cannot get random numbers")]
+    Random {
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl AccessError {
+    /// Returns a code that stays the same for the same kind of error in every later version, whatever its message says.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::HolderTaken { .. } => "E-HOLDER-TAKEN",
+            Self::UnknownHolder { .. } => "E-UNKNOWN-HOLDER",
+            Self::Random { .. } => "E-RANDOM",
+        }
+    }
+}
