@@ -310,7 +310,7 @@ impl Command {
             Self::Unhold(arguments) => arguments.writes(),
             Self::Retention(arguments) => arguments.writes(),
             Self::Gc(arguments) => arguments.writes(),
-            Self::Publish(_) => true,
+            Self::Publish(arguments) => arguments.writes(),
             Self::Sign(arguments) => arguments.writes(),
             Self::Fsck(arguments) => arguments.writes(),
             // `quickstart` and `init` make a store; `store upgrade` says itself what it does; the others only read.

@@ -13,9 +13,9 @@ use deb_parse::{Architecture, PackageName};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, ExternalKey, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Exported, Format, IndexKind, LastPublication, Progress, PublishError,
-    PublishOptions, PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
-    UnsignedRelease, UpkeepKind, UpkeepRun,
+    CommitId, Context, Error, Exported, Format, IndexKind, LastPublication, Progress, PublicationPlan,
+    PublishError, PublishOptions, PublishReport, RepositoryName, RepositorySettings, Revision, Store,
+    TagName, UnsignedRelease, UpkeepKind, UpkeepRun,
 };
 
 use crate::access;
@@ -470,6 +470,28 @@ impl Session {
             output.say(&format!("signed {states} of {} again: {}", repository.name, joined(&signed)));
         }
         Ok(())
+    }
+
+    /// Finds out what publishing a repository would do.
+    pub(crate) fn plan_publication(
+        &self,
+        repository: &RepositorySettings,
+        publishing: Publishing,
+        output: &Output,
+    ) -> Result<PublicationPlan, Failure> {
+        let keys = self.keys_that_last(repository, publishing.accept_clock)?;
+        let SigningKeys { signer, warnings, as_of } = &*keys;
+        warnings.iter().for_each(|warning| output.warn(warning.code(), key_warning(warning)));
+        let mut context = self.context();
+        context.now = as_of.unwrap_or(context.now);
+        let plan = if publishing.again {
+            self.store.plan_signing_again(repository, signer, publishing.options, &context)
+        } else {
+            self.store.plan_publication(repository, signer, publishing.options, &context)
+        };
+        let plan = plan.map_err(|error| keys.failure(error))?;
+        warn_of_architectures(repository, output);
+        Ok(plan)
     }
 
     /// Publishes a repository, and says only what is unusual about it.

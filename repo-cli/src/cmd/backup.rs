@@ -114,7 +114,7 @@ fn say_what_was_saved(report: &BackupReport, directory: &Utf8Path, root: &Utf8Pa
         output.say(&format!("saved {path}, which is outside the root, as {saved_as}"));
     }
     note_named_only(&report.named_only, output);
-    note_damaged(&report.damaged, &root, output);
+    note_damaged(&report.damaged, root, output);
     for unsaved in &report.unsaved {
         let NamedFile { setting, path, .. } = unsaved.file.clone();
         output.error(&Failure::NotSaved { path, setting, source: unsaved.error.clone() });

@@ -187,7 +187,11 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         ],
         "holds" => vec![case(0, &["holds", "prod"]), case(1, &["holds", &hostile_name])],
         "sign again" => {
-            vec![case(0, &["sign", "again", "prod"]), case(1, &["sign", "again", &hostile_name])]
+            vec![
+                case(0, &["sign", "again", "prod", "--dry-run"]),
+                case(0, &["sign", "again", "prod"]),
+                case(1, &["sign", "again", &hostile_name]),
+            ]
         }
         "store upgrade" => vec![
             case(0, &["store", "upgrade", "--dry-run"]),
@@ -214,8 +218,16 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(0, &["retention", "--dry-run"]),
             case(1, &["retention", &hostile_name]),
         ],
-        "gc" => vec![case(0, &["gc", "--grace", "0", "--yes"]), case(2, &["gc", "--grace", &hostile_name])],
-        "publish" => vec![case(0, &["publish"]), case(1, &["publish", &hostile_name])],
+        "gc" => vec![
+            case(0, &["gc", "--dry-run"]),
+            case(0, &["gc", "--grace", "0", "--yes"]),
+            case(2, &["gc", "--grace", &hostile_name]),
+        ],
+        "publish" => vec![
+            case(0, &["publish", "--dry-run"]),
+            case(0, &["publish"]),
+            case(1, &["publish", &hostile_name]),
+        ],
         "fsck" => vec![
             case(0, &["fsck"]),
             case(1, &["fsck", "--repair", "--from", &hostile_name]),

@@ -42,6 +42,7 @@ mod power_cuts;
 mod progress;
 mod public_keys;
 mod public_trees;
+mod publish_plans;
 mod published;
 mod quickstart;
 mod read_once;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use deb_parse::SuiteName;
 
-use super::plan::{SuiteRecords, as_text, check_base};
 use super::rollback::{Restored, compare};
 use crate::context::Context;
 use crate::error::{ChangeError, Error};
@@ -14,6 +13,9 @@ use crate::model::hold::{HoldCause, HoldKey, Holds};
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
+use crate::model::serialized::as_text;
+use crate::model::suite_records::SuiteRecords;
+use crate::operations::plan::check_base;
 use crate::store::Store;
 use crate::transaction::Committed;
 

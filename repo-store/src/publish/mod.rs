@@ -35,6 +35,7 @@ mod missing;
 mod multiset;
 mod patch_proof;
 mod place;
+mod plan;
 mod proof;
 mod public_keys;
 mod publication;
@@ -67,6 +68,7 @@ pub(crate) use made_again::MakeAgain;
 pub(crate) use patch_proof::forged_patches;
 pub(crate) use place::FLAT;
 use place::Place;
+pub use plan::{PlannedSuite, PublicationPlan};
 pub(crate) use proof::{Forged, forged};
 pub(crate) use publication::Publication;
 use publication::{COMPONENT_RELEASE, PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
@@ -87,8 +89,7 @@ use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
 use crate::publish::last_shown::note_shown;
 use crate::publish::restored::restore_archive_roots;
-use crate::publish::tagged::restore_tags;
-use crate::publish::tagged::tags_ahead_in;
+use crate::publish::tagged::{restore_tags, tags_ahead_in};
 use crate::publish::tagged_again::sign_tagged_again;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::StorageError;
@@ -180,7 +181,7 @@ pub(crate) fn publish_with(
     options: PublishOptions,
     context: &Context,
 ) -> Result<PublishReport, Error> {
-    publish_from(store, (Start::Published, None), repository, signer, options, context)
+    publish_from(store, Beginning::of(Start::Published), repository, signer, options, context)
 }
 
 /// See [`Store::sign_again`].
@@ -191,7 +192,7 @@ pub(crate) fn sign_again(
     options: PublishOptions,
     context: &Context,
 ) -> Result<PublishReport, Error> {
-    publish_from(store, (Start::Records, None), repository, signer, options, context)
+    publish_from(store, Beginning::of(Start::Records), repository, signer, options, context)
 }
 
 /// See [`Store::check_keys`].
@@ -218,12 +219,13 @@ pub(crate) fn publish_after(
     context: &Context,
 ) -> Result<PublishReport, Error> {
     let last = last.publication.filter(|_| last.repository == repository.name);
-    publish_from(store, (Start::Published, last), repository, signer, options, context)
+    let beginning = Beginning { last, ..Beginning::of(Start::Published) };
+    publish_from(store, beginning, repository, signer, options, context)
 }
 
 fn publish_from(
     store: &Store,
-    start: (Start, Option<Publication>),
+    beginning: Beginning<'_>,
     repository: &RepositorySettings,
     signer: &dyn Signer,
     options: PublishOptions,
@@ -232,21 +234,22 @@ fn publish_from(
     repository.check()?;
     store.check_file_systems(&repository.name)?;
     let target = DirectoryTarget::new(store, &repository.name);
-    publish_to(store, &target, start, (repository, options), (signer, None), context)
+    publish_to(store, &target, beginning, (repository, options), (signer, None), context)
 }
 
 /// Publishes to a target.
 fn publish_to(
     store: &Store,
     target: &dyn PublicationTarget,
-    (start, last): (Start, Option<Publication>),
+    beginning: Beginning<'_>,
     (repository, options): (&RepositorySettings, PublishOptions),
     (signer, export): (&dyn Signer, Option<&mut Vec<UnsignedRelease>>),
     context: &Context,
 ) -> Result<PublishReport, Error> {
     let _lock = store.publishing_lock(&repository.name)?;
     context.progress.check(Phase::Rendering)?;
-    let mut ground = Ground::read((store, target), (repository, &options), (signer, last), context)?;
+    let start = beginning.start;
+    let mut ground = Ground::read((store, target), (repository, &options), (signer, beginning), context)?;
     let roots = restore_archive_roots(store, target, &repository.name)?;
     ground.look_for_missing(target)?;
     let mut restored = roots + ground.missing();
@@ -488,6 +491,21 @@ enum Start {
     Published,
     /// The records alone.
     Records,
+}
+
+/// What a publication begins from.
+struct Beginning<'a> {
+    start: Start,
+    /// What clients saw last, as it was read before.
+    last: Option<Publication>,
+    /// What was planned, and so is all that may be published.
+    plan: Option<&'a PublicationPlan>,
+}
+
+impl Beginning<'_> {
+    fn of(start: Start) -> Self {
+        Self { start, last: None, plan: None }
+    }
 }
 
 /// A suite as it is to be published.

@@ -10,7 +10,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::publish::export::{Exported, UnsignedRelease};
 use crate::publish::refresh::DueSuite;
 use crate::publish::shown::CurrentPublication;
-use crate::publish::{LastPublication, PublishOptions, PublishReport};
+use crate::publish::{LastPublication, PublicationPlan, PublishOptions, PublishReport};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -75,6 +75,35 @@ impl Store {
         context: &Context,
     ) -> Result<LastPublication, Error> {
         super::check_keys(self, repository, signer, context)
+    }
+
+    /// Finds out what [`publish_with`](Self::publish_with) would do, and changes nothing. `signer` has to name the keys, and signs nothing.
+    ///
+    /// # Errors
+    /// Those of [`publish_with`](Self::publish_with), but for what fails while indices are rendered, signed and written.
+    pub fn plan_publication(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublicationPlan, Error> {
+        super::plan::plan_publication(self, repository, signer, options, context)
+    }
+
+    /// Finds out what [`sign_again`](Self::sign_again) would do, as [`plan_publication`](Self::plan_publication) does. The publications
+    /// that tags lead to are not part of it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn plan_signing_again(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublicationPlan, Error> {
+        super::plan::plan_signing_again(self, repository, signer, options, context)
     }
 
     /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every

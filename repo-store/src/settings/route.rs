@@ -108,7 +108,7 @@ struct LastMark {
 fn last_mark(version: &str, suites: &[&SuiteSettings]) -> LastMark {
     let mentions = mentions(version);
     let place = |suite: &&SuiteSettings| suite.markers.last_in(version, &mentions);
-    let here = suites.iter().filter_map(place).max();
+    let here = suites.iter().filter_map(&place).max();
     let marked = suites.iter().filter(|suite| here.is_some() && place(suite) == here);
     LastMark {
         here,

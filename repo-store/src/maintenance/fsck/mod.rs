@@ -244,6 +244,27 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
         let problem = in_place(ProblemKind::InTheWay, Utf8Path::new("public"), &obstacle);
         findings.push(Finding { problem, remedy: Fix::Nothing });
     }
+    tell_once(&mut findings);
+    let report = FsckReport {
+        problems: findings.iter().map(|finding| finding.problem.clone()).collect(),
+        blobs: contents.counts.0,
+        objects: contents.counts.1,
+        published: compared,
+        bytes: contents.bytes,
+        notes,
+    };
+    let is_complete = unusable.objects.is_empty()
+        && !findings.iter().any(|finding| {
+            matches!(
+                finding.remedy,
+                Fix::Reference(_) | Fix::Tag | Fix::Document(_) | Fix::Record | Fix::Obstacle
+            )
+        });
+    Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
+}
+
+/// Sorts findings, and leaves out what another one tells better.
+fn tell_once(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| (&a.problem.path, a.problem.kind).cmp(&(&b.problem.path, b.problem.kind)));
     // A damaged file of an index is found both when it is read and when a publication needs it: the latter knows more.
     let publications: HashSet<Utf8PathBuf> = findings
@@ -265,22 +286,6 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
             _ => finding.problem.kind == ProblemKind::Owner || !publications.contains(path),
         }
     });
-    let report = FsckReport {
-        problems: findings.iter().map(|finding| finding.problem.clone()).collect(),
-        blobs: contents.counts.0,
-        objects: contents.counts.1,
-        published: compared,
-        bytes: contents.bytes,
-        notes,
-    };
-    let is_complete = unusable.objects.is_empty()
-        && !findings.iter().any(|finding| {
-            matches!(
-                finding.remedy,
-                Fix::Reference(_) | Fix::Tag | Fix::Document(_) | Fix::Record | Fix::Obstacle
-            )
-        });
-    Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
 }
 
 /// What publications show: states, and the publications that clients saw before.

@@ -55,6 +55,7 @@ use crate::manifest::keep::manifest_key;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
+use crate::model::serialized::as_text;
 use crate::progress::{Amount, Phase};
 use crate::storage::{COLLECTION, Key, StorageError, object_store};
 use crate::store::Store;
@@ -98,10 +99,6 @@ pub struct Garbage {
     /// Why it may go.
     #[serde(serialize_with = "as_text")]
     pub why: Why,
-}
-
-fn as_text<S: serde::Serializer>(why: &Why, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(why)
 }
 
 /// Why a file may go.
