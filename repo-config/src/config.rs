@@ -162,7 +162,8 @@ impl Config {
     /// `access` says all of it: with `allow` or `users` beside it, it would not be clear which counts.
     fn check_ways_in(&self, found: &mut Vec<ConfigError>) {
         for (Text(name), table) in &self.file.repositories {
-            if !table.access.is_empty() && !(table.allow.is_empty() && table.users.is_none()) {
+            let has_both = !table.allow.is_empty() || table.users.is_some();
+            if !table.access.is_empty() && has_both {
                 found.push(self.contradiction(Contradiction::AccessTwice { repository: name.clone() }));
             }
         }
@@ -267,7 +268,7 @@ impl Config {
     pub fn url_of(&self, repository: &RepositorySettings) -> Url {
         let name = &repository.name;
         let of_server =
-            || self.listen().first().map_or_else(|| Url::of_server(&DEFAULT_LISTEN), Url::of_listener);
+            || self.listen().first().map_or_else(|| Url::of_server(DEFAULT_LISTEN), Url::of_listener);
         self.configured_url(name).unwrap_or_else(|| of_server().of_repository(name))
     }
 

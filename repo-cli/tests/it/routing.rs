@@ -344,7 +344,6 @@ fn a_repository_added_by_a_drop_in_is_there_at_once() {
     assert!(release.contains("Label: Staging\n"), "{release}");
 }
 
-#[expect(clippy::too_many_lines, reason = "each block is a case")]
 #[test]
 fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     let mut said = Vec::new();

@@ -16,7 +16,7 @@ fn certificate(environment: &Environment, name: &str) -> bool {
         return false;
     }
     let (certificate, key) =
-        (environment.path(&format!("{name}.crt")), environment.path(&format!("{name}.key")));
+        (environment.path(format!("{name}.crt")), environment.path(format!("{name}.key")));
     let mut command =
         environment.other(&["openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]);
     command.args(["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"]);
@@ -29,8 +29,7 @@ fn certificate(environment: &Environment, name: &str) -> bool {
 /// Takes the certificate of that name into use.
 fn install(environment: &Environment, name: &str) {
     for end in ["crt", "key"] {
-        fs::copy(environment.path(&format!("{name}.{end}")), environment.path(&format!("used.{end}")))
-            .unwrap();
+        fs::copy(environment.path(format!("{name}.{end}")), environment.path(format!("used.{end}"))).unwrap();
     }
 }
 
@@ -54,7 +53,7 @@ fn serve(environment: &Environment) -> (Server, String) {
 /// The certificate that a server shows, as openssl prints it, and whether a client that knows `authority` takes it.
 fn shown(environment: &Environment, address: &str, authority: &str, version: &str) -> Option<String> {
     let host = address.strip_prefix("https://").unwrap();
-    let file = environment.path(&format!("{authority}.crt"));
+    let file = environment.path(format!("{authority}.crt"));
     let mut command =
         environment.other(&["openssl", "s_client", version, "-connect", host, "-verify_return_error"]);
     command.args(["-servername", "localhost", "-CAfile", file.as_str()]);
