@@ -51,7 +51,7 @@ impl Store {
     /// # Errors
     /// As those of `backup_with`.
     pub fn backup(&self, to: &Utf8Path, context: &Context) -> Result<BackupReport, Error> {
-        super::backup::backup(self, to, context)
+        self.backup_with(to, &[], context)
     }
 
     /// Brings the backup in the directory `to`, which is made if need be, up to date.

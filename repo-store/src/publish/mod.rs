@@ -163,16 +163,6 @@ const LONGEST_BURST: SignedDuration = SignedDuration::from_hours(1);
 /// With less than this share of its validity left, a suite is signed again even though nothing changed.
 const RESIGN_BELOW: i32 = 2;
 
-/// See [`Store::publish`].
-pub(crate) fn publish(
-    store: &Store,
-    repository: &RepositorySettings,
-    signer: &dyn Signer,
-    context: &Context,
-) -> Result<PublishReport, Error> {
-    store.publish_with(repository, signer, PublishOptions::default(), context)
-}
-
 /// See [`Store::publish_with`].
 pub(crate) fn publish_with(
     store: &Store,

@@ -28,7 +28,7 @@ impl Store {
         signer: &dyn Signer,
         context: &Context,
     ) -> Result<PublishReport, Error> {
-        super::publish(self, repository, signer, context)
+        self.publish_with(repository, signer, PublishOptions::default(), context)
     }
 
     /// [`publish`](Self::publish), with choices.

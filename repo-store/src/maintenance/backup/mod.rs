@@ -79,11 +79,6 @@ pub(crate) fn backup_files(store: &Store, named: &[NamedFile]) -> Result<Vec<Utf
     Ok(all.filter(|path| seen.insert(path.clone())).collect())
 }
 
-/// See [`Store::backup`].
-pub(crate) fn backup(store: &Store, to: &Utf8Path, context: &Context) -> Result<BackupReport, Error> {
-    store.backup_with(to, &[], context)
-}
-
 /// See [`Store::backup_with`].
 pub(crate) fn backup_with(
     store: &Store,
