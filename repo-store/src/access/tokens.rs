@@ -265,6 +265,7 @@ fn change<T>(
         let commit = store.head(repository)?.map(|head| head.id());
         let line = LogEntry::unchanged(repository, commit, operation.clone(), context).to_line();
         if kept.replaced_by(tokens).save_announced(store.storage(), || store.storage().log().append(&line))? {
+            context.progress.logged(&line);
             return Ok(result);
         }
     }
