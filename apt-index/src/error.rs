@@ -18,7 +18,7 @@ pub enum Error {
         /// The rule it breaks.
         rule: &'static str,
     },
-    /// A field of a stanza that some apt could not read, and for which there is no form that every apt can.
+    /// A field of a stanza that has no form that every apt can read.
     #[error("the field `{field}` cannot be listed in an index")]
     Field {
         /// The field.
@@ -59,7 +59,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The previous index is not what its layout says, so it cannot be built upon: render it anew.
+    /// The previous index is not what its layout says, so it cannot be built upon: render it from scratch.
     #[error("the previous index does not match its recorded layout: {what}")]
     Diverged {
         /// What differs.

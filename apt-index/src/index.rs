@@ -85,7 +85,7 @@ pub enum Part {
     Previous {
         /// The bytes to copy.
         range: Range<u64>,
-        /// Their CRC32. When what is copied has another, the file was damaged: render the index anew. Where the new file shares
+        /// Their CRC32. When what is copied has another, the file was damaged: render the index from scratch. Where the new file shares
         /// blocks with the old one instead, they need not be read.
         crc32: u32,
     },
@@ -110,7 +110,7 @@ impl Rendered {
         self.plain
     }
 
-    /// Which lines of the index before it is without, counted from 0, in order. All lines it has anew stand behind those it kept.
+    /// Which lines of the index before it is without, counted from 0, in order. All new lines stand behind those it kept.
     /// `None` when it was not made from another.
     #[must_use]
     pub fn removed_lines(&self) -> Option<&[Range<u64>]> {

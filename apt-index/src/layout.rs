@@ -9,12 +9,12 @@ use crate::{Encoding, Error, HashState};
 /// No sum of recorded numbers of one kind is greater. Nothing that can be published comes near, and no sum of two overflows.
 const MOST: u64 = 1 << 48;
 
-/// How a published index is cut into segments: what is needed to change the index without rendering it anew.
+/// How a published index is cut into segments: what is needed to change the index without rendering all of it.
 ///
 /// A segment is a run of items that was compressed on its own. apt does not care for their order, so an index
 /// is a cold base in large segments followed by a hot tail of small ones, and whatever is added goes to the end. The
 /// layout belongs to the publication, as a file beside it; the content of a suite does not depend on it. The default is that of a file
-/// that is always made anew.
+/// that is always made from scratch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     pub(crate) encodings: Vec<Encoding>,

@@ -40,7 +40,7 @@ pub struct Patches {
 const MOST_RANGES: usize = 1000;
 
 impl PatchHistory {
-    /// Whether there is no earlier state.
+    /// Whether no earlier state is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.states.is_empty()

@@ -38,7 +38,7 @@ impl<'a> Previous<'a> {
         (0..self.layout.encodings.len()).map(|nth| self.piece(number, nth)).collect()
     }
 
-    /// A segment in the file of the `nth` encoding, known to be the bytes that were rendered: whoever can write to the published files
+    /// A segment in the file of the `nth` encoding, known to be the bytes that were rendered: a user who can write to the published files
     /// must not decide what is signed next, so its BLAKE3 is compared and not only a check against damage.
     fn piece(&self, number: usize, nth: usize) -> Result<PlacedPiece, Error> {
         let range = self.layout.end_of(nth, number)..self.layout.end_of(nth, number + 1);
@@ -76,7 +76,7 @@ impl<'a> Previous<'a> {
         Ok(text)
     }
 
-    /// The items of a segment for which `keep` holds, as a text to be changed.
+    /// The items of a segment that `keep` accepts, as a text to be changed.
     pub(crate) fn reopened<I: Item>(
         &self,
         number: usize,

@@ -16,7 +16,7 @@ pub struct Change<I> {
 
 /// Renders an index that differs by `change` from the one that `layout` describes.
 ///
-/// The result holds the same items as an index rendered anew, not in the same order: what is added stands in small
+/// The result holds the same items as an index rendered from scratch, in another order: what is added stands in small
 /// segments at the end, which are merged into larger ones as they pile up. The cost follows the change and the few
 /// segments it touches. Everything before them is copied as it is, and its hash is taken up from the layout's marks. One segment
 /// of that is read and checked all the same, another one each time: who shares its blocks between files instead of copying them
@@ -28,7 +28,7 @@ pub struct Change<I> {
 /// # Errors
 /// [`Error::Diverged`] when the previous files are not what `layout` says or lack a removed item, when `layout` cannot
 /// [prove](Layout::is_provable) what they are, and
-/// [`Error::Previous`] when they cannot be read; render the index anew then. [`Error::Encoding`] when a compressor fails.
+/// [`Error::Previous`] when they cannot be read; then render the index from scratch. [`Error::Encoding`] when a compressor fails.
 pub fn update<I: Item>(
     layout: &Layout,
     previous: &dyn PreviousFiles,

@@ -51,7 +51,7 @@ pub struct PublicKeys {
 
 /// A text with its signatures, known to verify.
 ///
-/// There is no way to build one that has not been read back and checked: `Signed::verify` is the only
+/// None can be built that has not been read back and checked: `Signed::verify` is the only
 /// constructor (with the feature `openpgp`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {

@@ -1,4 +1,4 @@
-//! Rendering an index anew, and bringing one up to date: the second must not depend on how large the index is.
+//! Rendering an index from scratch, and bringing one up to date: the second must not depend on how large the index is.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 

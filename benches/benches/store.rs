@@ -69,7 +69,7 @@ fn context() -> Context {
     }
 }
 
-/// The record of a package of which there is no file: enough for all that does not publish.
+/// The record of a package without a file: enough for all that does not publish.
 fn record(number: u64) -> Arc<Record> {
     let text = packages::control(number);
     let control = BinaryControl::parse(text.as_bytes(), &Limits::default()).unwrap();

@@ -4,7 +4,7 @@
 //! publication with and without patches, its promotion to another repository, and going back. With `--contents`, packages have
 //! realistic lists of files, and `Contents` is published.
 //!
-//! Small changes are made twenty times, of which the median of processor time (user and system) counts and the mean of all else; now
+//! Small changes are made twenty times; of processor time (user and system) the median counts, and of all else the mean; now
 //! and then small segments are merged, so there is a mean of processor time as well. Read and written is what was
 //! taken from and handed to the system. Hashed are the packages taken in, and what publishing reports.
 

@@ -170,7 +170,7 @@ fn in_field(field: Option<&Quoted>) -> String {
 
 impl Error {
     /// Says line and column instead of the byte, if that is all that is known: `text` must be the whole text in which
-    /// the fast reader found the paragraph. Each call counts the lines of `text` anew.
+    /// the fast reader found the paragraph. Each call counts the lines of `text` again.
     ///
     /// ```
     /// use deb_parse::{control::PackagesStanza, deb822};

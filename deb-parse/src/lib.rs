@@ -2,7 +2,7 @@
 //!
 //! Everything works on bytes and on `Read` and `Write`; nothing here touches a disk, a clock or the environment. Errors
 //! name the place and the rule that was broken, on one line that is safe to print. [`Limits`] bounds everything that an
-//! input can claim. There is no unsafe code.
+//! input can claim. The crate has no unsafe code.
 //!
 //! # Tour
 //!
@@ -25,7 +25,7 @@
 //!
 //! **Typed views** ([`control`]) of binary and source packages, uploads, indices and Release files, clear-signed or not
 //! ([`clearsign`]), with an accessor for each field of Policy chapter 5. Errors name the field and where the wrong part of it
-//! stands: line and column, or the byte of what the fast reader found, of which [`Error::in_text`] makes both.
+//! stands: line and column, or the byte of what the fast reader found; [`Error::in_text`] makes both of it.
 //!
 //! ```
 //! use deb_parse::{Limits, control::{BinaryControl, Fields}};

@@ -5,7 +5,7 @@ use std::fmt;
 /// Where in a text something lies.
 ///
 /// The strict readers count lines. The fast one does not, and gives the byte; [`Error::in_text`](crate::Error::in_text)
-/// turns that into line and column for whoever still has the text.
+/// turns that into line and column for a caller that still has the text.
 ///
 /// ```
 /// use deb_parse::{Error, Limits, Place, control::PackagesStanza, deb822};

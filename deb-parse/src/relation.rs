@@ -498,7 +498,7 @@ impl Relations {
         &self.0
     }
 
-    /// Whether there is no relation.
+    /// Whether the field has no relation.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

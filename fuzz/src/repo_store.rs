@@ -21,6 +21,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("publication_read", publication_read),
     ("log_read", log_read),
     ("history_ends_read", history_ends_read),
+    ("tokens_read", tokens_read),
     ("manifest_read", manifest_read),
     ("object_unpack", object_unpack),
     ("names_read", names_read),
@@ -104,6 +105,16 @@ pub fn history_ends_read(text: &[u8]) {
     if let Ok(text) = std::str::from_utf8(text) {
         let lines: Vec<&str> = text.lines().collect();
         is_its_own(fuzzing::history_ends, &fuzzing::log(&lines));
+    }
+}
+
+/// The tokens of a repository read back as they are written.
+pub fn tokens_read(text: &[u8]) {
+    is_its_own(fuzzing::tokens, text);
+    if let Ok(text) = std::str::from_utf8(text) {
+        let _ = repo_store::Token::parse(text);
+        let lines: Vec<&str> = text.lines().collect();
+        is_its_own(fuzzing::tokens, &fuzzing::log(&lines));
     }
 }
 

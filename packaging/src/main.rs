@@ -42,7 +42,7 @@ struct Arguments {
     time: u64,
 }
 
-/// Why there is no package.
+/// What kept the package from being built.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     /// A file.

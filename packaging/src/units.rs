@@ -90,7 +90,7 @@ fn serve_socket() -> Unit {
 Description=Where package repositories are served
 
 [Socket]
-# Also a port below 1024, for which the service itself has no right.
+# Also a port below 1024, which the service itself may not open.
 ListenStream=127.0.0.1:8080
 
 [Install]
@@ -142,7 +142,7 @@ struct Job {
 const JOBS: &[Job] = &[
     Job {
         name: "repo-publish",
-        what: "Publish what waits, and sign anew what clients will refuse soon",
+        what: "Publish what waits, and sign again what clients will refuse soon",
         verb: "publish",
         when: "daily",
         besides: "",

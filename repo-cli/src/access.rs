@@ -16,10 +16,11 @@ pub(crate) fn of(config: &Config) -> BTreeMap<String, Access> {
     let access = config.repositories().map(|repository| {
         let name = &repository.name;
         let ways = config.ways_in(name).into_iter().map(|way| way_into(config, name, way)).collect();
-        (name.to_string(), Access { ways, unlisted: false })
+        (name.to_string(), Access { ways, ..Access::default() })
     });
     // Under a repository of that name its rules count.
-    let setup = [(paste::DIRECTORY.to_owned(), Access { unlisted: true, ..Access::default() })];
+    let setup =
+        [(paste::DIRECTORY.to_owned(), Access { unlisted: true, without_tls: true, ..Access::default() })];
     setup.into_iter().chain(access).collect()
 }
 

@@ -83,7 +83,7 @@ pub(crate) struct Global {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// When to colour what is printed
+    /// When to colour the output
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(crate) color: ColorChoice,
     /// Print nothing but errors and what was asked for
@@ -108,15 +108,15 @@ pub(crate) struct ChangeArguments {
 /// How much of a long table is printed, for verbs that change something: there `--all` would be taken for more packages.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct LimitArguments {
-    /// Print at most this many rows of a table; 0 for all
-    #[arg(long, value_name = "NUMBER", default_value_t = ROWS)]
-    limit: usize,
+    /// Print at most this many rows of a table; 0 for all [default: 50]
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
 }
 
 impl LimitArguments {
     /// Returns how many rows are printed.
     pub(crate) fn limit(self) -> RowLimit {
-        RowLimit::new(self.limit, "--limit 0")
+        RowLimit::new(self.limit.unwrap_or(ROWS), "--limit 0")
     }
 }
 
@@ -129,6 +129,46 @@ pub(crate) struct RowArguments {
     /// Print every row
     #[arg(long = "all", conflicts_with = "limit")]
     every: bool,
+}
+
+/// How many rows of a listing are printed, by its arguments.
+pub(crate) trait RowLimits {
+    /// Returns the number that is given.
+    fn given(&self) -> Option<RowLimit>;
+
+    /// Returns the limit when no number is given.
+    fn default_limit(&self) -> RowLimit;
+
+    /// Returns how many rows a listing has that other programs search: off a terminal every row unless a number is given.
+    fn limit_of_listing(&self, output: &Output) -> RowLimit {
+        let usual = || if output.is_terminal() { self.default_limit() } else { RowLimit::NONE };
+        self.given().unwrap_or_else(usual)
+    }
+
+    /// Returns how many rows are printed for programs: every row unless a number is given.
+    fn limit_of_data(&self) -> RowLimit {
+        self.given().unwrap_or(RowLimit::NONE)
+    }
+}
+
+impl RowLimits for RowArguments {
+    fn given(&self) -> Option<RowLimit> {
+        (self.limit.is_some() || self.every).then(|| self.limit())
+    }
+
+    fn default_limit(&self) -> RowLimit {
+        self.limit()
+    }
+}
+
+impl RowLimits for LimitArguments {
+    fn given(&self) -> Option<RowLimit> {
+        self.limit.map(|_| self.limit())
+    }
+
+    fn default_limit(&self) -> RowLimit {
+        self.limit()
+    }
 }
 
 impl RowArguments {
@@ -145,11 +185,6 @@ impl RowArguments {
     /// Returns whether every row is asked for.
     pub(crate) fn shows_every(self) -> bool {
         self.every || self.limit == Some(0)
-    }
-
-    /// The same for a listing that other programs search: off a terminal it has every row unless a number is given.
-    pub(crate) fn limit_of_listing(self, output: &Output) -> RowLimit {
-        if self.limit.is_none() && !output.is_terminal() { RowLimit::NONE } else { self.limit() }
     }
 }
 
@@ -170,6 +205,8 @@ pub(crate) enum Command {
     List(cmd::list::ListArguments),
     /// List every version of a package
     Versions(cmd::versions::VersionsArguments),
+    /// Search names, descriptions, fields and files of packages
+    Search(cmd::search::SearchArguments),
     /// Show everything known of a package
     Show(cmd::show::ShowArguments),
     /// Compare two states of suites or repositories
@@ -223,8 +260,12 @@ pub(crate) enum Command {
     Access(cmd::access::AccessArguments),
     /// Make, list, rotate and check signing keys
     Key(cmd::key::KeyArguments),
-    /// Look after the configuration
+    /// Check, show and change the configuration
     Config(cmd::config::ConfigArguments),
+    /// Add, list and remove suites in the configuration
+    Suite(cmd::suite::SuiteArguments),
+    /// Add, list and remove repositories in the configuration
+    Repository(cmd::repository::RepositoryArguments),
     /// Look after the store itself
     Store(cmd::store::StoreArguments),
     /// Print what completes commands in a shell
@@ -244,7 +285,12 @@ impl Command {
     /// Returns whether the verb goes by settings. One that does not runs without a `repo.toml`.
     pub(crate) fn needs_settings(&self) -> bool {
         match self {
-            Self::List(_) | Self::Versions(_) | Self::Show(_) | Self::History(_) | Self::Holds(_) => false,
+            Self::List(_)
+            | Self::Versions(_)
+            | Self::Search(_)
+            | Self::Show(_)
+            | Self::History(_)
+            | Self::Holds(_) => false,
             Self::Fsck(_) | Self::Gc(_) => self.writes(),
             _ => true,
         }
@@ -264,7 +310,7 @@ impl Command {
             Self::Unhold(arguments) => arguments.writes(),
             Self::Retention(arguments) => arguments.writes(),
             Self::Gc(arguments) => arguments.writes(),
-            Self::Publish(_) => true,
+            Self::Publish(arguments) => arguments.writes(),
             Self::Sign(arguments) => arguments.writes(),
             Self::Fsck(arguments) => arguments.writes(),
             // `quickstart` and `init` make a store; `store upgrade` says itself what it does; the others only read.
@@ -273,6 +319,7 @@ impl Command {
             | Self::Store(_)
             | Self::List(_)
             | Self::Versions(_)
+            | Self::Search(_)
             | Self::Show(_)
             | Self::Diff(_)
             | Self::History(_)
@@ -283,6 +330,8 @@ impl Command {
             | Self::Status(_)
             | Self::Completions(_)
             | Self::Config(_)
+            | Self::Suite(_)
+            | Self::Repository(_)
             | Self::Manual(_)
             | Self::ClientConfig(_) => false,
             Self::Access(arguments) => arguments.writes(),
@@ -292,8 +341,46 @@ impl Command {
 }
 
 impl Command {
+    /// Returns the name under which the log tells of the verb, if it changes something. One that goes on tells of each round itself.
+    pub(crate) fn logged_as(&self) -> Option<&'static str> {
+        let name = match self {
+            Self::Config(arguments) if arguments.writes() => "config set",
+            Self::Suite(arguments) if arguments.writes() => "suite",
+            Self::Repository(arguments) if arguments.writes() => "repository",
+            Self::Backup(_) => "backup",
+            Self::Store(_) => "store upgrade",
+            Self::Incoming(arguments) if !arguments.ends() => return None,
+            command if !command.writes() => return None,
+            Self::Add(_) => "add",
+            Self::Incoming(_) => "incoming",
+            Self::Promote(_) => "promote",
+            Self::Remove(_) => "remove",
+            Self::Rollback(_) => "rollback",
+            Self::Undo(_) => "undo",
+            Self::Tag(_) => "tag",
+            Self::Hold(_) => "hold",
+            Self::Unhold(_) => "unhold",
+            Self::Retention(_) => "retention",
+            Self::Gc(_) => "gc",
+            Self::Publish(_) => "publish",
+            Self::Sign(_) => "sign",
+            Self::Fsck(_) => "fsck",
+            Self::Key(_) => "key",
+            _ => return None,
+        };
+        Some(name)
+    }
+}
+
+impl Command {
     /// Returns whether arguments of the verb itself ask for JSON.
     pub(crate) fn prints_json(&self) -> bool {
-        matches!(self, Self::Diff(arguments) if arguments.prints_json())
+        match self {
+            Self::Diff(arguments) => arguments.prints_json(),
+            Self::List(arguments) => arguments.prints_json(),
+            Self::Versions(arguments) => arguments.prints_json(),
+            Self::Search(arguments) => arguments.prints_json(),
+            _ => false,
+        }
     }
 }

@@ -10,7 +10,7 @@ use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{PackageName, Place, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
-use repo_config::{ConfigError, KeyError};
+use repo_config::{ConfigError, EditError, KeyError};
 use repo_store::{ImportError, PublishError, RepositoryName, StorageError};
 use serde::Serialize;
 
@@ -61,6 +61,9 @@ pub(crate) enum Failure {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A change of the configuration.
+    #[error(transparent)]
+    Edit(#[from] EditError),
     /// The keys of the store.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -169,6 +172,23 @@ pub(crate) enum Failure {
         /// What was probably meant by the first of them.
         meant: Option<Meant>,
     },
+    /// A column that is neither ours nor a field of any package.
+    #[error("no column named `{name}`")]
+    UnknownColumn {
+        /// What was asked for.
+        name: String,
+        /// The columns, and fields that packages may have.
+        known: Vec<String>,
+    },
+    /// A regular expression that cannot be read.
+    #[error("invalid regular expression `{pattern}`")]
+    Pattern {
+        /// As given.
+        pattern: String,
+        /// What is wrong with it.
+        #[source]
+        source: regex_lite::Error,
+    },
     /// Names or patterns that no removal took out, as far as the history goes.
     #[error("no removal from {repository} took out {}: there is nothing to undo", .names.join(", "))]
     NoRemoval {
@@ -191,6 +211,14 @@ pub(crate) enum Failure {
     /// A file of users in which something is wrong.
     #[error("{what}")]
     UnusableUsers { path: Utf8PathBuf, what: String },
+    /// A user that a drop folder names and that the system does not know.
+    #[error("{folder}: no user named `{name}`")]
+    UnknownUser {
+        /// The drop folder.
+        folder: Utf8PathBuf,
+        /// The name.
+        name: String,
+    },
     /// `incoming` without a folder, and none is configured.
     #[error("no drop folder is named, and repo.toml has no [[incoming]]")]
     NoDropFolder,
@@ -221,6 +249,15 @@ pub(crate) enum Failure {
     /// The published trees cannot be opened to serve them.
     #[error(transparent)]
     Site(std::io::Error),
+    /// A store with repositories whose `repo.toml` is gone.
+    #[error("{root} has a store with repositories, and no repo.toml")]
+    NoConfiguration {
+        /// The directory of the store.
+        root: Utf8PathBuf,
+    },
+    /// The certificate for TLS cannot be used.
+    #[error(transparent)]
+    Certificate(repo_serve::CertificateError),
     /// The system lets the program watch for no signals.
     #[error("cannot watch for signals: {0}")]
     Signals(std::io::Error),
@@ -312,7 +349,7 @@ pub(crate) enum Failure {
         /// The directory or the file.
         path: Utf8PathBuf,
     },
-    /// A command that signs, for which a public key cannot be told, or is there already.
+    /// A command that signs, whose public key cannot be found out or exists already.
     #[error("{what}")]
     NoCommandSigner {
         /// What is lacking.
@@ -419,7 +456,7 @@ impl Failure {
     /// Returns what is reported of it.
     pub(crate) fn report(&self) -> Report {
         let (file, line) = self.location();
-        let place = if let Self::Config(error) = self { error.place() } else { None };
+        let place = self.config_error().and_then(ConfigError::place);
         Report {
             code: self.code(),
             message: chain(self),
@@ -437,6 +474,7 @@ impl Failure {
             Self::Store(error) => error.code(),
             Self::Key(error) => error.code(),
             Self::Config(error) => error.code(),
+            Self::Edit(error) => error.code(),
             Self::Keys(error) | Self::CannotPublish(error) => error.code(),
             Self::Argument { .. } | Self::PinnedTwice { .. } => "E-ARGUMENT",
             Self::NoRoot { .. } => "E-NO-ROOT",
@@ -446,14 +484,19 @@ impl Failure {
             Self::Stopped => "E-STOPPED",
             Self::NoMatch { .. } | Self::InOtherPlace { .. } => "E-NO-MATCH",
             Self::PackageInPlace { .. } => "E-UNKNOWN-REPOSITORY",
+            Self::UnknownColumn { .. } => "E-UNKNOWN-COLUMN",
+            Self::Pattern { .. } => "E-PATTERN",
             Self::NoRemoval { .. } => "E-NO-REMOVAL",
             Self::NoHold { .. } => "E-NO-HOLD",
             Self::NoDropFolder => "E-NO-DROP-FOLDER",
+            Self::UnknownUser { .. } => "E-UNKNOWN-USER",
             Self::UnusableFile { .. } | Self::UnusableUsers { .. } => "E-UNUSABLE-FILE",
             Self::UnknownSetting { .. } => "E-UNKNOWN-SETTING",
             Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
             Self::Site(_) => "E-SITE",
+            Self::Certificate(_) => "E-CERTIFICATE",
+            Self::NoConfiguration { .. } => "E-NO-CONFIGURATION",
             Self::Signals(_) => "E-SIGNALS",
             Self::Url(_) => "E-URL",
             Self::NotUtf8 { .. } => "E-NOT-UTF-8",
@@ -473,12 +516,27 @@ impl Failure {
         }
     }
 
+    /// Returns what is wrong with the configuration, if that is the failure.
+    fn config_error(&self) -> Option<&ConfigError> {
+        match self {
+            Self::Config(error) | Self::Edit(EditError::Config(error) | EditError::Refused(error)) => {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the file that is concerned, and the line in it.
     fn location(&self) -> (Option<String>, Option<u64>) {
         let number = |line: usize| u64::try_from(line).unwrap_or(u64::MAX);
+        if let Some(error) = self.config_error() {
+            return (error.path().map(ToString::to_string), error.line().map(number));
+        }
         match self {
             Self::Store(error) => store_location(error),
-            Self::Config(error) => (error.path().map(ToString::to_string), error.line().map(number)),
+            Self::Edit(EditError::Form { path } | EditError::Changed { path }) => {
+                (Some(path.to_string()), None)
+            }
             Self::Keys(error) | Self::CannotPublish(error) => (error.path().map(ToString::to_string), None),
             Self::NoPackageFile { path }
             | Self::UnusableFile { path, .. }
@@ -513,6 +571,7 @@ fn store_location(error: &repo_store::Error) -> (Option<String>, Option<u64>) {
             | ImportError::InconsistentUpload { file, .. }
             | ImportError::NotSigned { file, .. }
             | ImportError::NotUnpackable { file, .. }
+            | ImportError::NameNotAllowed { file, .. }
             | ImportError::Stanza { file, .. },
         ) => file,
         _ => return (None, None),

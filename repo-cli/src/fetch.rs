@@ -55,14 +55,7 @@ impl WebServer {
         let url = format!("{scheme}://{host}{}{path}", if path.is_empty() { "" } else { "/" });
         let refuse = |what: &str| Err(Failure::Url(format!("{url}: {what}")));
         match scheme.as_str() {
-            "http" => {}
-            "https" if cfg!(feature = "https") => {}
-            "https" => {
-                return refuse(
-                    "this repo-cli was built without https: build it with `--features https`, or fetch the files and name \
-                     their directory",
-                );
-            }
+            "http" | "https" => {}
             _ => return refuse("only http:// and https:// are understood"),
         }
         if host.is_empty() || path.contains(['?', '#']) {
@@ -87,7 +80,6 @@ impl WebServer {
             .timeout_connect(Some(PATIENCE))
             .timeout_send_request(Some(PATIENCE))
             .timeout_recv_response(Some(PATIENCE));
-        #[cfg(feature = "https")]
         let config = config.tls_config(ureq::tls::TlsConfig::builder().root_certs(authorities()).build());
         Ok(Self { url, authorization, agent: config.build().into() })
     }
@@ -130,7 +122,6 @@ impl Copies for WebServer {
 
 /// Those that the system trusts: a server of one's own often has a certificate of one's own authority. What cannot be read of
 /// them is not trusted.
-#[cfg(feature = "https")]
 fn authorities() -> ureq::tls::RootCerts {
     let known = rustls_native_certs::load_native_certs().certs;
     known.iter().map(|certificate| ureq::tls::Certificate::from_der(certificate).to_owned()).into()
@@ -190,12 +181,6 @@ mod tests {
             assert!(!said.contains("secret"), "{said}");
         }
         insta::assert_snapshot!(refused("ftp://me:secret@host/"), @"ftp://host: only http:// and https:// are understood");
-    }
-
-    #[cfg(not(feature = "https"))]
-    #[test]
-    fn without_the_feature_https_is_refused_with_what_to_do() {
-        insta::assert_snapshot!(refused("https://me:secret@host/prod"), @"https://host/prod: this repo-cli was built without https: build it with `--features https`, or fetch the files and name their directory");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod access;
 mod args;
 mod clock;
 mod cmd;
+mod columns;
 #[cfg(test)]
 mod documents;
 mod error;
@@ -13,6 +14,7 @@ mod guard;
 mod key_check;
 mod moment;
 mod nearest;
+mod operation_log;
 mod output;
 mod package_names;
 mod passphrase;

@@ -23,6 +23,7 @@ pub(crate) use table::{Column, Grouped, RowLimit, grouped, package_rows};
 
 use crate::args::Global;
 use crate::error::{Failure, Report};
+use crate::nearest;
 use crate::progress::{Shown, Watch};
 
 /// Something that a command went on in spite of.
@@ -90,23 +91,28 @@ pub(crate) fn usage(message: &clap::Error, json: bool, color: ColorChoice) -> Ex
 fn usage_text(message: &clap::Error) -> String {
     // Without `ansi` escape sequences in the arguments would be taken for colours and left out.
     let text = message.render().ansi().to_string();
-    let lines: Vec<String> = text.lines().map(hint_of_tip).collect();
+    let wrong = text.split('\'').nth(1).unwrap_or_default();
+    let lines: Vec<String> = text.lines().filter_map(|line| hint_of_tip(wrong, line)).collect();
     // What to do stands right below what is wrong, as for every other error.
     lines.join("\n").replace("\n\nhint: ", "\nhint: ")
 }
 
-/// Returns a line of clap's, a tip in the words of our hints.
-fn hint_of_tip(line: &str) -> String {
-    let Some(tip) = line.strip_prefix("  tip: ") else { return line.to_owned() };
-    let names = |names: &str| {
-        let names = names.replace('\'', "`");
-        names.rsplit_once(", ").map_or_else(|| names.clone(), |(first, last)| format!("{first} or {last}"))
-    };
+/// Returns a line of clap's about a `wrong` word, a tip in the words of our hints; `None` for one that names nothing similar.
+fn hint_of_tip(wrong: &str, line: &str) -> Option<String> {
+    let Some(tip) = line.strip_prefix("  tip: ") else { return Some(line.to_owned()) };
     let meant = tip.split_once(" exists: ").or_else(|| tip.split_once(" exist: "));
-    match meant.filter(|(what, _)| what.contains("similar")) {
-        Some((_, meant)) => format!("hint: did you mean {}?", names(meant)),
-        None => format!("hint: {tip}"),
-    }
+    let Some((_, meant)) = meant.filter(|(what, _)| what.contains("similar")) else {
+        return Some(format!("hint: {tip}"));
+    };
+    // Clap is content with a letter or two; a word may be cut short as well.
+    let wrong = wrong.trim_start_matches('-');
+    let is_similar = |name: &&str| {
+        let name = name.trim_start_matches('-');
+        nearest::nearest(wrong, [name]).is_some() || wrong.len() > 2 && name.starts_with(wrong)
+    };
+    let names: Vec<String> =
+        meant.split('\'').skip(1).step_by(2).filter(is_similar).map(|name| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| format!("hint: did you mean {}?", names.join(" or ")))
 }
 
 /// Writes talk to standard error, from any thread.
@@ -199,7 +205,7 @@ impl Output {
         self.safe_line(&escape_for_terminal(text));
     }
 
-    /// One line of a result, some parts of which are coloured.
+    /// One line of a result with coloured parts.
     pub(crate) fn styled_line(&self, parts: &[(Style, &str)]) {
         let is_colored = self.color.colors(&io::stdout());
         let paint = |(style, text): &(Style, &str)| {

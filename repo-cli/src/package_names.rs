@@ -46,18 +46,17 @@ pub(crate) fn meant<'a, 's: 'a>(
     }
     let (mut known, mut built) = (BTreeSet::new(), BTreeSet::new());
     for state in states {
-        for suite in state.commit().suites.keys() {
-            for record in state.records(suite)? {
-                let package = record.key().package.to_string();
-                let (source, _) = record.source();
-                if source.as_str() == name && package != name {
-                    built.insert(package.clone());
-                }
-                if sources {
-                    known.insert(source.to_string());
-                }
-                known.insert(package);
+        for item in state.records_in(state.commit().suites.keys())? {
+            let (record, _) = item?;
+            let package = record.key().package.to_string();
+            let (source, _) = record.source();
+            if source.as_str() == name && package != name {
+                built.insert(package.clone());
             }
+            if sources {
+                known.insert(source.to_string());
+            }
+            known.insert(package);
         }
     }
     if !built.is_empty() && !known.contains(name) {
@@ -67,7 +66,7 @@ pub(crate) fn meant<'a, 's: 'a>(
     Ok(nearest.map(|name| Meant::Name(name.to_owned())))
 }
 
-/// Returns the failure of a verb for which names or patterns match no package of a repository.
+/// Returns the failure of a verb whose names or patterns match no package of a repository.
 pub(crate) fn no_match(
     session: &Session,
     repository: &RepositoryName,
@@ -91,8 +90,19 @@ pub(crate) fn say_unmatched<'a, 's: 'a>(
 ) -> Result<(), Failure> {
     let Some(first) = unmatched.first() else { return Ok(()) };
     output.found_nothing(&format!("no packages match {}{place}", joined(unmatched)));
+    hint_at(first, states, output)
+}
+
+/// Says what was probably meant by a name that matches no package in these states.
+pub(crate) fn hint_at<'a, 's: 'a>(
+    name: &str,
+    states: impl IntoIterator<Item = &'a Revision<'s>>,
+    output: &Output,
+) -> Result<(), Failure> {
     // Nobody reads it with `--json`, and it costs reading all names.
-    if let Some(meant) = meant(first, states, false)?.filter(|_| !output.is_json()) {
+    if !output.is_json()
+        && let Some(meant) = meant(name, states, false)?
+    {
         output.found_nothing(&format!("hint: {}", meant.hint()));
     }
     Ok(())

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use repo_store::Progress;
 use repo_store::progress::{Amount, Observer, Phase};
+use repo_store::{LogEntry, Progress};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::output::Talk;
@@ -52,6 +52,8 @@ struct Shared {
     bytes: AtomicU64,
     interrupts: Interrupts,
     thread: Once,
+    /// What the operation log got.
+    entries: Mutex<Vec<LogEntry>>,
 }
 
 /// What is being shown.
@@ -81,6 +83,7 @@ impl Watch {
             bytes: AtomicU64::new(0),
             interrupts: Interrupts::default(),
             thread: Once::new(),
+            entries: Mutex::default(),
         }))
     }
 
@@ -88,6 +91,16 @@ impl Watch {
     pub(crate) fn progress(&self) -> Progress {
         let watch: Arc<dyn Observer> = Arc::new(self.clone());
         Progress::watched(watch)
+    }
+
+    /// Returns what the operation log got since it was asked last.
+    pub(crate) fn take_entries(&self) -> Vec<LogEntry> {
+        std::mem::take(&mut *self.0.entries.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns whether the operation log got anything since.
+    pub(crate) fn has_entries(&self) -> bool {
+        !self.0.entries.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Takes a bar away, so that something else can be written; it comes back with the next tick.
@@ -233,6 +246,10 @@ impl Observer for Watch {
         let mut display = self.0.lock();
         display.current = None;
         display.take_bar_away();
+    }
+
+    fn logged(&self, line: &str) {
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner).extend(LogEntry::parse(line));
     }
 
     fn is_cancelled(&self) -> bool {

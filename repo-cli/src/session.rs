@@ -13,9 +13,9 @@ use deb_parse::{Architecture, PackageName};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, ExternalKey, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Exported, Format, IndexKind, LastPublication, Progress, PublishError,
-    PublishOptions, PublishReport, RepositoryName, RepositorySettings, Revision, Store, TagName,
-    UnsignedRelease, UpkeepKind, UpkeepRun,
+    CommitId, Context, Error, Exported, Format, IndexKind, LastPublication, Progress, PublicationPlan,
+    PublishError, PublishOptions, PublishReport, RepositoryName, RepositorySettings, Revision, Store,
+    TagName, UnsignedRelease, UpkeepKind, UpkeepRun,
 };
 
 use crate::access;
@@ -24,6 +24,7 @@ use crate::clock;
 use crate::error::{Failure, chain};
 use crate::moment;
 use crate::nearest;
+use crate::operation_log::OperationLog;
 use crate::output::{Output, count, joined, suite_list};
 use crate::passphrase;
 
@@ -122,6 +123,11 @@ impl Session {
     /// Whether the store belongs to the user who runs this, who then sees all of it.
     pub(crate) fn is_owner(&self) -> bool {
         is_owner(&self.store)
+    }
+
+    /// Begins the line of a verb that goes on, if the configuration asks for one.
+    pub(crate) fn operation_log(&self, verb: &'static str) -> Option<OperationLog> {
+        OperationLog::begin(&self.config, verb, self.actor.clone())
     }
 
     /// Who acts, when, and on how many threads.
@@ -389,7 +395,7 @@ impl Session {
         Ok(repositories.into_iter().map(publish))
     }
 
-    /// The keys that sign a repository, of which the public parts are read once. With `accept_clock`, and a clock before the time at which
+    /// The keys that sign a repository; their public parts are read once. With `accept_clock`, and a clock before the time at which
     /// they were made, they sign as of that time.
     fn signing_keys(
         &self,
@@ -464,6 +470,28 @@ impl Session {
             output.say(&format!("signed {states} of {} again: {}", repository.name, joined(&signed)));
         }
         Ok(())
+    }
+
+    /// Finds out what publishing a repository would do.
+    pub(crate) fn plan_publication(
+        &self,
+        repository: &RepositorySettings,
+        publishing: Publishing,
+        output: &Output,
+    ) -> Result<PublicationPlan, Failure> {
+        let keys = self.keys_that_last(repository, publishing.accept_clock)?;
+        let SigningKeys { signer, warnings, as_of } = &*keys;
+        warnings.iter().for_each(|warning| output.warn(warning.code(), key_warning(warning)));
+        let mut context = self.context();
+        context.now = as_of.unwrap_or(context.now);
+        let plan = if publishing.again {
+            self.store.plan_signing_again(repository, signer, publishing.options, &context)
+        } else {
+            self.store.plan_publication(repository, signer, publishing.options, &context)
+        };
+        let plan = plan.map_err(|error| keys.failure(error))?;
+        warn_of_architectures(repository, output);
+        Ok(plan)
     }
 
     /// Publishes a repository, and says only what is unusual about it.
@@ -592,11 +620,29 @@ pub(crate) fn context(actor: String, output: &Output) -> Context {
 pub(crate) fn find_root(global: &Global) -> Result<Utf8PathBuf, Failure> {
     if let Some(root) = &global.root {
         let found = root.join("repo.toml").exists();
-        return if found { Ok(root.clone()) } else { Err(Failure::NoRoot { place: root.to_string() }) };
+        return if found { Ok(root.clone()) } else { Err(no_root(root, root.as_str())) };
     }
     let here = current_directory()?;
     let found = here.ancestors().find(|directory| directory.join("repo.toml").exists());
-    found.map(Utf8Path::to_owned).ok_or_else(|| Failure::NoRoot { place: format!("{here} or above") })
+    found.map(Utf8Path::to_owned).ok_or_else(|| no_root(&here, &format!("{here} or above")))
+}
+
+/// What is missing of a place without a `repo.toml`: all, or the configuration of a store that is in use.
+fn no_root(directory: &Utf8Path, place: &str) -> Failure {
+    if has_repositories(directory) {
+        return Failure::NoConfiguration { root: directory.to_owned() };
+    }
+    Failure::NoRoot { place: place.to_owned() }
+}
+
+/// Returns whether a store in that directory has repositories that something was done to.
+pub(crate) fn has_repositories(directory: &Utf8Path) -> bool {
+    let is_used = |store: Store| {
+        let repositories = store.repositories()?;
+        // One whose state cannot be read was used too.
+        Ok::<_, repo_store::Error>(repositories.iter().any(|name| !matches!(store.head(name), Ok(None))))
+    };
+    Store::open(directory).and_then(is_used).unwrap_or(false)
 }
 
 /// Finds the directory of a store, with or without a `repo.toml`: the one given, or the nearest upwards.

@@ -16,7 +16,7 @@ use crate::place;
 use crate::regular_file;
 use crate::texts::{self, Reading, Source};
 use crate::url::Url;
-use crate::value::{FromText, Line, Text, plain};
+use crate::value::{FromText, Line, Listen, Text, plain};
 use crate::ways_in::{self, Login, WayIn};
 
 /// The configuration, checked.
@@ -26,6 +26,8 @@ pub struct Config {
     /// What it was read from.
     pub(crate) sources: Vec<Source>,
     pub(crate) file: File,
+    /// Texts of files with lists that count instead of the files.
+    lists: BTreeMap<Utf8PathBuf, String>,
     /// The suites and architectures, from the lists or from their files.
     pub(crate) suite_names: Vec<SuiteName>,
     pub(crate) architectures: Vec<Architecture>,
@@ -50,7 +52,7 @@ impl Config {
     /// Reads the same files, and finds everything that is wrong with them. What has a mistake is left out of the configuration returned.
     ///
     /// # Errors
-    /// [`ConfigError::Io`] when there is no `repo.toml` that can be read.
+    /// [`ConfigError::Io`] when `repo.toml` cannot be read.
     pub fn examine(root: &Utf8Path) -> Result<(Self, Vec<ConfigError>), ConfigError> {
         let (sources, refused) = texts::readable_sources(root)?;
         let is_partial = !refused.is_empty();
@@ -66,10 +68,20 @@ impl Config {
 
     /// The configuration that such texts make, without what is wrong in it, and the mistakes in the order of the texts.
     pub(crate) fn judged(root: &Utf8Path, sources: &[Source], is_partial: bool) -> (Self, Vec<ConfigError>) {
+        Self::judged_with(root, sources, &BTreeMap::new(), is_partial)
+    }
+
+    /// The same with texts of files with lists that are not written yet.
+    pub(crate) fn judged_with(
+        root: &Utf8Path,
+        sources: &[Source],
+        lists: &BTreeMap<Utf8PathBuf, String>,
+        is_partial: bool,
+    ) -> (Self, Vec<ConfigError>) {
         let Reading { file, mut mistakes, spoiled, is_partial: lacks_text } = Reading::of(sources);
         let (root, sources) = (root.to_owned(), sources.to_vec());
         let mut found = Vec::new();
-        let mut config = Self { root, sources, file, ..Self::empty() };
+        let mut config = Self { root, sources, file, lists: lists.clone(), ..Self::empty() };
         config.suite_names =
             config.names("suites", &config.file.suites, config.file.suites_file.as_deref(), &mut found);
         config.architectures = config.names(
@@ -89,6 +101,7 @@ impl Config {
         config.check_retention(&mut found);
         config.check_addresses(&mut found);
         config.check_ways_in(&mut found);
+        config.check_tls(&mut found);
         config.check_signers(&mut found);
         if !is_partial && !lacks_text {
             let stands = |error: &ConfigError| !relies_on(error).iter().any(|key| spoiled.contains(*key));
@@ -134,10 +147,23 @@ impl Config {
         }
     }
 
+    /// What is asked for of TLS must be there.
+    fn check_tls(&self, found: &mut Vec<ConfigError>) {
+        let serve = &self.file.serve;
+        let listens = self.listen().iter().any(Listen::is_tls);
+        if (listens && self.tls().is_none()) || serve.tls.certificate.is_some() != serve.tls.key.is_some() {
+            found.push(self.contradiction(Contradiction::NoCertificate));
+        }
+        if serve.redirect_to_https && !listens {
+            found.push(self.contradiction(Contradiction::NothingToRedirectTo));
+        }
+    }
+
     /// `access` says all of it: with `allow` or `users` beside it, it would not be clear which counts.
     fn check_ways_in(&self, found: &mut Vec<ConfigError>) {
         for (Text(name), table) in &self.file.repositories {
-            if !table.access.is_empty() && !(table.allow.is_empty() && table.users.is_none()) {
+            let has_both = !table.allow.is_empty() || table.users.is_some();
+            if !table.access.is_empty() && has_both {
                 found.push(self.contradiction(Contradiction::AccessTwice { repository: name.clone() }));
             }
         }
@@ -156,6 +182,7 @@ impl Config {
             root: Utf8PathBuf::new(),
             sources: Vec::new(),
             file: File::default(),
+            lists: BTreeMap::new(),
             suite_names: Vec::new(),
             architectures: Vec::new(),
             repositories: BTreeMap::new(),
@@ -165,6 +192,17 @@ impl Config {
     /// Returns the settings of every configured repository, in the order of their names.
     pub fn repositories(&self) -> impl Iterator<Item = &RepositorySettings> {
         self.repositories.values()
+    }
+
+    /// Returns the settings of every suite in the order in which they are listed, also of those that no repository has.
+    #[must_use]
+    pub fn suites_of_all(&self) -> Vec<SuiteSettings> {
+        let defaults = SuiteTable::default();
+        let settings = |name: &SuiteName| {
+            let table = self.file.suite.get(name).unwrap_or(&defaults);
+            self.suite_settings(name, table, &self.architectures)
+        };
+        self.suite_names.iter().map(settings).collect()
     }
 
     /// Returns the settings of one repository.
@@ -179,7 +217,7 @@ impl Config {
         })
     }
 
-    /// Returns the repositories through which packages are promoted, in that order; empty when there is no such order.
+    /// Returns the repositories through which packages are promoted, in that order; empty when none is configured.
     #[must_use]
     pub fn channels(&self) -> Vec<RepositoryName> {
         plain(&self.file.channels)
@@ -193,8 +231,24 @@ impl Config {
 
     /// Returns the address to listen on: a host or address, and a port.
     #[must_use]
-    pub fn listen(&self) -> &str {
-        self.file.serve.listen.as_ref().map_or(DEFAULT_LISTEN, |Text(listen)| listen.0.as_str())
+    pub fn listen(&self) -> Vec<Listen> {
+        match plain(&self.file.serve.listen) {
+            none if none.is_empty() => Listen::from_text(DEFAULT_LISTEN).into_iter().collect(),
+            several => several,
+        }
+    }
+
+    /// Returns the files of the certificate and of its key, as they are configured: their paths begin at the [root](Self::root).
+    #[must_use]
+    pub fn tls(&self) -> Option<(&Utf8Path, &Utf8Path)> {
+        let tls = &self.file.serve.tls;
+        tls.certificate.as_deref().zip(tls.key.as_deref())
+    }
+
+    /// Returns whether requests without TLS are led to it.
+    #[must_use]
+    pub fn redirects_to_tls(&self) -> bool {
+        self.file.serve.redirect_to_https
     }
 
     /// Returns the proxies that are believed about where a request comes from.
@@ -213,7 +267,9 @@ impl Config {
     #[must_use]
     pub fn url_of(&self, repository: &RepositorySettings) -> Url {
         let name = &repository.name;
-        self.configured_url(name).unwrap_or_else(|| Url::of_server(self.listen()).of_repository(name))
+        let of_server =
+            || self.listen().first().map_or_else(|| Url::of_server(DEFAULT_LISTEN), Url::of_listener);
+        self.configured_url(name).unwrap_or_else(|| of_server().of_repository(name))
     }
 
     /// Returns the configured address of a repository.
@@ -283,17 +339,13 @@ impl Config {
 
     /// The suites of every repository, in the order in which they are listed.
     fn suites(&self, found: &mut Vec<ConfigError>) -> Vec<SuiteSettings> {
-        let (names, architectures) = (&self.suite_names, &self.architectures);
+        let names = &self.suite_names;
         for Text(unknown) in self.file.suite.keys().filter(|Text(name)| !names.contains(name)) {
             let known = names.iter().map(ToString::to_string).collect();
             let suite = unknown.clone();
             found.push(self.contradiction(Contradiction::TableWithoutSuite { suite, known }));
         }
-        let defaults = SuiteTable::default();
-        let settings = |name: &SuiteName| {
-            self.suite_settings(name, self.file.suite.get(name).unwrap_or(&defaults), architectures)
-        };
-        let suites: Vec<_> = names.iter().map(settings).collect();
+        let suites = self.suites_of_all();
         // Here too, as no repository need have them all.
         let aliases = SuiteSettings::mistaken_aliases(&suites);
         let of_each = suites.iter().flat_map(SuiteSettings::mistakes);
@@ -399,7 +451,8 @@ impl Config {
                 found.push(self.contradiction(Contradiction::ListedTwice { key }));
             }
             let path = self.root.join(path);
-            match regular_file::read_to_string(&path) {
+            let text = self.lists.get(&path).map(|text| Ok(text.clone()));
+            match text.unwrap_or_else(|| regular_file::read_to_string(&path)) {
                 Err(error) => found.push(ConfigError::io("read", &path)(error)),
                 Ok(text) => names_in(&path, &text, &mut names, found),
             }
@@ -459,7 +512,9 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
             Contradiction::FolderOfNoRepository { .. } => &["repositories", "incoming"],
             Contradiction::RouteOfNoRepository { .. } => &["repositories", "route"],
             Contradiction::RetentionOfNoRepository { .. } => &["repositories", "retention"],
-            Contradiction::FolderInStore { .. } | Contradiction::FolderTwice { .. } => &["incoming"],
+            Contradiction::FolderInStore { .. }
+            | Contradiction::FolderTwice { .. }
+            | Contradiction::ArchiveInStore { .. } => &["incoming"],
             Contradiction::RetentionWithoutLimit { .. } => &["keep_versions", "keep_for", "retention"],
             Contradiction::Signer { .. } => &["gpg", "command", "public_key", "offline", "signer"],
             _ => &[],

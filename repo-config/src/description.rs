@@ -11,7 +11,9 @@ use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
 use repo_store::RepositoryName;
 
+use crate::drop_folders::AfterTaking;
 use crate::file::{All, File, OnUnknownRelease, Publish};
+use crate::log_target::LogTarget;
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::url::Url;
@@ -176,11 +178,13 @@ kinds! {
     OnUnknownRelease: Kind::Word(&["refuse", "everywhere"]);
     Publish: Kind::Word(&["auto", "manual"]);
     Text<Condition>: Kind::Text("network, `users:FILE`, `tokens` or `public`");
+    Text<AfterTaking>: Kind::Text("`delete`, or `archive:` and a directory");
     Text<Architecture>: Kind::Text("architecture");
     Text<Component>: Kind::Text("component");
     Text<Credential>: Kind::Text("`credential:NAME`");
     Text<Encoding>: Kind::Word(&["xz", "gz", "zst", "bz2", "none"]);
     Text<Fingerprint>: Kind::Text("fingerprint");
+    Text<LogTarget>: Kind::Text("`journald`, `syslog:FACILITY`, `stderr` or `json`");
     Text<Line>: Kind::Text("line of text");
     Text<Listen>: Kind::Text("address and port");
     Text<Network>: Kind::Text("network or address");

@@ -1,15 +1,15 @@
-//! The folders out of which packages are taken.
+//! The folders from which packages are taken.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Component, SuiteName};
-use repo_store::{RepositoryName, SuiteSettings};
+use repo_store::{RepositoryName, SuiteSettings, WildPattern};
 
 use crate::config::{Config, without_repeats};
-use crate::error::{ConfigError, Contradiction};
-use crate::value::Text;
+use crate::error::{ConfigError, Contradiction, InvalidValue};
+use crate::value::{FromText, Text};
 
-/// A folder out of which packages are taken: `[[incoming]]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A folder from which packages are taken: `[[incoming]]`.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct DropFolder {
     /// Where it is.
@@ -20,6 +20,34 @@ pub struct DropFolder {
     pub suites: Vec<SuiteName>,
     /// The component they go to, whatever their sections say.
     pub component: Option<Component>,
+    /// The names of packages that are taken; any when empty.
+    pub names: Vec<WildPattern>,
+    /// The users whose files are taken; anybody's when empty.
+    pub owners: Vec<String>,
+    /// The keyring of those who may upload here, where that is not that of the repository.
+    pub uploaders: Option<Utf8PathBuf>,
+    /// The directory that files are moved to when they were taken; they are deleted without one.
+    pub archive: Option<Utf8PathBuf>,
+}
+
+/// What becomes of files that were taken: `delete`, or `archive:DIR`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AfterTaking {
+    Delete,
+    Archive(Utf8PathBuf),
+}
+
+impl FromText for AfterTaking {
+    fn from_text(text: &str) -> Result<Self, InvalidValue> {
+        match text.strip_prefix("archive:").filter(|path| !path.is_empty()) {
+            Some(path) => Ok(Self::Archive(path.into())),
+            None if text == "delete" => Ok(Self::Delete),
+            None => {
+                let shown = text.escape_debug();
+                Err(format!("`{shown}` is neither delete nor archive:DIR").into())
+            }
+        }
+    }
 }
 
 impl Config {
@@ -31,6 +59,13 @@ impl Config {
             repository: table.repository.0.clone(),
             suites: table.suites.iter().map(|Text(suite)| suite.clone()).collect(),
             component: table.component.as_ref().map(|Text(component)| component.clone()),
+            names: table.names.iter().map(|name| WildPattern::new(name)).collect(),
+            owners: table.owners.clone(),
+            uploaders: table.uploaders.as_ref().map(|path| self.root().join(path)),
+            archive: table.after.as_ref().and_then(|Text(after)| match after {
+                AfterTaking::Delete => None,
+                AfterTaking::Archive(path) => Some(self.root().join(path)),
+            }),
         };
         self.file.incoming.iter().map(folder).collect()
     }
@@ -42,8 +77,15 @@ impl Config {
             found.extend(self.destination_faults(number, folder).map(|fault| self.contradiction(fault)));
             let inside = ["store", "public", "keys", "repo.d"].map(|part| self.root().join(part));
             let is_root = |path: &Utf8Path| path.components().eq(self.root().components());
+            let is_in_store =
+                |path: &Utf8Path| is_root(path) || inside.iter().any(|part| path.starts_with(part));
+            if let Some(path) =
+                folder.archive.clone().filter(|path| is_in_store(path) || *path == folder.path)
+            {
+                found.push(self.contradiction(Contradiction::ArchiveInStore { number, path }));
+            }
             let path = folder.path.clone();
-            if is_root(&path) || inside.iter().any(|part| path.starts_with(part)) {
+            if is_in_store(&path) {
                 found.push(self.contradiction(Contradiction::FolderInStore { number, path }));
             } else if folders.iter().take(place).any(|earlier| earlier.path == path) {
                 // Whichever looks first would decide where a package goes.
@@ -120,6 +162,10 @@ mod tests {
             "[[incoming]]\nfolder = 'public/preprod'\nrepository = 'prod'\n",
             "[[incoming]]\nfolder = '.'\nrepository = 'prod'\n",
             "[[incoming]]\nfolder = 'a'\nrepository = 'prod'\nafter = 'burn'\n",
+            "[[incoming]]\nfolder = 'a'\nrepository = 'prod'\nafter = 'archive:a'\n",
+            "[[incoming]]\nfolder = 'a'\nrepository = 'prod'\nafter = 'archive:public/x'\n",
+            "[[incoming]]\nfolder = 'a'\nrepository = 'prod'\nnames = []\n",
+            "[[incoming]]\nfolder = 'a'\nrepository = 'prod'\nowners = ['']\n",
         ];
         let errors: Vec<String> = refused.iter().map(|text| config(text).unwrap_err().to_string()).collect();
         insta::assert_snapshot!(errors.join("\n"));

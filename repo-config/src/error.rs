@@ -34,7 +34,7 @@ pub enum ConfigError {
         #[source]
         source: SettingsError,
     },
-    /// Settings of which each is well-formed, and that do not go together.
+    /// Settings that are well-formed and do not go together.
     #[error("{place}: {fault}")]
     Contradiction {
         /// Where one of them is.
@@ -42,7 +42,7 @@ pub enum ConfigError {
         /// What does not go together.
         fault: Contradiction,
     },
-    /// A drop-in, or the directory of drop-ins, that is not only in the hands of whoever `repo.toml` belongs to.
+    /// A drop-in, or the directory of drop-ins, that others than the owner of `repo.toml` can change.
     #[error("{path}: {fault}")]
     Ownership {
         /// The drop-in or the directory.
@@ -221,6 +221,12 @@ pub enum Contradiction {
         /// The address of the second.
         address: String,
     },
+    /// TLS without a certificate, or without its key.
+    #[error("serve: https:// needs a certificate and its key: [serve.tls] certificate = \"…\", key = \"…\"")]
+    NoCertificate,
+    /// Requests are led to TLS, and nothing listens there.
+    #[error("serve: redirect_to_https needs an address with https:// in `listen`")]
+    NothingToRedirectTo,
     /// A repository with `access` and also with `allow` or `users`.
     #[error(
         "{repository} has `access` beside `allow` or `users`: say all of it in `access`, as in [[\"10.0.0.0/8\", \"users:FILE\"]]"
@@ -301,6 +307,16 @@ pub enum Contradiction {
         /// The folder.
         path: Utf8PathBuf,
     },
+    /// A directory for what was taken in which the store or the folder itself keeps something.
+    #[error(
+        "drop folder {number}: files cannot be moved to {path}: it is the folder itself or part of the store"
+    )]
+    ArchiveInStore {
+        /// The number of the table, from 1.
+        number: usize,
+        /// The directory.
+        path: Utf8PathBuf,
+    },
     /// A drop folder that is configured twice.
     #[error("drop folder {number}: {path} is configured twice")]
     FolderTwice {
@@ -362,10 +378,13 @@ impl Contradiction {
             Self::ChannelTwice { .. }
             | Self::FolderTwice { .. }
             | Self::FolderInStore { .. }
+            | Self::ArchiveInStore { .. }
             | Self::ListedTwice { .. }
             | Self::Signer { .. }
             | Self::SameAddress { .. }
             | Self::AccessTwice { .. }
+            | Self::NoCertificate
+            | Self::NothingToRedirectTo
             | Self::RouteWithoutSuites { .. }
             | Self::RetentionWithoutLimit { .. } => {
                 return None;

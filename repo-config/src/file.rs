@@ -14,10 +14,12 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::description::{Description, Kind, Typed};
+use crate::drop_folders::AfterTaking;
+use crate::log_target::LogTarget;
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::url::Url;
-use crate::value::{HistoryLength, Line, Listen, Size, Text};
+use crate::value::{FromText as _, HistoryLength, Line, Listen, Size, Text};
 use crate::ways_in::{self, Condition};
 
 /// Defines a table of the configuration: each setting with its meaning, its type, its default and an example, which are TOML. A default that
@@ -102,6 +104,8 @@ table! {
         uploaders: Option<Utf8PathBuf> [""] "\"uploaders.gpg\"";
         /// When clients see a change: at once, or after `repo-cli publish`.
         publish: Publish ["\"auto\""] "\"manual\"";
+        /// Where a line for each operation goes: `journald`, `syslog:FACILITY`, or standard error as text (`stderr`) or as JSON (`json`).
+        log: Option<Text<LogTarget>> [""] "\"journald\"";
         /// Passphrase of the signing keys, and keys that are kept elsewhere.
         signing: SigningTable [""] "";
         /// The server.
@@ -114,7 +118,7 @@ table! {
         suite: BTreeMap<Text<SuiteName>, SuiteTable> [""] "";
         /// Packages that go elsewhere than their section and version say. The first rule for a package decides; `add --component` and `add --suite` come before any rule.
         route: Vec<RouteTable> [""] "";
-        /// Folders out of which `repo-cli incoming` takes packages.
+        /// Folders from which `repo-cli incoming` takes packages.
         incoming: Vec<IncomingTable> [""] "";
         /// Which versions stay when `repo-cli retention` runs. Of the rules for a package the first decides; what none matches stays. A version stays when any limit says so, when it is tagged, and when it is the newest.
         retention: Vec<RetentionTable> [""] "";
@@ -204,11 +208,57 @@ table! {
     #[derive(Default)]
     #[serde(deny_unknown_fields, default, remote = "Self")]
     ServeTable {
-        /// Address that `serve` listens on; changing it needs a restart.
-        listen: Option<Text<Listen>> ["\"127.0.0.1:8080\""] "\"0.0.0.0:80\"";
+        /// Addresses that `serve` listens on, one or a list, with `https://` over TLS; changing them needs a restart.
+        #[serde(deserialize_with = "one_or_several")]
+        listen: Vec<Text<Listen>> ["\"127.0.0.1:8080\""] "[\"http://0.0.0.0:80\", \"https://[::]:443\"]";
+        /// Certificate for addresses with `https://`. It is read again when it changes.
+        tls: TlsTable [""] "";
+        /// Whether requests without TLS are led to the first address with it, but those for the scripts that set machines up; changing it needs a restart.
+        redirect_to_https: bool ["false"] "true";
         /// Proxies whose `X-Forwarded-For` tells where a request comes from, for `allow`, limits and the log.
         trusted_proxies: Vec<Text<Network>> ["[]"] "[\"127.0.0.1\"]";
     }
+}
+
+table! {
+    /// Certificate of the server.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    TlsTable {
+        /// File of the certificate in PEM, and of those that lead from it to one that clients know.
+        certificate: Option<Utf8PathBuf> [""] "\"/etc/repo/tls.crt\"";
+        /// File of its key in PEM. It is in no backup.
+        key: Option<Utf8PathBuf> [""] "\"/etc/repo/tls.key\"";
+    }
+}
+
+/// A value alone, or a list of such.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Text<Listen>>, D::Error> {
+    struct OneOrSeveral;
+    impl<'de> serde::de::Visitor<'de> for OneOrSeveral {
+        type Value = Vec<Text<Listen>>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a text or a list of texts")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            Listen::from_text(text).map(|one| vec![Text(one)]).map_err(E::custom)
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut several = Vec::new();
+            while let Some(one) = list.next_element()? {
+                several.push(one);
+            }
+            if several.is_empty() {
+                let rule = "an empty list listens nowhere; leave it out to listen at 127.0.0.1:8080";
+                return Err(serde::de::Error::custom(rule));
+            }
+            Ok(several)
+        }
+    }
+    deserializer.deserialize_any(OneOrSeveral)
 }
 
 table! {
@@ -274,6 +324,16 @@ fn networks_that_may_read<'de, D: Deserializer<'de>>(
         return Err(serde::de::Error::custom(rule));
     }
     Ok(networks)
+}
+
+/// Names or users that are allowed. Without the list all are, so an empty one cannot mean its letter.
+fn allowed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let allowed = Vec::<String>::deserialize(deserializer)?;
+    if allowed.is_empty() || allowed.iter().any(|one| one.trim().is_empty()) {
+        let rule = "an empty list or an empty entry allows nobody; leave it out to allow all";
+        return Err(serde::de::Error::custom(rule));
+    }
+    Ok(allowed)
 }
 
 /// Words that mark a version; an empty one would mark none.
@@ -362,6 +422,18 @@ table! {
         /// Component that the packages go to, whatever their sections say.
         #[serde(default)]
         component: Option<Text<Component>> [""] "\"main\"";
+        /// Names of packages that are taken; `*` and `?` stand for any characters. Others are rejected. Any when not set.
+        #[serde(default, deserialize_with = "allowed")]
+        names: Vec<String> [""] "[\"shop-*\"]";
+        /// Users whose files are taken. Those of others are left. Anybody's when not set.
+        #[serde(default, deserialize_with = "allowed")]
+        owners: Vec<String> [""] "[\"ci\"]";
+        /// Keyring of those who may upload here, instead of that of the repository.
+        #[serde(default)]
+        uploaders: Option<Utf8PathBuf> ["(that of the repository)"] "\"ci-uploaders.gpg\"";
+        /// What becomes of files that were taken: they are deleted, or moved to a directory.
+        #[serde(default)]
+        after: Option<Text<AfterTaking>> ["\"delete\""] "\"archive:/srv/archive\"";
     }
 }
 
@@ -447,6 +519,7 @@ from_tables_only!(
     SigningTable,
     SignerTable,
     ServeTable,
+    TlsTable,
     RepositoryTable,
     SuiteTable,
     RouteTable,
@@ -503,6 +576,7 @@ mod tests {
             ("signing", named("signing"), fields::<SigningTable>()),
             ("a signer", signers, fields::<SignerTable>()),
             ("serve", named("serve"), fields::<ServeTable>()),
+            ("serve.tls", inner("serve", "tls"), fields::<TlsTable>()),
             ("a repository", inner("repositories", "prod"), fields::<RepositoryTable>()),
             ("route", first("route"), fields::<RouteTable>()),
             ("compress_index", named("compress_index"), fields::<CompressTable>()),

@@ -88,7 +88,7 @@ impl KeyDirectory {
         Self { external: Arc::new(external), ..self }
     }
 
-    /// Returns the same with these keys alone, and those that were made to succeed them; with all keys when there is no list.
+    /// Returns the same with these keys alone, and those that were made to succeed them; with all keys when nothing is listed.
     #[must_use]
     pub fn limited_to(&self, only: Option<Vec<Fingerprint>>) -> Self {
         Self { only, ..self.clone() }
@@ -388,7 +388,7 @@ pub struct Inspection {
     pub faults: Vec<(Utf8PathBuf, apt_sign::Error)>,
     /// What is worth a word about the others.
     pub warnings: Vec<KeyWarning>,
-    /// Whether there is no file that could be a key.
+    /// Whether no file could be a key.
     pub no_file: bool,
 }
 

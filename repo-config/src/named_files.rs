@@ -5,7 +5,9 @@ use repo_store::{NamedFile, NamedFileKind};
 
 use crate::config::Config;
 use crate::error::ConfigError;
-use crate::file::{File, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable};
+use crate::file::{
+    File, IncomingTable, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable, TlsTable,
+};
 use crate::texts::{self, Source};
 use crate::value::Text;
 use crate::ways_in::Condition;
@@ -13,7 +15,7 @@ use crate::ways_in::Condition;
 impl Config {
     /// Returns every file that the configuration consists of or names: the one list that a backup goes by.
     ///
-    /// The tables are taken apart field by field, so that whoever adds a setting has to say here whether it names a file, and whether
+    /// The tables are taken apart field by field, so that a developer who adds a setting has to say here whether it names a file, and whether
     /// a backup holds the file. It holds what the store could not be used without, or would be open to others without. It only names
     /// passphrases, TLS keys, secrets of hooks, and programs.
     #[must_use]
@@ -47,7 +49,7 @@ impl Config {
             repositories,
             suite,
             signing: SigningTable { passphrase: _, passphrase_file, signer },
-            serve: ServeTable { listen: _, trusted_proxies: _ },
+            serve: ServeTable { listen: _, trusted_proxies: _, redirect_to_https: _, tls },
             origin: _,
             url: _,
             suites: _,
@@ -62,9 +64,10 @@ impl Config {
             pdiffs: _,
             pdiffs_from: _,
             publish: _,
+            log: _,
             channels: _,
             route: _,
-            incoming: _,
+            incoming,
             retention: _,
             gc: _,
             limits: _,
@@ -110,6 +113,22 @@ impl Config {
                 saved("signing.signer.public_key".to_owned(), path);
             }
         }
+        for IncomingTable {
+            uploaders,
+            folder: _,
+            repository: _,
+            suites: _,
+            component: _,
+            names: _,
+            owners: _,
+            // What was taken is in the store.
+            after: _,
+        } in incoming
+        {
+            if let Some(path) = uploaders {
+                saved("incoming.uploaders".to_owned(), path);
+            }
+        }
         for table in suite.values() {
             let SuiteTable {
                 architectures: _,
@@ -125,13 +144,16 @@ impl Config {
                 but_automatic_upgrades: _,
             } = table;
         }
-        // In a backup it would lie beside the keys that it protects.
-        if let Some(path) = passphrase_file {
-            found.push(NamedFile {
-                setting: "signing.passphrase_file".to_owned(),
-                path: path.clone(),
-                kind: NamedFileKind::NamedOnly,
-            });
+        // In a backup the passphrase would lie beside the keys that it protects; and a certificate comes anew.
+        let TlsTable { certificate, key } = tls;
+        let named_only = [
+            ("signing.passphrase_file", passphrase_file),
+            ("serve.tls.certificate", certificate),
+            ("serve.tls.key", key),
+        ];
+        for (setting, path) in named_only {
+            let Some(path) = path.clone() else { continue };
+            found.push(NamedFile { setting: setting.to_owned(), path, kind: NamedFileKind::NamedOnly });
         }
         found
     }

@@ -1,4 +1,4 @@
-//! Whose drop-ins count. `repo.d` is listed, so whoever can put a file there would decide what is served and to whom.
+//! Whose drop-ins count. `repo.d` is listed, so anyone who can put a file there would decide what is served and to whom.
 
 use std::fs::Metadata;
 use std::io::Read as _;

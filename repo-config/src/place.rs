@@ -242,6 +242,8 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
                 keys(&["repositories", first.as_str(), "url"]),
             ];
         }
+        Contradiction::NoCertificate => return vec![keys(&["serve", "tls"]), keys(&["serve", "listen"])],
+        Contradiction::NothingToRedirectTo => keys(&["serve", "redirect_to_https"]),
         Contradiction::AccessTwice { repository } => keys(&["repositories", repository.as_str(), "access"]),
         Contradiction::Signer { number } => Setting::in_rule(&["signing", "signer"], *number, &[]),
         Contradiction::UnknownSuite { repository, suite, .. } => {
@@ -255,6 +257,7 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
         Contradiction::FolderInStore { number, .. } | Contradiction::FolderTwice { number, .. } => {
             folder(number, &["folder"])
         }
+        Contradiction::ArchiveInStore { number, .. } => folder(number, &["after"]),
         Contradiction::RouteOfNoRepository { number, repository, .. } => {
             route(number, &["repositories"]).item(repository)
         }

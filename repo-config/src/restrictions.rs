@@ -52,7 +52,7 @@ impl Restrictions {
         if after.repositories.is_empty() && !self.repositories.is_empty() {
             return Some(Loosening::NoRepository);
         }
-        // Whoever comes through a proxy would come from where the proxy is, which may well be allowed.
+        // A client behind a proxy would seem to come from where the proxy is, which may well be allowed.
         if self.proxies && !after.proxies && after.repositories.values().any(|after| after.allow) {
             return Some(Loosening::NoProxies);
         }

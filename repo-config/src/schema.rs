@@ -47,7 +47,7 @@ fn value(text: &str) -> Option<Value> {
 
 fn of_kind(kind: &Kind) -> Value {
     match kind {
-        Kind::Text(_) => json!({ "type": "string" }),
+        Kind::Text(what) => json!({ "type": "string", "title": what }),
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Truth => json!({ "type": "boolean" }),
         Kind::Number(least) => json!({ "type": "integer", "minimum": least }),
@@ -55,7 +55,9 @@ fn of_kind(kind: &Kind) -> Value {
         Kind::List(kind) => json!({ "type": "array", "items": of_kind(kind) }),
         Kind::Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Kind::Table(settings) => table(settings),
-        Kind::Named(_, kind) => json!({ "type": "object", "additionalProperties": of_kind(kind) }),
+        Kind::Named(what, kind) => {
+            json!({ "title": what, "type": "object", "additionalProperties": of_kind(kind) })
+        }
     }
 }
 

@@ -132,7 +132,7 @@ impl Config {
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let found = self.sources.iter().filter_map(|source| {
             let place = Place::of(std::slice::from_ref(source), &[Setting::of(&keys)]);
-            place.line.is_some().then(|| (place.path, place.line))
+            place.line.is_some().then_some((place.path, place.line))
         });
         let mut places: Vec<_> = found.collect();
         if !is_list {

@@ -6,7 +6,7 @@ use http::Uri;
 use repo_store::RepositoryName;
 
 use crate::error::InvalidValue;
-use crate::value::FromText;
+use crate::value::{FromText, Listen};
 
 /// An address that apt can take as the beginning of a line in its sources: `http://` or `https://`, a host, and perhaps a port
 /// and a path; or `file:` or `copy:` and a path; all of them perhaps behind a prefix such as `tor+`. It is handed out, and stands in
@@ -18,6 +18,12 @@ impl Url {
     /// Makes the one of a server at this address and port.
     pub fn of_server(address: impl fmt::Display) -> Self {
         Self(format!("http://{address}"))
+    }
+
+    /// Makes the one of a server that listens there.
+    #[must_use]
+    pub fn of_listener(listen: &Listen) -> Self {
+        Self(listen.to_string())
     }
 
     /// Returns the address of a repository below this one.

@@ -127,22 +127,57 @@ impl fmt::Display for Line {
     }
 }
 
-/// Where to listen: a host or address, and a port.
+/// Where to listen: a host or address, and a port; perhaps over TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listen(pub(crate) String);
+pub struct Listen {
+    address: String,
+    is_tls: bool,
+}
+
+impl Listen {
+    /// Returns the host or address and the port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Returns whether clients speak TLS there.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// Returns the port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
+    }
+}
 
 impl FromText for Listen {
     fn from_text(text: &str) -> Result<Self, InvalidValue> {
-        let port =
-            text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+        let (is_tls, address) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+            (Some(address), _) => (true, address),
+            (None, plain) => (false, plain.unwrap_or(text)),
+        };
+        let port = address
+            .rsplit_once(':')
+            .filter(|(host, _)| !host.is_empty())
+            .map(|(_, port)| port.parse::<u16>());
         match port {
-            Some(Ok(_)) => Ok(Self(text.to_owned())),
+            Some(Ok(_)) => Ok(Self { address: address.to_owned(), is_tls }),
             _ => Err(format!(
-                "invalid address `{}`; use ADDRESS:PORT, for example 127.0.0.1:8080",
+                "invalid address `{}`; use ADDRESS:PORT, for example 127.0.0.1:8080, or https://ADDRESS:PORT",
                 text.escape_debug()
             )
             .into()),
         }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", if self.is_tls { "https" } else { "http" }, self.address)
     }
 }
 
@@ -272,10 +307,24 @@ mod tests {
 
     #[test]
     fn places_to_listen_at() {
-        for good in ["127.0.0.1:8080", "[::]:80", "localhost:0"] {
-            assert!(Listen::from_text(good).is_ok(), "{good}");
+        for (good, shown) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://[::]:80", "http://[::]:80"),
+            ("https://0.0.0.0:443", "https://0.0.0.0:443"),
+            ("localhost:0", "http://localhost:0"),
+        ] {
+            assert_eq!(Listen::from_text(good).unwrap().to_string(), shown);
         }
-        for bad in ["", "8080", ":80", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000"] {
+        for bad in [
+            "",
+            "8080",
+            ":80",
+            "127.0.0.1",
+            "127.0.0.1:http",
+            "127.0.0.1:70000",
+            "https://:443",
+            "ftp://x:21/",
+        ] {
             assert!(Listen::from_text(bad).is_err(), "{bad}");
         }
     }

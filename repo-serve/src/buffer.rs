@@ -19,7 +19,7 @@ pub(crate) struct Buffers {
     free: Mutex<Vec<Vec<u8>>>,
 }
 
-/// A block of memory, of which the first `filled` bytes are meant; it goes back where it came from.
+/// A block of memory whose first `filled` bytes are in use; it goes back where it came from.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     memory: Vec<u8>,

@@ -12,10 +12,14 @@ use std::time::{Duration, Instant};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
+use tokio_rustls::server::TlsStream;
 
-use super::respond::{Shared, respond};
+use super::respond::{Came, Shared, respond};
+use super::server::Entrance;
+use super::tls::Certificate;
 
 /// Largest head of a request, in bytes; and with it, what an idle connection may hold.
 const HEAD_LIMIT: usize = 16 * 1024;
@@ -24,7 +28,7 @@ const READ_SIZE: usize = 4096;
 
 /// What a connection did last, and when: the one place that its timeouts are decided from.
 ///
-/// A timer that is armed anew for each request and each write would cost more than a small answer does. So the events only
+/// A timer that is armed again for each request and each write would cost more than a small answer does. So the events only
 /// leave the time here, and one timer per connection looks at it now and then.
 #[derive(Debug)]
 pub(crate) struct Pulse {
@@ -108,15 +112,23 @@ pub(crate) struct Timeouts {
 /// progress is finished and no further request is read.
 pub(crate) async fn serve(
     stream: TcpStream,
-    (peer, pulse): (IpAddr, Arc<Pulse>),
+    (peer, pulse, entrance): (IpAddr, Arc<Pulse>, Arc<Entrance>),
     shared: Arc<Shared>,
     timeouts: Timeouts,
     mut stop: watch::Receiver<bool>,
 ) {
     // Answers are written whole; waiting to fill segments would only delay the last one.
     let _ = stream.set_nodelay(true);
+    let stream = match &entrance.tls {
+        None => Stream::Plain(stream),
+        Some(certificate) => match shake_hands(stream, certificate, &pulse, timeouts.request).await {
+            Some(stream) => Stream::Tls(Box::new(stream)),
+            None => return,
+        },
+    };
     let socket = Socket { stream, pulse: Arc::clone(&pulse), last: 0 };
-    let service = service_fn(|request| respond(Arc::clone(&shared), Arc::clone(&pulse), peer, request));
+    let came = Came { peer, redirect_to: entrance.redirect_to };
+    let service = service_fn(|request| respond(Arc::clone(&shared), Arc::clone(&pulse), came, request));
     let connection = http1::Builder::new()
         .half_close(true)
         .max_buf_size(HEAD_LIMIT)
@@ -159,9 +171,32 @@ pub(crate) async fn serve(
     .await;
 }
 
-/// A TCP stream that keeps the pulse.
-struct Socket {
+/// Agrees with a client on keys; `None` when it goes, takes too long, or has to make room for others before that.
+async fn shake_hands(
     stream: TcpStream,
+    certificate: &Certificate,
+    pulse: &Pulse,
+    limit: Duration,
+) -> Option<TlsStream<TcpStream>> {
+    let mut shaking = pin!(tokio::time::timeout(limit, certificate.acceptor().accept(stream)));
+    let mut leave = pin!(pulse.leave.notified());
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(shaken) = shaking.as_mut().poll(cx) {
+            return Poll::Ready(shaken.ok().and_then(Result::ok));
+        }
+        leave.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A stream that keeps the pulse.
+struct Socket {
+    stream: Stream,
     pulse: Arc<Pulse>,
     /// The last byte that came in.
     last: u8,
@@ -174,19 +209,36 @@ impl Read for Socket {
         mut into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let mut buffer = [0; READ_SIZE];
-        loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            let wanted = into.remaining().min(READ_SIZE);
-            match self.stream.try_read(buffer.get_mut(..wanted).unwrap_or_default()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(read) => {
-                    let bytes = buffer.get(..read).unwrap_or_default();
-                    self.look_for_bare_line_feeds(bytes);
-                    into.put_slice(bytes);
-                    return Poll::Ready(Ok(()));
-                }
+        let wanted = into.remaining().min(READ_SIZE);
+        let space = buffer.get_mut(..wanted).unwrap_or_default();
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => {
+                ready!(poll_ready(|cx| stream.poll_read_ready(cx), cx, || stream.try_read(space)))?
             }
+            Stream::Tls(stream) => {
+                let mut space = ReadBuf::new(space);
+                ready!(Pin::new(stream.as_mut()).poll_read(cx, &mut space))?;
+                space.filled().len()
+            }
+        };
+        let bytes = buffer.get(..read).unwrap_or_default();
+        self.look_for_bare_line_feeds(bytes);
+        into.put_slice(bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Does something with a socket as soon as that does not block.
+fn poll_ready(
+    is_ready: impl Fn(&mut Context<'_>) -> Poll<io::Result<()>>,
+    cx: &mut Context<'_>,
+    mut act: impl FnMut() -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(is_ready(cx))?;
+        match act() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
         }
     }
 }
@@ -200,47 +252,58 @@ impl Socket {
         self.last = bytes.last().copied().unwrap_or(self.last);
     }
 
-    fn poll_send<F>(&self, cx: &mut Context<'_>, send: F) -> Poll<io::Result<usize>>
-    where
-        F: Fn(&TcpStream) -> io::Result<usize>,
-    {
-        loop {
-            ready!(self.stream.poll_write_ready(cx))?;
-            match send(&self.stream) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(written) => {
-                    self.pulse.beat();
-                    return Poll::Ready(Ok(written));
-                }
-            }
+    /// A client that takes bytes is not idle.
+    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(_)) = written {
+            self.pulse.beat();
         }
+        written
     }
 }
 
 impl Write for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_send(cx, |stream| stream.try_write(buffer))
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        let written = match &mut self.stream {
+            Stream::Plain(stream) => {
+                poll_ready(|cx| stream.poll_write_ready(cx), cx, || stream.try_write(buffer))
+            }
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, buffer),
+        };
+        self.noted(written)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_send(cx, |stream| stream.try_write_vectored(buffers))
+        let written = match &mut self.stream {
+            Stream::Plain(stream) => {
+                poll_ready(|cx| stream.poll_write_ready(cx), cx, || stream.try_write_vectored(buffers))
+            }
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, buffers),
+        };
+        self.noted(written)
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(_) => Poll::Ready(Ok(())),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+        }
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
-        Poll::Ready(result.map_err(Into::into))
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => {
+                let result = rustix::net::shutdown(&*stream, rustix::net::Shutdown::Write);
+                Poll::Ready(result.map_err(Into::into))
+            }
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+        }
     }
 }

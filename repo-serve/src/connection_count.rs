@@ -35,7 +35,7 @@ pub(crate) struct Counted {
 }
 
 impl ConnectionCount {
-    /// Counts connections, of which there are at most `total` at a time.
+    /// Counts connections: at most `total` at a time.
     pub(crate) fn new(total: usize) -> Arc<Self> {
         Arc::new(Self { total, state: Mutex::default() })
     }

@@ -69,7 +69,7 @@ pub fn login(text: &[u8]) -> Option<(String, Vec<u8>)> {
     credentials(&headers(text))
 }
 
-/// Who a request is from that a proxy passed on, of which the network is trusted.
+/// The client whose request a proxy of a trusted network passed on.
 #[must_use]
 pub fn client(text: &[u8], peer: IpAddr, trusted: IpNetwork) -> IpAddr {
     TrustedProxies(vec![trusted]).client(peer, &headers(text))

@@ -1,9 +1,9 @@
-//! Serves published APT repositories over plain HTTP/1.1, read-only, as apt clients of all ages like it.
+//! Serves published APT repositories over HTTP/1.1, with TLS where it is given a certificate, read-only, as apt clients of all ages like it.
 //!
-//! A request walks down these modules: `connection` (socket, timeouts) → `respond` (the order of the rules) → `client`
+//! A request walks down these modules: `connection` (socket, `tls`, timeouts) → `respond` (the order of the rules) → `client`
 //! (behind proxies too), `path`, `address` (virtual hosts), `site` (who may), `token_file`, `user_file`, `users`, `logins` (whose turn it is) and `password` → `tree` (open beneath the repository) → `conditional` (304, ranges) → `body`.
 //!
-//! What it does not do: TLS, compression, directory listings, uploads. Sites with more than plain needs put a proxy in front.
+//! What it does not do: compression, directory listings, uploads. Sites with more than plain needs put a proxy in front.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -59,6 +59,7 @@ mod server;
 mod site;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod token_file;
 mod tree;
 mod user_file;
@@ -69,7 +70,8 @@ pub use log::LogEntry;
 pub use network::{IpNetwork, IpNetworkError};
 pub use other_servers::hashes_for_other_servers;
 pub use pages::Page;
-pub use server::{Limits, ReloadHandle, Server, ShutdownHandle};
+pub use server::{Entrance, Limits, ReloadHandle, Server, ShutdownHandle};
 pub use site::{Access, Login, OpenSite, Site, Way};
+pub use tls::{Certificate, CertificateError};
 pub use token_file::{ReadTokens, TokenFile, TokenHolders};
 pub use user_file::UserFile;

@@ -62,7 +62,7 @@ impl RequestPath {
         prefix.iter().all(|element| elements.next() == Some(element))
     }
 
-    /// Returns whether the path is that of a repository itself, of which the first `depth` elements are the address.
+    /// Returns whether the path is that of a repository itself, whose address is the first `depth` elements.
     pub(crate) fn names_repository(&self, depth: usize) -> bool {
         !self.is_hidden && self.starts.len() == depth
     }

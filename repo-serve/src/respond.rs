@@ -13,8 +13,8 @@ use base64::Engine as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCEPT_RANGES, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, DATE, ETAG, HOST, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, DATE, ETAG, HOST, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+    USER_AGENT, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 
@@ -60,6 +60,14 @@ impl Shared {
     }
 }
 
+/// Where a request came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Came {
+    pub(crate) peer: IpAddr,
+    /// The port over TLS to which it is led.
+    pub(crate) redirect_to: Option<u16>,
+}
+
 /// An answer without its body's bookkeeping.
 struct Answer {
     status: StatusCode,
@@ -73,13 +81,16 @@ struct Answer {
 pub(crate) async fn respond(
     shared: Arc<Shared>,
     pulse: Arc<Pulse>,
-    peer: IpAddr,
+    Came { peer, redirect_to }: Came,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let started = Instant::now();
     pulse.work();
-    let client = shared.site().proxies.client(peer, request.headers());
-    let answer = match answer(&shared, &pulse, client, &request).await {
+    let site = shared.site();
+    let client = site.proxies.client(peer, request.headers());
+    // A proxy speaks TLS with the client, and would be led in a circle.
+    let redirect_to = redirect_to.filter(|_| !site.proxies.contains(peer));
+    let answer = match answer(&shared, &pulse, (client, redirect_to), &request).await {
         Ok(answer) | Err(answer) => answer,
     };
     let log = shared.log.clone().map(|log| {
@@ -107,7 +118,7 @@ pub(crate) async fn respond(
 async fn answer(
     shared: &Arc<Shared>,
     pulse: &Pulse,
-    client: IpAddr,
+    (client, redirect_to): (IpAddr, Option<u16>),
     request: &Request<Incoming>,
 ) -> Result<Answer, Answer> {
     // Proxies read such requests in another way, and would take a part of one for another.
@@ -134,6 +145,11 @@ async fn answer(
     let site = shared.site();
     let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    if let Some(port) = redirect_to
+        && !site.access.get(path.repository()).is_some_and(|access| access.without_tls)
+    {
+        return Err(to_tls(authority.or(host).unwrap_or_default(), port, request.uri()));
+    }
     let at_own_address = site.at_own_address(authority.or(host).unwrap_or_default(), &path);
     if at_own_address.is_none() && path.names_repository(0) {
         return Ok(list(shared, client, &site, request.headers()).await);
@@ -156,6 +172,21 @@ async fn answer(
     Ok(answer)
 }
 
+/// Leads a request to the same place over TLS. Only the name of a host is taken over of what the client calls the host.
+fn to_tls(host: &str, port: u16, uri: &hyper::Uri) -> Answer {
+    let end = host.rfind(']').unwrap_or(0);
+    let host =
+        host.rfind(':').filter(|colon| *colon > end).and_then(|colon| host.get(..colon)).unwrap_or(host);
+    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    if host.is_empty() || !host.chars().all(is_host) {
+        return Answer::malformed("the name of a host is missing\n");
+    }
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let rest = uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str);
+    Answer::error(StatusCode::MOVED_PERMANENTLY, "use https\n")
+        .with(LOCATION, text(format!("https://{host}{port}{rest}")))
+}
+
 /// Lists the repositories that the client may read with the login it sent, if any. Nothing tells of the others.
 async fn list(shared: &Arc<Shared>, client: IpAddr, site: &OpenSite, headers: &HeaderMap) -> Answer {
     let mut names = Vec::new();
@@ -167,7 +198,8 @@ async fn list(shared: &Arc<Shared>, client: IpAddr, site: &OpenSite, headers: &H
     Answer::page(pages::list(&names), site.access.values().any(Access::is_restricted))
 }
 
-/// Looks for a way in that is open to the client and for which it shows what is asked for. Returns the user's name or the token's holder.
+/// Looks for a way in that is open to the client, and checks the credentials that it asks for. Returns the user's name or the token's
+/// holder.
 ///
 /// What costs nearly nothing is tried first: an address, a token, a password that was right before.
 async fn let_in(

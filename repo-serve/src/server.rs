@@ -12,13 +12,23 @@ use super::connection::{self, Pulse, Timeouts};
 use super::connection_count::ConnectionCount;
 use super::logins::Logins;
 use super::respond::Shared;
+use super::tls::Certificate;
 use super::{LogEntry, OpenSite, Site};
 
-/// A static file server for published repositories, over plain HTTP/1.1.
+/// Where clients come in, and how.
+#[derive(Debug, Default)]
+pub struct Entrance {
+    /// The certificate with which they speak TLS; `None`: they speak plain HTTP.
+    pub tls: Option<Certificate>,
+    /// The port over TLS to which requests are led that come in here, but those that may be [read without](super::Access::without_tls).
+    pub redirect_to: Option<u16>,
+}
+
+/// A static file server for published repositories, over HTTP/1.1, with TLS where an [`Entrance`] has a certificate.
 ///
 /// Bind, then [`Server::run`]; another thread, such as one that waits for a signal, ends it through a [`ShutdownHandle`].
 pub struct Server {
-    listener: TcpListener,
+    entrances: Vec<(TcpListener, Arc<Entrance>)>,
     shared: Shared,
     limits: Limits,
     stop: watch::Sender<bool>,
@@ -103,14 +113,23 @@ impl Server {
 
     /// Answers on a socket that listens already, such as one that the service manager opened, and opens the site's directory.
     pub fn listening(listener: TcpListener, site: Site) -> io::Result<Self> {
+        Self::with_entrances(vec![(listener, Entrance::default())], site)
+    }
+
+    /// Answers on several sockets that listen already, each in its way, and opens the site's directory.
+    pub fn with_entrances(entrances: Vec<(TcpListener, Entrance)>, site: Site) -> io::Result<Self> {
         let site = RwLock::new(Arc::new(site.open()?));
-        listener.set_nonblocking(true)?;
+        for (listener, _) in &entrances {
+            listener.set_nonblocking(true)?;
+        }
+        let shareable = |(listener, entrance)| (listener, Arc::new(entrance));
+        let entrances = entrances.into_iter().map(shareable).collect();
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let (limits, logins) = (Limits::default(), Logins::new(processors / 2));
         let exempt_loopback = limits.exempt_loopback;
         let shared = Shared { site, log: None, buffers: Arc::default(), logins, exempt_loopback };
         let (stop, warn) = (watch::Sender::new(false), Arc::new(|_: &str| {}));
-        Ok(Self { listener, shared, limits, stop, reload: Arc::default(), renew: None, warn })
+        Ok(Self { entrances, shared, limits, stop, reload: Arc::default(), renew: None, warn })
     }
 
     /// Sets other limits than the default ones.
@@ -139,9 +158,10 @@ impl Server {
         self
     }
 
-    /// Where the server listens.
+    /// Where the server listens first.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        let first = self.entrances.first().ok_or(io::ErrorKind::NotConnected)?;
+        first.0.local_addr()
     }
 
     /// What makes the server read again what it serves.
@@ -156,7 +176,7 @@ impl Server {
 
     /// Serves until told to stop. Raises the process's soft limit of open files to the hard one.
     pub fn run(self) -> io::Result<()> {
-        let Self { listener, shared, limits, stop, reload, renew, warn } = self;
+        let Self { entrances, shared, limits, stop, reload, renew, warn } = self;
         let repositories = shared.site().access.len();
         let affordable = affordable_connections(repositories);
         let connections = limits.connections.min(affordable).max(1);
@@ -175,15 +195,21 @@ impl Server {
         let slots = Arc::new(Semaphore::new(connections));
         let grace = limits.shutdown_grace;
         let result = runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
             let shared = Arc::new(shared);
-            tokio::spawn(keep_current(Arc::clone(&shared), (renew, reload), Arc::clone(&warn)));
+            let with_tls: Vec<Arc<Entrance>> =
+                entrances.iter().map(|(_, entrance)| Arc::clone(entrance)).collect();
+            tokio::spawn(keep_current(Arc::clone(&shared), with_tls, (renew, reload), Arc::clone(&warn)));
             let count = ConnectionCount::new(connections);
-            let all = Arc::clone(&slots);
-            let accepting = accept(listener, shared, limits, all, count, stop.subscribe(), warn);
-            let accepting = tokio::spawn(accepting);
+            let mut accepting = Vec::new();
+            for (listener, entrance) in entrances {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                let (shared, all, warn) = (Arc::clone(&shared), Arc::clone(&slots), Arc::clone(&warn));
+                let room = (all, Arc::clone(&count));
+                let accept = accept((listener, entrance), shared, limits, room, stop.subscribe(), warn);
+                accepting.push(tokio::spawn(accept));
+            }
             let _ = stop.subscribe().wait_for(|stop| *stop).await;
-            accepting.abort();
+            accepting.iter().for_each(tokio::task::JoinHandle::abort);
             let all = u32::try_from(connections).unwrap_or(u32::MAX);
             let _ = tokio::time::timeout(grace, slots.acquire_many(all)).await;
             Ok(())
@@ -193,16 +219,21 @@ impl Server {
     }
 }
 
-/// Looks each second at the files of users, and for another site. Requests never wait for that: they go by what was read last.
+/// Looks each second at the certificates, the files of users and tokens, and for another site. Requests never wait for that: they go by what was read last.
 async fn keep_current(
     shared: Arc<Shared>,
+    entrances: Vec<Arc<Entrance>>,
     (mut renew, reload): (Option<Renew>, Arc<Notify>),
     warn: Arc<Warn>,
 ) {
     loop {
         let is_asked = tokio::time::timeout(RENEW_EVERY, reload.notified()).await.is_ok();
-        let (current, warn) = (shared.site(), Arc::clone(&warn));
+        let (current, warn, entrances) = (shared.site(), Arc::clone(&warn), entrances.clone());
         let asked = tokio::task::spawn_blocking(move || {
+            let certificates = entrances.iter().filter_map(|entrance| entrance.tls.as_ref());
+            for problem in certificates.filter_map(Certificate::refresh) {
+                warn(&format!("warning: {problem}"));
+            }
             for problem in current.refresh(is_asked) {
                 warn(&format!("warning: {problem}"));
             }
@@ -224,11 +255,10 @@ async fn keep_current(
 }
 
 async fn accept(
-    listener: tokio::net::TcpListener,
+    (listener, entrance): (tokio::net::TcpListener, Arc<Entrance>),
     shared: Arc<Shared>,
     limits: Limits,
-    slots: Arc<Semaphore>,
-    count: Arc<ConnectionCount>,
+    (slots, count): (Arc<Semaphore>, Arc<ConnectionCount>),
     stop: watch::Receiver<bool>,
     warn: Arc<Warn>,
 ) {
@@ -250,7 +280,13 @@ async fn accept(
                 };
                 let Some(slot) = slot(&slots, &count).await else { return };
                 let shared = Arc::clone(&shared);
-                let served = connection::serve(stream, (peer, pulse), shared, timeouts, stop.clone());
+                let served = connection::serve(
+                    stream,
+                    (peer, pulse, Arc::clone(&entrance)),
+                    shared,
+                    timeouts,
+                    stop.clone(),
+                );
                 tokio::spawn(async move {
                     served.await;
                     drop((slot, counted));

@@ -100,6 +100,8 @@ pub struct Access {
     pub ways: Vec<Way>,
     /// Whether the list of repositories leaves it out.
     pub unlisted: bool,
+    /// Whether it is read over plain HTTP also where other requests are led to TLS: it holds no secret, and who reads it checks it by a hash.
+    pub without_tls: bool,
 }
 
 /// One way in: all of it must hold.
@@ -126,7 +128,7 @@ pub enum Login {
 
 impl Default for Access {
     fn default() -> Self {
-        Self { ways: vec![Way::default()], unlisted: false }
+        Self { ways: vec![Way::default()], unlisted: false, without_tls: false }
     }
 }
 
@@ -135,7 +137,7 @@ impl Access {
     pub fn both(allow: Vec<IpNetwork>, users: Option<UserFile>) -> Self {
         let networks = if allow.is_empty() { Vec::new() } else { vec![allow] };
         let login = users.map_or(Login::None, Login::Users);
-        Self { ways: vec![Way { networks, login }], unlisted: false }
+        Self { ways: vec![Way { networks, login }], unlisted: false, without_tls: false }
     }
 
     /// The ways in that are open to clients at this address.

@@ -69,7 +69,7 @@ impl Tree {
         Ok(Self { root, repositories: repositories.map(|name| (name, RwLock::default())).collect() })
     }
 
-    /// Opens the file at `inner` within `repository`; `None` when there is no regular file of that name in there.
+    /// Opens the file at `inner` within `repository`; `None` when that is not a regular file.
     pub(crate) fn file(&self, repository: &str, inner: &[u8]) -> io::Result<Option<OpenFile>> {
         let directory = match self.repository(repository) {
             Err(errno) => return absent(errno),

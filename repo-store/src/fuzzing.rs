@@ -3,6 +3,7 @@
 
 use deb_parse::deb822;
 
+use crate::access::tokens::Tokens;
 use crate::document;
 use crate::history::horizon::Ends;
 use crate::manifest::Manifest;
@@ -127,6 +128,12 @@ pub fn log(lines: &[&str]) -> Vec<u8> {
 #[must_use]
 pub fn history_ends(bytes: &[u8]) -> Option<Vec<u8>> {
     document::parse::<Ends>(bytes).map(|ends| document::to_text(&ends).into_bytes())
+}
+
+/// Reads the tokens of a repository, from lines that are proven already.
+#[must_use]
+pub fn tokens(bytes: &[u8]) -> Option<Vec<u8>> {
+    document::parse::<Tokens>(bytes).map(|tokens| document::to_text(&tokens).into_bytes())
 }
 
 /// Reads a manifest from what stands in it behind its first two lines; gives the paths that it lists.

@@ -98,13 +98,13 @@ pub use model::operation::{Operation, PackageSummary};
 pub use model::publication_id::PublicationId;
 pub use model::record::{Build, Digests, Record, RecordFile, RecordKey};
 pub use model::snapshot::Snapshot;
+pub use model::suite_records::SuiteRecords;
 pub use operations::details::{
     Came, ChangelogEntry, ContentChange, PackageChange, PackageState, PrivilegedFile, SourceChange,
 };
 pub use operations::import::{AddOptions, AddReport, Added, Refused};
 pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
 pub use operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
-pub use operations::plan::SuiteRecords;
 pub use operations::promotion::{PromoteOptions, PromotionPlan};
 pub use operations::removal::RemovalPlan;
 pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};
@@ -113,8 +113,8 @@ pub use operations::undo::UndoPlan;
 pub use operations::undo_removal::UndoRemovalPlan;
 pub use progress::{Cancelled, Progress};
 pub use publish::{
-    CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PublicationReason, PublishOptions,
-    PublishReport, Unlisted, UnsignedRelease,
+    CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PlannedSuite, PublicationPlan,
+    PublicationReason, PublishOptions, PublishReport, Unlisted, UnsignedRelease,
 };
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};

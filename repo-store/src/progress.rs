@@ -21,6 +21,11 @@ pub trait Observer: Send + Sync {
     /// Ends the phase, completed or not.
     fn end(&self);
 
+    /// Is told of a line that the operation log got, when what it announces is done. [`LogEntry::parse`](crate::LogEntry::parse) reads it.
+    fn logged(&self, line: &str) {
+        let _ = line;
+    }
+
     /// Returns whether the operation should end as soon as it safely can.
     fn is_cancelled(&self) -> bool {
         false
@@ -112,6 +117,13 @@ impl Progress {
         match &self.0 {
             Some(observer) if observer.is_cancelled() => Err(Cancelled { during }),
             _ => Ok(()),
+        }
+    }
+
+    /// Tells of a line of the operation log.
+    pub(crate) fn logged(&self, line: &str) {
+        if let Some(observer) = &self.0 {
+            observer.logged(line);
         }
     }
 

@@ -125,7 +125,7 @@ fn transact_among<T>(
     context: &Context,
     mut change: impl FnMut(&mut Transaction<'_>) -> Result<(Operation, T), Error>,
 ) -> Result<(Committed, T), Error> {
-    // Commits of which no answer came, with their results: the reference may lead to one of them by now.
+    // Commits without an answer, with their results: the reference may lead to one of them by now.
     let mut unanswered: Vec<(CommitId, u64, T)> = Vec::new();
     let mut refusals = 0;
     for _ in 0..ATTEMPTS {
@@ -147,7 +147,7 @@ fn transact_among<T>(
         }
         let (operation, result) = match change(&mut transaction) {
             Ok(done) => done,
-            // What was read may be older than the change of which no answer came.
+            // What was read may be older than the change that got no answer.
             Err(_) if !unanswered.is_empty() && refusals < MOST_REFUSALS => {
                 refusals += 1;
                 continue;
@@ -635,7 +635,10 @@ impl<'a> Transaction<'a> {
         let announce = || storage.log().append(&entry);
         let new = format!("{id}\n");
         Ok(match storage.swap(&key, self.version.as_ref(), new.as_bytes(), announce)? {
-            Swap::Done => Outcome::Committed(Some(id)),
+            Swap::Done => {
+                context.progress.logged(&entry);
+                Outcome::Committed(Some(id))
+            }
             Swap::Changed => Outcome::LostRace,
             // Others may have built upon the commit since: the next attempt looks for it below what it starts from.
             Swap::Unknown(_) => Outcome::Unanswered(id, commit.sequence),

@@ -30,7 +30,7 @@ Acquire::Check-Valid-Until "true";
 "#;
 
 impl<'e> Apt<'e> {
-    /// A client without sources. `None`, and a line that says so, when there is no apt on this machine.
+    /// A client without sources. `None`, and a line that says so, when apt is not installed.
     ///
     /// # Panics
     /// When its directories cannot be made.
@@ -76,7 +76,7 @@ impl<'e> Apt<'e> {
     }
 
     /// Runs the script that sets up a machine, as root of a machine of that release would, with the paths of this client and this text as
-    /// what a person types. There is no terminal, even if the tests run in one.
+    /// what a person types. It has no terminal, even if the tests run in one.
     ///
     /// # Panics
     /// When its surroundings cannot be made.
@@ -86,7 +86,7 @@ impl<'e> Apt<'e> {
     }
 
     /// Pipes scripts that set up machines into one shell, one after the other, on a terminal where a person types this text. `None` when
-    /// there is no program that makes a terminal.
+    /// no program that makes a terminal is installed.
     ///
     /// # Panics
     /// When its surroundings cannot be made.

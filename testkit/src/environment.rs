@@ -71,7 +71,7 @@ impl Environment {
         self.other(&words)
     }
 
-    /// The program with another clock, such as `+4y` or `-2d`; `None`, and a line that says so, when there is no `faketime` here.
+    /// The program with another clock, such as `+4y` or `-2d`; `None`, and a line that says so, when `faketime` is not installed.
     #[must_use]
     pub fn with_clock(&self, clock: &str) -> Option<Command> {
         crate::all_installed(&["faketime"]).then(|| self.wrapped(&["faketime", "-f", clock]))

@@ -250,7 +250,7 @@ fn damage_of_previous_files_is_noticed() {
         let bytes = stanza(7);
         let change = Change { removed: vec![Stanza::parse(&bytes).unwrap()], added: vec![] };
         // Where the damaged file is the one that is read, or lies behind the last mark, it is noticed at once; before a mark
-        // by whoever copies it, who is told the CRC32.
+        // by the code that copies it, which is told the CRC32.
         match update(&published.layout, &published, &change, &options()) {
             Err(Error::Diverged { .. }) => {}
             Err(error) => panic!("{encoding}: {error}"),

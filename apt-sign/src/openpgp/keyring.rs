@@ -5,7 +5,7 @@ use crate::{Error, Fingerprint, PublicKeys};
 use sequoia_openpgp::{armor::Kind, types::SignatureType};
 use std::time::SystemTime;
 
-/// A set of certificates, all of which are trusted alike.
+/// A set of certificates that are all trusted alike.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Keyring(Vec<Certificate>);
 

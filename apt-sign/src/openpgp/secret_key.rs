@@ -33,7 +33,7 @@ pub struct SecretKey(Cert);
 impl SecretKey {
     /// Makes a key: one version 4 Ed25519 key that both certifies and signs, bound by SHA-512.
     ///
-    /// Both gpgv 2.2 (apt 2.6) and `sqv` (apt 3) take it. There is no subkey: it would lie in the same file,
+    /// Both gpgv 2.2 (apt 2.6) and `sqv` (apt 3) take it. It has no subkey: that would lie in the same file,
     /// and to replace it clients would need a new certificate just the same. `created` is cut to whole
     /// seconds; without `validity` the key never expires, which spares clients of gpgv the day on which every
     /// old signature turns bad.

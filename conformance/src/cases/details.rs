@@ -507,7 +507,7 @@ pub(super) const CASES: &[Case] = &[
             let plain = suite.index("main/binary-amd64/Packages")?;
             let index = patches(&suite)?;
             let told = [digest::sha256(&plain), plain.len().to_string()];
-            ensure!(index.get("SHA256-Current").is_some(), "there is no SHA256-Current");
+            ensure!(index.get("SHA256-Current").is_some(), "SHA256-Current is missing");
             ensure!(index.words("SHA256-Current") == told, "it is {:?}", index.words("SHA256-Current"));
             Ok(())
         },

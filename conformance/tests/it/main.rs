@@ -87,7 +87,7 @@ const DAMAGES: [(&str, &str); 21] = [
 /// Runs one case and returns why it is not met.
 fn missed(manager: &dyn Manager, case: &str) -> Option<String> {
     let report = conformance::run(manager, &[case.to_owned()], 1, |_| ());
-    assert!(report.rows.iter().any(|row| row.name == case), "there is no case {case}");
+    assert!(report.rows.iter().any(|row| row.name == case), "no case {case}");
     report.missed().find(|row| row.name == case).map(|row| format!("{:?}", row.result))
 }
 

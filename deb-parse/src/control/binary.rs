@@ -89,7 +89,7 @@ impl BinaryControl {
     }
 
     /// Names of the fields that are no UTF-8, which Policy 5.1 asks for. dpkg takes them and so do we, with their bytes as
-    /// they are; whoever reports on a package should warn of them, as programs differ in what they show.
+    /// they are; a report on a package should warn of them, as programs differ in what they show.
     ///
     /// ```
     /// use deb_parse::{Limits, control::BinaryControl};

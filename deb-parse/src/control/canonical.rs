@@ -6,7 +6,7 @@ use crate::relation::{FIELDS, is_plain};
 /// Whether all fields of a paragraph are in the form that every apt reads, as far as a quick look tells.
 ///
 /// If it is, no field is without a value, relations are [canonical](crate::relation::canonical), `Multi-Arch` is in lower case,
-/// and a version in `Source` stands behind one blank. A paragraph for which it is not may still have nothing to change.
+/// and a version in `Source` stands behind one blank. Another paragraph may still have nothing to change.
 ///
 /// ```
 /// use deb_parse::{control::looks_canonical, deb822};

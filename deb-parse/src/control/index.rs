@@ -11,7 +11,7 @@ use crate::version::Version;
 
 /// One paragraph of a `Packages` file.
 ///
-/// It is a view: each accessor reads its field anew, and says what is wrong with it.
+/// It is a view: each accessor reads its field each time, and says what is wrong with it.
 ///
 /// ```
 /// use deb_parse::{control::PackagesStanza, deb822};

@@ -63,7 +63,7 @@ impl Conffiles {
         !self.digests.is_empty() && self.digests.contains_key(path)
     }
 
-    /// Takes note of the current entry of `tar`, one at a path that is [contained](Self::contains), of which nothing was read yet.
+    /// Takes note of the current entry of `tar`, one at a path that is [contained](Self::contains), before anything of it was read.
     /// Of several at one path the last counts: it is what dpkg installs.
     pub(super) fn look_at<R: Read>(
         &mut self,

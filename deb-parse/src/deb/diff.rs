@@ -44,7 +44,7 @@ impl DiffFiles {
         self.hunks > 0
     }
 
-    /// The file of which this line is known to be there.
+    /// The file in which this line is known to be.
     fn take_line(&mut self, line: &[u8]) -> Option<Vec<u8>> {
         let (old, new) = self.hunk;
         if old > 0 || new > 0 {

@@ -30,7 +30,7 @@ use std::io::Read;
 pub struct OwnChangelog {
     /// The text. Bytes that are no UTF-8, which changelogs of the nineties have, are replaced.
     pub text: String,
-    /// Whether this is all of it: neither cut at the limit nor damaged, of which dpkg would not take note either.
+    /// Whether this is all of it: neither cut at the limit nor damaged, which dpkg would not notice either.
     pub complete: bool,
 }
 

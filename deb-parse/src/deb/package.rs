@@ -97,7 +97,7 @@ pub struct FileEntry {
     pub mode: u32,
     /// To whom it belongs; entries share one where they have the same.
     pub owner: Arc<Owner>,
-    /// What a symbolic link points to, or the path of which a hard link is another name; empty for others.
+    /// What a symbolic link points to, or the path that a hard link is another name for; empty for others.
     pub target: Vec<u8>,
 }
 

@@ -71,7 +71,7 @@ pub struct Owner {
     pub group: String,
 }
 
-/// `user:group`, with the number where there is no name.
+/// `user:group`, with the number in place of a missing name.
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.user.as_str() {

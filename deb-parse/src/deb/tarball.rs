@@ -24,7 +24,7 @@ use crate::path;
 pub struct Tarball {
     /// Its checksums.
     pub hashes: Hashes,
-    /// The entries of a tar archive in their order, or the files that a diff makes or changes, of which only the path is known;
+    /// The entries of a tar archive in their order, or the files that a diff makes or changes, with only their paths known;
     /// or why they cannot be listed. Paths are as there: mostly below one directory, which dpkg-source takes away. What has a
     /// newline in its path is left out.
     pub files: Result<Vec<FileEntry>, Error>,

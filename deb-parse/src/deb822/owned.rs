@@ -90,7 +90,7 @@ impl ParagraphBuf {
         self.fields.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
-    /// Whether there is no field.
+    /// Whether the paragraph is empty.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }

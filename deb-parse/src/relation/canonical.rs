@@ -65,7 +65,7 @@ fn reads_alike(text: &[u8], grammar: Grammar) -> bool {
     }
 }
 
-/// The same for the text of relations, of which `marks` are the places of what stands between and behind names.
+/// The same for the text of relations; `marks` are the places of what stands between and behind names.
 fn relations_read_alike(text: &[u8], marks: impl Iterator<Item = usize>) -> bool {
     let is_separator = |byte: Option<&u8>| matches!(byte, Some(b',' | b'|'));
     if is_separator(text.first()) {

@@ -75,7 +75,7 @@ struct Steps {
 }
 
 impl Steps {
-    /// Adds a step; nothing if there is no room.
+    /// Adds a step; nothing if no step is left.
     fn push(&mut self, step: u8) -> Option<()> {
         self.left = self.left.checked_sub(1)?;
         self.number = self.number << 4 | u128::from(step);

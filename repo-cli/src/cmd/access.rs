@@ -8,7 +8,7 @@ use repo_serve::hashes_for_other_servers;
 use repo_store::{HolderName, NewToken, RepositorySettings, TokenEntry};
 
 use super::client_config::{Setup, address, paste};
-use crate::args::{RowArguments, argument};
+use crate::args::{RowArguments, RowLimits as _, argument};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::output::{Column, Output, count};

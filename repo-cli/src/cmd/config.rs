@@ -4,11 +4,13 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use clap::Subcommand;
-use repo_config::{Config, PassphrasePlace, ShownSetting};
+use repo_config::{Config, DropFolder, Edit, PassphrasePlace, ShownSetting};
 use repo_serve::UserFile;
 use repo_store::{RepositoryName, Store};
 use rustix::fs::Access;
 
+use super::configured::{self, EditArguments};
+use super::incoming::user_id;
 use crate::access;
 use crate::args::Global;
 use crate::error::{Failure, Outcome, Report};
@@ -29,6 +31,8 @@ enum ConfigCommand {
     Show(ShowArguments),
     /// Print the JSON Schema of repo.toml, for editors
     Schema,
+    /// Set one setting, in the file that has it
+    Set(SetArguments),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -37,10 +41,34 @@ struct ShowArguments {
     name: Option<String>,
 }
 
+#[derive(Clone, Debug, clap::Args)]
+struct SetArguments {
+    /// The setting: its keys with dots between them, as `config show` prints them
+    key: String,
+    /// The value: TOML, or a text or a list with commas without quotation marks
+    #[arg(allow_hyphen_values = true)]
+    value: String,
+    #[command(flatten)]
+    edit: EditArguments,
+}
+
+impl ConfigArguments {
+    /// Returns whether the verb writes to the configuration.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(&self.command, ConfigCommand::Set(arguments) if !arguments.edit.is_dry_run())
+    }
+}
+
 pub(crate) fn run(arguments: &ConfigArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     match &arguments.command {
         ConfigCommand::Check => check(global, output),
         ConfigCommand::Show(arguments) => show(arguments.name.as_deref(), global, output),
+        ConfigCommand::Set(SetArguments { key, value, edit: arguments }) => {
+            let root = session::find_root(global)?;
+            let mut edit = Edit::new(&root)?;
+            edit.set(key, value)?;
+            configured::carry_out(&edit, &format!("set {key}"), *arguments, &root, output)
+        }
         ConfigCommand::Schema => {
             let schema = repo_config::schema();
             // The same in both: it is JSON.
@@ -67,7 +95,7 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
     }
     let named = of_passphrase(&config).into_iter();
     let folders = config.drop_folders();
-    let named = named.chain(folders.iter().filter_map(|folder| of_drop_folder(&folder.path)));
+    let named = named.chain(folders.iter().flat_map(|folder| of_drop_folder(folder, &config)));
     problems.extend(named.map(|failure| failure.report()));
     let files: Vec<&Utf8Path> = config.files().collect();
     let repositories: Vec<&str> = config.repositories().map(|repository| repository.name.as_str()).collect();
@@ -185,12 +213,22 @@ fn of_passphrase(config: &Config) -> Option<Failure> {
     }
 }
 
-/// A drop folder that is not there, or that this user cannot take files out of.
-fn of_drop_folder(path: &Utf8Path) -> Option<Failure> {
+/// What is wrong with a drop folder, its archive, its owners and its keyring.
+fn of_drop_folder(folder: &DropFolder, config: &Config) -> Vec<Failure> {
+    let directories = [Some(&folder.path), folder.archive.as_ref()].into_iter().flatten();
+    let mut problems: Vec<Failure> = directories.filter_map(|path| of_directory(path)).collect();
+    problems.extend(folder.owners.iter().filter_map(|name| user_id(&folder.path, name).err()));
+    let keyring = folder.uploaders.as_ref();
+    problems.extend(keyring.and_then(|path| config.uploaders_in(path).err()).map(Failure::Config));
+    problems
+}
+
+/// A directory that is not there, or that this user cannot take files out of or put files into.
+fn of_directory(path: &Utf8Path) -> Option<Failure> {
     match std::fs::metadata(path) {
         Err(error) => return Some(Failure::io("look at", path)(error)),
         Ok(found) if !found.is_dir() => {
-            let what = "it is not a directory, so packages cannot be taken out of it".to_owned();
+            let what = "it is not a directory of packages".to_owned();
             return Some(Failure::UnusableFile { path: path.to_owned(), what });
         }
         Ok(_) => {}

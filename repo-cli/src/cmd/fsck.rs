@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8PathBuf;
+use repo_config::KeyDirectory;
 use repo_store::{
     CopySource, FsckOptions, FsckReport, Obstacle, Problem, ProblemKind, RepairReport, RepositoryName,
     SignedSuite, TagName, Unhelpful, UpkeepKind, UpkeepRun, Withdrawn,
@@ -15,7 +16,7 @@ use crate::error::{Failure, Outcome};
 use crate::fetch::WebServer;
 use crate::key_check::CheckedKeys;
 use crate::output::{Column, Output, RowLimit, count};
-use crate::session::{self, Publishing, Session};
+use crate::session::{self, Publishing, Session, has_repositories};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FsckArguments {
@@ -85,6 +86,7 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
         .repositories()
         .flat_map(|repository| access::unusable_users(&session.config, &repository.name))
         .map(|(path, what)| Problem { kind: ProblemKind::Damaged, path, what, affects: Vec::new() })
+        .chain(of_configuration(session))
         .collect();
     let sign_again = |name: &RepositoryName| {
         let publishing = Publishing { again: true, ..Publishing::default() };
@@ -249,6 +251,20 @@ fn by_kind(problems: &[Problem]) -> Vec<[String; 2]> {
     kinds.into_iter().map(|(kind, number)| [kind.to_owned(), number.to_string()]).collect()
 }
 
+/// A configuration that is gone, or says nothing: nobody sees that from what is published.
+fn of_configuration(session: &Session) -> Option<Problem> {
+    let (root, path) = (&session.root, Utf8PathBuf::from("repo.toml"));
+    let problem = |kind, what: &str| Problem { kind, path, what: what.to_owned(), affects: Vec::new() };
+    if !root.join("repo.toml").exists() {
+        // A program that uses the library may have a configuration of its own; then it has its keys elsewhere too.
+        let is_ours = !KeyDirectory::new(root).is_empty() && has_repositories(root);
+        let what = "it says who may read, and what is published: take it from the last backup";
+        return is_ours.then(|| problem(ProblemKind::Missing, what));
+    }
+    let has_none = session.config.repositories().next().is_none() && has_repositories(root);
+    has_none.then(|| problem(ProblemKind::Damaged, "it names none of the repositories that the store has"))
+}
+
 /// What to do about the problems, the most needed first.
 fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'static str> {
     let has = |kind| report.problems.iter().any(|problem| problem.kind == kind);
@@ -280,7 +296,10 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     }
     // A link in the place of a directory of the store stops the check, and is for a person to undo.
     let was_checked = report.blobs + report.objects + report.published > 0;
-    if has(ProblemKind::InTheWay) && !repair && was_checked {
+    let in_the_way = |problem: &&Problem| problem.kind == ProblemKind::InTheWay;
+    if report.problems.iter().filter(in_the_way).any(|problem| problem.path == "public") {
+        hints.push("mount what `public` leads to, or put the directory back, and check again");
+    } else if has(ProblemKind::InTheWay) && !repair && was_checked {
         hints.push(
             "`repo-cli fsck --repair` moves what lies in the place of a directory to store/damaged/, and makes again what belongs below it",
         );
@@ -319,7 +338,8 @@ fn needs_a_copy(problem: &Problem, others_sign: bool) -> bool {
         | ProblemKind::Forged
         | ProblemKind::InTheWay
         | ProblemKind::Key
-        | ProblemKind::Mode => false,
+        | ProblemKind::Mode
+        | ProblemKind::Stray => false,
         ProblemKind::Signature => !others_sign,
         _ => ["store", "public"].iter().any(|area| problem.path.starts_with(area)),
     }

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use repo_store::{Record, Revision};
 use serde::Serialize;
 
-use crate::args::RowArguments;
+use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::output::{Column, Output, RowLimit, package_rows};
+use crate::package_names;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -75,7 +76,7 @@ pub(crate) fn run(
         known.extend(revision.commit().suites.keys().cloned());
         entries.extend(entry(&revision, arguments)?);
     }
-    // A suite that is no longer configured still has its history.
+    // A suite that was taken out of the configuration still has its history.
     let unknown: Vec<_> = arguments.suites.iter().filter(|suite| !known.contains(*suite)).cloned().collect();
     repository.check_suites(&unknown)?;
     output.result(&serde_json::json!({ "history": entries }), || {
@@ -91,6 +92,9 @@ pub(crate) fn run(
     if entries.is_empty() {
         let what = arguments.package.as_ref().map_or_else(String::new, |package| format!(" of {package}"));
         output.found_nothing(&format!("no changes{what} in {}", repository.name));
+        if let Some(package) = &arguments.package {
+            package_names::hint_at(package.as_str(), &session.store.head(&repository.name)?, output)?;
+        }
     }
     Ok(Outcome::Done)
 }

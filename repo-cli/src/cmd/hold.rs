@@ -8,7 +8,7 @@ use repo_store::{
     RepositorySettings, Revision, Selector,
 };
 
-use crate::args::RowArguments;
+use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::nearest;

@@ -2,12 +2,14 @@
 
 mod rounds;
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use repo_store::{
-    AddOptions, AddReport, Committed, IncomingOptions, Left, RepositoryName, RepositorySettings,
+    AddOptions, AddReport, Committed, IncomingOptions, IncomingReport, Left, RepositoryName,
+    RepositorySettings,
 };
 
 use super::add::{self, PlacementArguments};
@@ -42,6 +44,11 @@ pub(crate) struct IncomingArguments {
 }
 
 impl IncomingArguments {
+    /// Returns whether the verb looks once.
+    pub(crate) fn ends(&self) -> bool {
+        self.once || self.change.dry_run
+    }
+
     /// Returns whether the verb writes to the store.
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
@@ -53,7 +60,7 @@ pub(crate) fn run(
     open: &dyn Fn() -> Result<Session, Failure>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    if arguments.once || arguments.change.dry_run {
+    if arguments.ends() {
         let session = open()?;
         return take(&batches(arguments, &session)?, arguments, &session, output);
     }
@@ -66,7 +73,35 @@ pub(crate) fn run(
 /// Folders whose packages go to one repository, with one publication.
 struct Batch {
     repository: RepositoryName,
-    folders: Vec<(Utf8PathBuf, AddOptions)>,
+    folders: Vec<Folder>,
+}
+
+/// A folder, and what is taken out of it.
+struct Folder {
+    path: Utf8PathBuf,
+    add: AddOptions,
+    /// The names of the users whose files are taken; anybody's when empty.
+    owners: Vec<String>,
+    /// The keyring of those who may upload here, if it has one of its own.
+    uploaders: Option<Utf8PathBuf>,
+    archive: Option<Utf8PathBuf>,
+}
+
+impl Folder {
+    /// Returns the owners as the system knows them.
+    fn owners(&self) -> Result<Option<BTreeSet<u32>>, Failure> {
+        let of_name = |name: &String| user_id(&self.path, name);
+        let owners = self.owners.iter().map(of_name).collect::<Result<BTreeSet<u32>, Failure>>()?;
+        Ok((!owners.is_empty()).then_some(owners))
+    }
+}
+
+/// Returns the user that a drop folder names.
+pub(super) fn user_id(folder: &Utf8Path, name: &str) -> Result<u32, Failure> {
+    let found =
+        nix::unistd::User::from_name(name).map_err(|error| Failure::io("look up", name)(error.into()))?;
+    let unknown = || Failure::UnknownUser { folder: folder.to_owned(), name: name.to_owned() };
+    found.map(|user| user.uid.as_raw()).ok_or_else(unknown)
 }
 
 /// Returns what is to be looked at: the folders that were named, or those of `repo.toml`.
@@ -74,7 +109,14 @@ fn batches(arguments: &IncomingArguments, session: &Session) -> Result<Vec<Batch
     let add = arguments.placement.options();
     if let Some(name) = &arguments.repository {
         let repository = session.repository(name)?.name.clone();
-        let folders = arguments.folders.iter().map(|folder| (folder.clone(), add.clone())).collect();
+        let folder = |path: &Utf8PathBuf| Folder {
+            path: path.clone(),
+            add: add.clone(),
+            owners: Vec::new(),
+            uploaders: None,
+            archive: None,
+        };
+        let folders = arguments.folders.iter().map(folder).collect();
         return Ok(vec![Batch { repository, folders }]);
     }
     let mut batches: Vec<Batch> = Vec::new();
@@ -82,9 +124,16 @@ fn batches(arguments: &IncomingArguments, session: &Session) -> Result<Vec<Batch
         let of_folder = AddOptions {
             suites: if add.suites.is_empty() { folder.suites } else { add.suites.clone() },
             component: add.component.clone().or(folder.component),
+            names: folder.names,
             ..AddOptions::default()
         };
-        let place = (folder.path, of_folder);
+        let place = Folder {
+            path: folder.path,
+            add: of_folder,
+            owners: folder.owners,
+            uploaders: folder.uploaders,
+            archive: folder.archive,
+        };
         match batches.iter_mut().find(|batch| batch.repository == folder.repository) {
             Some(batch) => batch.folders.push(place),
             None => batches.push(Batch { repository: folder.repository, folders: vec![place] }),
@@ -145,13 +194,8 @@ fn look(
     session: &Session,
 ) -> Result<Taken, Failure> {
     let mut taken = Taken { report: empty(), left: Vec::new(), problems: Vec::new() };
-    for (folder, add) in &batch.folders {
-        let options = IncomingOptions {
-            patience: Duration::from_secs(arguments.patience),
-            despite_hold: arguments.despite_hold,
-            add: AddOptions { dry_run: arguments.change.dry_run, ..add.clone() },
-        };
-        match session.store.take_incoming(repository, folder, &options, &session.context()) {
+    for folder in &batch.folders {
+        match look_into(folder, repository, arguments, session) {
             Ok(found) => {
                 taken.left.extend(found.left);
                 // The files stay where they are, and what is good is published all the same.
@@ -163,12 +207,32 @@ fn look(
                 taken.report.committed.commit =
                     found.report.committed.commit.or(taken.report.committed.commit);
             }
-            Err(error @ repo_store::Error::Cancelled(_)) => return Err(error.into()),
+            Err(failure) if failure.is_cancellation() => return Err(failure),
             // What came out of the other folders is published all the same.
-            Err(error) => taken.problems.push(error.into()),
+            Err(failure) => taken.problems.push(failure),
         }
     }
     Ok(taken)
+}
+
+fn look_into(
+    folder: &Folder,
+    repository: &RepositorySettings,
+    arguments: &IncomingArguments,
+    session: &Session,
+) -> Result<IncomingReport, Failure> {
+    let options = IncomingOptions {
+        patience: Duration::from_secs(arguments.patience),
+        despite_hold: arguments.despite_hold,
+        owners: folder.owners()?,
+        archive: folder.archive.clone(),
+        add: AddOptions { dry_run: arguments.change.dry_run, ..folder.add.clone() },
+    };
+    let mut repository = repository.clone();
+    if let Some(keyring) = &folder.uploaders {
+        repository.uploaders = Some(session.config.uploaders_in(keyring)?);
+    }
+    Ok(session.store.take_incoming(&repository, &folder.path, &options, &session.context())?)
 }
 
 /// Says what was taken, refused and left, and publishes it.

@@ -12,7 +12,7 @@ use crate::args::{Global, argument};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
-use crate::session::{Publishing, Session};
+use crate::session::{Publishing, Session, has_repositories};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct InitArguments {
@@ -119,7 +119,12 @@ pub(crate) fn init(
 /// Refuses a directory with a `repo.toml`.
 fn check_is_new(root: &Utf8Path) -> Result<(), Failure> {
     if root.join("repo.toml").symlink_metadata().is_err() {
-        return Ok(());
+        // One that is in use had a configuration, which said who may read, and keys.
+        return if has_repositories(root) {
+            Err(Failure::NoConfiguration { root: root.to_owned() })
+        } else {
+            Ok(())
+        };
     }
     let (path, is_store) = (root.to_owned(), root.join("store/format").exists());
     let error = if is_store { StorageError::StoreExists { path } } else { StorageError::NotEmpty { path } };

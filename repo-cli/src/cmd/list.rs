@@ -6,7 +6,8 @@ use deb_parse::SuiteName;
 use repo_store::{Record, RecordKey, Revision, Selector};
 use serde::Serialize;
 
-use crate::args::RowArguments;
+use crate::args::{RowArguments, RowLimits as _};
+use crate::columns::{ColumnArguments, ListColumn};
 use crate::error::{Failure, Outcome};
 use crate::output::{Column, Output, RowLimit, count, package_rows, suites_in_order};
 use crate::package_names;
@@ -25,7 +26,16 @@ pub(crate) struct ListArguments {
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
     #[command(flatten)]
+    columns: ColumnArguments,
+    #[command(flatten)]
     rows: RowArguments,
+}
+
+impl ListArguments {
+    /// Returns whether JSON is asked for.
+    pub(crate) fn prints_json(&self) -> bool {
+        self.columns.prints_json()
+    }
 }
 
 /// A package file and the suites it is in.
@@ -37,6 +47,9 @@ pub(crate) struct ListedJson {
     pub(crate) component: String,
     pub(crate) suites: Vec<String>,
     pub(crate) size: u64,
+    /// The fields that `--columns` names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fields: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 impl ListedJson {
@@ -49,6 +62,7 @@ impl ListedJson {
             component: record.component().to_string(),
             suites: suites_in_order(suites).into_iter().map(ToString::to_string).collect(),
             size: record.size(),
+            fields: None,
         }
     }
 }
@@ -77,13 +91,28 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
     };
     let suites = || suites.iter().filter(asked).copied();
     let limit = arguments.rows.limit_of_listing(output);
-    let files;
+    let mut listing = arguments.columns.listing(&COLUMNS, false, output)?;
+    let mut files = 0;
     let mut unmatched = Vec::new();
+    let total = |rows, files| {
+        output.total(rows, &format!("{} in {}", count(files, "package file"), state.text));
+    };
     if let Some(head) = head.as_ref().filter(|_| arguments.selectors.is_empty() && !output.is_json()) {
-        let rows;
-        (rows, files) = all_rows(head, suites())?;
-        output.table(&HEAD, &rows, limit);
-        output.total(rows.len(), &format!("{} in {}", count(files, "package file"), state.text));
+        let rows = if arguments.columns.are_usual() {
+            let rows;
+            (rows, files) = all_rows(head, suites())?;
+            output.table(&HEAD, &rows, limit);
+            rows.len()
+        } else {
+            for item in head.records_in(suites())? {
+                let (record, suites) = item?;
+                files += 1;
+                listing.push(&record, &suites, repository.name.as_str(), "");
+            }
+            listing.check_columns()?;
+            listing.print(&arguments.rows, output)
+        };
+        total(rows, files);
     } else {
         let found = match &head {
             Some(head) => find(head, suites(), &arguments.selectors)?,
@@ -93,12 +122,19 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
         let records = found.values().map(|(record, _)| &**record);
         unmatched = package_names::unmatched(&arguments.selectors, &records);
         if output.is_json() {
-            let listed: Vec<ListedJson> =
-                found.values().map(|(record, suites)| ListedJson::new(record, suites)).collect();
+            let listed = found.values().map(|(record, suites)| {
+                let fields = listing.fields(record);
+                ListedJson { fields, ..ListedJson::new(record, suites) }
+            });
+            let listed: Vec<ListedJson> = listed.collect();
+            listing.check_columns()?;
             output.result(&serde_json::json!({ "packages": listed }), || {});
         } else {
-            let rows = print_found(&found, limit, output);
-            output.total(rows, &format!("{} in {}", count(files, "package file"), state.text));
+            for (record, suites) in found.values() {
+                listing.push(record, suites, repository.name.as_str(), "");
+            }
+            listing.check_columns()?;
+            total(listing.print(&arguments.rows, output), files);
         }
     }
     if files == 0 && arguments.selectors.is_empty() {
@@ -107,6 +143,10 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
     package_names::say_unmatched(&unmatched, &format!(" in {}", state.text), &head, output)?;
     Ok(Outcome::Done)
 }
+
+/// The columns that are printed when none is chosen.
+const COLUMNS: [ListColumn; 4] =
+    [ListColumn::Package, ListColumn::Version, ListColumn::Architecture, ListColumn::Suites];
 
 /// The columns of a table of packages.
 const HEAD: [Column<'_>; 4] = [

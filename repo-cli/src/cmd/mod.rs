@@ -7,6 +7,7 @@ mod changes;
 pub(crate) mod client_config;
 pub(crate) mod completions;
 pub(crate) mod config;
+mod configured;
 pub(crate) mod diff;
 pub(crate) mod fsck;
 pub(crate) mod gc;
@@ -21,26 +22,46 @@ pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
 pub(crate) mod remove;
+pub(crate) mod repository;
 pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod rollback;
+pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod sign;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod suite;
 pub(crate) mod tag;
 pub(crate) mod undo;
 pub(crate) mod versions;
 
+use repo_config::Config;
+
 use crate::args::{Arguments, Command};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::operation_log::OperationLog;
 use crate::output::Output;
-use crate::session::Session;
+use crate::session::{self, Session};
 
-/// Runs the verb that was asked for.
+/// Runs the verb that was asked for, and writes it to the log if it changes something.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
+    let (verb, global) = (arguments.command.logged_as(), arguments.global.clone());
+    let log = verb.and_then(|verb| {
+        let root = session::find_store_root(&global).ok()?;
+        let config = Config::load(&root).ok()?;
+        Some((OperationLog::begin(&config, verb, session::actor(&global))?, root))
+    });
+    let result = carry_out(arguments, output);
+    if let Some((log, root)) = log {
+        log.end(&root, result.as_ref().err(), output);
+    }
+    result
+}
+
+fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
     let global = arguments.global;
     let (writes, asks) = (arguments.command.writes(), arguments.command.asks_about_clock());
     let needs_settings = arguments.command.needs_settings();
@@ -62,6 +83,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Incoming(arguments) => incoming::run(&arguments, &session, output),
         Command::List(arguments) => list::run(&arguments, &session()?, output),
         Command::Versions(arguments) => versions::run(&arguments, &session()?, output),
+        Command::Search(arguments) => search::run(&arguments, &session()?, output),
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
@@ -85,6 +107,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         Command::Access(arguments) => access::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
         Command::Config(arguments) => config::run(&arguments, &global, output),
+        Command::Suite(arguments) => suite::run(&arguments, &global, output),
+        Command::Repository(arguments) => repository::run(&arguments, &global, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session, output),

@@ -1,8 +1,10 @@
-use repo_store::{PublishOptions, PublishReport, Unlisted};
+use repo_store::{
+    Difference, PlannedSuite, PublicationPlan, PublishOptions, PublishReport, RepositorySettings, Unlisted,
+};
 
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
-use crate::output::Output;
+use crate::output::{Column, Output, RowLimit, count, joined};
 use crate::session::{Publishing, Session};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -23,6 +25,16 @@ pub(crate) struct PublishArguments {
     /// Accept this hazard
     #[arg(long, value_name = "HAZARD")]
     accept: Vec<Hazard>,
+    /// Show what would be published and why, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl PublishArguments {
+    /// Returns whether the verb writes to the store.
+    pub(crate) fn writes(&self) -> bool {
+        !self.dry_run
+    }
 }
 
 pub(crate) fn run(
@@ -39,6 +51,9 @@ pub(crate) fn run(
     };
     let accept_clock = arguments.accept.contains(&Hazard::Clock);
     let publishing = Publishing { options, accept_clock, ..Publishing::default() };
+    if arguments.dry_run {
+        return show_plans(("published", repositories), publishing, session, output);
+    }
     let (mut published, mut failed) = (Vec::new(), Vec::new());
     for result in session.publish_each(repositories, publishing, output)? {
         let (repository, report) = result?;
@@ -70,8 +85,82 @@ pub(crate) fn run(
         published.push(entry);
     }
     let outcome = Outcome::of(failed.is_empty());
-    output.result(&serde_json::json!({ "published": published, "failed": failed }), || {});
+    let document = serde_json::json!({ "published": published, "failed": failed, "dry_run": false });
+    output.result(&document, || {});
     Ok(outcome)
+}
+
+/// Shows what would be published of each repository. In JSON, `key` names the list of plans.
+pub(super) fn show_plans(
+    (key, repositories): (&str, Vec<&RepositorySettings>),
+    publishing: Publishing,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let (mut plans, mut failed) = (Vec::new(), Vec::new());
+    for repository in repositories {
+        match session.plan_publication(repository, publishing, output) {
+            Ok(plan) => plans.push(plan),
+            Err(failure) if failure.is_cancellation() => return Err(failure),
+            Err(failure) => {
+                output.failed(&repository.name, &failure);
+                failed.push(repository.name.as_str());
+            }
+        }
+    }
+    let document = serde_json::json!({ key: plans, "failed": failed, "dry_run": true });
+    output.result(&document, || {
+        let rows: Vec<[String; 5]> = plans.iter().flat_map(rows).collect();
+        if !rows.is_empty() {
+            let head = [
+                Column::text("REPOSITORY"),
+                Column::text("SUITE"),
+                Column::whole("ADDED"),
+                Column::whole("REMOVED"),
+                Column::text("REASON"),
+            ];
+            output.table(&head, &rows, RowLimit::NONE);
+        }
+    });
+    plans.iter().for_each(|plan| say_plan(plan, output));
+    Ok(Outcome::of(failed.is_empty()))
+}
+
+/// Returns a row for each suite that would be rendered and signed.
+fn rows(plan: &PublicationPlan) -> Vec<[String; 5]> {
+    let row = |suite: &PlannedSuite| {
+        let mut changes = plan.changes().iter();
+        let changes = changes.find(|(name, _)| name.as_str() == suite.directory).map(|(_, changes)| changes);
+        let number = |records: fn(&Difference) -> usize| changes.map_or(0, records).to_string();
+        [
+            plan.repository().to_string(),
+            suite.directory.clone(),
+            number(|changes| changes.only_second.len()),
+            number(|changes| changes.only_first.len()),
+            suite.reason.to_string(),
+        ]
+    };
+    plan.suites().iter().map(row).collect()
+}
+
+/// Says in a sentence what would become of a repository.
+fn say_plan(plan: &PublicationPlan, output: &Output) {
+    let name = plan.repository();
+    if plan.is_up_to_date() {
+        output.say(&format!("{name} is published as it is"));
+    } else if plan.suites().is_empty() {
+        output.say(&format!("would publish {name}: as before"));
+    } else {
+        let suites: Vec<&str> = plan.suites().iter().map(|suite| suite.directory.as_str()).collect();
+        output.say(&format!("would publish {name}: {}", joined(&suites)));
+    }
+    if !plan.removed().is_empty() {
+        output.say(&format!("{name}: clients would no longer find {}", joined(plan.removed())));
+    }
+    if plan.missing() > 0 {
+        let files = count(usize::try_from(plan.missing()).unwrap_or(usize::MAX), "missing file");
+        output.say(&format!("{name}: would put back {files}"));
+    }
 }
 
 fn unlisted(Unlisted { package, index, reason, .. }: &Unlisted) -> serde_json::Value {

@@ -1,22 +1,23 @@
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use listenfd::ListenFd;
-use repo_config::{Config, Watch, without_repeats};
+use repo_config::{Config, Listen, Watch, without_repeats};
 use repo_store::RepositorySettings;
 
 use crate::access;
+use crate::args::argument;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, Talk};
 use crate::session::Session;
 use crate::signals;
-use repo_serve::{Address, Page, Server, Site};
+use repo_serve::{Address, Certificate, Entrance, Page, Server, Site};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServeArguments {
-    /// Where to listen [default: as configured, or 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<String>,
+    /// Where to listen, with https:// over TLS; may be given several times [default: as configured, or 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = argument::<Listen>)]
+    listen: Vec<Listen>,
     /// Write a line to standard error for each request
     #[arg(long)]
     log: bool,
@@ -27,34 +28,89 @@ pub(crate) fn run(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let listen = arguments.listen.as_deref().unwrap_or_else(|| session.config.listen());
-    // One that the service manager opened counts, unless another is asked for.
-    let inherited = match arguments.listen {
-        None => {
-            ListenFd::from_env().take_tcp_listener(0).map_err(Failure::io("take", "the inherited socket"))?
-        }
-        Some(_) => None,
+    // Sockets that the service manager opened count, unless others are asked for.
+    let inherited = if arguments.listen.is_empty() { inherited()? } else { Vec::new() };
+    let configured = session.config.listen();
+    let sockets: Vec<(TcpListener, bool)> = if inherited.is_empty() {
+        let listen = if arguments.listen.is_empty() { &configured } else { &arguments.listen };
+        listen.iter().map(|at| Ok((socket(at.address())?, at.is_tls()))).collect::<Result<_, Failure>>()?
+    } else {
+        // Which of them speak TLS is known by their ports.
+        let is_tls = |port| configured.iter().any(|at| at.is_tls() && at.port() == port);
+        let with_port = |socket: TcpListener| {
+            let port = address_of(&socket)?.port();
+            Ok((socket, is_tls(port)))
+        };
+        inherited.into_iter().map(with_port).collect::<Result<_, Failure>>()?
     };
-    let server = match inherited {
-        Some(listener) => listening(session, listener, output.talk())?,
-        None => bind(session, listen, output.talk())?,
-    };
-    let address = server.local_addr().map_err(Failure::io("listen on", listen))?;
-    for repository in session.config.repositories() {
-        output.say(&format!("serving http://{address}/{}", repository.name));
+    let mut addresses = Vec::new();
+    for (socket, is_tls) in &sockets {
+        addresses.push(format!("{}://{}", if *is_tls { "https" } else { "http" }, address_of(socket)?));
     }
-    output.result(&serde_json::json!({ "listen": address.to_string() }), || {});
+    let server = listening(session, entrances(session, sockets)?, output.talk())?;
+    for repository in session.config.repositories() {
+        for address in &addresses {
+            output.say(&format!("serving {address}/{}", repository.name));
+        }
+    }
+    let first = server.local_addr().map_err(Failure::io("look at", "the socket"))?;
+    let document = serde_json::json!({ "listen": first.to_string(), "addresses": addresses });
+    output.result(&document, || {});
     run_until_interrupted(server, arguments.log, output)
 }
 
-/// A server for the published repositories, listening at an address.
-pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server, Failure> {
-    let listener = TcpListener::bind(listen).map_err(Failure::io("listen on", listen))?;
-    listening(session, listener, talk)
+/// The sockets that the service manager opened.
+fn inherited() -> Result<Vec<TcpListener>, Failure> {
+    let (mut from_manager, mut sockets) = (ListenFd::from_env(), Vec::new());
+    for place in 0..from_manager.len() {
+        let socket = from_manager.take_tcp_listener(place);
+        sockets.extend(socket.map_err(Failure::io("take", "the inherited socket"))?);
+    }
+    Ok(sockets)
 }
 
-/// The same on a socket that listens already.
-fn listening(session: &Session, listener: TcpListener, talk: Talk) -> Result<Server, Failure> {
+fn socket(address: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(Failure::io("listen on", address))
+}
+
+fn address_of(socket: &TcpListener) -> Result<SocketAddr, Failure> {
+    socket.local_addr().map_err(Failure::io("look at", "the socket"))
+}
+
+/// What is spoken on each socket.
+fn entrances(
+    session: &Session,
+    sockets: Vec<(TcpListener, bool)>,
+) -> Result<Vec<(TcpListener, Entrance)>, Failure> {
+    // The port may have been chosen by the system.
+    let with_tls = sockets.iter().find(|(_, is_tls)| *is_tls).filter(|_| session.config.redirects_to_tls());
+    let redirect_to =
+        with_tls.map(|(socket, _)| address_of(socket)).transpose()?.map(|address| address.port());
+    let entrance = |is_tls: bool| {
+        if !is_tls {
+            return Ok::<_, Failure>(Entrance { tls: None, redirect_to });
+        }
+        let (certificate, key) = session.config.tls().ok_or(Failure::Usage(
+            "https:// needs a certificate and its key: set them in [serve.tls] of repo.toml",
+        ))?;
+        let root = session.config.root();
+        let tls =
+            Certificate::load(&root.join(certificate), &root.join(key)).map_err(Failure::Certificate)?;
+        Ok(Entrance { tls: Some(tls), redirect_to: None })
+    };
+    sockets.into_iter().map(|(socket, is_tls)| Ok((socket, entrance(is_tls)?))).collect()
+}
+
+/// A server for the published repositories, listening at an address without TLS.
+pub(crate) fn bind(session: &Session, listen: &str, talk: Talk) -> Result<Server, Failure> {
+    listening(session, vec![(socket(listen)?, Entrance::default())], talk)
+}
+
+fn listening(
+    session: &Session,
+    entrances: Vec<(TcpListener, Entrance)>,
+    talk: Talk,
+) -> Result<Server, Failure> {
     let root = session.root.join("public");
     let site = move |config: &Config| {
         let pages =
@@ -67,7 +123,7 @@ fn listening(session: &Session, listener: TcpListener, talk: Talk) -> Result<Ser
             trusted_proxies: access::trusted_proxies(config),
         }
     };
-    let server = Server::listening(listener, site(&session.config)).map_err(Failure::Site)?;
+    let server = Server::with_entrances(entrances, site(&session.config)).map_err(Failure::Site)?;
     let mut watch = Watch::new(&session.config);
     // Opened here: a configuration counts when it is served, and is tried again until then.
     let open = move |config: &Config| site(config).open().map_err(Failure::Site);

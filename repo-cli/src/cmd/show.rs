@@ -6,7 +6,7 @@ use repo_store::{Record, RepositoryName, Revision, Selector};
 use serde::Serialize;
 
 use super::list::{self, Found, ListedJson, find};
-use crate::args::RowArguments;
+use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count, suite_list};

@@ -6,7 +6,7 @@ mod refresh;
 use camino::Utf8PathBuf;
 use clap::Subcommand;
 
-use super::publish::tags_ahead;
+use super::publish::{self, tags_ahead};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count, joined};
@@ -30,6 +30,9 @@ enum SignCommand {
         /// Accept this hazard
         #[arg(long, value_name = "HAZARD")]
         accept: Vec<Hazard>,
+        /// Show what would be signed and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Sign what clients see again where half of the validity of its signatures is over
     ///
@@ -62,13 +65,18 @@ enum SignCommand {
 impl SignArguments {
     /// Returns whether the verb writes to the store.
     pub(crate) fn writes(&self) -> bool {
-        !matches!(self.command, SignCommand::Refresh { dry_run: true, .. })
+        !matches!(
+            self.command,
+            SignCommand::Again { dry_run: true, .. } | SignCommand::Refresh { dry_run: true, .. }
+        )
     }
 }
 
 pub(crate) fn run(arguments: &SignArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     match &arguments.command {
-        SignCommand::Again { repositories, accept } => again(repositories, accept, session, output),
+        SignCommand::Again { repositories, accept, dry_run } => {
+            again(repositories, accept, *dry_run, session, output)
+        }
         SignCommand::Refresh { repositories, dry_run } => {
             refresh::run(repositories, *dry_run, session, output)
         }
@@ -82,6 +90,7 @@ pub(crate) fn run(arguments: &SignArguments, session: &Session, output: &Output)
 fn again(
     repositories: &[String],
     accept: &[Hazard],
+    dry_run: bool,
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
@@ -89,6 +98,9 @@ fn again(
     let repositories = session.repositories(repositories)?;
     let publishing =
         Publishing { again: true, accept_clock: accept.contains(&Hazard::Clock), ..Publishing::default() };
+    if dry_run {
+        return publish::show_plans(("signed", repositories), publishing, session, output);
+    }
     let (mut signed, mut failed) = (Vec::new(), Vec::new());
     for result in session.publish_each(repositories, publishing, output)? {
         let (repository, report) = result?;
@@ -122,6 +134,6 @@ fn again(
         }));
     }
     let outcome = Outcome::of(failed.is_empty());
-    output.result(&serde_json::json!({ "signed": signed, "failed": failed }), || {});
+    output.result(&serde_json::json!({ "signed": signed, "failed": failed, "dry_run": false }), || {});
     Ok(outcome)
 }

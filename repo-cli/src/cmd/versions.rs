@@ -1,11 +1,12 @@
 use std::str::FromStr as _;
 
-use deb_parse::{PackageName, SuiteName};
+use deb_parse::PackageName;
 
 use super::list::{Found, ListedJson};
 use crate::args::RowArguments;
+use crate::columns::{ColumnArguments, ListColumn};
 use crate::error::{Failure, Outcome};
-use crate::output::{Column, Output, count, package_rows};
+use crate::output::{Output, count};
 use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -19,7 +20,16 @@ pub(crate) struct VersionsArguments {
     #[arg(long = "repository", value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
     states: Vec<RevisionSpec>,
     #[command(flatten)]
+    columns: ColumnArguments,
+    #[command(flatten)]
     rows: RowArguments,
+}
+
+impl VersionsArguments {
+    /// Returns whether JSON is asked for.
+    pub(crate) fn prints_json(&self) -> bool {
+        self.columns.prints_json()
+    }
 }
 
 pub(crate) fn run(
@@ -32,7 +42,7 @@ pub(crate) fn run(
         states =
             session.config.repositories().map(|settings| RevisionSpec::head_of(&settings.name)).collect();
     }
-    let mut rows = Vec::new();
+    let mut listing = arguments.columns.listing(&COLUMNS, false, output)?;
     let mut listed = Vec::new();
     let mut revisions = Vec::new();
     for state in &states {
@@ -47,10 +57,9 @@ pub(crate) fn run(
                 entry.1.push(suite.clone());
             }
         }
-        for (key, (record, suites)) in found {
-            let row = |suite: &SuiteName| (key.clone(), suite.clone(), state.without_suite());
-            rows.extend(suites.iter().map(row));
-            let one = ListedJson::new(&record, &suites);
+        for (record, suites) in found.into_values() {
+            listing.push(&record, &suites, &state.without_suite(), "");
+            let one = ListedJson { fields: listing.fields(&record), ..ListedJson::new(&record, &suites) };
             listed.push(serde_json::json!({
                 "repository": repository.name.as_str(),
                 "commit": revision.id().to_string(),
@@ -59,27 +68,17 @@ pub(crate) fn run(
         }
         revisions.push(revision);
     }
+    listing.check_columns()?;
     output.result(&serde_json::json!({ "versions": listed }), || {
-        let rows: Vec<[String; 4]> = package_rows(rows)
-            .into_iter()
-            .map(|([_, version, architectures, suites], repository)| {
-                [version, architectures, repository, suites]
-            })
-            .collect();
-        output.table(
-            &[
-                Column::whole("VERSION"),
-                Column::words("ARCHITECTURE"),
-                Column::text("REPOSITORY"),
-                Column::words("SUITES"),
-            ],
-            &rows,
-            arguments.rows.limit_of_listing(output),
-        );
-        output.total(rows.len(), &count(listed.len(), "package file"));
+        let rows = listing.print(&arguments.rows, output);
+        output.total(rows, &count(listed.len(), "package file"));
     });
     if listed.is_empty() {
         package_names::say_unmatched(&[arguments.package.to_string()], "", &revisions, output)?;
     }
     Ok(Outcome::Done)
 }
+
+/// The columns that are printed when none is chosen.
+const COLUMNS: [ListColumn; 4] =
+    [ListColumn::Version, ListColumn::Architecture, ListColumn::Repository, ListColumn::Suites];

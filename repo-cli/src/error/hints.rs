@@ -1,7 +1,7 @@
 //! What to do about a failure, where that is known.
 
 use apt_sign::{KeyFileFault, KeyProblem};
-use repo_config::{ConfigError, KeyError, UnknownWord};
+use repo_config::{ConfigError, EditError, KeyError, UnknownWord};
 use repo_store::progress::Phase;
 use repo_store::{
     AccessError, Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError,
@@ -10,6 +10,7 @@ use repo_store::{
 
 use super::Failure;
 use crate::nearest;
+use crate::output::suites_in_order;
 use crate::package_names::Meant;
 
 impl Failure {
@@ -17,17 +18,16 @@ impl Failure {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => store_hint(error),
+            Self::NoConfiguration { .. } => Some(
+                "take repo.toml from the last backup: another one would not have who may read, and a new key is one that clients refuse"
+                    .to_owned(),
+            ),
             Self::NoRoot { .. } => {
                 Some("make one with `repo-cli init`, or name its directory with --root".to_owned())
             }
             Self::Config(error) => config_hint(error),
-            Self::UnknownSetting { name, known } => {
-                let meant = nearest::nearest(name, known.iter().map(String::as_str));
-                Some(meant.map_or_else(
-                    || "run repo-cli config show".to_owned(),
-                    |meant| format!("did you mean `{meant}`?"),
-                ))
-            }
+            Self::Edit(error) => edit_hint(error),
+            Self::UnknownSetting { name, known } => Some(setting_hint(name, known)),
             Self::CannotPublish(KeyError::ClockBeforeKey { .. }) => Some(
                 "set the clock; or give --no-publish as well, and then `repo-cli publish --accept clock`"
                     .to_owned(),
@@ -60,9 +60,23 @@ impl Failure {
             Self::NotRetirable { fingerprint, .. } => Some(format!(
                 "wait until all is met, check your machines, then run repo-cli key retire {fingerprint} --force"
             )),
+            Self::UnknownUser { .. } => {
+                Some("add the user to the system, or change `owners` of the [[incoming]] in repo.toml".to_owned())
+            }
             Self::NoDropFolder => Some(
                 "name a repository and its folders, `repo-cli incoming preprod /srv/incoming`, or add [[incoming]] to repo.toml".to_owned(),
             ),
+            _ => self.name_hint(),
+        }
+    }
+
+    /// What to do about a name that nothing has.
+    fn name_hint(&self) -> Option<String> {
+        let meant = |name: &str, known: &[String]| {
+            let meant = nearest::nearest(name, known.iter().map(String::as_str))?;
+            Some(format!("did you mean `{meant}`?"))
+        };
+        match self {
             Self::NoHold { repository, meant: Some(meant), .. } => {
                 Some(format!("did you mean `{meant}`? (run repo-cli holds {repository})"))
             }
@@ -70,6 +84,10 @@ impl Failure {
             Self::NoRemoval { repository, .. } => {
                 Some(format!("`repo-cli history {repository}` shows what was removed"))
             }
+            Self::UnknownColumn { name, known } => Some(meant(name, known).unwrap_or_else(|| {
+                "a column is one of those that --help lists, or a field of the packages".to_owned()
+            })),
+            Self::Pattern { .. } => Some("leave out --regex to look for the text as it is".to_owned()),
             Self::NoMatch { meant: Some(meant @ (Meant::BuiltFrom(_) | Meant::Pins(_))), .. } => {
                 Some(meant.hint())
             }
@@ -92,6 +110,27 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// What to do about a change of the configuration.
+fn edit_hint(error: &EditError) -> Option<String> {
+    match error {
+        EditError::Config(error) | EditError::Refused(error) => config_hint(error),
+        EditError::UnknownSetting { key, known } => Some(setting_hint(key, known)),
+        EditError::NoSuch { what, name, known } if !known.is_empty() => {
+            Some(nearest::hint(name, known, if *what == "suite" { "suites" } else { "repositories" }))
+        }
+        EditError::Table { key, .. } => Some(format!("run repo-cli config show {key}")),
+        EditError::SeveralFiles { .. } => Some("change the list in one of them with an editor".to_owned()),
+        EditError::Form { .. } => Some("change it with an editor, then run repo-cli config check".to_owned()),
+        EditError::Changed { .. } => Some("give the same command again".to_owned()),
+        _ => None,
+    }
+}
+
+fn setting_hint(name: &str, known: &[String]) -> String {
+    let meant = nearest::nearest(name, known.iter().map(String::as_str));
+    meant.map_or_else(|| "run repo-cli config show".to_owned(), |meant| format!("did you mean `{meant}`?"))
 }
 
 /// What to do about the configuration.
@@ -235,19 +274,29 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         return Some(format!("raise `{setting}` in the table [limits] of repo.toml if the package is sound"));
     }
     match error {
+        // A check opens the store too.
+        Error::Storage(StorageError::Io { path, source, .. })
+            if is_in_place_of_a_file(source) && path.ends_with("store/format") =>
+        {
+            return Some(format!("move {path} away, and put the file of the backup there"));
+        }
+        Error::Storage(StorageError::NoStore { path }) if path.join("store/objects").is_dir() => {
+            return Some("store/format is missing: put the file of the backup there".to_owned());
+        }
         Error::Storage(StorageError::Io { source, .. }) if is_in_place_of_a_file(source) => {
             return Some("`repo-cli fsck --repair` moves it aside and mends the file".to_owned());
         }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotADirectory, .. }) => {
             return Some(format!(
-                "a directory belongs there: move {path} away, or run `repo-cli fsck --repair`"
+                "a directory belongs there: move {path} away; below public/ `repo-cli fsck --repair` does that"
             ));
         }
         Error::Storage(StorageError::UnsafePath { path, fault: PathFault::NotAFile, .. }) => {
             return Some(format!("move {path} away: a file belongs there"));
         }
         Error::UnknownSuite { suite, known, .. } if !known.is_empty() => {
-            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            let known = suites_in_order(known).into_iter();
+            let known: Vec<String> = known.map(ToString::to_string).collect();
             return Some(nearest::hint(suite.as_str(), &known, "suites"));
         }
         Error::UnknownRevision { repository, .. } => {
@@ -301,6 +350,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         }
         Error::Import(ImportError::Incomplete { .. }) => {
             "put it there; only a file that the repository has already may be left out"
+        }
+        Error::Import(ImportError::NameNotAllowed { .. }) => {
+            "drop it into the folder that is for it, or add its name to `names` of the [[incoming]] in repo.toml"
         }
         Error::Import(ImportError::NotSigned { .. }) => {
             "whose uploads are taken says the keyring that `uploaders` in repo.toml names"

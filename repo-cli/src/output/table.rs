@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 
 use deb_parse::SuiteName;
-use repo_store::{Build, RecordKey};
+use repo_store::RecordKey;
 
 use super::color::Style;
 use super::escape::escape_in_line;
@@ -254,7 +254,7 @@ fn each_line_of(cells: &[&str], widths: &[Option<usize>], styles: &[Style], take
 }
 
 /// Calls `take` with each line of rows that do not fit side by side on the terminal: each cell stands beside its title, and an empty line
-/// between two rows.
+/// behind each row.
 fn each_block<'a>(
     columns: &[Column<'_>],
     rows: impl Iterator<Item = Vec<Cow<'a, str>>>,
@@ -263,10 +263,7 @@ fn each_block<'a>(
 ) {
     let title_width = columns.iter().map(|column| column.title.chars().count()).max().unwrap_or(0);
     let width = terminal.saturating_sub(title_width + GAP.len()).max(NARROWEST);
-    for (number, row) in rows.enumerate() {
-        if number > 0 {
-            take("");
-        }
+    for row in rows {
         let cells: Vec<&str> = row.iter().map(|cell| &**cell).collect();
         for (column, cell) in columns.iter().zip(&cells) {
             let is_whole = column.kind == ColumnKind::Whole;
@@ -277,6 +274,7 @@ fn each_block<'a>(
                 take(format!("{title:title_width$}{GAP}{}", style.paint(line)).trim_end());
             }
         }
+        take("");
     }
 }
 
@@ -360,16 +358,16 @@ pub(crate) struct Grouped<K> {
 }
 
 /// Groups what is the same in several suites and for several architectures, in the order of `K`.
-pub(crate) fn grouped<K: Clone + Ord>(
-    items: impl IntoIterator<Item = (K, Build, SuiteName)>,
+pub(crate) fn grouped<K: Clone + Ord, B: Ord + ToString>(
+    items: impl IntoIterator<Item = (K, B, SuiteName)>,
 ) -> Vec<Grouped<K>> {
-    let mut all: BTreeMap<K, BTreeMap<Build, BTreeSet<SuiteName>>> = BTreeMap::new();
+    let mut all: BTreeMap<K, BTreeMap<B, BTreeSet<SuiteName>>> = BTreeMap::new();
     for (what, build, suite) in items {
         all.entry(what).or_default().entry(build).or_default().insert(suite);
     }
     let mut rows = Vec::with_capacity(all.len());
     for (what, builds) in all {
-        let mut groups: Vec<(BTreeSet<SuiteName>, Vec<Build>)> = Vec::new();
+        let mut groups: Vec<(BTreeSet<SuiteName>, Vec<B>)> = Vec::new();
         for (build, suites) in builds {
             match groups.iter_mut().find(|(known, _)| *known == suites) {
                 Some((_, builds)) => builds.push(build),
@@ -407,6 +405,7 @@ mod tests {
     use super::*;
     use deb_parse::{Architecture, PackageName, Version};
     use proptest::prelude::*;
+    use repo_store::Build;
 
     fn rows_of(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
         rows.iter().map(|row| row.map(str::to_owned)).collect()
@@ -543,6 +542,7 @@ mod tests {
         FINGERPRINT  0123456789ABCDEF0123456789ABCDEF01234567
         ALGORITHM    ed25519
         NAME         Test
+
         ");
         let versions = [Column::whole("VERSION"), Column::text("REPOSITORY"), Column::words("SUITES")];
         let rows = rows_of(&[["2:1.2.3~rc1+git20260101.0123456-1~bookworm1", "prod", "bookworm"]]);
@@ -550,7 +550,7 @@ mod tests {
             lines(versions, &rows, Some(65)).first().map(String::as_str),
             Some("VERSION                                      REPOSITORY  SUITES")
         );
-        assert_eq!(lines(versions, &rows, Some(60)).len(), 3);
+        assert_eq!(lines(versions, &rows, Some(60)).len(), 4);
     }
 
     #[test]

@@ -98,13 +98,10 @@ fn what_was_killed_is_completed_by_the_same_command() {
                 let path = root.join(path);
                 if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
             }
-            if reached >= 1 {
-                // Before the key nothing is published.
-                for path in
-                    ["public", "store/ops", "store/publications", "store/refs", "store/cache", "examples"]
-                {
-                    let _ = fs::remove_dir_all(root.join(path));
-                }
+            // Before there is a `repo.toml` nothing is added or published.
+            for path in ["public", "store/ops", "store/publications", "store/refs", "store/cache", "examples"]
+            {
+                let _ = fs::remove_dir_all(root.join(path));
             }
         }
     }

@@ -206,7 +206,7 @@ fn packages_of_dpkg_deb_are_installed() {
     publish_and_install(&packages);
 }
 
-/// fpm has GNU ar and GNU tar make its packages, with the numbers of whoever builds.
+/// fpm has GNU ar and GNU tar make its packages, with the numbers of the user who builds.
 #[test]
 fn packages_of_ar_and_tar_are_installed() {
     let environment = Environment::new(crate::PROGRAM);

@@ -53,7 +53,7 @@ fn clients_refuse_what_is_from_the_future_until_it_is_signed_again() {
     let _ = environment.run(&["fsck"]).succeeds();
     let _ = old.update().succeeds();
     assert_eq!(old.versions("hello"), ["3.0", "2.0", "1.0"]);
-    // Whoever took the other one keeps it, without a word, until its lists are removed.
+    // A client that took the other one keeps it, without a word, until its lists are removed.
     let _ = lax.update();
     assert_eq!(lax.versions("hello"), ["2.0", "1.0"]);
     std::fs::remove_dir_all(lax.path("var/lib/apt/lists")).unwrap();

@@ -242,6 +242,133 @@ fn config_show_tells_where_each_value_comes_from() {
 }
 
 #[test]
+fn a_setting_is_changed_by_program() {
+    let environment = store();
+    configure(&environment, "[gc]\ngrace = \"3d\" # short\n");
+    let text = || fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    let (before, mut said) = (text(), Vec::new());
+    let mut run = |arguments: &[&str]| said.push(environment.run(arguments).to_string());
+    run(&["config", "set", "gc.grace", "9d"]);
+    run(&["config", "set", "pdiffs", "7", "--dry-run"]);
+    run(&["config", "set", "pdifs", "7"]);
+    run(&["config", "set", "valid_for", "soon"]);
+    assert_eq!(text(), before);
+    run(&["config", "set", "publish", "auto"]);
+    insta::assert_snapshot!(said.join("--\n"), @r#"
+    status: 0
+    ---- stdout
+    set gc.grace in repo.d/test.toml
+    --
+    status: 0
+    ---- stdout
+    --- repo.toml
+    +++ repo.toml
+    @@ -53,6 +53,7 @@
+     
+     # The repositories through which packages are promoted, in that order: `status` tells what waits in one for the next.
+     channels = ["preprod", "prod"]
+    +pdiffs = 7
+     
+     [serve]
+     # Where `serve` listens from its start on. It sees any other change of this file within two seconds,
+    would change repo.toml
+    --
+    status: 1
+    ---- stderr
+    error: no setting named `pdifs`
+    hint: did you mean `pdiffs`?
+    --
+    status: 1
+    ---- stderr
+    error: the configuration would be wrong: <DIR>/store/repo.toml:56:13: valid_for: invalid duration `soon`; use for example 14d or 36h
+       56 | valid_for = "soon"
+          |             ^^^^^^
+    --
+    status: 0
+    ---- stdout
+    set publish in repo.toml
+    "#);
+    assert_eq!(text(), before.replace("\n\n[serve]", "\npublish = \"auto\"\n\n[serve]"));
+}
+
+#[test]
+fn suites_and_repositories_come_and_go_by_program() {
+    let environment = store();
+    let text = || fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    let (before, mut said) = (text(), Vec::new());
+    let mut run = |arguments: &[&str]| said.push(environment.run(arguments).to_string());
+    run(&["suite", "add", "trixie", "--alias", "testing"]);
+    run(&["suite", "list"]);
+    run(&["repository", "add", "staging", "--suite", "trixie"]);
+    run(&["repository", "add", "staging"]);
+    run(&["repository", "list"]);
+    run(&["repository", "remove", "stagin"]);
+    run(&["repository", "remove", "staging"]);
+    run(&["suite", "remove", "trixie"]);
+    insta::assert_snapshot!(said.join("--\n"), @r#"
+    status: 0
+    ---- stdout
+    added trixie in repo.toml
+    --
+    status: 0
+    ---- stdout
+    SUITE     ALIAS    ARCHITECTURES  COMPONENTS  REPOSITORIES
+    bookworm  -        amd64          main        preprod, prod
+    trixie    testing  amd64          main        preprod, prod
+    --
+    status: 0
+    ---- stdout
+    added staging in repo.toml
+    everybody may read staging; run repo-cli publish staging to show it
+    --
+    status: 1
+    ---- stderr
+    error: repository staging already exists
+    --
+    status: 0
+    ---- stdout
+    REPOSITORY  SUITES            URL
+    preprod     bookworm, trixie  http://127.0.0.1:<PORT>/preprod
+    prod        bookworm, trixie  http://127.0.0.1:<PORT>/prod
+    staging     trixie            http://127.0.0.1:<PORT>/staging
+    --
+    status: 1
+    ---- stderr
+    error: no repository named `stagin`
+    hint: did you mean `staging`? (repositories: preprod, prod, staging)
+    --
+    status: 0
+    ---- stdout
+    removed staging in repo.toml
+    --
+    status: 0
+    ---- stdout
+    removed trixie in repo.toml
+    "#);
+    let _ = environment.run(&["config", "check"]).succeeds();
+    assert_eq!(text(), before);
+}
+
+#[test]
+fn what_has_packages_is_not_removed_unasked() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let refused = environment.run(&["suite", "remove", "bookworm"]).ends_with(1);
+    assert!(refused.stderr.contains("has no suites"), "{refused}");
+    let _ = environment.run(&["suite", "add", "trixie"]).succeeds();
+    for arguments in [["suite", "remove", "bookworm"], ["repository", "remove", "prod"]] {
+        let refused = environment.run(&arguments).ends_with(1);
+        assert!(refused.stderr.contains("1 of 1 package file"), "{refused}");
+        assert!(refused.stderr.contains("hint: give --yes"), "{refused}");
+        let foretold = environment.run(&[&arguments[..], &["--dry-run"]].concat()).succeeds();
+        assert!(foretold.stderr.contains("1 of 1 package file"), "{foretold}");
+        let _ = environment.run(&[&arguments[..], &["--yes"]].concat()).succeeds();
+    }
+    let _ = environment.run(&["config", "check"]).succeeds();
+    assert!(environment.public("prod").join("dists/bookworm/InRelease").is_file());
+}
+
+#[test]
 fn config_check_tells_of_all_mistakes_and_other_verbs_of_the_first() {
     let environment = store();
     let hash = "$2y$05$abcdefghijklmnopqrstuuJ9BcVZ8yOUuuUsRLDOHtxlB8gkq0Wxe";

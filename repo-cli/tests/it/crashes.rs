@@ -122,7 +122,7 @@ impl Scene {
         let check = self.environment.run(&["fsck"]);
         assert_eq!(check.status, Some(0), "{moment}, then again: {output}{check}");
         (self.done)(&self.environment);
-        // Whoever writes next clears up. A directory whose owner died before it could lock it is left for a minute.
+        // The next writer clears up. A directory whose owner died before it could lock it is left for a minute.
         let sweeper = self.environment.path("files/sweeper_1.0_all.deb");
         let _ = self.environment.run(&["add", "preprod", "--no-publish", sweeper.as_str()]).succeeds();
         let left = Tree::of(&self.environment.root().join("store/tmp"));
@@ -355,7 +355,7 @@ fn collecting() -> Scene {
     let environment = with_a_past();
     configure(&environment, "[gc]\nkeep_history = 1\n");
     // The first collection decides where the history ends, the next one removes what is before that: once the seconds have passed
-    // for which the publications count as the current ones, each of which has a second of its own.
+    // with the publications counted as the current ones, and each has a second of its own.
     let _ = environment.run(COMMAND).succeeds();
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {

@@ -134,7 +134,21 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
                 case(1, &["incoming", "preprod", &format!("gone{HOSTILE}"), "--once"]),
             ]
         }
-        "list" => vec![case(0, &["list", "preprod"]), case(1, &["list", &hostile_name])],
+        "list" => vec![
+            case(0, &["list", "preprod"]),
+            case(0, &["list", "preprod", "--columns", "package,description", "--format", "json"]),
+            case(2, &["list", "preprod", "--columns", &hostile_name]),
+            case(1, &["list", "preprod", "--columns", "nothing"]),
+            case(1, &["list", &hostile_name]),
+        ],
+        "search" => vec![
+            case(0, &["search", "hostile"]),
+            case(0, &["search", &hostile_name]),
+            case(0, &["search", "--file", &hostile_name]),
+            case(1, &["search", "--regex", "("]),
+            case(1, &["search", "hostile", "--repository", "nothing"]),
+            case(2, &["search"]),
+        ],
         "versions" => vec![case(0, &["versions", "hostile"]), case(0, &["versions", "nothing"])],
         "show" => vec![
             case(0, &["show", "preprod", "hostile"]),
@@ -173,7 +187,11 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         ],
         "holds" => vec![case(0, &["holds", "prod"]), case(1, &["holds", &hostile_name])],
         "sign again" => {
-            vec![case(0, &["sign", "again", "prod"]), case(1, &["sign", "again", &hostile_name])]
+            vec![
+                case(0, &["sign", "again", "prod", "--dry-run"]),
+                case(0, &["sign", "again", "prod"]),
+                case(1, &["sign", "again", &hostile_name]),
+            ]
         }
         "store upgrade" => vec![
             case(0, &["store", "upgrade", "--dry-run"]),
@@ -200,8 +218,16 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(0, &["retention", "--dry-run"]),
             case(1, &["retention", &hostile_name]),
         ],
-        "gc" => vec![case(0, &["gc", "--grace", "0", "--yes"]), case(2, &["gc", "--grace", &hostile_name])],
-        "publish" => vec![case(0, &["publish"]), case(1, &["publish", &hostile_name])],
+        "gc" => vec![
+            case(0, &["gc", "--dry-run"]),
+            case(0, &["gc", "--grace", "0", "--yes"]),
+            case(2, &["gc", "--grace", &hostile_name]),
+        ],
+        "publish" => vec![
+            case(0, &["publish", "--dry-run"]),
+            case(0, &["publish"]),
+            case(1, &["publish", &hostile_name]),
+        ],
         "fsck" => vec![
             case(0, &["fsck"]),
             case(1, &["fsck", "--repair", "--from", &hostile_name]),
@@ -249,6 +275,22 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             vec![case(0, &["key", "publish"]), case(1, &["key", "publish", &hostile_name])]
         }
         "status" => vec![case(0, &["status"])],
+        "config set" => vec![
+            case(0, &["config", "set", "pdiffs", "7", "--dry-run"]),
+            case(1, &["config", "set", &hostile_name, "7"]),
+        ],
+        "suite add" => vec![
+            case(0, &["suite", "add", "sid", "--dry-run"]),
+            case(1, &["suite", "add", "bookworm"]),
+            case(2, &["suite", "add", &hostile_name]),
+        ],
+        "suite list" => vec![case(0, &["suite", "list"])],
+        "suite remove" => vec![case(1, &["suite", "remove", "sid"])],
+        "repository add" => {
+            vec![case(0, &["repository", "add", "new", "--dry-run"]), case(1, &["repository", "add", "prod"])]
+        }
+        "repository list" => vec![case(0, &["repository", "list"])],
+        "repository remove" => vec![case(1, &["repository", "remove", &hostile_name])],
         "config show" => vec![
             case(0, &["config", "show"]),
             case(0, &["config", "show", "prod"]),

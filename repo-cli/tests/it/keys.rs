@@ -98,7 +98,7 @@ fn an_expired_key_beside_a_good_one_does_not_sign() {
     let _ = environment.run(&["fsck"]).succeeds();
 }
 
-/// A store of which the keys are gone, and where they are.
+/// A store without its keys, and the directory where they are.
 fn without_keys() -> (Environment, camino::Utf8PathBuf) {
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);

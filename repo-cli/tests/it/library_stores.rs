@@ -47,7 +47,7 @@ fn what_needs_settings_asks_for_repo_toml() {
     let environment = library_store();
     for arguments in [&["publish"][..], &["gc"], &["fsck", "--repair"], &["add", "prod", "x.deb"]] {
         let output = environment.run(arguments).ends_with(1);
-        assert!(output.stderr.contains("no repo.toml in"), "{arguments:?}: {output}");
+        assert!(output.stderr.contains("no repo.toml"), "{arguments:?}: {output}");
     }
     let unknown = environment.run(&["list", "prod", "--suite", "sid"]).ends_with(1);
     assert!(unknown.stderr.contains("prod has no suite `sid`"), "{unknown}");

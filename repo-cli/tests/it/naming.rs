@@ -190,18 +190,68 @@ fn a_slip_in_the_arguments_is_answered_with_a_hint_as_any_other() {
     for (arguments, meant) in [
         (&["promte"][..], "promote"),
         (&["key", "lst"], "list"),
-        (&["list", "preprod", "--arhcitecture"], ""),
+        (&["prom"], "promote"),
+        (&["hsitory", "preprod"], "history"),
         (&["list", "preprod", "--limt", "3"], "--limit"),
         (&["diff", "preprod", "prod", "--format", "htm"], "html"),
     ] {
         let output = environment.run(arguments);
         assert!(!output.stderr.contains("tip:"), "{output}");
-        assert!(
-            output.stderr.contains(&format!("\nhint: did you mean `{meant}`?")) || meant.is_empty(),
-            "{output}"
-        );
+        assert!(output.stderr.contains(&*format!("\nhint: did you mean `{meant}`?")), "{output}");
+    }
+    // Nothing is like these.
+    for arguments in [&["hold", "prod", "hello=1", "--suite", "bookworm"][..], &["c"], &["status", "prod"]] {
+        let output = environment.run(arguments);
+        assert!(!output.stderr.contains("hint:"), "{output}");
     }
     let output = environment.run(&["--json", "promte"]);
     let json: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(json["error"]["hint"], "did you mean `promote`?");
+}
+
+#[test]
+fn every_verb_names_the_repository_suite_or_package_that_was_meant() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let _ = promote(&environment, &["hello"]).succeeds();
+    let file = environment.package("hello", "1.1", "all");
+    let drop = environment.path("files");
+    for (line, meant) in [
+        (&*format!("add preprd {file}"), "preprod"),
+        (&*format!("add preprod {file} --suite bokworm"), "bookworm"),
+        (&*format!("incoming preprd {drop} --once"), "preprod"),
+        ("list preprd", "preprod"),
+        ("list preprod/bokworm", "bookworm"),
+        ("list preprod helo", "hello"),
+        ("versions helo", "hello"),
+        ("versions hello --repository preprd", "preprod"),
+        ("search helo", "hello"),
+        ("search hello --repository preprd", "preprod"),
+        ("search hello --suite bokworm", "bookworm"),
+        ("show preprod helo", "hello"),
+        ("diff preprd prod", "preprod"),
+        ("promote helo --from preprod --to prod", "hello"),
+        ("promote hello --from preprod --to prod --suite bokworm", "bookworm"),
+        ("remove prod helo", "hello"),
+        ("remove prod hello --suite bokworm", "bookworm"),
+        ("hold prod helo=2 --dry-run", "hello"),
+        ("holds preprd", "preprod"),
+        ("history preprd", "preprod"),
+        ("history prod helo", "hello"),
+        ("history prod --suite bokworm", "bookworm"),
+        ("rollback preprd --to 1", "preprod"),
+        ("rollback prod --to 1 --suite bokworm", "bookworm"),
+        ("undo preprd", "preprod"),
+        ("tag preprd first", "preprod"),
+        ("retention preprd", "preprod"),
+        ("publish preprd", "preprod"),
+        ("sign again preprd", "preprod"),
+        ("key publish preprd", "preprod"),
+        ("client-config preprd", "preprod"),
+        ("client-config prod --suite bokworm", "bookworm"),
+        ("client-config prod --pin helo=1.0", "hello"),
+    ] {
+        let output = environment.run(&line.split(' ').collect::<Vec<_>>());
+        assert!(output.stderr.contains(&*format!("did you mean `{meant}`?")), "{line}: {output}");
+    }
 }

@@ -163,7 +163,7 @@ fn a_dry_run_refuses_what_the_verb_itself_refuses_with_the_same_words() {
     assert!(!environment.path("new").exists());
 }
 
-/// One file of each kind below `store/`, and whether a repair with a backup makes it anew.
+/// One file of each kind below `store/`, and whether a repair with a backup makes it again.
 fn files_of_a_store(root: &Utf8Path) -> Vec<(String, bool)> {
     let first_in = |area: &str| {
         let mut path = root.join(area);
@@ -179,7 +179,7 @@ fn files_of_a_store(root: &Utf8Path) -> Vec<(String, bool)> {
     let areas = ["objects", "blobs", "manifests", "publications", "keyrings", "history", "refs", "tags"];
     let mut files: Vec<_> = areas.map(|area| (first_in(&format!("store/{area}")), true)).into();
     files.push(("store/ops/log".to_owned(), true));
-    // `status` and the check itself make one of these anew.
+    // `status` and the check itself make one of these again.
     files.push((first_in("store/upkeep"), false));
     files.push(("store/format".to_owned(), false));
     files.push(("store/locks/gc".to_owned(), false));

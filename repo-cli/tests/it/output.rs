@@ -458,7 +458,7 @@ fn publish() {
     insta::assert_snapshot!(environment.run(&["--json", "publish", "prod"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"failed":[],"published":[{"date":"<TIME>","publication":null,"removed":[],"repository":"prod","suites":[],"tags_ahead":[]}]}
+    {"format":1,"dry_run":false,"failed":[],"published":[{"date":"<TIME>","publication":null,"removed":[],"repository":"prod","suites":[],"tags_ahead":[]}]}
     "#);
     for key in environment.root().join("keys").read_dir_utf8().unwrap() {
         std::fs::remove_file(key.unwrap().path()).unwrap();

@@ -308,7 +308,7 @@ fn another_name_for_somebody_elses_file_is_not_taken() {
     assert!(!environment.run(&["list", "preprod"]).succeeds().stdout.contains("secret"), "{output}");
     good_is_published(&environment);
     assert!(secret.is_file());
-    // Whoever is alone with a folder may build it from files of their own.
+    // The only user of a folder may build it from files of their own.
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
     fs::rename(folder.join("rejected/secret.deb"), folder.join("secret.deb")).unwrap();
     let _ = take(&environment).succeeds();

@@ -195,7 +195,7 @@ fn what_an_earlier_version_could_not_publish_is_left_out_by_name() {
     insta::assert_snapshot!(environment.run(&["--json", "publish", "files"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"failed":[],"published":[{"date":"<TIME>","publication":"<PUBLICATION>","removed":[],"repository":"files","suites":["bookworm"],"tags_ahead":[],"unlisted":[{"index":"Contents","package":"odd 1-1 source","reason":"path \"debian/\\u{0}rules\": a path must not have a NUL"}]}],"warnings":[{"code":"W-UNLISTED","message":"odd 1-1 source: its files could not be listed: path \"debian/\\u{0}rules\": a path must not have a NUL"}]}
+    {"format":1,"dry_run":false,"failed":[],"published":[{"date":"<TIME>","publication":"<PUBLICATION>","removed":[],"repository":"files","suites":["bookworm"],"tags_ahead":[],"unlisted":[{"index":"Contents","package":"odd 1-1 source","reason":"path \"debian/\\u{0}rules\": a path must not have a NUL"}]}],"warnings":[{"code":"W-UNLISTED","message":"odd 1-1 source: its files could not be listed: path \"debian/\\u{0}rules\": a path must not have a NUL"}]}
     ---- stderr
     upgraded the store from format 1 to format 2; older versions of repo-cli can no longer open it
     warning: odd 1-1 source: its files could not be listed: path "debian/\u{0}rules": a path must not have a NUL

@@ -29,7 +29,7 @@ fn what_follows_a_repository_that_cannot_be_published_is_published() {
     insta::assert_snapshot!(environment.run(&["publish", "--json"]), @r#"
     status: 1
     ---- stdout
-    {"format":1,"failed":["preprod"],"published":[{"date":"<TIME>","publication":null,"removed":[],"repository":"prod","suites":[],"tags_ahead":[]}],"ok":false,"error":{"code":"E-RELEASE-INFO-CHANGE","message":"preprod: bookworm would change its Label from `preprod` to `other`: clients refuse that","hint":"take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`","file":null,"line":null}}
+    {"format":1,"dry_run":false,"failed":["preprod"],"published":[{"date":"<TIME>","publication":null,"removed":[],"repository":"prod","suites":[],"tags_ahead":[]}],"ok":false,"error":{"code":"E-RELEASE-INFO-CHANGE","message":"preprod: bookworm would change its Label from `preprod` to `other`: clients refuse that","hint":"take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`","file":null,"line":null}}
     ---- stderr
     error: preprod: bookworm would change its Label from `preprod` to `other`: clients refuse that
     hint: take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client `apt-get update --allow-releaseinfo-change`

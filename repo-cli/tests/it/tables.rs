@@ -42,6 +42,8 @@ fn versions_and_times_are_whole_at_any_width() {
             "holds prod",
             "diff preprod prod || true",
             "key list",
+            "search a-package",
+            "list preprod --columns package,version,architecture,maintainer,description",
             "gc --dry-run",
             &format!("promote {NAME} --from preprod --to prod --despite-hold --dry-run"),
             "retention preprod --dry-run --all",

@@ -140,6 +140,17 @@ fn what_is_kept_and_printed_later_has_nothing_of_a_token() {
 }
 
 #[test]
+fn who_gets_and_loses_a_token_is_logged() {
+    let environment = with_tokens("");
+    configure(&environment, "log = \"json\"\n[repositories.prod]\naccess = [[\"tokens\"]]\n");
+    let made = environment.run(&["access", "add", "prod", "web1"]).succeeds();
+    let secret = made.stdout.trim_end().rsplit_once('_').unwrap().1;
+    assert!(made.stderr.contains("give web1 a token") && !made.stderr.contains(secret), "{made}");
+    let revoked = environment.run(&["access", "revoke", "prod", "web1"]).succeeds();
+    assert!(revoked.stderr.contains("revoke the token of web1"), "{revoked}");
+}
+
+#[test]
 fn a_client_needs_one_of_the_ways_in() {
     // The user `robot` with the password `password`, hashed as `htpasswd -s` does.
     let users = "robot:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n";

@@ -18,7 +18,7 @@ struct Web {
 }
 
 impl Web {
-    /// `answer` writes whatever it wants to whoever asked for a path.
+    /// `answer` writes whatever it wants to the client that asked for a path.
     fn start(answer: impl Fn(&str, &mut TcpStream) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -38,7 +38,7 @@ impl Web {
         Self { address, asked }
     }
 
-    /// The files below a directory, of which the filter lets some be seen.
+    /// The files below a directory that the filter lets through.
     fn of(directory: Utf8PathBuf, is_shown: impl Fn(&str) -> bool + Send + 'static) -> Self {
         Self::start(move |path, connection| {
             let bytes = fs::read(directory.join(path.trim_start_matches('/').replace("%2B", "+")));

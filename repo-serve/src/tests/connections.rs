@@ -168,7 +168,7 @@ fn stalled_and_slow_readers() {
     assert!(stalled.rest().len() < 64 << 20);
 }
 
-/// More clients than connections, all of which are answered: they wait, and none is turned away.
+/// More clients than connections, and all are answered: they wait, and none is turned away.
 #[test]
 fn a_crowd_waits_its_turn() {
     let served = quick(Limits { connections: 2, ..Limits::default() });

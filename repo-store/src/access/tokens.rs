@@ -199,7 +199,7 @@ pub(crate) fn add(
         hashes: (new.hashes)(token.expose()).map_err(|source| AccessError::Random { source })?,
         digest: token.digest(),
     };
-    change(store, repository, Operation::GiveToken(new.holder.clone()), context, |tokens| {
+    change(store, repository, &Operation::GiveToken(new.holder.clone()), context, |tokens| {
         if let Some(other) = tokens.of_holder(&new.holder) {
             if other.counts_at(context.now) {
                 let (repository, holder) = (repository.clone(), other.holder.clone());
@@ -221,7 +221,7 @@ pub(crate) fn revoke(
     holder: &HolderName,
     context: &Context,
 ) -> Result<TokenEntry, Error> {
-    change(store, repository, Operation::RevokeToken(holder.clone()), context, |tokens| {
+    change(store, repository, &Operation::RevokeToken(holder.clone()), context, |tokens| {
         let entry = tokens.of(repository, holder)?.clone();
         tokens.by_id.remove(&entry.id);
         Ok(entry)
@@ -236,7 +236,7 @@ pub(crate) fn rename(
     context: &Context,
 ) -> Result<(), Error> {
     let operation = Operation::RenameToken { from: holder.clone(), to: to.clone() };
-    change(store, repository, operation, context, |tokens| {
+    change(store, repository, &operation, context, |tokens| {
         let entry = tokens.of(repository, holder)?;
         let id = entry.id.clone();
         if let Some(other) = tokens.of_holder(to).filter(|other| other.id != id) {
@@ -254,7 +254,7 @@ pub(crate) fn rename(
 fn change<T>(
     store: &Store,
     repository: &RepositoryName,
-    operation: Operation,
+    operation: &Operation,
     context: &Context,
     change: impl Fn(&mut Tokens) -> Result<T, AccessError>,
 ) -> Result<T, Error> {
@@ -265,6 +265,7 @@ fn change<T>(
         let commit = store.head(repository)?.map(|head| head.id());
         let line = LogEntry::unchanged(repository, commit, operation.clone(), context).to_line();
         if kept.replaced_by(tokens).save_announced(store.storage(), || store.storage().log().append(&line))? {
+            context.progress.logged(&line);
             return Ok(result);
         }
     }

@@ -1,6 +1,7 @@
 //! Why a package file or an upload cannot be taken in.
 
 use camino::Utf8PathBuf;
+use deb_parse::PackageName;
 
 use crate::model::name::RepositoryName;
 use crate::model::record::RecordKey;
@@ -29,7 +30,15 @@ pub enum ImportError {
         #[source]
         source: std::io::Error,
     },
-    /// A package of which every part is sound, but that dpkg cannot unpack.
+    /// A package whose name is none of those that a drop folder takes.
+    #[error("{file}: packages named {package} are not taken here")]
+    NameNotAllowed {
+        /// The file as given by the caller.
+        file: Utf8PathBuf,
+        /// The name.
+        package: PackageName,
+    },
+    /// A package whose parts are all sound, but that dpkg cannot unpack.
     #[error("{file}: {problem}")]
     NotUnpackable {
         /// The file as given by the caller.
@@ -45,7 +54,7 @@ pub enum ImportError {
         /// The repository.
         repository: RepositoryName,
     },
-    /// A package for a release that none of the suites is for which its routing rule lists.
+    /// A package for a release without a suite among those that its routing rule lists.
     #[error("{key}: routing rule {rule} lists no suite for {marker}")]
     NoRoutedSuite {
         /// The package.
@@ -127,6 +136,7 @@ impl ImportError {
             Self::InconsistentUpload { .. } => "E-INCONSISTENT-UPLOAD",
             Self::NotSigned { .. } => "E-NOT-SIGNED",
             Self::Stanza { .. } => "E-STANZA",
+            Self::NameNotAllowed { .. } => "E-NAME-NOT-ALLOWED",
         }
     }
 }

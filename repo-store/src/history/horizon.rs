@@ -7,7 +7,7 @@
 //! <commit> <sequence number> <when it was shortened> TAB <check, as in the operation log>
 //! ```
 //!
-//! Whoever walks the history ends at that commit. What lies before it is there for as long as the grace period still, and only
+//! A walk through the history ends at that commit. What lies before it is there for as long as the grace period still, and only
 //! then removed: an operation that had looked it up finishes in peace, and a history that was shortened by mistake can be
 //! lengthened again.
 

@@ -15,8 +15,8 @@ use crate::store::Store;
 /// Returns whether a repository that has no readable reference had one once: the operation log, a publication or a tag tells of a
 /// commit that was current.
 ///
-/// A commit that was announced and of which nothing else tells does not count: a crash may have prevented it. Nor does what was told of
-/// a repository of which everything but the log was deleted, as the documentation says.
+/// A commit that was announced but is mentioned nowhere else does not count: a crash may have prevented it. Nor does what was told of
+/// a repository that was deleted except for the log, as the documentation says.
 ///
 /// # Errors
 /// When the log, a publication or a tag cannot be read.

@@ -38,7 +38,7 @@ pub(crate) fn tag_names(storage: &Storage, repository: &RepositoryName) -> Resul
     Ok(names.filter_map(|name| TagName::parse(name).ok()).collect())
 }
 
-/// The state a tag stands for; `None` when there is no such tag.
+/// The state a tag stands for; `None` when the tag does not exist.
 pub(crate) fn tagged(
     storage: &Storage,
     repository: &RepositoryName,

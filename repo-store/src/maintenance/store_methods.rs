@@ -51,7 +51,7 @@ impl Store {
     /// # Errors
     /// As those of `backup_with`.
     pub fn backup(&self, to: &Utf8Path, context: &Context) -> Result<BackupReport, Error> {
-        super::backup::backup(self, to, context)
+        self.backup_with(to, &[], context)
     }
 
     /// Brings the backup in the directory `to`, which is made if need be, up to date.
@@ -108,11 +108,11 @@ impl Store {
         super::fsck::fsck(self, options, context)
     }
 
-    /// Checks everything and puts right what can be: modes; names in the published trees; damaged and missing files of which
-    /// a true copy is found in one of `sources`, which are asked in that order; files of indices that can be made again to the byte.
+    /// Checks everything and puts right what can be: modes; names in the published trees; damaged and missing files with
+    /// a true copy in one of `sources`, which are asked in that order; files of indices that can be made again to the byte.
     ///
-    /// A copy is taken only when its hash is that of the file it replaces. A publication that clients no longer see under `dists`, and of
-    /// which a file is lost for good, is withdrawn: its files move to `store/damaged/`, and its archive root goes. What clients see
+    /// A copy is taken only when its hash is that of the file it replaces. A publication that clients no longer see under `dists`, and that
+    /// has lost a file for good, is withdrawn: its files move to `store/damaged/`, and its archive root goes. What clients see
     /// under `dists` is never withdrawn; when a part of it is lost and it is the present state, it is
     /// [published](FsckOptions::publish) again first.
     ///

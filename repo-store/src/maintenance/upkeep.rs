@@ -1,4 +1,4 @@
-//! What was last done to look after a store: for whoever wants to know whether all is well.
+//! What was last done to look after a store, to see whether all is well.
 //!
 //! One document for the whole store has a line for each kind of run:
 //!

@@ -31,7 +31,7 @@ pub(crate) fn manifest(store: &Store, blob: BlobId) -> Result<Manifest, Error> {
         return Ok(manifest);
     }
     let manifest = make_manifest(store, blob)?;
-    // Whoever may not write still may read.
+    // A user who may not write may still read.
     drop(keep_manifest(store.storage(), &key, &manifest));
     Ok(manifest)
 }

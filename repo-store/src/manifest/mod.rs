@@ -92,7 +92,7 @@ impl Manifest {
     /// Text of a changelog that is kept, in bytes. Debian's own are cut to a few years, which mostly is less.
     const CHANGELOG: usize = 64 << 10;
 
-    /// How a package is read of which a manifest is to be made.
+    /// How a package is read to make its manifest.
     pub(crate) fn options(limits: &Limits) -> deb::Options {
         let (limits, hashes) = (limits.clone(), HashSet::default());
         deb::Options { limits, hashes, data: deb::Data::List, changelog: Some(Self::CHANGELOG) }
@@ -108,7 +108,7 @@ impl Manifest {
         Self { text: text::write_tarball(blob, files) }
     }
 
-    /// The manifest in the bytes of its file; none when it has another form, which is no fault: it is made anew where it is needed.
+    /// The manifest in the bytes of its file; none when it has another form, which is not a fault: it is made again where it is needed.
     /// In words what is wrong when they hold no manifest, or that of another package file.
     pub(crate) fn read(bytes: &[u8], blob: BlobId) -> Result<Option<Self>, &'static str> {
         if !sealed::is_sealed(bytes) {

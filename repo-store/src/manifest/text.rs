@@ -26,7 +26,7 @@ const KINDS: [(EntryKind, u8); 7] = [
     (EntryKind::Fifo, b'p'),
 ];
 
-/// The form that is written. Whoever changes it counts this up: manifests of another form are made anew where they are needed.
+/// The form that is written. A change of the form increases this number: manifests of another form are made again where they are needed.
 pub(super) const FORM: u32 = 2;
 
 const START: &str = "Manifest: ";

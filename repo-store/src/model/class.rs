@@ -48,4 +48,10 @@ impl WildPattern {
     pub fn new(text: &str) -> Self {
         Self(WildMatch::new(text))
     }
+
+    /// Returns whether a whole text fits the pattern.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.matches(text)
+    }
 }

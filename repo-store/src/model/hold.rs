@@ -290,7 +290,7 @@ impl Holds {
     }
 }
 
-/// Returns these suites, of which none stands for all, and one more.
+/// Returns these suites (an empty list stands for all) and one more.
 fn with(suites: &BTreeSet<SuiteName>, suite: &SuiteName) -> BTreeSet<SuiteName> {
     let mut suites = suites.clone();
     if !suites.is_empty() {

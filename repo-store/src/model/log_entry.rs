@@ -77,8 +77,9 @@ impl LogEntry {
         format!("{date}\t{actor}\t{repository}\t{before}\t{after}\t{operation}")
     }
 
-    /// Reads a line; `None` when it is none.
-    pub(crate) fn parse(line: &str) -> Option<Self> {
+    /// Reads a line without its check; `None` when it is not one.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
         let id = |text: &str| if text == "-" { Some(None) } else { text.parse().ok().map(Some) };
         let mut fields = line.splitn(6, '\t');
         Some(Self {

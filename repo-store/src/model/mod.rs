@@ -18,4 +18,6 @@ pub(crate) mod page;
 pub(crate) mod publication_id;
 pub(crate) mod record;
 pub(crate) mod run;
+pub(crate) mod serialized;
 pub(crate) mod snapshot;
+pub(crate) mod suite_records;

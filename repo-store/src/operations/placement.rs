@@ -97,7 +97,7 @@ impl Placement {
     }
 }
 
-/// Where the version leads to when nobody says anything but perhaps the upload, which names a release that there is no suite for.
+/// Where the version leads to when nobody says anything but perhaps the upload, which names a release without a suite.
 fn by_version_alone(
     key: &RecordKey,
     repository: &RepositorySettings,
@@ -128,7 +128,7 @@ fn taken_unless_refused(
 /// Of the suites a rule lists, those that the version would lead to if it could lead to any.
 fn ruled(key: &RecordKey, rule: &RoutingRule, repository: &RepositorySettings) -> Result<Route, Error> {
     let listed = |suite: &&SuiteName| rule.suites.contains(suite);
-    match by_version(repository.suites.iter().collect(), &key.version) {
+    match by_version(&repository.suites.iter().collect::<Vec<_>>(), &key.version) {
         Route::Release { marker, suites } => {
             let suites: Vec<SuiteName> = suites.iter().filter(listed).cloned().collect();
             if suites.is_empty() {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 
-use super::plan::{SuiteRecords, as_text, base_as_text, check_base};
 use crate::context::Context;
 use crate::error::Error;
 use crate::history::selector::Selector;
@@ -13,6 +12,9 @@ use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey};
+use crate::model::serialized::{as_text, maybe_as_text};
+use crate::model::suite_records::SuiteRecords;
+use crate::operations::plan::check_base;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 use crate::transaction::Committed;
@@ -41,7 +43,7 @@ use crate::transaction::Committed;
 pub struct RemovalPlan {
     #[serde(serialize_with = "as_text")]
     repository: RepositoryName,
-    #[serde(serialize_with = "base_as_text")]
+    #[serde(serialize_with = "maybe_as_text")]
     base: Option<CommitId>,
     changes: SuiteRecords,
     #[serde(skip)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use deb_parse::SuiteName;
 
-use super::plan::{SuiteRecords, as_text, as_texts, base_as_text, check_base};
 use crate::context::Context;
 use crate::error::Error;
 use crate::history::keyring_versions::KeyringVersions;
@@ -15,7 +14,10 @@ use crate::model::hold::{HoldCause, HoldKey, Holds};
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
+use crate::model::serialized::{as_text, as_texts, maybe_as_text};
 use crate::model::snapshot::Snapshot;
+use crate::model::suite_records::SuiteRecords;
+use crate::operations::plan::check_base;
 use crate::store::Store;
 use crate::transaction::Committed;
 
@@ -27,7 +29,7 @@ use crate::transaction::Committed;
 pub struct RollbackPlan {
     #[serde(serialize_with = "as_text")]
     repository: RepositoryName,
-    #[serde(serialize_with = "base_as_text")]
+    #[serde(serialize_with = "maybe_as_text")]
     base: Option<CommitId>,
     #[serde(serialize_with = "as_text")]
     target: CommitId,

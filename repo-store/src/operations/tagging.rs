@@ -77,5 +77,7 @@ fn log_tag(
     context: &Context,
 ) -> Result<(), Error> {
     let line = LogEntry::unchanged(repository, Some(commit), operation, context).to_line();
-    Ok(store.storage().log().append(&line)?)
+    store.storage().log().append(&line)?;
+    context.progress.logged(&line);
+    Ok(())
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use deb_parse::SuiteName;
 
-use super::plan::{SuiteRecords, as_text, check_base};
 use super::rollback::{Restored, compare};
 use crate::context::Context;
 use crate::error::{ChangeError, Error};
@@ -14,6 +13,9 @@ use crate::model::hold::{HoldCause, HoldKey, Holds};
 use crate::model::id::CommitId;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
+use crate::model::serialized::as_text;
+use crate::model::suite_records::SuiteRecords;
+use crate::operations::plan::check_base;
 use crate::store::Store;
 use crate::transaction::Committed;
 
@@ -22,7 +24,7 @@ use crate::transaction::Committed;
 /// The repository gets the content and the holds that it had before that change. What an addition or a promotion brought is held
 /// besides, so that nobody brings it in again unasked. The undo is a change itself: to undo it is to make the first change again.
 ///
-/// There is no `rebase`: when somebody changed the repository meanwhile, the last change is another one.
+/// Nothing is rebased: when somebody changed the repository meanwhile, the last change is another one.
 #[derive(Clone, Debug, serde::Serialize)]
 #[must_use = "a plan changes nothing until it is applied"]
 pub struct UndoPlan {

@@ -12,7 +12,8 @@ use super::public_keys::PublishedKeys;
 use super::publication::{Publication, STANZA_FORM};
 use super::target::PublicationTarget;
 use super::{
-    PublishOptions, Start, Wanted, all_wanted, check_release_info, expires_soon, known_keys, removed,
+    Beginning, PublishOptions, Start, Wanted, all_wanted, check_release_info, expires_soon, known_keys,
+    removed,
 };
 use crate::context::Context;
 use crate::error::{Error, PublishError};
@@ -75,14 +76,15 @@ impl<'s> Ground<'s> {
     pub(super) fn read(
         (store, target): (&'s Store, &dyn PublicationTarget),
         (repository, options): (&RepositorySettings, &PublishOptions),
-        (signer, last): (&dyn Signer, Option<Publication>),
+        (signer, beginning): (&dyn Signer, Beginning<'_>),
         context: &Context,
     ) -> Result<Self, Error> {
-        let current = Publication::current_or(last, target, store, &repository.name)?;
+        let current = Publication::current_or(beginning.last, target, store, &repository.name)?;
         let head = match &options.exported {
             Some(exported) => exported_state(store, &repository.name, exported, current.as_ref())?,
             None => store.head(&repository.name)?,
         };
+        beginning.plan.map_or(Ok(()), |plan| plan.check(head.as_ref(), current.as_ref()))?;
         let shown_after = match &current {
             Some(current) => shown_after(store, &repository.name, current)?,
             None => None,
@@ -102,6 +104,11 @@ impl<'s> Ground<'s> {
     pub(super) fn look_for_missing(&mut self, target: &dyn PublicationTarget) -> Result<(), Error> {
         self.missing = self.current.as_ref().map(|current| target.missing(current)).transpose()?;
         Ok(())
+    }
+
+    /// Leaves out the archive roots that are missing: these are made again before anything is decided. Returns how many there are.
+    pub(super) fn pass_over_archive_roots(&mut self) -> u64 {
+        self.missing.as_mut().map_or(0, Missing::take_archive_roots)
     }
 
     /// Returns how many files and links are missing.

@@ -192,8 +192,8 @@ impl<'a> Draft<'a> {
         self.broken.contains(digest)
     }
 
-    /// Returns whether the file of that size and digest is there. It is read to its end, unless this publication wrote it: whoever shows
-    /// it vouches for it.
+    /// Returns whether the file of that size and digest is there. It is read to its end, unless this publication wrote it: a
+    /// publication vouches for what it shows.
     fn is_there(&self, path: &Utf8Path, size: u64, digest: &Sha256) -> Result<bool, Error> {
         if !self.target.has(path, size)? {
             return Ok(false);

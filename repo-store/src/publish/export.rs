@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::place::Place;
 use super::publication::Publication;
 use super::target::directory::DirectoryTarget;
-use super::{PublishOptions, Start};
+use super::{Beginning, PublishOptions, Start};
 use crate::context::Context;
 use crate::error::{Error, PublishError};
 use crate::history::revision::Revision;
@@ -62,8 +62,8 @@ pub(crate) fn export_unsigned(
     };
     let options = PublishOptions { exported: Some(exported), ..options };
     let mut unsigned = Vec::new();
-    let start = (Start::Published, None);
-    publish_to(store, &target, start, (repository, options), (signer, Some(&mut unsigned)), context)?;
+    let beginning = Beginning::of(Start::Published);
+    publish_to(store, &target, beginning, (repository, options), (signer, Some(&mut unsigned)), context)?;
     Ok((exported, unsigned))
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn forget_going(store: &Store, repository: &RepositoryName) -> Result
     Ok(files::remove_if_present(&going_path(store.root(), repository))?)
 }
 
-/// Returns the publications that a collection began to take away, and of which the archive root is gone.
+/// Returns the publications that a collection began to take away and whose archive root is gone.
 pub(crate) fn going(store: &Store, repository: &RepositoryName) -> BTreeSet<PublicationId> {
     let noted =
         files::read_if_present(&going_path(store.root(), repository)).ok().flatten().unwrap_or_default();

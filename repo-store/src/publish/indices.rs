@@ -524,7 +524,7 @@ impl Job<'_> {
     }
 }
 
-/// Whether the files of the previous index are to blame: the index is rendered anew then.
+/// Whether the files of the previous index are to blame: then the index is rendered from scratch.
 fn is_of_previous(error: &apt_index::Error) -> bool {
     matches!(error, apt_index::Error::Diverged { .. } | apt_index::Error::Previous { .. })
 }
@@ -534,7 +534,7 @@ pub(super) type ByName = BTreeMap<PackageName, Vec<Arc<Record>>>;
 
 pub(super) const NAMES_AT_ONCE: usize = 4096;
 
-/// The names of the packages of which something differs, in order.
+/// The names of the packages that differ in something, in order.
 pub(super) fn touched(difference: &Difference) -> Vec<&PackageName> {
     let touched = difference.only_first.iter().chain(&difference.only_second);
     let names: BTreeSet<&PackageName> = touched.map(|record| &record.key().package).collect();

@@ -11,7 +11,7 @@ use super::{draft, layout, place};
 use crate::error::{Error, PublishError};
 use crate::model::name::RepositoryName;
 
-/// Refuses keys of which none signed what clients see now.
+/// Refuses keys when none of them signed what clients see now.
 ///
 /// Records of older versions do not name the keys. Then the signed file is asked that clients see, provided that it is the one that was
 /// recorded: one of its signatures must be by one of the keys.
@@ -54,7 +54,7 @@ pub(super) fn check(
 /// No signed file is larger.
 const LARGEST: u64 = 64 << 20;
 
-/// The signed files that clients see of a repository of which the record is lost.
+/// The signed files that clients see of a repository whose record is lost.
 fn shown_without_record(target: &dyn PublicationTarget) -> Result<Vec<Vec<u8>>, Error> {
     let Some(shown) = Publication::shown(target)? else { return Ok(Vec::new()) };
     let dists = layout::dists_of(shown);

@@ -90,6 +90,13 @@ impl Missing {
         Ok(Self(missing))
     }
 
+    /// Takes out the links of archive roots, and returns how many there were.
+    pub(super) fn take_archive_roots(&mut self) -> u64 {
+        let before = self.count();
+        self.0.retain(|path| !path.starts_with(layout::SNAPSHOTS));
+        before - self.count()
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> u64 {
         self.0.len() as u64

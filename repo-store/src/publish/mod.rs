@@ -35,6 +35,7 @@ mod missing;
 mod multiset;
 mod patch_proof;
 mod place;
+mod plan;
 mod proof;
 mod public_keys;
 mod publication;
@@ -67,6 +68,7 @@ pub(crate) use made_again::MakeAgain;
 pub(crate) use patch_proof::forged_patches;
 pub(crate) use place::FLAT;
 use place::Place;
+pub use plan::{PlannedSuite, PublicationPlan};
 pub(crate) use proof::{Forged, forged};
 pub(crate) use publication::Publication;
 use publication::{COMPONENT_RELEASE, PublishedIndex, PublishedSuite, STANZA_FORM, SignedFiles};
@@ -87,8 +89,7 @@ use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
 use crate::publish::last_shown::note_shown;
 use crate::publish::restored::restore_archive_roots;
-use crate::publish::tagged::restore_tags;
-use crate::publish::tagged::tags_ahead_in;
+use crate::publish::tagged::{restore_tags, tags_ahead_in};
 use crate::publish::tagged_again::sign_tagged_again;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::storage::StorageError;
@@ -101,7 +102,7 @@ pub struct PublishOptions {
     /// Publish also what clients refuse until somebody allows it on each machine: another `Origin`, `Label`, `Codename` or
     /// default priority (`NotAutomatic`) of a suite that they know.
     pub allow_release_info_change: bool,
-    /// Publish also when what clients read is no longer there: a suite, an alias or the flat form that left the settings.
+    /// Publish even if something that clients read was removed: a suite, an alias or the flat form that left the settings.
     pub allow_removal: bool,
     /// Publish also when none of the keys that sign signed what clients see: they refuse it until they are given one of these keys.
     pub allow_key_change: bool,
@@ -117,7 +118,7 @@ pub struct PublishOptions {
 pub struct PublishReport {
     /// The new publication; `None` when clients already see exactly that.
     pub publication: Option<PublicationId>,
-    /// The suites that were rendered and signed anew.
+    /// The suites that were rendered and signed again.
     pub suites: Vec<SuiteName>,
     /// The suites, aliases and `./` that clients found before and no longer find.
     pub removed: Vec<String>,
@@ -159,18 +160,8 @@ pub const MOST_AHEAD: SignedDuration = SignedDuration::from_secs(10);
 /// By so much the ids of publications made in a burst may run ahead of the clock.
 const LONGEST_BURST: SignedDuration = SignedDuration::from_hours(1);
 
-/// With less than this share of its validity left, a suite is signed anew even though nothing changed.
+/// With less than this share of its validity left, a suite is signed again even though nothing changed.
 const RESIGN_BELOW: i32 = 2;
-
-/// See [`Store::publish`].
-pub(crate) fn publish(
-    store: &Store,
-    repository: &RepositorySettings,
-    signer: &dyn Signer,
-    context: &Context,
-) -> Result<PublishReport, Error> {
-    store.publish_with(repository, signer, PublishOptions::default(), context)
-}
 
 /// See [`Store::publish_with`].
 pub(crate) fn publish_with(
@@ -180,7 +171,7 @@ pub(crate) fn publish_with(
     options: PublishOptions,
     context: &Context,
 ) -> Result<PublishReport, Error> {
-    publish_from(store, (Start::Published, None), repository, signer, options, context)
+    publish_from(store, Beginning::of(Start::Published), repository, signer, options, context)
 }
 
 /// See [`Store::sign_again`].
@@ -191,7 +182,7 @@ pub(crate) fn sign_again(
     options: PublishOptions,
     context: &Context,
 ) -> Result<PublishReport, Error> {
-    publish_from(store, (Start::Records, None), repository, signer, options, context)
+    publish_from(store, Beginning::of(Start::Records), repository, signer, options, context)
 }
 
 /// See [`Store::check_keys`].
@@ -218,12 +209,13 @@ pub(crate) fn publish_after(
     context: &Context,
 ) -> Result<PublishReport, Error> {
     let last = last.publication.filter(|_| last.repository == repository.name);
-    publish_from(store, (Start::Published, last), repository, signer, options, context)
+    let beginning = Beginning { last, ..Beginning::of(Start::Published) };
+    publish_from(store, beginning, repository, signer, options, context)
 }
 
 fn publish_from(
     store: &Store,
-    start: (Start, Option<Publication>),
+    beginning: Beginning<'_>,
     repository: &RepositorySettings,
     signer: &dyn Signer,
     options: PublishOptions,
@@ -232,21 +224,22 @@ fn publish_from(
     repository.check()?;
     store.check_file_systems(&repository.name)?;
     let target = DirectoryTarget::new(store, &repository.name);
-    publish_to(store, &target, start, (repository, options), (signer, None), context)
+    publish_to(store, &target, beginning, (repository, options), (signer, None), context)
 }
 
 /// Publishes to a target.
 fn publish_to(
     store: &Store,
     target: &dyn PublicationTarget,
-    (start, last): (Start, Option<Publication>),
+    beginning: Beginning<'_>,
     (repository, options): (&RepositorySettings, PublishOptions),
     (signer, export): (&dyn Signer, Option<&mut Vec<UnsignedRelease>>),
     context: &Context,
 ) -> Result<PublishReport, Error> {
     let _lock = store.publishing_lock(&repository.name)?;
     context.progress.check(Phase::Rendering)?;
-    let mut ground = Ground::read((store, target), (repository, &options), (signer, last), context)?;
+    let start = beginning.start;
+    let mut ground = Ground::read((store, target), (repository, &options), (signer, beginning), context)?;
     let roots = restore_archive_roots(store, target, &repository.name)?;
     ground.look_for_missing(target)?;
     let mut restored = roots + ground.missing();
@@ -307,6 +300,7 @@ fn publish_to(
     // The last moment at which nothing is to be seen of it.
     context.progress.check(Phase::Rendering)?;
     draft.show(&publication, &signatures, &line)?;
+    context.progress.logged(&line);
     note_shown(store, &repository.name, publication.id);
     let before = current.as_ref().and_then(Publication::latest_date);
     Ok(PublishReport {
@@ -334,7 +328,7 @@ fn go_on_showing(
     restored: u64,
     context: &Context,
 ) -> Result<PublishReport, Error> {
-    // Whoever showed it may not have lived to make that durable.
+    // The process that showed it may have died before that was durable.
     target.keep("".into());
     target.sync()?;
     note_shown(store, &repository.name, current.id);
@@ -419,7 +413,7 @@ fn last_id(
 
 /// The id of the publication that clients see.
 ///
-/// Others may write where the link lies: a time to come, of which the store has no record, would move all that come after it there, so
+/// Others may write where the link lies: a future time without a record in the store would move all that come after it there, so
 /// it does not count.
 fn shown_id(
     store: &Store,
@@ -487,6 +481,21 @@ enum Start {
     Published,
     /// The records alone.
     Records,
+}
+
+/// What a publication begins from.
+struct Beginning<'a> {
+    start: Start,
+    /// What clients saw last, as it was read before.
+    last: Option<Publication>,
+    /// What was planned, and so is all that may be published.
+    plan: Option<&'a PublicationPlan>,
+}
+
+impl Beginning<'_> {
+    fn of(start: Start) -> Self {
+        Self { start, last: None, plan: None }
+    }
 }
 
 /// A suite as it is to be published.
@@ -574,8 +583,8 @@ fn is_from_the_future(id: PublicationId, now: Timestamp) -> bool {
     id.seconds() > now.saturating_add(LONGEST_BURST).unwrap_or(now).as_second()
 }
 
-/// Everything besides the content that decides what a suite looks like, as a digest: when it changes the suite is rendered
-/// anew.
+/// Everything besides the content that decides what a suite looks like, as a digest: when it changes, the suite is rendered
+/// from scratch.
 fn settings_digest(
     repository: &RepositorySettings,
     suite: &SuiteSettings,

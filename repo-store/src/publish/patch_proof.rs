@@ -14,7 +14,7 @@ use crate::storage::files;
 use crate::store::Store;
 
 /// Compares the patches of some publications of one repository with the indices that they lead to. Files that are not what their names
-/// say, for which `is_whole` is false, are passed over: they are problems of their own.
+/// say (`is_whole` is false) are skipped: they are problems of their own.
 ///
 /// Patches are compared by their texts: another version of this program may compress them in another way.
 pub(crate) fn forged_patches<'p>(

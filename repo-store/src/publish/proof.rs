@@ -39,8 +39,8 @@ pub(crate) struct Forged {
     pub(crate) what: String,
 }
 
-/// Compares all indices of some publications of one repository with the records. Files that are not what their names say, for which
-/// `is_whole` is false, and records that cannot be read are passed over: they are problems of their own.
+/// Compares all indices of some publications of one repository with the records. Files that are not what their names say
+/// (`is_whole` is false) and records that cannot be read are skipped: they are problems of their own.
 pub(crate) fn forged<'p>(
     store: &Store,
     public: &Utf8Path,

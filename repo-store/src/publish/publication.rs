@@ -195,7 +195,7 @@ pub(crate) struct PublishedDiff {
 }
 
 impl PublishedIndex {
-    /// A small file that is made anew each time, and in one form only.
+    /// A small file that is made from scratch each time, and in one form only.
     pub(crate) fn whole(file: ReleaseFile) -> Self {
         let files = BTreeMap::from([(Encoding::Plain, file)]);
         Self { plain: file, files, layout: Layout::default(), made_from: None, diff: None }
@@ -255,7 +255,7 @@ impl Publication {
     }
 
     /// The publication that clients see. `None` when there is none or its record is gone: then nothing can be built upon, and
-    /// everything is rendered anew.
+    /// everything is rendered from scratch.
     pub(crate) fn current(store: &Store, repository: &RepositoryName) -> Result<Option<Self>, Error> {
         Self::current_in(&DirectoryTarget::new(store, repository), store, repository)
     }
@@ -293,7 +293,7 @@ impl Publication {
         Ok(leads_to.and_then(|path| layout::id_of_dists(&path)))
     }
 
-    /// The publication that clients knew last: that which they see, or when others took that away the newest of which there is a record.
+    /// The publication that clients knew last: the one they see, or, when others took that away, the newest one with a record.
     /// What a publication may not change goes by it.
     pub(crate) fn last_known(
         store: &Store,

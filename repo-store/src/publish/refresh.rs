@@ -21,7 +21,7 @@ use crate::publish::last_shown::shown_after;
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
-/// A suite of which the signatures have used half of their validity.
+/// A suite whose signatures have used half of their validity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DueSuite {
@@ -112,6 +112,7 @@ pub(crate) fn refresh_signatures(
     // The last moment at which nothing is to be seen of it.
     context.progress.check(Phase::Rendering)?;
     draft.show(&publication, &signatures, &line)?;
+    context.progress.logged(&line);
     note_shown(store, name, publication.id);
     let report = PublishReport::unchanged(&publication);
     Ok(PublishReport { publication: Some(publication.id), suites: names, ..report })

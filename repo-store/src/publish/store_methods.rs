@@ -10,7 +10,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::publish::export::{Exported, UnsignedRelease};
 use crate::publish::refresh::DueSuite;
 use crate::publish::shown::CurrentPublication;
-use crate::publish::{LastPublication, PublishOptions, PublishReport};
+use crate::publish::{LastPublication, PublicationPlan, PublishOptions, PublishReport};
 use crate::settings::RepositorySettings;
 use crate::store::Store;
 
@@ -18,7 +18,7 @@ impl Store {
     /// Shows clients the current state of a repository.
     ///
     /// When this returns, the publication is durable. When clients see that state already, nothing is written. Several may call
-    /// this at once: they take turns, and whoever comes late finds nothing left to do.
+    /// this at once: they wait for each other, and later ones have nothing left to do.
     ///
     /// # Errors
     /// [`SettingsError`](crate::SettingsError) for settings that cannot be used. When a record cannot be rendered, the result cannot be signed or written; clients keep seeing the state before.
@@ -28,7 +28,7 @@ impl Store {
         signer: &dyn Signer,
         context: &Context,
     ) -> Result<PublishReport, Error> {
-        super::publish(self, repository, signer, context)
+        self.publish_with(repository, signer, PublishOptions::default(), context)
     }
 
     /// [`publish`](Self::publish), with choices.
@@ -77,6 +77,35 @@ impl Store {
         super::check_keys(self, repository, signer, context)
     }
 
+    /// Finds out what [`publish_with`](Self::publish_with) would do, and changes nothing. `signer` has to name the keys, and signs nothing.
+    ///
+    /// # Errors
+    /// Those of [`publish_with`](Self::publish_with), but for what fails while indices are rendered, signed and written.
+    pub fn plan_publication(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublicationPlan, Error> {
+        super::plan::plan_publication(self, repository, signer, options, context)
+    }
+
+    /// Finds out what [`sign_again`](Self::sign_again) would do, as [`plan_publication`](Self::plan_publication) does. The publications
+    /// that tags lead to are not part of it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn plan_signing_again(
+        &self,
+        repository: &RepositorySettings,
+        signer: &dyn Signer,
+        options: PublishOptions,
+        context: &Context,
+    ) -> Result<PublicationPlan, Error> {
+        super::plan::plan_signing_again(self, repository, signer, options, context)
+    }
+
     /// Publishes a repository with nothing taken over from what clients see: all indices are rendered from the records, and every
     /// suite is signed, with the present time as its `Date` even when the last one is later. The publications that tags of earlier states
     /// lead to are made again as well, from the records of these states, and those that were withdrawn because they were damaged.
@@ -96,7 +125,7 @@ impl Store {
     }
 
     /// Renders and signs the publications of the states that these tags stand for again, and lets the tags lead there. What clients see
-    /// under `dists` stays as it is. Returns the tags of which that was done: a suite that left the settings, or damage in the store, may
+    /// under `dists` stays as it is. Returns the tags that were treated so: a suite that left the settings, or damage in the store, may
     /// prevent it.
     ///
     /// # Errors
@@ -113,7 +142,7 @@ impl Store {
         super::tagged_again::sign_tags_again(self, repository, tags, signer, context)
     }
 
-    /// Signs the suites of a repository again of which the signatures have used half of their validity: what clients see, with a new
+    /// Signs again the suites of a repository whose signatures have used half of their validity: what clients see, with a new
     /// `Date` and `Valid-Until`. What was committed since stays unpublished. Without such a suite nothing is done.
     ///
     /// # Errors
@@ -155,7 +184,7 @@ impl Store {
         super::export::export_unsigned(self, repository, signer, options, context)
     }
 
-    /// The latest `Date` that clients of a repository are told; `None` when they see nothing of which there is a record.
+    /// The latest `Date` that clients of a repository are told; `None` when they see nothing that has a record.
     ///
     /// # Errors
     /// When the record of the publication cannot be read.

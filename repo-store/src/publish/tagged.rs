@@ -1,6 +1,6 @@
 //! Tags name publications too: `snapshot/<tag>` leads to the newest publication of the state that the tag stands for.
 //!
-//! Whoever changes such a link holds the publishing lock. The link comes before the tag and before the record of the publication
+//! A process that changes such a link holds the publishing lock. The link comes before the tag and before the record of the publication
 //! it leads to, and goes after the tag: so a tag of a published state always has one, whenever a process dies. What may be left
 //! over is a link without a tag, or one to a publication that never came to be; both are mended by the next publication or
 //! collection.
@@ -21,8 +21,8 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::publication_id::PublicationId;
 use crate::store::Store;
 
-/// Lets the link of a tag lead to the newest publication of `commit`, durably. `None` when there is none; then there is no
-/// link either. The caller holds the publishing lock.
+/// Lets the link of a tag lead to the newest publication of `commit`, durably. `None` when there is none; then the link is
+/// missing as well. The caller holds the publishing lock.
 pub(crate) fn show_tag(
     store: &Store,
     target: &dyn PublicationTarget,

@@ -63,7 +63,7 @@ pub(crate) fn sign_tags_again(
 /// them: what clients see next is made of it. The caller holds the publishing lock.
 ///
 /// A suite that left the settings cannot be rendered any more. So a publication that has one stays as it is, unless clients refuse it
-/// for its `Date`. A state of which an object is damaged stays as it is as well. A state whose publication was withdrawn gets one
+/// for its `Date`. A state with a damaged object stays as it is as well. A state whose publication was withdrawn gets one
 /// again.
 pub(super) fn sign_tagged_again(
     store: &Store,
@@ -167,5 +167,6 @@ fn sign_state_again(
     let published = Operation::Publish(publication.id);
     let line = LogEntry::unchanged(&repository.name, publication.commit, published, context).to_line();
     draft.keep(&publication, &signatures, &line)?;
+    context.progress.logged(&line);
     Ok(Some(publication.id))
 }

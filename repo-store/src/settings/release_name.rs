@@ -190,7 +190,7 @@ impl Named {
 
 /// Finds every release that a version names, from left to right. The version is without its epoch.
 pub(crate) fn mentions(version: &str) -> Vec<Mention> {
-    // Without a hyphen there is no upstream version to be taken for a mark.
+    // Without a hyphen no upstream version could be taken for a mark.
     let hyphen = version.rfind('-');
     let revision = hyphen.map_or(0, |hyphen| hyphen + 1);
     let mut found = Vec::new();
@@ -406,6 +406,29 @@ mod tests {
     fn last(version: &str) -> Option<&'static str> {
         let last = mentions(version).pop()?;
         Some(last.release.map_or("unknown", ReleaseName::series))
+    }
+
+    #[test]
+    fn the_releases_are_those_of_distro_info() {
+        for distribution in ["debian", "ubuntu"] {
+            let Ok(text) = std::fs::read_to_string(format!("/usr/share/distro-info/{distribution}.csv"))
+            else {
+                println!("SKIPPED: distro-info-data is not installed");
+                return;
+            };
+            for line in text.lines().skip(1).filter(|line| !line.is_empty()) {
+                let cells: Vec<&str> = line.split(',').collect();
+                let (number, series, released) =
+                    (cells[0], cells[2], cells.get(4).copied().unwrap_or_default());
+                // What was announced after this version of the program is not known to it.
+                let Some(release) = ReleaseName::of_series(series) else {
+                    assert!(released.get(..4).is_none_or(|year| year > "2025"), "{series} is missing");
+                    continue;
+                };
+                assert_eq!(release.number(), number.trim_end_matches(" LTS"), "{series}");
+                assert!(release.released().is_empty() || release.released() == released, "{series}");
+            }
+        }
     }
 
     /// How versions name a release, for those that have a number.

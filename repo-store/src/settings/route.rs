@@ -31,7 +31,7 @@ pub enum Route {
     Distribution {
         /// The suites.
         suites: Vec<SuiteName>,
-        /// A release that the upload names besides, and that there is no suite for.
+        /// A release without a suite that the upload names besides.
         foreign: Option<String>,
     },
     /// The person who added it said so.
@@ -39,7 +39,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// Returns what names a release that there is no suite for.
+    /// Returns what names a release without a suite.
     #[must_use]
     pub fn foreign(&self) -> Option<&str> {
         match self {
@@ -65,15 +65,16 @@ impl Route {
 /// appended last, as in `1.0-1+deb12u1~bpo11+1`. Suites that take only what is routed to them are no such suites.
 #[must_use]
 pub fn route(repository: &RepositorySettings, version: &Version) -> Route {
-    by_version(repository.suites.iter().filter(|suite| !suite.only_routed).collect(), version)
+    let suites: Vec<&SuiteSettings> = repository.suites.iter().filter(|suite| !suite.only_routed).collect();
+    by_version(&suites, version)
 }
 
 /// The same among these suites.
-pub(crate) fn by_version(suites: Vec<&SuiteSettings>, version: &Version) -> Route {
+pub(crate) fn by_version(suites: &[&SuiteSettings], version: &Version) -> Route {
     let version = without_epoch(version);
-    let LastMark { here, mention, suites: named } = last_mark(version, &suites);
+    let LastMark { here, mention, suites: named } = last_mark(version, suites);
     let elsewhere = mention.map(|mention| mention.at);
-    let from = |place: usize| mark(version, place, &suites).to_owned();
+    let from = |place: usize| mark(version, place, suites).to_owned();
     match here.max(elsewhere) {
         Some(place) if here == Some(place) => Route::Release { marker: from(place), suites: named },
         foreign => Route::Everywhere {
@@ -107,7 +108,7 @@ struct LastMark {
 fn last_mark(version: &str, suites: &[&SuiteSettings]) -> LastMark {
     let mentions = mentions(version);
     let place = |suite: &&SuiteSettings| suite.markers.last_in(version, &mentions);
-    let here = suites.iter().filter_map(|suite| place(suite)).max();
+    let here = suites.iter().filter_map(&place).max();
     let marked = suites.iter().filter(|suite| here.is_some() && place(suite) == here);
     LastMark {
         here,

@@ -1,4 +1,4 @@
-//! Which settings can be used. Every operation that is given settings checks them here first, whoever made them.
+//! Which settings can be used. Every operation that is given settings checks them here first, wherever they come from.
 
 use apt_index::Encoding;
 use deb_parse::SuiteName;

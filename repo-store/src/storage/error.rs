@@ -32,7 +32,7 @@ pub enum StorageError {
         /// What is wrong with it.
         fault: PathFault,
     },
-    /// There is no store at that place.
+    /// No store exists at that path.
     #[error("{path} is not the root of a store")]
     NoStore {
         /// The place.

@@ -58,7 +58,7 @@ pub enum Fault {
 
 type Choice = dyn Fn(u64, Request) -> Option<Fault> + Send + Sync;
 
-/// A storage of which a test chooses what goes wrong. A clone is the same writer.
+/// A storage in which a test chooses what goes wrong. A clone is the same writer.
 ///
 /// ```
 /// use repo_store::storage::{Fault, Faulty, Memory, ObjectStore, Request};

@@ -1,6 +1,6 @@
 //! The few things done to a local file system, each with the care that durability asks for.
 //!
-//! A file is written under a temporary name, synced, and only then given its real one; whoever creates or renames
+//! A file is written under a temporary name, synced, and only then given its real one; code that creates or renames
 //! something syncs the directory that holds it. Modes are set explicitly, so the umask does not matter.
 
 #![allow(clippy::disallowed_methods, reason = "the one file that asks the disk by path")]
@@ -272,7 +272,7 @@ pub(crate) fn read<'a>(path: impl Into<At<'a>>) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// So many bytes of a file from `start` on, fewer when it ends before; `None` when there is no file.
+/// So many bytes of a file from `start` on, fewer when it ends before; `None` when the file does not exist.
 pub(crate) fn read_range(path: &Utf8Path, start: u64, length: u64) -> Result<Option<Vec<u8>>, StorageError> {
     let read = |mut file: File| {
         file.seek(SeekFrom::Start(start))?;
@@ -563,7 +563,7 @@ impl Lock {
         let create = operation == FlockOperation::LockExclusive;
         faults::before("lock", path)?;
         let file = regular(path, to_write(create).open(path))?;
-        // Whoever made it may have had another umask.
+        // The process that made it may have had another umask.
         if file.metadata()?.permissions().mode() & 0o777 != mode::MUTABLE {
             file.set_permissions(fs::Permissions::from_mode(mode::MUTABLE))?;
         }

@@ -64,7 +64,7 @@ impl ObjectInfo {
 /// A writer sees what it kept at once. It may see what others kept or touched a moment later, but
 /// [`delete_if_older`](Self::delete_if_older) decides by what is true then.
 pub trait ObjectStore: Send + Sync + fmt::Debug {
-    /// Returns all bytes under `key`; `None` when there is no such object.
+    /// Returns all bytes under `key`; `None` when the object does not exist.
     ///
     /// # Errors
     /// When the object is there and cannot be read: never `None` in that case.

@@ -43,7 +43,7 @@ pub enum ModeRule {
 /// Who must own an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnerRule {
-    /// Whoever owns `store/`: the one user that runs `repo-cli`.
+    /// The owner of `store/`: the one user that runs `repo-cli`.
     Store,
     /// Anybody: what the administrator writes may come from configuration management.
     Anybody,

@@ -39,7 +39,7 @@ pub enum Swap {
 
 /// Where references are kept.
 pub trait RefStore: Send + Sync + fmt::Debug {
-    /// Returns what the reference under `key` holds and the version of that; `None` when there is no such reference.
+    /// Returns what the reference under `key` holds and the version of that; `None` when the reference does not exist.
     ///
     /// A writer sees its own changes at once, and those of others a moment later: a change is always compared with the present
     /// version. The moment must be shorter than the grace period of garbage collection.
@@ -70,7 +70,7 @@ pub trait RefStore: Send + Sync + fmt::Debug {
     /// As [`compare_and_swap`](Self::compare_and_swap).
     fn delete(&self, key: &Key, version: &Version) -> Result<Swap, StorageError>;
 
-    /// Makes the reference under `key` survive a power cut as it stands, whoever wrote it.
+    /// Makes the reference under `key` survive a power cut as it stands, even if another process wrote it.
     ///
     /// # Errors
     /// When that cannot be promised.

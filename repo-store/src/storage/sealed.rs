@@ -24,7 +24,7 @@ fn seal(bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(digest.as_bytes());
 }
 
-/// What zstd needs to work, kept for each thread: making it anew costs more than a small object.
+/// What zstd needs to work, kept for each thread: making it again costs more than a small object.
 struct Codec {
     compressor: zstd::bulk::Compressor<'static>,
     decompressor: zstd::bulk::Decompressor<'static>,

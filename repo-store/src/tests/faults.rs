@@ -166,7 +166,7 @@ impl World {
             assert!(changes.is_ok(), "{moment}: {changes:?}");
         }
         let report = store.fsck(&FsckOptions::default(), &context(1000)).unwrap();
-        // An index file gets its name before it is durable: it is read before it is used, whoever made it.
+        // An index file gets its name before it is durable: it is read before it is used, even if this process made it.
         let garbage =
             |problem: &&Problem| problem.path.as_str().contains("/.by-hash/") && problem.affects.is_empty();
         let problems = report.problems.iter().filter(|problem| !garbage(problem));

@@ -120,7 +120,7 @@ fn signing_again_in_a_burst_gives_a_later_time_all_the_same() {
     assert!(report.publication.unwrap().seconds() > last, "clients that have it would not fetch the new one");
 }
 
-/// A repository with three tagged states, of which the second was published with the clock ahead.
+/// A repository with three tagged states; the second was published with the clock ahead.
 fn tagged_in_the_future() -> (Fixture, apt_sign::OpenPgpSigner) {
     let (fixture, signer) = (Fixture::new(), signer());
     for (version, seconds, tag) in [("1.0", 0, "first"), ("1.1", YEARS, "second"), ("1.2", 100, "third")] {

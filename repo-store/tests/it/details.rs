@@ -208,7 +208,7 @@ fn an_entry_for_an_older_release_does_not_end_the_list() {
         (entries(&changes[0]), changes[0].changelog_complete),
         (vec!["2.2-1", "1.9-5", "2.1-2"], true)
     );
-    // Who has nothing to go by but the version stops there, also where the changelog begins anew.
+    // Who has nothing to go by but the version stops there, also where the changelog begins again.
     for told in [&[][..], &["1.0-1"]] {
         let changes = details(&[package("pa", "2.1-1", told)], &[], &[after()]);
         assert_eq!((entries(&changes[0]), changes[0].changelog_complete), (vec!["2.2-1"], true));

@@ -91,7 +91,7 @@ impl Fixture {
         file
     }
 
-    /// Adds files, all of which are taken.
+    /// Adds files; all are taken.
     pub(crate) fn add(&self, files: &[Utf8PathBuf]) {
         self.try_add(files).into_result().unwrap();
     }

@@ -1,4 +1,4 @@
-//! Whoever can write to the published files, and to nothing else, does not decide what is signed next.
+//! A user who can write to the published files, and to nothing else, does not decide what is signed next.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -86,7 +86,7 @@ fn told(fixture: &Fixture) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// A published `hello` of which the index in `public/` was forged so that its length and CRC32 are as before.
+/// A published `hello` whose index in `public/` was forged so that its length and CRC32 are as before.
 fn forged() -> (Fixture, apt_sign::OpenPgpSigner, BTreeMap<String, String>) {
     let (mut fixture, signer) = (Fixture::new(), signer());
     fixture.preprod = settings("preprod", &["trixie"]);

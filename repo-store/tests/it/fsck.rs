@@ -15,7 +15,7 @@ use crate::fixture::{
 };
 use crate::publishing::{assert_indices_are_as_signed, visible};
 
-/// Two packages, two publications, one of which is history, and a tag.
+/// Two packages, a current and an earlier publication, and a tag.
 fn small() -> Fixture {
     let mut fixture = Fixture::in_memory();
     fixture.preprod = settings("preprod", &["trixie"]);

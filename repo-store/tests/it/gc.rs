@@ -418,7 +418,7 @@ fn adding_removing_and_publishing_while_collecting_loses_nothing() {
             scope.spawn(move || {
                 for round in 0..rounds {
                     let file = &files[half * 2 + round % 2];
-                    // Each opens the store anew, as processes do.
+                    // Each opens the store again, as processes do.
                     let store = Store::open(root).unwrap();
                     let added = store
                         .add(preprod, std::slice::from_ref(file), &AddOptions::default(), &context(0))

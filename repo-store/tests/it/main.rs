@@ -21,6 +21,7 @@ mod older_publications;
 mod permissions;
 mod plans;
 mod progress;
+mod publication_plans;
 mod publishing;
 mod retention;
 mod sharing;

@@ -1,4 +1,4 @@
-//! Settings that cannot be used are refused by every operation that takes them, whoever made them.
+//! Settings that cannot be used are refused by every operation that takes them, wherever they come from.
 
 use apt_index::Encoding;
 use deb_parse::{Architecture, Component, SuiteName};

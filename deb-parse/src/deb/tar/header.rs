@@ -125,7 +125,7 @@ fn checksum(block: &[u8; BLOCK]) -> i128 {
     i128::from(sum(block) - sum(block.get(148..156).unwrap_or_default()) + 8 * i64::from(b' '))
 }
 
-/// The same of the programs of the eighties, for which bytes had signs.
+/// The same of the programs of the eighties, which took bytes for signed.
 fn signed_checksum(block: &[u8; BLOCK]) -> i128 {
     let negative = |bytes: &[u8]| bytes.iter().filter(|c| **c >= 0x80).count() as i128;
     checksum(block) - 256 * (negative(block) - negative(block.get(148..156).unwrap_or_default()))

@@ -41,7 +41,7 @@ fn of_gnu(field: &[u8]) -> Option<i128> {
     })
 }
 
-/// Reads a number in two's complement, of which the first byte is only a mark and the sign.
+/// Reads a number in two's complement, whose first byte is only a mark and the sign.
 fn base_256(field: &[u8]) -> Option<i128> {
     let (start, rest) = match field {
         [0x80, rest @ ..] => (0, rest),

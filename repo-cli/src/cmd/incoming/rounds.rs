@@ -1,7 +1,7 @@
 //! Looking at drop folders again whenever something changes in them.
 //!
 //! The system tells of changes (inotify). Because it does not where a folder lies on a network file system, and because an event may be
-//! lost, the folders are looked at once a minute as well; then the configuration is read anew, too. What goes wrong in one round is said
+//! lost, the folders are looked at once a minute as well; then the configuration is read again, too. What goes wrong in one round is said
 //! and ends nothing: the next round tries again.
 
 use std::collections::BTreeSet;
@@ -14,6 +14,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::{Batch, IncomingArguments, batches, look, show};
 use crate::error::{Failure, Outcome};
+use crate::operation_log::OperationLog;
 use crate::output::{Output, count};
 use crate::session::Session;
 use crate::signals;
@@ -57,7 +58,7 @@ pub(super) fn run(
     loop {
         // Each round begins with nothing said: what a long one collects would only grow.
         let talk = output.again();
-        let problems = round(arguments, open, &mut watched, &mut unfinished, &talk);
+        let problems = round(arguments, open, &mut watched, &mut unfinished, (&talk, output));
         // What was wrong in the last round as well is in the log already.
         problems.iter().filter(|problem| !told.contains(*problem)).for_each(|problem| talk.note(problem));
         told = problems;
@@ -72,7 +73,7 @@ pub(super) fn run(
 /// The folders that are named or configured.
 fn folders(arguments: &IncomingArguments, session: &Session) -> Result<Vec<Utf8PathBuf>, Failure> {
     let batches = batches(arguments, session)?;
-    Ok(batches.into_iter().flat_map(|batch| batch.folders).map(|(folder, _)| folder).collect())
+    Ok(batches.into_iter().flat_map(|batch| batch.folders).map(|folder| folder.path).collect())
 }
 
 /// Looks at every folder once, and returns what went wrong.
@@ -81,7 +82,7 @@ fn round(
     open: &dyn Fn() -> Result<Session, Failure>,
     watched: &mut Watched,
     unfinished: &mut bool,
-    output: &Output,
+    (output, watched_output): (&Output, &Output),
 ) -> BTreeSet<String> {
     let mut problems = BTreeSet::new();
     let mut problem = |failure: &Failure| {
@@ -103,7 +104,8 @@ fn round(
             return problems;
         }
     };
-    watched.watch(batches.iter().flat_map(|batch| &batch.folders).map(|(folder, _)| folder));
+    watched.watch(batches.iter().flat_map(|batch| &batch.folders).map(|folder| &folder.path));
+    let log = session.operation_log("incoming");
     let mut all_done = true;
     for batch in &batches {
         let done = take(batch, arguments, &session, *unfinished, output);
@@ -114,6 +116,7 @@ fn round(
         found.iter().for_each(&mut problem);
     }
     *unfinished = !all_done;
+    OperationLog::end_round(log.as_ref(), &session.root, watched_output);
     problems
 }
 

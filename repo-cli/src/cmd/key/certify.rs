@@ -21,7 +21,7 @@ pub(super) struct CertifyArguments {
     name: String,
 }
 
-/// Makes it for the one `[[signing.signer]]` with a command of which the file does not exist yet.
+/// Makes it for the one `[[signing.signer]]` with a command and without its public key file.
 pub(super) fn certify(
     arguments: &CertifyArguments,
     session: &Session,

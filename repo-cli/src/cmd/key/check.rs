@@ -94,7 +94,7 @@ fn of_keys(session: &Session) -> Vec<Finding> {
     }
     if found.no_file {
         let action = Some("repo-cli key generate".to_owned());
-        findings.push(attention("keys".to_owned(), "there is no signing key".to_owned(), action));
+        findings.push(attention("keys".to_owned(), "the store has no signing key".to_owned(), action));
     }
     for (path, error) in &found.faults {
         let name = path.file_name().unwrap_or("keys").to_owned();

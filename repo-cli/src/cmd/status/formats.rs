@@ -27,7 +27,7 @@ pub(super) fn nagios(subjects: &[Subject]) -> String {
     line
 }
 
-/// The line for a store of which nothing is known.
+/// The line for a store that cannot be opened.
 pub(super) fn nagios_critical(store: &Subject) -> String {
     format!("CRITICAL - {}", store.summary().replace(['|', '\n'], "/"))
 }

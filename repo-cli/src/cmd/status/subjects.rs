@@ -170,7 +170,7 @@ fn published(
     let Some(until) = current.valid_until else { return };
     subject.figure("valid_until_seconds", until.as_second());
     let left = until.duration_since(now);
-    // A quarter of the time should be enough for whoever publishes daily, and a day for whoever does it by hand.
+    // A quarter of the time should be enough for a daily job, and a day for a person.
     let enough = (until.duration_since(date) / 4).max(DAY.min(until.duration_since(date) / 2));
     if left.is_negative() {
         subject.attention(format!("clients have refused it since {}", clock::seconds(until)), Some(publish));

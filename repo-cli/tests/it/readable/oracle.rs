@@ -81,7 +81,7 @@ const OTHER_FIELDS: [&str; 18] = [
     "Priority: Not one of these",
 ];
 
-/// Fields of packages that no version took, or of which no index ever had the words of the package.
+/// Fields of packages that no version took, or whose words no index ever had.
 const REFUSED_FIELDS: [&str; 4] = ["Multi-Arch: maybe", "Essential: maybe", "Important: maybe", "Size: many"];
 
 /// The stanzas of records that earlier versions took and this one would refuse, as far as they can be published.

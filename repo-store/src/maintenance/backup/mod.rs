@@ -82,11 +82,6 @@ pub(crate) fn backup_files(store: &Store, named: &[NamedFile]) -> Result<Vec<Utf
     Ok(all.filter(|path| seen.insert(path.clone())).collect())
 }
 
-/// See [`Store::backup`].
-pub(crate) fn backup(store: &Store, to: &Utf8Path, context: &Context) -> Result<BackupReport, Error> {
-    store.backup_with(to, &[], context)
-}
-
 /// See [`Store::backup_with`].
 pub(crate) fn backup_with(
     store: &Store,
@@ -154,7 +149,7 @@ fn refuse_all_linked(store: &Store) -> Result<(), Error> {
     first.map_or(Ok(()), |path| Err(StorageError::UnsafePath { path, fault }.into()))
 }
 
-/// Refuses a place for a backup that would harm: the store itself, of which `public` is served to everybody, and the backup of
+/// Refuses a place for a backup that would harm: the store itself, whose `public` is served to everybody, and the backup of
 /// another store, whose references would be replaced by those of this one.
 fn check_backup_place(root: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
     let real = |path: &Utf8Path| files::canonical(path).map_err(Error::io("find", path));

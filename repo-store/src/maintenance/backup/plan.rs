@@ -36,7 +36,7 @@ pub(super) struct Plan {
     pub(super) captured: Vec<(Utf8PathBuf, Vec<u8>)>,
     /// What `dists` of each repository leads to.
     pub(super) links: Vec<(Utf8PathBuf, Utf8PathBuf)>,
-    /// The repositories of the store that had a reference, of which there is no file now.
+    /// The repositories of the store whose reference existed and has no file now.
     pub(super) lost: BTreeSet<RepositoryName>,
     /// Records of publications that are not what was written.
     pub(super) damaged: Vec<Utf8PathBuf>,
@@ -144,7 +144,7 @@ impl Plan {
             let key = Publication::key(&repository, id);
             let record = Utf8Path::new("store").join(key.as_str());
             let Some(bytes) = files::read_if_present(paths.at(&record))? else { continue };
-            // A damaged record has nothing to tell; what it recorded is rendered anew by the next publication.
+            // A damaged record has nothing to tell; what it recorded is rendered again by the next publication.
             let Some(publication) = Publication::parse(&bytes) else {
                 damaged.push(record);
                 continue;
@@ -177,7 +177,7 @@ impl Plan {
     }
 }
 
-/// The repositories that had a reference and of which none was captured: it is gone, or something else than a file lies there.
+/// The repositories whose reference existed and was not captured: it is gone, or something else than a file lies there.
 fn lost_references(
     store: &Store,
     captured: &[(Utf8PathBuf, Vec<u8>)],
@@ -218,7 +218,7 @@ fn of_administrator(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
             let path = Utf8Path::new(area).join(name);
             let is_file =
                 files::metadata_of_itself(&root.join(&path)).is_ok_and(|metadata| metadata.is_file());
-            // What stands in the place of a key is named by whoever copies it: no key is left out without a word.
+            // What stands in the place of a key is named by the copy: no key is left out without a word.
             let is_key = area == "keys" && path.extension().is_some_and(|end| KEY_FILES.contains(&end));
             if is_file || is_key {
                 found.push(path);
@@ -229,7 +229,7 @@ fn of_administrator(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Error> {
 }
 
 /// Every file of a backup but those of `store` and `public`, whatever the configuration named when it was made. What is no regular file is
-/// named by whoever copies it.
+/// named when it is copied.
 fn beside_the_store(paths: &StorePaths) -> Result<Vec<Utf8PathBuf>, Error> {
     let mut found = Vec::new();
     for name in files::names_in(paths.at(""))? {

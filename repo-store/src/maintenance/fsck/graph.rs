@@ -97,7 +97,7 @@ pub(super) struct Graph<'a> {
     places: HashMap<SnapshotId, Vec<Place>>,
     /// What is referred to and is not there, with the repository that needs it if it is known without looking further.
     missing: BTreeMap<Blake3, Vec<Affected>>,
-    /// The ids of commits on the way from each head, and of the one before that is no longer kept.
+    /// The ids of commits on the way from each head, and of the one before, which is not kept any more.
     pub(super) history: BTreeMap<RepositoryName, HashSet<CommitId>>,
     pub(super) commits: BTreeMap<RepositoryName, Vec<CommitId>>,
 }

@@ -233,7 +233,11 @@ impl Inventory {
 }
 
 /// The problem that something lies where something else belongs.
-fn in_place(sort: ProblemKind, path: &Utf8Path, Obstacle { kind, belongs, .. }: &Obstacle) -> Problem {
+pub(super) fn in_place(
+    sort: ProblemKind,
+    path: &Utf8Path,
+    Obstacle { kind, belongs, .. }: &Obstacle,
+) -> Problem {
     let what = format!("it is {kind}; a {} belongs there", belongs.name());
     Problem { kind: sort, path: path.to_owned(), what, affects: Vec::new() }
 }

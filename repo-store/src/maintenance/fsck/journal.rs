@@ -328,7 +328,7 @@ impl Journal {
     }
 
     /// Compares references and log. `published` are the commits that publications show, `replaced` the publications that others took the
-    /// place of, and `has_records` has the repositories of which there is a record of any publication.
+    /// place of, and `has_records` has the repositories with a record of any publication.
     pub(super) fn check(
         &mut self,
         graph: &Graph<'_>,

@@ -16,7 +16,7 @@ use crate::storage::files::mode;
 use crate::storage::{StorageError, files, log};
 
 impl Repair<'_, '_> {
-    /// Writes the log anew: every line that is intact here or elsewhere, and one for each commit, and each publication that clients saw, that
+    /// Writes the log again: every line that is intact here or elsewhere, and one for each commit, and each publication that clients saw, that
     /// has none.
     pub(super) fn log(&mut self) -> Result<bool, Error> {
         let journal: &Journal = &self.found.journal;

@@ -7,7 +7,7 @@
 //! A repair never overwrites: what it replaces is moved to `store/damaged/`. Copies are taken from directories, and by hash
 //! from whatever the caller can reach ([`Copies`]).
 //!
-//! Not checked: what the administrator writes (`repo.toml`, `repo.d/`), for which only the modes are looked at; the content of the secret
+//! Not checked: what the administrator writes (`repo.toml`, `repo.d/`), except for its modes; the content of the secret
 //! keys, which the caller looks at ([`FsckOptions::keys`]); and what may be lost at any time: `store/locks/`, `store/tmp/`, `store/cache/`,
 //! `store/damaged/`.
 
@@ -34,7 +34,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use contents::Subject;
 use deb_parse::checksum::{Blake3, Sha256};
 use graph::{Graph, Wanted};
-use inventory::Inventory;
+use inventory::{Inventory, in_place};
 use journal::Journal;
 use published::{Published, Records, Remedy};
 pub use remote::{Copies, Refusal, Unhelpful};
@@ -55,6 +55,7 @@ use crate::publish::going::going;
 use crate::publish::layout;
 use crate::publish::{DirectoryTarget, Forged, Publication};
 use crate::storage::beneath::StorePaths;
+use crate::storage::obstacle::Obstacle;
 use crate::storage::own_directories::all_linked;
 use crate::storage::{COLLECTION, files};
 use crate::store::Store;
@@ -278,6 +279,33 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
             .map(|problem| Finding { problem, remedy: Fix::Nothing }),
     );
 
+    // A disk that is not mounted hides all that clients see, and nothing of that is lost.
+    if let Some(obstacle) = Obstacle::at(&store.root().join("public")) {
+        findings.retain(|finding| !finding.problem.path.starts_with("public"));
+        let problem = in_place(ProblemKind::InTheWay, Utf8Path::new("public"), &obstacle);
+        findings.push(Finding { problem, remedy: Fix::Nothing });
+    }
+    tell_once(&mut findings);
+    let report = FsckReport {
+        problems: findings.iter().map(|finding| finding.problem.clone()).collect(),
+        blobs: contents.counts.0,
+        objects: contents.counts.1,
+        published: compared,
+        bytes: contents.bytes,
+        notes,
+    };
+    let is_complete = unusable.objects.is_empty()
+        && !findings.iter().any(|finding| {
+            matches!(
+                finding.remedy,
+                Fix::Reference(_) | Fix::Tag | Fix::Document(_) | Fix::Record | Fix::Obstacle
+            )
+        });
+    Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
+}
+
+/// Sorts findings, and leaves out what another one tells better.
+fn tell_once(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| (&a.problem.path, a.problem.kind).cmp(&(&b.problem.path, b.problem.kind)));
     // A damaged file of an index is found both when it is read and when a publication needs it: the latter knows more.
     let publications: HashSet<Utf8PathBuf> = findings
@@ -299,22 +327,6 @@ fn examine(store: &Store, options: &FsckOptions<'_>, context: &Context) -> Resul
             _ => finding.problem.kind == ProblemKind::Owner || !publications.contains(path),
         }
     });
-    let report = FsckReport {
-        problems: findings.iter().map(|finding| finding.problem.clone()).collect(),
-        blobs: contents.counts.0,
-        objects: contents.counts.1,
-        published: compared,
-        bytes: contents.bytes,
-        notes,
-    };
-    let is_complete = unusable.objects.is_empty()
-        && !findings.iter().any(|finding| {
-            matches!(
-                finding.remedy,
-                Fix::Reference(_) | Fix::Tag | Fix::Document(_) | Fix::Record | Fix::Obstacle
-            )
-        });
-    Ok(Findings { report, findings, journal, wanted: unusable.wanted, is_complete })
 }
 
 /// What publications show: states, and the publications that clients saw before.

@@ -186,6 +186,12 @@ impl Published<'_> {
         };
         own.for_each(|directory| insert(Some(&directory)));
         paths.for_each(|path| insert(path.parent()));
+        // Also when no record tells of a package there.
+        for (path, _) in self.inventory.below(&public.join(layout::POOL)) {
+            if path.components().count() <= DIRECTORIES_TO_A_SOURCE {
+                insert(Some(path));
+            }
+        }
         for path in directories {
             let Some(found) = self.inventory.get(&path).filter(|found| !found.is_directory()) else {
                 continue;
@@ -674,11 +680,13 @@ impl Published<'_> {
     }
 }
 
+/// `public/REPOSITORY/pool/COMPONENT/PREFIX/SOURCE`: what lies above that is a directory.
+const DIRECTORIES_TO_A_SOURCE: usize = 6;
+
 /// Whether a directory in a pool has the name of a package file or of a file of a source package, which no directory of ours has
 /// below that of a prefix.
 fn is_named_like_a_file(path: &Utf8Path) -> bool {
-    // Below public/REPOSITORY/pool/COMPONENT/PREFIX/SOURCE.
-    let is_deep = path.components().count() > 6;
+    let is_deep = path.components().count() > DIRECTORIES_TO_A_SOURCE;
     is_deep && path.file_name().is_some_and(|name| name.contains('_') && name.contains('.'))
 }
 

@@ -47,7 +47,7 @@ pub trait Copies {
     /// bytes are wanted of it: what is longer need not be sent.
     ///
     /// # Errors
-    /// When there is no telling what is there.
+    /// When it cannot be found out what is there.
     fn fetch(&self, path: &str, limit: u64) -> Result<Option<Box<dyn Read + '_>>, Refusal>;
 }
 

@@ -25,8 +25,7 @@ use crate::history::keyring_versions::KeyringVersions;
 use crate::maintenance::fsck::examine;
 use crate::maintenance::fsck::linked_directories;
 use crate::maintenance::fsck::republish::publish_lost;
-use crate::maintenance::fsck::withdrawal::withdraw;
-use crate::maintenance::fsck::withdrawal::withdraw_damaged;
+use crate::maintenance::fsck::withdrawal::{withdraw, withdraw_damaged};
 use crate::maintenance::upkeep::Upkeep;
 use crate::manifest::keep::make_manifest;
 use crate::model::commit::Commit;
@@ -35,8 +34,7 @@ use crate::model::name::{RepositoryName, TagName};
 use crate::model::objects::AREA;
 use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
-use crate::publish::aside::move_aside;
-use crate::publish::aside::point;
+use crate::publish::aside::{move_aside, point};
 use crate::publish::tagged::mend_tags;
 use crate::publish::{DirectoryTarget, File, MakeAgain, Publication, Source, TreeEntry, layout};
 use crate::storage::beneath::{At, StorePaths, files_below};
@@ -56,7 +54,7 @@ pub struct RepairReport {
     pub withdrawn: Vec<Withdrawn>,
     /// The state after it: what is left needs a true copy or a person.
     pub remaining: FsckReport,
-    /// Places of which something was hoped for and that failed to give it, each with the first reason.
+    /// Places that could not give what was hoped for, each with the first reason.
     pub unhelpful: Vec<Unhelpful>,
 }
 
@@ -74,6 +72,12 @@ pub(crate) fn repair(
     }
     // What garbage collection takes away meanwhile would be taken for damage.
     let directory = store.storage().directory()?;
+    // Nobody holds a lock there.
+    let locks = store.root().join("store/locks");
+    if Obstacle::at(&locks).is_some() {
+        let changed = move_aside(store.root(), &store.paths(), &locks)?;
+        store.paths().sync_all(changed)?;
+    }
     let _no_collection = directory.lock(COLLECTION)?;
     let mut report = RepairReport::default();
     let mut sources = Sources::new(store, sources);
@@ -321,7 +325,7 @@ impl Repair<'_, '_> {
         Ok(true)
     }
 
-    /// Made anew from the package file. Without that it goes with it.
+    /// Made again from the package file. Without that file it is removed too.
     fn manifest(&mut self, id: BlobId, path: &Utf8Path) -> Result<bool, Error> {
         match make_manifest(self.store, id) {
             Ok(manifest) => {
@@ -362,7 +366,7 @@ impl Repair<'_, '_> {
         Ok(true)
     }
 
-    /// Moves a forged file of an index aside, with all publications that name it and that clients do not see. What they see is made anew
+    /// Moves a forged file of an index aside, with all publications that name it and that clients do not see. What they see is made again
     /// before, if that can be done here.
     fn take_away_forged(&mut self, repository: &RepositoryName, digest: Sha256) -> Result<bool, Error> {
         let public = self.store.public(repository);
@@ -609,7 +613,7 @@ impl Repair<'_, '_> {
                         None => return Ok(false),
                     };
                     let Some(temporary) = temporary else {
-                        // What is gone is made anew by the next publication; damage would be built upon.
+                        // What is gone is made again by the next publication; damage would be built upon.
                         if made_in.is_none() && self.exists(&path)? {
                             let _lock = self.store.publishing_lock(repository)?;
                             self.move_aside(&path)?;
@@ -672,7 +676,7 @@ impl Repair<'_, '_> {
             return Ok(false);
         }
         if path.file_name() == Some("damaged") {
-            // There is no place to move it to.
+            // It cannot be moved anywhere.
             return Ok(false);
         }
         self.move_aside(path)?;

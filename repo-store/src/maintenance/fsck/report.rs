@@ -24,7 +24,7 @@ pub struct Problem {
 
 impl Problem {
     /// Whether a file of a published index is gone or damaged. [`Store::repair`](crate::Store::repair) puts a damaged one aside when it
-    /// finds no true copy, and [`Store::publish`](crate::Store::publish) makes anew what is gone of the indices that clients see now.
+    /// finds no true copy, and [`Store::publish`](crate::Store::publish) makes again what is missing of the indices that clients see now.
     #[must_use]
     pub fn is_of_an_index(&self) -> bool {
         self.path.starts_with("public") && self.path.components().any(|part| part.as_str() == BY_HASH)

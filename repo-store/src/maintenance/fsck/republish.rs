@@ -20,8 +20,8 @@ use crate::publish::{DirectoryTarget, Publication, TreeEntry};
 use crate::storage::StorageError;
 use crate::store::Store;
 
-/// Publishes the repositories of which a part that clients see is lost. Returns whether any was published. `tried` has those for which
-/// that was asked already.
+/// Publishes the repositories that lost a part that clients see. Returns whether any was published. `tried` has those that
+/// were tried already.
 pub(super) fn publish_lost(
     store: &Store,
     found: &Findings,
@@ -84,7 +84,7 @@ fn commit_shown_by(
 }
 
 impl Finding {
-    /// Returns the repository of which a part of a publication is lost.
+    /// Returns the repository that lost a part of a publication.
     fn repository_of_a_loss(&self) -> Option<RepositoryName> {
         if !matches!(self.problem.kind, ProblemKind::Missing | ProblemKind::Damaged | ProblemKind::Unreadable)
         {

@@ -36,7 +36,7 @@ pub struct Withdrawn {
 /// The damaged publications of one repository, and what was found of each.
 type Damaged<'f> = BTreeMap<PublicationId, Vec<&'f Problem>>;
 
-/// Withdraws the publications of which something is damaged after all that could be put right was. Returns the problems that this
+/// Withdraws the publications that are still damaged after everything possible was repaired. Returns the problems that this
 /// ends as well.
 pub(super) fn withdraw_damaged(
     store: &Store,

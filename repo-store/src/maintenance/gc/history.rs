@@ -68,7 +68,7 @@ pub(super) fn walk(
     Ok(walk)
 }
 
-/// The ends as they are from now on. Those for which the grace period runs are taken back when the history is to be longer.
+/// The ends as they are from now on. Ends whose grace period still runs are taken back when the history is to be longer.
 fn decide(ends: &Ends, settled: Option<End>, wanted: End) -> Ends {
     let settled = settled.map_or(0, |end| end.sequence);
     let mut decided: Vec<End> = ends.0.clone();

@@ -83,11 +83,11 @@ impl<'a> Marks<'a> {
 
     /// Snapshots that are kept.
     ///
-    /// When something cannot be read, all else they lead to is marked nevertheless: whoever comes upon it again takes it for
-    /// done.
+    /// When something cannot be read, all else they lead to is marked nevertheless: a later pass
+    /// takes it for done.
     ///
     /// # Errors
-    /// The first, of which one is preferred that does not say that something is missing.
+    /// The first error; one that does not say that something is missing is preferred.
     pub(super) fn snapshots(&mut self, mut snapshots: Vec<SnapshotId>) -> Result<(), Error> {
         snapshots.retain(|id| self.snapshots.insert(*id));
         let mut failure = Failure(None);

@@ -13,9 +13,9 @@
 //! * The time and the files are taken down *before* the references are read. A change that is committed later refers to objects
 //!   of the state it was made from, which is found, and to objects it wrote itself, which are young; a rollback also to those of
 //!   an older state, which its history or a tag reached when it began, so that they stay for the grace period at least.
-//! * Whoever writes an object that is there already touches it (its change time, not the modification time, which clients of the
+//! * A writer of an object that is there already touches it (its change time, not the modification time, which clients of the
 //!   pool see as `Last-Modified`), and so makes it young. Touching and removing lock the file itself for a moment: either the
-//!   remover sees that the file is young and leaves it, or the writer sees that it is gone and writes it anew. No lock is held on
+//!   remover sees that the file is young and leaves it, or the writer sees that it is gone and writes it again. No lock is held on
 //!   anything else than the file that goes, so adding never waits for a collection.
 //! * A history is shortened in one collection and what it no longer reaches removed by a later one, after the grace period.
 //! * Files of a published tree go under that repository's publishing lock. A link in the pool goes before the blob it shows, both
@@ -25,7 +25,7 @@
 //! An error while references or directories are read ends the collection before anything is removed: what cannot be read is
 //! never taken for absent.
 //!
-//! There is no quarantine. What is removed was out of reach for the whole grace period, in which a rollback, a new tag or a longer
+//! Nothing is quarantined. What is removed was out of reach for the whole grace period, in which a rollback, a new tag or a longer
 //! history would have brought it back without a copy from elsewhere; a second waiting room would only double that time.
 
 mod history;
@@ -55,6 +55,7 @@ use crate::manifest::keep::manifest_key;
 use crate::model::id::{BlobId, CommitId};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
+use crate::model::serialized::as_text;
 use crate::progress::{Amount, Phase};
 use crate::storage::{COLLECTION, Key, StorageError, object_store};
 use crate::store::Store;
@@ -98,10 +99,6 @@ pub struct Garbage {
     /// Why it may go.
     #[serde(serialize_with = "as_text")]
     pub why: Why,
-}
-
-fn as_text<S: serde::Serializer>(why: &Why, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(why)
 }
 
 /// Why a file may go.
@@ -304,7 +301,7 @@ fn clear(
 #[derive(Default)]
 struct Histories {
     tagged: HashSet<CommitId>,
-    /// Where those end from now on of which less is kept.
+    /// Where the histories that are shortened end from now on.
     shortened: BTreeMap<RepositoryName, Kept<Ends>>,
 }
 

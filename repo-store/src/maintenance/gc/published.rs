@@ -24,7 +24,7 @@ use crate::storage::beneath::{At, StorePaths};
 use crate::storage::files;
 use crate::store::Store;
 
-/// The publications of one repository, judged. Whoever makes one holds the publishing lock.
+/// The publications of one repository, judged. Its maker holds the publishing lock.
 pub(super) struct Survey<'a> {
     paths: &'a StorePaths,
     repository: RepositoryName,

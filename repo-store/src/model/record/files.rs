@@ -30,7 +30,7 @@ impl Record {
         files.map_err(|what| StorageError::damaged("record", &self.key, what))
     }
 
-    /// Checks that its files can lie in a published tree. A package of which they cannot is in no pool and in no index.
+    /// Checks that its files can lie in a published tree. A package whose files cannot is in no pool and in no index.
     ///
     /// # Errors
     /// [`apt_index::Error::Path`] names the file.

@@ -236,7 +236,7 @@ impl Record {
     /// Returns the stanza as it is published: in a form that every apt can read.
     ///
     /// # Errors
-    /// [`apt_index::Error`] when there is no such form.
+    /// [`apt_index::Error`] when such a form does not exist.
     pub fn published(&self) -> Result<Stanza<'_>, apt_index::Error> {
         self.check_paths()?;
         Stanza::parse(self.stanza())?.canonical()

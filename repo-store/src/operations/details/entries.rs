@@ -33,7 +33,7 @@ pub(super) fn of(source: &SourceName, members: &[(&Pair, Compared)], others: Opt
     for (_, Compared { changelog, .. }) in members {
         let Some(text) = changelog else { continue };
         let (entries, reached) = since(source, &text.text, oldest.as_ref(), &told);
-        // A package that was not built anew may be behind the others.
+        // A package that was not built again may be behind the others.
         if entries.len() > found.entries.len() {
             found = Entries { entries, complete: reached || text.complete };
         }

@@ -161,7 +161,7 @@ pub(crate) fn details(
     for (pair, compared) in pairs.iter().zip(compared) {
         by_source.entry(pair.source()).or_default().push((pair, compared?));
     }
-    // Manifests that were made are worth keeping, but whoever may not write still may read.
+    // Manifests that were made are worth keeping, but a user who may not write may still read.
     drop(store.storage().objects().sync());
     // What is new for one architecture, or by its name, need not be a new source.
     let had = pairs::others(store, before, &by_source, pairs::lowest_source)?;

@@ -11,7 +11,7 @@ use crate::model::record::{Build, Record};
 use crate::model::snapshot::Snapshot;
 use crate::store::Store;
 
-/// A package for one architecture of which versions came or went.
+/// A package for one architecture whose versions changed.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) package: PackageName,
@@ -37,7 +37,7 @@ impl Pair {
     }
 }
 
-/// Every package of which a version came or went, by name and architecture.
+/// Every package whose versions changed, by name and architecture.
 pub(super) fn of(store: &Store, before: &Snapshot, after: &Snapshot) -> Result<Vec<Pair>, Error> {
     type Versions = BTreeMap<(PackageName, Build), Vec<Arc<Record>>>;
     let difference = store.difference(before, after)?;

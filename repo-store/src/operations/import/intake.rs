@@ -1,6 +1,6 @@
-//! Files on their way into the store, of which only those are written that the store lacks.
+//! Files on their way into the store, which writes only those that it lacks.
 //!
-//! Whoever adds packages from a build adds the same ones again and again. Whether the store has a file is known when its hash is, which is at
+//! A build adds the same packages again and again. Whether the store has a file is known when its hash is, which is at
 //! its end. So a small file waits in memory. A large one is written while it is read, unless a package of that name and size was published
 //! before: then it is only read, and read once more should the store lack it after all. Where the file system can share blocks, a large
 //! file is cloned instead of written, and it is the clone that is read: what is hashed is what is stored, whatever others do to theirs.

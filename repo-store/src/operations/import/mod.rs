@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use apt_index::{PackageKind, parallel_map};
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::control::{BinaryControl, Fields as _};
-use deb_parse::{Component, SuiteName, deb};
+use deb_parse::{Component, PackageName, SuiteName, deb};
 
 use intake::{Intake, KnownPackages};
 
@@ -22,6 +22,7 @@ use crate::error::{ChangeError, Error, ImportError};
 use crate::manifest::Manifest;
 use crate::manifest::keep::manifest_key;
 use crate::manifest::keep::stage_manifest;
+use crate::model::class::WildPattern;
 use crate::model::hold::Hold;
 use crate::model::id::BlobId;
 use crate::model::operation::{Operation, PackageSummary};
@@ -48,6 +49,8 @@ pub struct AddOptions {
     pub suites: Vec<SuiteName>,
     /// Put them into this component, whatever their sections say.
     pub component: Option<Component>,
+    /// Take only packages and source packages whose names fit one of these; any when there is none.
+    pub names: Vec<WildPattern>,
     /// Add the good ones even when others are refused.
     pub keep_going: bool,
     /// Unpack the data archive of each and check it to its end. Otherwise only the start and the end of its compressed stream
@@ -65,6 +68,15 @@ pub struct AddOptions {
 }
 
 impl AddOptions {
+    /// Refuses a package whose name fits none of those that may be taken.
+    fn check_name(&self, file: &Utf8Path, package: &PackageName) -> Result<(), Error> {
+        if self.names.is_empty() || self.names.iter().any(|name| name.matches(package.as_str())) {
+            return Ok(());
+        }
+        let (file, package) = (file.to_owned(), package.clone());
+        Err(Error::Import(ImportError::NameNotAllowed { file, package }))
+    }
+
     /// Returns where a package is asked to go, which may come with an upload.
     fn placement<'a>(&'a self, distribution: Option<&'a UploadDistribution>) -> PlacementRequest<'a> {
         PlacementRequest { component: self.component.as_ref(), suites: &self.suites, distribution }
@@ -256,6 +268,7 @@ fn read_package<'a>(
         list.check(entry, &Checksums::from(&package))?;
     }
 
+    options.check_name(path, &RecordKey::of(&package.control).package)?;
     let blob = BlobId(package.blake3);
     // A stanza is the same whether the package came with an upload or alone.
     let digests = Digests { sha256: package.sha256, md5: None, sha1: None };

@@ -1,5 +1,6 @@
 //! Where the files that are added lie.
 
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -25,13 +26,25 @@ pub(crate) struct Origin<'a> {
 pub(crate) struct DropFolder {
     handle: DirectoryHandle,
     status: Status,
+    /// Whose files may be taken; those of everybody without it.
+    owners: Option<BTreeSet<u32>>,
 }
 
 impl DropFolder {
     pub(crate) fn open(path: &Utf8Path) -> io::Result<Self> {
         let handle = At::from(path).open_directory()?;
         let status = handle.status()?;
-        Ok(Self { handle, status })
+        Ok(Self { handle, status, owners: None })
+    }
+
+    /// The same, of which only the files of these users are read.
+    pub(crate) fn of_owners(self, owners: Option<BTreeSet<u32>>) -> Self {
+        Self { owners, ..self }
+    }
+
+    /// Whether files of a user may be taken.
+    pub(crate) fn takes_files_of(&self, owner: u32) -> bool {
+        self.owners.as_ref().is_none_or(|owners| owners.contains(&owner))
     }
 
     pub(crate) fn handle(&self) -> &DirectoryHandle {
@@ -61,7 +74,7 @@ impl DropFolder {
 }
 
 impl<'a> Origin<'a> {
-    /// Files by their paths, which whoever adds them chose.
+    /// Files by their paths, as the caller chose them.
     pub(crate) fn paths(refuse_links: bool) -> Self {
         Self { folder: None, refuse_links }
     }
@@ -100,6 +113,10 @@ impl<'a> Origin<'a> {
         let metadata = file.metadata().map_err(Error::io("look at", path))?;
         if !metadata.is_file() {
             return Err(not_a_file(FileFault::NotRegular));
+        }
+        // It may have been replaced since it was looked at.
+        if self.folder.is_some_and(|folder| !folder.takes_files_of(metadata.uid())) {
+            return Err(unreadable(path, io::ErrorKind::PermissionDenied.into()));
         }
         if metadata.nlink() > 1
             && self.folder.is_some_and(|folder| folder.is_borrowed(&Status::from(&metadata)))

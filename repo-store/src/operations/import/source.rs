@@ -109,6 +109,7 @@ pub(super) fn read_source<'a>(
     let field = |name: &str| if name == "Section" { section } else { paragraph.get_str(name) };
     let asked = options.placement(upload.map(|upload| upload.distribution));
     let key = Record::key_of_source(&dsc).map_err(stanza_error)?;
+    request.options.check_name(path, &key.package)?;
     let placement = Placement::of(&key, field, repository, &asked)?;
     let record = Record::of_source(&dsc, placement.component.clone(), details, &own, &others);
     let record = record.map_err(stanza_error)?.into();

@@ -338,7 +338,7 @@ fn name(entry: &FileEntry) -> Quoted {
 }
 
 /// Every file that comes with `path`, a `.changes` or `.dsc`, whether it is there or not; none when that cannot be read. An
-/// upload never comes with another: whoever lists one must not make it go unseen.
+/// upload never comes with another: an upload that lists one must not hide it.
 pub(crate) fn members(path: &Utf8Path, origin: Origin<'_>) -> BTreeSet<Utf8PathBuf> {
     let mut members = BTreeSet::new();
     let Ok(bytes) = read_text(path, origin) else { return members };

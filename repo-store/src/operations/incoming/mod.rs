@@ -1,5 +1,6 @@
 //! Folders into which others drop packages: a build server, `scp` or `dput` from a CI job, people.
 
+mod archive;
 mod rejected;
 mod told;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use archive::Archive;
 use rejected::{REJECTED, reject};
 
 use crate::context::Context;
@@ -33,13 +35,23 @@ pub struct IncomingOptions {
     pub patience: Duration,
     /// Take also what a removal or a rollback [took out](crate::Hold), which ends its hold.
     pub despite_hold: bool,
+    /// Take only files of these users; `None` for those of anybody. The files of others are left, and not read.
+    pub owners: Option<BTreeSet<u32>>,
+    /// Copy what was taken to this directory before it is removed from the folder.
+    pub archive: Option<Utf8PathBuf>,
     /// How packages are added. Links are never followed and data archives always checked: anybody may write here.
     pub add: AddOptions,
 }
 
 impl Default for IncomingOptions {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(60), despite_hold: false, add: AddOptions::default() }
+        Self {
+            patience: Duration::from_secs(60),
+            despite_hold: false,
+            owners: None,
+            archive: None,
+            add: AddOptions::default(),
+        }
     }
 }
 
@@ -83,6 +95,7 @@ pub(crate) fn take_incoming(
     repository.check()?;
     // An unreadable or missing folder must not pass for an empty one.
     let opened = DropFolder::open(folder).map_err(Error::io("list", folder))?;
+    let opened = opened.of_owners(options.owners.clone());
     let names = files::names_in(opened.handle().at(""))?;
     let Found { candidates, mut left } =
         Found::sort(&opened, &names, repository.uploaders.is_some(), context.now.as_second());
@@ -136,38 +149,79 @@ pub(crate) fn take_incoming(
                 Err(error) => drop(not_moved.get_or_insert(error)),
             }
         }
-        let added: BTreeSet<&Utf8PathBuf> = report.added.iter().map(|added| &added.file).collect();
-        for (file, seen) in &candidates {
-            // Nothing goes that was not taken, and nothing of an upload whose list is no longer the one that was read first.
-            let is_taken = seen.iter().any(|(file, _)| added.contains(file))
-                && !arriving.contains(file)
-                && !refused.iter().any(|one| one.file == *file);
-            if !is_taken || seen.first().is_none_or(|first| !is_unchanged(&opened, first)) {
-                continue;
-            }
-            match remove_taken(&opened, seen.iter().filter(|one| !others_need.contains(&one.0))) {
-                // That keeps nothing else from being taken out, and what was taken is in the store.
-                Err(Error::Storage(StorageError::Io { path, source, .. })) if is_forbidden(&source) => {
-                    left.push(Left::new(path, "was taken and may not be removed by the user who runs this"));
-                }
-                result => result?,
-            }
-        }
+        let added = report.added.iter().map(|added| &added.file).collect();
+        let mut emptying = Emptying { folder: &opened, added, others_need, left: &mut left };
+        let is_settled =
+            |file: &Utf8PathBuf| !arriving.contains(file) && !refused.iter().any(|one| one.file == *file);
+        let settled = candidates.iter().filter(|(file, _)| is_settled(file));
+        let kept = emptying.run(settled.map(|(_, seen)| &**seen), options.archive.as_deref())?;
+        not_moved = not_moved.or(kept);
     }
     report.refused = refused;
     mark_known(store, &repository.name, &opened, &mut left, add.dry_run)?;
     Ok(IncomingReport { report, left, not_moved })
 }
 
+/// Takes out of a folder what is in the store now.
+struct Emptying<'a> {
+    folder: &'a DropFolder,
+    added: BTreeSet<&'a Utf8PathBuf>,
+    /// What an upload lists that is not complete yet.
+    others_need: BTreeSet<&'a Utf8PathBuf>,
+    left: &'a mut Vec<Left>,
+}
+
+impl Emptying<'_> {
+    /// Removes what was taken, behind a copy in the archive if there is one. Returns why something could not be archived: it stays in the
+    /// folder, and is known when it is looked at again.
+    fn run<'c>(
+        &mut self,
+        settled: impl Iterator<Item = &'c [Seen]>,
+        archive: Option<&Utf8Path>,
+    ) -> Result<Option<Error>, Error> {
+        let archive = match archive.map(Archive::open).transpose() {
+            Ok(archive) => archive,
+            Err(error) => return Ok(Some(error)),
+        };
+        let mut not_archived = None;
+        for seen in settled {
+            // Nothing goes that was not taken, and nothing of an upload whose list is no longer the one that was read first.
+            let is_taken = seen.iter().any(|(file, _)| self.added.contains(file));
+            if !is_taken || seen.first().is_none_or(|first| !is_unchanged(self.folder, first)) {
+                continue;
+            }
+            let taken: Vec<&Seen> = seen.iter().filter(|one| !self.others_need.contains(&one.0)).collect();
+            let kept = archive.as_ref().map_or(Ok(()), |archive| keep_all(archive, self.folder, &taken));
+            if let Err(error) = kept {
+                not_archived.get_or_insert(error);
+                continue;
+            }
+            match remove_taken(self.folder, taken) {
+                // That keeps nothing else from being taken out, and what was taken is in the store.
+                Err(Error::Storage(StorageError::Io { path, source, .. })) if is_forbidden(&source) => {
+                    let why = "was taken and may not be removed by the user who runs this";
+                    self.left.push(Left::new(path, why));
+                }
+                result => result?,
+            }
+        }
+        Ok(not_archived)
+    }
+}
+
+/// Copies what was taken and is still what it was into an archive.
+fn keep_all(archive: &Archive, folder: &DropFolder, taken: &[&Seen]) -> Result<(), Error> {
+    taken.iter().filter(|one| is_unchanged(folder, one)).try_for_each(|(file, _)| archive.keep(folder, file))
+}
+
 /// Removes what was taken and is still what it was. The lists go last, and when the rest is gone for good: what is left when this
 /// is cut short is found again by them, and known to be in the store.
-fn remove_taken<'a>(folder: &DropFolder, taken: impl Iterator<Item = &'a Seen>) -> Result<(), Error> {
+fn remove_taken(folder: &DropFolder, mut taken: Vec<&Seen>) -> Result<(), Error> {
     let rank = |(file, _): &&Seen| match file.extension() {
         Some("changes") => 2,
         Some("dsc") => 1,
         _ => 0,
     };
-    let mut taken: Vec<&Seen> = taken.collect();
     taken.sort_by_key(rank);
     for (place, one) in taken.iter().enumerate() {
         if place > 0 && rank(one) > 0 {
@@ -198,7 +252,7 @@ impl Found {
         for name in names().filter(|name| matches!(Name::of(name), Name::Upload)) {
             let file = folder.handle().path().join(name);
             let first = look(folder, &file);
-            if let Some(why) = why_no_file(&first) {
+            if let Some(why) = why_left(folder, &first) {
                 found.left.push(Left::new(file, why));
                 continue;
             }
@@ -237,7 +291,7 @@ impl Found {
                 Name::Upload => continue,
                 Name::Package if !only_uploads => {
                     let seen = look(folder, &file);
-                    if let Some(why) = why_no_file(&seen) {
+                    if let Some(why) = why_left(folder, &seen) {
                         why
                     } else if may_be_listed(&seen) {
                         "may belong to a .changes file that cannot be read in full yet"
@@ -257,6 +311,12 @@ impl Found {
         }
         found
     }
+}
+
+/// Why something of the right name is left where it is, before it is read.
+fn why_left(folder: &DropFolder, seen: &Seen) -> Option<&'static str> {
+    let is_foreign = seen.1.as_ref().is_some_and(|status| !folder.takes_files_of(status.owner));
+    why_no_file(seen).or(is_foreign.then_some("belongs to a user who may not drop files here"))
 }
 
 /// Why something of the right name is left where it is: only regular files are packages or lists.

@@ -83,7 +83,7 @@ fn open_aside(folder: &DropFolder) -> Result<DirectoryHandle, Error> {
 }
 
 /// A name with something behind it, shortened so that a file system holds it.
-fn with_ending(name: &str, ending: &str) -> String {
+pub(super) fn with_ending(name: &str, ending: &str) -> String {
     let mut length = name.len().min(LONGEST_NAME.saturating_sub(ending.len()));
     while !name.is_char_boundary(length) {
         length -= 1;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use deb_parse::{Architecture, SuiteName};
 
 use self::siblings::Chosen;
-use super::plan::{SuiteRecords, as_text, base_as_text, check_base};
 use crate::context::Context;
 use crate::error::{ChangeError, Error};
 use crate::history::keyring_versions::KeyringVersions;
@@ -21,7 +20,10 @@ use crate::model::lookup::Lookup;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::record::{Record, RecordKey};
+use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
+use crate::model::suite_records::SuiteRecords;
+use crate::operations::plan::check_base;
 use crate::progress::{Amount, Phase};
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
@@ -62,9 +64,9 @@ pub struct PromotionPlan {
     #[serde(serialize_with = "as_text")]
     repository: RepositoryName,
     /// The state of the repository that the packages come from.
-    #[serde(serialize_with = "base_as_text")]
+    #[serde(serialize_with = "maybe_as_text")]
     source: Option<CommitId>,
-    #[serde(serialize_with = "base_as_text")]
+    #[serde(serialize_with = "maybe_as_text")]
     base: Option<CommitId>,
     changes: SuiteRecords,
     left_out: SuiteRecords,

@@ -24,7 +24,7 @@ type Sources = BTreeMap<SourceName, BTreeMap<String, BTreeSet<Package>>>;
 ///
 /// What a version counts for in another suite ends where that suite has a choice of its own: when another version of one of the
 /// same packages was chosen there. So with `greet 1.0` of one suite and `greet 1.1` of the next, the 1.0 that the next has too
-/// stays; a suite for debug symbols, of which a pattern chose the newest `greet-dbgsym` only, gives those of both.
+/// stays; a suite for debug symbols gives those of both, even if a pattern chose only the newest `greet-dbgsym` there.
 ///
 /// Returns those that are in the `lacking` suites only.
 pub(super) fn add(

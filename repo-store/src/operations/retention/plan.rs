@@ -11,7 +11,8 @@ use crate::model::id::CommitId;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::record::Record;
-use crate::operations::plan::{as_text, base_as_text, check_base};
+use crate::model::serialized::{as_text, maybe_as_text};
+use crate::operations::plan::check_base;
 use crate::store::Store;
 use crate::transaction::Committed;
 
@@ -23,7 +24,7 @@ use crate::transaction::Committed;
 pub struct RetentionPlan {
     #[serde(serialize_with = "as_text")]
     pub(super) repository: RepositoryName,
-    #[serde(serialize_with = "base_as_text")]
+    #[serde(serialize_with = "maybe_as_text")]
     pub(super) base: Option<CommitId>,
     #[serde(serialize_with = "verdicts_as_list")]
     pub(super) verdicts: BTreeMap<SuiteName, Vec<Verdict>>,

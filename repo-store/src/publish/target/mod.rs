@@ -28,7 +28,7 @@ use crate::model::record::RecordKey;
 
 /// What holds the published tree of one repository. All paths are those of [`layout`](super::layout), below the root of the repository.
 ///
-/// Whoever changes something holds the publishing lock of the repository. What is put becomes durable with the next
+/// A writer holds the publishing lock of the repository. What is put becomes durable with the next
 /// [`sync`](Self::sync).
 pub(crate) trait PublicationTarget: Send + Sync {
     /// Makes the target ready for publications.
@@ -74,7 +74,7 @@ pub(crate) trait PublicationTarget: Send + Sync {
     /// Puts a file a second time, at another path. What has that path stays.
     ///
     /// # Errors
-    /// When there is no such file, or the target cannot be written to.
+    /// When the file does not exist, or the target cannot be written to.
     fn put_name(&self, path: &Utf8Path, of: &Utf8Path) -> Result<(), Error>;
 
     /// Puts a link at a path that nothing has.
@@ -98,7 +98,7 @@ pub(crate) trait PublicationTarget: Send + Sync {
     /// When that cannot be promised.
     fn sync(&self) -> Result<(), Error>;
 
-    /// Returns the names of what lies in a directory, in order. None when there is no such directory.
+    /// Returns the names of what lies in a directory, in order. None when the directory does not exist.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -197,7 +197,7 @@ impl dyn PublicationTarget + '_ {
 pub(crate) enum IndexContent<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
-    /// A rendered file, of which parts are those of the index file `previous`.
+    /// A rendered file that shares parts with the index file `previous`.
     Rendered { file: &'a RenderedFile, previous: Option<Sha256> },
 }
 

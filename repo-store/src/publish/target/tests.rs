@@ -19,9 +19,8 @@ use crate::context::Context;
 use crate::model::name::{RepositoryName, TagName};
 use crate::operations::import::AddOptions;
 use crate::publish::entry::TreeEntry;
-use crate::publish::publish_to;
 use crate::publish::tagged::show_tag;
-use crate::publish::{PublishOptions, Start};
+use crate::publish::{Beginning, PublishOptions, Start, publish_to};
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 
@@ -97,7 +96,7 @@ fn publish_all(
         let published = publish_to(
             store,
             target,
-            (Start::Published, None),
+            Beginning::of(Start::Published),
             (settings, options),
             (signer, None),
             &context(day),

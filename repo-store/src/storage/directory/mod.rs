@@ -27,7 +27,7 @@ use crate::storage::{Key, StorageError, files, format};
 /// <directory>/tmp/<pid>-…/ files on their way, in one directory for each process that writes
 /// ```
 ///
-/// A process holds a lock on its temporary directory for as long as it lives. Whoever opens the storage to write
+/// A process holds a lock on its temporary directory for as long as it lives. A process that opens the storage to write
 /// removes the directories whose lock is free: their owners died.
 #[derive(Debug)]
 pub struct Directory {
@@ -38,7 +38,7 @@ pub struct Directory {
     /// Files that were kept and not yet synced, by their temporary paths. They get their names when their content is durable:
     /// a file that has its name is whole, whatever happened to who wrote it.
     kept: Mutex<BTreeMap<Key, Utf8PathBuf>>,
-    /// Directories of files that were there already: whoever put these there may not have synced them yet.
+    /// Directories of files that were there already: the process that put them there may not have synced them yet.
     renewed: Mutex<Vec<Utf8PathBuf>>,
     /// Whether the format before can no longer be returned to.
     way_back_is_closed: AtomicBool,
@@ -68,7 +68,10 @@ impl Directory {
             if let Some(obstacle) = Obstacle::at(&area) {
                 return Err(StorageError::io("open", area)(obstacle.into_error()));
             }
-            return Err(StorageError::NoStore { path: root.to_owned() });
+            // It may be removed at any time, and is made again where something is written.
+            if !files::is_directory(root) {
+                return Err(StorageError::NoStore { path: root.to_owned() });
+            }
         }
         Ok(Self { format, ..Self::at(root) })
     }
@@ -142,13 +145,13 @@ impl Directory {
             // What is there was cut short or damaged by something that is not ours to explain; this one is whole.
             files::rename(temporary, path).map_err(StorageError::io("replace", path))?;
         }
-        // Also when it was there already: whoever put it there may not have synced its directory yet, nor that one's entry.
+        // Also when it was there already: the process that put it there may not have synced its directory yet, nor that one's entry.
         changed.push(parent.to_owned());
         changed.extend(parent.parent().map(Utf8Path::to_owned));
         Ok(changed)
     }
 
-    /// Waits for the lock on a key, held until dropped. Whoever replaces what is under a key holds it.
+    /// Waits for the lock on a key, held until dropped. A writer that replaces what is under a key holds it.
     pub(crate) fn lock_key(&self, key: &Key) -> Result<Lock, StorageError> {
         self.lock(&key.as_str().replace('/', "."))
     }
@@ -157,7 +160,15 @@ impl Directory {
     pub(crate) fn lock(&self, name: &str) -> Result<Lock, StorageError> {
         // Some change what clients see before they write below the root.
         refuse_linked(&self.root)?;
-        Lock::acquire(&self.lock_path(name))
+        let path = self.lock_path(name);
+        match Lock::acquire(&path) {
+            // Nobody holds a lock in a directory that is gone.
+            Err(StorageError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                files::create_directories(&self.root.join("locks"))?;
+                Lock::acquire(&path)
+            }
+            result => result,
+        }
     }
 
     fn lock_path(&self, name: &str) -> Utf8PathBuf {

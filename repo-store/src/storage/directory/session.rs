@@ -18,6 +18,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn start(area: &Utf8Path) -> Result<Self, StorageError> {
+        files::create_directories(area)?;
         Self::sweep(area)?;
         let process = std::process::id();
         for attempt in 0_u32.. {
@@ -59,14 +60,14 @@ impl Session {
                 age.is_some_and(|age| age.as_secs() > 60)
             };
             if held.is_some() || old() {
-                // Others may be sweeping too, or the owner is ending: whoever writes next tries again.
+                // Others may be sweeping too, or the owner is ending: the next writer tries again.
                 Self::remove(&directory);
             }
         }
         Ok(())
     }
 
-    /// Removes a directory that nobody else uses. Not being able to is no loss: whoever writes next sweeps.
+    /// Removes a directory that nobody else uses. Not being able to is not a loss: the next writer sweeps.
     fn remove(directory: &Utf8Path) {
         // The lock file last: without it the rest would pass for a directory that is just being made. What garbage collection
         // puts aside may be a directory.

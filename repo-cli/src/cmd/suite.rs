@@ -1,0 +1,157 @@
+//! The suites that the configuration lists.
+
+use clap::Subcommand;
+use deb_parse::SuiteName;
+use repo_config::{Config, Edit};
+
+use super::configured::{self, EditArguments};
+use crate::args::{Global, argument};
+use crate::error::{Failure, Outcome};
+use crate::output::{Column, Output, RowLimit, joined};
+use crate::session;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct SuiteArguments {
+    #[command(subcommand)]
+    command: SuiteCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum SuiteCommand {
+    /// Add suites
+    Add(AddArguments),
+    /// List the suites, and which repositories have them
+    List,
+    /// Remove a suite
+    ///
+    /// It is taken out of the lists of the repositories too, and what the configuration says of it goes. Its packages stay in the store,
+    /// and clients see it until `repo-cli publish --allow-removal`.
+    Remove(RemoveArguments),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct AddArguments {
+    /// The suites
+    #[arg(required = true, value_name = "SUITE", value_parser = argument::<SuiteName>)]
+    suites: Vec<SuiteName>,
+    /// A second name of the suite
+    #[arg(long, value_name = "SUITE", value_parser = argument::<SuiteName>)]
+    alias: Option<SuiteName>,
+    #[command(flatten)]
+    edit: EditArguments,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct RemoveArguments {
+    /// The suite
+    #[arg(value_parser = argument::<SuiteName>)]
+    suite: SuiteName,
+    /// Remove it even if it has packages
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    edit: EditArguments,
+}
+
+impl SuiteArguments {
+    /// Returns whether the verb writes to the configuration.
+    pub(crate) fn writes(&self) -> bool {
+        match &self.command {
+            SuiteCommand::Add(arguments) => !arguments.edit.is_dry_run(),
+            SuiteCommand::Remove(arguments) => !arguments.edit.is_dry_run(),
+            SuiteCommand::List => false,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &SuiteArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+    let root = session::find_root(global)?;
+    match &arguments.command {
+        SuiteCommand::List => {
+            list(&Config::load(&root)?, output);
+            Ok(Outcome::Done)
+        }
+        SuiteCommand::Add(AddArguments { suites, alias, edit: arguments }) => {
+            if alias.is_some() && suites.len() > 1 {
+                return Err(Failure::Usage("--alias is for one suite"));
+            }
+            let mut edit = Edit::new(&root)?;
+            for suite in suites {
+                edit.add_suite(suite)?;
+                if let Some(alias) = alias {
+                    edit.set(&format!("suite.\"{suite}\".alias"), &format!("\"{alias}\""))?;
+                }
+            }
+            let config = edit.check()?;
+            let outcome = configured::carry_out(
+                &edit,
+                &format!("added {}", joined(suites)),
+                *arguments,
+                &root,
+                output,
+            )?;
+            for repository in config.repositories() {
+                if suites.iter().all(|suite| repository.suite(suite).is_none()) {
+                    let name = &repository.name;
+                    output.say(&format!(
+                        "{name} lists its own suites; run repo-cli config set repositories.{name}.suites SUITES"
+                    ));
+                }
+            }
+            Ok(outcome)
+        }
+        SuiteCommand::Remove(RemoveArguments { suite, yes, edit: arguments }) => {
+            let before = Config::load(&root)?;
+            let mut edit = Edit::new(&root)?;
+            edit.remove_suite(suite)?;
+            edit.check()?;
+            configured::check_losses(
+                (&root, &before),
+                |_, taken| taken == suite,
+                (*yes, *arguments),
+                output,
+            )?;
+            configured::carry_out(&edit, &format!("removed {suite}"), *arguments, &root, output)
+        }
+    }
+}
+
+fn list(config: &Config, output: &Output) {
+    let mut suites = Vec::new();
+    for suite in config.suites_of_all() {
+        let has_it = config.repositories().filter(|repository| repository.suite(&suite.name).is_some());
+        let repositories: Vec<String> = has_it.map(|repository| repository.name.to_string()).collect();
+        suites.push((suite, repositories));
+    }
+    let of_one = |(suite, repositories): &(repo_store::SuiteSettings, Vec<String>)| {
+        serde_json::json!({
+            "suite": suite.name.to_string(),
+            "alias": suite.alias.as_ref().map(ToString::to_string),
+            "architectures": suite.architectures.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "components": suite.components.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "repositories": repositories,
+        })
+    };
+    let all: Vec<_> = suites.iter().map(of_one).collect();
+    output.result(&serde_json::json!({ "suites": all }), || {
+        let row = |(suite, repositories): &(repo_store::SuiteSettings, Vec<String>)| {
+            let alias = suite.alias.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+            [
+                suite.name.to_string(),
+                alias,
+                joined(&suite.architectures),
+                joined(&suite.components),
+                joined(repositories),
+            ]
+        };
+        let rows: Vec<[String; 5]> = suites.iter().map(row).collect();
+        let head = [
+            Column::whole("SUITE"),
+            Column::whole("ALIAS"),
+            Column::words("ARCHITECTURES"),
+            Column::words("COMPONENTS"),
+            Column::words("REPOSITORIES"),
+        ];
+        output.table(&head, &rows, RowLimit::NONE);
+    });
+}

@@ -1,0 +1,268 @@
+//! A line for each operation, for the journal of systemd, syslog or standard error. What cannot be written keeps nothing from being done.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::Instant;
+
+use camino::Utf8Path;
+use jiff::Timestamp;
+use repo_config::{Config, LogTarget};
+use repo_store::{LogEntry, Store};
+
+use crate::error::Failure;
+use crate::output::Output;
+
+/// Where the journal and syslog listen.
+const JOURNAL: &str = "/run/systemd/journal/socket";
+const SYSLOG: &str = "/dev/log";
+
+/// What is longer is cut: no field has to be.
+const LONGEST: usize = 2000;
+
+/// Writes the lines of a command.
+pub(crate) struct OperationLog {
+    target: LogTarget,
+    verb: &'static str,
+    actor: String,
+    began: Instant,
+}
+
+/// The fields of a line, with the priority of syslog.
+#[derive(Debug, Default)]
+struct Record {
+    message: String,
+    is_error: bool,
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Record {
+    fn field(&mut self, name: &'static str, value: &impl ToString) {
+        self.fields.push((name, value.to_string().chars().take(LONGEST).collect()));
+    }
+
+    /// 3 is an error, 6 tells of what was done.
+    fn priority(&self) -> u8 {
+        if self.is_error { 3 } else { 6 }
+    }
+}
+
+impl OperationLog {
+    /// Begins the line of a verb; `None` when the configuration asks for none.
+    pub(crate) fn begin(config: &Config, verb: &'static str, actor: String) -> Option<Self> {
+        Some(Self { target: config.log()?, verb, actor, began: Instant::now() })
+    }
+
+    /// Writes a line for each change that was made, or one for the whole verb when it changed no repository or failed.
+    pub(crate) fn end(&self, root: &Utf8Path, failure: Option<&Failure>, output: &Output) {
+        let entries = output.watch().take_entries();
+        let store = if entries.is_empty() { None } else { Store::open(root).ok() };
+        for entry in &entries {
+            self.write(&self.of_entry(entry, store.as_ref()), output);
+        }
+        if entries.is_empty() || failure.is_some() {
+            self.write(&self.of_verb(failure), output);
+        }
+    }
+
+    /// Writes the lines of a round in which something changed, for a verb that goes on.
+    pub(crate) fn end_round(log: Option<&Self>, root: &Utf8Path, output: &Output) {
+        match log {
+            Some(log) if output.watch().has_entries() => log.end(root, None, output),
+            // Nobody wants to know.
+            _ => drop(output.watch().take_entries()),
+        }
+    }
+
+    fn record(&self, message: String) -> Record {
+        let mut record = Record { message, ..Record::default() };
+        record.field("VERB", &self.verb);
+        record.field("ACTOR", &self.actor);
+        record
+    }
+
+    fn of_entry(&self, entry: &LogEntry, store: Option<&Store>) -> Record {
+        let LogEntry { repository, before, after, operation, .. } = entry;
+        let mut record = self.record(format!("{repository}: {operation} by {}", self.actor));
+        record.field("REPOSITORY", repository);
+        record.field("OPERATION", operation);
+        for (name, commit) in [("COMMIT_BEFORE", before), ("COMMIT_AFTER", after)] {
+            if let Some(commit) = commit {
+                record.field(name, commit);
+            }
+        }
+        let commit = after.filter(|_| !entry.is_unchanged());
+        let changes = commit.and_then(|commit| store?.revision(repository, commit).ok()?.changes().ok());
+        if let Some(changes) = changes {
+            let count = |of: fn(&repo_store::Difference) -> usize| changes.values().map(of).sum::<usize>();
+            record.field("REMOVED", &count(|change| change.only_first.len()));
+            record.field("ADDED", &count(|change| change.only_second.len()));
+        }
+        self.finish(record, None)
+    }
+
+    fn of_verb(&self, failure: Option<&Failure>) -> Record {
+        let message = match failure {
+            Some(failure) => format!("{} by {} failed: {}", self.verb, self.actor, failure.report().message),
+            None => format!("{} by {}", self.verb, self.actor),
+        };
+        self.finish(self.record(message), failure)
+    }
+
+    fn finish(&self, mut record: Record, failure: Option<&Failure>) -> Record {
+        record.field("DURATION_MS", &self.began.elapsed().as_millis());
+        record.field("RESULT", &if failure.is_some() { "failed" } else { "done" });
+        if let Some(failure) = failure {
+            record.is_error = true;
+            record.field("ERROR", &failure.report().code);
+        }
+        record.message = record.message.chars().take(LONGEST).collect();
+        record
+    }
+
+    fn write(&self, record: &Record, output: &Output) {
+        match self.target {
+            LogTarget::Journald => send(&for_journal(record), Path::new(JOURNAL)),
+            LogTarget::Syslog(facility) => {
+                send(&for_syslog(record, facility, Timestamp::now()), Path::new(SYSLOG));
+            }
+            LogTarget::Stderr => output.note(&as_text(record)),
+            LogTarget::Json => output.note(&as_json(record)),
+        }
+    }
+}
+
+/// Sends a datagram; nobody waits for who does not take it.
+fn send(bytes: &[u8], socket: &Path) {
+    let sent = UnixDatagram::unbound().and_then(|own| {
+        own.set_nonblocking(true)?;
+        own.send_to(bytes, socket)
+    });
+    // There is nowhere to tell of it, and the operation is done.
+    drop(sent);
+}
+
+/// The native protocol of the journal: a text with a line break is written with its length.
+fn for_journal(record: &Record) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut put = |name: &str, value: &str| {
+        bytes.extend_from_slice(name.as_bytes());
+        if value.contains('\n') {
+            bytes.push(b'\n');
+            bytes.extend_from_slice(&u64::try_from(value.len()).unwrap_or_default().to_le_bytes());
+        } else {
+            bytes.push(b'=');
+        }
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.push(b'\n');
+    };
+    put("MESSAGE", &record.message);
+    put("PRIORITY", &record.priority().to_string());
+    put("SYSLOG_IDENTIFIER", "repo-cli");
+    record.fields.iter().for_each(|(name, value)| put(&format!("REPO_{name}"), value));
+    bytes
+}
+
+/// RFC 5424 with the fields as structured data. 32473 is the number that RFC 5612 keeps for those who have none.
+fn for_syslog(record: &Record, facility: u8, now: Timestamp) -> Vec<u8> {
+    let escaped = |value: &str| {
+        let plain = value.chars().map(|c| if c.is_control() { ' ' } else { c });
+        plain.collect::<String>().replace('\\', "\\\\").replace('"', "\\\"").replace(']', "\\]")
+    };
+    let fields: Vec<String> = record
+        .fields
+        .iter()
+        .map(|(name, value)| format!(" {}=\"{}\"", name.to_ascii_lowercase(), escaped(value)))
+        .collect();
+    let message: String = record.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let priority = u16::from(facility) * 8 + u16::from(record.priority());
+    let (now, process) = (now.strftime("%Y-%m-%dT%H:%M:%SZ"), std::process::id());
+    format!("<{priority}>1 {now} - repo-cli {process} - [repo@32473{}] {message}", fields.concat())
+        .into_bytes()
+}
+
+/// One line of words and values.
+fn as_text(record: &Record) -> String {
+    let is_plain = |value: &str| {
+        !value.is_empty()
+            && !value.contains(|c: char| c.is_whitespace() || c.is_control() || "\"=\\".contains(c))
+    };
+    let field = |(name, value): &(&str, String)| {
+        let name = name.to_ascii_lowercase();
+        if is_plain(value) { format!("{name}={value}") } else { format!("{name}={value:?}") }
+    };
+    let mut words = vec!["operation:".to_owned()];
+    words.extend(record.fields.iter().map(field));
+    if record.is_error {
+        words.push(format!("message={:?}", record.message));
+    }
+    words.join(" ")
+}
+
+/// One line of JSON.
+fn as_json(record: &Record) -> String {
+    let mut object = serde_json::Map::new();
+    for (name, value) in &record.fields {
+        // Counts are numbers; commits, which are digits too, are longer.
+        let number = value.parse::<u64>().ok().filter(|_| value.len() < 16 && *name != "ACTOR");
+        let value = number.map_or_else(|| value.clone().into(), serde_json::Value::from);
+        object.insert(name.to_ascii_lowercase(), value);
+    }
+    object.insert("message".to_owned(), record.message.clone().into());
+    serde_json::Value::Object(object).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let mut record = Record { message: "prod: add a \"b\"]\nby eve".to_owned(), ..Record::default() };
+        record.field("REPOSITORY", &"prod");
+        record.field("OPERATION", &"add a \"b\"]\nc");
+        record.field("ADDED", &2);
+        record
+    }
+
+    /// What a listener gets.
+    fn received(bytes: &[u8]) -> Vec<u8> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        send(bytes, &path);
+        let mut buffer = vec![0; 4096];
+        let length = socket.recv(&mut buffer).unwrap();
+        buffer.truncate(length);
+        buffer
+    }
+
+    #[test]
+    fn the_journal_gets_fields_of_its_own_protocol() {
+        let bytes = received(&for_journal(&record()));
+        let mut expected = b"MESSAGE\n".to_vec();
+        expected.extend(23_u64.to_le_bytes());
+        expected.extend(b"prod: add a \"b\"]\nby eve\nPRIORITY=6\nSYSLOG_IDENTIFIER=repo-cli\nREPO_REPOSITORY=prod\nREPO_OPERATION\n");
+        expected.extend(12_u64.to_le_bytes());
+        expected.extend(b"add a \"b\"]\nc\nREPO_ADDED=2\n");
+        assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&expected));
+    }
+
+    #[test]
+    fn syslog_gets_one_line_with_structured_data() {
+        let bytes = received(&for_syslog(&record(), 19, "2026-11-27T12:00:00Z".parse().unwrap()));
+        let text = String::from_utf8(bytes).unwrap().replace(&std::process::id().to_string(), "PID");
+        insta::assert_snapshot!(text, @r#"<158>1 2026-11-27T12:00:00Z - repo-cli PID - [repo@32473 repository="prod" operation="add a \"b\"\] c" added="2"] prod: add a "b"] by eve"#);
+    }
+
+    #[test]
+    fn standard_error_gets_one_line() {
+        insta::assert_snapshot!(format!("{}\n{}", as_text(&record()), as_json(&record())), @r#"
+        operation: repository=prod operation="add a \"b\"]\nc" added=2
+        {"added":2,"message":"prod: add a \"b\"]\nby eve","operation":"add a \"b\"]\nc","repository":"prod"}
+        "#);
+    }
+
+    #[test]
+    fn nobody_who_listens_is_no_failure() {
+        send(b"x", Path::new("/nonexistent/socket"));
+    }
+}

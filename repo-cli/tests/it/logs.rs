@@ -1,0 +1,117 @@
+//! A line for each operation, and no secret in any.
+
+use std::fs;
+
+use serde_json::Value;
+use testkit::Environment;
+
+use crate::{configure, store};
+
+/// The lines of the log that a command wrote to standard error as JSON.
+fn lines(environment: &Environment, arguments: &[&str]) -> Vec<Value> {
+    let output = environment.run(arguments);
+    output.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn text<'a>(line: &'a Value, name: &str) -> &'a str {
+    line[name].as_str().unwrap_or_else(|| panic!("{name}: {line}"))
+}
+
+#[test]
+fn each_change_has_a_line_with_what_it_did() {
+    let environment = store();
+    configure(&environment, "log = \"json\"\n");
+    let file = environment.package("hello", "1.0", "all");
+    let added = lines(&environment, &["add", "preprod", file.as_str(), "--actor", "eve"]);
+    assert_eq!(added.len(), 2, "the commit and its publication: {added:?}");
+    let [add, publish] = &*added else { panic!("{added:?}") };
+    assert_eq!((text(add, "verb"), text(add, "actor"), text(add, "repository")), ("add", "eve", "preprod"));
+    assert_eq!((&add["added"], &add["removed"]), (&Value::from(1), &Value::from(0)));
+    assert_ne!(text(add, "commit_before"), text(add, "commit_after"));
+    assert!(add["duration_ms"].is_u64() && text(add, "result") == "done");
+    assert!(text(publish, "operation").starts_with("publish "), "{publish}");
+    assert_eq!(text(publish, "commit_after"), text(add, "commit_after"));
+    // What changes no repository, what fails, and what changes nothing.
+    let set = lines(&environment, &["config", "set", "pdiffs", "3"]);
+    assert_eq!((set.len(), text(&set[0], "verb")), (1, "config set"));
+    let failed = lines(&environment, &["remove", "preprod", "nosuch"]);
+    let last = failed.last().unwrap();
+    assert_eq!((text(last, "result"), text(last, "error")), ("failed", "E-NO-MATCH"), "{failed:?}");
+    for arguments in
+        [&["list", "preprod"][..], &["promote", "--all", "--from", "preprod", "--to", "prod", "--dry-run"]]
+    {
+        assert!(lines(&environment, arguments).is_empty(), "{arguments:?}");
+    }
+    // The document stays the only thing on standard output.
+    let output = environment.run(&["--json", "publish", "prod"]).succeeds();
+    assert!(serde_json::from_str::<Value>(&output.stdout).is_ok(), "{output}");
+}
+
+#[test]
+fn a_log_that_nobody_takes_keeps_nothing_from_being_done() {
+    let environment = store();
+    let directory = fs::create_dir(environment.path("drop"));
+    assert!(directory.is_ok());
+    for target in ["journald", "syslog:local3", "stderr"] {
+        configure(&environment, &format!("log = \"{target}\"\n"));
+        environment.add("preprod", &[&format!("hello=1.{}", target.len())]);
+    }
+    let output = environment.run(&["publish"]).succeeds();
+    assert!(output.stderr.contains("operation: verb=publish"), "{output}");
+}
+
+#[test]
+fn no_secret_is_in_a_log_or_an_error() {
+    let secrets = ["correct-horse", "battery-staple", "hunter2-hash"];
+    let environment = store();
+    environment.write("store/passphrase", format!("{}\n", secrets[0]));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(environment.root().join("passphrase"), mode).unwrap();
+    environment.write("store/users", format!("anna:{}\n", secrets[2]));
+    let mut said = String::new();
+    let mut run = |arguments: &[&str]| {
+        let output = environment.run(arguments);
+        said.push_str(&output.to_string());
+    };
+    for target in ["json", "stderr"] {
+        configure(
+            &environment,
+            &format!(
+                "log = \"{target}\"\n[signing]\npassphrase_file = \"passphrase\"\n[repositories.prod]\nusers = \"users\"\n"
+            ),
+        );
+        let file = environment.package("hello", &format!("1.{}", target.len()), "all");
+        run(&["add", "preprod", file.as_str()]);
+        run(&["key", "generate"]);
+        run(&["key", "list"]);
+        run(&["publish"]);
+        run(&["promote", "--all", "--from", "preprod", "--to", "prod"]);
+        run(&["sign", "again"]);
+        run(&["config", "check"]);
+        run(&["config", "show"]);
+        run(&["config", "set", "signing.passphrase", secrets[1]]);
+        run(&["status"]);
+        run(&["fsck"]);
+        run(&["backup", "saved"]);
+    }
+    configure(
+        &environment,
+        &format!(
+            "log = \"json\"\n[signing]\npassphrase = \"{}\"\npassword = \"{}\"\n",
+            secrets[1], secrets[1]
+        ),
+    );
+    for verb in
+        [&["config", "check"][..], &["publish"], &["status"], &["key", "list"], &["incoming", "--once"]]
+    {
+        run(verb);
+    }
+    configure(&environment, &format!("[signing]\npassphrase = {}\n", secrets[1]));
+    run(&["config", "check"]);
+    // What was said is what is looked at.
+    assert!(said.contains("added 1 package file") && said.contains("operation: verb=add"));
+    for secret in secrets {
+        let line = said.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret}");
+    }
+}

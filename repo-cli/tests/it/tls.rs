@@ -1,0 +1,157 @@
+//! `serve` over TLS: real clients, a certificate that is renewed, and what leads from plain HTTP to it.
+
+use std::fs::{self, File};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use camino::Utf8PathBuf;
+use testkit::{Apt, Environment, Server};
+
+use crate::{configure, http, store};
+
+/// Makes a certificate for localhost that signs itself, and its key. Returns `false` when there is no openssl.
+fn certificate(environment: &Environment, name: &str) -> bool {
+    if !testkit::all_installed(&["openssl"]) {
+        return false;
+    }
+    let (certificate, key) =
+        (environment.path(format!("{name}.crt")), environment.path(format!("{name}.key")));
+    let mut command =
+        environment.other(&["openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]);
+    command.args(["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"]);
+    command.args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
+    command.args(["-out", certificate.as_str(), "-keyout", key.as_str()]);
+    assert!(command.stderr(Stdio::null()).status().unwrap().success());
+    true
+}
+
+/// Takes the certificate of that name into use.
+fn install(environment: &Environment, name: &str) {
+    for end in ["crt", "key"] {
+        fs::copy(environment.path(format!("{name}.{end}")), environment.path(format!("used.{end}"))).unwrap();
+    }
+}
+
+fn settings(environment: &Environment, more: &str) -> String {
+    let (certificate, key) = (environment.path("used.crt"), environment.path("used.key"));
+    format!(
+        "[serve]\nlisten = [\"https://127.0.0.1:0\", \"127.0.0.1:0\"]\n\
+         tls = {{ certificate = \"{certificate}\", key = \"{key}\" }}\n{more}"
+    )
+}
+
+/// A server with plain HTTP and TLS, and the address of the latter.
+fn serve(environment: &Environment) -> (Server, String) {
+    let talk = File::create(environment.path("talk")).unwrap();
+    let server = Server::start(environment.command().args(["serve"]).stderr(talk));
+    let line = server.printed().lines().find(|line| line.contains("https://")).unwrap().to_owned();
+    let address = line.strip_prefix("serving ").unwrap().rsplit_once('/').unwrap().0.to_owned();
+    (server, address)
+}
+
+/// The certificate that a server shows, as openssl prints it, and whether a client that knows `authority` takes it.
+fn shown(environment: &Environment, address: &str, authority: &str, version: &str) -> Option<String> {
+    let host = address.strip_prefix("https://").unwrap();
+    let file = environment.path(format!("{authority}.crt"));
+    let mut command =
+        environment.other(&["openssl", "s_client", version, "-connect", host, "-verify_return_error"]);
+    command.args(["-servername", "localhost", "-CAfile", file.as_str()]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[track_caller]
+fn soon(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_certificate_is_shown_and_renewed_without_a_restart() {
+    let environment = store();
+    if !certificate(&environment, "first") || !certificate(&environment, "second") {
+        return;
+    }
+    install(&environment, "first");
+    configure(&environment, &settings(&environment, ""));
+    let (_server, address) = serve(&environment);
+    for version in ["-tls1_2", "-tls1_3"] {
+        assert!(shown(&environment, &address, "first", version).is_some(), "{version}");
+        assert!(shown(&environment, &address, "second", version).is_none(), "{version}");
+    }
+    assert!(shown(&environment, &address, "first", "-tls1_1").is_none());
+    install(&environment, "second");
+    soon("the new one", || shown(&environment, &address, "second", "-tls1_3").is_some());
+    // A key that does not go with it, and no certificate at all: the one before is shown, and the log says so.
+    let talk = || fs::read_to_string(environment.path("talk")).unwrap();
+    fs::copy(environment.path("first.key"), environment.path("used.key")).unwrap();
+    soon("a mismatch is told", || talk().contains("used.key does not go with"));
+    fs::write(environment.path("used.crt"), "none").unwrap();
+    sleep(Duration::from_secs(2));
+    assert!(shown(&environment, &address, "second", "-tls1_3").is_some());
+    install(&environment, "first");
+    soon("the first again", || shown(&environment, &address, "first", "-tls1_3").is_some());
+    // At the start nothing is before it.
+    fs::write(environment.path("used.key"), "none").unwrap();
+    let refused = environment.run(&["serve"]).ends_with(1);
+    assert!(refused.stderr.contains("used.key holds no private key in PEM"), "{refused}");
+    let saved = environment.run(&["backup", "saved"]).succeeds();
+    assert!(saved.stderr.contains("used.key, which `serve.tls.key` names"), "{saved}");
+}
+
+#[test]
+fn plain_requests_are_led_to_tls() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    if !certificate(&environment, "only") {
+        return;
+    }
+    install(&environment, "only");
+    configure(&environment, &settings(&environment, "redirect_to_https = true\n"));
+    let (server, address) = serve(&environment);
+    let head = http::head_with(&server, "/prod/pool/a?b", "");
+    let port = address.rsplit_once(':').unwrap().1;
+    let expected = format!("location: https://127.0.0.1:{port}/prod/pool/a?b");
+    assert!(head.starts_with("HTTP/1.1 301 ") && head.contains(&expected), "{head}");
+    assert_eq!(http::get(&server, "/setup/x.sh").0, 404, "scripts are fetched without TLS");
+    for (text, said) in [
+        ("[serve]\nlisten = \"https://127.0.0.1:0\"\n", "https:// needs a certificate and its key"),
+        ("[serve]\nredirect_to_https = true\n", "redirect_to_https needs an address with https://"),
+        ("[serve]\nlisten = []\n", "an empty list listens nowhere"),
+    ] {
+        configure(&environment, text);
+        let refused = environment.run(&["serve"]).ends_with(1);
+        assert!(refused.stderr.contains(said), "{text}: {refused}");
+    }
+}
+
+#[test]
+fn apt_reads_over_tls_with_a_token() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    if !certificate(&environment, "only") {
+        return;
+    }
+    install(&environment, "only");
+    configure(&environment, &settings(&environment, "[repositories.prod]\naccess = [[\"tokens\"]]\n"));
+    let (_server, address) = serve(&environment);
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let entry = environment.run(&["access", "add", "prod", "web1", "--url", &address]).succeeds();
+    assert!(!entry.stderr.contains("everybody on the way"), "{entry}");
+    let arguments = ["client-config", "prod", "--suite", "bookworm", "--inline", "--url", &address];
+    apt.source("prod", &environment.run(&arguments).succeeds().stdout);
+    // A token is sent over TLS alone when the entry says https.
+    apt.auth("prod", &entry.stdout);
+    let refused = apt.update().ends_with(100);
+    assert!(refused.stderr.contains("certificate"), "{refused}");
+    let authority: Utf8PathBuf = environment.path("only.crt");
+    let configuration = format!("Acquire::https::CaInfo \"{authority}\";\n");
+    fs::write(apt.path("etc/apt/apt.conf.d/ca"), configuration).unwrap();
+    soon("the token counts", || apt.update().status == Some(0));
+    assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
+    assert_eq!(apt.download("hello"), fs::read(environment.path("files/hello_1.0_all.deb")).unwrap());
+}

@@ -1,0 +1,88 @@
+//! Why a configuration cannot be changed.
+
+use camino::Utf8PathBuf;
+
+use crate::error::ConfigError;
+
+/// Why a configuration cannot be changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The files cannot be read or written.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The configuration would have a mistake.
+    #[error("the configuration would be wrong")]
+    Refused(#[source] ConfigError),
+    /// A setting that there is not.
+    #[error("no setting named `{key}`")]
+    UnknownSetting {
+        /// Its keys.
+        key: String,
+        /// The settings beside it.
+        known: Vec<String>,
+    },
+    /// A table, whose settings are set one by one.
+    #[error("`{key}` is {whole}: set what is in it")]
+    Table {
+        /// Its keys.
+        key: String,
+        /// What it is.
+        whole: &'static str,
+    },
+    /// A list that several files add to.
+    #[error("several files add to `{key}`: {}", .files.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    SeveralFiles {
+        /// The keys of the list.
+        key: String,
+        /// The files.
+        files: Vec<Utf8PathBuf>,
+    },
+    /// What is to be added is there.
+    #[error("{what} {name} already exists")]
+    Exists {
+        /// What it is: a suite or a repository.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// What is to be changed or removed is not there.
+    #[error("no {what} named `{name}`")]
+    NoSuch {
+        /// What it is: a suite, a repository or a table.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A file in a form that cannot be changed by program.
+    #[error("{path} is written in a form that cannot be edited here")]
+    Form {
+        /// The file.
+        path: Utf8PathBuf,
+    },
+    /// A file that somebody else changed meanwhile.
+    #[error("{path} was changed by somebody else in the meantime")]
+    Changed {
+        /// The file.
+        path: Utf8PathBuf,
+    },
+}
+
+impl EditError {
+    /// Returns a code that stays the same for the same kind of error in every later version, whatever its message says.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Config(error) | Self::Refused(error) => error.code(),
+            Self::UnknownSetting { .. } => "E-UNKNOWN-SETTING",
+            Self::Table { .. } | Self::SeveralFiles { .. } | Self::Form { .. } => "E-NOT-EDITABLE",
+            Self::Exists { .. } => "E-EXISTS",
+            Self::NoSuch { what: "repository", .. } => "E-UNKNOWN-REPOSITORY",
+            Self::NoSuch { what: "suite", .. } => "E-UNKNOWN-SUITE",
+            Self::NoSuch { .. } => "E-UNKNOWN-SETTING",
+            Self::Changed { .. } => "E-CHANGED-MEANWHILE",
+        }
+    }
+}
