@@ -68,6 +68,12 @@ pub(crate) fn unusable_users(config: &Config, repository: &RepositoryName) -> Ve
     config.users_files(repository).into_iter().filter_map(problem).collect()
 }
 
+/// What is wrong with the list of the tokens of a repository, and what `serve` does then.
+pub(crate) fn unusable_tokens(config: &Config, repository: &RepositoryName) -> Option<String> {
+    let problem = config.takes_tokens(repository).then(|| token_file(config, repository).problem())??;
+    Some(format!("{problem}; no token lets anybody in until that is mended"))
+}
+
 /// What `serve` does when a file of users cannot be used.
 pub(crate) fn effect_of_unusable_users(repository: &RepositoryName) -> String {
     format!("a running serve keeps the users it has read, but a restart closes {repository}")

@@ -366,6 +366,7 @@ impl Command {
             Self::Sign(_) => "sign",
             Self::Fsck(_) => "fsck",
             Self::Key(_) => "key",
+            Self::Access(_) => "access",
             _ => return None,
         };
         Some(name)

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use repo_config::{Config, LogTarget};
 use repo_store::{LogEntry, Store};
 
-use crate::error::Failure;
+use crate::error::{Failure, Outcome, Report};
 use crate::output::Output;
 
 /// Where the journal and syslog listen.
@@ -46,6 +46,25 @@ impl Record {
     }
 }
 
+/// Why a verb did not do all that it was asked for.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    code: String,
+    message: String,
+}
+
+impl Fault {
+    /// The one that a report tells of.
+    pub(crate) fn of(report: &Report) -> Self {
+        Self { code: report.code.to_owned(), message: report.message.clone() }
+    }
+
+    /// One that nothing was reported of.
+    fn untold() -> Self {
+        Self { code: "E-REFUSED".to_owned(), message: "not all of it was done".to_owned() }
+    }
+}
+
 impl OperationLog {
     /// Begins the line of a verb; `None` when the configuration asks for none.
     pub(crate) fn begin(config: &Config, verb: &'static str, actor: String) -> Option<Self> {
@@ -53,7 +72,16 @@ impl OperationLog {
     }
 
     /// Writes a line for each change that was made, or one for the whole verb when it changed no repository or failed.
-    pub(crate) fn end(&self, root: &Utf8Path, failure: Option<&Failure>, output: &Output) {
+    pub(crate) fn end(&self, root: &Utf8Path, result: &Result<Outcome, Failure>, output: &Output) {
+        let failure = match result {
+            Ok(Outcome::Refused) => Some(output.failure_after(0).unwrap_or_else(Fault::untold)),
+            Ok(_) => None,
+            Err(failure) => Some(Fault::of(&failure.report())),
+        };
+        self.end_with(root, failure.as_ref(), output);
+    }
+
+    fn end_with(&self, root: &Utf8Path, failure: Option<&Fault>, output: &Output) {
         let entries = output.watch().take_entries();
         let store = if entries.is_empty() { None } else { Store::open(root).ok() };
         for entry in &entries {
@@ -65,9 +93,11 @@ impl OperationLog {
     }
 
     /// Writes the lines of a round in which something changed, for a verb that goes on.
-    pub(crate) fn end_round(log: Option<&Self>, root: &Utf8Path, output: &Output) {
+    pub(crate) fn end_round(log: Option<&Self>, root: &Utf8Path, refused: Option<&Fault>, output: &Output) {
         match log {
-            Some(log) if output.watch().has_entries() => log.end(root, None, output),
+            Some(log) if output.watch().has_entries() || refused.is_some() => {
+                log.end_with(root, refused, output);
+            }
             // Nobody wants to know.
             _ => drop(output.watch().take_entries()),
         }
@@ -100,20 +130,20 @@ impl OperationLog {
         self.finish(record, None)
     }
 
-    fn of_verb(&self, failure: Option<&Failure>) -> Record {
+    fn of_verb(&self, failure: Option<&Fault>) -> Record {
         let message = match failure {
-            Some(failure) => format!("{} by {} failed: {}", self.verb, self.actor, failure.report().message),
+            Some(failure) => format!("{} by {} failed: {}", self.verb, self.actor, failure.message),
             None => format!("{} by {}", self.verb, self.actor),
         };
         self.finish(self.record(message), failure)
     }
 
-    fn finish(&self, mut record: Record, failure: Option<&Failure>) -> Record {
+    fn finish(&self, mut record: Record, failure: Option<&Fault>) -> Record {
         record.field("DURATION_MS", &self.began.elapsed().as_millis());
         record.field("RESULT", &if failure.is_some() { "failed" } else { "done" });
         if let Some(failure) = failure {
             record.is_error = true;
-            record.field("ERROR", &failure.report().code);
+            record.field("ERROR", &failure.code);
         }
         record.message = record.message.chars().take(LONGEST).collect();
         record

@@ -24,6 +24,7 @@ pub(crate) use table::{Column, Grouped, RowLimit, grouped, package_rows};
 use crate::args::Global;
 use crate::error::{Failure, Report};
 use crate::nearest;
+use crate::operation_log::Fault;
 use crate::progress::{Shown, Watch};
 
 /// Something that a command went on in spite of.
@@ -353,6 +354,16 @@ impl Output {
             self.note(&rest);
         }
         self.failures.borrow_mut().extend(reports);
+    }
+
+    /// Returns how many failures were reported.
+    pub(crate) fn failures_told(&self) -> usize {
+        self.failures.borrow().len()
+    }
+
+    /// Returns the first failure that was reported after so many.
+    pub(crate) fn failure_after(&self, told: usize) -> Option<Fault> {
+        self.failures.borrow().get(told).map(Fault::of)
     }
 
     /// Adds a failure to the document, where standard error says it in other words.

@@ -151,11 +151,18 @@ impl Config {
     fn check_tls(&self, found: &mut Vec<ConfigError>) {
         let serve = &self.file.serve;
         let listens = self.listen().iter().any(Listen::is_tls);
-        if (listens && self.tls().is_none()) || serve.tls.certificate.is_some() != serve.tls.key.is_some() {
+        if listens && self.tls().is_none() {
             found.push(self.contradiction(Contradiction::NoCertificate));
         }
         if serve.redirect_to_https && !listens {
             found.push(self.contradiction(Contradiction::NothingToRedirectTo));
+        }
+        if serve.redirect_to_https {
+            for repository in self.repositories.keys().filter(|name| self.needs_password(name)) {
+                let url = self.configured_url(repository).filter(|url| url.to_string().starts_with("http://"));
+                let repository = repository.clone();
+                found.extend(url.map(|_| self.contradiction(Contradiction::LoginBeforeTls { repository })));
+            }
         }
     }
 

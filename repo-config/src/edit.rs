@@ -268,6 +268,8 @@ impl Edit {
     pub fn save(&self) -> Result<Vec<FileChange>, EditError> {
         self.check()?;
         let changes = self.changes();
+        // Of two who change it at once the second finds what the first wrote.
+        let _lock = lock(&self.root).map_err(ConfigError::io("lock", &self.root))?;
         for change in &changes {
             let now = regular_file::read_to_string(&change.path);
             if now.map_err(ConfigError::io("read", &change.path))? != change.before {
@@ -491,6 +493,13 @@ fn edited_value(kind: &Kind, text: &str) -> Value {
     }
 }
 
+/// Waits until nobody else writes the configuration, and holds that off.
+fn lock(root: &Utf8Path) -> io::Result<File> {
+    let directory = File::open(root)?;
+    rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)?;
+    Ok(directory)
+}
+
 /// Replaces a file, or what a link to it leads to, in one step and durably.
 fn replace(path: &Utf8Path, text: &str) -> io::Result<()> {
     let path = path.canonicalize_utf8()?;
@@ -498,8 +507,14 @@ fn replace(path: &Utf8Path, text: &str) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let before = path.metadata()?;
-    let new = directory.join(format!(".{name}.new"));
+    // What was left behind by one that was killed is in nobody's way.
+    let new = directory.join(format!(".{name}.{}.new", std::process::id()));
     let write = || {
+        // Of a process of that number that was killed.
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
         file.write_all(text.as_bytes())?;
         let made = file.metadata()?;
@@ -510,11 +525,8 @@ fn replace(path: &Utf8Path, text: &str) -> io::Result<()> {
         file.sync_all()?;
         fs::rename(&new, &path)
     };
-    write().inspect_err(|error| {
-        // Somebody else's is not ours to remove.
-        if error.kind() != io::ErrorKind::AlreadyExists {
-            let _ = fs::remove_file(&new);
-        }
+    write().inspect_err(|_| {
+        let _ = fs::remove_file(&new);
     })?;
     File::open(directory)?.sync_all()
 }

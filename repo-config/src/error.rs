@@ -227,6 +227,12 @@ pub enum Contradiction {
     /// Requests are led to TLS, and nothing listens there.
     #[error("serve: redirect_to_https needs an address with https:// in `listen`")]
     NothingToRedirectTo,
+    /// Clients of a repository are told to log in where they are then led to TLS: the login was sent in clear by then, and is not sent again.
+    #[error("{repository}: its `url` begins with http://, where redirect_to_https leads clients on that have sent their login: write https://")]
+    LoginBeforeTls {
+        /// The repository.
+        repository: RepositoryName,
+    },
     /// A repository with `access` and also with `allow` or `users`.
     #[error(
         "{repository} has `access` beside `allow` or `users`: say all of it in `access`, as in [[\"10.0.0.0/8\", \"users:FILE\"]]"
@@ -385,6 +391,7 @@ impl Contradiction {
             | Self::AccessTwice { .. }
             | Self::NoCertificate
             | Self::NothingToRedirectTo
+            | Self::LoginBeforeTls { .. }
             | Self::RouteWithoutSuites { .. }
             | Self::RetentionWithoutLimit { .. } => {
                 return None;

@@ -243,6 +243,9 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
             ];
         }
         Contradiction::NoCertificate => return vec![keys(&["serve", "tls"]), keys(&["serve", "listen"])],
+        Contradiction::LoginBeforeTls { repository } => {
+            return vec![keys(&["repositories", repository.as_str(), "url"]), keys(&["url"])];
+        }
         Contradiction::NothingToRedirectTo => keys(&["serve", "redirect_to_https"]),
         Contradiction::AccessTwice { repository } => keys(&["repositories", repository.as_str(), "access"]),
         Contradiction::Signer { number } => Setting::in_rule(&["signing", "signer"], *number, &[]),

@@ -71,7 +71,7 @@ pub(crate) fn ways<'de, D: Deserializer<'de>>(
 ) -> Result<Vec<Vec<Text<Condition>>>, D::Error> {
     let ways = Vec::<Vec<Text<Condition>>>::deserialize(deserializer)?;
     let rule = if ways.is_empty() {
-        Some("an empty list lets nobody in; `[[\"public\"]]` lets everybody in")
+        Some("an empty list lets nobody in; leave it out to let everybody in")
     } else {
         ways.iter().find_map(|way| fault(way))
     };
@@ -82,7 +82,7 @@ fn fault(way: &[Text<Condition>]) -> Option<&'static str> {
     let is_login =
         |condition: &&Text<Condition>| matches!(condition.0, Condition::Users(_) | Condition::Tokens);
     if way.is_empty() {
-        return Some("an empty way in would let everybody in; write `[\"public\"]` if that is meant");
+        return Some("a way in has no condition: name a network, `users:FILE` or `tokens`");
     }
     if way.len() > 1 && way.contains(&Text(Condition::Public)) {
         return Some("`public` asks for nothing, so it stands alone in its list");
@@ -147,8 +147,8 @@ mod tests {
     fn what_lets_in_nobody_or_everybody_by_mistake_is_refused() {
         for (access, rule) in [
             ("[]", "an empty list lets nobody in"),
-            ("[[]]", "an empty way in would let everybody in"),
-            ("[['10.0.0.0/8'], []]", "an empty way in would let everybody in"),
+            ("[[]]", "a way in has no condition"),
+            ("[['10.0.0.0/8'], []]", "a way in has no condition"),
             ("[['public', 'tokens']]", "stands alone"),
             ("[['tokens', 'users:a']]", "logs in once"),
             ("[['users:a', 'users:b']]", "logs in once"),

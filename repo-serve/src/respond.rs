@@ -29,12 +29,15 @@ use super::logins::Logins;
 use super::pages;
 use super::password::PASSWORD_LIMIT;
 use super::path::RequestPath;
-use super::site::{Access, Login, OpenSite};
+use super::site::{Access, Login, OpenSite, Way};
 use super::tree::OpenFile;
 use super::users::Users;
 
 /// How long a login may wait for others to be checked before it gets a 503.
 const LOGIN_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How tokens begin: nothing else makes their file be looked at.
+const TOKEN_PREFIX: &[u8] = b"repo_";
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -221,20 +224,16 @@ async fn let_in(
         return Err(closed());
     }
     let Some((name, password)) = credentials(headers) else { return Err(Answer::unauthorized(repository)) };
-    for way in &ways {
-        match &way.login {
-            Login::Tokens(tokens) => {
-                let holder = std::str::from_utf8(&password).ok().and_then(|token| tokens.holder_of(token));
-                if let Some(holder) = holder {
-                    return Ok(Some(escape(holder.as_bytes())));
-                }
-            }
-            Login::Users(file)
-                if file.users().is_some_and(|users| users.known(&name, &password).is_some()) =>
-            {
-                return Ok(Some(escape(name.as_bytes())));
-            }
-            Login::Users(_) | Login::None => {}
+    if let Some(known) = known(&ways, &name, &password) {
+        return Ok(Some(known));
+    }
+    if access.takes_tokens() && password.starts_with(TOKEN_PREFIX) {
+        // It may have been made since the file was looked at.
+        let (site, repository) = (shared.site(), repository.to_owned());
+        let look = move || site.access.get(&repository).map(Access::look_at_tokens);
+        let _ = tokio::task::spawn_blocking(look).await;
+        if let Some(known) = known(&ways, &name, &password) {
+            return Ok(Some(known));
         }
     }
     for way in &ways {
@@ -250,6 +249,18 @@ async fn let_in(
         return Err(closed());
     }
     Err(Answer::unauthorized(repository))
+}
+
+/// Who shows a token, or a password that was right before.
+fn known(ways: &[&Way], name: &str, password: &[u8]) -> Option<String> {
+    ways.iter().find_map(|way| match &way.login {
+        Login::Tokens(tokens) => {
+            let holder = tokens.holder_of(std::str::from_utf8(password).ok()?)?;
+            Some(escape(holder.as_bytes()))
+        }
+        Login::Users(file) => file.users()?.known(name, password).map(|()| escape(name.as_bytes())),
+        Login::None => None,
+    })
 }
 
 /// Checks a password that was not right before, when it is the client's turn.

@@ -154,6 +154,20 @@ impl Access {
         !self.ways.iter().any(|way| way.networks.is_empty() && matches!(way.login, Login::None))
     }
 
+    /// Whether a token lets anybody in.
+    pub(super) fn takes_tokens(&self) -> bool {
+        self.logins().any(|login| matches!(login, Login::Tokens(_)))
+    }
+
+    /// Looks at the files of tokens. It may block.
+    pub(super) fn look_at_tokens(&self) {
+        for login in self.logins() {
+            if let Login::Tokens(tokens) = login {
+                tokens.look_again();
+            }
+        }
+    }
+
     fn logins(&self) -> impl Iterator<Item = &Login> {
         self.ways.iter().map(|way| &way.login)
     }

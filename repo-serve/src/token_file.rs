@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -32,7 +33,12 @@ pub struct TokenFile {
 struct Known {
     file: ChangingFile,
     problem: Option<String>,
+    /// When it was looked at last.
+    looked: Option<Instant>,
 }
+
+/// How often, at most, a token that is not known makes the file be looked at.
+const AT_MOST_EVERY: Duration = Duration::from_millis(20);
 
 impl TokenFile {
     /// Reads a file of tokens.
@@ -49,6 +55,15 @@ impl TokenFile {
     /// Returns whose token this is.
     pub(crate) fn holder_of(&self, token: &str) -> Option<String> {
         self.holders()?.holder_of(token)
+    }
+
+    /// Looks at the file because a token is not known: it may have been made this moment. It may block.
+    pub(crate) fn look_again(&self) {
+        let looked = self.known.lock().unwrap_or_else(PoisonError::into_inner).looked;
+        if looked.is_none_or(|looked| looked.elapsed() > AT_MOST_EVERY) {
+            // What is wrong with it is told when it is looked at next.
+            self.update();
+        }
     }
 
     /// Returns whether nobody is let in because the file cannot be used.
@@ -68,8 +83,19 @@ impl TokenFile {
 
     /// Reads the file again if it has changed, and returns what is wrong with it, once. It may block.
     pub(crate) fn refresh(&self) -> Option<String> {
+        let problem = self.update();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let problem = match self.look(&mut known.file) {
+        let is_known = problem == std::mem::replace(&mut known.problem, problem.clone());
+        problem
+            .filter(|_| !is_known)
+            .map(|problem| format!("{problem}; no token counts until that is mended"))
+    }
+
+    /// Reads the file again if it has changed, and returns what is wrong with it.
+    fn update(&self) -> Option<String> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.looked = Some(Instant::now());
+        match self.look(&mut known.file) {
             Ok(None) => None,
             Ok(Some(holders)) => {
                 self.replace(Some(holders));
@@ -81,11 +107,7 @@ impl TokenFile {
                 known.file = ChangingFile::default();
                 Some(problem)
             }
-        };
-        let is_known = problem == std::mem::replace(&mut known.problem, problem.clone());
-        problem
-            .filter(|_| !is_known)
-            .map(|problem| format!("{problem}; no token counts until that is mended"))
+        }
     }
 
     /// Reads the file at the next [`refresh`](Self::refresh) even if it looks unchanged.

@@ -5,7 +5,7 @@ use deb_parse::SuiteName;
 use jiff::SignedDuration;
 use repo_config::{FromText as _, InvalidValue, Url};
 use repo_serve::hashes_for_other_servers;
-use repo_store::{HolderName, NewToken, RepositorySettings, TokenEntry};
+use repo_store::{HolderName, NewToken, RepositoryName, RepositorySettings, TokenEntry};
 
 use super::client_config::{Setup, address, paste};
 use crate::args::{RowArguments, RowLimits as _, argument};
@@ -168,7 +168,7 @@ fn add(
         if let Some(entry) = taken.entries().into_iter().find(|entry| entry.holder == *holder)
             && entry.counts_at(context.now)
         {
-            return Err(taken_name(repository, holder));
+            return Err(taken_name(&repository.name, holder));
         }
         let document = serde_json::json!({ "repository": repository.name.as_str(), "holder": holder.as_str(), "dry_run": true });
         output.result(&document, || {});
@@ -218,8 +218,8 @@ fn add(
     Ok(Outcome::Done)
 }
 
-fn taken_name(repository: &RepositorySettings, holder: &HolderName) -> Failure {
-    let (repository, holder) = (repository.name.clone(), holder.clone());
+fn taken_name(repository: &RepositoryName, holder: &HolderName) -> Failure {
+    let (repository, holder) = (repository.clone(), holder.clone());
     repo_store::Error::Access(repo_store::AccessError::HolderTaken { repository, holder }).into()
 }
 
@@ -299,7 +299,11 @@ fn rename(arguments: &RenameArguments, session: &Session, output: &Output) -> Re
     let name = &session.repository(&arguments.repository)?.name;
     let RenameArguments { holder, to, dry_run, .. } = arguments;
     if *dry_run {
-        session.store.tokens(name)?.of(name, holder).map_err(repo_store::Error::from)?;
+        let tokens = session.store.tokens(name)?;
+        tokens.of(name, holder).map_err(repo_store::Error::from)?;
+        if to != holder && tokens.of(name, to).is_ok() {
+            return Err(taken_name(name, to));
+        }
     } else {
         session.store.rename_token(name, (holder, to), &session.context())?;
     }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::Utf8Path;
 use clap::Subcommand;
 use repo_config::{Config, DropFolder, Edit, PassphrasePlace, ShownSetting};
-use repo_serve::UserFile;
+use repo_serve::{Certificate, UserFile};
 use repo_store::{RepositoryName, Store};
 use rustix::fs::Access;
 
@@ -93,7 +93,7 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
     for repository in config.repositories() {
         problems.extend(of_repository(&config, &repository.name, store.as_ref()));
     }
-    let named = of_passphrase(&config).into_iter();
+    let named = of_passphrase(&config).into_iter().chain(of_certificate(&config));
     let folders = config.drop_folders();
     let named = named.chain(folders.iter().flat_map(|folder| of_drop_folder(folder, &config)));
     problems.extend(named.map(|failure| failure.report()));
@@ -196,6 +196,13 @@ fn of_repository(config: &Config, name: &RepositoryName, store: Option<&Store>) 
     let refused = store.and_then(|store| store.check_file_systems(name).err());
     problems.extend(refused.map(|error| Failure::Store(error).report()));
     problems
+}
+
+/// A certificate for TLS that the server could not use.
+fn of_certificate(config: &Config) -> Option<Failure> {
+    let (certificate, key) = config.tls()?;
+    let root = config.root();
+    Certificate::load(&root.join(certificate), &root.join(key)).err().map(Failure::Certificate)
 }
 
 /// A file with a passphrase that is not there, or that others may read.

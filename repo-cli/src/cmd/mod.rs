@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
     });
     let result = carry_out(arguments, output);
     if let Some((log, root)) = log {
-        log.end(&root, result.as_ref().err(), output);
+        log.end(&root, &result, output);
     }
     result
 }

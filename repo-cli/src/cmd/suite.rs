@@ -98,6 +98,9 @@ pub(crate) fn run(arguments: &SuiteArguments, global: &Global, output: &Output) 
                     ));
                 }
             }
+            if !arguments.is_dry_run() {
+                output.say("run repo-cli publish to show it");
+            }
             Ok(outcome)
         }
         SuiteCommand::Remove(RemoveArguments { suite, yes, edit: arguments }) => {
@@ -111,7 +114,13 @@ pub(crate) fn run(arguments: &SuiteArguments, global: &Global, output: &Output) 
                 (*yes, *arguments),
                 output,
             )?;
-            configured::carry_out(&edit, &format!("removed {suite}"), *arguments, &root, output)
+            let outcome =
+                configured::carry_out(&edit, &format!("removed {suite}"), *arguments, &root, output)?;
+            if !arguments.is_dry_run() {
+                let next = "clients still find it: run repo-cli publish --allow-removal to take it away";
+                output.say(next);
+            }
+            Ok(outcome)
         }
     }
 }

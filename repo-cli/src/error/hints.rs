@@ -145,7 +145,9 @@ fn config_hint(error: &ConfigError) -> Option<String> {
                 .is_some_and(|(name, _)| known.iter().any(|known| known.as_str() == name)) =>
         {
             let (name, suite) = name.split_once('/')?;
-            Some(format!("a suite is named by an option here: {name} --suite {suite}"))
+            Some(format!(
+                "name the repository alone, {name}; where a verb takes a suite, it is --suite {suite}"
+            ))
         }
         ConfigError::UnknownRepository { name, known } => {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
@@ -315,7 +317,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             ));
         }
         Error::Access(AccessError::HolderTaken { repository, holder }) => {
-            return Some(format!("for a new token first run repo-cli access revoke {repository} {holder}"));
+            return Some(format!(
+                "choose another name, or first run repo-cli access revoke {repository} {holder}"
+            ));
         }
         Error::Access(AccessError::UnknownHolder { holder, known, .. }) if !known.is_empty() => {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();

@@ -309,7 +309,7 @@ fn one_line_fetches_the_script_and_trusts_it_by_its_hash_alone() {
     let environment = store();
     environment.add("prod", &["hello=1.0"]);
     let without = environment.run(&["client-config", "prod", "--script"]).ends_with(2);
-    assert!(without.stderr.contains("--script needs the web address"), "{without}");
+    assert!(without.stderr.contains("the line needs the web address"), "{without}");
     let server = environment.serve();
     let line = script(&environment, &server, &["--script", "--suite", "bookworm"]);
     assert!(line.starts_with(' ') && line.lines().count() == 1, "{line}");

@@ -37,6 +37,20 @@ fn each_change_has_a_line_with_what_it_did() {
     let failed = lines(&environment, &["remove", "preprod", "nosuch"]);
     let last = failed.last().unwrap();
     assert_eq!((text(last, "result"), text(last, "error")), ("failed", "E-NO-MATCH"), "{failed:?}");
+    // What is refused file by file is a failure too.
+    fs::create_dir(environment.path("drop")).unwrap();
+    let bad = environment.write("drop/bad.deb", "no package");
+    for arguments in
+        [&["add", "preprod", bad.as_str()][..], &["incoming", "preprod", "drop", "--once", "--patience", "0"]]
+    {
+        let refused = lines(&environment, arguments);
+        let last = refused.last().unwrap();
+        assert_eq!(
+            (text(last, "result"), text(last, "error")),
+            ("failed", "E-INVALID-PACKAGE"),
+            "{refused:?}"
+        );
+    }
     for arguments in
         [&["list", "preprod"][..], &["promote", "--all", "--from", "preprod", "--to", "prod", "--dry-run"]]
     {

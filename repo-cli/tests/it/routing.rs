@@ -411,7 +411,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.d/test.toml:2:11: retention rule 1: kept_by adds to keep_versions or keep_for: set one of them
     error: <DIR>/store/repo.d/test.toml:2:10: repositories.preprod.allow: `10.0.0.1/8` is not a network: bits are set behind the prefix
     error: <DIR>/store/repo.d/test.toml:2:9: gc.grace: invalid duration `200y`; use for example 14d or 36h
-    error: <DIR>/store/repo.d/test.toml:2:10: serve.listen: invalid address `8080`; use ADDRESS:PORT, for example 127.0.0.1:<PORT>
+    error: <DIR>/store/repo.d/test.toml:2:10: serve.listen: invalid address `8080`; use ADDRESS:PORT, for example 127.0.0.1:<PORT>, or https://ADDRESS:PORT
     error: <DIR>/store/repo.d/test.toml:2:9: repositories.prod.label: there is nothing in it: leave it out
     "#);
 }

@@ -174,7 +174,7 @@ fn states_and_names_that_are_not_understood_are_answered_with_what_is() {
     ");
     insta::assert_snapshot!(error(&["rollback", "prod/trixie", "--to", "1"]), @"
     error: no repository named `prod/trixie`
-    hint: a suite is named by an option here: prod --suite trixie
+    hint: name the repository alone, prod; where a verb takes a suite, it is --suite trixie
     ");
     insta::assert_snapshot!(error(&["show", "tool"]), @"
     error: `tool` is not a repository but a package

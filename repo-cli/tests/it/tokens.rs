@@ -172,7 +172,7 @@ fn a_client_needs_one_of_the_ways_in() {
     assert_eq!(status(&elsewhere, Some(("web1", &token))), 403);
     for (text, said) in [
         ("access = []", "an empty list lets nobody in"),
-        ("access = [[]]", "an empty way in would let everybody in"),
+        ("access = [[]]", "a way in has no condition"),
         ("access = [['tokens']]\nallow = ['10.0.0.0/8']", "prod has `access` beside `allow` or `users`"),
     ] {
         configure(&environment, &format!("[repositories.prod]\n{text}\n"));

@@ -111,6 +111,28 @@ impl Tokens {
         })
     }
 
+    /// Applies what the operation log tells of since each token was made: a list from a backup has those that were revoked meanwhile.
+    pub(crate) fn brought_up_to(&self, log: &[LogEntry], repository: &RepositoryName) -> Self {
+        let mut tokens = Self::default();
+        'tokens: for entry in self.by_id.values() {
+            let mut entry = entry.clone();
+            let later = log.iter().filter(|told| told.repository == *repository && told.date >= entry.made);
+            for told in later {
+                match &told.operation {
+                    Operation::RevokeToken(holder) if *holder == entry.holder => continue 'tokens,
+                    // It had expired, and another took its place.
+                    Operation::GiveToken(holder) if *holder == entry.holder && told.date > entry.made => {
+                        continue 'tokens;
+                    }
+                    Operation::RenameToken { from, to } if *from == entry.holder => entry.holder = to.clone(),
+                    _ => {}
+                }
+            }
+            tokens.by_id.insert(entry.id.clone(), entry);
+        }
+        tokens
+    }
+
     fn of_holder(&self, holder: &HolderName) -> Option<&TokenEntry> {
         self.by_id.values().find(|entry| entry.holder == *holder)
     }
@@ -286,6 +308,22 @@ mod tests {
 
     fn store() -> (Store, RepositoryName) {
         (Store::with_storage("archive".into(), Memory::default()), RepositoryName::parse("prod").unwrap())
+    }
+
+    #[test]
+    fn a_list_from_a_backup_has_nothing_of_what_was_revoked_since() {
+        let (store, prod) = store();
+        for (second, name) in [(1, "web1"), (2, "db1"), (3, "ci")] {
+            store.add_token(&prod, &NewToken::new(holder(name)), &context(second)).unwrap();
+        }
+        let saved = store.tokens(&prod).unwrap();
+        store.rename_token(&prod, (&holder("db1"), &holder("db2")), &context(4)).unwrap();
+        store.revoke_token(&prod, &holder("db2"), &context(5)).unwrap();
+        store.rename_token(&prod, (&holder("ci"), &holder("build")), &context(6)).unwrap();
+        store.revoke_token(&prod, &holder("web1"), &context(7)).unwrap();
+        store.add_token(&prod, &NewToken::new(holder("web1")), &context(8)).unwrap();
+        let now = saved.brought_up_to(&store.operations().unwrap(), &prod);
+        assert_eq!(now.entries().iter().map(|entry| entry.holder.as_str()).collect::<Vec<_>>(), ["build"]);
     }
 
     #[test]

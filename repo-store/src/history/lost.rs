@@ -65,6 +65,11 @@ impl Told {
         let mut told = Self::default();
         let mut announced = HashSet::<CommitId>::new();
         for entry in log.iter().filter(|entry| entry.repository == *repository) {
+            // Nobody publishes a repository without a state that has one, or has lost it: it was deleted, and begins again.
+            if matches!(entry.operation, Operation::Publish(_)) && entry.after.is_none() {
+                told = Self::default();
+                announced.clear();
+            }
             let is_known = entry.before.is_some_and(|before| announced.contains(&before));
             told.was_current |= is_known || (entry.is_unchanged() && entry.after.is_some());
             told.is_published |= matches!(entry.operation, Operation::Publish(_)) && entry.is_unchanged();
@@ -98,6 +103,8 @@ mod tests {
         assert!(!told(&[]) && !told(std::slice::from_ref(&first)) && !told(&[first.clone(), again]));
         assert!(told(&[first.clone(), entry(b"a", b"c", "add hello 1.1 amd64")]));
         assert!(told(&[first.clone(), entry(b"a", b"a", "publish 20261121T083000Z")]));
+        let begun = LogEntry { before: None, after: None, ..entry(b"a", b"a", "publish 20261121T083000Z") };
+        assert!(!told(&[first.clone(), entry(b"a", b"c", "add hello 1.1 amd64"), begun]));
         let other = RepositoryName::parse("other").unwrap();
         assert!(!Told::of(&[first.clone(), entry(b"a", b"c", "add hello 1.1 amd64")], &other).was_current);
     }

@@ -40,7 +40,7 @@ pub(crate) fn line(
     }
     let base = base.or_else(|| session.config.url()).filter(|url| url.is_of_the_web());
     let base = base.ok_or(Failure::Usage(
-        "--script needs the web address of all repositories: give --url, or set url in repo.toml",
+        "the line needs the web address of all repositories: give --url, or set url in repo.toml",
     ))?;
     let hash = Sha256::of(script.as_bytes());
     let name = format!("{hash}.sh");

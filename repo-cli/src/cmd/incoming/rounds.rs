@@ -105,7 +105,7 @@ fn round(
         }
     };
     watched.watch(batches.iter().flat_map(|batch| &batch.folders).map(|folder| &folder.path));
-    let log = session.operation_log("incoming");
+    let (log, told) = (session.operation_log("incoming"), output.failures_told());
     let mut all_done = true;
     for batch in &batches {
         let done = take(batch, arguments, &session, *unfinished, output);
@@ -116,7 +116,8 @@ fn round(
         found.iter().for_each(&mut problem);
     }
     *unfinished = !all_done;
-    OperationLog::end_round(log.as_ref(), &session.root, watched_output);
+    let refused = output.failure_after(told);
+    OperationLog::end_round(log.as_ref(), &session.root, refused.as_ref(), watched_output);
     problems
 }
 

@@ -126,6 +126,9 @@ fn repository(
         subject.figure("changed_seconds", head.commit().date.as_second());
         subject.say(format!("changed {} by {}", ago(head.commit().date, now), head.commit().actor));
     }
+    if let Some(problem) = access::unusable_tokens(&session.config, name) {
+        subject.attention(problem, Some("repo-cli fsck --repair --from BACKUP".to_owned()));
+    }
     for (path, problem) in access::unusable_users(&session.config, name) {
         subject.attention(format!("{path}: {problem}"), None);
     }

@@ -206,6 +206,7 @@ pub(crate) fn plan_backup(store: &Store, to: &Utf8Path, named: &[NamedFile]) -> 
     refuse_all_linked(store)?;
     check_can_be_made(to)?;
     let mut plan = Plan::of(store)?;
+    plan.leave_out(store.root(), named);
     let copy = StorePaths::of_backup(to);
     keep_lost(store, &mut plan, &copy)?;
     let mut found = Copies::new(to);

@@ -66,7 +66,8 @@ pub(crate) fn lost_references(store: &Store) -> Result<Vec<Utf8PathBuf>, Error> 
 /// See [`Store::backup_files`].
 pub(crate) fn backup_files(store: &Store, named: &[NamedFile]) -> Result<Vec<Utf8PathBuf>, Error> {
     refuse_all_linked(store)?;
-    let plan = Plan::of(store)?;
+    let mut plan = Plan::of(store)?;
+    plan.leave_out(store.root(), named);
     let configured = configured::configured(store.root(), named, &plan.plain)?.into_iter();
     let configured =
         configured.map(|one| OutsideFile::of(&one.saved_as).map_or(one.saved_as, |outside| outside.path));
@@ -92,6 +93,7 @@ pub(crate) fn backup_with(
     check_backup_place(store.root(), to)?;
     refuse_all_linked(store)?;
     let mut plan = Plan::of(store)?;
+    plan.leave_out(store.root(), named);
     kept::keep_lost(store, &mut plan, &StorePaths::of_backup(to))?;
     let configured = configured::configured(store.root(), named, &plan.plain)?;
     let target = Target::new((store.root(), store.paths()), to)?;

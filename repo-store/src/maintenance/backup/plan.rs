@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::checksum::Blake3;
 
-use super::INCOMPLETE;
+use super::{INCOMPLETE, NamedFile, NamedFileKind};
 use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::Ends;
@@ -67,6 +67,15 @@ impl Plan {
     /// [`StorageError::UnsafePath`] when something in its store is a link or no regular file.
     pub(super) fn of_backup(root: &Utf8Path) -> Result<Self, Error> {
         Self::make(&StorePaths::of_backup(root), root, None)
+    }
+
+    /// Leaves out what the configuration names as something that no backup may hold, such as the key of the server.
+    pub(super) fn leave_out(&mut self, root: &Utf8Path, named: &[NamedFile]) {
+        let is_secret = |path: &Utf8PathBuf| {
+            let names_it = |file: &NamedFile| root.join(&file.path) == root.join(path);
+            named.iter().any(|file| file.kind == NamedFileKind::NamedOnly && names_it(file))
+        };
+        self.plain.retain(|path| !is_secret(path));
     }
 
     /// The commits that the captured references name, with the number of the oldest one before them that is kept.

@@ -495,8 +495,13 @@ impl Repair<'_, '_> {
             }
             // Nothing else tells which packages are keyrings of ours.
             Area::Keyrings => self.sources.document::<KeyringVersions>(path).as_ref().map(document::to_text),
-            // Who has lost a token gets another one.
-            Area::Tokens => self.sources.document::<Tokens>(path).as_ref().map(document::to_text),
+            // Who has lost a token gets another one; one that was revoked since the backup stays so.
+            Area::Tokens => {
+                let repository = path.file_name().and_then(|name| RepositoryName::parse(name).ok());
+                let saved = self.sources.document::<Tokens>(path).zip(repository);
+                let log = self.store.operations()?;
+                saved.map(|(saved, repository)| document::to_text(&saved.brought_up_to(&log, &repository)))
+            }
             // Who knows nothing of the last backup makes another one.
             Area::Upkeep => {
                 Some(document::to_text(&self.sources.document::<Upkeep>(path).unwrap_or_default()))
