@@ -439,7 +439,7 @@ impl Published<'_> {
             self.report(None, ProblemKind::Damaged, dists, what, affects);
         } else if let Some(newest) = newest.filter(|newest| newest.id != id)
             && let Some(replaced) = newest.replaces
-            && !(is_unlogged && !self.is_built_upon(newest, id))
+            && (!is_unlogged || self.is_built_upon(newest, id))
         {
             let last = newest.id;
             if replaced != id {
