@@ -214,6 +214,7 @@ fn config_show_tells_where_each_value_comes_from() {
     repositories.prod.uploaders        (not set)                                default
     repositories.prod.allow            (not set)                                default
     repositories.prod.users            (not set)                                default
+    repositories.prod.access           (not set)                                default
     repositories.prod.keep_history     (not set)                                default
     repositories.prod.keys             (not set)                                default
     "#);
@@ -411,7 +412,7 @@ fn config_check_tells_of_all_mistakes_and_other_verbs_of_the_first() {
     ---- stdout
     found 8 mistakes
     ---- stderr
-    error: <DIR>/store/repo.d/a.toml:2:10: serve.listen: invalid address `80`; use ADDRESS:PORT, for example 127.0.0.1:<PORT>
+    error: <DIR>/store/repo.d/a.toml:2:10: serve.listen: invalid address `80`; use ADDRESS:PORT, for example 127.0.0.1:<PORT>, or https://ADDRESS:PORT
         2 | listen = "80"
           |          ^^^^
     error: <DIR>/store/repo.d/a.toml:3:20: serve.trusted_proxies: `10.0.0.1/8` is not a network: bits are set behind the prefix
@@ -421,7 +422,7 @@ fn config_check_tells_of_all_mistakes_and_other_verbs_of_the_first() {
         1 | channels = ["preprod", "prd"]
           |                        ^^^^^
     hint: did you mean `prod`?
-    error: <DIR>/store/repo.d/test.toml:3:1: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `keep_history`, `keys`
+    error: <DIR>/store/repo.d/test.toml:3:1: repositories.prod: unknown field `lable`, expected one of `url`, `label`, `suites`, `flat`, `translations`, `contents`, `unknown_release`, `valid_for`, `pdiffs`, `uploaders`, `allow`, `users`, `access`, `keep_history`, `keys`
         3 | lable = "x"
           | ^^^^^
     hint: did you mean `label`?

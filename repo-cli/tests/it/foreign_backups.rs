@@ -132,6 +132,7 @@ fn a_list_that_is_gone_keeps_nothing_else_from_being_saved() {
     assert!(output.stderr.contains("gone") && output.stderr.contains("architectures_file"), "{output}");
     assert!(backup.join("store/refs/prod").is_file() && backup.join("keys").is_dir(), "{output}");
     // A mistake in the configuration does not either.
+    fs::write(environment.root().join("repo.toml"), &toml).unwrap();
     configure(&environment, "no_such_setting = 1\n");
     let second = environment.path("second");
     let output = environment.run(&["backup", second.as_str()]).ends_with(1);

@@ -246,7 +246,10 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(1, &["restore", "saved", "files"]),
         ],
         // One that serves is in a test of its own.
-        "serve" => vec![case(1, &["serve", "--listen", &hostile_name])],
+        "serve" => vec![
+            case(1, &["serve", "--listen", "192.0.2.1:9"]),
+            case(2, &["serve", "--listen", &hostile_name]),
+        ],
         "client-config" => {
             vec![case(0, &["client-config", "prod"]), case(1, &["client-config", "prod", "--flat"])]
         }

@@ -179,8 +179,13 @@ fn the_whole_text() {
         -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"; then cat "$work/said" >&2; else
         cat "$work/said" >&2
         if [ -n "${auth:-}" ] && grep -q ' 401 ' "$work/said" && [ "$(grep -c '^machine ' "$auth")" -eq 1 ]; then
-            rm -f "$auth"
-            echo "The server refused the login, so $auth is removed: paste this again to give another one." >&2
+            if [ -e "$work/auth" ]; then
+                cp -p "$work/auth" "$auth"
+                echo "The server refused the login, so $auth is as it was before." >&2
+            else
+                rm -f "$auth"
+                echo "The server refused the login, so $auth is removed: paste this again to give another one." >&2
+            fi
         fi
         exit 1
     fi
