@@ -131,7 +131,12 @@ fn what_somebody_deleted_goes_from_the_backup() {
     let saved = environment.path("saved");
     let _ = environment.run(&["tag", "prod", "first", "--delete"]).succeeds();
     let _ = environment.run(&["access", "revoke", "prod", "ci"]).succeeds();
+    let key = key(&environment.root());
+    let _ = environment.run(&["key", "generate"]).succeeds();
+    let _ = environment.run(&["publish"]).succeeds();
+    let _ = environment.run(&["key", "retire", key.file_stem().unwrap(), "--force"]).succeeds();
     let _ = environment.run(&["backup", "saved"]).succeeds();
+    assert!(!saved.join(&key).exists() && saved.join(format!("{key}.retired")).exists());
     assert!(!saved.join("store/tags/prod/first").exists());
     assert!(!saved.join("store/tokens/prod").exists());
     let _ = environment.run(&["restore", "saved", "again"]).succeeds();

@@ -181,6 +181,15 @@ impl Target<'_> {
                 }
             }
         }
+        // A restored store would sign with a key that was retired. The backup has it under its new name.
+        for path in kept.iter().filter(|path| path.starts_with("keys")) {
+            let before = path.as_str().strip_suffix(".retired").map(Utf8Path::new);
+            let Some(before) = before.filter(|before| !kept.contains(before)) else { continue };
+            if self.has(path)? {
+                files::remove_if_present(self.copy.at(before))?;
+                self.note(self.to.join(before).parent().map(Utf8Path::to_owned));
+            }
+        }
         Ok(())
     }
 }
