@@ -159,7 +159,8 @@ impl Config {
         }
         if serve.redirect_to_https {
             for repository in self.repositories.keys().filter(|name| self.needs_password(name)) {
-                let url = self.configured_url(repository).filter(|url| url.to_string().starts_with("http://"));
+                let url =
+                    self.configured_url(repository).filter(|url| url.to_string().starts_with("http://"));
                 let repository = repository.clone();
                 found.extend(url.map(|_| self.contradiction(Contradiction::LoginBeforeTls { repository })));
             }

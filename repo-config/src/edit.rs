@@ -635,7 +635,7 @@ mod tests {
         +alias = "stable"
         serve.listen: repo.toml
         +[serve]
-        +listen = "0.0.0.0:80"
+        +listen = ["0.0.0.0:80"]
         retention.1.keep_versions: x.toml
         -keep_versions = 3
         +keep_versions = 5

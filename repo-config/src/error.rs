@@ -228,7 +228,9 @@ pub enum Contradiction {
     #[error("serve: redirect_to_https needs an address with https:// in `listen`")]
     NothingToRedirectTo,
     /// Clients of a repository are told to log in where they are then led to TLS: the login was sent in clear by then, and is not sent again.
-    #[error("{repository}: its `url` begins with http://, where redirect_to_https leads clients on that have sent their login: write https://")]
+    #[error(
+        "{repository}: its `url` begins with http://, where redirect_to_https leads clients on that have sent their login: write https://"
+    )]
     LoginBeforeTls {
         /// The repository.
         repository: RepositoryName,

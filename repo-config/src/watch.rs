@@ -218,4 +218,26 @@ mod tests {
         let open = "new would be open to everyone";
         assert_eq!(watched.settled().as_deref(), Some(open), "it was closed in the meantime");
     }
+
+    #[test]
+    fn other_ways_in_count_at_once_unless_proxies_are_dropped_with_them() {
+        let mut watched = Watched::new();
+        let ways = |access: &str| {
+            format!("[serve]\ntrusted_proxies = ['127.0.0.1']\n[repositories.prod]\naccess = {access}\n")
+        };
+        for access in [
+            "[['127.0.0.0/8']]",
+            "[['tokens']]",
+            "[['10.0.0.0/8'], ['tokens']]",
+            "[['0.0.0.0/0']]",
+            "[['127.0.0.0/8'], ['tokens']]",
+        ] {
+            watched.write("repo.d/a.toml", &ways(access));
+            assert_eq!(watched.settled().as_deref(), Some("used"), "{access}");
+        }
+        watched.write("repo.d/a.toml", "[repositories.prod]\naccess = [['127.0.0.0/8'], ['tokens']]\n");
+        assert_eq!(watched.settled().as_deref(), Some("`trusted_proxies` would be empty"));
+        watched.write("repo.d/a.toml", &ways("[['public']]"));
+        assert_eq!(watched.settled().as_deref(), Some("prod would be open to everyone"));
+    }
 }

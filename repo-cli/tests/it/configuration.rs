@@ -306,10 +306,11 @@ fn suites_and_repositories_come_and_go_by_program() {
     run(&["repository", "remove", "stagin"]);
     run(&["repository", "remove", "staging"]);
     run(&["suite", "remove", "trixie"]);
-    insta::assert_snapshot!(said.join("--\n"), @r#"
+    insta::assert_snapshot!(said.join("--\n"), @"
     status: 0
     ---- stdout
     added trixie in repo.toml
+    run repo-cli publish to show it
     --
     status: 0
     ---- stdout
@@ -345,7 +346,8 @@ fn suites_and_repositories_come_and_go_by_program() {
     status: 0
     ---- stdout
     removed trixie in repo.toml
-    "#);
+    clients still find it: run repo-cli publish --allow-removal to take it away
+    ");
     let _ = environment.run(&["config", "check"]).succeeds();
     assert_eq!(text(), before);
 }

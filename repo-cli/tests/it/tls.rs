@@ -101,6 +101,15 @@ fn a_certificate_is_shown_and_renewed_without_a_restart() {
     assert!(refused.stderr.contains("used.key holds no private key in PEM"), "{refused}");
     let saved = environment.run(&["backup", "saved"]).succeeds();
     assert!(saved.stderr.contains("used.key, which `serve.tls.key` names"), "{saved}");
+    // Also where every other file of the administrator is saved.
+    fs::copy(environment.path("first.key"), environment.root().join("tls.key")).unwrap();
+    fs::copy(environment.path("first.crt"), environment.root().join("other.txt")).unwrap();
+    configure(&environment, "[serve]\ntls = { certificate = 'tls.crt', key = 'tls.key' }\n");
+    let saved = environment.run(&["backup", "again"]).succeeds();
+    assert!(saved.stderr.contains("tls.key, which `serve.tls.key` names"), "{saved}");
+    assert!(environment.path("again/other.txt").exists() && !environment.path("again/tls.key").exists());
+    let checked = environment.run(&["config", "check"]).ends_with(1);
+    assert!(checked.stderr.contains("tls.crt"), "{checked}");
 }
 
 #[test]
@@ -122,6 +131,11 @@ fn plain_requests_are_led_to_tls() {
         ("[serve]\nlisten = \"https://127.0.0.1:0\"\n", "https:// needs a certificate and its key"),
         ("[serve]\nredirect_to_https = true\n", "redirect_to_https needs an address with https://"),
         ("[serve]\nlisten = []\n", "an empty list listens nowhere"),
+        (
+            "url = 'http://h'\n[serve]\nlisten = 'https://127.0.0.1:0'\ntls = { certificate = 'a', key = 'b' }\n\
+             redirect_to_https = true\n[repositories.prod]\naccess = [['tokens']]\n",
+            "its `url` begins with http://, where redirect_to_https leads clients on",
+        ),
     ] {
         configure(&environment, text);
         let refused = environment.run(&["serve"]).ends_with(1);

@@ -72,6 +72,8 @@ fn a_token_opens_the_repository_until_it_is_revoked() {
     soon(&server, Some(("ci", &third)), 503);
     let found = environment.run(&["fsck"]).ends_with(1);
     assert!(found.stdout.contains("store/tokens/prod"), "{found}");
+    let status_of_all = environment.run(&["status"]).ends_with(3);
+    assert!(status_of_all.stdout.contains("no token lets anybody in"), "{status_of_all}");
     fs::write(&list, text).unwrap();
     soon(&server, Some(("ci", &third)), 200);
 }
