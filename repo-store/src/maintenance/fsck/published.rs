@@ -186,9 +186,10 @@ impl Published<'_> {
         };
         own.for_each(|directory| insert(Some(&directory)));
         paths.for_each(|path| insert(path.parent()));
-        // Also when no record tells of a package there.
-        for (path, _) in self.inventory.below(&public.join(layout::POOL)) {
-            if path.components().count() <= DIRECTORIES_TO_A_SOURCE {
+        // Also when no record tells of a package there. No package file lies in the pool itself, and none is a link.
+        for (path, found) in self.inventory.below(&public.join(layout::POOL)) {
+            let depth = path.components().count();
+            if depth <= DIRECTORIES_TO_A_COMPONENT || (found.is_link && depth <= DIRECTORIES_TO_A_SOURCE) {
                 insert(Some(path));
             }
         }
@@ -680,7 +681,10 @@ impl Published<'_> {
     }
 }
 
-/// `public/REPOSITORY/pool/COMPONENT/PREFIX/SOURCE`: what lies above that is a directory.
+/// `public/REPOSITORY/pool/COMPONENT`.
+const DIRECTORIES_TO_A_COMPONENT: usize = 4;
+
+/// `public/REPOSITORY/pool/COMPONENT/PREFIX/SOURCE`.
 const DIRECTORIES_TO_A_SOURCE: usize = 6;
 
 /// Whether a directory in a pool has the name of a package file or of a file of a source package, which no directory of ours has
