@@ -50,6 +50,11 @@ impl Config {
 fn is_no_key(path: &Utf8Path, (owner, now): (u32, SystemTime)) -> bool {
     let stored = match StoredKey::load_of(path.as_std_path(), owner) {
         Ok(stored) => stored,
+        // What is wrong with its mode or its owner says nothing of its content.
+        Err(apt_sign::Error::KeyFile { .. }) => {
+            let Ok(text) = regular_file::read_to_string(path) else { return false };
+            return !text.contains("-----END PGP") || armor_checksum::contradicts(&text);
+        }
         Err(error) => return matches!(error, apt_sign::Error::Malformed { .. }),
     };
     let armored = regular_file::read_to_string(path).unwrap_or_default();

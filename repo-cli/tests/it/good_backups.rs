@@ -157,3 +157,20 @@ fn a_new_backup_of_a_store_that_lost_a_record_says_so() {
         remove(&environment.path("new"));
     }
 }
+
+#[test]
+fn a_damaged_key_that_others_may_read_replaces_no_good_copy() {
+    let environment = backed_up();
+    let path = key(&environment.root());
+    let good = fs::read(environment.path("saved").join(&path)).unwrap();
+    for text in [Vec::new(), good[..good.len() / 2].to_vec()] {
+        let damaged = environment.root().join(&path);
+        fs::write(&damaged, text).unwrap();
+        fs::set_permissions(&damaged, fs::Permissions::from_mode(0o644)).unwrap();
+        for more in [&["--dry-run"][..], &[]] {
+            let told = environment.run(&[&["backup", "saved"], more].concat()).ends_with(1);
+            assert!(told.stderr.contains(path.as_str()), "{told}");
+        }
+        assert_eq!(fs::read(environment.path("saved").join(&path)).unwrap(), good);
+    }
+}

@@ -77,6 +77,30 @@ fn a_log_that_was_cut_short_is_what_is_mended() {
 }
 
 #[test]
+fn a_log_that_lost_its_beginning_or_its_middle_leads_nobody_back() {
+    let environment = eventful();
+    let log = environment.root().join("store/ops/log");
+    let whole = fs::read_to_string(&log).unwrap();
+    let (seen, lines): (_, Vec<&str>) = (dists(&environment), whole.split_inclusive('\n').collect());
+    let good = environment.path("good");
+    let copied = environment.other(&["cp", "-a", environment.root().as_str(), good.as_str()]).status();
+    assert!(copied.unwrap().success());
+    let all = exhaustive();
+    let cuts: Vec<(usize, usize)> = (0..lines.len())
+        .flat_map(|from| (from + 1..=lines.len()).map(move |to| (from, to)))
+        .filter(|(from, to)| all || (from * 31 + to * 7) % 13 == 0)
+        .collect();
+    for (from, to) in cuts {
+        fs::remove_dir_all(environment.root()).unwrap();
+        let copied = environment.other(&["cp", "-a", good.as_str(), environment.root().as_str()]).status();
+        assert!(copied.unwrap().success());
+        fs::write(&log, [lines[..from].concat(), lines[to..].concat()].concat()).unwrap();
+        let repaired = repair(&environment);
+        assert_eq!(dists(&environment), seen, "without the lines {from} to {to}: {repaired}");
+    }
+}
+
+#[test]
 fn an_older_log_from_a_backup_leads_nobody_back() {
     let environment = store();
     environment.add("preprod", &["hello=1.0"]);

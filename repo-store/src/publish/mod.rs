@@ -579,7 +579,7 @@ fn check_release_info<'a>(
 }
 
 /// Whether an id is further ahead of the clock than those of a burst of publications are.
-fn is_from_the_future(id: PublicationId, now: Timestamp) -> bool {
+pub(crate) fn is_from_the_future(id: PublicationId, now: Timestamp) -> bool {
     id.seconds() > now.saturating_add(LONGEST_BURST).unwrap_or(now).as_second()
 }
 

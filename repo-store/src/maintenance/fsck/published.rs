@@ -21,7 +21,7 @@ use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::publish::last_shown::last_shown;
 use crate::publish::layout::{self, BY_HASH, PUBLICATIONS, SNAPSHOTS};
-use crate::publish::{DirectoryTarget, MOST_AHEAD, Publication, Source, TreeEntry};
+use crate::publish::{DirectoryTarget, MOST_AHEAD, Publication, Source, TreeEntry, is_from_the_future};
 use crate::storage::beneath::{Refusal, StorePaths};
 use crate::storage::files;
 use crate::store::Store;
@@ -438,7 +438,9 @@ impl Published<'_> {
             let what =
                 format!("it leads to {target}, and {lost} was shown after that: `publish` puts it right");
             self.report(None, ProblemKind::Damaged, dists, what, affects);
-        } else if let Some(newest) = newest.filter(|newest| newest.id != id)
+        } else if let Some(newest) =
+            newest.filter(|newest| newest.id > id || is_from_the_future(id, self.now))
+            && newest.id != id
             && let Some(replaced) = newest.replaces
             && (!is_unlogged || self.is_built_upon(newest, id))
         {
