@@ -303,7 +303,7 @@ impl Config {
         table.or(self.file.unknown_release).is_some()
     }
 
-    /// Returns the ways into a repository, of which a client needs one.
+    /// Returns the ways into a repository. A client needs one of them.
     #[must_use]
     pub fn ways_in(&self, repository: &RepositoryName) -> Vec<WayIn> {
         self.file.repositories.get(repository).map_or_else(|| vec![WayIn::default()], ways_in::of)

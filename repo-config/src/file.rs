@@ -291,7 +291,7 @@ table! {
         allow: Vec<Text<Network>> [""] "[\"10.0.0.0/8\", \"2001:db8::/32\"]";
         /// File of those who may read it with a password, as `htpasswd -B` writes it. Without it nobody is asked.
         users: Option<Utf8PathBuf> [""] "\"prod.htpasswd\"";
-        /// Ways in, of which a client needs one, instead of `allow` and `users`. All of a way must hold: a network that the client comes from, `users:FILE` or `tokens` for what it shows, or `public`.
+        /// List of alternatives, instead of `allow` and `users`. A client must meet all conditions of one of them: a network that it connects from, `users:FILE` for its password, `tokens` for its token, or `public`.
         #[serde(deserialize_with = "ways_in::ways")]
         access: Vec<Vec<Text<Condition>>> [""] "[[\"10.0.0.0/8\"], [\"tokens\"]]";
         /// How much of its history is kept: a number of states or a time.

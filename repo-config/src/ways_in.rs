@@ -1,4 +1,4 @@
-//! Who may read a repository: the ways in, of which a client needs one.
+//! Who may read a repository: the ways in. A client needs one of them.
 
 use camino::Utf8PathBuf;
 use serde::de::{Deserialize, Deserializer, Error as _};

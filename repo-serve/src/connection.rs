@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_rustls::server::TlsStream;
 
-use super::respond::{Came, Shared, respond};
+use super::respond::{Peer, Shared, respond};
 use super::server::Entrance;
 use super::tls::Certificate;
 
@@ -127,8 +127,8 @@ pub(crate) async fn serve(
         },
     };
     let socket = Socket { stream, pulse: Arc::clone(&pulse), last: 0 };
-    let came = Came { peer, redirect_to: entrance.redirect_to };
-    let service = service_fn(|request| respond(Arc::clone(&shared), Arc::clone(&pulse), came, request));
+    let peer = Peer { address: peer, redirect_to: entrance.redirect_to };
+    let service = service_fn(|request| respond(Arc::clone(&shared), Arc::clone(&pulse), peer, request));
     let connection = http1::Builder::new()
         .half_close(true)
         .max_buf_size(HEAD_LIMIT)

@@ -54,6 +54,7 @@ mod other_servers;
 mod pages;
 mod password;
 mod path;
+mod random;
 mod respond;
 mod server;
 mod site;

@@ -6,10 +6,10 @@ use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustix::rand::{GetRandomFlags, getrandom};
 use sha1::Digest as _;
 
 use super::password::{BCRYPT_BASE64, CRYPT, SHA256_ORDER, crypt64};
+use super::random;
 
 /// The rounds of SHA crypt: as few as it has.
 const ROUNDS: u32 = 1000;
@@ -23,11 +23,7 @@ const COST: u32 = 4;
 /// # Errors
 /// When the system gives no random numbers for the salts.
 pub fn hashes_for_other_servers(token: &str) -> io::Result<[String; 3]> {
-    let mut random = [0; 32];
-    let mut filled = 0;
-    while let Some(rest) = random.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        filled += getrandom(rest, GetRandomFlags::empty())?;
-    }
+    let random: [u8; 32] = random::bytes()?;
     let (for_crypt, for_bcrypt) = random.split_at(16);
     let sha = STANDARD.encode(sha1::Sha1::digest(token));
     Ok([format!("{{SHA}}{sha}"), sha256_crypt(token, for_crypt)?, bcrypt(token, for_bcrypt)?])

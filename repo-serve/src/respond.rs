@@ -63,11 +63,11 @@ impl Shared {
     }
 }
 
-/// Where a request came in.
+/// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Came {
-    pub(crate) peer: IpAddr,
-    /// The port over TLS to which it is led.
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// The port over TLS to which its requests are redirected.
     pub(crate) redirect_to: Option<u16>,
 }
 
@@ -84,7 +84,7 @@ struct Answer {
 pub(crate) async fn respond(
     shared: Arc<Shared>,
     pulse: Arc<Pulse>,
-    Came { peer, redirect_to }: Came,
+    Peer { address: peer, redirect_to }: Peer,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let started = Instant::now();

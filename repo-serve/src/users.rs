@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::password::PasswordHash;
+use super::random;
 
 /// The users who may read a repository.
 ///
@@ -103,12 +104,7 @@ impl Users {
         if let Some(first) = mistakes.into_iter().next() {
             return Err(first);
         }
-        let mut key = [0; 32];
-        let mut filled = 0;
-        while let Some(rest) = key.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())
-                .map_err(|errno| UsersError::Random(errno.into()))?;
-        }
+        let key = random::bytes().map_err(UsersError::Random)?;
         Ok(Self { users, key })
     }
 

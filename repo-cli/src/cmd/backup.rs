@@ -108,7 +108,7 @@ fn warn_of_keys(root: &Utf8Path, output: &Output) -> bool {
     are_gone
 }
 
-/// Says what was copied, and names what was not.
+/// Prints what was copied, and names the files that were not.
 fn say_what_was_saved(
     report: &BackupReport,
     directory: &Utf8Path,

@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
     Ok(Outcome::Done)
 }
 
-/// Says what would be removed.
+/// Prints the files that would be removed.
 fn give_plan(plan: &GcPlan, arguments: &GcArguments, output: &Output) {
     let limit = arguments.rows.limit();
     output.result(&document((plan.removed(), plan.freed()), plan.shortened(), true), || {
@@ -89,7 +89,7 @@ fn give_plan(plan: &GcPlan, arguments: &GcArguments, output: &Output) {
     );
 }
 
-/// Says what was removed.
+/// Prints the number and size of the files that were removed.
 fn give_report(report: &GcReport, output: &Output) {
     let document = document((&report.removed, report.freed), &report.shortened, false);
     output.result(&document, || {});

@@ -143,7 +143,7 @@ fn rows(plan: &PublicationPlan) -> Vec<[String; 5]> {
     plan.suites().iter().map(row).collect()
 }
 
-/// Says in a sentence what would become of a repository.
+/// Returns a sentence about what publishing would change in a repository.
 fn say_plan(plan: &PublicationPlan, output: &Output) {
     let name = plan.repository();
     if plan.is_up_to_date() {

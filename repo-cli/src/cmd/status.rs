@@ -173,7 +173,7 @@ fn style_of_state(state: &str, _: &[&str]) -> Style {
     if state == "ok" { Style::New } else { Style::Changed }
 }
 
-/// Tells a monitoring system that the store cannot be opened.
+/// Reports to a monitoring system that the store cannot be opened.
 fn nothing_known(format: Option<Format>, failure: Failure, output: &Output) -> Result<Outcome, Failure> {
     let mut store = Subject::new(Kind::Store, "store");
     store.attention(failure.report().message, None);

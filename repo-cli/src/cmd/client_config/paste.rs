@@ -18,7 +18,7 @@ pub(crate) const DIRECTORY: &str = "setup";
 
 /// What comes before the script in a line: nothing, or the login that goes to its standard input.
 fn login_for(login: Option<(&str, &str)>) -> String {
-    // `printf` is built into the shell, so the password is no argument of a program that others see.
+    // `printf` is built into the shell, so the password does not appear in the argument list of any process.
     let piped = |(user, password)| {
         format!("printf '%s\\n' {} {} | repo_login=stdin ", quoted(user), quoted(password))
     };
