@@ -97,10 +97,30 @@ impl Repair<'_, '_> {
             let before = before.map(|before| line_of(repository, before));
             let is_before = |line: &String| before.as_deref().is_some_and(|it| end_of(line) == end_of(it));
             let place = lines.iter().position(is_state).max(lines.iter().position(is_before));
-            lines.insert(place.map_or(lines.len(), |place| place + 1), line);
+            // And before what took its place, which the log may still have when it has lost its beginning.
+            let later: Vec<String> =
+                later_than(known, &records).map(|other| line_of(repository, other)).collect();
+            let is_later = |line: &String| later.iter().any(|other| end_of(other) == end_of(line));
+            let end = lines.iter().position(is_later).unwrap_or(lines.len());
+            lines.insert(place.map_or(end, |place| (place + 1).min(end)), line);
         }
         Ok(())
     }
+}
+
+/// The publications that took the place of this one, or of one that did.
+fn later_than<'a>(known: &'a Publication, records: &'a Records) -> impl Iterator<Item = &'a Publication> {
+    let is_later = move |other: &&Publication| {
+        let (mut next, mut seen) = (other.replaces, BTreeSet::new());
+        while let Some(id) = next.filter(|id| seen.insert(*id)) {
+            if id == known.id {
+                return true;
+            }
+            next = records.readable.get(&id).and_then(|before| before.replaces);
+        }
+        false
+    };
+    records.readable.values().filter(is_later)
 }
 
 fn intact(log: &[u8]) -> Vec<String> {
