@@ -25,10 +25,13 @@ pub(crate) enum Area {
     Upkeep,
     /// The tokens that may read each repository.
     Tokens,
+    /// The events that are still to be delivered to each hook.
+    Hooks,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 4] = [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens, Self::Hooks];
 
     /// Returns its name in a storage.
     pub(crate) fn as_str(self) -> &'static str {
@@ -37,6 +40,7 @@ impl Area {
             Self::Keyrings => "keyrings",
             Self::Upkeep => "upkeep",
             Self::Tokens => "tokens",
+            Self::Hooks => "hooks",
         }
     }
 
@@ -51,15 +55,16 @@ impl Area {
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
             Self::Histories | Self::Keyrings | Self::Tokens => true,
-            Self::Upkeep => false,
+            Self::Upkeep | Self::Hooks => false,
         }
     }
 
-    /// Returns whether backups hold documents of this kind: not those about the installation, which is another one after a restore.
+    /// Returns whether backups hold documents of this kind: not those about the installation, which is another one after a restore, nor events
+    /// that would be told again.
     pub(crate) fn is_saved(self) -> bool {
         match self {
             Self::Histories | Self::Keyrings | Self::Tokens => true,
-            Self::Upkeep => false,
+            Self::Upkeep | Self::Hooks => false,
         }
     }
 
