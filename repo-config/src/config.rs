@@ -9,7 +9,7 @@ use repo_store::{
     UnknownRelease,
 };
 
-use crate::error::{ConfigError, Contradiction, Place};
+use crate::error::{ConfigError, Contradiction, HookFault, Place};
 use crate::file::{self, All, File, OnUnknownRelease, RepositoryTable, SuiteTable};
 use crate::network::Network;
 use crate::place;
@@ -103,6 +103,7 @@ impl Config {
         config.check_ways_in(&mut found);
         config.check_tls(&mut found);
         config.check_signers(&mut found);
+        config.check_hooks(&mut found);
         if !is_partial && !lacks_text {
             let stands = |error: &ConfigError| !relies_on(error).iter().any(|key| spoiled.contains(*key));
             mistakes.extend(found.into_iter().filter(stands));
@@ -524,6 +525,12 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
             | Contradiction::FolderTwice { .. }
             | Contradiction::ArchiveInStore { .. } => &["incoming"],
             Contradiction::RetentionWithoutLimit { .. } => &["keep_versions", "keep_for", "retention"],
+            Contradiction::Hook { fault: HookFault::UnknownRepository { .. }, .. } => {
+                &["repositories", "hook"]
+            }
+            Contradiction::Hook { .. } => {
+                &["on", "url", "command", "mail", "format", "secret_file", "timeout", "name", "hook"]
+            }
             Contradiction::Signer { .. } => &["gpg", "command", "public_key", "offline", "signer"],
             _ => &[],
         },

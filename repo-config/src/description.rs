@@ -9,10 +9,11 @@ use apt_sign::Fingerprint;
 use camino::Utf8PathBuf;
 use deb_parse::{Architecture, Component, SuiteName};
 use jiff::SignedDuration;
-use repo_store::RepositoryName;
+use repo_store::{HookName, RepositoryName};
 
 use crate::drop_folders::AfterTaking;
 use crate::file::{All, File, OnUnknownRelease, Publish};
+use crate::hook::{HookEvents, HookFormat, HookUrl, MailAddress};
 use crate::log_target::LogTarget;
 use crate::network::Network;
 use crate::passphrase::Credential;
@@ -184,6 +185,11 @@ kinds! {
     Text<Credential>: Kind::Text("`credential:NAME`");
     Text<Encoding>: Kind::Word(&["xz", "gz", "zst", "bz2", "none"]);
     Text<Fingerprint>: Kind::Text("fingerprint");
+    HookFormat: Kind::Word(&["json", "slack", "mattermost", "matrix", "teams"]);
+    Text<HookEvents>: Kind::Text("event");
+    Text<HookName>: Kind::Text("name");
+    Text<HookUrl>: Kind::Text("URL of a web server");
+    Text<MailAddress>: Kind::Text("mail address");
     Text<LogTarget>: Kind::Text("`journald`, `syslog:FACILITY`, `stderr` or `json`");
     Text<Line>: Kind::Text("line of text");
     Text<Listen>: Kind::Text("address and port");
@@ -274,7 +280,11 @@ mod tests {
                 return;
             }
             count += 1;
-            let required = if header.contains("incoming") { "folder = 'x'\nrepository = 'y'\n" } else { "" };
+            let required = match header {
+                "[[incoming]]\n" => "folder = 'x'\nrepository = 'y'\n",
+                "[[hook]]\n" => "on = ['gc']\n",
+                _ => "",
+            };
             let required = required.lines().filter(|line| !line.starts_with(&format!("{} ", setting.key)));
             let required = required.collect::<Vec<_>>().join("\n");
             let read = |value: &str| {
@@ -299,7 +309,7 @@ mod tests {
                 (config.listen(), config.trusted_proxies(), config.publishes_at_once(), config.channels()),
                 config.grace(),
                 config.limits(),
-                config.drop_folders(),
+                (config.drop_folders(), config.hooks()),
                 config.passphrase_place(),
                 config.external_signers(),
             )
