@@ -256,6 +256,8 @@ pub(crate) enum Command {
     Serve(cmd::serve::ServeArguments),
     /// Print what a client needs to install from a repository
     ClientConfig(cmd::client_config::ClientConfigArguments),
+    /// Tell other systems what happens: list, test and retry the hooks of repo.toml
+    Hooks(cmd::hooks::HooksArguments),
     /// Make, list and revoke the tokens of machines and jobs
     Access(cmd::access::AccessArguments),
     /// Make, list, rotate and check signing keys
@@ -279,7 +281,7 @@ impl Command {
     /// Returns whether a person is asked when the clock is odd: the verb writes times into the store, and is not meant to set a wrong one
     /// right.
     pub(crate) fn asks_about_clock(&self) -> bool {
-        self.writes() && !matches!(self, Self::Sign(_) | Self::Fsck(_))
+        self.writes() && !matches!(self, Self::Sign(_) | Self::Fsck(_) | Self::Hooks(_))
     }
 
     /// Returns whether the verb goes by settings. One that does not runs without a `repo.toml`.
@@ -336,6 +338,23 @@ impl Command {
             | Self::ClientConfig(_) => false,
             Self::Access(arguments) => arguments.writes(),
             Self::Key(arguments) => arguments.writes(),
+            Self::Hooks(arguments) => arguments.writes(),
+        }
+    }
+
+    /// Returns the repositories that the verb was given to change; none when it is about all of them.
+    pub(crate) fn repositories(&self) -> Vec<&str> {
+        match self {
+            Self::Add(arguments) => vec![arguments.repository()],
+            Self::Incoming(arguments) => arguments.repository().into_iter().collect(),
+            Self::Promote(arguments) => vec![arguments.to()],
+            Self::Remove(arguments) => vec![arguments.repository()],
+            Self::Rollback(arguments) => vec![arguments.repository()],
+            Self::Undo(arguments) => vec![arguments.repository()],
+            Self::Retention(arguments) => arguments.repositories(),
+            Self::Publish(arguments) => arguments.repositories(),
+            Self::Sign(arguments) => arguments.repositories(),
+            _ => Vec::new(),
         }
     }
 }
@@ -347,7 +366,7 @@ impl Command {
             Self::Config(arguments) if arguments.writes() => "config set",
             Self::Suite(arguments) if arguments.writes() => "suite",
             Self::Repository(arguments) if arguments.writes() => "repository",
-            Self::Backup(_) => "backup",
+            Self::Backup(arguments) if arguments.writes() => "backup",
             Self::Store(_) => "store upgrade",
             Self::Incoming(arguments) if !arguments.ends() => return None,
             command if !command.writes() => return None,

@@ -11,6 +11,7 @@ mod error;
 mod examples;
 mod fetch;
 mod guard;
+mod hooks;
 mod key_check;
 mod moment;
 mod nearest;

@@ -22,9 +22,10 @@ use crate::access;
 use crate::args::{ChangeArguments, Global};
 use crate::clock;
 use crate::error::{Failure, chain};
+use crate::hooks::{Note, Observer};
 use crate::moment;
 use crate::nearest;
-use crate::operation_log::OperationLog;
+use crate::operation_log::{Fault, OperationLog};
 use crate::output::{Output, count, joined, suite_list};
 use crate::passphrase;
 
@@ -128,6 +129,11 @@ impl Session {
     /// Begins the line of a verb that goes on, if the configuration asks for one.
     pub(crate) fn operation_log(&self, verb: &'static str) -> Option<OperationLog> {
         OperationLog::begin(&self.config, verb, self.actor.clone())
+    }
+
+    /// Begins to note what a round of a verb does that goes on, if a hook is configured.
+    pub(crate) fn observer_of_rounds(&self) -> Option<Observer> {
+        Observer::of_rounds(&self.root, &self.config, self.actor.clone())
     }
 
     /// Who acts, when, and on how many threads.
@@ -240,9 +246,11 @@ impl Session {
         output: &Output,
     ) -> Result<PublishReport, Failure> {
         let keys = self.keys_that_last(repository, false)?;
-        keys.warnings.iter().for_each(|warning| output.warn(warning.code(), key_warning(warning)));
+        warn_of_keys(&keys.warnings, output);
         let report = self.store.refresh_signatures(repository, &keys.signer, &self.context());
-        report.map_err(|error| keys.failure(error))
+        report
+            .map_err(|error| keys.failure(error))
+            .inspect_err(|failure| note_failure(repository, failure, output))
     }
 
     /// The state of a repository that a person means.
@@ -501,11 +509,19 @@ impl Session {
         publishing: Publishing,
         output: &Output,
     ) -> Result<PublishReport, Failure> {
+        let published = self.try_to_publish(repository, publishing, output);
+        published.inspect_err(|failure| note_failure(repository, failure, output))
+    }
+
+    fn try_to_publish(
+        &self,
+        repository: &RepositorySettings,
+        publishing: Publishing,
+        output: &Output,
+    ) -> Result<PublishReport, Failure> {
         let keys = self.keys_that_last(repository, publishing.accept_clock)?;
         let SigningKeys { signer, warnings, as_of } = &*keys;
-        for warning in warnings {
-            output.warn(warning.code(), key_warning(warning));
-        }
+        warn_of_keys(warnings, output);
         let mut context = self.context();
         context.now = as_of.unwrap_or(context.now);
         let report = if publishing.again {
@@ -569,6 +585,20 @@ pub(crate) fn key_directory(root: &Utf8Path, config: &Config) -> KeyDirectory {
 
 /// Signatures must hold for so long at least, also where they have no end of their own.
 const TOMORROW: SignedDuration = SignedDuration::from_hours(24);
+
+/// Warns of keys, and has hooks told of those that expire.
+fn warn_of_keys(warnings: &[KeyWarning], output: &Output) {
+    for warning in warnings {
+        output.warn(warning.code(), key_warning(warning));
+        Note::of_key(warning).into_iter().for_each(|note| output.note_for_hooks(note));
+    }
+}
+
+/// Has hooks told that a repository could not be published.
+fn note_failure(repository: &RepositorySettings, failure: &Failure, output: &Output) {
+    let (repository, fault) = (repository.name.clone(), Fault::of(&failure.report()));
+    output.note_for_hooks(Note::NotPublished { repository, fault });
+}
 
 /// Says what is about a key. The nearer its end is, the plainer.
 fn key_warning(warning: &KeyWarning) -> String {
@@ -684,7 +714,7 @@ pub(crate) fn note_upkeep(store: &Store, kind: UpkeepKind, run: &UpkeepRun, outp
 }
 
 /// Whether the store belongs to the user who runs this.
-fn is_owner(store: &Store) -> bool {
+pub(crate) fn is_owner(store: &Store) -> bool {
     let owner = std::fs::metadata(store.root().join("store")).map(|found| found.uid());
     owner.is_ok_and(|owner| owner == rustix::process::geteuid().as_raw())
 }

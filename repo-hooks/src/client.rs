@@ -1,5 +1,6 @@
 //! Sends requests.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -72,6 +73,10 @@ impl Client {
             Error::BadUri(_) | Error::Http(_) => DeliveryError::Address,
             Error::HostNotFound => DeliveryError::HostNotFound,
             Error::Timeout(_) => DeliveryError::TimedOut { after: self.timeout },
+            // What TLS refuses comes as an answer that makes no sense.
+            Error::Io(source) if source.kind() == ErrorKind::InvalidData => {
+                DeliveryError::Tls { what: source.to_string() }
+            }
             Error::Io(source) => DeliveryError::Connection { source },
             Error::Rustls(error) => DeliveryError::Tls { what: error.to_string() },
             Error::Tls(what) => DeliveryError::Tls { what: what.to_owned() },

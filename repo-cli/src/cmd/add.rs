@@ -48,6 +48,11 @@ impl AddArguments {
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
     }
+
+    /// Returns the repository that it changes.
+    pub(crate) fn repository(&self) -> &str {
+        &self.repository
+    }
 }
 
 /// Where packages go.

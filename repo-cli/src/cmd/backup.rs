@@ -25,6 +25,13 @@ pub(crate) struct BackupArguments {
     rows: LimitArguments,
 }
 
+impl BackupArguments {
+    /// Returns whether the verb writes a backup.
+    pub(crate) fn writes(&self) -> bool {
+        !self.list && !self.dry_run
+    }
+}
+
 pub(crate) fn run(arguments: &BackupArguments, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let root = session::find_store_root(global)?;
     // A mistake in the configuration, such as a list that is gone, keeps nothing from being saved.

@@ -13,6 +13,7 @@ pub(crate) mod fsck;
 pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod hold;
+pub(crate) mod hooks;
 pub(crate) mod incoming;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -42,6 +43,7 @@ use repo_config::Config;
 use crate::args::{Arguments, Command};
 use crate::clock;
 use crate::error::{Failure, Outcome};
+use crate::hooks::Observer;
 use crate::operation_log::OperationLog;
 use crate::output::Output;
 use crate::session::{self, Session};
@@ -49,14 +51,27 @@ use crate::session::{self, Session};
 /// Runs the verb that was asked for, and writes it to the log if it changes something.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
     let (verb, global) = (arguments.command.logged_as(), arguments.global.clone());
-    let log = verb.and_then(|verb| {
+    // What only shows something is told to nobody, and need not read the configuration twice.
+    let is_told = verb.is_some() || matches!(arguments.command, Command::Fsck(_));
+    let known = is_told.then(|| {
         let root = session::find_store_root(&global).ok()?;
-        let config = Config::load(&root).ok()?;
-        Some((OperationLog::begin(&config, verb, session::actor(&global))?, root))
+        Some((Config::load(&root).ok()?, root))
     });
+    let (mut log, mut observer) = (None, None);
+    if let Some(Some((config, root))) = &known {
+        let actor = || session::actor(&global);
+        log = verb.and_then(|verb| OperationLog::begin(config, verb, actor()));
+        observer = Observer::begin(&arguments.command, root, config, actor(), output);
+    }
     let result = carry_out(arguments, output);
-    if let Some((log, root)) = log {
-        log.end(&root, &result, output);
+    if let Some(Some((_, root))) = &known {
+        let entries = output.watch().take_entries();
+        if let Some(log) = log {
+            log.end(root, &result, &entries, output);
+        }
+        if let Some(observer) = observer {
+            observer.end(&result, &entries, output);
+        }
     }
     result
 }
@@ -91,6 +106,7 @@ fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> 
         Command::Hold(arguments) => hold::hold(&arguments, &session()?, output),
         Command::Unhold(arguments) => hold::unhold(&arguments, &session()?, output),
         Command::Holds(arguments) => hold::holds(&arguments, &session()?, output),
+        Command::Hooks(arguments) => hooks::run(&arguments, &session()?, output),
         Command::History(arguments) => history::run(&arguments, &session()?, output),
         Command::Rollback(arguments) => rollback::run(&arguments, &session()?, output),
         Command::Undo(arguments) => undo::run(&arguments, &session()?, output),

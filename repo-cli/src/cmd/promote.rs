@@ -53,6 +53,11 @@ impl PromoteArguments {
     pub(crate) fn writes(&self) -> bool {
         !self.change.dry_run
     }
+
+    /// Returns the repository that packages go to.
+    pub(crate) fn to(&self) -> &str {
+        &self.to
+    }
 }
 
 pub(crate) fn run(

@@ -8,6 +8,7 @@ use repo_store::RepositorySettings;
 use crate::access;
 use crate::args::argument;
 use crate::error::{Failure, Outcome};
+use crate::hooks;
 use crate::output::{Output, Talk};
 use crate::session::Session;
 use crate::signals;
@@ -56,6 +57,7 @@ pub(crate) fn run(
     let first = server.local_addr().map_err(Failure::io("look at", "the socket"))?;
     let document = serde_json::json!({ "listen": first.to_string(), "addresses": addresses });
     output.result(&document, || {});
+    hooks::deliver_in_background(session.root.clone())?;
     run_until_interrupted(server, arguments.log, output)
 }
 

@@ -70,6 +70,17 @@ impl SignArguments {
             SignCommand::Again { dry_run: true, .. } | SignCommand::Refresh { dry_run: true, .. }
         )
     }
+
+    /// Returns the repositories that it was given.
+    pub(crate) fn repositories(&self) -> Vec<&str> {
+        let repositories = match &self.command {
+            SignCommand::Again { repositories, .. }
+            | SignCommand::Refresh { repositories, .. }
+            | SignCommand::Export { repositories, .. } => repositories.as_slice(),
+            SignCommand::Attach { .. } => &[],
+        };
+        repositories.iter().map(String::as_str).collect()
+    }
 }
 
 pub(crate) fn run(arguments: &SignArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {

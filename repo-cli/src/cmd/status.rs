@@ -64,6 +64,7 @@ enum Kind {
     Keys,
     Backup,
     Check,
+    Hooks,
     Store,
     Clock,
 }
@@ -77,6 +78,7 @@ impl Kind {
             Self::Keys => "keys",
             Self::Backup => "backup",
             Self::Check => "check",
+            Self::Hooks => "hooks",
             Self::Store => "store",
             Self::Clock => "clock",
         }

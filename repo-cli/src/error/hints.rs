@@ -2,6 +2,7 @@
 
 use apt_sign::{KeyFileFault, KeyProblem};
 use repo_config::{ConfigError, EditError, KeyError, UnknownWord};
+use repo_hooks::DeliveryError;
 use repo_store::progress::Phase;
 use repo_store::{
     AccessError, Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError,
@@ -60,6 +61,11 @@ impl Failure {
             Self::NotRetirable { fingerprint, .. } => Some(format!(
                 "wait until all is met, check your machines, then run repo-cli key retire {fingerprint} --force"
             )),
+            Self::UnknownHook { known, .. } if known.is_empty() => Some("repo.toml has no [[hook]]".to_owned()),
+            Self::UnknownHook { name, known } => Some(nearest::hint(name, known, "hooks")),
+            Self::Hook { source: DeliveryError::PrivateAddress { .. }, hook } => {
+                Some(format!("set allow_private = true in the [[hook]] of {hook} if that is meant"))
+            }
             Self::UnknownUser { .. } => {
                 Some("add the user to the system, or change `owners` of the [[incoming]] in repo.toml".to_owned())
             }

@@ -21,6 +21,7 @@ mod formats;
 mod gone;
 mod good_backups;
 mod holding;
+mod hooks;
 mod http;
 mod incoming;
 mod indices;

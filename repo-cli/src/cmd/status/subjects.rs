@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
 use repo_store::{
-    CurrentPublication, GcOptions, LogEntry, Operation, PromoteOptions, RepositoryName, RepositorySettings,
-    Revision, UpkeepRun,
+    CurrentPublication, DeliveryState, GcOptions, HookDelivery, LogEntry, Operation, PromoteOptions,
+    RepositoryName, RepositorySettings, Revision, UpkeepRun,
 };
 
 use super::{Kind, Subject};
@@ -30,6 +30,9 @@ const LITTLE_SPACE: (u64, u64) = (1 << 30, 5);
 
 /// What waits in a drop folder for so long is taken by nobody.
 const TAKEN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
+
+/// What was not delivered to a hook within that time is a person's business.
+const DELIVERED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// Looks at everything.
 pub(super) fn all(session: &Session) -> Vec<Subject> {
@@ -59,6 +62,9 @@ pub(super) fn all(session: &Session) -> Vec<Subject> {
     subjects.push(look(Kind::Keys, "keys", &|subject| keys(session, subject)));
     subjects.push(look(Kind::Backup, "backup", &|subject| backup(session, subject)));
     subjects.push(look(Kind::Check, "check", &|subject| last_check(session, subject)));
+    if !session.config.hooks().is_empty() {
+        subjects.push(look(Kind::Hooks, "hooks", &|subject| hooks(session, subject)));
+    }
     subjects.push(look(Kind::Store, "store", &|subject| store(session, subject)));
     subjects.push(look(Kind::Clock, "clock", &|subject| the_clock(session, subject)));
     subjects
@@ -358,6 +364,33 @@ fn last_check(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
         subject.say("clean");
     }
     subject.say(ago(run.date, now));
+    Ok(())
+}
+
+/// What could not be delivered. A receiver may be restarted without anybody being called.
+fn hooks(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
+    let (now, list) = (session.context().now, || Some("repo-cli hooks list".to_owned()));
+    let deliveries = session.store.hook_deliveries()?;
+    let of = |state| deliveries.iter().filter(move |delivery: &&HookDelivery| delivery.state == state);
+    let (waiting, failed) = (of(DeliveryState::Waiting).count(), of(DeliveryState::GivenUp).count());
+    subject.figure("waiting_events", waiting);
+    subject.figure("failed_events", failed);
+    let late = of(DeliveryState::Waiting)
+        .filter(|delivery| now.duration_since(delivery.date) > DELIVERED_WITHIN)
+        .min_by_key(|delivery| delivery.date);
+    if failed > 0 {
+        subject.attention(format!("{} not delivered", count(failed, "event")), list());
+    }
+    if let Some(late) = late {
+        let (hook, since) = (&late.hook, ago(late.date, now));
+        let why = late.error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        subject.attention(format!("{hook} was not told of what happened {since}{why}"), list());
+    }
+    match waiting {
+        0 if failed == 0 => subject.say("all delivered"),
+        0 => {}
+        waiting => subject.say(format!("{} waiting", count(waiting, "event"))),
+    }
     Ok(())
 }
 
