@@ -96,6 +96,27 @@ struct HookJson {
     error: Option<String>,
 }
 
+/// What is known of several hooks.
+#[derive(Serialize)]
+struct HooksJson<'a, T> {
+    hooks: &'a [T],
+}
+
+/// A hook that took a test event.
+#[derive(Serialize)]
+struct TestJson<'a> {
+    hook: &'a str,
+    id: &'a str,
+}
+
+/// How many events a hook took, and how many are left.
+#[derive(Serialize)]
+struct RetriedJson {
+    hook: String,
+    delivered: usize,
+    left: usize,
+}
+
 impl HookJson {
     fn of(name: &HookName, hook: Option<&Hook>, deliveries: &[HookDelivery]) -> Self {
         let own = || deliveries.iter().filter(|delivery| delivery.hook == *name);
@@ -138,7 +159,7 @@ fn list(deliverer: &Deliverer<'_>, session: &Session, output: &Output) -> Result
         deliveries.iter().map(|delivery| &delivery.hook).filter(|name| !is_configured(name)).collect();
     let all: Vec<HookJson> =
         configured.chain(others.into_iter().map(|name| HookJson::of(name, None, &deliveries))).collect();
-    output.result(&serde_json::json!({ "hooks": all }), || {
+    output.result(&HooksJson { hooks: &all }, || {
         let row = |hook: &HookJson| {
             [
                 hook.name.clone(),
@@ -180,7 +201,7 @@ fn test(
     let text = format!("test of hook {name} by {actor}");
     let payload = Payload::new("test", &new_id(now), &clock::rfc_3339(now), &actor, &text);
     deliverer.tell(hook, &payload.to_json())?;
-    output.result(&serde_json::json!({ "hook": name, "id": payload.id }), || {});
+    output.result(&TestJson { hook: name, id: &payload.id }, || {});
     output.say(&format!("{name} took the test event"));
     Ok(Outcome::Done)
 }
@@ -208,9 +229,10 @@ fn retry(
     };
     let result = |name: &HookName| {
         let delivered = delivered.get(name).copied().unwrap_or_default();
-        serde_json::json!({ "hook": name.as_str(), "delivered": delivered, "left": left(name) })
+        RetriedJson { hook: name.to_string(), delivered, left: left(name) }
     };
-    output.result(&serde_json::json!({ "hooks": hooks.iter().map(result).collect::<Vec<_>>() }), || {});
+    let results: Vec<RetriedJson> = hooks.iter().map(result).collect();
+    output.result(&HooksJson { hooks: &results }, || {});
     let total: usize = delivered.values().sum();
     if total == 0 && failed.is_empty() {
         output.say("nothing waits for delivery");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, Hook, HookFormat, HookTarget, Passphrase};
 use repo_hooks::schedule::{self, Next};
@@ -28,7 +28,8 @@ const NOTICED_AGAIN: &str = "key.expires";
 /// Delivers the events of a store.
 pub(crate) struct Deliverer<'a> {
     store: &'a Store,
-    root: &'a Utf8Path,
+    /// From the root of the file system, as commands run in it.
+    root: Utf8PathBuf,
     hooks: Vec<Hook>,
     /// Who vouches for web servers; looked up when one is met first.
     authorities: OnceLock<Vec<Vec<u8>>>,
@@ -45,6 +46,7 @@ pub(crate) struct Attempts {
 
 impl<'a> Deliverer<'a> {
     pub(crate) fn new(store: &'a Store, root: &'a Utf8Path, config: &Config) -> Self {
+        let root = root.canonicalize_utf8().unwrap_or_else(|_| root.to_owned());
         Self { store, root, hooks: config.hooks(), authorities: OnceLock::new() }
     }
 
@@ -192,6 +194,8 @@ impl<'a> Deliverer<'a> {
             }
             HookTarget::Command(command) => {
                 let (program, arguments) = command.split_first().ok_or_else(|| protocol("no command"))?;
+                // A name without a slash is looked for in the search path.
+                let place = if program.contains('/') { self.root.join(program) } else { program.into() };
                 let variables = [
                     (IN_A_HOOK, hook.name.as_str()),
                     ("REPO_EVENT", &*payload.event),
@@ -199,7 +203,7 @@ impl<'a> Deliverer<'a> {
                     ("REPO_ROOT", self.root.as_str()),
                 ];
                 run(&Program {
-                    program: OsStr::new(program),
+                    program: OsStr::new(place.as_str()),
                     arguments,
                     variables: &variables,
                     directory: self.root.as_std_path(),

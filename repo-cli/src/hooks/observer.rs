@@ -59,6 +59,8 @@ pub(crate) struct Observer {
     actor: String,
     /// Whether the verb only reads: then a file of somebody else's than the owner's would be in the owner's way.
     reads: bool,
+    /// Whether this process goes on and delivers events itself. One that it leaves behind would wait for its end.
+    goes_on: bool,
 }
 
 /// An event before anybody is told.
@@ -91,7 +93,8 @@ impl Observer {
 
     /// Watches the rounds of a verb that goes on and on.
     pub(crate) fn of_rounds(root: &Utf8Path, config: &Config, actor: String) -> Option<Self> {
-        Self::new(root, config, (Some(HookOperation::Add), false), &[], actor)
+        let observer = Self::new(root, config, (Some(HookOperation::Add), false), &[], actor)?;
+        Some(Self { goes_on: true, ..observer })
     }
 
     fn new(
@@ -106,7 +109,7 @@ impl Observer {
             return None;
         }
         let repositories = names.iter().filter_map(|name| RepositoryName::parse(name).ok()).collect();
-        Some(Self { root: root.to_owned(), hooks, operation, repositories, actor, reads })
+        Some(Self { root: root.to_owned(), hooks, operation, repositories, actor, reads, goes_on: false })
     }
 
     /// Notes how the verb ended, and has everything delivered that waits.
@@ -281,7 +284,7 @@ impl Observer {
                     format!("too many events wait for hooks: {events} dropped; run repo-cli hooks list"),
                 );
             }
-            if is_any_due(store.hook_deliveries()?, now) {
+            if !self.goes_on && is_any_due(store.hook_deliveries()?, now) {
                 leave_behind(&self.root);
             }
             Ok(())
