@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use clap::builder::Styles;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 use repo_config::{FromText, InvalidValue};
+use repo_store::{GateOverride, GateRule};
 
 use crate::cmd;
 use crate::output::{ColorChoice, Output, RowLimit};
@@ -103,6 +104,36 @@ pub(crate) struct ChangeArguments {
     /// Leave publishing to a later `publish`
     #[arg(long)]
     pub(crate) no_publish: bool,
+}
+
+/// Shared by the verbs that bring versions in.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct OverrideArguments {
+    /// Let in what does not meet this rule of a [[gate]]; may be given several times
+    #[arg(long = "override", value_name = "RULE", value_parser = gate_rule, requires = "reason")]
+    rules: Vec<GateRule>,
+    /// Why the rule does not count, for the history
+    #[arg(long, value_name = "TEXT", requires = "rules", value_parser = reason)]
+    reason: Option<String>,
+}
+
+impl OverrideArguments {
+    /// Returns the rules that do not count, if there are any, and why.
+    pub(crate) fn gate_override(&self) -> Option<GateOverride> {
+        let reason = self.reason.as_ref().filter(|_| !self.rules.is_empty())?;
+        Some(GateOverride::new(self.rules.iter().copied(), reason))
+    }
+}
+
+fn gate_rule(text: &str) -> Result<GateRule, InvalidValue> {
+    GateRule::from_name(text).ok_or_else(|| {
+        let known = GateRule::ALL.map(GateRule::as_str).join(", ");
+        format!("`{}` is not a rule; the rules are {known}", text.escape_debug()).into()
+    })
+}
+
+fn reason(text: &str) -> Result<String, InvalidValue> {
+    if text.trim().is_empty() { Err("a reason is needed".to_owned().into()) } else { Ok(text.to_owned()) }
 }
 
 /// How much of a long table is printed, for verbs that change something: there `--all` would be taken for more packages.

@@ -341,6 +341,14 @@ pub enum Contradiction {
         /// The number of the table, from 1.
         number: usize,
     },
+    /// A gate that nothing could pass, or that asks for nothing.
+    #[error("gate {number}: {fault}")]
+    Gate {
+        /// The number of the table, from 1.
+        number: usize,
+        /// What is wrong with it.
+        fault: GateFault,
+    },
     /// A hook that could never work.
     #[error("hook {number}: {fault}")]
     Hook {
@@ -391,6 +399,7 @@ impl Contradiction {
             | Self::FolderOfNoRepository { repository, known, .. }
             | Self::RouteOfNoRepository { repository, known, .. }
             | Self::RetentionOfNoRepository { repository, known, .. }
+            | Self::Gate { fault: GateFault::UnknownRepository { repository, known, .. }, .. }
             | Self::Hook { fault: HookFault::UnknownRepository { repository, known }, .. } => {
                 (repository.to_string(), known)
             }
@@ -400,6 +409,7 @@ impl Contradiction {
             | Self::ArchiveInStore { .. }
             | Self::ListedTwice { .. }
             | Self::Signer { .. }
+            | Self::Gate { .. }
             | Self::Hook { .. }
             | Self::SameAddress { .. }
             | Self::AccessTwice { .. }
@@ -413,6 +423,37 @@ impl Contradiction {
         };
         Some(UnknownWord { word, known: known.clone() })
     }
+}
+
+/// Why a gate is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GateFault {
+    /// No rule is set.
+    #[error("it asks for nothing: set minimum_age, never_backwards, forbid_versions or another rule")]
+    NoRule,
+    /// A pattern that everything fits.
+    #[error("{key} has a pattern that everything fits: nothing could come in")]
+    Everything {
+        /// The setting.
+        key: &'static str,
+    },
+    /// A name that no field can have.
+    #[error("require_fields: no field can be named `{field}`")]
+    NotAField {
+        /// The name, escaped.
+        field: String,
+    },
+    /// A repository that is not configured.
+    #[error("no repository named `{repository}`")]
+    UnknownRepository {
+        /// The setting: `to` or `from`.
+        key: &'static str,
+        /// The repository.
+        repository: RepositoryName,
+        /// Those that there are.
+        known: Vec<String>,
+    },
 }
 
 /// Why a hook could never work.

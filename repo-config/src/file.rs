@@ -125,6 +125,8 @@ table! {
         retention: Vec<RetentionTable> [""] "";
         /// What `repo-cli gc` leaves.
         gc: GcTable [""] "";
+        /// What must be so before a version comes into a repository by `add`, `incoming` or `promote`. All gates for it must be met; `--override` with the name of a rule lifts it, and the history keeps that.
+        gate: Vec<GateTable> [""] "";
         /// Who is told what happens: a web server, a command, or an address that is sent mail (docs/hooks.md).
         hook: Vec<HookTable> [""] "";
         /// How much of a package file is read before it is refused.
@@ -477,6 +479,41 @@ table! {
 }
 
 table! {
+    /// What must be so before a version comes into a repository.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    GateTable {
+        /// Repositories that versions come into; all when not set.
+        to: Vec<Text<RepositoryName>> ["[]"] "[\"prod\"]";
+        /// Repositories that versions are promoted from; then the gate is not asked of what is added. Any way in when not set.
+        from: Vec<Text<RepositoryName>> ["[]"] "[\"preprod\"]";
+        /// How long a version must have been in the repository that it is promoted from.
+        minimum_age: Option<Text<SignedDuration>> [""] "\"24h\"";
+        /// Take no version that is older than the newest of its package in the suite.
+        never_backwards: bool ["false"] "true";
+        /// Versions that are not taken; `*` and `?` stand for any characters.
+        #[serde(deserialize_with = "patterns")]
+        forbid_versions: Vec<String> ["[]"] "[\"*~dev*\", \"*+dirty*\"]";
+        /// Maintainers whose packages are not taken, by name and address or by the address alone; `*` and `?` stand for any characters.
+        #[serde(deserialize_with = "patterns")]
+        forbid_maintainers: Vec<String> ["[]"] "[\"*@gmail.example\"]";
+        /// Fields that the control file must have.
+        require_fields: Vec<String> ["[]"] "[\"Vcs-Git\"]";
+        /// The most that the files of a package may have.
+        max_size: Option<Text<Size>> [""] "\"500 MiB\"";
+    }
+}
+
+/// Patterns; an empty one would fit nothing.
+fn patterns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let patterns = Vec::<String>::deserialize(deserializer)?;
+    if patterns.iter().any(|pattern| pattern.trim().is_empty()) {
+        return Err(serde::de::Error::custom("an empty pattern fits nothing; leave it out"));
+    }
+    Ok(patterns)
+}
+
+table! {
     /// Who is told what happens.
     #[serde(deny_unknown_fields, remote = "Self")]
     HookTable {
@@ -564,6 +601,7 @@ from_tables_only!(
     RouteTable,
     IncomingTable,
     RetentionTable,
+    GateTable,
     GcTable,
     HookTable,
     LimitsTable
@@ -616,6 +654,7 @@ mod tests {
             ("the top", table.clone(), fields::<File>()),
             ("signing", named("signing"), fields::<SigningTable>()),
             ("a signer", together(&table["signing"]["signer"]), fields::<SignerTable>()),
+            ("a gate", first("gate"), fields::<GateTable>()),
             ("a hook", together(&table["hook"]), fields::<HookTable>()),
             ("serve", named("serve"), fields::<ServeTable>()),
             ("serve.tls", inner("serve", "tls"), fields::<TlsTable>()),

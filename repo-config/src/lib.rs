@@ -62,6 +62,7 @@ mod fuzz_replay;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gate;
 mod hook;
 mod keeping;
 mod key_error;
@@ -93,7 +94,8 @@ pub use drop_folders::DropFolder;
 pub use edit::{Edit, FileChange};
 pub use edit_error::EditError;
 pub use error::{
-    ConfigError, Contradiction, HookFault, InvalidValue, Loosening, OwnershipFault, Place, UnknownWord,
+    ConfigError, Contradiction, GateFault, HookFault, InvalidValue, Loosening, OwnershipFault, Place,
+    UnknownWord,
 };
 pub use external_key::{ExternalKey, ExternalSigner};
 pub use file::OnUnknownRelease;

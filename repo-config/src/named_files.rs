@@ -71,6 +71,7 @@ impl Config {
             incoming,
             retention: _,
             gc: _,
+            gate: _,
             hook,
             limits: _,
         } = file;

@@ -8,7 +8,7 @@ use repo_store::{RouteFault, SettingsError};
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
-use crate::error::{Contradiction, HookFault, Place};
+use crate::error::{Contradiction, GateFault, HookFault, Place};
 use crate::texts::Source;
 
 impl Place {
@@ -271,6 +271,15 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
             route(number, &["repositories"]).item(repository)
         }
         Contradiction::RouteWithoutSuites { number, .. } => route(number, &["suites"]),
+        Contradiction::Gate { number, fault } => {
+            let gate = |keys: &[&str]| Setting::in_rule(&["gate"], *number, keys);
+            match fault {
+                GateFault::UnknownRepository { key, repository, .. } => gate(&[key]).item(repository),
+                GateFault::Everything { key } => gate(&[key]),
+                GateFault::NotAField { .. } => gate(&["require_fields"]),
+                GateFault::NoRule => gate(&[]),
+            }
+        }
         Contradiction::Hook { number, fault } => {
             let hook = |keys: &[&str]| Setting::in_rule(&["hook"], *number, keys);
             match fault {

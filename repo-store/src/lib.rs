@@ -90,6 +90,7 @@ pub use model::candidates::is_newest;
 pub use model::class::{PackageClass, WildPattern};
 pub use model::commit::Commit;
 pub use model::difference::Difference;
+pub use model::gate_rule::{GateOverride, GateRule, GateViolation};
 pub use model::hold::{Hold, HoldCause, HoldKey};
 pub use model::id::{BlobId, ChunkId, CommitId, HoldsId, PageId, SnapshotId};
 pub use model::index_kind::IndexKind;
@@ -117,6 +118,7 @@ pub use publish::{
     CurrentPublication, DueSuite, Exported, LastPublication, MOST_AHEAD, PlannedSuite, PublicationPlan,
     PublicationReason, PublishOptions, PublishReport, Unlisted, UnsignedRelease,
 };
+pub use settings::gate::{Gate, GatePattern};
 pub use settings::markers::Markers;
 pub use settings::release_name::{Distribution, ReleaseName};
 pub use settings::route::{Route, route};

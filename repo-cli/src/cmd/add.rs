@@ -9,7 +9,7 @@ use repo_store::{
 use serde::Serialize;
 
 use super::client_config::quoted;
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, OverrideArguments};
 use crate::clock;
 use crate::error::{self, Failure, Outcome, Report};
 use crate::output::{Output, RowLimit, Style, count, suite_list, suites_in_order};
@@ -37,6 +37,8 @@ pub(crate) struct AddArguments {
     /// Also what somebody holds out of the repository; ends the hold
     #[arg(long)]
     despite_hold: bool,
+    #[command(flatten)]
+    gates: OverrideArguments,
     #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
@@ -79,6 +81,7 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
         keep_going: arguments.keep_going,
         check_data: arguments.check_data,
         despite_hold: arguments.despite_hold,
+        gate_override: arguments.gates.gate_override(),
         dry_run: arguments.change.dry_run,
         ..arguments.placement.options()
     };

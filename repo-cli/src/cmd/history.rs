@@ -36,6 +36,9 @@ struct CommitJson {
     time: Timestamp,
     actor: String,
     operation: String,
+    /// The rules of gates that did not count, and why.
+    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
+    gate_override: Option<String>,
     added: usize,
     removed: usize,
     changes: Vec<ChangeJson>,
@@ -111,7 +114,8 @@ fn print(entries: &[CommitJson], output: &Output) {
     let row = |entry: &CommitJson| {
         let [number, commit, time, actor] = entry.cells();
         let changes = format!("+{} -{}", entry.added, entry.removed);
-        [number, commit, time, actor, changes, entry.operation.to_string()]
+        let lifted = entry.gate_override.as_ref().map(|lifted| format!(" (override {lifted})"));
+        [number, commit, time, actor, changes, entry.operation.clone() + &lifted.unwrap_or_default()]
     };
     let rows: Vec<[String; 6]> = entries.iter().map(row).collect();
     output.table(
@@ -164,6 +168,7 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         time: commit.date,
         actor: commit.actor.clone(),
         operation: commit.operation.to_string(),
+        gate_override: commit.gate_override.as_ref().map(ToString::to_string),
         added: 0,
         removed: 0,
         changes: Vec::new(),

@@ -10,6 +10,7 @@ pub(crate) mod config;
 mod configured;
 pub(crate) mod diff;
 pub(crate) mod fsck;
+mod gates;
 pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod hold;

@@ -9,9 +9,10 @@ use repo_store::{
 
 use super::changes::{self, Change};
 use super::client_config::quoted;
+use super::gates;
 use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, OverrideArguments};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit, count, first_of, joined, suite_list};
 use crate::package_names;
@@ -43,6 +44,8 @@ pub(crate) struct PromoteArguments {
     #[arg(long)]
     despite_hold: bool,
     #[command(flatten)]
+    gates: OverrideArguments,
+    #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
     change: ChangeArguments,
@@ -73,6 +76,8 @@ pub(crate) fn run(
         suites: arguments.suites.clone(),
         whole_source: arguments.whole_source,
         despite_hold: arguments.despite_hold,
+        gate_override: arguments.gates.gate_override(),
+        now: Some(session.context().now),
     };
     let dry_run = arguments.change.dry_run;
     let make = || {
@@ -95,12 +100,16 @@ pub(crate) fn run(
     let moved = plan.changes().by_record();
     let limit = arguments.rows.limit();
     print_changes(plan.changes(), table, stays_behind(&plan), (commit, dry_run), limit, output);
+    gates::print(&plan, dry_run, limit, output);
     note_left_out(&plan, to, arguments, output);
     let what = count(changes::packages(moved.iter().map(|(record, _)| record.key())), "package");
     let done = match (moved.is_empty(), dry_run) {
         (true, _) if !plan.left_out().is_empty() => format!("nothing else to promote: {} has it", to.name),
         (true, _) if !plan.held().is_empty() => {
             "nothing promoted (take held versions with --despite-hold)".to_owned()
+        }
+        (true, _) if !plan.gated().is_empty() => {
+            "nothing promoted (let versions in with --override RULE --reason TEXT)".to_owned()
         }
         (true, _) if options.everything => format!("nothing to promote: {} already has all of it", to.name),
         (true, _) if !options.selectors.iter().any(Selector::names_a_version) => {
@@ -111,7 +120,9 @@ pub(crate) fn run(
         (false, false) => format!("promoted {what} from {} to {}", from.name, to.name),
     };
     // What was named and is held was refused; a pattern and `--all` only pass over it.
-    let refused = plan.held().iter().any(|(record, _)| plan.asks_for(record));
+    let held = plan.held().iter().map(|(record, _)| record);
+    let stopped = held.chain(plan.gated().iter().map(|(record, _)| record));
+    let refused = stopped.into_iter().any(|record| plan.asks_for(record));
     if refused && moved.is_empty() {
         return Ok(Outcome::Refused);
     }
@@ -246,6 +257,10 @@ fn stays_behind(plan: &PromotionPlan) -> serde_json::Map<String, serde_json::Val
     if !plan.held().is_empty() {
         let held = plan.held().iter().map(|(_, hold)| hold_json(hold));
         fields.insert("held".to_owned(), held.collect());
+    }
+    let gates = gates::violations(plan);
+    if !gates.is_empty() {
+        fields.insert("gates".to_owned(), serde_json::json!(gates));
     }
     if !plan.siblings().is_empty() {
         let siblings = plan.siblings().iter().map(|record| record.key().to_string());

@@ -1,12 +1,14 @@
 //! What to do about a failure, where that is known.
 
+use std::collections::BTreeSet;
+
 use apt_sign::{KeyFileFault, KeyProblem};
 use repo_config::{ConfigError, EditError, KeyError, UnknownWord};
 use repo_hooks::DeliveryError;
 use repo_store::progress::Phase;
 use repo_store::{
-    AccessError, Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError,
-    SettingsError, StorageError,
+    AccessError, Cancelled, ChangeError, EntryKind, GateRule, ImportError, MaintenanceError, Obstacle,
+    PublishError, SettingsError, StorageError,
 };
 
 use super::Failure;
@@ -330,6 +332,11 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Access(AccessError::UnknownHolder { holder, known, .. }) if !known.is_empty() => {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             return Some(nearest::hint(holder.as_str(), &known, "holders"));
+        }
+        Error::Change(ChangeError::Gated { violations, .. }) => {
+            let rules: BTreeSet<GateRule> = violations.iter().map(|violation| violation.rule).collect();
+            let words: Vec<String> = rules.iter().map(|rule| format!("--override {rule}")).collect();
+            return Some(format!("to let it in all the same, give {} --reason TEXT", words.join(" ")));
         }
         Error::UnknownTag { repository, .. } => return Some(format!("run repo-cli tag {repository}")),
         Error::Change(ChangeError::Present { key, repository, .. }) => {

@@ -18,6 +18,7 @@ mod disk;
 mod drop_rules;
 mod foreign_backups;
 mod formats;
+mod gates;
 mod gone;
 mod good_backups;
 mod holding;

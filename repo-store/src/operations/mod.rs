@@ -1,5 +1,6 @@
 //! What changes a repository: taking packages in, promoting, removing, going back, taking back, retention, naming states.
 
+mod age;
 pub(crate) mod details;
 pub(crate) mod import;
 pub(crate) mod incoming;

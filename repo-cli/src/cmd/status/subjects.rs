@@ -196,17 +196,22 @@ fn waiting(
     subject: &mut Subject,
 ) -> Result<(), Failure> {
     let (source, target) = (session.repository(from.as_str())?, session.repository(to.as_str())?);
-    let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
+    let now = Some(session.context().now);
+    let options = PromoteOptions { everything: true, now, ..PromoteOptions::default() };
     let plan = session.store.plan_promotion(source, target, &options)?;
     let files = plan.changes().by_record().len();
     subject.figure("waiting_package_files", files);
     subject.say(match files {
+        0 if !plan.gated().is_empty() => format!("nothing that gates let in waits for {to}"),
         0 => format!("{to} has all of {from}"),
         1 => format!("1 package file waits for {to}"),
         _ => format!("{} wait for {to}", count(files, "package file")),
     });
     if !plan.held().is_empty() {
         subject.say(format!("{} held", count(plan.held().len(), "package file")));
+    }
+    if !plan.gated().is_empty() {
+        subject.say(format!("{} stopped by gates", count(plan.gated().len(), "package file")));
     }
     Ok(())
 }

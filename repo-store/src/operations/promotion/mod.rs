@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deb_parse::{Architecture, SuiteName};
+use jiff::Timestamp;
 
 use self::siblings::Chosen;
 use crate::context::Context;
@@ -14,6 +15,7 @@ use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::selector::Selector;
 use crate::model::difference::Difference;
+use crate::model::gate_rule::{GateOverride, GateViolation};
 use crate::model::hold::Hold;
 use crate::model::id::CommitId;
 use crate::model::lookup::Lookup;
@@ -23,8 +25,10 @@ use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_records::SuiteRecords;
+use crate::operations::age::Ages;
 use crate::operations::plan::check_base;
 use crate::progress::{Amount, Phase};
+use crate::settings::gate::{Arrival, Gate};
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted};
@@ -44,6 +48,10 @@ pub struct PromoteOptions {
     pub whole_source: bool,
     /// Also what is [held](crate::Hold) out of the other repository, which ends its hold.
     pub despite_hold: bool,
+    /// Rules of gates that do not count, and why.
+    pub gate_override: Option<GateOverride>,
+    /// The present time, for gates that ask for an age. Without it nothing has any age.
+    pub now: Option<Timestamp>,
 }
 
 /// What a promotion would bring from one repository to another. [`Store::plan_promotion`] makes it.
@@ -78,6 +86,10 @@ pub struct PromotionPlan {
     #[serde(skip)]
     held: Vec<(Arc<Record>, Hold)>,
     #[serde(skip)]
+    gated: Vec<(Arc<Record>, Vec<GateViolation>)>,
+    #[serde(skip)]
+    overridden: Vec<(Arc<Record>, Vec<GateViolation>)>,
+    #[serde(skip)]
     siblings: Vec<Arc<Record>>,
     #[serde(skip)]
     request: Request,
@@ -92,6 +104,8 @@ struct Request {
     lacking: Vec<SuiteName>,
     /// All that the target has.
     suites: Vec<SuiteName>,
+    /// The gates of the target.
+    gates: Vec<Gate>,
 }
 
 /// A suite that two repositories have.
@@ -153,6 +167,18 @@ impl PromotionPlan {
         &self.held
     }
 
+    /// Returns the records that would be taken and that gates of the other repository do not let in, with the rules that they do not meet.
+    #[must_use]
+    pub fn gated(&self) -> &[(Arc<Record>, Vec<GateViolation>)] {
+        &self.gated
+    }
+
+    /// Returns the records that are taken although they do not meet these rules, which [do not count](PromoteOptions::gate_override).
+    #[must_use]
+    pub fn overridden(&self) -> &[(Arc<Record>, Vec<GateViolation>)] {
+        &self.overridden
+    }
+
     /// Returns the records built from the same version of a source as some that are taken, which the other repository lacks and nobody
     /// asked for.
     #[must_use]
@@ -203,6 +229,11 @@ impl PromotionPlan {
                 }
             }
             phase.finish();
+            if let Some(given) = &self.request.options.gate_override {
+                let broken = self.overridden.iter().flat_map(|(_, violations)| violations);
+                let rules = broken.map(|violation| violation.rule).filter(|rule| given.lifts(*rule));
+                transaction.note_override(&rules.collect(), &given.reason);
+            }
             if dry_run {
                 transaction.clear();
             }
@@ -229,7 +260,7 @@ impl PromotionPlan {
         to: &RepositoryName,
         request: &Request,
     ) -> Result<Self, Error> {
-        let Request { options, common, lacking, suites: _ } = request;
+        let Request { options, common, lacking, suites: _, gates: _ } = request;
         let (source, target) = (store.head(from)?, store.head(to)?);
         let mut plan = Self {
             from: from.clone(),
@@ -241,6 +272,8 @@ impl PromotionPlan {
             unmatched: Vec::new(),
             sources: Vec::new(),
             held: Vec::new(),
+            gated: Vec::new(),
+            overridden: Vec::new(),
             siblings: Vec::new(),
             request: request.clone(),
         };
@@ -296,6 +329,7 @@ impl PromotionPlan {
         if let Some(target) = target.as_ref().filter(|_| !options.despite_hold) {
             plan.leave_out_held(target)?;
         }
+        plan.leave_out_gated(store, target.as_ref())?;
         // Where everything is asked for, what stays behind is there or held.
         if !options.everything {
             plan.siblings = siblings::left_behind(&source, plan.changes.as_map(), target.as_ref())?;
@@ -303,6 +337,56 @@ impl PromotionPlan {
         let unmatched = options.selectors.iter().zip(matched).filter(|(_, matched)| !matched);
         plan.unmatched = unmatched.map(|(selector, _)| selector.clone()).collect();
         Ok(plan)
+    }
+
+    /// Takes out what gates of the target do not let in, unless somebody decided that the rules do not count.
+    fn leave_out_gated(&mut self, store: &Store, target: Option<&Revision<'_>>) -> Result<(), Error> {
+        let Request { gates, options, .. } = &self.request;
+        if gates.is_empty() {
+            return Ok(());
+        }
+        let mut ages = Ages::default();
+        let longest = gates.iter().filter_map(|gate| gate.minimum_age).max();
+        if let Some(longest) = longest {
+            self.changes.iter().for_each(|(suite, record)| ages.ask(suite, record.key(), longest));
+        }
+        let ages = options.now.map(|now| ages.find(store, &self.from, now)).transpose()?;
+        let lifts = |violation: &GateViolation| {
+            options.gate_override.as_ref().is_some_and(|given| given.lifts(violation.rule))
+        };
+        let (mut gated, mut overridden) = (BTreeMap::new(), BTreeMap::new());
+        for (suite, records) in self.changes.lists_mut() {
+            let mut kept = Vec::with_capacity(records.len());
+            for record in std::mem::take(records) {
+                let key = record.key();
+                let there = target.map(|target| target.versions(suite, &key.package)).transpose()?;
+                let there = there.iter().flatten().map(|other| other.key());
+                let alike = there.filter(|other| other.architecture == key.architecture);
+                let since = ages.as_ref().and_then(|ages| ages.since(suite, key));
+                let newest = alike.map(|other| other.version.clone()).max();
+                let arrival = Arrival {
+                    record: &record,
+                    to: &self.repository,
+                    newest: newest.as_ref(),
+                    size: record.files()?.iter().map(|file| file.size).sum(),
+                    source: Some((&self.from, since)),
+                    now: options.now,
+                };
+                let broken: Vec<GateViolation> =
+                    gates.iter().flat_map(|gate| gate.violations(&arrival)).collect();
+                if broken.iter().all(lifts) {
+                    if !broken.is_empty() {
+                        overridden.insert(key.clone(), (Arc::clone(&record), broken));
+                    }
+                    kept.push(record);
+                } else {
+                    gated.insert(key.clone(), (Arc::clone(&record), broken));
+                }
+            }
+            *records = kept;
+        }
+        (self.gated, self.overridden) = (gated.into_values().collect(), overridden.into_values().collect());
+        Ok(())
     }
 
     /// Takes out what the target holds.
@@ -382,7 +466,9 @@ pub(crate) fn plan_promotion(
         }));
     }
     let suites = to.suites.iter().map(|suite| suite.name.clone()).collect();
-    let request = Request { options: options.clone(), common, lacking, suites };
+    let is_asked = |gate: &&Gate| gate.is_for(Some(&from.name));
+    let gates = to.gates.iter().filter(is_asked).cloned().collect();
+    let request = Request { options: options.clone(), common, lacking, suites, gates };
     PromotionPlan::make(store, &from.name, &to.name, &request)
 }
 
