@@ -97,6 +97,7 @@ impl Config {
         }
         config.check_channels(&mut found);
         config.check_drop_folders(&mut found);
+        config.check_schedule(&mut found);
         config.check_routes(&mut found);
         config.check_retention(&mut found);
         config.check_addresses(&mut found);
@@ -523,6 +524,7 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
             Contradiction::FolderInStore { .. }
             | Contradiction::FolderTwice { .. }
             | Contradiction::ArchiveInStore { .. } => &["incoming"],
+            Contradiction::BackupInStore { .. } => &["schedule"],
             Contradiction::RetentionWithoutLimit { .. } => &["keep_versions", "keep_for", "retention"],
             Contradiction::Signer { .. } => &["gpg", "command", "public_key", "offline", "signer"],
             _ => &[],

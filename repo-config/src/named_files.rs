@@ -70,6 +70,8 @@ impl Config {
             incoming,
             retention: _,
             gc: _,
+            // A backup does not hold itself.
+            schedule: _,
             limits: _,
         } = file;
         let lists = [("suites_file", suites_file), ("architectures_file", architectures_file)];

@@ -52,6 +52,7 @@ mod read_once;
 mod readable;
 mod routing;
 mod rules;
+mod scheduled;
 mod searching;
 mod serving;
 mod several_repositories;
