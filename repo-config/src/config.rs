@@ -254,6 +254,12 @@ impl Config {
         tls.certificate.as_deref().zip(tls.key.as_deref())
     }
 
+    /// Returns the file of the certificate of the authority that clients are to trust for the server, as it is configured.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Utf8Path> {
+        self.file.serve.tls.authority.as_deref()
+    }
+
     /// Returns whether requests without TLS are led to it.
     #[must_use]
     pub fn redirects_to_tls(&self) -> bool {

@@ -232,6 +232,8 @@ table! {
         certificate: Option<Utf8PathBuf> [""] "\"/etc/repo/tls.crt\"";
         /// File of its key in PEM. It is in no backup.
         key: Option<Utf8PathBuf> [""] "\"/etc/repo/tls.key\"";
+        /// File of the certificate of the authority that signed it, in PEM, where clients do not know it: the scripts that set them up bring it. It counts for a server in front as well.
+        authority: Option<Utf8PathBuf> [""] "\"/etc/repo/ca.crt\"";
     }
 }
 
