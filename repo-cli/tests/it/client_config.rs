@@ -427,3 +427,33 @@ fn a_machine_is_taken_off_again() {
     let line = script(&environment, &server, &["--remove", "--script"]);
     assert!(line.contains("apt-helper") && line.lines().count() == 1, "{line}");
 }
+
+#[test]
+fn shellcheck_finds_nothing_in_the_scripts() {
+    if !testkit::all_installed(&["shellcheck"]) {
+        return;
+    }
+    let environment = store();
+    environment.write("ca.crt", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
+    let authority = environment.path("ca.crt");
+    environment.write("store/prod.htpasswd", "robot:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
+    configure(
+        &environment,
+        &format!(
+            "[serve.tls]\nauthority = \"{authority}\"\n[repositories.prod]\nusers = \"prod.htpasswd\"\n"
+        ),
+    );
+    for arguments in [&["--suite", "bookworm"][..], &[], &["--remove"], &["--script"]] {
+        let whole = [&["client-config", "prod", "--url", "https://deb.example.org"], arguments].concat();
+        let printed = environment.run(&whole).succeeds().stdout;
+        assert!(
+            !printed.contains(['!', '\t']),
+            "an interactive shell takes it for something else: {printed}"
+        );
+        let script = environment.write("script.sh", &printed);
+        // That a function runs in a trap is not seen by all of its versions, and os-release is the machine's.
+        let mut check =
+            environment.other(&["shellcheck", "--shell=sh", "--exclude=SC1091,SC2317", script.as_str()]);
+        let _ = environment.finish(&mut check).succeeds();
+    }
+}

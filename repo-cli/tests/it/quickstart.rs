@@ -194,7 +194,10 @@ fn the_whole_text() {
         -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"; then cat "$work/said" >&2; else
         undo
         cat "$work/said" >&2
-        if grep -q ' 401 ' "$work/said"; then echo 'The server refused the login.' >&2; fi
+        if grep -q ' 401 ' "$work/said"; then
+            echo 'The server refused the login.' >&2
+            if [ "${login:-}" = keep ]; then echo "Remove $auth to be asked for another one." >&2; fi
+        fi
         echo "apt cannot read $url, so everything is as it was before." >&2
         exit 1
     fi

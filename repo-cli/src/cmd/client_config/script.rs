@@ -13,12 +13,15 @@ use deb_parse::Architecture;
 use super::setup::{Block, Setup};
 use crate::error::Failure;
 
-/// What comes before the parts that differ. What `put` and `keep` touch is as it was before, to the byte, unless all of it was done.
+/// How every script begins.
 const BEGINNING: &str = r#"(
 set -eu
 umask 022
 if [ "$(id -u)" -ne 0 ]; then echo 'run this as root' >&2; exit 1; fi
-work=$(mktemp -d)
+"#;
+
+/// How files are changed. What `put` and `keep` touch is as it was before, to the byte, unless all of it was done.
+const CHANGES: &str = r#"work=$(mktemp -d)
 kept=0
 made=
 undo() {
@@ -94,7 +97,7 @@ elif (: < /dev/tty) 2> /dev/null; then
 else
     exec 3<&0
 fi
-if [ "$login" != keep ]; then
+if [ "$login" = keep ]; then :; else
     if [ "$login" = ask ]; then printf 'user name for %s: ' "$machine" >&2; fi
     read -r user <&3 || user=
     if [ "$login" = ask ]; then printf 'password: ' >&2; fi
@@ -208,7 +211,9 @@ impl Setup {
     pub(super) fn script(&self, blocks: &[Block]) -> Result<String, Failure> {
         let mut text = self.heading(blocks);
         let package = if self.has_keyring_package { self.keyring_package.as_str() } else { "" };
-        self.begin(&mut text, &[("package", package)]);
+        text.push_str(BEGINNING);
+        text.push_str(CHANGES);
+        self.name_files(&mut text, &[("package", package)]);
         push_binary(&mut text, "keyring", &self.keyring.binary()?);
         if let Some(authority) = &self.authority {
             push_binary(&mut text, "authority", authority.as_bytes());
@@ -261,14 +266,14 @@ impl Setup {
             ("authority", &*authority),
             ("package", &*self.keyring_package),
         ];
-        self.begin(&mut text, &variables);
+        text.push_str(BEGINNING);
+        self.name_files(&mut text, &variables);
         text.push_str(REMOVAL);
         text
     }
 
-    /// Begins a script: with the names of the files, and stops where others have something in them.
-    fn begin(&self, text: &mut String, variables: &[(&str, &str)]) {
-        text.push_str(BEGINNING);
+    /// Writes the names of the files, and what stops where others have something in them.
+    fn name_files(&self, text: &mut String, variables: &[(&str, &str)]) {
         let (url, entry) = (self.url.to_string(), self.sources_path());
         let list = entry.replace(".sources", ".list");
         let all = [("url", &*url), ("keyring", &*self.keyring_path), ("entry", &*entry), ("list", &*list)];
