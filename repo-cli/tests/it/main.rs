@@ -15,6 +15,7 @@ mod contents;
 mod crashes;
 mod details;
 mod disk;
+mod drills;
 mod drop_rules;
 mod foreign_backups;
 mod formats;
