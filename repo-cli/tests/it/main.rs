@@ -51,6 +51,7 @@ mod published;
 mod quickstart;
 mod read_once;
 mod readable;
+mod real_uploads;
 mod routing;
 mod rules;
 mod scheduled;
