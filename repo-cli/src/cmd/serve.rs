@@ -10,6 +10,7 @@ use crate::args::argument;
 use crate::error::{Failure, Outcome};
 use crate::hooks;
 use crate::output::{Output, Talk};
+use crate::schedule::Scheduler;
 use crate::session::Session;
 use crate::signals;
 use repo_serve::{Address, Certificate, Entrance, Page, Server, Site};
@@ -58,6 +59,7 @@ pub(crate) fn run(
     let document = serde_json::json!({ "listen": first.to_string(), "addresses": addresses });
     output.result(&document, || {});
     hooks::deliver_in_background(session.root.clone())?;
+    let _scheduler = Scheduler::start(session, output.talk())?;
     run_until_interrupted(server, arguments.log, output)
 }
 

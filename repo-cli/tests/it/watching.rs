@@ -12,7 +12,7 @@ use testkit::Environment;
 use crate::{configure, store};
 
 /// The program while it watches, and what it says.
-struct Watching {
+pub(crate) struct Watching {
     child: Child,
     said: Utf8PathBuf,
 }
@@ -28,7 +28,7 @@ impl Watching {
         watching
     }
 
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.said).unwrap()
     }
 
@@ -47,7 +47,7 @@ impl Watching {
     }
 
     /// Asks it to end, and returns its exit status.
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         self.signal(Signal::TERM);
         self.child.wait().unwrap().code()
     }
@@ -60,11 +60,11 @@ impl Drop for Watching {
     }
 }
 
-fn watching(environment: &Environment, arguments: &[&str]) -> Watching {
+pub(crate) fn watching(environment: &Environment, arguments: &[&str]) -> Watching {
     Watching::start(environment, environment.command().arg("incoming").args(arguments))
 }
 
-fn folder(environment: &Environment, name: &str) -> Utf8PathBuf {
+pub(crate) fn folder(environment: &Environment, name: &str) -> Utf8PathBuf {
     let folder = environment.path(name);
     fs::create_dir(&folder).unwrap();
     folder
