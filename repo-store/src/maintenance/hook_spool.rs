@@ -267,7 +267,7 @@ mod tests {
         );
         assert_eq!(ids(&store), ["chat 1", "chat 2", "ci 1"]);
         // The same event again is the same event.
-        assert_eq!(store.spool_for_hooks(&[first.clone()]).unwrap(), 0);
+        assert_eq!(store.spool_for_hooks(std::slice::from_ref(&first)).unwrap(), 0);
         assert_eq!(ids(&store).len(), 3);
         let mut claimed = first.clone();
         (claimed.attempts, claimed.next, claimed.error) = (1, time(60), Some("no\tway\n".to_owned()));
@@ -305,7 +305,7 @@ mod tests {
     fn what_was_delivered_is_remembered_for_a_while() {
         let store = store();
         let seen = delivery("chat", "key");
-        let _ = store.spool_for_hooks(&[seen.clone()]).unwrap();
+        let _ = store.spool_for_hooks(std::slice::from_ref(&seen)).unwrap();
         let new = HookDelivery { state: DeliveryState::Delivered, ..seen.clone() };
         assert!(store.replace_hook_delivery(&seen, Some(&new)).unwrap());
         let _ = store.spool_for_hooks(&[seen]).unwrap();
