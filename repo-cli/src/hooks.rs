@@ -11,7 +11,7 @@ pub(crate) use background::{deliver_in_background, deliver_until_done};
 pub(crate) use delivery::{Attempts, Deliverer, new_id, secret_of, sendmail};
 pub(crate) use observer::{Note, Observer};
 
-/// Set for commands that are hooks: what they run is told to no hook, or one could go on for ever.
+/// Set for commands that are hooks: what they run is told to no hook, or one could go on forever.
 pub(crate) const IN_A_HOOK: &str = "REPO_HOOK";
 
 /// Where it says `spool`, events are kept and nothing is sent: services without a network leave that to another one.

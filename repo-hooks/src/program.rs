@@ -70,7 +70,7 @@ fn wait(child: &mut Child, timeout: Duration) -> std::io::Result<Option<ExitStat
             return Ok(Some(status));
         }
         if begun.elapsed() >= timeout {
-            // It has not been waited for, so the number of its group is still its own. That all of the group has ended is no failure.
+            // It has not been waited for, so the number of its group is still its own. The rest of the group may have ended already.
             let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
             let _ = group.map(|group| kill_process_group(group, Signal::KILL));
             child.wait()?;

@@ -23,7 +23,7 @@ const SOON: SignedDuration = SignedDuration::from_secs(120);
 
 /// Leaves a process behind that delivers what waits. The verb does not wait for it, and it holds nothing of the verb's.
 ///
-/// That no process could be started is no failure: the next verb tries again.
+/// If no process can be started, the next verb tries again.
 pub(super) fn leave_behind(root: &Utf8Path) {
     if !delivers() {
         return;

@@ -337,7 +337,7 @@ fn script(environment: &Environment, name: &str, text: &str) -> camino::Utf8Path
 fn a_command_and_mail_are_told_too_and_a_hook_starts_no_hooks() {
     let environment = store();
     let got = environment.path("got");
-    // The command changes a repository itself: that is told to nobody, or it would go on for ever.
+    // The command changes a repository itself: that is told to nobody, or it would go on forever.
     let program = environment.command().get_program().to_string_lossy().into_owned();
     let command = script(
         &environment,
@@ -400,7 +400,7 @@ fn a_spool_that_cannot_be_written_keeps_nothing_from_being_done() {
     let environment = store();
     let receiver = Receiver::start(&[Answer::Status(200)]);
     configure(&environment, &hook(&receiver, ALL, ""));
-    // A file in the place of the directory, which fails for every user as a full disk does.
+    // A file where the directory belongs, which fails for every user as a full disk does.
     fs::write(environment.root().join("store/hooks"), "").unwrap();
     let file = environment.package("hello", "1.0", "all");
     let output = environment.run(&["add", "preprod", file.as_str()]).succeeds();
