@@ -105,91 +105,58 @@ pub(crate) struct ChangeArguments {
     pub(crate) no_publish: bool,
 }
 
-/// How much of a long table is printed, for verbs that change something: there `--all` would be taken for more packages.
-#[derive(Clone, Copy, Debug, clap::Args)]
+/// How much of a long table is printed.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct LimitArguments {
-    /// Print at most this many rows of a table; 0 for all [default: 50]
+    /// Print at most this many rows of a table; 0 for all [default: 50 on a terminal, all elsewhere]
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
 }
 
-impl LimitArguments {
-    /// Returns how many rows are printed.
-    pub(crate) fn limit(self) -> RowLimit {
-        RowLimit::new(self.limit.unwrap_or(ROWS), "--limit 0")
-    }
-}
-
-/// How much of a long table is printed, for verbs that show something.
+/// The same for verbs where `--all`, as the option was once called, can mean nothing else.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct RowArguments {
-    /// Print at most this many rows of a table; 0 for all, as --all [default: 50]
+    /// Print at most this many rows of a table; 0 for all [default: 50 on a terminal, all elsewhere]
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
     /// Print every row
-    #[arg(long = "all", conflicts_with = "limit")]
+    #[arg(long = "all", conflicts_with = "limit", hide = true)]
     every: bool,
 }
 
-/// How many rows of a listing are printed, by its arguments.
+/// How many rows are printed, by the arguments.
 pub(crate) trait RowLimits {
-    /// Returns the number that is given.
-    fn given(&self) -> Option<RowLimit>;
+    /// Returns the number that is given; 0 for all.
+    fn given(&self) -> Option<usize>;
 
-    /// Returns the limit when no number is given.
-    fn default_limit(&self) -> RowLimit;
-
-    /// Returns how many rows a listing has that other programs search: off a terminal every row unless a number is given.
-    fn limit_of_listing(&self, output: &Output) -> RowLimit {
-        let usual = || if output.is_terminal() { self.default_limit() } else { RowLimit::NONE };
-        self.given().unwrap_or_else(usual)
+    /// Returns how many rows are printed: on a terminal a page, and elsewhere all, unless a number is given.
+    fn limit(&self, output: &Output) -> RowLimit {
+        let page = |is_terminal: bool| if is_terminal { ROWS } else { 0 };
+        let rows = |is_terminal| self.given().unwrap_or_else(|| page(is_terminal));
+        RowLimit::new(rows(output.is_terminal()), rows(output.talks_to_terminal()))
     }
 
-    /// Returns how many rows are printed for programs: every row unless a number is given.
+    /// Returns how many rows are printed for programs: all unless a number is given.
     fn limit_of_data(&self) -> RowLimit {
-        self.given().unwrap_or(RowLimit::NONE)
-    }
-}
-
-impl RowLimits for RowArguments {
-    fn given(&self) -> Option<RowLimit> {
-        (self.limit.is_some() || self.every).then(|| self.limit())
-    }
-
-    fn default_limit(&self) -> RowLimit {
-        self.limit()
+        let rows = self.given().unwrap_or(0);
+        RowLimit::new(rows, rows)
     }
 }
 
 impl RowLimits for LimitArguments {
-    fn given(&self) -> Option<RowLimit> {
-        self.limit.map(|_| self.limit())
-    }
-
-    fn default_limit(&self) -> RowLimit {
-        self.limit()
+    fn given(&self) -> Option<usize> {
+        self.limit
     }
 }
 
-impl RowArguments {
-    /// Returns how many rows are printed.
-    pub(crate) fn limit(self) -> RowLimit {
-        RowLimit::new(if self.every { 0 } else { self.limit.unwrap_or(ROWS) }, "--all")
-    }
-
-    /// The same for JSON, which has everything unless a number is given.
-    pub(crate) fn limit_of_json(self) -> RowLimit {
-        RowLimit::new(self.limit.unwrap_or(0), "")
-    }
-
-    /// Returns whether every row is asked for.
-    pub(crate) fn shows_every(self) -> bool {
-        self.every || self.limit == Some(0)
+impl RowLimits for RowArguments {
+    fn given(&self) -> Option<usize> {
+        self.limit.or(self.every.then_some(0))
     }
 }
 
-/// How many rows of a table are printed when nobody asks for another number.
-pub(crate) const ROWS: usize = 50;
+/// How many rows of a table are printed on a terminal when nobody asks for another number.
+const ROWS: usize = 50;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -341,6 +341,7 @@ impl Output {
 
     /// Reports several failures of one kind: on standard error as many as `limit` allows, each hint once; in the document all.
     pub(crate) fn report_each(&self, limit: RowLimit, reports: Vec<Report>, thing: &str) {
+        let limit = limit.of_notes();
         let mut hints = BTreeSet::new();
         for Report { message, hint, excerpt, .. } in reports.iter().take(limit.of(reports.len())) {
             // A file's name may hold a line break: what follows it must not pass for a line of ours.
@@ -389,6 +390,7 @@ impl Output {
 
     /// Notes on standard error what is known of several things, as far as the limit goes.
     pub(crate) fn notes(&self, limit: RowLimit, notes: &[String], thing: &str) {
+        let limit = limit.of_notes();
         for note in notes.iter().take(limit.of(notes.len())) {
             self.note(note);
         }
@@ -406,7 +408,12 @@ impl Output {
 
     /// Returns whether standard output is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
-        table::terminal_width().is_some()
+        io::stdout().is_terminal()
+    }
+
+    /// Returns whether standard error is a terminal.
+    pub(crate) fn talks_to_terminal(&self) -> bool {
+        io::stderr().is_terminal()
     }
 }
 

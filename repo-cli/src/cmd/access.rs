@@ -271,7 +271,7 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
             Column::whole("EXPIRES"),
             Column::text("GROUPS"),
         ];
-        output.table(&head, &rows, arguments.rows.limit_of_listing(output));
+        output.table(&head, &rows, arguments.rows.limit(output));
     });
     if rows.is_empty() {
         output.found_nothing("nobody has a token");

@@ -9,7 +9,7 @@ use repo_store::{
 use serde::Serialize;
 
 use super::client_config::quoted;
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{self, Failure, Outcome, Report};
 use crate::output::{Output, RowLimit, Style, count, suite_list, suites_in_order};
@@ -80,8 +80,8 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     let files = directories::read(&arguments.files, !arguments.no_recursive, output)?;
     let report = session.store.add(repository, &files, &options, &session.context())?;
     let complete = report.refused.is_empty() || options.keep_going;
-    warn_of_unknown_releases(&report, repository, arguments.rows.limit(), session, output);
-    print(&report, complete, options.dry_run, arguments.rows.limit(), output);
+    warn_of_unknown_releases(&report, repository, arguments.rows.limit(output), session, output);
+    print(&report, complete, options.dry_run, arguments.rows.limit(output), output);
     if complete {
         finish(&report, repository, arguments.change, session, output)?;
     }

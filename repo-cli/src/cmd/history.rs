@@ -59,11 +59,7 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
-    let limit = if output.is_json() {
-        arguments.rows.limit_of_json()
-    } else {
-        arguments.rows.limit_of_listing(output)
-    };
+    let limit = if output.is_json() { arguments.rows.limit_of_data() } else { arguments.rows.limit(output) };
     let mut entries = Vec::new();
     let mut is_cut = false;
     let mut known: BTreeSet<SuiteName> = BTreeSet::new();
@@ -86,7 +82,7 @@ pub(crate) fn run(
             print(&entries, output);
         }
         if is_cut {
-            output.line("... and older changes (print all with --all)");
+            output.line("... and older changes (print all with --limit 0)");
         }
     });
     if entries.is_empty() {

@@ -219,7 +219,7 @@ pub(crate) fn holds(
                 Column::text("BECAUSE"),
             ],
             &rows,
-            arguments.rows.limit_of_listing(output),
+            arguments.rows.limit(output),
         );
         output.total(rows.len(), &count(rows.len(), "held version"));
     });

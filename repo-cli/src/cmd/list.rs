@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
         named.contains(**suite) && (arguments.suites.is_empty() || arguments.suites.contains(**suite))
     };
     let suites = || suites.iter().filter(asked).copied();
-    let limit = arguments.rows.limit_of_listing(output);
+    let limit = arguments.rows.limit(output);
     let mut listing = arguments.columns.listing(&COLUMNS, false, output)?;
     let mut files = 0;
     let mut unmatched = Vec::new();

@@ -11,7 +11,7 @@ use super::changes::{self, Change};
 use super::client_config::quoted;
 use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit, count, first_of, joined, suite_list};
 use crate::package_names;
@@ -88,7 +88,7 @@ pub(crate) fn run(
         Ok(plan.apply(&session.store, &session.context())?.commit)
     })?;
     let moved = plan.changes().by_record();
-    let limit = arguments.rows.limit();
+    let limit = arguments.rows.limit(output);
     print_changes(plan.changes(), table, stays_behind(&plan), (commit, dry_run), limit, output);
     note_left_out(&plan, to, arguments, output);
     let what = count(changes::packages(moved.iter().map(|(record, _)| record.key())), "package");
@@ -122,7 +122,7 @@ fn note_left_out(
     arguments: &PromoteArguments,
     output: &Output,
 ) {
-    let limit = arguments.rows.limit();
+    let limit = arguments.rows.limit(output);
     let mut without_suite: BTreeMap<Vec<SuiteName>, Vec<RecordKey>> = BTreeMap::new();
     for (record, suites) in plan.left_out().by_record() {
         without_suite.entry(suites).or_default().push(record.key().clone());
@@ -211,7 +211,7 @@ fn note_held(plan: &PromotionPlan, to: &RepositorySettings, arguments: &PromoteA
     if let Some(hint) = hint {
         output.note(&format!("hint: {hint}"));
     }
-    output.notes(arguments.rows.limit(), &skipped, "hold");
+    output.notes(arguments.rows.limit(output), &skipped, "hold");
 }
 
 /// A name that matches nothing is a slip of the pen: nothing is done then. `whole_source`: a source may be named as well.

@@ -9,10 +9,10 @@ use super::add::{self, AddJson};
 use super::client_config::{Setup, quoted};
 use super::init::{self, LayoutArguments};
 use super::serve;
-use crate::args::{Global, ROWS};
+use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::examples;
-use crate::output::{Output, RowLimit};
+use crate::output::Output;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -77,7 +77,13 @@ pub(crate) fn run(
         first.uploaders = session.config.uploaders(&first.name)?;
         report = session.store.add(&first, &files, &AddOptions::default(), &session.context())?;
         let complete = report.refused.is_empty();
-        add::print(&report, complete, false, RowLimit::new(ROWS, "repo-cli list"), output);
+        add::print(
+            &report,
+            complete,
+            false,
+            LimitArguments::default().limit(output).with_way("repo-cli list"),
+            output,
+        );
         if complete && output.shows_change(false) {
             output.total(report.added.len(), &add::total(&report, &first, false));
         }

@@ -5,7 +5,7 @@ use super::changes::{self, Action};
 use super::client_config::quoted;
 use super::hold;
 use super::promote::{check_matched, print_changes};
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::output::{Output, count};
@@ -52,7 +52,7 @@ pub(crate) fn run(
     } else {
         take_out(arguments, repository, session, output)?
     };
-    let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit());
+    let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit(output));
     let action = if arguments.undo { Action::Restore } else { Action::Remove };
     let table = changes::all(&changes, &action);
     print_changes(&changes, table, serde_json::Map::new(), (commit, dry_run), limit, output);

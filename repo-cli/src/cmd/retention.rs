@@ -4,7 +4,7 @@ use repo_store::{CommitId, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
 use super::changes;
-use crate::args::{ChangeArguments, RowArguments};
+use crate::args::{ChangeArguments, RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::output::{Column, Output, RowLimit, count, package_rows};
 use crate::planned::carry_out;
@@ -90,7 +90,7 @@ fn retain(
     let kept = stay.map(|verdict| verdict.record.blob()).collect::<BTreeSet<_>>().len();
     let dry_run = arguments.change.dry_run;
     if (dry_run || !drastic.is_empty()) && output.shows_change(dry_run) {
-        show(&plan, arguments.rows.shows_every(), arguments.rows.limit(), output);
+        show(&plan, arguments.rows.given() == Some(0), arguments.rows.limit(output), output);
     }
     let refused = !drastic.is_empty() && !arguments.yes;
     if refused {

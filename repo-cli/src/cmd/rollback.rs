@@ -4,7 +4,7 @@ use deb_parse::{Architecture, PackageName, SuiteName, Version};
 use repo_store::{Build, Difference, PublishOptions, RecordKey, RepositorySettings, Revision, RollbackPlan};
 
 use super::{changes, diff, hold};
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::output::{Grouped, Output, count, grouped};
@@ -67,8 +67,11 @@ pub(crate) fn run(
     });
     output.result(&document, || {
         if output.shows_change(arguments.change.dry_run) {
-            let rows =
-                changes::print(changes::exchanges(diff::each(differences)), arguments.rows.limit(), output);
+            let rows = changes::print(
+                changes::exchanges(diff::each(differences)),
+                arguments.rows.limit(output),
+                output,
+            );
             output.total(rows, &total(differences));
         }
     });
@@ -83,7 +86,7 @@ pub(crate) fn run(
     session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
     hold::say_changed(&held, &lifted, arguments.change.dry_run, output);
     let restored = differences.values().flat_map(|change| &change.only_second).map(|record| record.key());
-    hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(), (session, output))?;
+    hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(output), (session, output))?;
     changes::print_undo(repository, commit, session, output);
     if commit.is_some() {
         print_upgraded_machines(&target, repository, differences, output)?;

@@ -103,7 +103,7 @@ fn show_state(
     output.result(&document, || {
         output.line(&format!("# {repository} {} ({})", commit.sequence, revision.id()));
         output.line(&format!("# {} by {}: {}", clock::minute(commit.date), commit.actor, commit.operation));
-        let rows = list::print_found(&found, rows.limit_of_listing(output), output);
+        let rows = list::print_found(&found, rows.limit(output), output);
         output.total(rows, &count(listed.len(), "package file"));
     });
     Ok(Outcome::Done)
