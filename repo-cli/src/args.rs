@@ -2,7 +2,7 @@ use std::ffi::OsString;
 
 use camino::Utf8PathBuf;
 use clap::builder::Styles;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 use repo_config::{FromText, InvalidValue};
 
 use crate::cmd;
@@ -46,6 +46,29 @@ pub(crate) struct Arguments {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// The verb in words, as it was given: `suite remove`.
+    #[arg(skip)]
+    pub(crate) verb: String,
+}
+
+/// Returns the words of the verb.
+fn verb_of(matches: &ArgMatches) -> String {
+    let first = matches.subcommand();
+    let words = std::iter::successors(first, |(_, matches)| matches.subcommand()).map(|(word, _)| word);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// When the log tells of a verb.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Logging {
+    /// Never: it changes nothing.
+    Nothing,
+    /// At its end.
+    Change,
+    /// When it begins and when it ends: it goes on, and tells of what changes meanwhile itself.
+    Service,
+    /// At its end, as the configuration of the store that it made in this directory says.
+    NewStore(Option<Utf8PathBuf>),
 }
 
 impl Arguments {
@@ -62,9 +85,10 @@ impl Arguments {
         };
         let read = |command: clap::Command| {
             let mut matches = command.try_get_matches_from(std::env::args_os())?;
-            Self::from_arg_matches_mut(&mut matches)
+            let verb = verb_of(&matches);
+            Ok(Self { verb, ..Self::from_arg_matches_mut(&mut matches)? })
         };
-        read(Self::command().color(color)).map_err(|error| {
+        read(Self::command().color(color)).map_err(|error: clap::Error| {
             if !error.use_stderr() {
                 return error;
             }
@@ -308,35 +332,22 @@ impl Command {
 }
 
 impl Command {
-    /// Returns the name under which the log tells of the verb, if it changes something. One that goes on tells of each round itself.
-    pub(crate) fn logged_as(&self) -> Option<&'static str> {
-        let name = match self {
-            Self::Config(arguments) if arguments.writes() => "config set",
-            Self::Suite(arguments) if arguments.writes() => "suite",
-            Self::Repository(arguments) if arguments.writes() => "repository",
-            Self::Backup(_) => "backup",
-            Self::Store(_) => "store upgrade",
-            Self::Incoming(arguments) if !arguments.ends() => return None,
-            command if !command.writes() => return None,
-            Self::Add(_) => "add",
-            Self::Incoming(_) => "incoming",
-            Self::Promote(_) => "promote",
-            Self::Remove(_) => "remove",
-            Self::Rollback(_) => "rollback",
-            Self::Undo(_) => "undo",
-            Self::Tag(_) => "tag",
-            Self::Hold(_) => "hold",
-            Self::Unhold(_) => "unhold",
-            Self::Retention(_) => "retention",
-            Self::Gc(_) => "gc",
-            Self::Publish(_) => "publish",
-            Self::Sign(_) => "sign",
-            Self::Fsck(_) => "fsck",
-            Self::Key(_) => "key",
-            Self::Access(_) => "access",
-            _ => return None,
+    /// Returns when the log tells of the verb.
+    pub(crate) fn logging(&self) -> Logging {
+        let is_change = match self {
+            Self::Config(arguments) => arguments.writes(),
+            Self::Suite(arguments) => arguments.writes(),
+            Self::Repository(arguments) => arguments.writes(),
+            Self::Key(arguments) => arguments.changes(),
+            Self::Backup(_) | Self::Store(_) => true,
+            Self::Incoming(arguments) if !arguments.ends() => return Logging::Service,
+            Self::Serve(_) => return Logging::Service,
+            Self::Init(arguments) => return Logging::NewStore(arguments.directory.clone()),
+            Self::Quickstart(arguments) => return Logging::NewStore(Some(arguments.directory.clone())),
+            Self::Restore(arguments) => return Logging::NewStore(Some(arguments.directory.clone())),
+            command => command.writes(),
         };
-        Some(name)
+        if is_change { Logging::Change } else { Logging::Nothing }
     }
 }
 
@@ -349,6 +360,74 @@ impl Command {
             Self::Versions(arguments) => arguments.prints_json(),
             Self::Search(arguments) => arguments.prints_json(),
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Verbs that only read, or write to standard output alone.
+    const READING: [&str; 19] = [
+        "access list",
+        "client-config",
+        "completions",
+        "config check",
+        "config schema",
+        "config show",
+        "diff",
+        "history",
+        "holds",
+        "key check",
+        "key export",
+        "key list",
+        "list",
+        "repository list",
+        "search",
+        "show",
+        "status",
+        "suite list",
+        "versions",
+    ];
+
+    /// Verbs that change something and have no `--dry-run`, and why.
+    const WITHOUT: [(&str, &str); 7] = [
+        ("fsck", "without --repair it only looks, which is what --repair would mend"),
+        ("init", "it makes a store in a new directory, which nobody reads yet"),
+        ("key certify", "it writes one new file, and asks a key service to sign it: both are what it is for"),
+        ("manual", "it writes manual pages to a directory of its own, for packagers"),
+        ("quickstart", "it makes a store of its own to look at"),
+        ("serve", "it shows what is published and changes none of it"),
+        ("sign export", "it writes to a new or empty directory, which nobody reads before it is signed"),
+    ];
+
+    /// The verbs at the ends of the tree, each with whether it takes `--dry-run`.
+    fn leaves(command: &clap::Command, path: &str, found: &mut BTreeMap<String, bool>) {
+        for verb in command.get_subcommands() {
+            let path = format!("{path} {}", verb.get_name()).trim_start().to_owned();
+            if verb.has_subcommands() {
+                leaves(verb, &path, found);
+            } else {
+                let takes = verb.get_arguments().any(|argument| argument.get_long() == Some("dry-run"));
+                found.insert(path, takes);
+            }
+        }
+    }
+
+    #[test]
+    fn every_verb_that_changes_something_shows_it_before() {
+        let mut found = BTreeMap::new();
+        leaves(&Arguments::command(), "", &mut found);
+        let without: Vec<&str> = WITHOUT.iter().map(|(verb, _)| *verb).collect();
+        for (verb, takes) in &found {
+            let is_known = READING.contains(&verb.as_str()) || without.contains(&verb.as_str());
+            assert_eq!(*takes, !is_known, "{verb}");
+        }
+        for verb in READING.iter().chain(&without) {
+            assert!(found.contains_key(*verb), "{verb} is no verb any more");
         }
     }
 }

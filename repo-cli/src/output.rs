@@ -6,7 +6,7 @@ mod json;
 mod suites;
 mod table;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -51,6 +51,8 @@ pub(crate) struct Output {
     lines: RefCell<io::BufWriter<io::Stdout>>,
     /// Why not all of a result is where it was meant to go.
     incomplete: RefCell<Option<io::Error>>,
+    /// Whether the reader went away before everything was written.
+    is_cut: Cell<bool>,
     watch: Watch,
 }
 
@@ -155,7 +157,17 @@ impl Output {
             () => Shown::Lines,
         };
         let watch = Watch::new(shown, Talk::new(quiet, color));
-        Self { quiet, color, json, failures, warnings, lines, incomplete: RefCell::default(), watch }
+        Self {
+            quiet,
+            color,
+            json,
+            failures,
+            warnings,
+            lines,
+            incomplete: RefCell::default(),
+            is_cut: Cell::default(),
+            watch,
+        }
     }
 
     /// Makes an output of the same kind that has said nothing yet, for the next round of a command that goes on and on.
@@ -196,6 +208,12 @@ impl Output {
         self.flush();
     }
 
+    /// Prints the result now, and returns whether all of it is where it was meant to go.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.print_result();
+        !self.is_cut.get() && self.incomplete.borrow().is_none()
+    }
+
     /// Whether the result is one JSON document.
     pub(crate) fn is_json(&self) -> bool {
         self.json.is_some()
@@ -230,8 +248,9 @@ impl Output {
     fn write(&self, write: impl FnOnce(&mut io::BufWriter<io::Stdout>) -> io::Result<()>) {
         match write(&mut self.lines.borrow_mut()) {
             // A reader that has seen enough, such as `head`, is no reason to fail.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => self.cannot_write(error),
-            _ => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => self.is_cut.set(true),
+            Err(error) => self.cannot_write(error),
+            Ok(()) => {}
         }
     }
 

@@ -150,6 +150,13 @@ impl Config {
     /// What is asked for of TLS must be there.
     fn check_tls(&self, found: &mut Vec<ConfigError>) {
         let serve = &self.file.serve;
+        let all = self.listen();
+        for (place, second) in all.iter().enumerate() {
+            if let Some(first) = all.iter().take(place).find(|first| first.excludes(second)) {
+                let (first, second) = (first.to_string(), second.to_string());
+                found.push(self.contradiction(Contradiction::ListensTwice { first, second }));
+            }
+        }
         let listens = self.listen().iter().any(Listen::is_tls);
         if listens && self.tls().is_none() {
             found.push(self.contradiction(Contradiction::NoCertificate));

@@ -192,16 +192,6 @@ fn add(
         "line": line,
         "dry_run": false,
     });
-    output.result(&document, || output.line(line.as_deref().unwrap_or(&auth).trim_end()));
-    let what = if invited_to.is_some() {
-        format!("paste this line into a root shell of {holder}: it is shown this once")
-    } else {
-        format!(
-            "this is for {} on {holder} (owner root, mode 0600): it is shown this once",
-            setup.auth_path()
-        )
-    };
-    output.note(&what);
     if is_plain {
         output.warn(
             "W-PLAIN-LOGIN",
@@ -215,6 +205,22 @@ fn add(
             format!("{name} asks for no token: write access = [[\"tokens\"]] into [repositories.{name}] of repo.toml"),
         );
     }
+    output.result(&document, || output.line(line.as_deref().unwrap_or(&auth).trim_end()));
+    // A token that nobody has seen is of no use, and its name would be taken.
+    if !output.is_shown() {
+        session.store.revoke_token(&repository.name, holder, &context)?;
+        let repository = repository.name.clone();
+        return Err(Failure::TokenNotShown { repository, holder: holder.clone() });
+    }
+    let what = if invited_to.is_some() {
+        format!("paste this line into a root shell of {holder}: it is shown this once")
+    } else {
+        format!(
+            "this is for {} on {holder} (owner root, mode 0600): it is shown this once",
+            setup.auth_path()
+        )
+    };
+    output.note(&what);
     Ok(Outcome::Done)
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct HoldArguments {
 pub(crate) struct UnholdArguments {
     /// The repository
     repository: String,
-    /// Names or patterns, of all held versions or of the one named with =VERSION
+    /// Names or patterns, of all held versions, that named with =VERSION, or those that 'hello (<< 2.10)' allows
     #[arg(required = true, value_name = "PACKAGE[=VERSION]")]
     selectors: Vec<Selector>,
     /// Show what would be done and change nothing

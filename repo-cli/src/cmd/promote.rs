@@ -14,13 +14,14 @@ use super::list::ListedJson;
 use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, RowLimit, count, first_of, joined, suite_list};
+use crate::package_count::PackageCount;
 use crate::package_names;
 use crate::planned::carry_out;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PromoteArguments {
-    /// Names or patterns; of each package the newest version, or the one named with =VERSION. A source package of that
+    /// Names or patterns; of each package the newest version, that named with =VERSION, or the newest that 'hello (<< 2.10)' allows. A source package of that
     /// name is meant as well as a binary one; with --whole-source the name of a source means all that was built from it
     #[arg(value_name = "PACKAGE[=VERSION]", required_unless_present = "all")]
     selectors: Vec<Selector>,
@@ -91,7 +92,7 @@ pub(crate) fn run(
     let limit = arguments.rows.limit(output);
     print_changes(plan.changes(), table, stays_behind(&plan), (commit, dry_run), limit, output);
     note_left_out(&plan, to, arguments, output);
-    let what = count(changes::packages(moved.iter().map(|(record, _)| record.key())), "package");
+    let what = PackageCount::of(moved.iter().map(|(record, _)| record.key()));
     let done = match (moved.is_empty(), dry_run) {
         (true, _) if !plan.left_out().is_empty() => format!("nothing else to promote: {} has it", to.name),
         (true, _) if !plan.held().is_empty() => {
@@ -261,6 +262,7 @@ pub(crate) fn print_changes(
     let records = changes.by_record();
     let mut document = serde_json::json!({
         "packages": listed(&records), "commit": commit.map(|id| id.to_string()), "dry_run": dry_run,
+        "count": PackageCount::of(records.iter().map(|(record, _)| record.key())),
     });
     if let Some(fields) = document.as_object_mut() {
         fields.extend(more);

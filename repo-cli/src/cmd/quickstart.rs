@@ -19,7 +19,7 @@ use crate::session::Session;
 pub(crate) struct QuickstartArguments {
     /// Where to make the store; one that is there already is used as it is
     #[arg(value_name = "DIR")]
-    directory: Utf8PathBuf,
+    pub(crate) directory: Utf8PathBuf,
     /// Packages to add to the first repository, or directories of them [default: three small examples]
     #[arg(value_name = "FILE")]
     files: Vec<Utf8PathBuf>,

@@ -18,7 +18,7 @@ pub(crate) struct RestoreArguments {
     backup: Utf8PathBuf,
     /// Where to make the store: a new or empty directory
     #[arg(value_name = "DIR")]
-    directory: Utf8PathBuf,
+    pub(crate) directory: Utf8PathBuf,
     /// Show what would be copied and write nothing
     #[arg(long)]
     dry_run: bool,

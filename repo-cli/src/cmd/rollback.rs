@@ -8,6 +8,7 @@ use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::output::{Grouped, Output, count, grouped};
+use crate::package_count::ChangeCount;
 use crate::planned::carry_out;
 use crate::session::Session;
 
@@ -62,6 +63,7 @@ pub(crate) fn run(
         "commit": commit.map(|id| id.to_string()),
         "dry_run": arguments.change.dry_run,
         "differences": diff::json(differences),
+        "count": ChangeCount::of(differences),
         "held": hold::names(&held),
         "no_longer_held": hold::names(&lifted),
     });
@@ -131,14 +133,10 @@ pub(super) fn print_upgraded_machines(
     Ok(())
 }
 
-/// Returns how many package files are removed and restored, each counted once, whatever the number of its suites.
+/// Returns how many packages are removed and restored.
 pub(super) fn total(differences: &BTreeMap<SuiteName, Difference>) -> String {
-    let (mut removed, mut restored) = (BTreeSet::new(), BTreeSet::new());
-    for (_, is_removed, record) in diff::each(differences) {
-        let files = if is_removed { &mut removed } else { &mut restored };
-        files.insert(record.key());
-    }
-    format!("{} to remove, {} to restore", count(removed.len(), "package file"), restored.len())
+    let ChangeCount { removed, added } = ChangeCount::of(differences);
+    format!("{removed} to remove, {added} to restore")
 }
 
 /// So many packages are named that machines keep in the newer version.

@@ -7,6 +7,7 @@ use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard;
 use crate::output::Output;
+use crate::package_count::ChangeCount;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -50,6 +51,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
         "commit": commit.map(|id| id.to_string()),
         "dry_run": dry_run,
         "differences": diff::json(plan.changes()),
+        "count": ChangeCount::of(plan.changes()),
         "held": hold::names(&held),
         "no_longer_held": hold::names(&lifted),
     });

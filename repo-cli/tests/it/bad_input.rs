@@ -346,7 +346,7 @@ fn the_good_ones_are_taken_with_keep_going() {
     status: 1
     ---- stdout
     added good 1.0 all -> bookworm (every suite)
-    added 1 package file to preprod (commit 2), published <PUBLICATION>
+    added 1 package to preprod (commit 2), published <PUBLICATION>
     ---- stderr
     error: <DIR>/files/broken.deb: not a .deb file: no ar header (deb(5))
     error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content

@@ -62,7 +62,7 @@ fn promote_names_what_was_built_from_the_same_source_and_stays_behind() {
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE   SUITES    ACTION
     greet    1.0      amd64, source  bookworm  add
-    promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
+    promoted 1 package (2 files) from preprod to prod (commit 1), published <PUBLICATION>
     undo with: repo-cli undo prod --yes
     ---- stderr
     warning: 1 package built from greet 1.0 stays behind: greet-data 1.0 all; to take all of them: repo-cli promote greet --from preprod --to prod --whole-source
@@ -138,7 +138,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     status: 0
     ---- stdout
     PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
-    hello    1.0 -> 2.0  all           bookworm  replace
+    hello    1.0 -> 2.0  all           bookworm  upgrade
     promoted 1 package from preprod to prod (commit 6), published <PUBLICATION>
     undo with: repo-cli undo prod
     ");
@@ -147,7 +147,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     status: 0
     ---- stdout
     PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
-    hello    1.0 -> 2.0  all           bookworm  replace
+    hello    1.0 -> 2.0  all           bookworm  upgrade
     promoted 1 package from preprod to prod (commit 8), published <PUBLICATION>
     undo with: repo-cli undo prod
     ");

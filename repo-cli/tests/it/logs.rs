@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use testkit::Environment;
 
-use crate::{configure, store};
+use crate::{PROGRAM, configure, store};
 
 /// The lines of the log that a command wrote to standard error as JSON.
 fn lines(environment: &Environment, arguments: &[&str]) -> Vec<Value> {
@@ -15,6 +15,30 @@ fn lines(environment: &Environment, arguments: &[&str]) -> Vec<Value> {
 
 fn text<'a>(line: &'a Value, name: &str) -> &'a str {
     line[name].as_str().unwrap_or_else(|| panic!("{name}: {line}"))
+}
+
+#[test]
+fn text_log_history_and_json_count_a_change_alike() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    let _ = environment.run(&["config", "set", "architectures", "amd64,arm64"]).succeeds();
+    configure(&environment, "log = \"json\"\n");
+    let files = [("hello", "amd64"), ("hello", "arm64"), ("agent", "all")]
+        .map(|(name, architecture)| environment.package(name, "1.0", architecture));
+    let mut add = vec!["add", "preprod"];
+    add.extend(files.iter().map(|file| file.as_str()));
+    let added = environment.run(&add).succeeds();
+    assert!(added.stdout.contains("\nadded 2 packages (3 files) to preprod (commit 1)"), "{added}");
+    let promote = ["promote", "--all", "--from", "preprod", "--to", "prod"];
+    let json: Value =
+        serde_json::from_str(&environment.json(&[&promote[..], &["--dry-run"]].concat())).unwrap();
+    assert_eq!(json["count"], serde_json::json!({ "packages": 2, "files": 3 }));
+    let output = environment.run(&promote).succeeds();
+    assert!(output.stdout.contains("\npromoted 2 packages (3 files) from preprod to prod"), "{output}");
+    let log: Value = serde_json::from_str(output.stderr.lines().next().unwrap()).unwrap();
+    assert_eq!([&log["added"], &log["added_files"], &log["removed"], &log["removed_files"]], [2, 3, 0, 0]);
+    let history: Value = serde_json::from_str(&environment.json(&["history", "prod"])).unwrap();
+    assert_eq!(history["history"][0]["count"]["added"], serde_json::json!({ "packages": 2, "files": 3 }));
+    assert!(environment.run(&["history", "prod"]).stdout.contains("  +2 -0  "));
 }
 
 #[test]
@@ -31,6 +55,25 @@ fn each_change_has_a_line_with_what_it_did() {
     assert!(add["duration_ms"].is_u64() && text(add, "result") == "done");
     assert!(text(publish, "operation").starts_with("publish "), "{publish}");
     assert_eq!(text(publish, "commit_after"), text(add, "commit_after"));
+    // The whole verb is named, and what goes on says when it began and ended.
+    for verb in [
+        &["suite", "add", "sid"][..],
+        &["suite", "remove", "sid"],
+        &["config", "unset", "pdiffs"],
+        &["repository", "add", "dev"],
+    ] {
+        let line = lines(&environment, verb);
+        assert_eq!((line.len(), text(&line[0], "verb")), (1, &*verb[..2].join(" ")), "{line:?}");
+    }
+    let _ = environment.run(&["repository", "remove", "dev"]).succeeds();
+    let copy = environment.path("copy");
+    let backup = environment.path("backup");
+    let _ = environment.run(&["backup", backup.as_str()]).succeeds();
+    let restored = lines(&environment, &["restore", backup.as_str(), copy.as_str()]);
+    assert_eq!(
+        (text(restored.last().unwrap(), "verb"), text(restored.last().unwrap(), "result")),
+        ("restore", "done")
+    );
     // What changes no repository, what fails, and what changes nothing.
     let set = lines(&environment, &["config", "set", "pdiffs", "3"]);
     assert_eq!((set.len(), text(&set[0], "verb")), (1, "config set"));
@@ -123,7 +166,7 @@ fn no_secret_is_in_a_log_or_an_error() {
     configure(&environment, &format!("[signing]\npassphrase = {}\n", secrets[1]));
     run(&["config", "check"]);
     // What was said is what is looked at.
-    assert!(said.contains("added 1 package file") && said.contains("operation: verb=add"));
+    assert!(said.contains("added 1 package") && said.contains("operation: verb=add"));
     for secret in secrets {
         let line = said.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret}");

@@ -64,15 +64,15 @@ fn five_thousand_packages_fit_on_a_page() {
             assert!(output.text().contains(wanted), "{arguments:?}: no `{wanted}` in {output}");
         }
     };
-    let more = "... and 4950 more package files (print all with --limit 0)";
-    fits(&["add", "preprod", "--dry-run", files.as_str()], &[more, "would add 5000 package files"]);
+    let more = "... and 4950 more files (print all with --limit 0)";
+    fits(&["add", "preprod", "--dry-run", files.as_str()], &[more, "would add 2500 packages (5000 files)"]);
     fits(
         &["add", "preprod", "--no-publish", files.as_str()],
-        &[more, "added 5000 package files to preprod (commit 1)"],
+        &[more, "added 2500 packages (5000 files) to preprod (commit 1)"],
     );
     // A listing that a program searches is whole; both architectures are one row.
     assert_eq!(run(&["list", "preprod"]).stdout.lines().count(), 1 + PACKAGES + 1);
-    fits(&["list", "preprod"], &["5000 package files in preprod"]);
+    fits(&["list", "preprod"], &["2500 packages (5000 files) in preprod"]);
     let rows = "... and 2450 more rows (print all with --limit 0)";
     fits(
         &["diff", "preprod", "prod"],
@@ -89,16 +89,16 @@ fn five_thousand_packages_fit_on_a_page() {
     assert!(details.contains("2500 source packages: 0 new, 2500 removed, 0 changed"), "{details}");
 
     let promote = ["promote", "--all", "--from", "preprod", "--to", "prod"];
-    fits(&[&promote[..], &["--dry-run"]].concat(), &[rows, "would promote 2500 packages"]);
-    fits(&[&promote[..], &["--no-publish"]].concat(), &[rows, "promoted 2500 packages"]);
-    fits(&["remove", "preprod", "*", "--yes", "--no-publish"], &[rows, "removed 2500 packages"]);
+    fits(&[&promote[..], &["--dry-run"]].concat(), &[rows, "would promote 2500 packages (5000 files)"]);
+    fits(&[&promote[..], &["--no-publish"]].concat(), &[rows, "promoted 2500 packages (5000 files)"]);
+    fits(&["remove", "preprod", "*", "--yes", "--no-publish"], &[rows, "removed 2500 packages (5000 files)"]);
     fits(
         &["rollback", "preprod", "--to", "@-1", "--no-publish"],
-        &[rows, "0 package files to remove, 5000 to restore"],
+        &[rows, "0 packages to remove, 2500 packages (5000 files) to restore"],
     );
     fits(
         &["rollback", "prod", "--to", "@-1", "--yes", "--no-publish"],
-        &[rows, "5000 package files to remove, 0 to restore"],
+        &[rows, "2500 packages (5000 files) to remove, 0 packages to restore"],
     );
     let skipped = "skipped 2500 packages: package-0000 1.10, package-0001 1.10, package-0002 1.10 and 2497 more (held since ";
     fits(&promote, &[skipped]);
@@ -140,7 +140,7 @@ fn what_is_removed_or_damaged_is_summed_up() {
     ");
     insta::assert_snapshot!(lines[51..].join("\n"), @"
     ... and 20 more rows (print all with --limit 0)
-    preprod: would remove 70 package files and keep 70
+    preprod: would remove 70 packages and keep 70 packages
     ");
     assert!(!dry_run.contains(" 1.10 ") && !dry_run.contains("  keep  "), "{dry_run}");
     let every = environment.run(&["retention", "preprod", "--dry-run", "--all"]).succeeds().stdout;
@@ -240,7 +240,7 @@ fn a_table_fits_its_terminal() {
     let _ = environment.run(&["add", "preprod", "--no-publish", files.as_str()]).succeeds();
     let list = on_terminal(&environment, "list preprod").unwrap();
     assert!(list.contains("... and 13 more rows (print all with --limit 0)"), "{list}");
-    assert!(list.contains("63 package files in preprod"), "{list}");
+    assert!(list.contains("63 packages in preprod"), "{list}");
     let all = on_terminal(&environment, "list preprod --all").unwrap();
     assert!(!all.contains("..."), "{all}");
 }

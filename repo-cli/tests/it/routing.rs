@@ -306,7 +306,7 @@ fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     insta::assert_snapshot!(with(&["--json", "--dry-run"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"commit":null,"dry_run":true,"left_out":[{"architecture":"amd64","component":"main","package":"greet-dbgsym","size":738,"suites":["bookworm-debug"],"version":"1.0"}],"packages":[{"architecture":"amd64","component":"main","package":"greet","size":726,"suites":["bookworm"],"version":"1.0"}],"warnings":[{"code":"W-LEFT-BEHIND","message":"1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug"}]}
+    {"format":1,"commit":null,"count":{"files":1,"packages":1},"dry_run":true,"left_out":[{"architecture":"amd64","component":"main","package":"greet-dbgsym","size":738,"suites":["bookworm-debug"],"version":"1.0"}],"packages":[{"architecture":"amd64","component":"main","package":"greet","size":726,"suites":["bookworm"],"version":"1.0"}],"warnings":[{"code":"W-LEFT-BEHIND","message":"1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug"}]}
     ---- stderr
     warning: 1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug
     "#);
@@ -463,7 +463,7 @@ fn a_package_for_a_release_without_a_suite_goes_everywhere_with_a_warning_where_
     status: 0
     ---- stdout
     added hello 1.0-1ubuntu0.24.04.1 all -> bookworm (every suite; none is for ubuntu0.24.04.1)
-    added 1 package file to preprod (commit 1), published <PUBLICATION>
+    added 1 package to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     warning: hello 1.0-1ubuntu0.24.04.1 all: no suite for `ubuntu0.24.04.1`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)
     ");
@@ -476,6 +476,6 @@ fn a_package_for_a_release_without_a_suite_goes_everywhere_with_a_warning_where_
     status: 0
     ---- stdout
     added hello 2.0-1debian11 all -> bookworm (every suite; none is for debian11)
-    added 1 package file to prod (commit 2), published <PUBLICATION>
+    added 1 package to prod (commit 2), published <PUBLICATION>
     ");
 }

@@ -69,7 +69,7 @@ fn apt_get_source_fetches_and_unpacks_every_format() {
     added hello 1:2.10-3 source -> bookworm (every suite)
     added older 0.9-1 source -> bookworm (every suite)
     added plain 1.0 source -> bookworm (every suite)
-    added 3 package files to preprod (commit 1), published <PUBLICATION>
+    added 3 packages to preprod (commit 1), published <PUBLICATION>
     ");
     let server = environment.serve();
     let Some(apt) = client(&environment, &server, "preprod") else { return };
@@ -202,7 +202,7 @@ fn an_upload_is_taken_out_of_the_drop_folder_when_it_is_complete() {
     ---- stdout
     added hello 2.10-3 amd64 -> bookworm (named by the upload)
     added hello 2.10-3 source -> bookworm (named by the upload)
-    added 2 package files to preprod (commit 1), published <PUBLICATION>
+    added 1 package (2 files) to preprod (commit 1), published <PUBLICATION>
     ");
     assert_eq!(names(&folder), [""; 0]);
     assert!(!changes.exists());
@@ -221,7 +221,7 @@ fn an_upload_that_is_refused_goes_aside_as_a_whole_with_one_reason() {
     status: 1
     ---- stdout
     added other 1.0 all -> bookworm (every suite)
-    added 1 package file to preprod (commit 1), published <PUBLICATION>
+    added 1 package to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     error: drop/hello_2.10-3_upload.changes: drop/hello_2.10-3.dsc lists "hello_2.10.orig.tar.gz", which is not beside it
     hint: put it there; only a file that the repository has already may be left out
@@ -234,6 +234,7 @@ fn an_upload_that_is_refused_goes_aside_as_a_whole_with_one_reason() {
     rejected/hello_2.10-3_amd64.deb
     rejected/hello_2.10-3_upload.changes
     rejected/hello_2.10-3_upload.changes.reason
+    rejected/hello_2.10-3_upload.changes.reason.json
     ");
     insta::assert_snapshot!(fs::read_to_string(folder.join("rejected/hello_2.10-3_upload.changes.reason")).unwrap(), @r#"drop/hello_2.10-3.dsc lists "hello_2.10.orig.tar.gz", which is not beside it"#);
 }
@@ -253,7 +254,13 @@ fn an_upload_that_lists_what_is_not_its_own_takes_nothing_along() {
     let _ = take(&environment, &["--patience", "0"]).ends_with(1);
     assert_eq!(
         names(&folder),
-        ["rejected", "rejected/bad.changes", "rejected/bad.changes.reason", "rejected/old"]
+        [
+            "rejected",
+            "rejected/bad.changes",
+            "rejected/bad.changes.reason",
+            "rejected/bad.changes.reason.json",
+            "rejected/old"
+        ]
     );
     assert!(environment.run(&["list", "preprod"]).stdout.contains("source"));
 }
@@ -334,7 +341,7 @@ fn where_uploads_are_signed_a_package_alone_is_not_taken_from_a_drop_folder() {
     left drop/alone_1.0_all.deb: it belongs to no .changes file
     added hello 2.10-3 amd64 -> bookworm (named by the upload)
     added hello 2.10-3 source -> bookworm (named by the upload)
-    added 2 package files to preprod (commit 1), published <PUBLICATION>
+    added 1 package (2 files) to preprod (commit 1), published <PUBLICATION>
     ");
     let by_hand = environment.package("by-hand", "1.0", "all");
     let _ = environment.run(&["add", "preprod", by_hand.as_str()]).succeeds();

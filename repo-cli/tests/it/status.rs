@@ -33,10 +33,10 @@ fn what_waits_for_promotion_is_counted() {
     let environment = store();
     environment.add("preprod", &["hello=1.0", "jq=1.6"]);
     let output = environment.run(&["status"]).succeeds();
-    assert!(line(&output, "preprod -> prod").contains("2 package files wait for prod"), "{output}");
+    assert!(line(&output, "preprod -> prod").contains("2 packages wait for prod"), "{output}");
     let _ = environment.run(&["promote", "hello", "--from", "preprod", "--to", "prod"]).succeeds();
     let output = environment.run(&["status"]).succeeds();
-    assert!(line(&output, "preprod -> prod").contains("1 package file waits for prod"), "{output}");
+    assert!(line(&output, "preprod -> prod").contains("1 package waits for prod"), "{output}");
     let _ = environment.run(&["promote", "--all", "--from", "preprod", "--to", "prod"]).succeeds();
     let output = environment.run(&["status"]).succeeds();
     assert!(line(&output, "preprod -> prod").contains("prod has all of preprod"), "{output}");

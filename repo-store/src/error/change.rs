@@ -40,6 +40,8 @@ pub enum ChangeError {
         suite: SuiteName,
         /// The component asked for.
         component: Component,
+        /// The components that the suite has.
+        known: Vec<Component>,
     },
     /// The same name, version and architecture with another content: clients could not tell them apart.
     #[error("{key} is in {repository} already{place}, with another content")]
