@@ -198,21 +198,21 @@ pub(crate) enum Command {
     Versions(cmd::versions::VersionsArguments),
     /// Search names, descriptions, fields and files of packages
     Search(cmd::search::SearchArguments),
-    /// Show everything known of a package
+    /// Show everything known about a package, or a state of a repository
     Show(cmd::show::ShowArguments),
     /// Compare two states of suites or repositories
     Diff(cmd::diff::DiffArguments),
     /// Copy packages from one repository to another
     Promote(cmd::promote::PromoteArguments),
-    /// Take packages out of a repository
+    /// Remove packages from a repository
     Remove(cmd::remove::RemoveArguments),
     /// Keep versions out of a repository
     Hold(cmd::hold::HoldArguments),
-    /// Let versions in again that were held, removed or rolled back
+    /// Allow versions again that were held, removed or rolled back
     Unhold(cmd::hold::UnholdArguments),
     /// List the versions that are kept out of a repository, and why
     Holds(cmd::hold::HoldsArguments),
-    /// List what was done to a repository
+    /// List the changes of a repository
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
     Rollback(cmd::rollback::RollbackArguments),
@@ -223,11 +223,11 @@ pub(crate) enum Command {
     Undo(cmd::undo::UndoArguments),
     /// Name a state of a repository, so that it is kept and can be found
     Tag(cmd::tag::TagArguments),
-    /// Take out old versions by the rules in repo.toml
+    /// Remove old versions by the rules in repo.toml
     Retention(cmd::retention::RetentionArguments),
     /// Remove files that nothing refers to any more
     Gc(cmd::gc::GcArguments),
-    /// Show clients the current state of repositories
+    /// Publish repositories
     Publish(cmd::publish::PublishArguments),
     /// Make signatures apart from publishing
     Sign(cmd::sign::SignArguments),
@@ -257,7 +257,7 @@ pub(crate) enum Command {
     Suite(cmd::suite::SuiteArguments),
     /// Add, list and remove repositories in the configuration
     Repository(cmd::repository::RepositoryArguments),
-    /// Look after the store itself
+    /// Maintain the store itself
     Store(cmd::store::StoreArguments),
     /// Print what completes commands in a shell
     Completions(cmd::completions::CompletionsArguments),

@@ -250,7 +250,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Site(std::io::Error),
     /// A store with repositories whose `repo.toml` is gone.
-    #[error("{root} has a store with repositories, and no repo.toml")]
+    #[error("{root} holds a store with repositories but no repo.toml")]
     NoConfiguration {
         /// The directory of the store.
         root: Utf8PathBuf,
@@ -277,7 +277,7 @@ pub(crate) enum Failure {
         path: Utf8PathBuf,
     },
     /// A repository without any state.
-    #[error("nothing was ever done to {repository}")]
+    #[error("{repository} has no history")]
     NoHistory {
         /// The repository.
         repository: RepositoryName,

@@ -127,8 +127,12 @@ mod tests {
 
     #[test]
     fn a_version_is_one_package_with_a_file_for_each_architecture() {
-        let keys =
-            [key("b", "1", "amd64"), key("a", "2", "all"), key("b", "1", "arm64"), key("b", "1", "amd64")];
+        let keys = [
+            key("bb", "1", "amd64"),
+            key("aa", "2", "all"),
+            key("bb", "1", "arm64"),
+            key("bb", "1", "amd64"),
+        ];
         let all = PackageCount::of(&keys);
         assert_eq!(all.to_string(), "2 packages (3 files)");
         assert_eq!(PackageCount::of(&keys[1..2]).to_string(), "1 package");

@@ -614,7 +614,7 @@ mod tests {
         });
         insta::assert_snapshot!(said.join("\n"), @"
         repo.d/x.toml:1:15: `suites` and `suites_file` exclude each other
-        repo.d/x.toml:1:8: [suite.c]: `suites` has no such name
+        repo.d/x.toml:1:8: [suite.c]: not listed in `suites`
         repo.d/x.toml:2:11: repositories.prod.suites: `suites` has no `c`
         repo.d/x.toml:3:17: routing rule 1: no repository named `x`
         repo.d/x.toml:2:10: routing rule 1: prod has none of its suites: limit the rule with `repositories`

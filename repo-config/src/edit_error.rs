@@ -24,7 +24,7 @@ pub enum EditError {
         known: Vec<String>,
     },
     /// A table, whose settings are set one by one.
-    #[error("`{key}` is {whole}: set what is in it")]
+    #[error("`{key}` is {whole}: name a setting in it")]
     Table {
         /// Its keys.
         key: String,

@@ -206,7 +206,7 @@ pub enum Contradiction {
         key: &'static str,
     },
     /// A table for a suite that is not listed.
-    #[error("[suite.{suite}]: `suites` has no such name")]
+    #[error("[suite.{suite}]: not listed in `suites`")]
     TableWithoutSuite {
         /// The suite.
         suite: SuiteName,
@@ -272,7 +272,7 @@ pub enum Contradiction {
         known: Vec<String>,
     },
     /// A repository that stands twice in the order of promotion.
-    #[error("channels: {repository} stands there twice")]
+    #[error("channels: {repository} is listed twice")]
     ChannelTwice {
         /// The repository.
         repository: RepositoryName,

@@ -300,11 +300,11 @@ fn report_of(refused: &Refused) -> Report {
     };
     let hint = if now.file_name() == refused.file.file_name() {
         let now = quoted(now.as_str());
-        format!("to take it all the same, run repo-cli add {repository} --despite-hold {now}")
+        format!("to accept it anyway, run repo-cli add {repository} --despite-hold {now}")
     } else {
         let (now, folder) = (quoted(now.as_str()), refused.file.parent().map_or(".", Utf8Path::as_str));
         format!(
-            "to take it all the same, move {now} and what came with it back under their own names, then run \
+            "to accept it anyway, move {now} and what came with it back under their own names, then run \
              repo-cli incoming {repository} {} --once --despite-hold",
             quoted(folder)
         )
@@ -360,7 +360,7 @@ fn print_added(added: &Added, dry_run: bool, output: &Output) {
     let mut why = match &added.route {
         Route::Everywhere { foreign: None, .. } => vec!["every suite".to_owned()],
         Route::Everywhere { foreign: Some(marker), .. } => {
-            vec![format!("every suite; none is for {marker}")]
+            vec![format!("every suite; no suite for {marker}")]
         }
         Route::Release { marker, .. } => vec![format!("built for {marker}")],
         Route::Distribution { foreign: None, .. } => vec!["named by the upload".to_owned()],

@@ -137,7 +137,7 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
         } else {
             format!("{repositories} repositories")
         };
-        output.say(&format!("in order: {files}, {repositories}"));
+        output.say(&format!("no mistakes in {files} ({repositories})"));
     } else {
         let found = count(problems.len(), "mistake");
         output.report_each(RowLimit::NONE, problems, "mistake");

@@ -301,7 +301,7 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
         hints.push("mount what `public` leads to, or put the directory back, and check again");
     } else if has(ProblemKind::InTheWay) && !repair && was_checked {
         hints.push(
-            "`repo-cli fsck --repair` moves what lies in the place of a directory to store/damaged/, and makes again what belongs below it",
+            "`repo-cli fsck --repair` moves what is in the way of a directory to store/damaged/, and recreates what belongs there",
         );
     }
     if has(ProblemKind::Forged) {

@@ -96,7 +96,7 @@ pub(crate) fn hold(
     print(&names, committed.commit, arguments.dry_run, output);
     let verb = if arguments.dry_run { "would hold" } else { "held" };
     if committed.commit.is_none() && !arguments.dry_run {
-        output.say(&format!("held already: {}", PackageSummary::new(&names)));
+        output.say(&format!("already held: {}", PackageSummary::new(&names)));
         return Ok(Outcome::Done);
     }
     warn_of_unknown(&arguments.versions, session, output)?;

@@ -34,7 +34,7 @@ impl Failure {
                     .to_owned(),
             ),
             Self::Keys(error) | Self::CannotPublish(error) => key_hint(error),
-            Self::Guarded { .. } | Self::RecentFiles { .. } => Some("give --yes if that is meant".to_owned()),
+            Self::Guarded { .. } | Self::RecentFiles { .. } => Some("use --yes if that is intended".to_owned()),
             Self::ClockAhead { .. } => Some(
                 "set the clock; if it is right, give --accept clock: what is removed cannot be brought back"
                     .to_owned(),
@@ -242,7 +242,7 @@ fn key_file_hint(path: &std::path::Path, fault: KeyFileFault) -> String {
                 "run `chmod 700 {path}`, or `repo-cli fsck --repair`; make a new key if others may have read one"
             )
         }
-        KeyFileFault::SymbolicLink => "put the key itself in the place of the link".to_owned(),
+        KeyFileFault::SymbolicLink => "replace the link with the key file itself".to_owned(),
         _ => "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs".to_owned(),
     }
 }
@@ -360,7 +360,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "build the package with an entry for each of its directories, as dpkg-deb does"
         }
         Error::Cancelled(Cancelled { during }) => after_cancellation(*during),
-        Error::Change(ChangeError::Held { .. }) => "to take it all the same, give --despite-hold",
+        Error::Change(ChangeError::Held { .. }) => "to accept it anyway, use --despite-hold",
         Error::Change(ChangeError::ReservedName { .. }) => {
             "give the package another name; the keyring package is made by `repo-cli key publish`"
         }
@@ -377,7 +377,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "drop it into the folder that is for it, or add its name to `names` of the [[incoming]] in repo.toml"
         }
         Error::Import(ImportError::NotSigned { .. }) => {
-            "whose uploads are taken says the keyring that `uploaders` in repo.toml names"
+            "only keys in the keyring named by `uploaders` in repo.toml may upload"
         }
         Error::Change(ChangeError::OtherComponent { .. }) => {
             "to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do"

@@ -168,7 +168,7 @@ fn a_pipe_in_the_place_of_a_named_file_is_not_waited_for() {
 fn config_check_looks_at_what_the_configuration_names_too() {
     let environment = store();
     let output = environment.run(&["config", "check"]).succeeds();
-    assert_eq!(output.stdout, "in order: 1 file, 2 repositories\n");
+    assert_eq!(output.stdout, "no mistakes in 1 file (2 repositories)\n");
     environment.write("store/secret", "word\n");
     configure(
         &environment,
@@ -321,7 +321,7 @@ fn suites_and_repositories_come_and_go_by_program() {
     status: 0
     ---- stdout
     added staging in repo.toml
-    everybody may read staging; run repo-cli publish staging to show it
+    anyone can read staging; run repo-cli publish staging to show it
     --
     status: 1
     ---- stderr
@@ -428,7 +428,7 @@ fn config_check_tells_of_all_mistakes_and_other_verbs_of_the_first() {
         3 | lable = "x"
           | ^^^^^
     hint: did you mean `label`?
-    error: <DIR>/store/repo.d/test.toml:5:8: [suite.bookwrom]: `suites` has no such name
+    error: <DIR>/store/repo.d/test.toml:5:8: [suite.bookwrom]: not listed in `suites`
         5 | [suite.bookwrom]
           |        ^^^^^^^^
     hint: did you mean `bookworm`?
@@ -488,7 +488,7 @@ fn a_setting_that_takes_a_suite_with_packages_is_asked_about() {
     ---- stderr
     error: the configuration would be wrong: <DIR>/store/repo.toml: serve: `listen` has http://127.0.0.1:<PORT> beside http://0.0.0.0:80: one program can listen on a port only once
         + | listen = ["0.0.0.0:80", "127.0.0.1:<PORT>"]
-          |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |                         ^^^^^^^^^^^^^^
     "#);
     insta::assert_snapshot!(environment.run(&["repository", "add", "setup"]), @"
     status: 1

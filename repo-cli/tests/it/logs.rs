@@ -1,6 +1,8 @@
 //! A line for each operation, and no secret in any.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Stdio;
 
 use serde_json::Value;
 use testkit::Environment;
@@ -170,5 +172,34 @@ fn no_secret_is_in_a_log_or_an_error() {
     for secret in secrets {
         let line = said.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret}");
+    }
+}
+
+#[test]
+fn what_goes_on_is_logged_when_it_begins_and_when_it_ends() {
+    let environment = store();
+    configure(&environment, "log = \"json\"\n[[incoming]]\nfolder = \"drop\"\nrepository = \"preprod\"\n");
+    fs::create_dir(environment.root().join("drop")).unwrap();
+    for (arguments, ready) in
+        [(&["serve", "--listen", "127.0.0.1:0"][..], "serving "), (&["incoming"], "watching ")]
+    {
+        let mut command = environment.command();
+        let mut child =
+            command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains(ready) {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "{arguments:?} ended");
+        }
+        let process = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        let mut rest = String::new();
+        let _ = said.read_to_string(&mut rest);
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<Value> = told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let results: Vec<_> = lines.iter().map(|line| (text(line, "verb"), text(line, "result"))).collect();
+        assert_eq!(results, [(arguments[0], "begun"), (arguments[0], "done")], "{told}");
     }
 }

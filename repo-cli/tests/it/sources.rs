@@ -305,7 +305,7 @@ fn only_what_an_uploader_signed_is_taken() {
     status: 1
     ---- stderr
     error: <DIR>/files/hello_2.10-3_upload.changes is not signed by an uploader: line 1: not a well-formed clear-signed message: it does not start with the line of a signed message
-    hint: whose uploads are taken says the keyring that `uploaders` in repo.toml names
+    hint: only keys in the keyring named by `uploaders` in repo.toml may upload
     1 of 1 file refused
     ");
     let text = fs::read(&changes).unwrap();
@@ -422,7 +422,7 @@ fn a_withdrawn_upload_does_not_come_back_when_its_signed_files_are_dropped_again
             && rejected.stderr.contains(" (tester: roll back to 0 (")
             && rejected
                 .stderr
-                .contains("hint: to take it all the same, run repo-cli add preprod --despite-hold ")
+                .contains("hint: to accept it anyway, run repo-cli add preprod --despite-hold ")
             && rejected.stderr.contains("drop/rejected/hello_2.10-3_upload.changes\n"),
         "{rejected}"
     );
@@ -456,4 +456,27 @@ fn a_release_that_an_upload_names_besides_is_not_dropped_unsaid() {
     let warning = "the upload is also for `focal`, which has no suite; it goes only to bookworm";
     assert!(output.stderr.contains(warning), "{output}");
     assert!(output.stdout.contains("-> bookworm (named by the upload, which is for focal too)"), "{output}");
+}
+
+#[test]
+fn source_packages_are_passed_over_in_a_search_for_files_and_that_is_said() {
+    let environment = store();
+    let native = source(&environment, "plain", "1.0").native();
+    let _ = environment.run(&["add", "preprod", native.as_str()]).succeeds();
+    let found = environment.run(&["search", "--file", "usr/bin/hello", "--repository", "preprod"]).succeeds();
+    assert!(found.stderr.contains("skipped 1 source package: it installs no files"), "{found}");
+    let json = environment.json(&["search", "--file", "usr/bin/hello", "--repository", "preprod"]);
+    assert!(json.contains("\"sources_skipped\":1"), "{json}");
+}
+
+/// As dak and reprepro do, unless somebody names the suite.
+#[test]
+fn an_upload_that_is_not_to_be_released_is_refused_like_one_for_an_unknown_release() {
+    let environment = store();
+    configure(&environment, "unknown_release = \"refuse\"\n");
+    let changes = upload(&environment, "2.10-3", "UNRELEASED");
+    let refused = environment.run(&["add", "preprod", changes.as_str()]).ends_with(1);
+    assert!(refused.stderr.contains("preprod has no suite for `UNRELEASED`"), "{refused}");
+    assert!(refused.stderr.contains("hint: choose suites with --suite"), "{refused}");
+    let _ = environment.run(&["add", "preprod", changes.as_str(), "--suite", "bookworm"]).succeeds();
 }

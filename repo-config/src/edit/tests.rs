@@ -129,12 +129,12 @@ fn what_could_not_be_read_is_refused() {
     insta::assert_snapshot!(said.join("\n"), @r#"
     publsh: no setting named `publsh`
     gc.grase: no setting named `gc.grase`
-    gc: `gc` is a table: set what is in it
+    gc: `gc` is a table: name a setting in it
     gc.grace: the configuration would be wrong: /repo.d/x.toml: gc.grace: invalid duration `soon`; use for example 14d or 36h
     pdiffs: the configuration would be wrong: /repo.toml: pdiffs: invalid type: string "many", expected a number from 0 on
     channels: the configuration would be wrong: /repo.toml: channels: no repository named `x`
     repositories.nope.label: no repository named `nope`
-    suite.nope.alias: the configuration would be wrong: /repo.toml: [suite.nope]: `suites` has no such name
+    suite.nope.alias: the configuration would be wrong: /repo.toml: [suite.nope]: not listed in `suites`
     retention.2.keep_versions: no table named `retention.2`
     signing.passphrase: the configuration would be wrong: /repo.toml: signing.passphrase: expected credential:NAME; a passphrase itself never stands in the configuration
     suite a already exists
@@ -175,7 +175,7 @@ fn a_setting_is_taken_out_of_every_file_and_what_is_above_it_stays() {
     channels: repo.toml
     -channels = ["t", "prod"]
     suites: the configuration would be wrong: /repo.toml
-    gc: `gc` is a table: set what is in it
+    gc: `gc` is a table: name a setting in it
     publsh: no setting named `publsh`
     retention.7.keep_versions: no table named `retention.7`
     "#);

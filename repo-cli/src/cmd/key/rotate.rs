@@ -148,7 +148,7 @@ fn rotate_group(
         let key = signing.last().filter(|_| begun).map(|key| key.fingerprint().to_string());
         match &key {
             Some(key) => output.say(&format!("would go on with the rotation to key {key}")),
-            None => output.say("would make a new key, and sign with it too from then on"),
+            None => output.say("would make a new key and sign with both from then on"),
         }
         let brought = if begun {
             let content = |_: &RepositorySettings| Content::of(&keys.keyring()?.0);
@@ -225,7 +225,7 @@ pub(super) fn retire_key(
     if !certificates.iter().any(|certificate| certificate.fingerprint() == *fingerprint) {
         // Set aside already: what an interrupted command left to do is done.
         session.keys().retire(fingerprint, now)?;
-        output.say(&format!("key {fingerprint} was retired before"));
+        output.say(&format!("key {fingerprint} is already retired"));
         if dry_run {
             output.result(&document(fingerprint, true, &serve::Brought::default(), &[]), || {});
             return Ok(Outcome::Done);

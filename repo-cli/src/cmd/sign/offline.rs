@@ -12,8 +12,8 @@ use std::io::ErrorKind;
 
 use apt_sign::{AttachedSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::deb822;
-use repo_store::{Exported, PublishOptions, RepositorySettings, StorageError, UnsignedRelease};
+use deb_parse::{SuiteName, deb822};
+use repo_store::{Exported, PublishError, PublishOptions, RepositorySettings, StorageError, UnsignedRelease};
 
 use super::publish;
 use crate::error::{Failure, Outcome};
@@ -144,22 +144,27 @@ fn attach_one(
     output: &Output,
 ) -> Result<Option<String>, Failure> {
     let exported = manifest(directory)?;
-    let (mut attached, mut releases) = (Vec::new(), Vec::new());
+    let mut attached = Vec::new();
     for entry in directory.read_dir_utf8().map_err(Failure::io("list", directory))? {
         let of_suite = entry.map_err(Failure::io("list", directory))?.into_path();
         if of_suite.join("Release").is_file() {
             attached.push((signature(&of_suite, "InRelease")?, signature(&of_suite, "Release.gpg")?));
-            releases.push(of_suite.join("Release"));
         }
     }
     let keys = session.keys_of(&repository.name).keyring()?.0;
     let signer = AttachedSigner::new(keys, attached);
     let options = PublishOptions { exported: Some(exported), ..PublishOptions::default() };
     if dry_run {
-        // What is signed is what was exported, by a key that is known here.
-        for release in &releases {
-            let text = fs::read(release).map_err(Failure::io("read", release))?;
-            let _ = signer.sign(&text, session.context().now.into())?;
+        // The signatures are of what was exported, whatever lies beside them now.
+        let (_, unsigned) =
+            session.store.export_unsigned(repository, &signer, options, &session.context())?;
+        for release in unsigned {
+            signer.sign(release.text.as_bytes(), session.context().now.into()).map_err(|source| {
+                match SuiteName::parse(&release.directory) {
+                    Ok(suite) => Failure::Store(PublishError::Sign { suite, source }.into()),
+                    Err(_) => Failure::Key(source),
+                }
+            })?;
         }
         let plan = session.store.plan_publication(repository, &signer, options, &session.context())?;
         publish::say_plan(&plan, output);

@@ -296,7 +296,7 @@ fn keys(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
             subject.say(format!("{number}, the first {when}"));
         }
         None if certificates.is_empty() => {}
-        None => subject.say(format!("{number}, valid forever")),
+        None => subject.say(format!("{number}, no expiry")),
     }
     if notes > 0 {
         subject.say(format!("{} by `repo-cli key check`", count(notes, "note")));
