@@ -259,7 +259,7 @@ fn print_document(
         shown.iter().take(limit.of(shown.len())).for_each(|added| print_added(added, dry_run, output));
         output.rest(limit, shown.len(), "file");
         if is_counted {
-            output.line(&format!("already there: {}", known));
+            output.line(&format!("already there: {known}"));
         }
     });
     let refused = report.refused.iter().map(report_of);

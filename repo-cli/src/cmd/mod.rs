@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
         log.begin_service(output);
     }
     let began = Instant::now();
-    let result = carry_out(arguments.command, global.clone(), output);
+    let result = carry_out(arguments.command, &global, output);
     let log = match logging {
         Logging::NewStore(root) if result.is_ok() => {
             let root = root.or_else(|| global.root.clone()).map_or_else(session::current_directory, Ok);
@@ -79,12 +79,12 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
     result
 }
 
-fn carry_out(command: Command, global: Global, output: &Output) -> Result<Outcome, Failure> {
+fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outcome, Failure> {
     let (writes, asks) = (command.writes(), command.asks_about_clock());
     let needs_settings = command.needs_settings();
     let session = || {
         let open = if needs_settings { Session::open } else { Session::open_to_read };
-        let mut session = open(&global)?.watched(output);
+        let mut session = open(global)?.watched(output);
         if asks {
             clock::check(&session.store, session.context().now, output)?;
         }
@@ -94,8 +94,8 @@ fn carry_out(command: Command, global: Global, output: &Output) -> Result<Outcom
         Ok::<_, Failure>(session)
     };
     match command {
-        Command::Quickstart(arguments) => quickstart::run(&arguments, &global, output),
-        Command::Init(arguments) => init::run(&arguments, &global, output),
+        Command::Quickstart(arguments) => quickstart::run(&arguments, global, output),
+        Command::Init(arguments) => init::run(&arguments, global, output),
         Command::Add(arguments) => add::run(&arguments, &session()?, output),
         Command::Incoming(arguments) => incoming::run(&arguments, &session, output),
         Command::List(arguments) => list::run(&arguments, &session()?, output),
@@ -117,15 +117,15 @@ fn carry_out(command: Command, global: Global, output: &Output) -> Result<Outcom
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
         Command::Sign(arguments) => sign::run(&arguments, &session()?, output),
         Command::Fsck(arguments) => fsck::run(&arguments, &session()?, output),
-        Command::Backup(arguments) => backup::run(&arguments, &global, output),
-        Command::Restore(arguments) => restore::run(&arguments, &global, output),
+        Command::Backup(arguments) => backup::run(&arguments, global, output),
+        Command::Restore(arguments) => restore::run(&arguments, global, output),
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Access(arguments) => access::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
-        Command::Config(arguments) => config::run(&arguments, &global, output),
-        Command::Suite(arguments) => suite::run(&arguments, &global, output),
-        Command::Repository(arguments) => repository::run(&arguments, &global, output),
+        Command::Config(arguments) => config::run(&arguments, global, output),
+        Command::Suite(arguments) => suite::run(&arguments, global, output),
+        Command::Repository(arguments) => repository::run(&arguments, global, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session, output),

@@ -77,13 +77,8 @@ pub(crate) fn run(
         first.uploaders = session.config.uploaders(&first.name)?;
         report = session.store.add(&first, &files, &AddOptions::default(), &session.context())?;
         let complete = report.refused.is_empty();
-        add::print(
-            &report,
-            complete,
-            false,
-            LimitArguments::default().limit(output).with_way("repo-cli list"),
-            output,
-        );
+        let limit = LimitArguments::default().limit(output).with_way("repo-cli list");
+        add::print(&report, complete, false, limit, output);
         if complete && output.shows_change(false) {
             output.total(report.added.len(), &add::total(&report, &first, false));
         }

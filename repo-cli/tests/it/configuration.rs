@@ -362,7 +362,7 @@ fn what_has_packages_is_not_removed_unasked() {
     for arguments in [["suite", "remove", "bookworm"], ["repository", "remove", "prod"]] {
         let refused = environment.run(&arguments).ends_with(1);
         assert!(refused.stderr.contains("1 of 1 package file"), "{refused}");
-        assert!(refused.stderr.contains("hint: give --yes"), "{refused}");
+        assert!(refused.stderr.contains("hint: use --yes"), "{refused}");
         let foretold = environment.run(&[&arguments[..], &["--dry-run"]].concat()).succeeds();
         assert!(foretold.stderr.contains("1 of 1 package file"), "{foretold}");
         let _ = environment.run(&[&arguments[..], &["--yes"]].concat()).succeeds();
