@@ -344,7 +344,10 @@ impl Command {
             Self::Serve(_) => return Logging::Service,
             Self::Init(arguments) => return Logging::NewStore(arguments.directory.clone()),
             Self::Quickstart(arguments) => return Logging::NewStore(Some(arguments.directory.clone())),
-            Self::Restore(arguments) => return Logging::NewStore(Some(arguments.directory.clone())),
+            Self::Restore(arguments) => {
+                let root = arguments.new_store();
+                return root.map_or(Logging::Nothing, |root| Logging::NewStore(Some(root.clone())));
+            }
             command => command.writes(),
         };
         if is_change { Logging::Change } else { Logging::Nothing }
