@@ -442,17 +442,17 @@ fn what_would_be_done_to_keys_is_shown_and_nothing_is_written() {
     would import the key, which would sign from the next publication on
     --
     REPOSITORY  PACKAGE               VERSION  SUITES     ACTION
-    prod        prod-archive-keyring  2026.1   as before  keep
+    prod        prod-archive-keyring  <VERSION>   as before  keep
     --
     key <OWN> would expire on 2099-01-01
     REPOSITORY  PACKAGE                  VERSION  SUITES    ACTION
-    preprod     preprod-archive-keyring  2026.2   bookworm  add
-    prod        prod-archive-keyring     2026.2   bookworm  add
+    preprod     preprod-archive-keyring  <VERSION>   bookworm  add
+    prod        prod-archive-keyring     <VERSION>   bookworm  add
     --
     would revoke key <OWN>; a new key would sign with it
     REPOSITORY  PACKAGE                  VERSION  SUITES    ACTION
-    preprod     preprod-archive-keyring  2026.2   bookworm  add
-    prod        prod-archive-keyring     2026.2   bookworm  add
+    preprod     preprod-archive-keyring  <VERSION>   bookworm  add
+    prod        prod-archive-keyring     <VERSION>   bookworm  add
     ");
     // What cannot be done is refused as it would be.
     for arguments in [

@@ -552,7 +552,7 @@ fn key() {
     status: 0
     ---- stdout
     <FINGERPRINT>
-    clients must get it (`client-config`) before the old one may go
+    distribute the new key to clients (repo-cli key publish) before you retire the old one
     ");
     insta::assert_snapshot!(environment.run(&["key", "export"]), @"
     status: 0

@@ -216,7 +216,7 @@ fn names_are_checked_and_known_once() {
     let taken = environment.run(&["access", "add", "prod", "web1"]).ends_with(1);
     assert!(taken.stderr.contains("repo-cli access revoke prod web1"), "{taken}");
     let dry = environment.run(&["access", "add", "prod", "web1", "--dry-run"]).ends_with(1);
-    assert!(dry.stderr.contains("web1 has a token for prod already"), "{dry}");
+    assert!(dry.stderr.contains("web1 already has a token for prod"), "{dry}");
     let dry = environment.run(&["access", "add", "prod", "web2", "--dry-run"]).succeeds();
     assert!(dry.stdout.contains("would make a token for web2"), "{dry}");
     let unknown = environment.run(&["access", "revoke", "prod", "web"]).ends_with(1);
