@@ -145,11 +145,13 @@ fn a_damaged_header_is_not_quoted() {
     tree(directory.path(), false);
     let Some(archive) = tar(directory.path(), &[]) else { return };
     for (at, rule) in [
-        (0, "damaged tar header (its checksum is wrong)"),
-        (148, "damaged tar header (its checksum is not a number)"),
+        (512, "damaged tar header (its checksum is wrong)"),
+        (512 + 148, "damaged tar header (its checksum is not a number)"),
     ] {
         let mut damaged = archive.clone();
         damaged[at..at + 6].copy_from_slice(b"\x8c\xb9\xda\x07\x1b[");
-        assert_eq!(paths(&damaged).unwrap_err().to_string(), rule);
+        // The first header is a directory's, without content.
+        let said = paths(&damaged).unwrap_err().to_string();
+        assert!(said.ends_with(rule) && said.is_ascii() && !said.contains('\\'), "{said}");
     }
 }
