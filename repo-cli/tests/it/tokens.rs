@@ -226,7 +226,7 @@ fn names_are_checked_and_known_once() {
     let _ = environment.run(&["access", "add", "prod", "web 1"]).ends_with(2);
     configure(&environment, "");
     let open = environment.run(&["access", "add", "prod", "web3"]).succeeds();
-    assert!(open.stderr.contains("prod does not ask for tokens: write access = [[\"tokens\"]]"), "{open}");
+    assert!(open.stderr.contains("prod does not ask for tokens; set access = [[\"tokens\"]]"), "{open}");
 }
 
 #[test]
