@@ -10,7 +10,7 @@ use repo_store::{
 use serde_json::{Value, json};
 
 use crate::access;
-use crate::args::RowArguments;
+use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::fetch::WebServer;
@@ -125,7 +125,7 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     };
     let left = u64::try_from(report.remaining.problems.len()).unwrap_or(u64::MAX);
     session::note_upkeep(&session.store, UpkeepKind::Check, &UpkeepRun::now(&context, left), output);
-    print(&report, arguments.repair, &keys, arguments.rows.limit(), output);
+    print(&report, arguments.repair, &keys, arguments.rows.limit(output), output);
     Ok(Outcome::of(report.remaining.is_clean()))
 }
 
@@ -301,7 +301,7 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
         hints.push("mount what `public` leads to, or put the directory back, and check again");
     } else if has(ProblemKind::InTheWay) && !repair && was_checked {
         hints.push(
-            "`repo-cli fsck --repair` moves what lies in the place of a directory to store/damaged/, and makes again what belongs below it",
+            "`repo-cli fsck --repair` moves what is in the way of a directory to store/damaged/, and recreates what belongs there",
         );
     }
     if has(ProblemKind::Forged) {

@@ -62,7 +62,7 @@ pub(crate) fn run(
             continue;
         };
         if report.publication.is_none() && report.restored == 0 {
-            output.say(&format!("{} is published as it is", repository.name));
+            output.say(&format!("{}: already up to date", repository.name));
         }
         let mut entry = serde_json::json!({
             "repository": repository.name.as_str(),
@@ -144,10 +144,10 @@ fn rows(plan: &PublicationPlan) -> Vec<[String; 5]> {
 }
 
 /// Returns a sentence about what publishing would change in a repository.
-fn say_plan(plan: &PublicationPlan, output: &Output) {
+pub(super) fn say_plan(plan: &PublicationPlan, output: &Output) {
     let name = plan.repository();
     if plan.is_up_to_date() {
-        output.say(&format!("{name} is published as it is"));
+        output.say(&format!("{name}: already up to date"));
     } else if plan.suites().is_empty() {
         output.say(&format!("would publish {name}: as before"));
     } else {

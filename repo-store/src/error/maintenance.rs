@@ -23,7 +23,7 @@ pub enum MaintenanceError {
         path: Utf8PathBuf,
     },
     /// An upgrade that cannot be taken back.
-    #[error("format {format} cannot be left: the store was changed after its upgrade, or never upgraded")]
+    #[error("cannot return from format {format}: the store was changed after its upgrade, or never upgraded")]
     NoWayBack {
         /// The format of the store.
         format: u32,

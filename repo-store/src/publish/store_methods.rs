@@ -172,6 +172,8 @@ impl Store {
     /// The signatures are published by [`publish_with`](Self::publish_with) with [`PublishOptions::exported`] and a signer that
     /// has them. `signer` has to name the same keys, and signs nothing.
     ///
+    /// With [`PublishOptions::exported`] it is what was exported before, as it was then.
+    ///
     /// # Errors
     /// Those of [`publish_with`](Self::publish_with), but for what fails while signing.
     pub fn export_unsigned(
