@@ -301,6 +301,12 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.map(ToString::to_string).collect();
             return Some(nearest::hint(suite.as_str(), &known, "suites"));
         }
+        Error::Publish(PublishError::EarlierState { repository, .. }) => {
+            return Some(format!(
+                "run `repo-cli fsck --repair --from BACKUP` to bring the later state back; without one, look at `repo-cli list {repository}`, \
+                 then run `repo-cli publish {repository} --allow-earlier-state`"
+            ));
+        }
         Error::UnknownRevision { repository, .. } => {
             return Some(format!(
                 "run repo-cli history {repository}; a state is a number, `@-1`, eight digits of an id, a tag (`tag:NAME`) or a time: \

@@ -16,6 +16,7 @@ mod crashes;
 mod details;
 mod disk;
 mod drop_rules;
+mod earlier_states;
 mod foreign_backups;
 mod formats;
 mod gone;

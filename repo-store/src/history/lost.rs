@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use deb_parse::deb822;
 
 use crate::error::Error;
+use crate::history::last_shown::last_shown;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
@@ -13,7 +14,7 @@ use crate::storage::{Key, Storage, files};
 use crate::store::Store;
 
 /// Returns whether a repository that has no readable reference had one once: the operation log, a publication or a tag tells of a
-/// commit that was current.
+/// commit that was current, or the log has lost what clients were shown last.
 ///
 /// A commit that was announced but is mentioned nowhere else does not count: a crash may have prevented it. Nor does what was told of
 /// a repository that was deleted except for the log, as the documentation says.
@@ -31,7 +32,14 @@ pub(crate) fn is_reference_lost(store: &Store, repository: &RepositoryName) -> R
     if !store.storage().refs().list(&area)?.is_empty() || is_state_published(store.storage(), repository)? {
         return Ok(true);
     }
-    let told = Told::of(&store.operations()?, repository);
+    let log = store.operations()?;
+    // A repository that was deleted is still in the log.
+    let shown = last_shown(store, repository).filter(|_| is_local).map(Operation::Publish);
+    let is_of = |entry: &LogEntry| entry.repository == *repository;
+    if shown.is_some_and(|shown| !log.iter().any(|entry| is_of(entry) && entry.operation == shown)) {
+        return Ok(true);
+    }
+    let told = Told::of(&log, repository);
     let is_deleted = told.is_published && !files::is_taken(&store.public(repository));
     Ok(told.was_current && !is_deleted)
 }

@@ -3,6 +3,7 @@
 pub(crate) mod dates;
 pub(crate) mod horizon;
 pub(crate) mod keyring_versions;
+pub(crate) mod last_shown;
 pub(crate) mod listing;
 pub(crate) mod lost;
 pub(crate) mod revision;
