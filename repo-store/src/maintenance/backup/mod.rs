@@ -33,7 +33,7 @@ use crate::progress::{Amount, Phase, Running};
 use crate::storage::beneath::{At, PathFault, Status, StorePaths};
 use crate::storage::copy::{Digest, Tell, copy_told};
 use crate::storage::files::mode;
-use crate::storage::own_directories::all_linked;
+use crate::storage::own_directories;
 use crate::storage::permissions::{EntryKind, ModeRule, Permission};
 use crate::storage::{StorageError, files};
 use crate::store::Store;
@@ -146,9 +146,7 @@ pub(crate) fn backup_with(
 
 /// Refuses a store of which a directory is a link: what lies there would be left out, and be removed from a backup that has it.
 fn refuse_all_linked(store: &Store) -> Result<(), Error> {
-    let fault = PathFault::LinkedDirectory;
-    let first = all_linked(store.root())?.into_iter().next();
-    first.map_or(Ok(()), |path| Err(StorageError::UnsafePath { path, fault }.into()))
+    Ok(own_directories::refuse_all_linked(&store.root().join("store"))?)
 }
 
 /// Refuses a place for a backup that would harm: the store itself, whose `public` is served to everybody, and the backup of

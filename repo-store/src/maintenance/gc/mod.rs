@@ -57,6 +57,7 @@ use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::model::serialized::as_text;
 use crate::progress::{Amount, Phase};
+use crate::storage::own_directories;
 use crate::storage::{COLLECTION, Key, StorageError, object_store};
 use crate::store::Store;
 
@@ -179,6 +180,9 @@ impl Mode<'_> {
 
 fn collect(store: &Store, options: &GcOptions, mode: Mode<'_>, context: &Context) -> Result<GcReport, Error> {
     let storage = store.storage().objects();
+    if store.storage().is_local() {
+        own_directories::refuse_all_linked(&store.root().join("store"))?;
+    }
     let only_one = store.storage().locks().acquire(COLLECTION)?;
     let now = storage.now()?;
     if !mode.is_dry() {
