@@ -429,6 +429,10 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Storage(StorageError::NotEmpty { .. }) => "choose a new or an empty directory",
         Error::Storage(StorageError::InUse { .. }) => "try again when the other command has finished",
         Error::Maintenance(MaintenanceError::NoWayBack { .. }) => "restore a backup made before the upgrade",
+        Error::Maintenance(MaintenanceError::LostRecord { .. }) => {
+            "run `repo-cli fsck --repair --from BACKUP`; without a backup, `repo-cli fsck --repair` publishes what clients see again and \
+             withdraws the older publications that lost their records"
+        }
         Error::Maintenance(MaintenanceError::OutdatedCollection { .. }) => "run repo-cli gc again",
         Error::Storage(StorageError::Damaged { .. } | StorageError::Missing { .. }) => {
             "restore the file from a backup of store/"

@@ -36,6 +36,7 @@ mod linked_directories;
 mod logs;
 mod long_output;
 mod lost_parts;
+mod lost_records;
 mod lost_references;
 mod naming;
 mod obstacles;

@@ -33,15 +33,27 @@ pub(crate) fn is_reference_lost(store: &Store, repository: &RepositoryName) -> R
         return Ok(true);
     }
     let log = store.operations()?;
-    // A repository that was deleted is still in the log.
-    let shown = last_shown(store, repository).filter(|_| is_local).map(Operation::Publish);
-    let is_of = |entry: &LogEntry| entry.repository == *repository;
-    if shown.is_some_and(|shown| !log.iter().any(|entry| is_of(entry) && entry.operation == shown)) {
+    if is_local && is_only_noted(store, repository, &log)? {
         return Ok(true);
     }
     let told = Told::of(&log, repository);
     let is_deleted = told.is_published && !files::is_taken(&store.public(repository));
     Ok(told.was_current && !is_deleted)
+}
+
+/// Whether nothing but a note, and the packages that clients find, tells of what they were shown last. A repository that was deleted is still
+/// in the log, and one that was published without a state has no packages.
+fn is_only_noted(store: &Store, repository: &RepositoryName, log: &[LogEntry]) -> Result<bool, Error> {
+    let Some(id) = last_shown(store, repository) else { return Ok(false) };
+    let is_it =
+        |entry: &LogEntry| entry.repository == *repository && entry.operation == Operation::Publish(id);
+    let record = Key::named("publications", &format!("{repository}/{id}"));
+    if log.iter().any(is_it) || store.storage().objects().contains(&record)? {
+        return Ok(false);
+    }
+    let (paths, public) = (store.paths(), store.public(repository));
+    let has_packages = !files::names_in(paths.place(public.join("pool")))?.is_empty();
+    Ok(has_packages || !files::is_taken(&public))
 }
 
 /// Whether the record of a publication of a repository names a commit.

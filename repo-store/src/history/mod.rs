@@ -1,5 +1,6 @@
 //! The past of repositories: their commits, their names, and the log of what was done.
 
+pub(crate) mod announced;
 pub(crate) mod dates;
 pub(crate) mod horizon;
 pub(crate) mod keyring_versions;

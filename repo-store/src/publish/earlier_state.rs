@@ -12,14 +12,13 @@ use super::publication::Publication;
 use super::target::PublicationTarget;
 use super::target::directory::DirectoryTarget;
 use crate::error::{Error, PublishError};
+use crate::history::announced::Announced;
 use crate::history::horizon::Ends;
 use crate::history::last_shown::last_shown;
 use crate::history::revision::Revision;
 use crate::model::commit::Commit;
 use crate::model::id::{CommitId, SnapshotId};
-use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
-use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::store::Store;
 
@@ -107,7 +106,7 @@ fn seen(
         let record = record.and_then(|bytes| Publication::parse(&bytes)).filter(|known| known.id == id);
         let told = match record {
             Some(known) => known.commit.map(Seen::State),
-            None => match (announced(store, repository, id)?, is_deleted) {
+            None => match (Announced::read(store)?.state(repository, id), is_deleted) {
                 (Some(_), true) => None,
                 (Some(commit), false) => commit.map(Seen::State),
                 (None, _) => Some(content_of(target, id)?),
@@ -116,18 +115,6 @@ fn seen(
         found.extend(told.map(|told| (id, told)));
     }
     Ok(found)
-}
-
-/// The state that the operation log says a publication shows, if it tells of the publication.
-fn announced(
-    store: &Store,
-    repository: &RepositoryName,
-    id: PublicationId,
-) -> Result<Option<Option<CommitId>>, Error> {
-    let is_it = |entry: &LogEntry| {
-        entry.repository == *repository && entry.is_unchanged() && entry.operation == Operation::Publish(id)
-    };
-    Ok(store.operations()?.into_iter().rfind(is_it).map(|entry| entry.after))
 }
 
 /// The last publication of which only the tree is there: it was shown, unless a process died while it was made.

@@ -596,6 +596,10 @@ impl Published<'_> {
         let unreadable: BTreeSet<&str> =
             self.records.problems.iter().filter_map(|problem| problem.path.file_name()).collect();
         let shown = self.current_name();
+        let replaced: BTreeSet<PublicationId> =
+            self.records.readable.values().filter_map(|known| known.replaces).collect();
+        let was_shown =
+            |id: &PublicationId| self.journal.announces(self.repository, *id) || replaced.contains(id);
         for (path, found) in self.inventory.below(&publications) {
             let Ok(relative) = path.strip_prefix(&publications) else { continue };
             let Some(name) = relative.iter().next() else { continue };
@@ -615,7 +619,7 @@ impl Published<'_> {
                     self.problems.push((remedy, problem));
                 }
             } else if relative == name
-                && let Some(id) = id.filter(|id| self.journal.announces(self.repository, *id))
+                && let Some(id) = id.filter(|id| was_shown(id))
                 && !unreadable.contains(name)
                 // One that came since the records were read has its own.
                 && !self.store.storage().objects().contains(&Publication::key(self.repository, id)).unwrap_or(true)
