@@ -282,6 +282,14 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         {
             return Some(format!("move {path} away, and put the file of the backup there"));
         }
+        Error::Storage(StorageError::Io { path, source, .. })
+            if path.ends_with("store/tmp")
+                && source.get_ref().is_some_and(|inner| inner.is::<Obstacle>()) =>
+        {
+            return Some(format!(
+                "remove {path}: the directory is made again by the next command that writes"
+            ));
+        }
         Error::Storage(StorageError::NoStore { path }) if path.join("store/objects").is_dir() => {
             return Some("store/format is missing: put the file of the backup there".to_owned());
         }

@@ -110,6 +110,31 @@ fn an_earlier_state_is_published_when_that_is_asked_for() {
 }
 
 #[test]
+fn a_backup_keeps_the_later_state_that_the_store_was_led_back_from() {
+    let environment = with_an_old_backup();
+    let saved = environment.path("whole/store/refs/prod");
+    let good = fs::read(&saved).unwrap();
+    let older = fs::read(environment.path("saved/store/refs/prod")).unwrap();
+    lose(&environment, &["store/ops/log", "store/refs/prod", "store/publications/prod"]);
+    let _ = environment.run(&["fsck", "--repair", "--from", "saved"]).ends_with(1);
+    assert_eq!(fs::read(environment.root().join("store/refs/prod")).unwrap(), older);
+    for verb in [&["backup", "whole", "--dry-run"][..], &["backup", "whole"]] {
+        let output = environment.run(verb).ends_with(1);
+        assert!(output.stderr.contains("store/refs/prod is damaged or missing"), "{output}");
+        assert_eq!(fs::read(&saved).unwrap(), good);
+    }
+    let _ = environment.run(&["fsck", "--repair", "--from", "whole"]).succeeds();
+    assert_eq!(fs::read(environment.root().join("store/refs/prod")).unwrap(), good);
+    // An older reference that somebody put there is no better, though the log is whole.
+    let other = with_an_old_backup();
+    let good = fs::read(other.path("whole/store/refs/prod")).unwrap();
+    fs::copy(other.path("saved/store/refs/prod"), other.root().join("store/refs/prod")).unwrap();
+    let _ = other.run(&["backup", "whole"]).ends_with(1);
+    assert_eq!(fs::read(other.path("whole/store/refs/prod")).unwrap(), good);
+    is_refused(other.run(&["publish", "prod"]));
+}
+
+#[test]
 fn a_repository_that_was_deleted_begins_again() {
     let environment = with_an_old_backup();
     lose(&environment, &["public/prod", "store/publications/prod", "store/refs/prod"]);

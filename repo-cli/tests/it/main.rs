@@ -17,7 +17,9 @@ mod details;
 mod disk;
 mod drop_rules;
 mod earlier_states;
+mod emptied_files;
 mod foreign_backups;
+
 mod formats;
 mod gone;
 mod good_backups;
