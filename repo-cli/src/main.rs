@@ -21,6 +21,7 @@ mod passphrase;
 mod planned;
 mod progress;
 mod revision_spec;
+mod schedule;
 mod session;
 mod signals;
 
