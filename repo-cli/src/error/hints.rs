@@ -260,10 +260,15 @@ fn limit_setting(error: &deb_parse::Error) -> Option<&'static str> {
         _ => None,
     }
 }
+/// Whether something else lies where a file or a directory of the store belongs.
+fn belongs_there(error: &std::io::Error, kind: EntryKind) -> bool {
+    let obstacle = error.get_ref().and_then(|inner| inner.downcast_ref::<Obstacle>());
+    obstacle.is_some_and(|obstacle| obstacle.belongs == kind)
+}
+
 /// Whether something else lies where a file of the store belongs.
 fn is_in_place_of_a_file(error: &std::io::Error) -> bool {
-    let obstacle = error.get_ref().and_then(|inner| inner.downcast_ref::<Obstacle>());
-    obstacle.is_some_and(|obstacle| obstacle.belongs == EntryKind::File)
+    belongs_there(error, EntryKind::File)
 }
 
 /// What to do about an error of the store: advice stands here and not in the library.
@@ -283,8 +288,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             return Some(format!("move {path} away, and put the file of the backup there"));
         }
         Error::Storage(StorageError::Io { path, source, .. })
-            if path.ends_with("store/tmp")
-                && source.get_ref().is_some_and(|inner| inner.is::<Obstacle>()) =>
+            if path.ends_with("store/tmp") && belongs_there(source, EntryKind::Directory) =>
         {
             return Some(format!(
                 "remove {path}: the directory is made again by the next command that writes"

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::error::Error;
 use crate::model::id::CommitId;
+use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
@@ -16,7 +17,7 @@ impl Announced {
     /// Reads the log.
     pub(crate) fn read(store: &Store) -> Result<Self, Error> {
         let mut announced = HashMap::new();
-        for entry in store.operations()?.into_iter().filter(|entry| entry.is_unchanged()) {
+        for entry in store.operations()?.into_iter().filter(LogEntry::is_unchanged) {
             if let Operation::Publish(id) = entry.operation {
                 announced.insert((entry.repository, id), entry.after);
             }

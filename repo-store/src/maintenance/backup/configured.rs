@@ -146,7 +146,7 @@ impl Target<'_> {
                 files::open_regular(source).map_err(Error::from).and_then(|opened| content(opened, source));
             match opened {
                 Ok((bytes, _)) if is_emptied(&bytes, self.copy.at(saved_as)) => {
-                    emptied.push(file.path.clone())
+                    emptied.push(file.path.clone());
                 }
                 Ok((bytes, metadata)) => self.copy_content(&bytes, &metadata, saved_as)?,
                 Err(error) => unsaved.push(UnsavedFile { file: file.clone(), error: Arc::new(error) }),

@@ -135,16 +135,7 @@ pub(super) fn keep_lost(store: &Store, plan: &mut Plan, backup: &StorePaths) -> 
         }
     }
 
-    let saved = Store::at(backup.root());
-    let is_told =
-        theirs(LOG.into()).is_none_or(|theirs| goes_on_from(&own_log, &theirs)) && is_intact(&own_log);
-    for (path, bytes) in captured.iter_mut().filter(|(path, _)| path.starts_with("store/refs")) {
-        let (Some(ours), Some(copy)) = (head(bytes), theirs(path)) else { continue };
-        if head(&copy).is_some_and(|theirs| is_later(store, &saved, (ours, theirs), is_told)) {
-            damaged.insert(path.clone());
-            *bytes = copy;
-        }
-    }
+    damaged.extend(keep_later(store, backup, (&mut captured, &own_log)));
     let told = Told::by(&own_log);
     let repositories: BTreeSet<RepositoryName> = captured
         .keys()
@@ -191,15 +182,8 @@ pub(super) fn keep_lost(store: &Store, plan: &mut Plan, backup: &StorePaths) -> 
             damaged.insert(path);
         }
     }
-    // What was given out or published proves that these were there.
-    for (repository, _) in told.holders.iter().filter(|(repository, _)| repositories.contains(repository)) {
-        damaged.extend(missing_document(&captured, Area::Tokens, repository));
-    }
+    damaged.extend(lost_documents(store, (&captured, &told), &repositories));
     for repository in &repositories {
-        let reference = captured.get(&reference_of(repository)).and_then(|bytes| head(bytes));
-        if reference.is_some_and(|reference| has_keyring_package(store, repository, reference)) {
-            damaged.extend(missing_document(&captured, Area::Keyrings, repository));
-        }
         let is_published = told.published.contains(repository);
         let lost = lost_dists(store, &plan.links, repository, (is_published, &damaged))?;
         damaged.extend(lost);
@@ -207,6 +191,22 @@ pub(super) fn keep_lost(store: &Store, plan: &mut Plan, backup: &StorePaths) -> 
     plan.captured = captured.into_iter().collect();
     plan.damaged = damaged.into_iter().collect();
     Ok(())
+}
+
+/// The documents that are gone though what was given out, or is published, proves that they were there.
+fn lost_documents(
+    store: &Store,
+    (captured, told): (&BTreeMap<Utf8PathBuf, Vec<u8>>, &Told),
+    repositories: &BTreeSet<RepositoryName>,
+) -> Vec<Utf8PathBuf> {
+    let has_tokens = |repository: &&RepositoryName| told.holders.iter().any(|(of, _)| of == *repository);
+    let has_keyring = |repository: &&RepositoryName| {
+        let reference = captured.get(&reference_of(repository)).and_then(|bytes| head(bytes));
+        reference.is_some_and(|reference| has_keyring_package(store, repository, reference))
+    };
+    let tokens = repositories.iter().filter(has_tokens).map(|repository| (Area::Tokens, repository));
+    let keyrings = repositories.iter().filter(has_keyring).map(|repository| (Area::Keyrings, repository));
+    tokens.chain(keyrings).filter_map(|(area, of)| missing_document(captured, area, of)).collect()
 }
 
 /// The path of a document that was not captured.
@@ -225,6 +225,27 @@ fn has_keyring_package(store: &Store, repository: &RepositoryName, state: Commit
     let Ok(state) = store.revision(repository, state) else { return false };
     let mut suites = state.commit().suites.keys();
     suites.any(|suite| state.versions(suite, &package).is_ok_and(|versions| !versions.is_empty()))
+}
+
+/// Puts the references of a backup in place of captured ones that lead to earlier states, and returns their paths.
+fn keep_later(
+    store: &Store,
+    backup: &StorePaths,
+    (captured, own_log): (&mut BTreeMap<Utf8PathBuf, Vec<u8>>, &[u8]),
+) -> Vec<Utf8PathBuf> {
+    let theirs = |path: &Utf8Path| files::read_if_present(backup.at(path)).ok().flatten();
+    let saved = Store::at(backup.root());
+    let is_told =
+        is_intact(own_log) && theirs(LOG.into()).is_none_or(|theirs| goes_on_from(own_log, &theirs));
+    let mut later = Vec::new();
+    for (path, bytes) in captured.iter_mut().filter(|(path, _)| path.starts_with("store/refs")) {
+        let (Some(ours), Some(copy)) = (head(bytes), theirs(path)) else { continue };
+        if head(&copy).is_some_and(|theirs| is_later(store, &saved, (ours, theirs), is_told)) {
+            later.push(path.clone());
+            *bytes = copy;
+        }
+    }
+    later
 }
 
 /// Whether a log tells of all that another one does: it goes on where that ends, or was mended and has other dates and actors.
