@@ -203,6 +203,7 @@ fn take_out_of_value(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<Vec
     }
 }
 
+#[cfg(test)]
 impl File {
     /// Returns what the texts say together.
     ///

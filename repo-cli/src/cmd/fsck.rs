@@ -270,13 +270,21 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     let has = |kind| report.problems.iter().any(|problem| problem.kind == kind);
     let mut hints = keys.hints(report);
     let others_sign = report.problems.iter().any(|problem| problem.kind == ProblemKind::Key);
+    // What was signed in the future does not hold yet, and is signed again.
+    let is_ahead = |of: &Problem| {
+        let is_date =
+            |problem: &Problem| problem.kind == ProblemKind::Date && problem.path.starts_with(&of.path);
+        report.problems.iter().any(is_date)
+    };
     if !repair && report.problems.iter().any(is_of_a_publication) {
         hints.push(
             "`repo-cli fsck --repair` makes damaged indices again, publishes again what clients see when a part of it is lost, and \
              withdraws older publications that have lost a part",
         );
     }
-    if !repair && report.problems.iter().any(|problem| needs_a_copy(problem, others_sign)) {
+    if !repair
+        && report.problems.iter().any(|problem| needs_a_copy(problem, others_sign || is_ahead(problem)))
+    {
         hints.push("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
     } else if repair && report.problems.iter().any(|problem| problem.path.starts_with("store/refs")) {
         hints.push(
@@ -331,8 +339,8 @@ fn is_of_a_publication(problem: &Problem) -> bool {
     is_lost && is_published
 }
 
-/// Whether a true copy would help. `others_sign`: a signature that does not hold is explained by the keys.
-fn needs_a_copy(problem: &Problem, others_sign: bool) -> bool {
+/// Whether a true copy would help. `is_explained`: a signature that does not hold is explained by the keys or by the clock.
+fn needs_a_copy(problem: &Problem, is_explained: bool) -> bool {
     match problem.kind {
         ProblemKind::Date
         | ProblemKind::Forged
@@ -340,7 +348,7 @@ fn needs_a_copy(problem: &Problem, others_sign: bool) -> bool {
         | ProblemKind::Key
         | ProblemKind::Mode
         | ProblemKind::Stray => false,
-        ProblemKind::Signature => !others_sign,
+        ProblemKind::Signature => !is_explained,
         _ => ["store", "public"].iter().any(|area| problem.path.starts_with(area)),
     }
 }

@@ -22,6 +22,9 @@ pub(crate) struct PublishArguments {
     /// Also when none of the signing keys signed what clients see: they refuse that until they are given one of these keys
     #[arg(long)]
     allow_key_change: bool,
+    /// Also when the current state was not built upon the one that clients saw last: for them the repository goes back
+    #[arg(long)]
+    allow_earlier_state: bool,
     /// Accept this hazard
     #[arg(long, value_name = "HAZARD")]
     accept: Vec<Hazard>,
@@ -47,6 +50,7 @@ pub(crate) fn run(
         allow_release_info_change: arguments.allow_release_info_change,
         allow_removal: arguments.allow_removal,
         allow_key_change: arguments.allow_key_change,
+        allow_earlier_state: arguments.allow_earlier_state,
         ..PublishOptions::default()
     };
     let accept_clock = arguments.accept.contains(&Hazard::Clock);

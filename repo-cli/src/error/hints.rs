@@ -261,10 +261,15 @@ fn limit_setting(error: &deb_parse::Error) -> Option<&'static str> {
         _ => None,
     }
 }
+/// Whether something else lies where a file or a directory of the store belongs.
+fn belongs_there(error: &std::io::Error, kind: EntryKind) -> bool {
+    let obstacle = error.get_ref().and_then(|inner| inner.downcast_ref::<Obstacle>());
+    obstacle.is_some_and(|obstacle| obstacle.belongs == kind)
+}
+
 /// Whether something else lies where a file of the store belongs.
 fn is_in_place_of_a_file(error: &std::io::Error) -> bool {
-    let obstacle = error.get_ref().and_then(|inner| inner.downcast_ref::<Obstacle>());
-    obstacle.is_some_and(|obstacle| obstacle.belongs == EntryKind::File)
+    belongs_there(error, EntryKind::File)
 }
 
 /// What to do about an error of the store: advice stands here and not in the library.
@@ -282,6 +287,13 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             if is_in_place_of_a_file(source) && path.ends_with("store/format") =>
         {
             return Some(format!("move {path} away, and put the file of the backup there"));
+        }
+        Error::Storage(StorageError::Io { path, source, .. })
+            if path.ends_with("store/tmp") && belongs_there(source, EntryKind::Directory) =>
+        {
+            return Some(format!(
+                "remove {path}: the directory is made again by the next command that writes"
+            ));
         }
         Error::Storage(StorageError::NoStore { path }) if path.join("store/objects").is_dir() => {
             return Some("store/format is missing: put the file of the backup there".to_owned());
@@ -301,6 +313,12 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known = suites_in_order(known).into_iter();
             let known: Vec<String> = known.map(ToString::to_string).collect();
             return Some(nearest::hint(suite.as_str(), &known, "suites"));
+        }
+        Error::Publish(PublishError::EarlierState { repository, .. }) => {
+            return Some(format!(
+                "run `repo-cli fsck --repair --from BACKUP` to bring the later state back; without one, look at `repo-cli list {repository}`, \
+                 then run `repo-cli publish {repository} --allow-earlier-state`"
+            ));
         }
         Error::UnknownRevision { repository, revision, known } => {
             let wanted = revision.trim_start_matches('@').trim_start_matches("tag:");
@@ -438,6 +456,10 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Storage(StorageError::NotEmpty { .. }) => "choose a new or an empty directory",
         Error::Storage(StorageError::InUse { .. }) => "try again when the other command has finished",
         Error::Maintenance(MaintenanceError::NoWayBack { .. }) => "restore a backup made before the upgrade",
+        Error::Maintenance(MaintenanceError::LostRecord { .. }) => {
+            "run `repo-cli fsck --repair --from BACKUP`; without a backup, `repo-cli fsck --repair` publishes what clients see again and \
+             withdraws the older publications that lost their records"
+        }
         Error::Maintenance(MaintenanceError::OutdatedCollection { .. }) => "run repo-cli gc again",
         Error::Storage(StorageError::Damaged { .. } | StorageError::Missing { .. }) => {
             "restore the file from a backup of store/"
