@@ -39,9 +39,12 @@ pub(crate) mod tag;
 pub(crate) mod undo;
 pub(crate) mod versions;
 
+use std::time::Instant;
+
+use camino::Utf8PathBuf;
 use repo_config::Config;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, Global, Logging};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::hooks::Observer;
@@ -51,39 +54,49 @@ use crate::session::{self, Session};
 
 /// Runs the verb that was asked for, and writes it to the log if it changes something.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
-    let (verb, global) = (arguments.command.logged_as(), arguments.global.clone());
+    let (logging, global) = (arguments.command.logging(), arguments.global.clone());
     // What only shows something is told to nobody, and need not read the configuration twice.
-    let is_told = verb.is_some() || matches!(arguments.command, Command::Fsck(_));
-    let known = is_told.then(|| {
-        let root = session::find_store_root(&global).ok()?;
-        Some((Config::load(&root).ok()?, root))
-    });
+    let is_told = matches!(logging, Logging::Change | Logging::Service)
+        || matches!(arguments.command, Command::Fsck(_));
+    let load = |root: Utf8PathBuf| Some((Config::load(&root).ok()?, root));
+    let known = is_told.then(|| session::find_store_root(&global).ok().and_then(load)).flatten();
+    let begin =
+        |config: &Config| OperationLog::begin(config, arguments.verb.clone(), session::actor(&global));
     let (mut log, mut observer) = (None, None);
-    if let Some(Some((config, root))) = &known {
-        let actor = || session::actor(&global);
-        log = verb.and_then(|verb| OperationLog::begin(config, verb, actor()));
-        observer = Observer::begin(&arguments.command, root, config, actor(), output);
+    if let Some((config, root)) = &known {
+        if matches!(logging, Logging::Change | Logging::Service) {
+            log = begin(config).map(|log| (log, root.clone()));
+        }
+        observer = Observer::begin(&arguments.command, root, config, session::actor(&global), output);
     }
-    let result = carry_out(arguments, output);
-    if let Some(Some((_, root))) = &known {
-        let entries = output.watch().take_entries();
-        if let Some(log) = log {
-            log.end(root, &result, &entries, output);
-        }
-        if let Some(observer) = observer {
-            observer.end(&result, &entries, output);
-        }
+    if let Some((log, _)) = log.as_ref().filter(|_| logging == Logging::Service) {
+        log.begin_service(output);
+    }
+    let began = Instant::now();
+    let result = carry_out(arguments.command, &global, output);
+    if let Logging::NewStore(root) = logging
+        && result.is_ok()
+    {
+        let root = root.or_else(|| global.root.clone()).map_or_else(session::current_directory, Ok);
+        let made = root.ok().and_then(load);
+        log = made.and_then(|(config, root)| Some((begin(&config)?.since(began), root)));
+    }
+    let entries = output.watch().take_entries();
+    if let Some((log, root)) = log {
+        log.end(&root, &result, &entries, output);
+    }
+    if let Some(observer) = observer {
+        observer.end(&result, &entries, output);
     }
     result
 }
 
-fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
-    let global = arguments.global;
-    let (writes, asks) = (arguments.command.writes(), arguments.command.asks_about_clock());
-    let needs_settings = arguments.command.needs_settings();
+fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+    let (writes, asks) = (command.writes(), command.asks_about_clock());
+    let needs_settings = command.needs_settings();
     let session = || {
         let open = if needs_settings { Session::open } else { Session::open_to_read };
-        let mut session = open(&global)?.watched(output);
+        let mut session = open(global)?.watched(output);
         if asks {
             clock::check(&session.store, session.context().now, output)?;
         }
@@ -92,9 +105,9 @@ fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> 
         }
         Ok::<_, Failure>(session)
     };
-    match arguments.command {
-        Command::Quickstart(arguments) => quickstart::run(&arguments, &global, output),
-        Command::Init(arguments) => init::run(&arguments, &global, output),
+    match command {
+        Command::Quickstart(arguments) => quickstart::run(&arguments, global, output),
+        Command::Init(arguments) => init::run(&arguments, global, output),
         Command::Add(arguments) => add::run(&arguments, &session()?, output),
         Command::Incoming(arguments) => incoming::run(&arguments, &session, output),
         Command::List(arguments) => list::run(&arguments, &session()?, output),
@@ -117,15 +130,15 @@ fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> 
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
         Command::Sign(arguments) => sign::run(&arguments, &session()?, output),
         Command::Fsck(arguments) => fsck::run(&arguments, &session()?, output),
-        Command::Backup(arguments) => backup::run(&arguments, &global, output),
-        Command::Restore(arguments) => restore::run(&arguments, &global, output),
+        Command::Backup(arguments) => backup::run(&arguments, global, output),
+        Command::Restore(arguments) => restore::run(&arguments, global, output),
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Access(arguments) => access::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
-        Command::Config(arguments) => config::run(&arguments, &global, output),
-        Command::Suite(arguments) => suite::run(&arguments, &global, output),
-        Command::Repository(arguments) => repository::run(&arguments, &global, output),
+        Command::Config(arguments) => config::run(&arguments, global, output),
+        Command::Suite(arguments) => suite::run(&arguments, global, output),
+        Command::Repository(arguments) => repository::run(&arguments, global, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session, output),

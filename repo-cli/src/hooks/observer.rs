@@ -15,6 +15,7 @@ use crate::clock;
 use crate::error::{Failure, Outcome, chain};
 use crate::operation_log::{Fault, counted_changes};
 use crate::output::{Output, count};
+use crate::package_count::ChangeCount;
 use crate::session;
 
 /// No text of an event is longer, in characters.
@@ -231,14 +232,14 @@ impl Observer {
             let commit = (*after)?;
             let made = store.resolve(repository, &commit.to_string()).ok()?;
             let number = made.commit().sequence;
-            let (removed, added) = counted_changes(entry, Some(store)).unwrap_or_default();
+            let ChangeCount { removed, added } = counted_changes(entry, Some(store)).unwrap_or_default();
             text.push_str(&format!(" (commit {number})"));
             change = Some(Change {
                 number,
                 commit: commit.to_string(),
                 before: before.map(|before| before.to_string()),
-                added: added as u64,
-                removed: removed as u64,
+                added: added.files() as u64,
+                removed: removed.files() as u64,
             });
         }
         let mut happened = self.happened(event, Some(repository), &text);

@@ -68,7 +68,7 @@ fn each_planted_mistake_is_stopped_by_its_rule() {
         environment.run(&["promote", "--all", "--from", "preprod", "--to", "prod", "--dry-run"]).succeeds();
     insta::assert_snapshot!(shown.stdout, @"
     PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
-    good     1.0 -> 1.1  all           bookworm  replace
+    good     1.0 -> 1.1  all           bookworm  upgrade
     PACKAGE   VERSION    ARCHITECTURE  RESULT   RULE                REASON
     dev       1.0~dev3   all           skipped  forbid_versions     prod takes no version like *~dev*
     dirty     1.0+dirty  all           skipped  forbid_versions     prod takes no version like *+dirty*

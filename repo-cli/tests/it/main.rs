@@ -17,7 +17,10 @@ mod details;
 mod disk;
 mod drills;
 mod drop_rules;
+mod earlier_states;
+mod emptied_files;
 mod foreign_backups;
+
 mod formats;
 mod gates;
 mod gone;
@@ -38,6 +41,7 @@ mod linked_directories;
 mod logs;
 mod long_output;
 mod lost_parts;
+mod lost_records;
 mod lost_references;
 mod naming;
 mod obstacles;

@@ -98,11 +98,11 @@ fn what_is_dropped_is_taken_at_once_and_what_comes_together_is_published_togethe
         let package = environment.package(name, "1.0", "all");
         fs::copy(&package, drop.join(package.file_name().unwrap())).unwrap();
     }
-    watching.wait_for("added 3 package files to preprod");
+    watching.wait_for("added 3 packages to preprod");
     assert_eq!(publications(&environment), before + 1);
     assert_eq!(fs::read_dir(&drop).unwrap().count(), 0);
     drop_slowly(&environment, &drop, "slow");
-    watching.wait_for("added 1 package file to preprod");
+    watching.wait_for("added 1 package to preprod");
     assert!(!watching.said().contains("refused"), "{}", watching.said());
     assert_eq!(watching.end(), Some(0));
 }
@@ -123,7 +123,7 @@ fn folders_and_configuration_may_come_and_go() {
     let package = environment.package("hello", "1.0", "all");
     fs::copy(&package, ci.join("hello.deb")).unwrap();
     watching.signal(Signal::HUP);
-    watching.wait_for("added 1 package file to preprod");
+    watching.wait_for("added 1 package to preprod");
     assert_eq!(watching.said().matches("cannot list").count(), 1, "{}", watching.said());
 
     // A mistake in the configuration ends nothing, and another folder counts without a restart.

@@ -1,5 +1,6 @@
 pub(crate) mod gate;
 pub(crate) mod markers;
+pub(crate) mod release_mark;
 pub(crate) mod release_name;
 pub(crate) mod route;
 pub(crate) mod uploaders;
