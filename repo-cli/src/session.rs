@@ -538,6 +538,17 @@ impl Session {
         for (tag, date) in &report.tags_ahead {
             is_ahead(&format!("snapshot {tag} of {name}"), Some(*date));
         }
+        if let Some(first) = report.lacking.first() {
+            let files = count(report.lacking.len(), "package file");
+            let path = format!("public/{name}/{first}");
+            output.warn(
+                "W-LACKING",
+                format!(
+                    "{name}: clients cannot fetch {files}, such as {path}, which the store does not have whole: \
+                     `repo-cli fsck --repair --from BACKUP` takes true copies"
+                ),
+            );
+        }
         if report.restored > 0 {
             let entries = count(usize::try_from(report.restored).unwrap_or(usize::MAX), "missing file");
             output.say(&format!("{}: put back {entries}", repository.name));

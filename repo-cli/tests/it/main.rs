@@ -33,6 +33,7 @@ mod json;
 mod key_life;
 mod key_rotation;
 mod keys;
+mod lacking_files;
 mod led_back;
 mod library_stores;
 mod linked_directories;
