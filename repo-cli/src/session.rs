@@ -13,9 +13,9 @@ use deb_parse::{Architecture, PackageName};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, ExternalKey, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Exported, Format, IndexKind, LastPublication, Progress, PublicationPlan,
-    PublishError, PublishOptions, PublishReport, RepositoryName, RepositorySettings, Revision, Store,
-    TagName, UnsignedRelease, UpkeepKind, UpkeepRun,
+    CommitId, Context, Error, Exported, Format, HistoryError, IndexKind, LastPublication, Progress,
+    PublicationPlan, PublishError, PublishOptions, PublishReport, RepositoryName, RepositorySettings,
+    Revision, Store, TagName, UnsignedRelease, UpkeepKind, UpkeepRun,
 };
 
 use crate::access;
@@ -259,11 +259,15 @@ impl Session {
         let found = self.store.resolve(repository, &text);
         Ok(found.map_err(|error| match error {
             // As it was given, and not the moment that it stands for.
-            Error::UnknownRevision { repository, .. } => {
-                Error::UnknownRevision { repository, revision: revision.to_owned() }
+            Error::History(HistoryError::UnknownRevision { repository, .. }) => {
+                Error::History(HistoryError::UnknownRevision { repository, revision: revision.to_owned() })
             }
-            Error::BeforeHistory { repository, begins, .. } => {
-                Error::BeforeHistory { repository, revision: revision.to_owned(), begins }
+            Error::History(HistoryError::BeforeHistory { repository, begins, .. }) => {
+                Error::History(HistoryError::BeforeHistory {
+                    repository,
+                    revision: revision.to_owned(),
+                    begins,
+                })
             }
             error => error,
         })?)

@@ -66,7 +66,8 @@ pub use access::token::Token;
 pub use access::tokens::{NewToken, TokenEntry, Tokens};
 pub use context::Context;
 pub use error::{
-    AccessError, ChangeError, Error, ImportError, MaintenanceError, PublishError, RouteFault, SettingsError,
+    AccessError, ChangeError, Error, HistoryError, ImportError, MaintenanceError, PublishError, RouteFault,
+    SettingsError,
 };
 pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;

@@ -35,7 +35,12 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
     let Some(name) = &arguments.name else { return list(repository, session, output) };
     let revision = if arguments.delete {
         let tag = session.store.tags(repository)?.into_iter().find(|tag| tag.name == *name);
-        let unknown = || repo_store::Error::UnknownTag { repository: repository.clone(), tag: name.clone() };
+        let unknown = || {
+            repo_store::Error::History(repo_store::HistoryError::UnknownTag {
+                repository: repository.clone(),
+                tag: name.clone(),
+            })
+        };
         session.store.revision(repository, tag.ok_or_else(unknown)?.commit)?
     } else if let Some(revision) = &arguments.revision {
         session.resolve(repository, revision)?

@@ -1,11 +1,11 @@
 //! What to do about a failure, where that is known.
 
 use apt_sign::{KeyFileFault, KeyProblem};
-use repo_config::{ConfigError, EditError, KeyError, UnknownWord};
+use repo_config::{ConfigError, EditError, Editable, KeyError, UnknownWord};
 use repo_store::progress::Phase;
 use repo_store::{
-    AccessError, Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError,
-    SettingsError, StorageError,
+    AccessError, Cancelled, ChangeError, EntryKind, HistoryError, ImportError, MaintenanceError, Obstacle,
+    PublishError, SettingsError, StorageError,
 };
 
 use super::Failure;
@@ -118,7 +118,7 @@ fn edit_hint(error: &EditError) -> Option<String> {
         EditError::Config(error) | EditError::Refused(error) => config_hint(error),
         EditError::UnknownSetting { key, known } => Some(setting_hint(key, known)),
         EditError::NoSuch { what, name, known } if !known.is_empty() => {
-            Some(nearest::hint(name, known, if *what == "suite" { "suites" } else { "repositories" }))
+            Some(nearest::hint(name, known, if *what == Editable::Suite { "suites" } else { "repositories" }))
         }
         EditError::Table { key, .. } => Some(format!("run repo-cli config show {key}")),
         EditError::SeveralFiles { .. } => Some("change the list in one of them with an editor".to_owned()),
@@ -301,17 +301,19 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.map(ToString::to_string).collect();
             return Some(nearest::hint(suite.as_str(), &known, "suites"));
         }
-        Error::UnknownRevision { repository, .. } => {
+        Error::History(HistoryError::UnknownRevision { repository, .. }) => {
             return Some(format!(
                 "run repo-cli history {repository}; a state is a number, `@-1`, eight digits of an id, a tag (`tag:NAME`) or a time: \
                  `2026-11-26`, `2026-11-26 20:16`, `2026-11-26T20:16:00Z`, `yesterday`, `2 hours ago`"
             ));
         }
-        Error::LostReference { .. } => {
+        Error::History(HistoryError::LostReference { .. }) => {
             return Some("`repo-cli fsck --repair` brings it back from what the store has twice".to_owned());
         }
-        Error::BeforeHistory { repository, .. } => return Some(format!("run repo-cli history {repository}")),
-        Error::TagExists { repository, tag } => {
+        Error::History(HistoryError::BeforeHistory { repository, .. }) => {
+            return Some(format!("run repo-cli history {repository}"));
+        }
+        Error::History(HistoryError::TagExists { repository, tag }) => {
             return Some(format!(
                 "choose another name, or first run repo-cli tag {repository} {tag} --delete"
             ));
@@ -325,7 +327,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             return Some(nearest::hint(holder.as_str(), &known, "holders"));
         }
-        Error::UnknownTag { repository, .. } => return Some(format!("run repo-cli tag {repository}")),
+        Error::History(HistoryError::UnknownTag { repository, .. }) => {
+            return Some(format!("run repo-cli tag {repository}"));
+        }
         Error::Change(ChangeError::Present { key, repository, .. }) => {
             return Some(format!(
                 "run repo-cli remove {repository} {}={}: it also holds what it removes",

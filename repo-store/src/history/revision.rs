@@ -5,7 +5,7 @@ use deb_parse::{PackageName, SuiteName, Version};
 use jiff::Timestamp;
 use memchr::memmem::Finder;
 
-use crate::error::Error;
+use crate::error::{Error, HistoryError};
 use crate::history::horizon::Ends;
 use crate::history::tags::tagged;
 use crate::model::chunk::Chunk;
@@ -253,8 +253,10 @@ pub(crate) fn resolve<'a>(
     let revision = revision.escape_debug().take(100).collect();
     let repository = repository.clone();
     Err(match (wanted, oldest) {
-        (Some(Wanted::Until(_)), Some(begins)) => Error::BeforeHistory { repository, revision, begins },
-        _ => Error::UnknownRevision { repository, revision },
+        (Some(Wanted::Until(_)), Some(begins)) => {
+            Error::History(HistoryError::BeforeHistory { repository, revision, begins })
+        }
+        _ => Error::History(HistoryError::UnknownRevision { repository, revision }),
     })
 }
 

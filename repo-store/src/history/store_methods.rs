@@ -23,7 +23,7 @@ impl Store {
     /// The current state of a repository; `None` before its first commit.
     ///
     /// # Errors
-    /// When it is there and cannot be read; [`Error::LostReference`] when it had commits and nothing leads to them any more.
+    /// When it is there and cannot be read; [`HistoryError::LostReference`](crate::HistoryError::LostReference) when it had commits and nothing leads to them any more.
     pub fn head(&self, repository: &RepositoryName) -> Result<Option<Revision<'_>>, Error> {
         super::head(self, repository)
     }
@@ -72,7 +72,7 @@ impl Store {
     /// * a time, `2026-11-21` or `2026-11-21T08:30:00Z`: the last state that was made no later. A day means its end.
     ///
     /// # Errors
-    /// [`Error::UnknownRevision`] when it means none; [`Error::BeforeHistory`] when it is a time before the first state that the history
+    /// [`HistoryError::UnknownRevision`](crate::HistoryError::UnknownRevision) when it means none; [`HistoryError::BeforeHistory`](crate::HistoryError::BeforeHistory) when it is a time before the first state that the history
     /// still has.
     pub fn resolve(&self, repository: &RepositoryName, revision: &str) -> Result<Revision<'_>, Error> {
         super::revision::resolve(self, repository, revision)

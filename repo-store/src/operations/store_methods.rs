@@ -218,7 +218,7 @@ impl Store {
     /// When nothing showed it yet, the next publication of it will be found there.
     ///
     /// # Errors
-    /// [`Error::TagExists`] when the name stands for another state: a tag is deleted before it is made again;
+    /// [`HistoryError::TagExists`](crate::HistoryError::TagExists) when the name stands for another state: a tag is deleted before it is made again;
     /// [`NameError::TagLikeTime`](crate::NameError::TagLikeTime) for a name that reads as a time.
     pub fn tag(
         &self,
@@ -232,7 +232,7 @@ impl Store {
     /// Takes a name away from the state it stands for, and returns that state.
     ///
     /// # Errors
-    /// [`Error::UnknownTag`] when the tag does not exist.
+    /// [`HistoryError::UnknownTag`](crate::HistoryError::UnknownTag) when the tag does not exist.
     pub fn delete_tag(
         &self,
         repository: &RepositoryName,

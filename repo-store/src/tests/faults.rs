@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::io::Errno;
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, HistoryError};
 use crate::history::horizon::KeepHistory;
 use crate::maintenance::fsck::{FsckOptions, Problem};
 use crate::maintenance::gc::GcOptions;
@@ -329,7 +329,7 @@ fn deleting_a_tag_survives_every_fault() {
     survives(world, |world| {
         let tag = TagName::parse("second").unwrap();
         match Store::open(&world.root)?.delete_tag(&world.preprod.name, &tag, &context(5)) {
-            Err(Error::UnknownTag { .. }) | Ok(_) => Ok(()),
+            Err(Error::History(HistoryError::UnknownTag { .. })) | Ok(_) => Ok(()),
             Err(error) => Err(error),
         }
     });

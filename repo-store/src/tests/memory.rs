@@ -10,7 +10,7 @@ use deb_parse::{Architecture, PackageName, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, HistoryError};
 use crate::maintenance::fsck::FsckOptions;
 use crate::maintenance::gc::GcOptions;
 use crate::model::hold::HoldKey;
@@ -178,7 +178,7 @@ impl World {
             let time = i64::try_from(number).unwrap() * 1000;
             // Somebody who tries again does so later.
             let is_done = (0..200).any(|attempt| match step(self, time + attempt) {
-                Err(Error::UnknownTag { .. }) => attempt > 0,
+                Err(Error::History(HistoryError::UnknownTag { .. })) => attempt > 0,
                 result => result.is_ok(),
             });
             assert!(is_done, "step {number} with {fault}");

@@ -1,0 +1,67 @@
+//! What can go wrong with the states of a repository and their names.
+
+use jiff::Timestamp;
+
+use crate::model::name::{RepositoryName, TagName};
+
+/// What can go wrong with the states of a repository and their names.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// No commit of the repository is meant by that.
+    #[error("{repository} has no commit `{revision}`")]
+    UnknownRevision {
+        /// The repository.
+        repository: RepositoryName,
+        /// What was asked for, as written.
+        revision: String,
+    },
+    /// A time at which the repository had no state yet, or none that the history still has.
+    #[error("the history of {repository} begins at {}, after `{revision}`", .begins.strftime("%Y-%m-%d %H:%M:%S UTC"))]
+    BeforeHistory {
+        /// The repository.
+        repository: RepositoryName,
+        /// What was asked for, as written.
+        revision: String,
+        /// The time of the first state.
+        begins: Timestamp,
+    },
+    /// Nothing leads to the current state of a repository any more, and something tells that it had one.
+    #[error(
+        "store/refs/{repository} is lost: {repository} has no current state, but the operation log, a publication or a tag tells of one"
+    )]
+    LostReference {
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// The tag stands for another state already.
+    #[error("{repository} has a tag `{tag}` for another state")]
+    TagExists {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag.
+        tag: TagName,
+    },
+    /// The repository has no such tag.
+    #[error("{repository} has no tag `{tag}`")]
+    UnknownTag {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag asked for.
+        tag: TagName,
+    },
+}
+
+impl HistoryError {
+    /// Returns a code that stays the same for the same kind of error in every later version, whatever its message says.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownRevision { .. } => "E-UNKNOWN-REVISION",
+            Self::BeforeHistory { .. } => "E-BEFORE-HISTORY",
+            Self::LostReference { .. } => "E-LOST-REFERENCE",
+            Self::TagExists { .. } => "E-TAG-EXISTS",
+            Self::UnknownTag { .. } => "E-UNKNOWN-TAG",
+        }
+    }
+}
