@@ -213,6 +213,11 @@ pub(crate) enum Command {
     Diff(cmd::diff::DiffArguments),
     /// Copy packages from one repository to another
     Promote(cmd::promote::PromoteArguments),
+    /// Give a repository the content of another one, and keep what it had in a third
+    ///
+    /// The repository then has exactly what the other one has, in the suites that both have. What it had until then goes to the repository
+    /// for old releases, if there is one. Both are one change, and `undo` takes back both.
+    Release(cmd::release::ReleaseArguments),
     /// Take packages out of a repository
     Remove(cmd::remove::RemoveArguments),
     /// Keep versions out of a repository
@@ -302,6 +307,7 @@ impl Command {
             Self::Add(arguments) => arguments.writes(),
             Self::Incoming(arguments) => arguments.writes(),
             Self::Promote(arguments) => arguments.writes(),
+            Self::Release(arguments) => arguments.writes(),
             Self::Remove(arguments) => arguments.writes(),
             Self::Rollback(arguments) => arguments.writes(),
             Self::Undo(arguments) => arguments.writes(),
@@ -354,6 +360,7 @@ impl Command {
             Self::Add(_) => "add",
             Self::Incoming(_) => "incoming",
             Self::Promote(_) => "promote",
+            Self::Release(_) => "release",
             Self::Remove(_) => "remove",
             Self::Rollback(_) => "rollback",
             Self::Undo(_) => "undo",

@@ -39,8 +39,8 @@ pub(crate) struct Session {
     progress: Progress,
     /// The keys of each list of a repository, and without a list. Their public parts are read once for a verb.
     signing: RefCell<BTreeMap<Option<Vec<Fingerprint>>, Rc<SigningKeys>>>,
-    /// What clients of the repository see that is about to be changed, for the publication of the change.
-    last: RefCell<Option<LastPublication>>,
+    /// What clients see of the repositories that are about to be changed, for the publication of the change.
+    last: RefCell<BTreeMap<RepositoryName, LastPublication>>,
 }
 
 /// The keys that sign, and what is to be said of them.
@@ -182,7 +182,8 @@ impl Session {
             keys.signer.prepare().map_err(|error| Failure::CannotPublish(error.into()))?;
             self.store.check_file_systems(&repository.name)?;
             let checked = self.store.check_keys(&repository.name, &keys.signer, &self.context());
-            self.last.replace(Some(checked.map_err(|error| keys.failure(error))?));
+            let last = checked.map_err(|error| keys.failure(error))?;
+            self.last.borrow_mut().insert(repository.name.clone(), last);
         }
         Ok(repository)
     }
@@ -512,9 +513,10 @@ impl Session {
         }
         let mut context = self.context();
         context.now = as_of.unwrap_or(context.now);
+        let last = self.last.borrow_mut().remove(&repository.name);
         let report = if publishing.again {
             self.store.sign_again(repository, signer, publishing.options, &context)
-        } else if let Some(last) = self.last.take() {
+        } else if let Some(last) = last {
             self.store.publish_after(last, repository, signer, publishing.options, &context)
         } else {
             self.store.publish_with(repository, signer, publishing.options, &context)

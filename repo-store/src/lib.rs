@@ -49,6 +49,8 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod history;
+mod intent;
+mod joint;
 mod maintenance;
 mod manifest;
 mod model;
@@ -107,6 +109,7 @@ pub use operations::import::{AddOptions, AddReport, Added, Refused};
 pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
 pub use operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
 pub use operations::promotion::{PromoteOptions, PromotionPlan};
+pub use operations::release::{ReleaseMove, ReleasePlan};
 pub use operations::removal::RemovalPlan;
 pub use operations::retention::{Reason, RetentionPlan, RetentionRule, Verdict};
 pub use operations::rollback::RollbackPlan;

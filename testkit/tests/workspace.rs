@@ -77,7 +77,7 @@ fn no_source_file_is_longer_than_it_should_be() {
 }
 
 /// The folders and files of repo-store from the ground up. Each uses only what stands before it.
-const STORE_ORDER: [&str; 16] = [
+const STORE_ORDER: [&str; 18] = [
     "progress",
     "context",
     "storage",
@@ -88,7 +88,9 @@ const STORE_ORDER: [&str; 16] = [
     "store",
     "history",
     "access",
+    "intent",
     "transaction",
+    "joint",
     "manifest",
     "publish",
     "operations",

@@ -21,6 +21,7 @@ pub(crate) mod manual;
 pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
+pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod repository;
 pub(crate) mod restore;
@@ -87,6 +88,7 @@ fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> 
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
+        Command::Release(arguments) => release::run(&arguments, &session()?, output),
         Command::Remove(arguments) => remove::run(&arguments, &session()?, output),
         Command::Hold(arguments) => hold::hold(&arguments, &session()?, output),
         Command::Unhold(arguments) => hold::unhold(&arguments, &session()?, output),

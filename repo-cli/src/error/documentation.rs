@@ -65,6 +65,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "give the same command again",
     ),
     (
+        "E-CHANGED-SINCE",
+        "the change was made together with that of another repository, which has changed since",
+        "run `repo-cli rollback REPOSITORY --to NUMBER` for each repository",
+    ),
+    (
         "E-CHECKSUM-MISMATCH",
         "a file is not what the upload or source package lists",
         "bring the file that the list names, or make the list again",

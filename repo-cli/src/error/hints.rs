@@ -313,6 +313,11 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::History(HistoryError::BeforeHistory { repository, .. }) => {
             return Some(format!("run repo-cli history {repository}"));
         }
+        Error::History(HistoryError::ChangedSince { repository, .. }) => {
+            return Some(format!(
+                "run repo-cli history {repository}, then repo-cli rollback {repository} --to NUMBER for this repository alone"
+            ));
+        }
         Error::History(HistoryError::TagExists { repository, tag }) => {
             return Some(format!(
                 "choose another name, or first run repo-cli tag {repository} {tag} --delete"

@@ -201,6 +201,11 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         "history" => {
             vec![case(0, &["history", "preprod"]), case(1, &["history", "prod", "--suite", "nothing"])]
         }
+        "release" => vec![
+            case(0, &["release", "prod", "--from", "preprod", "--dry-run"]),
+            case(1, &["release", "prod", "--from", &hostile_name]),
+            case(2, &["release", "prod", "--from", "prod"]),
+        ],
         "rollback" => vec![
             case(0, &["rollback", "prod", "--to", "1"]),
             case(1, &["rollback", "prod", "--to", &hostile_name]),

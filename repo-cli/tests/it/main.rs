@@ -50,6 +50,7 @@ mod published;
 mod quickstart;
 mod read_once;
 mod readable;
+mod releases;
 mod routing;
 mod rules;
 mod searching;

@@ -50,6 +50,14 @@ pub enum HistoryError {
         /// The tag asked for.
         tag: TagName,
     },
+    /// The last change was made together with that of another repository, which has changed since.
+    #[error("the last change of {repository} was made together with one of {other}, which has changed since")]
+    ChangedSince {
+        /// The repository.
+        repository: RepositoryName,
+        /// The other one.
+        other: RepositoryName,
+    },
 }
 
 impl HistoryError {
@@ -60,6 +68,7 @@ impl HistoryError {
             Self::UnknownRevision { .. } => "E-UNKNOWN-REVISION",
             Self::BeforeHistory { .. } => "E-BEFORE-HISTORY",
             Self::LostReference { .. } => "E-LOST-REFERENCE",
+            Self::ChangedSince { .. } => "E-CHANGED-SINCE",
             Self::TagExists { .. } => "E-TAG-EXISTS",
             Self::UnknownTag { .. } => "E-UNKNOWN-TAG",
         }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::model::id::{CommitId, HoldsId, SnapshotId};
+use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
 use crate::model::operation::Operation;
 use crate::storage::StorageError;
@@ -19,6 +20,8 @@ use crate::storage::StorageError;
 /// Actor: alice
 /// Operation: add hello 2.10-3 amd64
 /// Holds: <id>                  (absent when nothing is held)
+/// Together:                    (absent when only this repository was changed)
+///  stable <commit before, or ->
 /// Suites:
 ///  bookworm <snapshot id>
 /// ```
@@ -37,6 +40,8 @@ pub struct Commit {
     pub operation: Operation,
     /// What was taken out and is to stay out; `None` when there is nothing.
     pub holds: Option<HoldsId>,
+    /// The repositories that were changed as a whole, this one among them, each with its state before. Empty when only this one was.
+    pub together: BTreeMap<RepositoryName, Option<CommitId>>,
     /// The content of each suite.
     pub suites: BTreeMap<SuiteName, SnapshotId>,
 }
@@ -51,6 +56,7 @@ impl Commit {
             actor: context.actor.clone(),
             operation: Operation::Create,
             holds: None,
+            together: BTreeMap::new(),
             suites: BTreeMap::new(),
         }
     }
@@ -79,6 +85,13 @@ impl Commit {
         if let Some(holds) = &self.holds {
             let _ = writeln!(text, "Holds: {holds}");
         }
+        if !self.together.is_empty() {
+            text.push_str("Together:\n");
+        }
+        for (repository, before) in &self.together {
+            let before = before.map_or_else(|| "-".to_owned(), |before| before.to_string());
+            let _ = writeln!(text, " {repository} {before}");
+        }
         if !self.suites.is_empty() {
             text.push_str("Suites:\n");
         }
@@ -90,10 +103,18 @@ impl Commit {
 
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let paragraph = deb822::paragraphs(text).next()?;
-        let suites = paragraph.get_str("Suites").unwrap_or_default();
-        let suites = suites.lines().map(str::trim_start).filter(|line| !line.is_empty()).map(|line| {
-            let (suite, snapshot) = line.split_once(' ')?;
+        let pairs = |field: &str| {
+            let lines = paragraph.get_str(field).unwrap_or_default().lines().map(str::trim_start);
+            lines.filter(|line| !line.is_empty()).map(|line| line.split_once(' '))
+        };
+        let suites = pairs("Suites").map(|pair| {
+            let (suite, snapshot) = pair?;
             Some((SuiteName::parse(suite).ok()?, snapshot.parse().ok()?))
+        });
+        let together = pairs("Together").map(|pair| {
+            let (repository, before) = pair?;
+            let before = if before == "-" { None } else { Some(before.parse().ok()?) };
+            Some((RepositoryName::parse(repository).ok()?, before))
         });
         Some(Self {
             parent: paragraph.get_str("Parent").map(str::parse).transpose().ok()?,
@@ -102,6 +123,7 @@ impl Commit {
             actor: paragraph.get_str("Actor")?.to_owned(),
             operation: Operation::parse(paragraph.get_str("Operation")?),
             holds: paragraph.get_str("Holds").map(str::parse).transpose().ok()?,
+            together: together.collect::<Option<_>>()?,
             suites: suites.collect::<Option<_>>()?,
         })
     }
@@ -129,6 +151,7 @@ mod tests {
             actor: "alice".to_owned(),
             operation: Operation::Other("init".to_owned()),
             holds: None,
+            together: BTreeMap::new(),
             suites: BTreeMap::new(),
         };
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
@@ -136,6 +159,11 @@ mod tests {
         commit.holds = Some(HoldsId::of(b"z"));
         commit.suites.insert(SuiteName::parse("bookworm").unwrap(), SnapshotId::of(b"y"));
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
+        let mut whole = commit.clone();
+        let repository = |name| RepositoryName::parse(name).unwrap();
+        whole.together =
+            BTreeMap::from([(repository("oldstable"), None), (repository("stable"), commit.parent)]);
+        assert_eq!(Commit::parse(whole.to_text().as_bytes()).unwrap(), whole);
         assert_snapshot!(commit.to_text(), @"
         Parent: 3ae7d805f6789a6402acb70ad4096a85a56bf6804eaf25c0493ac697548d30b5
         Sequence: 1
@@ -157,6 +185,7 @@ mod tests {
             actor: "eve\nSuites:\n x y".to_owned(),
             operation: Operation::Other("\u{1b}[2J\n\n".to_owned()),
             holds: None,
+            together: BTreeMap::new(),
             suites: BTreeMap::new(),
         };
         let read = Commit::parse(commit.to_text().as_bytes()).unwrap();

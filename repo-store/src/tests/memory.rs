@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::context::Context;
 use crate::error::{Error, HistoryError};
+use crate::history::revision::Revision;
 use crate::maintenance::fsck::FsckOptions;
 use crate::maintenance::gc::GcOptions;
 use crate::model::hold::HoldKey;
@@ -47,7 +48,7 @@ struct World {
 /// One operation, at a time of its own.
 type Step = fn(&World, i64) -> Result<(), Error>;
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 15] = [
     |world, time| world.add("1.0", time),
     |world, time| world.tag(time),
     |world, time| world.add("2.0", time),
@@ -59,6 +60,8 @@ const STEPS: [Step; 13] = [
     World::add_upload,
     World::roll_back,
     World::retain,
+    World::release,
+    World::undo_release,
     World::delete_tag,
     World::collect,
 ];
@@ -150,6 +153,21 @@ impl World {
         plan.apply(&self.store, &context(time)).map(drop)
     }
 
+    /// What it is made of is one change, so it is there as a whole or not at all.
+    fn release(&self, time: i64) -> Result<(), Error> {
+        let plan = self.store.plan_release(&self.preprod, &self.prod, Some(&settings("old")))?;
+        plan.apply(&self.store, &context(time)).map(drop)
+    }
+
+    fn undo_release(&self, time: i64) -> Result<(), Error> {
+        let is_released = |head: Revision<'_>| matches!(head.commit().operation, Operation::Release { .. });
+        // Given again, it finds the undo, which is not to be undone.
+        match self.store.head(&self.prod.name)?.is_some_and(is_released) {
+            true => self.store.plan_undo(&self.prod.name)?.apply(&self.store, &context(time)).map(drop),
+            false => Ok(()),
+        }
+    }
+
     fn collect(&self, time: i64) -> Result<(), Error> {
         let options = GcOptions { grace: SignedDuration::from_hours(1), ..GcOptions::default() };
         self.store.collect_garbage(&options, &context(time)).map(drop)
@@ -158,7 +176,7 @@ impl World {
     /// What users see: the number of commits, the packages, holds and tags.
     fn state(store: &Store) -> Vec<String> {
         let mut state = Vec::new();
-        for settings in ["preprod", "prod"].map(settings) {
+        for settings in ["preprod", "prod", "old"].map(settings) {
             let Some(head) = store.head(&settings.name).unwrap() else { continue };
             let records = head.records(&settings.suites[0].name).unwrap();
             let keys = records.iter().map(|record| record.key());
