@@ -211,14 +211,14 @@ fn swap(
     Ok(storage.swap(&Store::ref_key(repository), version, format!("{id}\n").as_bytes(), announce)?)
 }
 
-/// Completes what was begun with a repository, so that it is as a whole what somebody meant.
-pub(crate) fn complete_of(store: &Store, repository: &RepositoryName) -> Result<(), Error> {
-    for (name, intent) in all(store)? {
-        if intent.parts.iter().any(|part| part.repository == *repository) {
-            intent.complete(store, &name)?;
-        }
+/// Completes what was begun with a repository, so that it is as a whole what somebody meant. Returns whether there was anything to complete.
+pub(crate) fn complete_of(store: &Store, repository: &RepositoryName) -> Result<bool, Error> {
+    let mut all = all(store)?;
+    all.retain(|(_, intent)| intent.parts.iter().any(|part| part.repository == *repository));
+    for (name, intent) in &all {
+        intent.complete(store, name)?;
     }
-    Ok(())
+    Ok(!all.is_empty())
 }
 
 /// Returns the states that are still to come, and that nothing else may lead to: for a repository that has no state yet also the one in which

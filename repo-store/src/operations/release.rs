@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::error::{ChangeError, Error};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
+use crate::intent;
 use crate::joint::{Step, transact_jointly};
 use crate::model::difference::Difference;
 use crate::model::hold::Hold;
@@ -228,6 +229,9 @@ pub(crate) fn plan_release(
 ) -> Result<ReleasePlan, Error> {
     for settings in [Some(from), Some(to), old].into_iter().flatten() {
         settings.check()?;
+    }
+    for settings in [Some(from), Some(to), old].into_iter().flatten() {
+        intent::complete_of(store, &settings.name)?;
     }
     let second = ReleaseMove::make(store, from, to)?;
     // A release that is given again must not put its own content in the place of the old one.

@@ -261,6 +261,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ChangeError::NothingToUndo`](crate::ChangeError::NothingToUndo) when nothing was changed yet, or the history no longer reaches the state before;
+    /// [`ChangeError::Outdated`](crate::ChangeError::Outdated) when a change of several repositories was begun, which is completed first;
     /// [`HistoryError::ChangedSince`](crate::HistoryError::ChangedSince) when the change was made together with that of another repository, which has changed since.
     pub fn plan_undo(&self, repository: &RepositoryName) -> Result<UndoPlan, Error> {
         super::undo::plan_undo(self, repository)

@@ -7,6 +7,7 @@ use deb_parse::SuiteName;
 use super::rollback::{Restored, compare};
 use crate::context::Context;
 use crate::error::{ChangeError, Error, HistoryError};
+use crate::intent;
 use crate::joint::{Step, transact_jointly};
 use crate::model::commit::Commit;
 use crate::model::difference::Difference;
@@ -161,6 +162,10 @@ impl UndoPlan {
 
 /// See [`Store::plan_undo`].
 pub(crate) fn plan_undo(store: &Store, repository: &RepositoryName) -> Result<UndoPlan, Error> {
+    // What was begun is the last change now. It may be the same undo, which nobody means to undo by giving it again.
+    if intent::complete_of(store, repository)? {
+        return Err(ChangeError::Outdated { repository: repository.clone() }.into());
+    }
     let mut plan = plan_undo_of_one(store, repository)?;
     let others = plan.undone.together.keys().filter(|other| *other != repository);
     plan.together = others
