@@ -92,6 +92,9 @@ pub(crate) struct Global {
     /// Who does this, as the history shows it [default: the user]
     #[arg(long, global = true, env = "REPO_ACTOR", value_name = "NAME", hide_env_values = true)]
     pub(crate) actor: Option<String>,
+    /// The OpenPGP key that signs what is done, as `history --verify` shows it
+    #[arg(long, global = true, env = "REPO_ACTOR_KEY", value_name = "FILE", hide_env_values = true)]
+    pub(crate) actor_key: Option<Utf8PathBuf>,
 }
 
 /// Shared by all verbs that change a repository.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use apt_sign::{Fingerprint, KeyProblem, OpenPgpSigner, Signer as _};
@@ -13,12 +14,13 @@ use deb_parse::{Architecture, PackageName};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{Config, ExternalKey, KeyDirectory, KeyError, KeyWarning};
 use repo_store::{
-    CommitId, Context, Error, Exported, Format, HistoryError, IndexKind, LastPublication, Progress,
-    PublicationPlan, PublishError, PublishOptions, PublishReport, RepositoryName, RepositorySettings,
-    Revision, Store, TagName, UnsignedRelease, UpkeepKind, UpkeepRun,
+    ActorSigner, CommitId, Context, Error, Exported, Format, HistoryError, IndexKind, LastPublication,
+    Progress, PublicationPlan, PublishError, PublishOptions, PublishReport, RepositoryName,
+    RepositorySettings, Revision, Store, TagName, UnsignedRelease, UpkeepKind, UpkeepRun,
 };
 
 use crate::access;
+use crate::actor_key;
 use crate::args::{ChangeArguments, Global};
 use crate::clock;
 use crate::error::{Failure, chain};
@@ -34,6 +36,8 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     pub(crate) config: Config,
     actor: String,
+    /// The key of the actor, if the verb writes and there is one.
+    actor_signer: Option<Arc<dyn ActorSigner>>,
     keys: KeyDirectory,
     /// Who is told how far operations are.
     progress: Progress,
@@ -105,7 +109,13 @@ impl Session {
         let keys = key_directory(&root, &config);
         let (actor, progress) = (actor(global), Progress::silent());
         let (signing, last) = (RefCell::default(), RefCell::default());
-        Self { root, store, config, actor, keys, progress, signing, last }
+        Self { root, store, config, actor, actor_signer: None, keys, progress, signing, last }
+    }
+
+    /// Reads the key of the actor, if there is one, before anything is changed.
+    pub(crate) fn load_actor_key(&mut self, global: &Global) -> Result<(), Failure> {
+        self.actor_signer = global.actor_key.as_deref().map(actor_key::load).transpose()?;
+        Ok(())
     }
 
     /// Brings a store of an older format to the newest, and says so: something is about to be written.
@@ -134,6 +144,7 @@ impl Session {
     pub(crate) fn context(&self) -> Context {
         Context {
             actor: self.actor.clone(),
+            signer: self.actor_signer.clone(),
             // Whole seconds, as they are shown: a time copied from `history` means the commit it was copied from.
             now: Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
@@ -617,6 +628,7 @@ pub(crate) struct Publishing {
 pub(crate) fn context(actor: String, output: &Output) -> Context {
     Context {
         actor,
+        signer: None,
         now: Timestamp::now(),
         threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         progress: output.watch().progress(),

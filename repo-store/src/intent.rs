@@ -163,6 +163,8 @@ impl Part {
             holds: before.holds,
             together: BTreeMap::new(),
             suites,
+            // Whoever completes it need not be who began it.
+            signature: None,
         };
         let id = commit.write(&objects)?;
         store.storage().objects().sync()?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deb_parse::SuiteName;
 
 use crate::context::Context;
-use crate::error::{ChangeError, Error};
+use crate::error::{ChangeError, Error, HistoryError};
 use crate::history::revision::Revision;
 use crate::intent::{self, End, Intent, Part};
 use crate::model::commit::Commit;
@@ -59,6 +59,7 @@ pub(crate) fn transact_jointly(
     let mut intent = Intent::default();
     for (repository, before, mut commit) in drafts {
         commit.together.clone_from(&together);
+        commit.sign(repository, context).map_err(HistoryError::sign(repository))?;
         let after = commit.write(&objects)?;
         intent.parts.push(Part { repository: repository.clone(), before, after });
     }

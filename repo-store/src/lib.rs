@@ -66,7 +66,7 @@ mod transaction;
 
 pub use access::token::Token;
 pub use access::tokens::{NewToken, TokenEntry, Tokens};
-pub use context::Context;
+pub use context::{ActorSigner, ActorVerifier, Context};
 pub use error::{
     AccessError, ChangeError, Error, HistoryError, ImportError, MaintenanceError, PublishError, RouteFault,
     SettingsError,
@@ -77,6 +77,7 @@ pub use history::listing::{KeyInSuites, RecordInSuites};
 pub use history::revision::Revision;
 pub use history::selector::Selector;
 pub use history::tags::Tag;
+pub use history::verification::{CommitSignature, HistoryVerification, VerifiedCommit};
 pub use maintenance::backup::{
     BackupPlan, BackupReport, NamedFile, NamedFileKind, OutsideFile, PlannedCopy, RestorePlan, RestoreReport,
     UnsavedFile,

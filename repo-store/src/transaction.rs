@@ -5,7 +5,7 @@ use deb_parse::{Component, SuiteName};
 
 use crate::context::Context;
 use crate::document::Kept;
-use crate::error::{ChangeError, Error};
+use crate::error::{ChangeError, Error, HistoryError};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::revision::Revision;
 use crate::history::versioned_head;
@@ -589,13 +589,14 @@ impl<'a> Transaction<'a> {
         let (store, repository, version) = (self.store, self.repository.clone(), self.version.clone());
         let storage = store.storage();
         let key = Store::ref_key(&repository);
-        let Some(commit) = self.draft(context, operation)? else {
+        let Some(mut commit) = self.draft(context, operation)? else {
             // What is there may have been put there by somebody who did not live to make it durable, and a package that was
             // lost comes back by adding it again.
             storage.objects().sync()?;
             storage.refs().settle(&key)?;
             return Ok(Outcome::Committed(None));
         };
+        commit.sign(&repository, context).map_err(HistoryError::sign(&repository))?;
         let id = commit.write(&store.objects())?;
         // Everything the reference will lead to must survive a power cut before the reference does.
         storage.objects().sync()?;
@@ -648,7 +649,11 @@ impl<'a> Transaction<'a> {
         }
         let (parent, sequence) = match base {
             Some((id, commit)) => (id, commit.sequence),
-            None => (Commit::root(context).write(&objects)?, 0),
+            None => {
+                let mut root = Commit::root(context);
+                root.sign(&self.repository, context).map_err(HistoryError::sign(&self.repository))?;
+                (root.write(&objects)?, 0)
+            }
         };
         Ok(Some(Commit {
             parent: Some(parent),
@@ -659,6 +664,7 @@ impl<'a> Transaction<'a> {
             holds: holds.write(&objects)?,
             together: BTreeMap::new(),
             suites: after,
+            signature: None,
         }))
     }
 }

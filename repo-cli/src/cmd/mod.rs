@@ -73,6 +73,7 @@ fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> 
             clock::check(&session.store, session.context().now, output)?;
         }
         if writes {
+            session.load_actor_key(&global)?;
             session.upgrade_store(output)?;
         }
         Ok::<_, Failure>(session)

@@ -426,6 +426,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "a Release file could not be signed",
         "look at the keys with `repo-cli key list`, then run `repo-cli publish`",
     ),
+    (
+        "E-SIGN-COMMIT",
+        "the key of the actor did not sign a commit",
+        "look at the key that `--actor-key` names",
+    ),
     ("E-SIGN-TEXT", "a text cannot be clear-signed", "report it with the whole message"),
     (
         "E-SIGNALS",

@@ -57,6 +57,7 @@ mod searching;
 mod serving;
 mod several_repositories;
 mod shared_blocks;
+mod signed_history;
 mod signers;
 mod signing_apart;
 mod sources;

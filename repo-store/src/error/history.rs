@@ -50,6 +50,15 @@ pub enum HistoryError {
         /// The tag asked for.
         tag: TagName,
     },
+    /// The key of the actor did not sign the commit.
+    #[error("cannot sign the commit to {repository}")]
+    Sign {
+        /// The repository.
+        repository: RepositoryName,
+        /// Why.
+        #[source]
+        source: apt_sign::Error,
+    },
     /// The last change was made together with that of another repository, which has changed since.
     #[error("the last change of {repository} was made together with one of {other}, which has changed since")]
     ChangedSince {
@@ -61,6 +70,12 @@ pub enum HistoryError {
 }
 
 impl HistoryError {
+    /// For `map_err` on the signature of a commit.
+    pub(crate) fn sign(repository: &RepositoryName) -> impl FnOnce(apt_sign::Error) -> Self {
+        let repository = repository.clone();
+        move |source| Self::Sign { repository, source }
+    }
+
     /// Returns a code that stays the same for the same kind of error in every later version, whatever its message says.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -68,6 +83,7 @@ impl HistoryError {
             Self::UnknownRevision { .. } => "E-UNKNOWN-REVISION",
             Self::BeforeHistory { .. } => "E-BEFORE-HISTORY",
             Self::LostReference { .. } => "E-LOST-REFERENCE",
+            Self::Sign { .. } => "E-SIGN-COMMIT",
             Self::ChangedSince { .. } => "E-CHANGED-SINCE",
             Self::TagExists { .. } => "E-TAG-EXISTS",
             Self::UnknownTag { .. } => "E-UNKNOWN-TAG",

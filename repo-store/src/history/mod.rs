@@ -9,6 +9,7 @@ pub(crate) mod revision;
 pub(crate) mod selector;
 mod store_methods;
 pub(crate) mod tags;
+pub(crate) mod verification;
 
 use jiff::Timestamp;
 

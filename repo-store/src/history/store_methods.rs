@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
+use crate::context::ActorVerifier;
 use crate::error::Error;
 use crate::history::keyring_versions::KeyringVersion;
 use crate::history::revision::Revision;
 use crate::history::tags::Tag;
+use crate::history::verification::HistoryVerification;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
@@ -62,6 +64,18 @@ impl Store {
         repository: &RepositoryName,
     ) -> impl Iterator<Item = Result<Revision<'a>, Error>> + 'a {
         super::revision::history(self, repository)
+    }
+
+    /// Finds out who signed each state of a repository, back to the first one that is kept.
+    ///
+    /// # Errors
+    /// When a commit is missing, is not what its id says, or cannot be read.
+    pub fn verify_history(
+        &self,
+        repository: &RepositoryName,
+        verifier: &dyn ActorVerifier,
+    ) -> Result<HistoryVerification, Error> {
+        super::verification::verify_history(self, repository, verifier)
     }
 
     /// The state of a repository that `revision` means:

@@ -24,6 +24,8 @@ use crate::storage::StorageError;
 ///  stable <commit before, or ->
 /// Suites:
 ///  bookworm <snapshot id>
+/// Signature:                   (absent when it is not signed)
+///  <a line of the signature>
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -44,6 +46,8 @@ pub struct Commit {
     pub together: BTreeMap<RepositoryName, Option<CommitId>>,
     /// The content of each suite.
     pub suites: BTreeMap<SuiteName, SnapshotId>,
+    /// A signature over the [signed text](Self::signed_text) by who made it, in lines; `None` when it is not signed.
+    pub signature: Option<String>,
 }
 
 impl Commit {
@@ -58,7 +62,26 @@ impl Commit {
             holds: None,
             together: BTreeMap::new(),
             suites: BTreeMap::new(),
+            signature: None,
         }
+    }
+
+    /// Returns what is signed: the name of the repository, so that a commit means nothing in another one, and all but the signature.
+    #[must_use]
+    pub fn signed_text(&self, repository: &RepositoryName) -> String {
+        format!("Repository: {repository}\n{}", self.to_unsigned_text())
+    }
+
+    /// Signs the commit, if the actor has a key.
+    pub(crate) fn sign(
+        &mut self,
+        repository: &RepositoryName,
+        context: &Context,
+    ) -> Result<(), apt_sign::Error> {
+        let Some(signer) = &context.signer else { return Ok(()) };
+        let signature = signer.sign(self.signed_text(repository).as_bytes(), self.date)?;
+        self.signature = Some(signature.trim_end().to_owned());
+        Ok(())
     }
 
     pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<CommitId, StorageError> {
@@ -74,6 +97,18 @@ impl Commit {
     }
 
     pub(crate) fn to_text(&self) -> String {
+        let mut text = self.to_unsigned_text();
+        if let Some(signature) = &self.signature {
+            text.push_str("Signature:\n");
+            for line in signature.lines() {
+                // An empty line would end the paragraph.
+                let _ = writeln!(text, " {}", if line.is_empty() { "." } else { line });
+            }
+        }
+        text
+    }
+
+    fn to_unsigned_text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         if let Some(parent) = &self.parent {
@@ -125,8 +160,15 @@ impl Commit {
             holds: paragraph.get_str("Holds").map(str::parse).transpose().ok()?,
             together: together.collect::<Option<_>>()?,
             suites: suites.collect::<Option<_>>()?,
+            signature: paragraph.get_str("Signature").map(signature),
         })
     }
+}
+
+/// The lines of a signature, as they were before they were a field.
+fn signature(field: &str) -> String {
+    let lines = field.lines().map(str::trim).skip_while(|line| line.is_empty());
+    lines.map(|line| if line == "." { "" } else { line }).collect::<Vec<_>>().join("\n")
 }
 
 /// Free text as one line that cannot break the paragraph or a terminal; long text is cut.
@@ -153,6 +195,7 @@ mod tests {
             holds: None,
             together: BTreeMap::new(),
             suites: BTreeMap::new(),
+            signature: None,
         };
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
         commit.parent = Some(CommitId::of(b"x"));
@@ -164,6 +207,12 @@ mod tests {
         whole.together =
             BTreeMap::from([(repository("oldstable"), None), (repository("stable"), commit.parent)]);
         assert_eq!(Commit::parse(whole.to_text().as_bytes()).unwrap(), whole);
+        let mut signed = commit.clone();
+        signed.signature = Some("-----BEGIN-----\n\nabc=\n-----END-----".to_owned());
+        assert_eq!(Commit::parse(signed.to_text().as_bytes()).unwrap(), signed);
+        let prod = repository("prod");
+        assert_eq!(signed.signed_text(&prod), commit.signed_text(&prod));
+        assert_ne!(signed.signed_text(&prod), signed.signed_text(&repository("beta")));
         assert_snapshot!(commit.to_text(), @"
         Parent: 3ae7d805f6789a6402acb70ad4096a85a56bf6804eaf25c0493ac697548d30b5
         Sequence: 1
@@ -187,6 +236,7 @@ mod tests {
             holds: None,
             together: BTreeMap::new(),
             suites: BTreeMap::new(),
+            signature: None,
         };
         let read = Commit::parse(commit.to_text().as_bytes()).unwrap();
         assert_eq!(read.suites, BTreeMap::new());

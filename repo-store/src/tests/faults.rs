@@ -295,7 +295,7 @@ fn bringing_a_keyring_survives_every_fault() {
 #[test]
 fn releasing_survives_every_fault() {
     let mut world = World::new();
-    world.next = |world| drop(intent::complete_of(&world.open(), &world.prod.name).unwrap());
+    world.next = |world| _ = intent::complete_of(&world.open(), &world.prod.name).unwrap();
     survives(world, |world| {
         let store = Store::open(&world.root)?;
         let plan = store.plan_release(&world.preprod, &world.prod, Some(&settings("old")))?;
@@ -306,7 +306,7 @@ fn releasing_survives_every_fault() {
 #[test]
 fn undoing_a_release_survives_every_fault() {
     let mut world = World::new();
-    world.next = |world| drop(intent::complete_of(&world.open(), &world.prod.name).unwrap());
+    world.next = |world| _ = intent::complete_of(&world.open(), &world.prod.name).unwrap();
     let store = world.open();
     let plan = store.plan_release(&world.preprod, &world.prod, Some(&settings("old"))).unwrap();
     plan.apply(&store, &context(4)).unwrap();

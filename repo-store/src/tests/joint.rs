@@ -90,6 +90,7 @@ impl World {
             holds: None,
             together: together.clone(),
             suites: suites.suites.clone(),
+            signature: None,
         };
         let root = Commit::root(&context(9)).write(&objects).unwrap();
         let first = commit(root, 1, stable.commit()).write(&objects).unwrap();
