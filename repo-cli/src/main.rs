@@ -22,6 +22,7 @@ mod passphrase;
 mod planned;
 mod progress;
 mod revision_spec;
+mod schedule;
 mod session;
 mod signals;
 

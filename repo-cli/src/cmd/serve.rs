@@ -9,6 +9,7 @@ use crate::access;
 use crate::args::argument;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, Talk};
+use crate::schedule::Scheduler;
 use crate::session::Session;
 use crate::signals;
 use repo_serve::{Address, Certificate, Entrance, Page, Server, Site};
@@ -56,6 +57,7 @@ pub(crate) fn run(
     let first = server.local_addr().map_err(Failure::io("look at", "the socket"))?;
     let document = serde_json::json!({ "listen": first.to_string(), "addresses": addresses });
     output.result(&document, || {});
+    let _scheduler = Scheduler::start(session, output.talk())?;
     run_until_interrupted(server, arguments.log, output)
 }
 

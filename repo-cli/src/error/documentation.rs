@@ -56,8 +56,8 @@ const CODES: &[(&str, &str, &str)] = &[
     ),
     (
         "E-CERTIFICATE",
-        "the certificate for TLS or its key cannot be used",
-        "correct `certificate` and `key` in the table `[serve.tls]`",
+        "the certificate for TLS, its key or that of its authority cannot be used",
+        "correct `certificate`, `key` and `authority` in the table `[serve.tls]`",
     ),
     (
         "E-CHANGED-MEANWHILE",
