@@ -116,6 +116,9 @@ pub(crate) struct Global {
     /// Who does this, as the history shows it [default: the user]
     #[arg(long, global = true, env = "REPO_ACTOR", value_name = "NAME", hide_env_values = true)]
     pub(crate) actor: Option<String>,
+    /// The OpenPGP key that signs what is done, as `history --verify` shows it
+    #[arg(long, global = true, env = "REPO_ACTOR_KEY", value_name = "FILE", hide_env_values = true)]
+    pub(crate) actor_key: Option<Utf8PathBuf>,
 }
 
 /// Shared by all verbs that change a repository.
@@ -204,6 +207,11 @@ pub(crate) enum Command {
     Diff(cmd::diff::DiffArguments),
     /// Copy packages from one repository to another
     Promote(cmd::promote::PromoteArguments),
+    /// Give a repository the content of another one, and keep what it had in a third
+    ///
+    /// The repository then has exactly what the other one has, in the suites that both have. What it had until then goes to the repository
+    /// for old releases, if there is one. Both are one change, and `undo` takes back both.
+    Release(cmd::release::ReleaseArguments),
     /// Remove packages from a repository
     Remove(cmd::remove::RemoveArguments),
     /// Keep versions out of a repository
@@ -293,6 +301,7 @@ impl Command {
             Self::Add(arguments) => arguments.writes(),
             Self::Incoming(arguments) => arguments.writes(),
             Self::Promote(arguments) => arguments.writes(),
+            Self::Release(arguments) => arguments.writes(),
             Self::Remove(arguments) => arguments.writes(),
             Self::Rollback(arguments) => arguments.writes(),
             Self::Undo(arguments) => arguments.writes(),

@@ -1,6 +1,7 @@
 //! The command-line tool of an APT repository manager. See `repo-cli help`.
 
 mod access;
+mod actor_key;
 mod args;
 mod clock;
 mod cmd;

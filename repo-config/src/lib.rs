@@ -92,7 +92,7 @@ mod ways_in;
 pub use config::{Config, DEFAULT_LISTEN, without_repeats};
 pub use drop_folders::DropFolder;
 pub use edit::{Edit, FileChange};
-pub use edit_error::EditError;
+pub use edit_error::{EditError, Editable};
 pub use error::{ConfigError, Contradiction, InvalidValue, Loosening, OwnershipFault, Place, UnknownWord};
 pub use external_key::{ExternalKey, ExternalSigner};
 pub use file::OnUnknownRelease;

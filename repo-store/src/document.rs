@@ -25,10 +25,13 @@ pub(crate) enum Area {
     Upkeep,
     /// The tokens that may read each repository.
     Tokens,
+    /// What is to become of several repositories as a whole.
+    Intents,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 4] = [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens, Self::Intents];
 
     /// Returns its name in a storage.
     pub(crate) fn as_str(self) -> &'static str {
@@ -37,6 +40,7 @@ impl Area {
             Self::Keyrings => "keyrings",
             Self::Upkeep => "upkeep",
             Self::Tokens => "tokens",
+            Self::Intents => "intents",
         }
     }
 
@@ -51,14 +55,14 @@ impl Area {
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
             Self::Histories | Self::Keyrings | Self::Tokens => true,
-            Self::Upkeep => false,
+            Self::Upkeep | Self::Intents => false,
         }
     }
 
     /// Returns whether backups hold documents of this kind: not those about the installation, which is another one after a restore.
     pub(crate) fn is_saved(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens => true,
+            Self::Histories | Self::Keyrings | Self::Tokens | Self::Intents => true,
             Self::Upkeep => false,
         }
     }

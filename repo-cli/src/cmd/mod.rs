@@ -21,6 +21,7 @@ pub(crate) mod manual;
 pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
+pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod repository;
 pub(crate) mod restore;
@@ -89,6 +90,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
             clock::check(&session.store, session.context().now, output)?;
         }
         if writes {
+            session.load_actor_key(&global)?;
             session.upgrade_store(output)?;
         }
         Ok::<_, Failure>(session)
@@ -104,6 +106,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
         Command::Show(arguments) => show::run(&arguments, &session()?, output),
         Command::Diff(arguments) => diff::run(&arguments, &session()?, output),
         Command::Promote(arguments) => promote::run(&arguments, &session()?, output),
+        Command::Release(arguments) => release::run(&arguments, &session()?, output),
         Command::Remove(arguments) => remove::run(&arguments, &session()?, output),
         Command::Hold(arguments) => hold::hold(&arguments, &session()?, output),
         Command::Unhold(arguments) => hold::unhold(&arguments, &session()?, output),

@@ -60,7 +60,8 @@ pub(crate) fn run(
         // What a person brings to try it is to be seen at work, whatever release it was built for.
         init::init(root, &arguments.layout, OnUnknownRelease::Everywhere, output)?;
     }
-    let session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?.watched(output);
+    let mut session = Session::open(&Global { root: Some(root.clone()), ..global.clone() })?.watched(output);
+    session.load_actor_key(global)?;
     let Some(first) = session.config.repositories().next() else {
         let (name, known) = ("preprod".to_owned(), Vec::new());
         return Err(ConfigError::UnknownRepository { name, known }.into());

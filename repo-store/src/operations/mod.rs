@@ -7,6 +7,7 @@ pub(crate) mod keyring;
 pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod promotion;
+pub(crate) mod release;
 pub(crate) mod removal;
 pub(crate) mod retention;
 pub(crate) mod rollback;

@@ -83,6 +83,7 @@ pub use unlisted::Unlisted;
 use crate::context::Context;
 use crate::error::{Error, PublishError};
 use crate::history::revision::Revision;
+use crate::intent;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
@@ -246,6 +247,7 @@ fn publish_to(
 ) -> Result<PublishReport, Error> {
     let _lock = store.publishing_lock(&repository.name)?;
     context.progress.check(Phase::Rendering)?;
+    intent::complete_of(store, &repository.name)?;
     let start = beginning.start;
     let mut ground = Ground::read((store, target), (repository, &options), (signer, beginning), context)?;
     let roots = restore_archive_roots(store, target, &repository.name)?;

@@ -13,6 +13,7 @@ use crate::document::{self, Area};
 use crate::error::Error;
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
+use crate::intent::Intent;
 use crate::maintenance::backup::{FORMAT, LOG};
 use crate::maintenance::fsck::head;
 use crate::maintenance::upkeep::Upkeep;
@@ -104,6 +105,9 @@ fn is_sound(path: &Utf8Path, bytes: &[u8]) -> bool {
             document::parse::<Tokens>(bytes).is_some_and(|tokens| !tokens.entries().is_empty())
         }
         Some(Area::Upkeep) => document::parse::<Upkeep>(bytes).is_some(),
+        Some(Area::Intents) => {
+            document::parse::<Intent>(bytes).is_some_and(|intent| !intent.parts.is_empty())
+        }
         None => head(bytes).is_some(),
     }
 }

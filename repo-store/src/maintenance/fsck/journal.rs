@@ -11,6 +11,7 @@ use crate::document::{Area, Kept};
 use crate::history::horizon::Ends;
 use crate::history::keyring_versions::KeyringVersions;
 use crate::history::tags::tag_key;
+use crate::intent::Intent;
 use crate::maintenance::upkeep::Upkeep;
 use crate::model::commit::Commit;
 use crate::model::id::CommitId;
@@ -163,6 +164,7 @@ impl Journal {
             }),
             Area::Keyrings => Kept::<KeyringVersions>::load(storage, name).map(|known| known.all.is_empty()),
             Area::Tokens => Kept::<Tokens>::load(storage, name).map(|tokens| tokens.entries().is_empty()),
+            Area::Intents => Kept::<Intent>::load(storage, name).map(|intent| intent.parts.is_empty()),
             Area::Upkeep => Kept::<Upkeep>::load(storage, name).map(|upkeep| *upkeep == Upkeep::default()),
         };
         match read {
