@@ -128,16 +128,15 @@ pub(crate) async fn respond_to_monitor(
 ) -> Result<Response<Body>, Infallible> {
     let started = Instant::now();
     pulse.work();
-    let answer = match well_formed(&pulse, &request) {
-        Err(answer) => answer,
-        Ok(()) if request.uri().path() == HEALTH => Answer::health(&shared.site()),
-        Ok(()) if request.uri().path() == "/metrics" => {
-            let observed = observe(&shared, certificates);
-            let text = shared.metrics.text(&observed);
+    let answer = match (fault_of(&pulse, &request), request.uri().path()) {
+        (Some(fault), _) => fault,
+        (None, HEALTH) => Answer::health(&shared.site()),
+        (None, "/metrics") => {
+            let text = shared.metrics.text(&observe(&shared, certificates));
             Answer::error(StatusCode::OK, text)
                 .with(CONTENT_TYPE, HeaderValue::from_static(metrics::MEDIA_TYPE))
         }
-        Ok(()) => Answer::not_found(),
+        (None, _) => Answer::not_found(),
     };
     Ok(finished(answer, &request, peer.address, shared, (pulse, started)))
 }
@@ -180,7 +179,9 @@ async fn answer(
     (client, redirect_to): (IpAddr, Option<u16>),
     request: &Request<Incoming>,
 ) -> Result<Answer, Answer> {
-    well_formed(pulse, request)?;
+    if let Some(fault) = fault_of(pulse, request) {
+        return Err(fault);
+    }
     let path = RequestPath::parse(request.uri().path())
         .map_err(|_| Answer::error(StatusCode::BAD_REQUEST, "malformed path\n"))?;
     let site = shared.site();
@@ -220,28 +221,30 @@ async fn answer(
     Ok(named(answer))
 }
 
-/// Checks what holds for each request, whatever it asks for.
-fn well_formed(pulse: &Pulse, request: &Request<Incoming>) -> Result<(), Answer> {
+/// Returns the answer to a request that breaks a rule which holds for each request, whatever it asks for.
+fn fault_of(pulse: &Pulse, request: &Request<Incoming>) -> Option<Answer> {
     // Proxies read such requests in another way, and would take a part of one for another.
     if pulse.has_bare_line_feed() {
-        return Err(Answer::malformed("a line ends in CR LF\n"));
+        return Some(Answer::malformed("a line ends in CR LF\n"));
     }
     if request.headers().get_all(HOST).iter().nth(1).is_some() {
-        return Err(Answer::malformed("one Host field only\n"));
+        return Some(Answer::malformed("one Host field only\n"));
     }
     if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
         // RFC 9112, section 3.2.
-        return Err(Answer::malformed("a Host field is missing\n"));
+        return Some(Answer::malformed("a Host field is missing\n"));
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        return Err(Answer::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
-            .with(ALLOW, HeaderValue::from_static("GET, HEAD")));
+        return Some(
+            Answer::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
+                .with(ALLOW, HeaderValue::from_static("GET, HEAD")),
+        );
     }
     if !request.body().is_end_stream() {
         // We will not read the body, so what follows on this connection could not be told from it.
-        return Err(Answer::malformed("a request here has no body\n"));
+        return Some(Answer::malformed("a request here has no body\n"));
     }
-    Ok(())
+    None
 }
 
 /// Leads a request to the same place over TLS. Only the name of a host is taken over of what the client calls the host.
@@ -450,7 +453,7 @@ impl Answer {
         Self { status, headers, content, client: None, repository: None, file: None, problem: None }
     }
 
-    /// A short text that no cache may keep.
+    /// A text that no cache may keep, such as what is wrong.
     fn error(status: StatusCode, body: impl Into<Cow<'static, str>>) -> Self {
         let body = body.into();
         let length = body.len();

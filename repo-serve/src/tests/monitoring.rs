@@ -1,6 +1,5 @@
 //! What those see who watch the server, and how it ends.
 
-use std::io::Write as _;
 use std::net::TcpListener;
 use std::time::Instant;
 
@@ -122,18 +121,21 @@ fn a_connection_that_was_taken_before_the_stop_gets_its_first_answer() {
     assert_eq!((reply.status, reply.header("connection")), (200, "close"));
     server.thread.join().unwrap().unwrap();
     let events = server.events.lock().unwrap();
-    assert_eq!((events.first(), events.last()), (Some(&Event::Started), Some(&Event::Stopping)));
+    assert_eq!(events.first(), Some(&Event::Started));
     assert!(events.contains(&Event::Alive));
 }
 
 #[test]
-fn whoever_asks_to_stop_again_does_not_wait() {
+fn a_second_request_to_stop_waits_for_no_answer() {
     let server = watched();
     let mut slow = connect(server.clients);
-    // Nothing of the answer is taken, so it is never finished.
-    slow.send("GET", DEB, &[]);
-    for _ in 0..40 {
-        slow.stream.get_mut().write_all(format!("GET {DEB} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+    // Nothing of the answer is taken, and no buffer holds all of it.
+    let large = std::fs::File::create(server.directory.path().join("public/prod/pool/large")).unwrap();
+    large.set_len(1 << 30).unwrap();
+    slow.send("GET", "/prod/pool/large", &[]);
+    let begun = Instant::now();
+    while slow.stream.get_ref().peek(&mut [0]).unwrap() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(10));
     }
     assert_eq!(get(server.clients, "/healthz").status, 200);
     server.handle.shutdown();
