@@ -11,6 +11,7 @@ mod error;
 mod examples;
 mod fetch;
 mod guard;
+mod journal;
 mod key_check;
 mod moment;
 mod nearest;
@@ -21,6 +22,7 @@ mod passphrase;
 mod planned;
 mod progress;
 mod revision_spec;
+mod serving;
 mod session;
 mod signals;
 

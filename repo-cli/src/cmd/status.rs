@@ -66,6 +66,7 @@ enum Kind {
     Check,
     Store,
     Clock,
+    Certificate,
 }
 
 impl Kind {
@@ -79,6 +80,7 @@ impl Kind {
             Self::Check => "check",
             Self::Store => "store",
             Self::Clock => "clock",
+            Self::Certificate => "certificate",
         }
     }
 }
