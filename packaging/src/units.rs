@@ -77,6 +77,9 @@ WatchdogSec=60
 TimeoutStopSec=45
 User=repo-cli
 LimitNOFILE=65536
+# Which machines were seen: all that it may write of the store.
+StateDirectory=repo-cli/store/machines
+StateDirectoryMode=0755
 # For `access_log`.
 LogsDirectory=repo-cli
 LogsDirectoryMode=0750

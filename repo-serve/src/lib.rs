@@ -48,6 +48,7 @@ mod connection_count;
 pub mod fuzzing;
 mod kind;
 mod log;
+mod logged_request;
 mod logins;
 mod metrics;
 mod network;
@@ -69,6 +70,7 @@ mod users;
 
 pub use address::Address;
 pub use log::{LogEntry, LoggedFile};
+pub use logged_request::{LONGEST_LOG_LINE, LoggedRequest};
 pub use network::{IpNetwork, IpNetworkError};
 pub use other_servers::hashes_for_other_servers;
 pub use pages::Page;

@@ -25,10 +25,13 @@ pub(crate) enum Area {
     Upkeep,
     /// The tokens that may read each repository.
     Tokens,
+    /// The machines that were seen reading each repository.
+    Machines,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 4] = [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens, Self::Machines];
 
     /// Returns its name in a storage.
     pub(crate) fn as_str(self) -> &'static str {
@@ -37,6 +40,7 @@ impl Area {
             Self::Keyrings => "keyrings",
             Self::Upkeep => "upkeep",
             Self::Tokens => "tokens",
+            Self::Machines => "machines",
         }
     }
 
@@ -50,7 +54,7 @@ impl Area {
     /// Returns whether a document of this kind is called like the repository that it is about.
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens => true,
+            Self::Histories | Self::Keyrings | Self::Tokens | Self::Machines => true,
             Self::Upkeep => false,
         }
     }
@@ -59,7 +63,8 @@ impl Area {
     pub(crate) fn is_saved(self) -> bool {
         match self {
             Self::Histories | Self::Keyrings | Self::Tokens => true,
-            Self::Upkeep => false,
+            // Machines that go on reading are seen again within a day.
+            Self::Upkeep | Self::Machines => false,
         }
     }
 

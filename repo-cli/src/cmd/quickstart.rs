@@ -132,7 +132,7 @@ pub(crate) fn run(
     output.watch().leave_interrupts();
     output.say(&format!("\nserving http://{address} until Ctrl-C"));
     let access_log = arguments.log.then_some(AccessLog::Stderr);
-    serve::run_until_interrupted(server, access_log.as_ref(), output)?;
+    serve::run_until_interrupted(server, access_log.as_ref(), &session, output)?;
     Ok(outcome)
 }
 

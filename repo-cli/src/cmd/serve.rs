@@ -11,6 +11,7 @@ use crate::error::{Failure, Outcome};
 use crate::output::{Output, Talk};
 use crate::serving::access_log::AccessLogQueue;
 use crate::serving::service_manager::ServiceManager;
+use crate::serving::sightings::SightingQueue;
 use crate::session::Session;
 use crate::signals;
 use repo_serve::{Address, Certificate, Entrance, Page, Server, Site};
@@ -71,7 +72,7 @@ pub(crate) fn run(
     });
     output.result(&document, || {});
     let access_log = if arguments.log { Some(AccessLog::Stderr) } else { session.config.access_log() };
-    run_until_interrupted(server, access_log.as_ref(), output)
+    run_until_interrupted(server, access_log.as_ref(), session, output)
 }
 
 /// The sockets that the service manager opened.
@@ -188,12 +189,16 @@ fn page(config: &Config, repository: &RepositorySettings) -> Page {
 pub(crate) fn run_until_interrupted(
     mut server: Server,
     access_log: Option<&AccessLog>,
+    session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let access_log = access_log.map(|target| AccessLogQueue::open(target, output.talk())).transpose()?;
-    if let Some(queue) = access_log.clone() {
-        server = server.with_log(move |entry| queue.put(entry));
-    }
+    let sightings = SightingQueue::open(session.root.clone(), output.talk())?;
+    let (lines, seen) = (access_log.clone(), sightings.clone());
+    server = server.with_log(move |entry| {
+        lines.iter().for_each(|lines| lines.put(entry));
+        seen.put(entry);
+    });
     let manager = ServiceManager::of_this_process();
     let server = server.with_events(move |event| manager.tell(event));
     let (shutdown, reload) = (server.shutdown_handle(), server.reload_handle());
@@ -206,6 +211,7 @@ pub(crate) fn run_until_interrupted(
     output.print_result();
     let served = server.run().map_err(Failure::io("serve", "requests"));
     access_log.iter().for_each(AccessLogQueue::end);
+    sightings.end();
     served?;
     output.say("stopped");
     Ok(Outcome::Done)

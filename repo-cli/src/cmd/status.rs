@@ -1,6 +1,7 @@
 //! One screen that answers whether all is well.
 
 mod formats;
+mod machines;
 mod subjects;
 
 use std::collections::BTreeMap;
@@ -67,6 +68,7 @@ enum Kind {
     Store,
     Clock,
     Certificate,
+    Machines,
 }
 
 impl Kind {
@@ -81,6 +83,7 @@ impl Kind {
             Self::Store => "store",
             Self::Clock => "clock",
             Self::Certificate => "certificate",
+            Self::Machines => "machines",
         }
     }
 }

@@ -325,6 +325,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             return Some(nearest::hint(holder.as_str(), &known, "holders"));
         }
+        Error::Access(AccessError::UnknownMachine { name, known, .. }) if !known.is_empty() => {
+            return Some(nearest::hint(name, known, "machines"));
+        }
         Error::UnknownTag { repository, .. } => return Some(format!("run repo-cli tag {repository}")),
         Error::Change(ChangeError::Present { key, repository, .. }) => {
             return Some(format!(

@@ -36,6 +36,7 @@ mod logs;
 mod long_output;
 mod lost_parts;
 mod lost_references;
+mod machines;
 mod monitoring;
 mod naming;
 mod obstacles;

@@ -10,7 +10,7 @@ use repo_store::{
     Revision, UpkeepRun,
 };
 
-use super::{Kind, Subject};
+use super::{Kind, Subject, machines};
 use crate::access;
 use crate::clock;
 use crate::cmd::key::check;
@@ -68,6 +68,9 @@ pub(super) fn all(session: &Session) -> Vec<Subject> {
     subjects.push(look(Kind::Backup, "backup", &|subject| backup(session, subject)));
     subjects.push(look(Kind::Check, "check", &|subject| last_check(session, subject)));
     subjects.push(look(Kind::Store, "store", &|subject| store(session, subject)));
+    let machines = look(Kind::Machines, "machines", &|subject| machines::look(session, subject));
+    // Nothing is told where none was seen.
+    subjects.extend(Some(machines).filter(|machines| !machines.messages.is_empty()));
     subjects.push(look(Kind::Clock, "clock", &|subject| the_clock(session, subject)));
     subjects
 }
