@@ -191,7 +191,10 @@ impl<'s> Past<'s> {
             Some(judgement) => *judgement,
             None => {
                 let (name, snapshot) = (published.name.clone(), published.snapshot);
-                let judgement = self.judgement(&name, has, snapshot);
+                // Given back below: what is found out about commits is kept beside them.
+                let entries = std::mem::take(&mut self.entries);
+                let judgement = self.judgement(&entries, &name, has, snapshot);
+                self.entries = entries;
                 self.judged.insert(key, judgement);
                 judgement
             }
@@ -201,19 +204,25 @@ impl<'s> Past<'s> {
         Some(())
     }
 
-    fn judgement(&mut self, suite: &SuiteName, has: PublicationId, now: Option<SnapshotId>) -> Judgement {
+    fn judgement(
+        &mut self,
+        entries: &[LogEntry],
+        suite: &SuiteName,
+        has: PublicationId,
+        now: Option<SnapshotId>,
+    ) -> Judgement {
         let is_of = |entry: &LogEntry, id: PublicationId| {
             entry.is_unchanged() && matches!(entry.operation, Operation::Publish(own) if own == id)
         };
         let shown = self.current.as_ref().map(|current| current.id);
-        let last = shown.and_then(|shown| self.entries.iter().rposition(|entry| is_of(entry, shown)));
-        let Some(own) = self.entries.iter().rposition(|entry| is_of(entry, has)) else {
+        let last = shown.and_then(|shown| entries.iter().rposition(|entry| is_of(entry, shown)));
+        let Some(own) = entries.iter().rposition(|entry| is_of(entry, has)) else {
             // The log has lost it, or it is of another store.
             return Judgement { state: MachineState::Behind, missed: 1, since: None };
         };
-        let end = last.map_or(self.entries.len(), |last| last + 1);
-        let later: Vec<LogEntry> = self.entries.get(own + 1..end).unwrap_or_default().to_vec();
-        let own_commit = self.entries.get(own).and_then(|entry| entry.after);
+        let end = last.map_or(entries.len(), |last| last + 1);
+        let later = entries.get(own + 1..end).unwrap_or_default();
+        let own_commit = entries.get(own).and_then(|entry| entry.after);
         let (sequence, before) = self.content(own_commit, suite);
         if before.is_some_and(|before| before == now) {
             return Judgement { state: MachineState::Current, missed: 0, since: None };
