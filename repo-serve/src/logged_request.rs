@@ -146,7 +146,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parsed(line: &str) -> Option<(String, Option<String>, String, u16, Option<String>, i64)> {
+    /// The address, the user, the repository with the path, the status, the agent and the time.
+    type Fields = (String, Option<String>, String, u16, Option<String>, i64);
+
+    fn parsed(line: &str) -> Option<Fields> {
         let request = LoggedRequest::parse(line.as_bytes())?;
         let (repository, path) = request.in_repository()?;
         let time = request.time.as_second();

@@ -234,12 +234,12 @@ fn show(arguments: &ShowArguments, session: &Session, output: &Output) -> Result
             output.line(&format!("  known by {}, seen {seen}", machine.kind));
             output.line(&format!("  asked from {}", machine.address));
             output.line(&format!("  apt {}", machine.apt.as_deref().unwrap_or("of unknown version")));
-            match &machine.keyring {
-                Some(version) => {
-                    output.line(&format!("  fetched {} {version}", repository.keyring_package()))
-                }
-                None => output.line(&format!("  never fetched {}", repository.keyring_package())),
-            }
+            let package = repository.keyring_package();
+            let fetched = machine.keyring.as_ref().map_or_else(
+                || format!("  never fetched {package}"),
+                |version| format!("  fetched {package} {version}"),
+            );
+            output.line(&fetched);
             let row = |suite: &SuiteStanding| {
                 [
                     suite.suite.clone(),
