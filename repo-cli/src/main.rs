@@ -22,6 +22,7 @@ mod passphrase;
 mod planned;
 mod progress;
 mod revision_spec;
+mod schedule;
 mod serving;
 mod session;
 mod signals;

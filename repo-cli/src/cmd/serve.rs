@@ -9,6 +9,7 @@ use crate::access;
 use crate::args::argument;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, Talk};
+use crate::schedule::Scheduler;
 use crate::serving::access_log::AccessLogQueue;
 use crate::serving::service_manager::ServiceManager;
 use crate::serving::sightings::SightingQueue;
@@ -72,6 +73,7 @@ pub(crate) fn run(
     });
     output.result(&document, || {});
     let access_log = if arguments.log { Some(AccessLog::Stderr) } else { session.config.access_log() };
+    let _scheduler = Scheduler::start(session, output.talk())?;
     run_until_interrupted(server, access_log.as_ref(), session, output)
 }
 
