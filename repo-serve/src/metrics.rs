@@ -21,7 +21,7 @@ pub(crate) struct Metrics {
     open: AtomicU64,
     refused: AtomicU64,
     failed_handshakes: AtomicU64,
-    /// By the name of a repository, empty for what is no repository's, and by status.
+    /// By the name of a repository, which is empty for other requests, and by status.
     answers: Mutex<BTreeMap<String, BTreeMap<u16, Answers>>>,
 }
 

@@ -75,7 +75,7 @@ impl AccessLogQueue {
 
     /// Opens the file again, as another program has moved it away.
     pub(crate) fn reopen(&self) {
-        // A queue that is full is written to the old file first, and whoever rotates logs asks again.
+        // A queue that is full is written to the old file first, and the program that rotates logs asks again.
         let _ = self.items.try_send(Item::Reopen);
     }
 

@@ -132,6 +132,8 @@ fn what_a_running_server_saw_is_written_soon_and_forgotten_when_asked() {
         (1, &"127.0.0.1".into(), &"2.6.1".into()),
         "{all:?}"
     );
+    // A writer that was stopped leaves this; the next one replaces it.
+    fs::write(environment.root().join("store/machines/.new"), "machine\tto").unwrap();
     let _ = environment.run(&["fsck"]).succeeds();
     let unknown = environment.run(&["machines", "forget", "127.0.0.2"]).ends_with(1);
     assert!(unknown.stderr.contains("did you mean `127.0.0.1`?"), "{unknown}");
@@ -155,7 +157,7 @@ fn what_a_running_server_saw_is_written_soon_and_forgotten_when_asked() {
 #[test]
 fn a_server_that_may_not_write_says_so_once_and_serves_on() {
     let environment = store();
-    // What lies in the place of the directory keeps it from being written.
+    // A file where the directory belongs keeps the list from being written.
     fs::write(environment.root().join("store/machines"), "x").unwrap();
     let talk = fs::File::create(environment.path("talk")).unwrap();
     let server = Server::start(environment.command().args(["serve", "--listen", "127.0.0.1:0"]).stderr(talk));

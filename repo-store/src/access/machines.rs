@@ -464,7 +464,7 @@ mod tests {
         let refusing = after(&[sent(1), index(), sent(2), behind(), sent(2), behind()]);
         assert!(refusing.refuses());
         assert_eq!(refusing.has(), Some(id(1)), "it stays with what it accepted");
-        // One that is published anew each time it asks.
+        // The repository was published again each time the machine asked.
         assert!(after(&[sent(1), index(), sent(2), behind(), sent(3), behind()]).refuses());
         // An interrupted download.
         assert!(!after(&[sent(1), index(), sent(2), behind(), sent(2), index()]).refuses());
@@ -541,6 +541,35 @@ mod tests {
         let machines = store.machines(&prod).unwrap();
         assert_eq!(store.import_machines(&prod, &all, at(7)).unwrap(), 0);
         assert_eq!(store.machines(&prod).unwrap(), machines);
+    }
+
+    #[test]
+    fn nothing_of_the_store_is_written_but_the_directory_of_the_machines() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = camino::Utf8Path::from_path(directory.path()).unwrap();
+        let (store, prod) = (Store::create(root).unwrap(), RepositoryName::parse("prod").unwrap());
+        for area in ["tmp", "locks"] {
+            std::fs::remove_dir_all(root.join("store").join(area)).unwrap();
+        }
+        for second in 1..4 {
+            let sighting = sighting("web1", second, release(Sent, Some(second)));
+            store.note_machines(&prod, &[sighting], at(second)).unwrap();
+        }
+        assert_eq!(store.machines(&prod).unwrap().all().next().unwrap().last_seen, at(3));
+        let names: Vec<String> = root
+            .join("store")
+            .read_dir_utf8()
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_owned())
+            .collect();
+        assert!(names.contains(&"machines".to_owned()), "{names:?}");
+        assert!(!names.iter().any(|name| name == "tmp" || name == "locks"), "{names:?}");
+        let inside = root.join("store/machines").read_dir_utf8().unwrap().count();
+        assert_eq!(inside, 1, "nothing is left on its way");
+        // A link to a directory is not followed.
+        std::fs::rename(root.join("store/machines"), root.join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(root.join("elsewhere"), root.join("store/machines")).unwrap();
+        assert!(store.note_machines(&prod, &[sighting("web2", 9, release(Sent, Some(1)))], at(9)).is_err());
     }
 
     #[test]

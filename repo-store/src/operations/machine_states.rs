@@ -73,7 +73,7 @@ pub struct SuiteStanding {
 pub struct MachineStanding {
     /// What is known of it.
     pub machine: Machine,
-    /// The worst of its suites; [`Asleep`](MachineState::Asleep) when it is no worse and was not seen for a week.
+    /// The worst of its suites; [`Asleep`](MachineState::Asleep) when none is worse than that and it was not seen for a week.
     pub state: MachineState,
     /// Its suites that are published.
     pub suites: Vec<SuiteStanding>,
