@@ -195,11 +195,17 @@ pub(crate) fn run_until_interrupted(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let access_log = access_log.map(|target| AccessLogQueue::open(target, output.talk())).transpose()?;
-    let sightings = SightingQueue::open(session.root.clone(), output.talk())?;
+    // What another user writes, the owner of the store could not change.
+    let sightings = if session.is_owner() {
+        Some(SightingQueue::open(session.root.clone(), output.talk())?)
+    } else {
+        output.note("warning: machines are not recorded: run serve as the owner of the store");
+        None
+    };
     let (lines, seen) = (access_log.clone(), sightings.clone());
     server = server.with_log(move |entry| {
         lines.iter().for_each(|lines| lines.put(entry));
-        seen.put(entry);
+        seen.iter().for_each(|seen| seen.put(entry));
     });
     let manager = ServiceManager::of_this_process();
     let server = server.with_events(move |event| manager.tell(event));
@@ -213,7 +219,7 @@ pub(crate) fn run_until_interrupted(
     output.print_result();
     let served = server.run().map_err(Failure::io("serve", "requests"));
     access_log.iter().for_each(AccessLogQueue::end);
-    sightings.end();
+    sightings.iter().for_each(SightingQueue::end);
     served?;
     output.say("stopped");
     Ok(Outcome::Done)
