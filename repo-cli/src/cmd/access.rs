@@ -192,29 +192,35 @@ fn add(
         "line": line,
         "dry_run": false,
     });
-    output.result(&document, || output.line(line.as_deref().unwrap_or(&auth).trim_end()));
-    let what = if invited_to.is_some() {
-        format!("paste this line into a root shell of {holder}: it is shown this once")
-    } else {
-        format!(
-            "this is for {} on {holder} (owner root, mode 0600): it is shown this once",
-            setup.auth_path()
-        )
-    };
-    output.note(&what);
     if is_plain {
         output.warn(
             "W-PLAIN-LOGIN",
-            "over http:// everybody on the way can read the token: put TLS in front".to_owned(),
+            "over http:// everybody on the way can read the token; use TLS".to_owned(),
         );
     }
     if !session.config.takes_tokens(&repository.name) {
         let name = &repository.name;
         output.warn(
             "W-NO-TOKENS",
-            format!("{name} asks for no token: write access = [[\"tokens\"]] into [repositories.{name}] of repo.toml"),
+            format!("{name} does not ask for tokens; set access = [[\"tokens\"]] in [repositories.{name}] of repo.toml"),
         );
     }
+    output.result(&document, || output.line(line.as_deref().unwrap_or(&auth).trim_end()));
+    // A token that nobody has seen is of no use, and its name would be taken.
+    if !output.is_shown() {
+        session.store.revoke_token(&repository.name, holder, &context)?;
+        let repository = repository.name.clone();
+        return Err(Failure::TokenNotShown { repository, holder: holder.clone() });
+    }
+    let what = if invited_to.is_some() {
+        format!("paste this line into a root shell of {holder}; it is not shown again")
+    } else {
+        format!(
+            "put this into {} on {holder} (owner root, mode 0600); it is not shown again",
+            setup.auth_path()
+        )
+    };
+    output.note(&what);
     Ok(Outcome::Done)
 }
 
@@ -271,10 +277,10 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
             Column::whole("EXPIRES"),
             Column::text("GROUPS"),
         ];
-        output.table(&head, &rows, arguments.rows.limit_of_listing(output));
+        output.table(&head, &rows, arguments.rows.limit(output));
     });
     if rows.is_empty() {
-        output.found_nothing("nobody has a token");
+        output.found_nothing("no tokens");
     } else if rows.len() > 10 {
         output.say(&count(rows.len(), "token"));
     }

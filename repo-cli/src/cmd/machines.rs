@@ -184,7 +184,7 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
             Column::whole("APT").expendable(),
             Column::whole("KEYRING").expendable(),
         ];
-        output.table(&head, &rows, arguments.rows.limit_of_listing(output));
+        output.table(&head, &rows, arguments.rows.limit(output));
     });
     if rows.is_empty() {
         output.found_nothing(if known == 0 {

@@ -5,10 +5,11 @@ use super::changes::{self, Action};
 use super::client_config::quoted;
 use super::hold;
 use super::promote::{check_matched, print_changes};
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
-use crate::output::{Output, count};
+use crate::output::Output;
+use crate::package_count::PackageCount;
 use crate::planned::carry_out;
 use crate::session::Session;
 
@@ -16,7 +17,7 @@ use crate::session::Session;
 pub(crate) struct RemoveArguments {
     /// The repository
     repository: String,
-    /// Names or patterns: every version, or the one named with =VERSION, of source packages and binary ones
+    /// Names or patterns: every version, that named with =VERSION, or those that 'hello (<< 2.10)' allows, of source packages and binary ones
     #[arg(required = true, value_name = "PACKAGE[=VERSION]")]
     selectors: Vec<Selector>,
     /// Only from this suite; may be given several times
@@ -52,14 +53,11 @@ pub(crate) fn run(
     } else {
         take_out(arguments, repository, session, output)?
     };
-    let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit());
+    let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit(output));
     let action = if arguments.undo { Action::Restore } else { Action::Remove };
     let table = changes::all(&changes, &action);
     print_changes(&changes, table, serde_json::Map::new(), (commit, dry_run), limit, output);
-    let (what, name) = (
-        count(changes::packages(changes.by_record().iter().map(|(record, _)| record.key())), "package"),
-        &repository.name,
-    );
+    let (what, name) = (PackageCount::of(changes.iter().map(|(_, record)| record.key())), &repository.name);
     let done = match (arguments.undo, arguments.change.dry_run) {
         (false, true) => format!("would remove {what} from {name}"),
         (false, false) => format!("removed {what} from {name}"),

@@ -31,7 +31,7 @@ impl RefStore for Directory {
         new: &[u8],
         before: &mut dyn FnMut() -> Result<(), StorageError>,
     ) -> Result<Swap, StorageError> {
-        let path = self.path(key);
+        let path = self.path_to_change(key)?;
         let parent = path.parent().unwrap_or(&self.root);
         files::sync_all(files::create_directories(parent)?)?;
         let (temporary, _lock) = if key.as_str().starts_with(APART) {
@@ -48,7 +48,7 @@ impl RefStore for Directory {
     }
 
     fn delete(&self, key: &Key, version: &Version) -> Result<Swap, StorageError> {
-        let path = self.path(key);
+        let path = self.path_to_change(key)?;
         let _lock = if key.as_str().starts_with(APART) {
             Lock::of_directory(path.parent().unwrap_or(&self.root))?
         } else {
@@ -79,7 +79,7 @@ impl RefStore for Directory {
 impl LogStore for Directory {
     fn append(&self, line: &str) -> Result<(), StorageError> {
         self.writing()?;
-        let path = self.path(&log::key());
+        let path = self.path_to_change(&log::key())?;
         let parent = path.parent().unwrap_or(&self.root);
         let mut changed = files::create_directories(parent)?;
         let _lock = self.lock_key(&log::key())?;
