@@ -257,6 +257,10 @@ pub(crate) enum Command {
     ClientConfig(cmd::client_config::ClientConfigArguments),
     /// Make, list and revoke the tokens of machines and jobs
     Access(cmd::access::AccessArguments),
+    /// List the machines that read repositories, and what each of them has
+    ///
+    /// `serve` sees them: by the token that a machine shows, or by its address when it shows none. What it has seen is written once a minute.
+    Machines(cmd::machines::MachinesArguments),
     /// Make, list, rotate and check signing keys
     Key(cmd::key::KeyArguments),
     /// Check, show and change the configuration
@@ -335,6 +339,7 @@ impl Command {
             | Self::Manual(_)
             | Self::ClientConfig(_) => false,
             Self::Access(arguments) => arguments.writes(),
+            Self::Machines(arguments) => arguments.writes(),
             Self::Key(arguments) => arguments.writes(),
         }
     }

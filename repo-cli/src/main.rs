@@ -12,6 +12,7 @@ mod error;
 mod examples;
 mod fetch;
 mod guard;
+mod journal;
 mod key_check;
 mod moment;
 mod nearest;
@@ -24,6 +25,7 @@ mod planned;
 mod progress;
 mod revision_spec;
 mod schedule;
+mod serving;
 mod session;
 mod signals;
 

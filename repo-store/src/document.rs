@@ -27,11 +27,13 @@ pub(crate) enum Area {
     Tokens,
     /// What is to become of several repositories as a whole.
     Intents,
+    /// The machines that were seen reading each repository.
+    Machines,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens, Self::Intents];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens, Self::Intents, Self::Machines];
 
     /// Returns its name in a storage.
     pub(crate) fn as_str(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Area {
             Self::Upkeep => "upkeep",
             Self::Tokens => "tokens",
             Self::Intents => "intents",
+            Self::Machines => "machines",
         }
     }
 
@@ -54,7 +57,7 @@ impl Area {
     /// Returns whether a document of this kind is called like the repository that it is about.
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens => true,
+            Self::Histories | Self::Keyrings | Self::Tokens | Self::Machines => true,
             Self::Upkeep | Self::Intents => false,
         }
     }
@@ -63,7 +66,8 @@ impl Area {
     pub(crate) fn is_saved(self) -> bool {
         match self {
             Self::Histories | Self::Keyrings | Self::Tokens | Self::Intents => true,
-            Self::Upkeep => false,
+            // Machines that go on reading are seen again within a day.
+            Self::Upkeep | Self::Machines => false,
         }
     }
 

@@ -64,6 +64,8 @@ mod store;
 mod tests;
 mod transaction;
 
+pub use access::machines::{Machine, MachineKind, Machines, SuiteSeen};
+pub use access::sighting::{SeenRequest, Sighting};
 pub use access::token::Token;
 pub use access::tokens::{NewToken, TokenEntry, Tokens};
 pub use context::{ActorSigner, ActorVerifier, Context};
@@ -109,6 +111,7 @@ pub use operations::details::{
 pub use operations::import::{AddOptions, AddReport, Added, Refused};
 pub use operations::incoming::{IncomingOptions, IncomingReport, Left};
 pub use operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
+pub use operations::machine_states::{MachineStanding, MachineState, SuiteStanding};
 pub use operations::promotion::{PromoteOptions, PromotionPlan};
 pub use operations::release::{ReleaseMove, ReleasePlan};
 pub use operations::removal::RemovalPlan;

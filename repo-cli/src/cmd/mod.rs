@@ -17,6 +17,7 @@ pub(crate) mod incoming;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod list;
+pub(crate) mod machines;
 pub(crate) mod manual;
 pub(crate) mod promote;
 pub(crate) mod publish;
@@ -125,6 +126,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Access(arguments) => access::run(&arguments, &session()?, output),
+        Command::Machines(arguments) => machines::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
         Command::Config(arguments) => config::run(&arguments, global, output),
         Command::Suite(arguments) => suite::run(&arguments, global, output),

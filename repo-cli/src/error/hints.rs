@@ -355,6 +355,9 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             return Some(nearest::hint(holder.as_str(), &known, "holders"));
         }
+        Error::Access(AccessError::UnknownMachine { name, known, .. }) if !known.is_empty() => {
+            return Some(nearest::hint(name, known, "machines"));
+        }
         Error::History(HistoryError::UnknownTag { repository, tag, known }) => {
             let known: Vec<&str> = known.iter().map(TagName::as_str).collect();
             return Some(match nearest::nearest(tag.as_str(), known) {

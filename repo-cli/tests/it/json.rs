@@ -105,6 +105,10 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         fs::write(drop.as_std_path().join(std::ffi::OsStr::from_bytes(b"in\xffvalid.deb")), "x").unwrap();
         fs::write(drop.join(format!("list{HOSTILE}.changes")), format!("Files: {HOSTILE}\n")).unwrap();
     };
+    let log = environment.write(
+        "files/access.log",
+        "192.0.2.7 - - [27/Nov/2026:10:00:00 +0000] \"GET /prod/dists/bookworm/InRelease HTTP/1.1\" 200 1 \"-\" \"Debian APT-HTTP/1.3 (2.6.1)\"\nx\n",
+    );
     let case = |status: i32, list: &[&str]| (words(list), status);
     match verb {
         "quickstart" => vec![
@@ -277,6 +281,20 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
         "access revoke" => vec![
             case(1, &["access", "revoke", "preprod", "web4"]),
             case(0, &["access", "revoke", "preprod", "web1"]),
+        ],
+        "machines list" => vec![
+            case(0, &["machines", "list"]),
+            case(0, &["machines", "--asleep", "prod"]),
+            case(1, &["machines", "list", &hostile_name]),
+        ],
+        "machines show" => vec![case(1, &["machines", "show", &hostile_name])],
+        "machines import-log" => vec![
+            case(0, &["machines", "import-log", log.as_str()]),
+            case(1, &["machines", "import-log", &hostile_name]),
+        ],
+        "machines forget" => vec![
+            case(0, &["machines", "forget", "192.0.2.7"]),
+            case(1, &["machines", "forget", &hostile_name]),
         ],
         "key list" => vec![case(0, &["key", "list"])],
         "key export" => vec![case(0, &["key", "export"]), case(2, &["key", "export", "--binary"])],

@@ -42,6 +42,8 @@ mod long_output;
 mod lost_parts;
 mod lost_records;
 mod lost_references;
+mod machines;
+mod monitoring;
 mod naming;
 mod obstacles;
 mod output;

@@ -4,6 +4,7 @@ pub(crate) mod details;
 pub(crate) mod import;
 pub(crate) mod incoming;
 pub(crate) mod keyring;
+pub(crate) mod machine_states;
 pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod promotion;

@@ -1,5 +1,7 @@
 //! What [`Store`] offers to change repositories. Each method calls the file that is about it; what a plan does stands with the plan.
 
+use std::collections::BTreeMap;
+
 use apt_sign::Fingerprint;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::SuiteName;
@@ -17,6 +19,7 @@ use crate::operations::details::SourceChange;
 use crate::operations::import::{AddOptions, AddReport};
 use crate::operations::incoming::{IncomingOptions, IncomingReport};
 use crate::operations::keyring::{KeyringContent, KeyringPlan, KeyringService};
+use crate::operations::machine_states::MachineStanding;
 use crate::operations::promotion::{PromoteOptions, PromotionPlan};
 use crate::operations::release::ReleasePlan;
 use crate::operations::removal::RemovalPlan;
@@ -278,5 +281,28 @@ impl Store {
         suites: &[SuiteName],
     ) -> Result<UndoRemovalPlan, Error> {
         super::undo_removal::plan_undo_removal(self, repository, selectors, suites)
+    }
+
+    /// Returns how the machines that were seen reading a repository stand at that time.
+    ///
+    /// # Errors
+    /// When the list of machines, the operation log or the current publication cannot be read.
+    pub fn machine_standings(
+        &self,
+        repository: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Vec<MachineStanding>, Error> {
+        super::machine_states::machine_standings(self, repository, now)
+    }
+
+    /// Returns the publications of a repository by when they were announced, as the operation log tells.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn publication_times(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<BTreeMap<Timestamp, PublicationId>, Error> {
+        super::machine_states::publication_times(self, repository)
     }
 }
