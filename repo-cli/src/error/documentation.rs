@@ -106,6 +106,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "look at the rules and at the clock; `--yes` removes the packages all the same",
     ),
     (
+        "E-EARLIER-STATE",
+        "the current state was not built upon the one that clients saw last",
+        "run `repo-cli fsck --repair --from BACKUP`; without a backup, look at the state and run `repo-cli publish REPOSITORY --allow-earlier-state`",
+    ),
+    (
         "E-EXISTS",
         "what is to be added to the configuration is there already",
         "choose another name, or change what is there with `repo-cli config set`",
@@ -195,6 +200,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "E-LOOSENED",
         "a changed configuration would ask less of clients; `serve` must be restarted",
         "restart `serve` if that is meant",
+    ),
+    (
+        "E-LOST-RECORD",
+        "the record of a publication that clients may have is gone, so `gc` does not know which files it needs",
+        "run `repo-cli fsck --repair`, with `--from BACKUP` where there is one",
     ),
     (
         "E-LOST-REFERENCE",
@@ -321,6 +331,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "make the file readable for the user who backs up, or correct the setting",
     ),
     (
+        "E-NOT-SHOWN",
+        "a new token could not be written to standard output and was revoked",
+        "give the command again where its output can be written",
+    ),
+    (
         "E-NOT-SIGNED",
         "an upload is not signed by an uploader",
         "sign the upload with a key of the keyring that `uploaders` names",
@@ -412,6 +427,11 @@ const CODES: &[(&str, &str, &str)] = &[
         "give the package another name",
     ),
     (
+        "E-RESERVED-REPOSITORY",
+        "a repository cannot have the name, because the server answers with something else there",
+        "choose another name",
+    ),
+    (
         "E-RETIRE",
         "a key cannot be retired yet without `--force`",
         "wait until every condition is met, or give `--force`",
@@ -477,6 +497,7 @@ const CODES: &[(&str, &str, &str)] = &[
     ),
     ("E-UNKNOWN-HOLDER", "nobody of that name has a token", "run `repo-cli access list REPOSITORY`"),
     ("E-UNKNOWN-KEY", "no signing key of that fingerprint", "run `repo-cli key list`"),
+    ("E-UNKNOWN-MACHINE", "no machine of that name was seen", "run `repo-cli machines` for those that were"),
     (
         "E-UNKNOWN-RELEASE",
         "the version names a release that no suite is for",
