@@ -117,6 +117,9 @@ pub(crate) struct Global {
     /// Who does this, as the history shows it [default: the user]
     #[arg(long, global = true, env = "REPO_ACTOR", value_name = "NAME", hide_env_values = true)]
     pub(crate) actor: Option<String>,
+    /// The OpenPGP key that signs what is done, as `history --verify` shows it
+    #[arg(long, global = true, env = "REPO_ACTOR_KEY", value_name = "FILE", hide_env_values = true)]
+    pub(crate) actor_key: Option<Utf8PathBuf>,
 }
 
 /// Shared by all verbs that change a repository.
@@ -235,6 +238,11 @@ pub(crate) enum Command {
     Diff(cmd::diff::DiffArguments),
     /// Copy packages from one repository to another
     Promote(cmd::promote::PromoteArguments),
+    /// Give a repository the content of another one, and keep what it had in a third
+    ///
+    /// The repository then has exactly what the other one has, in the suites that both have. What it had until then goes to the repository
+    /// for old releases, if there is one. Both are one change, and `undo` takes back both.
+    Release(cmd::release::ReleaseArguments),
     /// Remove packages from a repository
     Remove(cmd::remove::RemoveArguments),
     /// Keep versions out of a repository
@@ -282,6 +290,10 @@ pub(crate) enum Command {
     Hooks(cmd::hooks::HooksArguments),
     /// Make, list and revoke the tokens of machines and jobs
     Access(cmd::access::AccessArguments),
+    /// List the machines that read repositories, and what each of them has
+    ///
+    /// `serve` sees them: by the token that a machine shows, or by its address when it shows none. What it has seen is written once a minute.
+    Machines(cmd::machines::MachinesArguments),
     /// Make, list, rotate and check signing keys
     Key(cmd::key::KeyArguments),
     /// Check, show and change the configuration
@@ -326,6 +338,7 @@ impl Command {
             Self::Add(arguments) => arguments.writes(),
             Self::Incoming(arguments) => arguments.writes(),
             Self::Promote(arguments) => arguments.writes(),
+            Self::Release(arguments) => arguments.writes(),
             Self::Remove(arguments) => arguments.writes(),
             Self::Rollback(arguments) => arguments.writes(),
             Self::Undo(arguments) => arguments.writes(),
@@ -359,6 +372,7 @@ impl Command {
             | Self::Manual(_)
             | Self::ClientConfig(_) => false,
             Self::Access(arguments) => arguments.writes(),
+            Self::Machines(arguments) => arguments.writes(),
             Self::Key(arguments) => arguments.writes(),
             Self::Hooks(arguments) => arguments.writes(),
         }

@@ -1,5 +1,7 @@
 //! Failures as people see them: what went wrong, what to do about it, and with which status the program ends.
 
+#[cfg(test)]
+mod documentation;
 mod hints;
 
 use std::error::Error as StdError;

@@ -1,6 +1,7 @@
 //! The command-line tool of an APT repository manager. See `repo-cli help`.
 
 mod access;
+mod actor_key;
 mod args;
 mod clock;
 mod cmd;
@@ -12,6 +13,7 @@ mod examples;
 mod fetch;
 mod guard;
 mod hooks;
+mod journal;
 mod key_check;
 mod moment;
 mod nearest;
@@ -24,6 +26,7 @@ mod planned;
 mod progress;
 mod revision_spec;
 mod schedule;
+mod serving;
 mod session;
 mod signals;
 

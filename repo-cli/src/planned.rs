@@ -1,20 +1,20 @@
 //! Carrying out what was planned, in a store that others change meanwhile.
 
-use repo_store::{ChangeError, CommitId, Error};
+use repo_store::{ChangeError, Error};
 
 use crate::error::Failure;
 
 /// So often a plan is made before others are told to have been faster each time.
 const ATTEMPTS: u32 = 100;
 
-/// Makes a plan with `make` and carries it out with `apply`, which returns the commit if there is one. When the repository changed in
+/// Makes a plan with `make` and carries it out with `apply`, which returns what was committed. When the repository changed in
 /// between, it is planned again.
 ///
-/// Returns the plan that was carried out.
-pub(crate) fn carry_out<P>(
+/// Returns the plan that was carried out, and what was committed.
+pub(crate) fn carry_out<P, R>(
     make: impl Fn() -> Result<P, Failure>,
-    apply: impl Fn(&P) -> Result<Option<CommitId>, Failure>,
-) -> Result<(P, Option<CommitId>), Failure> {
+    apply: impl Fn(&P) -> Result<R, Failure>,
+) -> Result<(P, R), Failure> {
     let mut attempt = 1;
     loop {
         let plan = make()?;
@@ -46,7 +46,7 @@ mod tests {
                 plans.set(plans.get() + 1);
                 Ok(plans.get())
             };
-            let result = carry_out(make, |plan| if *plan <= failures { Err(outdated()) } else { Ok(None) });
+            let result = carry_out(make, |plan| if *plan <= failures { Err(outdated()) } else { Ok(()) });
             assert_eq!((plans.get(), result.is_ok()), (expected_plans, succeeds));
         }
     }
@@ -58,7 +58,7 @@ mod tests {
             plans.set(plans.get() + 1);
             Ok(())
         };
-        assert!(carry_out(make, |()| Err(Failure::Stopped)).is_err());
+        assert!(carry_out::<(), ()>(make, |()| Err(Failure::Stopped)).is_err());
         assert_eq!(plans.get(), 1);
     }
 }

@@ -15,6 +15,7 @@ use crate::drop_folders::AfterTaking;
 use crate::file::{All, File, OnUnknownRelease, Publish};
 use crate::hook::{HookEvents, HookFormat, HookUrl, MailAddress};
 use crate::log_target::LogTarget;
+use crate::monitoring::{AccessLog, MetricsAddress};
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::schedule::{BackupTime, Recurrence};
@@ -194,6 +195,8 @@ kinds! {
     Text<HookUrl>: Kind::Text("URL of a web server");
     Text<MailAddress>: Kind::Text("mail address");
     Text<LogTarget>: Kind::Text("`journald`, `syslog:FACILITY`, `stderr` or `json`");
+    Text<AccessLog>: Kind::Text("`journald`, `stderr`, `json`, `combined:FILE` or `json:FILE`");
+    Text<MetricsAddress>: Kind::Text("address and port");
     Text<Line>: Kind::Text("line of text");
     Text<Listen>: Kind::Text("address and port");
     Text<Network>: Kind::Text("network or address");

@@ -17,6 +17,7 @@ use crate::description::{Description, Kind, Typed};
 use crate::drop_folders::AfterTaking;
 use crate::hook::{HookEvents, HookFormat, HookUrl, MailAddress};
 use crate::log_target::LogTarget;
+use crate::monitoring::{AccessLog, MetricsAddress};
 use crate::network::Network;
 use crate::passphrase::Credential;
 use crate::schedule::{BackupTime, Recurrence};
@@ -225,6 +226,10 @@ table! {
         redirect_to_https: bool ["false"] "true";
         /// Proxies whose `X-Forwarded-For` tells where a request comes from, for `allow`, limits and the log.
         trusted_proxies: Vec<Text<Network>> ["[]"] "[\"127.0.0.1\"]";
+        /// Address at which `/metrics` is answered for Prometheus, and `/healthz`; without a login, so let it be one that only monitoring reaches. Changing it needs a restart.
+        metrics: Option<Text<MetricsAddress>> [""] "\"127.0.0.1:9100\"";
+        /// Where a line for each request goes: `journald`, standard error as text (`stderr`) or as JSON (`json`), or a file, as `combined:FILE` or `json:FILE`, which is opened again on SIGHUP. Changing it needs a restart.
+        access_log: Option<Text<AccessLog>> [""] "\"combined:/var/log/repo-cli/access.log\"";
     }
 }
 

@@ -70,6 +70,7 @@ mod key_life;
 mod keys;
 mod limits;
 mod log_target;
+mod monitoring;
 mod named_files;
 mod nearest;
 mod network;
@@ -94,7 +95,7 @@ mod ways_in;
 pub use config::{Config, DEFAULT_LISTEN, without_repeats};
 pub use drop_folders::DropFolder;
 pub use edit::{Edit, FileChange};
-pub use edit_error::EditError;
+pub use edit_error::{EditError, Editable};
 pub use error::{
     ConfigError, Contradiction, GateFault, HookFault, InvalidValue, Loosening, OwnershipFault, Place,
     UnknownWord,
@@ -108,6 +109,7 @@ pub use key_error::{KeyError, KeyWarning};
 pub use key_life::NewKey;
 pub use keys::{Inspection, KeyDirectory};
 pub use log_target::LogTarget;
+pub use monitoring::AccessLog;
 pub use nearest::nearest;
 pub use network::Network;
 pub use passphrase::{Passphrase, PassphrasePlace, PassphraseSource};

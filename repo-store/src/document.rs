@@ -27,11 +27,22 @@ pub(crate) enum Area {
     Tokens,
     /// The events that are still to be delivered to each hook.
     Hooks,
+    /// What is to become of several repositories as a whole.
+    Intents,
+    /// The machines that were seen reading each repository.
+    Machines,
 }
 
 impl Area {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Histories, Self::Keyrings, Self::Upkeep, Self::Tokens, Self::Hooks];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Histories,
+        Self::Keyrings,
+        Self::Upkeep,
+        Self::Tokens,
+        Self::Hooks,
+        Self::Intents,
+        Self::Machines,
+    ];
 
     /// Returns its name in a storage.
     pub(crate) fn as_str(self) -> &'static str {
@@ -41,6 +52,8 @@ impl Area {
             Self::Upkeep => "upkeep",
             Self::Tokens => "tokens",
             Self::Hooks => "hooks",
+            Self::Intents => "intents",
+            Self::Machines => "machines",
         }
     }
 
@@ -54,8 +67,8 @@ impl Area {
     /// Returns whether a document of this kind is called like the repository that it is about.
     pub(crate) fn is_by_repository(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens => true,
-            Self::Upkeep | Self::Hooks => false,
+            Self::Histories | Self::Keyrings | Self::Tokens | Self::Machines => true,
+            Self::Upkeep | Self::Hooks | Self::Intents => false,
         }
     }
 
@@ -63,8 +76,9 @@ impl Area {
     /// that would be told again.
     pub(crate) fn is_saved(self) -> bool {
         match self {
-            Self::Histories | Self::Keyrings | Self::Tokens => true,
-            Self::Upkeep | Self::Hooks => false,
+            Self::Histories | Self::Keyrings | Self::Tokens | Self::Intents => true,
+            // Machines that go on reading are seen again within a day.
+            Self::Upkeep | Self::Hooks | Self::Machines => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! One screen that answers whether all is well.
 
 mod formats;
+mod machines;
 mod subjects;
 
 use std::collections::BTreeMap;
@@ -67,6 +68,8 @@ enum Kind {
     Hooks,
     Store,
     Clock,
+    Certificate,
+    Machines,
 }
 
 impl Kind {
@@ -81,6 +84,8 @@ impl Kind {
             Self::Hooks => "hooks",
             Self::Store => "store",
             Self::Clock => "clock",
+            Self::Certificate => "certificate",
+            Self::Machines => "machines",
         }
     }
 }

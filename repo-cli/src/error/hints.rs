@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use apt_sign::{KeyFileFault, KeyProblem};
 use deb_parse::Component;
-use repo_config::{ConfigError, EditError, KeyError, UnknownWord};
+use repo_config::{ConfigError, EditError, Editable, KeyError, UnknownWord};
 use repo_hooks::DeliveryError;
 use repo_store::progress::Phase;
 use repo_store::{
-    AccessError, Cancelled, ChangeError, EntryKind, GateRule, ImportError, MaintenanceError, Obstacle,
-    PublishError, SettingsError, StorageError, TagName,
+    AccessError, Cancelled, ChangeError, EntryKind, GateRule, HistoryError, ImportError, MaintenanceError,
+    Obstacle, PublishError, SettingsError, StorageError, TagName,
 };
 
 use super::Failure;
@@ -127,7 +127,7 @@ fn edit_hint(error: &EditError) -> Option<String> {
         EditError::Config(error) | EditError::Refused(error) => config_hint(error),
         EditError::UnknownSetting { key, known } => Some(setting_hint(key, known)),
         EditError::NoSuch { what, name, known } if !known.is_empty() => {
-            Some(nearest::hint(name, known, if *what == "suite" { "suites" } else { "repositories" }))
+            Some(nearest::hint(name, known, if *what == Editable::Suite { "suites" } else { "repositories" }))
         }
         EditError::Table { key, .. } => Some(format!("run repo-cli config show {key}")),
         EditError::SeveralFiles { .. } => Some("change the list in one of them with an editor".to_owned()),
@@ -328,7 +328,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
                  then run `repo-cli publish {repository} --allow-earlier-state`"
             ));
         }
-        Error::UnknownRevision { repository, revision, known } => {
+        Error::History(HistoryError::UnknownRevision { repository, revision, known }) => {
             let wanted = revision.trim_start_matches('@').trim_start_matches("tag:");
             if let Some(meant) = nearest::nearest(wanted, known.iter().map(TagName::as_str)) {
                 return Some(format!("did you mean the tag `{meant}`? (run repo-cli tag {repository})"));
@@ -338,11 +338,18 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
                  `2026-11-26`, `2026-11-26 20:16`, `2026-11-26T20:16:00Z`, `yesterday`, `2 hours ago`"
             ));
         }
-        Error::LostReference { .. } => {
+        Error::History(HistoryError::LostReference { .. }) => {
             return Some("`repo-cli fsck --repair` brings it back from what the store has twice".to_owned());
         }
-        Error::BeforeHistory { repository, .. } => return Some(format!("run repo-cli history {repository}")),
-        Error::TagExists { repository, tag } => {
+        Error::History(HistoryError::BeforeHistory { repository, .. }) => {
+            return Some(format!("run repo-cli history {repository}"));
+        }
+        Error::History(HistoryError::ChangedSince { repository, .. }) => {
+            return Some(format!(
+                "run repo-cli history {repository}, then repo-cli rollback {repository} --to NUMBER for this repository alone"
+            ));
+        }
+        Error::History(HistoryError::TagExists { repository, tag }) => {
             return Some(format!(
                 "choose another name, or first run repo-cli tag {repository} {tag} --delete"
             ));
@@ -361,7 +368,10 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let words: Vec<String> = rules.iter().map(|rule| format!("--override {rule}")).collect();
             return Some(format!("to let it in all the same, give {} --reason TEXT", words.join(" ")));
         }
-        Error::UnknownTag { repository, tag, known } => {
+        Error::Access(AccessError::UnknownMachine { name, known, .. }) if !known.is_empty() => {
+            return Some(nearest::hint(name, known, "machines"));
+        }
+        Error::History(HistoryError::UnknownTag { repository, tag, known }) => {
             let known: Vec<&str> = known.iter().map(TagName::as_str).collect();
             return Some(match nearest::nearest(tag.as_str(), known) {
                 Some(meant) => format!("did you mean `{meant}`? (run repo-cli tag {repository})"),

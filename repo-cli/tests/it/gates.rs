@@ -215,3 +215,23 @@ fn what_is_added_meets_the_gates_as_well() {
     let refused = environment.run(&["add", "prod", large.as_str()]);
     assert!(refused.stderr.contains("and prod takes at most 1.0 KiB (max_size)"), "{refused}");
 }
+
+#[test]
+fn a_release_meets_the_gates_and_what_was_overridden_is_in_the_history() {
+    let environment = store();
+    configure(&environment, GATES);
+    add(&environment, "good", "1.0", "");
+    add(&environment, "dev", "1.0~dev3", "");
+    let release = ["release", "prod", "--from", "preprod"];
+    let before = environment.run(&["history", "prod"]).stdout;
+    for more in [&["--dry-run"][..], &[]] {
+        let refused = environment.run(&[&release, more].concat()).ends_with(1);
+        assert!(refused.stderr.contains("prod does not take dev 1.0~dev3 all"), "{refused}");
+        assert!(refused.stderr.contains("--override forbid_versions --reason TEXT"), "{refused}");
+    }
+    assert_eq!(environment.run(&["history", "prod"]).stdout, before);
+    let despite = ["--override", "forbid_versions", "--reason", "asked for"];
+    let _ = environment.run(&[&release[..], &despite].concat()).succeeds();
+    let history = environment.run(&["history", "prod"]).succeeds();
+    assert!(history.stdout.contains("override forbid_versions: asked for"), "{history}");
+}

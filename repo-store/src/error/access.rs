@@ -24,6 +24,16 @@ pub enum AccessError {
         /// Those who have one.
         known: Vec<HolderName>,
     },
+    /// No machine of that name was seen.
+    #[error("no machine named `{name}` was seen reading {}", names(repositories))]
+    UnknownMachine {
+        /// The repositories that were looked at.
+        repositories: Vec<RepositoryName>,
+        /// The name asked for.
+        name: String,
+        /// Those that were seen.
+        known: Vec<String>,
+    },
     /// The system gave no random numbers.
     #[error("cannot get random numbers")]
     Random {
@@ -39,7 +49,12 @@ impl AccessError {
         match self {
             Self::HolderTaken { .. } => "E-HOLDER-TAKEN",
             Self::UnknownHolder { .. } => "E-UNKNOWN-HOLDER",
+            Self::UnknownMachine { .. } => "E-UNKNOWN-MACHINE",
             Self::Random { .. } => "E-RANDOM",
         }
     }
+}
+
+fn names(repositories: &[RepositoryName]) -> String {
+    repositories.iter().map(RepositoryName::as_str).collect::<Vec<_>>().join(", ")
 }

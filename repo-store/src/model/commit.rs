@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::context::Context;
 use crate::model::gate_rule::GateOverride;
 use crate::model::id::{CommitId, HoldsId, SnapshotId};
+use crate::model::name::RepositoryName;
 use crate::model::objects::Objects;
 use crate::model::operation::Operation;
 use crate::storage::StorageError;
@@ -21,8 +22,12 @@ use crate::storage::StorageError;
 /// Operation: add hello 2.10-3 amd64
 /// Holds: <id>                  (absent when nothing is held)
 /// Override: minimum_age: why   (absent when every gate was met)
+/// Together:                    (absent when only this repository was changed)
+///  stable <commit before, or ->
 /// Suites:
 ///  bookworm <snapshot id>
+/// Signature:                   (absent when it is not signed)
+///  <a line of the signature>
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -41,8 +46,12 @@ pub struct Commit {
     pub holds: Option<HoldsId>,
     /// The rules of gates that did not count, and why; `None` when all were met.
     pub gate_override: Option<GateOverride>,
+    /// The repositories that were changed as a whole, this one among them, each with its state before. Empty when only this one was.
+    pub together: BTreeMap<RepositoryName, Option<CommitId>>,
     /// The content of each suite.
     pub suites: BTreeMap<SuiteName, SnapshotId>,
+    /// A signature over the [signed text](Self::signed_text) by who made it, in lines; `None` when it is not signed.
+    pub signature: Option<String>,
 }
 
 impl Commit {
@@ -56,8 +65,28 @@ impl Commit {
             operation: Operation::Create,
             holds: None,
             gate_override: None,
+            together: BTreeMap::new(),
             suites: BTreeMap::new(),
+            signature: None,
         }
+    }
+
+    /// Returns what is signed: the name of the repository, so that a commit means nothing in another one, and all but the signature.
+    #[must_use]
+    pub fn signed_text(&self, repository: &RepositoryName) -> String {
+        format!("Repository: {repository}\n{}", self.to_unsigned_text())
+    }
+
+    /// Signs the commit, if the actor has a key.
+    pub(crate) fn sign(
+        &mut self,
+        repository: &RepositoryName,
+        context: &Context,
+    ) -> Result<(), apt_sign::Error> {
+        let Some(signer) = &context.signer else { return Ok(()) };
+        let signature = signer.sign(self.signed_text(repository).as_bytes(), self.date)?;
+        self.signature = Some(signature.trim_end().to_owned());
+        Ok(())
     }
 
     pub(crate) fn write(&self, objects: &Objects<'_>) -> Result<CommitId, StorageError> {
@@ -73,6 +102,18 @@ impl Commit {
     }
 
     pub(crate) fn to_text(&self) -> String {
+        let mut text = self.to_unsigned_text();
+        if let Some(signature) = &self.signature {
+            text.push_str("Signature:\n");
+            for line in signature.lines() {
+                // An empty line would end the paragraph.
+                let _ = writeln!(text, " {}", if line.is_empty() { "." } else { line });
+            }
+        }
+        text
+    }
+
+    fn to_unsigned_text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         if let Some(parent) = &self.parent {
@@ -87,6 +128,13 @@ impl Commit {
         if let Some(gate_override) = &self.gate_override {
             let _ = writeln!(text, "Override: {gate_override}");
         }
+        if !self.together.is_empty() {
+            text.push_str("Together:\n");
+        }
+        for (repository, before) in &self.together {
+            let before = before.map_or_else(|| "-".to_owned(), |before| before.to_string());
+            let _ = writeln!(text, " {repository} {before}");
+        }
         if !self.suites.is_empty() {
             text.push_str("Suites:\n");
         }
@@ -98,10 +146,18 @@ impl Commit {
 
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let paragraph = deb822::paragraphs(text).next()?;
-        let suites = paragraph.get_str("Suites").unwrap_or_default();
-        let suites = suites.lines().map(str::trim_start).filter(|line| !line.is_empty()).map(|line| {
-            let (suite, snapshot) = line.split_once(' ')?;
+        let pairs = |field: &str| {
+            let lines = paragraph.get_str(field).unwrap_or_default().lines().map(str::trim_start);
+            lines.filter(|line| !line.is_empty()).map(|line| line.split_once(' '))
+        };
+        let suites = pairs("Suites").map(|pair| {
+            let (suite, snapshot) = pair?;
             Some((SuiteName::parse(suite).ok()?, snapshot.parse().ok()?))
+        });
+        let together = pairs("Together").map(|pair| {
+            let (repository, before) = pair?;
+            let before = if before == "-" { None } else { Some(before.parse().ok()?) };
+            Some((RepositoryName::parse(repository).ok()?, before))
         });
         Some(Self {
             parent: paragraph.get_str("Parent").map(str::parse).transpose().ok()?,
@@ -111,9 +167,17 @@ impl Commit {
             operation: Operation::parse(paragraph.get_str("Operation")?),
             holds: paragraph.get_str("Holds").map(str::parse).transpose().ok()?,
             gate_override: paragraph.get_str("Override").and_then(GateOverride::parse),
+            together: together.collect::<Option<_>>()?,
             suites: suites.collect::<Option<_>>()?,
+            signature: paragraph.get_str("Signature").map(signature),
         })
     }
+}
+
+/// The lines of a signature, as they were before they were a field.
+fn signature(field: &str) -> String {
+    let lines = field.lines().map(str::trim).skip_while(|line| line.is_empty());
+    lines.map(|line| if line == "." { "" } else { line }).collect::<Vec<_>>().join("\n")
 }
 
 /// Free text as one line that cannot break the paragraph or a terminal; long text is cut.
@@ -140,7 +204,9 @@ mod tests {
             operation: Operation::Other("init".to_owned()),
             holds: None,
             gate_override: None,
+            together: BTreeMap::new(),
             suites: BTreeMap::new(),
+            signature: None,
         };
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
         commit.parent = Some(CommitId::of(b"x"));
@@ -149,6 +215,17 @@ mod tests {
             Some(GateOverride::new([GateRule::MaxSize, GateRule::MinimumAge], "urgent: yes\nSuites: x"));
         commit.suites.insert(SuiteName::parse("bookworm").unwrap(), SnapshotId::of(b"y"));
         assert_eq!(Commit::parse(commit.to_text().as_bytes()).unwrap(), commit);
+        let mut whole = commit.clone();
+        let repository = |name| RepositoryName::parse(name).unwrap();
+        whole.together =
+            BTreeMap::from([(repository("oldstable"), None), (repository("stable"), commit.parent)]);
+        assert_eq!(Commit::parse(whole.to_text().as_bytes()).unwrap(), whole);
+        let mut signed = commit.clone();
+        signed.signature = Some("-----BEGIN-----\n\nabc=\n-----END-----".to_owned());
+        assert_eq!(Commit::parse(signed.to_text().as_bytes()).unwrap(), signed);
+        let prod = repository("prod");
+        assert_eq!(signed.signed_text(&prod), commit.signed_text(&prod));
+        assert_ne!(signed.signed_text(&prod), signed.signed_text(&repository("beta")));
         assert_snapshot!(commit.to_text(), @"
         Parent: 3ae7d805f6789a6402acb70ad4096a85a56bf6804eaf25c0493ac697548d30b5
         Sequence: 1
@@ -172,7 +249,9 @@ mod tests {
             operation: Operation::Other("\u{1b}[2J\n\n".to_owned()),
             holds: None,
             gate_override: None,
+            together: BTreeMap::new(),
             suites: BTreeMap::new(),
+            signature: None,
         };
         let read = Commit::parse(commit.to_text().as_bytes()).unwrap();
         assert_eq!(read.suites, BTreeMap::new());

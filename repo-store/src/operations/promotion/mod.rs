@@ -25,10 +25,10 @@ use crate::model::record::{Record, RecordKey};
 use crate::model::serialized::{as_text, maybe_as_text};
 use crate::model::snapshot::Snapshot;
 use crate::model::suite_records::SuiteRecords;
-use crate::operations::age::Ages;
+use crate::operations::passage::Passage;
 use crate::operations::plan::check_base;
 use crate::progress::{Amount, Phase};
-use crate::settings::gate::{Arrival, Gate};
+use crate::settings::gate::Gate;
 use crate::settings::{RepositorySettings, SuiteSettings};
 use crate::store::Store;
 use crate::transaction::{Committed, Inserted};
@@ -345,12 +345,9 @@ impl PromotionPlan {
         if gates.is_empty() {
             return Ok(());
         }
-        let mut ages = Ages::default();
-        let longest = gates.iter().filter_map(|gate| gate.minimum_age).max();
-        if let Some(longest) = longest {
-            self.changes.iter().for_each(|(suite, record)| ages.ask(suite, record.key(), longest));
-        }
-        let ages = options.now.map(|now| ages.find(store, &self.from, now)).transpose()?;
+        let coming = self.changes.iter().map(|(suite, record)| (suite, record.key()));
+        let ends = (&self.from, &self.repository);
+        let passage = Passage::new(store, ends, (gates, target), coming, options.now)?;
         let lifts = |violation: &GateViolation| {
             options.gate_override.as_ref().is_some_and(|given| given.lifts(violation.rule))
         };
@@ -359,21 +356,7 @@ impl PromotionPlan {
             let mut kept = Vec::with_capacity(records.len());
             for record in std::mem::take(records) {
                 let key = record.key();
-                let there = target.map(|target| target.versions(suite, &key.package)).transpose()?;
-                let there = there.iter().flatten().map(|other| other.key());
-                let alike = there.filter(|other| other.architecture == key.architecture);
-                let since = ages.as_ref().and_then(|ages| ages.since(suite, key));
-                let newest = alike.map(|other| other.version.clone()).max();
-                let arrival = Arrival {
-                    record: &record,
-                    to: &self.repository,
-                    newest: newest.as_ref(),
-                    size: record.files()?.iter().map(|file| file.size).sum(),
-                    source: Some((&self.from, since)),
-                    now: options.now,
-                };
-                let broken: Vec<GateViolation> =
-                    gates.iter().flat_map(|gate| gate.violations(&arrival)).collect();
+                let broken = passage.violations(suite, &record)?;
                 if broken.iter().all(lifts) {
                     if !broken.is_empty() {
                         overridden.insert(key.clone(), (Arc::clone(&record), broken));
