@@ -441,7 +441,7 @@ mod tests {
     use super::*;
 
     /// Verbs that only read, or write to standard output alone.
-    const READING: [&str; 19] = [
+    const READING: [&str; 22] = [
         "access list",
         "client-config",
         "completions",
@@ -451,10 +451,13 @@ mod tests {
         "diff",
         "history",
         "holds",
+        "hooks list",
         "key check",
         "key export",
         "key list",
         "list",
+        "machines list",
+        "machines show",
         "repository list",
         "search",
         "show",
@@ -464,10 +467,14 @@ mod tests {
     ];
 
     /// Verbs that change something and have no `--dry-run`, and why.
-    const WITHOUT: [(&str, &str); 7] = [
+    const WITHOUT: [(&str, &str); 11] = [
         ("fsck", "without --repair it only looks, which is what --repair would mend"),
+        ("hooks deliver", "it is what verbs leave behind"),
+        ("hooks retry", "it delivers what `hooks list` shows"),
+        ("hooks test", "it sends one event that says that it is a test"),
         ("init", "it makes a store in a new directory, which nobody reads yet"),
         ("key certify", "it writes one new file, and asks a key service to sign it: both are what it is for"),
+        ("machines import-log", "it notes who asked for what; `machines forget` takes that back"),
         ("manual", "it writes manual pages to a directory of its own, for packagers"),
         ("quickstart", "it makes a store of its own to look at"),
         ("serve", "it shows what is published and changes none of it"),

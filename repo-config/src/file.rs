@@ -527,7 +527,7 @@ table! {
     /// Who is told what happens.
     #[serde(deny_unknown_fields, remote = "Self")]
     HookTable {
-        /// Name for `repo-cli hooks`.
+        /// Name for `hooks test` and `hooks retry`.
         #[serde(default)]
         name: Option<Text<HookName>> ["(the host of `url`, the program of `command`, or the address of `mail`)"] "\"chat\"";
         /// Events: an operation (`add`, `promote`, `remove`, `rollback`, `undo`, `publish`, `retention`, `gc`, `fsck`, `backup`) when it has succeeded or failed; one of `.start`, `.success` and `.failure` of it; or `key.expires`.

@@ -572,9 +572,10 @@ const CODES: &[(&str, &str, &str)] = &[
 ];
 
 /// The crates that have errors, and the name under which a program uses each.
-const CRATES: [(&str, &str); 4] = [
+const CRATES: [(&str, &str); 5] = [
     ("repo-cli", ""),
     ("repo-config", "repo_config::"),
+    ("repo-hooks", "repo_hooks::"),
     ("repo-store", "repo_store::"),
     ("apt-sign", "apt_sign::"),
 ];
