@@ -303,7 +303,7 @@ fn operation_of(command: &Command) -> Option<HookOperation> {
         Command::Backup(arguments) => return arguments.writes().then_some(HookOperation::Backup),
         Command::Incoming(arguments) if !arguments.ends() => return None,
         Command::Add(_) | Command::Incoming(_) => HookOperation::Add,
-        Command::Promote(_) => HookOperation::Promote,
+        Command::Promote(_) | Command::Release(_) => HookOperation::Promote,
         Command::Remove(arguments) if arguments.undoes() => HookOperation::Undo,
         Command::Remove(_) => HookOperation::Remove,
         Command::Rollback(_) => HookOperation::Rollback,
@@ -319,7 +319,7 @@ fn operation_of(command: &Command) -> Option<HookOperation> {
 fn operation_of_entry(operation: &Operation) -> Option<HookOperation> {
     match operation {
         Operation::Add(_) => Some(HookOperation::Add),
-        Operation::Promote { .. } => Some(HookOperation::Promote),
+        Operation::Promote { .. } | Operation::Release { .. } => Some(HookOperation::Promote),
         Operation::Remove(_) => Some(HookOperation::Remove),
         Operation::UndoRemoval(_) | Operation::Undo { .. } => Some(HookOperation::Undo),
         Operation::RollBack { .. } => Some(HookOperation::Rollback),
