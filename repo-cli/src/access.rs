@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use jiff::Timestamp;
 use repo_config::{Config, Network, WayIn};
 use repo_serve::{Access, IpNetwork, Login, TokenFile, TokenHolders, UserFile, Way};
 use repo_store::{RepositoryName, Tokens};
@@ -46,7 +45,7 @@ struct Holders(Tokens);
 
 impl TokenHolders for Holders {
     fn holder_of(&self, token: &str) -> Option<String> {
-        Some(self.0.holder_of(token, Timestamp::now())?.holder.to_string())
+        Some(self.0.holder_of(token, crate::clock::now())?.holder.to_string())
     }
 }
 

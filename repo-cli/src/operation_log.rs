@@ -194,7 +194,7 @@ impl OperationLog {
         match self.target {
             LogTarget::Journald => journal::write(&record.message, record.priority(), &record.fields),
             LogTarget::Syslog(facility) => {
-                journal::send(&for_syslog(record, facility, Timestamp::now()), Path::new(SYSLOG));
+                journal::send(&for_syslog(record, facility, crate::clock::now()), Path::new(SYSLOG));
             }
             LogTarget::Stderr => output.note(&as_text(record)),
             LogTarget::Json => output.note(&as_json(record)),

@@ -152,7 +152,7 @@ impl Session {
             actor: self.actor.clone(),
             signer: self.actor_signer.clone(),
             // Whole seconds, as they are shown: a time copied from `history` means the commit it was copied from.
-            now: Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH),
+            now: Timestamp::from_second(crate::clock::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             progress: self.progress.clone(),
         }
@@ -563,7 +563,8 @@ impl Session {
             output.warn("W-USERS", problem);
         }
         let is_ahead = |thing: &str, date| {
-            if let Some(refused) = clock::refused_until(date, context.now) {
+            // By the clock, also where it was signed as of a later time.
+            if let Some(refused) = clock::refused_until(date, clock::now()) {
                 let cure = format!("`repo-cli sign again {name}` gives it the right one");
                 output.warn("W-DATE", format!("{thing}: {refused}; {cure}"));
             }
@@ -671,7 +672,7 @@ pub(crate) fn context(actor: String, output: &Output) -> Context {
     Context {
         actor,
         signer: None,
-        now: Timestamp::now(),
+        now: crate::clock::now(),
         threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         progress: output.watch().progress(),
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use clap::Subcommand;
-use jiff::Timestamp;
 use repo_config::{Hook, HookTarget};
 use repo_hooks::Payload;
 use repo_store::{DeliveryState, HookDelivery, HookName};
@@ -196,7 +195,7 @@ fn test(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let hook = find(name, deliverer)?;
-    let now = Timestamp::now();
+    let now = crate::clock::now();
     let actor = session.context().actor;
     let text = format!("test of hook {name} by {actor}");
     let payload = Payload::new("test", &new_id(now), &clock::rfc_3339(now), &actor, &text);

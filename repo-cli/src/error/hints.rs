@@ -194,7 +194,9 @@ fn key_hint(error: &KeyError) -> Option<String> {
         }
         KeyError::NoKey { .. } => "make one with `repo-cli key generate`".to_owned(),
         KeyError::ClockBeforeKey { .. } => {
-            "set the clock; or `repo-cli publish --accept clock` signs as of that time".to_owned()
+            "set the clock; or `repo-cli publish --accept clock` signs as of that time. If the clock was wrong when the key was made: \
+             `repo-cli key generate --accept clock`, then `repo-cli publish --allow-key-change`, and `repo-cli sign again`"
+                .to_owned()
         }
         KeyError::Unusable { fingerprint, problem: KeyProblem::Expired { .. }, .. } => {
             format!("run repo-cli key extend {fingerprint} --expires 3y, then give clients the new public key (repo-cli client-config)")

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use repo_config::Config;
 use repo_store::{DeliveryState, HookDelivery, Store};
 
@@ -45,7 +45,7 @@ pub(crate) fn deliver_until_done(store: &Store, root: &Utf8Path, config: &Config
     let Some(_lock) = store.lock_hook_retries()? else { return Ok(()) };
     let begun = Instant::now();
     while begun.elapsed() < LIFETIME {
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let is_soon = |delivery: &HookDelivery| {
             delivery.state == DeliveryState::Waiting
                 && delivery.next.duration_since(now) < SOON
@@ -86,7 +86,7 @@ pub(crate) fn deliver_in_background(root: Utf8PathBuf) -> Result<(), Failure> {
 /// Delivers what is due now.
 fn look(root: &Utf8Path) -> Result<(), Failure> {
     let store = Store::open(root)?;
-    if is_any_due(store.hook_deliveries()?, Timestamp::now()) {
+    if is_any_due(store.hook_deliveries()?, crate::clock::now()) {
         Deliverer::new(&store, root, &Config::load(root)?).deliver_due()?;
     }
     Ok(())

@@ -57,7 +57,7 @@ impl<'a> Deliverer<'a> {
     /// Delivers what is due: to each hook on a thread of its own, so that one that hangs delays no other.
     pub(crate) fn deliver_due(&self) -> Result<Attempts, Failure> {
         let mut waiting = by_hook(self.store.hook_deliveries()?);
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         for all in waiting.values_mut() {
             let due = due(all, now);
             let is_due = |delivery: &HookDelivery| due.contains(delivery);
@@ -78,7 +78,7 @@ impl<'a> Deliverer<'a> {
     pub(crate) fn deliver_all(&self, hooks: &BTreeSet<HookName>) -> Result<Attempts, Failure> {
         let mut waiting = by_hook(self.store.hook_deliveries()?);
         waiting.retain(|hook, _| hooks.contains(hook));
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let is_left = |delivery: &HookDelivery| {
             delivery.state != DeliveryState::Delivered && !is_claimed(delivery, now)
         };
@@ -291,13 +291,13 @@ fn format_of(format: HookFormat) -> Format {
 
 /// How long ago an event happened.
 fn age(delivery: &HookDelivery) -> Duration {
-    let age = Timestamp::now().duration_since(delivery.date);
+    let age = crate::clock::now().duration_since(delivery.date);
     if age.is_negative() { Duration::ZERO } else { age.unsigned_abs() }
 }
 
 fn later(wait: Duration) -> Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-    Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX)
+    crate::clock::now().checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// Random bytes; fewer when the system gives none, which makes no difference but that several may wait equally long.

@@ -2,7 +2,6 @@
 
 use apt_sign::{Fingerprint, KeyProblem};
 use camino::{Utf8Path, Utf8PathBuf};
-use jiff::Timestamp;
 use repo_config::{Config, Hook, HookEvent, HookOperation, HookStage, KeyWarning};
 use repo_hooks::{Change, Key, Payload};
 use repo_store::{Format, HookDelivery, LogEntry, Operation, RepositoryName, Store};
@@ -258,7 +257,7 @@ impl Observer {
 
     /// Keeps events for the hooks that want to know, and has delivered what waits. That this cannot be done keeps nothing from being done.
     fn tell(&self, happened: Vec<Happened>, output: &Output) {
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let mut deliveries = Vec::new();
         for Happened { event, id, repository, mut payload } in happened {
             payload.id = id.unwrap_or_else(|| new_id(now));
