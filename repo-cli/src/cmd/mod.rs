@@ -103,7 +103,7 @@ fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outco
             clock::check(&session.store, session.context().now, output)?;
         }
         if writes {
-            session.load_actor_key(&global)?;
+            session.load_actor_key(global)?;
             session.upgrade_store(output)?;
         }
         Ok::<_, Failure>(session)

@@ -67,6 +67,9 @@ pub struct ReleaseMove {
     before: BTreeMap<SuiteName, u64>,
 }
 
+/// Records that gates do not let in, with the rules that they do not meet.
+type Gated = Vec<(Arc<Record>, Vec<GateViolation>)>;
+
 /// What was asked for, to be asked for again.
 #[derive(Clone, Debug)]
 struct Request {
@@ -186,12 +189,7 @@ impl ReleaseMove {
     }
 
     /// Returns what would come and does not meet a gate of the repository.
-    fn gated(
-        &self,
-        store: &Store,
-        request: &Request,
-        now: Timestamp,
-    ) -> Result<Vec<(Arc<Record>, Vec<GateViolation>)>, Error> {
+    fn gated(&self, store: &Store, request: &Request, now: Timestamp) -> Result<Gated, Error> {
         let gates = self.settings(request).map(|settings| settings.gates.as_slice()).unwrap_or_default();
         let gates: Vec<Gate> = gates.iter().filter(|gate| gate.is_for(Some(&self.from))).cloned().collect();
         if gates.is_empty() {

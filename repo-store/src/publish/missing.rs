@@ -139,7 +139,7 @@ pub(super) struct PoolLook {
     /// How many files were put there again.
     pub(super) filled: u64,
     /// The files that clients cannot fetch as the index lists them, since the store does not have them whole either.
-    pub(super) lacking: BTreeSet<Utf8PathBuf>,
+    pub(super) lacking: Vec<Utf8PathBuf>,
 }
 
 /// Links what is missing of the packages of a publication into the pool again, durably.
@@ -152,9 +152,10 @@ pub(super) struct PoolLook {
 /// When the records cannot be read, or a link or a file lies where a directory of the pool belongs.
 pub(super) fn fill_pool(
     (store, target): (&Store, &dyn PublicationTarget),
-    publication: &Publication,
+    publication: Option<&Publication>,
     now: Timestamp,
 ) -> Result<PoolLook, Error> {
+    let Some(publication) = publication else { return Ok(PoolLook::default()) };
     let objects = store.objects();
     let snapshots: BTreeSet<_> = publication.suites.values().filter_map(|suite| suite.snapshot).collect();
     // Suites share most of their pages.
@@ -184,6 +185,9 @@ pub(super) fn fill_pool(
             fill_chunk((store, target), *id, &mut look)?;
         }
         target.sync()?;
+        // Suites share chunks, and some were looked at first.
+        look.lacking.sort();
+        look.lacking.dedup();
     }
     Ok(look)
 }
@@ -206,7 +210,7 @@ fn fill_chunk(
                 // It is the file of the store, and that is not whole.
                 Ok(false)
                 | Err(Error::Storage(StorageError::Missing { .. } | StorageError::Damaged { .. })) => {
-                    look.lacking.insert(path);
+                    look.lacking.push(path);
                 }
                 // This is for a check to tell.
                 Err(Error::Change(ChangeError::Conflict { .. })) => {}

@@ -90,6 +90,7 @@ use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
 use crate::progress::Phase;
 use crate::publish::last_shown::note_shown;
+use crate::publish::missing::PoolLook;
 use crate::publish::restored::restore_archive_roots;
 use crate::publish::tagged::{restore_tags, tags_ahead_in};
 use crate::publish::tagged_again::sign_tagged_again;
@@ -252,17 +253,12 @@ fn publish_to(
     let mut ground = Ground::read((store, target), (repository, &options), (signer, beginning), context)?;
     let roots = restore_archive_roots(store, target, &repository.name)?;
     ground.look_for_missing(target)?;
-    let mut restored = roots + ground.missing();
-    let look =
-        ground.current.as_ref().map(|current| missing::fill_pool((store, target), current, context.now));
-    let look = look.transpose()?.unwrap_or_default();
-    restored += look.filled;
-    let lacking: Vec<Utf8PathBuf> = look.lacking.into_iter().collect();
+    let mut look = missing::fill_pool((store, target), ground.current.as_ref(), context.now)?;
+    look.filled += roots + ground.missing();
     let Decision { kept, wanted, is_up_to_date } = ground.decide(repository, start);
     let Ground { current, head, dated, keys, public_keys, shown_after, .. } = &ground;
     if let Some(current) = current.as_ref().filter(|_| is_up_to_date) {
-        let report = go_on_showing(store, target, (repository, current), restored, context)?;
-        return Ok(PublishReport { lacking, ..report });
+        return go_on_showing(store, target, (repository, current), look, context);
     }
 
     ground.check_state((store, target), (repository, &options))?;
@@ -294,6 +290,7 @@ fn publish_to(
     let Rendered { names, mut suites, mut signatures, unlisted } = rendered;
     if is_export {
         let report = current.as_ref().map_or_else(PublishReport::nothing, PublishReport::unchanged);
+        let (restored, lacking) = (look.filled, look.lacking);
         return Ok(PublishReport { suites: names, removed, unlisted, restored, lacking, ..report });
     }
     for Wanted { place, before, .. } in whole {
@@ -322,8 +319,8 @@ fn publish_to(
         suites: names,
         removed,
         unlisted,
-        restored,
-        lacking,
+        restored: look.filled,
+        lacking: look.lacking,
         hashed,
         rendered,
         compressed,
@@ -340,16 +337,16 @@ fn go_on_showing(
     store: &Store,
     target: &dyn PublicationTarget,
     (repository, current): (&RepositorySettings, &Publication),
-    restored: u64,
+    PoolLook { filled, lacking }: PoolLook,
     context: &Context,
 ) -> Result<PublishReport, Error> {
     // The process that showed it may have died before that was durable.
     target.keep("".into());
     target.sync()?;
     note_shown(store, &repository.name, current.id);
-    let restored = restored + restore_tags(store, target, &repository.name, current)?;
+    let restored = filled + restore_tags(store, target, &repository.name, current)?;
     let tags_ahead = tags_ahead_in(store, target, &repository.name, context.now)?;
-    Ok(PublishReport { restored, tags_ahead, ..PublishReport::unchanged(current) })
+    Ok(PublishReport { restored, lacking, tags_ahead, ..PublishReport::unchanged(current) })
 }
 
 /// Finds out which published files are damaged, so that nothing is made from them.
