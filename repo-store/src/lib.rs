@@ -62,6 +62,7 @@ mod store;
 mod tests;
 mod transaction;
 
+pub use access::scope::{ScopeKind, TokenScope};
 pub use access::token::Token;
 pub use access::tokens::{NewToken, TokenEntry, Tokens};
 pub use context::Context;

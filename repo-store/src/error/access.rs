@@ -24,6 +24,14 @@ pub enum AccessError {
         /// Those who have one.
         known: Vec<HolderName>,
     },
+    /// What a token is to be allowed cannot be read.
+    #[error("`{scope}`: {reason}")]
+    InvalidScope {
+        /// As given.
+        scope: String,
+        /// The rule that it breaks.
+        reason: &'static str,
+    },
     /// The system gave no random numbers.
     #[error("cannot get random numbers")]
     Random {
@@ -39,6 +47,7 @@ impl AccessError {
         match self {
             Self::HolderTaken { .. } => "E-HOLDER-TAKEN",
             Self::UnknownHolder { .. } => "E-UNKNOWN-HOLDER",
+            Self::InvalidScope { .. } => "E-INVALID-SCOPE",
             Self::Random { .. } => "E-RANDOM",
         }
     }
