@@ -40,7 +40,7 @@ pub(crate) type Unit = (String, String);
 
 /// Returns all units.
 pub(crate) fn units() -> Vec<Unit> {
-    let mut units = vec![serve(), serve_socket(), incoming()];
+    let mut units = vec![serve(), serve_socket(), api(), incoming()];
     for job in JOBS {
         units.push(job.service());
         units.push(job.timer());
@@ -69,7 +69,7 @@ ConditionPathExists={ROOT}/repo.toml
 
 [Service]
 Type=exec
-ExecStart=/usr/bin/repo-cli --root {ROOT} serve
+ExecStart=/usr/bin/repo-cli --root {ROOT} serve --only files
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 User=repo-cli
@@ -83,6 +83,32 @@ WantedBy=multi-user.target
 "
     );
     ("repo-serve.service".to_owned(), text)
+}
+
+/// It runs verbs that write, and that sign.
+fn api() -> Unit {
+    let text = format!(
+        "[Unit]
+Description=Change the package repositories in {ROOT} for programs
+Documentation=man:repo-cli-serve(1)
+After=network.target
+ConditionPathExists={ROOT}/repo.toml
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/repo-cli --root {ROOT} serve --only api
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+User=repo-cli
+LimitNOFILE=65536
+ReadWritePaths=-{ROOT}
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+{CONFINED}
+[Install]
+WantedBy=multi-user.target
+"
+    );
+    ("repo-api.service".to_owned(), text)
 }
 
 fn serve_socket() -> Unit {

@@ -49,7 +49,8 @@ impl Config {
             repositories,
             suite,
             signing: SigningTable { passphrase: _, passphrase_file, signer },
-            serve: ServeTable { listen: _, trusted_proxies: _, redirect_to_https: _, tls },
+            serve:
+                ServeTable { listen: _, trusted_proxies: _, redirect_to_https: _, api: _, max_upload: _, tls },
             origin: _,
             url: _,
             suites: _,

@@ -72,7 +72,8 @@ impl Pulse {
         self.bare_line_feed.load(Ordering::Relaxed)
     }
 
-    fn beat(&self) {
+    /// The client is not idle, or waits for the server.
+    pub(crate) fn beat(&self) {
         let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.beat.store(since, Ordering::Relaxed);
     }
@@ -127,7 +128,12 @@ pub(crate) async fn serve(
         },
     };
     let socket = Socket { stream, pulse: Arc::clone(&pulse), last: 0 };
-    let peer = Peer { address: peer, redirect_to: entrance.redirect_to };
+    let peer = Peer {
+        address: peer,
+        redirect_to: entrance.redirect_to,
+        is_tls: entrance.tls.is_some(),
+        serves: entrance.serves,
+    };
     let service = service_fn(|request| respond(Arc::clone(&shared), Arc::clone(&pulse), peer, request));
     let connection = http1::Builder::new()
         .half_close(true)

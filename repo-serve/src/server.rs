@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
+use super::api::{Api, ApiSettings, Verbs};
 use super::client::ClientKey;
 use super::connection::{self, Pulse, Timeouts};
 use super::connection_count::ConnectionCount;
@@ -22,6 +23,20 @@ pub struct Entrance {
     pub tls: Option<Certificate>,
     /// The port over TLS to which requests are led that come in here, but those that may be [read without](super::Access::without_tls).
     pub redirect_to: Option<u16>,
+    /// What is served here.
+    pub serves: Serves,
+}
+
+/// What is served at an [`Entrance`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Serves {
+    /// The files of the repositories.
+    #[default]
+    Files,
+    /// The interface for programs.
+    Api,
+    /// Both.
+    Both,
 }
 
 /// A static file server for published repositories, over HTTP/1.1, with TLS where an [`Entrance`] has a certificate.
@@ -127,7 +142,7 @@ impl Server {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let (limits, logins) = (Limits::default(), Logins::new(processors / 2));
         let exempt_loopback = limits.exempt_loopback;
-        let shared = Shared { site, log: None, buffers: Arc::default(), logins, exempt_loopback };
+        let shared = Shared { site, api: None, log: None, buffers: Arc::default(), logins, exempt_loopback };
         let (stop, warn) = (watch::Sender::new(false), Arc::new(|_: &str| {}));
         Ok(Self { entrances, shared, limits, stop, reload: Arc::default(), renew: None, warn })
     }
@@ -143,6 +158,12 @@ impl Server {
     /// Calls `log` after each answer, from the serving threads: it should return soon.
     pub fn with_log(mut self, log: impl Fn(&LogEntry) + Send + Sync + 'static) -> Self {
         self.shared.log = Some(Arc::new(log));
+        self
+    }
+
+    /// Answers requests to the interface for programs at the entrances that [serve](Serves) it.
+    pub fn with_api(mut self, verbs: Arc<dyn Verbs>, settings: ApiSettings) -> Self {
+        self.shared.api = Some(Api::new(verbs, settings));
         self
     }
 

@@ -44,10 +44,14 @@ use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::operation_log::OperationLog;
 use crate::output::Output;
+use crate::remote;
 use crate::session::{self, Session};
 
 /// Runs the verb that was asked for, and writes it to the log if it changes something.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
+    if let Some(url) = arguments.global.remote.clone() {
+        return remote::run(&url, &arguments, output);
+    }
     let (verb, global) = (arguments.command.logged_as(), arguments.global.clone());
     let log = verb.and_then(|verb| {
         let root = session::find_store_root(&global).ok()?;

@@ -7,6 +7,7 @@ use crate::args::{ChangeArguments, LimitArguments};
 use crate::error::{Failure, Outcome};
 use crate::guard;
 use crate::output::Output;
+use crate::planned::{BaseArguments, base};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -16,6 +17,8 @@ pub(crate) struct UndoArguments {
     /// Also when nothing, or less than half, of a suite would be left
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    base: BaseArguments,
     #[command(flatten)]
     rows: LimitArguments,
     #[command(flatten)]
@@ -34,6 +37,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     let repository = session.repository_to_change(&arguments.repository, arguments.change)?;
     // It is not planned again when somebody else was faster: the last change is theirs then.
     let plan = session.store.plan_undo(&repository.name)?;
+    arguments.base.check(&repository.name, &[Some(plan.base())])?;
     let losses = rollback::losses(plan.changes(), |suite| plan.records_before(suite));
     let commit = if dry_run {
         guard::foretell(&losses, output);
@@ -47,6 +51,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     let document = serde_json::json!({
         "undone": { "number": number, "commit": id.to_string(), "operation": operation.to_string() },
         "to": plan.target().to_string(),
+        "base": base(&[Some(plan.base())]),
         "commit": commit.map(|id| id.to_string()),
         "dry_run": dry_run,
         "differences": diff::json(plan.changes()),

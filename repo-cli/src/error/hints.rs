@@ -356,7 +356,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "put it there; only a file that the repository has already may be left out"
         }
         Error::Import(ImportError::NameNotAllowed { .. }) => {
-            "drop it into the folder that is for it, or add its name to `names` of the [[incoming]] in repo.toml"
+            "use the folder or the token that is for it, or add its name to `names` of the [[incoming]] in repo.toml"
         }
         Error::Import(ImportError::NotSigned { .. }) => {
             "whose uploads are taken says the keyring that `uploaders` in repo.toml names"

@@ -473,9 +473,10 @@ fn every_code_is_documented() {
     let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let documented = fs::read_to_string(root.join("docs/json.md")).unwrap();
     let mut codes = Vec::new();
-    let mut directories: Vec<_> = ["repo-cli/src", "repo-config/src", "repo-store/src", "apt-sign/src"]
-        .map(|source| root.join(source))
-        .to_vec();
+    let mut directories: Vec<_> =
+        ["repo-cli/src", "repo-config/src", "repo-store/src", "repo-serve/src", "apt-sign/src"]
+            .map(|source| root.join(source))
+            .to_vec();
     while let Some(directory) = directories.pop() {
         for entry in directory.read_dir_utf8().unwrap().map(Result::unwrap) {
             if entry.path().is_dir() {

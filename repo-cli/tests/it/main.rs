@@ -1,6 +1,8 @@
 //! The program as people, clients and faults meet it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod api;
+mod api_description;
 mod backups;
 mod bad_input;
 mod beginning;
@@ -50,6 +52,7 @@ mod published;
 mod quickstart;
 mod read_once;
 mod readable;
+mod remote;
 mod routing;
 mod rules;
 mod searching;
