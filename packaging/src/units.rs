@@ -40,7 +40,7 @@ pub(crate) type Unit = (String, String);
 
 /// Returns all units.
 pub(crate) fn units() -> Vec<Unit> {
-    let mut units = vec![serve(), serve_socket(), api(), incoming()];
+    let mut units = vec![serve(), serve_socket(), api(), incoming(), all_in_one()];
     for job in JOBS {
         units.push(job.service());
         units.push(job.timer());
@@ -150,6 +150,41 @@ WantedBy=multi-user.target
 "
     );
     ("repo-incoming.service".to_owned(), text)
+}
+
+/// Serves and does what `[schedule]` says, in place of all other units: for a small site that wants one service. It has the keys.
+fn all_in_one() -> Unit {
+    let others: Vec<String> =
+        ["repo-serve.service", "repo-serve.socket", "repo-api.service", "repo-incoming.service"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(enabled())
+            .collect();
+    let confined =
+        CONFINED.replace("ProtectSystem=strict\n", "ProtectSystem=full\n").replace("PrivateUsers=yes\n", "");
+    let text = format!(
+        "[Unit]
+Description=Serve the package repositories in {ROOT}, and do what its [schedule] says
+Documentation=man:repo-cli-serve(1)
+After=network.target
+Conflicts={}
+ConditionPathExists={ROOT}/repo.toml
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/repo-cli --root {ROOT} serve
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+User=repo-cli
+LimitNOFILE=65536
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+{confined}
+[Install]
+WantedBy=multi-user.target
+",
+        others.join(" ")
+    );
+    ("repo.service".to_owned(), text)
 }
 
 /// What is done from time to time.

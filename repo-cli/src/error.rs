@@ -306,6 +306,14 @@ pub(crate) enum Failure {
         /// The repository.
         repository: RepositoryName,
     },
+    /// A file that should hold the certificate of an authority.
+    #[error(
+        "{path} holds no certificate in PEM, or a key: [serve.tls] `authority` names a certificate alone"
+    )]
+    NoAuthority {
+        /// The file.
+        path: Utf8PathBuf,
+    },
     /// A repository that is not published flat.
     #[error("{repository} is not published flat: set `flat` in [repositories.{repository}] of repo.toml")]
     NotFlat {
@@ -525,7 +533,7 @@ impl Failure {
             Self::Io { .. } => "E-IO",
             Self::Usage(_) => USAGE,
             Self::Site(_) => "E-SITE",
-            Self::Certificate(_) => "E-CERTIFICATE",
+            Self::Certificate(_) | Self::NoAuthority { .. } => "E-CERTIFICATE",
             Self::NoConfiguration { .. } => "E-NO-CONFIGURATION",
             Self::Signals(_) => "E-SIGNALS",
             Self::Url(_) => "E-URL",

@@ -23,6 +23,7 @@ mod planned;
 mod progress;
 mod remote;
 mod revision_spec;
+mod schedule;
 mod session;
 mod signals;
 

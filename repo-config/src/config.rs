@@ -97,6 +97,7 @@ impl Config {
         }
         config.check_channels(&mut found);
         config.check_drop_folders(&mut found);
+        config.check_schedule(&mut found);
         config.check_routes(&mut found);
         config.check_retention(&mut found);
         config.check_addresses(&mut found);
@@ -263,6 +264,12 @@ impl Config {
     pub fn tls(&self) -> Option<(&Utf8Path, &Utf8Path)> {
         let tls = &self.file.serve.tls;
         tls.certificate.as_deref().zip(tls.key.as_deref())
+    }
+
+    /// Returns the file of the certificate of the authority that clients are to trust for the server, as it is configured.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Utf8Path> {
+        self.file.serve.tls.authority.as_deref()
     }
 
     /// Returns whether requests without TLS are led to it.
@@ -535,6 +542,7 @@ fn relies_on(error: &ConfigError) -> &'static [&'static str] {
             Contradiction::FolderInStore { .. }
             | Contradiction::FolderTwice { .. }
             | Contradiction::ArchiveInStore { .. } => &["incoming"],
+            Contradiction::BackupInStore { .. } => &["schedule"],
             Contradiction::RetentionWithoutLimit { .. } => &["keep_versions", "keep_for", "retention"],
             Contradiction::Signer { .. } => &["gpg", "command", "public_key", "offline", "signer"],
             _ => &[],

@@ -16,6 +16,7 @@ use crate::file::{All, File, OnUnknownRelease, Publish};
 use crate::log_target::LogTarget;
 use crate::network::Network;
 use crate::passphrase::Credential;
+use crate::schedule::{BackupTime, Recurrence};
 use crate::url::Url;
 use crate::value::{HistoryLength, Line, Listen, Size, Text};
 use crate::ways_in::Condition;
@@ -178,6 +179,8 @@ kinds! {
     OnUnknownRelease: Kind::Word(&["refuse", "everywhere"]);
     Publish: Kind::Word(&["auto", "manual"]);
     Text<Condition>: Kind::Text("network, `users:FILE`, `tokens` or `public`");
+    Text<BackupTime>: Kind::Text("`after-change`, `hourly`, `daily HH:MM` or `weekly DAY HH:MM`");
+    Text<Recurrence>: Kind::Text("`hourly`, `daily HH:MM` or `weekly DAY HH:MM`");
     Text<AfterTaking>: Kind::Text("`delete`, or `archive:` and a directory");
     Text<Architecture>: Kind::Text("architecture");
     Text<Component>: Kind::Text("component");
@@ -274,7 +277,11 @@ mod tests {
                 return;
             }
             count += 1;
-            let required = if header.contains("incoming") { "folder = 'x'\nrepository = 'y'\n" } else { "" };
+            let required = match header {
+                "[[incoming]]\n" => "folder = 'x'\nrepository = 'y'\n",
+                "[schedule.backup]\n" => "to = 'x'\nwhen = 'hourly'\n",
+                _ => "",
+            };
             let required = required.lines().filter(|line| !line.starts_with(&format!("{} ", setting.key)));
             let required = required.collect::<Vec<_>>().join("\n");
             let read = |value: &str| {

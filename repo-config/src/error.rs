@@ -325,6 +325,12 @@ pub enum Contradiction {
         /// The directory.
         path: Utf8PathBuf,
     },
+    /// A backup that would lie in the store.
+    #[error("{path} is part of the store: a backup lies outside of it")]
+    BackupInStore {
+        /// The directory.
+        path: Utf8PathBuf,
+    },
     /// A drop folder that is configured twice.
     #[error("drop folder {number}: {path} is configured twice")]
     FolderTwice {
@@ -387,6 +393,7 @@ impl Contradiction {
             | Self::FolderTwice { .. }
             | Self::FolderInStore { .. }
             | Self::ArchiveInStore { .. }
+            | Self::BackupInStore { .. }
             | Self::ListedTwice { .. }
             | Self::Signer { .. }
             | Self::SameAddress { .. }

@@ -18,6 +18,7 @@ use crate::drop_folders::AfterTaking;
 use crate::log_target::LogTarget;
 use crate::network::Network;
 use crate::passphrase::Credential;
+use crate::schedule::{BackupTime, Recurrence};
 use crate::url::Url;
 use crate::value::{FromText as _, HistoryLength, Line, Listen, Size, Text};
 use crate::ways_in::{self, Condition};
@@ -124,6 +125,8 @@ table! {
         retention: Vec<RetentionTable> [""] "";
         /// What `repo-cli gc` leaves.
         gc: GcTable [""] "";
+        /// What a running `serve` does by itself, and when; without `serve` the timers of the package do it.
+        schedule: ScheduleTable [""] "";
         /// How much of a package file is read before it is refused.
         limits: LimitsTable [""] "";
     }
@@ -234,6 +237,8 @@ table! {
         certificate: Option<Utf8PathBuf> [""] "\"/etc/repo/tls.crt\"";
         /// File of its key in PEM. It is in no backup.
         key: Option<Utf8PathBuf> [""] "\"/etc/repo/tls.key\"";
+        /// File of the certificate of the authority that signed it, in PEM, where clients do not know it: the scripts that set them up bring it. It counts for a server in front as well.
+        authority: Option<Utf8PathBuf> [""] "\"/etc/repo/ca.crt\"";
     }
 }
 
@@ -494,6 +499,37 @@ table! {
     }
 }
 
+table! {
+    /// What a running `serve` does by itself, and when. Times are in UTC.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields, default, remote = "Self")]
+    ScheduleTable {
+        /// Whether packages are taken out of the folders of `[[incoming]]`.
+        incoming: bool ["false"] "true";
+        /// When signatures are renewed that have used half of `valid_for`.
+        refresh: Option<Text<Recurrence>> [""] "\"hourly\"";
+        /// When `retention` runs.
+        retention: Option<Text<Recurrence>> [""] "\"daily 03:00\"";
+        /// When `gc` runs.
+        gc: Option<Text<Recurrence>> [""] "\"daily 04:00\"";
+        /// When `fsck` runs.
+        fsck: Option<Text<Recurrence>> [""] "\"weekly Sun 05:00\"";
+        /// Backups.
+        backup: Option<ScheduledBackupTable> [""] "";
+    }
+}
+
+table! {
+    /// Backups that are made by themselves.
+    #[serde(deny_unknown_fields, remote = "Self")]
+    ScheduledBackupTable {
+        /// Directory of the backup; a relative path begins at the store.
+        to: Utf8PathBuf ["(required)"] "\"/mnt/backup\"";
+        /// When it is made: soon after each change, or at set times.
+        when: Text<BackupTime> ["(required)"] "\"after-change\"";
+    }
+}
+
 /// What derives `Deserialize` takes a list as well, with the fields in their order: one in a drop-in would replace the whole table.
 macro_rules! from_tables_only {
     ($($table:ty),* $(,)?) => {$(
@@ -531,6 +567,8 @@ from_tables_only!(
     IncomingTable,
     RetentionTable,
     GcTable,
+    ScheduleTable,
+    ScheduledBackupTable,
     LimitsTable
 );
 
@@ -588,6 +626,7 @@ mod tests {
             ("incoming", first("incoming"), fields::<IncomingTable>()),
             ("retention", first("retention"), fields::<RetentionTable>()),
             ("gc", named("gc"), fields::<GcTable>()),
+            ("schedule", named("schedule"), fields::<ScheduleTable>()),
             ("a suite", inner("suite", "bookworm"), fields::<SuiteTable>()),
         ] {
             assert!(!fields.is_empty(), "{place}");

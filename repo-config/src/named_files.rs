@@ -71,6 +71,8 @@ impl Config {
             incoming,
             retention: _,
             gc: _,
+            // A backup does not hold itself.
+            schedule: _,
             limits: _,
         } = file;
         let lists = [("suites_file", suites_file), ("architectures_file", architectures_file)];
@@ -146,7 +148,14 @@ impl Config {
             } = table;
         }
         // In a backup the passphrase would lie beside the keys that it protects; and a certificate comes anew.
-        let TlsTable { certificate, key } = tls;
+        let TlsTable { certificate, key, authority } = tls;
+        if let Some(path) = authority {
+            found.push(NamedFile {
+                setting: "serve.tls.authority".to_owned(),
+                path: path.clone(),
+                kind: NamedFileKind::Saved,
+            });
+        }
         let named_only = [
             ("signing.passphrase_file", passphrase_file),
             ("serve.tls.certificate", certificate),

@@ -261,6 +261,7 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
             folder(number, &["folder"])
         }
         Contradiction::ArchiveInStore { number, .. } => folder(number, &["after"]),
+        Contradiction::BackupInStore { .. } => keys(&["schedule", "backup", "to"]),
         Contradiction::RouteOfNoRepository { number, repository, .. } => {
             route(number, &["repositories"]).item(repository)
         }

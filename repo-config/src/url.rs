@@ -41,13 +41,25 @@ impl Url {
     /// Returns whether it leads to the machine that asks: what is sent there passes no network.
     #[must_use]
     pub fn is_of_this_machine(&self) -> bool {
+        let host = self.host();
+        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+
+    /// Returns whether clients reach it over TLS.
+    #[must_use]
+    pub fn is_of_tls(&self) -> bool {
+        self.0.split(':').next().and_then(|scheme| scheme.rsplit('+').next()) == Some("https")
+    }
+
+    /// Returns the name or the address of the server, without a port and brackets; empty where there is none.
+    #[must_use]
+    pub fn host(&self) -> &str {
         let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
         let authority = rest.split('/').next().unwrap_or_default();
-        let host = match authority.strip_prefix('[') {
+        match authority.strip_prefix('[') {
             Some(address) => address.split(']').next().unwrap_or_default(),
             None => authority.split(':').next().unwrap_or_default(),
-        };
-        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        }
     }
 }
 

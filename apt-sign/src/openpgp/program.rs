@@ -1,10 +1,12 @@
 //! Running another program that signs, which may be slow, talk nonsense, or never end.
 
 use crate::Error;
+use rustix::process::{Pid, Signal, kill_process_group};
 use sequoia_openpgp::crypto::mem::Protected;
 use std::{
     ffi::OsString,
     io::{Read, Write as _},
+    os::unix::process::CommandExt as _,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -61,12 +63,14 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // A group of its own, which ends with it: a script may have started others.
+            .process_group(0)
             .spawn()
             .map_err(|error| self.failed(format!("cannot be started: {error}")))?;
         let result = self.converse(&mut child, input, limit);
         if result.is_err() {
-            // It may have ended by itself; either way nothing of it must stay behind.
-            let _ = child.kill();
+            // It may have ended by itself; either way nothing of it must stay behind. Its number is its own until it is waited for.
+            let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
         }
         let _ = child.wait();
         result
@@ -147,8 +151,8 @@ impl Program {
 /// How the lines begin that gpg writes for programs.
 pub(super) const STATUS: &str = "[GNUPG:] ";
 
-/// Keeps the first `limit` bytes of a pipe, read in a thread of its own: a grandchild may hold it open for
-/// ever.
+/// Keeps the first `limit` bytes of a pipe, read in a thread of its own: a grandchild may hold it open
+/// forever.
 fn collect(mut pipe: impl Read + Send + 'static, limit: u64) -> Receiver<Vec<u8>> {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
@@ -160,4 +164,22 @@ fn collect(mut pipe: impl Read + Send + 'static, limit: u64) -> Receiver<Vec<u8>
         let _ = std::io::copy(&mut pipe, &mut std::io::sink());
     });
     receive
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_takes_too_long_ends_with_all_that_it_started() {
+        let directory = tempfile::tempdir().unwrap();
+        let mark = directory.path().join("mark");
+        // The inner one would write after the time is over; the outer one waits for it.
+        let script = format!("(sleep 2; echo alive > {}) & wait", mark.display());
+        let program = Program::new("sh", ["-c", &script]).with_timeout(Duration::from_millis(500));
+        let error = program.output(&[], Protected::from(Vec::new()), 100).unwrap_err();
+        assert!(error.to_string().contains("took longer than 0.5 seconds"), "{error}");
+        thread::sleep(Duration::from_secs(3));
+        assert!(!mark.exists(), "it lives on");
+    }
 }

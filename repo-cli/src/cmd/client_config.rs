@@ -41,6 +41,9 @@ pub(crate) struct ClientConfigArguments {
     /// Print one line that fetches the script, checks it by its hash and runs it, for a machine that has nothing but apt
     #[arg(long, conflicts_with_all = ["inline", "auth"])]
     script: bool,
+    /// Print instead what takes the repository off a machine again
+    #[arg(long, conflicts_with_all = ["inline", "auth", "pin"])]
+    remove: bool,
     /// Print only the entry for /etc/apt/auth.conf.d, for a client that needs a password
     #[arg(long)]
     auth: bool,
@@ -67,6 +70,9 @@ pub(crate) fn run(
         Setup::of_suites(session, repository, &arguments.suites, url)?
     };
     let mut document = setup.json()?;
+    if arguments.remove {
+        document.script = setup.removal();
+    }
     if arguments.script {
         document.line = Some(paste::line(session, arguments.url.as_ref(), &document.script, None)?);
     }
@@ -82,11 +88,8 @@ pub(crate) fn run(
         };
         output.line(text.trim_end());
     });
-    if !arguments.auth
-        && !arguments.inline
-        && session.store.keyring_versions(&repository.name)?.iter().any(|version| version.published.is_some())
-    {
-        let package = repository.name.keyring_package();
+    if !arguments.auth && !arguments.inline && !arguments.remove && setup.has_keyring_package {
+        let package = &setup.keyring_package;
         output.note(&format!(
             "hint: then run apt-get install {package} on the machine, so that it follows changes of the keys by itself"
         ));

@@ -1,3 +1,5 @@
+mod drill;
+
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use repo_config::{Config, KeyDirectory};
 use repo_store::{FsckOptions, NamedFile, OutsideFile, RepairReport, SignedSuite, Store};
@@ -16,9 +18,12 @@ pub(crate) struct RestoreArguments {
     /// The backup, or any copy of the files that `backup --list` names
     #[arg(value_name = "BACKUP")]
     backup: Utf8PathBuf,
-    /// Where to make the store: a new or empty directory
-    #[arg(value_name = "DIR")]
-    directory: Utf8PathBuf,
+    /// Where to make the store: a new or empty directory; with --drill a directory with room for it [default: that for temporary files]
+    #[arg(value_name = "DIR", required_unless_present = "drill")]
+    directory: Option<Utf8PathBuf>,
+    /// Restore to a temporary place, check it, compare it with the store, and remove it again
+    #[arg(long, conflicts_with = "dry_run")]
+    drill: bool,
     /// Show what would be copied and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -31,10 +36,11 @@ pub(crate) fn run(
     global: &Global,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let context = session::context(session::actor(global), output);
-    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let Some(directory) = arguments.directory.as_deref().filter(|_| !arguments.drill) else {
+        return drill::run(&arguments.backup, arguments.directory.as_deref(), global, output);
+    };
     if arguments.dry_run {
-        let plan = Store::plan_restore(&arguments.backup, &arguments.directory)?;
+        let plan = Store::plan_restore(&arguments.backup, directory)?;
         let json = json!({
             "copied": plan.copies().len(),
             "bytes": plan.bytes(),
@@ -48,24 +54,48 @@ pub(crate) fn run(
             count(plan.copies().len(), "file"),
             bytes(plan.bytes()),
             count(number(plan.publications()), "publication"),
-            arguments.directory
+            directory
         ));
         return Ok(Outcome::Done);
     }
-    let (store, report) = Store::restore(&arguments.backup, &arguments.directory, &context)?;
+    let restored = restore(&arguments.backup, directory, global, output)?;
+    output.result(&restored.json, || {});
+    Ok(Outcome::of(restored.is_whole))
+}
+
+/// What came of restoring a store, and of checking it.
+struct Restored {
+    store: Store,
+    json: serde_json::Value,
+    /// Whether everything came back and is sound.
+    is_whole: bool,
+}
+
+fn number(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Restores a store, checks it, and tells what is wrong.
+fn restore(
+    backup: &Utf8Path,
+    directory: &Utf8Path,
+    global: &Global,
+    output: &Output,
+) -> Result<Restored, Failure> {
+    let context = session::context(session::actor(global), output);
+    let (store, report) = Store::restore(backup, directory, &context)?;
     output.say(&format!(
-        "restored {} ({}) and {} to {}",
+        "restored {} ({}) and {} to {directory}",
         count(number(report.copied), "file"),
         bytes(report.bytes),
         count(number(report.publications), "publication"),
-        arguments.directory
     ));
     // The store is restored whatever is wrong in its configuration.
-    let named = Config::files_named_in(&arguments.directory).unwrap_or_default();
+    let named = Config::files_named_in(directory).unwrap_or_default();
     let outside: Vec<OutsideFile> =
-        report.outside.iter().map(|file| belonging(file, &named, &arguments.directory)).collect();
+        report.outside.iter().map(|file| belonging(file, &named, directory)).collect();
     for OutsideFile { path, saved_as } in &outside {
-        output.say(&format!("restored {}; it belongs at {path}", arguments.directory.join(saved_as)));
+        output.say(&format!("restored {}; it belongs at {path}", directory.join(saved_as)));
     }
     // What the configuration names in the root and the backup does not have: no verb could read the configuration.
     let inside = named.iter().map(|file| &file.path).filter(|path| {
@@ -73,17 +103,14 @@ pub(crate) fn run(
     });
     let settings = Utf8PathBuf::from("repo.toml");
     let inside = inside.chain([&settings]);
-    let is_lacking = |path: &&Utf8PathBuf| {
-        !report.damaged.contains(path) && !arguments.directory.join(path.as_path()).exists()
-    };
+    let is_lacking =
+        |path: &&Utf8PathBuf| !report.damaged.contains(path) && !directory.join(path.as_path()).exists();
     let lacking: Vec<&Utf8PathBuf> = inside.filter(is_lacking).collect();
     for path in report.damaged.iter().chain(lacking.iter().copied()) {
         output.error(&Failure::NotRestored { path: path.clone() });
     }
-    let keys = Config::load(&arguments.directory).map_or_else(
-        |_| KeyDirectory::new(&arguments.directory),
-        |config| session::key_directory(&arguments.directory, &config),
-    );
+    let keys = Config::load(directory)
+        .map_or_else(|_| KeyDirectory::new(directory), |config| session::key_directory(directory, &config));
     let keys = CheckedKeys::new(keys, output);
     let check = |suite: SignedSuite<'_>| keys.verify(suite);
     let look = || keys.look();
@@ -102,8 +129,8 @@ pub(crate) fn run(
         "clean": is_clean,
         "problems": problems,
     });
-    output.result(&json, || {});
-    Ok(Outcome::of(report.damaged.is_empty() && lacking.is_empty() && is_clean))
+    let is_whole = report.damaged.is_empty() && lacking.is_empty() && is_clean;
+    Ok(Restored { store, json, is_whole })
 }
 
 /// Says where a file belongs now: one that the configuration names by a path from the root, such as `../suites`, moves with the root.

@@ -13,6 +13,7 @@ use crate::access;
 use crate::args::argument;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, Talk};
+use crate::schedule::Scheduler;
 use crate::session::Session;
 use crate::signals;
 use repo_serve::api::ApiSettings;
@@ -23,7 +24,8 @@ pub(crate) struct ServeArguments {
     /// Where to listen, with https:// over TLS; may be given several times [default: as configured, or 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = argument::<Listen>)]
     listen: Vec<Listen>,
-    /// Serve only the files, or only the interface for programs [default: both, the interface where `api` is configured]
+    /// Serve only the files, or only the interface for programs, and leave [schedule] to another process [default: everything that
+    /// is configured]
     #[arg(long, value_name = "WHAT")]
     only: Option<Only>,
     /// Write a line to standard error for each request
@@ -104,6 +106,8 @@ pub(crate) fn run(
     let document =
         serde_json::json!({ "listen": first.to_string(), "addresses": addresses, "api": api_addresses });
     output.result(&document, || {});
+    let everything = arguments.only.is_none();
+    let _scheduler = everything.then(|| Scheduler::start(session, output.talk())).transpose()?;
     run_until_interrupted(server, arguments.log, output)
 }
 

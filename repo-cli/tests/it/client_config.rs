@@ -30,6 +30,15 @@ fn files(apt: &Apt<'_>) -> Vec<(Utf8PathBuf, u64, i64, u32)> {
     files
 }
 
+/// What is in these files, and when it was written.
+fn contents(apt: &Apt<'_>) -> Vec<(Utf8PathBuf, Vec<u8>, i64, u32)> {
+    let content = |path: Utf8PathBuf| fs::read(&path).unwrap();
+    files(apt)
+        .into_iter()
+        .map(|(path, _, written, mode)| (path.clone(), content(path), written, mode))
+        .collect()
+}
+
 fn entry(apt: &Apt<'_>) -> String {
     fs::read_to_string(apt.path("etc/apt/sources.list.d/prod.sources")).unwrap()
 }
@@ -299,7 +308,7 @@ fn a_second_script_is_not_read_as_the_answers_to_the_first() {
 
 /// The line for a machine that has nothing but apt, with what runs the script replaced by what prints it.
 fn fetched(environment: &Environment, line: &str) -> testkit::Output {
-    let line = line.trim_end().replace("&& sh \"$d/s\"", "&& cat \"$d/s\"");
+    let line = line.trim_end().replace("&& sh \"$d/s\")", "&& cat \"$d/s\")");
     let mut command = environment.other(&["sh", "-c", &line]);
     environment.finish(command.env("APT_CONFIG", environment.path("client/etc/apt/apt.conf")))
 }
@@ -341,4 +350,110 @@ fn one_line_fetches_the_script_and_trusts_it_by_its_hash_alone() {
     configure(&environment, "[repositories.setup]\n");
     let taken = environment.run(&["client-config", "prod", "--script", "--url", &server.url()]).ends_with(2);
     assert!(taken.stderr.contains("a repository named setup"), "{taken}");
+}
+
+#[test]
+fn what_fails_leaves_the_machine_as_it_was() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    environment.write("store/prod.htpasswd", "robot:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
+    configure(&environment, "[repositories.prod]\nusers = \"prod.htpasswd\"\n");
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let good = script(&environment, &server, &[]);
+    let dead = good.replace(&server.url(), "http://127.0.0.1:9");
+    let before = contents(&apt);
+    let directories = ["etc/apt/auth.conf.d", "usr/share/keyrings"].map(|name| apt.path(name).exists());
+    let failed = apt.set_up(&dead, "bookworm", "robot\npassword\n").ends_with(1);
+    assert!(failed.stderr.contains("everything is as it was before"), "{failed}");
+    assert_eq!(contents(&apt), before);
+    assert_eq!(
+        ["etc/apt/auth.conf.d", "usr/share/keyrings"].map(|name| apt.path(name).exists()),
+        directories
+    );
+    let _ = apt.set_up(&good, "bookworm", "robot\npassword\n").succeeds();
+    // A list of the old form for the same place would be put aside.
+    let list = apt.path("etc/apt/sources.list.d/prod.list");
+    fs::write(&list, format!("deb {}/prod bookworm main\n", server.url())).unwrap();
+    let before = contents(&apt);
+    drop(server);
+    let failed =
+        apt.set_up(&good.replace("Components: main", "Components: main extra"), "bookworm", "").ends_with(1);
+    assert!(failed.stderr.contains("everything is as it was before"), "{failed}");
+    assert_eq!(contents(&apt), before);
+}
+
+#[test]
+fn a_machine_that_could_install_nothing_is_not_set_up() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["key", "publish"]).succeeds();
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let script = script(&environment, &server, &[]);
+    let preferences = apt.path("etc/apt/preferences.d");
+    fs::create_dir_all(&preferences).unwrap();
+    fs::write(preferences.join("none"), "Package: prod-archive-keyring\nPin: release *\nPin-Priority: -1\n")
+        .unwrap();
+    let before = contents(&apt);
+    let refused = apt.set_up(&script, "bookworm", "").ends_with(1);
+    assert!(refused.stderr.contains("cannot install prod-archive-keyring from it"), "{refused}");
+    assert_eq!(contents(&apt), before);
+    fs::remove_file(preferences.join("none")).unwrap();
+    let _ = apt.set_up(&script, "bookworm", "").succeeds();
+    assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn a_machine_is_taken_off_again() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    environment.write("store/prod.htpasswd", "robot:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
+    configure(&environment, "[repositories.prod]\nusers = \"prod.htpasswd\"\n");
+    let server = environment.serve();
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let before = contents(&apt);
+    let _ = apt.set_up(&script(&environment, &server, &[]), "bookworm", "robot\npassword\n").succeeds();
+    let removal = script(&environment, &server, &["--remove"]);
+    let _ = apt.set_up(&removal, "bookworm", "").succeeds();
+    assert_eq!(contents(&apt), before);
+    let _ = apt.set_up(&removal, "bookworm", "").succeeds();
+    // What is another's stays.
+    let entry = apt.path("etc/apt/sources.list.d/prod.sources");
+    fs::write(&entry, "Types: deb\nURIs: http://vendor.example/prod\nSuites: bookworm\n").unwrap();
+    let refused = apt.set_up(&removal, "bookworm", "").ends_with(1);
+    assert!(refused.stderr.contains("has a source with another address"), "{refused}");
+    assert!(entry.exists());
+    let line = script(&environment, &server, &["--remove", "--script"]);
+    assert!(line.contains("apt-helper") && line.lines().count() == 1, "{line}");
+}
+
+#[test]
+fn shellcheck_finds_nothing_in_the_scripts() {
+    if !testkit::all_installed(&["shellcheck"]) {
+        return;
+    }
+    let environment = store();
+    environment.write("ca.crt", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
+    let authority = environment.path("ca.crt");
+    environment.write("store/prod.htpasswd", "robot:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
+    configure(
+        &environment,
+        &format!(
+            "[serve.tls]\nauthority = \"{authority}\"\n[repositories.prod]\nusers = \"prod.htpasswd\"\n"
+        ),
+    );
+    for arguments in [&["--suite", "bookworm"][..], &[], &["--remove"], &["--script"]] {
+        let whole = [&["client-config", "prod", "--url", "https://deb.example.org"], arguments].concat();
+        let printed = environment.run(&whole).succeeds().stdout;
+        assert!(
+            !printed.contains(['!', '\t']),
+            "an interactive shell takes it for something else: {printed}"
+        );
+        let script = environment.write("script.sh", &printed);
+        // That a function runs in a trap is not seen by all of its versions, and os-release is the machine's.
+        let mut check =
+            environment.other(&["shellcheck", "--shell=sh", "--exclude=SC1091,SC2317", script.as_str()]);
+        let _ = environment.finish(&mut check).succeeds();
+    }
 }

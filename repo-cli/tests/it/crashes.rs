@@ -11,6 +11,7 @@ use camino::Utf8Path;
 use testkit::{Environment, Output, Tree};
 
 use crate::published::{Content, Published};
+use crate::signing_apart::{offline_store, sign};
 use crate::{PROGRAM, configure, exhaustive, killed_at, store};
 
 /// System calls that change something or name what is to be changed. `?`: not every architecture has each.
@@ -114,8 +115,12 @@ impl Scene {
     fn check_again(&self, moment: &str) {
         let output = self.environment.run(self.command);
         // A restoration that came to its end is not begun again: there may be something new by then.
-        let is_done =
-            self.command[0] == "restore" && output.stderr.contains("is the root of a store already");
+        let is_done = match self.command {
+            ["restore", ..] => output.stderr.contains("is the root of a store already"),
+            ["sign", "attach", ..] => output.stderr.contains("are stale"),
+            ["sign", "export", directory, ..] => output.stderr.contains(directory),
+            _ => false,
+        };
         assert!(output.status == Some(0) || is_done, "{moment}, then again: {output}");
         let content = self.published.read().unwrap_or_else(|wrong| panic!("{moment}, then again: {wrong}"));
         assert_eq!(content, self.new, "{moment}, then again: {output}");
@@ -402,6 +407,37 @@ fn restoring() -> Scene {
     })
 }
 
+fn refreshing() -> Scene {
+    let environment = store();
+    configure(&environment, "valid_for = '20s'\n");
+    environment.add("preprod", &["hello=1.0"]);
+    // More than half of it.
+    std::thread::sleep(Duration::from_secs(11));
+    Scene::unnoticed(environment, &["sign", "refresh"], "", |environment| {
+        let again = environment.run(&["sign", "refresh", "preprod"]).succeeds();
+        assert!(again.stdout.contains("nothing to sign"), "{again}");
+    })
+}
+
+fn attaching() -> Scene {
+    let (environment, key) = offline_store();
+    let package = environment.package("hello", "1.0", "all");
+    let _ = environment.run(&["add", "preprod", package.as_str()]).succeeds();
+    let directory = environment.path("to-sign");
+    let _ = environment.run(&["sign", "export", directory.as_str(), "preprod"]).succeeds();
+    sign(&directory, key);
+    Scene::new(environment, "preprod", &["sign", "attach", "to-sign"])
+}
+
+fn exporting() -> Scene {
+    let (environment, _) = offline_store();
+    let package = environment.package("hello", "1.0", "all");
+    let _ = environment.run(&["add", "preprod", package.as_str()]).succeeds();
+    Scene::unnoticed(environment, &["sign", "export", "exported", "preprod"], "exported", |environment| {
+        assert!(environment.path("exported/preprod/bookworm/Release").exists());
+    })
+}
+
 fn repairing() -> Scene {
     let environment = with_a_past();
     let _ = environment.run(&["backup", "backup"]).succeeds();
@@ -598,6 +634,26 @@ fn repair_killed_at_system_calls() {
 #[test]
 fn repair_with_failing_system_calls() {
     repairing().errors_at_calls();
+}
+
+#[test]
+fn refreshing_killed_at_system_calls() {
+    refreshing().crash_at_calls();
+}
+
+#[test]
+fn attaching_killed_at_system_calls() {
+    attaching().crash_at_calls();
+}
+
+#[test]
+fn attaching_with_failing_system_calls() {
+    attaching().errors_at_calls();
+}
+
+#[test]
+fn exporting_killed_at_system_calls() {
+    exporting().crash_at_calls();
 }
 
 #[test]

@@ -244,6 +244,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(0, &["restore", "saved", &format!("restored{HOSTILE}")]),
             case(1, &["restore", &hostile_name, "nowhere"]),
             case(1, &["restore", "saved", "files"]),
+            case(0, &["restore", "saved", "--drill"]),
         ],
         // One that serves is in a test of its own.
         "serve" => vec![

@@ -75,19 +75,39 @@ fn the_whole_text() {
     umask 022
     if [ "$(id -u)" -ne 0 ]; then echo 'run this as root' >&2; exit 1; fi
     work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
+    kept=0
+    made=
+    undo() {
+        while [ "$kept" -gt 0 ]; do
+            file=$(cat "$work/$kept.name")
+            rm -f "${file%/*}/.${file##*/}.new"
+            if [ -e "$work/$kept.was" ]; then mv -f "$work/$kept.was" "$file"; else rm -f "$file"; fi
+            kept=$((kept - 1))
+        done
+        for directory in $made; do rmdir "$directory" || :; done
+        made=
+    }
+    trap 'undo; rm -rf "$work"' EXIT
     trap 'exit 130' HUP INT TERM
+    keep() {
+        echo "$1" > "$work/$((kept + 1)).name"
+        if [ -e "$1" ]; then cp -p "$1" "$work/$((kept + 1)).was"; fi
+        kept=$((kept + 1))
+    }
     put() {
-        if cmp -s "$1" "$2"; then chmod 644 "$2"; return 0; fi
-        mkdir -p "${2%/*}"
-        cp "$1" "${2%/*}/.${2##*/}.new"
-        chmod 644 "${2%/*}/.${2##*/}.new"
+        if cmp -s "$1" "$2"; then chmod "$3" "$2"; return 0; fi
+        if [ -d "${2%/*}" ]; then :; else made="${2%/*} $made"; mkdir -p "${2%/*}"; fi
+        keep "$2"
+        rm -f "${2%/*}/.${2##*/}.new"
+        (umask 077; cat "$1" > "${2%/*}/.${2##*/}.new")
+        chmod "$3" "${2%/*}/.${2##*/}.new"
         mv -f "${2%/*}/.${2##*/}.new" "$2"
     }
     url=http://127.0.0.1:<PORT>/preprod
     keyring=/usr/share/keyrings/preprod-archive-keyring.gpg
     entry=/etc/apt/sources.list.d/preprod.sources
     list=/etc/apt/sources.list.d/preprod.list
+    package=''
 
     addresses='/^[Uu][Rr][Ii][Ss]:/{
     s/^[^:]*://
@@ -158,37 +178,44 @@ fn the_whole_text() {
     if dpkg -S "$keyring" > /dev/null 2>&1; then
         echo "keeping $keyring, which belongs to a package"
     else
-        put "$work/keyring" "$keyring"
+        put "$work/keyring" "$keyring" 644
     fi
-    for old in "$list" "$entry"; do
-        if [ -e "$old" ]; then cp -p "$old" "$work/${old##*/}"; fi
-    done
-    put "$work/entry" "$entry"
-    if [ -n "$outdated" ]; then mv -f "$list" "$list.save"; fi
+    put "$work/entry" "$entry" 644
+    if [ -n "$outdated" ]; then keep "$list"; keep "$list.save"; mv -f "$list" "$list.save"; fi
     if apt-get indextargets > /dev/null 2> "$work/said" < /dev/null; then :; else
+        undo
         cat "$work/said" >&2
-        rm -f "$entry"
-        if [ -e "$work/${entry##*/}" ]; then cp -p "$work/${entry##*/}" "$entry"; fi
-        if [ -e "$work/${list##*/}" ]; then cp -p "$work/${list##*/}" "$list"; rm -f "$list.save"; fi
-        echo "apt cannot read its sources with this entry, so $entry is as it was before." >&2
+        echo 'apt cannot read its sources with this entry, so everything is as it was before.' >&2
         echo "Remove every other entry for $url, then try again. It is named in:" >&2
         grep -lsF "$url" /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources >&2 || :
         exit 1
     fi
     if apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
         -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"; then cat "$work/said" >&2; else
+        undo
         cat "$work/said" >&2
-        if [ -n "${auth:-}" ] && grep -q ' 401 ' "$work/said" && [ "$(grep -c '^machine ' "$auth")" -eq 1 ]; then
-            if [ -e "$work/auth" ]; then
-                cp -p "$work/auth" "$auth"
-                echo "The server refused the login, so $auth is as it was before." >&2
-            else
-                rm -f "$auth"
-                echo "The server refused the login, so $auth is removed: paste this again to give another one." >&2
-            fi
+        if grep -q ' 401 ' "$work/said"; then
+            echo 'The server refused the login.' >&2
+            if [ "${login:-}" = keep ]; then echo "Remove $auth to be asked for another one." >&2; fi
         fi
+        echo "apt cannot read $url, so everything is as it was before." >&2
         exit 1
     fi
+    if [ -n "$package" ]; then
+        policy=$(LC_ALL=C apt-cache policy "$package")
+        case "$policy" in
+        (*'Candidate: (none)'*) ;;
+        (*" $url "*) package= ;;
+        esac
+        if [ -n "$package" ]; then
+            undo
+            echo "apt has read $url, but cannot install $package from it, so everything is as it was before." >&2
+            echo 'The machine may have another architecture than the repository, or a preference against it.' >&2
+            exit 1
+        fi
+    fi
+    kept=0
+    made=
     )
 
     # Here, in another terminal:

@@ -19,7 +19,7 @@ fn in_release(environment: &Environment, repository: &str) -> String {
 }
 
 /// A store that has the public part of its key alone, and the secret one.
-fn offline_store() -> (Environment, SecretKey) {
+pub(crate) fn offline_store() -> (Environment, SecretKey) {
     let environment = store();
     let mut files = environment.root().join("keys").read_dir_utf8().unwrap();
     let path = files.next().unwrap().unwrap().into_path();
@@ -31,7 +31,7 @@ fn offline_store() -> (Environment, SecretKey) {
 }
 
 /// What the person does on the other machine.
-fn sign(directory: &Utf8Path, key: SecretKey) {
+pub(crate) fn sign(directory: &Utf8Path, key: SecretKey) {
     let signer = OpenPgpSigner::new(vec![key]).unwrap();
     for release in releases(directory) {
         let signed = signer.sign(&fs::read(&release).unwrap(), SystemTime::now()).unwrap();

@@ -169,3 +169,42 @@ fn apt_reads_over_tls_with_a_token() {
     assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
     assert_eq!(apt.download("hello"), fs::read(environment.path("files/hello_1.0_all.deb")).unwrap());
 }
+
+#[test]
+fn the_script_brings_the_authority_that_the_machine_does_not_know() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    if !certificate(&environment, "only") {
+        return;
+    }
+    install(&environment, "only");
+    let (certificate, key) = (environment.path("used.crt"), environment.path("used.key"));
+    let settings = |authority: &str| {
+        format!(
+            "[serve]\nlisten = [\"https://127.0.0.1:0\", \"127.0.0.1:0\"]\n\
+             tls = {{ certificate = \"{certificate}\", key = \"{key}\", authority = \"{authority}\" }}\n"
+        )
+    };
+    configure(&environment, &settings(certificate.as_str()));
+    let (_server, address) = serve(&environment);
+    let Some(apt) = Apt::new(&environment, "client") else { return };
+    let script = environment.run(&["client-config", "prod", "--url", &address]).succeeds().stdout;
+    let _ = apt.set_up(&script, "bookworm", "").succeeds();
+    assert_eq!(apt.candidate("hello").as_deref(), Some("1.0"));
+    let _ = apt.update().succeeds();
+    let removal =
+        environment.run(&["client-config", "prod", "--url", &address, "--remove"]).succeeds().stdout;
+    let _ = apt.set_up(&removal, "bookworm", "").succeeds();
+    assert!(!apt.path("etc/apt/prod-ca.crt").exists() && !apt.path("etc/apt/apt.conf.d/50prod").exists());
+    // The line trusts the script by its hash, and so needs no authority.
+    let arguments = ["client-config", "prod", "--script", "--url", &address];
+    let line = environment.run(&arguments).succeeds().stdout;
+    let fetched = line.trim_end().replace("&& sh \"$d/s\")", "&& cat \"$d/s\")");
+    let mut fetch = environment.other(&["sh", "-c", &fetched]);
+    let fetched = environment.finish(fetch.env("APT_CONFIG", apt.path("etc/apt/apt.conf"))).succeeds();
+    assert_eq!(fetched.stdout.trim_end(), script.trim_end());
+    // A key is never handed out.
+    configure(&environment, &settings(key.as_str()));
+    let refused = environment.run(&["client-config", "prod", "--url", &address]).ends_with(1);
+    assert!(refused.stderr.contains("holds no certificate in PEM, or a key"), "{refused}");
+}

@@ -252,7 +252,7 @@ fn an_invitation_sets_a_machine_up_and_replaces_its_login() {
     assert!(before.contains("login web1"));
     // A wrong token leaves the good one.
     let wrong = apt.set_up(&script, "bookworm", "web1\nrepo_0123456789abcdef_wrong\n").ends_with(1);
-    assert!(wrong.stderr.contains("is as it was before"), "{wrong}");
+    assert!(wrong.stderr.contains("everything is as it was before"), "{wrong}");
     assert_eq!(fs::read_to_string(&entry).unwrap(), before);
     let (script, login) = invite("web2");
     let _ = apt.set_up(&script, "bookworm", &login).succeeds();

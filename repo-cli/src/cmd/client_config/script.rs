@@ -13,19 +13,41 @@ use deb_parse::Architecture;
 use super::setup::{Block, Setup};
 use crate::error::Failure;
 
-/// What comes before the parts that differ.
+/// How every script begins.
 const BEGINNING: &str = r#"(
 set -eu
 umask 022
 if [ "$(id -u)" -ne 0 ]; then echo 'run this as root' >&2; exit 1; fi
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+"#;
+
+/// How files are changed. What `put` and `keep` touch is as it was before, to the byte, unless all of it was done.
+const CHANGES: &str = r#"work=$(mktemp -d)
+kept=0
+made=
+undo() {
+    while [ "$kept" -gt 0 ]; do
+        file=$(cat "$work/$kept.name")
+        rm -f "${file%/*}/.${file##*/}.new"
+        if [ -e "$work/$kept.was" ]; then mv -f "$work/$kept.was" "$file"; else rm -f "$file"; fi
+        kept=$((kept - 1))
+    done
+    for directory in $made; do rmdir "$directory" || :; done
+    made=
+}
+trap 'undo; rm -rf "$work"' EXIT
 trap 'exit 130' HUP INT TERM
+keep() {
+    echo "$1" > "$work/$((kept + 1)).name"
+    if [ -e "$1" ]; then cp -p "$1" "$work/$((kept + 1)).was"; fi
+    kept=$((kept + 1))
+}
 put() {
-    if cmp -s "$1" "$2"; then chmod 644 "$2"; return 0; fi
-    mkdir -p "${2%/*}"
-    cp "$1" "${2%/*}/.${2##*/}.new"
-    chmod 644 "${2%/*}/.${2##*/}.new"
+    if cmp -s "$1" "$2"; then chmod "$3" "$2"; return 0; fi
+    if [ -d "${2%/*}" ]; then :; else made="${2%/*} $made"; mkdir -p "${2%/*}"; fi
+    keep "$2"
+    rm -f "${2%/*}/.${2##*/}.new"
+    (umask 077; cat "$1" > "${2%/*}/.${2##*/}.new")
+    chmod "$3" "${2%/*}/.${2##*/}.new"
     mv -f "${2%/*}/.${2##*/}.new" "$2"
 }
 "#;
@@ -59,8 +81,7 @@ if active | grep -qF -e "$url " -e "$url/ "; then
 fi
 "#;
 
-/// Asks for the login, unless the machine has one for this address. It is written where only root can read it; a name that begins with a
-/// dot is not read by apt before it is whole. Nothing of it is an argument of a program.
+/// Asks for the login, unless the machine has one for this address. It is written where only root can read it. Nothing of it is an argument of a program.
 /// The answers are read from the terminal, if there is one: on standard input there may be another such script. With `repo_login=stdin` they
 /// are there, and take the place of the login that the machine has.
 const LOGIN: &str = r#"
@@ -76,23 +97,20 @@ elif (: < /dev/tty) 2> /dev/null; then
 else
     exec 3<&0
 fi
-if [ "$login" != keep ]; then
+if [ "$login" = keep ]; then :; else
     if [ "$login" = ask ]; then printf 'user name for %s: ' "$machine" >&2; fi
     read -r user <&3 || user=
     if [ "$login" = ask ]; then printf 'password: ' >&2; fi
-    if [ -t 3 ]; then trap 'stty echo <&3; rm -rf "$work"' EXIT; stty -echo <&3; fi
+    if [ -t 3 ]; then trap 'stty echo <&3; undo; rm -rf "$work"' EXIT; stty -echo <&3; fi
     read -r password <&3 || password=
-    if [ -t 3 ]; then stty echo <&3; trap 'rm -rf "$work"' EXIT; echo >&2; fi
+    if [ -t 3 ]; then stty echo <&3; trap 'undo; rm -rf "$work"' EXIT; echo >&2; fi
     exec 3<&-
     if [ -z "$user" ] || [ -z "$password" ]; then echo 'a user name and a password are needed' >&2; exit 1; fi
     case "$user$password" in
     (*[[:space:]]*) echo 'apt cannot read a user name or a password with a blank in it' >&2; exit 1 ;;
     esac
-    mkdir -p "${auth%/*}"
-    if [ -e "$auth" ]; then cp -p "$auth" "$work/auth"; fi
-    rm -f "${auth%/*}/.${auth##*/}.new"
-    (umask 077; printf 'machine %s\nlogin %s\npassword %s\n' "$machine" "$user" "$password" > "${auth%/*}/.${auth##*/}.new")
-    mv -f "${auth%/*}/.${auth##*/}.new" "$auth"
+    (umask 077; printf 'machine %s\nlogin %s\npassword %s\n' "$machine" "$user" "$password" > "$work/login")
+    put "$work/login" "$auth" 600
 fi
 "#;
 
@@ -110,42 +128,69 @@ const NARROW: &str = r#"    case "$mine" in
 done
 "#;
 
+/// Makes apt trust the authority that signed the certificate of the server, for that server alone.
+const AUTHORITY: &str = r#"
+put "$work/authority" "$authority" 644
+printf 'Acquire::https::%s::CaInfo "%s";\n' "$host" "$authority" > "$work/conf"
+put "$work/conf" "$conf" 644
+"#;
+
 /// Puts the key and the entry in place. Two entries with different keys for one address make apt refuse every source of the machine: the
-/// entry of this name is replaced, and if apt cannot read its sources with the new one, all is as it was before.
+/// entry of this name is replaced. `apt-get update` may end with 0 though nothing can be installed: so it is looked for the package with the
+/// keys, where the repository has it.
 const END: &str = r#"
 if dpkg -S "$keyring" > /dev/null 2>&1; then
     echo "keeping $keyring, which belongs to a package"
 else
-    put "$work/keyring" "$keyring"
+    put "$work/keyring" "$keyring" 644
 fi
-for old in "$list" "$entry"; do
-    if [ -e "$old" ]; then cp -p "$old" "$work/${old##*/}"; fi
-done
-put "$work/entry" "$entry"
-if [ -n "$outdated" ]; then mv -f "$list" "$list.save"; fi
+put "$work/entry" "$entry" 644
+if [ -n "$outdated" ]; then keep "$list"; keep "$list.save"; mv -f "$list" "$list.save"; fi
 if apt-get indextargets > /dev/null 2> "$work/said" < /dev/null; then :; else
+    undo
     cat "$work/said" >&2
-    rm -f "$entry"
-    if [ -e "$work/${entry##*/}" ]; then cp -p "$work/${entry##*/}" "$entry"; fi
-    if [ -e "$work/${list##*/}" ]; then cp -p "$work/${list##*/}" "$list"; rm -f "$list.save"; fi
-    echo "apt cannot read its sources with this entry, so $entry is as it was before." >&2
+    echo 'apt cannot read its sources with this entry, so everything is as it was before.' >&2
     echo "Remove every other entry for $url, then try again. It is named in:" >&2
     grep -lsF "$url" /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources >&2 || :
     exit 1
 fi
 if apt-get update -o Dir::Etc::sourcelist="$entry" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
     -o APT::Update::Error-Mode=any < /dev/null 2> "$work/said"; then cat "$work/said" >&2; else
+    undo
     cat "$work/said" >&2
-    if [ -n "${auth:-}" ] && grep -q ' 401 ' "$work/said" && [ "$(grep -c '^machine ' "$auth")" -eq 1 ]; then
-        if [ -e "$work/auth" ]; then
-            cp -p "$work/auth" "$auth"
-            echo "The server refused the login, so $auth is as it was before." >&2
-        else
-            rm -f "$auth"
-            echo "The server refused the login, so $auth is removed: paste this again to give another one." >&2
-        fi
+    if grep -q ' 401 ' "$work/said"; then
+        echo 'The server refused the login.' >&2
+        if [ "${login:-}" = keep ]; then echo "Remove $auth to be asked for another one." >&2; fi
     fi
+    echo "apt cannot read $url, so everything is as it was before." >&2
     exit 1
+fi
+if [ -n "$package" ]; then
+    policy=$(LC_ALL=C apt-cache policy "$package")
+    case "$policy" in
+    (*'Candidate: (none)'*) ;;
+    (*" $url "*) package= ;;
+    esac
+    if [ -n "$package" ]; then
+        undo
+        echo "apt has read $url, but cannot install $package from it, so everything is as it was before." >&2
+        echo 'The machine may have another architecture than the repository, or a preference against it.' >&2
+        exit 1
+    fi
+fi
+kept=0
+made=
+)
+"#;
+
+/// Takes back what the script did. What others put into the same files stays, as above.
+const REMOVAL: &str = r#"
+rm -f "$entry" "$auth" "$conf" "$authority"
+if [ -n "$outdated" ]; then rm -f "$list"; fi
+if dpkg -S "$keyring" > /dev/null 2>&1; then
+    echo "keeping $keyring, which belongs to a package: apt-get purge $package removes it"
+else
+    rm -f "$keyring"
 fi
 )
 "#;
@@ -165,23 +210,14 @@ impl Setup {
     /// When the library for signatures fails to write the key.
     pub(super) fn script(&self, blocks: &[Block]) -> Result<String, Failure> {
         let mut text = self.heading(blocks);
+        let package = if self.has_keyring_package { self.keyring_package.as_str() } else { "" };
         text.push_str(BEGINNING);
-        let variables = [
-            ("url", self.url.to_string()),
-            ("keyring", self.keyring_path.clone()),
-            ("entry", self.sources_path()),
-            ("list", self.sources_path().replace(".sources", ".list")),
-        ];
-        for (name, value) in variables {
-            push(&mut text, format_args!("{name}={}\n", quoted(&value)));
+        text.push_str(CHANGES);
+        self.name_files(&mut text, &[("package", package)]);
+        push_binary(&mut text, "keyring", &self.keyring.binary()?);
+        if let Some(authority) = &self.authority {
+            push_binary(&mut text, "authority", authority.as_bytes());
         }
-        text.push_str(OTHERS);
-        text.push_str("\nbase64 -d > \"$work/keyring\" <<'END'\n");
-        let key = STANDARD.encode(self.keyring.binary()?);
-        for line in key.as_bytes().chunks(76) {
-            push(&mut text, format_args!("{}\n", String::from_utf8_lossy(line)));
-        }
-        text.push_str("END\n");
         match blocks {
             [block] => push(&mut text, format_args!("\n{}", self.written(block))),
             blocks => {
@@ -211,8 +247,40 @@ impl Setup {
             let (machine, auth) = (quoted(&self.machine()), quoted(&self.auth_path()));
             push(&mut text, format_args!("\nmachine={machine}\nauth={auth}{LOGIN}"));
         }
+        if self.authority.is_some() {
+            let host = quoted(self.url.host());
+            let (authority, conf) = (quoted(&self.authority_path()), quoted(&self.conf_path()));
+            push(&mut text, format_args!("\nhost={host}\nauthority={authority}\nconf={conf}{AUTHORITY}"));
+        }
         text.push_str(END);
         Ok(text)
+    }
+
+    /// Returns the script that takes back what the others do.
+    pub(crate) fn removal(&self) -> String {
+        let mut text = format!("# Takes {} off a machine: paste all of this into a root shell\n", self.url);
+        let (auth, conf, authority) = (self.auth_path(), self.conf_path(), self.authority_path());
+        let variables = [
+            ("auth", &*auth),
+            ("conf", &*conf),
+            ("authority", &*authority),
+            ("package", &*self.keyring_package),
+        ];
+        text.push_str(BEGINNING);
+        self.name_files(&mut text, &variables);
+        text.push_str(REMOVAL);
+        text
+    }
+
+    /// Writes the names of the files, and what stops where others have something in them.
+    fn name_files(&self, text: &mut String, variables: &[(&str, &str)]) {
+        let (url, entry) = (self.url.to_string(), self.sources_path());
+        let list = entry.replace(".sources", ".list");
+        let all = [("url", &*url), ("keyring", &*self.keyring_path), ("entry", &*entry), ("list", &*list)];
+        for (name, value) in all.iter().chain(variables) {
+            push(text, format_args!("{name}={}\n", quoted(value)));
+        }
+        text.push_str(OTHERS);
     }
 
     fn heading(&self, blocks: &[Block]) -> String {
@@ -233,6 +301,15 @@ impl Setup {
     fn written(&self, block: &Block) -> String {
         format!("cat > \"$work/entry\" <<'END'\n{}END\n", self.entry(block))
     }
+}
+
+/// Writes the command that makes a file among those that are put in place later.
+fn push_binary(text: &mut String, name: &str, bytes: &[u8]) {
+    push(text, format_args!("\nbase64 -d > \"$work/{name}\" <<'END'\n"));
+    for line in STANDARD.encode(bytes).as_bytes().chunks(76) {
+        push(text, format_args!("{}\n", String::from_utf8_lossy(line)));
+    }
+    text.push_str("END\n");
 }
 
 fn push(text: &mut String, more: std::fmt::Arguments<'_>) {

@@ -20,6 +20,11 @@ pub(crate) struct Setup {
     /// The address of the repository itself.
     pub(super) url: Url,
     pub(super) keyring: Keyring,
+    /// The package with the keys, and whether clients find it.
+    pub(super) keyring_package: String,
+    pub(super) has_keyring_package: bool,
+    /// The certificate, in PEM, of the authority that signed the certificate of the server, where clients do not know it.
+    pub(super) authority: Option<String>,
     /// Whether clients need a password.
     pub(super) needs_password: bool,
     /// One for each machine that is set up differently.
@@ -102,8 +107,11 @@ impl Setup {
         Ok(Self {
             name: repository.name.client_name(),
             keyring_path: repository.name.keyring_path(),
-            url,
             keyring: keyring(session, repository)?,
+            keyring_package: repository.name.keyring_package().to_string(),
+            has_keyring_package: has_keyring_package(session, repository)?,
+            authority: authority(session, &url)?,
+            url,
             needs_password: session.config.needs_password(&repository.name),
             blocks,
         })
@@ -117,6 +125,16 @@ impl Setup {
     /// Returns where the client keeps the login.
     pub(crate) fn auth_path(&self) -> String {
         format!("/etc/apt/auth.conf.d/{}.conf", self.name)
+    }
+
+    /// Returns where the client keeps the certificate of the authority.
+    pub(super) fn authority_path(&self) -> String {
+        format!("/etc/apt/{}-ca.crt", self.name)
+    }
+
+    /// Returns where the client is told of it.
+    pub(super) fn conf_path(&self) -> String {
+        format!("/etc/apt/apt.conf.d/50{}", self.name)
     }
 
     /// Returns the address to which apt sends the login. Over plain HTTP apt sends it only when the scheme is named; and it compares the
@@ -186,6 +204,23 @@ impl Block {
         });
         paragraphs.collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Returns whether clients find the package with the keys.
+fn has_keyring_package(session: &Session, repository: &RepositorySettings) -> Result<bool, Failure> {
+    let versions = session.store.keyring_versions(&repository.name)?;
+    Ok(versions.iter().any(|version| version.published.is_some()))
+}
+
+/// Reads the certificate of the authority that clients are to trust for the server.
+fn authority(session: &Session, url: &Url) -> Result<Option<String>, Failure> {
+    let Some(path) = session.config.authority().filter(|_| url.is_of_tls()) else { return Ok(None) };
+    let path = session.config.root().join(path);
+    let text = std::fs::read_to_string(&path).map_err(Failure::io("read", &path))?;
+    if text.contains("PRIVATE KEY") || !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(Failure::NoAuthority { path });
+    }
+    Ok(Some(text))
 }
 
 /// Returns the keys that clients need: those that will sign what is published next. Who may not read the directory of keys gets those that

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use jiff::{SignedDuration, Timestamp};
+use repo_config::{BackupTime, Recurrence};
 use repo_store::{
     CurrentPublication, GcOptions, LogEntry, Operation, PromoteOptions, RepositoryName, RepositorySettings,
     Revision, UpkeepRun,
@@ -21,6 +22,9 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// After so long without a backup of what has changed since, somebody should make one.
 const BACKUP_DUE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// After so long a change should be in a backup that is made after each change.
+const UNSAVED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// After so long without a check, somebody should run one.
 const CHECK_DUE: SignedDuration = SignedDuration::from_hours(35 * 24);
@@ -334,12 +338,24 @@ fn backup(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
         subject.attention(format!("{files} could not be saved"), Some("repo-cli fsck".to_owned()));
     }
     // A change of the second in which it began may have come too late for it.
-    let changed = session.store.last_entry()?.is_some_and(|last| last.as_second() >= run.date.as_second());
-    if age > BACKUP_DUE && changed {
+    let lacks = session.store.last_entry()?.filter(|last| last.as_second() >= run.date.as_second());
+    if lacks.is_some_and(|last| is_backup_due(session, age, now.duration_since(last))) {
         subject.attention("the store has changed since", command(place));
     }
     subject.say(format!("{} to {place}", ago(run.date, now)));
     Ok(())
+}
+
+/// Returns whether a backup of that age is too old for a store whose last change is so long ago, by the times at which `serve` makes backups.
+fn is_backup_due(session: &Session, age: SignedDuration, since_change: SignedDuration) -> bool {
+    let due = match session.config.schedule().backup.map(|(_, when)| when) {
+        Some(BackupTime::AfterChange) if since_change > UNSAVED_FOR => return true,
+        None | Some(BackupTime::AfterChange) => BACKUP_DUE,
+        Some(BackupTime::At(Recurrence::Hourly)) => SignedDuration::from_hours(3),
+        Some(BackupTime::At(Recurrence::Daily(_))) => SignedDuration::from_hours(36),
+        Some(BackupTime::At(Recurrence::Weekly(..))) => SignedDuration::from_hours(8 * 24),
+    };
+    age > due
 }
 
 fn last_check(session: &Session, subject: &mut Subject) -> Result<(), Failure> {

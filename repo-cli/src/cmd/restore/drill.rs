@@ -1,0 +1,226 @@
+//! `restore --drill`: shows that a backup can be restored, and what would be lost by it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufReader, ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use repo_store::{RepositoryName, Store};
+use serde::Serialize;
+
+use super::{Restored, restore};
+use crate::args::Global;
+use crate::error::{Failure, Outcome};
+use crate::output::{Output, count};
+use crate::session;
+
+/// A directory that is removed when it is dropped.
+struct Temporary(Utf8PathBuf);
+
+impl Temporary {
+    /// Makes a directory that nobody else can look into, as the keys will lie in it.
+    fn within(parent: &Utf8Path) -> Result<Self, Failure> {
+        let path = parent.join(format!("repo-cli-drill.{}", std::process::id()));
+        let make = || {
+            fs::create_dir(&path)?;
+            fs::set_permissions(&path, Permissions::from_mode(0o700))
+        };
+        make().map_err(Failure::io("create", &path))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What is left of it is in a directory whose name tells what it is.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// How a repository that was restored compares with that of the store.
+#[derive(Serialize)]
+struct ComparedRepository {
+    repository: String,
+    /// How many changes of the store the backup lacks; none when the store does not have the state of the backup.
+    missing_changes: Option<usize>,
+    /// How many published files are the same; none when the backup lacks changes or what was published last.
+    same_files: Option<usize>,
+    /// Published files that are not the same, or are in one of both only.
+    different_files: Vec<Utf8PathBuf>,
+}
+
+#[derive(Serialize)]
+struct DrillJson<'a> {
+    #[serde(flatten)]
+    restored: &'a serde_json::Value,
+    /// Whether there was a store to compare with.
+    compared: bool,
+    repositories: Vec<ComparedRepository>,
+}
+
+pub(super) fn run(
+    backup: &Utf8Path,
+    within: Option<&Utf8Path>,
+    global: &Global,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let parent = match within {
+        Some(parent) => parent.to_owned(),
+        None => Utf8PathBuf::from_path_buf(std::env::temp_dir())
+            .map_err(|path| Failure::NotUtf8 { path: path.display().to_string() })?,
+    };
+    let temporary = Temporary::within(&parent)?;
+    let directory = temporary.0.join("store");
+    let Restored { store, json, is_whole } = restore(backup, &directory, global, output)?;
+    // A drill on another machine has nothing to compare with.
+    let current = session::find_store_root(global).ok().filter(|root| root.join("store/format").exists());
+    let mut repositories = Vec::new();
+    if let Some(root) = &current {
+        let of_store = Store::open(root)?;
+        let mut names = store.repositories()?;
+        names.extend(of_store.repositories()?);
+        for name in names {
+            // What is published may have other directories beside those of repositories.
+            if store.head(&name)?.is_some() || of_store.head(&name)?.is_some() {
+                repositories.push(compare(&name, (&store, &directory), (&of_store, root))?);
+            }
+        }
+    }
+    repositories.iter().for_each(|compared| output.say(&sentence(compared)));
+    let is_same = repositories.iter().all(|compared| compared.different_files.is_empty());
+    let is_good = is_whole && is_same;
+    output.say(&match (is_good, &current) {
+        (false, _) => format!("{backup} cannot be relied on: see above"),
+        (true, Some(_)) => format!("{backup} can be restored"),
+        (true, None) => format!("{backup} can be restored; there was no store to compare it with"),
+    });
+    let document = DrillJson { restored: &json, compared: current.is_some(), repositories };
+    output.result(&document, || {});
+    Ok(Outcome::of(is_good))
+}
+
+fn sentence(compared: &ComparedRepository) -> String {
+    let ComparedRepository { repository, missing_changes, same_files, different_files } = compared;
+    match (different_files.first(), missing_changes, same_files) {
+        (Some(path), ..) => {
+            let files = count(different_files.len(), "published file");
+            format!("{repository}: would not come back as now: {files}, such as {path}")
+        }
+        (None, Some(0), Some(same)) => {
+            format!("{repository}: would come back as now, with {}", count(*same, "published file"))
+        }
+        (None, Some(0), None) => format!("{repository}: what was published last would be lost"),
+        (None, Some(changes), _) => format!("{repository}: {} would be lost", count(*changes, "change")),
+        (None, None, _) => format!("{repository}: the backup has a state that the store does not have"),
+    }
+}
+
+fn compare(
+    repository: &RepositoryName,
+    (restored, restored_root): (&Store, &Utf8Path),
+    (current, root): (&Store, &Utf8Path),
+) -> Result<ComparedRepository, Failure> {
+    let saved = restored.head(repository)?.map(|head| head.id());
+    let missing_changes = match saved {
+        None => Some(current.history(repository).count()),
+        Some(saved) => {
+            let ids = current.history(repository).map(|revision| revision.map(|revision| revision.id()));
+            ids.collect::<Result<Vec<_>, _>>()?.iter().position(|id| *id == saved)
+        }
+    };
+    let mut compared = ComparedRepository {
+        repository: repository.to_string(),
+        missing_changes,
+        same_files: None,
+        different_files: Vec::new(),
+    };
+    // What was published since is not in the backup.
+    let shown =
+        |store: &Store| store.current_publication(repository).map(|shown| shown.map(|shown| shown.id));
+    if missing_changes != Some(0) || shown(current)? != shown(restored)? {
+        return Ok(compared);
+    }
+    let public = Utf8Path::new("public").join(repository.as_str());
+    let (before, after) = (root.join(&public), restored_root.join(&public));
+    let (mut files, others) = (tree(&before)?, tree(&after)?);
+    let mut same_files = 0;
+    for (path, found) in others {
+        let is_same = match files.remove(&path) {
+            Some(Entry::File(size)) => {
+                found == Entry::File(size) && is_equal(&before.join(&path), &after.join(&path))?
+            }
+            Some(link) => link == found,
+            None => false,
+        };
+        if is_same {
+            same_files += 1;
+        } else {
+            compared.different_files.push(public.join(path));
+        }
+    }
+    compared.different_files.extend(files.into_keys().map(|path| public.join(path)));
+    compared.same_files = Some(same_files);
+    Ok(compared)
+}
+
+/// A file, by its size, or where a link leads to.
+#[derive(PartialEq, Eq)]
+enum Entry {
+    File(u64),
+    Link(String),
+}
+
+/// Returns the files and links below a directory, by their paths from there.
+fn tree(root: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, Entry>, Failure> {
+    let (mut found, mut directories) = (BTreeMap::new(), vec![Utf8PathBuf::new()]);
+    while let Some(directory) = directories.pop() {
+        let place = root.join(&directory);
+        let entries = match place.read_dir_utf8() {
+            Err(error) if error.kind() == ErrorKind::NotFound && directory.as_str().is_empty() => {
+                return Ok(found);
+            }
+            entries => entries.map_err(Failure::io("list", &place))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(Failure::io("list", &place))?;
+            let path = directory.join(entry.file_name());
+            let look = Failure::io("look at", entry.path());
+            let status = match entry.metadata() {
+                Ok(status) => status,
+                Err(error) => return Err(look(error)),
+            };
+            if status.is_dir() {
+                directories.push(path);
+            } else if status.is_symlink() {
+                let target = entry.path().read_link_utf8().map_err(look)?;
+                found.insert(path, Entry::Link(target.into_string()));
+            } else {
+                found.insert(path, Entry::File(status.len()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Compares the contents of two files.
+fn is_equal(one: &Utf8Path, other: &Utf8Path) -> Result<bool, Failure> {
+    let open = |path: &Utf8Path| File::open(path).map(BufReader::new).map_err(Failure::io("read", path));
+    same_bytes(open(one)?, open(other)?).map_err(Failure::io("read", other))
+}
+
+fn same_bytes(mut one: impl Read, mut other: impl Read) -> io::Result<bool> {
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    loop {
+        left.clear();
+        right.clear();
+        one.by_ref().take(1 << 20).read_to_end(&mut left)?;
+        other.by_ref().take(1 << 20).read_to_end(&mut right)?;
+        if left != right {
+            return Ok(false);
+        }
+        if left.is_empty() {
+            return Ok(true);
+        }
+    }
+}
