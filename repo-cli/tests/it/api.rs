@@ -582,3 +582,56 @@ fn hostile_requests_are_refused_and_change_nothing() {
     let (_, log) = api.server.interrupt();
     assert!(!log.contains(&token), "{log}");
 }
+
+#[test]
+fn a_token_that_is_revoked_during_an_upload_adds_nothing() {
+    let api = Interface::new(store());
+    let token = api.token("preprod", "ci", &["add"]);
+    let hello = fs::read(api.environment.package("hello", "1.0", "all")).unwrap();
+    let mut connection = TcpStream::connect(&api.address).unwrap();
+    let (first, rest) = hello.split_at(hello.len() / 2);
+    let head = format!(
+        "PUT /api/v1/repositories/preprod/packages/hello_1.0_all.deb HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\
+         Authorization: Bearer {token}\r\n\r\n",
+        hello.len()
+    );
+    connection.write_all(head.as_bytes()).unwrap();
+    connection.write_all(first).unwrap();
+    let begun = Instant::now();
+    while api.staged() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the upload does not begin");
+        sleep(Duration::from_millis(20));
+    }
+    let _ = api.environment.run(&["access", "revoke", "preprod", "ci"]).succeeds();
+    while api.get(&token, "/repositories/preprod/packages").status != 401 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it still counts");
+        sleep(Duration::from_millis(50));
+    }
+    connection.write_all(rest).unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).unwrap();
+    assert_eq!(code(&http::read_answer(&answer), 401), "E-API-TOKEN");
+    assert_eq!((api.commits("preprod"), api.staged()), (0, 0));
+}
+
+#[test]
+fn files_and_the_interface_are_served_at_one_address_or_apart() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    // Somebody else may take the port, which no other test can know.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let both = format!("[serve]\nlisten = \"127.0.0.1:{port}\"\napi = \"127.0.0.1:{port}\"\n");
+    configure(&environment, &both);
+    let status = |path: &str| http::request(&format!("127.0.0.1:{port}"), ("GET", path), "", b"").status;
+    let server = Server::start(environment.command().arg("serve"));
+    assert!(server.printed().contains("serving the interface for programs"), "{}", server.printed());
+    assert_eq!(status("/prod/dists/bookworm/InRelease"), 200);
+    assert_eq!((status("/api/v1/status"), status("/api/v2/status")), (401, 404));
+    drop(server);
+    let server = Server::start(environment.command().args(["serve", "--only", "files"]));
+    assert_eq!((status("/prod/dists/bookworm/InRelease"), status("/api/v1/status")), (200, 404));
+    drop(server);
+    configure(&environment, "");
+    let refused = environment.run(&["serve", "--only", "api"]).ends_with(2);
+    assert!(refused.stderr.contains("set `api` in [serve]"), "{refused}");
+}

@@ -1,10 +1,12 @@
 //! Uploads that are added together.
 //!
 //! All uploads of the same token with the same options that wait while one is being added are added by the next command, so they
-//! become one commit and one publication. Nobody waits for company: an upload that comes alone is added at once.
+//! become one commit and one publication. An upload that comes alone is added at once. After several were added together, the next command
+//! waits a moment: their clients have just been answered, and most of them are about to send the next file.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
@@ -15,6 +17,9 @@ use super::staging::Place;
 use super::status;
 use super::{Api, Refusal};
 
+/// How long the next command waits after the last upload that came, and in all.
+const CALM: Duration = Duration::from_millis(15);
+const LONGEST_WAIT: Duration = Duration::from_millis(150);
 /// The most uploads in one command.
 const MOST_TOGETHER: usize = 500;
 
@@ -51,6 +56,20 @@ impl Queue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until no more uploads come for a moment.
+    async fn gather(&self, group: &Group) {
+        let waiting = || self.lock().get(group).map_or(0, Vec::len);
+        let (begun, mut before) = (Instant::now(), 0);
+        loop {
+            tokio::time::sleep(CALM).await;
+            let now = waiting();
+            if now == before || begun.elapsed() > LONGEST_WAIT {
+                return;
+            }
+            before = now;
+        }
+    }
+
     /// Takes those that wait; nothing, and the group is gone, when nobody waits.
     fn take(&self, group: &Group) -> Vec<Waiting> {
         let mut groups = self.lock();
@@ -85,7 +104,11 @@ pub(super) async fn add(
                 if taken.is_empty() {
                     return;
                 }
+                let are_several = taken.len() > 1;
                 add_together(&api, &group, taken).await;
+                if are_several {
+                    api.queue.gather(&group).await;
+                }
             }
         });
     }
