@@ -307,7 +307,7 @@ fn an_upload_of_several_files_is_added_when_its_changes_file_comes() {
     assert_eq!(code(&send_changes(&ci), 422), "E-INCOMPLETE-UPLOAD");
     let waiting = api.put(&ci, &format!("{uploads}/{name}"), &hello);
     assert_eq!((waiting.status, waiting.document()["waiting"].as_str()), (202, Some(name)));
-    // The files of others are not there for everybody.
+    // Another token does not get the files of this one.
     assert_eq!(code(&send_changes(&other), 422), "E-INCOMPLETE-UPLOAD");
     assert_eq!(api.commits("preprod"), 0);
     let added = done(send_changes(&ci));
@@ -434,7 +434,7 @@ fn tokens_are_made_with_no_more_than_their_maker_has() {
     for scopes in [&["read"][..], &["add", "promote"], &["remove"], &["remove:*"], &["nonsense"]] {
         assert_eq!(code(&make("new", scopes), 403), "E-API-SCOPE", "{scopes:?}");
     }
-    assert_eq!(code(&make("new", &[]), 400), "E-API-REQUEST", "a token that reads is no less");
+    assert_eq!(code(&make("new", &[]), 400), "E-API-REQUEST", "a token without scopes would read by apt");
     let made = done(make("new", &["add:shop-*", "remove:hello*"]));
     let listed = done(api.get(&ci, path));
     assert!(!listed.to_string().contains(made["token"].as_str().unwrap()));
