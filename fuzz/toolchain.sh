@@ -53,7 +53,7 @@ dictionary() {
         version_* | routing) name=version ;;
         relation_round_trip) name=relation ;;
         deb_* | tarball_read | tarball_against_tar) name=deb ;;
-        keyring_read | secret_key_read | verify_*) name=openpgp ;;
+        keyring_read | public_key_read | secret_key_read | verify_*) name=openpgp ;;
         request_*) name=http ;;
         user_file_read) name=users ;;
         config_read | value_read) name=config ;;

@@ -37,8 +37,20 @@ assert_eq!(verified.text(), b"Suite: bookworm\nCodename: bookworm\n");
 //! remain: [`Signer`], [`Signed`], [`PublicKeys`], [`Fingerprint`], [`KeyProblem`], [`UserId`],
 //! [`Error`] and [`check_text`].
 
+#[cfg(all(test, feature = "openpgp"))]
+extern crate self as apt_sign;
+
 mod error;
 mod fingerprint;
+#[cfg(all(test, feature = "openpgp"))]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a broken law ends the test"
+)]
+mod fuzz_replay;
 mod key_problem;
 mod signer;
 mod text;
@@ -46,6 +58,10 @@ mod user_id;
 
 #[cfg(feature = "openpgp")]
 mod openpgp;
+
+#[cfg(all(feature = "openpgp", any(test, feature = "fuzzing")))]
+#[doc(hidden)]
+pub use openpgp::fuzzing;
 
 pub use error::{Error, KeyFileFault};
 pub use fingerprint::Fingerprint;

@@ -10,6 +10,7 @@ use super::checks::{Law, check_line};
 /// All laws by the names of their fuzz targets.
 pub const LAWS: &[(&str, Law)] = &[
     ("keyring_read", keyring_read),
+    ("public_key_read", public_key_read),
     ("secret_key_read", secret_key_read),
     ("verify_inline", verify_inline),
     ("verify_detached", verify_detached),
@@ -66,6 +67,16 @@ pub fn keyring_read(bytes: &[u8]) {
     }
     for fingerprint in ring.fingerprints() {
         assert_eq!(fingerprint.to_string().parse::<Fingerprint>().unwrap(), fingerprint);
+    }
+}
+
+/// A bare public key has one fingerprint, which depends on the time at which it was made.
+pub fn public_key_read(bytes: &[u8]) {
+    let read = |created| apt_sign::fuzzing::public_key(bytes, created);
+    match (read(now()), read(now()), read(now() - Duration::from_secs(1))) {
+        (Ok(one), Ok(same), Ok(other)) => assert!(one == same && one != other),
+        (Err(error), Err(_), Err(_)) => check_line(&error),
+        (one, same, other) => panic!("{one:?} {same:?} {other:?}"),
     }
 }
 

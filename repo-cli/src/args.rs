@@ -2,7 +2,7 @@ use std::ffi::OsString;
 
 use camino::Utf8PathBuf;
 use clap::builder::Styles;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 use repo_config::{FromText, InvalidValue};
 
 use crate::cmd;
@@ -46,6 +46,29 @@ pub(crate) struct Arguments {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// The verb in words, as it was given: `suite remove`.
+    #[arg(skip)]
+    pub(crate) verb: String,
+}
+
+/// Returns the words of the verb.
+fn verb_of(matches: &ArgMatches) -> String {
+    let first = matches.subcommand();
+    let words = std::iter::successors(first, |(_, matches)| matches.subcommand()).map(|(word, _)| word);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// When the log tells of a verb.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Logging {
+    /// Never: it changes nothing.
+    Nothing,
+    /// At its end.
+    Change,
+    /// When it begins and when it ends: it goes on, and tells of what changes meanwhile itself.
+    Service,
+    /// At its end, as the configuration of the store that it made in this directory says.
+    NewStore(Option<Utf8PathBuf>),
 }
 
 impl Arguments {
@@ -62,9 +85,10 @@ impl Arguments {
         };
         let read = |command: clap::Command| {
             let mut matches = command.try_get_matches_from(std::env::args_os())?;
-            Self::from_arg_matches_mut(&mut matches)
+            let verb = verb_of(&matches);
+            Ok(Self { verb, ..Self::from_arg_matches_mut(&mut matches)? })
         };
-        read(Self::command().color(color)).map_err(|error| {
+        read(Self::command().color(color)).map_err(|error: clap::Error| {
             if !error.use_stderr() {
                 return error;
             }
@@ -111,91 +135,58 @@ pub(crate) struct ChangeArguments {
     pub(crate) no_publish: bool,
 }
 
-/// How much of a long table is printed, for verbs that change something: there `--all` would be taken for more packages.
-#[derive(Clone, Copy, Debug, clap::Args)]
+/// How much of a long table is printed.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct LimitArguments {
-    /// Print at most this many rows of a table; 0 for all [default: 50]
+    /// Print at most this many rows of a table; 0 for all [default: 50 on a terminal, all elsewhere]
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
 }
 
-impl LimitArguments {
-    /// Returns how many rows are printed.
-    pub(crate) fn limit(self) -> RowLimit {
-        RowLimit::new(self.limit.unwrap_or(ROWS), "--limit 0")
-    }
-}
-
-/// How much of a long table is printed, for verbs that show something.
+/// The same for verbs where `--all`, as the option was once called, can mean nothing else.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct RowArguments {
-    /// Print at most this many rows of a table; 0 for all, as --all [default: 50]
+    /// Print at most this many rows of a table; 0 for all [default: 50 on a terminal, all elsewhere]
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
     /// Print every row
-    #[arg(long = "all", conflicts_with = "limit")]
+    #[arg(long = "all", conflicts_with = "limit", hide = true)]
     every: bool,
 }
 
-/// How many rows of a listing are printed, by its arguments.
+/// How many rows are printed, by the arguments.
 pub(crate) trait RowLimits {
-    /// Returns the number that is given.
-    fn given(&self) -> Option<RowLimit>;
+    /// Returns the number that is given; 0 for all.
+    fn given(&self) -> Option<usize>;
 
-    /// Returns the limit when no number is given.
-    fn default_limit(&self) -> RowLimit;
-
-    /// Returns how many rows a listing has that other programs search: off a terminal every row unless a number is given.
-    fn limit_of_listing(&self, output: &Output) -> RowLimit {
-        let usual = || if output.is_terminal() { self.default_limit() } else { RowLimit::NONE };
-        self.given().unwrap_or_else(usual)
+    /// Returns how many rows are printed: on a terminal a page, and elsewhere all, unless a number is given.
+    fn limit(&self, output: &Output) -> RowLimit {
+        let page = |is_terminal: bool| if is_terminal { ROWS } else { 0 };
+        let rows = |is_terminal| self.given().unwrap_or_else(|| page(is_terminal));
+        RowLimit::new(rows(output.is_terminal()), rows(output.talks_to_terminal()))
     }
 
-    /// Returns how many rows are printed for programs: every row unless a number is given.
+    /// Returns how many rows are printed for programs: all unless a number is given.
     fn limit_of_data(&self) -> RowLimit {
-        self.given().unwrap_or(RowLimit::NONE)
-    }
-}
-
-impl RowLimits for RowArguments {
-    fn given(&self) -> Option<RowLimit> {
-        (self.limit.is_some() || self.every).then(|| self.limit())
-    }
-
-    fn default_limit(&self) -> RowLimit {
-        self.limit()
+        let rows = self.given().unwrap_or(0);
+        RowLimit::new(rows, rows)
     }
 }
 
 impl RowLimits for LimitArguments {
-    fn given(&self) -> Option<RowLimit> {
-        self.limit.map(|_| self.limit())
-    }
-
-    fn default_limit(&self) -> RowLimit {
-        self.limit()
+    fn given(&self) -> Option<usize> {
+        self.limit
     }
 }
 
-impl RowArguments {
-    /// Returns how many rows are printed.
-    pub(crate) fn limit(self) -> RowLimit {
-        RowLimit::new(if self.every { 0 } else { self.limit.unwrap_or(ROWS) }, "--all")
-    }
-
-    /// The same for JSON, which has everything unless a number is given.
-    pub(crate) fn limit_of_json(self) -> RowLimit {
-        RowLimit::new(self.limit.unwrap_or(0), "")
-    }
-
-    /// Returns whether every row is asked for.
-    pub(crate) fn shows_every(self) -> bool {
-        self.every || self.limit == Some(0)
+impl RowLimits for RowArguments {
+    fn given(&self) -> Option<usize> {
+        self.limit.or(self.every.then_some(0))
     }
 }
 
-/// How many rows of a table are printed when nobody asks for another number.
-pub(crate) const ROWS: usize = 50;
+/// How many rows of a table are printed on a terminal when nobody asks for another number.
+const ROWS: usize = 50;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -213,21 +204,21 @@ pub(crate) enum Command {
     Versions(cmd::versions::VersionsArguments),
     /// Search names, descriptions, fields and files of packages
     Search(cmd::search::SearchArguments),
-    /// Show everything known of a package
+    /// Show everything known about a package, or a state of a repository
     Show(cmd::show::ShowArguments),
     /// Compare two states of suites or repositories
     Diff(cmd::diff::DiffArguments),
     /// Copy packages from one repository to another
     Promote(cmd::promote::PromoteArguments),
-    /// Take packages out of a repository
+    /// Remove packages from a repository
     Remove(cmd::remove::RemoveArguments),
     /// Keep versions out of a repository
     Hold(cmd::hold::HoldArguments),
-    /// Let versions in again that were held, removed or rolled back
+    /// Allow versions again that were held, removed or rolled back
     Unhold(cmd::hold::UnholdArguments),
     /// List the versions that are kept out of a repository, and why
     Holds(cmd::hold::HoldsArguments),
-    /// List what was done to a repository
+    /// List the changes of a repository
     History(cmd::history::HistoryArguments),
     /// Give a repository the content it had before
     Rollback(cmd::rollback::RollbackArguments),
@@ -238,11 +229,11 @@ pub(crate) enum Command {
     Undo(cmd::undo::UndoArguments),
     /// Name a state of a repository, so that it is kept and can be found
     Tag(cmd::tag::TagArguments),
-    /// Take out old versions by the rules in repo.toml
+    /// Remove old versions by the rules in repo.toml
     Retention(cmd::retention::RetentionArguments),
     /// Remove files that nothing refers to any more
     Gc(cmd::gc::GcArguments),
-    /// Show clients the current state of repositories
+    /// Publish repositories
     Publish(cmd::publish::PublishArguments),
     /// Make signatures apart from publishing
     Sign(cmd::sign::SignArguments),
@@ -272,7 +263,7 @@ pub(crate) enum Command {
     Suite(cmd::suite::SuiteArguments),
     /// Add, list and remove repositories in the configuration
     Repository(cmd::repository::RepositoryArguments),
-    /// Look after the store itself
+    /// Maintain the store itself
     Store(cmd::store::StoreArguments),
     /// Print what completes commands in a shell
     Completions(cmd::completions::CompletionsArguments),
@@ -347,35 +338,25 @@ impl Command {
 }
 
 impl Command {
-    /// Returns the name under which the log tells of the verb, if it changes something. One that goes on tells of each round itself.
-    pub(crate) fn logged_as(&self) -> Option<&'static str> {
-        let name = match self {
-            Self::Config(arguments) if arguments.writes() => "config set",
-            Self::Suite(arguments) if arguments.writes() => "suite",
-            Self::Repository(arguments) if arguments.writes() => "repository",
-            Self::Backup(_) => "backup",
-            Self::Store(_) => "store upgrade",
-            Self::Incoming(arguments) if !arguments.ends() => return None,
-            command if !command.writes() => return None,
-            Self::Add(_) => "add",
-            Self::Incoming(_) => "incoming",
-            Self::Promote(_) => "promote",
-            Self::Remove(_) => "remove",
-            Self::Rollback(_) => "rollback",
-            Self::Undo(_) => "undo",
-            Self::Tag(_) => "tag",
-            Self::Hold(_) => "hold",
-            Self::Unhold(_) => "unhold",
-            Self::Retention(_) => "retention",
-            Self::Gc(_) => "gc",
-            Self::Publish(_) => "publish",
-            Self::Sign(_) => "sign",
-            Self::Fsck(_) => "fsck",
-            Self::Key(_) => "key",
-            Self::Access(_) => "access",
-            _ => return None,
+    /// Returns when the log tells of the verb.
+    pub(crate) fn logging(&self) -> Logging {
+        let is_change = match self {
+            Self::Config(arguments) => arguments.writes(),
+            Self::Suite(arguments) => arguments.writes(),
+            Self::Repository(arguments) => arguments.writes(),
+            Self::Key(arguments) => arguments.changes(),
+            Self::Backup(_) | Self::Store(_) => true,
+            Self::Incoming(arguments) if !arguments.ends() => return Logging::Service,
+            Self::Serve(_) => return Logging::Service,
+            Self::Init(arguments) => return Logging::NewStore(arguments.directory.clone()),
+            Self::Quickstart(arguments) => return Logging::NewStore(Some(arguments.directory.clone())),
+            Self::Restore(arguments) => {
+                let root = arguments.new_store();
+                return root.map_or(Logging::Nothing, |root| Logging::NewStore(Some(root.clone())));
+            }
+            command => command.writes(),
         };
-        Some(name)
+        if is_change { Logging::Change } else { Logging::Nothing }
     }
 }
 
@@ -388,6 +369,74 @@ impl Command {
             Self::Versions(arguments) => arguments.prints_json(),
             Self::Search(arguments) => arguments.prints_json(),
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Verbs that only read, or write to standard output alone.
+    const READING: [&str; 19] = [
+        "access list",
+        "client-config",
+        "completions",
+        "config check",
+        "config schema",
+        "config show",
+        "diff",
+        "history",
+        "holds",
+        "key check",
+        "key export",
+        "key list",
+        "list",
+        "repository list",
+        "search",
+        "show",
+        "status",
+        "suite list",
+        "versions",
+    ];
+
+    /// Verbs that change something and have no `--dry-run`, and why.
+    const WITHOUT: [(&str, &str); 7] = [
+        ("fsck", "without --repair it only looks, which is what --repair would mend"),
+        ("init", "it makes a store in a new directory, which nobody reads yet"),
+        ("key certify", "it writes one new file, and asks a key service to sign it: both are what it is for"),
+        ("manual", "it writes manual pages to a directory of its own, for packagers"),
+        ("quickstart", "it makes a store of its own to look at"),
+        ("serve", "it shows what is published and changes none of it"),
+        ("sign export", "it writes to a new or empty directory, which nobody reads before it is signed"),
+    ];
+
+    /// The verbs at the ends of the tree, each with whether it takes `--dry-run`.
+    fn leaves(command: &clap::Command, path: &str, found: &mut BTreeMap<String, bool>) {
+        for verb in command.get_subcommands() {
+            let path = format!("{path} {}", verb.get_name()).trim_start().to_owned();
+            if verb.has_subcommands() {
+                leaves(verb, &path, found);
+            } else {
+                let takes = verb.get_arguments().any(|argument| argument.get_long() == Some("dry-run"));
+                found.insert(path, takes);
+            }
+        }
+    }
+
+    #[test]
+    fn every_verb_that_changes_something_shows_it_before() {
+        let mut found = BTreeMap::new();
+        leaves(&Arguments::command(), "", &mut found);
+        let without: Vec<&str> = WITHOUT.iter().map(|(verb, _)| *verb).collect();
+        for (verb, takes) in &found {
+            let is_known = READING.contains(&verb.as_str()) || without.contains(&verb.as_str());
+            assert_eq!(*takes, !is_known, "{verb}");
+        }
+        for verb in READING.iter().chain(&without) {
+            assert!(found.contains_key(*verb), "{verb} is no verb any more");
         }
     }
 }

@@ -328,7 +328,7 @@ impl PackageListing {
                 let titles: Vec<String> = names.map(str::to_ascii_uppercase).collect();
                 let columns = self.columns.iter().zip(&titles);
                 let head: Vec<Column<'_>> = columns.map(|(column, title)| column.of_table(title)).collect();
-                output.table(&head, &rows, limits.limit_of_listing(output));
+                output.table(&head, &rows, limits.limit(output));
                 rows.len()
             }
         }

@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{PackageName, Place, SuiteName, Version};
 use jiff::{SignedDuration, Timestamp};
 use repo_config::{ConfigError, EditError, KeyError};
-use repo_store::{ImportError, PublishError, RepositoryName, StorageError};
+use repo_store::{HolderName, ImportError, PublishError, RepositoryName, StorageError};
 use serde::Serialize;
 
 pub(crate) use self::hints::{EXTEND_KEY, NEW_KEY, SET_THE_CLOCK, store_hint};
@@ -274,7 +274,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Site(std::io::Error),
     /// A store with repositories whose `repo.toml` is gone.
-    #[error("{root} has a store with repositories, and no repo.toml")]
+    #[error("{root} holds a store with repositories but no repo.toml")]
     NoConfiguration {
         /// The directory of the store.
         root: Utf8PathBuf,
@@ -301,7 +301,7 @@ pub(crate) enum Failure {
         path: Utf8PathBuf,
     },
     /// A repository without any state.
-    #[error("nothing was ever done to {repository}")]
+    #[error("{repository} has no history")]
     NoHistory {
         /// The repository.
         repository: RepositoryName,
@@ -380,6 +380,14 @@ pub(crate) enum Failure {
     NotAnExport {
         /// The directory or the file.
         path: Utf8PathBuf,
+    },
+    /// A token that could not be shown to anybody and was revoked.
+    #[error("{repository}: the token of {holder} could not be shown, so it was revoked")]
+    TokenNotShown {
+        /// The repository.
+        repository: RepositoryName,
+        /// Whose it was.
+        holder: HolderName,
     },
     /// A command that signs, whose public key cannot be found out or exists already.
     #[error("{what}")]
@@ -550,6 +558,7 @@ impl Failure {
             Self::Drastic { .. } => "E-DRASTIC",
             Self::NotOffline { .. } => "E-NOT-OFFLINE",
             Self::NotAnExport { .. } => "E-NOT-AN-EXPORT",
+            Self::TokenNotShown { .. } => "E-NOT-SHOWN",
             Self::NoCommandSigner { .. } => "E-NO-COMMAND-SIGNER",
         }
     }

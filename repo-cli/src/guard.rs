@@ -33,7 +33,10 @@ pub(crate) fn is_asked_about(losses: &[Loss]) -> bool {
 pub(crate) fn foretell(losses: &[Loss], output: &Output) {
     let drastic = drastic(losses);
     if !drastic.is_empty() {
-        output.note(&format!("this takes {}: it is asked about, or needs --yes", drastic.join(", ")));
+        output.note(&format!(
+            "this would remove {}; the command asks first, or needs --yes",
+            drastic.join(", ")
+        ));
     }
 }
 

@@ -17,6 +17,7 @@ mod nearest;
 mod only_names;
 mod operation_log;
 mod output;
+mod package_count;
 mod package_names;
 mod passphrase;
 mod planned;

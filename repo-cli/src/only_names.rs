@@ -35,7 +35,7 @@ impl OnlyNames {
     /// [`Failure::OtherNames`].
     pub(crate) fn check_selectors(&self, selectors: &[Selector]) -> Result<(), Failure> {
         let exact = selectors.iter().filter(|selector| !selector.is_pattern()).map(ToString::to_string);
-        self.check(exact.map(|text| text.split('=').next().unwrap_or_default().to_owned()))
+        self.check(exact.map(|text| text.split(['=', ' ', '(']).next().unwrap_or_default().to_owned()))
     }
 
     /// Refuses packages outside of the patterns.

@@ -11,6 +11,7 @@ use repo_store::{LogEntry, Store};
 
 use crate::error::{Failure, Outcome, Report};
 use crate::output::Output;
+use crate::package_count::ChangeCount;
 
 /// Where the journal and syslog listen.
 const JOURNAL: &str = "/run/systemd/journal/socket";
@@ -22,7 +23,7 @@ const LONGEST: usize = 2000;
 /// Writes the lines of a command.
 pub(crate) struct OperationLog {
     target: LogTarget,
-    verb: &'static str,
+    verb: String,
     actor: String,
     began: Instant,
 }
@@ -67,8 +68,20 @@ impl Fault {
 
 impl OperationLog {
     /// Begins the line of a verb; `None` when the configuration asks for none.
-    pub(crate) fn begin(config: &Config, verb: &'static str, actor: String) -> Option<Self> {
+    pub(crate) fn begin(config: &Config, verb: String, actor: String) -> Option<Self> {
         Some(Self { target: config.log()?, verb, actor, began: Instant::now() })
+    }
+
+    /// Returns the log of a verb that began earlier.
+    pub(crate) fn since(self, began: Instant) -> Self {
+        Self { began, ..self }
+    }
+
+    /// Writes that a verb begins that goes on.
+    pub(crate) fn begin_service(&self, output: &Output) {
+        let mut record = self.record(format!("{} begun by {}", self.verb, self.actor));
+        record.field("RESULT", &"begun");
+        self.write(&record, output);
     }
 
     /// Writes a line for each change that was made, or one for the whole verb when it changed no repository or failed.
@@ -123,9 +136,11 @@ impl OperationLog {
         let commit = after.filter(|_| !entry.is_unchanged());
         let changes = commit.and_then(|commit| store?.revision(repository, commit).ok()?.changes().ok());
         if let Some(changes) = changes {
-            let count = |of: fn(&repo_store::Difference) -> usize| changes.values().map(of).sum::<usize>();
-            record.field("REMOVED", &count(|change| change.only_first.len()));
-            record.field("ADDED", &count(|change| change.only_second.len()));
+            let ChangeCount { removed, added } = ChangeCount::of(&changes);
+            record.field("REMOVED", &removed.packages());
+            record.field("REMOVED_FILES", &removed.files());
+            record.field("ADDED", &added.packages());
+            record.field("ADDED_FILES", &added.files());
         }
         self.finish(record, None)
     }

@@ -6,7 +6,7 @@ mod json;
 mod suites;
 mod table;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -51,6 +51,8 @@ pub(crate) struct Output {
     lines: RefCell<io::BufWriter<io::Stdout>>,
     /// Why not all of a result is where it was meant to go.
     incomplete: RefCell<Option<io::Error>>,
+    /// Whether the reader went away before everything was written.
+    is_cut: Cell<bool>,
     watch: Watch,
 }
 
@@ -155,7 +157,17 @@ impl Output {
             () => Shown::Lines,
         };
         let watch = Watch::new(shown, Talk::new(quiet, color));
-        Self { quiet, color, json, failures, warnings, lines, incomplete: RefCell::default(), watch }
+        Self {
+            quiet,
+            color,
+            json,
+            failures,
+            warnings,
+            lines,
+            incomplete: RefCell::default(),
+            is_cut: Cell::default(),
+            watch,
+        }
     }
 
     /// Makes an output of the same kind that has said nothing yet, for the next round of a command that goes on and on.
@@ -196,6 +208,12 @@ impl Output {
         self.flush();
     }
 
+    /// Prints the result now, and returns whether all of it is where it was meant to go.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.print_result();
+        !self.is_cut.get() && self.incomplete.borrow().is_none()
+    }
+
     /// Whether the result is one JSON document.
     pub(crate) fn is_json(&self) -> bool {
         self.json.is_some()
@@ -230,8 +248,9 @@ impl Output {
     fn write(&self, write: impl FnOnce(&mut io::BufWriter<io::Stdout>) -> io::Result<()>) {
         match write(&mut self.lines.borrow_mut()) {
             // A reader that has seen enough, such as `head`, is no reason to fail.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => self.cannot_write(error),
-            _ => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => self.is_cut.set(true),
+            Err(error) => self.cannot_write(error),
+            Ok(()) => {}
         }
     }
 
@@ -341,6 +360,7 @@ impl Output {
 
     /// Reports several failures of one kind: on standard error as many as `limit` allows, each hint once; in the document all.
     pub(crate) fn report_each(&self, limit: RowLimit, reports: Vec<Report>, thing: &str) {
+        let limit = limit.of_notes();
         let mut hints = BTreeSet::new();
         for Report { message, hint, excerpt, .. } in reports.iter().take(limit.of(reports.len())) {
             // A file's name may hold a line break: what follows it must not pass for a line of ours.
@@ -389,6 +409,7 @@ impl Output {
 
     /// Notes on standard error what is known of several things, as far as the limit goes.
     pub(crate) fn notes(&self, limit: RowLimit, notes: &[String], thing: &str) {
+        let limit = limit.of_notes();
         for note in notes.iter().take(limit.of(notes.len())) {
             self.note(note);
         }
@@ -406,7 +427,12 @@ impl Output {
 
     /// Returns whether standard output is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
-        table::terminal_width().is_some()
+        io::stdout().is_terminal()
+    }
+
+    /// Returns whether standard error is a terminal.
+    pub(crate) fn talks_to_terminal(&self) -> bool {
+        io::stderr().is_terminal()
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn meant<'a, 's: 'a>(
     states: impl IntoIterator<Item = &'a Revision<'s>>,
     sources: bool,
 ) -> Result<Option<Meant>, Failure> {
-    let name = name.split('=').next().unwrap_or(name);
+    let name = name.split(['=', '(']).next().unwrap_or(name).trim_end();
     if name.contains(['*', '?']) {
         return Ok(None);
     }

@@ -126,8 +126,8 @@ impl Session {
     }
 
     /// Begins the line of a verb that goes on, if the configuration asks for one.
-    pub(crate) fn operation_log(&self, verb: &'static str) -> Option<OperationLog> {
-        OperationLog::begin(&self.config, verb, self.actor.clone())
+    pub(crate) fn operation_log(&self, verb: &str) -> Option<OperationLog> {
+        OperationLog::begin(&self.config, verb.to_owned(), self.actor.clone())
     }
 
     /// Who acts, when, and on how many threads.
@@ -259,8 +259,8 @@ impl Session {
         let found = self.store.resolve(repository, &text);
         Ok(found.map_err(|error| match error {
             // As it was given, and not the moment that it stands for.
-            Error::UnknownRevision { repository, .. } => {
-                Error::UnknownRevision { repository, revision: revision.to_owned() }
+            Error::UnknownRevision { repository, known, .. } => {
+                Error::UnknownRevision { repository, revision: revision.to_owned(), known }
             }
             Error::BeforeHistory { repository, begins, .. } => {
                 Error::BeforeHistory { repository, revision: revision.to_owned(), begins }

@@ -151,6 +151,13 @@ impl Config {
     /// What is asked for of TLS must be there.
     fn check_tls(&self, found: &mut Vec<ConfigError>) {
         let serve = &self.file.serve;
+        let all = self.listen();
+        for (place, second) in all.iter().enumerate() {
+            if let Some(first) = all.iter().take(place).find(|first| first.excludes(second)) {
+                let (first, second) = (first.to_string(), second.to_string());
+                found.push(self.contradiction(Contradiction::ListensTwice { first, second }));
+            }
+        }
         let listens = self.listen().iter().any(Listen::is_tls);
         if (listens || self.api().iter().any(Listen::is_tls)) && self.tls().is_none() {
             found.push(self.contradiction(Contradiction::NoCertificate));
@@ -627,7 +634,7 @@ mod tests {
         });
         insta::assert_snapshot!(said.join("\n"), @"
         repo.d/x.toml:1:15: `suites` and `suites_file` exclude each other
-        repo.d/x.toml:1:8: [suite.c]: `suites` has no such name
+        repo.d/x.toml:1:8: [suite.c]: not listed in `suites`
         repo.d/x.toml:2:11: repositories.prod.suites: `suites` has no `c`
         repo.d/x.toml:3:17: routing rule 1: no repository named `x`
         repo.d/x.toml:2:10: routing rule 1: prod has none of its suites: limit the rule with `repositories`

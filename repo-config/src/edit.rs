@@ -1,5 +1,7 @@
 //! Changing the configuration by program: the files keep their comments and their order, and nothing is written that could not be read.
 
+mod unset;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -17,6 +19,7 @@ use crate::edit_error::EditError;
 use crate::error::ConfigError;
 use crate::place::find;
 use crate::regular_file;
+use crate::reserved::is_reserved;
 use crate::texts::{self, Source};
 
 /// A changed configuration that is not written yet.
@@ -96,7 +99,7 @@ impl Edit {
         }
         let value = edited_value(&found.kind, value);
         if let Some((rule, number, inner)) = rule_in(&keys) {
-            return self.set_in_rule(&rule, number, &inner, value);
+            return self.change_rule(&rule, number, |table| put(table, &inner, value));
         }
         let having = self.files_with(&keys);
         if having.len() > 1 && value.is_array() {
@@ -109,12 +112,12 @@ impl Edit {
         self.change(place, |document| put(document.as_table_mut(), &keys, value))
     }
 
-    fn set_in_rule(
+    /// Changes the table of a number, from 1, among those of one name in all files.
+    fn change_rule(
         &mut self,
         rule: &[String],
         number: usize,
-        keys: &[String],
-        value: Value,
+        change: impl FnOnce(&mut dyn TableLike) -> Option<()>,
     ) -> Result<(), EditError> {
         let mut before = 0;
         for place in 0..self.sources.len() {
@@ -126,8 +129,7 @@ impl Edit {
                 return self.change(place, |document| {
                     let rules =
                         rule.iter().try_fold(document.as_item_mut(), |item, key| item.get_mut(key))?;
-                    let table = rules.get_mut(index)?.as_table_like_mut()?;
-                    put(table, keys, value)
+                    change(rules.get_mut(index)?.as_table_like_mut()?)
                 });
             }
             before += here;
@@ -194,8 +196,11 @@ impl Edit {
     /// Adds a repository, with these suites or with all: in the file that has the others, or in `repo.toml`.
     ///
     /// # Errors
-    /// [`EditError::Exists`].
+    /// [`EditError::Exists`]; [`EditError::Reserved`] for one of the [names](crate::RESERVED) under which something else is served.
     pub fn add_repository(&mut self, name: &RepositoryName, suites: &[SuiteName]) -> Result<(), EditError> {
+        if is_reserved(name) {
+            return Err(EditError::Reserved { name: name.clone() });
+        }
         if self.repositories().iter().any(|known| known == name.as_str()) {
             return Err(EditError::Exists { what: "repository", name: name.to_string() });
         }
@@ -258,7 +263,12 @@ impl Edit {
     /// [`EditError::Refused`] with the first mistake that it would have.
     pub fn check(&self) -> Result<Config, EditError> {
         let (config, mistakes) = Config::judged_with(&self.root, &self.sources, &self.lists, false);
-        mistakes.into_iter().next().map_or(Ok(config), |error| Err(EditError::Refused(error)))
+        let Some(mut error) = mistakes.into_iter().next() else { return Ok(config) };
+        // Nobody finds a line that is not written.
+        if error.path().is_some_and(|path| self.before.contains_key(path)) {
+            error.forget_line();
+        }
+        Err(EditError::Refused(error))
     }
 
     /// Replaces each changed file in one step, if the configuration is right then. Modes and owners stay as they are.
@@ -532,240 +542,4 @@ fn replace(path: &Utf8Path, text: &str) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MAIN: &str = "# Ours.\nsuites = [\n  \"a\", # first\n  \"b\",\n]\narchitectures = [\"amd64\"]\nchannels = [\"t\", \"prod\"]\n\
-                        publish = \"auto\" # at once\n\n# The repositories.\n[repositories.t]\n[repositories.prod]\nsuites = [\"a\", \"b\"]\n\
-                        # What follows.\n\n[suite.b]\nalias = \"x\"\n";
-    const DROP_IN: &str = "[gc] # its own\ngrace = \"3d\"\n[[retention]]\nkeep_versions = 3\n";
-
-    struct Files(tempfile::TempDir);
-
-    impl Files {
-        fn new() -> Self {
-            let directory = tempfile::tempdir().unwrap();
-            fs::create_dir(directory.path().join("repo.d")).unwrap();
-            fs::write(directory.path().join("repo.toml"), MAIN).unwrap();
-            fs::write(directory.path().join("repo.d/x.toml"), DROP_IN).unwrap();
-            Self(directory)
-        }
-
-        fn root(&self) -> &Utf8Path {
-            Utf8Path::from_path(self.0.path()).unwrap()
-        }
-
-        fn edit(&self) -> Edit {
-            Edit::new(self.root()).unwrap()
-        }
-
-        /// The lines that a change takes out and brings in.
-        fn difference(&self, change: impl FnOnce(&mut Edit) -> Result<(), EditError>) -> String {
-            let mut edit = self.edit();
-            if let Err(error) = change(&mut edit).and_then(|()| edit.check().map(drop)) {
-                let cause =
-                    std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-                return format!("{error}{cause}").replace(self.root().as_str(), "");
-            }
-            let mut said = Vec::new();
-            for FileChange { path, before, after } in edit.changes() {
-                said.push(path.file_name().unwrap().to_owned());
-                let lines = |from: &str, other: &str, mark: char| -> Vec<String> {
-                    let lines = from.lines().filter(|line| !other.lines().any(|there| there == *line));
-                    lines.map(|line| format!("{mark}{line}")).collect()
-                };
-                said.extend(lines(&before, &after, '-'));
-                said.extend(lines(&after, &before, '+'));
-            }
-            said.join("\n")
-        }
-    }
-
-    #[test]
-    fn a_setting_is_changed_where_it_stands_and_nothing_else_is() {
-        let files = Files::new();
-        let set =
-            |key: &str, value: &str| format!("{key}: {}", files.difference(|edit| edit.set(key, value)));
-        let said = [
-            set("publish", "manual"),
-            set("publish", "\"manual\""),
-            set("gc.grace", "9d"),
-            set("gc.keep_history", "7"),
-            set("pdiffs", "0"),
-            set("contents", "true"),
-            set("compress", "xz, gz"),
-            set("suites", "[\"a\", \"b\", \"c\"]"),
-            set("repositories.prod.valid_for", "2d"),
-            set("repositories.t.label", "tests"),
-            set("suite.a.alias", "stable"),
-            set("serve.listen", "0.0.0.0:80"),
-            set("retention.1.keep_versions", "5"),
-            set("publish", "auto"),
-        ];
-        insta::assert_snapshot!(said.join("\n"), @r#"
-        publish: repo.toml
-        -publish = "auto" # at once
-        +publish = "manual" # at once
-        publish: repo.toml
-        -publish = "auto" # at once
-        +publish = "manual" # at once
-        gc.grace: x.toml
-        -grace = "3d"
-        +grace = "9d"
-        gc.keep_history: x.toml
-        +keep_history = 7
-        pdiffs: repo.toml
-        +pdiffs = 0
-        contents: repo.toml
-        +contents = true
-        compress: repo.toml
-        +compress = ["xz", "gz"]
-        suites: repo.toml
-        -suites = [
-        -  "a", # first
-        -  "b",
-        -]
-        +suites = ["a", "b", "c"]
-        repositories.prod.valid_for: repo.toml
-        +valid_for = "2d"
-        repositories.t.label: repo.toml
-        +label = "tests"
-        suite.a.alias: repo.toml
-        +[suite.a]
-        +alias = "stable"
-        serve.listen: repo.toml
-        +[serve]
-        +listen = ["0.0.0.0:80"]
-        retention.1.keep_versions: x.toml
-        -keep_versions = 3
-        +keep_versions = 5
-        publish:
-        "#);
-    }
-
-    #[test]
-    fn what_could_not_be_read_is_refused() {
-        let files = Files::new();
-        let set =
-            |key: &str, value: &str| format!("{key}: {}", files.difference(|edit| edit.set(key, value)));
-        let said = [
-            set("publsh", "manual"),
-            set("gc.grase", "1d"),
-            set("gc", "1d"),
-            set("gc.grace", "soon"),
-            set("pdiffs", "many"),
-            set("channels", "x"),
-            set("repositories.nope.label", "x"),
-            set("suite.nope.alias", "x"),
-            set("retention.2.keep_versions", "5"),
-            set("signing.passphrase", "hunter2"),
-            files.difference(|edit| edit.add_suite(&SuiteName::parse("a").unwrap())),
-            files.difference(|edit| edit.remove_suite(&SuiteName::parse("c").unwrap())),
-            files.difference(|edit| edit.remove_repository("c")),
-        ];
-        insta::assert_snapshot!(said.join("\n"), @r#"
-        publsh: no setting named `publsh`
-        gc.grase: no setting named `gc.grase`
-        gc: `gc` is a table: set what is in it
-        gc.grace: the configuration would be wrong: /repo.d/x.toml:2:9: gc.grace: invalid duration `soon`; use for example 14d or 36h
-        pdiffs: the configuration would be wrong: /repo.toml:9:10: pdiffs: invalid type: string "many", expected a number from 0 on
-        channels: the configuration would be wrong: /repo.toml:7:13: channels: no repository named `x`
-        repositories.nope.label: no repository named `nope`
-        suite.nope.alias: the configuration would be wrong: /repo.toml:19:8: [suite.nope]: `suites` has no such name
-        retention.2.keep_versions: no table named `retention.2`
-        signing.passphrase: the configuration would be wrong: /repo.toml:20:14: signing.passphrase: expected credential:NAME; a passphrase itself never stands in the configuration
-        suite a already exists
-        no suite named `c`
-        no repository named `c`
-        "#);
-    }
-
-    #[test]
-    fn suites_and_repositories_come_and_go() {
-        let files = Files::new();
-        let suite = |name: &str| SuiteName::parse(name).unwrap();
-        let said = [
-            files.difference(|edit| edit.add_suite(&suite("c"))),
-            files.difference(|edit| edit.remove_suite(&suite("b"))),
-            files.difference(|edit| {
-                edit.add_repository(&RepositoryName::parse("new").unwrap(), &[suite("a")])
-            }),
-            files.difference(|edit| edit.remove_repository("t")),
-            files.difference(|edit| edit.remove_repository("prod")),
-        ];
-        insta::assert_snapshot!(said.join("\n--\n"), @r#"
-        repo.toml
-        +  "c",
-        --
-        repo.toml
-        -  "b",
-        -suites = ["a", "b"]
-        -[suite.b]
-        -alias = "x"
-        +suites = ["a"]
-        --
-        repo.toml
-        +[repositories.new]
-        +suites = ["a"]
-        --
-        repo.toml
-        -channels = ["t", "prod"]
-        -[repositories.t]
-        +channels = ["prod"]
-        --
-        repo.toml
-        -channels = ["t", "prod"]
-        -[repositories.prod]
-        -suites = ["a", "b"]
-        +channels = ["t"]
-        "#);
-        let mut edit = files.edit();
-        edit.remove_repository("t").unwrap();
-        let after = edit.changes().remove(0).after;
-        assert_eq!(after, MAIN.replace("[repositories.t]\n", "").replace("\"t\", ", ""));
-    }
-
-    #[test]
-    fn a_list_of_its_own_is_edited_there() {
-        let files = Files::new();
-        fs::write(files.root().join("suites.list"), "# all\na\nb # second").unwrap();
-        let text = MAIN.replace("suites = [\n  \"a\", # first\n  \"b\",\n]", "suites_file = \"suites.list\"");
-        fs::write(files.root().join("repo.toml"), text).unwrap();
-        let mut edit = files.edit();
-        edit.add_suite(&SuiteName::parse("c").unwrap()).unwrap();
-        edit.set("suite.c.alias", "y").unwrap();
-        edit.remove_suite(&SuiteName::parse("b").unwrap()).unwrap();
-        edit.save().unwrap();
-        assert_eq!(fs::read_to_string(files.root().join("suites.list")).unwrap(), "# all\na\nc\n");
-        assert!(Config::load(files.root()).is_ok());
-    }
-
-    #[test]
-    fn files_are_replaced_with_their_mode_and_only_as_they_were_read() {
-        let files = Files::new();
-        let path = files.root().join("repo.toml");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        // A drop-in that another program keeps elsewhere.
-        fs::rename(files.root().join("repo.d/x.toml"), files.root().join("kept")).unwrap();
-        std::os::unix::fs::symlink("../kept", files.root().join("repo.d/x.toml")).unwrap();
-        let mut edit = files.edit();
-        edit.set("publish", "manual").unwrap();
-        edit.set("gc.grace", "9d").unwrap();
-        assert_eq!(edit.save().unwrap().len(), 2);
-        assert_eq!(path.metadata().unwrap().mode() & 0o7777, 0o640);
-        assert!(files.root().join("repo.d/x.toml").symlink_metadata().unwrap().is_symlink());
-        assert!(fs::read_to_string(files.root().join("kept")).unwrap().contains("grace = \"9d\""));
-        let mut edit = files.edit();
-        edit.set("publish", "auto").unwrap();
-        fs::write(&path, MAIN).unwrap();
-        assert!(matches!(edit.save(), Err(EditError::Changed { .. })));
-        assert_eq!(fs::read_to_string(&path).unwrap(), MAIN);
-        let names: Vec<_> = files
-            .root()
-            .read_dir_utf8()
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().to_owned())
-            .collect();
-        assert!(!names.iter().any(|name| name.ends_with(".new")), "{names:?}");
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Why a configuration cannot be changed.
 
 use camino::Utf8PathBuf;
+use repo_store::RepositoryName;
 
 use crate::error::ConfigError;
 
@@ -23,7 +24,7 @@ pub enum EditError {
         known: Vec<String>,
     },
     /// A table, whose settings are set one by one.
-    #[error("`{key}` is {whole}: set what is in it")]
+    #[error("`{key}` is {whole}: name a setting in it")]
     Table {
         /// Its keys.
         key: String,
@@ -45,6 +46,12 @@ pub enum EditError {
         what: &'static str,
         /// Its name.
         name: String,
+    },
+    /// A name for a repository under which something else is served.
+    #[error("a repository cannot be named `{name}`: the server answers with something else there")]
+    Reserved {
+        /// The name.
+        name: RepositoryName,
     },
     /// What is to be changed or removed is not there.
     #[error("no {what} named `{name}`")]
@@ -79,6 +86,7 @@ impl EditError {
             Self::UnknownSetting { .. } => "E-UNKNOWN-SETTING",
             Self::Table { .. } | Self::SeveralFiles { .. } | Self::Form { .. } => "E-NOT-EDITABLE",
             Self::Exists { .. } => "E-EXISTS",
+            Self::Reserved { .. } => "E-RESERVED-REPOSITORY",
             Self::NoSuch { what: "repository", .. } => "E-UNKNOWN-REPOSITORY",
             Self::NoSuch { what: "suite", .. } => "E-UNKNOWN-SUITE",
             Self::NoSuch { .. } => "E-UNKNOWN-SETTING",

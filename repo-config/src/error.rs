@@ -125,6 +125,18 @@ impl ConfigError {
         }
     }
 
+    /// Forgets the line: it is one of a text that is not written.
+    pub(crate) fn forget_line(&mut self) {
+        if let Self::Text { place, .. } | Self::Settings { place, .. } | Self::Contradiction { place, .. } =
+            self
+        {
+            (place.line, place.column) = (None, None);
+            if let Some(excerpt) = &mut place.excerpt {
+                excerpt.forget_number();
+            }
+        }
+    }
+
     /// Returns the line in that file, from 1, where it is known.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
@@ -194,7 +206,7 @@ pub enum Contradiction {
         key: &'static str,
     },
     /// A table for a suite that is not listed.
-    #[error("[suite.{suite}]: `suites` has no such name")]
+    #[error("[suite.{suite}]: not listed in `suites`")]
     TableWithoutSuite {
         /// The suite.
         suite: SuiteName,
@@ -224,6 +236,14 @@ pub enum Contradiction {
     /// TLS without a certificate, or without its key.
     #[error("serve: https:// needs a certificate and its key: [serve.tls] certificate = \"…\", key = \"…\"")]
     NoCertificate,
+    /// Two addresses to listen on of which the second cannot be had beside the first.
+    #[error("serve: `listen` has {second} beside {first}: one program can listen on a port only once")]
+    ListensTwice {
+        /// The first.
+        first: String,
+        /// The second.
+        second: String,
+    },
     /// Requests are led to TLS, and nothing listens there.
     #[error("serve: redirect_to_https needs an address with https:// in `listen`")]
     NothingToRedirectTo,
@@ -252,7 +272,7 @@ pub enum Contradiction {
         known: Vec<String>,
     },
     /// A repository that stands twice in the order of promotion.
-    #[error("channels: {repository} stands there twice")]
+    #[error("channels: {repository} is listed twice")]
     ChannelTwice {
         /// The repository.
         repository: RepositoryName,
@@ -398,6 +418,7 @@ impl Contradiction {
             | Self::Signer { .. }
             | Self::SameAddress { .. }
             | Self::AccessTwice { .. }
+            | Self::ListensTwice { .. }
             | Self::NoCertificate
             | Self::NothingToRedirectTo
             | Self::LoginBeforeTls { .. }

@@ -7,10 +7,15 @@ use jiff::SignedDuration;
 use repo_store::RepositoryName;
 
 use crate::config::Config;
+use crate::drop_folders::AfterTaking;
 use crate::error::ConfigError;
+use crate::log_target::LogTarget;
 use crate::network::Network;
+use crate::passphrase::Credential;
+use crate::schedule::{BackupTime, Recurrence};
 use crate::url::Url;
 use crate::value::{FromText, Line, Listen, Size};
+use crate::ways_in::Condition;
 
 /// Reads texts as `repo.toml` and the drop-ins after it. No file is looked at.
 ///
@@ -44,6 +49,12 @@ pub fn refusals(text: &str) -> Vec<String> {
         refusal::<Size>,
         refusal::<Url>,
         refusal::<Network>,
+        refusal::<AfterTaking>,
+        refusal::<BackupTime>,
+        refusal::<Condition>,
+        refusal::<Credential>,
+        refusal::<LogTarget>,
+        refusal::<Recurrence>,
     ];
     all.iter().filter_map(|refusal| refusal(text)).collect()
 }

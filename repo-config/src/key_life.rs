@@ -76,12 +76,7 @@ impl KeyDirectory {
         passphrase: Option<&str>,
         now: SystemTime,
     ) -> Result<(SecretKey, bool), KeyError> {
-        let key = SecretKey::from_bytes(bytes, passphrase)?;
-        let certificate = key.certificate();
-        if let Some(problem) = certificate.problems(now).into_iter().find(apt_sign::KeyProblem::is_fatal) {
-            let fingerprint = key.fingerprint();
-            return Err(apt_sign::Error::Key { fingerprint, problem }.into());
-        }
+        let key = secret_key(bytes, passphrase, now)?;
         let Some((path, mut known)) = self.find(&key.fingerprint())? else {
             self.save(&key)?;
             return Ok((key, true));
@@ -92,6 +87,21 @@ impl KeyDirectory {
             self.save_over(&path, &known)?;
         }
         Ok((known, false))
+    }
+
+    /// Reads a key as [`import`](Self::import) would take it, and changes nothing. Returns it, and whether it is new.
+    ///
+    /// # Errors
+    /// As there, but for what cannot be written.
+    pub fn plan_import(
+        &self,
+        bytes: &[u8],
+        passphrase: Option<&str>,
+        now: SystemTime,
+    ) -> Result<(SecretKey, bool), KeyError> {
+        let key = secret_key(bytes, passphrase, now)?;
+        let is_new = self.find(&key.fingerprint())?.is_none();
+        Ok((key, is_new))
     }
 
     /// Returns the passphrase of protected keys; `None` when there is none to be had.
@@ -308,5 +318,14 @@ impl KeyDirectory {
     pub fn retired(&self) -> Result<Vec<Certificate>, KeyError> {
         let files = self.files_ending_in(RETIRED)?;
         Ok(files.iter().filter_map(|path| Certificate::of_key_file(path.as_std_path()).ok()).collect())
+    }
+}
+
+/// Reads a key that can sign now.
+fn secret_key(bytes: &[u8], passphrase: Option<&str>, now: SystemTime) -> Result<SecretKey, KeyError> {
+    let key = SecretKey::from_bytes(bytes, passphrase)?;
+    match key.certificate().problems(now).into_iter().find(apt_sign::KeyProblem::is_fatal) {
+        Some(problem) => Err(apt_sign::Error::Key { fingerprint: key.fingerprint(), problem }.into()),
+        None => Ok(key),
     }
 }

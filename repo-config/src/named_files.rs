@@ -8,7 +8,7 @@ use crate::error::ConfigError;
 use crate::file::{
     File, IncomingTable, RepositoryTable, ServeTable, SignerTable, SigningTable, SuiteTable, TlsTable,
 };
-use crate::texts::{self, Source};
+use crate::texts::{self, Reading, Source};
 use crate::value::Text;
 use crate::ways_in::Condition;
 
@@ -23,13 +23,14 @@ impl Config {
         Self::named_in(&self.root, &self.sources, &self.file)
     }
 
-    /// Returns what the configuration in a root names, also where files that it names are not in their place yet.
+    /// Returns what the configuration in a root names, as far as it can be understood, also where files that it names are not in their
+    /// place yet.
     ///
     /// # Errors
-    /// [`ConfigError::Text`], [`ConfigError::Ownership`] and [`ConfigError::Io`].
+    /// [`ConfigError::Io`] when `repo.toml` cannot be read.
     pub fn files_named_in(root: &Utf8Path) -> Result<Vec<NamedFile>, ConfigError> {
-        let sources = texts::sources(root)?;
-        Ok(Self::named_in(root, &sources, &File::of(&sources)?))
+        let (sources, _) = texts::readable_sources(root)?;
+        Ok(Self::named_in(root, &sources, &Reading::of(&sources).file))
     }
 
     #[expect(clippy::too_many_lines, reason = "it names every setting, so that a new one is not forgotten")]

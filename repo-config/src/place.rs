@@ -72,6 +72,15 @@ impl Excerpt {
     }
 }
 
+impl Excerpt {
+    /// Replaces the number of the line by the mark of a line that is added.
+    pub(crate) fn forget_number(&mut self) {
+        if let Some((_, rest)) = self.text.split_once(" | ") {
+            self.text = format!("    + | {rest}");
+        }
+    }
+}
+
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -245,6 +254,9 @@ pub(crate) fn contradicting(fault: &Contradiction) -> Vec<Setting> {
         Contradiction::NoCertificate => return vec![keys(&["serve", "tls"]), keys(&["serve", "listen"])],
         Contradiction::LoginBeforeTls { repository } => {
             return vec![keys(&["repositories", repository.as_str(), "url"]), keys(&["url"])];
+        }
+        Contradiction::ListensTwice { second, .. } => {
+            keys(&["serve", "listen"]).item(&second.strip_prefix("http://").unwrap_or(second))
         }
         Contradiction::NothingToRedirectTo => keys(&["serve", "redirect_to_https"]),
         Contradiction::AccessTwice { repository } => keys(&["repositories", repository.as_str(), "access"]),

@@ -1,6 +1,7 @@
 //! The texts of `repo.toml` and its drop-ins, read so that all mistakes in them are found at once.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 
@@ -8,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::Deserialize as _;
 use toml::de::{DeArray, DeTable, DeValue};
 use toml::{Spanned, Table, Value};
+use toml_edit::Key;
 
 use crate::error::{ConfigError, Place, UnknownWord};
 use crate::file::File;
@@ -99,7 +101,15 @@ impl Reading {
         if !errors.is_empty() {
             let mut last = None;
             for error in errors.into_iter().take(MOST) {
-                let mistake = mistake(place, Place::in_file(path), error);
+                let first = error.span().and_then(|span| first_of_two(text, &span));
+                let is_duplicate = error.message().trim_start().starts_with("duplicate key");
+                let mut mistake = mistake(place, Place::in_file(path), error);
+                if let (ConfigError::Text { what, .. }, Some(first)) =
+                    (&mut mistake, first.filter(|_| is_duplicate))
+                {
+                    let line = place(&first).line.unwrap_or_default();
+                    let _ = write!(what, "; the first is in line {line}");
+                }
                 // What follows on the same line comes of it.
                 if mistake.line().is_none() || mistake.line() != last {
                     last = mistake.line();
@@ -129,6 +139,28 @@ impl Reading {
         }
         None
     }
+}
+
+/// Returns where the table or setting stands first that stands once more at `second`.
+fn first_of_two(text: &str, second: &Range<usize>) -> Option<Range<usize>> {
+    let keys_of = |line: &str| -> Option<Vec<String>> {
+        let keys = Key::parse(line.trim_start().strip_prefix('[')?.split(']').next()?).ok()?;
+        Some(keys.iter().map(|key| key.get().to_owned()).collect())
+    };
+    let before = text.get(..second.start)?;
+    let begin = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = text.get(begin..)?.lines().next()?;
+    let keys = match keys_of(line) {
+        Some(keys) => keys,
+        None => {
+            let mut keys = text.get(..begin)?.lines().rev().find_map(keys_of).unwrap_or_default();
+            keys.extend(Key::parse(line.split('=').next()?).ok()?.iter().map(|key| key.get().to_owned()));
+            keys
+        }
+    };
+    // The table of the whole text has the second.
+    let (table, _) = DeTable::parse_recoverable(text.get(..begin)?);
+    place::find(table.get_ref(), &keys).map(|(key, _)| key.span())
 }
 
 /// Returns whether an error is about the lack of a setting.
@@ -171,6 +203,7 @@ fn take_out_of_value(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<Vec
     }
 }
 
+#[cfg(test)]
 impl File {
     /// Returns what the texts say together.
     ///
@@ -277,6 +310,22 @@ mod tests {
             table.to_string(),
             "suites = [\"a\", \"b\"]\nurl = \"y\"\n\n[repositories.prod]\nlabel = \"p\"\nvalid_for = \"1d\"\n"
         );
+    }
+
+    #[test]
+    fn what_stands_twice_is_named_with_its_first_place() {
+        for (text, first) in [
+            ("[serve]\n[suite.a]\nalias = 'x'\n[serve]\n", Some(1)),
+            ("[suite.a]\nalias = 'x'\n[suite.b]\nalias = 'y'\nlabel = 'l'\nalias = 'z'\n", Some(4)),
+            ("# one\npdiffs = 1\npdiffs = 2\n", Some(2)),
+            ("[suite.a]\n[suite.b]\n[suite.\"a\"]\n", Some(1)),
+            ("pdiffs = \n", None),
+        ] {
+            let reading = Reading::of(&[("repo.toml".into(), text.to_owned())]);
+            let said = reading.mistakes.first().unwrap().to_string();
+            let line = said.rsplit_once("; the first is in line ").map(|(_, line)| line.parse().unwrap());
+            assert_eq!(line, first, "{said}");
+        }
     }
 
     #[test]

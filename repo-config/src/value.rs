@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU64;
 
 use apt_index::Encoding;
@@ -152,6 +153,53 @@ impl Listen {
     pub fn port(&self) -> u16 {
         self.address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
     }
+
+    fn host(&self) -> &str {
+        self.address.rsplit_once(':').map_or("", |(host, _)| host)
+    }
+
+    /// Returns whether a program that listens here cannot listen there as well: the host is the same or one of them stands for every
+    /// address. Any free port (0) is another each time.
+    pub(crate) fn excludes(&self, other: &Self) -> bool {
+        let (one, two) = (self.host(), other.host());
+        let is_every = |every: &str, host: &str| match every {
+            "0.0.0.0" => host.parse::<Ipv4Addr>().is_ok(),
+            // Linux takes IPv4 there too.
+            "[::]" => host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok(),
+            _ => false,
+        };
+        self.port() != 0
+            && self.port() == other.port()
+            && (one.eq_ignore_ascii_case(two) || is_every(one, two) || is_every(two, one))
+    }
+}
+
+/// Returns whether a text is an address, an IPv6 one in brackets, or a name of a host (RFC 1123).
+fn is_host(text: &str) -> bool {
+    if let Some(inner) = text.strip_prefix('[') {
+        let inner =
+            inner.strip_suffix(']').map(|inner| inner.split_once('%').map_or(inner, |(address, _)| address));
+        return inner.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok());
+    }
+    let is_label = |label: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        !label.is_empty()
+            && label.len() <= 63
+            && label.chars().all(allowed)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // `0.0.0` is no name: the system would take it for an address of another form.
+    let is_number = text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if is_number {
+        text.parse::<Ipv4Addr>().is_ok()
+    } else {
+        text.len() <= 253 && text.split('.').all(is_label)
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 impl FromText for Listen {
@@ -160,12 +208,8 @@ impl FromText for Listen {
             (Some(address), _) => (true, address),
             (None, plain) => (false, plain.unwrap_or(text)),
         };
-        let port = address
-            .rsplit_once(':')
-            .filter(|(host, _)| !host.is_empty())
-            .map(|(_, port)| port.parse::<u16>());
-        match port {
-            Some(Ok(_)) => Ok(Self { address: address.to_owned(), is_tls }),
+        match address.rsplit_once(':').filter(|(host, port)| is_host(host) && is_port(port)) {
+            Some(_) => Ok(Self { address: address.to_owned(), is_tls }),
             _ => Err(format!(
                 "invalid address `{}`; use ADDRESS:PORT, for example 127.0.0.1:8080, or https://ADDRESS:PORT",
                 text.escape_debug()
@@ -306,6 +350,30 @@ mod tests {
     }
 
     #[test]
+    fn a_port_is_listened_on_once() {
+        let excludes = |one: &str, two: &str| {
+            let [one, two] = [one, two].map(|text| Listen::from_text(text).unwrap());
+            assert_eq!(one.excludes(&two), two.excludes(&one), "{one} {two}");
+            one.excludes(&two)
+        };
+        for (one, two, are_exclusive) in [
+            ("127.0.0.1:80", "http://127.0.0.1:80", true),
+            ("127.0.0.1:443", "https://127.0.0.1:443", true),
+            ("Host:80", "host:80", true),
+            ("0.0.0.0:80", "127.0.0.1:80", true),
+            ("[::]:80", "[::1]:80", true),
+            ("[::]:80", "0.0.0.0:80", true),
+            ("[::1]:80", "127.0.0.1:80", false),
+            ("127.0.0.1:80", "127.0.0.2:80", false),
+            ("127.0.0.1:80", "127.0.0.1:81", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+            ("0.0.0.0:80", "host:80", false),
+        ] {
+            assert_eq!(excludes(one, two), are_exclusive, "{one} {two}");
+        }
+    }
+
+    #[test]
     fn places_to_listen_at() {
         for (good, shown) in [
             ("127.0.0.1:8080", "http://127.0.0.1:8080"),
@@ -324,6 +392,20 @@ mod tests {
             "127.0.0.1:70000",
             "https://:443",
             "ftp://x:21/",
+            "127.0.0.1:+80",
+            "127.0.0:80",
+            "127.0.0.256:80",
+            "1:80",
+            "::1:80",
+            "[::1:80",
+            "[x]:80",
+            "http://a/b:80",
+            "a b:80",
+            "user@host:80",
+            "-a:80",
+            "a..b:80",
+            "*:80",
+            "https://http://a:80",
         ] {
             assert!(Listen::from_text(bad).is_err(), "{bad}");
         }

@@ -452,7 +452,7 @@ impl Answer {
     fn unauthorized(repository: &str) -> Self {
         let realm: String =
             repository.chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\')).collect();
-        Self::error(StatusCode::UNAUTHORIZED, "user name and password, please\n")
+        Self::error(StatusCode::UNAUTHORIZED, "authentication required\n")
             .with(WWW_AUTHENTICATE, text(format!("Basic realm=\"{realm}\", charset=\"UTF-8\"")))
     }
 

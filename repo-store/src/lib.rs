@@ -73,7 +73,7 @@ pub use history::horizon::KeepHistory;
 pub use history::keyring_versions::KeyringVersion;
 pub use history::listing::{KeyInSuites, RecordInSuites};
 pub use history::revision::Revision;
-pub use history::selector::Selector;
+pub use history::selector::{Selector, SelectorError};
 pub use history::tags::Tag;
 pub use maintenance::backup::{
     BackupPlan, BackupReport, NamedFile, NamedFileKind, OutsideFile, PlannedCopy, RestorePlan, RestoreReport,

@@ -5,6 +5,8 @@ mod attached;
 mod certificate;
 mod cleartext;
 mod command;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod gpg;
 mod key_file;
 mod key_signer;

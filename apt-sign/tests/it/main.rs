@@ -9,7 +9,6 @@
 )]
 
 mod external;
-mod fuzz_replay;
 mod key_file;
 mod keys;
 mod lifetime;

@@ -137,3 +137,21 @@ fn what_cannot_be_listed_is_hashed_all_the_same() {
     tarball: is neither a tar archive nor a diff
     ");
 }
+
+/// Where the compressed data is damaged, what is read in place of a header is anything.
+#[test]
+fn a_damaged_header_is_not_quoted() {
+    let directory = tempfile::tempdir().unwrap();
+    tree(directory.path(), false);
+    let Some(archive) = tar(directory.path(), &[]) else { return };
+    for (at, rule) in [
+        (512, "damaged tar header (its checksum is wrong)"),
+        (512 + 148, "damaged tar header (its checksum is not a number)"),
+    ] {
+        let mut damaged = archive.clone();
+        damaged[at..at + 6].copy_from_slice(b"\x8c\xb9\xda\x07\x1b[");
+        // The first header is a directory's, without content.
+        let said = paths(&damaged).unwrap_err().to_string();
+        assert!(said.ends_with(rule) && said.is_ascii() && !said.contains('\\'), "{said}");
+    }
+}

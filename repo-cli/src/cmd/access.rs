@@ -202,32 +202,38 @@ fn add(
         "line": line,
         "dry_run": false,
     });
-    let shown = if reads { line.as_deref().unwrap_or(&auth) } else { token.expose() };
-    output.result(&document, || output.line(shown.trim_end()));
-    let what = if !reads {
-        format!("this token of {holder} may {} {}: it is shown this once", purpose(scopes), repository.name)
-    } else if invited_to.is_some() {
-        format!("paste this line into a root shell of {holder}: it is shown this once")
-    } else {
-        format!(
-            "this is for {} on {holder} (owner root, mode 0600): it is shown this once",
-            setup.auth_path()
-        )
-    };
-    output.note(&what);
     if is_plain {
         output.warn(
             "W-PLAIN-LOGIN",
-            "over http:// everybody on the way can read the token: put TLS in front".to_owned(),
+            "over http:// everybody on the way can read the token; use TLS".to_owned(),
         );
     }
     if reads && scopes.is_empty() && !session.config.takes_tokens(&repository.name) {
         let name = &repository.name;
         output.warn(
             "W-NO-TOKENS",
-            format!("{name} asks for no token: write access = [[\"tokens\"]] into [repositories.{name}] of repo.toml"),
+            format!("{name} does not ask for tokens; set access = [[\"tokens\"]] in [repositories.{name}] of repo.toml"),
         );
     }
+    let shown = if reads { line.as_deref().unwrap_or(&auth) } else { token.expose() };
+    output.result(&document, || output.line(shown.trim_end()));
+    // A token that nobody has seen is of no use, and its name would be taken.
+    if !output.is_shown() {
+        session.store.revoke_token(&repository.name, holder, &context)?;
+        let repository = repository.name.clone();
+        return Err(Failure::TokenNotShown { repository, holder: holder.clone() });
+    }
+    let what = if !reads {
+        format!("this token of {holder} may {} {}: it is shown this once", purpose(scopes), repository.name)
+    } else if invited_to.is_some() {
+        format!("paste this line into a root shell of {holder}; it is not shown again")
+    } else {
+        format!(
+            "put this into {} on {holder} (owner root, mode 0600); it is not shown again",
+            setup.auth_path()
+        )
+    };
+    output.note(&what);
     Ok(Outcome::Done)
 }
 
@@ -292,10 +298,10 @@ fn list(arguments: &ListArguments, session: &Session, output: &Output) -> Result
             Column::text("GROUPS"),
             Column::text("SCOPES"),
         ];
-        output.table(&head, &rows, arguments.rows.limit_of_listing(output));
+        output.table(&head, &rows, arguments.rows.limit(output));
     });
     if rows.is_empty() {
-        output.found_nothing("nobody has a token");
+        output.found_nothing("no tokens");
     } else if rows.len() > 10 {
         output.say(&count(rows.len(), "token"));
     }

@@ -9,11 +9,12 @@ use repo_store::{
 use serde::Serialize;
 
 use super::client_config::quoted;
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{self, Failure, Outcome, Report};
 use crate::only_names::OnlyNames;
 use crate::output::{Output, RowLimit, Style, count, suite_list, suites_in_order};
+use crate::package_count::PackageCount;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -94,8 +95,8 @@ pub(crate) fn run(arguments: &AddArguments, session: &Session, output: &Output) 
     let files = arguments.named_files(output)?;
     let report = session.store.add(repository, &files, &options, &session.context())?;
     let complete = report.refused.is_empty() || options.keep_going;
-    warn_of_unknown_releases(&report, repository, arguments.rows.limit(), session, output);
-    print(&report, complete, options.dry_run, arguments.rows.limit(), output);
+    warn_of_unknown_releases(&report, repository, arguments.rows.limit(output), session, output);
+    print(&report, complete, options.dry_run, arguments.rows.limit(output), output);
     if complete {
         finish(&report, repository, arguments.change, session, output)?;
     }
@@ -132,6 +133,8 @@ struct EndedHoldJson<'a> {
 #[derive(Serialize)]
 pub(crate) struct AddJson<'a> {
     added: Vec<AddedJson<'a>>,
+    /// How many of them are new.
+    count: PackageCount,
     commit: Option<String>,
     dry_run: bool,
     refused: Vec<RefusedJson<'a>>,
@@ -211,7 +214,15 @@ pub(crate) fn json(report: &AddReport, complete: bool, dry_run: bool) -> AddJson
         .iter()
         .map(|refused| RefusedJson { file: refused.file.as_str(), error: error::chain(&refused.error) })
         .collect();
-    AddJson { added, commit: report.committed.commit.map(|id| id.to_string()), dry_run, refused, left: None }
+    let count = if complete { new_packages(report) } else { PackageCount::default() };
+    AddJson {
+        added,
+        count,
+        commit: report.committed.commit.map(|id| id.to_string()),
+        dry_run,
+        refused,
+        left: None,
+    }
 }
 
 /// Prints what `incoming` took, refused and left.
@@ -252,16 +263,17 @@ fn print_document(
             return;
         }
         // A build server that drops everything again would fill the log of `incoming` with what is known.
-        let known = report.added.iter().filter(|added| !is_new(added)).count();
-        let is_counted = document.left.is_some() && known > 1;
+        let known = report.added.iter().filter(|added| !is_new(added)).map(|added| &added.key);
+        let known = PackageCount::of(known);
+        let is_counted = document.left.is_some() && known.files() > 1;
         let mut shown: Vec<&Added> =
             report.added.iter().filter(|added| !is_counted || is_new(added)).collect();
         // As in every table: by name, version and architecture, wherever the files lie.
         shown.sort_by(|a, b| a.key.cmp(&b.key));
         shown.iter().take(limit.of(shown.len())).for_each(|added| print_added(added, dry_run, output));
-        output.rest(limit, shown.len(), "package file");
+        output.rest(limit, shown.len(), "file");
         if is_counted {
-            output.line(&format!("already there: {}", count(known, "package file")));
+            output.line(&format!("already there: {known}"));
         }
     });
     let refused = report.refused.iter().map(report_of);
@@ -302,11 +314,11 @@ fn report_of(refused: &Refused) -> Report {
     };
     let hint = if now.file_name() == refused.file.file_name() {
         let now = quoted(now.as_str());
-        format!("to take it all the same, run repo-cli add {repository} --despite-hold {now}")
+        format!("to accept it anyway, run repo-cli add {repository} --despite-hold {now}")
     } else {
         let (now, folder) = (quoted(now.as_str()), refused.file.parent().map_or(".", Utf8Path::as_str));
         format!(
-            "to take it all the same, move {now} and what came with it back under their own names, then run \
+            "to accept it anyway, move {now} and what came with it back under their own names, then run \
              repo-cli incoming {repository} {} --once --despite-hold",
             quoted(folder)
         )
@@ -336,13 +348,17 @@ pub(crate) fn finish(
 
 /// Returns how much was added.
 pub(crate) fn total(report: &AddReport, repository: &RepositorySettings, dry_run: bool) -> String {
-    let (new, all) = (report.added.iter().filter(|added| is_new(added)).count(), report.added.len());
+    let (new, all) = (new_packages(report), PackageCount::of(report.added.iter().map(|added| &added.key)));
     let verb = if dry_run { "would add" } else { "added" };
-    match new {
+    match new.files() {
         0 => format!("nothing to add: {} already has what was given", repository.name),
-        _ if new < all => format!("{verb} {new} of {} to {}", count(all, "package file"), repository.name),
-        _ => format!("{verb} {} to {}", count(new, "package file"), repository.name),
+        _ => format!("{verb} {} to {}", new.among(all), repository.name),
     }
+}
+
+/// Returns how many of the packages are new to a suite.
+fn new_packages(report: &AddReport) -> PackageCount {
+    PackageCount::of(report.added.iter().filter(|added| is_new(added)).map(|added| &added.key))
 }
 
 fn is_new(added: &Added) -> bool {
@@ -358,7 +374,7 @@ fn print_added(added: &Added, dry_run: bool, output: &Output) {
     let mut why = match &added.route {
         Route::Everywhere { foreign: None, .. } => vec!["every suite".to_owned()],
         Route::Everywhere { foreign: Some(marker), .. } => {
-            vec![format!("every suite; none is for {marker}")]
+            vec![format!("every suite; no suite for {marker}")]
         }
         Route::Release { marker, .. } => vec![format!("built for {marker}")],
         Route::Distribution { foreign: None, .. } => vec!["named by the upload".to_owned()],

@@ -5,7 +5,7 @@ use repo_store::{
 };
 use serde_json::{Value, json};
 
-use crate::args::{Global, LimitArguments};
+use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::output::{Column, Output, bytes, count};
 use crate::session;
@@ -165,7 +165,7 @@ pub(super) fn print_copies(copies: &[PlannedCopy], limit: LimitArguments, output
     let row = |copy: &PlannedCopy| [copy.path.to_string(), copy.size.to_string()];
     let rows: Vec<[String; 2]> = copies.iter().map(row).collect();
     if !rows.is_empty() {
-        output.table(&[Column::text("FILE"), Column::whole("BYTES")], &rows, limit.limit());
+        output.table(&[Column::text("FILE"), Column::whole("BYTES")], &rows, limit.limit(output));
     }
 }
 

@@ -14,6 +14,8 @@ use crate::session::Session;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Action {
     Add,
+    /// Becomes what machines install instead of this older version, which stays.
+    Upgrade(Version),
     /// Takes the place of an older or newer version.
     Replace(Version),
     Remove,
@@ -24,6 +26,7 @@ impl Action {
     fn word(&self) -> &'static str {
         match self {
             Self::Add => "add",
+            Self::Upgrade(_) => "upgrade",
             Self::Replace(_) => "replace",
             Self::Remove => "remove",
             Self::Restore => "restore",
@@ -40,7 +43,7 @@ pub(crate) fn print(changes: Vec<Change>, limit: RowLimit, output: &Output) -> u
         .into_iter()
         .map(|([package, version, architectures, suites], action)| {
             let version = match &action {
-                Action::Replace(old) => format!("{old} -> {version}"),
+                Action::Upgrade(old) | Action::Replace(old) => format!("{old} -> {version}"),
                 _ => version,
             };
             [package, version, architectures, suites, action.word().to_owned()]
@@ -69,8 +72,8 @@ pub(crate) fn all(records: &SuiteRecords, action: &Action) -> Vec<Change> {
     each.collect()
 }
 
-/// Returns what these records do in a repository that is in the state `before`: each replaces the newest version of its package for the
-/// same machines, if that is older.
+/// Returns what these records do in a repository that is in the state `before`: each is an upgrade from the newest version of its package
+/// for the same machines, if that is older.
 pub(crate) fn additions(
     records: &SuiteRecords,
     before: Option<&Revision<'_>>,
@@ -86,7 +89,7 @@ pub(crate) fn additions(
         }
         for key in records.iter().map(|record| record.key()) {
             let there = versions.get(&key.package).map(Vec::as_slice).unwrap_or_default();
-            let action = replaced(key, there).map_or(Action::Add, |old| Action::Replace(old.clone()));
+            let action = upgraded(key, there).map_or(Action::Add, |old| Action::Upgrade(old.clone()));
             changes.push((key.clone(), suite.clone(), action));
         }
     }
@@ -94,7 +97,7 @@ pub(crate) fn additions(
 }
 
 /// Returns the newest version that a machine has of those that are `there`, and would have `key` instead.
-fn replaced<'a>(key: &RecordKey, there: &[&'a RecordKey]) -> Option<&'a Version> {
+fn upgraded<'a>(key: &RecordKey, there: &[&'a RecordKey]) -> Option<&'a Version> {
     let is_all = |build: &Build| build.as_str() == "all";
     // What is for all machines may be newer for some than for others.
     let machines: Vec<&Build> = match &key.architecture {
@@ -132,12 +135,6 @@ pub(crate) fn exchanges<'a>(
         changes.extend(restored.into_iter().map(|key| (key, suite.clone(), Action::Restore)));
     }
     changes
-}
-
-/// Returns how many packages these are: a version for several architectures or in several suites is one.
-pub(crate) fn packages<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> usize {
-    let names = keys.into_iter().map(|key| (&key.package, &key.version));
-    names.collect::<BTreeSet<_>>().len()
 }
 
 /// Prints the command that undoes a commit.

@@ -33,6 +33,8 @@ enum ConfigCommand {
     Schema,
     /// Set one setting, in the file that has it
     Set(SetArguments),
+    /// Take one setting out, so that its default counts
+    Unset(UnsetArguments),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -48,6 +50,20 @@ struct SetArguments {
     /// The value: TOML, or a text or a list with commas without quotation marks
     #[arg(allow_hyphen_values = true)]
     value: String,
+    /// Also when a repository loses a suite that has packages
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    edit: EditArguments,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct UnsetArguments {
+    /// The setting: its keys with dots between them, as `config show` prints them
+    key: String,
+    /// Also when a repository loses a suite that has packages
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     edit: EditArguments,
 }
@@ -55,7 +71,11 @@ struct SetArguments {
 impl ConfigArguments {
     /// Returns whether the verb writes to the configuration.
     pub(crate) fn writes(&self) -> bool {
-        matches!(&self.command, ConfigCommand::Set(arguments) if !arguments.edit.is_dry_run())
+        match &self.command {
+            ConfigCommand::Set(arguments) => !arguments.edit.is_dry_run(),
+            ConfigCommand::Unset(arguments) => !arguments.edit.is_dry_run(),
+            ConfigCommand::Check | ConfigCommand::Show(_) | ConfigCommand::Schema => false,
+        }
     }
 }
 
@@ -63,11 +83,19 @@ pub(crate) fn run(arguments: &ConfigArguments, global: &Global, output: &Output)
     match &arguments.command {
         ConfigCommand::Check => check(global, output),
         ConfigCommand::Show(arguments) => show(arguments.name.as_deref(), global, output),
-        ConfigCommand::Set(SetArguments { key, value, edit: arguments }) => {
+        ConfigCommand::Set(SetArguments { key, value, yes, edit: arguments }) => {
             let root = session::find_root(global)?;
             let mut edit = Edit::new(&root)?;
             edit.set(key, value)?;
+            configured::check_taken_suites(&edit, &root, (*yes, *arguments), output)?;
             configured::carry_out(&edit, &format!("set {key}"), *arguments, &root, output)
+        }
+        ConfigCommand::Unset(UnsetArguments { key, yes, edit: arguments }) => {
+            let root = session::find_root(global)?;
+            let mut edit = Edit::new(&root)?;
+            edit.unset(key)?;
+            configured::check_taken_suites(&edit, &root, (*yes, *arguments), output)?;
+            configured::carry_out(&edit, &format!("unset {key}"), *arguments, &root, output)
         }
         ConfigCommand::Schema => {
             let schema = repo_config::schema();
@@ -109,7 +137,7 @@ fn check(global: &Global, output: &Output) -> Result<Outcome, Failure> {
         } else {
             format!("{repositories} repositories")
         };
-        output.say(&format!("in order: {files}, {repositories}"));
+        output.say(&format!("no mistakes in {files} ({repositories})"));
     } else {
         let found = count(problems.len(), "mistake");
         output.report_each(RowLimit::NONE, problems, "mistake");

@@ -86,6 +86,24 @@ pub(super) fn check_losses(
     Ok(())
 }
 
+/// Asks before a repository loses a suite that has packages by a change of its settings, as [`check_losses`] does. What was wrong before
+/// loses nothing: clients do not get it.
+pub(super) fn check_taken_suites(
+    edit: &Edit,
+    root: &Utf8Path,
+    answer: (bool, EditArguments),
+    output: &Output,
+) -> Result<(), Failure> {
+    let after = edit.check()?;
+    let Ok(before) = Config::load(root) else { return Ok(()) };
+    let has = |config: &Config, name: &RepositoryName, suite: &SuiteName| {
+        config.repository(name.as_str()).is_ok_and(|repository| repository.suite(suite).is_some())
+    };
+    let is_taken =
+        |name: &RepositoryName, suite: &SuiteName| has(&before, name, suite) && !has(&after, name, suite);
+    check_losses((root, &before), is_taken, answer, output)
+}
+
 /// The changed lines of a file with three lines around them, as `diff -u` writes them.
 fn difference(change: &FileChange, root: &Utf8Path) -> String {
     const AROUND: usize = 3;

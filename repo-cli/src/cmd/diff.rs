@@ -11,7 +11,7 @@ use json::ReportJson;
 use repo_store::{Build, Difference, Record, Revision, Snapshot};
 use serde::Serialize;
 
-use crate::args::RowArguments;
+use crate::args::{RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::output::{Column, Grouped, Output, RowLimit, Style, count, grouped, joined};
 use crate::revision_spec::RevisionSpec;
@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &DiffArguments, session: &Session, output: &Output)
     if arguments.details {
         print_details(&sides, arguments, session, output)
     } else {
-        list(sides, arguments.rows.limit(), session, output)
+        list(sides, arguments.rows.limit(output), session, output)
     }
 }
 
@@ -114,7 +114,7 @@ fn print_details(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let (format, limit) = (arguments.format, arguments.rows.limit());
+    let (format, limit) = (arguments.format, arguments.rows.limit(output));
     if format == Format::Html && output.is_json() {
         return Err(Failure::Usage("--json and --format html exclude each other"));
     }

@@ -10,7 +10,7 @@ use repo_store::{
 use serde_json::{Value, json};
 
 use crate::access;
-use crate::args::RowArguments;
+use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::fetch::WebServer;
@@ -125,7 +125,7 @@ pub(crate) fn run(arguments: &FsckArguments, session: &Session, output: &Output)
     };
     let left = u64::try_from(report.remaining.problems.len()).unwrap_or(u64::MAX);
     session::note_upkeep(&session.store, UpkeepKind::Check, &UpkeepRun::now(&context, left), output);
-    print(&report, arguments.repair, &keys, arguments.rows.limit(), output);
+    print(&report, arguments.repair, &keys, arguments.rows.limit(output), output);
     Ok(Outcome::of(report.remaining.is_clean()))
 }
 
@@ -270,13 +270,21 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
     let has = |kind| report.problems.iter().any(|problem| problem.kind == kind);
     let mut hints = keys.hints(report);
     let others_sign = report.problems.iter().any(|problem| problem.kind == ProblemKind::Key);
+    // What was signed in the future does not hold yet, and is signed again.
+    let is_ahead = |of: &Problem| {
+        let is_date =
+            |problem: &Problem| problem.kind == ProblemKind::Date && problem.path.starts_with(&of.path);
+        report.problems.iter().any(is_date)
+    };
     if !repair && report.problems.iter().any(is_of_a_publication) {
         hints.push(
             "`repo-cli fsck --repair` makes damaged indices again, publishes again what clients see when a part of it is lost, and \
              withdraws older publications that have lost a part",
         );
     }
-    if !repair && report.problems.iter().any(|problem| needs_a_copy(problem, others_sign)) {
+    if !repair
+        && report.problems.iter().any(|problem| needs_a_copy(problem, others_sign || is_ahead(problem)))
+    {
         hints.push("`repo-cli fsck --repair --from BACKUP` takes true copies from a backup");
     } else if repair && report.problems.iter().any(|problem| problem.path.starts_with("store/refs")) {
         hints.push(
@@ -301,7 +309,7 @@ fn hints(report: &FsckReport, repair: bool, keys: &CheckedKeys<'_>) -> Vec<&'sta
         hints.push("mount what `public` leads to, or put the directory back, and check again");
     } else if has(ProblemKind::InTheWay) && !repair && was_checked {
         hints.push(
-            "`repo-cli fsck --repair` moves what lies in the place of a directory to store/damaged/, and makes again what belongs below it",
+            "`repo-cli fsck --repair` moves what is in the way of a directory to store/damaged/, and recreates what belongs there",
         );
     }
     if has(ProblemKind::Forged) {
@@ -331,8 +339,8 @@ fn is_of_a_publication(problem: &Problem) -> bool {
     is_lost && is_published
 }
 
-/// Whether a true copy would help. `others_sign`: a signature that does not hold is explained by the keys.
-fn needs_a_copy(problem: &Problem, others_sign: bool) -> bool {
+/// Whether a true copy would help. `is_explained`: a signature that does not hold is explained by the keys or by the clock.
+fn needs_a_copy(problem: &Problem, is_explained: bool) -> bool {
     match problem.kind {
         ProblemKind::Date
         | ProblemKind::Forged
@@ -340,7 +348,7 @@ fn needs_a_copy(problem: &Problem, others_sign: bool) -> bool {
         | ProblemKind::Key
         | ProblemKind::Mode
         | ProblemKind::Stray => false,
-        ProblemKind::Signature => !others_sign,
+        ProblemKind::Signature => !is_explained,
         _ => ["store", "public"].iter().any(|area| problem.path.starts_with(area)),
     }
 }

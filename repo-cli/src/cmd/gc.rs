@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use repo_config::InvalidValue;
 use repo_store::{Garbage, GcOptions, GcPlan, GcReport, RepositoryName, UpkeepKind, UpkeepRun};
 
-use crate::args::{RowArguments, argument};
+use crate::args::{RowArguments, RowLimits as _, argument};
 use crate::clock::{self, Hazard};
 use crate::error::{Failure, Outcome};
 use crate::guard;
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &GcArguments, session: &Session, output: &Output) -
 
 /// Prints the files that would be removed.
 fn give_plan(plan: &GcPlan, arguments: &GcArguments, output: &Output) {
-    let limit = arguments.rows.limit();
+    let limit = arguments.rows.limit(output);
     output.result(&document((plan.removed(), plan.freed()), plan.shortened(), true), || {
         let row = |file: &Garbage| [file.path.to_string(), file.size.to_string(), file.why.to_string()];
         let rows: Vec<[String; 3]> = plan.removed().iter().map(row).collect();

@@ -1,15 +1,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use deb_parse::{PackageName, SuiteName};
+use deb_parse::SuiteName;
 use jiff::Timestamp;
-use repo_store::{Record, Revision};
+use repo_store::{Record, Revision, Selector};
 use serde::Serialize;
 
 use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::output::{Column, Output, RowLimit, package_rows};
+use crate::package_count::ChangeCount;
 use crate::package_names;
 use crate::session::Session;
 
@@ -17,9 +18,9 @@ use crate::session::Session;
 pub(crate) struct HistoryArguments {
     /// The repository
     repository: String,
-    /// Only what concerns this package, and how
-    #[arg(value_parser = PackageName::parse)]
-    package: Option<PackageName>,
+    /// Only what concerns these packages, and how: a name or pattern, with =VERSION or as in 'hello (>= 2.10)' if wanted
+    #[arg(value_name = "PACKAGE")]
+    package: Option<Selector>,
     /// Only what concerns this suite; may be given several times
     #[arg(long = "suite", value_name = "NAME", value_parser = SuiteName::parse)]
     suites: Vec<SuiteName>,
@@ -38,6 +39,8 @@ struct CommitJson {
     operation: String,
     added: usize,
     removed: usize,
+    /// The same in packages, each counted once, whatever the number of its suites and architectures.
+    count: ChangeCount,
     changes: Vec<ChangeJson>,
     /// The changes of the package asked for, with a sign for what was done: rows of a table.
     #[serde(skip)]
@@ -59,11 +62,7 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let repository = session.repository(&arguments.repository)?;
-    let limit = if output.is_json() {
-        arguments.rows.limit_of_json()
-    } else {
-        arguments.rows.limit_of_listing(output)
-    };
+    let limit = if output.is_json() { arguments.rows.limit_of_data() } else { arguments.rows.limit(output) };
     let mut entries = Vec::new();
     let mut is_cut = false;
     let mut known: BTreeSet<SuiteName> = BTreeSet::new();
@@ -80,20 +79,20 @@ pub(crate) fn run(
     let unknown: Vec<_> = arguments.suites.iter().filter(|suite| !known.contains(*suite)).cloned().collect();
     repository.check_suites(&unknown)?;
     output.result(&serde_json::json!({ "history": entries }), || {
-        if arguments.package.is_some() {
-            print_changes(&entries, output);
+        if let Some(package) = &arguments.package {
+            print_changes(&entries, package.is_pattern(), output);
         } else {
             print(&entries, output);
         }
         if is_cut {
-            output.line("... and older changes (print all with --all)");
+            output.line("... and older changes (print all with --limit 0)");
         }
     });
     if entries.is_empty() {
         let what = arguments.package.as_ref().map_or_else(String::new, |package| format!(" of {package}"));
         output.found_nothing(&format!("no changes{what} in {}", repository.name));
         if let Some(package) = &arguments.package {
-            package_names::hint_at(package.as_str(), &session.store.head(&repository.name)?, output)?;
+            package_names::hint_at(&package.to_string(), &session.store.head(&repository.name)?, output)?;
         }
     }
     Ok(Outcome::Done)
@@ -110,7 +109,7 @@ impl CommitJson {
 fn print(entries: &[CommitJson], output: &Output) {
     let row = |entry: &CommitJson| {
         let [number, commit, time, actor] = entry.cells();
-        let changes = format!("+{} -{}", entry.added, entry.removed);
+        let changes = entry.count.signs();
         [number, commit, time, actor, changes, entry.operation.to_string()]
     };
     let rows: Vec<[String; 6]> = entries.iter().map(row).collect();
@@ -129,13 +128,14 @@ fn print(entries: &[CommitJson], output: &Output) {
 }
 
 /// Prints a row for each version of the package that a change added or removed.
-fn print_changes(entries: &[CommitJson], output: &Output) {
+fn print_changes(entries: &[CommitJson], names_packages: bool, output: &Output) {
     let rows: Vec<[String; 6]> = entries
         .iter()
         .flat_map(|entry| entry.rows.iter().map(move |row| (entry, row)))
-        .map(|(entry, ([_, version, architectures, suites], sign))| {
+        .map(|(entry, ([package, version, architectures, suites], sign))| {
             let [number, _, time, actor] = entry.cells();
-            let change = format!("{sign}{version} {architectures}");
+            let package = if names_packages { format!("{package} ") } else { String::new() };
+            let change = format!("{sign}{package}{version} {architectures}");
             [number, time, actor, change, suites.clone(), entry.operation.to_string()]
         })
         .collect();
@@ -166,13 +166,16 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
         operation: commit.operation.to_string(),
         added: 0,
         removed: 0,
+        count: ChangeCount::default(),
         changes: Vec::new(),
         rows: Vec::new(),
     };
     let mut changed = Vec::new();
     let package = arguments.package.as_ref();
     let mut is_asked_for = arguments.suites.is_empty() && package.is_none();
-    for (suite, difference) in revision.changes_in(&arguments.suites)? {
+    let differences = revision.changes_in(&arguments.suites)?;
+    entry.count = ChangeCount::of(&differences);
+    for (suite, difference) in differences {
         entry.added += difference.only_second.len();
         entry.removed += difference.only_first.len();
         let change = |record: &Record, change| ChangeJson {
@@ -182,7 +185,7 @@ fn entry(revision: &Revision<'_>, arguments: &HistoryArguments) -> Result<Option
             version: record.key().version.to_string(),
             architecture: record.key().architecture.to_string(),
         };
-        let concerns = |record: &&Arc<Record>| package.is_none_or(|package| *package == record.key().package);
+        let concerns = |record: &&Arc<Record>| package.is_none_or(|package| package.matches(record));
         let removed = difference.only_first.iter().filter(concerns).map(|record| change(record, "removed"));
         let added = difference.only_second.iter().filter(concerns).map(|record| change(record, "added"));
         entry.changes.extend(removed.chain(added));

@@ -38,7 +38,7 @@ pub(crate) struct HoldArguments {
 pub(crate) struct UnholdArguments {
     /// The repository
     repository: String,
-    /// Names or patterns, of all held versions or of the one named with =VERSION
+    /// Names or patterns, of all held versions, that named with =VERSION, or those that 'hello (<< 2.10)' allows
     #[arg(required = true, value_name = "PACKAGE[=VERSION]")]
     selectors: Vec<Selector>,
     #[command(flatten)]
@@ -102,7 +102,7 @@ pub(crate) fn hold(
     print(&names, committed.commit, arguments.dry_run, output);
     let verb = if arguments.dry_run { "would hold" } else { "held" };
     if committed.commit.is_none() && !arguments.dry_run {
-        output.say(&format!("held already: {}", PackageSummary::new(&names)));
+        output.say(&format!("already held: {}", PackageSummary::new(&names)));
         return Ok(Outcome::Done);
     }
     if !arguments.only.is_limited() {
@@ -233,7 +233,7 @@ pub(crate) fn holds(
                 Column::text("BECAUSE"),
             ],
             &rows,
-            arguments.rows.limit_of_listing(output),
+            arguments.rows.limit(output),
         );
         output.total(rows.len(), &count(rows.len(), "held version"));
     });

@@ -13,7 +13,7 @@ use repo_store::{
 };
 
 use super::add::{self, PlacementArguments};
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 use crate::session::Session;
@@ -243,7 +243,7 @@ fn show(
     session: &Session,
     output: &Output,
 ) -> Result<(), Failure> {
-    let limit = arguments.rows.limit();
+    let limit = arguments.rows.limit(output);
     // A timer looks again and again; a person wants to see everything.
     let everything = arguments.change.dry_run || arguments.once && std::io::stdout().is_terminal();
     let told = taken.left.iter().filter(|left| everything || !left.is_known);

@@ -5,7 +5,10 @@ use begun::BegunStore;
 use camino::{Utf8Path, Utf8PathBuf};
 use deb_parse::{Architecture, SuiteName};
 use jiff::Timestamp;
-use repo_config::{FromText as _, InvalidValue, KeyDirectory, Line, NewKey, OnUnknownRelease, Template, Url};
+use repo_config::{
+    EditError, FromText as _, InvalidValue, KeyDirectory, Line, NewKey, OnUnknownRelease, RESERVED, Template,
+    Url,
+};
 use repo_store::{RepositoryName, StorageError, Store};
 
 use crate::args::{Global, argument};
@@ -92,6 +95,9 @@ pub(crate) fn init(
     output: &Output,
 ) -> Result<(), Failure> {
     check_is_new(root)?;
+    if let Some(name) = layout.repositories.iter().find(|name| RESERVED.contains(&name.as_str())) {
+        return Err(EditError::Reserved { name: name.clone() }.into());
+    }
     let template = template(layout, unknown_release);
     // Before anything is there: what is wrong with it could not be put right by giving other arguments.
     template.check(root)?;

@@ -32,8 +32,10 @@ impl KeyArguments {
         match &self.command {
             KeyCommand::Rotate(arguments) => !arguments.dry_run,
             KeyCommand::Retire(arguments) => !arguments.dry_run,
-            KeyCommand::Publish { .. } | KeyCommand::Extend(_) | KeyCommand::Revoke(_) => true,
-            KeyCommand::Generate(_)
+            KeyCommand::Publish { dry_run, .. } => !dry_run,
+            KeyCommand::Extend(arguments) => !arguments.dry_run,
+            KeyCommand::Revoke(arguments) => !arguments.dry_run,
+            KeyCommand::Generate { .. }
             | KeyCommand::List
             | KeyCommand::Export { .. }
             | KeyCommand::Import(_)
@@ -41,12 +43,28 @@ impl KeyArguments {
             | KeyCommand::Check => false,
         }
     }
+
+    /// Returns whether the verb changes the store or the keys beside it.
+    pub(crate) fn changes(&self) -> bool {
+        match &self.command {
+            KeyCommand::Generate { dry_run, .. } => !dry_run,
+            KeyCommand::Import(arguments) => !arguments.dry_run,
+            KeyCommand::Certify(_) => true,
+            _ => self.writes(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Subcommand)]
 enum KeyCommand {
     /// Make another key: from the next publication on every key signs
-    Generate(GenerateArguments),
+    Generate {
+        #[command(flatten)]
+        key: GenerateArguments,
+        /// Show what would be done and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// List the keys
     List,
     /// Print the public keys, as clients need them
@@ -67,6 +85,9 @@ enum KeyCommand {
         /// The repositories [default: all]; a failure does not stop the others
         #[arg(value_name = "REPOSITORY")]
         repositories: Vec<String>,
+        /// Show what would be done and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Make a new key, sign with both, and bring the new key to clients; given again, completes what was interrupted
     Rotate(RotateArguments),
@@ -113,6 +134,17 @@ impl GenerateArguments {
         newest: Option<&Certificate>,
         succeeds: Vec<Fingerprint>,
     ) -> Result<SecretKey, Failure> {
+        let new = self.plan(session, newest, succeeds)?;
+        Ok(session.keys().generate(&new, session.context().now.into())?)
+    }
+
+    /// Returns what the key is to be.
+    fn plan(
+        &self,
+        session: &Session,
+        newest: Option<&Certificate>,
+        succeeds: Vec<Fingerprint>,
+    ) -> Result<NewKey, Failure> {
         let now = session.context().now;
         if !self.accept.contains(&Hazard::Clock) {
             clock::check_for_key(&session.store, session.keys(), now)?;
@@ -125,27 +157,41 @@ impl GenerateArguments {
             None => UserId::parse("Archive signing key")?,
         };
         let expires = self.expires.map(|expires| expires.moment(now)).transpose()?.flatten();
-        let new = NewKey {
+        Ok(NewKey {
             user_id,
             algorithm: if self.rsa4096 { KeyAlgorithm::Rsa4096 } else { KeyAlgorithm::Ed25519 },
             validity: expires.and_then(|end| end.duration_since(now.into()).ok()),
             succeeds,
-        };
-        Ok(session.keys().generate(&new, now.into())?)
+        })
     }
 }
 
 pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) -> Result<Outcome, Failure> {
     let _lock = arguments.writes().then(|| session.store.lock_keys()).transpose()?;
     match &arguments.command {
-        KeyCommand::Generate(arguments) => {
+        KeyCommand::Generate { key, dry_run: true } => {
             let (certificates, _) = session.keys().certificates().unwrap_or_default();
-            let key = arguments.make(session, certificates.last(), Vec::new())?;
+            let new = key.plan(session, certificates.last(), Vec::new())?;
+            let algorithm = if key.rsa4096 { "RSA key of 4096 bits" } else { "Ed25519 key" };
+            let end = match new.validity {
+                Some(validity) => format!("expires in {} days", validity.as_secs().div_ceil(24 * 60 * 60)),
+                None => "never expires".to_owned(),
+            };
+            let document =
+                serde_json::json!({ "fingerprint": null, "name": new.user_id.to_string(), "dry_run": true });
+            output.result(&document, || {});
+            output.say(&format!("would make an {algorithm} named `{}` that {end}", new.user_id));
+        }
+        KeyCommand::Generate { key, dry_run: false } => {
+            let (certificates, _) = session.keys().certificates().unwrap_or_default();
+            let key = key.make(session, certificates.last(), Vec::new())?;
             let fingerprint = key.fingerprint().to_string();
-            output.result(&serde_json::json!({ "fingerprint": fingerprint }), || {
+            output.result(&serde_json::json!({ "fingerprint": fingerprint, "dry_run": false }), || {
                 output.line(&fingerprint);
             });
-            output.say("clients must get it (`client-config`) before the old one may go");
+            output.say(
+                "distribute the new key to clients (repo-cli key publish) before you retire the old one",
+            );
         }
         KeyCommand::List => list(session, output)?,
         KeyCommand::Export { binary, repository } => {
@@ -167,10 +213,16 @@ pub(crate) fn run(arguments: &KeyArguments, session: &Session, output: &Output) 
         }
         KeyCommand::Import(arguments) => return change::import(arguments, session, output),
         KeyCommand::Certify(arguments) => return certify::certify(arguments, session, output),
-        KeyCommand::Publish { repositories } => {
+        KeyCommand::Publish { repositories, dry_run } => {
             let repositories = session.repositories(repositories)?;
-            let brought = serve::bring(session, &repositories, false, output)?;
-            let document = serde_json::json!({ "keyrings": brought.keyrings, "failed": brought.failed });
+            let brought = if *dry_run {
+                serve::foretell_present(session, &repositories, output)?
+            } else {
+                serve::bring(session, &repositories, false, output)?
+            };
+            let document = serde_json::json!({
+                "keyrings": brought.keyrings, "failed": brought.failed, "dry_run": dry_run,
+            });
             output.result(&document, || {});
             return Ok(Outcome::of(brought.failed.is_empty()));
         }

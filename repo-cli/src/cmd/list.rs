@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::args::{RowArguments, RowLimits as _};
 use crate::columns::{ColumnArguments, ListColumn};
 use crate::error::{Failure, Outcome};
-use crate::output::{Column, Output, RowLimit, count, package_rows, suites_in_order};
+use crate::output::{Column, Output, RowLimit, package_rows, suites_in_order};
+use crate::package_count::{PackageCount, PackageCounter};
 use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -19,7 +20,7 @@ pub(crate) struct ListArguments {
     /// A repository or one suite of it, in the present state or another: `prod`, `prod/bookworm`, `prod@41`, `prod@-1`
     #[arg(value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
     state: RevisionSpec,
-    /// Only these packages: names or patterns, with =VERSION if wanted
+    /// Only these packages: names or patterns, with =VERSION or as in 'hello (>= 2.10)' if wanted
     #[arg(value_name = "PACKAGE")]
     selectors: Vec<Selector>,
     /// Only this suite; may be given several times
@@ -90,35 +91,37 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
         named.contains(**suite) && (arguments.suites.is_empty() || arguments.suites.contains(**suite))
     };
     let suites = || suites.iter().filter(asked).copied();
-    let limit = arguments.rows.limit_of_listing(output);
+    let limit = arguments.rows.limit(output);
     let mut listing = arguments.columns.listing(&COLUMNS, false, output)?;
-    let mut files = 0;
+    let packages;
     let mut unmatched = Vec::new();
-    let total = |rows, files| {
-        output.total(rows, &format!("{} in {}", count(files, "package file"), state.text));
+    let total = |rows, packages: PackageCount| {
+        output.total(rows, &format!("{packages} in {}", state.text));
     };
     if let Some(head) = head.as_ref().filter(|_| arguments.selectors.is_empty() && !output.is_json()) {
         let rows = if arguments.columns.are_usual() {
             let rows;
-            (rows, files) = all_rows(head, suites())?;
+            (rows, packages) = all_rows(head, suites())?;
             output.table(&HEAD, &rows, limit);
             rows.len()
         } else {
+            let mut counter = PackageCounter::default();
             for item in head.records_in(suites())? {
                 let (record, suites) = item?;
-                files += 1;
+                counter.push(record.key());
                 listing.push(&record, &suites, repository.name.as_str(), "");
             }
+            packages = counter.count();
             listing.check_columns()?;
             listing.print(&arguments.rows, output)
         };
-        total(rows, files);
+        total(rows, packages);
     } else {
         let found = match &head {
             Some(head) => find(head, suites(), &arguments.selectors)?,
             None => Found::new(),
         };
-        files = found.len();
+        packages = PackageCount::of(found.keys());
         let records = found.values().map(|(record, _)| &**record);
         unmatched = package_names::unmatched(&arguments.selectors, &records);
         if output.is_json() {
@@ -134,10 +137,10 @@ pub(crate) fn run(arguments: &ListArguments, session: &Session, output: &Output)
                 listing.push(record, suites, repository.name.as_str(), "");
             }
             listing.check_columns()?;
-            total(listing.print(&arguments.rows, output), files);
+            total(listing.print(&arguments.rows, output), packages);
         }
     }
-    if files == 0 && arguments.selectors.is_empty() {
+    if packages.files() == 0 && arguments.selectors.is_empty() {
         output.found_nothing(&format!("no packages in {}", state.text));
     }
     package_names::say_unmatched(&unmatched, &format!(" in {}", state.text), &head, output)?;
@@ -156,27 +159,27 @@ const HEAD: [Column<'_>; 4] = [
     Column::words("SUITES"),
 ];
 
-/// Returns the rows of all packages of some suites, and the number of package files. Only the keys of the packages are read, and one package is
+/// Returns the rows of all packages of some suites, and how many packages these are. Only the keys of the packages are read, and one package is
 /// at hand at a time.
 fn all_rows<'a>(
     head: &Revision<'_>,
     suites: impl Iterator<Item = &'a SuiteName>,
-) -> Result<(Vec<[String; 4]>, usize), Failure> {
-    let (mut rows, mut files) = (Vec::new(), 0);
+) -> Result<(Vec<[String; 4]>, PackageCount), Failure> {
+    let (mut rows, mut counter) = (Vec::new(), PackageCounter::default());
     let mut package: Vec<(RecordKey, SuiteName, ())> = Vec::new();
     let mut push = |package: &mut Vec<(RecordKey, SuiteName, ())>| {
         rows.extend(package_rows(package.drain(..)).into_iter().map(|(row, ())| row));
     };
     for key in head.keys(suites)? {
         let (key, suites) = key?;
-        files += 1;
+        counter.push(&key);
         if package.first().is_some_and(|(first, ..)| first.package != key.package) {
             push(&mut package);
         }
         package.extend(suites.into_iter().map(|suite| (key.clone(), suite, ())));
     }
     push(&mut package);
-    Ok((rows, files))
+    Ok((rows, counter.count()))
 }
 
 /// Records, each with the suites it is in.

@@ -37,9 +37,12 @@ pub(crate) mod tag;
 pub(crate) mod undo;
 pub(crate) mod versions;
 
+use std::time::Instant;
+
+use camino::Utf8PathBuf;
 use repo_config::Config;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, Global, Logging};
 use crate::clock;
 use crate::error::{Failure, Outcome};
 use crate::operation_log::OperationLog;
@@ -52,26 +55,40 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Outcome, Fail
     if let Some(url) = arguments.global.remote.clone() {
         return remote::run(&url, &arguments, output);
     }
-    let (verb, global) = (arguments.command.logged_as(), arguments.global.clone());
-    let log = verb.and_then(|verb| {
-        let root = session::find_store_root(&global).ok()?;
+    let (logging, global) = (arguments.command.logging(), arguments.global.clone());
+    let begin = |root: Utf8PathBuf| {
         let config = Config::load(&root).ok()?;
-        Some((OperationLog::begin(&config, verb, session::actor(&global))?, root))
-    });
-    let result = carry_out(arguments, output);
+        Some((OperationLog::begin(&config, arguments.verb.clone(), session::actor(&global))?, root))
+    };
+    let log = match &logging {
+        Logging::Change | Logging::Service => session::find_store_root(&global).ok().and_then(&begin),
+        Logging::Nothing | Logging::NewStore(_) => None,
+    };
+    if let Some((log, _)) = log.as_ref().filter(|_| logging == Logging::Service) {
+        log.begin_service(output);
+    }
+    let began = Instant::now();
+    let result = carry_out(arguments.command, &global, output);
+    let log = match logging {
+        Logging::NewStore(root) if result.is_ok() => {
+            let root = root.or_else(|| global.root.clone()).map_or_else(session::current_directory, Ok);
+            let log = root.ok().and_then(begin);
+            log.map(|(log, root)| (log.since(began), root))
+        }
+        _ => log,
+    };
     if let Some((log, root)) = log {
         log.end(&root, &result, output);
     }
     result
 }
 
-fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
-    let global = arguments.global;
-    let (writes, asks) = (arguments.command.writes(), arguments.command.asks_about_clock());
-    let needs_settings = arguments.command.needs_settings();
+fn carry_out(command: Command, global: &Global, output: &Output) -> Result<Outcome, Failure> {
+    let (writes, asks) = (command.writes(), command.asks_about_clock());
+    let needs_settings = command.needs_settings();
     let session = || {
         let open = if needs_settings { Session::open } else { Session::open_to_read };
-        let mut session = open(&global)?.watched(output);
+        let mut session = open(global)?.watched(output);
         if asks {
             clock::check(&session.store, session.context().now, output)?;
         }
@@ -80,9 +97,9 @@ fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> 
         }
         Ok::<_, Failure>(session)
     };
-    match arguments.command {
-        Command::Quickstart(arguments) => quickstart::run(&arguments, &global, output),
-        Command::Init(arguments) => init::run(&arguments, &global, output),
+    match command {
+        Command::Quickstart(arguments) => quickstart::run(&arguments, global, output),
+        Command::Init(arguments) => init::run(&arguments, global, output),
         Command::Add(arguments) => add::run(&arguments, &session()?, output),
         Command::Incoming(arguments) => incoming::run(&arguments, &session, output),
         Command::List(arguments) => list::run(&arguments, &session()?, output),
@@ -104,15 +121,15 @@ fn carry_out(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> 
         Command::Publish(arguments) => publish::run(&arguments, &session()?, output),
         Command::Sign(arguments) => sign::run(&arguments, &session()?, output),
         Command::Fsck(arguments) => fsck::run(&arguments, &session()?, output),
-        Command::Backup(arguments) => backup::run(&arguments, &global, output),
-        Command::Restore(arguments) => restore::run(&arguments, &global, output),
+        Command::Backup(arguments) => backup::run(&arguments, global, output),
+        Command::Restore(arguments) => restore::run(&arguments, global, output),
         Command::Serve(arguments) => serve::run(&arguments, &session()?, output),
         Command::ClientConfig(arguments) => client_config::run(&arguments, &session()?, output),
         Command::Access(arguments) => access::run(&arguments, &session()?, output),
         Command::Key(arguments) => key::run(&arguments, &session()?, output),
-        Command::Config(arguments) => config::run(&arguments, &global, output),
-        Command::Suite(arguments) => suite::run(&arguments, &global, output),
-        Command::Repository(arguments) => repository::run(&arguments, &global, output),
+        Command::Config(arguments) => config::run(&arguments, global, output),
+        Command::Suite(arguments) => suite::run(&arguments, global, output),
+        Command::Repository(arguments) => repository::run(&arguments, global, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Manual(arguments) => manual::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, &session, output),

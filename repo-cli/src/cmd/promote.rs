@@ -11,17 +11,18 @@ use super::changes::{self, Change};
 use super::client_config::quoted;
 use super::hold::{held_since, hold_json};
 use super::list::ListedJson;
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::only_names::OnlyNames;
 use crate::output::{Output, RowLimit, count, first_of, joined, suite_list};
+use crate::package_count::PackageCount;
 use crate::package_names;
 use crate::planned::{BaseArguments, base, carry_out};
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PromoteArguments {
-    /// Names or patterns; of each package the newest version, or the one named with =VERSION. A source package of that
+    /// Names or patterns; of each package the newest version, that named with =VERSION, or the newest that 'hello (<< 2.10)' allows. A source package of that
     /// name is meant as well as a binary one; with --whole-source the name of a source means all that was built from it
     #[arg(value_name = "PACKAGE[=VERSION]", required_unless_present = "all")]
     selectors: Vec<Selector>,
@@ -96,12 +97,12 @@ pub(crate) fn run(
         Ok(plan.apply(&session.store, &session.context())?.commit)
     })?;
     let moved = plan.changes().by_record();
-    let limit = arguments.rows.limit();
+    let limit = arguments.rows.limit(output);
     let mut more = stays_behind(&plan);
     more.insert("base".to_owned(), base(&[plan.base(), plan.source()]).into());
     print_changes(plan.changes(), table, more, (commit, dry_run), limit, output);
     note_left_out(&plan, to, arguments, output);
-    let what = count(changes::packages(moved.iter().map(|(record, _)| record.key())), "package");
+    let what = PackageCount::of(moved.iter().map(|(record, _)| record.key()));
     let done = match (moved.is_empty(), dry_run) {
         (true, _) if !plan.left_out().is_empty() => format!("nothing else to promote: {} has it", to.name),
         (true, _) if !plan.held().is_empty() => {
@@ -132,7 +133,7 @@ fn note_left_out(
     arguments: &PromoteArguments,
     output: &Output,
 ) {
-    let limit = arguments.rows.limit();
+    let limit = arguments.rows.limit(output);
     let mut without_suite: BTreeMap<Vec<SuiteName>, Vec<RecordKey>> = BTreeMap::new();
     for (record, suites) in plan.left_out().by_record() {
         without_suite.entry(suites).or_default().push(record.key().clone());
@@ -221,7 +222,7 @@ fn note_held(plan: &PromotionPlan, to: &RepositorySettings, arguments: &PromoteA
     if let Some(hint) = hint {
         output.note(&format!("hint: {hint}"));
     }
-    output.notes(arguments.rows.limit(), &skipped, "hold");
+    output.notes(arguments.rows.limit(output), &skipped, "hold");
 }
 
 /// A name that matches nothing is a slip of the pen: nothing is done then. `whole_source`: a source may be named as well.
@@ -274,6 +275,7 @@ pub(crate) fn print_changes(
     let records = changes.by_record();
     let mut document = serde_json::json!({
         "packages": listed(&records), "commit": commit.map(|id| id.to_string()), "dry_run": dry_run,
+        "count": PackageCount::of(records.iter().map(|(record, _)| record.key())),
     });
     if let Some(fields) = document.as_object_mut() {
         fields.extend(more);

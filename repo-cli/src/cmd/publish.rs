@@ -22,6 +22,9 @@ pub(crate) struct PublishArguments {
     /// Also when none of the signing keys signed what clients see: they refuse that until they are given one of these keys
     #[arg(long)]
     allow_key_change: bool,
+    /// Also when the current state was not built upon the one that clients saw last: for them the repository goes back
+    #[arg(long)]
+    allow_earlier_state: bool,
     /// Accept this hazard
     #[arg(long, value_name = "HAZARD")]
     accept: Vec<Hazard>,
@@ -47,6 +50,7 @@ pub(crate) fn run(
         allow_release_info_change: arguments.allow_release_info_change,
         allow_removal: arguments.allow_removal,
         allow_key_change: arguments.allow_key_change,
+        allow_earlier_state: arguments.allow_earlier_state,
         ..PublishOptions::default()
     };
     let accept_clock = arguments.accept.contains(&Hazard::Clock);
@@ -62,7 +66,7 @@ pub(crate) fn run(
             continue;
         };
         if report.publication.is_none() && report.restored == 0 {
-            output.say(&format!("{} is published as it is", repository.name));
+            output.say(&format!("{}: already up to date", repository.name));
         }
         let mut entry = serde_json::json!({
             "repository": repository.name.as_str(),
@@ -144,10 +148,10 @@ fn rows(plan: &PublicationPlan) -> Vec<[String; 5]> {
 }
 
 /// Returns a sentence about what publishing would change in a repository.
-fn say_plan(plan: &PublicationPlan, output: &Output) {
+pub(super) fn say_plan(plan: &PublicationPlan, output: &Output) {
     let name = plan.repository();
     if plan.is_up_to_date() {
-        output.say(&format!("{name} is published as it is"));
+        output.say(&format!("{name}: already up to date"));
     } else if plan.suites().is_empty() {
         output.say(&format!("would publish {name}: as before"));
     } else {

@@ -9,17 +9,17 @@ use super::add::{self, AddJson};
 use super::client_config::{Setup, quoted};
 use super::init::{self, LayoutArguments};
 use super::serve;
-use crate::args::{Global, ROWS};
+use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::examples;
-use crate::output::{Output, RowLimit};
+use crate::output::Output;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct QuickstartArguments {
     /// Where to make the store; one that is there already is used as it is
     #[arg(value_name = "DIR")]
-    directory: Utf8PathBuf,
+    pub(crate) directory: Utf8PathBuf,
     /// Packages to add to the first repository, or directories of them [default: three small examples]
     #[arg(value_name = "FILE")]
     files: Vec<Utf8PathBuf>,
@@ -77,7 +77,8 @@ pub(crate) fn run(
         first.uploaders = session.config.uploaders(&first.name)?;
         report = session.store.add(&first, &files, &AddOptions::default(), &session.context())?;
         let complete = report.refused.is_empty();
-        add::print(&report, complete, false, RowLimit::new(ROWS, "repo-cli list"), output);
+        let limit = LimitArguments::default().limit(output).with_way("repo-cli list");
+        add::print(&report, complete, false, limit, output);
         if complete && output.shows_change(false) {
             output.total(report.added.len(), &add::total(&report, &first, false));
         }

@@ -5,11 +5,12 @@ use super::changes::{self, Action};
 use super::client_config::quoted;
 use super::hold;
 use super::promote::{check_matched, print_changes};
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::only_names::OnlyNames;
-use crate::output::{Output, count};
+use crate::output::Output;
+use crate::package_count::PackageCount;
 use crate::planned::{BaseArguments, base, carry_out};
 use crate::session::Session;
 
@@ -17,7 +18,7 @@ use crate::session::Session;
 pub(crate) struct RemoveArguments {
     /// The repository
     repository: String,
-    /// Names or patterns: every version, or the one named with =VERSION, of source packages and binary ones
+    /// Names or patterns: every version, that named with =VERSION, or those that 'hello (<< 2.10)' allows, of source packages and binary ones
     #[arg(required = true, value_name = "PACKAGE[=VERSION]")]
     selectors: Vec<Selector>,
     /// Only from this suite; may be given several times
@@ -58,15 +59,12 @@ pub(crate) fn run(
     } else {
         take_out(arguments, repository, session, output)?
     };
-    let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit());
+    let (dry_run, limit) = (arguments.change.dry_run, arguments.rows.limit(output));
     let action = if arguments.undo { Action::Restore } else { Action::Remove };
     let table = changes::all(&changes, &action);
     let more = serde_json::Map::from_iter([("base".to_owned(), base(&[from]).into())]);
     print_changes(&changes, table, more, (commit, dry_run), limit, output);
-    let (what, name) = (
-        count(changes::packages(changes.by_record().iter().map(|(record, _)| record.key())), "package"),
-        &repository.name,
-    );
+    let (what, name) = (PackageCount::of(changes.iter().map(|(_, record)| record.key())), &repository.name);
     let done = match (arguments.undo, arguments.change.dry_run) {
         (false, true) => format!("would remove {what} from {name}"),
         (false, false) => format!("removed {what} from {name}"),

@@ -82,7 +82,7 @@ pub(crate) fn run(
             let outcome = configured::carry_out(&edit, &done, *arguments, &root, output)?;
             if !arguments.is_dry_run() {
                 output.say(&format!(
-                    "everybody may read {repository}; run repo-cli publish {repository} to show it"
+                    "anyone can read {repository}; run repo-cli publish {repository} to show it"
                 ));
             }
             Ok(outcome)

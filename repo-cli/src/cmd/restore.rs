@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::backup::{outside_json, print_copies};
 use super::fsck;
-use crate::args::{Global, LimitArguments, ROWS};
+use crate::args::{Global, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::key_check::CheckedKeys;
-use crate::output::{Output, RowLimit, bytes, count};
+use crate::output::{Output, bytes, count};
 use crate::session;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +29,13 @@ pub(crate) struct RestoreArguments {
     dry_run: bool,
     #[command(flatten)]
     rows: LimitArguments,
+}
+
+impl RestoreArguments {
+    /// Returns where a store is made.
+    pub(crate) fn new_store(&self) -> Option<&Utf8PathBuf> {
+        self.directory.as_ref().filter(|_| !self.drill && !self.dry_run)
+    }
 }
 
 pub(crate) fn run(
@@ -118,7 +125,7 @@ fn restore(
     let found = store.fsck(&options, &context)?;
     let is_clean = found.is_clean();
     let problems: Vec<_> = found.problems.iter().map(fsck::to_json).collect();
-    let limit = RowLimit::new(ROWS, "repo-cli fsck --all");
+    let limit = LimitArguments::default().limit(output).with_way("repo-cli fsck --limit 0");
     fsck::print(&RepairReport { remaining: found, ..RepairReport::default() }, false, &keys, limit, output);
     let json = json!({
         "copied": report.copied,

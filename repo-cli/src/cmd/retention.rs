@@ -1,12 +1,11 @@
-use std::collections::BTreeSet;
-
 use repo_store::{CommitId, RepositorySettings, RetentionPlan};
 use serde::Serialize;
 
 use super::changes;
-use crate::args::{ChangeArguments, RowArguments};
+use crate::args::{ChangeArguments, RowArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
-use crate::output::{Column, Output, RowLimit, count, package_rows};
+use crate::output::{Column, Output, RowLimit, package_rows};
+use crate::package_count::PackageCount;
 use crate::planned::carry_out;
 use crate::session::Session;
 
@@ -82,15 +81,12 @@ fn retain(
     })?;
     documents.push(document(&plan, commit, arguments.change.dry_run));
     let drastic = plan.drastic();
-    let mut files: Vec<_> = plan.going().map(|(_, verdict)| verdict.record.blob()).collect();
-    files.sort_unstable();
-    files.dedup();
-    let (what, name) = (count(files.len(), "package file"), &repository.name);
+    let (what, name) = (going(&plan), &repository.name);
     let stay = plan.verdicts().values().flatten().filter(|verdict| verdict.stays());
-    let kept = stay.map(|verdict| verdict.record.blob()).collect::<BTreeSet<_>>().len();
+    let kept = PackageCount::of(stay.map(|verdict| verdict.record.key()));
     let dry_run = arguments.change.dry_run;
     if (dry_run || !drastic.is_empty()) && output.shows_change(dry_run) {
-        show(&plan, arguments.rows.shows_every(), arguments.rows.limit(), output);
+        show(&plan, arguments.rows.given() == Some(0), arguments.rows.limit(output), output);
     }
     let refused = !drastic.is_empty() && !arguments.yes;
     if refused {
@@ -105,6 +101,11 @@ fn retain(
     session.finish_change(&done, (repository, commit), arguments.change, output)?;
     changes::print_undo(repository, commit, session, output);
     Ok(Outcome::Done)
+}
+
+/// Returns how many packages are removed from a suite.
+fn going(plan: &RetentionPlan) -> PackageCount {
+    PackageCount::of(plan.going().map(|(_, verdict)| verdict.record.key()))
 }
 
 fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> serde_json::Value {
@@ -128,6 +129,7 @@ fn document(plan: &RetentionPlan, commit: Option<CommitId>, dry_run: bool) -> se
     serde_json::json!({
         "repository": plan.repository().as_str(),
         "verdicts": verdicts,
+        "count": going(plan),
         "drastic": plan.drastic().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "commit": commit.map(|id| id.to_string()),
         "dry_run": dry_run,

@@ -4,10 +4,11 @@ use deb_parse::{Architecture, PackageName, SuiteName, Version};
 use repo_store::{Build, Difference, PublishOptions, RecordKey, RepositorySettings, Revision, RollbackPlan};
 
 use super::{changes, diff, hold};
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard::{self, Loss};
 use crate::output::{Grouped, Output, count, grouped};
+use crate::package_count::ChangeCount;
 use crate::planned::{BaseArguments, base, carry_out};
 use crate::session::Session;
 
@@ -69,13 +70,17 @@ pub(crate) fn run(
         "commit": commit.map(|id| id.to_string()),
         "dry_run": arguments.change.dry_run,
         "differences": diff::json(differences),
+        "count": ChangeCount::of(differences),
         "held": hold::names(&held),
         "no_longer_held": hold::names(&lifted),
     });
     output.result(&document, || {
         if output.shows_change(arguments.change.dry_run) {
-            let rows =
-                changes::print(changes::exchanges(diff::each(differences)), arguments.rows.limit(), output);
+            let rows = changes::print(
+                changes::exchanges(diff::each(differences)),
+                arguments.rows.limit(output),
+                output,
+            );
             output.total(rows, &total(differences));
         }
     });
@@ -90,7 +95,7 @@ pub(crate) fn run(
     session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
     hold::say_changed(&held, &lifted, arguments.change.dry_run, output);
     let restored = differences.values().flat_map(|change| &change.only_second).map(|record| record.key());
-    hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(), (session, output))?;
+    hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(output), (session, output))?;
     changes::print_undo(repository, commit, session, output);
     if commit.is_some() {
         print_upgraded_machines(&target, repository, differences, output)?;
@@ -135,14 +140,10 @@ pub(super) fn print_upgraded_machines(
     Ok(())
 }
 
-/// Returns how many package files are removed and restored, each counted once, whatever the number of its suites.
+/// Returns how many packages are removed and restored.
 pub(super) fn total(differences: &BTreeMap<SuiteName, Difference>) -> String {
-    let (mut removed, mut restored) = (BTreeSet::new(), BTreeSet::new());
-    for (_, is_removed, record) in diff::each(differences) {
-        let files = if is_removed { &mut removed } else { &mut restored };
-        files.insert(record.key());
-    }
-    format!("{} to remove, {} to restore", count(removed.len(), "package file"), restored.len())
+    let ChangeCount { removed, added } = ChangeCount::of(differences);
+    format!("{removed} to remove, {added} to restore")
 }
 
 /// So many packages are named that machines keep in the newer version.

@@ -8,8 +8,8 @@ use deb_parse::SuiteName;
 use deb_parse::deb::EntryKind;
 use regex_lite::{Regex, RegexBuilder};
 use repo_store::{
-    ManifestFile, Record, RecordInSuites, RepositoryName, RepositorySettings, Revision, WildPattern,
-    is_newest,
+    ManifestFile, Record, RecordInSuites, RecordKey, RepositoryName, RepositorySettings, Revision,
+    WildPattern, is_newest,
 };
 
 use super::list::ListedJson;
@@ -17,6 +17,7 @@ use crate::args::LimitArguments;
 use crate::columns::{ColumnArguments, ListColumn, PackageListing};
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count, joined};
+use crate::package_count::PackageCount;
 use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -160,7 +161,10 @@ struct Found<'a> {
     query: Query<'a>,
     listing: PackageListing,
     json: Vec<serde_json::Value>,
-    files: usize,
+    /// What was found.
+    keys: Vec<RecordKey>,
+    /// How many source packages were passed over, because files were looked for.
+    sources: usize,
     /// How many packages of a repository have files that are not known.
     unknown: BTreeMap<RepositoryName, usize>,
 }
@@ -173,7 +177,8 @@ pub(crate) fn run(
     let query = Query::new(arguments)?;
     let looks_into_files = !query.files.is_empty();
     let listing = arguments.columns.listing(&columns(looks_into_files), looks_into_files, output)?;
-    let mut found = Found { query, listing, json: Vec::new(), files: 0, unknown: BTreeMap::new() };
+    let mut found =
+        Found { query, listing, json: Vec::new(), keys: Vec::new(), sources: 0, unknown: BTreeMap::new() };
     let mut states = arguments.states.clone();
     if states.is_empty() {
         states =
@@ -207,16 +212,24 @@ pub(crate) fn run(
         let (repository, suite) = (repository.name.clone(), suite.clone());
         return Err(repo_store::Error::UnknownSuite { repository, suite, known }.into());
     }
-    let Found { listing, json, files, unknown, .. } = found;
+    let Found { listing, json, keys, sources, unknown, .. } = found;
     listing.check_columns()?;
-    output.result(&serde_json::json!({ "packages": json }), || {
+    let mut document = serde_json::json!({ "packages": json });
+    if let Some(fields) = document.as_object_mut().filter(|_| looks_into_files) {
+        fields.insert("sources_skipped".to_owned(), sources.into());
+    }
+    output.result(&document, || {
         let rows = listing.print(&arguments.rows, output);
-        output.total(rows, &format!("{} found", count(files, "package file")));
+        output.total(rows, &format!("{} found", PackageCount::of(&keys)));
     });
+    if sources > 0 {
+        let them = if sources == 1 { "it installs" } else { "they install" };
+        output.found_nothing(&format!("skipped {}: {them} no files", count(sources, "source package")));
+    }
     for (repository, packages) in unknown {
         warn_of_unknown_files(&repository, packages, session, output);
     }
-    if files == 0 {
+    if keys.is_empty() {
         let wanted: Vec<String> = arguments.texts.iter().chain(&arguments.files).cloned().collect();
         if let ([name], true) = (wanted.as_slice(), arguments.fields.is_empty() && !looks_into_files) {
             package_names::say_unmatched(std::slice::from_ref(name), "", &revisions, output)?;
@@ -299,6 +312,7 @@ impl Found<'_> {
         session: &Session,
     ) -> Result<Vec<String>, Failure> {
         if record.key().architecture.is_source() {
+            self.sources += 1;
             return Ok(Vec::new());
         }
         let Some(manifest) = session.store.kept_manifest(record.blob())? else {
@@ -318,7 +332,7 @@ impl Found<'_> {
         (repository, state): (&RepositorySettings, &RevisionSpec),
         files: &[String],
     ) {
-        self.files += 1;
+        self.keys.push(record.key().clone());
         let name = state.without_suite();
         if files.is_empty() {
             self.listing.push(record, suites, &name, "");

@@ -9,7 +9,8 @@ use super::list::{self, Found, ListedJson, find};
 use crate::args::{RowArguments, RowLimits as _};
 use crate::clock;
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count, suite_list};
+use crate::output::{Output, suite_list};
+use crate::package_count::PackageCount;
 use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
@@ -19,7 +20,8 @@ pub(crate) struct ShowArguments {
     /// A repository or one suite of it, in the present state or another: `prod`, `prod/bookworm`, `prod@41`, `prod@-1`
     #[arg(value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
     state: RevisionSpec,
-    /// The package: its newest version for each architecture, or the one named with =VERSION [default: the state, with all its packages]
+    /// The packages: a name or pattern; the newest version for each architecture, that named with =VERSION, or the newest that
+    /// 'hello (<< 2.10)' allows [default: the state, with all its packages]
     #[arg(value_name = "PACKAGE")]
     selector: Option<Selector>,
     #[command(flatten)]
@@ -103,8 +105,8 @@ fn show_state(
     output.result(&document, || {
         output.line(&format!("# {repository} {} ({})", commit.sequence, revision.id()));
         output.line(&format!("# {} by {}: {}", clock::minute(commit.date), commit.actor, commit.operation));
-        let rows = list::print_found(&found, rows.limit_of_listing(output), output);
-        output.total(rows, &count(listed.len(), "package file"));
+        let rows = list::print_found(&found, rows.limit(output), output);
+        output.total(rows, &PackageCount::of(found.keys()).to_string());
     });
     Ok(Outcome::Done)
 }

@@ -59,6 +59,9 @@ enum SignCommand {
         /// The directory, with an InRelease and a Release.gpg beside each Release
         #[arg(value_name = "DIR")]
         directory: Utf8PathBuf,
+        /// Check the signatures, show what would be published and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -67,7 +70,9 @@ impl SignArguments {
     pub(crate) fn writes(&self) -> bool {
         !matches!(
             self.command,
-            SignCommand::Again { dry_run: true, .. } | SignCommand::Refresh { dry_run: true, .. }
+            SignCommand::Again { dry_run: true, .. }
+                | SignCommand::Refresh { dry_run: true, .. }
+                | SignCommand::Attach { dry_run: true, .. }
         )
     }
 }
@@ -83,7 +88,7 @@ pub(crate) fn run(arguments: &SignArguments, session: &Session, output: &Output)
         SignCommand::Export { directory, repositories } => {
             offline::export(directory, repositories, session, output)
         }
-        SignCommand::Attach { directory } => offline::attach(directory, session, output),
+        SignCommand::Attach { directory, dry_run } => offline::attach(directory, *dry_run, session, output),
     }
 }
 

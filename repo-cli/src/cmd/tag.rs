@@ -34,9 +34,14 @@ pub(crate) fn run(arguments: &TagArguments, session: &Session, output: &Output) 
     let repository = &session.repository(&arguments.repository)?.name;
     let Some(name) = &arguments.name else { return list(repository, session, output) };
     let revision = if arguments.delete {
-        let tag = session.store.tags(repository)?.into_iter().find(|tag| tag.name == *name);
-        let unknown = || repo_store::Error::UnknownTag { repository: repository.clone(), tag: name.clone() };
-        session.store.revision(repository, tag.ok_or_else(unknown)?.commit)?
+        let tags = session.store.tags(repository)?;
+        let unknown = || repo_store::Error::UnknownTag {
+            repository: repository.clone(),
+            tag: name.clone(),
+            known: tags.iter().map(|tag| tag.name.clone()).collect(),
+        };
+        let tag = tags.iter().find(|tag| tag.name == *name).ok_or_else(unknown)?;
+        session.store.revision(repository, tag.commit)?
     } else if let Some(revision) = &arguments.revision {
         session.resolve(repository, revision)?
     } else {

@@ -3,10 +3,11 @@
 use repo_store::{PublishOptions, UndoPlan};
 
 use super::{changes, diff, hold, rollback};
-use crate::args::{ChangeArguments, LimitArguments};
+use crate::args::{ChangeArguments, LimitArguments, RowLimits as _};
 use crate::error::{Failure, Outcome};
 use crate::guard;
 use crate::output::Output;
+use crate::package_count::ChangeCount;
 use crate::planned::{BaseArguments, base};
 use crate::session::Session;
 
@@ -55,6 +56,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
         "commit": commit.map(|id| id.to_string()),
         "dry_run": dry_run,
         "differences": diff::json(plan.changes()),
+        "count": ChangeCount::of(plan.changes()),
         "held": hold::names(&held),
         "no_longer_held": hold::names(&lifted),
     });
@@ -70,7 +72,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
     session.finish_change_with(options, &done, (repository, commit), arguments.change, output)?;
     hold::say_changed(&held, &lifted, dry_run, output);
     let restored = plan.changes().values().flat_map(|change| &change.only_second).map(|record| record.key());
-    hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(), (session, output))?;
+    hold::warn_of_returned(restored, &repository.name, arguments.rows.limit(output), (session, output))?;
     changes::print_undo(repository, commit, session, output);
     if commit.is_some() {
         let target = session.resolve(&repository.name, &plan.target().to_string())?;
@@ -83,7 +85,7 @@ pub(crate) fn run(arguments: &UndoArguments, session: &Session, output: &Output)
 fn print(plan: &UndoPlan, limit: LimitArguments, output: &Output) {
     let exchanges = changes::exchanges(diff::each(plan.changes()));
     if !exchanges.is_empty() {
-        let rows = changes::print(exchanges, limit.limit(), output);
+        let rows = changes::print(exchanges, limit.limit(output), output);
         output.total(rows, &rollback::total(plan.changes()));
     }
 }

@@ -1,21 +1,23 @@
 use std::str::FromStr as _;
+use std::sync::Arc;
 
-use deb_parse::PackageName;
+use repo_store::{Record, Selector};
 
-use super::list::{Found, ListedJson};
+use super::list::{ListedJson, find};
 use crate::args::RowArguments;
 use crate::columns::{ColumnArguments, ListColumn};
 use crate::error::{Failure, Outcome};
-use crate::output::{Output, count};
+use crate::output::Output;
+use crate::package_count::PackageCount;
 use crate::package_names;
 use crate::revision_spec::RevisionSpec;
 use crate::session::Session;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct VersionsArguments {
-    /// The package
-    #[arg(value_parser = PackageName::parse)]
-    package: PackageName,
+    /// The packages: names or patterns, with =VERSION or as in 'hello (>= 2.10)' if wanted
+    #[arg(required = true, value_name = "PACKAGE")]
+    selectors: Vec<Selector>,
     /// Only this repository or one suite of it, in the present state or another, such as `prod@-1`; may be given several times
     #[arg(long = "repository", value_name = "REPOSITORY[/SUITE][@STATE]", value_parser = RevisionSpec::from_str)]
     states: Vec<RevisionSpec>,
@@ -42,21 +44,21 @@ pub(crate) fn run(
         states =
             session.config.repositories().map(|settings| RevisionSpec::head_of(&settings.name)).collect();
     }
-    let mut listing = arguments.columns.listing(&COLUMNS, false, output)?;
+    // One package needs no column for its name.
+    let is_one = matches!(&*arguments.selectors, [selector] if !selector.is_pattern());
+    let columns = COLUMNS.get(usize::from(is_one)..).unwrap_or_default();
+    let mut listing = arguments.columns.listing(columns, false, output)?;
     let mut listed = Vec::new();
+    let mut records: Vec<Arc<Record>> = Vec::new();
     let mut revisions = Vec::new();
     for state in &states {
         let (repository, revision) = state.resolve(session)?;
         state.check_suites(repository, revision.as_ref(), &[])?;
         let suites = state.suites(repository, revision.as_ref());
         let Some(revision) = revision else { continue };
-        let mut found = Found::new();
-        for suite in revision.commit().suites.keys().filter(|suite| suites.contains(suite)) {
-            for record in revision.versions(suite, &arguments.package)? {
-                let entry = found.entry(record.key().clone()).or_insert_with(|| (record, Vec::new()));
-                entry.1.push(suite.clone());
-            }
-        }
+        let suites = revision.commit().suites.keys().filter(|suite| suites.contains(suite));
+        let found = find(&revision, suites, &arguments.selectors)?;
+        records.extend(found.values().map(|(record, _)| Arc::clone(record)));
         for (record, suites) in found.into_values() {
             listing.push(&record, &suites, &state.without_suite(), "");
             let one = ListedJson { fields: listing.fields(&record), ..ListedJson::new(&record, &suites) };
@@ -71,14 +73,18 @@ pub(crate) fn run(
     listing.check_columns()?;
     output.result(&serde_json::json!({ "versions": listed }), || {
         let rows = listing.print(&arguments.rows, output);
-        output.total(rows, &count(listed.len(), "package file"));
+        output.total(rows, &PackageCount::of(records.iter().map(|record| record.key())).to_string());
     });
-    if listed.is_empty() {
-        package_names::say_unmatched(&[arguments.package.to_string()], "", &revisions, output)?;
-    }
+    let unmatched = package_names::unmatched(&arguments.selectors, &records.iter().map(|record| &**record));
+    package_names::say_unmatched(&unmatched, "", &revisions, output)?;
     Ok(Outcome::Done)
 }
 
 /// The columns that are printed when none is chosen.
-const COLUMNS: [ListColumn; 4] =
-    [ListColumn::Version, ListColumn::Architecture, ListColumn::Repository, ListColumn::Suites];
+const COLUMNS: [ListColumn; 5] = [
+    ListColumn::Package,
+    ListColumn::Version,
+    ListColumn::Architecture,
+    ListColumn::Repository,
+    ListColumn::Suites,
+];

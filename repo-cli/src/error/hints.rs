@@ -1,11 +1,12 @@
 //! What to do about a failure, where that is known.
 
 use apt_sign::{KeyFileFault, KeyProblem};
+use deb_parse::Component;
 use repo_config::{ConfigError, EditError, KeyError, UnknownWord};
 use repo_store::progress::Phase;
 use repo_store::{
     AccessError, Cancelled, ChangeError, EntryKind, ImportError, MaintenanceError, Obstacle, PublishError,
-    SettingsError, StorageError,
+    SettingsError, StorageError, TagName,
 };
 
 use super::Failure;
@@ -33,7 +34,7 @@ impl Failure {
                     .to_owned(),
             ),
             Self::Keys(error) | Self::CannotPublish(error) => key_hint(error),
-            Self::Guarded { .. } | Self::RecentFiles { .. } => Some("give --yes if that is meant".to_owned()),
+            Self::Guarded { .. } | Self::RecentFiles { .. } => Some("use --yes if that is intended".to_owned()),
             Self::ClockAhead { .. } => Some(
                 "set the clock; if it is right, give --accept clock: what is removed cannot be brought back"
                     .to_owned(),
@@ -241,7 +242,7 @@ fn key_file_hint(path: &std::path::Path, fault: KeyFileFault) -> String {
                 "run `chmod 700 {path}`, or `repo-cli fsck --repair`; make a new key if others may have read one"
             )
         }
-        KeyFileFault::SymbolicLink => "put the key itself in the place of the link".to_owned(),
+        KeyFileFault::SymbolicLink => "replace the link with the key file itself".to_owned(),
         _ => "keys are files of mode 0600 in a directory of mode 0700, owned by the one who signs".to_owned(),
     }
 }
@@ -260,10 +261,15 @@ fn limit_setting(error: &deb_parse::Error) -> Option<&'static str> {
         _ => None,
     }
 }
+/// Whether something else lies where a file or a directory of the store belongs.
+fn belongs_there(error: &std::io::Error, kind: EntryKind) -> bool {
+    let obstacle = error.get_ref().and_then(|inner| inner.downcast_ref::<Obstacle>());
+    obstacle.is_some_and(|obstacle| obstacle.belongs == kind)
+}
+
 /// Whether something else lies where a file of the store belongs.
 fn is_in_place_of_a_file(error: &std::io::Error) -> bool {
-    let obstacle = error.get_ref().and_then(|inner| inner.downcast_ref::<Obstacle>());
-    obstacle.is_some_and(|obstacle| obstacle.belongs == EntryKind::File)
+    belongs_there(error, EntryKind::File)
 }
 
 /// What to do about an error of the store: advice stands here and not in the library.
@@ -281,6 +287,13 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             if is_in_place_of_a_file(source) && path.ends_with("store/format") =>
         {
             return Some(format!("move {path} away, and put the file of the backup there"));
+        }
+        Error::Storage(StorageError::Io { path, source, .. })
+            if path.ends_with("store/tmp") && belongs_there(source, EntryKind::Directory) =>
+        {
+            return Some(format!(
+                "remove {path}: the directory is made again by the next command that writes"
+            ));
         }
         Error::Storage(StorageError::NoStore { path }) if path.join("store/objects").is_dir() => {
             return Some("store/format is missing: put the file of the backup there".to_owned());
@@ -301,7 +314,17 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.map(ToString::to_string).collect();
             return Some(nearest::hint(suite.as_str(), &known, "suites"));
         }
-        Error::UnknownRevision { repository, .. } => {
+        Error::Publish(PublishError::EarlierState { repository, .. }) => {
+            return Some(format!(
+                "run `repo-cli fsck --repair --from BACKUP` to bring the later state back; without one, look at `repo-cli list {repository}`, \
+                 then run `repo-cli publish {repository} --allow-earlier-state`"
+            ));
+        }
+        Error::UnknownRevision { repository, revision, known } => {
+            let wanted = revision.trim_start_matches('@').trim_start_matches("tag:");
+            if let Some(meant) = nearest::nearest(wanted, known.iter().map(TagName::as_str)) {
+                return Some(format!("did you mean the tag `{meant}`? (run repo-cli tag {repository})"));
+            }
             return Some(format!(
                 "run repo-cli history {repository}; a state is a number, `@-1`, eight digits of an id, a tag (`tag:NAME`) or a time: \
                  `2026-11-26`, `2026-11-26 20:16`, `2026-11-26T20:16:00Z`, `yesterday`, `2 hours ago`"
@@ -325,7 +348,20 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             return Some(nearest::hint(holder.as_str(), &known, "holders"));
         }
-        Error::UnknownTag { repository, .. } => return Some(format!("run repo-cli tag {repository}")),
+        Error::UnknownTag { repository, tag, known } => {
+            let known: Vec<&str> = known.iter().map(TagName::as_str).collect();
+            return Some(match nearest::nearest(tag.as_str(), known) {
+                Some(meant) => format!("did you mean `{meant}`? (run repo-cli tag {repository})"),
+                None => format!("run repo-cli tag {repository}"),
+            });
+        }
+        Error::Change(ChangeError::UnlistedComponent { component, known, .. }) => {
+            let meant = nearest::nearest(component.as_str(), known.iter().map(Component::as_str));
+            return Some(match meant {
+                Some(meant) => format!("did you mean `{meant}`? (or add it to `components` in repo.toml)"),
+                None => "add it to `components` in repo.toml, or choose one with --component".to_owned(),
+            });
+        }
         Error::Change(ChangeError::Present { key, repository, .. }) => {
             return Some(format!(
                 "run repo-cli remove {repository} {}={}: it also holds what it removes",
@@ -342,7 +378,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "build the package with an entry for each of its directories, as dpkg-deb does"
         }
         Error::Cancelled(Cancelled { during }) => after_cancellation(*during),
-        Error::Change(ChangeError::Held { .. }) => "to take it all the same, give --despite-hold",
+        Error::Change(ChangeError::Held { .. }) => "to accept it anyway, use --despite-hold",
         Error::Change(ChangeError::ReservedName { .. }) => {
             "give the package another name; the keyring package is made by `repo-cli key publish`"
         }
@@ -359,7 +395,7 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "use the folder or the token that is for it, or add its name to `names` of the [[incoming]] in repo.toml"
         }
         Error::Import(ImportError::NotSigned { .. }) => {
-            "whose uploads are taken says the keyring that `uploaders` in repo.toml names"
+            "only keys in the keyring named by `uploaders` in repo.toml may upload"
         }
         Error::Change(ChangeError::OtherComponent { .. }) => {
             "to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do"
@@ -387,9 +423,6 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
             "add one to the rule in repo.toml, or choose one with --suite"
         }
         Error::Change(ChangeError::UnlistedArchitecture { .. }) => "add it to `architectures` in repo.toml",
-        Error::Change(ChangeError::UnlistedComponent { .. }) => {
-            "add it to `components` in repo.toml, or choose one with --component"
-        }
         Error::Publish(PublishError::ReleaseInfoChange { .. }) => {
             "take it back in repo.toml; or `repo-cli publish --allow-release-info-change`, and on every client \
              `apt-get update --allow-releaseinfo-change`"
@@ -423,6 +456,10 @@ pub(crate) fn store_hint(error: &repo_store::Error) -> Option<String> {
         Error::Storage(StorageError::NotEmpty { .. }) => "choose a new or an empty directory",
         Error::Storage(StorageError::InUse { .. }) => "try again when the other command has finished",
         Error::Maintenance(MaintenanceError::NoWayBack { .. }) => "restore a backup made before the upgrade",
+        Error::Maintenance(MaintenanceError::LostRecord { .. }) => {
+            "run `repo-cli fsck --repair --from BACKUP`; without a backup, `repo-cli fsck --repair` publishes what clients see again and \
+             withdraws the older publications that lost their records"
+        }
         Error::Maintenance(MaintenanceError::OutdatedCollection { .. }) => "run repo-cli gc again",
         Error::Storage(StorageError::Damaged { .. } | StorageError::Missing { .. }) => {
             "restore the file from a backup of store/"

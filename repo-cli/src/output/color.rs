@@ -44,7 +44,7 @@ impl Style {
     pub(crate) fn of_action(action: &str) -> Self {
         match action {
             "add" | "restore" => Self::New,
-            "replace" => Self::Changed,
+            "replace" | "upgrade" => Self::Changed,
             "remove" => Self::Removed,
             _ => Self::Plain,
         }

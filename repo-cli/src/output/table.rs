@@ -22,17 +22,30 @@ const GAP: &str = "  ";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowLimit {
     rows: Option<usize>,
-    /// The option that prints all rows.
-    option: &'static str,
+    /// The same for what is told on standard error.
+    notes: Option<usize>,
+    /// What prints all rows.
+    way: &'static str,
 }
 
 impl RowLimit {
     /// Every row is printed.
-    pub(crate) const NONE: Self = Self { rows: None, option: "" };
+    pub(crate) const NONE: Self = Self { rows: None, notes: None, way: "" };
 
-    /// Prints `rows` rows at most, all of them for 0. `option` is the one that prints all.
-    pub(crate) fn new(rows: usize, option: &'static str) -> Self {
-        Self { rows: (rows > 0).then_some(rows), option }
+    /// Prints `rows` rows and `notes` notes at most, all of them for 0.
+    pub(crate) fn new(rows: usize, notes: usize) -> Self {
+        let limit = |number: usize| (number > 0).then_some(number);
+        Self { rows: limit(rows), notes: limit(notes), way: "--limit 0" }
+    }
+
+    /// Names another way to print all: a command.
+    pub(crate) fn with_way(self, way: &'static str) -> Self {
+        Self { way, ..self }
+    }
+
+    /// Returns the limit of what is told on standard error.
+    pub(super) fn of_notes(self) -> Self {
+        Self { rows: self.notes, ..self }
     }
 
     /// Returns how many of `all` rows are printed.
@@ -44,7 +57,7 @@ impl RowLimit {
     pub(crate) fn rest(self, all: usize, thing: &str) -> Option<String> {
         let left = all - self.of(all);
         let ending = if left == 1 { "" } else { "s" };
-        (left > 0).then(|| format!("... and {left} more {thing}{ending} (print all with {})", self.option))
+        (left > 0).then(|| format!("... and {left} more {thing}{ending} (print all with {})", self.way))
     }
 }
 
@@ -456,14 +469,15 @@ mod tests {
 
     #[test]
     fn limits_are_said() {
-        assert_eq!(RowLimit::new(50, "--all").rest(50, "row"), None);
+        assert_eq!(RowLimit::new(50, 0).rest(50, "row"), None);
         assert_eq!(RowLimit::NONE.rest(5000, "row"), None);
-        assert_eq!(RowLimit::new(0, "--all").of(5000), 5000);
-        let rest = RowLimit::new(50, "--limit 0").rest(5000, "row");
+        assert_eq!(RowLimit::new(0, 50).of(5000), 5000);
+        assert_eq!(RowLimit::new(0, 50).of_notes().of(5000), 50);
+        let rest = RowLimit::new(50, 0).rest(5000, "row");
         assert_eq!(rest.as_deref(), Some("... and 4950 more rows (print all with --limit 0)"));
         assert_eq!(
-            RowLimit::new(50, "--all").rest(51, "row").as_deref(),
-            Some("... and 1 more row (print all with --all)")
+            RowLimit::new(50, 0).with_way("repo-cli list").rest(51, "row").as_deref(),
+            Some("... and 1 more row (print all with repo-cli list)")
         );
     }
 

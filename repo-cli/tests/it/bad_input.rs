@@ -195,19 +195,19 @@ fn the_same_version_with_another_content() {
     let _ = environment.run(&["add", "preprod", "--suite", "bookworm", file.as_str()]).succeeds();
     let changed = environment.build("hello", "1.0", "all", |builder| builder.description("something else"));
     insta::assert_snapshot!(refused(&environment, &changed, &["--suite", "bookworm"]), @"
-    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
+    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is already in preprod (bookworm) with different content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
     1 of 1 file refused
     ");
     insta::assert_snapshot!(refused(&environment, &changed, &["--suite", "trixie"]), @"
-    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
+    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is already in preprod (bookworm) with different content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
     1 of 1 file refused
     ");
     // Taken out of every suite its file stays in the pool for those who still have the older index.
     let _ = environment.run(&["remove", "preprod", "hello", "--yes"]).succeeds();
     insta::assert_snapshot!(refused(&environment, &changed, &[]), @"
-    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (no longer in a suite, but still in the pool), with another content
+    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is already in preprod (no longer in a suite, but still in the pool) with different content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
     1 of 1 file refused
     ");
@@ -227,7 +227,7 @@ fn two_files_of_one_version_in_one_command() {
     insta::assert_snapshot!(output, @"
     status: 1
     ---- stderr
-    error: <DIR>/files/second.deb: twin 1.0 all is in preprod already (bookworm), with another content
+    error: <DIR>/files/second.deb: twin 1.0 all is already in preprod (bookworm) with different content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
     1 of 2 files refused: nothing was added; `repo-cli add --keep-going` adds the others
     ");
@@ -317,7 +317,7 @@ fn one_bad_file_of_several_stops_all() {
     status: 1
     ---- stderr
     error: <DIR>/files/broken.deb: not a .deb file: no ar header (deb(5))
-    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
+    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is already in preprod (bookworm) with different content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
     2 of 3 files refused: nothing was added; `repo-cli add --keep-going` adds the others
     ");
@@ -346,10 +346,10 @@ fn the_good_ones_are_taken_with_keep_going() {
     status: 1
     ---- stdout
     added good 1.0 all -> bookworm (every suite)
-    added 1 package file to preprod (commit 2), published <PUBLICATION>
+    added 1 package to preprod (commit 2), published <PUBLICATION>
     ---- stderr
     error: <DIR>/files/broken.deb: not a .deb file: no ar header (deb(5))
-    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), with another content
+    error: <DIR>/files/hello_1.0_all.deb: hello 1.0 all is already in preprod (bookworm) with different content
     hint: a package that changes needs a new version: clients cannot tell two files of one version apart
     2 of 3 files refused: the others were added
     ");
@@ -468,7 +468,7 @@ fn what_the_configured_grace_keeps_is_not_deleted_unasked() {
     status: 1
     ---- stderr
     error: would delete 1 file that the grace of 7 days keeps, and that clients may still fetch
-    hint: give --yes if that is meant
+    hint: use --yes if that is intended
     ");
     assert!(left.exists());
     assert!(collect(&["--grace", "0", "--json"]).stdout.contains(r#""code":"E-GUARDED""#));

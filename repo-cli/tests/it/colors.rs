@@ -35,7 +35,7 @@ fn names_are_bold_and_actions_are_in_the_colours_of_apt() {
     let text = run(&["add", "preprod", file.as_str()]);
     assert!(text.starts_with("^[32madded^[0m ^[1mhello^[0m 1.1 all -> bookworm"), "{text}");
     let text = run(&["promote", "hello", "--from", "preprod", "--to", "prod"]);
-    assert!(text.contains("^[33mreplace^[0m"), "{text}");
+    assert!(text.contains("^[33mupgrade^[0m"), "{text}");
     assert!(run(&["list", "prod"]).contains("\n^[1mhello^[0m    1.0 "));
     let text = run(&["list", "prdo"]);
     assert!(text.contains("^[31merror:^[0m no repository"), "{text}");

@@ -168,7 +168,7 @@ fn a_pipe_in_the_place_of_a_named_file_is_not_waited_for() {
 fn config_check_looks_at_what_the_configuration_names_too() {
     let environment = store();
     let output = environment.run(&["config", "check"]).succeeds();
-    assert_eq!(output.stdout, "in order: 1 file, 2 repositories\n");
+    assert_eq!(output.stdout, "no mistakes in 1 file (2 repositories)\n");
     environment.write("store/secret", "word\n");
     configure(
         &environment,
@@ -281,8 +281,8 @@ fn a_setting_is_changed_by_program() {
     --
     status: 1
     ---- stderr
-    error: the configuration would be wrong: <DIR>/store/repo.toml:56:13: valid_for: invalid duration `soon`; use for example 14d or 36h
-       56 | valid_for = "soon"
+    error: the configuration would be wrong: <DIR>/store/repo.toml: valid_for: invalid duration `soon`; use for example 14d or 36h
+        + | valid_for = "soon"
           |             ^^^^^^
     --
     status: 0
@@ -321,7 +321,7 @@ fn suites_and_repositories_come_and_go_by_program() {
     status: 0
     ---- stdout
     added staging in repo.toml
-    everybody may read staging; run repo-cli publish staging to show it
+    anyone can read staging; run repo-cli publish staging to show it
     --
     status: 1
     ---- stderr
@@ -362,7 +362,7 @@ fn what_has_packages_is_not_removed_unasked() {
     for arguments in [["suite", "remove", "bookworm"], ["repository", "remove", "prod"]] {
         let refused = environment.run(&arguments).ends_with(1);
         assert!(refused.stderr.contains("1 of 1 package file"), "{refused}");
-        assert!(refused.stderr.contains("hint: give --yes"), "{refused}");
+        assert!(refused.stderr.contains("hint: use --yes"), "{refused}");
         let foretold = environment.run(&[&arguments[..], &["--dry-run"]].concat()).succeeds();
         assert!(foretold.stderr.contains("1 of 1 package file"), "{foretold}");
         let _ = environment.run(&[&arguments[..], &["--yes"]].concat()).succeeds();
@@ -428,7 +428,7 @@ fn config_check_tells_of_all_mistakes_and_other_verbs_of_the_first() {
         3 | lable = "x"
           | ^^^^^
     hint: did you mean `label`?
-    error: <DIR>/store/repo.d/test.toml:5:8: [suite.bookwrom]: `suites` has no such name
+    error: <DIR>/store/repo.d/test.toml:5:8: [suite.bookwrom]: not listed in `suites`
         5 | [suite.bookwrom]
           |        ^^^^^^^^
     hint: did you mean `bookworm`?
@@ -436,4 +436,68 @@ fn config_check_tells_of_all_mistakes_and_other_verbs_of_the_first() {
     error: <DIR>/store/users:2: a line reads NAME:HASH; a running serve keeps the users it has read, but a restart closes prod
     error: <DIR>/store/users:3: the user's name is empty or holds control characters; a running serve keeps the users it has read, but a restart closes prod
     "#);
+}
+
+#[test]
+fn a_setting_that_takes_a_suite_with_packages_is_asked_about() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm", "trixie"]);
+    environment.add("preprod", &["hello=1.0"]);
+    let before = std::fs::read_to_string(environment.root().join("repo.toml")).unwrap();
+    for change in [
+        &["config", "set", "suites", "bookworm"][..],
+        &["config", "set", "repositories.preprod.suites", "bookworm"],
+        &["suite", "remove", "trixie"],
+    ] {
+        let refused = environment.run(change).ends_with(1);
+        assert!(
+            refused.stderr.contains("would remove 1 of 1 package file from trixie (preprod)"),
+            "{refused}"
+        );
+        let foretold = environment.run(&[change, &["--dry-run"]].concat()).succeeds();
+        assert!(foretold.stderr.contains("1 of 1 package file from trixie"), "{foretold}");
+        assert_eq!(
+            std::fs::read_to_string(environment.root().join("repo.toml")).unwrap(),
+            before,
+            "{change:?}"
+        );
+    }
+    // What takes nothing is not asked about, and neither is a suite that is empty.
+    let _ = environment.run(&["config", "set", "repositories.prod.suites", "bookworm"]).succeeds();
+    let _ = environment.run(&["config", "set", "suites", "bookworm,trixie,sid"]).succeeds();
+    let _ =
+        environment.run(&["config", "set", "repositories.preprod.suites", "bookworm", "--yes"]).succeeds();
+    let unset = environment.run(&["config", "unset", "repositories.preprod.suites"]).succeeds();
+    assert!(unset.stdout.contains("unset repositories.preprod.suites in repo.toml"), "{unset}");
+    let again = environment.run(&["config", "unset", "repositories.preprod.suites"]).succeeds();
+    assert!(again.stdout.contains("the configuration already says that"), "{again}");
+    insta::assert_snapshot!(environment.run(&["config", "unset", "publsh"]), @"
+    status: 1
+    ---- stderr
+    error: no setting named `publsh`
+    hint: did you mean `publish`?
+    ");
+    insta::assert_snapshot!(environment.run(&["config", "set", "serve.listen", "0.0.0:80"]), @r#"
+    status: 1
+    ---- stderr
+    error: the configuration would be wrong: <DIR>/store/repo.toml: serve.listen: invalid address `0.0.0:80`; use ADDRESS:PORT, for example 127.0.0.1:<PORT>, or https://ADDRESS:PORT
+        + | listen = ["0.0.0:80"]
+          |           ^^^^^^^^^^
+    "#);
+    insta::assert_snapshot!(environment.run(&["config", "set", "serve.listen", "0.0.0.0:80,127.0.0.1:80"]), @r#"
+    status: 1
+    ---- stderr
+    error: the configuration would be wrong: <DIR>/store/repo.toml: serve: `listen` has http://127.0.0.1:<PORT> beside http://0.0.0.0:80: one program can listen on a port only once
+        + | listen = ["0.0.0.0:80", "127.0.0.1:<PORT>"]
+          |                         ^^^^^^^^^^^^^^
+    "#);
+    insta::assert_snapshot!(environment.run(&["repository", "add", "setup"]), @"
+    status: 1
+    ---- stderr
+    error: a repository cannot be named `setup`: the server answers with something else there
+    ");
+    insta::assert_snapshot!(environment.run(&["init", environment.path("new").as_str(), "--repository", "metrics"]), @"
+    status: 1
+    ---- stderr
+    error: a repository cannot be named `metrics`: the server answers with something else there
+    ");
 }

@@ -295,7 +295,7 @@ fn a_package_whose_files_cannot_be_listed_is_named_and_keeps_nobody_from_publish
     status: 0
     ---- stdout
     added odd 1.0 source -> bookworm (every suite)
-    added 1 package file to preprod (commit 3), published <PUBLICATION>
+    added 1 package to preprod (commit 3), published <PUBLICATION>
     ---- stderr
     warning: odd 1.0 source: its files could not be listed: tarball: is neither a tar archive nor a diff
     ");

@@ -52,14 +52,17 @@ fn packages_of_other_names_are_rejected_with_the_reason() {
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
     added shop-web 1.0 all -> bookworm (every suite)
-    added 2 package files to preprod (commit 1), published <PUBLICATION>
+    added 2 packages to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     error: <DIR>/drop/hello-evil_1.0_all.deb: packages named hello-evil are not taken here
     hint: use the folder or the token that is for it, or add its name to `names` of the [[incoming]] in repo.toml
     1 of 3 files refused: the others were added
     ");
     let rejected = names(&environment, "drop/rejected");
-    assert_eq!(rejected, ["hello-evil_1.0_all.deb", "hello-evil_1.0_all.deb.reason"]);
+    assert_eq!(
+        rejected,
+        ["hello-evil_1.0_all.deb", "hello-evil_1.0_all.deb.reason", "hello-evil_1.0_all.deb.reason.json"]
+    );
     let reason = fs::read_to_string(environment.path("drop/rejected").join(&rejected[1])).unwrap();
     assert!(reason.contains("packages named hello-evil are not taken here"), "{reason}");
 }

@@ -62,7 +62,7 @@ fn promote_names_what_was_built_from_the_same_source_and_stays_behind() {
     ---- stdout
     PACKAGE  VERSION  ARCHITECTURE   SUITES    ACTION
     greet    1.0      amd64, source  bookworm  add
-    promoted 1 package from preprod to prod (commit 1), published <PUBLICATION>
+    promoted 1 package (2 files) from preprod to prod (commit 1), published <PUBLICATION>
     undo with: repo-cli undo prod --yes
     ---- stderr
     warning: 1 package built from greet 1.0 stays behind: greet-data 1.0 all; to take all of them: repo-cli promote greet --from preprod --to prod --whole-source
@@ -118,7 +118,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     status: 1
     ---- stderr
     error: prod does not take hello 2.0 (held since <DAY> <MINUTE> UTC: roll back to 1 (<ID>))
-    hint: to take it all the same, give --despite-hold
+    hint: to accept it anyway, use --despite-hold
     ");
     assert!(
         environment.json(&["promote", "--all", "--from", "preprod", "--to", "prod"]).contains(r#""held":[{"#)
@@ -138,7 +138,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     status: 0
     ---- stdout
     PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
-    hello    1.0 -> 2.0  all           bookworm  replace
+    hello    1.0 -> 2.0  all           bookworm  upgrade
     promoted 1 package from preprod to prod (commit 6), published <PUBLICATION>
     undo with: repo-cli undo prod
     ");
@@ -147,7 +147,7 @@ fn what_was_rolled_back_is_not_promoted_again_until_somebody_says_so() {
     status: 0
     ---- stdout
     PACKAGE  VERSION     ARCHITECTURE  SUITES    ACTION
-    hello    1.0 -> 2.0  all           bookworm  replace
+    hello    1.0 -> 2.0  all           bookworm  upgrade
     promoted 1 package from preprod to prod (commit 8), published <PUBLICATION>
     undo with: repo-cli undo prod
     ");
@@ -217,7 +217,7 @@ fn what_a_person_holds_ends_only_when_that_is_asked_for() {
     status: 1
     ---- stderr
     error: prod does not take hello 2.0 (held since <DAY> <MINUTE> UTC: hold hello 2.0: crashes)
-    hint: to take it all the same, give --despite-hold
+    hint: to accept it anyway, use --despite-hold
     ");
     assert_eq!(holds().lines().filter(|line| line.starts_with("hello")).count(), 2, "{}", holds());
 
@@ -278,14 +278,14 @@ fn what_a_drop_folder_rejects_is_taken_as_the_hint_says() {
     };
     let rejected = take();
     let moved = drop.join("rejected/hello_1.0_all.deb");
-    let hint = format!("hint: to take it all the same, run repo-cli add prod --despite-hold '{moved}'\n");
+    let hint = format!("hint: to accept it anyway, run repo-cli add prod --despite-hold '{moved}'\n");
     assert!(rejected.stderr.contains(&hint), "{rejected}");
     assert!(!rejected.stdout.contains("published"), "{rejected}");
     assert!(rejected.stderr.ends_with("1 of 1 file refused\n"), "{rejected}");
     // One of that name lies there already.
     let again = take();
     let hint = format!(
-        "to take it all the same, move '{moved}.1' and what came with it back under their own names, then run repo-cli incoming prod '{drop}' --once --despite-hold\n"
+        "to accept it anyway, move '{moved}.1' and what came with it back under their own names, then run repo-cli incoming prod '{drop}' --once --despite-hold\n"
     );
     assert!(again.stderr.contains(&hint), "{again}");
     let _ = environment.run(&["add", "prod", "--despite-hold", moved.as_str()]).succeeds();
@@ -439,18 +439,18 @@ fn what_empties_a_suite_asks_first() {
     let environment = store();
     environment.add("prod", &["hello=1.0", "world=1.0"]);
     let foretold = environment.run(&["remove", "prod", "*", "--dry-run"]).succeeds();
-    assert!(foretold.stderr.contains("2 of 2 package files from bookworm: it is asked about"), "{foretold}");
+    assert!(foretold.stderr.contains("2 of 2 package files from bookworm;"), "{foretold}");
     insta::assert_snapshot!(environment.run(&["remove", "prod", "*"]), @"
     status: 1
     ---- stderr
     error: would remove 2 of 2 package files from bookworm (prod)
-    hint: give --yes if that is meant
+    hint: use --yes if that is intended
     ");
     insta::assert_snapshot!(environment.run(&["rollback", "prod", "--to", "0"]), @"
     status: 1
     ---- stderr
     error: would remove 2 of 2 package files from bookworm (prod)
-    hint: give --yes if that is meant
+    hint: use --yes if that is intended
     ");
     let _ = environment.run(&["remove", "prod", "*", "--dry-run"]).succeeds();
     let held = |environment: &Environment| environment.run(&["list", "prod"]).succeeds().stdout;
@@ -579,14 +579,14 @@ fn what_comes_in_despite_a_hold_ends_it_in_its_suites_only() {
     status: 1
     ---- stderr
     error: prod does not take hello 2.0 (held since <DAY> <MINUTE> UTC: hold hello 2.0: it crashes)
-    hint: to take it all the same, give --despite-hold
+    hint: to accept it anyway, use --despite-hold
     ");
     let file = environment.package("hello", "2.0", "all");
     insta::assert_snapshot!(environment.run(&["add", "prod", "--suite", "trixie", file.as_str()]), @"
     status: 1
     ---- stderr
     error: <DIR>/files/hello_2.0_all.deb: hello 2.0 all is held out of prod since <DAY> <MINUTE> UTC (tester: hold hello 2.0: it crashes)
-    hint: to take it all the same, give --despite-hold
+    hint: to accept it anyway, use --despite-hold
     1 of 1 file refused
     ");
     // The rest ends with the last suite.

@@ -46,7 +46,7 @@ fn finished_packages_are_taken_and_removed() {
     ---- stdout
     added agent 1.0+deb12u1 all -> bookworm (built for deb12u1)
     added hello 1.0 all -> bookworm (every suite)
-    added 2 package files to preprod (commit 1), published <PUBLICATION>
+    added 2 packages to preprod (commit 1), published <PUBLICATION>
     ");
     assert_eq!(names(&folder), [""; 0]);
     assert!(environment.public("preprod").join("pool/main/h/hello/hello_1.0_all.deb").is_file());
@@ -89,14 +89,26 @@ fn a_file_that_stays_broken_goes_aside_with_the_reason() {
     status: 1
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
-    added 1 package file to preprod (commit 1), published <PUBLICATION>
+    added 1 package to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     error: drop/bad.deb: not a .deb file: no ar header (deb(5))
     1 of 2 files refused: the others were added
     ");
-    assert_eq!(names(&folder), ["rejected", "rejected/bad.deb", "rejected/bad.deb.reason"]);
+    assert_eq!(
+        names(&folder),
+        ["rejected", "rejected/bad.deb", "rejected/bad.deb.reason", "rejected/bad.deb.reason.json"]
+    );
     insta::assert_snapshot!(
         fs::read_to_string(folder.join("rejected/bad.deb.reason")).unwrap().replace(folder.as_str(), "<DROP>"), @"drop/bad.deb: not a .deb file: no ar header (deb(5))");
+    let json: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("rejected/bad.deb.reason.json")).unwrap())
+            .unwrap();
+    assert_eq!(json["files"], serde_json::json!(["bad.deb"]));
+    assert_eq!((&json["format"], &json["error"]["code"]), (&1.into(), &"E-INVALID-PACKAGE".into()));
+    assert!(
+        json["error"]["message"].as_str().unwrap().ends_with("not a .deb file: no ar header (deb(5))"),
+        "{json}"
+    );
     assert!(listed(&environment).contains("hello"), "the good one is taken");
     // Another one of that name takes nothing away.
     fs::write(folder.join("bad.deb"), "no package either").unwrap();
@@ -114,7 +126,10 @@ fn another_content_of_a_known_version_goes_aside_at_once() {
     let changed = environment.build("hello", "1.0", "all", |builder| builder.description("changed"));
     fs::rename(changed, folder.join("hello.deb")).unwrap();
     let _ = take(&environment, &[]).ends_with(1);
-    assert_eq!(names(&folder), ["rejected", "rejected/hello.deb", "rejected/hello.deb.reason"]);
+    assert_eq!(
+        names(&folder),
+        ["rejected", "rejected/hello.deb", "rejected/hello.deb.reason", "rejected/hello.deb.reason.json"]
+    );
 }
 
 #[test]
@@ -330,7 +345,8 @@ fn a_file_with_the_longest_name_goes_aside_too() {
     }
     let aside = names(&folder.join("rejected"));
     assert_eq!(aside.iter().filter(|name| name.ends_with(".reason")).count(), 2, "{aside:?}");
-    assert_eq!(aside.len(), 4, "{aside:?}");
+    assert_eq!(aside.iter().filter(|name| name.ends_with(".reason.json")).count(), 2, "{aside:?}");
+    assert_eq!(aside.len(), 6, "{aside:?}");
 }
 
 #[test]
@@ -426,8 +442,8 @@ fn what_is_there_already_is_counted_in_one_line() {
     status: 0
     ---- stdout
     added new 1.0 all -> bookworm (every suite)
-    already there: 2 package files
-    added 1 of 3 package files to preprod (commit 2), published <PUBLICATION>
+    already there: 2 packages
+    added 1 of 3 packages to preprod (commit 2), published <PUBLICATION>
     ");
     assert_eq!(names(&folder), [""; 0]);
 }

@@ -283,6 +283,10 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(0, &["config", "set", "pdiffs", "7", "--dry-run"]),
             case(1, &["config", "set", &hostile_name, "7"]),
         ],
+        "config unset" => vec![
+            case(0, &["config", "unset", "pdiffs", "--dry-run"]),
+            case(1, &["config", "unset", &hostile_name]),
+        ],
         "suite add" => vec![
             case(0, &["suite", "add", "sid", "--dry-run"]),
             case(1, &["suite", "add", "bookworm"]),
@@ -322,6 +326,7 @@ fn cases(verb: &str, environment: &Environment) -> Vec<(Vec<OsString>, i32)> {
             case(2, &["key", "rotate"]),
         ],
         "key import" => vec![
+            case(1, &["key", "import", bad.as_str(), "--dry-run"]),
             case(1, &["key", "import", bad.as_str()]),
             case(1, &["key", "import", &format!("gone{HOSTILE}")]),
         ],

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use apt_sign::{Keyring, SecretKey};
 use camino::Utf8PathBuf;
 use serde_json::Value;
-use testkit::{Environment, Output};
+use testkit::{Environment, Output, Tree};
 
 use crate::{PROGRAM, configure, store};
 
@@ -402,4 +402,66 @@ fn protected_keys_sign_with_a_passphrase_from_a_file_or_the_service_manager_whic
     let wrong = environment.run(&["publish"]).ends_with(1);
     assert!(wrong.stderr.contains("expected credential:NAME"), "{wrong}");
     assert!(!wrong.stderr.contains("horse"), "{wrong}");
+}
+
+#[test]
+fn what_would_be_done_to_keys_is_shown_and_nothing_is_written() {
+    let environment = store();
+    environment.add("prod", &["hello=1.0"]);
+    let _ = environment.run(&["key", "publish"]).succeeds();
+    let made = SystemTime::now() - DAY;
+    let key = SecretKey::generate("other", made, None).unwrap();
+    let file = secret_file(&environment, "other.asc", key.to_armored().unwrap().as_bytes());
+    let own = fingerprint(&keys(&environment)[0]);
+    let before = Tree::of(&environment.root());
+    let mut said = Vec::new();
+    for arguments in [
+        &["key", "generate", "--name", "New key", "--dry-run"][..],
+        &["key", "import", file.as_str(), "--dry-run"],
+        &["key", "publish", "prod", "--dry-run"],
+        &["key", "extend", &own, "--expires", "2099-01-01", "--dry-run"],
+        &["key", "revoke", &own, "--dry-run"],
+    ] {
+        let output = environment.run(arguments).succeeds();
+        said.push(output.stdout.replace(&own, "<OWN>").replace(&key.fingerprint().to_string(), "<OTHER>"));
+        let document: Value = serde_json::from_str(&environment.json(arguments)).unwrap();
+        assert_eq!(document["dry_run"], true, "{document}");
+        before.is_still(&Tree::of(&environment.root()), &arguments.join(" "));
+    }
+    // The versions of keyring packages begin with the year.
+    let is_version = |word: &str| word.starts_with("20") && word.contains('.');
+    let line = |line: &str| -> String {
+        let words = line.split(' ').map(|word| if is_version(word) { "<VERSION>" } else { word });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let said: Vec<String> = said.join("--\n").lines().map(line).collect();
+    insta::assert_snapshot!(said.join("\n"), @"
+    would make an Ed25519 key named `New key` that never expires
+    --
+    <OTHER>
+    would import the key, which would sign from the next publication on
+    --
+    REPOSITORY  PACKAGE               VERSION  SUITES     ACTION
+    prod        prod-archive-keyring  <VERSION>   as before  keep
+    --
+    key <OWN> would expire on 2099-01-01
+    REPOSITORY  PACKAGE                  VERSION  SUITES    ACTION
+    preprod     preprod-archive-keyring  <VERSION>   bookworm  add
+    prod        prod-archive-keyring     <VERSION>   bookworm  add
+    --
+    would revoke key <OWN>; a new key would sign with it
+    REPOSITORY  PACKAGE                  VERSION  SUITES    ACTION
+    preprod     preprod-archive-keyring  <VERSION>   bookworm  add
+    prod        prod-archive-keyring     <VERSION>   bookworm  add
+    ");
+    // What cannot be done is refused as it would be.
+    for arguments in [
+        &["key", "extend", &"A".repeat(40), "--expires", "3y"][..],
+        &["key", "revoke", &"A".repeat(40)],
+        &["key", "import", environment.write("bad.asc", "x").as_str()],
+    ] {
+        let refused = environment.run(arguments).ends_with(1);
+        let foretold = environment.run(&[arguments, &["--dry-run"]].concat()).ends_with(1);
+        assert_eq!(foretold.stderr, refused.stderr, "{arguments:?}");
+    }
 }

@@ -231,7 +231,7 @@ fn every_client_accepts_every_step_of_a_rotation() {
     }
     let _ = environment.run(&["fsck"]).succeeds();
     let again = environment.run(&["key", "retire", &first]).succeeds();
-    assert!(again.stdout.contains("was retired before"), "{again}");
+    assert!(again.stdout.contains("is already retired"), "{again}");
     assert_eq!(versions(&environment, "prod").len(), 3, "nothing was added");
     let last = environment.run(&["key", "retire", second, "--force"]).ends_with(1);
     assert!(last.stderr.contains("is the only key that can sign"), "{last}");

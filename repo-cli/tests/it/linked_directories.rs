@@ -41,7 +41,7 @@ fn a_link_in_the_place_of_a_directory_of_the_store_stops_what_writes_and_harms_n
         "keys",
     ];
     let deeper = ["store/tags/prod", "store/publications/prod", blobs.strip_prefix(&root).unwrap().as_str()];
-    for (path, is_fixed) in fixed.iter().map(|path| (*path, true)).chain(deeper.map(|path| (path, false))) {
+    for path in fixed.into_iter().chain(deeper) {
         let place = root.join(path);
         fs::rename(&place, &elsewhere).unwrap();
         std::os::unix::fs::symlink(&elsewhere, &place).unwrap();
@@ -61,17 +61,19 @@ fn a_link_in_the_place_of_a_directory_of_the_store_stops_what_writes_and_harms_n
             let refused = environment.run(arguments).ends_with(1);
             assert!(refused.stderr.contains("the directory itself belongs there"), "{path}: {refused}");
         }
-        if is_fixed {
-            let file = environment.package("new", "1.0", "amd64");
-            for arguments in
-                [&["add", "prod", file.as_str()][..], &["sign", "again"], &["tag", "prod", "second"]]
-            {
-                let refused = environment.run(arguments).ends_with(1);
-                assert!(
-                    refused.stderr.contains("a directory") || refused.stderr.contains("the directory"),
-                    "{path}: {refused}"
-                );
-            }
+        let file = environment.package("new", "1.0", "amd64");
+        for arguments in [
+            &["add", "prod", file.as_str()][..],
+            &["sign", "again"],
+            &["tag", "prod", "second"],
+            &["remove", "prod", "hello", "--yes"],
+            &["gc", "--yes"],
+        ] {
+            let refused = environment.run(arguments).ends_with(1);
+            assert!(
+                refused.stderr.contains("a directory") || refused.stderr.contains("the directory"),
+                "{path}: {refused}"
+            );
         }
         let after = (picture(&environment, &root), picture(&environment, &elsewhere));
         let changed: Vec<_> = after.1.lines().filter(|line| !linked.1.contains(line)).collect();
@@ -82,4 +84,16 @@ fn a_link_in_the_place_of_a_directory_of_the_store_stops_what_writes_and_harms_n
         let _ = environment.run(&["fsck"]).succeeds();
         assert_eq!(before, picture(&environment, &saved), "{path}");
     }
+}
+
+#[test]
+fn what_a_link_among_the_temporary_files_leads_to_stays() {
+    let environment = store();
+    let elsewhere = environment.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let file = environment.write("elsewhere/file", "kept");
+    let _ = environment.write("elsewhere/lock", "");
+    std::os::unix::fs::symlink(&elsewhere, environment.root().join("store/tmp/1-0")).unwrap();
+    environment.add("prod", &["hello=1.0"]);
+    assert_eq!(fs::read(file).unwrap(), b"kept");
 }

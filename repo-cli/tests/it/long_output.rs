@@ -56,47 +56,49 @@ fn five_thousand_packages_fit_on_a_page() {
     let environment = large_store();
     let files = environment.path("files");
     let run = |arguments: &[&str]| environment.run(arguments);
+    let page = |arguments: &[&str]| run(&[arguments, &["--limit", "50"]].concat());
     let fits = |arguments: &[&str], wanted: &[&str]| {
-        let output = run(arguments);
+        let output = page(arguments);
         assert!(length(&output) <= PAGE, "{arguments:?} prints {} lines", length(&output));
         for wanted in wanted {
             assert!(output.text().contains(wanted), "{arguments:?}: no `{wanted}` in {output}");
         }
     };
-    let more = "... and 4950 more package files (print all with --limit 0)";
-    fits(&["add", "preprod", "--dry-run", files.as_str()], &[more, "would add 5000 package files"]);
+    let more = "... and 4950 more files (print all with --limit 0)";
+    fits(&["add", "preprod", "--dry-run", files.as_str()], &[more, "would add 2500 packages (5000 files)"]);
     fits(
         &["add", "preprod", "--no-publish", files.as_str()],
-        &[more, "added 5000 package files to preprod (commit 1)"],
+        &[more, "added 2500 packages (5000 files) to preprod (commit 1)"],
     );
     // A listing that a program searches is whole; both architectures are one row.
     assert_eq!(run(&["list", "preprod"]).stdout.lines().count(), 1 + PACKAGES + 1);
-    fits(&["list", "preprod", "--limit", "50"], &["5000 package files in preprod"]);
-    let rows = "... and 2450 more rows (print all with --all)";
+    fits(&["list", "preprod"], &["2500 packages (5000 files) in preprod"]);
+    let rows = "... and 2450 more rows (print all with --limit 0)";
     fits(
         &["diff", "preprod", "prod"],
         &[rows, "2500 packages with differences: 2500 with versions only in preprod"],
     );
-    assert_eq!(run(&["diff", "preprod", "prod", "--all"]).stdout.lines().count(), 1 + PACKAGES + 1);
+    for every in [&["diff", "preprod", "prod"][..], &["diff", "preprod", "prod", "--all"]] {
+        assert_eq!(run(every).stdout.lines().count(), 1 + PACKAGES + 1);
+    }
     let json: Value = serde_json::from_str(&run(&["--json", "diff", "preprod", "prod"]).stdout).unwrap();
     assert_eq!(json["differences"].as_array().unwrap().len(), 4 * 2 * PACKAGES);
-    let details = run(&["diff", "preprod", "prod", "--details"]).stdout;
+    let details = page(&["diff", "preprod", "prod", "--details"]).stdout;
     assert!(details.lines().count() < 50 * 10 + PAGE, "{} lines", details.lines().count());
     assert!(details.contains("... and 2450 more source packages"), "{details}");
     assert!(details.contains("2500 source packages: 0 new, 2500 removed, 0 changed"), "{details}");
 
-    let rows = "... and 2450 more rows (print all with --limit 0)";
     let promote = ["promote", "--all", "--from", "preprod", "--to", "prod"];
-    fits(&[&promote[..], &["--dry-run"]].concat(), &[rows, "would promote 2500 packages"]);
-    fits(&[&promote[..], &["--no-publish"]].concat(), &[rows, "promoted 2500 packages"]);
-    fits(&["remove", "preprod", "*", "--yes", "--no-publish"], &[rows, "removed 2500 packages"]);
+    fits(&[&promote[..], &["--dry-run"]].concat(), &[rows, "would promote 2500 packages (5000 files)"]);
+    fits(&[&promote[..], &["--no-publish"]].concat(), &[rows, "promoted 2500 packages (5000 files)"]);
+    fits(&["remove", "preprod", "*", "--yes", "--no-publish"], &[rows, "removed 2500 packages (5000 files)"]);
     fits(
         &["rollback", "preprod", "--to", "@-1", "--no-publish"],
-        &[rows, "0 package files to remove, 5000 to restore"],
+        &[rows, "0 packages to remove, 2500 packages (5000 files) to restore"],
     );
     fits(
         &["rollback", "prod", "--to", "@-1", "--yes", "--no-publish"],
-        &[rows, "5000 package files to remove, 0 to restore"],
+        &[rows, "2500 packages (5000 files) to remove, 0 packages to restore"],
     );
     let skipped = "skipped 2500 packages: package-0000 1.10, package-0001 1.10, package-0002 1.10 and 2497 more (held since ";
     fits(&promote, &[skipped]);
@@ -116,7 +118,7 @@ fn five_thousand_packages_fit_on_a_page() {
     assert_eq!((json["errors"].as_array().unwrap().len(), &json["error"]["code"]), (200, &"E-HELD".into()));
     fits(&["history", "preprod"], &["add package-0000 1.10 amd64 and 4999 more"]);
     assert_eq!(run(&["holds", "prod"]).stdout.lines().count(), 1 + PACKAGES + 1);
-    fits(&["holds", "prod", "--limit", "5"], &["2500 held versions"]);
+    fits(&["holds", "prod"], &["2500 held versions"]);
 }
 
 #[test]
@@ -130,15 +132,15 @@ fn what_is_removed_or_damaged_is_summed_up() {
     }
     let files = environment.path("files");
     let _ = environment.run(&["add", "preprod", "--no-publish", files.as_str()]).succeeds();
-    let dry_run = environment.run(&["retention", "preprod", "--dry-run"]).succeeds().stdout;
+    let dry_run = environment.run(&["retention", "preprod", "--dry-run", "--limit", "50"]).succeeds().stdout;
     let lines: Vec<&str> = dry_run.lines().collect();
     insta::assert_snapshot!(lines[..2].join("\n"), @"
     PACKAGE     VERSION  ARCHITECTURE  SUITES            ACTION  REASON
     package-00  1.9      all           bookworm, trixie  remove  version 2, beyond the newest 1
     ");
     insta::assert_snapshot!(lines[51..].join("\n"), @"
-    ... and 20 more rows (print all with --all)
-    preprod: would remove 70 package files and keep 70
+    ... and 20 more rows (print all with --limit 0)
+    preprod: would remove 70 packages and keep 70 packages
     ");
     assert!(!dry_run.contains(" 1.10 ") && !dry_run.contains("  keep  "), "{dry_run}");
     let every = environment.run(&["retention", "preprod", "--dry-run", "--all"]).succeeds().stdout;
@@ -152,7 +154,7 @@ fn what_is_removed_or_damaged_is_summed_up() {
     // In a burst the times of publications run ahead of the clock, and what is not in the past is not old enough for any grace.
     let mut dry_run = String::new();
     for _ in 0..20 {
-        dry_run = environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout;
+        dry_run = environment.run(&["gc", "--grace", "0", "--dry-run", "--limit", "50"]).succeeds().stdout;
         if dry_run.lines().count() > 50 {
             break;
         }
@@ -161,14 +163,14 @@ fn what_is_removed_or_damaged_is_summed_up() {
     let lines: Vec<&str> = dry_run.lines().collect();
     assert!((55..60).contains(&lines.len()), "{dry_run}");
     assert!(
-        lines[51].starts_with("... and ") && lines[51].ends_with(" more rows (print all with --all)"),
+        lines[51].starts_with("... and ") && lines[51].ends_with(" more rows (print all with --limit 0)"),
         "{dry_run}"
     );
     assert!(
         lines[53].starts_with("REASON ") && lines[54].starts_with("its publication was replaced "),
         "{dry_run}"
     );
-    let every = environment.run(&["gc", "--grace", "0", "--dry-run", "--all"]).succeeds().stdout;
+    let every = environment.run(&["gc", "--grace", "0", "--dry-run"]).succeeds().stdout;
     assert!(every.lines().count() > 54 && !every.contains("..."), "{every}");
 
     let mut blobs = Vec::new();
@@ -185,11 +187,11 @@ fn what_is_removed_or_damaged_is_summed_up() {
     }
     assert!(blobs.len() > 60, "{} blobs", blobs.len());
     blobs.iter().for_each(|blob| fs::remove_file(blob).unwrap());
-    let found = environment.run(&["fsck"]);
+    let found = environment.run(&["fsck", "--limit", "50"]);
     assert_eq!(found.status, Some(1));
-    assert!(found.stdout.contains(" more problems (print all with --all)"), "{found}");
+    assert!(found.stdout.contains(" more problems (print all with --limit 0)"), "{found}");
     assert!(found.stdout.contains("\nKIND "), "{found}");
-    let every = environment.run(&["fsck", "--all"]).stdout;
+    let every = environment.run(&["fsck"]).stdout;
     assert!(!every.contains("... and ") && every.lines().count() > found.stdout.lines().count(), "{every}");
 }
 
@@ -229,7 +231,7 @@ fn a_table_fits_its_terminal() {
     NUMBER  TIME                  BY      CHANGE     SUITES                                         OPERATION
     1       <DAY> <MINUTE> UTC  tester  +1.9 all   bullseye, bookworm, trixie, forky, sid, noble  add a-package-with-a-name-that-is-long 1.0-1~bpo12+1 all, hello 1.9 all, hello 1.10 all
     1       <DAY> <MINUTE> UTC  tester  +1.10 all  bullseye, bookworm, trixie, forky, sid, noble  add a-package-with-a-name-that-is-long 1.0-1~bpo12+1 all, hello 1.9 all, hello 1.10 all
-    ... and older changes (print all with --all)
+    ... and older changes (print all with --limit 0)
     ");
     for number in 0..60 {
         let _ = environment.package(&format!("more-{number}"), "1", "all");
@@ -237,8 +239,8 @@ fn a_table_fits_its_terminal() {
     let files = environment.path("files");
     let _ = environment.run(&["add", "preprod", "--no-publish", files.as_str()]).succeeds();
     let list = on_terminal(&environment, "list preprod").unwrap();
-    assert!(list.contains("... and 13 more rows (print all with --all)"), "{list}");
-    assert!(list.contains("63 package files in preprod"), "{list}");
+    assert!(list.contains("... and 13 more rows (print all with --limit 0)"), "{list}");
+    assert!(list.contains("63 packages in preprod"), "{list}");
     let all = on_terminal(&environment, "list preprod --all").unwrap();
     assert!(!all.contains("..."), "{all}");
 }
@@ -279,14 +281,14 @@ fn refused_files_are_summed_up() {
         &["add", "preprod", "--keep-going", folder.as_str()][..],
         &["incoming", "preprod", folder.as_str(), "--once", "--patience", "0", "--dry-run"],
     ] {
-        let output = environment.run(arguments).ends_with(1);
+        let output = environment.run(&[arguments, &["--limit", "50"]].concat()).ends_with(1);
         assert!(length(&output) <= PAGE && errors(&output) == 50, "{arguments:?}: {output}");
         let rest = "... and 4950 more refused files (print all with --limit 0)\n5000 of 5000 files refused\n";
         assert!(output.stderr.ends_with(rest), "{arguments:?}: {output}");
-        let every = environment.run(&[arguments, &["--limit", "0"]].concat()).ends_with(1);
+        let every = environment.run(arguments).ends_with(1);
         assert_eq!(errors(&every), 5000, "{arguments:?}");
         let json = environment.run(&[arguments, &["--json"]].concat()).ends_with(1);
-        assert_eq!(errors(&json), 50, "{arguments:?}");
+        assert_eq!(errors(&json), 5000, "{arguments:?}");
         let json: Value = serde_json::from_str(&json.stdout).unwrap();
         for field in ["refused", "errors"] {
             assert_eq!(json[field].as_array().unwrap().len(), 5000, "{arguments:?}: {field}");
@@ -307,7 +309,8 @@ fn refused_files_are_summed_up() {
         fs::write(folder.join(format!("notes-{number}.txt")), "x").unwrap();
         fs::remove_file(folder.join(format!("bad-{number:04}.deb"))).unwrap();
     }
-    let left = environment.run(&["incoming", "preprod", folder.as_str(), "--once", "--dry-run"]);
+    let left =
+        environment.run(&["incoming", "preprod", folder.as_str(), "--once", "--dry-run", "--limit", "50"]);
     let shown = left.stdout.lines().filter(|line| line.starts_with("left ")).count();
     assert!(shown == 50 && left.stdout.contains(" more left files (print all with --limit 0)"), "{left}");
 }
@@ -340,9 +343,39 @@ fn listings_are_whole_off_a_terminal_and_a_page_on_one() {
         assert_eq!(table(&whole), rows, "{whole}");
         assert!(!whole.contains("..."), "{whole}");
         let fifty = environment.run(&[&words[..], &["--limit", "50"]].concat()).succeeds().stdout;
-        assert!(fifty.contains("... and ") && fifty.contains("(print all with --all)"), "{fifty}");
+        assert!(fifty.contains("... and ") && fifty.contains("(print all with --limit 0)"), "{fifty}");
         let Some(page) = on_terminal(&environment, listing) else { continue };
         assert!(page.contains("... and "), "{page}");
         assert!(!on_terminal(&environment, &format!("{listing} --all")).unwrap().contains("..."));
+    }
+}
+
+#[test]
+fn a_change_is_shown_whole_off_a_terminal_and_as_a_page_on_one() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm"]);
+    for number in 0..60 {
+        let _ = environment.package(&format!("package-{number}"), "1.0", "all");
+    }
+    let files = environment.path("files");
+    let add = ["add", "preprod", "--no-publish", files.as_str()];
+    let _ = environment.run(&["add", "preprod", "--no-publish", files.as_str()]).succeeds();
+    let changes = [
+        &["add", "prod", "--dry-run", files.as_str()][..],
+        &["promote", "--all", "--from", "preprod", "--to", "prod", "--dry-run"],
+        &["diff", "preprod", "prod"],
+        &["remove", "preprod", "*", "--dry-run"],
+        &["undo", "preprod", "--dry-run"],
+        &["rollback", "preprod", "--to", "0", "--dry-run"],
+    ];
+    assert!(environment.run(&add).succeeds().stdout.contains("already"), "nothing is added twice");
+    for change in changes {
+        let named = |text: &str| {
+            let is_named = |number: &i32| text.contains(&format!("package-{number} "));
+            (0..60).filter(is_named).count()
+        };
+        let whole = environment.run(change);
+        assert_eq!((named(&whole.stdout), whole.stdout.contains("... and")), (60, false), "{whole}");
+        let Some(page) = on_terminal(&environment, &change.join(" ").replace('*', "'*'")) else { continue };
+        assert!(named(&page) == 50 && page.contains("(print all with --limit 0)"), "{page}");
     }
 }

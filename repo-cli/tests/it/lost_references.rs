@@ -165,7 +165,7 @@ fn a_history_that_took_the_place_of_another_is_found_and_a_repair_says_what_it_l
         let _ = fs::remove_dir_all(root.join(area));
         fs::rename(environment.path(area.replace('/', ".")), root.join(area)).unwrap();
     }
-    let _ = environment.run(&["publish", "prod", "--allow-removal"]).succeeds();
+    let _ = environment.run(&["publish", "prod", "--allow-removal", "--allow-earlier-state"]).succeeds();
     let found = environment.run(&["fsck"]).ends_with(1);
     assert!(found.stdout.contains("(`add other") && found.stdout.contains("was current once"), "{found}");
 

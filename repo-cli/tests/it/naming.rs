@@ -50,7 +50,7 @@ fn the_name_of_a_source_means_all_that_was_built_from_it_without_its_dsc() {
     status: 1
     ---- stderr
     error: prod does not take 2 packages: greet-bin 1.0, libgreet1 1.0 (held since <DAY> <MINUTE> UTC: remove greet-bin 1.0 amd64, libgreet1 1.0 amd64)
-    hint: to take it all the same, give --despite-hold
+    hint: to accept it anyway, use --despite-hold
     ");
 }
 
@@ -254,4 +254,22 @@ fn every_verb_names_the_repository_suite_or_package_that_was_meant() {
         let output = environment.run(&line.split(' ').collect::<Vec<_>>());
         assert!(output.stderr.contains(&*format!("did you mean `{meant}`?")), "{line}: {output}");
     }
+}
+
+#[test]
+fn a_tag_and_a_component_that_were_meant_are_named() {
+    let environment = store();
+    environment.add("preprod", &["hello=1.0"]);
+    let _ = environment.run(&["tag", "preprod", "release-42"]).succeeds();
+    for arguments in [
+        &["tag", "preprod", "relaese-42", "--delete"][..],
+        &["list", "preprod@relase-42"],
+        &["rollback", "preprod", "--to", "tag:release-4"],
+    ] {
+        let refused = environment.run(arguments).ends_with(1);
+        assert!(refused.stderr.contains("`release-42`? (run repo-cli tag preprod)"), "{refused}");
+    }
+    let file = environment.package("jq", "1.6", "all");
+    let refused = environment.run(&["add", "preprod", "--component", "mian", file.as_str()]).ends_with(1);
+    assert!(refused.stderr.contains("hint: did you mean `main`?"), "{refused}");
 }

@@ -47,13 +47,13 @@ fn add() {
     status: 0
     ---- stdout
     would add hello 1.0 all -> bookworm (every suite)
-    would add 1 package file to preprod
+    would add 1 package to preprod
     ");
     insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
     status: 0
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
-    added 1 package file to preprod (commit 1), published <PUBLICATION>
+    added 1 package to preprod (commit 1), published <PUBLICATION>
     ");
     insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
     status: 0
@@ -65,13 +65,13 @@ fn add() {
     status: 0
     ---- stdout
     added hello 1.0 amd64 -> bookworm (every suite)
-    added 1 package file to preprod (commit 2)
+    added 1 package to preprod (commit 2)
     not published yet; run repo-cli publish preprod
     ");
     insta::assert_snapshot!(environment.run(&["--json", "add", "prod", file.as_str(), other.as_str()]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"added":[{"architecture":"all","component":"main","file":"<DIR>/files/hello_1.0_all.deb","new":true,"package":"hello","route":"everywhere","rule":null,"suites":["bookworm"],"version":"1.0"},{"architecture":"amd64","component":"main","file":"<DIR>/files/hello_1.0_amd64.deb","new":true,"package":"hello","route":"everywhere","rule":null,"suites":["bookworm"],"version":"1.0"}],"commit":"<ID>","dry_run":false,"refused":[]}
+    {"format":1,"added":[{"architecture":"all","component":"main","file":"<DIR>/files/hello_1.0_all.deb","new":true,"package":"hello","route":"everywhere","rule":null,"suites":["bookworm"],"version":"1.0"},{"architecture":"amd64","component":"main","file":"<DIR>/files/hello_1.0_amd64.deb","new":true,"package":"hello","route":"everywhere","rule":null,"suites":["bookworm"],"version":"1.0"}],"count":{"packages":1,"files":2},"commit":"<ID>","dry_run":false,"refused":[]}
     "#);
 }
 
@@ -241,13 +241,13 @@ fn promote() {
     insta::assert_snapshot!(promote(&["a*", "--json"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"base":"<ID>+<ID>","commit":"<ID>","dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    {"format":1,"base":"<ID>+<ID>","commit":"<ID>","count":{"files":1,"packages":1},"dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
     "#);
     insta::assert_snapshot!(promote(&["--all"]), @"
     status: 0
     ---- stdout
     PACKAGE  VERSION     ARCHITECTURE  SUITES            ACTION
-    hello    1.0 -> 2.0  all           bookworm, trixie  replace
+    hello    1.0 -> 2.0  all           bookworm, trixie  upgrade
     promoted 1 package from preprod to prod (commit 3), published <PUBLICATION>
     undo with: repo-cli undo prod
     ");
@@ -310,7 +310,7 @@ fn remove() {
     insta::assert_snapshot!(environment.run(&["--json", "remove", "preprod", "agent"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"base":"<ID>","commit":"<ID>","dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
+    {"format":1,"base":"<ID>","commit":"<ID>","count":{"files":1,"packages":1},"dry_run":false,"packages":[{"architecture":"all","component":"main","package":"agent","size":730,"suites":["bookworm"],"version":"0.9+deb12u1"}]}
     "#);
 }
 
@@ -350,8 +350,8 @@ fn history() {
     status: 0
     ---- stdout
     NUMBER  COMMIT        TIME                  BY      CHANGES  OPERATION
-    2       <ID>  <DAY> <MINUTE> UTC  tester  +2 -0    add hello 3.0 all
-    1       <ID>  <DAY> <MINUTE> UTC  tester  +5 -0    add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
+    2       <ID>  <DAY> <MINUTE> UTC  tester  +1 -0    add hello 3.0 all
+    1       <ID>  <DAY> <MINUTE> UTC  tester  +3 -0    add agent 0.9+deb12u1 all, hello 1.0 all, hello 2.0 all
     0       <ID>  <DAY> <MINUTE> UTC  tester  +0 -0    create
     ");
     insta::assert_snapshot!(environment.run(&["history", "preprod", "agent"]), @"
@@ -389,7 +389,7 @@ fn history() {
     insta::assert_snapshot!(environment.run(&["--json", "history", "preprod", "--limit", "1"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"history":[{"actor":"tester","added":2,"changes":[{"architecture":"all","change":"added","package":"hello","suite":"bookworm","version":"3.0"},{"architecture":"all","change":"added","package":"hello","suite":"trixie","version":"3.0"}],"commit":"<ID>","date":"<TIME>","operation":"add hello 3.0 all","removed":0,"sequence":2}]}
+    {"format":1,"history":[{"actor":"tester","added":2,"changes":[{"architecture":"all","change":"added","package":"hello","suite":"bookworm","version":"3.0"},{"architecture":"all","change":"added","package":"hello","suite":"trixie","version":"3.0"}],"commit":"<ID>","count":{"added":{"files":1,"packages":1},"removed":{"files":0,"packages":0}},"date":"<TIME>","operation":"add hello 3.0 all","removed":0,"sequence":2}]}
     "#);
 }
 
@@ -419,7 +419,7 @@ fn rollback() {
     insta::assert_snapshot!(environment.run(&["--json", "rollback", "preprod", "--to", "1"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"base":"<ID>","commit":"<ID>","differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"bookworm","version":"3.0"}],"dry_run":false,"held":[],"no_longer_held":[],"to":"<ID>"}
+    {"format":1,"base":"<ID>","commit":"<ID>","count":{"added":{"files":0,"packages":0},"removed":{"files":1,"packages":1}},"differences":[{"architecture":"all","only_in":"a","package":"hello","suite":"bookworm","version":"3.0"}],"dry_run":false,"held":[],"no_longer_held":[],"to":"<ID>"}
     "#);
     insta::assert_snapshot!(environment.run(&["rollback", "preprod", "--to", "1"]), @"
     status: 0
@@ -453,7 +453,7 @@ fn publish() {
     status: 0
     ---- stdout
     published preprod <PUBLICATION>: bookworm
-    prod is published as it is
+    prod: already up to date
     ");
     insta::assert_snapshot!(environment.run(&["--json", "publish", "prod"]), @r#"
     status: 0
@@ -552,7 +552,7 @@ fn key() {
     status: 0
     ---- stdout
     <FINGERPRINT>
-    clients must get it (`client-config`) before the old one may go
+    distribute the new key to clients (repo-cli key publish) before you retire the old one
     ");
     insta::assert_snapshot!(environment.run(&["key", "export"]), @"
     status: 0
@@ -729,7 +729,7 @@ fn publishing_can_be_left_to_publish() {
     status: 0
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
-    added 1 package file to preprod (commit 1)
+    added 1 package to preprod (commit 1)
     not published yet; run repo-cli publish preprod
     ");
     insta::assert_snapshot!(environment.run(&["publish", "preprod"]), @"

@@ -290,7 +290,7 @@ fn reasons_that_were_planted_are_neither_followed_nor_replaced() {
     assert!(!environment.path("files/missing").exists());
     assert_eq!(fs::read(folder.join("rejected/bad.deb.3")).unwrap(), b"no package", "{output}");
     assert!(folder.join("rejected/bad.deb.3.reason").is_file(), "{output}");
-    for name in ["bad.deb.3", "bad.deb.3.reason"] {
+    for name in ["bad.deb.3", "bad.deb.3.reason", "bad.deb.3.reason.json"] {
         fs::remove_file(folder.join("rejected").join(name)).unwrap();
     }
     before.is_still(&Tree::of(&folder.join("rejected")), "the rest");

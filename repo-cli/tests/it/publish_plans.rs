@@ -58,7 +58,7 @@ fn what_would_be_published_is_shown_and_nothing_is_written() {
     assert_eq!(done["dry_run"], false);
     assert_eq!(done["published"][0]["suites"], json!(["bookworm"]));
     let planned = environment.run(&["publish", "prod", "--dry-run"]).succeeds();
-    assert_eq!(planned.stdout, "prod is published as it is\n");
+    assert_eq!(planned.stdout, "prod: already up to date\n");
 }
 
 #[test]

@@ -148,8 +148,8 @@ fn a_store_of_an_earlier_version_is_published_in_a_form_that_every_apt_reads() {
     insta::assert_snapshot!(environment.run(&["publish", "preprod", "prod"]), @"
     status: 0
     ---- stdout
-    preprod is published as it is
-    prod is published as it is
+    preprod: already up to date
+    prod: already up to date
     ");
 
     // The record is another than today's version would make, the package is not.
@@ -224,7 +224,7 @@ fn an_upload_with_a_path_that_no_index_can_hold_keeps_nobody_from_publishing() {
     status: 0
     ---- stdout
     added odd 1.0-1 source -> bookworm (every suite)
-    added 1 package file to preprod (commit 1), published <PUBLICATION>
+    added 1 package to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     warning: odd 1.0-1 source: its files could not be listed: tarball: "odd-1.0/debian/\u{0}rules": a path must not have a NUL
     "#);

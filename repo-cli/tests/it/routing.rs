@@ -306,7 +306,7 @@ fn what_is_built_from_a_promoted_source_and_has_no_suite_to_go_to_is_named() {
     insta::assert_snapshot!(with(&["--json", "--dry-run"]), @r#"
     status: 0
     ---- stdout
-    {"format":1,"commit":null,"dry_run":true,"left_out":[{"architecture":"amd64","component":"main","package":"greet-dbgsym","size":738,"suites":["bookworm-debug"],"version":"1.0"}],"packages":[{"architecture":"amd64","component":"main","package":"greet","size":726,"suites":["bookworm"],"version":"1.0"}],"warnings":[{"code":"W-LEFT-BEHIND","message":"1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug"}]}
+    {"format":1,"commit":null,"count":{"files":1,"packages":1},"dry_run":true,"left_out":[{"architecture":"amd64","component":"main","package":"greet-dbgsym","size":738,"suites":["bookworm-debug"],"version":"1.0"}],"packages":[{"architecture":"amd64","component":"main","package":"greet","size":726,"suites":["bookworm"],"version":"1.0"}],"warnings":[{"code":"W-LEFT-BEHIND","message":"1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug"}]}
     ---- stderr
     warning: 1 package stays behind: greet-dbgsym 1.0 amd64; prod has no suite bookworm-debug
     "#);
@@ -394,7 +394,7 @@ fn mistakes_in_the_configuration_name_the_file_and_the_rule() {
     error: <DIR>/store/repo.d/test.toml:1:13: compress: `rar` is none of xz, gz, zst, bz2, none
     error: <DIR>/store/repo.d/test.toml:2:11: repositories.prod.suites: `suites` has no `sid`
     error: <DIR>/store/repo.d/test.toml:1:15: repositories: `../x` cannot be the name of a repository: that has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or digit, and is no longer than 64 bytes
-    error: <DIR>/store/repo.d/test.toml:1:8: [suite.sid]: `suites` has no such name
+    error: <DIR>/store/repo.d/test.toml:1:8: [suite.sid]: not listed in `suites`
     error: <DIR>/store/repo.d/test.toml:1:6: key with no value, expected `=`
     error: <DIR>/store/repo.d/test.toml:1:15: `suites` and `suites_file` exclude each other
     error: <DIR>/store/repo.d/test.toml:2:12: without xz or gz debootstrap finds no package
@@ -425,7 +425,7 @@ fn what_is_in_another_component_is_not_said_to_be_there() {
     insta::assert_snapshot!(environment.run(&["add", "preprod", file, "--component", "contrib"]), @"
     status: 1
     ---- stderr
-    error: files/hello_1.0_all.deb: hello 1.0 all is in preprod already (bookworm), in the component `main` and not in `contrib`
+    error: files/hello_1.0_all.deb: hello 1.0 all is already in preprod (bookworm) in component `main`, not `contrib`
     hint: to move it, remove it with `repo-cli remove` and add it again: the file it was added from will do
     1 of 1 file refused
     ");
@@ -462,8 +462,8 @@ fn a_package_for_a_release_without_a_suite_goes_everywhere_with_a_warning_where_
     insta::assert_snapshot!(environment.run(&["add", "preprod", file.as_str()]), @"
     status: 0
     ---- stdout
-    added hello 1.0-1ubuntu0.24.04.1 all -> bookworm (every suite; none is for ubuntu0.24.04.1)
-    added 1 package file to preprod (commit 1), published <PUBLICATION>
+    added hello 1.0-1ubuntu0.24.04.1 all -> bookworm (every suite; no suite for ubuntu0.24.04.1)
+    added 1 package to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     warning: hello 1.0-1ubuntu0.24.04.1 all: no suite for `ubuntu0.24.04.1`; it goes to every suite (choose with --suite, or set `unknown_release` in repo.toml)
     ");
@@ -475,7 +475,7 @@ fn a_package_for_a_release_without_a_suite_goes_everywhere_with_a_warning_where_
     insta::assert_snapshot!(environment.run(&["add", "prod", other.as_str()]), @"
     status: 0
     ---- stdout
-    added hello 2.0-1debian11 all -> bookworm (every suite; none is for debian11)
-    added 1 package file to prod (commit 2), published <PUBLICATION>
+    added hello 2.0-1debian11 all -> bookworm (every suite; no suite for debian11)
+    added 1 package to prod (commit 2), published <PUBLICATION>
     ");
 }

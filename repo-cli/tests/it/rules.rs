@@ -118,7 +118,7 @@ fn a_suite_that_left_the_configuration_is_shown_until_its_end_is_asked_for() {
     insta::assert_snapshot!(environment.run(&["publish"]), @"
     status: 1
     ---- stdout
-    preprod is published as it is
+    preprod: already up to date
     ---- stderr
     error: prod: trixie would no longer be published: clients would find nothing there (404)
     hint: take it back in repo.toml; or `repo-cli publish --allow-removal`
@@ -127,7 +127,7 @@ fn a_suite_that_left_the_configuration_is_shown_until_its_end_is_asked_for() {
     insta::assert_snapshot!(environment.run(&["publish", "--allow-removal"]), @"
     status: 0
     ---- stdout
-    preprod is published as it is
+    preprod: already up to date
     published prod <PUBLICATION>: as before
     prod no longer publishes trixie
     ");

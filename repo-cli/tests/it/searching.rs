@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 use testkit::{Environment, Output};
 
-use crate::{configure, store};
+use crate::{PROGRAM, configure, store};
 
 /// A package with a home page, a long description and one file.
 fn package(environment: &Environment, name: &str, version: &str, file: &str) -> Utf8PathBuf {
@@ -191,4 +191,88 @@ fn a_list_has_the_columns_that_are_asked_for() {
     assert_eq!(json["packages"][0]["fields"], serde_json::json!({ "homepage": "https://hello.example.org" }));
     let _ = environment.run(&["--json", "list", "preprod", "--format", "csv"]).ends_with(2);
     let _ = environment.run(&["versions", "hello", "--columns", "nothing"]).ends_with(1);
+}
+
+/// A pattern and a version condition mean the same to every verb that takes packages.
+#[test]
+fn patterns_and_version_conditions_work_in_every_verb() {
+    let environment = Environment::with_store(PROGRAM, &["bookworm"]);
+    environment.add("preprod", &["pkg-a=1.0", "pkg-a=1.9", "pkg-a=1.10", "pkg-b=2.0", "other=1.9"]);
+    for (selector, meant, newest) in [
+        (
+            "pkg*",
+            &["pkg-a 1.0", "pkg-a 1.9", "pkg-a 1.10", "pkg-b 2.0"][..],
+            &["pkg-a 1.10", "pkg-b 2.0"][..],
+        ),
+        ("pkg-a (>= 1.9)", &["pkg-a 1.9", "pkg-a 1.10"], &["pkg-a 1.10"]),
+        ("pkg-* (<< 1.10)", &["pkg-a 1.0", "pkg-a 1.9"], &["pkg-a 1.9"]),
+        ("* (= 1.9)", &["other 1.9", "pkg-a 1.9"], &["other 1.9", "pkg-a 1.9"]),
+        ("pkg-a=1.0", &["pkg-a 1.0"], &["pkg-a 1.0"]),
+    ] {
+        let named = |arguments: &[&str], list: &str| -> Vec<String> {
+            let json: Value = serde_json::from_str(&environment.json(arguments)).unwrap();
+            let mut all: Vec<String> = json[list]
+                .as_array()
+                .unwrap_or_else(|| panic!("{arguments:?}: {json}"))
+                .iter()
+                .flat_map(|item| match item.get("changes") {
+                    Some(changes) => changes.as_array().unwrap().clone(),
+                    None => vec![item.get("entry").unwrap_or(item).clone()],
+                })
+                .map(|item| {
+                    let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+                    format!("{} {}", text("package"), text("version"))
+                })
+                .collect();
+            all.sort();
+            all.dedup();
+            all
+        };
+        let sorted = |names: &[&str]| {
+            let mut names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            names.sort();
+            names
+        };
+        let (all, newest) = (sorted(meant), sorted(newest));
+        assert_eq!(named(&["list", "preprod", selector], "packages"), all, "list {selector}");
+        assert_eq!(named(&["versions", selector], "versions"), all, "versions {selector}");
+        assert_eq!(named(&["history", "preprod", selector], "history"), all, "history {selector}");
+        assert_eq!(
+            named(&["remove", "preprod", selector, "--dry-run"], "packages"),
+            all,
+            "remove {selector}"
+        );
+        assert_eq!(named(&["show", "preprod", selector], "packages"), newest, "show {selector}");
+        let promote = ["promote", selector, "--from", "preprod", "--to", "prod", "--dry-run"];
+        assert_eq!(named(&promote, "packages"), newest, "promote {selector}");
+    }
+    for version in ["pkg-a=1.0", "pkg-a=3.0"] {
+        let _ = environment.run(&["hold", "prod", version]).succeeds();
+    }
+    let lifted = environment.run(&["unhold", "prod", "pkg* (>> 1.0)", "--dry-run"]).succeeds();
+    assert!(lifted.text().contains("pkg-a 3.0") && !lifted.text().contains("pkg-a 1.0"), "{lifted}");
+    insta::assert_snapshot!(environment.run(&["versions", "pkg-*", "none"]), @"
+    status: 0
+    ---- stdout
+    PACKAGE  VERSION  ARCHITECTURE  REPOSITORY  SUITES
+    pkg-a    1.0      all           preprod     bookworm
+    pkg-a    1.9      all           preprod     bookworm
+    pkg-a    1.10     all           preprod     bookworm
+    pkg-b    2.0      all           preprod     bookworm
+    ---- stderr
+    no packages match none
+    ");
+    insta::assert_snapshot!(environment.run(&["history", "preprod", "pkg-b*"]), @"
+    status: 0
+    ---- stdout
+    NUMBER  TIME                  BY      CHANGE          SUITES    OPERATION
+    1       <DAY> <MINUTE> UTC  tester  +pkg-b 2.0 all  bookworm  add other 1.9 all and 4 more
+    ");
+    insta::assert_snapshot!(environment.run(&["list", "preprod", "pkg-a (> 1)"]), @"
+    status: 2
+    ---- stderr
+    error: invalid value 'pkg-a (> 1)' for '[PACKAGE]...': `(> 1)` is not a version condition such as `(>= 1.0)`; operators are <<, <=, =, >= and >>
+
+    For more information, try '--help'.
+    ");
 }

@@ -57,7 +57,7 @@ fn retention_looks_through_all() {
     status: 1
     ---- stdout
     preprod: nothing to remove
-    prod: removed 1 package file and kept 1 (commit 3), published <PUBLICATION>
+    prod: removed 1 package and kept 1 package (commit 3), published <PUBLICATION>
     undo with: repo-cli undo prod
     ---- stderr
     error: preprod: bookworm would change its Label from `preprod` to `other`: clients refuse that
@@ -75,7 +75,7 @@ fn a_drop_folder_that_is_missing_leaves_no_other_untouched() {
     status: 1
     ---- stdout
     added hello 1.0 all -> bookworm (every suite)
-    added 1 package file to prod (commit 1), published <PUBLICATION>
+    added 1 package to prod (commit 1), published <PUBLICATION>
     ---- stderr
     error: cannot list missing: No such file or directory (os error 2)
     ");

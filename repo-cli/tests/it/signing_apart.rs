@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use apt_sign::{OpenPgpSigner, SecretKey, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
-use testkit::{Apt, Environment, Output};
+use testkit::{Apt, Environment, Output, Tree};
 
 use crate::{configure, store};
 
@@ -74,6 +74,8 @@ fn a_repository_that_is_signed_offline_is_published_by_export_and_attach_alone()
     // Nothing signed yet; signed by a stranger; with another text; half of it.
     let refused = |what: &str| {
         let output = environment.run(&["sign", "attach", directory.as_str()]).ends_with(1);
+        let foretold = environment.run(&["sign", "attach", directory.as_str(), "--dry-run"]).ends_with(1);
+        assert_eq!(foretold.stderr, output.stderr, "{foretold}");
         assert!(output.stderr.contains(what), "{what}: {output}");
         assert_eq!(in_release(&environment, "prod"), before, "{what}");
     };
@@ -95,6 +97,10 @@ fn a_repository_that_is_signed_offline_is_published_by_export_and_attach_alone()
     let next = environment.package("world", "1.0", "all");
     let _ = environment.run(&["add", "prod", next.as_str()]).succeeds();
     sign(&directory, copy(&key));
+    let untouched = Tree::of(&environment.root());
+    let foretold = environment.run(&["sign", "attach", directory.as_str(), "--dry-run"]).succeeds();
+    assert!(foretold.stdout.contains("would publish prod: bookworm"), "{foretold}");
+    untouched.is_still(&Tree::of(&environment.root()), "a dry run");
     let attached = environment.run(&["sign", "attach", directory.as_str()]).succeeds();
     assert!(attached.stdout.contains("published prod "), "{attached}");
     let shown = in_release(&environment, "prod");

@@ -69,7 +69,7 @@ fn apt_get_source_fetches_and_unpacks_every_format() {
     added hello 1:2.10-3 source -> bookworm (every suite)
     added older 0.9-1 source -> bookworm (every suite)
     added plain 1.0 source -> bookworm (every suite)
-    added 3 package files to preprod (commit 1), published <PUBLICATION>
+    added 3 packages to preprod (commit 1), published <PUBLICATION>
     ");
     let server = environment.serve();
     let Some(apt) = client(&environment, &server, "preprod") else { return };
@@ -202,7 +202,7 @@ fn an_upload_is_taken_out_of_the_drop_folder_when_it_is_complete() {
     ---- stdout
     added hello 2.10-3 amd64 -> bookworm (named by the upload)
     added hello 2.10-3 source -> bookworm (named by the upload)
-    added 2 package files to preprod (commit 1), published <PUBLICATION>
+    added 1 package (2 files) to preprod (commit 1), published <PUBLICATION>
     ");
     assert_eq!(names(&folder), [""; 0]);
     assert!(!changes.exists());
@@ -221,7 +221,7 @@ fn an_upload_that_is_refused_goes_aside_as_a_whole_with_one_reason() {
     status: 1
     ---- stdout
     added other 1.0 all -> bookworm (every suite)
-    added 1 package file to preprod (commit 1), published <PUBLICATION>
+    added 1 package to preprod (commit 1), published <PUBLICATION>
     ---- stderr
     error: drop/hello_2.10-3_upload.changes: drop/hello_2.10-3.dsc lists "hello_2.10.orig.tar.gz", which is not beside it
     hint: put it there; only a file that the repository has already may be left out
@@ -234,6 +234,7 @@ fn an_upload_that_is_refused_goes_aside_as_a_whole_with_one_reason() {
     rejected/hello_2.10-3_amd64.deb
     rejected/hello_2.10-3_upload.changes
     rejected/hello_2.10-3_upload.changes.reason
+    rejected/hello_2.10-3_upload.changes.reason.json
     ");
     insta::assert_snapshot!(fs::read_to_string(folder.join("rejected/hello_2.10-3_upload.changes.reason")).unwrap(), @r#"drop/hello_2.10-3.dsc lists "hello_2.10.orig.tar.gz", which is not beside it"#);
 }
@@ -253,7 +254,13 @@ fn an_upload_that_lists_what_is_not_its_own_takes_nothing_along() {
     let _ = take(&environment, &["--patience", "0"]).ends_with(1);
     assert_eq!(
         names(&folder),
-        ["rejected", "rejected/bad.changes", "rejected/bad.changes.reason", "rejected/old"]
+        [
+            "rejected",
+            "rejected/bad.changes",
+            "rejected/bad.changes.reason",
+            "rejected/bad.changes.reason.json",
+            "rejected/old"
+        ]
     );
     assert!(environment.run(&["list", "preprod"]).stdout.contains("source"));
 }
@@ -298,7 +305,7 @@ fn only_what_an_uploader_signed_is_taken() {
     status: 1
     ---- stderr
     error: <DIR>/files/hello_2.10-3_upload.changes is not signed by an uploader: line 1: not a well-formed clear-signed message: it does not start with the line of a signed message
-    hint: whose uploads are taken says the keyring that `uploaders` in repo.toml names
+    hint: only keys in the keyring named by `uploaders` in repo.toml may upload
     1 of 1 file refused
     ");
     let text = fs::read(&changes).unwrap();
@@ -334,7 +341,7 @@ fn where_uploads_are_signed_a_package_alone_is_not_taken_from_a_drop_folder() {
     left drop/alone_1.0_all.deb: it belongs to no .changes file
     added hello 2.10-3 amd64 -> bookworm (named by the upload)
     added hello 2.10-3 source -> bookworm (named by the upload)
-    added 2 package files to preprod (commit 1), published <PUBLICATION>
+    added 1 package (2 files) to preprod (commit 1), published <PUBLICATION>
     ");
     let by_hand = environment.package("by-hand", "1.0", "all");
     let _ = environment.run(&["add", "preprod", by_hand.as_str()]).succeeds();
@@ -415,7 +422,7 @@ fn a_withdrawn_upload_does_not_come_back_when_its_signed_files_are_dropped_again
             && rejected.stderr.contains(" (tester: roll back to 0 (")
             && rejected
                 .stderr
-                .contains("hint: to take it all the same, run repo-cli add preprod --despite-hold ")
+                .contains("hint: to accept it anyway, run repo-cli add preprod --despite-hold ")
             && rejected.stderr.contains("drop/rejected/hello_2.10-3_upload.changes\n"),
         "{rejected}"
     );
@@ -449,4 +456,27 @@ fn a_release_that_an_upload_names_besides_is_not_dropped_unsaid() {
     let warning = "the upload is also for `focal`, which has no suite; it goes only to bookworm";
     assert!(output.stderr.contains(warning), "{output}");
     assert!(output.stdout.contains("-> bookworm (named by the upload, which is for focal too)"), "{output}");
+}
+
+#[test]
+fn source_packages_are_passed_over_in_a_search_for_files_and_that_is_said() {
+    let environment = store();
+    let native = source(&environment, "plain", "1.0").native();
+    let _ = environment.run(&["add", "preprod", native.as_str()]).succeeds();
+    let found = environment.run(&["search", "--file", "usr/bin/hello", "--repository", "preprod"]).succeeds();
+    assert!(found.stderr.contains("skipped 1 source package: it installs no files"), "{found}");
+    let json = environment.json(&["search", "--file", "usr/bin/hello", "--repository", "preprod"]);
+    assert!(json.contains("\"sources_skipped\":1"), "{json}");
+}
+
+/// As dak and reprepro do, unless somebody names the suite.
+#[test]
+fn an_upload_that_is_not_to_be_released_is_refused_like_one_for_an_unknown_release() {
+    let environment = store();
+    configure(&environment, "unknown_release = \"refuse\"\n");
+    let changes = upload(&environment, "2.10-3", "UNRELEASED");
+    let refused = environment.run(&["add", "preprod", changes.as_str()]).ends_with(1);
+    assert!(refused.stderr.contains("preprod has no suite for `UNRELEASED`"), "{refused}");
+    assert!(refused.stderr.contains("hint: choose suites with --suite"), "{refused}");
+    let _ = environment.run(&["add", "preprod", changes.as_str(), "--suite", "bookworm"]).succeeds();
 }

@@ -33,10 +33,10 @@ fn what_waits_for_promotion_is_counted() {
     let environment = store();
     environment.add("preprod", &["hello=1.0", "jq=1.6"]);
     let output = environment.run(&["status"]).succeeds();
-    assert!(line(&output, "preprod -> prod").contains("2 package files wait for prod"), "{output}");
+    assert!(line(&output, "preprod -> prod").contains("2 packages wait for prod"), "{output}");
     let _ = environment.run(&["promote", "hello", "--from", "preprod", "--to", "prod"]).succeeds();
     let output = environment.run(&["status"]).succeeds();
-    assert!(line(&output, "preprod -> prod").contains("1 package file waits for prod"), "{output}");
+    assert!(line(&output, "preprod -> prod").contains("1 package waits for prod"), "{output}");
     let _ = environment.run(&["promote", "--all", "--from", "preprod", "--to", "prod"]).succeeds();
     let output = environment.run(&["status"]).succeeds();
     assert!(line(&output, "preprod -> prod").contains("prod has all of preprod"), "{output}");
@@ -149,7 +149,7 @@ fn the_order_of_promotion_names_repositories_that_are_there() {
     let text = std::fs::read_to_string(&path).unwrap();
     for (channels, refusal) in [
         ("channels = [\"a\", \"c\"]", "channels: no repository named `c`"),
-        ("channels = [\"a\", \"b\", \"a\"]", "channels: a stands there twice"),
+        ("channels = [\"a\", \"b\", \"a\"]", "channels: a is listed twice"),
     ] {
         std::fs::write(&path, text.replace("channels = [\"a\", \"b\"]", channels)).unwrap();
         let output = environment.run(&["status"]).ends_with(1);
@@ -215,4 +215,20 @@ fn a_monitoring_system_hears_of_a_store_that_cannot_be_opened() {
     assert!(nagios.stdout.starts_with("CRITICAL - "), "{nagios}");
     let metrics = environment.run(&["status", "--format", "prometheus"]).ends_with(1);
     assert!(metrics.stdout.contains("repo_attention{kind=\"store\",subject=\"store\"} 1\n"), "{metrics}");
+}
+
+#[test]
+fn an_archive_that_is_not_there_is_named_as_long_as_it_is_missing() {
+    let environment = store();
+    configure(
+        &environment,
+        "[[incoming]]\nfolder = \"drop\"\nrepository = \"preprod\"\nafter = \"archive:kept\"\n",
+    );
+    std::fs::create_dir(environment.root().join("drop")).unwrap();
+    for _ in 0..2 {
+        let output = environment.run(&["status"]).ends_with(3);
+        assert!(output.stdout.contains("kept is not a directory that is there"), "{output}");
+    }
+    std::fs::create_dir(environment.root().join("kept")).unwrap();
+    let _ = environment.run(&["status"]).succeeds();
 }

@@ -45,6 +45,32 @@ fn soon(server: &Server, login: Option<(&str, &str)>, expected: u16) {
 }
 
 #[test]
+fn a_token_that_nobody_has_seen_is_revoked() {
+    let environment = with_tokens("");
+    for arguments in [&["access", "add", "prod", "web1"][..], &["access", "add", "prod", "web1", "--json"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = environment.command();
+        let output =
+            command.args(arguments).stdout(full).stderr(std::process::Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("the token of web1 could not be shown, so it was revoked"), "{said}");
+        assert!(!said.contains("it is not shown again"), "{said}");
+        let list = environment.run(&["access", "list", "prod"]).succeeds();
+        assert!(list.stderr.contains("no tokens"), "{list}");
+    }
+    // A reader that went away has not seen it either.
+    let mut command = environment.command();
+    command.args(["access", "add", "prod", "web1"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command.stdout(writer).stderr(std::process::Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    // The name is free.
+    let _ = token_for(&environment, "web1", &[]);
+}
+
+#[test]
 fn a_token_opens_the_repository_until_it_is_revoked() {
     let environment = with_tokens("");
     let first = token_for(&environment, "web1", &["--group", "web"]);
@@ -190,7 +216,7 @@ fn names_are_checked_and_known_once() {
     let taken = environment.run(&["access", "add", "prod", "web1"]).ends_with(1);
     assert!(taken.stderr.contains("repo-cli access revoke prod web1"), "{taken}");
     let dry = environment.run(&["access", "add", "prod", "web1", "--dry-run"]).ends_with(1);
-    assert!(dry.stderr.contains("web1 has a token for prod already"), "{dry}");
+    assert!(dry.stderr.contains("web1 already has a token for prod"), "{dry}");
     let dry = environment.run(&["access", "add", "prod", "web2", "--dry-run"]).succeeds();
     assert!(dry.stdout.contains("would make a token for web2"), "{dry}");
     let unknown = environment.run(&["access", "revoke", "prod", "web"]).ends_with(1);
@@ -200,7 +226,7 @@ fn names_are_checked_and_known_once() {
     let _ = environment.run(&["access", "add", "prod", "web 1"]).ends_with(2);
     configure(&environment, "");
     let open = environment.run(&["access", "add", "prod", "web3"]).succeeds();
-    assert!(open.stderr.contains("prod asks for no token: write access = [[\"tokens\"]]"), "{open}");
+    assert!(open.stderr.contains("prod does not ask for tokens; set access = [[\"tokens\"]]"), "{open}");
 }
 
 #[test]

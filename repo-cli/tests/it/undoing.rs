@@ -112,7 +112,7 @@ fn what_would_empty_a_suite_is_asked_for_and_nothing_to_undo_is_said() {
     status: 1
     ---- stderr
     error: would remove 1 of 1 package file from bookworm (prod)
-    hint: give --yes if that is meant
+    hint: use --yes if that is intended
     ");
     insta::assert_snapshot!(undo(&environment, &["prod", "--yes"]), @"
     status: 0

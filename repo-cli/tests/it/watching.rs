@@ -12,7 +12,7 @@ use testkit::Environment;
 use crate::{configure, store};
 
 /// The program while it watches, and what it says.
-struct Watching {
+pub(crate) struct Watching {
     child: Child,
     said: Utf8PathBuf,
 }
@@ -28,7 +28,7 @@ impl Watching {
         watching
     }
 
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.said).unwrap()
     }
 
@@ -47,7 +47,7 @@ impl Watching {
     }
 
     /// Asks it to end, and returns its exit status.
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         self.signal(Signal::TERM);
         self.child.wait().unwrap().code()
     }
@@ -60,11 +60,11 @@ impl Drop for Watching {
     }
 }
 
-fn watching(environment: &Environment, arguments: &[&str]) -> Watching {
+pub(crate) fn watching(environment: &Environment, arguments: &[&str]) -> Watching {
     Watching::start(environment, environment.command().arg("incoming").args(arguments))
 }
 
-fn folder(environment: &Environment, name: &str) -> Utf8PathBuf {
+pub(crate) fn folder(environment: &Environment, name: &str) -> Utf8PathBuf {
     let folder = environment.path(name);
     fs::create_dir(&folder).unwrap();
     folder
@@ -98,11 +98,11 @@ fn what_is_dropped_is_taken_at_once_and_what_comes_together_is_published_togethe
         let package = environment.package(name, "1.0", "all");
         fs::copy(&package, drop.join(package.file_name().unwrap())).unwrap();
     }
-    watching.wait_for("added 3 package files to preprod");
+    watching.wait_for("added 3 packages to preprod");
     assert_eq!(publications(&environment), before + 1);
     assert_eq!(fs::read_dir(&drop).unwrap().count(), 0);
     drop_slowly(&environment, &drop, "slow");
-    watching.wait_for("added 1 package file to preprod");
+    watching.wait_for("added 1 package to preprod");
     assert!(!watching.said().contains("refused"), "{}", watching.said());
     assert_eq!(watching.end(), Some(0));
 }
@@ -123,7 +123,7 @@ fn folders_and_configuration_may_come_and_go() {
     let package = environment.package("hello", "1.0", "all");
     fs::copy(&package, ci.join("hello.deb")).unwrap();
     watching.signal(Signal::HUP);
-    watching.wait_for("added 1 package file to preprod");
+    watching.wait_for("added 1 package to preprod");
     assert_eq!(watching.said().matches("cannot list").count(), 1, "{}", watching.said());
 
     // A mistake in the configuration ends nothing, and another folder counts without a restart.

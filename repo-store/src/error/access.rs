@@ -7,7 +7,7 @@ use crate::model::name::{HolderName, RepositoryName};
 #[non_exhaustive]
 pub enum AccessError {
     /// Somebody of that name has a token.
-    #[error("{holder} has a token for {repository} already")]
+    #[error("{holder} already has a token for {repository}")]
     HolderTaken {
         /// The repository.
         repository: RepositoryName,

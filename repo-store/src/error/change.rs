@@ -40,9 +40,11 @@ pub enum ChangeError {
         suite: SuiteName,
         /// The component asked for.
         component: Component,
+        /// The components that the suite has.
+        known: Vec<Component>,
     },
     /// The same name, version and architecture with another content: clients could not tell them apart.
-    #[error("{key} is in {repository} already{place}, with another content")]
+    #[error("{key} is already in {repository}{place} with different content")]
     Conflict {
         /// The package.
         key: RecordKey,
@@ -87,9 +89,7 @@ pub enum ChangeError {
         repository: RepositoryName,
     },
     /// The very file is in the suite, in another component than the one asked for.
-    #[error(
-        "{key} is in {repository} already ({suite}), in the component `{component}` and not in `{asked}`"
-    )]
+    #[error("{key} is already in {repository} ({suite}) in component `{component}`, not `{asked}`")]
     OtherComponent {
         /// The package.
         key: Box<RecordKey>,

@@ -23,10 +23,16 @@ pub enum MaintenanceError {
         path: Utf8PathBuf,
     },
     /// An upgrade that cannot be taken back.
-    #[error("format {format} cannot be left: the store was changed after its upgrade, or never upgraded")]
+    #[error("cannot return from format {format}: the store was changed after its upgrade, or never upgraded")]
     NoWayBack {
         /// The format of the store.
         format: u32,
+    },
+    /// The record of a publication that clients may have is gone, so nobody knows which files it needs.
+    #[error("{path} is gone, and clients may have that publication: nothing was removed")]
+    LostRecord {
+        /// The record, or the directory of all records of a repository.
+        path: Utf8PathBuf,
     },
     /// A plan of a collection that would remove more by now than was planned.
     #[error(
@@ -48,6 +54,7 @@ impl MaintenanceError {
             Self::BackupInStore { .. } => "E-BACKUP-IN-STORE",
             Self::OtherBackup { .. } => "E-OTHER-BACKUP",
             Self::NoWayBack { .. } => "E-NO-WAY-BACK",
+            Self::LostRecord { .. } => "E-LOST-RECORD",
             Self::OutdatedCollection { .. } => "E-OUTDATED-COLLECTION",
         }
     }

@@ -72,6 +72,8 @@ pub enum Error {
         repository: RepositoryName,
         /// What was asked for, as written.
         revision: String,
+        /// The tags that the repository has.
+        known: Vec<TagName>,
     },
     /// A time at which the repository had no state yet, or none that the history still has.
     #[error("the history of {repository} begins at {}, after `{revision}`", .begins.strftime("%Y-%m-%d %H:%M:%S UTC"))]
@@ -106,6 +108,8 @@ pub enum Error {
         repository: RepositoryName,
         /// The tag asked for.
         tag: TagName,
+        /// The tags that it has.
+        known: Vec<TagName>,
     },
 }
 

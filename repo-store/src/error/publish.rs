@@ -46,6 +46,16 @@ pub enum PublishError {
         /// The fingerprints of the keys that signed it, where they are known.
         keys: Vec<String>,
     },
+    /// The current state was not built upon the one that clients saw last.
+    #[error(
+        "the current state of {repository} was not built upon the one that clients saw in publication {publication}: they would be led back"
+    )]
+    EarlierState {
+        /// The repository.
+        repository: RepositoryName,
+        /// The publication that clients saw last.
+        publication: PublicationId,
+    },
     /// Signatures that were made elsewhere are of no use any more: something else was published since the export.
     #[error("the signatures of {repository} are stale: {} since they were exported", .published.map_or_else(|| "nothing is published any more".to_owned(), |id| format!("{id} was published")))]
     Stale {
@@ -81,6 +91,7 @@ impl PublishError {
             Self::ReleaseInfoChange { .. } => "E-RELEASE-INFO-CHANGE",
             Self::Removal { .. } => "E-REMOVAL",
             Self::KeyChange { .. } => "E-KEY-CHANGE",
+            Self::EarlierState { .. } => "E-EARLIER-STATE",
             Self::Stale { .. } => "E-STALE-SIGNATURE",
             Self::PublicKeys { .. } => "E-PUBLIC-KEYS",
             Self::Sign { .. } => "E-SIGN",

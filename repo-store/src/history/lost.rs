@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use deb_parse::deb822;
 
 use crate::error::Error;
+use crate::history::last_shown::last_shown;
 use crate::model::id::CommitId;
 use crate::model::log_entry::LogEntry;
 use crate::model::name::RepositoryName;
@@ -13,7 +14,7 @@ use crate::storage::{Key, Storage, files};
 use crate::store::Store;
 
 /// Returns whether a repository that has no readable reference had one once: the operation log, a publication or a tag tells of a
-/// commit that was current.
+/// commit that was current, or the log has lost what clients were shown last.
 ///
 /// A commit that was announced but is mentioned nowhere else does not count: a crash may have prevented it. Nor does what was told of
 /// a repository that was deleted except for the log, as the documentation says.
@@ -31,9 +32,28 @@ pub(crate) fn is_reference_lost(store: &Store, repository: &RepositoryName) -> R
     if !store.storage().refs().list(&area)?.is_empty() || is_state_published(store.storage(), repository)? {
         return Ok(true);
     }
-    let told = Told::of(&store.operations()?, repository);
+    let log = store.operations()?;
+    if is_local && is_only_noted(store, repository, &log)? {
+        return Ok(true);
+    }
+    let told = Told::of(&log, repository);
     let is_deleted = told.is_published && !files::is_taken(&store.public(repository));
     Ok(told.was_current && !is_deleted)
+}
+
+/// Whether nothing but a note, and the packages that clients find, tells of what they were shown last. A repository that was deleted is still
+/// in the log, and one that was published without a state has no packages.
+fn is_only_noted(store: &Store, repository: &RepositoryName, log: &[LogEntry]) -> Result<bool, Error> {
+    let Some(id) = last_shown(store, repository) else { return Ok(false) };
+    let is_it =
+        |entry: &LogEntry| entry.repository == *repository && entry.operation == Operation::Publish(id);
+    let record = Key::named("publications", &format!("{repository}/{id}"));
+    if log.iter().any(is_it) || store.storage().objects().contains(&record)? {
+        return Ok(false);
+    }
+    let (paths, public) = (store.paths(), store.public(repository));
+    let has_packages = !files::names_in(paths.place(public.join("pool")))?.is_empty();
+    Ok(has_packages || !files::is_taken(&public))
 }
 
 /// Whether the record of a publication of a repository names a commit.

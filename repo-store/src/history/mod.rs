@@ -1,8 +1,10 @@
 //! The past of repositories: their commits, their names, and the log of what was done.
 
+pub(crate) mod announced;
 pub(crate) mod dates;
 pub(crate) mod horizon;
 pub(crate) mod keyring_versions;
+pub(crate) mod last_shown;
 pub(crate) mod listing;
 pub(crate) mod lost;
 pub(crate) mod revision;

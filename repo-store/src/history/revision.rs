@@ -254,7 +254,10 @@ pub(crate) fn resolve<'a>(
     let repository = repository.clone();
     Err(match (wanted, oldest) {
         (Some(Wanted::Until(_)), Some(begins)) => Error::BeforeHistory { repository, revision, begins },
-        _ => Error::UnknownRevision { repository, revision },
+        _ => {
+            let known = store.tags(&repository)?.into_iter().map(|tag| tag.name).collect();
+            Error::UnknownRevision { repository, revision, known }
+        }
     })
 }
 

@@ -3,6 +3,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use deb_parse::relation::Operator;
 use deb_parse::{Architecture, PackageName, SourceName, SuiteName, Version};
 use wildmatch::WildMatch;
 
@@ -11,14 +12,14 @@ use crate::history::revision::Revision;
 use crate::model::candidates;
 use crate::model::record::{Build, Record};
 
-/// Which packages are meant: `hello`, `hello=2.10-3`, `lib*`, `*=1.0`.
+/// Which packages are meant: `hello`, `hello=2.10-3`, `lib*`, `*=1.0`, `hello (>= 2.10)`.
 ///
-/// In a name, `*` stands for any run of characters and `?` for one.
+/// In a name, `*` stands for any run of characters and `?` for one. Versions are compared as dpkg compares them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selector {
     text: String,
     name: Name,
-    version: Option<Version>,
+    version: Option<(Operator, Version)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -27,13 +28,47 @@ enum Name {
     Pattern(WildMatch),
 }
 
+/// Why a text selects no packages.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SelectorError {
+    /// The name or the version is not valid.
+    #[error("{0}")]
+    Invalid(String),
+    /// What stands in parentheses is not a condition for a version.
+    #[error(
+        "`({condition})` is not a version condition such as `(>= 1.0)`; operators are <<, <=, =, >= and >>"
+    )]
+    Condition {
+        /// What stands there.
+        condition: String,
+    },
+}
+
+impl From<deb_parse::Error> for SelectorError {
+    fn from(error: deb_parse::Error) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+const OPERATORS: [Operator; 5] =
+    [Operator::Earlier, Operator::EarlierOrEqual, Operator::LaterOrEqual, Operator::Later, Operator::Equal];
+
 impl FromStr for Selector {
-    type Err = deb_parse::Error;
+    type Err = SelectorError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, version) = match text.split_once('=') {
-            Some((name, version)) => (name, Some(Version::parse(version)?)),
-            None => (text, None),
+        let (name, version) = if let Some((name, condition)) = text.split_once('(') {
+            let refused =
+                || SelectorError::Condition { condition: condition.trim_end_matches(')').to_owned() };
+            let inner = condition.trim_end().strip_suffix(')').ok_or_else(refused)?.trim();
+            let with = |operator: Operator| Some((operator, inner.strip_prefix(operator.as_str())?));
+            let (operator, version) = OPERATORS.into_iter().find_map(with).ok_or_else(refused)?;
+            (name.trim(), Some((operator, Version::parse(version.trim())?)))
+        } else if let Some((name, version)) = text.split_once('=') {
+            (name, Some((Operator::Equal, Version::parse(version)?)))
+        } else {
+            (text, None)
         };
         let name = if name.contains(['*', '?']) {
             Name::Pattern(WildMatch::new(name))
@@ -63,10 +98,10 @@ impl Selector {
         matches!(self.name, Name::Pattern(_))
     }
 
-    /// Returns whether one version is named, and not the newest meant.
+    /// Returns whether one version is named, and not the newest meant of all or of those that meet a condition.
     #[must_use]
     pub fn names_a_version(&self) -> bool {
-        self.version.is_some()
+        matches!(self.version, Some((Operator::Equal, _)))
     }
 
     /// Returns whether a version of a package is meant.
@@ -86,7 +121,8 @@ impl Selector {
             Name::Exact(own) => own.as_str() == name,
             Name::Pattern(pattern) => pattern.matches(name),
         };
-        named && self.version.as_ref().is_none_or(|own| own == version)
+        let is_allowed = |(operator, own): &(Operator, Version)| operator.allows(version.cmp(own));
+        named && self.version.as_ref().is_none_or(is_allowed)
     }
 
     /// Every record of a suite that is meant, in order. An exact name reads only the chunks that can hold it.
@@ -102,8 +138,8 @@ impl Selector {
         Ok(records)
     }
 
-    /// Like [`all_in`](Self::all_in), but unless a version is asked for only what machines would install: for each architecture the newest
-    /// version that is built for it or for `all`. A build for one architecture may be behind the others, and a version for `all` may be
+    /// Like [`all_in`](Self::all_in), but unless one version is asked for only what machines would install of these: for each architecture
+    /// the newest version that is built for it or for `all`. A build for one architecture may be behind the others, and a version for `all` may be
     /// what an architecture has that newer ones are not built for. A source package and a binary package of one name are two packages.
     ///
     /// The machines are those of `architectures`, and of any other when it is empty.
@@ -117,7 +153,7 @@ impl Selector {
         architectures: &[Architecture],
     ) -> Result<Vec<Arc<Record>>, Error> {
         let records = self.all_in(revision, suite)?;
-        if self.version.is_some() {
+        if self.names_a_version() {
             return Ok(records);
         }
         let places = candidates::is_newest(records.iter().map(|record| record.key()), architectures);
@@ -134,7 +170,7 @@ impl Selector {
     ) -> Result<Vec<Arc<Record>>, Error> {
         let mut records = revision.records(suite)?;
         records.retain(|record| self.names_source_of(record));
-        if self.version.is_some() {
+        if self.names_a_version() {
             return Ok(records);
         }
         let mut newest: BTreeMap<(SourceName, Build), Version> = BTreeMap::new();
@@ -154,5 +190,55 @@ impl Selector {
             newest.get(&build) == Some(&version)
         });
         Ok(records)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_named(text: &str, name: &str, version: &str) -> bool {
+        let selector: Selector = text.parse().unwrap();
+        selector.names(&PackageName::parse(name).unwrap(), &Version::parse(version).unwrap())
+    }
+
+    #[test]
+    fn a_version_may_have_to_meet_a_condition() {
+        for (text, version, is_meant) in [
+            ("aa (>= 1.10)", "1.10", true),
+            ("aa (>= 1.10)", "1.9", false),
+            ("aa(>>1.9)", "1.10", true),
+            ("aa (>> 1.10)", "1.10", false),
+            ("a* (<< 1:0)", "2.0", true),
+            ("aa (<= 1.0)", "1.0~rc1", true),
+            ("aa (= 1.0)", "1.0-0", true),
+            ("aa=1.0", "1.0", true),
+            ("?? ( << 2 )", "1", true),
+            ("bb (>= 1)", "1", false),
+        ] {
+            assert_eq!(is_named(text, "aa", version), is_meant, "{text} {version}");
+        }
+        let names_one = |text: &str| text.parse::<Selector>().unwrap().names_a_version();
+        assert!(
+            names_one("aa (= 1.0)") && names_one("aa=1.0") && !names_one("aa (>= 1.0)") && !names_one("aa")
+        );
+    }
+
+    #[test]
+    fn what_is_no_condition_is_refused() {
+        for text in [
+            "aa (1.0)",
+            "aa (< 1.0)",
+            "aa (> 1.0)",
+            "aa (>= 1.0",
+            "aa ()",
+            "aa (>= )",
+            "aa (>= 1.0) x",
+            "(>= 1.0)",
+        ] {
+            assert!(text.parse::<Selector>().is_err(), "{text}");
+        }
+        let refused = "aa (< 1.0)".parse::<Selector>().unwrap_err();
+        assert_eq!(refused, SelectorError::Condition { condition: "< 1.0".to_owned() });
     }
 }

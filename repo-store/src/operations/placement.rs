@@ -29,7 +29,8 @@ pub(crate) struct UploadDistribution {
 }
 
 impl UploadDistribution {
-    /// Reads the value of the field. `unstable`, `UNRELEASED` and other names that no release has say nothing.
+    /// Reads the value of the field. `unstable` and other names that no release has say nothing. `UNRELEASED`, by which `dch` marks what is
+    /// not to be uploaded yet, counts as a release without a suite: dak and reprepro refuse such an upload too.
     pub(crate) fn of(value: &str, repository: &RepositorySettings) -> Self {
         let named = || value.split_ascii_whitespace();
         let suites = repository.suites.iter().map(|suite| &suite.name);
@@ -37,7 +38,8 @@ impl UploadDistribution {
             suites.filter(|suite| named().any(|name| name == suite.as_str())).cloned().collect();
         let is_elsewhere = |name: &&str| {
             let release = ReleaseName::of_series(name.split_once('-').map_or(name, |(release, _)| release));
-            release.is_some() && !suites.iter().any(|suite| suite.as_str() == *name)
+            (release.is_some() || *name == "UNRELEASED")
+                && !suites.iter().any(|suite| suite.as_str() == *name)
         };
         let elsewhere = named().find(is_elsewhere).map(str::to_owned);
         Self { suites, elsewhere }
@@ -272,7 +274,7 @@ mod tests {
                     (_, other) => panic!("{several}: {other:?}"),
                 }
             }
-            for elsewhere in ["focal", "buster", "noble-proposed"] {
+            for elsewhere in ["focal", "buster", "noble-proposed", "UNRELEASED"] {
                 match (unknown_release, placed(&settings, "1", elsewhere)) {
                     (
                         UnknownRelease::Refuse,
@@ -288,9 +290,9 @@ mod tests {
             }
             for (version, distribution, suites) in [
                 ("1", "unstable", vec!["bookworm", "jammy"]),
-                ("1", "UNRELEASED", vec!["bookworm", "jammy"]),
                 ("1", "unstable jammy", vec!["jammy"]),
                 ("1+deb12u1", "focal", vec!["bookworm"]),
+                ("1+deb12u1", "UNRELEASED", vec!["bookworm"]),
             ] {
                 let route = placed(&settings, version, distribution).unwrap();
                 let names: Vec<_> = route.suites().iter().map(SuiteName::as_str).collect();

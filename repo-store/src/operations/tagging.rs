@@ -54,7 +54,8 @@ pub(crate) fn delete_tag(
     let _lock = store.publishing_lock(repository)?;
     loop {
         let Some((commit, version)) = versioned_tag(store.storage(), repository, name)? else {
-            return Err(Error::UnknownTag { repository: repository.clone(), tag: name.clone() });
+            let known = store.tags(repository)?.into_iter().map(|tag| tag.name).collect();
+            return Err(Error::UnknownTag { repository: repository.clone(), tag: name.clone(), known });
         };
         // Logged first: garbage collection keeps what the log names until the grace period is over.
         log_tag(store, repository, commit, Operation::DeleteTag(name.clone()), context)?;

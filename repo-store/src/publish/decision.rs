@@ -12,8 +12,8 @@ use super::public_keys::PublishedKeys;
 use super::publication::{Publication, STANZA_FORM};
 use super::target::PublicationTarget;
 use super::{
-    Beginning, PublishOptions, Start, Wanted, all_wanted, check_release_info, expires_soon, known_keys,
-    removed,
+    Beginning, PublishOptions, Start, Wanted, all_wanted, check_release_info, earlier_state, expires_soon,
+    known_keys, removed,
 };
 use crate::context::Context;
 use crate::error::{Error, PublishError};
@@ -114,6 +114,19 @@ impl<'s> Ground<'s> {
     /// Returns how many files and links are missing.
     pub(super) fn missing(&self) -> u64 {
         self.missing.as_ref().map_or(0, Missing::count)
+    }
+
+    /// Refuses a state that was not built upon the one that clients saw last, unless that is allowed.
+    pub(super) fn check_state(
+        &self,
+        (store, target): (&Store, &dyn PublicationTarget),
+        (repository, options): (&RepositorySettings, &PublishOptions),
+    ) -> Result<(), Error> {
+        if options.allow_earlier_state {
+            return Ok(());
+        }
+        let (current, head) = (self.current.as_ref(), self.head.as_ref());
+        earlier_state::check(target, (store, &repository.name), current, head)
     }
 
     /// Parts the suites into those that stay as clients see them and those to be rendered and signed.

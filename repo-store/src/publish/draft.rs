@@ -17,6 +17,7 @@ use super::public_keys::{PublishedKeys, is_key_link};
 use super::publication::{Publication, PublishedIndex, PublishedSuite, SignedFiles};
 use super::target::{IndexContent, PublicationTarget};
 use crate::error::Error;
+use crate::history::announced::Announced;
 use crate::history::tags::tag_names;
 use crate::history::tags::tagged;
 use crate::model::name::RepositoryName;
@@ -42,12 +43,26 @@ fn clear_away(
     let shown = Publication::shown(target)?;
     // Read at once: many are kept, and a look at each would cost more than the publication.
     let recorded = Publication::recorded(store, repository)?;
-    let mut taken = BTreeSet::new();
+    let (mut taken, mut announced) = (BTreeSet::new(), None);
     for name in &names {
         let id = PublicationId::parse(name);
         if id.is_some_and(|id| Some(id) == shown || recorded.contains(&id)) {
             taken.extend(id);
             continue;
+        }
+        // One that lost its record may be what clients have.
+        if let Some(id) = id
+            && target.exists(&layout::publication(id))?
+        {
+            let told = match &announced {
+                Some(told) => told,
+                None => announced.insert(Announced::read(store)?),
+            };
+            let is_logged = shown.is_none_or(|shown| told.tells_of(repository, shown));
+            if !is_logged || told.tells_of(repository, id) {
+                taken.insert(id);
+                continue;
+            }
         }
         // What is called otherwise has no archive root: a link of that name is a tag's.
         let roots = if id.is_some() {

@@ -55,10 +55,13 @@ pub(crate) fn export_unsigned(
     repository.check()?;
     store.check_file_systems(&repository.name)?;
     let target = DirectoryTarget::new(store, &repository.name);
-    let exported = Exported {
-        commit: store.head(&repository.name)?.map(|head| head.id()),
-        date: context.now,
-        replaces: Publication::shown(&target)?,
+    let exported = match options.exported {
+        Some(exported) => exported,
+        None => Exported {
+            commit: store.head(&repository.name)?.map(|head| head.id()),
+            date: context.now,
+            replaces: Publication::shown(&target)?,
+        },
     };
     let options = PublishOptions { exported: Some(exported), ..options };
     let mut unsigned = Vec::new();

@@ -6,20 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use camino::{Utf8Path, Utf8PathBuf};
-
 use super::going::Durability;
 use super::publication::Publication;
 use crate::error::Error;
+use crate::history::last_shown::{last_shown, last_shown_path};
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::publish::going::write_cache;
-use crate::storage::files;
 use crate::store::Store;
-
-fn last_shown_path(root: &Utf8Path, repository: &RepositoryName) -> Utf8PathBuf {
-    root.join("store/cache").join(format!("shown.{repository}"))
-}
 
 /// Notes that clients see a publication, durably switched to. What cannot be noted is not known later, and no more than that.
 pub(super) fn note_shown(store: &Store, repository: &RepositoryName, id: PublicationId) {
@@ -27,12 +21,6 @@ pub(super) fn note_shown(store: &Store, repository: &RepositoryName, id: Publica
     if last_shown(store, repository) != Some(id) {
         let _ = write_cache(store, &path, format!("{id}\n").as_bytes(), Durability::Later);
     }
-}
-
-/// Returns the publication that clients were shown last, as far as that was noted.
-pub(crate) fn last_shown(store: &Store, repository: &RepositoryName) -> Option<PublicationId> {
-    let bytes = files::read_if_present(&last_shown_path(store.root(), repository)).ok()??;
-    PublicationId::parse(std::str::from_utf8(&bytes).ok()?.strip_suffix('\n')?)
 }
 
 /// Returns the publication that clients were shown last, when `dists` was made to lead back from it to `current`.

@@ -21,6 +21,7 @@ mod carried;
 mod contents;
 mod decision;
 mod draft;
+pub(crate) mod earlier_state;
 mod entry;
 mod export;
 mod flat;
@@ -106,6 +107,8 @@ pub struct PublishOptions {
     pub allow_removal: bool,
     /// Publish also when none of the keys that sign signed what clients see: they refuse it until they are given one of these keys.
     pub allow_key_change: bool,
+    /// Publish also a state that was not built upon the one that clients saw last: for them the repository goes back.
+    pub allow_earlier_state: bool,
     /// Read every published file of an index that is taken over, or that a part is taken from, to its end, and not only a share of them;
     /// render the index again when the file is damaged. Going back to an older state asks for this.
     pub check_all: bool,
@@ -196,6 +199,8 @@ pub(crate) fn check_keys(
     let current = Publication::current_in(&target, store, repository)?;
     let known = Publication::last_known(store, repository, current.as_ref())?;
     known_keys::check(&target, repository, known.as_ref(), (signer, context.now))?;
+    let head = store.head(repository)?;
+    earlier_state::check(&target, (store, repository), current.as_ref(), head.as_ref())?;
     Ok(LastPublication { repository: repository.clone(), publication: current })
 }
 
@@ -252,6 +257,7 @@ fn publish_to(
         return go_on_showing(store, target, (repository, current), restored, context);
     }
 
+    ground.check_state((store, target), (repository, &options))?;
     let known = Publication::last_known(store, &repository.name, current.as_ref())?;
     let mut wanted: Vec<Wanted<'_>> = wanted.into_iter().map(|(wanted, _)| wanted).collect();
     let removed =

@@ -197,6 +197,7 @@ fn plan_from(
     let removed = if is_up_to_date {
         Vec::new()
     } else {
+        ground.check_state((store, &target), (repository, &options))?;
         let wanted = wanted.iter().map(|(wanted, _)| wanted);
         check_for_clients(&target, (repository, &options), known.as_ref(), wanted, (signer, context))?
     };

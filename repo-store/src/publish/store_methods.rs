@@ -35,8 +35,9 @@ impl Store {
     ///
     /// # Errors
     /// As there, [`PublishError::ReleaseInfoChange`](crate::PublishError::ReleaseInfoChange) unless that is [allowed](PublishOptions::allow_release_info_change),
-    /// [`PublishError::Removal`](crate::PublishError::Removal) unless that [is](PublishOptions::allow_removal), and [`PublishError::KeyChange`](crate::PublishError::KeyChange) unless that
-    /// [is](PublishOptions::allow_key_change).
+    /// [`PublishError::Removal`](crate::PublishError::Removal) unless that [is](PublishOptions::allow_removal),
+    /// [`PublishError::KeyChange`](crate::PublishError::KeyChange) unless that [is](PublishOptions::allow_key_change), and
+    /// [`PublishError::EarlierState`](crate::PublishError::EarlierState) unless that [is](PublishOptions::allow_earlier_state).
     pub fn publish_with(
         &self,
         repository: &RepositorySettings,
@@ -63,11 +64,13 @@ impl Store {
         super::publish_after(self, last, repository, signer, options, context)
     }
 
-    /// Checks that [`publish`](Self::publish) would not refuse these keys: that one of them signed what clients see now. Returns what was
-    /// read for that, which [`publish_after`](Self::publish_after) need not read again.
+    /// Checks that [`publish`](Self::publish) would not refuse these keys, nor what is built upon the current state: that one of the keys
+    /// signed what clients see now, and that the current state goes on from it. Returns what was read for that, which
+    /// [`publish_after`](Self::publish_after) need not read again.
     ///
     /// # Errors
-    /// [`PublishError::KeyChange`](crate::PublishError::KeyChange) when none did.
+    /// [`PublishError::KeyChange`](crate::PublishError::KeyChange) when none did,
+    /// [`PublishError::EarlierState`](crate::PublishError::EarlierState) when it does not.
     pub fn check_keys(
         &self,
         repository: &RepositoryName,
@@ -171,6 +174,8 @@ impl Store {
     ///
     /// The signatures are published by [`publish_with`](Self::publish_with) with [`PublishOptions::exported`] and a signer that
     /// has them. `signer` has to name the same keys, and signs nothing.
+    ///
+    /// With [`PublishOptions::exported`] it is what was exported before, as it was then.
     ///
     /// # Errors
     /// Those of [`publish_with`](Self::publish_with), but for what fails while signing.

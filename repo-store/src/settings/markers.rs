@@ -2,7 +2,8 @@
 
 use deb_parse::SuiteName;
 
-use crate::settings::release_name::{Mention, ReleaseName};
+use crate::settings::release_mark::Mention;
+use crate::settings::release_name::ReleaseName;
 
 /// What marks a version as built for a suite: releases of Debian and Ubuntu, in every style in which versions name them, and words.
 ///

@@ -1,4 +1,5 @@
 pub(crate) mod markers;
+pub(crate) mod release_mark;
 pub(crate) mod release_name;
 pub(crate) mod route;
 pub(crate) mod uploaders;

@@ -5,7 +5,7 @@
 
 use deb_parse::{SuiteName, Version};
 
-use crate::settings::release_name::{Mention, mentions};
+use crate::settings::release_mark::{Mention, mentions};
 use crate::settings::{RepositorySettings, SuiteSettings};
 
 /// Where a package goes, and why.
@@ -153,6 +153,9 @@ mod tests {
             ("1.0~debian-12", "debian-12"),
             ("2.4.1-internal-2-3", "internal"),
             ("1.2-1+deb12u1", "deb12u1"),
+            ("1.0-debian-12", "debian-12"),
+            ("1.0+debian-12", "debian-12"),
+            ("1.0-bookwormsec1", "bookwormsec1"),
         ] {
             match route(&settings, &Version::parse(version).unwrap()) {
                 Route::Release { marker, .. } => assert_eq!(marker, expected, "{version}"),
@@ -189,6 +192,10 @@ mod tests {
             ("1.2-1+deb11u1", "everywhere, but see deb11u1"),
             ("1.2-1+deb12u1~bpo11+1", "everywhere, but see bpo11+1"),
             ("2.0deb12", "bookworm bookworm-acme"),
+            ("1.0+ubuntu22", "jammy"),
+            ("1.0+ubuntu24", "everywhere, but see ubuntu24"),
+            ("1.0-v22.04", "jammy"),
+            ("1.0~jammyppa1", "jammy"),
             ("2.4.1-bookworm-1", "bookworm bookworm-acme"),
             ("2.4.1-debian11-1", "everywhere, but see debian11"),
             ("2.4.1-trixie-1", "trixie"),

@@ -338,6 +338,15 @@ pub(crate) fn each_name_in<'a>(path: impl Into<At<'a>>, take: impl FnMut(&str)) 
     }
 }
 
+/// The names in a directory of what may be symbolic links, sorted; none when the directory does not exist.
+pub(crate) fn names_of_links(path: &Utf8Path) -> Result<Vec<String>, StorageError> {
+    match faults::before("list", path).and_then(|()| At::from(path).names_of_links()) {
+        Ok(names) => Ok(names),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(StorageError::io("list", path)(error)),
+    }
+}
+
 /// The names in a directory as they come, each with whether a directory has it; none when the directory does not exist. Only for
 /// directories that nobody but the owner of the store can change.
 pub(crate) fn each_entry_in(path: &Utf8Path, take: impl FnMut(&str, bool)) -> Result<(), StorageError> {

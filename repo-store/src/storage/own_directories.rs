@@ -44,17 +44,24 @@ fn linked(root: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> {
 
 /// Returns the links that lie where directories of the store in `root` belong: the same, and the directories in them.
 pub(crate) fn all_linked(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, StorageError> {
-    let root = root.join("store");
-    let mut found: Vec<Utf8PathBuf> = linked(&root).collect();
+    all_linked_of(&root.join("store"))
+}
+
+fn all_linked_of(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, StorageError> {
+    let mut found: Vec<Utf8PathBuf> = linked(root).collect();
     for folder in FOLDERS_OF_FOLDERS.map(|name| root.join(name)) {
         // What lies there may be something else, which is a problem of its own.
         if found.iter().any(|linked| folder.starts_with(linked)) || !files::is_directory(&folder) {
             continue;
         }
-        let below = files::names_in(&folder)?.into_iter().map(|name| folder.join(name));
+        let below = files::names_of_links(&folder)?.into_iter().map(|name| folder.join(name));
         found.extend(below.filter(|path| is_link_to_directory(path)));
     }
     Ok(found)
+}
+
+fn refused(path: Utf8PathBuf) -> StorageError {
+    StorageError::UnsafePath { path, fault: PathFault::LinkedDirectory }
 }
 
 /// Refuses a storage of which one of the directories is a link.
@@ -62,6 +69,22 @@ pub(crate) fn all_linked(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, StorageErr
 /// # Errors
 /// [`StorageError::UnsafePath`] names the first.
 pub(crate) fn refuse_linked(root: &Utf8Path) -> Result<(), StorageError> {
-    let fault = PathFault::LinkedDirectory;
-    linked(root).next().map_or(Ok(()), |path| Err(StorageError::UnsafePath { path, fault }))
+    linked(root).next().map_or(Ok(()), |path| Err(refused(path)))
+}
+
+/// The same, and the directories in them.
+///
+/// # Errors
+/// As [`refuse_linked`], and when a directory cannot be listed.
+pub(crate) fn refuse_all_linked(root: &Utf8Path) -> Result<(), StorageError> {
+    all_linked_of(root)?.into_iter().next().map_or(Ok(()), |path| Err(refused(path)))
+}
+
+/// Refuses a file of a storage that a link leads to in place of the directory that holds it.
+///
+/// # Errors
+/// [`StorageError::UnsafePath`] names the link.
+pub(crate) fn refuse_in_linked(file: &Utf8Path) -> Result<(), StorageError> {
+    let linked = file.parent().filter(|directory| is_link_to_directory(directory));
+    linked.map_or(Ok(()), |path| Err(refused(path.to_owned())))
 }

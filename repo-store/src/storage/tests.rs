@@ -1,10 +1,10 @@
 //! The storages of this crate.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::storage::format::Format;
 use crate::storage::{
-    Directory, Fault, Faulty, Key, Memory, ObjectStore, Request, conformance, object_store,
+    Directory, Fault, Faulty, Key, Memory, ObjectStore, Request, StorageError, conformance, object_store,
 };
 
 #[test]
@@ -75,4 +75,25 @@ fn whoever_starts_takes_nobody_elses_directory_for_abandoned() {
     let storage = Directory::open(&path, Format::NEWEST).unwrap();
     assert_eq!(object_store::list(&storage, "objects").unwrap().len(), 30 * 8 * 3);
     assert_eq!(object_store::list(&storage, "tmp").unwrap(), [], "nothing is left behind");
+}
+
+#[test]
+fn a_link_that_was_put_in_place_of_a_directory_meanwhile_is_not_written_through() {
+    let directory = tempfile::tempdir().unwrap();
+    let top = Utf8Path::from_path(directory.path()).unwrap();
+    let storage = Directory::create(&top.join("store")).unwrap();
+    let objects: &dyn ObjectStore = &storage;
+    let (first, second) = (Key::parse("objects/ab/c").unwrap(), Key::parse("objects/ab/d").unwrap());
+    let put = |key: &Key| {
+        objects.stage().and_then(|staged| staged.keep(key))?;
+        objects.sync()
+    };
+    put(&first).unwrap();
+    let linked = top.join("store/objects/ab");
+    std::fs::rename(&linked, top.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(top.join("elsewhere"), &linked).unwrap();
+    for result in [put(&second), objects.touch(&first).map(drop), objects.delete(&first)] {
+        assert!(matches!(result, Err(StorageError::UnsafePath { path, .. }) if path == linked));
+    }
+    assert_eq!(std::fs::read_dir(top.join("elsewhere")).unwrap().count(), 1);
 }

@@ -75,7 +75,7 @@ fn one_version_has_one_content_in_all_suites_of_a_repository() {
         let error = &report.refused[0].error;
         assert_eq!(
             error.to_string(),
-            "hello 1.0+deb12u1 amd64 is in preprod already (bookworm), with another content"
+            "hello 1.0+deb12u1 amd64 is already in preprod (bookworm) with different content"
         );
     }
 }

@@ -24,9 +24,10 @@ impl RawHeader {
         let number = |from: usize, to: usize| number(field(from, to), dialect);
 
         let stored = if is_gnu { number(148, 156) } else { octal(field(148, 156)) };
-        let stored = stored.ok_or_else(|| wrong("the header checksum is not a number"))?;
+        // What such a header names are the bytes of something else, as where the compressed data is damaged: it is not quoted.
+        let stored = stored.ok_or("damaged tar header (its checksum is not a number)")?;
         if stored != checksum(block) && !(is_gnu && stored == signed_checksum(block)) {
-            return Err(wrong("the header checksum is wrong"));
+            return Err("damaged tar header (its checksum is wrong)".to_owned());
         }
         let mut path = Vec::new();
         // Only POSIX archives have a prefix; dpkg takes any other mark for one of the time before marks.

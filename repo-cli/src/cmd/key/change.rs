@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use apt_sign::{Fingerprint, RevocationReason};
+use apt_sign::{Certificate, Fingerprint, RevocationReason};
 use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use repo_config::FromText as _;
@@ -21,6 +21,9 @@ pub(super) struct ImportArguments {
     /// The file whose first line is the passphrase of the key
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<Utf8PathBuf>,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -31,6 +34,9 @@ pub(super) struct ExtendArguments {
     /// When the key expires: a date, a time from now such as 3y or 400d, or never
     #[arg(long, value_name = "WHEN", value_parser = Expiry::parse)]
     expires: Expiry,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -45,6 +51,9 @@ pub(super) struct RevokeArguments {
     force: ForceArguments,
     #[command(flatten)]
     key: GenerateArguments,
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -111,23 +120,27 @@ pub(super) fn import(
     session: &Session,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let ImportArguments { file, passphrase_file } = arguments;
+    let ImportArguments { file, passphrase_file, dry_run } = arguments;
     let bytes = std::fs::read(file).map_err(Failure::io("read", file))?;
     let failed = |path: &Utf8PathBuf| {
         let place = path.to_string();
         move |source| apt_sign::Error::Passphrase { place, source }
     };
     let now = SystemTime::from(session.context().now);
+    let import = |passphrase: Option<&str>| match dry_run {
+        true => session.keys().plan_import(&bytes, passphrase, now),
+        false => session.keys().import(&bytes, passphrase, now),
+    };
     let imported = match passphrase_file {
         Some(path) => {
             let passphrase = passphrase::read(path).map_err(failed(path))?;
-            session.keys().import(&bytes, Some(&passphrase), now)
+            import(Some(&passphrase))
         }
-        None => match session.keys().import(&bytes, None, now) {
+        None => match import(None) {
             // Another tool protected it, perhaps with the passphrase of our keys; or a person knows it.
             Err(repo_config::KeyError::Key(error @ apt_sign::Error::Locked { .. })) => {
                 match session.keys().passphrase()? {
-                    Some(passphrase) => session.keys().import(&bytes, Some(&passphrase), now),
+                    Some(passphrase) => import(Some(&passphrase)),
                     None => Err(error.into()),
                 }
             }
@@ -141,10 +154,13 @@ pub(super) fn import(
         error => error,
     })?;
     let fingerprint = key.fingerprint().to_string();
-    output.result(&serde_json::json!({ "fingerprint": fingerprint, "new": is_new }), || {
+    let document = serde_json::json!({ "fingerprint": fingerprint, "new": is_new, "dry_run": dry_run });
+    output.result(&document, || {
         output.line(&fingerprint);
     });
-    if is_new {
+    if is_new && *dry_run {
+        output.say("would import the key, which would sign from the next publication on");
+    } else if is_new {
         output.say("imported the key; it signs from the next publication on. To bring it to clients: repo-cli key publish");
     } else {
         output.say("the key is already there");
@@ -159,20 +175,38 @@ pub(super) fn extend(
 ) -> Result<Outcome, Failure> {
     let now = session.context().now;
     let expires = arguments.expires.moment(now)?;
-    let changed = session.keys().extend(&arguments.fingerprint, expires, now.into())?;
+    let changed = if arguments.dry_run {
+        let certificates = session.keys().certificates()?.0;
+        let unknown = || repo_config::KeyError::UnknownKey { fingerprint: arguments.fingerprint.clone() };
+        let known = certificates.iter().find(|one| one.fingerprint() == arguments.fingerprint);
+        known.ok_or_else(unknown)?.expires() != expires
+    } else {
+        session.keys().extend(&arguments.fingerprint, expires, now.into())?
+    };
     let end = expires.and_then(|time| Timestamp::try_from(time).ok());
     let end = end.map_or_else(|| "never".to_owned(), |time| format!("on {}", time.strftime("%Y-%m-%d")));
     let fingerprint = &arguments.fingerprint;
-    match changed {
-        true => output.say(&format!("key {fingerprint} now expires {end}")),
-        false => output.say(&format!("key {fingerprint} already expires {end}")),
-    }
-    let brought = serve::bring(session, &session.repositories(&[])?, false, output)?;
+    let expires = |end: &str, verb: &str| match end {
+        "never" => format!("{verb} never expire"),
+        end => format!("{verb} expire {end}"),
+    };
+    output.say(&match (changed, arguments.dry_run) {
+        (true, true) => format!("key {fingerprint} {}", expires(&end, "would")),
+        (true, false) => format!("key {fingerprint} {}", expires(&end, "will")),
+        (false, _) => format!("key {fingerprint} already expires {end}"),
+    });
+    let repositories = session.repositories(&[])?;
+    let brought = match (arguments.dry_run, changed) {
+        (false, _) => serve::bring(session, &repositories, false, output)?,
+        (true, true) => serve::foretell_changed(session, &repositories, output)?,
+        (true, false) => serve::foretell_present(session, &repositories, output)?,
+    };
     let document = serde_json::json!({
         "fingerprint": fingerprint.to_string(),
         "changed": changed,
         "keyrings": brought.keyrings,
         "failed": brought.failed,
+        "dry_run": arguments.dry_run,
     });
     output.result(&document, || {});
     Ok(Outcome::of(brought.failed.is_empty()))
@@ -194,6 +228,9 @@ pub(super) fn revoke(
     }
     let mut others = rotate::usable(session.keys(), session, output)?;
     others.retain(|certificate| certificate.fingerprint() != *fingerprint);
+    if arguments.dry_run {
+        return foretell_revocation(arguments, others.last().map(Certificate::fingerprint), session, output);
+    }
     // The new key first: a repository with a revoked key alone would be lost.
     let other = match others.last() {
         Some(other) => other.fingerprint(),
@@ -224,6 +261,7 @@ pub(super) fn revoke(
         "signs_too": other.to_string(),
         "keyrings": brought.keyrings,
         "failed": brought.failed,
+        "dry_run": false,
     });
     output.result(&document, || {});
     if !brought.failed.is_empty() {
@@ -232,6 +270,39 @@ pub(super) fn revoke(
     output.say(&format!(
         "the revoked key signs on until machines have the other one; then: repo-cli key retire {fingerprint}"
     ));
+    Ok(Outcome::Done)
+}
+
+/// Shows what a revocation would do. `other`: the key that signs besides, if there is one.
+fn foretell_revocation(
+    arguments: &RevokeArguments,
+    other: Option<Fingerprint>,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let fingerprint = &arguments.fingerprint;
+    let is_revoked = session.keys().is_revoked(fingerprint);
+    let besides = other.as_ref().map_or_else(|| "a new key".to_owned(), |other| format!("key {other}"));
+    let how = if arguments.force.force { "instead of it" } else { "with it" };
+    output.say(&match is_revoked {
+        true => format!("key {fingerprint} is already revoked; {besides} would sign {how}"),
+        false => format!("would revoke key {fingerprint}; {besides} would sign {how}"),
+    });
+    let repositories = session.repositories(&[])?;
+    let is_same = is_revoked && other.is_some() && !arguments.force.force;
+    let brought = if is_same {
+        serve::foretell_present(session, &repositories, output)?
+    } else {
+        serve::foretell_changed(session, &repositories, output)?
+    };
+    let document = serde_json::json!({
+        "fingerprint": fingerprint.to_string(),
+        "signs_too": other.map(|other| other.to_string()),
+        "keyrings": brought.keyrings,
+        "failed": brought.failed,
+        "dry_run": true,
+    });
+    output.result(&document, || {});
     Ok(Outcome::Done)
 }
 

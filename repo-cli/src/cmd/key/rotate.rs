@@ -145,20 +145,18 @@ fn rotate_group(
     // Two keys: a rotation that was begun, and perhaps interrupted.
     let begun = signing.len() > 1;
     if arguments.dry_run {
-        let content = |_: &RepositorySettings| {
-            if begun {
-                Content::of(&keys.keyring()?.0)
-            } else {
-                // The key is not there yet. Other keys than those of the last version make a new version, whatever they are.
-                Content::of(&Keyring::default())
-            }
-        };
         let key = signing.last().filter(|_| begun).map(|key| key.fingerprint().to_string());
         match &key {
             Some(key) => output.say(&format!("would go on with the rotation to key {key}")),
-            None => output.say("would make a new key, and sign with it too from then on"),
+            None => output.say("would make a new key and sign with both from then on"),
         }
-        done.keyrings.extend(serve::foretell(session, repositories, &content, output)?);
+        let brought = if begun {
+            let content = |_: &RepositorySettings| Content::of(&keys.keyring()?.0);
+            serve::foretell(session, repositories, &content, output)?
+        } else {
+            serve::foretell_changed(session, repositories, output)?.keyrings
+        };
+        done.keyrings.extend(brought);
         done.fingerprints.push(key);
         return Ok(());
     }
@@ -227,7 +225,7 @@ pub(super) fn retire_key(
     if !certificates.iter().any(|certificate| certificate.fingerprint() == *fingerprint) {
         // Set aside already: what an interrupted command left to do is done.
         session.keys().retire(fingerprint, now)?;
-        output.say(&format!("key {fingerprint} was retired before"));
+        output.say(&format!("key {fingerprint} is already retired"));
         if dry_run {
             output.result(&document(fingerprint, true, &serve::Brought::default(), &[]), || {});
             return Ok(Outcome::Done);

@@ -83,6 +83,30 @@ pub(super) fn foretell(
     Ok(plans)
 }
 
+/// Shows what [`bring`] would do with the keys as they are.
+pub(super) fn foretell_present(
+    session: &Session,
+    repositories: &[&RepositorySettings],
+    output: &Output,
+) -> Result<Brought, Failure> {
+    let content =
+        |repository: &RepositorySettings| Content::of(&session.keys_of(&repository.name).keyring()?.0);
+    let keyrings = foretell(session, repositories, &content, output)?;
+    Ok(Brought { keyrings, failed: Vec::new() })
+}
+
+/// Shows what [`bring`] would do with keys that are about to change: other keys than those of the last version make a new version, whatever
+/// they are.
+pub(super) fn foretell_changed(
+    session: &Session,
+    repositories: &[&RepositorySettings],
+    output: &Output,
+) -> Result<Brought, Failure> {
+    let content = |_: &RepositorySettings| Content::of(&Keyring::default());
+    let keyrings = foretell(session, repositories, &content, output)?;
+    Ok(Brought { keyrings, failed: Vec::new() })
+}
+
 /// Adds the keyring package to each repository, which clients see with the next publication.
 pub(super) fn add(
     session: &Session,

@@ -10,11 +10,12 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use apt_sign::AttachedSigner;
+use apt_sign::{AttachedSigner, Signer as _};
 use camino::{Utf8Path, Utf8PathBuf};
-use deb_parse::deb822;
-use repo_store::{Exported, PublishOptions, RepositorySettings, StorageError, UnsignedRelease};
+use deb_parse::{SuiteName, deb822};
+use repo_store::{Exported, PublishError, PublishOptions, RepositorySettings, StorageError, UnsignedRelease};
 
+use super::publish;
 use crate::error::{Failure, Outcome};
 use crate::output::{Output, count};
 use crate::session::Session;
@@ -99,7 +100,12 @@ fn write(directory: &Utf8Path, exported: &Exported, unsigned: &[UnsignedRelease]
     put(&directory.join(MANIFEST), &text)
 }
 
-pub(super) fn attach(directory: &Utf8Path, session: &Session, output: &Output) -> Result<Outcome, Failure> {
+pub(super) fn attach(
+    directory: &Utf8Path,
+    dry_run: bool,
+    session: &Session,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let mut found = Vec::new();
     for repository in session.repositories(&[])? {
         let of_repository = directory.join(repository.name.as_str());
@@ -112,7 +118,7 @@ pub(super) fn attach(directory: &Utf8Path, session: &Session, output: &Output) -
     }
     let (mut published, mut failed) = (Vec::new(), Vec::new());
     for (repository, of_repository) in found {
-        match attach_one(repository, &of_repository, session, output) {
+        match attach_one(repository, &of_repository, dry_run, session, output) {
             Ok(publication) => published.push(serde_json::json!({
                 "repository": repository.name.as_str(),
                 "publication": publication,
@@ -125,13 +131,15 @@ pub(super) fn attach(directory: &Utf8Path, session: &Session, output: &Output) -
         }
     }
     let outcome = Outcome::of(failed.is_empty());
-    output.result(&serde_json::json!({ "published": published, "failed": failed }), || {});
+    output
+        .result(&serde_json::json!({ "published": published, "failed": failed, "dry_run": dry_run }), || {});
     Ok(outcome)
 }
 
 fn attach_one(
     repository: &RepositorySettings,
     directory: &Utf8Path,
+    dry_run: bool,
     session: &Session,
     output: &Output,
 ) -> Result<Option<String>, Failure> {
@@ -146,6 +154,22 @@ fn attach_one(
     let keys = session.keys_of(&repository.name).keyring()?.0;
     let signer = AttachedSigner::new(keys, attached);
     let options = PublishOptions { exported: Some(exported), ..PublishOptions::default() };
+    if dry_run {
+        // The signatures are of what was exported, whatever lies beside them now.
+        let (_, unsigned) =
+            session.store.export_unsigned(repository, &signer, options, &session.context())?;
+        for release in unsigned {
+            signer.sign(release.text.as_bytes(), session.context().now.into()).map_err(|source| {
+                match SuiteName::parse(&release.directory) {
+                    Ok(suite) => Failure::Store(PublishError::Sign { suite, source }.into()),
+                    Err(_) => Failure::Key(source),
+                }
+            })?;
+        }
+        let plan = session.store.plan_publication(repository, &signer, options, &session.context())?;
+        publish::say_plan(&plan, output);
+        return Ok(None);
+    }
     let report = session.store.publish_with(repository, &signer, options, &session.context())?;
     let publication = report.publication.map(|id| id.to_string());
     if let Some(id) = &publication {

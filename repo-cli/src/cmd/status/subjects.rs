@@ -16,6 +16,7 @@ use crate::clock;
 use crate::cmd::key::check;
 use crate::error::{Failure, chain};
 use crate::output::{bytes, count};
+use crate::package_count::{PackageCount, PackageCounter};
 use crate::session::Session;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -62,7 +63,12 @@ pub(super) fn all(session: &Session) -> Vec<Subject> {
     }
     for folder in session.config.drop_folders() {
         subjects.push(look(Kind::Incoming, folder.path.as_str(), &|subject| {
-            drop_folder(&folder.path, session, subject)
+            drop_folder(&folder.path, session, subject)?;
+            // What is taken stays in the folder then, and a service said so once, perhaps long ago.
+            if let Some(archive) = folder.archive.as_ref().filter(|archive| !archive.is_dir()) {
+                subject.attention(format!("its archive {archive} is not a directory that is there"), None);
+            }
+            Ok(())
         }));
     }
     subjects.push(look(Kind::Keys, "keys", &|subject| keys(session, subject)));
@@ -124,14 +130,14 @@ fn repository(
         }
     }
     if let Some(head) = &head {
-        let mut files = 0_usize;
+        let mut counter = PackageCounter::default();
         for key in head.keys(head.commit().suites.keys())? {
-            key?;
-            files += 1;
+            counter.push(&key?.0);
         }
-        subject.figure("package_files", files);
+        let packages = counter.count();
+        subject.figure("package_files", packages.files());
         let suites = count(settings.suites.len(), "suite");
-        subject.say(format!("{} in {suites}", count(files, "package file")));
+        subject.say(format!("{packages} in {suites}"));
         subject.figure("changed_seconds", head.commit().date.as_second());
         subject.say(format!("changed {} by {}", ago(head.commit().date, now), head.commit().actor));
     }
@@ -201,15 +207,16 @@ fn waiting(
     let (source, target) = (session.repository(from.as_str())?, session.repository(to.as_str())?);
     let options = PromoteOptions { everything: true, ..PromoteOptions::default() };
     let plan = session.store.plan_promotion(source, target, &options)?;
-    let files = plan.changes().by_record().len();
-    subject.figure("waiting_package_files", files);
-    subject.say(match files {
+    let waiting = PackageCount::of(plan.changes().iter().map(|(_, record)| record.key()));
+    subject.figure("waiting_package_files", waiting.files());
+    subject.say(match waiting.packages() {
         0 => format!("{to} has all of {from}"),
-        1 => format!("1 package file waits for {to}"),
-        _ => format!("{} wait for {to}", count(files, "package file")),
+        1 => format!("{waiting} waits for {to}"),
+        _ => format!("{waiting} wait for {to}"),
     });
     if !plan.held().is_empty() {
-        subject.say(format!("{} held", count(plan.held().len(), "package file")));
+        let held = PackageCount::of(plan.held().iter().map(|(record, _)| record.key()));
+        subject.say(format!("{held} held"));
     }
     Ok(())
 }
@@ -298,7 +305,7 @@ fn keys(session: &Session, subject: &mut Subject) -> Result<(), Failure> {
             subject.say(format!("{number}, the first {when}"));
         }
         None if certificates.is_empty() => {}
-        None => subject.say(format!("{number}, valid forever")),
+        None => subject.say(format!("{number}, no expiry")),
     }
     if notes > 0 {
         subject.say(format!("{} by `repo-cli key check`", count(notes, "note")));

@@ -10,7 +10,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::{INCOMPLETE, Target};
 use crate::error::Error;
-use crate::storage::beneath::{DirectoryHandle, Refusal};
+use crate::storage::beneath::{At, DirectoryHandle, Refusal};
 use crate::storage::{faults, files};
 
 /// Where a backup, and a store made from it, holds files that lie outside the root.
@@ -99,6 +99,13 @@ pub(super) fn configured(
     Ok(found)
 }
 
+/// Where a backup holds the files that the configuration names, damaged ones among them.
+pub(super) fn places(root: &Utf8Path, named: &[NamedFile]) -> Result<Vec<Utf8PathBuf>, Error> {
+    let root = files::canonical(root).map_err(Error::io("find", root))?;
+    let saved = named.iter().filter(|file| file.kind == NamedFileKind::Saved);
+    Ok(saved.map(|file| place(&root, &file.path)).collect())
+}
+
 /// Where a backup holds a file: at the same path if it lies in the root, beside the store's own files; else below [`OUTSIDE`].
 fn place(root: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
     let absolute = without_dots(&root.join(path));
@@ -127,22 +134,30 @@ fn without_dots(path: &Utf8Path) -> Utf8PathBuf {
 }
 
 impl Target<'_> {
-    /// Copies what the configuration names, as far as it can be read: a file that cannot keeps nothing else from being saved.
-    pub(super) fn copy_configured(&self, all: &[Configured]) -> Result<Vec<UnsavedFile>, Error> {
-        let mut unsaved = Vec::new();
+    /// Copies what the configuration names, as far as it can be read: a file that cannot keeps nothing else from being saved. Returns with
+    /// those the paths of the files that are empty and not copied over what the copy has.
+    pub(super) fn copy_configured(
+        &self,
+        all: &[Configured],
+    ) -> Result<(Vec<UnsavedFile>, Vec<Utf8PathBuf>), Error> {
+        let (mut unsaved, mut emptied) = (Vec::new(), Vec::new());
         for Configured { file, source, saved_as } in all {
             let opened =
                 files::open_regular(source).map_err(Error::from).and_then(|opened| content(opened, source));
             match opened {
+                Ok((bytes, _)) if is_emptied(&bytes, self.copy.at(saved_as)) => {
+                    emptied.push(file.path.clone());
+                }
                 Ok((bytes, metadata)) => self.copy_content(&bytes, &metadata, saved_as)?,
                 Err(error) => unsaved.push(UnsavedFile { file: file.clone(), error: Arc::new(error) }),
             }
         }
-        Ok(unsaved)
+        Ok((unsaved, emptied))
     }
 
     /// Copies a file whose name says nothing of its content, by its path from the root. No link is followed. Returns whether nothing is
-    /// missing: what is gone was removed since it was listed, but what is no regular file or cannot be read is missing in the copy.
+    /// missing: what is gone was removed since it was listed, but what is no regular file, cannot be read or has lost its content is missing
+    /// in the copy.
     pub(super) fn copy_changed(&self, path: &Utf8Path) -> Result<bool, Error> {
         let from = self.from.join(path);
         let directory = DirectoryHandle::new(self.from.to_owned());
@@ -152,6 +167,9 @@ impl Target<'_> {
             opened => opened.map_err(Error::io("open", &from))?,
         };
         let (bytes, metadata) = content(opened, &from)?;
+        if is_emptied(&bytes, self.copy.at(path)) {
+            return Ok(false);
+        }
         self.copy_content(&bytes, &metadata, path)?;
         Ok(true)
     }
@@ -170,11 +188,12 @@ impl Target<'_> {
         self.place(temporary, path)
     }
 
-    /// Removes from the backup what the configuration no longer has: a restored store would obey a drop-in that is gone.
-    pub(super) fn forget_all_but(&self, kept: &[&Utf8Path]) -> Result<(), Error> {
-        for area in ["repo.d", OUTSIDE] {
+    /// Removes from the backup what the configuration no longer has: a restored store would obey a drop-in that is gone. What lies there and
+    /// cannot be read, and what lies `OUTSIDE` while the configuration is not known as a whole, stays.
+    pub(super) fn forget_all_but(&self, kept: &[&Utf8Path], is_whole: bool) -> Result<(), Error> {
+        for area in ["repo.d"].into_iter().chain(is_whole.then_some(OUTSIDE)) {
             for path in super::plan::files_below(&self.copy, Utf8Path::new(area))? {
-                if !kept.contains(&path.as_path()) {
+                if !kept.contains(&path.as_path()) && !files::is_taken(&self.from.join(&path)) {
                     let full = self.to.join(&path);
                     files::remove_if_present(self.copy.at(&path))?;
                     self.note(full.parent().map(Utf8Path::to_owned));
@@ -192,6 +211,13 @@ impl Target<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether nothing is left of a file of which a copy has content.
+pub(super) fn is_emptied(bytes: &[u8], copy: At<'_>) -> bool {
+    bytes.trim_ascii().is_empty()
+        && files::read_if_present(copy)
+            .is_ok_and(|copy| copy.is_some_and(|copy| !copy.trim_ascii().is_empty()))
 }
 
 /// Whether the system does not let a file be read, or there is nothing in it to read: a socket, a device.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::complete;
-use super::configured::{NamedFile, configured, spoiled};
+use super::configured::{NamedFile, configured, is_emptied, spoiled};
 use super::kept::keep_lost;
 use super::plan::{Original, Plan};
 use super::{BackupReport, RestoreReport};
@@ -163,16 +163,23 @@ impl Copies {
     fn plain(&mut self, root: &Utf8Path, path: &Utf8Path) -> bool {
         let read = files::read_kept(&root.join(path));
         if let Ok(Some(bytes)) = &read {
+            if is_emptied(bytes, self.copy.at(path)) {
+                return false;
+            }
             self.content(path, bytes);
         }
         read.is_ok()
     }
 
-    /// A file of the original that may have changed; what cannot be read is not copied.
-    fn changing(&mut self, source: &Utf8Path, path: &Utf8Path) {
-        if let Ok(Some(bytes)) = files::read_if_present(source) {
+    /// A file of the original that may have changed. Returns whether it would be copied: what cannot be read would not, nor what has lost its
+    /// content.
+    fn changing(&mut self, source: &Utf8Path, path: &Utf8Path) -> bool {
+        let Ok(Some(bytes)) = files::read_if_present(source) else { return false };
+        let is_sound = !is_emptied(&bytes, self.copy.at(path));
+        if is_sound {
             self.content(path, &bytes);
         }
+        is_sound
     }
 
     /// Refuses what lies where a directory of the copy belongs.
@@ -202,7 +209,7 @@ fn check_can_be_made(to: &Utf8Path) -> Result<(), Error> {
 
 /// See [`Store::plan_backup`].
 pub(crate) fn plan_backup(store: &Store, to: &Utf8Path, named: &[NamedFile]) -> Result<BackupPlan, Error> {
-    check_backup_place(store.root(), to)?;
+    check_backup_place(store, to)?;
     refuse_all_linked(store)?;
     check_can_be_made(to)?;
     let mut plan = Plan::of(store)?;
@@ -227,10 +234,10 @@ pub(crate) fn plan_backup(store: &Store, to: &Utf8Path, named: &[NamedFile]) -> 
         }
     }
     for one in configured(store.root(), named, &plan.plain)? {
-        if files::open_regular(&one.source).is_err() {
+        let is_file = files::open_regular(&one.source).is_ok();
+        if !is_file || !found.changing(&one.source, &one.saved_as) {
             damaged.insert(one.file.path.clone());
         }
-        found.changing(&one.source, &one.saved_as);
     }
     for publication in &plan.publications {
         for Original { path, .. } in &publication.files {

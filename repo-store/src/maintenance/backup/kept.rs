@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use deb_parse::PackageName;
 
 use super::plan::{Plan, files_below, mutable_areas, reference_of};
 use crate::access::tokens::Tokens;
@@ -70,13 +71,26 @@ pub(super) fn is_intact(log: &[u8]) -> bool {
 }
 
 /// Whether two logs are those of one store, of which one may be damaged.
-pub(super) fn is_of_one_store(ours: &[u8], theirs: &[u8]) -> bool {
+///
+/// A log that was mended says the same in other lines. So a store whose objects have every state that the references of a backup lead to is
+/// the one that was backed up: a state is named by all that was done before it.
+pub(super) fn is_of_one_store(store: &Store, ours: &[u8], (theirs, backup): (&[u8], &StorePaths)) -> bool {
     if theirs.starts_with(ours) || ours.starts_with(theirs) {
         return true;
     }
     let intact = |log| log::lines(log).filter(|line| line.intact).map(|line| line.text);
     let known: BTreeSet<&str> = intact(theirs).collect();
-    !(is_intact(ours) && is_intact(theirs)) && intact(ours).any(|line| known.contains(line))
+    if !(is_intact(ours) && is_intact(theirs)) && intact(ours).any(|line| known.contains(line)) {
+        return true;
+    }
+    let references = files_below(backup, Utf8Path::new("store/refs")).unwrap_or_default();
+    let states = references.iter().map(|path| {
+        let bytes = files::read_if_present(backup.at(path)).ok().flatten()?;
+        Commit::read(&store.objects(), head(&bytes)?).ok()
+    });
+    let states: Option<Vec<Commit>> = states.collect();
+    // Those without a state may have come to be in one second, by one person.
+    states.is_some_and(|states| states.iter().any(|state| state.sequence > 0))
 }
 
 /// Whether a file is what the store writes there.
@@ -121,6 +135,7 @@ pub(super) fn keep_lost(store: &Store, plan: &mut Plan, backup: &StorePaths) -> 
         }
     }
 
+    damaged.extend(keep_later(store, backup, (&mut captured, &own_log)));
     let told = Told::by(&own_log);
     let repositories: BTreeSet<RepositoryName> = captured
         .keys()
@@ -167,6 +182,7 @@ pub(super) fn keep_lost(store: &Store, plan: &mut Plan, backup: &StorePaths) -> 
             damaged.insert(path);
         }
     }
+    damaged.extend(lost_documents(store, (&captured, &told), &repositories));
     for repository in &repositories {
         let is_published = told.published.contains(repository);
         let lost = lost_dists(store, &plan.links, repository, (is_published, &damaged))?;
@@ -175,6 +191,91 @@ pub(super) fn keep_lost(store: &Store, plan: &mut Plan, backup: &StorePaths) -> 
     plan.captured = captured.into_iter().collect();
     plan.damaged = damaged.into_iter().collect();
     Ok(())
+}
+
+/// The documents that are gone though what was given out, or is published, proves that they were there.
+fn lost_documents(
+    store: &Store,
+    (captured, told): (&BTreeMap<Utf8PathBuf, Vec<u8>>, &Told),
+    repositories: &BTreeSet<RepositoryName>,
+) -> Vec<Utf8PathBuf> {
+    let has_tokens = |repository: &&RepositoryName| told.holders.iter().any(|(of, _)| of == *repository);
+    let has_keyring = |repository: &&RepositoryName| {
+        let reference = captured.get(&reference_of(repository)).and_then(|bytes| head(bytes));
+        reference.is_some_and(|reference| has_keyring_package(store, repository, reference))
+    };
+    let tokens = repositories.iter().filter(has_tokens).map(|repository| (Area::Tokens, repository));
+    let keyrings = repositories.iter().filter(has_keyring).map(|repository| (Area::Keyrings, repository));
+    tokens.chain(keyrings).filter_map(|(area, of)| missing_document(captured, area, of)).collect()
+}
+
+/// The path of a document that was not captured.
+fn missing_document(
+    captured: &BTreeMap<Utf8PathBuf, Vec<u8>>,
+    area: Area,
+    repository: &RepositoryName,
+) -> Option<Utf8PathBuf> {
+    let path = Utf8Path::new("store").join(area.as_str()).join(repository.as_str());
+    (!captured.contains_key(&path)).then_some(path)
+}
+
+/// Whether a state has the keyring package of its repository. What cannot be read is named elsewhere.
+fn has_keyring_package(store: &Store, repository: &RepositoryName, state: CommitId) -> bool {
+    let Ok(package) = PackageName::parse(&repository.keyring_package()) else { return false };
+    let Ok(state) = store.revision(repository, state) else { return false };
+    let mut suites = state.commit().suites.keys();
+    suites.any(|suite| state.versions(suite, &package).is_ok_and(|versions| !versions.is_empty()))
+}
+
+/// Puts the references of a backup in place of captured ones that lead to earlier states, and returns their paths.
+fn keep_later(
+    store: &Store,
+    backup: &StorePaths,
+    (captured, own_log): (&mut BTreeMap<Utf8PathBuf, Vec<u8>>, &[u8]),
+) -> Vec<Utf8PathBuf> {
+    let theirs = |path: &Utf8Path| files::read_if_present(backup.at(path)).ok().flatten();
+    let saved = Store::at(backup.root());
+    let is_told =
+        is_intact(own_log) && theirs(LOG.into()).is_none_or(|theirs| goes_on_from(own_log, &theirs));
+    let mut later = Vec::new();
+    for (path, bytes) in captured.iter_mut().filter(|(path, _)| path.starts_with("store/refs")) {
+        let (Some(ours), Some(copy)) = (head(bytes), theirs(path)) else { continue };
+        if head(&copy).is_some_and(|theirs| is_later(store, &saved, (ours, theirs), is_told)) {
+            later.push(path.clone());
+            *bytes = copy;
+        }
+    }
+    later
+}
+
+/// Whether a log tells of all that another one does: it goes on where that ends, or was mended and has other dates and actors.
+fn goes_on_from(ours: &[u8], theirs: &[u8]) -> bool {
+    let done =
+        |log| log::lines(log).filter(|line| line.intact).filter_map(|line| line.text.splitn(3, '\t').nth(2));
+    let told: BTreeSet<&str> = if ours.starts_with(theirs) { return true } else { done(ours).collect() };
+    done(theirs).all(|line| told.contains(line))
+}
+
+/// Whether the reference of a backup leads to a later state than ours: ours leads back, and theirs may be the only one that does not.
+/// `is_told`: the log tells how ours came to be.
+fn is_later(store: &Store, backup: &Store, (ours, theirs): (CommitId, CommitId), is_told: bool) -> bool {
+    let read = |id| Commit::read(&store.objects(), id).or_else(|_| Commit::read(&backup.objects(), id));
+    let is_built_on = |mut later: CommitId, earlier: CommitId| {
+        let Ok(wanted) = read(earlier) else { return false };
+        while later != earlier {
+            match read(later) {
+                Ok(commit) if commit.sequence > wanted.sequence => match commit.parent {
+                    Some(parent) => later = parent,
+                    None => return false,
+                },
+                _ => return false,
+            }
+        }
+        true
+    };
+    ours != theirs
+        && read(theirs).is_ok()
+        && (is_built_on(theirs, ours) || (!is_told && !is_built_on(ours, theirs)))
 }
 
 /// What lies in an area of small files where a file, or above one a directory, belongs.
@@ -213,7 +314,7 @@ fn keep_log(
         .iter()
         .filter(|(path, _)| path.starts_with("store/refs"))
         .filter_map(|(_, bytes)| head(bytes));
-    let goes_on = theirs.as_deref().is_none_or(|theirs| ours.starts_with(theirs) || !is_intact(theirs));
+    let goes_on = theirs.as_deref().is_none_or(|theirs| goes_on_from(ours, theirs) || !is_intact(theirs));
     let is_whole = is_intact(ours) && goes_on;
     if !is_whole || !heads.all(is_told) {
         damaged.insert(LOG.into());

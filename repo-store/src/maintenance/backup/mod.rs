@@ -33,7 +33,7 @@ use crate::progress::{Amount, Phase, Running};
 use crate::storage::beneath::{At, PathFault, Status, StorePaths};
 use crate::storage::copy::{Digest, Tell, copy_told};
 use crate::storage::files::mode;
-use crate::storage::own_directories::all_linked;
+use crate::storage::own_directories;
 use crate::storage::permissions::{EntryKind, ModeRule, Permission};
 use crate::storage::{StorageError, files};
 use crate::store::Store;
@@ -90,7 +90,7 @@ pub(crate) fn backup_with(
     named: &[NamedFile],
     context: &Context,
 ) -> Result<BackupReport, Error> {
-    check_backup_place(store.root(), to)?;
+    check_backup_place(store, to)?;
     refuse_all_linked(store)?;
     let mut plan = Plan::of(store)?;
     plan.leave_out(store.root(), named);
@@ -112,7 +112,8 @@ pub(crate) fn backup_with(
             damaged.push(path.clone());
         }
     }
-    let unsaved = target.copy_configured(&configured)?;
+    let (unsaved, emptied) = target.copy_configured(&configured)?;
+    damaged.extend(emptied);
     let mut records = Vec::new();
     for publication in &plan.publications {
         let mut missing = target.copy_all(&publication.files, (context, &phase))?;
@@ -130,8 +131,11 @@ pub(crate) fn backup_with(
         target.write_format(&plan)?;
     }
     damaged.extend(missing);
-    let kept = plan.plain.iter().chain(configured.iter().map(|one| &one.saved_as));
-    target.forget_all_but(&kept.map(Utf8PathBuf::as_path).collect::<Vec<_>>())?;
+    let places = configured::places(store.root(), named)?;
+    let kept = plan.plain.iter().chain(&places);
+    let is_of_configuration = |path: &&Utf8Path| path.starts_with("repo.d") || *path == "repo.toml";
+    let is_whole = !damaged.iter().map(Utf8PathBuf::as_path).any(|path| is_of_configuration(&path));
+    target.forget_all_but(&kept.map(Utf8PathBuf::as_path).collect::<Vec<_>>(), is_whole)?;
     target.sync()?;
     let mut report = target.finish(damaged)?;
     report.outside = configured
@@ -146,14 +150,13 @@ pub(crate) fn backup_with(
 
 /// Refuses a store of which a directory is a link: what lies there would be left out, and be removed from a backup that has it.
 fn refuse_all_linked(store: &Store) -> Result<(), Error> {
-    let fault = PathFault::LinkedDirectory;
-    let first = all_linked(store.root())?.into_iter().next();
-    first.map_or(Ok(()), |path| Err(StorageError::UnsafePath { path, fault }.into()))
+    Ok(own_directories::refuse_all_linked(&store.root().join("store"))?)
 }
 
 /// Refuses a place for a backup that would harm: the store itself, whose `public` is served to everybody, and the backup of
 /// another store, whose references would be replaced by those of this one.
-fn check_backup_place(root: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
+fn check_backup_place(store: &Store, to: &Utf8Path) -> Result<(), Error> {
+    let root = store.root();
     let real = |path: &Utf8Path| files::canonical(path).map_err(Error::io("find", path));
     let real_root = real(root)?;
     // What is still to be made lies below the nearest directory that is there.
@@ -169,9 +172,10 @@ fn check_backup_place(root: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
         }));
     }
     // The log only grows: that of a backup and that of its store begin alike.
-    let theirs = files::read_if_present(StorePaths::of_backup(to).at(LOG))?.unwrap_or_default();
+    let backup = StorePaths::of_backup(to);
+    let theirs = files::read_if_present(backup.at(LOG))?.unwrap_or_default();
     let ours = files::read_if_present(&root.join(LOG))?.unwrap_or_default();
-    if !kept::is_of_one_store(&ours, &theirs) {
+    if !kept::is_of_one_store(store, &ours, (&theirs, &backup)) {
         return Err(Error::Maintenance(MaintenanceError::OtherBackup { path: to.to_owned() }));
     }
     Ok(())

@@ -8,15 +8,18 @@ use deb_parse::{SuiteName, deb822};
 
 use super::contents::{Contents, Subject};
 use super::report::{Affected, Problem, ProblemKind};
+use crate::history::last_shown::noted_repositories;
 use crate::history::lost::is_reference_lost;
 use crate::model::commit::Commit;
 use crate::model::hold::Holds;
 use crate::model::id::{BlobId, ChunkId, CommitId, PageId, SnapshotId};
 use crate::model::name::RepositoryName;
 use crate::model::page;
+use crate::model::publication_id::PublicationId;
 use crate::model::record::{Record, RecordFile, RecordKey};
 use crate::model::run::Run;
 use crate::model::snapshot::Snapshot;
+use crate::publish::earlier_state::later_publication;
 use crate::storage::Key;
 use crate::store::Store;
 
@@ -126,6 +129,16 @@ impl<'a> Graph<'a> {
             self.store.storage().refs().get(&Store::ref_key(repository)).is_ok_and(|found| found.is_some())
         };
         is_reference_lost(self.store, repository).unwrap_or_default() && !came()
+    }
+
+    /// The publication that clients saw and that the current state of the repository was not built upon.
+    pub(super) fn later_publication(&self, repository: &RepositoryName) -> Option<PublicationId> {
+        later_publication(self.store, repository).ok().flatten()
+    }
+
+    /// The repositories for which it was noted what clients were shown last.
+    pub(super) fn noted_repositories(&self) -> BTreeSet<RepositoryName> {
+        noted_repositories(self.store)
     }
 
     /// The commit of that id, if it can be read.

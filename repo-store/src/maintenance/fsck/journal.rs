@@ -261,6 +261,11 @@ impl Journal {
         self.shown.get(&(repository.clone(), id)).copied()
     }
 
+    /// The commits that the log says publications show.
+    pub(super) fn shown_commits(&self, repository: &RepositoryName) -> impl Iterator<Item = CommitId> {
+        self.shown.iter().filter(move |((of, _), _)| of == repository).map(|(_, commit)| *commit)
+    }
+
     /// Whether the log tells of one commit before it tells of another.
     pub(super) fn is_earlier(&self, repository: &RepositoryName, first: CommitId, second: CommitId) -> bool {
         let lines = self.commits.get(repository).map(Vec::as_slice).unwrap_or_default();
@@ -342,6 +347,7 @@ impl Journal {
             .chain(self.unreadable.keys())
             .chain(self.tags.keys().map(|(repository, _)| repository))
             .cloned()
+            .chain(graph.noted_repositories())
             .collect();
         self.check_tags();
         let mut unlogged = 0;
@@ -405,10 +411,24 @@ impl Journal {
                 let what = self.undone(lost);
                 self.report(ProblemKind::Missing, path, &what, Some(repository));
             }
+            self.check_shown(graph, repository);
         }
         if unlogged > 0 {
             let what = format!("{unlogged} commits that are in the history are not in it");
             self.report(ProblemKind::Damaged, LOG.into(), &what, None);
+        }
+    }
+}
+
+impl Journal {
+    /// Tells of a reference that leads to a state before the one that clients saw, unless something else is told of it.
+    fn check_shown(&mut self, graph: &Graph<'_>, repository: &RepositoryName) {
+        let path = Utf8Path::new("store/refs").join(repository.as_str());
+        // What cannot be read is a problem of its own.
+        let later = graph.later_publication(repository);
+        if let Some(id) = later.filter(|_| self.problems.iter().all(|problem| problem.path != path)) {
+            let what = format!("it does not lead to what clients saw in publication {id}");
+            self.report(ProblemKind::Damaged, path, &what, Some(repository));
         }
     }
 }

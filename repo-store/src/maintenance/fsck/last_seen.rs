@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 
 use super::journal::Journal;
 use super::published::Records;
+use crate::history::last_shown::last_shown;
 use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
-use crate::publish::Publication;
-use crate::publish::last_shown::last_shown;
+use crate::publish::earlier_state::left_without_record;
+use crate::publish::{DirectoryTarget, Publication};
 use crate::store::Store;
 
 /// The publication that clients saw last.
@@ -49,7 +50,7 @@ impl<'a> LastSeen<'a> {
             !announced(&known.id) && was_shown(known) && is_of_dists(known) && !replaced.contains(&known.id)
         };
         if let Some(tip) = readable.values().rfind(is_tip) {
-            return Self { known: Some(tip), lost: None };
+            return Self { known: Some(tip), lost: tree_after(store, repository, Some(tip)) };
         }
         let (mut known, mut lost) = (None, Vec::new());
         for id in journal.publications(repository) {
@@ -67,6 +68,20 @@ impl<'a> LastSeen<'a> {
             let commits = journal.shown(repository, *id).zip(known.and_then(|known| known.commit));
             commits.is_some_and(|(of_tag, of_dists)| journal.is_earlier(repository, of_tag, of_dists))
         };
-        Self { known, lost: lost.into_iter().find(|id| !is_for_a_tag(id)) }
+        let lost = lost.into_iter().find(|id| !is_for_a_tag(id));
+        Self { known, lost: lost.or_else(|| tree_after(store, repository, known)) }
     }
+}
+
+/// The last publication of which only the tree is there, and nothing else that was later than `known`, when `dists` is gone. Clients may
+/// have seen it.
+fn tree_after(
+    store: &Store,
+    repository: &RepositoryName,
+    known: Option<&Publication>,
+) -> Option<PublicationId> {
+    let target = DirectoryTarget::new(store, repository);
+    let is_gone = matches!(Publication::shown(&target), Ok(None));
+    let left = is_gone.then(|| left_without_record(&target, (store, repository)).ok().flatten()).flatten();
+    left.filter(|left| known.is_none_or(|known| known.id < *left))
 }

@@ -13,13 +13,13 @@ use super::journal::Journal;
 use super::last_seen::LastSeen;
 use super::report::{Affected, Problem, ProblemKind};
 use super::{FsckOptions, KeysFound, SignedSuite};
+use crate::history::last_shown::last_shown;
 use crate::history::tags::tagged;
 use crate::model::id::{BlobId, ChunkId, CommitId, SnapshotId};
 use crate::model::log_entry::LogEntry;
 use crate::model::name::{RepositoryName, TagName};
 use crate::model::operation::Operation;
 use crate::model::publication_id::PublicationId;
-use crate::publish::last_shown::last_shown;
 use crate::publish::layout::{self, BY_HASH, PUBLICATIONS, SNAPSHOTS};
 use crate::publish::{DirectoryTarget, MOST_AHEAD, Publication, Source, TreeEntry, is_from_the_future};
 use crate::storage::beneath::{Refusal, StorePaths};
@@ -596,6 +596,10 @@ impl Published<'_> {
         let unreadable: BTreeSet<&str> =
             self.records.problems.iter().filter_map(|problem| problem.path.file_name()).collect();
         let shown = self.current_name();
+        let replaced: BTreeSet<PublicationId> =
+            self.records.readable.values().filter_map(|known| known.replaces).collect();
+        let was_shown =
+            |id: &PublicationId| self.journal.announces(self.repository, *id) || replaced.contains(id);
         for (path, found) in self.inventory.below(&publications) {
             let Ok(relative) = path.strip_prefix(&publications) else { continue };
             let Some(name) = relative.iter().next() else { continue };
@@ -615,7 +619,7 @@ impl Published<'_> {
                     self.problems.push((remedy, problem));
                 }
             } else if relative == name
-                && let Some(id) = id.filter(|id| self.journal.announces(self.repository, *id))
+                && let Some(id) = id.filter(|id| was_shown(id))
                 && !unreadable.contains(name)
                 // One that came since the records were read has its own.
                 && !self.store.storage().objects().contains(&Publication::key(self.repository, id)).unwrap_or(true)

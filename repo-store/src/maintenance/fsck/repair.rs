@@ -108,9 +108,9 @@ pub(crate) fn repair(
             let of = |finding: &&Finding| finding.problem.path == problem.path;
             found.findings.iter().find(of).is_some_and(|finding| matches!(finding.remedy, Fix::Obstacle))
         };
-        let progress = repaired
-            .iter()
-            .filter(|problem| seen.insert((problem.kind, problem.path.clone(), was_hidden(problem))));
+        let progress = repaired.iter().filter(|problem| {
+            seen.insert((problem.kind, problem.path.clone(), problem.what.clone(), was_hidden(problem)))
+        });
         let is_done = progress.count() == 0;
         report.repaired.extend(repaired);
         if is_done && !publish_lost(store, &found, options, &mut published)? {
@@ -413,8 +413,8 @@ impl Repair<'_, '_> {
             let path = self.store.root().join("store").join(Key::object(AREA, &id).as_str());
             let _ = self.object(id.0, &path, problem)?;
         }
-        let candidates: BTreeSet<CommitId> =
-            logged.iter().map(|(_, after)| *after).chain(elsewhere).collect();
+        let candidates = logged.iter().map(|(_, after)| *after).chain(elsewhere);
+        let candidates: BTreeSet<CommitId> = candidates.chain(self.told_of(repository)).collect();
         let Some((number, newest)) = candidates.into_iter().filter_map(sequence).max() else {
             return Ok(false);
         };
@@ -456,6 +456,15 @@ impl Repair<'_, '_> {
             ..problem.clone()
         }));
         Ok(true)
+    }
+
+    /// The states of a repository that publications and tags tell of.
+    fn told_of(&self, repository: &RepositoryName) -> BTreeSet<CommitId> {
+        let journal = &self.found.journal;
+        let records = super::published::Records::read(self.store, repository);
+        let recorded = records.readable.values().filter_map(|known| known.commit);
+        let tagged = journal.tags.iter().filter(|((of, _), _)| of == repository).map(|(_, id)| *id);
+        recorded.chain(tagged).chain(journal.shown_commits(repository)).collect()
     }
 
     /// What the operation log says it stands for.

@@ -48,6 +48,7 @@ use self::sweep::Sweep;
 use crate::context::Context;
 use crate::document::Kept;
 use crate::error::Error;
+use crate::history::announced::Announced;
 use crate::history::horizon::{Ends, KeepHistory};
 use crate::history::keyring_versions::KeyringVersions;
 use crate::manifest;
@@ -57,6 +58,7 @@ use crate::model::name::RepositoryName;
 use crate::model::publication_id::PublicationId;
 use crate::model::serialized::as_text;
 use crate::progress::{Amount, Phase};
+use crate::storage::own_directories;
 use crate::storage::{COLLECTION, Key, StorageError, object_store};
 use crate::store::Store;
 
@@ -179,6 +181,9 @@ impl Mode<'_> {
 
 fn collect(store: &Store, options: &GcOptions, mode: Mode<'_>, context: &Context) -> Result<GcReport, Error> {
     let storage = store.storage().objects();
+    if store.storage().is_local() {
+        own_directories::refuse_all_linked(&store.root().join("store"))?;
+    }
     let only_one = store.storage().locks().acquire(COLLECTION)?;
     let now = storage.now()?;
     if !mode.is_dry() {
@@ -203,7 +208,9 @@ fn collect(store: &Store, options: &GcOptions, mode: Mode<'_>, context: &Context
     let locks = repositories.iter().map(|repository| store.publishing_lock(repository));
     let _locks = locks.collect::<Result<Vec<_>, _>>()?;
     let paths = store.paths();
-    let surveys = repositories.iter().map(|name| Survey::of(store, &paths, name, horizon));
+    // After the locks: what is published meanwhile is announced first.
+    let announced = Announced::read(store)?;
+    let surveys = repositories.iter().map(|name| Survey::of(store, &paths, name, (&announced, horizon)));
     let surveys = surveys.collect::<Result<Vec<_>, _>>()?;
     marks.snapshots(surveys.iter().flat_map(Survey::snapshots).collect())?;
     // Last: what these cannot read is passed over, and nothing that is needed may be.
@@ -274,7 +281,6 @@ fn clear(
             unlisted.extend(survey.unlisted(store)?);
         }
     }
-    let known_pools = surveys.iter().all(Survey::is_complete);
     // Before their files go, publications are marked as going: a check would miss these otherwise if this process died.
     for survey in surveys {
         survey.begin(store, &mut sweep)?;
@@ -282,10 +288,7 @@ fn clear(
     let unlisted = sweep.pool_files_of_others(unlisted, &blobs)?;
     for blob in blobs {
         let names = blob.identity().and_then(|file| unlisted.get(&file)).map_or(&[][..], Vec::as_slice);
-        // Something may still show it that could not be looked at.
-        if known_pools || blob.links() == 1 + names.len() as u64 {
-            sweep.remove_settled(&blob, names)?;
-        }
+        sweep.remove_settled(&blob, names)?;
     }
     let manifests = unreached.manifests.iter().map(|id| manifest_key(BlobId(*id)));
     for file in objects.into_iter().chain(sweep.settled(manifests)?) {

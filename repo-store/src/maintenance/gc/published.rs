@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::ErrorKind;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::Why;
 use super::sweep::{Found, Sweep, files_below};
-use crate::error::Error;
+use crate::error::{Error, MaintenanceError};
+use crate::history::announced::Announced;
 use crate::history::keyring_versions::{KeyringVersion, KeyringVersions};
 use crate::model::chunk::Chunk;
 use crate::model::id::{CommitId, SnapshotId};
@@ -32,8 +33,6 @@ pub(super) struct Survey<'a> {
     kept: Vec<Publication>,
     /// Those that go, by the names of their directories.
     going: BTreeMap<String, Why>,
-    /// Whether the record of every kept publication is there, and so is known what they need.
-    complete: bool,
 }
 
 impl<'a> Survey<'a> {
@@ -41,7 +40,7 @@ impl<'a> Survey<'a> {
         store: &Store,
         paths: &'a StorePaths,
         repository: &RepositoryName,
-        horizon: Timestamp,
+        (announced, horizon): (&Announced, Timestamp),
     ) -> Result<Self, Error> {
         // Under the lock: a tag that was made just now has its link to a publication already.
         let (public, tags) = (store.public(repository), store.tags(repository)?);
@@ -62,10 +61,13 @@ impl<'a> Survey<'a> {
             Err(error) => return Err(Error::io("read", link)(error)),
         };
         let recorded = Publication::recorded(store, repository)?;
+        // Of what has no record is not known which files it needs.
+        check_records(store, (repository, announced), (current, &recorded))?;
         let mut names: BTreeSet<String> = recorded.iter().map(ToString::to_string).collect();
-        for directory in [&public.join(PUBLICATIONS), &public.join(SNAPSHOTS)] {
-            names.extend(files::names_in(paths.place(directory))?);
-        }
+        let trees: BTreeSet<String> =
+            files::names_in(paths.place(public.join(PUBLICATIONS)))?.into_iter().collect();
+        names.extend(trees.iter().cloned());
+        names.extend(files::names_in(paths.place(public.join(SNAPSHOTS)))?);
         // What is removed is reached through these. They are looked at before anything is.
         for directory in [public.join(layout::POOL), public.join(layout::INDICES)] {
             must_be_directory(&paths.place(directory))?;
@@ -78,7 +80,11 @@ impl<'a> Survey<'a> {
         }
         let before = known.iter().map(|(id, known)| (*id, known.as_ref().and_then(|known| known.replaces)));
         let replaced = replaced_at(&before.collect(), current);
-        let (mut kept, mut going, mut complete) = (Vec::new(), BTreeMap::new(), true);
+        let before: BTreeSet<_> = known.values().flatten().filter_map(|known| known.replaces).collect();
+        let was_shown = |id| announced.tells_of(repository, id) || before.contains(&id);
+        // A log that does not even tell of what clients see has lost lines.
+        let is_logged = current.is_none_or(|current| announced.tells_of(repository, current));
+        let (mut kept, mut going) = (Vec::new(), BTreeMap::new());
         for (id, publication) in &known {
             let recent = replaced.get(id).is_none_or(|at| *at >= horizon.as_second());
             match publication {
@@ -95,8 +101,14 @@ impl<'a> Survey<'a> {
                     kept.push(publication.clone());
                 }
                 Some(_) => drop(going.insert(id.to_string(), Why::Replaced(*id))),
-                None if Some(*id) == current => complete = false,
-                None => drop(going.insert(id.to_string(), Why::NeverShown)),
+                // Without its tree nobody can have anything of it.
+                None if begun.contains(id)
+                    || !trees.contains(&id.to_string())
+                    || (is_logged && !was_shown(*id)) =>
+                {
+                    going.insert(id.to_string(), Why::NeverShown);
+                }
+                None => return Err(lost_record(repository, Some(*id))),
             }
         }
         for name in going.keys() {
@@ -104,7 +116,7 @@ impl<'a> Survey<'a> {
                 must_be_directory(&paths.place(public.join(above).join(name)))?;
             }
         }
-        Ok(Self { paths, repository: repository.clone(), public, kept, going, complete })
+        Ok(Self { paths, repository: repository.clone(), public, kept, going })
     }
 
     /// The content of the publications that are kept.
@@ -123,16 +135,8 @@ impl<'a> Survey<'a> {
         self.going.len()
     }
 
-    /// Whether is known what the publications need that are kept.
-    pub(super) fn is_complete(&self) -> bool {
-        self.complete
-    }
-
     /// The files in the pool that no kept publication lists.
     pub(super) fn unlisted(&self, store: &Store) -> Result<Vec<Found>, Error> {
-        if !self.complete {
-            return Ok(Vec::new());
-        }
         let mut listed = HashSet::new();
         let mut chunks = HashSet::new();
         for snapshot in self.snapshots().collect::<BTreeSet<_>>() {
@@ -170,20 +174,18 @@ impl<'a> Survey<'a> {
     /// Removes the publications that go and the index files that no other names. Their records go last, so that a collection
     /// that was cut short is made good by the next.
     pub(super) fn remove(&self, store: &Store, sweep: &mut Sweep<'_>) -> Result<(), Error> {
-        if self.complete {
-            let entries = self.kept.iter().flat_map(Publication::entries);
-            let named: HashSet<String> = entries
-                .filter(|entry| matches!(entry.source, Source::Index(_)))
-                .filter_map(|entry| entry.path.file_name().map(str::to_owned))
-                .collect();
-            let directory = self.public.join(layout::INDICES);
-            let names = files::names_in(self.paths.place(&directory))?;
-            for name in names.into_iter().filter(|name| !named.contains(name)) {
-                // A directory is none of ours; a check names it.
-                let at = self.paths.place(directory.join(name));
-                if !at.is_directory().map_err(Error::io("look at", &*at.full()))? {
-                    sweep.remove(&Found::look(&at)?, Why::Unnamed)?;
-                }
+        let entries = self.kept.iter().flat_map(Publication::entries);
+        let named: HashSet<String> = entries
+            .filter(|entry| matches!(entry.source, Source::Index(_)))
+            .filter_map(|entry| entry.path.file_name().map(str::to_owned))
+            .collect();
+        let directory = self.public.join(layout::INDICES);
+        let names = files::names_in(self.paths.place(&directory))?;
+        for name in names.into_iter().filter(|name| !named.contains(name)) {
+            // A directory is none of ours; a check names it.
+            let at = self.paths.place(directory.join(name));
+            if !at.is_directory().map_err(Error::io("look at", &*at.full()))? {
+                sweep.remove(&Found::look(&at)?, Why::Unnamed)?;
             }
         }
         for (id, why) in &self.going {
@@ -202,6 +204,28 @@ impl<'a> Survey<'a> {
             mend_tags(store, &DirectoryTarget::new(store, &self.repository), &self.repository)
         }
     }
+}
+
+/// Refuses a repository of which clients see something that has no record, or of which no record is left though something is there.
+fn check_records(
+    store: &Store,
+    (repository, announced): (&RepositoryName, &Announced),
+    (current, recorded): (Option<PublicationId>, &BTreeSet<PublicationId>),
+) -> Result<(), Error> {
+    if let Some(current) = current.filter(|current| !recorded.contains(current)) {
+        return Err(lost_record(repository, Some(current)));
+    }
+    let is_there = files::is_taken(&store.public(repository));
+    if recorded.is_empty() && is_there && announced.tells_of_any(repository) {
+        return Err(lost_record(repository, None));
+    }
+    Ok(())
+}
+
+fn lost_record(repository: &RepositoryName, id: Option<PublicationId>) -> Error {
+    let mut path = Utf8Path::new("store/publications").join(repository.as_str());
+    path.extend(id.map(|id| id.to_string()));
+    MaintenanceError::LostRecord { path }.into()
 }
 
 /// Refuses what lies in the place of a directory that the store made. It is no error when nothing does.

@@ -491,6 +491,7 @@ fn check_listed(suite: &SuiteSettings, record: &Record) -> Result<(), Error> {
             key,
             suite: suite_name,
             component: record.component().clone(),
+            known: suite.components.clone(),
         }));
     }
     Ok(())

@@ -30,7 +30,7 @@ pub(super) fn reject<'a>(
         |name: String| aside.at(&name).exists().map_err(Error::io("look at", aside.path().join(&name)));
     let is_free = |ending: &str| {
         let moved = names.iter().map(|name| with_ending(name, ending));
-        for name in moved.chain([with_ending(first, &format!("{ending}.reason"))]) {
+        for name in moved.chain(NOTES.map(|note| with_ending(first, &format!("{ending}{note}")))) {
             if is_taken(name)? {
                 return Ok(false);
             }
@@ -62,10 +62,22 @@ pub(super) fn reject<'a>(
     if !moved {
         return Ok(None);
     }
-    let note = aside.at(with_ending(first, &format!("{ending}.reason")));
-    files::write_new(note, reason(refused).as_bytes(), mode::MUTABLE)?;
+    let reason = reason(&refused.error);
+    let names: Vec<String> = names.iter().map(|name| with_ending(name, &ending)).collect();
+    let document = serde_json::json!({
+        "format": 1,
+        "files": names,
+        "error": { "code": refused.error.code(), "message": reason },
+    });
+    for (note, text) in NOTES.iter().zip([reason, document.to_string()]) {
+        let note = aside.at(with_ending(first, &format!("{ending}{note}")));
+        files::write_new(note, format!("{text}\n").as_bytes(), mode::MUTABLE)?;
+    }
     Ok(moved_to)
 }
+
+/// What the files end in that say why others were refused, to people and to programs.
+const NOTES: [&str; 2] = [".reason", ".reason.json"];
 
 /// The folder `rejected`, which is made if need be. It must be a directory, and that of somebody who may do with the files as they like:
 /// the owner of the drop folder, or the user who runs this.
@@ -92,14 +104,7 @@ pub(super) fn with_ending(name: &str, ending: &str) -> String {
 }
 
 /// The error and what caused it, in one line.
-fn reason(refused: &Refused) -> String {
-    let mut reason = refused.error.to_string();
-    let mut source = std::error::Error::source(&refused.error);
-    while let Some(error) = source {
-        reason.push_str(": ");
-        reason.push_str(&error.to_string());
-        source = error.source();
-    }
-    reason.push('\n');
-    reason
+fn reason(error: &Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }

@@ -310,6 +310,18 @@ impl<'a> At<'a> {
         })
     }
 
+    /// The names in a directory of what may be symbolic links: not every file system tells.
+    pub(crate) fn names_of_links(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        self.each_raw_name(|name, kind| {
+            if matches!(kind, FileType::Symlink | FileType::Unknown) {
+                names.extend(name.to_str().map(str::to_owned));
+            }
+        })?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// The names in a directory that are not UTF-8, as messages show them: with `\xff` for such a byte.
     pub(crate) fn names_that_are_no_text(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();

@@ -16,7 +16,7 @@ use crate::storage::directory::staged::is_same;
 use crate::storage::files::Lock;
 use crate::storage::format::Format;
 use crate::storage::obstacle::Obstacle;
-use crate::storage::own_directories::refuse_linked;
+use crate::storage::own_directories::{refuse_all_linked, refuse_in_linked, refuse_linked};
 use crate::storage::{Key, StorageError, files, format};
 
 /// A storage in a directory of a local file system.
@@ -92,11 +92,18 @@ impl Directory {
         self.root.join(key.as_str())
     }
 
+    /// The path of a key that is about to be written, touched or removed.
+    fn path_to_change(&self, key: &Key) -> Result<Utf8PathBuf, StorageError> {
+        let path = self.path(key);
+        refuse_in_linked(&path)?;
+        Ok(path)
+    }
+
     fn session(&self) -> Result<&Session, StorageError> {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }
-        refuse_linked(&self.root)?;
+        refuse_all_linked(&self.root)?;
         let session = Session::start(&self.root.join("tmp"))?;
         Ok(self.session.get_or_init(|| session))
     }
@@ -159,7 +166,10 @@ impl Directory {
     /// A lock for the thing of that name, held until dropped.
     pub(crate) fn lock(&self, name: &str) -> Result<Lock, StorageError> {
         // Some change what clients see before they write below the root.
-        refuse_linked(&self.root)?;
+        match self.session.get() {
+            Some(_) => refuse_linked(&self.root)?,
+            None => refuse_all_linked(&self.root)?,
+        }
         let path = self.lock_path(name);
         match Lock::acquire(&path) {
             // Nobody holds a lock in a directory that is gone.

@@ -11,6 +11,7 @@ use crate::storage::directory::staged::StagedFile;
 use crate::storage::files::mode;
 use crate::storage::object_store::{ObjectInfo, ObjectStore, Staged};
 use crate::storage::obstacle::Obstacle;
+use crate::storage::own_directories::refuse_in_linked;
 use crate::storage::{Key, StorageError, files};
 
 impl ObjectStore for Directory {
@@ -63,7 +64,7 @@ impl ObjectStore for Directory {
         }
         // Garbage collection spares what changed since the oldest session began: there must be one before that change.
         self.writing()?;
-        let path = self.path(key);
+        let path = self.path_to_change(key)?;
         if !files::touch(&path)? {
             return Ok(false);
         }
@@ -76,13 +77,15 @@ impl ObjectStore for Directory {
         files::sync_all(kept.values().cloned().collect())?;
         let mut changed = std::mem::take(&mut *self.renewed());
         for (key, temporary) in &kept {
-            changed.extend(self.name(temporary, &self.path(key))?);
+            changed.extend(self.name(temporary, &self.path_to_change(key)?)?);
         }
         files::sync_all(changed)
     }
 
     fn delete(&self, key: &Key) -> Result<(), StorageError> {
-        files::remove_if_present(&self.place(key))
+        let place = self.place(key);
+        refuse_in_linked(&place)?;
+        files::remove_if_present(&place)
     }
 
     fn delete_if_older(
@@ -91,7 +94,7 @@ impl ObjectStore for Directory {
         than: Timestamp,
         before: &mut dyn FnMut() -> Result<(), StorageError>,
     ) -> Result<bool, StorageError> {
-        files::remove_settled(&self.path(key), than, before)
+        files::remove_settled(&self.path_to_change(key)?, than, before)
     }
 
     fn each(&self, area: &str, take: &mut dyn FnMut(&str, Option<ObjectInfo>)) -> Result<(), StorageError> {

@@ -27,7 +27,7 @@ impl RefStore for Directory {
         new: &[u8],
         before: &mut dyn FnMut() -> Result<(), StorageError>,
     ) -> Result<Swap, StorageError> {
-        let path = self.path(key);
+        let path = self.path_to_change(key)?;
         let parent = path.parent().unwrap_or(&self.root);
         files::sync_all(files::create_directories(parent)?)?;
         let temporary = self.writing()?.next_path();
@@ -42,7 +42,7 @@ impl RefStore for Directory {
 
     fn delete(&self, key: &Key, version: &Version) -> Result<Swap, StorageError> {
         self.writing()?;
-        let path = self.path(key);
+        let path = self.path_to_change(key)?;
         let _lock = self.lock_key(key)?;
         if files::read_kept(&path)?.as_deref() != Some(version.as_bytes()) {
             return Ok(Swap::Changed);
@@ -68,7 +68,7 @@ impl RefStore for Directory {
 impl LogStore for Directory {
     fn append(&self, line: &str) -> Result<(), StorageError> {
         self.writing()?;
-        let path = self.path(&log::key());
+        let path = self.path_to_change(&log::key())?;
         let parent = path.parent().unwrap_or(&self.root);
         let mut changed = files::create_directories(parent)?;
         let _lock = self.lock_key(&log::key())?;

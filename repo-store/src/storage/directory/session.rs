@@ -44,6 +44,10 @@ impl Session {
     fn sweep(area: &Utf8Path) -> Result<(), StorageError> {
         for name in files::names_in(area)? {
             let directory = area.join(name);
+            // What a link leads to belongs to somebody else.
+            if files::metadata_of_itself(&directory).is_ok_and(|found| !found.is_dir()) {
+                continue;
+            }
             let lock = directory.join("lock");
             // Held while the directory is removed: its owner, if it is just starting, waits for it and then sees.
             let held = match Lock::try_acquire(&lock) {

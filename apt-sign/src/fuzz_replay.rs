@@ -1,13 +1,13 @@
 //! Replays what fuzzing starts from and what it found (`fuzz/`), without a fuzzer and on stable.
 
 #[allow(unreachable_pub)]
-#[path = "../../../fuzz/src/apt_sign.rs"]
+#[path = "../../fuzz/src/apt_sign.rs"]
 mod apt_sign;
 #[allow(unreachable_pub)]
-#[path = "../../../fuzz/src/checks.rs"]
+#[path = "../../fuzz/src/checks.rs"]
 mod checks;
 #[macro_use]
-#[path = "../../../fuzz/src/replay.rs"]
+#[path = "../../fuzz/src/replay.rs"]
 mod replay;
 
 replay_of!(apt_sign damaged at 60);
