@@ -179,9 +179,7 @@ fn add(
         {
             return Err(taken_name(&repository.name, holder));
         }
-        let document = serde_json::json!({ "repository": repository.name.as_str(), "holder": holder.as_str(), "dry_run": true });
-        output.result(&document, || {});
-        output.say(&format!("would make a token for {holder} to {} {}", purpose(scopes), repository.name));
+        say_dry_run((&repository.name, holder), scopes, output);
         return Ok(Outcome::Done);
     }
     let token = session.store.add_token(&repository.name, &new, &context)?;
@@ -224,7 +222,7 @@ fn add(
         return Err(Failure::TokenNotShown { repository, holder: holder.clone() });
     }
     let what = if !reads {
-        format!("this token of {holder} may {} {}: it is shown this once", purpose(scopes), repository.name)
+        format!("this token of {holder} may {} {}; it is not shown again", purpose(scopes), repository.name)
     } else if invited_to.is_some() {
         format!("paste this line into a root shell of {holder}; it is not shown again")
     } else {
@@ -235,6 +233,15 @@ fn add(
     };
     output.note(&what);
     Ok(Outcome::Done)
+}
+
+/// Prints for whom a token would be made, and what for.
+fn say_dry_run((repository, holder): (&RepositoryName, &HolderName), scopes: &[TokenScope], output: &Output) {
+    let document = serde_json::json!({
+        "repository": repository.as_str(), "holder": holder.as_str(), "dry_run": true,
+    });
+    output.result(&document, || {});
+    output.say(&format!("would make a token for {holder} to {} {repository}", purpose(scopes)));
 }
 
 /// Returns what a token with these scopes is for, before the name of the repository.
